@@ -1,0 +1,1 @@
+"""What an operator touches: command line, local broker, supervisor, topics."""

@@ -1,0 +1,1 @@
+"""The thin edge: validate, publish, read views, reply."""

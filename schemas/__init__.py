@@ -1,0 +1,1 @@
+"""The contract: everything that two processes must agree on. Imports pydantic only."""

@@ -1,0 +1,1 @@
+"""What a replay can reproduce: pure processors whose output depends on their input topics alone."""

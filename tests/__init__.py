@@ -1,0 +1,1 @@
+"""The claims of this project, checked. Mirrors the tree."""

@@ -1,0 +1,1 @@
+"""Side effects and heavy hardware: exchanges, models, archives."""

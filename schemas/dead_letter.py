@@ -1,0 +1,24 @@
+"""What could not be read or folded, with its cause; nothing is dropped in silence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.record import Milliseconds, Record
+
+
+class DeadLetter(Record):
+    """One rejected record: original bytes, cause, consumer and source position."""
+
+    topic: str
+    partition: int = Field(ge=-1, description="-1: never reached a topic")
+    offset: int = Field(ge=-1)
+    key: str | None
+    consumer: str = Field(description="Processor or worker that rejected it")
+    kind: Literal["undecodable", "rejected", "bug"]
+    cause: str
+    payload_base64: str
+    event_time_ms: Milliseconds = Field(description="Log append time of the source record")
+    trace_id: str = ""

@@ -1,0 +1,42 @@
+"""Explanations: which features drove a prediction, in shares that can be compared.
+
+Written by ``workers.explain``; read by the gateway.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.record import Milliseconds, Record, Symbol, Timeframe
+
+
+class Driver(Record):
+    """One feature's push for (+) or against (-) the explained class."""
+
+    feature: str
+    value: float | None
+    contribution: float = Field(description="Signed share of the pooled attribution, in [-1, 1]")
+    xgboost_margin: float | None = Field(default=None, description="TreeSHAP, log-odds")
+    lstm_gradient: float | None = Field(default=None, description="Integrated gradients, log-odds")
+
+
+class Explanation(Record):
+    """Top drivers of one prediction, and one plain sentence."""
+
+    explanation_id: str
+    prediction_id: str
+    signal_id: str
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds
+    available_time_ms: Milliseconds
+    model_version: str
+    explained_class: Literal["sell", "neutral", "buy"]
+    positive: tuple[Driver, ...] = Field(max_length=5)
+    negative: tuple[Driver, ...] = Field(max_length=5)
+    base_value: float = Field(description="Margin of the explained class before any feature")
+    methods: dict[str, str] = Field(description="How each member was attributed")
+    additivity_gap: dict[str, float] = Field(description="Sum of parts minus the whole, by member")
+    sentence: str

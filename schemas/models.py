@@ -1,0 +1,79 @@
+"""The life of a model: registered, changed, serving.
+
+``models.registered.v1`` is written by ``workers.training``; changes and serving by
+``streams.promotion``; read by inference, explain, regimes, ingest and the gateway.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.record import Milliseconds, Record, Symbol, Timeframe
+from schemas.regimes import RegimeParameters
+
+
+class ModelFile(Record):
+    """One artifact, checked before it is loaded."""
+
+    role: Literal["forest", "lstm", "manifest", "report"]
+    path: str = Field(description="Relative to the model directory")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+
+
+class ModelMetrics(Record):
+    """Out-of-sample results; null where undefined."""
+
+    rows: int = Field(ge=0)
+    folds: int = Field(ge=0)
+    log_loss: float | None
+    prior_log_loss: float | None = Field(description="Of the train-fold class prior: the gate")
+    brier: float | None
+    accuracy: float | None
+    macro_f1: float | None
+    calibration_error: float | None = Field(description="ECE of the top label, 10 bins")
+    calibration_error_interval: tuple[float, float] | None = None
+    net_return_per_signal: float | None = Field(
+        default=None, description="Mean after costs over directional calls, fraction"
+    )
+    directional_calls: int = Field(default=0, ge=0)
+    trials: int = Field(default=1, ge=1, description="Configurations tried for this model")
+
+
+class ModelRegistered(Record):
+    """A trained model exists, with its files, gates and out-of-sample report."""
+
+    strategy: str = Field(description="The Kafka key")
+    model_version: str = Field(description="Content address: hash of the manifest")
+    request_id: str
+    event_time_ms: Milliseconds = Field(description="Market time when it was registered")
+    timeframe_ms: Timeframe
+    symbols: tuple[Symbol, ...]
+    trained_from_ms: Milliseconds
+    trained_to_ms: Milliseconds
+    feature_set_id: str
+    feature_names: tuple[str, ...]
+    horizon_bars: int = Field(gt=0)
+    uri: str = Field(description="Model directory as a URL; file:// by default")
+    files: tuple[ModelFile, ...]
+    metrics: ModelMetrics
+    gates: dict[str, bool] = Field(description="Each gate by name")
+    qualified: bool = Field(description="Every gate passed")
+    regimes: tuple[RegimeParameters, ...] = Field(description="One per symbol")
+
+
+class ModelChanged(Record):
+    """From ``effective_from_ms`` on, this model serves the strategy."""
+
+    strategy: str = Field(description="The Kafka key")
+    event_time_ms: Milliseconds
+    effective_from_ms: Milliseconds = Field(description="First bar close it may predict")
+    model: ModelRegistered
+    replaces: str | None = Field(default=None, description="Model version before")
+    reason: str
+
+
+class ModelServing(ModelChanged):
+    """The last change of a strategy, as a compacted view."""

@@ -1,0 +1,99 @@
+"""Predictions: calibrated class probabilities of the models; requests and replies of the gateway.
+
+Written by ``workers.inference``; read by ``streams.signals``, ``workers.explain``, the gateway.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.regimes import SUM_TOLERANCE, TrendState
+
+
+class ClassProbabilities(Record):
+    """Probabilities of sell, neutral and buy over the model's horizon; they sum to 1."""
+
+    sell: Probability
+    neutral: Probability
+    buy: Probability
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> ClassProbabilities:
+        total = self.sell + self.neutral + self.buy
+        if abs(total - 1.0) > SUM_TOLERANCE:
+            raise ValueError(f"class probabilities sum to {total!r}, expected 1")
+        return self
+
+
+class RegimeView(Record):
+    """The regime probabilities that a prediction used."""
+
+    bull: Probability
+    bear: Probability
+    sideways: Probability
+    entropy: Probability
+    trend_state: TrendState
+    parameters_version: str | None = None
+
+
+class MarketContext(Record):
+    """What grading needs of the bar, so that signals have one input and no join."""
+
+    close: float = Field(gt=0)
+    natr: float | None = Field(description="Wilder ATR over close, a fraction; null in warm-up")
+    volume_to_median: float | None = Field(description="Volume over its 20-bar median")
+    higher_direction: float | None = Field(
+        description="Trend of the next closed higher timeframe: +1, 0, -1; null until closed"
+    )
+    funding_rate: float | None = None
+    bars_missing: int = Field(default=0, ge=0)
+
+
+class Prediction(Record):
+    """The ensemble's calibrated answer for one symbol at one bar close."""
+
+    prediction_id: str
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds
+    available_time_ms: Milliseconds
+    strategy: str
+    model_version: str
+    qualified: bool = Field(description="Whether the model passed its gates")
+    feature_set_id: str
+    probabilities: ClassProbabilities = Field(description="Pooled, then calibrated")
+    members: dict[str, ClassProbabilities] = Field(description="xgboost, lstm: before pooling")
+    member_weights: dict[str, Probability]
+    strategy_weights: dict[str, Probability] = Field(description="Regime to specialist; sums to 1")
+    regime: RegimeView
+    context: MarketContext
+    horizon_bars: int = Field(gt=0)
+    device: str = Field(description="cpu or cuda:N, as it ran")
+
+
+class PredictionRequest(Record):
+    """A question the view cannot answer: an override, or an explanation not made yet."""
+
+    request_id: str
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    bar_time_ms: Milliseconds = Field(description="Close of the bar asked about")
+    event_time_ms: Milliseconds = Field(description="When it was asked, gateway clock")
+    deadline_ms: Milliseconds = Field(description="Wall clock after which nobody waits")
+    reply_to: str = Field(description="Name of the asking gateway replica")
+    model_override: str | None = None
+    explain: bool = False
+
+
+class PredictionReply(Record):
+    """The answer to one request, or why there is none."""
+
+    request_id: str
+    reply_to: str = Field(description="The Kafka key")
+    event_time_ms: Milliseconds
+    status: Literal["ok", "expired", "unknown_model", "unknown_bar", "failed"]
+    detail: str = ""
+    prediction: Prediction | None = None

@@ -1,0 +1,73 @@
+"""The two shapes of the contract: a record on a topic, and the topic itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Milliseconds = Annotated[int, Field(ge=0)]
+Timeframe = Annotated[int, Field(gt=0, description="Bar length in milliseconds")]
+Symbol = Annotated[
+    str, Field(pattern=r"^[A-Z0-9]{2,30}$", description="Canonical symbol, e.g. BTCUSDT")
+]
+
+
+class Record(BaseModel):
+    """A value on a topic: frozen, strict, finite; unknown fields of newer writers are ignored."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def schema_name(cls) -> str:
+        """Name and version as written in the ``schema`` header, e.g. ``Bar.v1``."""
+        return f"{cls.__name__}.v{cls.VERSION}"
+
+    def encode(self) -> bytes:
+        """Return the canonical JSON bytes: declared field order, no spaces, nulls kept."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Self:
+        """Parse and validate; raises ``pydantic.ValidationError``."""
+        return cls.model_validate_json(raw)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the topic table.
+
+    Attributes:
+        name: ``<flow>.<plural noun>.v<N>``.
+        record: The one record type on this topic.
+        key: Field of the record that is the Kafka key.
+        compact: Keep the last record of each key, instead of every record for ever.
+        retention_ms: How long facts are kept; -1 for ever.
+        meaning: One line for people.
+    """
+
+    name: str
+    record: type[Record]
+    key: str
+    meaning: str
+    compact: bool = False
+    retention_ms: int = -1
+
+    @property
+    def dead_letters(self) -> str:
+        """Name of the topic that takes what cannot be read from this one."""
+        return f"{self.name}.dlq"
+
+    def key_of(self, record: Record) -> str:
+        """Return the Kafka key of a record of this topic."""
+        return str(getattr(record, self.key))

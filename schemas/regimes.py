@@ -1,0 +1,90 @@
+"""Regime records: how likely each market regime is, and the parameters of the filter.
+
+Probabilities are written by ``streams.regimes``; parameters by ``streams.promotion``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import Field, computed_field, model_validator
+
+from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+
+TrendState = Literal["TRENDING", "RANGING", "CHOPPY", "UNKNOWN"]
+Triple = tuple[float, float, float]
+
+SUM_TOLERANCE = 1e-6  # float64 round-off over three terms, with room to spare
+
+
+def normalised_entropy(probabilities: Triple) -> float:
+    """Return Shannon entropy over ln 3, in [0, 1]: 0 = one regime is certain."""
+    total = -sum(p * math.log(p) for p in probabilities if p > 0.0)
+    return min(max(total / math.log(3.0), 0.0), 1.0)
+
+
+class RegimeProbabilities(Record):
+    """Filtered (causal) regime posterior at one bar close; nothing after ``event_time_ms``."""
+
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds
+    available_time_ms: Milliseconds
+    bull: Probability
+    bear: Probability
+    sideways: Probability
+    trend_state: TrendState
+    parameters_version: str | None = Field(
+        default=None, description="Model version of the filter; null = uniform, none fitted yet"
+    )
+    log_likelihood: float | None = Field(
+        default=None, description="Of this bar's observation given the past; model health"
+    )
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> RegimeProbabilities:
+        total = self.bull + self.bear + self.sideways
+        if abs(total - 1.0) > SUM_TOLERANCE:
+            raise ValueError(f"regime probabilities sum to {total!r}, expected 1")
+        return self
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not know pydantic's property
+    @property
+    def entropy(self) -> float:
+        """Shannon entropy over ln 3: 0 = one regime is certain, 1 = no information."""
+        return normalised_entropy((self.bull, self.bear, self.sideways))
+
+
+class RegimeParameters(Record):
+    """A fitted hidden Markov model with diagonal emissions; states are bull, bear, sideways."""
+
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    model_version: str
+    effective_from_ms: Milliseconds = Field(description="First bar close it applies to")
+    family: Literal["gaussian", "student_t"]
+    observations: tuple[str, ...] = Field(min_length=1, description="Feature names, D of them")
+    centre: tuple[float, ...] = Field(description="Train mean of each observation, D")
+    spread: tuple[float, ...] = Field(description="Train deviation of each observation, D, > 0")
+    initial: Triple
+    transition: tuple[Triple, Triple, Triple] = Field(description="Rows sum to 1")
+    location: tuple[tuple[float, ...], ...] = Field(description="3 x D, standardised")
+    scale: tuple[tuple[float, ...], ...] = Field(description="3 x D, standardised, > 0")
+    degrees_of_freedom: Triple | None = Field(default=None, description="Student-t only")
+    fitted_to_ms: Milliseconds = Field(description="Last training bar close")
+
+    @model_validator(mode="after")
+    def _shapes(self) -> RegimeParameters:
+        width = len(self.observations)
+        rows = (self.centre, self.spread, *self.location, *self.scale)
+        if len(self.location) != 3 or len(self.scale) != 3 or any(len(r) != width for r in rows):
+            raise ValueError(f"regime parameters do not match {width} observations x 3 states")
+        if min((*self.spread, *(v for row in self.scale for v in row))) <= 0.0:
+            raise ValueError("spreads and scales must be > 0")
+        for row in (self.initial, *self.transition):
+            if abs(sum(row) - 1.0) > SUM_TOLERANCE or min(row) < 0.0:
+                raise ValueError(f"probabilities {row!r} do not sum to 1")
+        if (self.family == "student_t") != (self.degrees_of_freedom is not None):
+            raise ValueError("degrees of freedom belong to, and only to, the student_t family")
+        return self

@@ -1,0 +1,106 @@
+"""Signals: graded predictions shown to a human, their acknowledgement and their score.
+
+Written by ``streams.signals``, the gateway and ``streams.scoring``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.predictions import ClassProbabilities, RegimeView
+from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+
+Direction = Literal["buy", "sell", "neutral"]
+Grade = Literal["A+", "A", "B", "C"]
+
+
+class Confirmation(Record):
+    """One secondary check of the grade; null means it could not be judged and counts as failed."""
+
+    name: str
+    passed: bool | None
+    detail: str
+
+
+class RiskCheck(Record):
+    """One advisory risk check; missing data fails closed and says so."""
+
+    name: Literal["position_limit", "concentration", "daily_loss_limit"]
+    outcome: Literal["pass", "warn", "fail"]
+    detail: str
+
+
+class Signal(Record):
+    """A graded prediction with direction, horizon, levels and notes. Advice, never an order."""
+
+    signal_id: str
+    prediction_id: str
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds
+    available_time_ms: Milliseconds
+    strategy: str
+    model_version: str
+    feature_set_id: str
+    qualified: bool
+    direction: Direction
+    confidence: Probability = Field(description="Calibrated probability of the direction")
+    grade: Grade
+    probabilities: ClassProbabilities
+    members: dict[str, ClassProbabilities]
+    strategy_weights: dict[str, Probability]
+    regime: RegimeView
+    confirmations: tuple[Confirmation, ...]
+    horizon_bars: int = Field(gt=0)
+    expires_ms: Milliseconds = Field(description="Close of the last bar of the horizon")
+    reference_price: float = Field(gt=0, description="Close at t: shown, never traded")
+    invalidation_price: float | None = Field(default=None, description="Where the idea is wrong")
+    target_price: float | None = None
+    funding_rate: float | None = None
+    recommended_quantity: float | None = Field(
+        default=None, description="Advice, rounded down to the step; null: equity unknown"
+    )
+    risk_approved: bool
+    risk_checks: tuple[RiskCheck, ...]
+    risk_notes: tuple[str, ...]
+    device: str
+
+
+class SignalAcknowledged(Record):
+    """A human has seen a signal."""
+
+    signal_id: str
+    symbol: Symbol
+    event_time_ms: Milliseconds
+    by: str
+
+
+class ScoredSignal(Record):
+    """What became of a signal at its expiry, after costs."""
+
+    signal_id: str
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds = Field(description="Close of the bar that ended the horizon")
+    available_time_ms: Milliseconds
+    signal_time_ms: Milliseconds
+    model_version: str
+    qualified: bool
+    direction: Direction
+    grade: Grade
+    confidence: Probability
+    probabilities: ClassProbabilities
+    outcome: Literal["sell", "neutral", "buy"] | None = Field(
+        description="The label that came true; null: a hole in the bars made it unknowable"
+    )
+    hit: bool | None = Field(description="direction == outcome; null when unknowable")
+    entry_price: float | None = Field(description="Open of the bar after the signal")
+    exit_price: float | None = Field(description="Close at expiry")
+    gross_return: float | None = Field(description="Fraction, in the signal's direction")
+    cost: float | None = Field(ge=0, description="Fees and slippage, fraction of notional")
+    funding: float | None = Field(description="Paid (+) or received (-), fraction of notional")
+    net_return: float | None = Field(description="gross - cost - funding; 0 for neutral")
+    brier: float | None = Field(default=None, description="Multiclass Brier score, in [0, 2]")
+    log_loss: float | None = Field(default=None, ge=0, description="Natural log")

@@ -1,0 +1,68 @@
+"""What processes say about themselves, what the monitor sees, what operators did."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.record import Milliseconds, Record
+
+
+class LoadedModel(Record):
+    """One model in a worker's memory."""
+
+    name: str
+    version: str
+    loaded_at_ms: Milliseconds
+    device: str
+    parameters: int = Field(ge=0, description="Weights of the network plus nodes of the forest")
+    qualified: bool
+
+
+class WorkerStatus(Record):
+    """State of one process, compacted by its name."""
+
+    process: str
+    event_time_ms: Milliseconds
+    state: Literal["starting", "restoring", "running", "degraded", "holding", "stopping", "failed"]
+    detail: str = ""
+    done: float | None = Field(default=None, ge=0, le=1, description="Progress of what it does")
+    models: tuple[LoadedModel, ...] = ()
+    device: str | None = None
+
+
+class MonitorWindow(Record):
+    """Approximate rates and ages of one topic and symbol over a window (read uncommitted)."""
+
+    subject: str = Field(description="<topic>/<symbol>, the Kafka key")
+    topic: str
+    symbol: str
+    event_time_ms: Milliseconds = Field(description="Wall clock of the window's end")
+    window_ms: int = Field(gt=0)
+    records: int = Field(ge=0)
+    per_second: float = Field(ge=0)
+    lateness_p50_ms: float | None = Field(description="Log append minus availability")
+    lateness_max_ms: float | None
+    staleness_ms: float | None = Field(description="Since the last record, wall clock")
+    approximate: Literal[True] = True
+
+
+class CanaryTrace(Record):
+    """A real bar's trace followed through the chain; null stages have not been seen."""
+
+    trace_id: str
+    symbol: str
+    event_time_ms: Milliseconds
+    stages_ms: dict[str, float | None] = Field(description="Topic to ms after the raw bar")
+    complete: bool
+
+
+class OperatorAction(Record):
+    """Something a human did to the system."""
+
+    action: str = Field(description="The Kafka key, e.g. dlq.replay")
+    event_time_ms: Milliseconds
+    by: str
+    subject: str
+    reason: str = ""

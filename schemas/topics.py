@@ -1,0 +1,131 @@
+"""THE table of every topic, in flow order: one record type on one topic.
+
+``<topic>.dlq`` (``DeadLetter``) exists for each topic that is consumed, and
+``<processor>.state.v1`` for each processor's changelog; both are derived, not listed.
+"""
+
+from __future__ import annotations
+
+from schemas.clock import ClockTick
+from schemas.explanations import Explanation
+from schemas.features import FeatureVector
+from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
+from schemas.models import ModelChanged, ModelRegistered, ModelServing
+from schemas.predictions import Prediction, PredictionReply, PredictionRequest
+from schemas.record import Record, Topic
+from schemas.regimes import RegimeParameters, RegimeProbabilities
+from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
+from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
+from schemas.training import TrainingProgress, TrainingRequest
+
+TEN_MINUTES_MS = 600_000
+DAY_MS = 86_400_000
+
+CLOCK_TICKS = Topic(
+    "clock.ticks.v1", ClockTick, "clock", "Market time, for schedules and ages", retention_ms=DAY_MS
+)
+RAW_BARS = Topic("market.bars.raw.v1", RawBar, "symbol", "Final bars as the venue told them")
+BARS = Topic("market.bars.v1", Bar, "symbol", "Checked bars, each once, in order")
+LEDGER = Topic("market.ledger.v1", LedgerEntry, "symbol", "What is missing, repaired or suspect")
+HISTORY = Topic("market.history.v1", HistoryReady, "source", "The universe is back-filled")
+FEATURE_VECTORS = Topic("features.vectors.v1", FeatureVector, "symbol", "All features at a close")
+REGIME_PARAMETERS = Topic(
+    "regimes.parameters.v1", RegimeParameters, "symbol", "Fitted regime filters", compact=True
+)
+REGIME_PROBABILITIES = Topic(
+    "regimes.probabilities.v1", RegimeProbabilities, "symbol", "Filtered regime posteriors"
+)
+PREDICTIONS = Topic(
+    "predictions.ensemble.v1", Prediction, "symbol", "Calibrated class probabilities"
+)
+PREDICTION_REQUESTS = Topic(
+    "predictions.requests.v1",
+    PredictionRequest,
+    "symbol",
+    "Overrides and explanations asked for",
+    retention_ms=TEN_MINUTES_MS,
+)
+PREDICTION_REPLIES = Topic(
+    "predictions.replies.v1",
+    PredictionReply,
+    "reply_to",
+    "Answers to those requests",
+    retention_ms=TEN_MINUTES_MS,
+)
+EXPLANATIONS = Topic(
+    "explanations.attributions.v1", Explanation, "symbol", "Drivers of a prediction"
+)
+SIGNALS = Topic("signals.graded.v1", Signal, "symbol", "Graded signals")
+ACKNOWLEDGED = Topic(
+    "signals.acknowledged.v1", SignalAcknowledged, "symbol", "Signals a human has seen"
+)
+SCORED_SIGNALS = Topic("signals.scored.v1", ScoredSignal, "symbol", "Signals scored at expiry")
+TRAINING_REQUESTS = Topic("training.requests.v1", TrainingRequest, "strategy", "Models asked for")
+TRAINING_PROGRESS = Topic(
+    "training.progress.v1", TrainingProgress, "strategy", "Steps of training", retention_ms=DAY_MS
+)
+MODELS_REGISTERED = Topic(
+    "models.registered.v1", ModelRegistered, "strategy", "Trained models and their reports"
+)
+MODELS_CHANGES = Topic(
+    "models.changes.v1", ModelChanged, "strategy", "Which model serves from when"
+)
+MODELS_SERVING = Topic(
+    "models.serving.v1", ModelServing, "strategy", "The last change, as a view", compact=True
+)
+WORKER_STATUS = Topic(
+    "workers.status.v1", WorkerStatus, "process", "What each process says of itself", compact=True
+)
+MONITOR_WINDOWS = Topic(
+    "monitor.windows.v1",
+    MonitorWindow,
+    "subject",
+    "Rates, lateness, staleness",
+    retention_ms=DAY_MS,
+)
+MONITOR_TRACES = Topic(
+    "monitor.traces.v1", CanaryTrace, "symbol", "A bar followed downstream", retention_ms=DAY_MS
+)
+OPERATOR_AUDIT = Topic(
+    "operators.audit.v1", OperatorAction, "action", "What operators did, for ever"
+)
+
+TOPICS: tuple[Topic, ...] = (
+    CLOCK_TICKS,
+    RAW_BARS,
+    BARS,
+    LEDGER,
+    HISTORY,
+    FEATURE_VECTORS,
+    REGIME_PARAMETERS,
+    REGIME_PROBABILITIES,
+    PREDICTIONS,
+    PREDICTION_REQUESTS,
+    PREDICTION_REPLIES,
+    EXPLANATIONS,
+    SIGNALS,
+    ACKNOWLEDGED,
+    SCORED_SIGNALS,
+    TRAINING_REQUESTS,
+    TRAINING_PROGRESS,
+    MODELS_REGISTERED,
+    MODELS_CHANGES,
+    MODELS_SERVING,
+    WORKER_STATUS,
+    MONITOR_WINDOWS,
+    MONITOR_TRACES,
+    OPERATOR_AUDIT,
+)
+
+_BY_RECORD = {topic.record: topic for topic in TOPICS}
+_BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def topic_of(record: Record) -> Topic:
+    """Return the one topic of a record; raises ``KeyError`` for a record without one."""
+    return _BY_RECORD[type(record)]
+
+
+def topic_named(name: str) -> Topic:
+    """Return the topic of that name; raises ``KeyError`` when the table has none."""
+    return _BY_NAME[name]

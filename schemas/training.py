@@ -1,0 +1,40 @@
+"""Training as events: what is asked for, and how far it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+
+
+TrainingStage = Literal[
+    "dataset", "regimes", "folds", "boosted", "lstm", "calibration", "done", "failed"
+]
+
+
+class TrainingRequest(Record):
+    """Train a model of a strategy on a span of the features topic."""
+
+    request_id: str
+    strategy: str = Field(description="The Kafka key")
+    event_time_ms: Milliseconds
+    symbols: tuple[Symbol, ...] = Field(min_length=1)
+    timeframe_ms: Timeframe
+    from_ms: Milliseconds
+    to_ms: Milliseconds = Field(description="Last bar close that may be trained on")
+    reason: Literal["bootstrap", "manual", "drift", "age"]
+
+
+class TrainingProgress(Record):
+    """One step of a training run, for progress bars."""
+
+    request_id: str
+    strategy: str
+    event_time_ms: Milliseconds
+    stage: Literal[
+        "dataset", "regimes", "folds", "boosted", "lstm", "calibration", "done", "failed"
+    ]
+    done: Probability
+    note: str = ""

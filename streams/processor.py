@@ -1,0 +1,135 @@
+"""What a processor is, and the one fold that every driver runs.
+
+Errors::
+
+    RecordRejected    the record is wrong: dead letter, carry on
+    (anything else)   a bug: deterministic, so the record becomes a dead letter of kind "bug"
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from schemas.record import Record, Topic
+from schemas.topics import topic_of
+
+Outputs = tuple[Record, ...]
+StateKey = tuple[object, ...]
+Step = Callable[[Any, Any], tuple[Any, Outputs]]
+BatchStep = Callable[
+    [Mapping[StateKey, Any], Sequence[Any]], tuple[Mapping[StateKey, Any], Sequence[Outputs]]
+]
+Refill = Callable[[Any, Sequence[Any]], Any]
+
+
+class RecordRejected(Exception):  # noqa: N818 - an outcome, not a fault of the program
+    """The record cannot be folded; its reason goes to the dead letters."""
+
+
+@dataclass(frozen=True)
+class Processor:
+    """A pure step over the records of some topics, with one state per state key.
+
+    Attributes:
+        name: Also the name of its changelog, ``<name>.state.v1``.
+        reads: Input topics.
+        writes: Every topic it may write to.
+        initial: State of a key never seen.
+        step: ``(state, record) -> (state, outputs)``; mutates nothing.
+        state_key: Fields of the record that select the state.
+        step_batch: Instead of ``step``: all records of a poll at once,
+            ``(states, records) -> (changed states, outputs of each record)``.
+        window: How many past inputs of a key ``refill`` needs at restore.
+        refill: ``(state, last inputs in order) -> state``, for long windows kept off the
+            changelog.
+    """
+
+    name: str
+    reads: tuple[Topic, ...]
+    writes: tuple[Topic, ...]
+    initial: Record
+    state_key: tuple[str, ...]
+    step: Step | None = None
+    step_batch: BatchStep | None = None
+    window: int = 0
+    refill: Refill | None = None
+
+    def __post_init__(self) -> None:
+        if (self.step is None) == (self.step_batch is None):
+            raise ValueError(f"processor {self.name} needs exactly one of step and step_batch")
+
+    @property
+    def changelog(self) -> str:
+        """Name of the compacted topic that keeps its states."""
+        return f"{self.name}.state.v1"
+
+    def key_of(self, record: Record) -> StateKey:
+        """Return the state key of one record."""
+        return tuple(getattr(record, name) for name in self.state_key)
+
+
+StateRef = tuple[str, StateKey]  # processor name, state key
+States = Mapping[StateRef, Record]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One record that a processor refused, and why."""
+
+    processor: Processor
+    record: Record
+    kind: Literal["rejected", "bug"]
+    cause: str
+
+
+@dataclass
+class Folded:
+    """What folding some records changed: states by reference, outputs in order, rejections."""
+
+    states: MutableMapping[StateRef, Record] = field(default_factory=dict)
+    outputs: list[Record] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def fold(chain: Sequence[Processor], states: States, record: Record, into: Folded) -> None:
+    """Run one record through a chain, feeding each output to the chain's next steps.
+
+    Args:
+        chain: Processors in flow order; they share the symbol as Kafka key.
+        states: Committed states; never written to.
+        record: One input of the chain.
+        into: Collects changed states, outputs and rejections; read before ``states``.
+
+    Raises:
+        Exception: Whatever a step raises beside ``RecordRejected``; the caller decides.
+    """
+    waiting: deque[Record] = deque((record,))
+    while waiting:
+        current = waiting.popleft()
+        topic = topic_of(current)
+        for processor in chain:
+            if topic in processor.reads:
+                waiting.extend(_advance(processor, states, current, into))
+
+
+def _advance(processor: Processor, states: States, record: Record, into: Folded) -> Outputs:
+    key = processor.key_of(record)
+    reference = (processor.name, key)
+    before = into.states.get(reference) or states.get(reference, processor.initial)
+    try:
+        if processor.step is not None:
+            after, outputs = processor.step(before, record)
+        else:
+            assert processor.step_batch is not None  # noqa: S101 - __post_init__ promises it
+            changed, batched = processor.step_batch({key: before}, [record])
+            after, outputs = changed.get(key, before), batched[0]
+    except RecordRejected as rejected:
+        into.rejections.append(Rejection(processor, record, "rejected", str(rejected)))
+        return ()
+    if after is not before:
+        into.states[reference] = after
+    into.outputs.extend(outputs)
+    return outputs

@@ -1,0 +1,108 @@
+"""The table of contents: every processor in flow order, every chain, every worker.
+
+The drawn graph, the list of processes and the Compose test are made from these rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.record import Topic
+from schemas.topics import (
+    ACKNOWLEDGED,
+    BARS,
+    CLOCK_TICKS,
+    EXPLANATIONS,
+    FEATURE_VECTORS,
+    HISTORY,
+    LEDGER,
+    MODELS_CHANGES,
+    MODELS_REGISTERED,
+    MODELS_SERVING,
+    MONITOR_TRACES,
+    MONITOR_WINDOWS,
+    OPERATOR_AUDIT,
+    PREDICTION_REPLIES,
+    PREDICTION_REQUESTS,
+    PREDICTIONS,
+    RAW_BARS,
+    REGIME_PROBABILITIES,
+    SCORED_SIGNALS,
+    SIGNALS,
+    TRAINING_PROGRESS,
+    TRAINING_REQUESTS,
+    WORKER_STATUS,
+)
+from streams.processor import Processor
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Processors fused in one process: they share a key, every topic between them stays public."""
+
+    name: str
+    processors: tuple[Processor, ...]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process with side effects; the row says what it reads and writes."""
+
+    name: str
+    reads: tuple[Topic, ...]
+    writes: tuple[Topic, ...]
+
+
+CHAINS: tuple[Chain, ...] = ()
+
+PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
+
+WORKERS: tuple[Worker, ...] = (
+    Worker("simulator", (), ()),
+    Worker(
+        "ingest",
+        (RAW_BARS, MODELS_SERVING, WORKER_STATUS),
+        (RAW_BARS, LEDGER, CLOCK_TICKS, HISTORY, WORKER_STATUS),
+    ),
+    Worker(
+        "inference",
+        (FEATURE_VECTORS, REGIME_PROBABILITIES, MODELS_CHANGES, PREDICTION_REQUESTS),
+        (PREDICTIONS, PREDICTION_REPLIES, WORKER_STATUS),
+    ),
+    Worker(
+        "explain",
+        (FEATURE_VECTORS, PREDICTIONS, MODELS_CHANGES, PREDICTION_REQUESTS),
+        (EXPLANATIONS, WORKER_STATUS),
+    ),
+    Worker(
+        "training",
+        (TRAINING_REQUESTS, CLOCK_TICKS, FEATURE_VECTORS, BARS),
+        (TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
+    ),
+    Worker("archive", (RAW_BARS, BARS, LEDGER), (WORKER_STATUS,)),
+    Worker(
+        "monitor",
+        (RAW_BARS, BARS, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTIONS, SIGNALS),
+        (MONITOR_WINDOWS, MONITOR_TRACES),
+    ),
+    Worker(
+        "gateway",
+        (
+            CLOCK_TICKS,
+            BARS,
+            FEATURE_VECTORS,
+            REGIME_PROBABILITIES,
+            SIGNALS,
+            ACKNOWLEDGED,
+            SCORED_SIGNALS,
+            EXPLANATIONS,
+            PREDICTION_REPLIES,
+            TRAINING_PROGRESS,
+            MODELS_SERVING,
+            WORKER_STATUS,
+            MONITOR_WINDOWS,
+            MONITOR_TRACES,
+        ),
+        (PREDICTION_REQUESTS, ACKNOWLEDGED, OPERATOR_AUDIT),
+    ),
+)
