@@ -8,8 +8,6 @@ QUOTES = ("USDT", "USDC", "BUSD", "FDUSD")
 SPELLING = re.compile(
     r"^([A-Z0-9]{1,20})[-/_]?(USDT|USDC|BUSD|FDUSD|USD)(?::[A-Z]{3,5})?(?:[-_]PERP)?$"
 )
-    r"^([A-Z0-9]{1,20})[-/_]?(USDT|USDC|BUSD|FDUSD|USD)(?::[A-Z]{3,5})?(?:[-_]PERP)?$"
-)
 
 
 def canonical(text: str) -> str:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
-
 TrainingStage = Literal[
     "dataset", "regimes", "folds", "boosted", "lstm", "calibration", "done", "failed"
 ]
