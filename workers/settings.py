@@ -1,0 +1,132 @@
+"""Settings of the pipeline's processes: one frozen tree, read once at the entry point.
+
+Every field is ``REGIMEFLOW_<NAME>``; the names of the documents are accepted as aliases.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas.symbols import canonical
+
+PREFIX = "REGIMEFLOW_"
+TIMEFRAMES_MS = {
+    "1m": 60_000,
+    "3m": 180_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "4h": 14_400_000,
+    "1d": 86_400_000,
+}
+
+
+def default_home() -> Path:
+    """Return the user's state folder for RegimeFlow (XDG base directories)."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "regimeflow"
+
+
+def _alias(name: str, *documented: str) -> AliasChoices:
+    return AliasChoices(
+        f"{PREFIX}{name}".lower(), *(other.lower() for other in documented), name.lower()
+    )
+
+
+class Settings(BaseSettings):
+    """What every process is told; secrets have no default and are never printed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    home: Path = Field(default_factory=default_home, description="Everything that is kept")
+    app_mode: Literal["analysis_only"] = Field(
+        default="analysis_only", validation_alias=_alias("APP_MODE", "APP_MODE")
+    )
+    universe: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"),
+        validation_alias=_alias("UNIVERSE", "UNIVERSE"),
+        description="Symbols in any spelling, separated by commas",
+    )
+    timeframe: str = Field(default="1m", description="Base bar")
+    exchange: Literal["simulated", "binanceusdm", "replay"] = "simulated"
+    speed: float = Field(default=60.0, gt=0, description="Market seconds per second, simulated")
+    seed: int = Field(default=7, ge=0, description="Of the simulated market")
+    history_bars: int = Field(
+        default=10_000, ge=1_000, description="Back-filled base bars a symbol"
+    )
+    strategy: str = "ensemble"
+    kafka_bootstrap_servers: str | None = Field(
+        default=None, description="An external cluster; unset: the local broker"
+    )
+    kafka_client: dict[str, str] = Field(
+        default_factory=dict, description="SASL/TLS settings passed to the clients, JSON"
+    )
+    simulator_url: str | None = Field(default=None, description="REST root of the simulator")
+    model_dir: str | None = Field(
+        default=None,
+        validation_alias=_alias("MODEL_DIR", "MODEL_DIR"),
+        description="URL or folder of model files; default: <home>/models",
+    )
+    mlflow_tracking_uri: str | None = Field(
+        default=None, validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI")
+    )
+    binance_api_key: SecretStr | None = Field(
+        default=None, validation_alias=_alias("BINANCE_API_KEY", "BINANCE_API_KEY")
+    )
+    binance_api_secret: SecretStr | None = Field(
+        default=None, validation_alias=_alias("BINANCE_API_SECRET", "BINANCE_API_SECRET")
+    )
+
+    @field_validator("universe", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple):
+            raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
+        symbols = tuple(canonical(str(name)) for name in names if str(name).strip())
+        if not symbols or len(set(symbols)) != len(symbols):
+            raise ValueError(f"universe {symbols!r} must name at least one symbol, each once")
+        return symbols
+
+    @field_validator("timeframe")
+    @classmethod
+    def _known_timeframe(cls, value: str) -> str:
+        if value not in TIMEFRAMES_MS:
+            raise ValueError(f"timeframe {value!r} is unknown; expected {', '.join(TIMEFRAMES_MS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _no_misspelt_names(self) -> Self:
+        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields}
+        for name in os.environ:
+            if name.startswith(PREFIX) and name not in known | GATEWAY_NAMES:
+                near = difflib.get_close_matches(name, known | GATEWAY_NAMES, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"unknown setting {name}{hint}")
+        return self
+
+    @property
+    def timeframe_ms(self) -> int:
+        """Length of the base bar in milliseconds."""
+        return TIMEFRAMES_MS[self.timeframe]
+
+    @property
+    def models(self) -> str:
+        """Where model files live, as a URL or folder."""
+        return self.model_dir or str(self.home / "models")
+
+
+# Read by gateway/settings.py and by start-up itself; listed so that they do not look misspelt.
+GATEWAY_NAMES = frozenset(
+    f"{PREFIX}{name}"
+    for name in ("PORT", "HOST", "REDIS_URL", "METRICS_PORT", "GIT_COMMIT", "CACHE", "INSECURE")
+)
