@@ -18,8 +18,10 @@ class FeatureVector(Record):
     event_time_ms: Milliseconds = Field(description="Bar close, UTC epoch milliseconds")
     available_time_ms: Milliseconds
     feature_set_id: str = Field(description="Hash of the ordered catalogue that made it")
+    open: float = Field(gt=0, description="Open of the bar: where the signal before it trades")
     close: float = Field(gt=0, description="Close of the bar: shown, never traded")
     funding_rate: float | None = None
+    funding_time_ms: int | None = Field(default=None, description="Stamp of that settlement")
     bars_missing: int = Field(default=0, ge=0)
     values: dict[str, float | None] = Field(description="In catalogue order; null in warm-up")
 

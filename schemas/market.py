@@ -96,7 +96,8 @@ class LedgerEntry(Record):
 class HistoryReady(Record):
     """The whole universe is back-filled: a first model may be trained."""
 
-    source: str = Field(description="The home's market source; the Kafka key")
+    strategy: str = Field(default="ensemble", description="To be bootstrapped; the Kafka key")
+    source: str = Field(description="The home's market source")
     symbols: tuple[Symbol, ...] = Field(min_length=1)
     timeframe_ms: Timeframe
     from_ms: Milliseconds

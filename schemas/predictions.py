@@ -40,8 +40,9 @@ class RegimeView(Record):
 
 
 class MarketContext(Record):
-    """What grading needs of the bar, so that signals have one input and no join."""
+    """What grading and scoring need of the bar, so that both have one input and no join."""
 
+    open: float = Field(gt=0)
     close: float = Field(gt=0)
     natr: float | None = Field(description="Wilder ATR over close, a fraction; null in warm-up")
     volume_to_median: float | None = Field(description="Volume over its 20-bar median")
@@ -49,6 +50,7 @@ class MarketContext(Record):
         description="Trend of the next closed higher timeframe: +1, 0, -1; null until closed"
     )
     funding_rate: float | None = None
+    funding_time_ms: int | None = None
     bars_missing: int = Field(default=0, ge=0)
 
 
@@ -71,6 +73,7 @@ class Prediction(Record):
     regime: RegimeView
     context: MarketContext
     horizon_bars: int = Field(gt=0)
+    threshold: float = Field(gt=0, description="Return that makes a label buy (or -sell), fraction")
     device: str = Field(description="cpu or cuda:N, as it ran")
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.predictions import ClassProbabilities, RegimeView
+from schemas.predictions import ClassProbabilities, MarketContext, RegimeView
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 Direction = Literal["buy", "sell", "neutral"]
@@ -58,7 +58,8 @@ class Signal(Record):
     reference_price: float = Field(gt=0, description="Close at t: shown, never traded")
     invalidation_price: float | None = Field(default=None, description="Where the idea is wrong")
     target_price: float | None = None
-    funding_rate: float | None = None
+    threshold: float = Field(gt=0, description="Return that would make it right, a fraction")
+    context: MarketContext
     recommended_quantity: float | None = Field(
         default=None, description="Advice, rounded down to the step; null: equity unknown"
     )
