@@ -58,6 +58,7 @@ def features(
         event_time_ms=close_time(minute),
         available_time_ms=close_time(minute),
         feature_set_id=FEATURE_SET,
+        open=100.0,
         close=close,
         values=values,
     )
@@ -129,9 +130,10 @@ def prediction(
             bull=0.6, bear=0.2, sideways=0.2, entropy=0.865, trend_state="TRENDING"
         ),
         "context": MarketContext(
-            close=100.5, natr=0.002, volume_to_median=1.5, higher_direction=1.0
+            open=100.0, close=100.5, natr=0.002, volume_to_median=1.5, higher_direction=1.0
         ),
         "horizon_bars": 15,
+        "threshold": 0.002,
         "device": "cpu",
     }
     return Prediction(**(defaults | fields))
