@@ -34,6 +34,9 @@ from schemas.topics import (
     WORKER_STATUS,
 )
 from streams.processor import Processor
+from streams.promotion.processor import PROCESSOR as PROMOTION
+from streams.scoring.processor import PROCESSOR as SCORING
+from streams.signals.processor import PROCESSOR as GRADING
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ class Worker:
     writes: tuple[Topic, ...]
 
 
-CHAINS: tuple[Chain, ...] = ()
+CHAINS: tuple[Chain, ...] = (
+    Chain("signals", (GRADING, SCORING)),
+    Chain("promotion", (PROMOTION,)),
+)
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
 

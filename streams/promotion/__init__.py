@@ -1,0 +1,1 @@
+"""Which model serves, from when: the event-sourced truth."""

@@ -1,0 +1,97 @@
+"""Promotion: history and trained models in, requests and changes of the serving model out.
+
+    market.history.v1, models.registered.v1  -->  [promotion]  -->  training.requests.v1,
+    models.changes.v1, models.serving.v1, regimes.parameters.v1
+
+Bootstrap only: where no model serves, ready history asks for one; the first registered model
+serves even if it failed its gates (and says so) until a qualified one replaces it.
+"""
+
+from __future__ import annotations
+
+from schemas.ids import derived_id
+from schemas.market import HistoryReady
+from schemas.models import ModelChanged, ModelRegistered, ModelServing
+from schemas.record import Record
+from schemas.topics import (
+    HISTORY,
+    MODELS_CHANGES,
+    MODELS_REGISTERED,
+    MODELS_SERVING,
+    REGIME_PARAMETERS,
+    TRAINING_REQUESTS,
+)
+from schemas.training import TrainingRequest
+from streams.processor import Outputs, Processor
+
+# At least two by decision; more, because the change must reach inference and the regime filter
+# before the bar it names, also when a market minute lasts one second.
+LEAD_BARS = 5
+
+
+class PromotionState(Record):
+    """What has been asked for and what serves, by strategy."""
+
+    requested_to_ms: int = -1
+    registered_ms: int = -1
+    serving: str | None = None
+    qualified: bool = False
+
+
+def step(
+    state: PromotionState, record: HistoryReady | ModelRegistered
+) -> tuple[PromotionState, Outputs]:
+    """Ask for a first model, or decide whether a registered one serves."""
+    if isinstance(record, HistoryReady):
+        return _history(state, record)
+    return _registered(state, record)
+
+
+def _history(state: PromotionState, history: HistoryReady) -> tuple[PromotionState, Outputs]:
+    if state.serving is not None or history.to_ms <= state.requested_to_ms:
+        return state, ()
+    request = TrainingRequest(
+        request_id=derived_id(TRAINING_REQUESTS.name, history.strategy, history.to_ms, "bootstrap"),
+        strategy=history.strategy,
+        event_time_ms=history.event_time_ms,
+        symbols=history.symbols,
+        timeframe_ms=history.timeframe_ms,
+        from_ms=history.from_ms,
+        to_ms=history.to_ms,
+        reason="bootstrap",
+    )
+    return state.model_copy(update={"requested_to_ms": history.to_ms}), (request,)
+
+
+def _registered(state: PromotionState, model: ModelRegistered) -> tuple[PromotionState, Outputs]:
+    if model.event_time_ms <= state.registered_ms or model.model_version == state.serving:
+        return state, ()
+    seen = state.model_copy(update={"registered_ms": model.event_time_ms})
+    if state.qualified and not model.qualified:
+        return seen, ()
+    closed = -(-model.event_time_ms // model.timeframe_ms)
+    effective = (closed + LEAD_BARS) * model.timeframe_ms
+    changed = ModelChanged(
+        strategy=model.strategy,
+        event_time_ms=model.event_time_ms,
+        effective_from_ms=effective,
+        model=model,
+        replaces=state.serving,
+        reason="qualified" if model.qualified else "unqualified: no qualified model serves",
+    )
+    serving = ModelServing(**{name: getattr(changed, name) for name in ModelChanged.model_fields})
+    filters = tuple(
+        regime.model_copy(update={"effective_from_ms": effective}) for regime in model.regimes
+    )
+    after = seen.model_copy(update={"serving": model.model_version, "qualified": model.qualified})
+    return after, (changed, serving, *filters)
+
+
+PROCESSOR = Processor(
+    name="promotion",
+    reads=(HISTORY, MODELS_REGISTERED),
+    writes=(TRAINING_REQUESTS, MODELS_CHANGES, MODELS_SERVING, REGIME_PARAMETERS),
+    initial=PromotionState(),
+    step=step,
+    state_key=("strategy",),
+)

@@ -1,0 +1,1 @@
+"""Signals are scored when they expire."""

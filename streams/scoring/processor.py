@@ -1,0 +1,134 @@
+"""Scoring: graded signals in, scored signals out at expiry.
+
+    signals.graded.v1  -->  [scoring]  -->  signals.scored.v1
+
+A signal carries its bar's open, close and funding, so the signals that follow one are also the
+bars that score it: one input, no join, the same answer live and replayed. A hole in the bars
+makes every outcome that spans it unknowable, and the score says null.
+"""
+
+from __future__ import annotations
+
+from schemas.predictions import ClassProbabilities
+from schemas.record import Record
+from schemas.signals import Direction, Grade, ScoredSignal, Signal
+from schemas.topics import SCORED_SIGNALS, SIGNALS
+from streams.processor import Outputs, Processor
+from streams.scoring.outcome import brier_score, log_loss, outcome_of
+
+
+class PendingSignal(Record):
+    """A signal whose horizon is still running, and what has been seen of it."""
+
+    signal_id: str
+    event_time_ms: int
+    expires_ms: int
+    model_version: str
+    qualified: bool
+    direction: Direction
+    grade: Grade
+    confidence: float
+    probabilities: ClassProbabilities
+    threshold: float
+    entry_price: float | None = None
+    funding_time_ms: int | None = None
+    funding_rates: tuple[float, ...] = ()
+    broken: bool = False
+
+
+class ScoringState(Record):
+    """Signals waiting for their horizon, oldest first."""
+
+    event_time_ms: int = -1
+    pending: tuple[PendingSignal, ...] = ()
+
+
+def step(state: ScoringState, signal: Signal) -> tuple[ScoringState, Outputs]:
+    """Let one more bar pass over every waiting signal; emit those that expire."""
+    if signal.event_time_ms <= state.event_time_ms:
+        return state, ()
+    follows = signal.event_time_ms == state.event_time_ms + signal.timeframe_ms
+    seen = [_see(waiting, signal, follows=follows) for waiting in state.pending]
+    expired = [p for p in seen if p.expires_ms <= signal.event_time_ms]
+    running = [p for p in seen if p.expires_ms > signal.event_time_ms]
+    after = ScoringState(event_time_ms=signal.event_time_ms, pending=(*running, _pending(signal)))
+    return after, tuple(_score(p, signal) for p in expired)
+
+
+def _pending(signal: Signal) -> PendingSignal:
+    return PendingSignal(
+        signal_id=signal.signal_id,
+        event_time_ms=signal.event_time_ms,
+        expires_ms=signal.expires_ms,
+        model_version=signal.model_version,
+        qualified=signal.qualified,
+        direction=signal.direction,
+        grade=signal.grade,
+        confidence=signal.confidence,
+        probabilities=signal.probabilities,
+        threshold=signal.threshold,
+        funding_time_ms=signal.context.funding_time_ms,
+    )
+
+
+def _see(waiting: PendingSignal, signal: Signal, *, follows: bool) -> PendingSignal:
+    if waiting.broken or not follows:
+        return waiting.model_copy(update={"broken": True})
+    changed: dict[str, object] = {}
+    if waiting.entry_price is None:
+        changed["entry_price"] = signal.context.open
+    stamp, rate = signal.context.funding_time_ms, signal.context.funding_rate
+    if stamp is not None and stamp != waiting.funding_time_ms:
+        changed["funding_time_ms"] = stamp
+        # A settlement at or before the entry was not ours to pay.
+        if rate is not None and stamp > waiting.event_time_ms:
+            changed["funding_rates"] = (*waiting.funding_rates, rate)
+    return waiting.model_copy(update=changed) if changed else waiting
+
+
+def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
+    entry = waiting.entry_price
+    known = not waiting.broken and entry is not None and waiting.expires_ms == signal.event_time_ms
+    outcome = None
+    if known and entry is not None:
+        outcome = outcome_of(
+            waiting.direction,
+            (entry, signal.context.close),
+            waiting.threshold,
+            waiting.funding_rates,
+        )
+    label = outcome.label if outcome else None
+    return ScoredSignal(
+        signal_id=waiting.signal_id,
+        symbol=signal.symbol,
+        timeframe_ms=signal.timeframe_ms,
+        event_time_ms=waiting.expires_ms,
+        available_time_ms=signal.available_time_ms,
+        signal_time_ms=waiting.event_time_ms,
+        model_version=waiting.model_version,
+        qualified=waiting.qualified,
+        direction=waiting.direction,
+        grade=waiting.grade,
+        confidence=waiting.confidence,
+        probabilities=waiting.probabilities,
+        outcome=label,
+        hit=None if label is None else label == waiting.direction,
+        entry_price=entry if outcome else None,
+        exit_price=signal.context.close if outcome else None,
+        gross_return=outcome.gross_return if outcome else None,
+        cost=outcome.cost if outcome else None,
+        funding=outcome.funding if outcome else None,
+        net_return=outcome.net_return if outcome else None,
+        brier=brier_score(waiting.probabilities, label) if label else None,
+        log_loss=log_loss(waiting.probabilities, label) if label else None,
+    )
+
+
+PROCESSOR = Processor(
+    name="scoring",
+    reads=(SIGNALS,),
+    writes=(SCORED_SIGNALS,),
+    initial=ScoringState(),
+    step=step,
+    state_key=("symbol", "timeframe_ms"),
+)

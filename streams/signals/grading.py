@@ -1,0 +1,86 @@
+"""Grades: calibrated confidence, lowered once when any confirmation fails, never raised."""
+
+from __future__ import annotations
+
+from schemas.predictions import ClassProbabilities, Prediction
+from schemas.signals import Confirmation, Direction, Grade
+
+GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C")
+LOWER_BOUNDS = (0.85, 0.75, 0.65)  # half-open bands of confidence: [.85, 1], [.75, .85), [.65, .75)
+MEDIAN_VOLUME = 1.0  # a bar confirms with at least the median volume of 20 bars
+MAX_ENTROPY = 0.9
+
+
+def direction_of(chances: ClassProbabilities) -> tuple[Direction, float]:
+    """Return the most probable class and its probability; a tie is neutral."""
+    best = max(chances.sell, chances.neutral, chances.buy)
+    if chances.buy == best and chances.sell < best and chances.neutral < best:
+        return "buy", best
+    if chances.sell == best and chances.buy < best and chances.neutral < best:
+        return "sell", best
+    return "neutral", chances.neutral
+
+
+def grade_of(
+    confidence: float, confirmations: tuple[Confirmation, ...], *, qualified: bool, members: int
+) -> Grade:
+    """Return the grade of a calibrated confidence in [0, 1].
+
+    Args:
+        confidence: Calibrated probability of the direction.
+        confirmations: Any one that did not pass lowers the grade by one, in all.
+        qualified: A model that failed its gates never grades above C.
+        members: Models behind the confidence; a single one never gives A+.
+    """
+    if not qualified:
+        return "C"
+    rank = sum(confidence < bound for bound in LOWER_BOUNDS)
+    if members < 2:
+        rank = max(rank, 1)
+    if any(check.passed is not True for check in confirmations):
+        rank += 1
+    return GRADES[min(rank, len(GRADES) - 1)]
+
+
+def confirmations_of(prediction: Prediction, direction: Direction) -> tuple[Confirmation, ...]:
+    """Return the four named checks of a direction; null where there is nothing to judge by."""
+    context, regime = prediction.context, prediction.regime
+    return (
+        _trend(regime.trend_state, direction),
+        _higher_timeframe(context.higher_direction, direction),
+        Confirmation(
+            name="volume",
+            passed=None
+            if context.volume_to_median is None
+            else context.volume_to_median >= MEDIAN_VOLUME,
+            detail=f"volume is {_shown(context.volume_to_median)} x its 20-bar median",
+        ),
+        Confirmation(
+            name="entropy",
+            passed=regime.entropy <= MAX_ENTROPY,
+            detail=f"regime entropy {regime.entropy:.2f}, at most {MAX_ENTROPY}",
+        ),
+    )
+
+
+def _trend(state: str, direction: Direction) -> Confirmation:
+    wanted = ("RANGING", "CHOPPY") if direction == "neutral" else ("TRENDING",)
+    return Confirmation(
+        name="trend_state",
+        passed=None if state == "UNKNOWN" else state in wanted,
+        detail=f"market is {state}, {direction} wants {' or '.join(wanted)}",
+    )
+
+
+def _higher_timeframe(higher: float | None, direction: Direction) -> Confirmation:
+    wanted = {"buy": 1.0, "sell": -1.0, "neutral": None}[direction]
+    return Confirmation(
+        name="higher_timeframe",
+        passed=None if higher is None else wanted in (None, higher),
+        detail=f"next closed higher timeframe points {_shown(higher)}, "
+        + ("neutral wants nothing of it" if wanted is None else f"{direction} wants {wanted:+.0f}"),
+    )
+
+
+def _shown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"

@@ -1,0 +1,50 @@
+"""Advice about risk: levels, checks that fail closed, notes a trader should read."""
+
+from __future__ import annotations
+
+from schemas.predictions import Prediction
+from schemas.signals import Direction, RiskCheck
+from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
+
+INVALIDATION_ATR = 1.5  # stop distance in average true ranges
+TARGET_ATR = 2.0
+HIGH_FUNDING = 0.0003  # three times the usual 0.01 % a settlement
+
+
+def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | None, float | None]:
+    """Return (invalidation, target) around the close at t; null for neutral or without ATR."""
+    natr, close = prediction.context.natr, prediction.context.close
+    side = direction_sign(direction)
+    if side == 0 or natr is None:
+        return None, None
+    reach = natr * close
+    invalidation = close - side * INVALIDATION_ATR * reach
+    target = close + side * TARGET_ATR * reach
+    return (invalidation, target) if min(invalidation, target) > 0.0 else (None, None)
+
+
+def account_checks() -> tuple[RiskCheck, ...]:
+    """Return the three account checks, failed: no account is known to an analysis-only system."""
+    return tuple(
+        RiskCheck(name=name, outcome="fail", detail="data missing: no account is connected")
+        for name in ("position_limit", "concentration", "daily_loss_limit")
+    )
+
+
+def risk_notes(prediction: Prediction, direction: Direction) -> tuple[str, ...]:
+    """Return what speaks against acting on this signal, one sentence each."""
+    notes = []
+    if not prediction.qualified:
+        notes.append("unqualified: the model failed its gates out of sample")
+    if prediction.context.bars_missing:
+        notes.append(f"{prediction.context.bars_missing} bars were missing before this one")
+    if direction != "neutral":
+        notes.append(f"break-even move is {DEFAULT_COSTS.round_trip:.2%} of notional")
+        if prediction.probabilities.model_dump()[direction] < 0.5:
+            notes.append("the direction is less likely than not")
+        rate = prediction.context.funding_rate
+        if rate is not None and funding_paid(direction, rate) >= HIGH_FUNDING:
+            notes.append(f"funding of {rate:.4%} a settlement is paid by this side")
+    if len(prediction.members) < 2:
+        notes.append(f"only {', '.join(prediction.members)} answered")
+    return tuple(notes)

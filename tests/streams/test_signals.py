@@ -1,0 +1,102 @@
+"""Signals: half-open grades, lowered once, capped when unqualified, ids that repeat."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.predictions import ClassProbabilities
+from schemas.signals import Confirmation
+from streams.memory import replay
+from streams.signals.grading import GRADES, confirmations_of, direction_of, grade_of
+from streams.signals.processor import PROCESSOR
+from streams.signals.risk import price_levels
+from tests.build import prediction
+
+PASSED = (Confirmation(name="x", passed=True, detail=""),)
+FAILED = (Confirmation(name="x", passed=False, detail=""),)
+UNKNOWN = (Confirmation(name="x", passed=None, detail=""),)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "grade"),
+    [(1.0, "A+"), (0.85, "A+"), (0.849999, "A"), (0.75, "A"), (0.749999, "B"), (0.65, "B"),
+     (0.649999, "C"), (1 / 3, "C")],
+)  # fmt: skip
+def test_grade_bands_are_half_open(confidence, grade):
+    assert grade_of(confidence, PASSED, qualified=True, members=2) == grade
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_more_confidence_never_grades_lower(a, b):
+    low, high = sorted((a, b))
+
+    grades = [grade_of(c, PASSED, qualified=True, members=2) for c in (low, high)]
+
+    assert GRADES.index(grades[1]) <= GRADES.index(grades[0])
+
+
+@pytest.mark.parametrize("checks", [FAILED, UNKNOWN, FAILED + FAILED + UNKNOWN])
+def test_any_failed_or_unknown_confirmation_lowers_one_grade_in_all(checks):
+    assert grade_of(0.9, checks, qualified=True, members=2) == "A"
+    assert grade_of(0.5, checks, qualified=True, members=2) == "C"
+
+
+def test_an_unqualified_model_never_grades_above_c():
+    assert grade_of(0.99, PASSED, qualified=False, members=2) == "C"
+
+    (signal,) = replay([PROCESSOR], [prediction(qualified=False)])
+
+    assert signal.grade == "C"
+    assert any(note.startswith("unqualified") for note in signal.risk_notes)
+
+
+def test_a_single_member_never_grades_a_plus():
+    assert grade_of(0.99, PASSED, qualified=True, members=1) == "A"
+
+
+@pytest.mark.parametrize(
+    ("chances", "expected"),
+    [((0.1, 0.2, 0.7), ("buy", 0.7)), ((0.7, 0.2, 0.1), ("sell", 0.7)),
+     ((0.1, 0.8, 0.1), ("neutral", 0.8)), ((0.4, 0.2, 0.4), ("neutral", 0.2)),
+     ((0.2, 0.4, 0.4), ("neutral", 0.4))],
+)  # fmt: skip
+def test_direction_is_the_most_probable_class_and_a_tie_is_neutral(chances, expected):
+    sell, neutral, buy = chances
+
+    assert direction_of(ClassProbabilities(sell=sell, neutral=neutral, buy=buy)) == expected
+
+
+def test_four_confirmations_are_named_and_judged():
+    checks = {c.name: c.passed for c in confirmations_of(prediction(), "buy")}
+
+    assert checks == {
+        "trend_state": True, "higher_timeframe": True, "volume": True, "entropy": True
+    }  # fmt: skip
+    assert {c.name: c.passed for c in confirmations_of(prediction(), "sell")}[
+        "higher_timeframe"
+    ] is False
+
+
+def test_levels_are_on_the_right_side_of_the_close():
+    low, high = price_levels(prediction(), "buy")
+
+    assert low < prediction().context.close < high
+    assert price_levels(prediction(), "sell")[0] > prediction().context.close
+    assert price_levels(prediction(), "neutral") == (None, None)
+
+
+def test_redelivered_prediction_changes_nothing():
+    one = prediction(3)
+
+    assert replay([PROCESSOR], [one, one, prediction(2)]) == replay([PROCESSOR], [one])
+
+
+def test_signal_says_when_it_expires_and_that_no_account_is_known():
+    (signal,) = replay([PROCESSOR], [prediction()])
+
+    assert signal.expires_ms == signal.event_time_ms + 15 * 60_000
+    assert not signal.risk_approved
+    assert signal.recommended_quantity is None
+    assert {check.outcome for check in signal.risk_checks} == {"fail"}
