@@ -1,0 +1,1 @@
+"""What runs on the operator's own machine: the Kafka broker and the supervised processes."""

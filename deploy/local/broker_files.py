@@ -1,0 +1,106 @@
+"""Text of the local broker's files: properties, logging, JVM options. Pure."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from pathlib import Path
+
+# A single node must wait out its own former session after a crash: 2 s, not 9.
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+log.dirs={log_dir}
+auto.create.topics.enable=false
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
+default.replication.factor=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=2097152
+log.index.size.max.bytes=1048576
+log.message.timestamp.type=LogAppendTime
+log.segment.bytes=16777216
+num.io.threads=2
+num.network.threads=2
+num.partitions=1
+offsets.retention.minutes=2000000000
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+"""
+
+LOGGING = """\
+appenders=file
+appender.file.type=RollingFile
+appender.file.name=file
+appender.file.fileName={log}
+appender.file.filePattern={log}.%i
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d{{ISO8601}} %p %m (%c{{1}})%n
+appender.file.policies.type=SizeBasedTriggeringPolicy
+appender.file.policies.size=10MB
+appender.file.strategy.type=DefaultRolloverStrategy
+appender.file.strategy.max=3
+rootLogger.level=INFO
+rootLogger.appenderRef.file.ref=file
+logger.config.name=org.apache.kafka.common.config.AbstractConfig
+logger.config.level=WARN
+"""
+
+
+def properties(port: int, controller_port: int, log_dir: Path) -> str:
+    """server.properties of a one-node broker and controller on loopback."""
+    escaped = str(log_dir).replace("\\", "\\\\")
+    return PROPERTIES.format(port=port, controller_port=controller_port, log_dir=escaped)
+
+
+def logging_properties(log: Path) -> str:
+    """log4j2 settings: one file, rolled at 10 MB, three old ones kept."""
+    return LOGGING.format(log=log)
+
+
+def jvm_options(folder: Path, heap_mb: int) -> list[str]:
+    """JVM options for a small, quickly started broker that leaves nothing outside its folder."""
+    return [
+        f"-Xms{heap_mb // 2}m",
+        f"-Xmx{heap_mb}m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:MaxDirectMemorySize=64m",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:-UsePerfData",
+        f"-XX:ErrorFile={folder / 'logs' / 'crash.log'}",
+        f"-Djava.io.tmpdir={folder / 'tmp'}",
+        "-Djava.awt.headless=true",
+        f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
+    ]
+
+
+def new_cluster_id() -> str:
+    """A random Kafka cluster id: 16 bytes, URL-safe base64 without padding.
+
+    Never begins with '-', which the formatter would take for an option.
+    """
+    while True:
+        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        if not cluster_id.startswith("-"):
+            return cluster_id
+
+
+def cluster_id_of(meta: Path) -> str | None:
+    """Cluster id in a data folder's meta.properties; None when there is none to read."""
+    try:
+        text = meta.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    usable = values.get("version") == "1" and values.get("node.id") == "1"
+    return values.get("cluster.id") or None if usable else None

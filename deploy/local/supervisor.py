@@ -1,0 +1,154 @@
+"""Runs the pipeline's processes: starts them, restarts what dies, stops all of them.
+
+Errors::
+
+    SupervisorError
+      +-- ProcessRefused    a process said that its configuration must change first
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOP_WITHIN_S = 27.0  # the runtime drains within 25
+RESTART_AFTER_S = 0.5
+RESTART_AT_MOST_AFTER_S = 2.0
+STEADY_S = 30.0  # a process that lived this long starts again without back-off
+LOG_LIMIT_BYTES = 20_000_000
+REFUSED = 78  # EX_CONFIG: starting again would not help
+
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+    )
+}
+
+
+class SupervisorError(Exception):
+    """The processes cannot be run."""
+
+
+class ProcessRefused(SupervisorError):
+    """A process refused its configuration; the message is its own."""
+
+
+@dataclass
+class Child:
+    """One supervised process and its recent past."""
+
+    name: str
+    log: Path
+    popen: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    restarts: int = 0
+    delay_s: float = RESTART_AFTER_S
+    start_at: float = field(default=0.0)
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self.popen is not None and self.popen.poll() is None
+
+    def last_lines(self, count: int = 8) -> str:
+        """Return the end of its log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        except OSError:
+            return ""
+
+
+class Supervisor:
+    """Keeps a set of named processes alive until told to stop."""
+
+    def __init__(self, names: tuple[str, ...], logs: Path, environment: Mapping[str, str]) -> None:
+        logs.mkdir(parents=True, exist_ok=True)
+        self.children = tuple(Child(name, logs / f"{name}.log") for name in names)
+        self._environment = {**os.environ, **ONE_THREAD, **environment}
+
+    def start(self) -> None:
+        """Start every process, in flow order."""
+        for child in self.children:
+            self._start(child)
+
+    def watch(self, stop: threading.Event, each_s: float, look: Callable[[], None]) -> None:
+        """Restart what dies until ``stop`` is set; call ``look`` between rounds.
+
+        Raises:
+            ProcessRefused: A process said that starting it again would not help.
+        """
+        while not stop.wait(each_s):
+            for child in self.children:
+                self._revive(child)
+            look()
+
+    def stop(self) -> tuple[str, ...]:
+        """End every process; return the names of those that had to be killed."""
+        running = [child for child in self.children if child.running]
+        for child in running:
+            child.popen.terminate()  # type: ignore[union-attr]  # running implies a process
+        deadline = time.monotonic() + STOP_WITHIN_S
+        killed = []
+        for child in running:
+            try:
+                child.popen.wait(max(deadline - time.monotonic(), 0.1))  # type: ignore[union-attr]  # as above
+            except subprocess.TimeoutExpired:
+                child.popen.kill()  # type: ignore[union-attr]  # as above
+                child.popen.wait()  # type: ignore[union-attr]  # as above
+                killed.append(child.name)
+        return tuple(killed)
+
+    def _revive(self, child: Child) -> None:
+        if child.running:
+            return
+        now = time.monotonic()
+        if child.popen is not None:
+            if child.popen.returncode == REFUSED:
+                raise ProcessRefused(f"{child.name} refused to start:\n{child.last_lines()}")
+            steady = now - child.started_at > STEADY_S
+            child.delay_s = (
+                RESTART_AFTER_S if steady else min(2 * child.delay_s, RESTART_AT_MOST_AFTER_S)
+            )
+            child.popen, child.start_at = None, now + child.delay_s
+            child.restarts += 1
+        if now >= child.start_at:
+            self._start(child)
+
+    def _start(self, child: Child) -> None:
+        if child.log.exists() and child.log.stat().st_size > LOG_LIMIT_BYTES:
+            child.log.replace(child.log.with_suffix(".log.1"))
+        with child.log.open("ab") as log:
+            child.popen = subprocess.Popen(
+                [sys.executable, "-m", "deploy.process", child.name],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                # Ctrl-C reaches the supervisor alone, which then ends its children in good order.
+                start_new_session=True,
+            )
+        child.started_at = time.monotonic()
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set the event on SIGINT and SIGTERM; a second one ends the process at once."""
+
+    def ask(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)

@@ -1,0 +1,55 @@
+"""Runs one program and ends it when the process that asked for it is gone.
+
+    python -I tether.py PARENT_PID PROGRAM ARGUMENT...
+
+Prints the program's process id, then waits. A parent killed outright cannot clean up, so this
+small process watches in its place: it asks the program to end, and insists after a while.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+LOOK_EVERY_S = 0.3
+GRACE_S = 10.0
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_tether() -> None:
+    # Linux only; elsewhere an outright kill of the tether itself leaves the program running.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _watch(parent: int, program: subprocess.Popen[bytes]) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY_S)
+    program.terminate()
+    time.sleep(GRACE_S)
+    program.kill()
+
+
+def main() -> int:
+    """Run the program to its end and return its exit code, 128 + signal when one ended it."""
+    parent, command = int(sys.argv[1]), sys.argv[2:]
+    linux = sys.platform == "linux"
+    program = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        preexec_fn=_die_with_tether if linux else None,  # noqa: PLW1509 - one thread so far
+    )
+    signal.signal(signal.SIGTERM, lambda *_: program.terminate())
+    print(program.pid, flush=True)  # noqa: T201 - read by who started us
+    threading.Thread(target=_watch, args=(parent, program), daemon=True).start()
+    code = program.wait()
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""A real broker for tests marked ``kafka``: one per run, fresh topics per test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.topics import (
+    COMPACTED,
+    Wanted,
+    apply_topics,
+    delete_groups,
+    delete_topics,
+    list_topics,
+    wanted_topics,
+)
+
+NewTopic = Callable[..., str]
+NewBroker = Callable[..., LocalBroker]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap address of a broker shared by the whole run."""
+    settings = BrokerSettings(home=tmp_path_factory.mktemp("broker"), min_free_mb=100)
+    with LocalBroker(settings) as running:
+        yield running.bootstrap
+
+
+@pytest.fixture
+def new_topic(broker: str) -> NewTopic:
+    """Makes a topic with a name of its own: ``new_topic(partitions=3, compact=True) -> name``."""
+
+    def make(partitions: int = 1, *, compact: bool = False) -> str:
+        name = f"test.{next(_numbers)}"
+        config = COMPACTED if compact else {}
+        apply_topics({"bootstrap.servers": broker}, partitions, [Wanted(name, config)])
+        return name
+
+    return make
+
+
+@pytest.fixture
+def pipeline_topics(broker: str) -> Iterator[str]:
+    """Bootstrap address, every topic of the project there and empty, no group known.
+
+    Stop every consumer before the test ends: afterwards topics and groups are deleted.
+    """
+    cluster = {"bootstrap.servers": broker}
+    apply_topics(cluster)
+    yield broker
+    delete_groups(cluster)
+    ours = {topic.name for topic in wanted_topics()}
+    delete_topics(cluster, [topic.name for topic in list_topics(cluster) if topic.name in ours])
+
+
+@pytest.fixture
+def new_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewBroker]:
+    """Makes brokers that a test may kill, not started: ``new_broker(**settings)``."""
+    made: list[LocalBroker] = []
+
+    def make(**settings: object) -> LocalBroker:
+        settings.setdefault("home", tmp_path_factory.mktemp("broker"))
+        settings.setdefault("min_free_mb", 100)
+        made.append(LocalBroker(BrokerSettings(**settings)))  # type: ignore[arg-type]  # keywords of the record
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
