@@ -25,16 +25,16 @@ STEADY_S = 30.0  # a process that lived this long starts again without back-off
 LOG_LIMIT_BYTES = 20_000_000
 REFUSED = 78  # EX_CONFIG: starting again would not help
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
+ONE_THREAD = dict.fromkeys(
+    (
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
         "MKL_NUM_THREADS",
         "NUMEXPR_NUM_THREADS",
         "NUMBA_NUM_THREADS",
-    )
-}
+    ),
+    "1",
+)
 
 
 class SupervisorError(Exception):

@@ -1,0 +1,219 @@
+"""One run of the pipeline: broker, topics, kernels, dashboard, processes, and their end."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from deploy.local.supervisor import Supervisor, SupervisorError, stop_on_signals
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+LOOK_EVERY_S = 0.25
+
+
+class Screen(Protocol):
+    """Where a run tells a human what it does."""
+
+    def step(self, text: str) -> None:
+        """Say what is being done now."""
+
+    def ready(self, url: str) -> None:
+        """Say where the dashboard is."""
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Show the state of the running pipeline; called several times a second."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be run.
+
+    Attributes:
+        settings: Of every process.
+        port: Of the gateway.
+        processes: Names, in flow order; all of them by default.
+    """
+
+    settings: Settings
+    port: int
+    processes: tuple[str, ...]
+
+
+def process_names(exchange: str) -> tuple[str, ...]:
+    """Return every process of the pipeline in flow order."""
+    from streams.topology import CHAINS, WORKERS
+
+    workers = [row.name for row in WORKERS]
+    names = [*workers[:2], *(chain.name for chain in CHAINS), *workers[2:]]
+    return tuple(n for n in names if n != "simulator" or exchange == "simulated")
+
+
+def run_pipeline(run: Run, screen: Screen) -> int:
+    """Run until Ctrl-C or SIGTERM, then stop everything; return the exit code.
+
+    Raises:
+        BrokerError, SupervisorError: With what is wrong and what to do.
+    """
+    from deploy.local.home_lock import HomeLock
+
+    home = run.settings.home
+    home.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    lock = HomeLock(home / "run.lock")
+    lock.take()
+    try:
+        check_port(run)
+        with cluster(run, screen) as (bootstrap, cluster_settings):
+            prepare(run, cluster_settings, screen)
+            return _supervise(run, bootstrap, stop, screen)
+    finally:
+        (home / "run.json").unlink(missing_ok=True)
+        lock.release()
+
+
+def _supervise(run: Run, bootstrap: str, stop: threading.Event, screen: Screen) -> int:
+    home = run.settings.home
+    environment = environment_of(run.settings) | {
+        "REGIMEFLOW_PORT": str(run.port),
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "REGIMEFLOW_GIT_COMMIT": git_commit(),
+    }
+    if "simulator" in run.processes:
+        environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{free_port()}"
+    supervisor = Supervisor(run.processes, home / "logs", environment)
+    screen.step(f"starting {len(run.processes)} processes")
+    try:
+        supervisor.start()
+        write_run_file(run, bootstrap, supervisor)
+        screen.ready(f"http://{LOOPBACK}:{run.port}/")
+        supervisor.watch(stop, LOOK_EVERY_S, lambda: screen.look(supervisor))
+    finally:
+        screen.step("stopping")
+        killed = supervisor.stop()
+    for name in killed:
+        screen.step(f"{name} did not stop in time and was killed; it resumes from its last commit")
+    return 0
+
+
+def check_port(run: Run) -> None:
+    """Raise when the gateway's port is taken."""
+    if "gateway" not in run.processes:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, run.port))
+        except OSError:
+            raise SupervisorError(
+                f"port {run.port} on loopback is taken; stop what listens there, or choose another "
+                "with --port"
+            ) from None
+
+
+@contextlib.contextmanager
+def cluster(run: Run, screen: Screen) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield (bootstrap servers, client settings): the cluster that is set, or a local broker."""
+    from deploy.local.broker import BrokerSettings, LocalBroker
+
+    external = run.settings.kafka_bootstrap_servers
+    if external is not None:
+        yield external, {"bootstrap.servers": external, **run.settings.kafka_client}
+        return
+    with LocalBroker(BrokerSettings(home=run.settings.home / "kafka"), screen.step) as broker:
+        yield broker.bootstrap, {"bootstrap.servers": broker.bootstrap}
+
+
+def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> None:
+    """Create topics, compile kernels, build the dashboard; quick when all is there."""
+    from deploy.topics import apply_topics
+
+    screen.step("topics")
+    applied = apply_topics(cluster_settings)
+    for difference in applied.differing:
+        screen.step(f"topic differs from the table: {difference}")
+    compile_kernels(run.settings.home, screen.step)
+    if "gateway" in run.processes:
+        from deploy.dashboard import build_dashboard
+
+        build_dashboard(screen.step)
+
+
+def compile_kernels(home: Path, progress: Callable[[str], None]) -> None:
+    """Compile every kernel once, in a process of its own, so that no live process has to."""
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in ("streams", "workers"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    stamp = home / "kernels.stamp"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    progress("compiling kernels (once)")
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "deploy.kernels"], check=True)
+    stamp.write_text(digest.hexdigest())
+    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the settings as environment variables, without secrets (children inherit those)."""
+    values: dict[str, str] = {}
+    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
+        if name.startswith("binance_"):
+            continue
+        listed = isinstance(value, list)
+        text = ",".join(map(str, value)) if listed else value
+        values[f"REGIMEFLOW_{name.upper()}"] = text if isinstance(text, str) else json.dumps(text)
+    return values
+
+
+def write_run_file(run: Run, bootstrap: str, supervisor: Supervisor) -> None:
+    """Say who runs here, for ``regimeflow status`` and ``stop``."""
+    facts: dict[str, Any] = {
+        "pid": os.getpid(),
+        "port": run.port,
+        "url": f"http://{LOOPBACK}:{run.port}/",
+        "bootstrap_servers": bootstrap,
+        "exchange": run.settings.exchange,
+        "processes": [child.name for child in supervisor.children],
+        "started_at_ms": int(time.time() * 1000),
+    }
+    path = run.settings.home / "run.json"
+    path.with_suffix(".tmp").write_text(json.dumps(facts))
+    path.with_suffix(".tmp").replace(path)
+
+
+def git_commit() -> str:
+    """Return the commit of this checkout, or ``unknown`` outside one."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown")
+    return done.stdout.strip()
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

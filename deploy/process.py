@@ -1,0 +1,103 @@
+"""One process of the pipeline, as the supervisor starts it: ``python -m deploy.process NAME``."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from deploy.local.supervisor import ONE_THREAD, REFUSED
+
+if TYPE_CHECKING:
+    from streams.runtime import KafkaSettings
+    from workers.settings import Settings
+
+PR_SET_PDEATHSIG = 1
+LOOK_EVERY_S = 0.5
+
+
+def main() -> int:
+    """Run the named process until SIGTERM; return its exit code."""
+    os.environ.update(ONE_THREAD)
+    end_with_parent()
+    name = sys.argv[1]
+    from pydantic import ValidationError
+
+    from workers.settings import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as invalid:
+        for error in invalid.errors():
+            where = ".".join(map(str, error["loc"])) or "settings"
+            sys.stderr.write(f"{where}: {error['msg']}\n")
+        return REFUSED
+    return run(name, settings)
+
+
+def run(name: str, settings: Settings) -> int:
+    """Run one process by name; raises ``KeyError`` for an unknown one."""
+    if name == "simulator":
+        from workers.simulator.worker import run as simulate
+
+        return simulate(settings) or 0
+    if name == "gateway":
+        from gateway.app import run as serve
+
+        return serve() or 0
+    kafka = kafka_of(settings)
+    if name == "monitor":
+        from streams.monitor.app import run as watch
+
+        return watch(kafka, settings.home / "monitor") or 0
+    if name in WORKERS:
+        from importlib import import_module
+
+        return import_module(f"workers.{name}.worker").run(settings, kafka) or 0
+    from streams.runtime import run_until_signalled
+    from streams.topology import CHAINS
+
+    chain = {row.name: row for row in CHAINS}[name]
+    return run_until_signalled(chain.name, chain.processors, kafka) or 0
+
+
+WORKERS = ("ingest", "inference", "explain", "training", "archive")
+
+
+def kafka_of(settings: Settings) -> KafkaSettings:
+    """Return how to reach the cluster; the supervisor has put the local broker's address there."""
+    from streams.runtime import KafkaSettings
+
+    if settings.kafka_bootstrap_servers is None:
+        raise SystemExit(
+            "no Kafka cluster: set REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS, or use `regimeflow run`, "
+            "which starts a local broker"
+        )
+    return KafkaSettings(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        client=dict(settings.kafka_client),
+        git_commit=os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown"),
+    )
+
+
+def end_with_parent() -> None:
+    """Ask for SIGTERM when the supervisor is gone, however it went."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        return
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_EVERY_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
