@@ -1,0 +1,1 @@
+"""Features: checked bars in, one vector of indicators per bar close out."""

@@ -1,0 +1,92 @@
+"""The ladder: features of higher timeframes, built from base bars; a bar joins once it closed.
+
+A higher bar spans a multiple of the base bar and is aligned to the UTC epoch. One of which some
+base bars are missing (the first after a start or a hole) is left out. Between closes the last
+closed bar's features stand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.features.momentum import RSI, rsi
+from streams.features.rolling import Fields, Ohlcv, compiled, ema, true_range, wilder_mean
+from streams.features.trend import DIRECTIONAL, directional, efficiency_ratio, ema_slope
+
+LADDER = (5, 15, 60)  # base bars in one bar of rung 1, 2, 3
+RUNG_FEATURES = (  # in the order that ``climb`` writes them
+    "direction",
+    "log_return_1",
+    "rsi_14",
+    "adx_14",
+    "ema_slope_20",
+    "natr_14",
+    "efficiency_ratio_10",
+)
+RUNG = np.dtype(
+    [
+        ("base_bars", "i8"),  # seen of the bar being built
+        ("open", "f8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("n", "i8"),  # closed bars
+        ("last_high", "f8"),
+        ("last_low", "f8"),
+        ("closes", "f8", (16,)),
+        ("rsi", RSI),
+        ("directional", DIRECTIONAL),
+        ("atr", "f8"),
+        ("ema", "f8"),
+        ("past_ema", "f8", (5,)),
+        ("held", "f8", (len(RUNG_FEATURES),)),  # features of the last closed bar
+    ],
+)
+
+DEAD_BAND = 0.02  # ATRs per bar: an EMA flatter than this has no direction
+
+
+@compiled
+def climb(rung: Fields, multiple: int, bar: Ohlcv, close_index: int) -> None:
+    """Fold one base bar into its higher bar, and that into its features when it closes.
+
+    Args:
+        rung: Record of dtype ``RUNG``.
+        multiple: Base bars in a higher bar.
+        bar: The base bar.
+        close_index: Close time of the base bar, in base bars since the UTC epoch.
+    """
+    if rung.base_bars == 0:
+        rung.open, rung.high, rung.low = bar.open, bar.high, bar.low
+    rung.high, rung.low = max(rung.high, bar.high), min(rung.low, bar.low)
+    rung.base_bars += 1
+    if close_index % multiple:
+        return
+    if rung.base_bars == multiple:
+        close_bar(rung, Ohlcv(rung.open, rung.high, rung.low, bar.close, 0.0))
+    rung.base_bars = 0
+
+
+@compiled
+def close_bar(rung: Fields, bar: Ohlcv) -> None:
+    """Advance the features of a rung by one closed higher bar."""
+    rung.n += 1
+    n = rung.n
+    last_close = rung.closes[(n - 1) & 15]
+    rung.closes[n & 15] = bar.close
+    rung.ema = ema(rung.ema, bar.close, n, 20)
+    if n > 1:
+        last = Ohlcv(last_close, rung.last_high, rung.last_low, last_close, 0.0)
+        reach = true_range(bar, last_close)
+        rung.atr = wilder_mean(rung.atr, reach, n - 1, 14)
+        strength = rsi(rung.rsi, bar.close - last_close, n - 1, 14)
+        adx = directional(rung.directional, bar, last, reach, n - 1)[2]
+        slope = ema_slope(rung.past_ema, n, rung.ema, rung.atr)
+        direction = 1.0 if slope > DEAD_BAND else (-1.0 if slope < -DEAD_BAND else 0.0)
+        rung.held[0] = direction
+        rung.held[1] = np.log(bar.close / last_close)
+        rung.held[2] = strength
+        rung.held[3] = adx
+        rung.held[4] = slope
+        rung.held[5] = rung.atr / bar.close
+        rung.held[6] = efficiency_ratio(rung.closes, n, 10)
+    rung.last_high, rung.last_low = bar.high, bar.low

@@ -1,0 +1,124 @@
+"""Momentum: how far and how steadily price has moved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.features.rolling import (
+    LONG,
+    Extremes,
+    Fields,
+    Ohlcv,
+    compiled,
+    ema,
+    wilder_mean,
+    window_moments,
+)
+
+RSI = np.dtype([("gain", "f8"), ("loss", "f8")])
+MOMENTUM = np.dtype(
+    [
+        ("rsi_7", RSI),
+        ("rsi_14", RSI),
+        ("macd_fast", "f8"),
+        ("macd_slow", "f8"),
+        ("macd_signal", "f8"),
+        ("fast_k", "f8", (3,)),  # of the last three bars
+        ("slow_k", "f8", (3,)),
+    ],
+)
+
+
+@compiled
+def rsi(state: Fields, change: float, count: int, period: int) -> float:
+    """Relative strength index in [0, 100]; 50 while price has never moved.
+
+    Args:
+        state: Record of dtype ``RSI``.
+        change: Close minus the close before.
+        count: Which change this is, from 1.
+        period: Wilder's period.
+
+    Source: Wilder (1978), New Concepts in Technical Trading Systems.
+    """
+    state.gain = wilder_mean(state.gain, max(change, 0.0), count, period)
+    state.loss = wilder_mean(state.loss, max(-change, 0.0), count, period)
+    moved = state.gain + state.loss
+    return 100.0 * state.gain / moved if moved > 0.0 else 50.0
+
+
+@compiled
+def macd(state: Fields, close: float, n: int) -> tuple[float, float]:
+    """MACD line 12-26 and its signal line 9, in price units.
+
+    Both means start at the same bar, the 26th, and the signal with the first nine lines.
+    Source: Appel (2005), Technical Analysis: Power Tools for Active Investors.
+    """
+    if n > 26 - 12:
+        state.macd_fast = ema(state.macd_fast, close, n - (26 - 12), 12)
+    state.macd_slow = ema(state.macd_slow, close, n, 26)
+    line = state.macd_fast - state.macd_slow
+    if n >= 26:
+        state.macd_signal = ema(state.macd_signal, line, n - 25, 9)
+    return line, state.macd_signal
+
+
+@compiled
+def stochastic(state: Fields, close: float, around: Extremes, n: int) -> tuple[float, float]:
+    """Slow stochastic %K and %D (14, 3, 3) in [0, 100]; 50 for a bar in a window without range.
+
+    Source: Lane (1984), Lane's Stochastics.
+    """
+    spread = around.high_14 - around.low_14
+    state.fast_k[n % 3] = 100.0 * (close - around.low_14) / spread if spread > 0.0 else 50.0
+    slow_k = (state.fast_k[0] + state.fast_k[1] + state.fast_k[2]) / 3.0
+    state.slow_k[n % 3] = slow_k
+    return slow_k, (state.slow_k[0] + state.slow_k[1] + state.slow_k[2]) / 3.0
+
+
+@compiled
+def commodity_channel(rings: Fields, n: int) -> float:
+    """Commodity channel index over 20 bars; 0 when the typical price did not move.
+
+    Source: Lambert (1980), Commodities 9(10).
+    """
+    last = rings.typical[n & (rings.typical.size - 1)]
+    offset = window_moments(rings.typical, n, 20)[0]
+    deviation = 0.0
+    for i in range(20):
+        deviation += abs(rings.typical[(n - i) & (rings.typical.size - 1)] - last - offset)
+    return -offset / (0.015 * deviation / 20.0) if deviation > 0.0 else 0.0
+
+
+@compiled
+def bars_ago(rings: Fields, n: int, bars: int) -> float:
+    """Return the close ``bars`` bars ago."""
+    return rings.close[(n - bars) & (LONG - 1)]
+
+
+@compiled
+def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, around: Extremes, out: Fields) -> None:
+    """Write the momentum features of bar ``n``."""
+    last = bars_ago(rings, n, 1)
+    change = bar.close - last if n > 1 else 0.0
+    out.log_return_1 = np.log(bar.close / last)
+    out.log_return_5 = np.log(bar.close / bars_ago(rings, n, 5))
+    out.log_return_15 = np.log(bar.close / bars_ago(rings, n, 15))
+    out.log_return_60 = np.log(bar.close / bars_ago(rings, n, 60))
+    out.roc_10 = bar.close / bars_ago(rings, n, 10) - 1.0
+    out.roc_20 = bar.close / bars_ago(rings, n, 20) - 1.0
+    offset, squares = window_moments(rings.log_return, n, 20)
+    out.return_zscore_20 = -offset / np.sqrt(squares / 20.0) if squares > 0.0 else 0.0
+
+    spread = bar.high - bar.low
+    out.close_location = (bar.close - bar.low) / spread if spread > 0.0 else 0.5
+    out.body_ratio = (bar.close - bar.open) / spread if spread > 0.0 else 0.0
+
+    out.rsi_7 = rsi(state.rsi_7, change, n - 1, 7)
+    out.rsi_14 = rsi(state.rsi_14, change, n - 1, 14)
+    line, signal = macd(state, bar.close, n)
+    out.macd_line = line / bar.close
+    out.macd_signal = signal / bar.close
+    out.macd_histogram = (line - signal) / bar.close
+    out.stochastic_k_14, out.stochastic_d_14 = stochastic(state, bar.close, around, n)
+    out.cci_20 = commodity_channel(rings, n)

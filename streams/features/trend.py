@@ -1,0 +1,239 @@
+"""Trend: averages, direction and whether there is one at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.features.rolling import (
+    LONG,
+    SHORT,
+    Extremes,
+    Fields,
+    Floats,
+    Ohlcv,
+    compiled,
+    ema,
+    sign,
+    wilder_mean,
+    wilder_sum,
+    window_squares,
+    window_sum,
+)
+
+DIRECTIONAL = np.dtype(
+    [("plus", "f8"), ("minus", "f8"), ("range", "f8"), ("adx", "f8"), ("past_adx", "f8", (14,))]
+)
+SUPERTREND = np.dtype(
+    [("atr", "f8"), ("upper", "f8"), ("lower", "f8"), ("direction", "f8"), ("bars", "f8")]
+)
+TREND = np.dtype(
+    [
+        ("ema_12", "f8"),
+        ("ema_20", "f8"),
+        ("ema_26", "f8"),
+        ("ema_50", "f8"),
+        ("ema_200", "f8"),
+        ("past_ema_20", "f8", (5,)),
+        ("past_ema_50", "f8", (5,)),
+        ("directional", DIRECTIONAL),
+        ("supertrend", SUPERTREND),
+        ("span_a", "f8", (26,)),
+        ("span_b", "f8", (26,)),
+    ],
+)
+
+SLOPE_BARS = 5
+FLIP_CAP_BARS = 200.0  # an older flip says no more than "long ago"
+
+
+@compiled
+def directional(  # one recursion, seven outputs of the bar before and this one
+    state: Fields, bar: Ohlcv, last: Ohlcv, reach: float, count: int
+) -> tuple[float, float, float, float]:
+    """Directional movement, period 14: +DI, -DI, ADX, ADXR, each in [0, 100].
+
+    Args:
+        state: Record of dtype ``DIRECTIONAL``.
+        bar, last: This bar and the one before it.
+        reach: True range of this bar.
+        count: Which change this is, from 1; 14 for the first DI, 27 for the first ADX.
+
+    0/0 gives 0. ADXR averages ADX with its value 13 bars ago.
+    Source: Wilder (1978), New Concepts in Technical Trading Systems.
+    """
+    up, down = bar.high - last.high, last.low - bar.low
+    plus = up if up > down and up > 0.0 else 0.0
+    minus = down if down > up and down > 0.0 else 0.0
+    state.plus = wilder_sum(state.plus, plus, count, 14)
+    state.minus = wilder_sum(state.minus, minus, count, 14)
+    state.range = wilder_sum(state.range, reach, count, 14)
+    plus_di = 100.0 * state.plus / state.range if state.range > 0.0 else 0.0
+    minus_di = 100.0 * state.minus / state.range if state.range > 0.0 else 0.0
+    both = plus_di + minus_di
+    if count >= 14:
+        index = 100.0 * abs(plus_di - minus_di) / both if both > 0.0 else 0.0
+        state.adx = wilder_mean(state.adx, index, count - 13, 14)
+    state.past_adx[count % 14] = state.adx
+    return plus_di, minus_di, state.adx, 0.5 * (state.adx + state.past_adx[(count + 1) % 14])
+
+
+@compiled
+def supertrend(state: Fields, bar: Ohlcv, last_close: float, reach: float, count: int) -> float:
+    """Supertrend line, ATR 10 times 3; sets ``direction`` (+1, -1) and ``bars`` since it turned.
+
+    Source: Seban (2009); bands only tighten until the close before crosses them.
+    """
+    state.atr = wilder_mean(state.atr, reach, count, 10)
+    if count < 10:
+        return bar.close
+    middle = 0.5 * (bar.high + bar.low)
+    upper, lower = middle + 3.0 * state.atr, middle - 3.0 * state.atr
+    if count > 10:
+        upper = upper if upper < state.upper or last_close > state.upper else state.upper
+        lower = lower if lower > state.lower or last_close < state.lower else state.lower
+        before = state.direction
+        if before > 0.0:
+            state.direction = -1.0 if bar.close < lower else 1.0
+        else:
+            state.direction = 1.0 if bar.close > upper else -1.0
+        state.bars = state.bars + 1.0 if before == state.direction else 0.0
+    else:
+        state.direction = 1.0
+    state.upper, state.lower = upper, lower
+    return lower if state.direction > 0.0 else upper
+
+
+@compiled
+def ichimoku(state: Fields, n: int, close: float, around: Extremes, out: Fields) -> None:
+    """Ichimoku 9, 26, 52: distances of the close, and where it stands to the cloud above it.
+
+    The cloud at t was drawn 26 bars ago. The lagging span is left out: it would need the future.
+    Source: Hosoda (1969).
+    """
+    tenkan = 0.5 * (around.high_9 + around.low_9)
+    kijun = 0.5 * (around.high_26 + around.low_26)
+    lead_a, lead_b = 0.5 * (tenkan + kijun), 0.5 * (around.high_52 + around.low_52)
+    span_a, span_b = state.span_a[n % 26], state.span_b[n % 26]
+    state.span_a[n % 26], state.span_b[n % 26] = lead_a, lead_b
+    out.ichimoku_tenkan_distance = close / tenkan - 1.0
+    out.ichimoku_kijun_distance = close / kijun - 1.0
+    out.ichimoku_lead_spread = (lead_a - lead_b) / close
+    out.ichimoku_span_a_distance = close / span_a - 1.0
+    out.ichimoku_span_b_distance = close / span_b - 1.0
+    above, below = close > max(span_a, span_b), close < min(span_a, span_b)
+    out.ichimoku_cloud_position = 1.0 if above else (-1.0 if below else 0.0)
+
+
+@compiled
+def ema_slope(past: Floats, n: int, mean: float, atr: float) -> float:
+    """Return the rise of an EMA per bar over the last 5 bars, in ATRs; 0 when nothing moved."""
+    before = past[n % SLOPE_BARS]
+    past[n % SLOPE_BARS] = mean
+    return (mean - before) / (SLOPE_BARS * atr) if atr > 0.0 else 0.0
+
+
+@compiled
+def efficiency_ratio(closes: Floats, n: int, bars: int) -> float:
+    """Net move over travelled path, in [0, 1]; 0 when price did not move.
+
+    Source: Kaufman (1995), Smarter Trading.
+    """
+    mask = closes.size - 1
+    path = 0.0
+    for i in range(bars):
+        path += abs(closes[(n - i) & mask] - closes[(n - i - 1) & mask])
+    return abs(closes[n & mask] - closes[(n - bars) & mask]) / path if path > 0.0 else 0.0
+
+
+@compiled
+def choppiness(rings: Fields, n: int, spread: float) -> float:
+    """Choppiness index over 14 bars; 100 when the window has no range.
+
+    Source: Dreiss (1993); above 61.8 choppy, below 38.2 trending.
+    """
+    if spread <= 0.0:
+        return 100.0
+    return 100.0 * np.log10(window_sum(rings.true_range, n, 14) / spread) / np.log10(14.0)
+
+
+@compiled
+def regression(rings: Fields, n: int) -> tuple[float, float]:
+    """Least-squares slope of the last 20 closes per bar, over the close, and its R squared."""
+    close = rings.close[n & (LONG - 1)]
+    centre = 9.5  # mean of 0..19 bars ago
+    along, total, squares = 0.0, 0.0, 0.0
+    for i in range(1, 20):
+        deviation = rings.close[(n - i) & (LONG - 1)] - close
+        along += (centre - i) * deviation
+        total += deviation
+        squares += deviation * deviation
+    spread = squares - total * total / 20.0
+    times = 665.0  # sum of squared deviations of 0..19
+    fit = along * along / (times * spread) if spread > 0.0 else 0.0
+    return along / times / close, min(fit, 1.0)
+
+
+@compiled
+def persistence(rings: Fields, n: int, out: Fields) -> None:
+    """Write how much returns continue: first autocorrelation and variance ratio, about zero mean.
+
+    Source: Lo and MacKinlay (1988), Review of Financial Studies 1(1). 0 and 1 without movement.
+    """
+    lagged = 0.0
+    for i in range(60):
+        lagged += rings.log_return[(n - i) & (SHORT - 1)] * rings.log_return[(n - i - 1) & (SHORT - 1)]
+    squares = window_squares(rings.log_return, n, 60)
+    fives = window_squares(rings.log_return_5, n, 60)
+    out.autocorrelation_60 = lagged / squares if squares > 0.0 else 0.0
+    out.variance_ratio_5_60 = fives / (5.0 * squares) if squares > 0.0 else 1.0
+
+
+@compiled
+def averages(state: Fields, rings: Fields, n: int, close: float, atr: float, out: Fields) -> None:
+    """Write distances from simple and exponential means, EMA slopes and EMA order."""
+    out.sma_distance_20 = close / (window_sum(rings.close, n, 20) / 20.0) - 1.0
+    out.sma_distance_50 = close / (window_sum(rings.close, n, 50) / 50.0) - 1.0
+    out.sma_distance_200 = close / (window_sum(rings.close, n, 200) / 200.0) - 1.0
+    state.ema_12 = ema(state.ema_12, close, n, 12)
+    state.ema_20 = ema(state.ema_20, close, n, 20)
+    state.ema_26 = ema(state.ema_26, close, n, 26)
+    state.ema_50 = ema(state.ema_50, close, n, 50)
+    state.ema_200 = ema(state.ema_200, close, n, 200)
+    out.ema_distance_12 = close / state.ema_12 - 1.0
+    out.ema_distance_26 = close / state.ema_26 - 1.0
+    out.ema_distance_50 = close / state.ema_50 - 1.0
+    out.ema_distance_200 = close / state.ema_200 - 1.0
+    out.ema_slope_20 = ema_slope(state.past_ema_20, n, state.ema_20, atr)
+    out.ema_slope_50 = ema_slope(state.past_ema_50, n, state.ema_50, atr)
+    out.ema_spread_12_26 = (state.ema_12 - state.ema_26) / atr if atr > 0.0 else 0.0
+    fast, slow = sign(state.ema_12 - state.ema_26), sign(state.ema_26 - state.ema_50)
+    out.ema_order = fast if fast == slow else 0.0
+
+
+@compiled
+def update(
+    state: Fields, rings: Fields, n: int, bar: Ohlcv, around: Extremes, atr: float, out: Fields
+) -> None:
+    """Write the trend features of bar ``n``; ``atr`` is Wilder's, period 14."""
+    averages(state, rings, n, bar.close, atr, out)
+    before = (n - 1) & (SHORT - 1)
+    reach = rings.true_range[n & (SHORT - 1)]
+    last_close = rings.close[(n - 1) & (LONG - 1)]
+    line = bar.close
+    if n > 1:
+        last = Ohlcv(last_close, rings.high[before], rings.low[before], last_close, 0.0)
+        plus, minus, adx, adxr = directional(state.directional, bar, last, reach, n - 1)
+        out.plus_di_14, out.minus_di_14, out.adx_14, out.adxr_14 = plus, minus, adx, adxr
+        line = supertrend(state.supertrend, bar, last_close, reach, n - 1)
+    out.supertrend_direction = state.supertrend.direction
+    out.supertrend_distance = bar.close / line - 1.0
+    out.bars_since_supertrend_flip = min(state.supertrend.bars, FLIP_CAP_BARS)
+    ichimoku(state, n, bar.close, around, out)
+    out.choppiness_14 = choppiness(rings, n, around.high_14 - around.low_14)
+    out.efficiency_ratio_10 = efficiency_ratio(rings.close, n, 10)
+    out.efficiency_ratio_30 = efficiency_ratio(rings.close, n, 30)
+    span_20, span_52 = around.high_20 - around.low_20, around.high_52 - around.low_52
+    out.donchian_position_20 = (bar.close - around.low_20) / span_20 if span_20 > 0.0 else 0.5
+    out.donchian_position_52 = (bar.close - around.low_52) / span_52 if span_52 > 0.0 else 0.5
+    out.regression_slope_20, out.regression_r2_20 = regression(rings, n)
+    persistence(rings, n, out)
