@@ -1,0 +1,1 @@
+"""Explanations: what moved each prediction, feature by feature."""

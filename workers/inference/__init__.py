@@ -1,0 +1,1 @@
+"""Inference: features and regimes in, class probabilities out."""
