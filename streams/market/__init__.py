@@ -1,0 +1,1 @@
+"""Market: raw bars in, checked bars and the continuity ledger out."""

@@ -1,0 +1,124 @@
+"""Market: raw bars in, checked bars and the continuity ledger out.
+
+market.bars.raw.v1  -->  [market]  -->  market.bars.v1, market.ledger.v1
+
+Bars leave once each and in order. What comes late, twice or corrected is written to the ledger and
+goes no further: features never run backwards, and the next training reads the correction.
+"""
+
+from __future__ import annotations
+
+from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
+from schemas.record import Record
+from schemas.topics import BARS, LEDGER, RAW_BARS
+from streams.market.quality import PRICES, Span, fault_of, place_of, without
+from streams.processor import Outputs, Processor, RecordRejected
+
+KEPT_HOLES = 64  # newest; a bar late by more than these is booked as a duplicate
+
+
+class MarketState(Record):
+    """What has been seen of one symbol and timeframe."""
+
+    first_ms: int = -1
+    event_time_ms: int = -1
+    values: tuple[float, ...] = ()
+    holes: tuple[tuple[int, int], ...] = ()
+
+
+def step(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
+    """Check one raw bar; raises ``RecordRejected`` naming the value that is wrong."""
+    fault = fault_of(raw)
+    if fault is not None:
+        raise RecordRejected(fault)
+    place = place_of(raw.open_time_ms, state.first_ms, state.event_time_ms, state.holes)
+    if place == "next":
+        return _accept(state, raw)
+    if place == "missing":
+        return _book_late(state, raw)
+    return state, (_repeated(state, raw),)
+
+
+def _accept(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
+    missing, holes = raw.bars_missing, state.holes
+    findings: list[LedgerEntry] = []
+    if state.event_time_ms >= 0:
+        hole = (state.event_time_ms, raw.open_time_ms)
+        missing = (hole[1] - hole[0]) // raw.timeframe_ms
+        if missing:
+            holes = (*holes, hole)[-KEPT_HOLES:]
+            findings.append(_finding(raw, "gap", hole, missing))
+    if raw.revision:
+        findings.append(_finding(raw, "correction", note=f"revision {raw.revision}, none before"))
+    if raw.origin == "repair":
+        findings.append(_finding(raw, "repaired", note=f"fetched again from {raw.source}"))
+    if raw.volume == 0:
+        findings.append(_finding(raw, "zero_volume"))
+    after = MarketState(
+        first_ms=raw.open_time_ms if state.first_ms < 0 else state.first_ms,
+        event_time_ms=raw.event_time_ms,
+        values=_values(raw),
+        holes=holes,
+    )
+    checked = Bar(**{**raw.__dict__, "bars_missing": missing})
+    return after, (checked, *findings)
+
+
+def _book_late(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
+    span = (raw.open_time_ms, raw.event_time_ms)
+    before = ((span[1], state.first_ms),) if span[1] < state.first_ms else ()
+    after = state.model_copy(
+        update={
+            "first_ms": min(state.first_ms, raw.open_time_ms),
+            "holes": without((*before, *state.holes), span),
+        }
+    )
+    behind = (state.event_time_ms - raw.event_time_ms) // raw.timeframe_ms
+    return after, (_finding(raw, "late", note=f"{behind} bars behind the newest"),)
+
+
+def _repeated(state: MarketState, raw: RawBar) -> LedgerEntry:
+    newest = raw.event_time_ms == state.event_time_ms
+    if raw.revision or (newest and _values(raw) != state.values):
+        return _finding(raw, "correction", note=_difference(state, raw) if newest else _told(raw))
+    return _finding(raw, "duplicate")
+
+
+def _difference(state: MarketState, raw: RawBar) -> str:
+    pairs = zip((*PRICES, "volume"), state.values, _values(raw), strict=True)
+    changes = [f"{name} {old!r} -> {new!r}" for name, old, new in pairs if old != new]
+    return ", ".join((f"revision {raw.revision}", *changes))
+
+
+def _told(raw: RawBar) -> str:
+    return f"revision {raw.revision}, close {raw.close!r}, volume {raw.volume!r}"
+
+
+def _values(raw: RawBar) -> tuple[float, ...]:
+    return (raw.open, raw.high, raw.low, raw.close, raw.volume)
+
+
+def _finding(
+    raw: RawBar, kind: LedgerKind, span: Span | None = None, bars: int = 1, note: str = ""
+) -> LedgerEntry:
+    start, end = span or (raw.open_time_ms, raw.event_time_ms)
+    return LedgerEntry(
+        symbol=raw.symbol,
+        timeframe_ms=raw.timeframe_ms,
+        event_time_ms=raw.event_time_ms,
+        kind=kind,
+        from_ms=start,
+        to_ms=end,
+        bars=bars,
+        note=note,
+    )
+
+
+PROCESSOR = Processor(
+    name="market",
+    reads=(RAW_BARS,),
+    writes=(BARS, LEDGER),
+    initial=MarketState(),
+    step=step,
+    state_key=("symbol", "timeframe_ms"),
+)

@@ -1,0 +1,90 @@
+"""What makes a raw bar unusable, and where a bar stands beside those already seen."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.market import RawBar
+from schemas.symbols import canonical
+
+Span = tuple[int, int]  # open time of the first bar, close time of the last
+Place = Literal["next", "missing", "seen"]
+
+PRICES = ("open", "high", "low", "close")
+AMOUNTS = ("volume", "quote_volume", "taker_buy_volume", "trades")
+
+
+def fault_of(bar: RawBar) -> str | None:
+    """Return why a bar cannot be used, naming value and expectation; None when it can."""
+    return _symbol_fault(bar.symbol) or _number_fault(bar) or _order_fault(bar) or _time_fault(bar)
+
+
+def _symbol_fault(symbol: str) -> str | None:
+    try:
+        expected = canonical(symbol)
+    except ValueError as error:
+        return str(error)
+    return None if symbol == expected else f"symbol {symbol!r}, expected {expected!r}"
+
+
+def _number_fault(bar: RawBar) -> str | None:
+    for name in (*PRICES, "mark_price"):
+        value = getattr(bar, name)
+        if value is not None and value <= 0:
+            return f"{name} {value!r}, expected more than 0"
+    for name in AMOUNTS:
+        value = getattr(bar, name)
+        if value is not None and value < 0:
+            return f"{name} {value!r}, expected at least 0"
+    return None
+
+
+def _order_fault(bar: RawBar) -> str | None:
+    if bar.high < max(bar.open, bar.close, bar.low):
+        return (
+            f"high {bar.high!r} is below open {bar.open!r}, close {bar.close!r} or low {bar.low!r}"
+        )
+    if bar.low > min(bar.open, bar.close):
+        return f"low {bar.low!r} is above open {bar.open!r} or close {bar.close!r}"
+    return None
+
+
+def _time_fault(bar: RawBar) -> str | None:
+    close = bar.open_time_ms + bar.timeframe_ms
+    if bar.event_time_ms != close:
+        return f"close time {bar.event_time_ms}, expected {close} (open time + timeframe)"
+    if bar.open_time_ms % bar.timeframe_ms:
+        return f"open time {bar.open_time_ms}, expected a multiple of {bar.timeframe_ms} ms"
+    if bar.available_time_ms < close:
+        return f"known at {bar.available_time_ms}, before its close {close}: it is not final"
+    return None
+
+
+def place_of(
+    open_time_ms: int, first_ms: int, last_close_ms: int, holes: tuple[Span, ...]
+) -> Place:
+    """Return where a bar stands: after all others, in a known hole (or before all), or seen.
+
+    Args:
+        open_time_ms: Of the bar.
+        first_ms: Open time of the first bar seen; negative when none was.
+        last_close_ms: Close time of the last bar seen; negative when none was.
+        holes: Spans known to be missing.
+    """
+    if open_time_ms >= last_close_ms:
+        return "next"
+    if open_time_ms < first_ms or any(start <= open_time_ms < end for start, end in holes):
+        return "missing"
+    return "seen"
+
+
+def without(holes: tuple[Span, ...], bar: Span) -> tuple[Span, ...]:
+    """Return the holes less one bar's span."""
+    start, end = bar
+    left: list[Span] = []
+    for low, high in holes:
+        if end <= low or high <= start:
+            left.append((low, high))
+        else:
+            left.extend(part for part in ((low, start), (end, high)) if part[0] < part[1])
+    return tuple(left)

@@ -1,0 +1,177 @@
+"""Market: every bar leaves once and in order, and the ledger says what was wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.dead_letter import DeadLetter
+from schemas.market import Bar, LedgerEntry
+from streams.market.processor import PROCESSOR
+from streams.market.quality import fault_of, without
+from streams.memory import replay
+from tests.build import MINUTE_MS, START_MS, raw_bar
+
+
+def bars_of(outputs):
+    return [out for out in outputs if isinstance(out, Bar)]
+
+
+def ledger_of(outputs):
+    return [(out.kind, out.bars) for out in outputs if isinstance(out, LedgerEntry)]
+
+
+def test_clean_bars_pass_unchanged_and_leave_no_finding():
+    raw = [raw_bar(minute=m, mark_price=99.5, funding_rate=1e-4) for m in range(5)]
+
+    out = replay([PROCESSOR], raw)
+
+    assert [bar.model_dump() for bar in out] == [bar.model_dump() for bar in raw]
+
+
+def test_hole_is_counted_on_the_next_bar_and_in_the_ledger():
+    out = replay([PROCESSOR], [raw_bar(minute=0), raw_bar(minute=4)])
+
+    assert [bar.bars_missing for bar in bars_of(out)] == [0, 3]
+    (gap,) = [entry for entry in out if isinstance(entry, LedgerEntry)]
+    assert (gap.kind, gap.bars) == ("gap", 3)
+    assert (gap.from_ms, gap.to_ms) == (START_MS + MINUTE_MS, START_MS + 4 * MINUTE_MS)
+
+
+def test_repeated_bar_is_a_duplicate_and_goes_no_further():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(1), raw_bar(1), raw_bar(0)])
+
+    assert [bar.event_time_ms for bar in bars_of(out)] == sorted(
+        {raw_bar(m).event_time_ms for m in (0, 1)}
+    )
+    assert ledger_of(out) == [("duplicate", 1), ("duplicate", 1)]
+
+
+def test_late_bar_fills_its_hole_in_the_ledger_alone_and_only_once():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(3), raw_bar(1), raw_bar(1), raw_bar(2)])
+
+    assert len(bars_of(out)) == 2
+    assert ledger_of(out) == [("gap", 2), ("late", 1), ("duplicate", 1), ("late", 1)]
+
+
+def test_bar_before_the_first_is_late():
+    out = replay([PROCESSOR], [raw_bar(5), raw_bar(4)])
+
+    assert ledger_of(out) == [("late", 1)]
+
+
+def test_correction_says_what_changed_and_emits_no_bar():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(0, revision=1, close=100.7)])
+
+    assert len(bars_of(out)) == 1
+    assert out[-1].kind == "correction"
+    assert "close 100.5 -> 100.7" in out[-1].note
+
+
+def test_unannounced_change_of_the_newest_bar_is_a_correction():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(0, volume=11.0)])
+
+    assert ledger_of(out) == [("correction", 1)]
+
+
+def test_older_bar_with_a_revision_is_a_correction():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(1), raw_bar(0, revision=2)])
+
+    assert ledger_of(out) == [("correction", 1)]
+
+
+def test_correction_of_a_bar_never_seen_passes():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(1, revision=1)])
+
+    assert len(bars_of(out)) == 2
+    assert ledger_of(out) == [("correction", 1)]
+
+
+def test_zero_volume_and_repaired_bars_pass_with_a_finding():
+    out = replay([PROCESSOR], [raw_bar(0, volume=0.0), raw_bar(1, origin="repair")])
+
+    assert len(bars_of(out)) == 2
+    assert ledger_of(out) == [("zero_volume", 1), ("repaired", 1)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"close": -5.0, "low": -6.0}, "low -6.0"),
+        ({"open": 0.0}, "open 0.0"),
+        ({"high": 99.5}, "high 99.5"),
+        ({"low": 100.2}, "low 100.2"),
+        ({"volume": -1.0}, "volume -1.0"),
+        ({"trades": -3}, "trades -3"),
+        ({"mark_price": -1.0}, "mark_price -1.0"),
+        ({"symbol": "BTC/USDT:USDT"}, "expected 'BTCUSDT'"),
+        ({"symbol": "btcusdt"}, "expected 'BTCUSDT'"),
+        ({"symbol": "???"}, "'???' is not a symbol"),
+        ({"event_time_ms": START_MS + MINUTE_MS - 1}, f"close time {START_MS + MINUTE_MS - 1}"),
+        ({"available_time_ms": START_MS}, "not final"),
+        (
+            {"open_time_ms": START_MS + 1, "event_time_ms": START_MS + 1 + MINUTE_MS},
+            f"open time {START_MS + 1}",
+        ),
+    ],
+)
+def test_bad_bar_becomes_a_dead_letter_that_names_the_value(fields, named):
+    out = replay([PROCESSOR], [raw_bar(0, **fields), raw_bar(1)])
+
+    letters = [letter for letter in out if isinstance(letter, DeadLetter)]
+    assert [letter.kind for letter in letters] == ["rejected"]
+    assert named in letters[0].cause
+    assert len(bars_of(out)) == 1
+
+
+def test_rejected_bar_leaves_a_hole():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(1, high=1.0), raw_bar(2)])
+
+    assert [bar.bars_missing for bar in bars_of(out)] == [0, 1]
+
+
+def test_first_bar_keeps_the_hole_that_ingest_knew_of():
+    (out,) = replay([PROCESSOR], [raw_bar(9, bars_missing=4)])
+
+    assert out.bars_missing == 4
+
+
+def test_timeframes_do_not_disturb_each_other():
+    hour = 3_600_000
+    hourly = raw_bar(0, timeframe_ms=hour, open_time_ms=0, event_time_ms=hour)
+
+    out = replay([PROCESSOR], [raw_bar(0), hourly, raw_bar(1)])
+
+    assert ledger_of(out) == []
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=60))
+def test_any_arrival_order_gives_rising_bars_and_accounts_for_every_record(minutes):
+    out = replay([PROCESSOR], [raw_bar(m) for m in minutes])
+
+    times = [bar.event_time_ms for bar in bars_of(out)]
+    assert times == sorted(set(times))
+    explained = [kind for kind, _ in ledger_of(out) if kind in ("late", "duplicate")]
+    assert len(times) + len(explained) == len(minutes)
+    late = sum(kind == "late" for kind, _ in ledger_of(out))
+    assert len(times) + late == len(set(minutes))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=5),
+    st.integers(0, 20),
+)
+def test_without_removes_exactly_one_minute(spans, minute):
+    holes = tuple((a, b) for a, b in spans if a < b)
+
+    left = without(holes, (minute, minute + 1))
+
+    def covered(holes):
+        return {m for a, b in holes for m in range(a, b)}
+
+    assert covered(left) == covered(holes) - {minute}
+
+
+def test_sound_bar_has_no_fault():
+    assert fault_of(raw_bar(0)) is None
