@@ -1,0 +1,144 @@
+"""Market events as time passes: what the venue's streams say between two moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from workers.simulator import kernel
+from workers.simulator.kernel import Ints
+from workers.simulator.market import BAR_MS, Market
+from workers.simulator.protocol import payloads
+from workers.simulator.protocol.payloads import INTERVAL_BARS, Json, bar_at, open_ms
+
+ALL_MARKS = "!markPrice@arr"
+
+
+class Kind(StrEnum):
+    """What a stream carries."""
+
+    TRADE = "aggTrade"
+    KLINE = "kline"
+    MARK = "markPrice"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One subscribable stream, parsed from the venue's name for it."""
+
+    name: str
+    kind: Kind
+    symbol: str  # empty for all symbols at once
+    interval: str = ""  # of a kline
+    period_ms: int = 0  # of a mark price
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One event on its way to the subscribers of a stream."""
+
+    stream: Stream
+    event_ms: int
+    payload: Json | list[Json]
+    final: bool = False  # a kline that has closed
+
+
+def parse_stream(name: str, symbols: tuple[str, ...]) -> Stream | None:
+    """Stream of a name such as ``btcusdt@kline_1m``; None where the market has no such thing."""
+    if name.removesuffix("@1s") == ALL_MARKS:
+        return Stream(name, Kind.MARK, "", period_ms=1000 if name.endswith("@1s") else 3000)
+    prefix, _, rest = name.partition("@")
+    symbol = prefix.upper()
+    if symbol not in symbols or prefix != prefix.lower():
+        return None
+    if rest == "aggTrade":
+        return Stream(name, Kind.TRADE, symbol)
+    if rest in ("markPrice", "markPrice@1s"):
+        return Stream(name, Kind.MARK, symbol, period_ms=1000 if rest.endswith("1s") else 3000)
+    interval = rest.removeprefix("kline_")
+    if rest != interval and interval in INTERVAL_BARS:
+        return Stream(name, Kind.KLINE, symbol, interval=interval)
+    return None
+
+
+class Feed:
+    """Turns the passing of simulated time into frames, for the streams that are watched.
+
+    Every trade and every closing bar comes exactly once and in time order. Unfinished bars
+    and mark prices come at most once in ``update_ms`` of simulated time, which the caller
+    scales with the speed; a mark price always comes with a bar's close.
+    """
+
+    def __init__(self, market: Market, start_ms: int) -> None:
+        self._market = market
+        self._now_ms = start_ms
+        self._updated_ms: dict[str, int] = {}
+
+    def advance(self, now_ms: int, streams: list[Stream], update_ms: int) -> Iterator[Frame]:
+        """Frames of events after the last call's moment, up to and at ``now_ms``."""
+        since_ms, self._now_ms = self._now_ms, max(self._now_ms, now_ms)
+        bars = range(bar_at(since_ms), bar_at(self._now_ms) + 1)
+        for bar in bars:
+            until_ms = min(self._now_ms, open_ms(bar + 1))
+            for stream in streams:
+                if stream.kind is Kind.TRADE:
+                    yield from self._trades(stream, bar, since_ms, until_ms)
+            if until_ms == open_ms(bar + 1) and since_ms < until_ms:
+                for stream in streams:
+                    yield from self._closes(stream, until_ms)
+        for stream in streams:
+            yield from self._updates(stream, update_ms)
+
+    def _trades(self, stream: Stream, bar: int, since_ms: int, until_ms: int) -> Iterator[Frame]:
+        trades = self._market.trades(stream.symbol, bar)
+        times = trades[:, kernel.T_TIME] + open_ms(bar)
+        first, last = np.searchsorted(times, [since_ms, until_ms], side="right")
+        contract = self._market.contract(stream.symbol)
+        for trade in trades[first:last].tolist():
+            event = payloads.trade_event(contract, bar, trade)
+            yield Frame(stream, event["T"], event)
+
+    def _closes(self, stream: Stream, close_ms: int) -> Iterator[Frame]:
+        if stream.kind is Kind.MARK:
+            self._updated_ms[stream.name] = close_ms
+            yield self._mark(stream, close_ms)
+        if stream.kind is not Kind.KLINE:
+            return
+        bars, end = INTERVAL_BARS[stream.interval], bar_at(close_ms)
+        if end % bars == 0:
+            self._updated_ms[stream.name] = close_ms
+            ints = self._market.bars(stream.symbol, end - bars, end).ints
+            yield self._kline(stream, end - bars, ints, close_ms)
+
+    def _updates(self, stream: Stream, update_ms: int) -> Iterator[Frame]:
+        now_ms = self._now_ms
+        due_ms = self._updated_ms.get(stream.name, 0) + max(update_ms, stream.period_ms)
+        if stream.kind is Kind.TRADE or now_ms < due_ms or now_ms % BAR_MS == 0:
+            return
+        if stream.kind is Kind.MARK:
+            self._updated_ms[stream.name] = now_ms
+            yield self._mark(stream, now_ms)
+            return
+        bars = INTERVAL_BARS[stream.interval]
+        first = bar_at(now_ms) // bars * bars
+        ints, _ = payloads.columns(self._market, stream.symbol, first, first + bars, now_ms)
+        if ints.shape[1]:
+            self._updated_ms[stream.name] = now_ms
+            yield self._kline(stream, first, ints, now_ms)
+
+    def _kline(self, stream: Stream, bar: int, ints: Ints, event_ms: int) -> Frame:
+        contract = self._market.contract(stream.symbol)
+        column = payloads.group(ints, INTERVAL_BARS[stream.interval])[:, 0].tolist()
+        event = payloads.kline_event(contract, stream.interval, bar, column, event_ms)
+        return Frame(stream, event_ms, event, final=event["k"]["x"])
+
+    def _mark(self, stream: Stream, event_ms: int) -> Frame:
+        if stream.symbol:
+            return Frame(
+                stream, event_ms, payloads.mark_event(self._market, stream.symbol, event_ms)
+            )
+        marks = [payloads.mark_event(self._market, s, event_ms) for s in self._market.symbols]
+        return Frame(stream, event_ms, marks)

@@ -1,0 +1,102 @@
+"""Who listens to what: subscriptions of open sockets, and delivery without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+import orjson
+
+from workers.simulator.protocol.feed import Frame, Stream, parse_stream
+
+QUEUE_FRAMES = 50_000  # a client that is this far behind is dropped
+
+
+class Socket(Protocol):
+    """The two things that the hub asks of a socket."""
+
+    async def send_str(self, text: str) -> None:
+        """Send one text frame."""
+
+    async def close(self, *, code: int) -> Any:
+        """Close with a WebSocket code."""
+
+
+class Connection:
+    """One client: its streams and the frames that wait to be written to it."""
+
+    def __init__(self, socket: Socket, *, delivers: bool, combined: bool) -> None:
+        self.socket = socket
+        self.delivers = delivers  # the venue's bare /ws acknowledges and stays silent
+        self.combined = combined  # wrap events in {"stream", "data"}
+        self.streams: set[str] = set()
+        self.queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_FRAMES)
+
+    def put(self, text: str) -> bool:
+        """Queue one frame; False when the client is too far behind."""
+        try:
+            self.queue.put_nowait(text)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def write(self) -> None:
+        """Write queued frames until told to stop by a None."""
+        while (text := await self.queue.get()) is not None:
+            await self.socket.send_str(text)
+
+
+class Hub:
+    """All open connections and the union of what they watch."""
+
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        self._symbols = symbols
+        self.connections: set[Connection] = set()
+        self._watchers: dict[str, set[Connection]] = {}
+        self._streams: dict[str, Stream] = {}
+
+    def watched(self) -> list[Stream]:
+        """Streams with at least one watcher, in order of first subscription."""
+        return list(self._streams.values())
+
+    def subscribe(self, connection: Connection, names: list[str]) -> None:
+        """Add streams; names that no market event matches are accepted, as the venue does."""
+        for name in names:
+            connection.streams.add(name)
+            stream = parse_stream(name, self._symbols)
+            if stream is not None and connection.delivers:
+                self._streams[name] = stream
+                self._watchers.setdefault(name, set()).add(connection)
+
+    def unsubscribe(self, connection: Connection, names: list[str]) -> None:
+        """Remove streams; names never subscribed are ignored."""
+        for name in names:
+            connection.streams.discard(name)
+            watchers = self._watchers.get(name, set())
+            watchers.discard(connection)
+            if not watchers:
+                self._watchers.pop(name, None)
+                self._streams.pop(name, None)
+
+    def drop(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        self.unsubscribe(connection, list(connection.streams))
+        self.connections.discard(connection)
+
+    def publish(self, frame: Frame) -> list[Connection]:
+        """Queue a frame for its watchers; returns those too far behind to take it."""
+        return self.publish_text(frame.stream.name, orjson.dumps(frame.payload).decode())
+
+    def publish_text(self, stream: str, text: str) -> list[Connection]:
+        """Queue a text for a stream's watchers; returns those too far behind to take it."""
+        slow = []
+        for connection in self._watchers.get(stream, ()):
+            wrapped = f'{{"stream":"{stream}","data":{text}}}' if connection.combined else text
+            if not connection.put(wrapped):
+                slow.append(connection)
+        return slow
+
+    async def close_all(self, code: int = 1001) -> None:
+        """Close every socket."""
+        for connection in list(self.connections):
+            await connection.socket.close(code=code)

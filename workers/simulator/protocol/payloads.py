@@ -1,0 +1,330 @@
+"""Binance USD-M payloads from the market: REST bodies and WebSocket events, as pure functions.
+
+Nothing here shows a trade after ``now_ms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from workers.simulator import funding, kernel
+from workers.simulator.instruments import QUOTE, Instrument
+from workers.simulator.kernel import Floats, Ints
+from workers.simulator.market import BAR_MS, EPOCH_MS, Market
+
+Json = dict[str, Any]
+
+INTERVAL_BARS = {
+    "1m": 1,
+    "3m": 3,
+    "5m": 5,
+    "15m": 15,
+    "30m": 30,
+    "1h": 60,
+    "2h": 120,
+    "4h": 240,
+    "6h": 360,
+    "8h": 480,
+    "12h": 720,
+    "1d": 1440,
+}
+MARK_DECIMALS = 8
+# Minutes are added up at most this far for one request, so that a 1d page stays cheap.
+_SUMMED = (kernel.VOLUME, kernel.TURNOVER, kernel.TAKER_VOLUME, kernel.TAKER_TURNOVER)
+
+
+def bar_at(time_ms: int) -> int:
+    """Index of the one-minute bar that holds a time."""
+    return (time_ms - EPOCH_MS) // BAR_MS
+
+
+def open_ms(bar: int) -> int:
+    """Open time of a one-minute bar, UTC epoch milliseconds."""
+    return EPOCH_MS + bar * BAR_MS
+
+
+def decimal(units: float, places: int) -> str:
+    """A whole number of 10^-places as the venue writes it, e.g. (12345, 2) -> "123.45"."""
+    return f"{units / 10**places:.{places}f}"
+
+
+def columns(market: Market, symbol: str, first: int, last: int, now_ms: int) -> tuple[Ints, Floats]:
+    """One-minute columns first <= bar < last, up to now, the unfinished one included.
+
+    Returns: integer columns (INT_ROWS, n) and the premium at each bar's open (n,); n is smaller
+    than asked where the market has not got that far.
+    """
+    current = bar_at(now_ms)
+    first = max(0, first)
+    done = market.bars(symbol, first, max(first, min(last, current)))
+    ints = done.ints
+    if first <= current < last:
+        unfinished = market.unfinished(symbol, current, now_ms - open_ms(current))
+        if unfinished is not None:
+            ints = np.concatenate([ints, unfinished[:, None]], axis=1)
+    return ints, funding.opening_premium(market, symbol, first, first + ints.shape[1])
+
+
+def group(ints: Ints, bars: int) -> Ints:
+    """Add consecutive columns up, ``bars`` at a time; the last group may be shorter."""
+    if bars == 1 or ints.shape[1] == 0:
+        return ints
+    starts = np.arange(0, ints.shape[1], bars)
+    ends = np.minimum(starts + bars, ints.shape[1]) - 1
+    out = ints[:, starts].copy()
+    out[kernel.HIGH] = np.maximum.reduceat(ints[kernel.HIGH], starts)
+    out[kernel.LOW] = np.minimum.reduceat(ints[kernel.LOW], starts)
+    out[kernel.CLOSE] = ints[kernel.CLOSE, ends]
+    for row in (*_SUMMED, kernel.TRADES, kernel.RAW_TRADES):
+        out[row] = np.add.reduceat(ints[row], starts)
+    return out
+
+
+def window(
+    interval_bars: int, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int
+) -> tuple[int, int]:
+    """First and last (exclusive) one-minute bar of a page of klines, as the venue pages.
+
+    From ``start_ms`` on when given, else the newest before ``end_ms``.
+    """
+    newest = bar_at(now_ms if end_ms is None else min(now_ms, end_ms)) // interval_bars
+    if start_ms is None:
+        first = newest - limit + 1
+    else:
+        first = max(0, -((EPOCH_MS - start_ms) // (BAR_MS * interval_bars)))
+    first = max(0, first)
+    last = min(newest + 1, first + limit)
+    return first * interval_bars, max(first, last) * interval_bars
+
+
+def kline_rows(contract: Instrument, first: int, bars: int, ints: Ints) -> list[list[Any]]:
+    """REST klines of 12 columns from grouped columns whose first bar is ``first``."""
+    price, quantity = contract.price_decimals, contract.quantity_decimals
+    step_ms = bars * BAR_MS
+    rows = []
+    for i, c in enumerate(ints.T.tolist()):
+        opened = open_ms(first) + i * step_ms
+        rows.append(
+            [
+                opened,
+                decimal(c[kernel.OPEN], price),
+                decimal(c[kernel.HIGH], price),
+                decimal(c[kernel.LOW], price),
+                decimal(c[kernel.CLOSE], price),
+                decimal(c[kernel.VOLUME], quantity),
+                opened + step_ms - 1,
+                decimal(c[kernel.TURNOVER], price + quantity),
+                c[kernel.RAW_TRADES],
+                decimal(c[kernel.TAKER_VOLUME], quantity),
+                decimal(c[kernel.TAKER_TURNOVER], price + quantity),
+                "0",
+            ]
+        )
+    return rows
+
+
+def mark_rows(
+    contract: Instrument, first: int, bars: int, ints: Ints, premium: Floats
+) -> list[list[Any]]:
+    """REST mark-price klines from one-minute columns: prices only, as the venue gives them."""
+    tick = float(contract.tick_size)
+    factor = funding.mark_factor(premium)
+    prices = ints[[kernel.OPEN, kernel.HIGH, kernel.LOW, kernel.CLOSE]] * tick * factor
+    step_ms = bars * BAR_MS
+    rows = []
+    for start in range(0, ints.shape[1], bars):
+        o, h, low, c = prices[:, start : start + bars]
+        opened = open_ms(first + start)
+        ohlc = [f"{x:.{MARK_DECIMALS}f}" for x in (o[0], h.max(), low.min(), c[-1])]
+        rows.append([opened, *ohlc, "0", opened + step_ms - 1, "0", len(o) * 60, "0", "0", "0"])
+    return rows
+
+
+def kline_event(
+    contract: Instrument, interval: str, bar: int, column: list[int], event_ms: int
+) -> Json:
+    """WebSocket kline of one grouped column that opened at ``bar``; closed from its end on."""
+    price, quantity = contract.price_decimals, contract.quantity_decimals
+    symbol, opened, step_ms = contract.symbol, open_ms(bar), INTERVAL_BARS[interval] * BAR_MS
+    kline = {
+        "t": opened,
+        "T": opened + step_ms - 1,
+        "s": symbol,
+        "i": interval,
+        "f": column[kernel.FIRST_RAW_ID],
+        "L": column[kernel.FIRST_RAW_ID] + column[kernel.RAW_TRADES] - 1,
+        "o": decimal(column[kernel.OPEN], price),
+        "c": decimal(column[kernel.CLOSE], price),
+        "h": decimal(column[kernel.HIGH], price),
+        "l": decimal(column[kernel.LOW], price),
+        "v": decimal(column[kernel.VOLUME], quantity),
+        "n": column[kernel.RAW_TRADES],
+        "x": event_ms >= opened + step_ms,
+        "q": decimal(column[kernel.TURNOVER], price + quantity),
+        "V": decimal(column[kernel.TAKER_VOLUME], quantity),
+        "Q": decimal(column[kernel.TAKER_TURNOVER], price + quantity),
+        "B": "0",
+    }
+    return {"e": "kline", "E": event_ms, "s": symbol, "k": kline}
+
+
+def trade_row(contract: Instrument, bar: int, trade: Sequence[int]) -> Json:
+    """One aggregate trade as REST gives it."""
+    return {
+        "a": trade[kernel.T_ID],
+        "p": decimal(trade[kernel.T_PRICE], contract.price_decimals),
+        "q": decimal(trade[kernel.T_QUANTITY], contract.quantity_decimals),
+        "f": trade[kernel.T_FIRST_RAW],
+        "l": trade[kernel.T_LAST_RAW],
+        "T": open_ms(bar) + trade[kernel.T_TIME],
+        "m": bool(trade[kernel.T_SELL]),
+    }
+
+
+def trade_event(contract: Instrument, bar: int, trade: Sequence[int]) -> Json:
+    """One aggregate trade as the WebSocket gives it."""
+    row = trade_row(contract, bar, trade)
+    return {"e": "aggTrade", "E": row["T"], "s": contract.symbol, **row, "st": 1}
+
+
+def agg_trades(
+    market: Market,
+    symbol: str,
+    query: tuple[int | None, int | None, int | None],
+    limit: int,
+    now_ms: int,
+) -> list[Json]:
+    """REST aggregate trades of (from_id, start_ms, end_ms), oldest first, at most ``limit``.
+
+    Without any of the three: the newest.
+    """
+    from_id, start_ms, end_ms = query
+    contract, current = market.contract(symbol), bar_at(now_ms)
+    end = now_ms if end_ms is None else min(now_ms, end_ms)
+    if from_id is None and start_ms is None:
+        return _newest_trades(market, symbol, end, limit)
+    bar = (
+        bar_at(start_ms or 0) if from_id is None else market.bar_of_trade(symbol, from_id, current)
+    )
+    rows: list[Json] = []
+    for index in range(max(0, bar), bar_at(end) + 1):
+        for trade in market.trades(symbol, index).tolist():
+            time_ms = open_ms(index) + trade[kernel.T_TIME]
+            early = (
+                trade[kernel.T_ID] < from_id if from_id is not None else time_ms < (start_ms or 0)
+            )
+            if time_ms > end or len(rows) == limit:
+                return rows
+            if not early:
+                rows.append(trade_row(contract, index, trade))
+    return rows
+
+
+def _newest_trades(market: Market, symbol: str, end_ms: int, limit: int) -> list[Json]:
+    contract, rows = market.contract(symbol), list[Json]()
+    for index in range(bar_at(end_ms), -1, -1):
+        trades = [
+            trade_row(contract, index, t)
+            for t in market.trades(symbol, index).tolist()
+            if open_ms(index) + t[kernel.T_TIME] <= end_ms
+        ]
+        rows = trades + rows
+        if len(rows) >= limit:
+            return rows[-limit:]
+    return rows
+
+
+def premium_index(market: Market, symbol: str, now_ms: int) -> Json:
+    """REST premium index of one contract now."""
+    quote = funding.quote(market, symbol, now_ms)
+    return {
+        "symbol": symbol,
+        "markPrice": f"{quote.mark:.{MARK_DECIMALS}f}",
+        "indexPrice": f"{quote.index:.{MARK_DECIMALS}f}",
+        "estimatedSettlePrice": f"{quote.index:.{MARK_DECIMALS}f}",
+        "lastFundingRate": f"{quote.funding_rate:.8f}",
+        "interestRate": f"{funding.INTEREST_RATE:.8f}",
+        "nextFundingTime": quote.next_funding_ms,
+        "time": now_ms,
+    }
+
+
+def mark_event(market: Market, symbol: str, event_ms: int) -> Json:
+    """WebSocket mark price of one contract at ``event_ms``."""
+    quote = funding.quote(market, symbol, event_ms)
+    return {
+        "e": "markPriceUpdate",
+        "E": event_ms,
+        "s": symbol,
+        "p": f"{quote.mark:.{MARK_DECIMALS}f}",
+        "ap": f"{quote.mark:.{MARK_DECIMALS}f}",
+        "P": f"{quote.index:.{MARK_DECIMALS}f}",
+        "i": f"{quote.index:.{MARK_DECIMALS}f}",
+        "r": f"{quote.funding_rate:.8f}",
+        "T": quote.next_funding_ms,
+        "st": 1,
+    }
+
+
+def exchange_info(market: Market, weight_limit: int, now_ms: int) -> Json:
+    """REST exchangeInfo: every contract with its filters, and the request limit."""
+    contracts = [market.contract(symbol) for symbol in market.symbols]
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms,
+        "futuresType": "U_MARGINED",
+        "rateLimits": [
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": "MINUTE",
+                "intervalNum": 1,
+                "limit": weight_limit,
+            }
+        ],
+        "exchangeFilters": [],
+        "assets": [{"asset": QUOTE, "marginAvailable": True, "autoAssetExchange": "-10000"}],
+        "symbols": [_listing(contract) for contract in contracts],
+    }
+
+
+def _listing(contract: Instrument) -> Json:
+    tick, step = f"{contract.tick_size:f}", f"{contract.step_size:f}"
+    lot = {"minQty": step, "maxQty": "1000000", "stepSize": step}
+    return {
+        "symbol": contract.symbol,
+        "pair": contract.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4_133_404_800_000,
+        "onboardDate": EPOCH_MS,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": contract.base_asset,
+        "quoteAsset": QUOTE,
+        "marginAsset": QUOTE,
+        "pricePrecision": contract.price_decimals,
+        "quantityPrecision": contract.quantity_decimals,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick,
+                "maxPrice": "9999999",
+                "tickSize": tick,
+            },
+            {"filterType": "LOT_SIZE", **lot},
+            {"filterType": "MARKET_LOT_SIZE", **lot},
+            {"filterType": "MIN_NOTIONAL", "notional": "5"},
+        ],
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC"],
+    }

@@ -1,0 +1,203 @@
+"""The venue's REST side: market routes, read-only account routes, and the simulator's own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from workers.simulator import funding
+from workers.simulator.market import EPOCH_MS
+from workers.simulator.protocol import payloads
+from workers.simulator.protocol.payloads import INTERVAL_BARS
+from workers.simulator.protocol.query import (
+    VENUE,
+    VenueError,
+    integer,
+    page_limit,
+    reply,
+    symbol_of,
+)
+
+CONTROL = "/sim/"  # the simulator's own routes: no part of the venue's protocol
+MAX_KLINES = 1500
+MAX_TRADES = 1000
+MAX_REGIME_BARS = 50_000
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Answer) -> web.StreamResponse:
+    """Refuse writes, count request weight, and give errors the venue's form."""
+    venue = request.app[VENUE]
+    if (
+        request.path.startswith(CONTROL)
+        or "upgrade" in request.headers.get("Connection", "").lower()
+    ):
+        return await _venue_errors(request, handler)
+    if request.method != "GET":
+        venue.refused_writes += 1
+        return reply({"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}, 403)
+    venue.requests[request.path] += 1
+    used = venue.spend(_weight(request))
+    if used > venue.weight_limit:
+        wait = str(venue.seconds_to_next_minute())
+        body = {"code": -1003, "msg": f"Too many requests; current limit is {venue.weight_limit}."}
+        return _with_weight(reply(body, 429, {"Retry-After": wait}), used)
+    return _with_weight(await _venue_errors(request, handler), used)
+
+
+async def unknown_route(request: web.Request) -> web.Response:
+    """What the venue has and the simulator has not."""
+    raise VenueError(-5000, f"Path {request.path}, Method {request.method} is invalid", 404)
+
+
+async def ping(_: web.Request) -> web.Response:
+    """GET /fapi/v1/ping."""
+    return reply({})
+
+
+async def server_time(request: web.Request) -> web.Response:
+    """GET /fapi/v1/time."""
+    return reply({"serverTime": request.app[VENUE].clock.now_ms()})
+
+
+async def exchange_info(request: web.Request) -> web.Response:
+    """GET /fapi/v1/exchangeInfo."""
+    venue = request.app[VENUE]
+    now_ms = venue.clock.now_ms()
+    return reply(payloads.exchange_info(venue.market, venue.weight_limit, now_ms))
+
+
+async def klines(request: web.Request) -> web.Response:
+    """GET /fapi/v1/klines."""
+    return reply(_kline_page(request, mark=False))
+
+
+async def mark_klines(request: web.Request) -> web.Response:
+    """GET /fapi/v1/markPriceKlines."""
+    return reply(_kline_page(request, mark=True))
+
+
+def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
+    venue, symbol = request.app[VENUE], symbol_of(request)
+    interval = request.query.get("interval", "")
+    if interval not in INTERVAL_BARS:
+        raise VenueError(-1120, "Invalid interval.")
+    bars, now_ms = INTERVAL_BARS[interval], venue.clock.now_ms()
+    limit = page_limit(request, 500, MAX_KLINES)
+    first, last = payloads.window(
+        bars, integer(request, "startTime"), integer(request, "endTime"), limit, now_ms
+    )
+    ints, premium = payloads.columns(venue.market, symbol, first, last, now_ms)
+    contract = venue.market.contract(symbol)
+    if mark:
+        return payloads.mark_rows(contract, first, bars, ints, premium)
+    return payloads.kline_rows(contract, first, bars, payloads.group(ints, bars))
+
+
+async def agg_trades(request: web.Request) -> web.Response:
+    """GET /fapi/v1/aggTrades."""
+    venue, symbol = request.app[VENUE], symbol_of(request)
+    query = (
+        integer(request, "fromId"),
+        integer(request, "startTime"),
+        integer(request, "endTime"),
+    )
+    limit, now_ms = page_limit(request, 500, MAX_TRADES), venue.clock.now_ms()
+    return reply(payloads.agg_trades(venue.market, symbol, query, limit, now_ms))
+
+
+async def premium_index(request: web.Request) -> web.Response:
+    """GET /fapi/v1/premiumIndex: an object for one symbol, else a list."""
+    venue = request.app[VENUE]
+    now_ms = venue.clock.now_ms()
+    if "symbol" in request.query:
+        return reply(payloads.premium_index(venue.market, symbol_of(request), now_ms))
+    return reply([payloads.premium_index(venue.market, s, now_ms) for s in venue.market.symbols])
+
+
+async def funding_rate(request: web.Request) -> web.Response:
+    """GET /fapi/v1/fundingRate."""
+    venue, now_ms = request.app[VENUE], request.app[VENUE].clock.now_ms()
+    symbols = (symbol_of(request),) if "symbol" in request.query else venue.market.symbols
+    limit, start = page_limit(request, 100, 1000), integer(request, "startTime")
+    end = min(now_ms, integer(request, "endTime") or now_ms)
+    rows: list[payloads.Json] = [
+        {
+            "symbol": symbol,
+            "fundingTime": past.time_ms,
+            "fundingRate": f"{past.rate:.8f}",
+            "markPrice": f"{past.mark:.{payloads.MARK_DECIMALS}f}",
+        }
+        for symbol in symbols
+        for past in funding.history(venue.market, symbol, start or EPOCH_MS, end)
+    ]
+    rows.sort(key=lambda row: row["fundingTime"])
+    return reply(rows[-limit:] if start is None else rows[:limit])
+
+
+async def funding_info(request: web.Request) -> web.Response:
+    """GET /fapi/v1/fundingInfo: interval and cap by symbol."""
+    market = request.app[VENUE].market
+    return reply(
+        [
+            {
+                "symbol": symbol,
+                "adjustedFundingRateCap": f"{funding.CAP:.8f}",
+                "adjustedFundingRateFloor": f"{-funding.CAP:.8f}",
+                "fundingIntervalHours": market.contract(symbol).funding_interval_hours,
+            }
+            for symbol in market.symbols
+        ]
+    )
+
+
+async def open_interest(request: web.Request) -> web.Response:
+    """GET /fapi/v1/openInterest: two days' volume, a plain stand-in."""
+    venue, symbol = request.app[VENUE], symbol_of(request)
+    now_ms = venue.clock.now_ms()
+    bar = payloads.bar_at(now_ms)
+    held = float(venue.market.bars(symbol, max(0, bar - 2 * 1440), bar).volume.sum())
+    places = venue.market.contract(symbol).quantity_decimals
+    return reply({"symbol": symbol, "openInterest": f"{held:.{places}f}", "time": now_ms})
+
+
+def _weight(request: web.Request) -> int:
+    path = request.path
+    if path in ("/fapi/v1/klines", "/fapi/v1/markPriceKlines"):
+        asked = request.query.get("limit", "")
+        limit = int(asked) if asked.isdecimal() else 500
+        return next(w for most, w in ((99, 1), (499, 2), (1000, 5), (10**9, 10)) if limit <= most)
+    if path == "/fapi/v1/aggTrades":
+        return 20
+    if path == "/fapi/v1/premiumIndex":
+        return 1 if "symbol" in request.query else 10
+    return 5 if path.startswith(("/fapi/v2", "/fapi/v3")) else 1
+
+
+def _with_weight(response: web.StreamResponse, used: int) -> web.StreamResponse:
+    response.headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+    return response
+
+
+async def _venue_errors(request: web.Request, answer: Answer) -> web.StreamResponse:
+    try:
+        return await answer(request)
+    except VenueError as error:
+        return reply({"code": error.code, "msg": error.message}, error.status)
+
+
+ROUTES = [
+    web.get("/fapi/v1/ping", ping),
+    web.get("/fapi/v1/time", server_time),
+    web.get("/fapi/v1/exchangeInfo", exchange_info),
+    web.get("/fapi/v1/klines", klines),
+    web.get("/fapi/v1/markPriceKlines", mark_klines),
+    web.get("/fapi/v1/aggTrades", agg_trades),
+    web.get("/fapi/v1/premiumIndex", premium_index),
+    web.get("/fapi/v1/fundingRate", funding_rate),
+    web.get("/fapi/v1/fundingInfo", funding_info),
+    web.get("/fapi/v1/openInterest", open_interest),
+]

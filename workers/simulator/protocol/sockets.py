@@ -1,0 +1,99 @@
+"""The venue's WebSocket side: subscriptions in, market events out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from workers.simulator.protocol.feed import Feed
+from workers.simulator.protocol.hub import Connection
+from workers.simulator.protocol.query import VENUE
+from workers.simulator.protocol.venue import Venue
+
+TICK_SECONDS = 0.025
+UPDATE_SECONDS = 0.25  # between two updates of an unfinished bar, as on the venue
+HEARTBEAT_SECONDS = 180.0  # the venue pings every three minutes
+TOO_SLOW = 1008
+
+
+async def pump(venue: Venue) -> None:
+    """Push market events to their watchers as simulated time passes; runs until cancelled."""
+    feed = Feed(venue.market, venue.clock.now_ms())
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        update_ms = int(UPDATE_SECONDS * 1000.0 * venue.clock.speed)
+        slow: set[Connection] = set()
+        for frame in feed.advance(venue.clock.now_ms(), venue.hub.watched(), update_ms):
+            slow.update(venue.hub.publish(frame))
+        for connection in slow:
+            await connection.socket.close(code=TOO_SLOW)
+
+
+async def market_socket(request: web.Request) -> web.WebSocketResponse:
+    """Market streams: klines, aggregate trades and mark prices."""
+    return await _converse(request, delivers=True)
+
+
+async def silent_socket(request: web.Request) -> web.WebSocketResponse:
+    """A root that acknowledges market streams and never delivers them, as the venue's."""
+    return await _converse(request, delivers=False)
+
+
+async def _converse(request: web.Request, *, delivers: bool) -> web.WebSocketResponse:
+    venue = request.app[VENUE]
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS)
+    await socket.prepare(request)
+    combined = request.path.rstrip("/").endswith("/stream")
+    connection = Connection(socket, delivers=delivers, combined=combined)
+    named = request.query.get("streams", "") or request.match_info.get("stream", "")
+    venue.hub.connections.add(connection)
+    # A path such as /market/ws/0 only numbers the connection.
+    venue.hub.subscribe(connection, [name for name in named.split("/") if "@" in name])
+    writer = asyncio.create_task(connection.write())
+    try:
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                connection.put(orjson.dumps(_answer(venue, connection, message.data)).decode())
+    finally:
+        venue.hub.drop(connection)
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+    return socket
+
+
+def _answer(venue: Venue, connection: Connection, text: str) -> dict[str, Any]:
+    try:
+        command = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}
+    command = command if isinstance(command, dict) else {}
+    method, names, number = (command.get(name) for name in ("method", "params", "id"))
+    if method == "LIST_SUBSCRIPTIONS":
+        return {"result": sorted(connection.streams), "id": number}
+    if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
+        return {
+            "error": {"code": 2, "msg": f"Invalid request: unknown method {method}"},
+            "id": number,
+        }
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        message = "Invalid request: params must be an array of stream names"
+        return {"error": {"code": 2, "msg": message}, "id": number}
+    change = venue.hub.subscribe if method == "SUBSCRIBE" else venue.hub.unsubscribe
+    change(connection, names)
+    return {"result": None, "id": number}
+
+
+ROUTES = [
+    web.get("/market/ws", market_socket),
+    web.get("/market/ws/{stream:.*}", market_socket),
+    web.get("/market/stream", market_socket),
+    web.get("/public/ws", silent_socket),
+    web.get("/public/ws/{stream:.*}", silent_socket),
+    web.get("/public/stream", silent_socket),
+    web.get("/ws", silent_socket),
+    web.get("/ws/{stream:.*}", silent_socket),
+    web.get("/stream", silent_socket),
+]

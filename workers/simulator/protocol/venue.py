@@ -1,0 +1,53 @@
+"""What the simulated exchange knows beside its market: clock, sockets, request counts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from workers.simulator.clock import SimulatedClock
+from workers.simulator.market import Market
+from workers.simulator.protocol.hub import Hub
+
+
+@dataclass(frozen=True)
+class KeyRights:
+    """What the venue says that any API key may do; the default key may only read."""
+
+    reading: bool = True
+    futures: bool = False
+    spot_and_margin_trading: bool = False
+    withdrawals: bool = False
+    can_trade: bool = False  # the account's own switch, beside the key's
+
+
+@dataclass
+class Venue:
+    """The running exchange: shared by every request and socket."""
+
+    market: Market
+    clock: SimulatedClock
+    weight_limit: int
+    key_rights: KeyRights
+    hub: Hub = field(init=False)
+    refused_writes: int = 0  # requests that were not reads; stays 0 in an analysis-only system
+    requests: Counter[str] = field(default_factory=Counter)  # by path
+    _weight_minute: int = 0
+    _weight: int = 0
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.market.symbols)
+
+    def spend(self, weight: int) -> int:
+        """Count a request's weight; returns the weight used in this wall-clock minute."""
+        minute = int(time.time() // 60)
+        if minute != self._weight_minute:
+            self._weight_minute, self._weight = minute, 0
+        self._weight += weight
+        return self._weight
+
+    @staticmethod
+    def seconds_to_next_minute() -> int:
+        """Wall-clock seconds until the request weight is counted anew, at least 1."""
+        return max(1, 60 - int(time.time() % 60))
