@@ -1,0 +1,130 @@
+"""Imports point one way, and each edge library is imported in its one place."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("schemas", "streams", "workers", "gateway", "deploy")
+SOURCES = [
+    path
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "node_modules" not in path.parts
+]
+
+ONLY_HERE = {
+    "ccxt": {"workers/ingest/exchange.py"},
+    "mlflow": {"workers/registry.py"},
+    "faust": {"streams/monitor/app.py"},
+    "aiokafka": {"gateway/bus.py"},
+    "redis": {"gateway/cache.py"},
+    "confluent_kafka": {"streams/runtime.py", "deploy/topics.py"},
+}
+
+ALLOWED_OURS = {
+    "schemas": {"schemas"},
+    "streams": {"schemas", "streams"},
+    "workers": {"schemas", "streams", "workers"},
+    "gateway": {"schemas", "gateway"},
+    "deploy": set(FOLDERS),
+}
+
+CLOCKS = {"time", "datetime", "random", "uuid", "os", "socket", "secrets"}
+DRIVERS = ("streams/runtime.py", "streams/restore.py", "streams/monitor/")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_packages_import_in_one_direction(path):
+    package = path.relative_to(ROOT).parts[0]
+
+    ours = {name for name in roots(path) if name in FOLDERS or name == "tests"}
+
+    assert ours <= ALLOWED_OURS[package], f"{name_of(path)} imports {ours}"
+
+
+@pytest.mark.parametrize("library", sorted(ONLY_HERE))
+def test_each_edge_library_is_imported_in_its_one_place(library):
+    users = {name_of(path) for path in SOURCES if library in roots(path)}
+
+    assert users <= ONLY_HERE[library]
+
+
+def test_schemas_import_pydantic_only():
+    outside = set()
+    for path in SOURCES:
+        if path.relative_to(ROOT).parts[0] == "schemas":
+            outside |= roots(path) - {"schemas", "pydantic", "__future__"}
+
+    assert outside <= {"dataclasses", "typing", "re", "math", "uuid", "collections"}
+
+
+def test_no_processor_imports_another():
+    for path in sorted((ROOT / "streams").glob("*/*.py")):
+        own = path.parent.name
+        others = {
+            name.split(".")[1]
+            for name in imported(path)
+            if name.startswith("streams.") and len(name.split(".")) > 2
+        }
+        folders = {p.name for p in (ROOT / "streams").iterdir() if p.is_dir()}
+
+        assert (others & folders) <= {own}, f"{name_of(path)} imports {others}"
+
+
+def test_no_worker_reaches_into_another_but_where_declared():
+    allowed = {
+        "training": {"inference"},
+        "explain": {"inference"},
+    }
+    for path in sorted((ROOT / "workers").glob("*/*.py")):
+        own = path.parent.name
+        folders = {p.name for p in (ROOT / "workers").iterdir() if p.is_dir()}
+        others = {
+            name.split(".")[1]
+            for name in imported(path)
+            if name.startswith("workers.") and name.split(".")[1] in folders
+        }
+
+        assert others <= {own} | allowed.get(own, set()), f"{name_of(path)} imports {others}"
+
+
+def test_what_a_replay_must_reproduce_sees_no_clock_and_no_outside():
+    for path in SOURCES:
+        name = name_of(path)
+        if not name.startswith("streams/") or name.startswith(DRIVERS):
+            continue
+
+        assert not roots(path) & CLOCKS, f"{name} imports {roots(path) & CLOCKS}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_module_grows_beyond_400_lines(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_every_folder_of_code_is_a_package():
+    for path in SOURCES:
+        assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
