@@ -10,16 +10,26 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from streams.features import catalog, ladder, momentum, rolling, trend, volatility, volume
-from streams.features.catalog import BASE_FEATURES, FEATURE_NAMES, OUTPUTS, RUNG_WARM_UP
+from streams.features.catalog import BASE_FEATURES, FEATURE_NAMES, FEATURES, OUTPUTS, RUNG_WARM_UP
 from streams.features.ladder import LADDER, RUNG, RUNG_FEATURES, climb
 from streams.features.momentum import MOMENTUM
-from streams.features.rolling import RINGS, Fields, Floats, Ohlcv, compiled, extremes, push
+from streams.features.rolling import (
+    RINGS,
+    Close,
+    Fields,
+    Floats,
+    Ohlcv,
+    compiled,
+    extremes,
+    push,
+    return_sums,
+)
 from streams.features.trend import TREND
 from streams.features.volatility import VOLATILITY
 from streams.features.volume import VOLUME, Marks
@@ -43,7 +53,7 @@ WIDTH = len(RUNG_FEATURES)
 BASE_COUNT = len(BASE_FEATURES)
 BASE_WARM_UP = np.array([feature.warm_up for feature in BASE_FEATURES])
 LADDER_WARM_UP = np.array([RUNG_WARM_UP[name][0] for name in RUNG_FEATURES])
-BASE_WARM, LADDER_WARM = int(BASE_WARM_UP.max()), int(LADDER_WARM_UP.max())
+WARM = max(feature.warm_up for feature in FEATURES)  # at this bar all windows are full
 COLUMNS = ("open", "high", "low", "close", "volume", *Marks._fields)
 
 _SOURCES = (rolling, momentum, volatility, trend, volume, ladder, catalog)
@@ -52,58 +62,68 @@ SOURCE_ID = int(
 )
 
 
+class Given(NamedTuple):
+    """What is known of a bar beside its prices."""
+
+    marks: Marks
+    close_index: int  # close time over timeframe
+
+
 @compiled
 def gate(row: Floats, warm_up: Any, n: int) -> None:
     """Turn what is still warming up at bar ``n`` into nan."""
-    for i in range(warm_up.size):
-        if n < warm_up[i]:
-            row[i] = np.nan
+    if n < WARM:
+        for i in range(warm_up.size):
+            if n < warm_up[i]:
+                row[i] = np.nan
 
 
 @compiled
 def show(row: Floats, rung: Fields) -> None:
     """Copy the features of a rung's last closed bar, as far as they are warm."""
     row[:] = rung.held
-    if rung.n < LADDER_WARM:
-        gate(row, LADDER_WARM_UP, rung.n)
+    gate(row, LADDER_WARM_UP, rung.n)
 
 
 @compiled
-def advance(
-    s: Fields, rings: Fields, bar: Ohlcv, marks: Marks, close_index: int, out: Fields, row: Floats
-) -> None:
-    """Fold one bar into the state and write all features of its close.
+def advance(s: Fields, rings: Fields, bar: Ohlcv, given: Given, out: Fields) -> None:
+    """Fold one bar into the state and write all features of its close, warm or not.
 
     Args:
-        s, rings: Records of dtype ``STATE`` and ``RINGS``, written in place.
-        bar, marks: The bar, and what not every source tells of it.
-        close_index: Close time over timeframe.
-        out, row: The same memory, by name and as F floats in catalogue order.
+        s: Record of dtype ``STATE``, written in place.
+        rings: Record of dtype ``RINGS``, written in place.
+        bar: The bar.
+        given: What else is known of it.
+        out: Record of dtype ``OUTPUTS``, written in place.
     """
     s.n += 1
     n = s.n
     push(rings, n, bar)
-    around = extremes(rings, n, bar)
-    momentum.update(s.momentum, rings, n, bar, around, out)
-    volatility.update(s.volatility, rings, n, bar, out)
-    trend.update(s.trend, rings, n, bar, around, s.volatility.atr_14, out)
-    volume.update(s.volume, rings, n, bar, marks, out)
-    climb(s.rung_1, RUNG_1, bar, close_index)
-    climb(s.rung_2, RUNG_2, bar, close_index)
-    climb(s.rung_3, RUNG_3, bar, close_index)
+    now = Close(n, bar, extremes(rings, n, bar), return_sums(rings.log_return, n))
+    momentum.update(s.momentum, rings, now, out)
+    volatility.update(s.volatility, rings, now, out)
+    trend.update(s.trend, rings, now, s.volatility.atr_14, out)
+    volume.update(s.volume, rings, now, given.marks, out)
+    climb(s.rung_1, RUNG_1, bar, given.close_index)
+    climb(s.rung_2, RUNG_2, bar, given.close_index)
+    climb(s.rung_3, RUNG_3, bar, given.close_index)
     show(out.ladder[0], s.rung_1)
     show(out.ladder[1], s.rung_2)
     show(out.ladder[2], s.rung_3)
-    if n < BASE_WARM:
-        gate(row, BASE_WARM_UP, n)
 
 
-def _compile(source_id: int) -> tuple[Callable[..., None], ...]:
+@compiled
+def bar_at(bars: Floats, t: int) -> Ohlcv:
+    """Return bar ``t`` of columns as in ``COLUMNS``."""
+    return Ohlcv(bars[0, t], bars[1, t], bars[2, t], bars[3, t], bars[4, t])
+
+
+def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
     # numba looks only at this file when it decides whether cached machine code is stale. The
     # closure is part of its cache key, so naming the sources' hash here makes an edit of any
     # family count.
     @njit(cache=True, error_model="numpy")
-    def step(
+    def step(  # noqa: PLR0917 - scalars cross from Python fastest
         state: Any,
         rings: Any,
         open_: float,
@@ -116,30 +136,29 @@ def _compile(source_id: int) -> tuple[Callable[..., None], ...]:
         funding_rate: float,
         close_index: int,
         out: Any,
-        rows: Any,
-    ) -> None:
-        if source_id < 0:
-            return
+        row: Any,
+    ) -> int:
         bar = Ohlcv(open_, high, low, close, volume)
-        marks = Marks(taker_buy_volume, mark_price, funding_rate)
-        advance(state[0], rings[0], bar, marks, close_index, out[0], rows[0])
+        given = Given(Marks(taker_buy_volume, mark_price, funding_rate), close_index)
+        advance(state[0], rings[0], bar, given, out[0])
+        gate(row, BASE_WARM_UP, state[0].n)
+        return source_id
 
     @njit(cache=True, error_model="numpy")
-    def batch(state: Any, rings: Any, bars: Any, close_index: Any, out: Any, rows: Any) -> None:
-        if source_id < 0:
-            return
+    def batch(  # noqa: PLR0917 - the columns of one run
+        state: Any, rings: Any, bars: Any, close_index: Any, out: Any, rows: Any
+    ) -> int:
         for t in range(close_index.size):
-            bar = Ohlcv(bars[0, t], bars[1, t], bars[2, t], bars[3, t], bars[4, t])
-            marks = Marks(bars[5, t], bars[6, t], bars[7, t])
-            advance(state[0], rings[0], bar, marks, close_index[t], out[t], rows[t])
+            given = Given(Marks(bars[5, t], bars[6, t], bars[7, t]), close_index[t])
+            advance(state[0], rings[0], bar_at(bars, t), given, out[t])
+            gate(rows[t], BASE_WARM_UP, state[0].n)
+        return source_id
 
     @njit(cache=True, error_model="numpy")
-    def refill(rings: Any, bars: Any, first: int) -> None:
-        if source_id < 0:
-            return
+    def refill(rings: Any, bars: Any, first: int) -> int:
         for t in range(bars.shape[1]):
-            bar = Ohlcv(bars[0, t], bars[1, t], bars[2, t], bars[3, t], bars[4, t])
-            push(rings[0], first + t, bar)
+            push(rings[0], first + t, bar_at(bars, t))
+        return source_id
 
     return step, batch, refill
 
@@ -205,4 +224,4 @@ def prepare() -> None:
     state, rings = np.zeros(1, STATE), np.zeros(1, RINGS)
     refill(rings, one.columns, 1)
     prices = (1.0, 1.0, 1.0, 1.0, 0.0, np.nan, np.nan, np.nan)
-    step(state, rings, *prices, 1, rows.reshape(-1).view(OUTPUTS), rows)
+    step(state, rings, *prices, 1, rows.reshape(-1).view(OUTPUTS), rows[0])

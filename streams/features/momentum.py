@@ -6,9 +6,9 @@ import numpy as np
 
 from streams.features.rolling import (
     LONG,
+    Close,
     Extremes,
     Fields,
-    Ohlcv,
     compiled,
     ema,
     wilder_mean,
@@ -93,12 +93,14 @@ def commodity_channel(rings: Fields, n: int) -> float:
 @compiled
 def bars_ago(rings: Fields, n: int, bars: int) -> float:
     """Return the close ``bars`` bars ago."""
-    return rings.close[(n - bars) & (LONG - 1)]
+    close: float = rings.close[(n - bars) & (LONG - 1)]
+    return close
 
 
 @compiled
-def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, around: Extremes, out: Fields) -> None:
-    """Write the momentum features of bar ``n``."""
+def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
+    """Write the momentum features of one bar."""
+    n, bar, returns = now.n, now.bar, now.returns
     last = bars_ago(rings, n, 1)
     change = bar.close - last if n > 1 else 0.0
     out.log_return_1 = np.log(bar.close / last)
@@ -107,8 +109,8 @@ def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, around: Extremes, o
     out.log_return_60 = np.log(bar.close / bars_ago(rings, n, 60))
     out.roc_10 = bar.close / bars_ago(rings, n, 10) - 1.0
     out.roc_20 = bar.close / bars_ago(rings, n, 20) - 1.0
-    offset, squares = window_moments(rings.log_return, n, 20)
-    out.return_zscore_20 = -offset / np.sqrt(squares / 20.0) if squares > 0.0 else 0.0
+    deviation = np.sqrt(returns.deviations_20 / 20.0)
+    out.return_zscore_20 = -returns.offset_20 / deviation if deviation > 0.0 else 0.0
 
     spread = bar.high - bar.low
     out.close_location = (bar.close - bar.low) / spread if spread > 0.0 else 0.5
@@ -120,5 +122,5 @@ def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, around: Extremes, o
     out.macd_line = line / bar.close
     out.macd_signal = signal / bar.close
     out.macd_histogram = (line - signal) / bar.close
-    out.stochastic_k_14, out.stochastic_d_14 = stochastic(state, bar.close, around, n)
+    out.stochastic_k_14, out.stochastic_d_14 = stochastic(state, bar.close, now.around, n)
     out.cci_20 = commodity_channel(rings, n)

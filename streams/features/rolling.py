@@ -1,8 +1,9 @@
 """Windows and recursions that every feature family shares, compiled.
 
 A ring is a float64 array whose length is a power of two; bar number ``n`` (1 = the first bar
-since the start or the last hole) sits at ``n & (length - 1)``. Windows are summed afresh at each
-bar, so no rounding accumulates and a constant window gives exact zeros.
+since the start or the last hole) sits at ``n & (length - 1)``. Windows up to 60 bars are summed
+afresh at each bar, so no rounding accumulates and a constant window gives exact zeros; the longer
+ones, of prices only, are kept as compensated sums.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ RINGS = np.dtype(
         ("low", "f8", (SHORT,)),
         ("typical", "f8", (SHORT,)),
         ("volume", "f8", (SHORT,)),
+        ("turnover", "f8", (SHORT,)),  # typical price times volume
         ("true_range", "f8", (SHORT,)),
         ("log_range", "f8", (SHORT,)),
         ("garman_klass", "f8", (SHORT,)),
@@ -68,6 +70,7 @@ def push(rings: Fields, n: int, bar: Ohlcv) -> None:
     rings.high[now] = bar.high
     rings.low[now] = bar.low
     rings.volume[now] = bar.volume
+    rings.turnover[now] = typical * bar.volume
     rings.log_range[now] = log_range
     rings.garman_klass[now] = 0.5 * log_range**2 - GARMAN_KLASS * log_body**2
     location = ((bar.close - bar.low) - (bar.high - bar.close)) / spread if spread > 0.0 else 0.0
@@ -141,6 +144,30 @@ def window_sum(ring: Floats, n: int, bars: int) -> float:
         even += ring[(n - i) & mask]
         odd += ring[(n - i - 1) & mask]
     return even + odd
+
+
+SUM = np.dtype([("total", "f8"), ("lost", "f8")])
+
+
+@compiled
+def running_sum(state: Fields, new: float, old: float) -> float:
+    """Add one value to a sum, take one away, and keep what rounding lost. Source: Neumaier (1974).
+
+    Args:
+        state: Record of dtype ``SUM``.
+        new: The value that enters the window.
+        old: The value that leaves it, 0 while it fills.
+    """
+    more = state.total + new
+    virtual = more - state.total
+    lost = (state.total - (more - virtual)) + (new - virtual)
+    less = more - old
+    virtual = less - more
+    lost += (more - (less - virtual)) - (old + virtual)
+    state.total = less
+    state.lost += lost
+    exact: float = state.total + state.lost
+    return exact
 
 
 @compiled
@@ -220,3 +247,47 @@ def extremes(rings: Fields, n: int, bar: Ohlcv) -> Extremes:
     return Extremes(
         high_9, high_14, high_20, high_26, high_52, low_9, low_14, low_20, low_26, low_52
     )
+
+
+class ReturnSums(NamedTuple):
+    """Sums over the last 20 and 60 log returns."""
+
+    offset_20: float  # mean minus the last return
+    deviations_20: float  # squared deviations from the mean
+    squares_20: float
+    deviations_60: float
+    squares_60: float
+    falls_60: float  # squares of the negative ones
+    lagged_60: float  # products with the return before
+
+
+@compiled
+def return_sums(ring: Floats, n: int) -> ReturnSums:
+    """Return all sums over log returns in one walk back; deviations as in ``window_moments``."""
+    last = ring[n & (SHORT - 1)]
+    total, deviations, squares, falls, lagged = 0.0, 0.0, 0.0, 0.0, 0.0
+    offset_20, deviations_20, squares_20 = 0.0, 0.0, 0.0
+    value = last
+    for i in range(60):
+        before = ring[(n - i - 1) & (SHORT - 1)]
+        deviation, square = value - last, value * value
+        total += deviation
+        deviations += deviation * deviation
+        squares += square
+        falls += square if value < 0.0 else 0.0
+        lagged += value * before
+        value = before
+        if i == 19:
+            offset_20, squares_20 = total / 20.0, squares
+            deviations_20 = max(deviations - total * total / 20.0, 0.0)
+    deviations_60 = max(deviations - total * total / 60.0, 0.0)
+    return ReturnSums(offset_20, deviations_20, squares_20, deviations_60, squares, falls, lagged)
+
+
+class Close(NamedTuple):
+    """One bar close as every family sees it."""
+
+    n: int
+    bar: Ohlcv
+    around: Extremes
+    returns: ReturnSums

@@ -7,12 +7,16 @@ import numpy as np
 from streams.features.rolling import (
     LONG,
     SHORT,
+    SUM,
+    Close,
     Extremes,
     Fields,
     Floats,
     Ohlcv,
+    ReturnSums,
     compiled,
     ema,
+    running_sum,
     sign,
     wilder_mean,
     wilder_sum,
@@ -28,6 +32,8 @@ SUPERTREND = np.dtype(
 )
 TREND = np.dtype(
     [
+        ("sum_50", SUM),
+        ("sum_200", SUM),
         ("ema_12", "f8"),
         ("ema_20", "f8"),
         ("ema_26", "f8"),
@@ -47,14 +53,15 @@ FLIP_CAP_BARS = 200.0  # an older flip says no more than "long ago"
 
 
 @compiled
-def directional(  # one recursion, seven outputs of the bar before and this one
+def directional(
     state: Fields, bar: Ohlcv, last: Ohlcv, reach: float, count: int
 ) -> tuple[float, float, float, float]:
     """Directional movement, period 14: +DI, -DI, ADX, ADXR, each in [0, 100].
 
     Args:
         state: Record of dtype ``DIRECTIONAL``.
-        bar, last: This bar and the one before it.
+        bar: This bar.
+        last: The bar before it.
         reach: True range of this bar.
         count: Which change this is, from 1; 14 for the first DI, 27 for the first ADX.
 
@@ -100,7 +107,8 @@ def supertrend(state: Fields, bar: Ohlcv, last_close: float, reach: float, count
     else:
         state.direction = 1.0
     state.upper, state.lower = upper, lower
-    return lower if state.direction > 0.0 else upper
+    line: float = lower if state.direction > 0.0 else upper
+    return line
 
 
 @compiled
@@ -142,7 +150,8 @@ def efficiency_ratio(closes: Floats, n: int, bars: int) -> float:
     path = 0.0
     for i in range(bars):
         path += abs(closes[(n - i) & mask] - closes[(n - i - 1) & mask])
-    return abs(closes[n & mask] - closes[(n - bars) & mask]) / path if path > 0.0 else 0.0
+    net: float = abs(closes[n & mask] - closes[(n - bars) & mask])
+    return net / path if path > 0.0 else 0.0
 
 
 @compiled
@@ -153,7 +162,8 @@ def choppiness(rings: Fields, n: int, spread: float) -> float:
     """
     if spread <= 0.0:
         return 100.0
-    return 100.0 * np.log10(window_sum(rings.true_range, n, 14) / spread) / np.log10(14.0)
+    index: float = 100.0 * np.log10(window_sum(rings.true_range, n, 14) / spread) / np.log10(14.0)
+    return index
 
 
 @compiled
@@ -174,26 +184,25 @@ def regression(rings: Fields, n: int) -> tuple[float, float]:
 
 
 @compiled
-def persistence(rings: Fields, n: int, out: Fields) -> None:
+def persistence(rings: Fields, n: int, returns: ReturnSums, out: Fields) -> None:
     """Write how much returns continue: first autocorrelation and variance ratio, about zero mean.
 
     Source: Lo and MacKinlay (1988), Review of Financial Studies 1(1). 0 and 1 without movement.
     """
-    lagged = 0.0
-    for i in range(60):
-        lagged += rings.log_return[(n - i) & (SHORT - 1)] * rings.log_return[(n - i - 1) & (SHORT - 1)]
-    squares = window_squares(rings.log_return, n, 60)
+    squares = returns.squares_60
     fives = window_squares(rings.log_return_5, n, 60)
-    out.autocorrelation_60 = lagged / squares if squares > 0.0 else 0.0
+    out.autocorrelation_60 = returns.lagged_60 / squares if squares > 0.0 else 0.0
     out.variance_ratio_5_60 = fives / (5.0 * squares) if squares > 0.0 else 1.0
 
 
 @compiled
-def averages(state: Fields, rings: Fields, n: int, close: float, atr: float, out: Fields) -> None:
+def averages(state: Fields, rings: Fields, n: int, atr: float, out: Fields) -> None:
     """Write distances from simple and exponential means, EMA slopes and EMA order."""
+    close = rings.close[n & (LONG - 1)]
     out.sma_distance_20 = close / (window_sum(rings.close, n, 20) / 20.0) - 1.0
-    out.sma_distance_50 = close / (window_sum(rings.close, n, 50) / 50.0) - 1.0
-    out.sma_distance_200 = close / (window_sum(rings.close, n, 200) / 200.0) - 1.0
+    left_50, left_200 = rings.close[(n - 50) & (LONG - 1)], rings.close[(n - 200) & (LONG - 1)]
+    out.sma_distance_50 = close / (running_sum(state.sum_50, close, left_50) / 50.0) - 1.0
+    out.sma_distance_200 = close / (running_sum(state.sum_200, close, left_200) / 200.0) - 1.0
     state.ema_12 = ema(state.ema_12, close, n, 12)
     state.ema_20 = ema(state.ema_20, close, n, 20)
     state.ema_26 = ema(state.ema_26, close, n, 26)
@@ -211,11 +220,10 @@ def averages(state: Fields, rings: Fields, n: int, close: float, atr: float, out
 
 
 @compiled
-def update(
-    state: Fields, rings: Fields, n: int, bar: Ohlcv, around: Extremes, atr: float, out: Fields
-) -> None:
-    """Write the trend features of bar ``n``; ``atr`` is Wilder's, period 14."""
-    averages(state, rings, n, bar.close, atr, out)
+def update(state: Fields, rings: Fields, now: Close, atr: float, out: Fields) -> None:
+    """Write the trend features of one bar; ``atr`` is Wilder's, period 14."""
+    n, bar, around = now.n, now.bar, now.around
+    averages(state, rings, n, atr, out)
     before = (n - 1) & (SHORT - 1)
     reach = rings.true_range[n & (SHORT - 1)]
     last_close = rings.close[(n - 1) & (LONG - 1)]
@@ -236,4 +244,4 @@ def update(
     out.donchian_position_20 = (bar.close - around.low_20) / span_20 if span_20 > 0.0 else 0.5
     out.donchian_position_52 = (bar.close - around.low_52) / span_52 if span_52 > 0.0 else 0.5
     out.regression_slope_20, out.regression_r2_20 = regression(rings, n)
-    persistence(rings, n, out)
+    persistence(rings, n, now.returns, out)

@@ -6,9 +6,9 @@ import numpy as np
 
 from streams.features.rolling import (
     SHORT,
+    Close,
     Fields,
     Floats,
-    Ohlcv,
     compiled,
     wilder_mean,
     window_moments,
@@ -44,28 +44,9 @@ def bollinger(rings: Fields, n: int) -> tuple[float, float]:
 
 
 @compiled
-def sample_deviation(rings: Fields, n: int, bars: int) -> float:
-    """Standard deviation of the last ``bars`` log returns, with ``bars - 1`` degrees of freedom."""
-    return np.sqrt(window_moments(rings.log_return, n, bars)[1] / (bars - 1.0))
-
-
-@compiled
-def downside_share(rings: Fields, n: int, bars: int) -> float:
-    """Share of falling bars in realised variance, in [0, 1]; 0.5 when price did not move.
-
-    Source: Barndorff-Nielsen, Kinnebrock, Shephard (2010), realised semivariance.
-    """
-    down, total = 0.0, 0.0
-    for i in range(bars):
-        value = rings.log_return[(n - i) & (SHORT - 1)]
-        total += value * value
-        down += value * value if value < 0.0 else 0.0
-    return down / total if total > 0.0 else 0.5
-
-
-@compiled
-def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, out: Fields) -> None:
-    """Write the volatility features of bar ``n``."""
+def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
+    """Write the volatility features of one bar."""
+    n, bar, returns = now.n, now.bar, now.returns
     reach = rings.true_range[n & (SHORT - 1)]
     state.atr_14 = wilder_mean(state.atr_14, reach, n - 1, 14)
     state.atr_50 = wilder_mean(state.atr_50, reach, n - 1, 50)
@@ -80,14 +61,14 @@ def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, out: Fields) -> Non
     out.log_range = rings.log_range[n & (SHORT - 1)]
     out.bollinger_position_20, out.bollinger_width_20 = bollinger(rings, n)
 
-    out.historical_volatility_20 = sample_deviation(rings, n, 20)
-    out.historical_volatility_60 = sample_deviation(rings, n, 60)
-    fast = np.sqrt(window_squares(rings.log_return, n, 20) / 20.0)
-    slow = np.sqrt(window_squares(rings.log_return, n, 60) / 60.0)
+    out.historical_volatility_20 = np.sqrt(returns.deviations_20 / 19.0)
+    out.historical_volatility_60 = np.sqrt(returns.deviations_60 / 59.0)
+    fast, slow = np.sqrt(returns.squares_20 / 20.0), np.sqrt(returns.squares_60 / 60.0)
     out.realised_volatility_20 = fast
     out.realised_volatility_60 = slow
     out.volatility_ratio_20_60 = fast / slow if slow > 0.0 else 1.0
     ranges = window_squares(rings.log_range, n, 20)
     out.parkinson_volatility_20 = np.sqrt(ranges / (80.0 * np.log(2.0)))
     out.garman_klass_volatility_20 = np.sqrt(window_sum(rings.garman_klass, n, 20) / 20.0)
-    out.downside_share_60 = downside_share(rings, n, 60)
+    squares = returns.squares_60
+    out.downside_share_60 = returns.falls_60 / squares if squares > 0.0 else 0.5

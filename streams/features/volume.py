@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.features.rolling import SHORT, Fields, Floats, Ohlcv, compiled, ema, window_sum
+from streams.features.rolling import SHORT, Close, Fields, Floats, compiled, ema, window_sum
 
 MEDIAN_BARS = 20
 VOLUME = np.dtype([("sorted", "f8", (MEDIAN_BARS,)), ("mean", "f8")])
@@ -52,7 +52,7 @@ def ratio_to_median(state: Fields, rings: Fields, n: int, volume: float) -> floa
     """Volume over the median of the last 20 bars, in [0, 100]; 1 when both are zero."""
     old = rings.volume[(n - MEDIAN_BARS) & (SHORT - 1)]
     sorted_exchange(state.sorted, min(n - 1, MEDIAN_BARS), old, volume)
-    middle = 0.5 * (state.sorted[MEDIAN_BARS // 2 - 1] + state.sorted[MEDIAN_BARS // 2])
+    middle: float = 0.5 * (state.sorted[MEDIAN_BARS // 2 - 1] + state.sorted[MEDIAN_BARS // 2])
     if middle > 0.0:
         return min(volume / middle, RATIO_CAP)
     return RATIO_CAP if volume > 0.0 else 1.0
@@ -63,7 +63,8 @@ def log_ratio(volume: float, usual: float) -> float:
     """Log of volume over what is usual, in [-5, 5]; 0 when both are zero."""
     if volume == 0.0 and usual == 0.0:
         return 0.0
-    return min(max(np.log(volume / usual), -LOG_RATIO_CAP), LOG_RATIO_CAP)
+    ratio: float = np.log(volume / usual)
+    return min(max(ratio, -LOG_RATIO_CAP), LOG_RATIO_CAP)
 
 
 @compiled
@@ -72,12 +73,9 @@ def vwap_distance(rings: Fields, n: int, bars: int, close: float) -> float:
 
     Source: Berkowitz, Logue, Noser (1988), Journal of Finance 43(1), rolling form.
     """
-    above, traded = 0.0, 0.0
-    for i in range(bars):
-        volume = rings.volume[(n - i) & (SHORT - 1)]
-        above += (rings.typical[(n - i) & (SHORT - 1)] - close) * volume
-        traded += volume
-    return close / (close + above / traded) - 1.0 if traded > 0.0 else 0.0
+    traded = window_sum(rings.volume, n, bars)
+    turnover = window_sum(rings.turnover, n, bars)
+    return close * traded / turnover - 1.0 if turnover > 0.0 else 0.0
 
 
 @compiled
@@ -95,8 +93,9 @@ def money_flow(rings: Fields, n: int, bars: int) -> float:
 
 
 @compiled
-def update(state: Fields, rings: Fields, n: int, bar: Ohlcv, marks: Marks, out: Fields) -> None:
-    """Write the volume features of bar ``n``; those of ``marks`` are nan where it is."""
+def update(state: Fields, rings: Fields, now: Close, marks: Marks, out: Fields) -> None:
+    """Write the volume features of one bar; those of ``marks`` are nan where it is."""
+    n, bar = now.n, now.bar
     out.volume_to_median_20 = ratio_to_median(state, rings, n, bar.volume)
     out.log_volume_ratio = log_ratio(bar.volume, state.mean)
     state.mean = ema(state.mean, bar.volume, n, 20)
