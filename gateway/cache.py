@@ -1,0 +1,107 @@
+"""What gateway replicas would compute twice: explanations and override replies.
+
+In memory by default; in Redis when it is set, so that replicas share it. Keys name the bar and
+the model version, so that nothing in it can ever be wrong, only unused: entries expire.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+LIMIT = 10_000  # entries in memory
+EXPIRY_S = 3_600
+PREFIX = "regimeflow:"
+
+
+class Cache(Protocol):
+    """Bytes by key."""
+
+    @property
+    def state(self) -> Literal["memory", "redis", "degraded"]:
+        """Where entries are; degraded: Redis is set but away, so they are in memory."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the entry; None when there is none."""
+        ...
+
+    async def put(self, key: str, entry: bytes) -> None:
+        """Keep an entry."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class MemoryCache:
+    """The newest ``LIMIT`` entries of this process."""
+
+    state: Literal["memory", "redis", "degraded"] = "memory"
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, bytes] = OrderedDict()
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the entry; None when there is none."""
+        return self._entries.get(key)
+
+    async def put(self, key: str, entry: bytes) -> None:
+        """Keep an entry, dropping the oldest when full."""
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        if len(self._entries) > LIMIT:
+            self._entries.popitem(last=False)
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class RedisCache:
+    """Entries in Redis; in memory for as long as Redis is away."""
+
+    def __init__(self, url: str, timeout_s: float = 0.05) -> None:
+        from redis.asyncio import Redis  # noqa: PLC0415 - loaded only where a Redis is set
+
+        self._redis: Redis = Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+        )
+        self._memory = MemoryCache()
+        self.state: Literal["memory", "redis", "degraded"] = "redis"
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the entry; None when there is none."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - loaded only where a Redis is set
+
+        try:
+            found = await self._redis.get(PREFIX + key)
+        except RedisError:
+            self.state = "degraded"
+            return await self._memory.get(key)
+        self.state = "redis"
+        return bytes(found) if found is not None else await self._memory.get(key)
+
+    async def put(self, key: str, entry: bytes) -> None:
+        """Keep an entry for ``EXPIRY_S``."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - loaded only where a Redis is set
+
+        try:
+            await self._redis.set(PREFIX + key, entry, ex=EXPIRY_S)
+        except RedisError:
+            self.state = "degraded"
+            await self._memory.put(key, entry)
+        else:
+            self.state = "redis"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+
+def open_cache(url: str | None) -> Cache:
+    """Return the shared cache when one is set, else memory."""
+    return MemoryCache() if url is None else RedisCache(url)

@@ -1,0 +1,52 @@
+"""Market time between clock ticks, and the age of what is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.views import Views
+from schemas.clock import ClockTick
+
+STALE_BARS = 2.0
+DEAD_BARS = 10.0
+
+
+@dataclass(frozen=True)
+class Age:
+    """How old a bar is against market time, in bars."""
+
+    bars: float
+
+    @property
+    def stale(self) -> bool:
+        """Whether the caller must be warned."""
+        return self.bars > STALE_BARS
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is too old to be answered from."""
+        return self.bars > DEAD_BARS
+
+
+def market_ms(views: Views, wall_ms: int) -> int | None:
+    """Return market time now; None before anything has been seen.
+
+    Between ticks time runs on at the tick's speed, so that a dead feed or broker shows as age.
+    Recorded bars have no such clock: their time is the last tick's.
+    """
+    newest = [view.bars.newest() for view in views.symbols.values()]
+    bars = [bar for bar in newest if bar is not None]
+    last_close = max((bar.event_time_ms for bar in bars), default=None)
+    if views.clock is None:
+        return last_close
+    tick = views.clock.record
+    assert isinstance(tick, ClockTick)  # noqa: S101 - the view keeps nothing else there
+    now = tick.event_time_ms
+    if not any(bar.recorded for bar in bars):
+        now += int(max(0, wall_ms - views.clock.appended_ms) * tick.speed)
+    return now if last_close is None else max(now, last_close)
+
+
+def age(event_time_ms: int, timeframe_ms: int, now_ms: int) -> Age:
+    """Return how many bars ago a bar closed."""
+    return Age(max(0, now_ms - event_time_ms) / timeframe_ms)

@@ -1,0 +1,107 @@
+"""What a request can fail with, and how each family of routes says it.
+
+    GatewayError            status and message for the caller
+      Refused         400   the request is wrong; names the field and the expectation
+      Unknown         404   no such symbol, signal or bar
+      Unavailable     503   no answer now; try again after ``retry_after_s``
+      TooSlow         504   a worker did not answer in time
+
+``/api/...`` without ``v1`` answers in the envelope, everything else ``{"detail": ...}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gateway.envelope import encode, failure
+
+
+class GatewayError(Exception):
+    """An answer that is no success; ``extra`` is added to the body beside the message."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, **extra: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.extra = extra
+
+
+class Refused(GatewayError):  # noqa: N818 - an outcome, named as one
+    """The request is wrong."""
+
+    status = 400
+
+
+class Unknown(GatewayError):  # noqa: N818 - an outcome, named as one
+    """What was asked for is not here."""
+
+    status = 404
+
+
+class Unavailable(GatewayError):  # noqa: N818 - an outcome, named as one
+    """There is no answer now, but there will be."""
+
+    status = 503
+    retry_after_s: ClassVar[int] = 2
+
+
+class TooSlow(GatewayError):  # noqa: N818 - an outcome, named as one
+    """A worker did not answer in time."""
+
+    status = 504
+
+
+class Detail(BaseModel):
+    """The error body of ``/api/v1`` and the plain routes."""
+
+    detail: str = Field(description="What was wrong, what was expected, what to do")
+
+
+def error_response(
+    path: str, status: int, message: str, extra: dict[str, Any] | None = None
+) -> Response:
+    """Return the error in the shape of the path's family."""
+    if path.startswith("/api/") and not path.startswith("/api/v1/"):
+        body = failure(message)
+    else:
+        body = encode({"detail": message, **(extra or {})})
+    headers = {"Retry-After": str(Unavailable.retry_after_s)} if status == 503 else None
+    return Response(body, status, headers, media_type="application/json")
+
+
+def describe(errors: Sequence[Any]) -> str:
+    """Return one line that names each wrong field and what was expected of it."""
+    parts = []
+    for error in errors:
+        place = ".".join(str(p) for p in error["loc"] if p not in {"body", "query", "path"})
+        parts.append(f"{place}: {error['msg']}" if place else f"body: {error['msg']}")
+    return "; ".join(parts)
+
+
+def install(app: FastAPI) -> None:
+    """Make every failure of the app answer in its family's shape."""
+
+    @app.exception_handler(GatewayError)
+    async def _told(request: Request, error: GatewayError) -> Response:
+        return error_response(request.url.path, error.status, error.message, error.extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        return error_response(request.url.path, 400, describe(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        message = str(error.detail)
+        if error.status_code == 404 and message == "Not Found":
+            message = f"no route {request.url.path}; GET /docs lists them"
+        response = error_response(request.url.path, error.status_code, message)
+        response.headers.update(error.headers or {})
+        return response

@@ -1,0 +1,61 @@
+"""What the routes are given: one record, made by ``create_app``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gateway import clock
+from gateway.bus import Bus
+from gateway.cache import Cache
+from gateway.errors import Unavailable, Unknown
+from gateway.metrics import Metrics
+from gateway.questions import Questions
+from gateway.settings import Settings
+from gateway.stream import SignalStream
+from gateway.views import SymbolView, Views
+from schemas.symbols import canonical
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a route may use."""
+
+    settings: Settings
+    bus: Bus
+    views: Views
+    cache: Cache
+    questions: Questions
+    stream: SignalStream
+    metrics: Metrics
+    wall_ms: Callable[[], int]
+
+    def market_ms(self) -> int | None:
+        """Return market time now."""
+        return clock.market_ms(self.views, self.wall_ms())
+
+    def symbol(self, ticker: str) -> tuple[str, SymbolView]:
+        """Return the canonical symbol and its view; raises ``Unknown`` or ``Unavailable``."""
+        if not self.bus.ready:
+            raise Unavailable("starting: the views are being read from the topics")
+        known = self.views.known()
+        try:
+            symbol = canonical(ticker)
+        except ValueError as error:
+            raise Unknown(f"{error}; known: {', '.join(known) or 'none yet'}") from None
+        if symbol not in known:
+            raise Unknown(f"symbol {symbol} is unknown; known: {', '.join(known) or 'none yet'}")
+        return symbol, self.views.of(symbol)
+
+
+def parts(request: Request) -> Parts:
+    """Return the parts of the app that serves this request."""
+    found = request.app.state.parts
+    assert isinstance(found, Parts)  # noqa: S101 - create_app put it there
+    return found
+
+
+Given = Annotated[Parts, Depends(parts)]

@@ -1,0 +1,93 @@
+"""GET /api/analysis/{ticker}/regime and /indicators: what the models see of a market."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from gateway.envelope import Envelope, raw, success
+from gateway.errors import Refused
+from gateway.parts import Given
+from gateway.views import WINDOW
+from schemas.regimes import RegimeProbabilities
+
+router = APIRouter(prefix="/api/analysis", tags=["analysis"])
+
+
+class RegimeAnswer(BaseModel):
+    """Filtered regime probabilities; ``history`` is oldest first and ends with ``regime``."""
+
+    symbol: str
+    regime: RegimeProbabilities | None = Field(description="Null until the first bar is folded")
+    history: list[RegimeProbabilities]
+
+
+class IndicatorPoint(BaseModel):
+    """The asked-for features at one bar close; null in warm-up."""
+
+    event_time_ms: int
+    values: dict[str, float | None]
+
+
+class Indicators(BaseModel):
+    """All features at the newest bar close, in catalogue order."""
+
+    symbol: str
+    event_time_ms: int | None = Field(description="Null until the first vector is folded")
+    feature_set_id: str | None
+    values: dict[str, float | None]
+    history: list[IndicatorPoint] = Field(description="Of ``names`` only, oldest first")
+
+
+@router.get("/{ticker:path}/regime", response_model=Envelope[RegimeAnswer])
+async def regime(
+    ticker: str,
+    given: Given,
+    history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
+) -> Response:
+    """Return the newest regime probabilities and ``trend_state``, and a number before them.
+
+    ``entropy`` is Shannon over ln 3: 0 means one regime is certain. Never smoothed.
+    """
+    symbol, view = given.symbol(ticker)
+    body = {
+        "symbol": symbol,
+        "regime": raw(view.regimes.newest()),
+        "history": [raw(item) for item in view.regimes.tail(history)],
+    }
+    return success(body)
+
+
+@router.get("/{ticker:path}/indicators", response_model=Envelope[Indicators])
+async def indicators(
+    ticker: str,
+    given: Given,
+    history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
+    names: Annotated[str, Query(description="Features of the history, by comma")] = "",
+) -> Response:
+    """Return every feature at the newest close, and the history of the named ones."""
+    symbol, view = given.symbol(ticker)
+    newest = view.features.newest()
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if history and not wanted:
+        raise Refused("names: history needs at least one feature, e.g. names=rsi_14")
+    known = newest.names if newest else ()
+    for name in wanted:
+        if name not in known:
+            raise Refused(f"names: no feature {name!r}; see values of this route without names")
+    points = []
+    for item in view.features.tail(history):
+        values = item.values()
+        chosen = {name: values.get(name) for name in wanted}
+        points.append({"event_time_ms": item.event_time_ms, "values": chosen})
+    body = {
+        "symbol": symbol,
+        "event_time_ms": newest.event_time_ms if newest else None,
+        "feature_set_id": newest.feature_set_id if newest else None,
+        "values": newest.values() if newest else {},
+        "history": points,
+    }
+    return success(body)

@@ -1,0 +1,43 @@
+"""GET /api/bars/{ticker}: the newest checked bars, for candles."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from gateway.envelope import Envelope, raw, success
+from gateway.parts import Given
+from gateway.views import WINDOW
+from schemas.market import Bar
+
+router = APIRouter(prefix="/api/bars", tags=["bars"])
+
+
+class BarList(BaseModel):
+    """Bars oldest first."""
+
+    symbol: str
+    timeframe_ms: int = Field(description="Bar length; 0 when there is no bar")
+    bars: list[Bar]
+
+
+@router.get("/{ticker:path}", response_model=Envelope[BarList])
+async def bars(
+    ticker: str,
+    given: Given,
+    limit: Annotated[int, Query(ge=1, le=WINDOW)] = 500,
+    before_ms: Annotated[int | None, Query(ge=0, description="Only closes before this")] = None,
+) -> Response:
+    """Return up to ``limit`` bars whose close is before ``before_ms``, oldest first.
+
+    Symbols are accepted in any spelling. 404 for a symbol without bars.
+    """
+    symbol, view = given.symbol(ticker)
+    held = view.bars.tail(limit, before_ms)
+    timeframe = held[-1].timeframe_ms if held else 0
+    return success(
+        {"symbol": symbol, "timeframe_ms": timeframe, "bars": [raw(bar.raw) for bar in held]}
+    )

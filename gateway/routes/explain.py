@@ -1,0 +1,66 @@
+"""GET /api/explain/{ticker} and /history: which features drove the signals of a market."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from gateway.envelope import Envelope, raw, success
+from gateway.explaining import explanation_of
+from gateway.parts import Given
+from schemas.explanations import Explanation
+
+router = APIRouter(prefix="/api/explain", tags=["explain"])
+
+
+class ExplanationAnswer(BaseModel):
+    """The explanation of the newest signal."""
+
+    symbol: str
+    signal_id: str | None = Field(description="Null while there is no signal")
+    status: Literal["ready", "pending", "none"] = Field(
+        description="pending: asked for, not made yet; none: there is no signal"
+    )
+    explanation: Explanation | None
+
+
+class ExplanationHistory(BaseModel):
+    """Explanations oldest first."""
+
+    symbol: str
+    explanations: list[Explanation]
+
+
+@router.get("/{ticker:path}/history", response_model=Envelope[ExplanationHistory])
+async def history(
+    ticker: str, given: Given, limit: Annotated[int, Query(ge=1, le=500)] = 10
+) -> Response:
+    """Return up to ``limit`` newest explanations that have been made, oldest first."""
+    symbol, view = given.symbol(ticker)
+    made = [raw(item) for item in view.explanations.tail(limit)]
+    return success({"symbol": symbol, "explanations": made})
+
+
+@router.get("/{ticker:path}", response_model=Envelope[ExplanationAnswer])
+async def explain(ticker: str, given: Given) -> Response:
+    """Return the explanation of the newest signal, asking for it where it is not made yet.
+
+    Waits at most 100 ms; then ``status`` is ``pending`` and the explanation follows on the
+    stream and on the next call.
+    """
+    symbol, view = given.symbol(ticker)
+    signal = view.signals.newest()
+    if signal is None:
+        body = {"symbol": symbol, "signal_id": None, "status": "none", "explanation": None}
+        return success(body)
+    made = await explanation_of(given, signal)
+    body = {
+        "symbol": symbol,
+        "signal_id": signal.signal_id,
+        "status": "pending" if made is None else "ready",
+        "explanation": raw(made),
+    }
+    return success(body)

@@ -1,0 +1,116 @@
+"""GET /api/v1/models: what is loaded in inference, and what serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from gateway.envelope import iso, plain
+from gateway.parts import Given
+from schemas.models import ModelMetrics
+
+router = APIRouter(prefix="/api/v1/models", tags=["models"])
+
+
+class LoadedModelView(BaseModel):
+    """One model in inference's memory."""
+
+    name: str
+    version: str
+    loaded_at: str = Field(description="ISO 8601, UTC")
+    device: str = Field(description="cpu or cuda:N")
+    parameters: int
+    qualified: bool = Field(description="Passed every gate")
+    serving: bool = Field(description="Whether this version answers for its strategy")
+
+
+class ServingModel(BaseModel):
+    """The model in service of one strategy, with its out-of-sample report."""
+
+    model_version: str
+    effective_from: str
+    replaces: str | None
+    reason: str
+    qualified: bool
+    gates: dict[str, bool]
+    metrics: ModelMetrics
+    trained_from: str
+    trained_to: str
+    symbols: list[str]
+    timeframe_ms: int
+    horizon_bars: int
+    feature_set_id: str
+    features: int
+
+
+class TrainingView(BaseModel):
+    """The newest step of training."""
+
+    stage: str
+    done: float
+    note: str
+
+
+class ModelList(BaseModel):
+    """Loaded models by name, and what serves each strategy."""
+
+    models: dict[str, LoadedModelView]
+    total_models: int
+    serving: dict[str, ServingModel]
+    training: TrainingView | None
+
+
+@router.get("", response_model=ModelList)
+async def models(given: Given) -> Response:
+    """Return every model that is loaded; one of them can be named as ``strategy_override``."""
+    versions = {serving.model.model_version for serving in given.views.serving.values()}
+    loaded = {
+        model.name: {
+            "name": model.name,
+            "version": model.version,
+            "loaded_at": iso(model.loaded_at_ms),
+            "device": model.device,
+            "parameters": model.parameters,
+            "qualified": model.qualified,
+            "serving": model.version in versions,
+        }
+        for status in given.views.statuses.values()
+        if status.process.startswith("inference")
+        for model in status.models
+    }
+    progress = given.views.training
+    training = (
+        {"stage": progress.stage, "done": progress.done, "note": progress.note}
+        if progress
+        else None
+    )
+    body = {
+        "models": loaded,
+        "total_models": len(loaded),
+        "serving": {name: _serving(change) for name, change in given.views.serving.items()},
+        "training": training,
+    }
+    return plain(body)
+
+
+def _serving(change: Any) -> dict[str, Any]:
+    model = change.model
+    return {
+        "model_version": model.model_version,
+        "effective_from": iso(change.effective_from_ms),
+        "replaces": change.replaces,
+        "reason": change.reason,
+        "qualified": model.qualified,
+        "gates": model.gates,
+        "metrics": model.metrics.model_dump(),
+        "trained_from": iso(model.trained_from_ms),
+        "trained_to": iso(model.trained_to_ms),
+        "symbols": list(model.symbols),
+        "timeframe_ms": model.timeframe_ms,
+        "horizon_bars": model.horizon_bars,
+        "feature_set_id": model.feature_set_id,
+        "features": len(model.feature_names),
+    }

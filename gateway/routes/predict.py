@@ -1,0 +1,149 @@
+"""POST /api/v1/predict: the models' answer for a symbol, as of a moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.answering import Question, answer
+from gateway.envelope import plain
+from gateway.errors import Detail
+from gateway.parts import Given
+from schemas.explanations import Explanation
+
+router = APIRouter(prefix="/api/v1/predict", tags=["predict"])
+
+Outcome = Literal["pass", "warn", "fail"]
+
+
+def _zoned(text: str) -> str:
+    """Accept ISO 8601 with a zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected ISO 8601 with a zone, e.g. 2025-10-24T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError("the zone is missing; expected e.g. 2025-10-24T00:00:00Z")
+    if moment.astimezone(UTC).year < 1970:
+        raise ValueError("expected a moment after 1970")
+    return text
+
+
+class PredictBody(BaseModel):
+    """What is asked. Types are strict: ``0`` is no boolean."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"symbol": "BTC-USD", "explain": True}]},
+    )
+
+    symbol: str = Field(min_length=1, max_length=40, description="Any spelling, e.g. BTC-USD")
+    timestamp: Annotated[str, AfterValidator(_zoned)] | None = Field(
+        default=None, max_length=40, description="As of when; null: now. ISO 8601 with a zone"
+    )
+    strategy_override: str | None = Field(
+        default=None, min_length=1, max_length=100, description="A loaded model, by name or version"
+    )
+    risk_check: bool = True
+    explain: bool = False
+
+
+class RegimeBody(BaseModel):
+    """The regime probabilities that were used."""
+
+    bull: float
+    bear: float
+    sideways: float
+    entropy: float = Field(description="Shannon over ln 3, in [0, 1]")
+    trend_state: str
+
+
+class RiskBody(BaseModel):
+    """Advisory checks; without a connected account none of them can pass."""
+
+    approved: bool
+    warnings: list[str]
+    checks: dict[Literal["position_limit", "concentration", "daily_loss_limit"], Outcome]
+
+
+class PredictMetadata(BaseModel):
+    """Where the answer comes from."""
+
+    model_version: str
+    latency_ms: float = Field(description="Inside the gateway")
+    timestamp: str = Field(description="When it was answered, ISO 8601, UTC")
+    bar_time: str = Field(description="Close of the bar it is about, market time")
+    timeframe_ms: int
+    age_bars: float = Field(description="Market time since that close, in bars")
+    signal_id: str | None = Field(description="Null for an override")
+    grade: str | None = Field(description="Null for an override")
+    qualified: bool = Field(description="Whether the model passed its gates")
+    horizon_bars: int
+    reference_price: float
+    probabilities: dict[str, float]
+    members: dict[str, dict[str, float]]
+    device: str
+
+
+class PredictAnswer(BaseModel):
+    """Advice, never an order."""
+
+    decision_id: str
+    symbol: str
+    action: Literal["BUY", "SELL", "HOLD"]
+    confidence: float = Field(description="Calibrated probability of the action")
+    recommended_quantity: float | None = Field(description="Null: equity is unknown")
+    regime_probabilities: RegimeBody
+    strategy_weights: dict[str, float]
+    risk_validation: RiskBody | None = Field(description="Null when risk_check is false")
+    explanation: Explanation | None
+    explanation_status: Literal["not_requested", "ready", "pending"]
+    stale: bool = Field(description="The bar is older than two bars")
+    metadata: PredictMetadata
+
+
+class NotYet(Detail):
+    """Why there is no answer yet."""
+
+    progress: dict[str, Any] | None = Field(
+        default=None, description="Of the first training: stage, done in [0, 1], note"
+    )
+
+
+@router.post(
+    "",
+    response_model=PredictAnswer,
+    responses={
+        400: {"model": Detail, "description": "Wrong field, moment in the future, unknown model"},
+        404: {"model": Detail, "description": "Unknown symbol, or older than the view"},
+        503: {"model": NotYet, "description": "Starting, training, or data older than 10 bars"},
+        504: {"model": Detail, "description": "The override was not answered within 100 ms"},
+    },
+)
+async def predict(body: PredictBody, request: Request, given: Given) -> Response:
+    """Return the newest prediction at or before ``timestamp``.
+
+    Answered from the view; a worker is asked only for an override or an explanation not made
+    yet, for at most 100 ms: the explanation is then ``pending``, the override gets 504.
+    """
+    asked_ms = None
+    if body.timestamp is not None:
+        asked_ms = int(datetime.fromisoformat(body.timestamp).timestamp() * 1000)
+    question = Question(
+        symbol=body.symbol,
+        asked_ms=asked_ms,
+        model=body.strategy_override,
+        risk_check=body.risk_check,
+        explain=body.explain,
+        trace_id=request.state.correlation_id,
+    )
+    with given.metrics.prediction() as counted:
+        found = await answer(given, question)
+        counted.action(found["action"])
+    return plain(found)

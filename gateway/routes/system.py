@@ -1,0 +1,94 @@
+"""GET /health, /api/v1/health, /api/system/health and /metrics: how the system is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from gateway.envelope import Envelope, plain, success
+from gateway.health import health
+from gateway.parts import Given
+from schemas.dead_letter import DeadLetter
+from schemas.status import CanaryTrace, MonitorWindow
+
+router = APIRouter(tags=["system"])
+
+
+class ProcessView(BaseModel):
+    """One process, as it said last."""
+
+    state: str
+    detail: str
+    done: float | None = Field(description="Progress in [0, 1] of what it does")
+    device: str | None
+    lag_records: int | None = Field(description="Committed but not consumed; null: unknown")
+
+
+class SymbolHealth(BaseModel):
+    """How fresh a market is."""
+
+    symbol: str
+    timeframe_ms: int
+    bars: int = Field(description="How many are held")
+    signals: int = Field(description="How many are held")
+    last_bar_ms: int = Field(description="Close of the newest bar")
+    age_bars: float
+    stale: bool
+    last_price: float
+
+
+class DeadLetterView(BaseModel):
+    """Rejected records of one topic within the window that is read."""
+
+    count: int
+    newest: DeadLetter
+
+
+class Health(BaseModel):
+    """``status``, ``model_loaded``, ``gpu_available``, ``timestamp`` are the documented four."""
+
+    status: Literal["starting", "healthy", "degraded"]
+    model_loaded: bool
+    gpu_available: bool
+    timestamp: str
+    clock_ms: int | None = Field(description="Market time")
+    speed: float | None = Field(description="Market seconds per second")
+    degraded: list[str] = Field(description="Every reason, in plain words")
+    broker_connected: bool
+    replay: bool = Field(description="Whether the bars are recorded ones")
+    views_lag_records: int = Field(description="What this gateway has not read yet")
+    processes: dict[str, ProcessView]
+    symbols: list[SymbolHealth]
+    canary: CanaryTrace | None = Field(description="The last bar followed through the chain")
+    windows: list[MonitorWindow] = Field(description="Newest rates by topic and symbol")
+    dead_letters: dict[str, DeadLetterView]
+    cache: Literal["memory", "redis", "degraded"]
+    websocket_clients: int
+
+
+@router.get("/health", response_model=Health, responses={503: {"model": Health}})
+async def plain_health(given: Given) -> Response:
+    """Return 200 once the views are read, 503 with ``starting`` before."""
+    body = health(given)
+    return plain(body, 503 if body["status"] == "starting" else 200)
+
+
+@router.get("/api/v1/health", response_model=Health, responses={503: {"model": Health}})
+async def v1_health(given: Given) -> Response:
+    """Return the same as ``/health``."""
+    return await plain_health(given)
+
+
+@router.get("/api/system/health", response_model=Envelope[Health])
+async def system_health(given: Given) -> Response:
+    """Return the same in the envelope, always 200."""
+    return success(health(given))
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(given: Given) -> Response:
+    """Return the metrics in Prometheus' text format."""
+    return Response(given.metrics.render(given.views, given.stream.clients), media_type="text/plain; version=0.0.4; charset=utf-8")  # fmt: skip

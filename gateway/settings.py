@@ -1,0 +1,69 @@
+"""Settings of the gateway: read once at start, from ``REGIMEFLOW_<NAME>``."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas.symbols import canonical
+
+
+class Settings(BaseSettings):
+    """What the gateway is told; refuses to listen beyond loopback without being told twice."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REGIMEFLOW_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8080, ge=0, le=65_535, description="0: any free port")
+    insecure: bool = Field(
+        default=False, description="Listen beyond loopback although nobody logs in"
+    )
+    kafka_bootstrap_servers: str = Field(default="127.0.0.1:9092", description="host:port,...")
+    kafka_client: dict[str, str] = Field(
+        default_factory=dict, description="SASL/TLS settings as librdkafka names them, JSON"
+    )
+    redis_url: SecretStr | None = Field(default=None, description="Shared cache; unset: memory")
+    universe: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"),
+        validation_alias=AliasChoices("regimeflow_universe", "universe"),
+        description="Says how far back the views must read",
+    )
+    git_commit: str = Field(default="unknown", description="Written into record headers")
+
+    @field_validator("universe", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple):
+            raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
+        return tuple(canonical(str(name)) for name in names if str(name).strip())
+
+    @model_validator(mode="after")
+    def _loopback_unless_told(self) -> Self:
+        if not self.loopback and not self.insecure:
+            raise ValueError(
+                f"host {self.host} can be reached from other machines, and the gateway has no "
+                "log-in; listen on 127.0.0.1 or set REGIMEFLOW_INSECURE=true"
+            )
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def replica(self) -> str:
+        """Name under which this gateway asks questions."""
+        return f"gateway-{socket.gethostname()}-{self.port}"
