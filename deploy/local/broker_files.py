@@ -93,14 +93,3 @@ def new_cluster_id() -> str:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         if not cluster_id.startswith("-"):
             return cluster_id
-
-
-def cluster_id_of(meta: Path) -> str | None:
-    """Cluster id in a data folder's meta.properties; None when there is none to read."""
-    try:
-        text = meta.read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    usable = values.get("version") == "1" and values.get("node.id") == "1"
-    return values.get("cluster.id") or None if usable else None

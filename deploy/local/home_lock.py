@@ -67,12 +67,17 @@ class HomeLock:
 
 
 def holder(path: Path) -> dict[str, object]:
-    """What the holder wrote: ``pid`` and ``bootstrap``; empty when nobody holds it."""
+    """What the holder of a lock file wrote, ``pid`` and ``bootstrap``; empty when none holds it."""
     try:
-        written = json.loads(path.read_text())
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                written = json.loads(file.read())
+                return written if isinstance(written, dict) else {}
     except (OSError, ValueError):
-        return {}
-    return written if isinstance(written, dict) else {}
+        pass
+    return {}
 
 
 def _alive(pid: int) -> bool:
