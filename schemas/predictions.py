@@ -84,7 +84,7 @@ class PredictionRequest(Record):
     symbol: Symbol
     timeframe_ms: Timeframe
     bar_time_ms: Milliseconds = Field(description="Close of the bar asked about")
-    event_time_ms: Milliseconds = Field(description="When it was asked, gateway clock")
+    event_time_ms: Milliseconds = Field(description="Market time when it was asked")
     deadline_ms: Milliseconds = Field(description="Wall clock after which nobody waits")
     reply_to: str = Field(description="Name of the asking gateway replica")
     model_override: str | None = None

@@ -22,7 +22,7 @@ ONLY_HERE = {
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/bus.py"},
     "redis": {"gateway/cache.py"},
-    "confluent_kafka": {"streams/runtime.py", "deploy/topics.py"},
+    "confluent_kafka": {"streams/kafka.py", "deploy/topics.py"},
 }
 
 ALLOWED_OURS = {
@@ -34,7 +34,18 @@ ALLOWED_OURS = {
 }
 
 CLOCKS = {"time", "datetime", "random", "uuid", "os", "socket", "secrets"}
-DRIVERS = ("streams/runtime.py", "streams/restore.py", "streams/monitor/")
+# Drivers meet the world: the runtime on Kafka, and the monitor, which only watches.
+DRIVERS = (
+    "streams/runtime.py",
+    "streams/kafka.py",
+    "streams/jobs.py",
+    "streams/publisher.py",
+    "streams/reader.py",
+    "streams/restore.py",
+    "streams/status.py",
+    "streams/metrics.py",
+    "streams/monitor/",
+)
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,133 @@
+"""A model on disk: a manifest that names every file with its SHA-256, checked before any is read.
+
+    <models>/<strategy>/<version>/manifest.json  forest.ubj  lstm.safetensors  report.json
+
+The version is the hash of the manifest, and the manifest holds the hashes of the files: one
+altered byte anywhere is another model, and is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, model_validator
+
+from schemas.models import ModelFile, ModelRegistered
+from schemas.predictions import ClassProbabilities
+from schemas.record import Probability, Record
+
+MANIFEST = "manifest.json"
+VERSION_LENGTH = 16  # hex digits: 64 bits tell every model of a lifetime apart
+
+
+class ArtifactError(ValueError):
+    """A model file is missing, altered or does not fit its manifest."""
+
+
+class ParityCase(Record):
+    """Feature rows with what the training libraries answered, to be reproduced at load."""
+
+    row: tuple[float | None, ...] = Field(description="Last bar, in feature order")
+    window: tuple[tuple[float | None, ...], ...] = Field(description="LSTM window, oldest first")
+    forest: ClassProbabilities
+    lstm: ClassProbabilities
+
+
+class Manifest(Record):
+    """Everything that serving needs to know beside the weights."""
+
+    strategy: str
+    feature_set_id: str
+    feature_names: tuple[str, ...] = Field(min_length=1, description="In model order")
+    timeframe_ms: int = Field(gt=0)
+    horizon_bars: int = Field(gt=0)
+    volatility_feature: str = Field(description="Deviation of one bar's log return, for the label")
+    label_width: float = Field(gt=0, description="Multiple of the horizon's deviation")
+    lstm_mode: Literal["window"] = "window"
+    member_weights: dict[str, Probability]
+    temperature: float = Field(gt=0, description="Of the pooled probabilities (Guo et al., 2017)")
+    strategy_matrix: tuple[tuple[float, float, float], ...] = Field(
+        description="Rows bull, bear, sideways to bull, bear, sideways specialist; sum to 1"
+    )
+    trained_from_ms: int
+    trained_to_ms: int
+    seed: int
+    libraries: dict[str, str]
+    files: tuple[ModelFile, ...]
+    parity: tuple[ParityCase, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        if abs(sum(self.member_weights.values()) - 1.0) > 1e-9:
+            raise ValueError(f"member weights {self.member_weights} do not sum to 1")
+        if self.volatility_feature not in self.feature_names:
+            raise ValueError(f"volatility feature {self.volatility_feature} is not a model input")
+        return self
+
+    @property
+    def version(self) -> str:
+        """Content address of the model."""
+        return hashlib.sha256(self.encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def file_of(role: Literal["forest", "lstm", "report"], name: str, content: bytes) -> ModelFile:
+    """Return the manifest's row of one file."""
+    digest = hashlib.sha256(content).hexdigest()
+    return ModelFile(role=role, path=name, sha256=digest, size_bytes=len(content))
+
+
+def write_model(root: Path, manifest: Manifest, contents: dict[str, bytes]) -> Path:
+    """Write a model's folder under ``root``, the manifest last: where it is, all files are."""
+    folder = root / manifest.strategy / manifest.version
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in manifest.files:
+        (folder / file.path).write_bytes(contents[file.path])
+    (folder / MANIFEST).write_bytes(manifest.encode())
+    return folder
+
+
+def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest and verified file contents of a registered model.
+
+    Raises:
+        ArtifactError: A file is missing or altered, or the manifest is not the registered one.
+    """
+    folder = folder_of(model.uri)
+    manifest = Manifest.decode(_read(folder / MANIFEST))
+    if manifest.version != model.model_version:
+        raise ArtifactError(
+            f"{folder / MANIFEST} is version {manifest.version}, registered was "
+            f"{model.model_version}: the manifest was altered"
+        )
+    return manifest, {file.role: _verified(folder, file) for file in manifest.files}
+
+
+def folder_of(uri: str) -> Path:
+    """Return the folder of a ``file://`` URL; other schemes are fetched by whoever deploys."""
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        raise ArtifactError(f"model URL {uri} is not file://; mount it and register that folder")
+    return Path(unquote(parts.path))
+
+
+def _verified(folder: Path, file: ModelFile) -> bytes:
+    if Path(file.path).name != file.path:
+        raise ArtifactError(f"model file name {file.path!r} leaves its folder")
+    content = _read(folder / file.path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise ArtifactError(
+            f"{folder / file.path} has SHA-256 {found[:12]}..., expected {file.sha256[:12]}...: "
+            "the file was altered; restore it or train again"
+        )
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"model file {path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,64 @@
+"""The ensemble: two members, pooled by weight, calibrated last; weights of the specialists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.predictions import ClassProbabilities
+
+Array = NDArray[np.float64]
+
+SMALLEST = 1e-12  # keeps logs finite where a member was certain
+SPECIALISTS = ("bull_specialist", "bear_specialist", "sideways_specialist")
+
+
+def pool(members: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
+    """Return the linear pool of class probabilities.
+
+    Args:
+        members: Name to probabilities, shape (N, 3), rows sum to 1.
+        weights: Of every member; those of absent members are shared out in proportion.
+
+    Returns: shape (N, 3), rows sum to 1.
+    """
+    total = sum(weights[name] for name in members)
+    pooled = np.zeros_like(next(iter(members.values())))
+    for name, probabilities in members.items():
+        pooled += weights[name] / total * probabilities
+    return pooled
+
+
+def calibrate(probabilities: Array, temperature: float) -> Array:
+    """Return temperature-scaled probabilities (Guo et al., 2017); the order of classes is kept.
+
+    A linear pool of calibrated members is itself under-confident (Ranjan, Gneiting, 2010), so
+    the pool is calibrated, not the members.
+    """
+    logits = np.log(np.maximum(probabilities, SMALLEST)) / temperature
+    logits -= logits.max(axis=1, keepdims=True)
+    scaled: Array = np.exp(logits)
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+
+
+def specialist_weights(
+    regime: tuple[float, float, float],
+    entropy: float,
+    matrix: tuple[tuple[float, float, float], ...],
+) -> dict[str, float]:
+    """Return the weight of each specialist: regime probabilities through a row-stochastic matrix.
+
+    They shrink towards equal weights as the regime becomes uncertain: at entropy 1 all are 1/3.
+    """
+    mixed = np.asarray(matrix).T @ np.asarray(regime)
+    shrunk = (1.0 - entropy) * mixed + entropy / 3.0
+    shrunk /= shrunk.sum()
+    return dict(zip(SPECIALISTS, shrunk.tolist(), strict=True))
+
+
+def chances(row: Array) -> ClassProbabilities:
+    """Return one row (sell, neutral, buy) as a record, summing to 1 exactly enough."""
+    sell, neutral, buy = (row / row.sum()).tolist()
+    return ClassProbabilities(sell=sell, neutral=neutral, buy=buy)

@@ -1,0 +1,135 @@
+"""The one join: a feature vector and the regime probabilities of the same bar, by event time.
+
+Halves wait for their partner in the state, so the order in which two topics arrive is no matter.
+The window that the LSTM needs is kept beside it and refilled from the features topic at restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from schemas.features import FeatureVector
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
+
+WINDOW = 64  # bars; the longest window a model may ask for
+HALVES_KEPT = 256  # a partner that far behind will not come
+
+
+class Window(Record):
+    """The last paired vectors of one symbol, oldest first; rows hold NaN where null."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    feature_set_id: str
+    names: tuple[str, ...]
+    times: tuple[int, ...]
+    rows: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, vectors: Sequence[FeatureVector]) -> Window:
+        """Return the window that ends with the last of these vectors (one feature set)."""
+        last = vectors[-1]
+        same = [v for v in vectors[-WINDOW:] if v.feature_set_id == last.feature_set_id]
+        return cls.model_construct(
+            feature_set_id=last.feature_set_id,
+            names=tuple(last.values),
+            times=tuple(v.event_time_ms for v in same),
+            rows=np.array([_row(v) for v in same]),
+        )
+
+    def then(self, vector: FeatureVector) -> Window:
+        """Return the window one bar later; another feature set starts a new one."""
+        if vector.feature_set_id != self.feature_set_id:
+            return Window.of([vector])
+        return Window.model_construct(
+            feature_set_id=self.feature_set_id,
+            names=self.names,
+            times=(*self.times, vector.event_time_ms)[-WINDOW:],
+            rows=np.vstack((self.rows[-(WINDOW - 1) :], _row(vector)[None])),
+        )
+
+
+class Pair(Record):
+    """Both halves of one bar and the window that ends with it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    features: FeatureVector
+    regimes: RegimeProbabilities
+    window: Any
+
+
+class PairingState(Record):
+    """Halves that wait, and the last pair with its window (refilled, not stored)."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    event_time_ms: int = -1
+    features_ms: int = Field(default=-1, description="Newest feature vector seen")
+    regimes_ms: int = Field(default=-1, description="Newest posterior seen")
+    features: tuple[FeatureVector, ...] = ()
+    regimes: tuple[RegimeProbabilities, ...] = ()
+    pair: Any = Field(default=None, exclude=True)
+
+
+def _row(vector: FeatureVector) -> NDArray[np.float64]:
+    return np.array([np.nan if v is None else v for v in vector.values.values()])
+
+
+def receive(
+    state: PairingState, half: FeatureVector | RegimeProbabilities
+) -> tuple[PairingState, Pair | None]:
+    """Take one half; return the pair when its partner is there. Old halves change nothing."""
+    now = half.event_time_ms
+    if isinstance(half, FeatureVector):
+        if now <= state.features_ms:
+            return state, None
+        state = state.model_copy(
+            update={
+                "features_ms": now,
+                "features": (*state.features, half)[-HALVES_KEPT:],
+            }
+        )
+    else:
+        if now <= state.regimes_ms:
+            return state, None
+        state = state.model_copy(
+            update={"regimes_ms": now, "regimes": (*state.regimes, half)[-HALVES_KEPT:]}
+        )
+    return _match(state, now)
+
+
+def _match(state: PairingState, now: int) -> tuple[PairingState, Pair | None]:
+    features = next((f for f in state.features if f.event_time_ms == now), None)
+    regimes = next((r for r in state.regimes if r.event_time_ms == now), None)
+    if features is None or regimes is None:
+        return state, None
+    window = Window.of([features]) if state.pair is None else state.pair.window.then(features)
+    pair = Pair.model_construct(features=features, regimes=regimes, window=window)
+    after = state.model_copy(
+        update={
+            "event_time_ms": now,
+            "features": tuple(f for f in state.features if f.event_time_ms > now),
+            "regimes": tuple(r for r in state.regimes if r.event_time_ms > now),
+            "pair": pair,
+        }
+    )
+    return after, pair
+
+
+def refill(state: PairingState, last_inputs: Sequence[Record]) -> PairingState:
+    """Return the state with its last pair, rebuilt from the last committed halves."""
+    until = state.event_time_ms
+    features = [r for r in last_inputs if isinstance(r, FeatureVector) and r.event_time_ms <= until]
+    regimes = [r for r in last_inputs if isinstance(r, RegimeProbabilities)]
+    partner = next((r for r in regimes if r.event_time_ms == until), None)
+    if not features or partner is None:
+        return state
+    pair = Pair.model_construct(features=features[-1], regimes=partner, window=Window.of(features))
+    return state.model_copy(update={"pair": pair})
