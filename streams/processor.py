@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
@@ -25,8 +25,16 @@ BatchStep = Callable[
 Refill = Callable[[Any, Sequence[Any]], Any]
 
 
-class RecordRejected(Exception):  # noqa: N818 - an outcome, not a fault of the program
+class RecordRejected(Exception):
     """The record cannot be folded; its reason goes to the dead letters."""
+
+    kind: ClassVar[Literal["rejected", "bug"]] = "rejected"
+
+
+class StepFailed(RecordRejected):
+    """A driver's name for any other exception of a step: deterministic, so a dead letter too."""
+
+    kind = "bug"
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Processor:
         state_key: Fields of the record that select the state.
         step_batch: Instead of ``step``: all records of a poll at once,
             ``(states, records) -> (changed states, outputs of each record)``.
-        window: How many past inputs of a key ``refill`` needs at restore.
+        window: How many past inputs of a key, of each topic, ``refill`` needs at restore.
         refill: ``(state, last inputs in order) -> state``, for long windows kept off the
             changelog.
     """
@@ -127,7 +135,7 @@ def _advance(processor: Processor, states: States, record: Record, into: Folded)
             changed, batched = processor.step_batch({key: before}, [record])
             after, outputs = changed.get(key, before), batched[0]
     except RecordRejected as rejected:
-        into.rejections.append(Rejection(processor, record, "rejected", str(rejected)))
+        into.rejections.append(Rejection(processor, record, rejected.kind, str(rejected)))
         return ()
     if after is not before:
         into.states[reference] = after

@@ -1,0 +1,291 @@
+"""One batch of a chain: put its records in order, fold them, collect what is to be written. Pure.
+
+A step that raises loses only the record it raised on: the step is pure, so nothing has to be
+undone, and what the chain's earlier processors made of the record stays.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from schemas.record import Record, Topic
+from schemas.topics import topic_of
+from streams.processor import (
+    Folded,
+    Outputs,
+    Processor,
+    RecordRejected,
+    Rejection,
+    StateKey,
+    StateRef,
+    States,
+    StepFailed,
+    fold,
+)
+from streams.wire import (
+    Outgoing,
+    Partition,
+    Received,
+    Stamp,
+    Unreadable,
+    changelog_entry,
+    event_time_of,
+    letter_message,
+    outgoing,
+    rejected_letter,
+    unreadable_letter,
+)
+
+LONGEST_CAUSE = 500  # characters
+
+Message = Received | Unreadable
+StatesByPartition = Mapping[int, States]
+
+
+def external_topics(chain: Sequence[Processor]) -> tuple[Topic, ...]:
+    """Return the topics a chain consumes: what it reads and does not write itself."""
+    written = {topic for processor in chain for topic in processor.writes}
+    read = dict.fromkeys(topic for processor in chain for topic in processor.reads)
+    return tuple(topic for topic in read if topic not in written)
+
+
+class Merge:
+    """Records of several topics in event-time order; each partition keeps its own order.
+
+    Ties go to the topic named first. While a chain catches up, nothing is released past a
+    partition whose next record has not arrived yet: after a restart a bar must not overtake the
+    parameters that were there before it. Once a partition was read to its end it holds nobody up.
+    """
+
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self._rank = {topic.name: rank for rank, topic in enumerate(topics)}
+        self._waiting: dict[Partition, deque[tuple[int, Message]]] = {}
+        self._latest: dict[Partition, int] = {}
+        self._behind: set[Partition] = set()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def open(self, source: Partition) -> None:
+        """Expect records of a partition."""
+        self._waiting[source] = deque()
+        self._latest[source] = 0
+        self._behind.add(source)
+
+    def close(self, source: Partition) -> None:
+        """Forget a partition and its records."""
+        self._waiting.pop(source, None)
+        self._behind.discard(source)
+
+    def at_end(self, source: Partition) -> None:
+        """Note that a partition has been read to its end."""
+        self._behind.discard(source)
+
+    def add(self, message: Message) -> None:
+        """Take the next record of its partition."""
+        source = message.stored.source
+        if isinstance(message, Received):
+            self._latest[source] = max(self._latest[source], event_time_of(message.record))
+        self._waiting[source].append((self._latest[source], message))
+
+    def waiting(self) -> set[Partition]:
+        """Return the partitions whose records have to wait."""
+        return {source for source, queue in self._waiting.items() if queue}
+
+    def take(self, limit: int) -> list[Message]:
+        """Return up to ``limit`` records that nothing still to come may precede."""
+        taken: list[Message] = []
+        if len(self._rank) == 1:  # nothing to merge: partitions hold different keys
+            for queue in self._waiting.values():
+                taken += [queue.popleft()[1] for _ in range(min(limit - len(taken), len(queue)))]
+            return taken
+        while len(taken) < limit:
+            source = self._next()
+            if source is None:
+                break
+            taken.append(self._waiting[source].popleft()[1])
+        return taken
+
+    def _next(self) -> Partition | None:
+        held_up = {number for name, number in self._behind if not self._waiting[name, number]}
+        heads = [
+            (queue[0][0], self._rank[name], number, (name, number))
+            for (name, number), queue in self._waiting.items()
+            if queue and number not in held_up
+        ]
+        return min(heads)[3] if heads else None
+
+
+@dataclass
+class Batch:
+    """What one transaction is to write, and the states it leads to."""
+
+    messages: list[Outgoing] = field(default_factory=list)
+    states: dict[int, dict[StateRef, Record]] = field(default_factory=dict)
+    offsets: dict[Partition, int] = field(default_factory=dict)
+    rejections: list[tuple[str, str, str]] = field(default_factory=list)  # topic, kind, cause
+
+
+def fold_batch(
+    chain: Sequence[Processor],
+    name: str,
+    states: StatesByPartition,
+    messages: Sequence[Message],
+    git_commit: str,
+) -> Batch:
+    """Fold records, in the order given, through a chain.
+
+    Args:
+        chain: Processors in flow order; a ``step_batch`` processor stands alone.
+        name: Of the chain: the consumer named on what could not be decoded.
+        states: Committed states of each partition; never written to.
+        messages: What was read.
+        git_commit: Of the running code, for the headers.
+
+    Returns: outputs, dead letters, then one changelog entry for each changed state.
+    """
+    batch = Batch()
+    readable: list[Received] = []
+    for message in messages:
+        batch.offsets[message.stored.source] = message.stored.offset + 1
+        if isinstance(message, Received):
+            readable.append(message)
+        else:
+            letter = unreadable_letter(message, name)
+            stamp = Stamp(message.trace_id, git_commit)
+            batch.messages.append(letter_message(letter, message.stored.key, stamp))
+            batch.rejections.append((letter.topic, letter.kind, letter.cause))
+    if chain[0].step_batch is not None:
+        _fold_together(chain[0], states, readable, batch, git_commit)
+    else:
+        _fold_each([guarded(processor) for processor in chain], states, readable, batch, git_commit)
+    return batch
+
+
+def guarded(processor: Processor) -> Processor:
+    """Return the processor with every unexpected exception turned into ``StepFailed``."""
+    step = processor.step
+    if step is None:
+        return processor
+
+    def guard(state: Any, record: Any) -> tuple[Any, Outputs]:
+        try:
+            return step(state, record)
+        except (RecordRejected, MemoryError):
+            raise
+        except Exception as bug:
+            raise StepFailed(in_one_line(bug)) from bug
+
+    return replace(processor, step=guard)
+
+
+def in_one_line(failed: BaseException) -> str:
+    """Return an exception's type and message on one line of bounded length."""
+    return " ".join(f"{type(failed).__name__}: {failed}".split())[:LONGEST_CAUSE]
+
+
+def _fold_each(
+    chain: Sequence[Processor],
+    states: StatesByPartition,
+    messages: Iterable[Received],
+    batch: Batch,
+    git_commit: str,
+) -> None:
+    folded: dict[int, Folded] = {}
+    for message in messages:
+        partition = message.stored.partition
+        into = folded.setdefault(partition, Folded())
+        fold(chain, states.get(partition, {}), message.record, into)
+        _collect(batch, into, message, git_commit)
+    by_name = {processor.name: processor for processor in chain}
+    for partition, into in folded.items():
+        _keep_states(batch, by_name, partition, into.states, git_commit)
+
+
+def _collect(batch: Batch, into: Folded, message: Received, git_commit: str) -> None:
+    stamp = Stamp(message.trace_id, git_commit)
+    batch.messages += [outgoing(topic_of(record), record, stamp) for record in into.outputs]
+    for rejection in into.rejections:
+        letter = rejected_letter(rejection, message)
+        key = letter.key.encode() if letter.partition < 0 and letter.key else message.stored.key
+        batch.messages.append(letter_message(letter, key, stamp))
+        batch.rejections.append((letter.topic, letter.kind, letter.cause))
+    into.outputs.clear()
+    into.rejections.clear()
+
+
+def _keep_states(
+    batch: Batch,
+    processors: Mapping[str, Processor],
+    partition: int,
+    states: Mapping[StateRef, Record],
+    git_commit: str,
+) -> None:
+    for (name, key), state in states.items():
+        entry = changelog_entry(processors[name], key, state, partition, git_commit)
+        batch.messages.append(entry)
+    batch.states.setdefault(partition, {}).update(states)
+
+
+def _fold_together(
+    processor: Processor,
+    states: StatesByPartition,
+    messages: Sequence[Received],
+    batch: Batch,
+    git_commit: str,
+) -> None:
+    """Give a batch step all records at once; one by one when it raises, to find which fails."""
+    changed: dict[int, dict[StateRef, Record]] = {}
+    groups = [messages] if messages else []
+    while groups:
+        group = groups.pop(0)
+        try:
+            each = _step_batch(processor, states, changed, group)
+        except MemoryError:
+            raise
+        except Exception as failed:  # noqa: BLE001 - the driver: whatever it is, one record has it
+            if len(group) > 1:
+                groups = [[message] for message in group]
+                continue
+            each = [Folded(rejections=[_rejection(processor, group[0], failed)])]
+        for message, into in zip(group, each, strict=True):
+            for reference, state in into.states.items():
+                changed.setdefault(message.stored.partition, {})[reference] = state
+            _collect(batch, into, message, git_commit)
+    for partition, new in changed.items():
+        _keep_states(batch, {processor.name: processor}, partition, new, git_commit)
+
+
+def _step_batch(
+    processor: Processor,
+    states: StatesByPartition,
+    changed: Mapping[int, Mapping[StateRef, Record]],
+    group: Sequence[Received],
+) -> list[Folded]:
+    """Run one batch step; a changed state is filed under the last record of its key."""
+    assert processor.step_batch is not None  # noqa: S101 - the caller asked
+    before: dict[StateKey, Record] = {}
+    last: dict[StateKey, int] = {}
+    for number, message in enumerate(group):
+        key, partition = processor.key_of(message.record), message.stored.partition
+        reference = (processor.name, key)
+        known = states.get(partition, {}).get(reference, processor.initial)
+        before[key] = changed.get(partition, {}).get(reference, known)
+        last[key] = number
+    after, outputs = processor.step_batch(before, [message.record for message in group])
+    if len(outputs) != len(group):
+        raise ValueError(f"{len(outputs)} groups of outputs for {len(group)} records")
+    each = [Folded(outputs=list(made)) for made in outputs]
+    for key, state in after.items():
+        if state is not before[key]:
+            each[last[key]].states[processor.name, key] = state
+    return each
+
+
+def _rejection(processor: Processor, message: Received, failed: Exception) -> Rejection:
+    if isinstance(failed, RecordRejected):
+        return Rejection(processor, message.record, failed.kind, str(failed))
+    return Rejection(processor, message.record, "bug", in_one_line(failed))

@@ -1,0 +1,140 @@
+"""Long jobs, exactly once: a request in, its result and its offset in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from typing import Literal
+
+from schemas.record import Record, Topic
+from schemas.topics import topic_of
+from streams.batch import in_one_line
+from streams.kafka import Aborted, KafkaSettings, Member, Transactions
+from streams.processor import RecordRejected
+from streams.wire import (
+    Outgoing,
+    Partition,
+    Received,
+    Stamp,
+    Stored,
+    Unreadable,
+    letter_message,
+    outgoing,
+    received,
+    unreadable_letter,
+)
+
+POLL_S = 0.2
+
+LetterKind = Literal["undecodable", "rejected", "bug"]
+Job = Callable[[Received], Future[Sequence[Record]]]
+
+log = logging.getLogger("regimeflow.runtime")
+
+
+def run_jobs(
+    name: str, topic: Topic, job: Job, kafka: KafkaSettings, *, stop: threading.Event
+) -> None:
+    """Run one job per record of a topic, one after the other, until ``stop`` is set.
+
+    While a job runs its partition is paused and polling goes on, so the group keeps this member
+    for as long as it takes. A job under way when ``stop`` is set, or when its partition goes to
+    another member, is cancelled and not committed: the next owner runs it again.
+
+    Args:
+        name: Consumer group and consumer named on dead letters.
+        topic: Requests.
+        job: Starts the work, in a child process or thread, and returns its result to come: what
+            to publish. ``RecordRejected`` refuses the request; any other exception is a bug.
+        kafka: The cluster.
+        stop: Set to return.
+
+    Raises:
+        Aborted, Fatal: End the process and start it again.
+    """
+    run = _JobRun(name, topic, kafka)
+    try:
+        while not stop.is_set():
+            for message in run.next():
+                run.finish(message, job, stop)
+    finally:
+        run.close()
+
+
+class _JobRun:
+    """One member of the group of a job's topic."""
+
+    def __init__(self, name: str, topic: Topic, kafka: KafkaSettings) -> None:
+        self._name, self._topic, self._git_commit = name, topic, kafka.git_commit
+        self._next: dict[Partition, int] = {}  # next offset to run, of each partition we own
+        self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
+        self._member = Member(kafka, name, [topic.name], self._next.update, self._revoked)
+
+    def close(self) -> None:
+        self._member.close()
+
+    def _revoked(self, sources: Collection[Partition]) -> None:
+        for source in sources:
+            self._next.pop(source, None)
+
+    def next(self) -> list[Stored]:
+        """Return the next request, or nothing when none has arrived."""
+        stored, _ = self._member.poll(1, POLL_S)
+        return [message for message in stored if self._owns(message)]
+
+    def _owns(self, message: Stored) -> bool:
+        return message.offset >= self._next.get(message.source, message.offset + 1)
+
+    def finish(self, message: Stored, job: Job, stop: threading.Event) -> None:
+        """Run one request and commit what came of it, unless it is no longer ours to run."""
+        decoded = received(self._topic, message)
+        if isinstance(decoded, Unreadable):
+            self._commit(message, [self._refusal(decoded, "undecodable")])
+            return
+        future = job(decoded)
+        while not future.done():
+            if stop.is_set() or not self._owns(message):
+                future.cancel()
+                return
+            self._member.pause(self._next)
+            self._member.poll(1, POLL_S)
+        self._commit(message, self._outcome(decoded, future))
+
+    def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> list[Outgoing]:
+        failed = future.exception()
+        if failed is None:
+            stamp = Stamp(request.trace_id, self._git_commit)
+            return [outgoing(topic_of(record), record, stamp) for record in future.result()]
+        if isinstance(failed, RecordRejected):
+            refused = Unreadable(request.stored, str(failed), request.trace_id)
+            return [self._refusal(refused, failed.kind)]
+        if not isinstance(failed, Exception):
+            raise failed
+        cause = in_one_line(failed)
+        log.error("job.failed", extra={"consumer": self._name, "cause": cause})
+        return [self._refusal(Unreadable(request.stored, cause, request.trace_id), "bug")]
+
+    def _refusal(self, message: Unreadable, kind: LetterKind) -> Outgoing:
+        letter = unreadable_letter(message, self._name).model_copy(update={"kind": kind})
+        stamp = Stamp(message.trace_id, self._git_commit)
+        return letter_message(letter, message.stored.key, stamp)
+
+    def _commit(self, message: Stored, results: Sequence[Outgoing]) -> None:
+        offsets = {message.source: message.offset + 1}
+        for last in (False, False, True):
+            if not self._owns(message):
+                return
+            try:
+                self._transactions.commit(results, offsets, self._member.group_metadata())
+            except Aborted:
+                if last:
+                    raise
+                self._member.poll(1, POLL_S)  # a rebalance is seen here
+            else:
+                break
+        self._next.update(offsets)
+        # What was fetched beside it while it ran was passed over: read on from our positions.
+        self._member.rewind(self._next)
+        self._member.resume(self._next)

@@ -1,0 +1,392 @@
+"""Kafka as the drivers need it: transactions, group members, readers, publishers.
+
+The only importer of confluent-kafka beside the topic administration in ``deploy``. The settings
+and the error rules were found by killing a real broker and its clients.
+
+Errors::
+
+    Fatal      the process must end; whoever started it starts it again
+    Aborted    the transaction is void; rewind and go on
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without a list
+    AdminClient,
+    OffsetSpec,
+)
+
+from streams.wire import Outgoing, Partition, Stored
+
+CALL_TIMEOUT_S = 10.0
+RETRY_PAUSE_S = 0.02
+TRANSACTION_TIMEOUT_MS = 15_000  # how long a dead instance can hold up readers
+LARGEST_MESSAGE_BYTES = 2_097_152  # a dead letter holds its original in base64
+
+LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library ships no types
+
+log = logging.getLogger("regimeflow.kafka")
+
+
+class Fatal(Exception):
+    """This process cannot go on; start it again."""
+
+
+class Aborted(Exception):
+    """The transaction was aborted; nothing of it counts."""
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """How to reach the cluster.
+
+    Attributes:
+        bootstrap_servers: ``host:port``, separated by commas.
+        client: SASL/TLS settings passed through to every client.
+        git_commit: Of the running code, for the headers.
+        instance: Of several members of one group: which one this is; stable over restarts.
+    """
+
+    bootstrap_servers: str
+    client: Mapping[str, str] = field(default_factory=dict)
+    git_commit: str = "unknown"
+    instance: str = "0"
+
+    def common(self) -> dict[str, Any]:
+        """Return the settings of every client."""
+        return {
+            "bootstrap.servers": self.bootstrap_servers,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 500,  # the default stays away for 10 s
+            "socket.keepalive.enable": True,
+            "error_cb": _log_error,
+            "logger": log,
+            **self.client,
+        }
+
+    def reading(self, group: str) -> dict[str, Any]:
+        """Return the settings of every consumer."""
+        return {
+            **self.common(),
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.wait.max.ms": 250,
+        }
+
+    def writing(self) -> dict[str, Any]:
+        """Return the settings of every producer."""
+        return {
+            **self.common(),
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",  # as every other Kafka client does
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "message.max.bytes": LARGEST_MESSAGE_BYTES,
+            "retry.backoff.ms": 10,
+            "retry.backoff.max.ms": 20,
+        }
+
+
+def _log_error(error: KafkaError) -> None:
+    log.warning("kafka.error", extra={"code": error.name(), "reason": error.str()})
+
+
+def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Make one transactional call with its own timeout, again while it may be retried.
+
+    Raises:
+        Aborted: The transaction must be aborted.
+        Fatal: Fatal, unknown, or timed out for the second time.
+    """
+    timeouts = 0
+    while True:
+        try:
+            return call(*arguments, CALL_TIMEOUT_S)
+        except KafkaException as failed:
+            error = failed.args[0]
+            if error.txn_requires_abort():
+                raise Aborted(str(error)) from failed
+            timeouts += error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - its public name
+            if not error.retriable() or error.fatal() or timeouts > 1:
+                raise Fatal(f"{getattr(call, '__name__', call)}: {error}") from failed
+            time.sleep(RETRY_PAUSE_S)
+
+
+class Transactions:
+    """A transactional producer; its id outlives restarts, so a restart ends what hung."""
+
+    def __init__(self, kafka: KafkaSettings, transactional_id: str) -> None:
+        self._producer = Producer(
+            {
+                **kafka.writing(),
+                "client.id": transactional_id,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            }
+        )
+        attempt(self._producer.init_transactions)
+
+    def commit(
+        self, messages: Iterable[Outgoing], offsets: Mapping[Partition, int], group: Any
+    ) -> None:
+        """Write messages and offsets in one transaction.
+
+        Args:
+            messages: What to write, in order.
+            offsets: Next offset of each partition read; empty when nothing was consumed.
+            group: Group metadata of the consumer that read them.
+
+        Raises:
+            Aborted: Nothing was written; rewind.
+            Fatal: Unknown; the next start of this id settles it.
+        """
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as failed:
+            raise Fatal(f"begin_transaction: {failed.args[0]}") from failed
+        try:
+            for message in messages:
+                produce(self._producer, message)
+            # Offsets go last: once they are sent, everything they stand for lies on the broker, so
+            # that whoever reads them next finds the states that belong to them.
+            flush(self._producer)
+            if offsets:
+                positions = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
+                attempt(self._producer.send_offsets_to_transaction, positions, group)
+            attempt(self._producer.commit_transaction)
+        except Aborted:
+            try:
+                attempt(self._producer.abort_transaction)
+            except Aborted as again:
+                raise Fatal(f"abort_transaction: {again}") from again
+            raise
+
+
+def produce(producer: Any, message: Outgoing, on_delivery: Any = None) -> None:
+    """Queue one message; waits while the client's queue is full."""
+    optional: dict[str, Any] = {} if message.partition < 0 else {"partition": message.partition}
+    while True:
+        try:
+            producer.produce(
+                message.topic,
+                value=message.value,
+                key=message.key,
+                headers=message.headers,
+                on_delivery=on_delivery,
+                **optional,
+            )
+        except BufferError:
+            producer.poll(0.1)
+        except KafkaException as failed:
+            error = failed.args[0]
+            if error.code() == KafkaError._STATE:  # noqa: SLF001 - its public name
+                raise Aborted(str(error)) from failed  # an earlier message had failed
+            raise Fatal(f"produce to {message.topic}: {error}") from failed
+        else:
+            return
+
+
+def flush(producer: Any) -> None:
+    """Wait until every queued message is acknowledged or has failed."""
+    for _ in range(2):
+        if not producer.flush(CALL_TIMEOUT_S):
+            return
+    raise Fatal(f"{len(producer)} messages were not acknowledged in {2 * CALL_TIMEOUT_S:.0f} s")
+
+
+class Source:
+    """What group members and readers share: polling, and which errors end the process."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.consumer = Consumer(dict(settings))
+
+    def poll(self, limit: int, timeout_s: float) -> tuple[list[Stored], dict[Partition, int]]:
+        """Return messages, and the partitions read to their end with the offset reached.
+
+        Waits for the first message only: ``consume`` with a time-out would wait for all of it.
+        """
+        first = self.consumer.poll(timeout_s)
+        if first is None:
+            return [], {}
+        stored: list[Stored] = []
+        ends: dict[Partition, int] = {}
+        rest = self.consumer.consume(limit - 1, 0) if limit > 1 else ()
+        for message in (first, *rest):
+            error = message.error()
+            if error is None:
+                stored.append(_stored(message))
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                end = _stored(message)
+                ends[end.source] = end.offset
+            else:
+                _judge(error)
+        return stored, ends
+
+    def assign(self, offsets: Mapping[Partition, int]) -> None:
+        """Read exactly these partitions from these offsets."""
+        self.consumer.assign([TopicPartition(t, p, o) for (t, p), o in offsets.items()])
+
+    def close(self) -> None:
+        """Let go; a static member stays in its group until its session ends."""
+        self.consumer.close()
+
+
+def _stored(message: Message) -> Stored:
+    return Stored(
+        message.topic() or "",
+        int(message.partition() or 0),
+        int(message.offset() or 0),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        message.headers() or (),  # type: ignore[arg-type]  # always a list when read
+    )
+
+
+def _judge(error: KafkaError) -> None:
+    # A fenced static member says _FATAL with fatal() False: look at the code.
+    transient = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001 - public names
+    if error.code() in transient or (error.retriable() and not error.fatal()):
+        _log_error(error)
+        return
+    raise Fatal(f"consumer: {error.name()}: {error.str()}")
+
+
+class Member(Source):
+    """A member of a consumer group.
+
+    ``assigned`` is called with the committed offset of each new partition (-1: none yet) before
+    any of its records arrives, ``revoked`` before another member may own them; both inside
+    ``poll``. Committed offsets are stable: no open transaction can still move them.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        topics: Sequence[str],
+        assigned: Callable[[Mapping[Partition, int]], None],
+        revoked: Callable[[Collection[Partition]], None],
+    ) -> None:
+        # Several topics need their partitions side by side, which only range promises.
+        self._cooperative = len(topics) == 1
+        self._assigned, self._revoked = assigned, revoked
+        super().__init__(
+            {
+                **kafka.reading(group),
+                "client.id": f"{group}-{kafka.instance}",
+                "group.instance.id": f"{group}-{kafka.instance}",
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 1500,
+                "partition.assignment.strategy": (
+                    "cooperative-sticky" if self._cooperative else "range"
+                ),
+            }
+        )
+        self.consumer.subscribe(
+            list(topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
+        )
+
+    def _assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        offsets = self._committed(partitions) if partitions else {}
+        self._assigned(offsets)
+        positions = [TopicPartition(t, p, o if o >= 0 else -2) for (t, p), o in offsets.items()]
+        if self._cooperative:
+            self.consumer.incremental_assign(positions)
+        else:
+            self.consumer.assign(positions)
+
+    def _revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._revoked([(each.topic, each.partition) for each in partitions])
+
+    def _committed(self, partitions: list[TopicPartition]) -> dict[Partition, int]:
+        deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
+        while True:
+            asked = [TopicPartition(each.topic, each.partition) for each in partitions]
+            try:
+                found = self.consumer.committed(asked, CALL_TIMEOUT_S)
+            except KafkaException as failed:
+                error = failed.args[0]
+            else:
+                errors = [each.error for each in found if each.error is not None]
+                if not errors:
+                    return {(e.topic, e.partition): max(e.offset, -1) for e in found}
+                error = errors[0]
+            if time.monotonic() > deadline:
+                raise Fatal(f"committed offsets of {asked}: {error}")
+            time.sleep(RETRY_PAUSE_S)
+
+    def group_metadata(self) -> Any:
+        """Return what fences a member that lost its place (KIP-447)."""
+        return self.consumer.consumer_group_metadata()
+
+    def rewind(self, offsets: Mapping[Partition, int]) -> None:
+        """Read on from these offsets; -1 is the beginning."""
+        for (topic, partition), offset in offsets.items():
+            self.consumer.seek(TopicPartition(topic, partition, offset if offset >= 0 else -2))
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch no more of these partitions."""
+        self.consumer.pause([TopicPartition(*each) for each in partitions])
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch these partitions again."""
+        self.consumer.resume([TopicPartition(*each) for each in partitions])
+
+    def end(self, partition: Partition) -> int:
+        """Return the end of a partition as last seen, -1 when it was never fetched."""
+        _, high = self.consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+        return int(high)
+
+
+def partition_counts(client: Any, topics: Collection[str]) -> dict[str, int]:
+    """Return how many partitions each topic has.
+
+    Raises:
+        Fatal: A topic does not exist, or the cluster does not answer.
+    """
+    try:
+        known = client.list_topics(timeout=CALL_TIMEOUT_S).topics
+    except KafkaException as failed:
+        raise Fatal(f"metadata: {failed.args[0]}") from failed
+    missing = [name for name in topics if name not in known or not known[name].partitions]
+    if missing:
+        raise Fatal(f"topics {missing} do not exist; run `regimeflow topics apply`")
+    return {name: len(known[name].partitions) for name in topics}
+
+
+def end_offsets(kafka: KafkaSettings, partitions: Collection[Partition]) -> dict[Partition, int]:
+    """Return the read-uncommitted end of each partition."""
+    admin = AdminClient(kafka.common())
+    asked: dict[TopicPartition, Any] = {TopicPartition(*each): LATEST for each in partitions}
+    try:
+        futures = admin.list_offsets(asked, request_timeout=CALL_TIMEOUT_S)
+        return {
+            (each.topic, each.partition): future.result(CALL_TIMEOUT_S).offset
+            for each, future in futures.items()
+        }
+    except (KafkaException, TimeoutError) as failed:
+        raise Fatal(f"end offsets: {failed}") from failed
+
+
+def producer_of(kafka: KafkaSettings, name: str) -> Any:
+    """Return an idempotent producer."""
+    return Producer({**kafka.writing(), "client.id": name})

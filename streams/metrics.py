@@ -1,0 +1,59 @@
+"""What every process counts; names are those of ``schemas.telemetry``."""
+
+from __future__ import annotations
+
+import functools
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from schemas.telemetry import (
+    CONSUMER_LAG,
+    LATENCY_SECONDS,
+    RECORDS_IN,
+    RECORDS_OUT,
+    RECORDS_REJECTED,
+    RESTORE_SECONDS,
+    TRANSACTIONS,
+)
+
+LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
+
+
+class Metrics:
+    """Counters of one process; made once per registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.records_in = Counter(
+            RECORDS_IN, "Records consumed", ("consumer", "topic"), registry=registry
+        )
+        self.records_out = Counter(
+            RECORDS_OUT, "Records committed", ("consumer", "topic"), registry=registry
+        )
+        self.rejected = Counter(
+            RECORDS_REJECTED, "Dead letters", ("consumer", "topic", "kind"), registry=registry
+        )
+        self.latency = Histogram(
+            LATENCY_SECONDS,
+            "Log append of a record to the commit of what was made of it",
+            ("consumer",),
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.lag = Gauge(
+            CONSUMER_LAG,
+            "Offsets between position and end, transaction markers included",
+            ("consumer", "topic", "partition"),
+            registry=registry,
+        )
+        self.restore = Gauge(
+            RESTORE_SECONDS, "Duration of the last restore", ("consumer",), registry=registry
+        )
+        self.transactions = Counter(
+            TRANSACTIONS, "Transactions ended", ("consumer", "outcome"), registry=registry
+        )
+
+
+@functools.cache
+def metrics_of(registry: CollectorRegistry = REGISTRY) -> Metrics:
+    """Return the one set of counters of a registry."""
+    return Metrics(registry)

@@ -1,0 +1,119 @@
+"""States of a chain as its changelogs and inputs give them back after a restart."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from schemas.record import Record, Topic
+from streams.kafka import Fatal, KafkaSettings, end_offsets
+from streams.processor import Processor, StateKey, StateRef
+from streams.reader import Reader
+from streams.wire import Partition, Received, changelog_topic, event_time_of, state_key
+
+States = dict[StateRef, Record]
+
+# Offsets looked at first for each input asked for: records and their transaction markers.
+OFFSETS_PER_INPUT = 3
+WIDER = 4  # each further look is that much longer
+
+
+def restore(
+    kafka: KafkaSettings,
+    chain: Sequence[Processor],
+    partitions: Collection[int],
+    offsets: Mapping[Partition, int],
+) -> dict[int, States]:
+    """Read back the states of some partitions.
+
+    Args:
+        kafka: The cluster.
+        chain: Processors in flow order.
+        partitions: Partition numbers to restore.
+        offsets: Committed offsets of the consumed topics, read before this call.
+
+    Returns: states by partition number, windows refilled.
+
+    Raises:
+        Fatal: A state cannot be decoded, or the cluster does not answer.
+    """
+    states: dict[int, States] = {partition: {} for partition in partitions}
+    names = {processor.changelog: processor.name for processor in chain}
+    changelogs = [changelog_topic(processor) for processor in chain]
+    ends = end_offsets(kafka, [(row.name, number) for row in changelogs for number in partitions])
+    for entry in _read_to_end(Reader(kafka, changelogs, until=ends)):
+        reference = (names[entry.stored.topic], state_key(entry.stored.key))
+        states[entry.stored.partition][reference] = entry.record
+    for processor in chain:
+        if processor.refill is not None:
+            for partition, known in states.items():
+                _refill(kafka, processor, partition, known, offsets)
+    return states
+
+
+def _read_to_end(reader: Reader) -> Iterator[Received]:
+    try:
+        while not reader.caught_up:
+            for message in reader.take():
+                if not isinstance(message, Received):
+                    stored = message.stored
+                    raise Fatal(
+                        f"{stored.topic}/{stored.partition}@{stored.offset} cannot be restored: "
+                        f"{message.cause}"
+                    )
+                yield message
+    finally:
+        reader.close()
+
+
+def _refill(
+    kafka: KafkaSettings,
+    processor: Processor,
+    partition: int,
+    states: States,
+    offsets: Mapping[Partition, int],
+) -> None:
+    assert processor.refill is not None  # noqa: S101 - the caller asked
+    keys = {key for name, key in states if name == processor.name}
+    if not keys:
+        return
+    inputs: dict[StateKey, list[Record]] = defaultdict(list)
+    for topic in processor.reads:
+        # What the chain makes itself is complete up to its last commit: its end is our position.
+        source = (topic.name, partition)
+        end = offsets[source] if source in offsets else end_offsets(kafka, [source])[source]
+        for key, found in _last_inputs(kafka, processor, topic, {source: end}, keys).items():
+            inputs[key] += found
+    for key in keys:
+        # Each topic's last ``window`` records: a busy one must not crowd out a quiet one.
+        ordered = sorted(inputs[key], key=event_time_of)
+        reference = (processor.name, key)
+        states[reference] = processor.refill(states[reference], ordered)
+
+
+def _last_inputs(
+    kafka: KafkaSettings,
+    processor: Processor,
+    topic: Topic,
+    until: Mapping[Partition, int],
+    keys: Collection[StateKey],
+) -> Mapping[StateKey, Sequence[Record]]:
+    """Return the last ``window`` records of each key below an offset, oldest first.
+
+    Looks back further and further, to the beginning if a key has too few. Records that repeat or
+    run backwards are left out: they changed nothing when they came.
+    """
+    ((source, end),) = until.items()
+    span = processor.window * len(keys) * OFFSETS_PER_INPUT
+    while True:
+        start = max(end - span, 0)
+        last: dict[StateKey, deque[Record]] = {key: deque(maxlen=processor.window) for key in keys}
+        for message in _read_to_end(Reader(kafka, [topic], {source: start}, until)):
+            known = last.get(processor.key_of(message.record))
+            if known is None or message.stored.offset >= end:
+                continue
+            if not known or event_time_of(message.record) > event_time_of(known[-1]):
+                known.append(message.record)
+        if start == 0 or all(len(known) == processor.window for known in last.values()):
+            return last
+        span *= WIDER

@@ -1,0 +1,279 @@
+"""Driver 2: chains of processors on Kafka, exactly once.
+
+    begin -> consume a batch -> decode -> fold -> outputs, states, dead letters, offsets -> commit
+
+Crash-only: what cannot be retried raises ``Fatal``, and the next start settles it. No transaction
+is open while the consumer is polled, so a rebalance never meets one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from streams.batch import Batch, Merge, Message, external_topics, fold_batch
+from streams.jobs import run_jobs
+from streams.kafka import Aborted, Fatal, KafkaSettings, Member, Transactions, partition_counts
+from streams.metrics import Metrics, metrics_of
+from streams.processor import Processor
+from streams.publisher import Publisher, TransactionalPublisher
+from streams.reader import Reader, tail
+from streams.restore import States, restore
+from streams.status import Report, StatusPublisher
+from streams.wire import Partition, Received, Unreadable, misplaced, received
+
+__all__ = [
+    "Aborted",
+    "Fatal",
+    "KafkaSettings",
+    "Limits",
+    "Publisher",
+    "Reader",
+    "Received",
+    "StatusPublisher",
+    "TransactionalPublisher",
+    "Unreadable",
+    "run_chain",
+    "run_jobs",
+    "run_until_signalled",
+    "tail",
+]
+
+ABORTS_IN_A_ROW = 5  # then something is wrong that only a fresh start can mend
+DRAIN_WITHIN_S = 25.0
+LAG_EVERY_S = 1.0
+EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: start it again
+
+log = logging.getLogger("regimeflow.runtime")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one transaction may hold, and how long an idle poll waits."""
+
+    records: int = 500
+    idle_s: float = 0.2
+
+
+def run_chain(
+    name: str,
+    processors: Sequence[Processor],
+    kafka: KafkaSettings,
+    *,
+    stop: threading.Event,
+    report: Report | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Run a chain in the calling thread until ``stop`` is set; the batch in hand is committed.
+
+    Args:
+        name: Consumer group, and with the instance the transactional id.
+        processors: Fused, in flow order; topics between them are written but not consumed.
+        kafka: The cluster, and which instance of the group this is.
+        stop: Set to drain and return.
+        report: Told ``(state, detail)`` on every change: restoring, running, degraded, stopping.
+        limits: Of one transaction.
+
+    Raises:
+        Fatal: End the process and start it again.
+    """
+    run = _ChainRun(name, tuple(processors), kafka, report or (lambda *_: None), limits or Limits())
+    try:
+        while not stop.is_set():
+            run.turn()
+        run.report("stopping", "")
+    finally:
+        run.close()
+
+
+def run_until_signalled(name: str, processors: Sequence[Processor], kafka: KafkaSettings) -> int:
+    """Run a chain as the main thing of a process until SIGTERM or SIGINT; return the exit code."""
+    stop = threading.Event()
+
+    def drain(*_: object) -> None:
+        stop.set()
+        limit = threading.Timer(DRAIN_WITHIN_S, os._exit, (EXIT_FATAL,))
+        limit.daemon = True
+        limit.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, drain)
+    status = StatusPublisher(kafka, name)
+    try:
+        run_chain(name, processors, kafka, stop=stop, report=status.report)
+    except Fatal as fatal:
+        log.critical("process.fatal", extra={"consumer": name, "cause": str(fatal)})
+        return EXIT_FATAL
+    finally:
+        status.close()
+    return 0
+
+
+class _ChainRun:
+    """A chain as one member of its group: which partitions it owns, their states and positions."""
+
+    def __init__(
+        self,
+        name: str,
+        chain: tuple[Processor, ...],
+        kafka: KafkaSettings,
+        report: Report,
+        limits: Limits,
+    ) -> None:
+        _check_chain(chain)
+        self.report = report
+        self._name, self._chain, self._kafka, self._limits = name, chain, kafka, limits
+        self._topics = {topic.name: topic for topic in external_topics(chain)}
+        self._merge = Merge(tuple(self._topics.values()))
+        self._metrics: Metrics = metrics_of()
+        self._states: dict[int, States] = {}
+        self._committed: dict[Partition, int] = {}  # next offset to fold; -1: from the beginning
+        self._fetched: dict[Partition, int] = {}  # next offset to take into the merge
+        self._paused: set[Partition] = set()
+        self._aborts = 0
+        self._ready = self._degraded = False
+        self._lag_due = 0.0
+        self.report("starting", "")
+        self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
+        self._member = Member(kafka, name, list(self._topics), self._assigned, self._revoked)
+        _check_topics(partition_counts(self._member.consumer, self._all_topics()), self._topics)
+
+    def close(self) -> None:
+        self._member.close()
+
+    def turn(self) -> None:
+        """Take in what has arrived; if that completes a batch, commit it."""
+        self._take_in()
+        messages = self._merge.take(self._limits.records)
+        if messages:
+            self._transact(messages)
+        self._hold_back()
+        self._observe_lag()
+
+    def _take_in(self) -> None:
+        wait_s = 0.0 if len(self._merge) else self._limits.idle_s
+        stored, ends = self._member.poll(self._limits.records, wait_s)
+        for message in stored:
+            # A rebalance inside this very poll may have taken the partition away, or brought it
+            # back at another offset: only the record expected next and those after it count.
+            expected = self._fetched.get(message.source)
+            if expected is None or message.offset < expected:
+                continue
+            self._fetched[message.source] = message.offset + 1
+            decoded = received(self._topics[message.topic], message)
+            if isinstance(decoded, Received):
+                decoded = misplaced(self._topics[message.topic], decoded) or decoded
+            self._merge.add(decoded)
+        for source in ends:
+            if source in self._fetched:
+                self._merge.at_end(source)
+
+    def _transact(self, messages: Sequence[Message]) -> None:
+        batch = fold_batch(self._chain, self._name, self._states, messages, self._kafka.git_commit)
+        group = self._member.group_metadata()
+        try:
+            self._transactions.commit(batch.messages, batch.offsets, group)
+        except Aborted as aborted:
+            self._rewind(str(aborted))
+            return
+        self._aborts = 0
+        self._committed.update(batch.offsets)
+        for partition, states in batch.states.items():
+            self._states[partition].update(states)
+        self._account(messages, batch)
+
+    def _rewind(self, cause: str) -> None:
+        self._metrics.transactions.labels(self._name, "aborted").inc()
+        log.warning("transaction.aborted", extra={"consumer": self._name, "cause": cause})
+        self._aborts += 1
+        if self._aborts >= ABORTS_IN_A_ROW:
+            raise Fatal(f"{self._aborts} transactions aborted in a row, the last: {cause}")
+        for source, offset in self._committed.items():
+            self._merge.close(source)
+            self._merge.open(source)
+            self._fetched[source] = offset
+        self._member.rewind(self._committed)
+
+    def _assigned(self, offsets: Mapping[Partition, int]) -> None:
+        began = time.monotonic()
+        numbers = {number for _, number in offsets} - self._states.keys()
+        if numbers:
+            self.report("restoring", f"partitions {sorted(numbers)}")
+            self._states.update(restore(self._kafka, self._chain, numbers, offsets))
+        for source, offset in offsets.items():
+            self._committed[source] = self._fetched[source] = offset
+            self._merge.open(source)
+        if numbers or not self._ready:
+            self._ready = True
+            self._metrics.restore.labels(self._name).set(time.monotonic() - began)
+            self.report("running", f"partitions {sorted(self._states)}")
+
+    def _revoked(self, sources: Collection[Partition]) -> None:
+        for source in sources:
+            self._merge.close(source)
+            self._committed.pop(source, None)
+            self._fetched.pop(source, None)
+            self._paused.discard(source)
+        for number in {number for _, number in sources}:
+            self._states.pop(number, None)
+
+    def _hold_back(self) -> None:
+        """Stop fetching what waits for another topic, go on once it has been folded."""
+        if len(self._topics) == 1:
+            return
+        full = len(self._merge) > 4 * self._limits.records
+        if full and not self._paused:
+            self._paused = self._merge.waiting()
+            self._member.pause(self._paused)
+        elif self._paused and len(self._merge) < self._limits.records:
+            self._member.resume(self._paused)
+            self._paused = set()
+
+    def _account(self, messages: Sequence[Message], batch: Batch) -> None:
+        now_ms = time.time() * 1000
+        latency = self._metrics.latency.labels(self._name)
+        for message in messages:
+            self._metrics.records_in.labels(self._name, message.stored.topic).inc()
+            latency.observe(max(now_ms - message.stored.append_time_ms, 0.0) / 1000)
+        for made in batch.messages:
+            self._metrics.records_out.labels(self._name, made.topic).inc()
+        for topic, kind, cause in batch.rejections:
+            self._metrics.rejected.labels(self._name, topic, kind).inc()
+            log.warning("record.rejected", extra={"topic": topic, "kind": kind, "cause": cause})
+            if kind == "bug" and not self._degraded:
+                self._degraded = True  # until a restart: someone should look
+                self.report("degraded", f"{topic}: {cause}")
+        self._metrics.transactions.labels(self._name, "committed").inc()
+
+    def _observe_lag(self) -> None:
+        if time.monotonic() < self._lag_due:
+            return
+        self._lag_due = time.monotonic() + LAG_EVERY_S
+        for source, position in self._committed.items():
+            behind = self._member.end(source) - max(position, 0)
+            self._metrics.lag.labels(self._name, source[0], source[1]).set(max(behind, 0))
+
+    def _all_topics(self) -> list[str]:
+        read = [topic for processor in self._chain for topic in processor.reads]
+        written = [topic.name for processor in self._chain for topic in processor.writes]
+        changelogs = [processor.changelog for processor in self._chain]
+        letters = [topic.dead_letters for topic in read]
+        return sorted({*(topic.name for topic in read), *written, *changelogs, *letters})
+
+
+def _check_chain(chain: Sequence[Processor]) -> None:
+    if len(chain) > 1 and any(processor.step_batch for processor in chain):
+        names = [processor.name for processor in chain]
+        raise Fatal(f"chain {names}: a processor with step_batch runs alone")
+
+
+def _check_topics(counts: Mapping[str, int], consumed: Collection[str]) -> None:
+    """States lie beside their inputs: every topic consumed must be cut alike."""
+    if len({counts[name] for name in consumed}) > 1:
+        found = {name: counts[name] for name in consumed}
+        raise Fatal(f"topics of one chain need equal partition counts, found {found}")

@@ -1,0 +1,240 @@
+"""What lies on Kafka: records with their headers, changelog entries, dead letters. Pure."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import ValidationError
+
+from schemas.dead_letter import DeadLetter
+from schemas.record import Record, Topic
+from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
+from schemas.topics import topic_of
+from streams.processor import Processor, Rejection, StateKey
+
+Headers = list[tuple[str, bytes]]
+Partition = tuple[str, int]  # topic name, partition number
+
+SHOWN_ERRORS = 3  # of one undecodable record; the first ones name the fault
+
+
+class Stored(NamedTuple):
+    """A message as it lies on a partition."""
+
+    topic: str
+    partition: int
+    offset: int
+    append_time_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+    @property
+    def source(self) -> Partition:
+        """Topic and partition it was read from."""
+        return self.topic, self.partition
+
+
+class Received(NamedTuple):
+    """A decoded record and where it was read."""
+
+    stored: Stored
+    record: Record
+    trace_id: str
+
+
+class Unreadable(NamedTuple):
+    """A message that is no record of its topic, and why."""
+
+    stored: Stored
+    cause: str
+    trace_id: str
+
+
+class Outgoing(NamedTuple):
+    """A message to be written; partition -1 means by key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    partition: int = -1
+
+
+class Stamp(NamedTuple):
+    """What every outgoing message says of its making."""
+
+    trace_id: str
+    git_commit: str
+
+    def headers(self, record_type: type[Record]) -> Headers:
+        """Return the three headers of a record."""
+        return [
+            (HEADER_TRACE_ID, self.trace_id.encode()),
+            (HEADER_SCHEMA, schema_header(record_type)),
+            (HEADER_GIT_COMMIT, self.git_commit.encode()),
+        ]
+
+
+def message_of(record: Record, trace_id: str | None, git_commit: str) -> Outgoing:
+    """Return the message of a record that starts a trace, or carries one on."""
+    topic = topic_of(record)
+    derived = trace_id or trace_of(topic.name, topic.key_of(record), event_time_of(record))
+    return outgoing(topic, record, Stamp(derived, git_commit))
+
+
+@functools.cache
+def schema_header(record_type: type[Record]) -> bytes:
+    """Return the value of the ``schema`` header, e.g. ``Bar.v1``."""
+    return record_type.schema_name().encode()
+
+
+def event_time_of(record: Record) -> int:
+    """Return the time that orders a record: its event time, else when it takes effect, else 0."""
+    found = getattr(record, "event_time_ms", None)
+    return int(getattr(record, "effective_from_ms", 0) if found is None else found)
+
+
+def trace_of(topic: str, key: str, event_time_ms: int) -> str:
+    """Return the trace id of a record that came without one: the same after every redelivery."""
+    return hashlib.sha256(f"{topic}|{key}|{event_time_ms}".encode()).hexdigest()[:32]
+
+
+def received(topic: Topic, stored: Stored) -> Received | Unreadable:
+    """Decode a message as the record of its topic.
+
+    A ``schema`` header must name that record; a message without one is judged by its body.
+    """
+    trace_id, schema = "", None
+    for name, value in stored.headers:
+        if name == HEADER_TRACE_ID:
+            trace_id = (value or b"").decode(errors="replace")
+        elif name == HEADER_SCHEMA:
+            schema = value
+    if schema is not None and schema != schema_header(topic.record):
+        found = schema.decode(errors="replace")
+        return Unreadable(
+            stored, f"schema {found!r}, expected {topic.record.schema_name()!r}", trace_id
+        )
+    if stored.value is None:
+        return Unreadable(stored, f"no value, expected {topic.record.schema_name()}", trace_id)
+    try:
+        record = topic.record.decode(stored.value)
+    except ValidationError as invalid:
+        return Unreadable(stored, _cause(invalid), trace_id)
+    key = topic.key_of(record) if topic.key else ""
+    return Received(stored, record, trace_id or trace_of(topic.name, key, event_time_of(record)))
+
+
+def misplaced(topic: Topic, message: Received) -> Unreadable | None:
+    """Return the fault of a record whose Kafka key is not its own key, else None.
+
+    Such a record may lie on a partition whose states are not its own.
+    """
+    expected = topic.key_of(message.record)
+    if message.stored.key == expected.encode():
+        return None
+    found = (message.stored.key or b"").decode(errors="replace")
+    return Unreadable(message.stored, f"key {found!r}, expected {expected!r}", message.trace_id)
+
+
+def _cause(invalid: ValidationError) -> str:
+    errors = invalid.errors(include_url=False, include_input=False)
+    shown = [
+        f"{'.'.join(map(str, error['loc'])) or 'record'}: {error['msg']}"
+        for error in errors[:SHOWN_ERRORS]
+    ]
+    if len(errors) > SHOWN_ERRORS:
+        shown.append(f"and {len(errors) - SHOWN_ERRORS} more")
+    return "; ".join(shown)
+
+
+def outgoing(topic: Topic, record: Record, stamp: Stamp) -> Outgoing:
+    """Return the message of a record for its topic, keyed as the topic table says."""
+    return Outgoing(
+        topic.name, topic.key_of(record).encode(), record.encode(), stamp.headers(type(record))
+    )
+
+
+def changelog_topic(processor: Processor) -> Topic:
+    """Return the row of a processor's changelog; its Kafka key is the state key as JSON."""
+    return Topic(processor.changelog, type(processor.initial), "", "States", compact=True)
+
+
+def changelog_entry(
+    processor: Processor, key: StateKey, state: Record, partition: int, git_commit: str
+) -> Outgoing:
+    """Return the message that keeps a state; it lies on the partition of the state's inputs.
+
+    It carries no trace: a state comes of many records.
+    """
+    name = json.dumps(key, separators=(",", ":")).encode()
+    headers = Stamp("", git_commit).headers(type(state))[1:]
+    return Outgoing(processor.changelog, name, state.encode(), headers, partition)
+
+
+def state_key(raw: bytes | None) -> StateKey:
+    """Return the state key of a changelog message."""
+    return tuple(json.loads(raw or b"[]"))
+
+
+def dead_letter_topic(topic: Topic) -> Topic:
+    """Return the row of a topic's dead letters."""
+    return Topic(topic.dead_letters, DeadLetter, "key", f"What was refused from {topic.name}")
+
+
+def unreadable_letter(message: Unreadable, consumer: str) -> DeadLetter:
+    """Return the dead letter of a message that could not be decoded."""
+    return _letter(message.stored, consumer, "undecodable", message.cause, message.trace_id)
+
+
+def rejected_letter(rejection: Rejection, origin: Received) -> DeadLetter:
+    """Return the dead letter of a record that a processor refused.
+
+    ``origin`` is the consumed record; a record that was made from it inside a chain has no
+    partition and offset of its own yet.
+    """
+    if rejection.record is origin.record:
+        name, trace_id = rejection.processor.name, origin.trace_id
+        return _letter(origin.stored, name, rejection.kind, rejection.cause, trace_id)
+    topic = topic_of(rejection.record)
+    made = origin.stored._replace(
+        topic=topic.name,
+        partition=-1,
+        offset=-1,
+        key=topic.key_of(rejection.record).encode(),
+        value=rejection.record.encode(),
+    )
+    return _letter(made, rejection.processor.name, rejection.kind, rejection.cause, origin.trace_id)
+
+
+def letter_message(letter: DeadLetter, key: bytes | None, stamp: Stamp) -> Outgoing:
+    """Return the message of a dead letter, keyed as the record it holds was."""
+    headers = stamp.headers(DeadLetter)
+    return Outgoing(f"{letter.topic}.dlq", key, letter.encode(), headers)
+
+
+def _letter(
+    stored: Stored,
+    consumer: str,
+    kind: Literal["undecodable", "rejected", "bug"],
+    cause: str,
+    trace_id: str,
+) -> DeadLetter:
+    return DeadLetter(
+        topic=stored.topic,
+        partition=stored.partition,
+        offset=stored.offset,
+        key=None if stored.key is None else stored.key.decode(errors="replace"),
+        consumer=consumer,
+        kind=kind,
+        cause=cause,
+        payload_base64=base64.b64encode(stored.value or b"").decode(),
+        event_time_ms=max(stored.append_time_ms, 0),
+        trace_id=trace_id,
+    )
