@@ -124,7 +124,7 @@ async def _override(
         prediction = Prediction.decode(cached)
     else:
         reply = await given.questions.prediction(
-            signal, version, question.explain, question.trace_id
+            signal, version, explain=question.explain, trace_id=question.trace_id
         )
         prediction = _answered(reply, version)
         await given.cache.put(key, prediction.encode())

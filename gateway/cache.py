@@ -83,7 +83,7 @@ class RedisCache:
             self.state = "degraded"
             return await self._memory.get(key)
         self.state = "redis"
-        return bytes(found) if found is not None else await self._memory.get(key)
+        return found if isinstance(found, bytes) else await self._memory.get(key)
 
     async def put(self, key: str, entry: bytes) -> None:
         """Keep an entry for ``EXPIRY_S``."""

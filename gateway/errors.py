@@ -34,26 +34,26 @@ class GatewayError(Exception):
         self.extra = extra
 
 
-class Refused(GatewayError):  # noqa: N818 - an outcome, named as one
+class Refused(GatewayError):
     """The request is wrong."""
 
     status = 400
 
 
-class Unknown(GatewayError):  # noqa: N818 - an outcome, named as one
+class Unknown(GatewayError):
     """What was asked for is not here."""
 
     status = 404
 
 
-class Unavailable(GatewayError):  # noqa: N818 - an outcome, named as one
+class Unavailable(GatewayError):
     """There is no answer now, but there will be."""
 
     status = 503
     retry_after_s: ClassVar[int] = 2
 
 
-class TooSlow(GatewayError):  # noqa: N818 - an outcome, named as one
+class TooSlow(GatewayError):
     """A worker did not answer in time."""
 
     status = 504

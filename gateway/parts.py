@@ -37,10 +37,14 @@ class Parts:
         """Return market time now."""
         return clock.market_ms(self.views, self.wall_ms())
 
-    def symbol(self, ticker: str) -> tuple[str, SymbolView]:
-        """Return the canonical symbol and its view; raises ``Unknown`` or ``Unavailable``."""
+    def require_ready(self) -> None:
+        """Raise ``Unavailable`` until the views have been read."""
         if not self.bus.ready:
             raise Unavailable("starting: the views are being read from the topics")
+
+    def symbol(self, ticker: str) -> tuple[str, SymbolView]:
+        """Return the canonical symbol and its view; raises ``Unknown`` or ``Unavailable``."""
+        self.require_ready()
         known = self.views.known()
         try:
             symbol = canonical(ticker)

@@ -35,11 +35,11 @@ class Questions:
         self._explanations: dict[tuple[str, int, str], asyncio.Future[bytes]] = {}
 
     async def prediction(
-        self, signal: HeldSignal, model: str, explain: bool, trace_id: str
+        self, signal: HeldSignal, model: str, *, explain: bool, trace_id: str
     ) -> PredictionReply | None:
         """Return the worker's reply about one bar by one model; None when it is late."""
-        request = self._request(signal, model, explain)
-        future = asyncio.get_running_loop().create_future()
+        request = self._request(signal, model, explain=explain)
+        future: asyncio.Future[PredictionReply] = asyncio.get_running_loop().create_future()
         self._replies[request.request_id] = future
         try:
             async with asyncio.timeout(self._bound_s):
@@ -59,7 +59,8 @@ class Questions:
             async with asyncio.timeout(self._bound_s):
                 if open_one is None:
                     self._explanations[key] = future
-                    await self._bus.publish(self._request(signal, None, True), trace_id=trace_id)
+                    request = self._request(signal, None, explain=True)
+                    await self._bus.publish(request, trace_id=trace_id)
                 return await asyncio.shield(future)
         except (TimeoutError, Unavailable):
             return None
@@ -79,7 +80,9 @@ class Questions:
             if waiting is not None and not waiting.done():
                 waiting.set_result(encoded)
 
-    def _request(self, signal: HeldSignal, model: str | None, explain: bool) -> PredictionRequest:
+    def _request(
+        self, signal: HeldSignal, model: str | None, *, explain: bool
+    ) -> PredictionRequest:
         now = self._wall_ms()
         return PredictionRequest(
             request_id=str(uuid4()),

@@ -124,7 +124,8 @@ class Views:
 
     def __init__(self) -> None:
         self.symbols: dict[str, SymbolView] = {}
-        self.signals: dict[str, HeldSignal] = {}
+        self.signals: dict[str, HeldSignal] = {}  # in order of arrival
+        self.horizon: dict[int, int] = {}  # partition to the offset below which signals left
         self.acknowledged: dict[str, SignalAcknowledged] = {}
         self.clock: Arrival | None = None
         self.serving: dict[str, ModelServing] = {}
@@ -212,7 +213,9 @@ class Views:
         )
         gone = self.of(signal.symbol).signals.put(signal.event_time_ms, held)
         self.signals[signal.signal_id] = held
+        self.horizon.setdefault(arrival.partition, arrival.offset)
         for old in gone:
+            self.horizon[old.partition] = max(self.horizon[old.partition], old.offset + 1)
             self.signals.pop(old.signal_id, None)
             self.acknowledged.pop(old.signal_id, None)
 

@@ -18,6 +18,7 @@ class LoadedModel(Record):
     device: str
     parameters: int = Field(ge=0, description="Weights of the network plus nodes of the forest")
     qualified: bool
+    load_seconds: float | None = Field(default=None, ge=0, description="How long loading took")
 
 
 class WorkerStatus(Record):

@@ -143,7 +143,7 @@ async def predict(body: PredictBody, request: Request, given: Given) -> Response
         explain=body.explain,
         trace_id=request.state.correlation_id,
     )
-    with given.metrics.prediction() as counted:
+    with given.metrics.prediction():
         found = await answer(given, question)
-        counted.action(found["action"])
+    given.metrics.action(found["action"])
     return plain(found)

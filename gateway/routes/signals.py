@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.envelope import Envelope, raw, success
-from gateway.errors import Unavailable, Unknown
+from gateway.errors import Unknown
 from gateway.parts import Given, Parts
 from gateway.scores import ScoreRow, summary
 from gateway.views import HeldSignal
@@ -56,6 +56,29 @@ class Acknowledge(BaseModel):
     by: str = Field(default="operator", min_length=1, max_length=100)
 
 
+class SignalFilter(BaseModel):
+    """Query of the list; every field narrows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ticker: str | None = Field(default=None, max_length=40, description="Any spelling; all if left")
+    limit: int = Field(default=50, ge=1, le=500)
+    scored: bool | None = Field(
+        default=None, description="true: expired ones only, with a summary; false: open ones only"
+    )
+    grade: list[Grade] | None = Field(default=None, description="May be repeated")
+    direction: list[Direction] | None = Field(default=None, description="May be repeated")
+    before_ms: int | None = Field(default=None, ge=0, description="Only bar closes before")
+
+    def passes(self, given: Parts, held: HeldSignal) -> bool:
+        """Whether a signal belongs in the answer."""
+        return (
+            (self.grade is None or held.grade in self.grade)
+            and (self.direction is None or held.direction in self.direction)
+            and (self.scored is None or (given.views.score_of(held) is not None) == self.scored)
+        )
+
+
 def _item(given: Parts, held: HeldSignal) -> dict[str, Any]:
     body: dict[str, Any] = orjson.loads(held.raw)
     seen = given.views.acknowledged.get(held.signal_id)
@@ -67,49 +90,30 @@ def _item(given: Parts, held: HeldSignal) -> dict[str, Any]:
 
 
 @router.get("", response_model=Envelope[SignalList])
-async def signals(
-    given: Given,
-    ticker: Annotated[str | None, Query(description="Any spelling; all symbols if left out")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    scored: Annotated[
-        bool | None, Query(description="true: only expired ones, with a summary; false: open ones")
-    ] = None,
-    grade: Annotated[list[Grade] | None, Query(description="May be repeated")] = None,
-    direction: Annotated[list[Direction] | None, Query(description="May be repeated")] = None,
-    before_ms: Annotated[int | None, Query(ge=0, description="Only bar closes before")] = None,
-) -> Response:
+async def signals(given: Given, wanted: Annotated[SignalFilter, Query()]) -> Response:
     """Return the newest signals first, filtered.
 
     With ``scored=true`` also the track record: hit rate with its 95 % Wilson interval, mean net
     return and calibration by grade.
     """
-    if ticker is None:
-        symbols = given.views.known()
-    else:
-        symbols = [given.symbol(ticker)[0]]
+    given.require_ready()
+    symbols = [given.symbol(wanted.ticker)[0]] if wanted.ticker else given.views.known()
     series = [given.views.of(symbol).signals for symbol in symbols]
     newest_first = merge(
-        *(reversed(one.tail(one.limit, before_ms)) for one in series),
+        *(reversed(one.tail(one.limit, wanted.before_ms)) for one in series),
         key=lambda held: held.event_time_ms,
         reverse=True,
     )
-    wanted = (
-        held
-        for held in newest_first
-        if (grade is None or held.grade in grade)
-        and (direction is None or held.direction in direction)
-        and (scored is None or (given.views.score_of(held) is not None) == scored)
-    )
+    passing = (held for held in newest_first if wanted.passes(given, held))
     body = {
-        "signals": [_item(given, held) for held in islice(wanted, limit)],
-        "summary": summary(given.views, symbols) if scored else None,
+        "signals": [_item(given, held) for held in islice(passing, wanted.limit)],
+        "summary": summary(given.views, symbols) if wanted.scored else None,
     }
     return success(body)
 
 
 def _held(given: Parts, signal_id: str) -> HeldSignal:
-    if not given.bus.ready:
-        raise Unavailable("starting: the views are being read from the topics")
+    given.require_ready()
     held = given.views.signals.get(signal_id)
     if held is None:
         raise Unknown(f"signal {signal_id} is not among the newest held; GET /api/signals lists")

@@ -91,4 +91,5 @@ async def system_health(given: Given) -> Response:
 @router.get("/metrics", response_class=Response)
 async def metrics(given: Given) -> Response:
     """Return the metrics in Prometheus' text format."""
-    return Response(given.metrics.render(given.views, given.stream.clients), media_type="text/plain; version=0.0.4; charset=utf-8")  # fmt: skip
+    text = given.metrics.render(given.views, given.stream.clients, given.wall_ms())
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,113 @@
+"""The gateway's composition root: settings and a bus in, an ASGI app out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from gateway import errors, pages
+from gateway.bus import Bus, KafkaBus
+from gateway.cache import open_cache
+from gateway.edge import Edge
+from gateway.envelope import wall_ms
+from gateway.metrics import Metrics
+from gateway.parts import Parts
+from gateway.questions import Questions
+from gateway.routes import analysis, bars, explain, models, predict, signals, system
+from gateway.settings import Settings
+from gateway.stream import SignalStream
+from gateway.views import Arrival, Views
+
+ROUTERS = (predict, models, signals, explain, analysis, bars, system)
+DESCRIPTION = """Market data in; explained, graded and honestly scored signals out.
+
+Analysis only: nothing here can place, change or cancel an order. A request that fails validation
+gets 400. Errors are `{"detail"}` under `/api/v1` and in the envelope under `/api`. Every response
+carries `X-Correlation-ID`."""
+
+
+def create_app(settings: Settings, bus: Bus, now_ms: Callable[[], int] = wall_ms) -> FastAPI:
+    """Return the app; it reads from the bus for as long as its lifespan runs."""
+    given = _parts(settings, bus, now_ms)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await bus.start(lambda arrival: _take(given, arrival))
+        heartbeats = asyncio.create_task(given.stream.heartbeats(), name="heartbeats")
+        yield
+        heartbeats.cancel()
+        await asyncio.gather(heartbeats, return_exceptions=True)
+        await bus.stop()
+        await given.cache.close()
+
+    app = FastAPI(
+        title="RegimeFlow",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # the stock page loads its script from another host; see pages.py
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.parts = given
+    app.add_middleware(Edge, given=given)
+    errors.install(app)
+    for routes in ROUTERS:
+        app.include_router(routes.router)
+    pages.install(app)
+    return app
+
+
+def _parts(settings: Settings, bus: Bus, now_ms: Callable[[], int]) -> Parts:
+    views = Views()
+    metrics = Metrics()
+
+    def beat() -> dict[str, Any]:
+        return {"clock_ms": given.market_ms(), "broker_connected": bus.connected}
+
+    given = Parts(
+        settings=settings,
+        bus=bus,
+        views=views,
+        cache=open_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
+        questions=Questions(bus, settings.replica, now_ms),
+        stream=SignalStream(views, beat, metrics.dropped.inc),
+        metrics=metrics,
+        wall_ms=now_ms,
+    )
+    return given
+
+
+def _take(given: Parts, arrival: Arrival) -> None:
+    """Fold one arrival, then tell whoever waits for it."""
+    given.views.fold(arrival)
+    given.questions.take(arrival.record, arrival.raw)
+    given.stream.take(arrival, live=given.bus.ready)
+
+
+def run(settings: Settings) -> None:
+    """Serve until a signal to stop; returns after a clean shutdown."""
+    bus = KafkaBus(settings)
+    app = create_app(settings, bus)
+    bus.rejected = lambda topic: app.state.parts.metrics.rejected.labels(topic).inc()
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=65_536,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,319 @@
+"""The gateway's side of Kafka: reads topics into the views, publishes, knows how it stands.
+
+The only importer of aiokafka. Reads without a group: every replica reads everything, from the
+start of its window, committed records only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from gateway.errors import Unavailable
+from gateway.settings import Settings
+from gateway.views import WINDOW, Arrival
+from schemas.dead_letter import DeadLetter
+from schemas.record import Record
+from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
+from schemas.topics import (
+    ACKNOWLEDGED,
+    BARS,
+    CLOCK_TICKS,
+    EXPLANATIONS,
+    FEATURE_VECTORS,
+    MODELS_SERVING,
+    MONITOR_TRACES,
+    MONITOR_WINDOWS,
+    PREDICTION_REPLIES,
+    REGIME_PROBABILITIES,
+    SCORED_SIGNALS,
+    SIGNALS,
+    TOPICS,
+    TRAINING_PROGRESS,
+    WORKER_STATUS,
+    topic_of,
+)
+
+log = logging.getLogger(__name__)
+
+Inbox = Callable[[Arrival], None]
+
+ALL = -1  # from the first record kept
+# How many offsets before the end a topic is read from. Facts of a symbol take one offset each
+# and as much again for the commit markers of their transactions.
+A_SYMBOL = 2 * WINDOW
+READS: dict[str, int] = {
+    CLOCK_TICKS.name: 200,
+    BARS.name: A_SYMBOL,
+    FEATURE_VECTORS.name: A_SYMBOL,
+    REGIME_PROBABILITIES.name: A_SYMBOL,
+    SIGNALS.name: A_SYMBOL,
+    SCORED_SIGNALS.name: A_SYMBOL,
+    EXPLANATIONS.name: A_SYMBOL,
+    ACKNOWLEDGED.name: ALL,
+    MODELS_SERVING.name: ALL,
+    WORKER_STATUS.name: ALL,
+    TRAINING_PROGRESS.name: 500,
+    MONITOR_WINDOWS.name: 1_000,
+    MONITOR_TRACES.name: 100,
+    PREDICTION_REPLIES.name: 0,
+}
+DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
+RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
+
+POLL_RECORDS = 500
+POLL_MS = 200
+RETRY_S = 0.5
+WATCH_S = 2.0
+PUBLISH_S = 5.0
+
+
+class Bus(Protocol):
+    """What the gateway needs of a message bus."""
+
+    ready: bool
+    connected: bool
+    lag: dict[str, int]
+    process_lag: dict[str, int]
+
+    async def start(self, inbox: Inbox) -> None:
+        """Begin to read; returns at once, ``ready`` tells when the past has been read."""
+        ...
+
+    async def publish(self, record: Record, trace_id: str = "") -> None:
+        """Publish one record durably; raises ``Unavailable`` when the broker is away."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop reading and close every connection."""
+        ...
+
+
+class KafkaBus:
+    """``Bus`` on Kafka; survives the broker's absence and reads on from where it was."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.ready = False
+        self.connected = False
+        self.lag: dict[str, int] = {}
+        self.process_lag: dict[str, int] = {}
+        self.rejected: Callable[[str], None] = lambda _: None
+        self._settings = settings
+        self._client = {
+            "bootstrap_servers": settings.kafka_bootstrap_servers,
+            "client_id": settings.replica,
+            "retry_backoff_ms": 100,
+            **client_options(settings.kafka_client),
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+        self._consumer: Any = None
+        self._producer: Any = None
+
+    async def start(self, inbox: Inbox) -> None:
+        """Begin to read; returns at once."""
+        self._tasks = [asyncio.create_task(self._read(inbox), name="read topics")]
+
+    async def stop(self) -> None:
+        """Stop reading and close every connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for client in (self._consumer, self._producer):
+            if client is not None:
+                with contextlib.suppress(KafkaError, TimeoutError):
+                    await asyncio.wait_for(client.stop(), PUBLISH_S)
+
+    async def publish(self, record: Record, trace_id: str = "") -> None:
+        """Publish one record with all replicas' acknowledgement."""
+        if not self.connected or self._producer is None:
+            raise Unavailable("the message broker is away; try again in a moment")
+        topic = topic_of(record)
+        headers = [
+            (HEADER_TRACE_ID, trace_id.encode()),
+            (HEADER_SCHEMA, record.schema_name().encode()),
+            (HEADER_GIT_COMMIT, self._settings.git_commit.encode()),
+        ]
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await self._producer.send_and_wait(
+                    topic.name, record.encode(), key=topic.key_of(record).encode(), headers=headers
+                )
+        except (KafkaError, TimeoutError) as error:
+            raise Unavailable(
+                f"the message broker did not take the record: {type(error).__name__}"
+            ) from error
+
+    async def _read(self, inbox: Inbox) -> None:
+        ends = await self._connect()
+        self.connected = True
+        self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
+        while True:
+            try:
+                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            except KafkaError as error:
+                log.warning("read.failed cause=%s", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            for records in batches.values():
+                for record in records:
+                    self._hand_over(record, inbox)
+            if not self.ready:
+                self.ready = await self._caught_up(ends)
+            await asyncio.sleep(
+                0
+            )  # requests are answered between two polls, also while catching up
+
+    async def _connect(self) -> dict[TopicPartition, int]:
+        """Connect and seek, trying until it works; return the ends to catch up with."""
+        while True:
+            self._producer = AIOKafkaProducer(**self._client, enable_idempotence=True)
+            self._consumer = AIOKafkaConsumer(
+                **self._client,
+                isolation_level="read_committed",
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                fetch_max_wait_ms=500,
+                max_poll_records=POLL_RECORDS,
+            )
+            try:
+                await self._producer.start()
+                await self._consumer.start()
+                return await self._seek()
+            except (KafkaError, LookupError, OSError) as error:
+                log.info("broker.waiting cause=%s", error)
+                with contextlib.suppress(KafkaError):
+                    await self._consumer.stop()
+                with contextlib.suppress(KafkaError):
+                    await self._producer.stop()
+                await asyncio.sleep(RETRY_S)
+
+    async def _seek(self) -> dict[TopicPartition, int]:
+        """Assign every partition and seek to the start of its window."""
+        present = await self._consumer.topics()
+        missing = sorted(set(READS) - present)
+        if missing:
+            raise LookupError(f"topics {', '.join(missing)} are missing; run topics apply")
+        windows = READS | {name: n for name, n in DEAD_LETTERS.items() if name in present}
+        partitions = [
+            TopicPartition(name, number)
+            for name in windows
+            for number in sorted(self._consumer.partitions_for_topic(name) or ())
+        ]
+        self._consumer.assign(partitions)
+        first = await self._consumer.beginning_offsets(partitions)
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+        symbols = max(1, len(self._settings.universe))
+        for partition in partitions:
+            window = windows[partition.topic]
+            back = window * symbols if window == A_SYMBOL else window
+            start = first[partition] if window == ALL else ends[partition] - back
+            self._consumer.seek(partition, max(first[partition], start))
+        return ends
+
+    def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:
+        try:
+            decoded = RECORDS[record.topic].decode(record.value or b"")
+            arrival = Arrival(
+                record=decoded,
+                raw=record.value,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                appended_ms=record.timestamp,
+            )
+            inbox(arrival)
+        except Exception as error:  # noqa: BLE001 - one bad record must not end the reading
+            # A view is no processor: it counts and reports, and the topic goes on.
+            self.rejected(record.topic)
+            cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
+            log.warning(
+                "record.rejected topic=%s offset=%s cause=%s", record.topic, record.offset, cause
+            )
+
+    async def _caught_up(self, ends: dict[TopicPartition, int]) -> bool:
+        for partition, end in ends.items():
+            if await self._consumer.position(partition) < end:
+                return False
+        return True
+
+    async def _watch(self) -> None:
+        """Ask the broker every two seconds how far it is; no answer means it is away."""
+        admin = AIOKafkaAdminClient(**self._client)
+        started = False
+        while True:
+            try:
+                async with asyncio.timeout(WATCH_S):
+                    if not started:
+                        await admin.start()
+                        started = True
+                    await self._measure(admin)
+                self.connected = True
+            except (KafkaError, TimeoutError, OSError):
+                self.connected = False
+            except asyncio.CancelledError:
+                await admin.close()
+                raise
+            await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
+
+    async def _measure(self, admin: Any) -> None:
+        partitions = sorted(self._consumer.assignment())
+        ends = await self._consumer.end_offsets(partitions)
+        lag: dict[str, int] = {}
+        for partition in partitions:
+            behind = max(0, ends[partition] - await self._consumer.position(partition))
+            lag[partition.topic] = lag.get(partition.topic, 0) + behind
+        self.lag = lag
+        groups = [name for name, _ in await admin.list_consumer_groups()]
+        self.process_lag = {name: await self._group_lag(admin, name) for name in groups}
+
+    async def _group_lag(self, admin: Any, group: str) -> int:
+        committed = await admin.list_consumer_group_offsets(group)
+        ends = await self._consumer.end_offsets(list(committed))
+        return sum(max(0, ends[p] - at.offset) for p, at in committed.items() if at.offset >= 0)
+
+
+_OPTIONS = {
+    "security.protocol": "security_protocol",
+    "sasl.mechanism": "sasl_mechanism",
+    "sasl.mechanisms": "sasl_mechanism",
+    "sasl.username": "sasl_plain_username",
+    "sasl.password": "sasl_plain_password",
+}
+
+
+def client_options(settings: dict[str, str]) -> dict[str, Any]:
+    """Return librdkafka's security settings as aiokafka names them.
+
+    Raises:
+        ValueError: A setting has no counterpart here.
+    """
+    options: dict[str, Any] = dict(_translated(settings))
+    if settings.get("security.protocol", "").upper() in {"SSL", "SASL_SSL"}:
+        context = ssl.create_default_context(cafile=settings.get("ssl.ca.location"))
+        if "ssl.certificate.location" in settings:
+            context.load_cert_chain(
+                settings["ssl.certificate.location"], settings.get("ssl.key.location")
+            )
+        options["ssl_context"] = context
+    return options
+
+
+def _translated(settings: dict[str, str]) -> Iterator[tuple[str, str]]:
+    files = {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location"}
+    for name, setting in settings.items():
+        if name in _OPTIONS:
+            yield _OPTIONS[name], setting.upper() if "protocol" in name else setting
+        elif name not in files:
+            raise ValueError(
+                f"kafka_client: {name!r} is not understood by the gateway; expected one of "
+                f"{', '.join(sorted(_OPTIONS.keys() | files))}"
+            )

@@ -1,0 +1,142 @@
+"""What every request passes first: correlation id, limits, security headers, WebSockets.
+
+Pure ASGI and outermost, so that 404, 500, static files and accepted streams carry the same
+headers as everything else.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import stream
+from gateway.errors import error_response
+from gateway.parts import Parts
+
+log = logging.getLogger(__name__)
+
+CORRELATION_HEADER = "X-Correlation-ID"
+CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+BODY_BYTES = 65_536
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Edge:
+    """ASGI middleware; ``given`` says which app it guards."""
+
+    def __init__(self, app: ASGIApp, given: Parts) -> None:
+        self._app = app
+        self._given = given
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = {k: v.decode("latin-1") for k, v in scope["headers"]}
+        found = headers.get(b"x-correlation-id", "")
+        correlation_id = found if CORRELATION_ID.fullmatch(found) else str(uuid4())
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        refusal = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send, refusal, correlation_id)
+        else:
+            await self._http(scope, receive, send, refusal, correlation_id)
+
+    def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
+        host = headers.get(b"host", "")
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if self._given.settings.loopback and name not in LOOPBACK_HOSTS:
+            # A page elsewhere whose name resolves to loopback must not read a local gateway.
+            return 400, f"host {host!r} is not this machine; expected one of {LOOPBACK_HOSTS}"
+        unsafe = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}
+        if unsafe and not stream.same_origin(scope["headers"]):
+            return 403, "the page that asks is of another origin"
+        length = headers.get(b"content-length", "0")
+        if not length.isdigit() or int(length) > BODY_BYTES:
+            return 413, f"the body has {length} bytes, at most {BODY_BYTES} are read"
+        return None
+
+    async def _websocket(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        refusal: tuple[int, str] | None,
+        correlation_id: str,
+    ) -> None:
+        if scope["path"] != stream.PATH:
+            refusal = 404, f"no stream {scope['path']}; expected {stream.PATH}"
+        elif refusal is None and not self._given.bus.ready:
+            refusal = 503, "starting: the views are being read from the topics"
+        stamp = (CORRELATION_HEADER.lower().encode(), correlation_id.encode())
+        stamped = False
+
+        async def accept(message: Message) -> None:
+            nonlocal stamped
+            if not stamped and message["type"] != "websocket.http.response.body":
+                stamped = True
+                message["headers"] = [*message.get("headers", ()), stamp]
+            await send(message)
+
+        if refusal is not None:
+            await receive()
+            await stream.refuse(accept, *refusal)
+            return
+        await self._given.stream.serve(scope, receive, accept, send)
+
+    async def _http(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        refusal: tuple[int, str] | None,
+        correlation_id: str,
+    ) -> None:
+        started = False
+
+        async def stamped(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers[CORRELATION_HEADER] = correlation_id
+                for name, text in SECURITY_HEADERS.items():
+                    headers[name] = text
+            await send(message)
+
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > BODY_BYTES:
+                raise HTTPException(413, f"the body has more than {BODY_BYTES} bytes")
+            return message
+
+        if refusal is not None:
+            await error_response(scope["path"], *refusal)(scope, receive, stamped)
+            return
+        with self._given.metrics.active.track_inprogress():
+            try:
+                await self._app(scope, limited, stamped)
+            except Exception:  # the last line of defence: a bug in one request stays there
+                log.exception("request.failed path=%s id=%s", scope["path"], correlation_id)
+                if started:
+                    raise
+                message = f"a bug in the gateway; its log names it by {correlation_id}"
+                await error_response(scope["path"], 500, message)(scope, receive, stamped)

@@ -1,0 +1,94 @@
+"""The gateway's Prometheus metrics; names come from the contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gateway.errors import GatewayError
+from gateway.views import Views
+from schemas.telemetry import (
+    ACTIONS_TOTAL,
+    ACTIVE_REQUESTS,
+    MODEL_LOAD_TIME_SECONDS,
+    PREDICTION_LATENCY_SECONDS,
+    PREDICTIONS_TOTAL,
+    RECORDS_REJECTED,
+    VIEW_AGE_SECONDS,
+    WEBSOCKET_CLIENTS,
+    WEBSOCKET_DROPPED,
+)
+
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Metrics:
+    """One registry for each app."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._predictions = Counter(
+            PREDICTIONS_TOTAL, "Answers of /predict", ["status"], registry=registry
+        )
+        for status in ("success", "refused", "error"):
+            self._predictions.labels(status)
+        self._actions = Counter(ACTIONS_TOTAL, "Actions answered", ["action"], registry=registry)
+        for action in ("BUY", "SELL", "HOLD"):
+            self._actions.labels(action)
+        self._latency = Histogram(
+            PREDICTION_LATENCY_SECONDS,
+            "Time inside the gateway of one /predict",
+            buckets=BUCKETS_S,
+            registry=registry,
+        )
+        self.active = Gauge(ACTIVE_REQUESTS, "Requests being answered", registry=registry)
+        self._load = Gauge(
+            MODEL_LOAD_TIME_SECONDS, "Longest load of a model in inference", registry=registry
+        )
+        self._clients = Gauge(WEBSOCKET_CLIENTS, "Open streams", registry=registry)
+        self.dropped = Counter(
+            WEBSOCKET_DROPPED, "Streams closed for being too slow", registry=registry
+        )
+        self.rejected = Counter(
+            RECORDS_REJECTED, "Records that could not be read", ["topic"], registry=registry
+        )
+        self._ages = Gauge(
+            VIEW_AGE_SECONDS, "Since the last record of a topic", ["topic"], registry=registry
+        )
+
+    @contextmanager
+    def prediction(self) -> Iterator[None]:
+        """Time and count one answer of ``/predict``."""
+        started = time.perf_counter()
+        status = "error"
+        try:
+            yield
+            status = "success"
+        except GatewayError as error:
+            status = "refused" if error.status < 500 else "error"
+            raise
+        finally:
+            self._latency.observe(time.perf_counter() - started)
+            self._predictions.labels(status).inc()
+
+    def action(self, action: str) -> None:
+        """Count what was answered."""
+        self._actions.labels(action).inc()
+
+    def render(self, views: Views, clients: Collection[object], wall_ms: int) -> bytes:
+        """Return all metrics in the text format."""
+        loads = [
+            model.load_seconds
+            for status in views.statuses.values()
+            for model in status.models
+            if model.load_seconds is not None
+        ]
+        self._load.set(max(loads, default=0.0))
+        self._clients.set(len(clients))
+        for topic, appended_ms in views.last_append_ms.items():
+            self._ages.labels(topic).set(max(0, wall_ms - appended_ms) / 1000)
+        return generate_latest(self.registry)
