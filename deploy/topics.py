@@ -120,6 +120,7 @@ def wanted_topics() -> tuple[Wanted, ...]:
     rows: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
     consumed = {topic for row in rows for topic in row.reads}
     changelogs = [row.changelog for row in PROCESSORS]
+    changelogs += [f"{row.name}.state.v1" for row in WORKERS if row.stateful]
     return (
         *(Wanted(topic.name, _config(topic)) for topic in TOPICS),
         *(Wanted(topic.dead_letters, DEAD_LETTERS) for topic in TOPICS if topic in consumed),

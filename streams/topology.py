@@ -49,11 +49,15 @@ class Chain:
 
 @dataclass(frozen=True)
 class Worker:
-    """One process with side effects; the row says what it reads and writes."""
+    """One process with side effects; the row says what it reads and writes.
+
+    A stateful one runs a processor of its own name, and so has the changelog of that.
+    """
 
     name: str
     reads: tuple[Topic, ...]
     writes: tuple[Topic, ...]
+    stateful: bool = False
 
 
 CHAINS: tuple[Chain, ...] = (
@@ -74,6 +78,7 @@ WORKERS: tuple[Worker, ...] = (
         "inference",
         (FEATURE_VECTORS, REGIME_PROBABILITIES, MODELS_CHANGES, PREDICTION_REQUESTS),
         (PREDICTIONS, PREDICTION_REPLIES, WORKER_STATUS),
+        stateful=True,
     ),
     Worker(
         "explain",
