@@ -32,10 +32,10 @@ class RegimeLaw:
 
 
 def _default_laws() -> tuple[RegimeLaw, RegimeLaw, RegimeLaw]:
-    bull = RegimeLaw(180.0, 0.05 * 5.5 * BP, 5.5 * BP, 0.9, 8.0 * BP)
+    bull = RegimeLaw(320.0, 0.05 * 5.5 * BP, 5.5 * BP, 0.9, 8.0 * BP)
     # The bear's drift takes back exactly what the bull gives: see MarketModel.drift.
-    bear = RegimeLaw(150.0, math.nan, 10.5 * BP, 0.9, -6.0 * BP)
-    sideways = RegimeLaw(210.0, 0.0, 3.2 * BP, 0.0, 1.0 * BP)
+    bear = RegimeLaw(260.0, math.nan, 10.5 * BP, 1.8, -6.0 * BP)
+    sideways = RegimeLaw(380.0, 0.0, 3.0 * BP, 0.0, 1.0 * BP)
     return bull, bear, sideways
 
 
@@ -47,16 +47,16 @@ class MarketModel:
     # Where a spell goes when it ends: row = from, column = to.
     jumps: tuple[tuple[float, ...], ...] = ((0.0, 0.4, 0.6), (0.5, 0.0, 0.5), (0.6, 0.4, 0.0))
     fast_half_life_bars: float = 40.0  # log-volatility swings within the hour
-    fast_sd: float = 0.25
+    fast_sd: float = 0.15
     slow_half_life_bars: float = 2 * 1440.0  # and over days
-    slow_sd: float = 0.25
-    overreaction: float = 0.15  # share of a shock that is taken back later
-    reversion_half_life_bars: float = 45.0
+    slow_sd: float = 0.15
+    overreaction: float = 0.3  # share of a shock that is taken back later
+    reversion_half_life_bars: float = 120.0
     anchor_half_life_bars: float = 60 * 1440.0  # keeps prices plausible over months
     factor_share: float = 0.8  # correlation of the Gaussian parts of any two contracts
     premium_half_life_bars: float = 60.0
     premium_sd: float = 3.0 * BP
-    volume_half_life_bars: float = 5.0
+    volume_half_life_bars: float = 0.5
     volume_sd: float = 0.35
 
     @property

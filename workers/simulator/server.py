@@ -31,8 +31,8 @@ class SimulatorSettings:
     seed: int = 7
     speed: float = 60.0  # simulated seconds in a second
     port: int = 0  # on loopback; 0 takes a free one
-    history_bars: int = 14 * 1440  # minutes that have passed when a new market starts
-    start_time_ms: int | None = None  # where an old market goes on; beats history_bars
+    history_minutes: int = 14 * 1440  # that have passed when a new market starts
+    start_time_ms: int | None = None  # where an old market goes on; beats history_minutes
     paused: bool = False
     weight_limit: int = 2400  # request weight a minute, as on the venue
     key_rights: KeyRights = field(default_factory=KeyRights)
@@ -40,7 +40,7 @@ class SimulatorSettings:
     def first_now_ms(self) -> int:
         """Simulated time at the start; raises ValueError before the market's epoch."""
         if self.start_time_ms is None:
-            return EPOCH_MS + self.history_bars * BAR_MS
+            return EPOCH_MS + self.history_minutes * BAR_MS
         if self.start_time_ms < EPOCH_MS:
             raise ValueError(f"start_time_ms {self.start_time_ms}: expected at least {EPOCH_MS}")
         return self.start_time_ms

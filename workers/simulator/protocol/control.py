@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import numpy as np
 import orjson
 from aiohttp import web
+from pydantic import ValidationError
 
+from workers.simulator.faults import Fault, Scheduled
 from workers.simulator.market import BAR_MS, EPOCH_MS, REGIMES
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.query import VENUE, VenueError, integer, reply, symbol_of
+from workers.simulator.truth import true_parameters
 
 MAX_REGIME_BARS = 50_000
 
@@ -48,6 +53,45 @@ async def true_regimes(request: web.Request) -> web.Response:
     return reply({"symbol": symbol, "open_time_ms": bars.open_time_ms.tolist(), "regime": names})
 
 
+async def parameters(request: web.Request) -> web.Response:
+    """GET /sim/parameters: what a symbol's bars are drawn with."""
+    truth = true_parameters(request.app[VENUE].market, symbol_of(request))
+    values = dataclasses.asdict(truth)
+    shown = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+    return reply({"regimes": REGIMES, **shown})
+
+
+async def show_faults(request: web.Request) -> web.Response:
+    """GET /sim/faults: what is scheduled and how often each struck."""
+    rows = request.app[VENUE].faults.scheduled.values()
+    return reply([_fault_row(row) for row in rows])
+
+
+async def add_fault(request: web.Request) -> web.Response:
+    """POST /sim/faults with the fields of ``Fault``."""
+    venue = request.app[VENUE]
+    try:
+        fault = Fault.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise VenueError(-1102, f"fault {where}: {first['msg']}") from None
+    if fault.symbol is not None and fault.symbol not in venue.market.symbols:
+        raise VenueError(-1121, "Invalid symbol.")
+    return reply(_fault_row(venue.faults.add(fault, venue.clock.now_ms())))
+
+
+async def end_faults(request: web.Request) -> web.Response:
+    """DELETE /sim/faults: end all of them."""
+    request.app[VENUE].faults.clear()
+    return reply([])
+
+
+def _fault_row(row: Scheduled) -> dict[str, Any]:
+    shown = row.fault.model_dump()
+    return {**shown, "id": row.number, "from_ms": row.from_ms, "hits": row.hits}
+
+
 async def show_requests(request: web.Request) -> web.Response:
     """GET /sim/requests: counts by path, and the writes that were refused."""
     venue = request.app[VENUE]
@@ -68,5 +112,9 @@ ROUTES = [
     web.get("/sim/clock", show_clock),
     web.post("/sim/clock", set_clock),
     web.get("/sim/regimes", true_regimes),
+    web.get("/sim/faults", show_faults),
+    web.post("/sim/faults", add_fault),
+    web.delete("/sim/faults", end_faults),
+    web.get("/sim/parameters", parameters),
     web.get("/sim/requests", show_requests),
 ]

@@ -43,6 +43,7 @@ class Frame:
     stream: Stream
     event_ms: int
     payload: Json | list[Json]
+    time_ms: int  # what faults are scheduled by: a kline's open, else the event
     final: bool = False  # a kline that has closed
 
 
@@ -99,7 +100,7 @@ class Feed:
         contract = self._market.contract(stream.symbol)
         for trade in trades[first:last].tolist():
             event = payloads.trade_event(contract, bar, trade)
-            yield Frame(stream, event["T"], event)
+            yield Frame(stream, event["T"], event, event["T"])
 
     def _closes(self, stream: Stream, close_ms: int) -> Iterator[Frame]:
         if stream.kind is Kind.MARK:
@@ -133,12 +134,11 @@ class Feed:
         contract = self._market.contract(stream.symbol)
         column = payloads.group(ints, INTERVAL_BARS[stream.interval])[:, 0].tolist()
         event = payloads.kline_event(contract, stream.interval, bar, column, event_ms)
-        return Frame(stream, event_ms, event, final=event["k"]["x"])
+        return Frame(stream, event_ms, event, open_ms(bar), final=event["k"]["x"])
 
     def _mark(self, stream: Stream, event_ms: int) -> Frame:
         if stream.symbol:
-            return Frame(
-                stream, event_ms, payloads.mark_event(self._market, stream.symbol, event_ms)
-            )
+            mark = payloads.mark_event(self._market, stream.symbol, event_ms)
+            return Frame(stream, event_ms, mark, event_ms)
         marks = [payloads.mark_event(self._market, s, event_ms) for s in self._market.symbols]
-        return Frame(stream, event_ms, marks)
+        return Frame(stream, event_ms, marks, event_ms)

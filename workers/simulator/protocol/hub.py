@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
-import orjson
-
-from workers.simulator.protocol.feed import Frame, Stream, parse_stream
+from workers.simulator.protocol.feed import Stream, parse_stream
 
 QUEUE_FRAMES = 50_000  # a client that is this far behind is dropped
+TOO_SLOW, GOING_AWAY = 1008, 1001
 
 
 class Socket(Protocol):
@@ -25,8 +25,11 @@ class Socket(Protocol):
 class Connection:
     """One client: its streams and the frames that wait to be written to it."""
 
-    def __init__(self, socket: Socket, *, delivers: bool, combined: bool) -> None:
+    def __init__(
+        self, socket: Socket, abort: Callable[[], None], *, delivers: bool, combined: bool
+    ) -> None:
         self.socket = socket
+        self.abort = abort  # cuts the line without a closing handshake
         self.delivers = delivers  # the venue's bare /ws acknowledges and stays silent
         self.combined = combined  # wrap events in {"stream", "data"}
         self.streams: set[str] = set()
@@ -54,6 +57,7 @@ class Hub:
         self.connections: set[Connection] = set()
         self._watchers: dict[str, set[Connection]] = {}
         self._streams: dict[str, Stream] = {}
+        self._closing: dict[Connection, asyncio.Future[Any]] = {}
 
     def watched(self) -> list[Stream]:
         """Streams with at least one watcher, in order of first subscription."""
@@ -82,21 +86,24 @@ class Hub:
         """Forget a connection that has ended."""
         self.unsubscribe(connection, list(connection.streams))
         self.connections.discard(connection)
+        self._closing.pop(connection, None)
 
-    def publish(self, frame: Frame) -> list[Connection]:
-        """Queue a frame for its watchers; returns those too far behind to take it."""
-        return self.publish_text(frame.stream.name, orjson.dumps(frame.payload).decode())
-
-    def publish_text(self, stream: str, text: str) -> list[Connection]:
-        """Queue a text for a stream's watchers; returns those too far behind to take it."""
-        slow = []
+    def publish(self, stream: str, text: str) -> None:
+        """Queue a text for a stream's watchers; one too far behind to take it is closed."""
         for connection in self._watchers.get(stream, ()):
             wrapped = f'{{"stream":"{stream}","data":{text}}}' if connection.combined else text
             if not connection.put(wrapped):
-                slow.append(connection)
-        return slow
+                self.close(connection, TOO_SLOW)
 
-    async def close_all(self, code: int = 1001) -> None:
-        """Close every socket."""
+    def close(self, connection: Connection, code: int) -> None:
+        """Begin to close a socket; its client's answer is not waited for."""
+        if connection in self._closing:
+            return
+        task = asyncio.ensure_future(connection.socket.close(code=code))
+        self._closing[connection] = task
+
+    async def close_all(self) -> None:
+        """Close every socket and wait until that is done."""
         for connection in list(self.connections):
-            await connection.socket.close(code=code)
+            self.close(connection, GOING_AWAY)
+        await asyncio.gather(*self._closing.values(), return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The venue's REST side: market routes, read-only account routes, and the simulator's own."""
+"""The venue's REST side: the guard before every route, and the market routes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from workers.simulator import funding
+from workers.simulator.faults import Fault
 from workers.simulator.market import EPOCH_MS
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.payloads import INTERVAL_BARS
@@ -23,7 +24,6 @@ from workers.simulator.protocol.query import (
 CONTROL = "/sim/"  # the simulator's own routes: no part of the venue's protocol
 MAX_KLINES = 1500
 MAX_TRADES = 1000
-MAX_REGIME_BARS = 50_000
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,7 +45,28 @@ async def guard(request: web.Request, handler: Answer) -> web.StreamResponse:
         wait = str(venue.seconds_to_next_minute())
         body = {"code": -1003, "msg": f"Too many requests; current limit is {venue.weight_limit}."}
         return _with_weight(reply(body, 429, {"Retry-After": wait}), used)
-    return _with_weight(await _venue_errors(request, handler), used)
+    now_ms, symbol = venue.clock.now_ms(), request.query.get("symbol")
+    fault = venue.faults.request_fault("http_error", request.path, symbol, now_ms)
+    if fault is not None:
+        return _with_weight(_refusal(fault), used)
+    answer = await _venue_errors(request, handler)
+    fault = venue.faults.request_fault("malformed", request.path, symbol, now_ms)
+    if fault is not None:
+        answer = _broken(fault)
+    return _with_weight(answer, used)
+
+
+def _refusal(fault: Fault) -> web.Response:
+    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+    if fault.status in (418, 429):
+        text = "Way too many requests; IP banned." if fault.status == 418 else "Too many requests."
+        return reply({"code": -1003, "msg": text}, fault.status, headers)
+    return reply({"code": -1000, "msg": "An unknown error occurred."}, fault.status, headers)
+
+
+def _broken(fault: Fault) -> web.Response:
+    body = b"[[9, null, null" if fault.form == "truncated" else b"[[9, null, null, null, null]]"
+    return web.Response(body=body, content_type="application/json")
 
 
 async def unknown_route(request: web.Request) -> web.Response:
@@ -60,13 +81,13 @@ async def ping(_: web.Request) -> web.Response:
 
 async def server_time(request: web.Request) -> web.Response:
     """GET /fapi/v1/time."""
-    return reply({"serverTime": request.app[VENUE].clock.now_ms()})
+    return reply({"serverTime": request.app[VENUE].shown_now_ms()})
 
 
 async def exchange_info(request: web.Request) -> web.Response:
     """GET /fapi/v1/exchangeInfo."""
     venue = request.app[VENUE]
-    now_ms = venue.clock.now_ms()
+    now_ms = venue.shown_now_ms()
     return reply(payloads.exchange_info(venue.market, venue.weight_limit, now_ms))
 
 
@@ -93,8 +114,10 @@ def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
     ints, premium = payloads.columns(venue.market, symbol, first, last, now_ms)
     contract = venue.market.contract(symbol)
     if mark:
-        return payloads.mark_rows(contract, first, bars, ints, premium)
-    return payloads.kline_rows(contract, first, bars, payloads.group(ints, bars))
+        rows = payloads.mark_rows(contract, first, bars, ints, premium)
+    else:
+        rows = payloads.kline_rows(contract, first, bars, payloads.group(ints, bars))
+    return [row for row in rows if not venue.faults.hidden(symbol, row[0])]
 
 
 async def agg_trades(request: web.Request) -> web.Response:
@@ -106,7 +129,8 @@ async def agg_trades(request: web.Request) -> web.Response:
         integer(request, "endTime"),
     )
     limit, now_ms = page_limit(request, 500, MAX_TRADES), venue.clock.now_ms()
-    return reply(payloads.agg_trades(venue.market, symbol, query, limit, now_ms))
+    rows = payloads.agg_trades(venue.market, symbol, query, limit, now_ms)
+    return reply([row for row in rows if not venue.faults.hidden(symbol, row["T"])])
 
 
 async def premium_index(request: web.Request) -> web.Response:

@@ -9,14 +9,13 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from workers.simulator.protocol.feed import Feed
-from workers.simulator.protocol.hub import Connection
+from workers.simulator.protocol.hub import GOING_AWAY, Connection
 from workers.simulator.protocol.query import VENUE
 from workers.simulator.protocol.venue import Venue
 
 TICK_SECONDS = 0.025
 UPDATE_SECONDS = 0.25  # between two updates of an unfinished bar, as on the venue
 HEARTBEAT_SECONDS = 180.0  # the venue pings every three minutes
-TOO_SLOW = 1008
 
 
 async def pump(venue: Venue) -> None:
@@ -24,12 +23,25 @@ async def pump(venue: Venue) -> None:
     feed = Feed(venue.market, venue.clock.now_ms())
     while True:
         await asyncio.sleep(TICK_SECONDS)
+        now_ms = venue.clock.now_ms()
+        _disconnect(venue, now_ms)
+        for held in venue.faults.released(now_ms):
+            venue.hub.publish(held.stream, held.text)
         update_ms = int(UPDATE_SECONDS * 1000.0 * venue.clock.speed)
-        slow: set[Connection] = set()
-        for frame in feed.advance(venue.clock.now_ms(), venue.hub.watched(), update_ms):
-            slow.update(venue.hub.publish(frame))
-        for connection in slow:
-            await connection.socket.close(code=TOO_SLOW)
+        for frame in feed.advance(now_ms, venue.hub.watched(), update_ms):
+            for delivery in venue.faults.admit(frame, now_ms):
+                venue.hub.publish(delivery.stream, delivery.text)
+
+
+def _disconnect(venue: Venue, now_ms: int) -> None:
+    fault = venue.faults.disconnects(now_ms)
+    if fault is None:
+        return
+    for connection in list(venue.hub.connections):
+        if fault.abrupt:
+            connection.abort()
+        else:
+            venue.hub.close(connection, GOING_AWAY)
 
 
 async def market_socket(request: web.Request) -> web.WebSocketResponse:
@@ -44,10 +56,14 @@ async def silent_socket(request: web.Request) -> web.WebSocketResponse:
 
 async def _converse(request: web.Request, *, delivers: bool) -> web.WebSocketResponse:
     venue = request.app[VENUE]
+    if venue.faults.refuses_sockets(venue.clock.now_ms()):
+        raise web.HTTPServiceUnavailable
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS)
     await socket.prepare(request)
+    transport = request.transport
+    abort = transport.abort if transport is not None else lambda: None
     combined = request.path.rstrip("/").endswith("/stream")
-    connection = Connection(socket, delivers=delivers, combined=combined)
+    connection = Connection(socket, abort, delivers=delivers, combined=combined)
     named = request.query.get("streams", "") or request.match_info.get("stream", "")
     venue.hub.connections.add(connection)
     # A path such as /market/ws/0 only numbers the connection.

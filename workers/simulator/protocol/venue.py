@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from workers.simulator.clock import SimulatedClock
+from workers.simulator.faults import FaultDesk
 from workers.simulator.market import Market
 from workers.simulator.protocol.hub import Hub
 
@@ -31,6 +32,7 @@ class Venue:
     weight_limit: int
     key_rights: KeyRights
     hub: Hub = field(init=False)
+    faults: FaultDesk = field(default_factory=FaultDesk)
     refused_writes: int = 0  # requests that were not reads; stays 0 in an analysis-only system
     requests: Counter[str] = field(default_factory=Counter)  # by path
     _weight_minute: int = 0
@@ -46,6 +48,11 @@ class Venue:
             self._weight_minute, self._weight = minute, 0
         self._weight += weight
         return self._weight
+
+    def shown_now_ms(self) -> int:
+        """Time as the venue tells it: simulated time and whatever skew was asked for."""
+        now_ms = self.clock.now_ms()
+        return now_ms + self.faults.skew_ms(now_ms)
 
     @staticmethod
     def seconds_to_next_minute() -> int:

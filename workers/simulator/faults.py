@@ -1,0 +1,248 @@
+"""Faults on request: what a venue does to its clients on a bad day, scheduled by market time.
+
+A fault matches frames by symbol, stream and time. The time of a kline frame is its bar's open,
+so that a window of bars is hit with all its frames; of any other frame, the event's own.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from workers.simulator.market import BAR_MS
+from workers.simulator.protocol.feed import Frame, Kind
+
+FaultKind = Literal[
+    "gap",
+    "duplicate",
+    "late",
+    "out_of_order",
+    "correction",
+    "frozen",
+    "disconnect",
+    "http_error",
+    "clock_skew",
+    "malformed",
+]
+REVISION = 0.9  # share of the volume in a closed bar that will be corrected
+
+
+class Fault(BaseModel):
+    """One fault; what is left out matches everything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: FaultKind
+    symbol: str | None = None
+    stream: Literal["aggTrade", "kline", "markPrice"] | None = None
+    final_only: bool = Field(default=False, description="Of klines, closed bars alone")
+    from_ms: int | None = Field(default=None, ge=0, description="Market time; unset: at once")
+    until_ms: int | None = Field(default=None, ge=0, description="Exclusive; unset: no end")
+    count: int | None = Field(default=None, gt=0, description="Frames or requests that it hits")
+    delay_ms: int = Field(default=2_000, gt=0, description="Market time, late and correction")
+    skew_ms: int = Field(default=0, description="Added to the venue's clock, clock_skew")
+    status: Literal[418, 429, 500, 502, 503] = Field(default=429, description="http_error")
+    retry_after_s: int | None = Field(default=None, gt=0, description="429 and 418: header")
+    path: str = Field(default="/", description="Prefix of the REST paths that it hits")
+    rest: bool = Field(default=False, description="gap and malformed: on REST too")
+    form: Literal["truncated", "nulls"] = Field(default="truncated", description="malformed")
+    abrupt: bool = Field(default=False, description="disconnect: without a closing handshake")
+
+    @model_validator(mode="after")
+    def _window(self) -> Fault:
+        if self.from_ms is not None and self.until_ms is not None and self.until_ms <= self.from_ms:
+            raise ValueError(f"until_ms {self.until_ms}: expected more than from_ms {self.from_ms}")
+        if self.kind == "clock_skew" and self.skew_ms == 0:
+            raise ValueError("clock_skew needs skew_ms other than 0")
+        return self
+
+
+@dataclass
+class Scheduled:
+    """A fault on the desk and how often it struck."""
+
+    number: int
+    fault: Fault
+    from_ms: int
+    hits: int = 0
+
+    def active(self, time_ms: int) -> bool:
+        """Whether the window holds a moment and strikes are left."""
+        until_ms, count = self.fault.until_ms, self.fault.count
+        begun = self.from_ms <= time_ms
+        return begun and (until_ms is None or time_ms < until_ms) and self.hits != count
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Text for the watchers of one stream."""
+
+    stream: str
+    text: str
+
+
+class FaultDesk:
+    """Decides what becomes of each frame and request; without faults, nothing changes."""
+
+    def __init__(self) -> None:
+        self.scheduled: dict[int, Scheduled] = {}
+        self._numbers = itertools.count(1)
+        self._due: list[tuple[int, int, Delivery]] = []  # heap by release time, then arrival
+        self._overtaken: dict[str, Frame] = {}  # by stream: waits for its successor
+
+    def add(self, fault: Fault, now_ms: int) -> Scheduled:
+        """Schedule a fault; without ``from_ms`` it begins now, with the minute that is open."""
+        from_ms = now_ms // BAR_MS * BAR_MS if fault.from_ms is None else fault.from_ms
+        row = Scheduled(next(self._numbers), fault, from_ms)
+        self.scheduled[row.number] = row
+        return row
+
+    def clear(self) -> None:
+        """End every fault; frames that are held back still come."""
+        self.scheduled.clear()
+
+    def admit(self, frame: Frame, now_ms: int) -> list[Delivery]:
+        """Deliveries that a frame turns into now; those of later come from ``released``."""
+        if not self.scheduled and not self._overtaken:
+            return [_encoded(frame)]
+        if any(self._strikes("gap", frame)) or any(self._strikes("frozen", frame, now_ms)):
+            return []
+        for row in self._strikes("clock_skew", frame, now_ms):
+            frame = _skewed(frame, row.fault.skew_ms)
+        for row in self._strikes("correction", frame):
+            if frame.final:
+                self._hold(_encoded(frame), frame.event_ms + row.fault.delay_ms)
+                frame = _unrevised(frame)
+        for row in self._strikes("late", frame):
+            self._hold(_encoded(frame), frame.event_ms + row.fault.delay_ms)
+            return []
+        waiting = self._overtaken.get(frame.stream.name)
+        if waiting is not None and (frame.final or not waiting.final):
+            del self._overtaken[frame.stream.name]
+            return [_encoded(frame), _encoded(waiting)]
+        if waiting is None and any(self._strikes("out_of_order", frame)):
+            self._overtaken[frame.stream.name] = frame
+            return []
+        out = [_encoded(frame)]
+        for row in self._strikes("malformed", frame):
+            out = [_malformed(frame, row.fault.form)]
+        return out * (2 if any(self._strikes("duplicate", frame)) else 1)
+
+    def released(self, now_ms: int) -> Iterator[Delivery]:
+        """Deliveries that were held back until now."""
+        while self._due and self._due[0][0] <= now_ms:
+            yield heapq.heappop(self._due)[2]
+
+    def disconnects(self, now_ms: int) -> Fault | None:
+        """Fault that ends every connection at this moment; each ends them once."""
+        for row in self.scheduled.values():
+            if row.fault.kind == "disconnect" and row.hits == 0 and row.active(now_ms):
+                row.hits = 1
+                return row.fault
+        return None
+
+    def refuses_sockets(self, now_ms: int) -> bool:
+        """Whether new WebSockets are turned away: a disconnect with an end, until then."""
+        return any(
+            row.fault.kind == "disconnect"
+            and row.fault.until_ms is not None
+            and row.from_ms <= now_ms < row.fault.until_ms
+            for row in self.scheduled.values()
+        )
+
+    def request_fault(
+        self, kind: FaultKind, path: str, symbol: str | None, now_ms: int
+    ) -> Fault | None:
+        """Fault of a kind (http_error, malformed) that strikes this REST request."""
+        for row in self.scheduled.values():
+            fault = row.fault
+            if (
+                fault.kind == kind
+                and (fault.rest or kind == "http_error")
+                and path.startswith(fault.path)
+                and fault.symbol in (None, symbol)
+                and row.active(now_ms)
+            ):
+                row.hits += 1
+                return fault
+        return None
+
+    def skew_ms(self, now_ms: int) -> int:
+        """What the venue's clock is off by."""
+        rows = self.scheduled.values()
+        return sum(
+            r.fault.skew_ms for r in rows if r.fault.kind == "clock_skew" and r.active(now_ms)
+        )
+
+    def hidden(self, symbol: str, time_ms: int) -> bool:
+        """Whether REST has lost this moment too: a bar's open or a trade's time."""
+        return any(
+            row.fault.kind == "gap"
+            and row.fault.rest
+            and row.fault.symbol in (None, symbol)
+            and row.from_ms <= time_ms
+            and (row.fault.until_ms is None or time_ms < row.fault.until_ms)
+            for row in self.scheduled.values()
+        )
+
+    def _strikes(
+        self, kind: FaultKind, frame: Frame, now_ms: int | None = None
+    ) -> Iterator[Scheduled]:
+        time_ms = frame.time_ms if now_ms is None else now_ms
+        for row in self.scheduled.values():
+            fault = row.fault
+            if (
+                fault.kind == kind
+                and not (kind == "malformed" and fault.rest)
+                and fault.symbol in (None, frame.stream.symbol)
+                and fault.stream in (None, frame.stream.kind.value)
+                and (frame.final or not fault.final_only)
+                and (kind != "correction" or frame.final)
+                and (frame.final or kind != "out_of_order" or frame.stream.kind is not Kind.KLINE)
+                and row.active(time_ms)
+            ):
+                row.hits += 1
+                yield row
+
+    def _hold(self, delivery: Delivery, due_ms: int) -> None:
+        heapq.heappush(self._due, (due_ms, next(self._numbers), delivery))
+
+
+def _encoded(frame: Frame) -> Delivery:
+    return Delivery(frame.stream.name, orjson.dumps(frame.payload).decode())
+
+
+def _skewed(frame: Frame, skew_ms: int) -> Frame:
+    if isinstance(frame.payload, list):
+        shifted = [{**each, "E": each["E"] + skew_ms} for each in frame.payload]
+        return replace(frame, payload=shifted)
+    return replace(frame, payload={**frame.payload, "E": frame.payload["E"] + skew_ms})
+
+
+def _unrevised(frame: Frame) -> Frame:
+    """The closed bar as first sent: its last trades are not in it yet."""
+    if isinstance(frame.payload, list):
+        return frame
+    bar = dict(frame.payload["k"])
+    for name in ("v", "q", "V", "Q"):
+        places = len(bar[name].partition(".")[2])
+        bar[name] = f"{float(bar[name]) * REVISION:.{places}f}"
+    bar["c"] = bar["o"]
+    return replace(frame, payload={**frame.payload, "k": bar})
+
+
+def _malformed(frame: Frame, form: str) -> Delivery:
+    text = _encoded(frame).text
+    if form == "truncated":
+        return Delivery(frame.stream.name, text[: len(text) // 2])
+    payload: Any = frame.payload
+    keep = {"e", "E", "s"}
+    if isinstance(payload, dict):
+        payload = {key: value if key in keep else None for key, value in payload.items()}
+    return Delivery(frame.stream.name, orjson.dumps(payload).decode())
