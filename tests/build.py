@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.market import Bar, RawBar
+from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.regimes import RegimeParameters, RegimeProbabilities
+from schemas.signals import Confirmation, RiskCheck, ScoredSignal, Signal
+from schemas.status import LoadedModel, WorkerStatus
 
 MINUTE_MS = 60_000
 START_MS = 1_750_000_020_000  # a whole minute
@@ -137,3 +141,146 @@ def prediction(
         "device": "cpu",
     }
     return Prediction(**(defaults | fields))
+
+
+def signal(minute: int = 0, **fields: Any) -> Signal:
+    """Return the graded A+ buy of ``prediction(minute)``."""
+    made = prediction(minute).model_copy(update={"symbol": fields.get("symbol", "BTCUSDT")})
+    shared = {name: getattr(made, name) for name in Signal.model_fields if hasattr(made, name)}
+    defaults: dict[str, Any] = {
+        "signal_id": f"signal-{made.symbol}-{minute}",
+        "prediction_id": f"prediction-{made.symbol}-{minute}",
+        "direction": "buy",
+        "confidence": 0.9,
+        "grade": "A+",
+        "confirmations": (Confirmation(name="entropy", passed=True, detail="0.86"),),
+        "expires_ms": close_time(minute + 15),
+        "reference_price": 100.5,
+        "risk_approved": False,
+        "risk_checks": tuple(
+            RiskCheck(name=name, outcome="warn", detail="no account is connected")
+            for name in ("position_limit", "concentration", "daily_loss_limit")
+        ),
+        "risk_notes": ("spread is unknown",),
+    }
+    return Signal(**(shared | defaults | fields))
+
+
+def scored(minute: int = 0, **fields: Any) -> ScoredSignal:
+    """Return the score of ``signal(minute)``: a hit that returned 0.3 % net."""
+    symbol = fields.get("symbol", "BTCUSDT")
+    defaults: dict[str, Any] = {
+        "signal_id": f"signal-{symbol}-{minute}",
+        "symbol": symbol,
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(minute + 15),
+        "available_time_ms": close_time(minute + 15),
+        "signal_time_ms": close_time(minute),
+        "model_version": "m1",
+        "qualified": True,
+        "direction": "buy",
+        "grade": "A+",
+        "confidence": 0.9,
+        "probabilities": ClassProbabilities(sell=0.05, neutral=0.05, buy=0.9),
+        "outcome": "buy",
+        "hit": True,
+        "entry_price": 100.0,
+        "exit_price": 100.4,
+        "gross_return": 0.004,
+        "cost": 0.001,
+        "funding": 0.0,
+        "net_return": 0.003,
+        "brier": 0.015,
+        "log_loss": 0.105,
+    }
+    return ScoredSignal(**(defaults | fields))
+
+
+def explanation(minute: int = 0, **fields: Any) -> Explanation:
+    """Return the explanation of ``signal(minute)``: one driver for, one against."""
+    symbol = fields.get("symbol", "BTCUSDT")
+    defaults: dict[str, Any] = {
+        "explanation_id": f"explanation-{symbol}-{minute}",
+        "prediction_id": f"prediction-{symbol}-{minute}",
+        "signal_id": f"signal-{symbol}-{minute}",
+        "symbol": symbol,
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(minute),
+        "available_time_ms": close_time(minute),
+        "model_version": "m1",
+        "explained_class": "buy",
+        "positive": (Driver(feature="rsi_14", value=55.0, contribution=0.4),),
+        "negative": (Driver(feature="natr_14", value=0.002, contribution=-0.1),),
+        "base_value": 0.1,
+        "methods": {"xgboost": "TreeSHAP, path dependent"},
+        "additivity_gap": {"xgboost": 1e-7},
+        "sentence": "RSI speaks for a buy, volatility against it.",
+    }
+    return Explanation(**(defaults | fields))
+
+
+def status(process: str = "inference", **fields: Any) -> WorkerStatus:
+    """Return the status of a running inference worker with one loaded model."""
+    defaults: dict[str, Any] = {
+        "process": process,
+        "event_time_ms": START_MS,
+        "state": "running",
+        "models": (
+            LoadedModel(
+                name="ensemble",
+                version="m1",
+                loaded_at_ms=START_MS,
+                device="cpu",
+                parameters=2_456_789,
+                qualified=True,
+                load_seconds=0.25,
+            ),
+        ),
+        "device": "cpu",
+    }
+    return WorkerStatus(**(defaults | fields))
+
+
+def registered(**fields: Any) -> ModelRegistered:
+    """Return a qualified model that was trained on the ten hours before the start."""
+    defaults: dict[str, Any] = {
+        "strategy": "ensemble",
+        "model_version": "m1",
+        "request_id": "bootstrap",
+        "event_time_ms": START_MS,
+        "timeframe_ms": MINUTE_MS,
+        "symbols": ("BTCUSDT",),
+        "trained_from_ms": START_MS - 600 * MINUTE_MS,
+        "trained_to_ms": START_MS,
+        "feature_set_id": FEATURE_SET,
+        "feature_names": ("rsi_14", "natr_14"),
+        "horizon_bars": 15,
+        "uri": "file:///models/m1",
+        "files": (ModelFile(role="manifest", path="manifest.json", sha256="0" * 64, size_bytes=2),),
+        "metrics": ModelMetrics(
+            rows=600,
+            folds=5,
+            log_loss=1.0,
+            prior_log_loss=1.05,
+            brier=0.6,
+            accuracy=0.5,
+            macro_f1=0.4,
+            calibration_error=0.02,
+        ),
+        "gates": {"log_loss": True},
+        "qualified": True,
+        "regimes": (regime_parameters(),),
+    }
+    return ModelRegistered(**(defaults | fields))
+
+
+def serving(**fields: Any) -> ModelServing:
+    """Return ``registered()`` in service from two bars after the start."""
+    defaults: dict[str, Any] = {
+        "strategy": "ensemble",
+        "event_time_ms": START_MS,
+        "effective_from_ms": START_MS + 2 * MINUTE_MS,
+        "model": registered(),
+        "reason": "bootstrap",
+    }
+    return ModelServing(**(defaults | fields))
