@@ -1,0 +1,1 @@
+"""Regimes: filtered bull, bear and sideways probabilities, and the rule-based trend state."""

@@ -1,0 +1,190 @@
+"""The forward filter of a hidden Markov model with diagonal Gaussian or Student-t emissions.
+
+Source: Hamilton (1989), Econometrica 57(2), 357-384; heavy tails as in Liu and Rubin (1995),
+Statistica Sinica 5, 19-39. State order is bull, bear, sideways wherever three states have names.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from schemas.regimes import RegimeParameters
+
+Array = NDArray[np.float64]
+
+LARGEST_DEVIATION = 1e30  # in scales; a larger one could overflow its square or their product
+FLUSH_ABOVE = 1e200  # times one more factor of at most 1e60 is still a finite product
+LONGEST_GAP_BARS = 100_000  # far beyond any dwell: the chain has forgotten, so stop counting
+
+
+def make_filter(transition: Array, location: Array, scale: Array, freedom: Array) -> Array:
+    """Pack parameters as the kernels read them: one array, because each argument costs a call.
+
+    Args:
+        transition: P[i, j] = Pr(regime j at t | regime i at t-1), shape (K, K).
+        location: Centre of each emission, shape (K, D).
+        scale: Scale of each emission, shape (K, D), > 0.
+        freedom: Degrees of freedom of each state, shape (K,); infinite for a Gaussian.
+
+    Returns: shape (K, K + 1 + 3 D), one row a state: its transition row, its degrees of freedom,
+    and for each observation the location, one over the scale, and the log density at the centre.
+    """
+    log_norm = np.empty_like(scale)
+    for k, v in enumerate(freedom):
+        if math.isinf(v):
+            log_norm[k] = -0.5 * math.log(2.0 * math.pi) - np.log(scale[k])
+        else:
+            gammas = math.lgamma((v + 1.0) / 2.0) - math.lgamma(v / 2.0)
+            log_norm[k] = gammas - 0.5 * math.log(v * math.pi) - np.log(scale[k])
+    packed = np.hstack([transition, freedom[:, None], location, 1.0 / scale, log_norm])
+    packed.setflags(write=False)  # it is shared, and one array type compiles once
+    return packed
+
+
+@lru_cache(maxsize=1024)
+def filter_of(parameters: RegimeParameters) -> Array:
+    """Return the packed filter of a parameter record, in the units of the features themselves."""
+    centre, spread = np.array(parameters.centre), np.array(parameters.spread)
+    return make_filter(
+        np.array(parameters.transition),
+        centre + spread * np.array(parameters.location),
+        spread * np.array(parameters.scale),
+        np.array(parameters.degrees_of_freedom or (math.inf,) * 3),
+    )
+
+
+@njit(cache=True, inline="always")
+def emission_logs(model: Array, observation: Array, out: Array) -> int:
+    """Write the log density of one observation in each state; return how many values it has.
+
+    A NaN in ``observation`` is a missing value: its factor is left out, which is its exact
+    marginal under diagonal emissions. One logarithm per state, however many values.
+    """
+    states, width = len(model), len(observation)
+    present = 0
+    for k in range(states):
+        freedom = model[k, states]
+        gaussian = math.isinf(freedom)
+        total, product = 0.0, 1.0
+        present = 0
+        for d in range(width):
+            y = observation[d]
+            if math.isnan(y):
+                continue
+            present += 1
+            column = states + 1 + d
+            z = (y - model[k, column]) * model[k, column + width]
+            z = min(max(z, -LARGEST_DEVIATION), LARGEST_DEVIATION)
+            total += model[k, column + 2 * width]
+            if gaussian:
+                total -= 0.5 * z * z
+            else:
+                product *= 1.0 + z * z / freedom
+                if product > FLUSH_ABOVE:
+                    total -= 0.5 * (freedom + 1.0) * math.log(product)
+                    product = 1.0
+        out[k] = total if gaussian else total - 0.5 * (freedom + 1.0) * math.log(product)
+    return present
+
+
+@njit(cache=True)
+def hamilton_step(model: Array, posterior: Array, observation: Array, elapsed_bars: int) -> float:
+    """Advance a regime posterior to one bar close, in place.
+
+    Args:
+        model: Packed filter of ``make_filter``, in the units of the observation.
+        posterior: Posterior at the bar before, shape (K,), sums to 1; becomes the one at t.
+        observation: Values at t, shape (D,); NaN is missing and leaves its factor out.
+        elapsed_bars: Bars from that bar to t: 1 without a hole; the chain moves through a hole.
+
+    Returns:
+        Log-likelihood of the observation given the past, 0 when all of it is missing. Uses no
+        data after t. The largest log weight is taken out before the exponential, so a 50-sigma
+        bar cannot underflow every state.
+    """
+    states = len(posterior)
+    logs = np.empty(states)
+    for _ in range(min(elapsed_bars, LONGEST_GAP_BARS)):
+        for j in range(states):
+            logs[j] = 0.0
+            for i in range(states):
+                logs[j] += posterior[i] * model[i, j]
+        posterior[:] = logs
+    present = emission_logs(model, observation, logs)
+    top = -math.inf
+    for k in range(states):
+        logs[k] = logs[k] + math.log(posterior[k]) if posterior[k] > 0.0 else -math.inf
+        top = max(top, logs[k])
+    total = 0.0
+    for k in range(states):
+        posterior[k] = math.exp(logs[k] - top)
+        total += posterior[k]
+    for k in range(states):
+        posterior[k] /= total
+    return top + math.log(total) if present > 0 else 0.0
+
+
+@njit(cache=True)
+def hamilton_filter(
+    model: Array, initial: Array, observations: Array, elapsed_bars: NDArray[np.int64]
+) -> tuple[Array, Array]:
+    """Run the same step over a whole history; row t uses rows up to t only.
+
+    Args:
+        model: Packed filter of ``make_filter``, in the units of the observations.
+        initial: Posterior at the bar before the first one, shape (K,).
+        observations: Shape (T, D), NaN where missing.
+        elapsed_bars: Bars since the row before, shape (T,); see ``hamilton_step``.
+
+    Returns:
+        Posteriors, shape (T, K), and log-likelihood increments, shape (T,); bit-equal to T calls
+        of ``hamilton_step``.
+    """
+    length, states = len(observations), len(initial)
+    posteriors = np.empty((length, states))
+    increments = np.empty(length)
+    current = initial.copy()
+    for t in range(length):
+        increments[t] = hamilton_step(model, current, observations[t], elapsed_bars[t])
+        posteriors[t] = current
+    return posteriors, increments
+
+
+def filtered_probabilities(
+    parameters: RegimeParameters, event_time_ms: NDArray[np.int64], observations: Array
+) -> Array:
+    """Return the posterior at each bar of a history, as the processor would publish it.
+
+    Args:
+        parameters: Of the symbol and timeframe of the history.
+        event_time_ms: Bar closes, shape (T,), increasing.
+        observations: Features named ``parameters.observations``, shape (T, D), NaN where null.
+
+    Returns: (bull, bear, sideways), shape (T, 3); row t uses rows up to t only.
+    """
+    elapsed = np.diff(event_time_ms) // parameters.timeframe_ms
+    steps = np.concatenate([np.ones(1, np.int64), np.maximum(elapsed, 1)])[: len(observations)]
+    posteriors, _ = hamilton_filter(
+        filter_of(parameters),
+        np.array(parameters.initial),
+        np.ascontiguousarray(observations, dtype=np.float64),
+        steps,
+    )
+    return posteriors
+
+
+def stationary_distribution(transition: Array) -> Array:
+    """Return the distribution that the chain keeps, shape (K,), sums to 1.
+
+    Least-squares solution of ``p P = p, sum p = 1``; among several, the one nearest to zero.
+    """
+    states = len(transition)
+    equations = np.vstack([transition.T - np.eye(states), np.ones(states)])
+    answer = np.linalg.lstsq(equations, np.append(np.zeros(states), 1.0), rcond=None)[0]
+    positive = np.clip(answer, 0.0, None)
+    return np.asarray(positive / positive.sum())

@@ -1,0 +1,114 @@
+"""Regimes: feature vectors in, filtered regime probabilities and the trend state out.
+
+    features.vectors.v1, regimes.parameters.v1  -->  [regimes]  -->  regimes.probabilities.v1
+
+Exactly one record for each feature vector. Until the first parameters are effective, and where the
+features do not carry what the parameters read, probabilities are uniform and
+``parameters_version`` is null. A null feature leaves its factor out of the filter; with all of them
+null the posterior is what the chain predicts.
+
+New parameters take over at the first bar at or after ``effective_from_ms``. The posterior is
+carried over, because fits are aligned: bull stays bull. Only the first parameters start from
+their ``initial`` distribution.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from schemas.features import FeatureVector
+from schemas.record import Record
+from schemas.regimes import RegimeParameters, RegimeProbabilities, Triple
+from schemas.topics import FEATURE_VECTORS, REGIME_PARAMETERS, REGIME_PROBABILITIES
+from streams.processor import Outputs, Processor
+from streams.regimes.hamilton import filter_of, hamilton_step
+from streams.regimes.trend_state import Trend, next_trend
+
+UNIFORM: Triple = (1 / 3, 1 / 3, 1 / 3)
+
+
+class RegimeState(Record):
+    """What must survive a restart: filter, posterior, and parameters that wait for their time."""
+
+    event_time_ms: int = -1
+    active: RegimeParameters | None = None
+    pending: tuple[RegimeParameters, ...] = ()
+    posterior: Triple | None = None
+    trend: Trend = Trend()
+
+
+def step(
+    state: RegimeState, record: FeatureVector | RegimeParameters
+) -> tuple[RegimeState, Outputs]:
+    """Fold one record of either topic into the state of its symbol and timeframe."""
+    if isinstance(record, RegimeParameters):
+        return _receive(state, record), ()
+    return _observe(state, record)
+
+
+def _receive(state: RegimeState, parameters: RegimeParameters) -> RegimeState:
+    newest = state.pending[-1] if state.pending else state.active
+    if newest is not None and parameters.effective_from_ms <= newest.effective_from_ms:
+        return state
+    return state.model_copy(update={"pending": (*state.pending, parameters)})
+
+
+def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, Outputs]:
+    now = features.event_time_ms
+    if now <= state.event_time_ms:
+        return state, ()
+    due = [p for p in state.pending if p.effective_from_ms <= now]
+    active = due[-1] if due else state.active
+    posterior, log_likelihood = _filtered(state, active, features)
+    trend = next_trend(state.trend, features.values)
+    bull, bear, sideways = posterior or UNIFORM
+    probabilities = RegimeProbabilities(
+        symbol=features.symbol,
+        timeframe_ms=features.timeframe_ms,
+        event_time_ms=now,
+        available_time_ms=features.available_time_ms,
+        bull=bull,
+        bear=bear,
+        sideways=sideways,
+        trend_state=trend.state,
+        parameters_version=active.model_version if active and posterior else None,
+        log_likelihood=log_likelihood,
+    )
+    after = RegimeState(
+        event_time_ms=now,
+        active=active,
+        pending=state.pending[len(due) :],
+        posterior=posterior,
+        trend=trend,
+    )
+    return after, (probabilities,)
+
+
+def _filtered(
+    state: RegimeState, active: RegimeParameters | None, features: FeatureVector
+) -> tuple[Triple | None, float | None]:
+    """Return the posterior and the bar's log-likelihood; null where there is no filter to run."""
+    if active is None or not all(name in features.values for name in active.observations):
+        return None, None
+    known = [features.values[name] for name in active.observations]
+    observation = np.array([math.nan if value is None else value for value in known])
+    posterior = np.array(state.posterior or active.initial)
+    elapsed_bars = 1
+    if state.posterior is not None:
+        elapsed_bars = max(1, (features.event_time_ms - state.event_time_ms) // active.timeframe_ms)
+    increment = hamilton_step(filter_of(active), posterior, observation, elapsed_bars)
+    bull, bear, sideways = posterior.tolist()
+    seen = any(value is not None for value in known)
+    return (bull, bear, sideways), increment if seen else None
+
+
+PROCESSOR = Processor(
+    name="regimes",
+    reads=(FEATURE_VECTORS, REGIME_PARAMETERS),
+    writes=(REGIME_PROBABILITIES,),
+    initial=RegimeState(),
+    step=step,
+    state_key=("symbol", "timeframe_ms"),
+)

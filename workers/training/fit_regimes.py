@@ -1,0 +1,327 @@
+"""Fit the regime filter: many starts, one pooled hidden Markov model, states with lasting names.
+
+One model is fitted over all symbols, each standardised by its own train moments, because one
+symbol alone sees too few changes of regime.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.cluster.vq import kmeans2
+from scipy.optimize import linear_sum_assignment
+
+from schemas.regimes import RegimeParameters, Triple
+from streams.regimes.hamilton import (
+    Array,
+    filter_of,
+    hamilton_filter,
+    stationary_distribution,
+)
+from workers.training.baum_welch import STATES, Climb, HiddenMarkov, Series, climb, expect
+
+Family = Literal["gaussian", "student_t"]
+
+SMALLEST_OCCUPANCY = 0.05  # of the bars; a rarer state is an outlier bin, not a regime
+SHORTEST_DWELL_BARS = 5.0  # expected; a shorter one is noise, not a regime
+FIRST_FREEDOM = 8.0
+CLUSTERED_ROWS = 4_000  # enough to place three centres
+
+
+@dataclass(frozen=True)
+class Track:
+    """The training bars of one symbol, in order.
+
+    Attributes:
+        observations: Features that the filter will read, shape (T, D), NaN where null.
+        log_returns: Of the same bars, shape (T,), NaN where null; they name the states.
+    """
+
+    observations: Array
+    log_returns: Array
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """How to search; the defaults are those of the first model."""
+
+    family: Family = "student_t"
+    starts: int = 10
+    trial_iterations: int = 12  # for every start; then the best few go on
+    finalists: int = 2
+    iterations: int = 150
+    tolerance: float = 1e-5  # nats per bar and iteration
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and deviation of each observation over the training bars of one symbol."""
+
+    centre: Array
+    spread: Array
+
+
+@dataclass(frozen=True)
+class RegimeFit:
+    """A fitted model; states are bull, bear, sideways.
+
+    Attributes:
+        names: Features it reads, D of them.
+        moments: By symbol.
+        model: In standardised units.
+        log_likelihood_per_bar: On the training bars, standardised units, nats.
+        occupancy: Share of training bars by filtered posterior.
+        dwell_bars: Expected stay in each state.
+        alignment: Share of training bars that the previous parameters would name the same;
+            None without previous parameters of the same observations.
+        healthy: No state is an outlier bin or noise.
+    """
+
+    names: tuple[str, ...]
+    family: Family
+    moments: Mapping[str, Moments]
+    model: HiddenMarkov
+    log_likelihood_per_bar: float
+    occupancy: Triple
+    dwell_bars: Triple
+    alignment: float | None
+    iterations: int
+    converged: bool
+    healthy: bool
+
+    def parameters(
+        self, symbol: str, timeframe_ms: int, fitted_to_ms: int, *, model_version: str = "unnamed"
+    ) -> RegimeParameters:
+        """Return the record of one symbol, effective at once; whoever promotes it stamps it."""
+        model, moments = self.model, self.moments[symbol]
+        return RegimeParameters(
+            symbol=symbol,
+            timeframe_ms=timeframe_ms,
+            model_version=model_version,
+            effective_from_ms=0,
+            family=self.family,
+            observations=self.names,
+            centre=tuple(moments.centre.tolist()),
+            spread=tuple(moments.spread.tolist()),
+            initial=_triple(stationary_distribution(model.transition)),
+            transition=tuple(_triple(row) for row in model.transition),  # type: ignore[arg-type]  # three rows
+            location=tuple(tuple(row) for row in model.location.tolist()),
+            scale=tuple(tuple(row) for row in model.scale.tolist()),
+            degrees_of_freedom=_triple(model.freedom) if self.family == "student_t" else None,
+            fitted_to_ms=fitted_to_ms,
+        )
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """All tracks standardised."""
+
+    blocks: Mapping[str, Array]  # by symbol, (T, D)
+    series: Series
+    log_returns: Array  # of all bars, in deviations of their own symbol
+    moments: Mapping[str, Moments]
+
+
+def fit_regimes(
+    tracks: Mapping[str, Track],
+    names: tuple[str, ...],
+    plan: FitPlan | None = None,
+    previous: Mapping[str, RegimeParameters] | None = None,
+) -> RegimeFit:
+    """Fit one model over the training bars of all symbols.
+
+    Args:
+        tracks: By symbol; training bars only.
+        names: Feature of each observation column.
+        plan: How to search.
+        previous: Parameters in service, by symbol; the new states keep their names.
+
+    Returns: the healthy fit of highest likelihood, or, when no start gave a healthy one, the
+    most likely with ``healthy`` false. The same inputs and seed give the same fit.
+
+    Raises:
+        ValueError: A track is empty, an observation never varies, or shapes disagree.
+    """
+    plan = plan or FitPlan()
+    pool = _pool(tracks, names)
+    rng = np.random.default_rng(plan.seed)
+    trials = [
+        climb(start, pool.series, plan.trial_iterations, plan.tolerance)
+        for start in _starts(np.vstack(list(pool.blocks.values())), plan, rng)
+    ]
+    trials.sort(key=lambda trial: -trial.log_likelihood)
+    finals = [
+        climb(trial.model, pool.series, plan.iterations, plan.tolerance)
+        for trial in trials[: plan.finalists]
+    ]
+    fits = [_named(final, pool, names, plan.family, previous or {}) for final in finals]
+    return max(fits, key=lambda fit: (fit.healthy, fit.log_likelihood_per_bar))
+
+
+def log_likelihood_per_bar(
+    parameters: Mapping[str, RegimeParameters], tracks: Mapping[str, Track]
+) -> float:
+    """Return the mean log-likelihood of each bar given its past, in nats; for held-out bars.
+
+    In standardised units, so that symbols of different size can be pooled.
+    """
+    total, bars = 0.0, 0
+    for symbol, track in tracks.items():
+        record = parameters[symbol]
+        _, increments = _filtered(filter_of(record), np.array(record.initial), track.observations)
+        present = (~np.isnan(track.observations)).sum(axis=0)
+        total += increments.sum() + float((np.log(record.spread) * present).sum())
+        bars += len(increments)
+    return total / bars
+
+
+def _filtered(packed: Array, initial: Array, observations: Array) -> tuple[Array, Array]:
+    steps = np.ones(len(observations), np.int64)
+    return hamilton_filter(packed, initial, np.ascontiguousarray(observations), steps)
+
+
+def _pool(tracks: Mapping[str, Track], names: tuple[str, ...]) -> _Pool:
+    blocks, moments = dict[str, Array](), dict[str, Moments]()
+    returns = []
+    for symbol, track in tracks.items():
+        if track.observations.shape != (len(track.log_returns), len(names)):
+            raise ValueError(
+                f"{symbol}: observations {track.observations.shape}, "
+                f"expected {(len(track.log_returns), len(names))}"
+            )
+        if not (~np.isnan(track.observations)).any(axis=0).all():
+            raise ValueError(f"{symbol}: an observation among {names} has no value at all")
+        centre, spread = np.nanmean(track.observations, 0), np.nanstd(track.observations, 0)
+        if not (spread > 0.0).all():
+            raise ValueError(f"{symbol}: an observation among {names} never varies: {spread}")
+        moments[symbol] = Moments(centre, spread)
+        blocks[symbol] = (track.observations - centre) / spread
+        returns.append(track.log_returns / np.nanstd(track.log_returns))
+    return _Pool(blocks, Series.of(list(blocks.values())), np.concatenate(returns), moments)
+
+
+def _starts(observations: Array, plan: FitPlan, rng: np.random.Generator) -> list[HiddenMarkov]:
+    """Half from k-means, half from three random bars, with persistence drawn for each."""
+    complete = observations[~np.isnan(observations).any(axis=1)]
+    if len(complete) < STATES:
+        raise ValueError(f"{len(complete)} bars have every observation, expected at least {STATES}")
+    starts = []
+    for number in range(plan.starts):
+        sample = complete[rng.integers(0, len(complete), min(len(complete), CLUSTERED_ROWS))]
+        if number % 2 == 0:
+            centres, labels = kmeans2(sample, STATES, minit="++", rng=rng, missing="warn")
+            groups = [sample[labels == k] for k in range(STATES)]
+            scale = np.array(
+                [
+                    group.std(axis=0) if len(group) > 1 else np.ones(sample.shape[1])
+                    for group in groups
+                ]
+            )
+        else:
+            centres, scale = sample[:STATES], np.exp(rng.normal(0.0, 0.4, sample[:STATES].shape))
+        stay = 1.0 - 10.0 ** rng.uniform(-2.5, -1.0)
+        transition = np.full((STATES, STATES), (1.0 - stay) / (STATES - 1))
+        np.fill_diagonal(transition, stay)
+        freedom = FIRST_FREEDOM if plan.family == "student_t" else math.inf
+        starts.append(
+            HiddenMarkov(
+                np.full(STATES, 1.0 / STATES),
+                transition,
+                np.ascontiguousarray(centres),
+                np.maximum(scale, 0.05),
+                np.full(STATES, freedom),
+            )
+        )
+    return starts
+
+
+def _named(
+    final: Climb,
+    pool: _Pool,
+    names: tuple[str, ...],
+    family: Family,
+    previous: Mapping[str, RegimeParameters],
+) -> RegimeFit:
+    """Put the states in order bull, bear, sideways and describe the fit."""
+    returns = _returns_by_state(final.model, pool)
+    order = _order_by_return(returns)
+    old = {s: p for s, p in previous.items() if p.observations == names and s in pool.moments}
+    if old:
+        kept = _order_by_location(final.model, old, pool.moments)
+        # A name that returns contradict is not worth keeping.
+        order = kept if returns[kept[0]] > returns[kept[1]] else order
+    posteriors = _pooled_posteriors(final.model, pool)
+    model = final.model.permuted(order)
+    occupancy = posteriors.mean(axis=0)[order]
+    dwell = 1.0 / np.maximum(1.0 - np.diag(model.transition), 1e-9)
+    return RegimeFit(
+        names=names,
+        family=family,
+        moments=pool.moments,
+        model=model,
+        log_likelihood_per_bar=final.log_likelihood / len(pool.series),
+        occupancy=_triple(occupancy),
+        dwell_bars=_triple(dwell),
+        alignment=_agreement(posteriors[:, order], old, pool) if old else None,
+        iterations=final.iterations,
+        converged=final.converged,
+        healthy=bool(occupancy.min() >= SMALLEST_OCCUPANCY and dwell.min() >= SHORTEST_DWELL_BARS),
+    )
+
+
+def _pooled_posteriors(model: HiddenMarkov, pool: _Pool) -> Array:
+    packed, start = model.packed(), stationary_distribution(model.transition)
+    return np.vstack([_filtered(packed, start, block)[0] for block in pool.blocks.values()])
+
+
+def _returns_by_state(model: HiddenMarkov, pool: _Pool) -> Array:
+    """Mean train return of each state, shape (K,); smoothed, which separates states best."""
+    known = ~np.isnan(pool.log_returns)
+    states = expect(model, pool.series).states[:, known]
+    return np.asarray(states @ pool.log_returns[known] / np.maximum(states.sum(axis=1), 1e-12))
+
+
+def _order_by_return(returns: Array) -> list[int]:
+    """Highest mean return is bull, lowest bear, the rest sideways; ties by state number."""
+    ranked = np.argsort(-returns, kind="stable")
+    return [int(ranked[0]), int(ranked[2]), int(ranked[1])]
+
+
+def _order_by_location(
+    model: HiddenMarkov, old: Mapping[str, RegimeParameters], moments: Mapping[str, Moments]
+) -> list[int]:
+    """Hungarian assignment of new states to old ones by distance of locations and log scales."""
+    cost = np.zeros((STATES, STATES))
+    for symbol, record in old.items():
+        now = moments[symbol]
+        ratio = np.array(record.spread) / now.spread
+        location = (np.array(record.centre) - now.centre) / now.spread
+        location = location + ratio * np.array(record.location)
+        log_scale = np.log(np.array(record.scale) * ratio)
+        cost += ((location[:, None] - model.location[None]) ** 2).sum(axis=2)
+        cost += ((log_scale[:, None] - np.log(model.scale)[None]) ** 2).sum(axis=2)
+    return [int(column) for column in linear_sum_assignment(cost)[1]]
+
+
+def _agreement(posteriors: Array, old: Mapping[str, RegimeParameters], pool: _Pool) -> float:
+    names = posteriors.argmax(axis=1)
+    same, bars, first = 0, 0, 0
+    for symbol, block in pool.blocks.items():
+        if symbol in old:
+            record, moments = old[symbol], pool.moments[symbol]
+            observations = block * moments.spread + moments.centre
+            before, _ = _filtered(filter_of(record), np.array(record.initial), observations)
+            same += int((before.argmax(axis=1) == names[first : first + len(block)]).sum())
+            bars += len(block)
+        first += len(block)
+    return same / bars
+
+
+def _triple(values: Array) -> Triple:
+    bull, bear, sideways = values.tolist()
+    return (bull, bear, sideways)
