@@ -27,6 +27,7 @@ from streams.features.rolling import (
     Ohlcv,
     compiled,
     extremes,
+    newest,
     push,
     return_sums,
 )
@@ -99,7 +100,8 @@ def advance(s: Fields, rings: Fields, bar: Ohlcv, given: Given, out: Fields) -> 
     s.n += 1
     n = s.n
     push(rings, n, bar)
-    now = Close(n, bar, extremes(rings, n, bar), return_sums(rings.log_return, n))
+    at = newest(n)
+    now = Close(n, at, bar, extremes(rings, at), return_sums(rings.log_return, at))
     momentum.update(s.momentum, rings, now, out)
     volatility.update(s.volatility, rings, now, out)
     trend.update(s.trend, rings, now, s.volatility.atr_14, out)

@@ -32,7 +32,7 @@ RUNG = np.dtype(
         ("n", "i8"),  # closed bars
         ("last_high", "f8"),
         ("last_low", "f8"),
-        ("closes", "f8", (16,)),
+        ("closes", "f8", (32,)),  # the last 16, twice
         ("rsi", RSI),
         ("directional", DIRECTIONAL),
         ("atr", "f8"),
@@ -71,8 +71,10 @@ def close_bar(rung: Fields, bar: Ohlcv) -> None:
     """Advance the features of a rung by one closed higher bar."""
     rung.n += 1
     n = rung.n
-    last_close = rung.closes[(n - 1) & 15]
-    rung.closes[n & 15] = bar.close
+    at = (n & 15) + 16
+    last_close = rung.closes[at - 1]
+    rung.closes[at] = bar.close
+    rung.closes[at - 16] = bar.close
     rung.ema = ema(rung.ema, bar.close, n, 20)
     if n > 1:
         last = Ohlcv(last_close, rung.last_high, rung.last_low, last_close, 0.0)
@@ -88,5 +90,5 @@ def close_bar(rung: Fields, bar: Ohlcv) -> None:
         rung.held[3] = adx
         rung.held[4] = slope
         rung.held[5] = rung.atr / bar.close
-        rung.held[6] = efficiency_ratio(rung.closes, n, 10)
+        rung.held[6] = efficiency_ratio(rung.closes, at, 10)
     rung.last_high, rung.last_low = bar.high, bar.low

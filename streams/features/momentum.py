@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from streams.features.rolling import (
-    LONG,
     Close,
     Extremes,
     Fields,
@@ -77,40 +76,36 @@ def stochastic(state: Fields, close: float, around: Extremes, n: int) -> tuple[f
 
 
 @compiled
-def commodity_channel(rings: Fields, n: int) -> float:
+def commodity_channel(rings: Fields, at: int) -> float:
     """Commodity channel index over 20 bars; 0 when the typical price did not move.
 
     Source: Lambert (1980), Commodities 9(10).
     """
-    last = rings.typical[n & (rings.typical.size - 1)]
-    offset = window_moments(rings.typical, n, 20)[0]
-    deviation = 0.0
-    for i in range(20):
-        deviation += abs(rings.typical[(n - i) & (rings.typical.size - 1)] - last - offset)
-    return -offset / (0.015 * deviation / 20.0) if deviation > 0.0 else 0.0
-
-
-@compiled
-def bars_ago(rings: Fields, n: int, bars: int) -> float:
-    """Return the close ``bars`` bars ago."""
-    close: float = rings.close[(n - bars) & (LONG - 1)]
-    return close
+    last = rings.typical[at]
+    offset = window_moments(rings.typical, at, 20)[0]
+    even, odd = 0.0, 0.0
+    for i in range(0, 20, 2):
+        even += abs(rings.typical[at - i] - last - offset)
+        odd += abs(rings.typical[at - i - 1] - last - offset)
+    deviation = (even + odd) / 20.0
+    return -offset / (0.015 * deviation) if deviation > 0.0 else 0.0
 
 
 @compiled
 def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     """Write the momentum features of one bar."""
-    n, bar, returns = now.n, now.bar, now.returns
-    last = bars_ago(rings, n, 1)
+    n, at, bar, returns = now.n, now.at, now.bar, now.returns
+    last = rings.close[at - 1]
     change = bar.close - last if n > 1 else 0.0
     out.log_return_1 = np.log(bar.close / last)
-    out.log_return_5 = np.log(bar.close / bars_ago(rings, n, 5))
-    out.log_return_15 = np.log(bar.close / bars_ago(rings, n, 15))
-    out.log_return_60 = np.log(bar.close / bars_ago(rings, n, 60))
-    out.roc_10 = bar.close / bars_ago(rings, n, 10) - 1.0
-    out.roc_20 = bar.close / bars_ago(rings, n, 20) - 1.0
+    out.log_return_5 = np.log(bar.close / rings.close[at - 5])
+    out.log_return_15 = np.log(bar.close / rings.close[at - 15])
+    out.log_return_60 = np.log(bar.close / rings.close[at - 60])
+    out.roc_10 = bar.close / rings.close[at - 10] - 1.0
+    out.roc_20 = bar.close / rings.close[at - 20] - 1.0
     deviation = np.sqrt(returns.deviations_20 / 20.0)
-    out.return_zscore_20 = -returns.offset_20 / deviation if deviation > 0.0 else 0.0
+    surprise = rings.log_return[at] - returns.mean_20
+    out.return_zscore_20 = surprise / deviation if deviation > 0.0 else 0.0
 
     spread = bar.high - bar.low
     out.close_location = (bar.close - bar.low) / spread if spread > 0.0 else 0.5
@@ -123,4 +118,4 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.macd_signal = signal / bar.close
     out.macd_histogram = (line - signal) / bar.close
     out.stochastic_k_14, out.stochastic_d_14 = stochastic(state, bar.close, now.around, n)
-    out.cci_20 = commodity_channel(rings, n)
+    out.cci_20 = commodity_channel(rings, at)

@@ -6,7 +6,6 @@ import numpy as np
 
 from streams.features.rolling import (
     LONG,
-    SHORT,
     SUM,
     Close,
     Extremes,
@@ -16,6 +15,7 @@ from streams.features.rolling import (
     ReturnSums,
     compiled,
     ema,
+    newest,
     running_sum,
     sign,
     wilder_mean,
@@ -48,6 +48,7 @@ TREND = np.dtype(
     ],
 )
 
+LN_14 = float(np.log(14.0))
 SLOPE_BARS = 5
 FLIP_CAP_BARS = 200.0  # an older flip says no more than "long ago"
 
@@ -141,39 +142,42 @@ def ema_slope(past: Floats, n: int, mean: float, atr: float) -> float:
 
 
 @compiled
-def efficiency_ratio(closes: Floats, n: int, bars: int) -> float:
-    """Net move over travelled path, in [0, 1]; 0 when price did not move.
+def efficiency_ratio(closes: Floats, at: int, bars: int) -> float:
+    """Net move over travelled path of an even number of bars, in [0, 1]; 0 without movement.
 
     Source: Kaufman (1995), Smarter Trading.
     """
-    mask = closes.size - 1
-    path = 0.0
-    for i in range(bars):
-        path += abs(closes[(n - i) & mask] - closes[(n - i - 1) & mask])
-    net: float = abs(closes[n & mask] - closes[(n - bars) & mask])
+    even, odd = 0.0, 0.0
+    for i in range(0, bars, 2):
+        even += abs(closes[at - i] - closes[at - i - 1])
+        odd += abs(closes[at - i - 1] - closes[at - i - 2])
+    path = even + odd
+    net: float = abs(closes[at] - closes[at - bars])
     return net / path if path > 0.0 else 0.0
 
 
 @compiled
-def choppiness(rings: Fields, n: int, spread: float) -> float:
+def choppiness(rings: Fields, at: int, spread: float) -> float:
     """Choppiness index over 14 bars; 100 when the window has no range.
 
     Source: Dreiss (1993); above 61.8 choppy, below 38.2 trending.
     """
     if spread <= 0.0:
         return 100.0
-    index: float = 100.0 * np.log10(window_sum(rings.true_range, n, 14) / spread) / np.log10(14.0)
+    oldest = rings.true_range[at - 12] + rings.true_range[at - 13]
+    path = window_sum(rings.true_range, at, 12) + oldest
+    index: float = 100.0 * np.log(path / spread) / LN_14
     return index
 
 
 @compiled
-def regression(rings: Fields, n: int) -> tuple[float, float]:
+def regression(rings: Fields, at: int) -> tuple[float, float]:
     """Least-squares slope of the last 20 closes per bar, over the close, and its R squared."""
-    close = rings.close[n & (LONG - 1)]
+    close = rings.close[at]
     centre = 9.5  # mean of 0..19 bars ago
     along, total, squares = 0.0, 0.0, 0.0
     for i in range(1, 20):
-        deviation = rings.close[(n - i) & (LONG - 1)] - close
+        deviation = rings.close[at - i] - close
         along += (centre - i) * deviation
         total += deviation
         squares += deviation * deviation
@@ -184,13 +188,13 @@ def regression(rings: Fields, n: int) -> tuple[float, float]:
 
 
 @compiled
-def persistence(rings: Fields, n: int, returns: ReturnSums, out: Fields) -> None:
+def persistence(rings: Fields, at: int, returns: ReturnSums, out: Fields) -> None:
     """Write how much returns continue: first autocorrelation and variance ratio, about zero mean.
 
     Source: Lo and MacKinlay (1988), Review of Financial Studies 1(1). 0 and 1 without movement.
     """
     squares = returns.squares_60
-    fives = window_squares(rings.log_return_5, n, 60)
+    fives = window_squares(rings.log_return_5, at, 60)
     out.autocorrelation_60 = returns.lagged_60 / squares if squares > 0.0 else 0.0
     out.variance_ratio_5_60 = fives / (5.0 * squares) if squares > 0.0 else 1.0
 
@@ -198,9 +202,10 @@ def persistence(rings: Fields, n: int, returns: ReturnSums, out: Fields) -> None
 @compiled
 def averages(state: Fields, rings: Fields, n: int, atr: float, out: Fields) -> None:
     """Write distances from simple and exponential means, EMA slopes and EMA order."""
-    close = rings.close[n & (LONG - 1)]
-    out.sma_distance_20 = close / (window_sum(rings.close, n, 20) / 20.0) - 1.0
-    left_50, left_200 = rings.close[(n - 50) & (LONG - 1)], rings.close[(n - 200) & (LONG - 1)]
+    at = newest(n)
+    close = rings.close[at]
+    out.sma_distance_20 = close / (window_sum(rings.close, at, 20) / 20.0) - 1.0
+    left_50, left_200 = rings.close[at - 50], rings.past_close[(n - 200) & (LONG - 1)]
     out.sma_distance_50 = close / (running_sum(state.sum_50, close, left_50) / 50.0) - 1.0
     out.sma_distance_200 = close / (running_sum(state.sum_200, close, left_200) / 200.0) - 1.0
     state.ema_12 = ema(state.ema_12, close, n, 12)
@@ -222,14 +227,13 @@ def averages(state: Fields, rings: Fields, n: int, atr: float, out: Fields) -> N
 @compiled
 def update(state: Fields, rings: Fields, now: Close, atr: float, out: Fields) -> None:
     """Write the trend features of one bar; ``atr`` is Wilder's, period 14."""
-    n, bar, around = now.n, now.bar, now.around
+    n, at, bar, around = now.n, now.at, now.bar, now.around
     averages(state, rings, n, atr, out)
-    before = (n - 1) & (SHORT - 1)
-    reach = rings.true_range[n & (SHORT - 1)]
-    last_close = rings.close[(n - 1) & (LONG - 1)]
+    reach = rings.true_range[at]
+    last_close = rings.close[at - 1]
     line = bar.close
     if n > 1:
-        last = Ohlcv(last_close, rings.high[before], rings.low[before], last_close, 0.0)
+        last = Ohlcv(last_close, rings.high[at - 1], rings.low[at - 1], last_close, 0.0)
         plus, minus, adx, adxr = directional(state.directional, bar, last, reach, n - 1)
         out.plus_di_14, out.minus_di_14, out.adx_14, out.adxr_14 = plus, minus, adx, adxr
         line = supertrend(state.supertrend, bar, last_close, reach, n - 1)
@@ -237,11 +241,11 @@ def update(state: Fields, rings: Fields, now: Close, atr: float, out: Fields) ->
     out.supertrend_distance = bar.close / line - 1.0
     out.bars_since_supertrend_flip = min(state.supertrend.bars, FLIP_CAP_BARS)
     ichimoku(state, n, bar.close, around, out)
-    out.choppiness_14 = choppiness(rings, n, around.high_14 - around.low_14)
-    out.efficiency_ratio_10 = efficiency_ratio(rings.close, n, 10)
-    out.efficiency_ratio_30 = efficiency_ratio(rings.close, n, 30)
+    out.choppiness_14 = choppiness(rings, at, around.high_14 - around.low_14)
+    out.efficiency_ratio_10 = efficiency_ratio(rings.close, at, 10)
+    out.efficiency_ratio_30 = efficiency_ratio(rings.close, at, 30)
     span_20, span_52 = around.high_20 - around.low_20, around.high_52 - around.low_52
     out.donchian_position_20 = (bar.close - around.low_20) / span_20 if span_20 > 0.0 else 0.5
     out.donchian_position_52 = (bar.close - around.low_52) / span_52 if span_52 > 0.0 else 0.5
-    out.regression_slope_20, out.regression_r2_20 = regression(rings, n)
-    persistence(rings, n, now.returns, out)
+    out.regression_slope_20, out.regression_r2_20 = regression(rings, at)
+    persistence(rings, at, now.returns, out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streams.features.rolling import (
-    SHORT,
+    LN_2,
     Close,
     Fields,
     Floats,
@@ -30,14 +30,14 @@ def rank(values: Floats, value: float) -> float:
 
 
 @compiled
-def bollinger(rings: Fields, n: int) -> tuple[float, float]:
+def bollinger(rings: Fields, at: int) -> tuple[float, float]:
     """Position in the 20-bar, 2-deviation band (0 lower, 1 upper) and its width over its middle.
 
     Population deviation; position 0.5 in a band without width.
     Source: Bollinger (2001), Bollinger on Bollinger Bands.
     """
-    close = rings.close[n & (rings.close.size - 1)]
-    offset, squares = window_moments(rings.close, n, 20)
+    close = rings.close[at]
+    offset, squares = window_moments(rings.close, at, 20)
     deviation = np.sqrt(squares / 20.0)
     position = 0.5 - offset / (4.0 * deviation) if deviation > 0.0 else 0.5
     return position, 4.0 * deviation / (close + offset)
@@ -46,8 +46,8 @@ def bollinger(rings: Fields, n: int) -> tuple[float, float]:
 @compiled
 def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     """Write the volatility features of one bar."""
-    n, bar, returns = now.n, now.bar, now.returns
-    reach = rings.true_range[n & (SHORT - 1)]
+    n, at, bar, returns = now.n, now.at, now.bar, now.returns
+    reach = rings.true_range[at]
     state.atr_14 = wilder_mean(state.atr_14, reach, n - 1, 14)
     state.atr_50 = wilder_mean(state.atr_50, reach, n - 1, 50)
     natr = state.atr_14 / bar.close
@@ -58,8 +58,8 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.atr_ratio_14_50 = state.atr_14 / state.atr_50 if state.atr_50 > 0.0 else 1.0
     out.natr_rank_100 = rank(state.natr, natr)
     out.true_range_ratio = reach / bar.close
-    out.log_range = rings.log_range[n & (SHORT - 1)]
-    out.bollinger_position_20, out.bollinger_width_20 = bollinger(rings, n)
+    out.log_range = rings.log_range[at]
+    out.bollinger_position_20, out.bollinger_width_20 = bollinger(rings, at)
 
     out.historical_volatility_20 = np.sqrt(returns.deviations_20 / 19.0)
     out.historical_volatility_60 = np.sqrt(returns.deviations_60 / 59.0)
@@ -67,8 +67,8 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.realised_volatility_20 = fast
     out.realised_volatility_60 = slow
     out.volatility_ratio_20_60 = fast / slow if slow > 0.0 else 1.0
-    ranges = window_squares(rings.log_range, n, 20)
-    out.parkinson_volatility_20 = np.sqrt(ranges / (80.0 * np.log(2.0)))
-    out.garman_klass_volatility_20 = np.sqrt(window_sum(rings.garman_klass, n, 20) / 20.0)
+    ranges = window_squares(rings.log_range, at, 20)
+    out.parkinson_volatility_20 = np.sqrt(ranges / (80.0 * LN_2))
+    out.garman_klass_volatility_20 = np.sqrt(window_sum(rings.garman_klass, at, 20) / 20.0)
     squares = returns.squares_60
     out.downside_share_60 = returns.falls_60 / squares if squares > 0.0 else 0.5

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.features.rolling import SHORT, Close, Fields, Floats, compiled, ema, window_sum
+from streams.features.rolling import Close, Fields, Floats, compiled, ema, newest, window_sum
 
 MEDIAN_BARS = 20
 VOLUME = np.dtype([("sorted", "f8", (MEDIAN_BARS,)), ("mean", "f8")])
@@ -50,7 +50,7 @@ def sorted_exchange(values: Floats, held: int, old: float, new: float) -> None:
 @compiled
 def ratio_to_median(state: Fields, rings: Fields, n: int, volume: float) -> float:
     """Volume over the median of the last 20 bars, in [0, 100]; 1 when both are zero."""
-    old = rings.volume[(n - MEDIAN_BARS) & (SHORT - 1)]
+    old = rings.volume[newest(n) - MEDIAN_BARS]
     sorted_exchange(state.sorted, min(n - 1, MEDIAN_BARS), old, volume)
     middle: float = 0.5 * (state.sorted[MEDIAN_BARS // 2 - 1] + state.sorted[MEDIAN_BARS // 2])
     if middle > 0.0:
@@ -68,25 +68,25 @@ def log_ratio(volume: float, usual: float) -> float:
 
 
 @compiled
-def vwap_distance(rings: Fields, n: int, bars: int, close: float) -> float:
+def vwap_distance(rings: Fields, at: int, bars: int, close: float) -> float:
     """Close over the volume-weighted typical price of the last bars, minus 1; 0 without volume.
 
     Source: Berkowitz, Logue, Noser (1988), Journal of Finance 43(1), rolling form.
     """
-    traded = window_sum(rings.volume, n, bars)
-    turnover = window_sum(rings.turnover, n, bars)
+    traded = window_sum(rings.volume, at, bars)
+    turnover = window_sum(rings.turnover, at, bars)
     return close * traded / turnover - 1.0 if turnover > 0.0 else 0.0
 
 
 @compiled
-def money_flow(rings: Fields, n: int, bars: int) -> float:
+def money_flow(rings: Fields, at: int, bars: int) -> float:
     """Money flow index in [0, 100]; 50 when nothing flowed.
 
     Source: Quong and Soudack (1989), Technical Analysis of Stocks & Commodities 7(3).
     """
     inward, total = 0.0, 0.0
     for i in range(bars):
-        flow = rings.money_flow[(n - i) & (SHORT - 1)]
+        flow = rings.money_flow[at - i]
         total += abs(flow)
         inward += max(flow, 0.0)
     return 100.0 * inward / total if total > 0.0 else 50.0
@@ -95,19 +95,19 @@ def money_flow(rings: Fields, n: int, bars: int) -> float:
 @compiled
 def update(state: Fields, rings: Fields, now: Close, marks: Marks, out: Fields) -> None:
     """Write the volume features of one bar; those of ``marks`` are nan where it is."""
-    n, bar = now.n, now.bar
+    n, at, bar = now.n, now.at, now.bar
     out.volume_to_median_20 = ratio_to_median(state, rings, n, bar.volume)
     out.log_volume_ratio = log_ratio(bar.volume, state.mean)
     state.mean = ema(state.mean, bar.volume, n, 20)
 
-    traded = window_sum(rings.volume, n, 20)
-    recent = window_sum(rings.volume, n, 4)
+    traded = window_sum(rings.volume, at, 20)
+    recent = window_sum(rings.volume, at, 4)
     out.volume_ratio_4_20 = 5.0 * recent / traded if traded > 0.0 else 1.0
-    out.vwap_distance_20 = vwap_distance(rings, n, 20, bar.close)
-    out.vwap_distance_60 = vwap_distance(rings, n, 60, bar.close)
-    out.obv_ratio_20 = window_sum(rings.balance, n, 20) / traded if traded > 0.0 else 0.0
-    out.mfi_14 = money_flow(rings, n, 14)
-    accumulated = window_sum(rings.accumulation, n, 20)
+    out.vwap_distance_20 = vwap_distance(rings, at, 20, bar.close)
+    out.vwap_distance_60 = vwap_distance(rings, at, 60, bar.close)
+    out.obv_ratio_20 = window_sum(rings.balance, at, 20) / traded if traded > 0.0 else 0.0
+    out.mfi_14 = money_flow(rings, at, 14)
+    accumulated = window_sum(rings.accumulation, at, 20)
     out.chaikin_money_flow_20 = accumulated / traded if traded > 0.0 else 0.0
 
     taker = marks.taker_buy_volume
