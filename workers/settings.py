@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     timeframe: str = Field(default="1m", description="Base bar")
     exchange: Literal["simulated", "binanceusdm", "replay"] = "simulated"
     speed: float = Field(default=60.0, gt=0, description="Market seconds per second, simulated")
+    replay_files: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="FILE or FILE=SYMBOL:TIMEFRAME, separated by commas"
+    )
+    replay_speed: float | None = Field(
+        default=None, gt=0, description="Recorded seconds per second; unset: as fast as it goes"
+    )
     seed: int = Field(default=7, ge=0, description="Of the simulated market")
     history_bars: int = Field(
         default=10_000, ge=1_000, description="Back-filled base bars a symbol"
@@ -96,6 +102,11 @@ class Settings(BaseSettings):
         if not symbols or len(set(symbols)) != len(symbols):
             raise ValueError(f"universe {symbols!r} must name at least one symbol, each once")
         return symbols
+
+    @field_validator("replay_files", mode="before")
+    @classmethod
+    def _split_files(cls, value: object) -> object:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     @field_validator("timeframe")
     @classmethod

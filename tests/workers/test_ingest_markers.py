@@ -1,0 +1,112 @@
+"""Funding, mark price and market time: joined as of the close, never later."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.build import START_MS, close_time, raw_bar
+from workers.ingest.clock import MarketClock
+from workers.ingest.markers import Markers
+from workers.ingest.normalise import Funding, Mark
+
+HOUR = 3_600_000
+
+
+def test_bar_gets_the_last_mark_not_later_than_its_close():
+    markers = Markers()
+    close = close_time(0)
+    for time_ms, price in ((close - 2000, 1.0), (close, 2.0), (close + 1, 3.0)):
+        markers.add_mark(Mark("BTCUSDT", time_ms, price, 0))
+
+    assert markers.joined(raw_bar(0)).mark_price == 2.0
+
+
+def test_mark_older_than_the_bar_is_not_used():
+    markers = Markers()
+    markers.add_mark(Mark("BTCUSDT", START_MS - 1, 1.0, 0))
+
+    assert markers.joined(raw_bar(0)).mark_price is None
+
+
+def test_settlement_at_the_very_close_belongs_to_the_next_bar():
+    markers = Markers()
+    markers.add_settlements([Funding(close_time(0) - HOUR, 1e-4), Funding(close_time(0), 2e-4)])
+
+    assert markers.joined(raw_bar(0)).funding_rate == 1e-4
+    joined = markers.joined(raw_bar(1))
+    assert (joined.funding_rate, joined.funding_time_ms) == (2e-4, close_time(0))
+
+
+def test_settlements_are_taken_once():
+    markers = Markers()
+    rows = [Funding(HOUR, 1e-4), Funding(2 * HOUR, 2e-4)]
+
+    assert markers.add_settlements(rows) == rows
+    assert markers.add_settlements([*rows, Funding(3 * HOUR, 3e-4)]) == [Funding(3 * HOUR, 3e-4)]
+
+
+@given(st.lists(st.integers(1, 10_000), unique=True, max_size=30), st.integers(0, 10_000))
+def test_settled_before_equals_brute_force(stamps, close):
+    markers = Markers()
+    markers.add_settlements([Funding(stamp, stamp * 1e-9) for stamp in sorted(stamps)])
+
+    found = markers.settled_before(close)
+
+    assert (found.time_ms if found else None) == max(
+        (stamp for stamp in stamps if stamp < close), default=None
+    )
+
+
+class Seconds:
+    """A settable clock."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def clock(speed=60.0):
+    seconds = Seconds()
+    return MarketClock(speed, seconds, lambda: 1000.0 + seconds.now), seconds
+
+
+def test_market_time_advances_at_speed_from_the_middle_of_a_request():
+    market, seconds = clock()
+    seconds.now = 0.2
+
+    market.set(1_000_000, 0.0, 0.2)
+
+    assert market.now_ms() == 1_006_000
+    seconds.now = 1.2
+    assert market.now_ms() == 1_066_000
+    assert market.seconds_until(1_066_000 + 30_000) == pytest.approx(0.5)
+
+
+def test_market_time_never_goes_back_and_follows_events_that_are_ahead():
+    market, seconds = clock()
+    market.set(1_000_000, 0.0, 0.0)
+    market.see(1_050_000)
+    assert market.now_ms() == 1_050_000
+
+    market.set(1_000_000, 0.0, 0.0)
+    market.see(900_000)
+
+    assert market.now_ms() == 1_050_000
+    seconds.now = 1.0
+    assert market.tick().event_time_ms == 1_060_000
+
+
+def test_skew_is_measured_only_where_market_time_is_wall_clock_time():
+    real, seconds = clock(speed=1.0)
+    seconds.now = 0.1
+
+    real.set(998_800, 0.0, 0.1)
+
+    assert real.skew_ms == pytest.approx(1_250.0)
+    simulated, _ = clock(speed=60.0)
+    simulated.set(1, 0.0, 0.1)
+    assert simulated.skew_ms is None

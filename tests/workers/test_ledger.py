@@ -1,0 +1,231 @@
+"""Continuity ledger: finds each defect once, says nothing of clean files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from schemas.market import LedgerEntry
+from streams.market.processor import PROCESSOR
+from streams.memory import replay
+from tests.build import raw_bar
+from tests.real_data import real_file
+from workers.ingest.bar_files import BarFileRejected, subject_of
+from workers.ingest.ledger import ledger_of_files, ledger_of_records
+
+START = pd.Timestamp("2025-01-01", tz="UTC")
+
+
+def table(rows=48, freq="5min", seed=1):
+    random = np.random.default_rng(seed)
+    close = 100 + random.normal(size=rows).cumsum() * 0.1
+    opened = np.concatenate([[100.0], close[:-1]])
+    return pd.DataFrame(
+        {
+            "date": pd.date_range(START, periods=rows, freq=freq),
+            "open": opened,
+            "high": np.maximum(opened, close) + 0.05,
+            "low": np.minimum(opened, close) - 0.05,
+            "close": close,
+            "volume": random.uniform(1, 2, rows).round(3),
+        }
+    )
+
+
+def hourly(fine):
+    rules = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    return fine.resample("1h", on="date").agg(rules).reset_index()
+
+
+def counts(folder, **tables):
+    for name, each in tables.items():
+        if name.endswith("_csv"):
+            each.to_csv(folder / f"{name.removesuffix('_csv')}.csv", index=False)
+        else:
+            each.to_parquet(folder / f"{name}.parquet")
+    ledger = ledger_of_files([str(folder)])
+    assert ledger.skipped == []
+    return {
+        (name.partition(".")[0], kind): value for (name, kind), value in ledger.counts().items()
+    }
+
+
+def test_clean_files_have_no_finding(tmp_path):
+    fine = table()
+
+    assert counts(tmp_path, XUSDT_perp_5m=fine, XUSDT_perp_1h=hourly(fine)) == {}
+
+
+def test_gap_is_one_entry_with_its_bars(tmp_path):
+    fine = table().drop(index=[10, 11, 12, 30])
+
+    assert counts(tmp_path, XUSDT_perp_5m=fine) == {("XUSDT_perp_5m", "gap"): (2, 4)}
+
+
+def test_zero_volume_runs_are_merged(tmp_path):
+    fine = table()
+    fine.loc[[3, 4, 9], "volume"] = 0.0
+
+    assert counts(tmp_path, XUSDT_perp_5m=fine) == {("XUSDT_perp_5m", "zero_volume"): (2, 3)}
+
+
+def test_volume_that_disagrees_with_the_hour_is_found_in_that_hour(tmp_path):
+    fine = table()
+    coarse = hourly(fine)
+    coarse.loc[[1, 3], "volume"] += 0.001
+
+    found = counts(tmp_path, XUSDT_perp_5m=fine, XUSDT_perp_1h=coarse)
+
+    assert found == {("XUSDT_perp_5m", "volume_mismatch"): (2, 2)}
+
+
+def test_price_that_disagrees_alone_is_a_price_mismatch(tmp_path):
+    fine = table()
+    coarse = hourly(fine)
+    coarse.loc[2, "high"] += 1.0
+
+    found = counts(tmp_path, XUSDT_perp_5m=fine, XUSDT_perp_1h=coarse)
+
+    assert found == {("XUSDT_perp_5m", "price_mismatch"): (1, 1)}
+
+
+def test_spot_is_not_held_against_the_perpetual(tmp_path):
+    fine = table()
+    coarse = hourly(fine)
+    coarse["volume"] += 1.0
+
+    assert counts(tmp_path, XUSDT_perp_5m=fine, XUSDT_spot_1h=coarse) == {}
+
+
+def test_hour_with_a_missing_part_is_a_gap_and_not_a_mismatch(tmp_path):
+    fine = table()
+    coarse = hourly(fine)
+
+    found = counts(tmp_path, XUSDT_perp_5m=fine.drop(index=[15]), XUSDT_perp_1h=coarse)
+
+    assert found == {("XUSDT_perp_5m", "gap"): (1, 1)}
+
+
+def test_repeated_and_late_rows_are_told_apart(tmp_path):
+    fine = table()
+    rows = [*range(10), 9, *range(11, 20), 10, *range(20, 48)]
+
+    found = counts(tmp_path, XUSDT_perp_5m=fine.loc[rows])
+
+    assert found == {("XUSDT_perp_5m", "duplicate"): (1, 1), ("XUSDT_perp_5m", "late"): (1, 1)}
+
+
+def test_bars_stored_unfinished_are_partial(tmp_path):
+    final = table(3, "1h").add_suffix("_final").rename(columns={"date_final": "date"})
+    stored = final.drop(columns="date").rename(columns=lambda c: c.replace("_final", "_stored"))
+    stored.loc[[0, 2], "volume_stored"] /= 2
+
+    found = counts(tmp_path, XUSDT_perp_1h_cases_csv=pd.concat([final, stored], axis=1))
+
+    assert found == {("XUSDT_perp_1h_cases", "partial"): (2, 2)}
+
+
+def funding(stamps):
+    return pd.DataFrame({"date": pd.to_datetime(stamps, utc=True), "funding_rate": 1e-4})
+
+
+def test_funding_hole_is_told_from_a_changed_interval(tmp_path):
+    hours = pd.to_timedelta([0, 4, 8, 20, 24, 28], unit="h")
+    changed = pd.to_timedelta([0, 8, 16, 17, 18, 22, 26], unit="h")
+
+    found = counts(
+        tmp_path, AUSDT_funding=funding(START + hours), BUSDT_funding=funding(START + changed)
+    )
+
+    assert found == {
+        ("AUSDT_funding", "funding_hole"): (1, 2),
+        ("BUSDT_funding", "funding_interval"): (2, 2),
+    }
+
+
+def test_late_funding_stamps_are_one_note(tmp_path):
+    late = pd.to_timedelta([0, 8 * 3_600_000 + 7, 16 * 3_600_000 + 15], unit="ms")
+
+    found = counts(tmp_path, AUSDT_funding=funding(START + late))
+
+    assert found == {("AUSDT_funding", "funding_late"): (1, 2)}
+
+
+def test_a_named_file_that_cannot_be_read_is_refused_and_one_in_a_folder_is_skipped(tmp_path):
+    table().drop(columns="low").to_parquet(tmp_path / "XUSDT_1h.parquet")
+
+    with pytest.raises(BarFileRejected, match="no column low"):
+        ledger_of_files([str(tmp_path / "XUSDT_1h.parquet")])
+    ((name, reason),) = ledger_of_files([str(tmp_path)]).skipped
+    assert name == "XUSDT_1h.parquet"
+    assert "no column low" in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("BTCUSDT_perp_1m.parquet", ("BTCUSDT", 60_000)),
+        ("BTCUSDT_spot_1h_with_outages.parquet", ("BTCUSDT", 3_600_000)),
+        ("BTC_USDT-1h.csv", ("BTCUSDT", 3_600_000)),
+        ("BTC_USDT_USDT-5m-futures.parquet", ("BTCUSDT", 300_000)),
+        ("1000SHIBUSDT-15m.csv.gz", ("1000SHIBUSDT", 900_000)),
+        ("anything.csv=ETH-USD:4h", ("ETHUSDT", 14_400_000)),
+    ],
+)
+def test_symbol_and_timeframe_come_from_the_name_or_are_given(text, subject):
+    assert subject_of(text)[1:] == subject
+
+
+@pytest.mark.parametrize("text", ["bars.csv", "BTCUSDT.parquet", "a.csv=BTCUSDT:7x", "a.csv=?:1m"])
+def test_a_name_that_tells_nothing_is_refused(text):
+    with pytest.raises(BarFileRejected):
+        subject_of(text)
+
+
+def test_topics_add_up_to_the_same_ledger():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(1, volume=0.0), raw_bar(4), raw_bar(2)])
+
+    ledger = ledger_of_records(out)
+
+    (held,) = ledger.held
+    assert (held.name, held.bars) == ("BTCUSDT 1m", 3)
+    assert ledger.counts() == {
+        ("BTCUSDT 1m", "zero_volume"): (1, 1),
+        ("BTCUSDT 1m", "gap"): (1, 2),
+        ("BTCUSDT 1m", "late"): (1, 1),
+    }
+
+
+EXPECTED = {  # (entries, bars) of shared/data, as its README describes the defects
+    ("BTCUSDT_perp_1h.parquet", "zero_volume"): (2, 3),
+    ("BTCUSDT_perp_1h_partial_vs_final_cases.csv", "partial"): (10, 10),
+    ("BTCUSDT_perp_5m.parquet", "volume_mismatch"): (4, 7),
+    ("BTCUSDT_perp_5m.parquet", "zero_volume"): (2, 16),
+    ("BTCUSDT_spot_1h_with_outages.parquet", "gap"): (27, 122),
+    ("BTCUSDT_spot_1h_with_outages.parquet", "zero_volume"): (3, 3),
+    ("ETHUSDT_perp_1h.parquet", "zero_volume"): (1, 1),
+    ("ETHUSDT_perp_5m.parquet", "volume_mismatch"): (3, 4),
+    ("ETHUSDT_perp_5m.parquet", "zero_volume"): (1, 2),
+    ("SOLUSDT_perp_5m.parquet", "zero_volume"): (1, 3),
+    ("XRPUSDT_perp_5m_freqtrade_testdata.parquet", "volume_mismatch"): (1, 100),
+    ("BTCUSDT_funding_ms_jitter.parquet", "funding_late"): (1, 157),
+    ("ENAUSDT_funding_with_hole.parquet", "funding_hole"): (1, 1000),
+    ("ENAUSDT_funding_with_hole.parquet", "funding_late"): (1, 815),
+    ("SOLUSDT_funding_2025.parquet", "funding_late"): (1, 680),
+    ("XRPUSDT_funding_freqtrade_testdata.parquet", "funding_late"): (1, 59),
+    ("XTZUSDT_funding_mixed_interval.parquet", "funding_interval"): (2, 2),
+}
+
+
+def test_real_files_have_exactly_their_known_defects():
+    folders = [str(real_file("ohlcv")), str(real_file("funding_mark"))]
+
+    ledger = ledger_of_files(folders)
+
+    assert ledger.counts() == EXPECTED
+    assert [name for name, _ in ledger.skipped] == ["BTC_PERP_1m_202201_other_venue.csv.gz"]
+    hole = next(f.entry for f in ledger.findings if f.entry.kind == "funding_hole")
+    assert pd.Timestamp(hole.from_ms, unit="ms") == pd.Timestamp("2025-07-17 16:00")
+    assert pd.Timestamp(hole.to_ms, unit="ms") == pd.Timestamp("2025-12-31 08:00")
+    assert all(isinstance(f.entry, LedgerEntry) for f in ledger.findings)

@@ -1,0 +1,1 @@
+"""Ingest: market data fetched, normalised, repaired and published as raw bars."""

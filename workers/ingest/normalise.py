@@ -1,0 +1,181 @@
+"""Venue payloads (Binance USD-M) to records: pure, and strict about what a number is.
+
+Unknown fields are ignored, as newer frames carry more of them. The venue's close time ...999 is
+made exclusive here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from schemas.market import Origin, RawBar
+from schemas.symbols import canonical
+
+KLINE_COLUMNS = 11  # a twelfth is unused
+
+
+class PayloadRejected(ValueError):
+    """A payload is not what the venue documents; names the field, its value and what it must be."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a bar comes from, and when it could first be known (UTC epoch ms)."""
+
+    origin: Origin
+    source: str
+    known_at_ms: int = 0
+
+
+class Trade(NamedTuple):
+    """One aggregate trade: price in quote, quantity in base currency."""
+
+    symbol: str
+    number: int
+    first_fill: int
+    last_fill: int
+    time_ms: int
+    price: float
+    quantity: float
+    taker_buys: bool
+
+
+class Mark(NamedTuple):
+    """Mark price of a contract at a moment, and when funding is next settled."""
+
+    symbol: str
+    time_ms: int
+    price: float
+    next_funding_ms: int
+
+
+class Funding(NamedTuple):
+    """One settlement: the rate that longs paid to shorts, a fraction of the notional."""
+
+    time_ms: int
+    rate: float
+
+
+def bar_of_row(
+    symbol: str, timeframe_ms: int, row: Sequence[Any], provenance: Provenance
+) -> RawBar:
+    """Return the bar of one REST kline row; raises ``PayloadRejected``."""
+    if not isinstance(row, list | tuple) or len(row) < KLINE_COLUMNS:
+        raise PayloadRejected(f"kline row {row!r}, expected {KLINE_COLUMNS} or more columns")
+    names = ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q")
+    return _bar(symbol, timeframe_ms, dict(zip(names, row, strict=False)), provenance)
+
+
+def bar_of_event(event: Mapping[str, Any], timeframe_ms: int, source: str) -> RawBar | None:
+    """Return the bar of a WebSocket kline; None while it is open; raises ``PayloadRejected``."""
+    kline = event.get("k")
+    if not isinstance(kline, dict):
+        raise PayloadRejected(f"field k {kline!r}, expected an object")
+    final = kline.get("x")
+    if not isinstance(final, bool):
+        raise PayloadRejected(f"field x {final!r}, expected true or false")
+    if not final:
+        return None
+    known_at_ms = _integer(event, "E")
+    return _bar(_symbol(event), timeframe_ms, kline, Provenance("stream", source, known_at_ms))
+
+
+def trade_of(payload: Mapping[str, Any], symbol: str | None = None) -> Trade:
+    """Return the trade of an aggTrade frame or REST row; raises ``PayloadRejected``."""
+    maker_bought = payload.get("m")
+    if not isinstance(maker_bought, bool):
+        raise PayloadRejected(f"field m {maker_bought!r}, expected true or false")
+    return Trade(
+        symbol or _symbol(payload),
+        _integer(payload, "a"),
+        _integer(payload, "f"),
+        _integer(payload, "l"),
+        _integer(payload, "T"),
+        _number(payload, "p"),
+        _number(payload, "q"),
+        not maker_bought,
+    )
+
+
+def mark_of(event: Mapping[str, Any]) -> Mark:
+    """Return the mark price of a markPriceUpdate frame; raises ``PayloadRejected``."""
+    return Mark(_symbol(event), _integer(event, "E"), _number(event, "p"), _integer(event, "T"))
+
+
+def mark_of_row(row: Sequence[Any]) -> tuple[int, float]:
+    """Return (open time, close of the mark price) of a mark kline; raises ``PayloadRejected``."""
+    if not isinstance(row, list | tuple) or len(row) < KLINE_COLUMNS:
+        raise PayloadRejected(f"mark kline row {row!r}, expected {KLINE_COLUMNS} or more columns")
+    fields = {"t": row[0], "c": row[4]}
+    return _integer(fields, "t"), _number(fields, "c")
+
+
+def funding_of(row: Mapping[str, Any]) -> Funding:
+    """Return one settlement of a fundingRate row; raises ``PayloadRejected``."""
+    if not isinstance(row, dict):
+        raise PayloadRejected(f"funding row {row!r}, expected an object")
+    return Funding(_integer(row, "fundingTime"), _number(row, "fundingRate"))
+
+
+def _bar(
+    symbol: str, timeframe_ms: int, kline: Mapping[str, Any], provenance: Provenance
+) -> RawBar:
+    opened, closed = _integer(kline, "t"), _integer(kline, "T") + 1
+    if closed != opened + timeframe_ms:
+        raise PayloadRejected(
+            f"field T {closed - 1} with t {opened}, expected {opened + timeframe_ms - 1}"
+        )
+    return RawBar(
+        symbol=symbol,
+        timeframe_ms=timeframe_ms,
+        open_time_ms=opened,
+        event_time_ms=closed,
+        available_time_ms=max(closed, provenance.known_at_ms),
+        open=_number(kline, "o"),
+        high=_number(kline, "h"),
+        low=_number(kline, "l"),
+        close=_number(kline, "c"),
+        volume=_number(kline, "v"),
+        quote_volume=_number(kline, "q"),
+        taker_buy_volume=_number(kline, "V"),
+        trades=_integer(kline, "n"),
+        origin=provenance.origin,
+        source=provenance.source,
+    )
+
+
+def _symbol(payload: Mapping[str, Any]) -> str:
+    text = payload.get("s")
+    try:
+        if isinstance(text, str):
+            return canonical(text)
+    except ValueError as error:
+        raise PayloadRejected(f"field s: {error}") from None
+    raise _wrong(payload, "s", "a symbol")
+
+
+def _integer(payload: Mapping[str, Any], name: str) -> int:
+    value = payload.get(name)
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if type(value) is int and value >= 0:
+        return value
+    raise _wrong(payload, name, "a whole number of at least 0")
+
+
+def _number(payload: Mapping[str, Any], name: str) -> float:
+    value = payload.get(name)
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise _wrong(payload, name, "a finite number")
+    return number
+
+
+def _wrong(payload: Mapping[str, Any], name: str, expected: str) -> PayloadRejected:
+    return PayloadRejected(f"field {name} {payload.get(name)!r}, expected {expected}")
