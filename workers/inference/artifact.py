@@ -30,7 +30,7 @@ class ArtifactError(ValueError):
 class ParityCase(Record):
     """Feature rows with what the training libraries answered, to be reproduced at load."""
 
-    row: tuple[float | None, ...] = Field(description="Last bar, in feature order")
+    row: tuple[float | None, ...] = Field(description="Last bar's features, then its posterior")
     window: tuple[tuple[float | None, ...], ...] = Field(description="LSTM window, oldest first")
     forest: ClassProbabilities
     lstm: ClassProbabilities

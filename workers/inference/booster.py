@@ -55,7 +55,7 @@ class Booster:
 
 
 def read_booster(model: bytes) -> Booster:
-    """Read a booster saved as JSON by xgboost 2 or 3 (``save_model("model.json")``).
+    """Read a booster saved as JSON by xgboost 2 or 3 (``save_raw("json")``).
 
     A booster stopped early keeps only the rounds up to its best iteration.
 
@@ -70,7 +70,7 @@ def read_booster(model: bytes) -> Booster:
         kind = booster["name"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise BoosterError(
-            f"not an XGBoost JSON model ({error!r}); save it with Booster.save_model('model.json')"
+            f"not an XGBoost JSON model ({error!r}); save it with Booster.save_raw('json')"
         ) from error
     if objective != OBJECTIVE or kind != "gbtree":
         raise BoosterError(f"booster is {kind} with {objective}, expected gbtree with {OBJECTIVE}")

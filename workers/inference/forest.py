@@ -20,15 +20,10 @@ from workers.inference.booster import stump
 if TYPE_CHECKING:
     from workers.inference.booster import Booster
 
-PARITY_TOLERANCE = 1e-6  # on probabilities; float32 sums of a few hundred leaves agree to 3e-7
 ABREAST = 8  # independent walks that hide each other's load latency
 BLOCK_ROWS = 64  # laid-out rows of a block stay in the first-level cache
 
 _NODE = np.dtype([("value", np.float32), ("slot", np.uint16), ("left", np.uint16)])
-
-
-class ParityError(ValueError):
-    """The compiled forest does not reproduce the probabilities stored with the model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,24 +72,6 @@ def probabilities(forest: Forest, rows: NDArray[np.floating]) -> NDArray[np.floa
     scores = margins(forest, rows)
     _softmax(scores)
     return scores
-
-
-def check_parity(
-    forest: Forest, rows: NDArray[np.floating], expected: NDArray[np.floating]
-) -> None:
-    """Compare with the probabilities that xgboost gave for these rows in training.
-
-    Raises: ParityError where any of them differs by more than ``PARITY_TOLERANCE``.
-    """
-    found = probabilities(forest, rows)
-    if found.shape != expected.shape:
-        raise ParityError(f"expected probabilities have shape {expected.shape}, not {found.shape}")
-    gap = float(np.max(np.abs(found - expected), initial=0.0))
-    if not gap <= PARITY_TOLERANCE:  # a NaN gap fails too
-        raise ParityError(
-            f"compiled forest differs from xgboost by {gap:.3g}, expected at most "
-            f"{PARITY_TOLERANCE:g}; retrain or refuse this model"
-        )
 
 
 def warm_up() -> None:

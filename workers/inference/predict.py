@@ -49,7 +49,8 @@ def predict(
         pairs: N pairs.
         windows: Their inputs, shape (N, window, F).
     """
-    members = model.members(np.ascontiguousarray(windows[:, -1]), windows)
+    regimes = [(p.regimes.bull, p.regimes.bear, p.regimes.sideways) for p in pairs]
+    members = model.members(np.hstack((windows[:, -1], np.array(regimes))), windows)
     pooled = pool(members, model.manifest.member_weights)
     final = calibrate(pooled, model.manifest.temperature)
     return [

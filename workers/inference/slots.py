@@ -47,7 +47,8 @@ class LoadedEnsemble:
         """Return each member's probabilities, shape (N, 3); columns sell, neutral, buy.
 
         Args:
-            rows: The last bar's features in model order, shape (N, F).
+            rows: The last bar's features in model order, then the regime posterior (bull,
+                bear, sideways), shape (N, F + 3).
             windows: Those of the last bars, oldest first, shape (N, window, F).
         """
         return {

@@ -1,0 +1,77 @@
+"""Training rows of one symbol: features as they were served, prices and funding beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.features import FeatureVector
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Consecutive bar closes of one symbol; a hole in the bars is a jump in ``times``.
+
+    Attributes:
+        times: Bar closes, ms, increasing, shape (T,).
+        rows: Features in model order, NaN where null, shape (T, F).
+        open: Open of each bar, shape (T,).
+        close: Close of each bar, shape (T,).
+        funding: Sum of all funding rates settled up to each bar, shape (T,).
+    """
+
+    symbol: str
+    timeframe_ms: int
+    names: tuple[str, ...]
+    times: NDArray[np.int64]
+    rows: Array
+    open: Array
+    close: Array
+    funding: Array
+
+    def column(self, name: str) -> Array:
+        """Return one feature over time, shape (T,)."""
+        return np.asarray(self.rows[:, self.names.index(name)])
+
+    def run_lengths(self) -> NDArray[np.int64]:
+        """Return for each bar how many complete rows without a hole end with it, shape (T,)."""
+        complete = np.asarray(~np.isnan(self.rows).any(axis=1))
+        follows = np.concatenate(([False], np.diff(self.times) == self.timeframe_ms))
+        lengths = np.zeros(len(self.times), dtype=np.int64)
+        run = 0
+        for i, (whole, joined) in enumerate(zip(complete.tolist(), follows.tolist(), strict=True)):
+            run = (run + 1 if joined else 1) if whole else 0
+            lengths[i] = run
+        return lengths
+
+
+def series_of(vectors: Iterable[FeatureVector], names: tuple[str, ...]) -> dict[str, Series]:
+    """Return one series a symbol; vectors that repeat or run backwards are left out."""
+    held: dict[str, list[FeatureVector]] = {}
+    for vector in vectors:
+        listed = held.setdefault(vector.symbol, [])
+        if not listed or vector.event_time_ms > listed[-1].event_time_ms:
+            listed.append(vector)
+    return {symbol: _series(listed, names) for symbol, listed in held.items()}
+
+
+def _series(vectors: list[FeatureVector], names: tuple[str, ...]) -> Series:
+    rows = np.array([[v.values.get(n) for n in names] for v in vectors], dtype=np.float64)
+    stamps = np.array([v.funding_time_ms or 0 for v in vectors], dtype=np.int64)
+    rates = np.array([v.funding_rate or 0.0 for v in vectors])
+    settled = np.concatenate(([False], np.diff(stamps) != 0)) & (stamps > 0)
+    return Series(
+        symbol=vectors[0].symbol,
+        timeframe_ms=vectors[0].timeframe_ms,
+        names=names,
+        times=np.array([v.event_time_ms for v in vectors], dtype=np.int64),
+        rows=rows,
+        open=np.array([v.open for v in vectors]),
+        close=np.array([v.close for v in vectors]),
+        funding=np.cumsum(np.where(settled, rates, 0.0)),
+    )
