@@ -80,10 +80,7 @@ def step(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, Outputs]:
         close=bar.close,
         funding_rate=bar.funding_rate,
         bars_missing=bar.bars_missing,
-        values={
-            name: value if value == value else None  # noqa: PLR0124 - nan is the kernel's null
-            for name, value in zip(FEATURE_NAMES, row[0].tolist(), strict=True)
-        },
+        values=_named(row[0]),
     )
     after = FeaturesState(
         event_time_ms=bar.event_time_ms,
@@ -124,8 +121,17 @@ def _memory(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
         return np.zeros(1, STATE), np.zeros(1, RINGS)
     if not state.windows:
         raise ValueError(f"features of {bar.symbol} at {bar.event_time_ms} before refill")
-    recursions = np.frombuffer(state.recursions, STATE).copy()
-    return recursions, np.frombuffer(state.windows, RINGS).copy()
+    # A bytearray is a plain copy of memory; numpy would copy the records field by field.
+    recursions = np.frombuffer(bytearray(state.recursions), STATE)
+    return recursions, np.frombuffer(bytearray(state.windows), RINGS)
+
+
+def _named(row: Array) -> dict[str, float | None]:
+    """Return the kernel's output by name; its nan is our null."""
+    values: dict[str, float | None] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
+    for i in np.flatnonzero(np.isnan(row)):
+        values[FEATURE_NAMES[i]] = None
+    return values
 
 
 def _or_nan(value: float | None) -> float:
