@@ -33,7 +33,7 @@ from deploy.topics import broker_answers
 
 LOOPBACK = "127.0.0.1"
 TETHER = Path(__file__).with_name("tether.py")
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 20.0
 # Below the range that outgoing connections use: while the broker is down, a client that keeps
 # trying could otherwise be given the very port it calls, connect to itself and hold it.

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -156,7 +157,7 @@ def _fetch(jars: list[Jar], folder: Path, progress: Progress) -> None:
 
 def _fetch_one(jar: Jar, folder: Path) -> None:
     problem = ""
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         # A private repository per attempt: a cut download is never taken for the whole jar.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as repo_cache:
             project = _maven(repo_cache).project(jar.group, jar.artifact)
@@ -164,6 +165,7 @@ def _fetch_one(jar: Jar, folder: Path) -> None:
                 path = Path(project.at_version(jar.version).artifact().resolve())
             except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
                 problem = str(error)
+                time.sleep(attempt)
                 continue
             found = _sha256(path)
             if found == jar.sha256:
