@@ -61,12 +61,7 @@ def _version(given: Parts, model: str | None) -> str | None:
     """Return the version of the model that was named; raises ``Refused`` for one not loaded."""
     if model is None:
         return None
-    loaded = [
-        one
-        for status in given.views.statuses.values()
-        if status.process.startswith("inference")
-        for one in status.models
-    ]
+    loaded = given.views.loaded()
     for one in loaded:
         if model in {one.name, one.version}:
             return one.version

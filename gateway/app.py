@@ -59,7 +59,7 @@ def create_app(settings: Settings, bus: Bus, now_ms: Callable[[], int] = wall_ms
     app.add_middleware(Edge, given=given)
     errors.install(app)
     for routes in ROUTERS:
-        app.include_router(routes.router)
+        app.include_router(routes.router, responses=errors.documented(routes.router.prefix))
     pages.install(app)
     return app
 

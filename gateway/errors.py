@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway.envelope import encode, failure
+from gateway.envelope import Envelope, encode, failure
 
 
 class GatewayError(Exception):
@@ -65,11 +65,21 @@ class Detail(BaseModel):
     detail: str = Field(description="What was wrong, what was expected, what to do")
 
 
+def _enveloped(path: str) -> bool:
+    return path.startswith("/api/") and not path.startswith("/api/v1/")
+
+
+def documented(prefix: str) -> dict[int | str, dict[str, Any]]:
+    """Return how OpenAPI tells the errors of a family of routes."""
+    model = Envelope[None] if _enveloped(prefix) else Detail
+    return {"4XX": {"model": model, "description": "Names the field and what was expected"}}
+
+
 def error_response(
     path: str, status: int, message: str, extra: dict[str, Any] | None = None
 ) -> Response:
     """Return the error in the shape of the path's family."""
-    if path.startswith("/api/") and not path.startswith("/api/v1/"):
+    if _enveloped(path):
         body = failure(message)
     else:
         body = encode({"detail": message, **(extra or {})})

@@ -24,7 +24,7 @@ def health(given: Parts) -> dict[str, Any]:
     newest = [view.bars.newest() for view in views.symbols.values()]
     return {
         "status": "starting" if not given.bus.ready else "degraded" if reasons else "healthy",
-        "model_loaded": any(status.models for status in views.statuses.values()),
+        "model_loaded": bool(views.loaded()),
         "gpu_available": any(
             (status.device or "").startswith("cuda") for status in views.statuses.values()
         ),

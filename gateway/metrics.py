@@ -81,13 +81,7 @@ class Metrics:
 
     def render(self, views: Views, clients: Collection[object], wall_ms: int) -> bytes:
         """Return all metrics in the text format."""
-        loads = [
-            model.load_seconds
-            for status in views.statuses.values()
-            for model in status.models
-            if model.load_seconds is not None
-        ]
-        self._load.set(max(loads, default=0.0))
+        self._load.set(max((model.load_seconds or 0.0 for model in views.loaded()), default=0.0))
         self._clients.set(len(clients))
         for topic, appended_ms in views.last_append_ms.items():
             self._ages.labels(topic).set(max(0, wall_ms - appended_ms) / 1000)

@@ -22,7 +22,7 @@ from schemas.predictions import PredictionReply
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
-from schemas.status import CanaryTrace, MonitorWindow, WorkerStatus
+from schemas.status import CanaryTrace, LoadedModel, MonitorWindow, WorkerStatus
 from schemas.training import TrainingProgress
 
 WINDOW = 5_000  # bars a symbol
@@ -135,7 +135,6 @@ class Views:
         self.canary: CanaryTrace | None = None
         self.dead_letters: dict[str, DeadLetters] = {}
         self.last_append_ms: dict[str, int] = {}
-        self.scores_version = 0
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._folds: dict[type[Record], Any] = {
             Bar: self._bar,
@@ -163,6 +162,15 @@ class Views:
     def known(self) -> list[str]:
         """Return the symbols that have a bar."""
         return sorted(name for name, view in self.symbols.items() if len(view.bars))
+
+    def loaded(self) -> list[LoadedModel]:
+        """Return the models in the memory of inference."""
+        return [
+            model
+            for status in self.statuses.values()
+            if status.process.startswith("inference")
+            for model in status.models
+        ]
 
     def of(self, symbol: str) -> SymbolView:
         """Return the view of a symbol, made when first seen."""
@@ -234,7 +242,6 @@ class Views:
             brier=score.brier,
         )
         self.of(score.symbol).scores.put((score.signal_time_ms, score.signal_id), held)
-        self.scores_version += 1
 
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)

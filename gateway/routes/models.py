@@ -67,8 +67,11 @@ class ModelList(BaseModel):
 async def models(given: Given) -> Response:
     """Return every model that is loaded; one of them can be named as ``strategy_override``."""
     versions = {serving.model.model_version for serving in given.views.serving.values()}
-    loaded = {
-        model.name: {
+    loaded: dict[str, dict[str, Any]] = {}
+    for model in given.views.loaded():
+        # A name is one strategy's; beside the first, versions tell models apart.
+        name = f"{model.name}@{model.version}" if model.name in loaded else model.name
+        loaded[name] = {
             "name": model.name,
             "version": model.version,
             "loaded_at": iso(model.loaded_at_ms),
@@ -77,10 +80,6 @@ async def models(given: Given) -> Response:
             "qualified": model.qualified,
             "serving": model.version in versions,
         }
-        for status in given.views.statuses.values()
-        if status.process.startswith("inference")
-        for model in status.models
-    }
     progress = given.views.training
     training = (
         {"stage": progress.stage, "done": progress.done, "note": progress.note}

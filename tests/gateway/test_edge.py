@@ -1,0 +1,178 @@
+"""What every response has in common: correlation id, headers, limits, error shapes, pages."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from gateway import pages
+from gateway.app import create_app
+from gateway.settings import Settings
+from tests.gateway.conftest import FakeBus
+
+pytestmark = pytest.mark.anyio
+
+EVERY_KIND = [
+    ("GET", "/health", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/", 200),
+    ("GET", "/docs", 200),
+    ("GET", "/openapi.json", 200),
+    ("GET", "/nowhere", 404),
+    ("GET", "/api/nowhere", 404),
+    ("GET", "/api/v1/nowhere", 404),
+    ("GET", "/api/v1/predict", 405),
+    ("POST", "/api/v1/predict", 400),
+    ("GET", "/broken", 500),
+    ("GET", "/api/broken", 500),
+]
+
+
+@pytest.fixture
+def broken(gateway):
+    """Routes that have a bug."""
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    gateway.app.router.routes.insert(0, _route("/broken", fail))
+    gateway.app.router.routes.insert(0, _route("/api/broken", fail))
+    return gateway
+
+
+def _route(path, endpoint):
+    from fastapi.routing import APIRoute
+
+    return APIRoute(path, endpoint)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), EVERY_KIND)
+async def test_every_response_carries_the_callers_correlation_id(broken, method, path, status):
+    response = await broken.client.request(method, path, headers={"X-Correlation-ID": "abc-1.2_3"})
+
+    assert response.status_code == status
+    assert response.headers["x-correlation-id"] == "abc-1.2_3"
+    assert "default-src 'self'" in response.headers["content-security-policy"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "x" * 65, "a\tb", "ü"])
+async def test_a_correlation_id_that_could_forge_a_log_line_is_replaced(gateway, sent):
+    response = await gateway.client.get("/health", headers={"X-Correlation-ID": sent.encode()})
+
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["x-correlation-id"])
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/nowhere", "detail"), ("/api/v1/nowhere", "detail"), ("/api/nowhere", "error")],
+)
+async def test_errors_have_the_shape_of_their_family(gateway, path, field):
+    body = (await gateway.client.get(path)).json()
+
+    assert path in body[field]
+    assert ("success" in body) == (field == "error")
+
+
+async def test_a_bug_answers_500_in_the_familys_shape_and_tells_nothing_else(broken):
+    plain = await broken.client.get("/broken", headers={"X-Correlation-ID": "id-7"})
+    envelope = await broken.client.get("/api/broken")
+
+    assert "id-7" in plain.json()["detail"]
+    assert "ZeroDivision" not in plain.text
+    assert envelope.json()["success"] is False
+
+
+async def test_a_large_body_is_refused_before_it_is_read(gateway):
+    response = await gateway.client.post("/api/v1/predict", content=b" " * 70_000)
+
+    assert response.status_code == 413
+
+
+async def test_a_large_body_without_a_length_is_refused_while_it_is_read(gateway):
+    async def chunks():
+        for _ in range(80):
+            yield b" " * 1_000
+
+    response = await gateway.client.post("/api/v1/predict", content=chunks())
+
+    assert response.status_code == 413
+
+
+async def test_a_page_of_another_origin_cannot_write(gateway):
+    path = "/api/signals/signal-BTCUSDT-3/acknowledge"
+
+    other = await gateway.client.post(path, headers={"Origin": "https://elsewhere.example"})
+    own = await gateway.client.post(path, headers={"Origin": "http://127.0.0.1"})
+
+    assert other.status_code == 403
+    assert own.status_code == 200
+
+
+async def test_a_name_that_resolves_to_loopback_is_no_key_to_a_local_gateway(gateway):
+    response = await gateway.client.get("/api/signals", headers={"Host": "rebound.example:8080"})
+
+    assert response.status_code == 400
+
+
+async def test_a_gateway_told_to_listen_beyond_loopback_answers_to_any_name():
+    app = create_app(Settings(host="0.0.0.0", insecure=True), FakeBus())
+    transport = httpx.ASGITransport(app)
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://gateway.example") as client,
+    ):
+        response = await client.get("/health")
+
+    assert response.status_code == 200
+
+
+async def test_documentation_lists_every_route_and_names_no_other_host(gateway):
+    page = (await gateway.client.get("/docs")).text
+
+    for path in gateway.app.openapi()["paths"]:
+        assert path in page
+    assert "//" not in re.sub(r"<!doctype[^>]*>", "", page).replace("file:///", "")
+
+
+async def test_requests_are_documented_to_fail_with_400_and_never_422(gateway):
+    operations = [
+        operation for path in gateway.app.openapi()["paths"].values() for operation in path.values()
+    ]
+
+    assert not any("422" in operation["responses"] for operation in operations)
+
+
+async def test_the_dashboard_is_served_at_the_root_once_it_is_built(tmp_path):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<title>built</title>")
+    (tmp_path / "assets" / "app.js").write_text("1")
+    app = create_app(Settings(), FakeBus())
+    app.router.routes[:] = [r for r in app.router.routes if getattr(r, "path", None) != "/"]
+    pages.install(app, tmp_path)
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as client:
+        page = await client.get("/")
+        script = await client.get("/assets/app.js")
+
+    assert "built" in page.text
+    assert page.headers["x-correlation-id"]
+    assert script.status_code == 200
+
+
+async def test_without_a_build_the_root_says_how_to_make_one(tmp_path):
+    app = create_app(Settings(), FakeBus())
+    app.router.routes[:] = [r for r in app.router.routes if getattr(r, "path", None) != "/"]
+    pages.install(app, tmp_path)
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as client:
+        page = await client.get("/")
+
+    assert "npm run build" in page.text

@@ -1,0 +1,369 @@
+"""The envelope routes: signals, explanations, analysis, bars, models, health, metrics."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.envelope import Envelope
+from gateway.routes.analysis import Indicators, RegimeAnswer
+from gateway.routes.bars import BarList
+from gateway.routes.explain import ExplanationAnswer, ExplanationHistory
+from gateway.routes.models import ModelList
+from gateway.routes.signals import SignalDetail, SignalList
+from gateway.routes.system import Health
+from schemas.dead_letter import DeadLetter
+from schemas.signals import SignalAcknowledged
+from schemas.status import CanaryTrace, MonitorWindow
+from tests.build import close_time, explanation, registered, scored, serving, signal, status
+from tests.gateway.conftest import LAST, WALL_MS, Running, tick
+
+pytestmark = pytest.mark.anyio
+
+
+def checked(shape, body):
+    """The data of an envelope, after its shape was checked as a JSON client would see it."""
+    assert body["success"] is True
+    assert body["error"] is None
+    assert body["timestamp"].endswith("Z")
+    Envelope[shape].model_validate(body, strict=False)
+    return body["data"]
+
+
+async def test_signals_are_newest_first_over_all_markets(gateway):
+    body = checked(SignalList, await gateway.get("/api/signals", limit=3))
+
+    times = [(item["event_time_ms"], item["symbol"]) for item in body["signals"]]
+    assert times == [
+        (close_time(LAST), "BTCUSDT"),
+        (close_time(LAST), "ETHUSDT"),
+        (close_time(LAST - 1), "BTCUSDT"),
+    ]
+    assert body["summary"] is None
+
+
+async def test_signals_are_filtered_by_ticker_grade_and_direction(gateway):
+    gateway.bus.feed(
+        signal(LAST + 1, grade="B"),
+        signal(LAST + 2, grade="C", direction="sell"),
+        signal(LAST + 3, grade="C", direction="neutral"),
+    )
+
+    async def ids(**query):
+        body = await gateway.get("/api/signals", ticker="BTC-USD", **query)
+        return [item["signal_id"] for item in body["data"]["signals"]]
+
+    assert await ids(limit=1) == [f"signal-BTCUSDT-{LAST + 3}"]
+    assert await ids(grade=["B", "C"], limit=2) == [
+        f"signal-BTCUSDT-{LAST + 3}",
+        f"signal-BTCUSDT-{LAST + 2}",
+    ]
+    assert await ids(direction="sell") == [f"signal-BTCUSDT-{LAST + 2}"]
+    assert await ids(grade="A") == []
+    assert await ids(before_ms=close_time(1)) == ["signal-BTCUSDT-0"]
+
+
+async def test_scored_signals_come_with_their_score_and_the_track_record(gateway):
+    gateway.bus.feed(scored(0), scored(1, hit=False, outcome="sell", net_return=-0.002))
+
+    done = checked(SignalList, await gateway.get("/api/signals", scored=True))
+    still_open = checked(SignalList, await gateway.get("/api/signals", scored=False, limit=500))
+
+    assert [item["score"]["net_return"] for item in done["signals"]] == [-0.002, 0.003]
+    assert done["summary"][0]["group"] == "directional"
+    assert done["summary"][0]["hit_rate"] == 0.5
+    assert len(still_open["signals"]) == 38
+
+
+async def test_one_signal_carries_its_explanation_score_and_acknowledgement(gateway):
+    gateway.bus.feed(scored(3), explanation(3))
+
+    body = checked(SignalDetail, await gateway.get("/api/signals/signal-BTCUSDT-3"))
+
+    assert body["explained"] is True
+    assert body["explanation"]["sentence"]
+    assert body["score"]["hit"] is True
+    assert body["acknowledged"] is None
+
+
+async def test_unknown_signal_is_not_found_in_the_envelope(gateway):
+    response = await gateway.client.get("/api/signals/nope")
+
+    assert response.status_code == 404
+    body = response.json()
+    assert (body["success"], body["data"]) == (False, None)
+    assert "nope" in body["error"]
+
+
+async def test_acknowledging_twice_publishes_once_and_keeps_the_first(gateway):
+    path = "/api/signals/signal-BTCUSDT-3/acknowledge"
+
+    first = await gateway.client.post(path, json={"by": "ada"})
+    second = await gateway.client.post(path)
+
+    assert first.json()["data"] == second.json()["data"]
+    assert first.json()["data"]["by"] == "ada"
+    [(record, trace_id)] = gateway.bus.published
+    assert isinstance(record, SignalAcknowledged)
+    assert trace_id == first.headers["x-correlation-id"]
+    shown = await gateway.get("/api/signals/signal-BTCUSDT-3")
+    assert shown["data"]["acknowledged"]["by"] == "ada"
+
+
+async def test_wrong_body_of_an_acknowledgement_is_refused_in_the_envelope(gateway):
+    response = await gateway.client.post(
+        "/api/signals/signal-BTCUSDT-3/acknowledge", json={"by": 5}
+    )
+
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("by: ")
+
+
+async def test_explanation_of_the_newest_signal_is_asked_for_when_not_made(gateway):
+    pending = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
+    gateway.bus.feed(explanation(LAST))
+    ready = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
+
+    assert (pending["status"], pending["explanation"]) == ("pending", None)
+    assert ready["status"] == "ready"
+    assert ready["signal_id"] == f"signal-BTCUSDT-{LAST}"
+    assert len(gateway.bus.published) == 1
+
+
+async def test_explanation_history_is_oldest_first(gateway):
+    gateway.bus.feed(explanation(1), explanation(2), explanation(3))
+
+    body = checked(ExplanationHistory, await gateway.get("/api/explain/BTC/USDT/history", limit=2))
+
+    assert [made["event_time_ms"] for made in body["explanations"]] == [
+        close_time(2),
+        close_time(3),
+    ]
+
+
+async def test_regime_has_probabilities_trend_state_and_history(gateway):
+    body = checked(RegimeAnswer, await gateway.get("/api/analysis/BTC-USD/regime", history=3))
+
+    assert body["regime"]["trend_state"] == "TRENDING"
+    assert 0 <= body["regime"]["entropy"] <= 1
+    assert [item["event_time_ms"] for item in body["history"]] == [
+        close_time(LAST - 2),
+        close_time(LAST - 1),
+        close_time(LAST),
+    ]
+
+
+async def test_indicators_are_the_newest_features_with_null_in_warm_up(gateway):
+    body = checked(
+        Indicators,
+        await gateway.get("/api/analysis/BTC-USD/indicators", history=2, names="rsi_14"),
+    )
+
+    assert body["values"] == {"rsi_14": 50.0 + LAST, "natr_14": None}
+    assert [point["values"] for point in body["history"]] == [{"rsi_14": 68.0}, {"rsi_14": 69.0}]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"), [({"history": 2}, "names"), ({"history": 1, "names": "rsi_15"}, "rsi_15")]
+)
+async def test_indicator_history_needs_known_names(gateway, query, named):
+    response = await gateway.client.get("/api/analysis/BTC-USD/indicators", params=query)
+
+    assert response.status_code == 400
+    assert named in response.json()["error"]
+
+
+async def test_bars_are_oldest_first_and_can_be_paged_backwards(gateway):
+    newest = checked(BarList, await gateway.get("/api/bars/BTC-USD", limit=2))
+    before = checked(
+        BarList,
+        await gateway.get(
+            "/api/bars/BTC-USD", limit=2, before_ms=newest["bars"][0]["event_time_ms"]
+        ),
+    )
+
+    assert [b["event_time_ms"] for b in before["bars"] + newest["bars"]] == [
+        close_time(minute) for minute in range(LAST - 3, LAST + 1)
+    ]
+    assert newest["timeframe_ms"] == 60_000
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/bars/DOGE-USD",
+        "/api/explain/DOGE-USD",
+        "/api/explain/DOGE-USD/history",
+        "/api/analysis/DOGE-USD/regime",
+        "/api/analysis/DOGE-USD/indicators",
+        "/api/signals?ticker=DOGE-USD",
+    ],
+)
+async def test_unknown_market_is_not_found_on_every_route(gateway, path):
+    response = await gateway.client.get(path)
+
+    assert response.status_code == 404
+    assert "DOGEUSDT" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/api/signals?limit=0", "limit"),
+        ("/api/signals?limit=many", "limit"),
+        ("/api/signals?grade=D", "grade"),
+        ("/api/signals?sort=up", "sort"),
+        ("/api/bars/BTC-USD?limit=5001", "limit"),
+        ("/api/analysis/BTC-USD/regime?history=-1", "history"),
+        ("/api/explain/BTC-USD/history?limit=501", "limit"),
+    ],
+)
+async def test_wrong_query_gives_400_naming_the_field(gateway, path, field):
+    response = await gateway.client.get(path)
+
+    assert response.status_code == 400
+    assert field in response.json()["error"]
+
+
+async def test_models_are_listed_in_the_documented_shape(gateway):
+    body = await gateway.get("/api/v1/models")
+
+    ModelList.model_validate(body)
+    assert body["total_models"] == 1
+    assert (
+        body["models"]["ensemble"].items()
+        >= {
+            "name": "ensemble",
+            "version": "m1",
+            "device": "cpu",
+            "parameters": 2_456_789,
+        }.items()
+    )
+    assert body["models"]["ensemble"]["loaded_at"].endswith("Z")
+    assert body["models"]["ensemble"]["serving"] is True
+    assert body["serving"]["ensemble"]["metrics"]["log_loss"] == 1.0
+
+
+async def test_two_versions_of_one_name_are_both_listed(gateway):
+    model = status().models[0]
+    gateway.bus.feed(status(models=(model, model.model_copy(update={"version": "m2"}))))
+
+    body = await gateway.get("/api/v1/models")
+
+    assert body["models"].keys() == {"ensemble", "ensemble@m2"}
+    assert body["total_models"] == 2
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/v1/health"])
+async def test_health_has_the_documented_fields(gateway, path):
+    response = await gateway.client.get(path)
+
+    body = response.json()
+    Health.model_validate(body, strict=False)
+    assert response.status_code == 200
+    assert body["status"] == "healthy"
+    assert body["model_loaded"] is True
+    assert body["gpu_available"] is False
+    assert body["timestamp"].endswith("Z")
+
+
+async def test_health_shows_processes_markets_canary_windows_and_dead_letters(gateway):
+    gateway.bus.process_lag = {"inference": 7}
+    letter = DeadLetter(
+        topic="market.bars.raw.v1",
+        partition=0,
+        offset=5,
+        key="BTCUSDT",
+        consumer="market",
+        kind="rejected",
+        cause="high 1.0 is below open",
+        payload_base64="",
+        event_time_ms=1,
+    )
+    window = MonitorWindow(
+        subject="market.bars.v1/BTCUSDT",
+        topic="market.bars.v1",
+        symbol="BTCUSDT",
+        event_time_ms=1,
+        window_ms=10_000,
+        records=10,
+        per_second=1.0,
+        lateness_p50_ms=3.0,
+        lateness_max_ms=9.0,
+        staleness_ms=200.0,
+    )
+    trace = CanaryTrace(
+        trace_id="t", symbol="BTCUSDT", event_time_ms=1, stages_ms={"a": 1.0}, complete=True
+    )
+    gateway.parts.views.fold(arrival_of(letter, "market.bars.raw.v1.dlq"))
+    gateway.bus.feed(window, trace)
+
+    body = checked(Health, await gateway.get("/api/system/health"))
+
+    assert body["processes"]["inference"]["lag_records"] == 7
+    assert body["symbols"][0].items() >= {"symbol": "BTCUSDT", "bars": 20, "signals": 20}.items()
+    assert body["dead_letters"]["market.bars.raw.v1"]["count"] == 1
+    assert body["windows"][0]["per_second"] == 1.0
+    assert body["canary"]["complete"] is True
+    assert body["clock_ms"] == close_time(LAST)
+
+
+def arrival_of(record, topic):
+    from gateway.views import Arrival
+
+    return Arrival(record, record.encode(), topic, 0, 0, WALL_MS)
+
+
+async def test_health_is_starting_and_503_until_the_views_are_read(gateway):
+    gateway.bus.ready = False
+
+    response = await gateway.client.get("/health")
+
+    assert response.status_code == 503
+    assert response.json()["status"] == "starting"
+
+
+async def degraded(gateway: Running) -> str:
+    body = await gateway.get("/health")
+    assert body["status"] == "degraded"
+    return " ".join(body["degraded"])
+
+
+async def test_health_names_every_reason_for_being_degraded(gateway):
+    unqualified = registered(qualified=False, gates={"log_loss": False})
+    gateway.bus.connected = False
+    gateway.bus.feed(
+        serving(model=unqualified),
+        status("training", state="failed", detail="disk full"),
+        tick(LAST, seconds=200),
+    )
+
+    reasons = await degraded(gateway)
+
+    assert "broker does not answer" in reasons
+    assert "training is failed: disk full" in reasons
+    assert "model m1 is unqualified: log_loss" in reasons
+    assert "BTCUSDT is 3.3 bars old" in reasons
+
+
+async def test_views_keep_answering_while_the_broker_is_away(gateway):
+    gateway.bus.connected = False
+
+    for path in ("/api/signals", "/api/bars/BTC-USD", "/api/explain/BTC-USD", "/api/v1/models"):
+        assert (await gateway.client.get(path)).status_code == 200
+    answer = await gateway.client.post("/api/v1/predict", json={"symbol": "BTC-USD"})
+    assert answer.status_code == 200
+
+
+async def test_metrics_carry_the_documented_names(gateway):
+    await gateway.client.post("/api/v1/predict", json={"symbol": "BTC-USD"})
+    await gateway.client.post("/api/v1/predict", json={"symbol": "AAPL"})
+
+    text = (await gateway.client.get("/metrics")).text
+
+    assert 'predictions_total{status="success"} 1.0' in text
+    assert 'predictions_total{status="refused"} 1.0' in text
+    assert "prediction_latency_seconds_count 2.0" in text
+    assert "active_requests 1.0" in text
+    assert "model_load_time_seconds 0.25" in text
+    assert 'regimeflow_actions_total{action="BUY"} 1.0' in text
+    assert 'regimeflow_view_age_seconds{topic="market.bars.v1"} 0.0' in text
