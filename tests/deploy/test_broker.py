@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import broker_files, jars
-from deploy.local.broker import FREE_PORTS, TETHER, _bindable
+from deploy.local.broker import TETHER
 from deploy.local.diagnosis import cause_of_death, check_data_folder
 from deploy.local.errors import (
     BrokerDiedError,
@@ -23,6 +23,7 @@ from deploy.local.errors import (
     PortTakenError,
 )
 from deploy.local.home_lock import HomeLock, holder
+from deploy.local.ports import FREE_PORTS, usable_port
 from tests.processes import ends
 
 META = "#\ncluster.id=wY-BOw_v8tdccTJimi6Osw\ndirectory.id=x\nnode.id=1\nversion=1\n"
@@ -241,7 +242,7 @@ def test_what_a_dead_holder_wrote_is_not_believed(tmp_path):
 
 
 def test_a_free_port_lies_outside_the_range_of_outgoing_connections():
-    assert {_bindable(0) for _ in range(5)} <= set(FREE_PORTS)
+    assert {usable_port(0) for _ in range(5)} <= set(FREE_PORTS)
 
 
 def test_a_tethered_program_ends_with_its_killed_parent():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.topics import wanted_topics
+from deploy.topic_plan import wanted_topics
 from schemas.topics import TOPICS
 from streams.topology import PROCESSORS, WORKERS
 

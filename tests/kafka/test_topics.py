@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.topics import (
-    Difference,
-    Wanted,
-    apply_topics,
-    list_topics,
-    mend_topics,
-    wanted_topics,
-)
+from deploy.topic_plan import Wanted, wanted_topics
+from deploy.topics import Difference, apply_topics, list_topics, mend_topics
 
 pytestmark = pytest.mark.kafka
 

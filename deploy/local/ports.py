@@ -1,0 +1,32 @@
+"""Loopback ports to listen on."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+from deploy.local.errors import PortTakenError
+
+LOOPBACK = "127.0.0.1"
+# Below the range that outgoing connections use: while the broker is down, a client that keeps
+# trying could otherwise be given the very port it calls, connect to itself and hold it.
+FREE_PORTS = range(20_000, 32_000)
+
+
+def usable_port(port: int) -> int:
+    """The port itself, or a free one for 0; raises PortTakenError."""
+    candidates = [port] if port else [secrets.choice(FREE_PORTS) for _ in range(20)]
+    reason: str | None = None
+    for candidate in candidates:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, candidate))
+            except OSError as error:
+                reason = error.strerror
+            else:
+                return candidate
+    raise PortTakenError(
+        f"port {candidates[-1]} on {LOOPBACK} cannot be used by the broker: {reason}. Stop the "
+        "program that listens there, or choose another port (0: any free one)."
+    )

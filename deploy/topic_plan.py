@@ -1,0 +1,56 @@
+"""Every topic the project needs, and its settings, derived from the tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.record import Topic
+from schemas.topics import TOPICS
+from streams.processor import Processor
+from streams.topology import PROCESSORS, WORKERS, Worker
+
+# Append time, because accelerated and recorded event times lie far from the clock: they would be
+# refused as "in the future" or deleted as old at once. Event time lives in the body.
+APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
+# Compaction leaves the newest segment alone: small ones keep views and restores short.
+COMPACTED = {
+    **APPEND_TIME,
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.2",
+    "segment.bytes": "4194304",
+}
+# A dead letter holds its original in base64, a third longer than the largest record let in.
+DEAD_LETTERS = {
+    **APPEND_TIME,
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "max.message.bytes": "2097152",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A topic as it should be on the cluster."""
+
+    name: str
+    config: Mapping[str, str]
+
+
+def wanted_topics() -> tuple[Wanted, ...]:
+    """Every topic of the project: the table, dead letters of what is consumed, changelogs."""
+    rows: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
+    consumed = {topic for row in rows for topic in row.reads}
+    changelogs = [row.changelog for row in PROCESSORS]
+    changelogs += [f"{row.name}.state.v1" for row in WORKERS if row.stateful]
+    return (
+        *(Wanted(topic.name, _config(topic)) for topic in TOPICS),
+        *(Wanted(topic.dead_letters, DEAD_LETTERS) for topic in TOPICS if topic in consumed),
+        *(Wanted(name, COMPACTED) for name in changelogs),
+    )
+
+
+def _config(topic: Topic) -> Mapping[str, str]:
+    if topic.compact:
+        return COMPACTED
+    return {**APPEND_TIME, "cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
