@@ -32,10 +32,10 @@ class RegimeLaw:
 
 
 def _default_laws() -> tuple[RegimeLaw, RegimeLaw, RegimeLaw]:
-    bull = RegimeLaw(320.0, 0.05 * 5.5 * BP, 5.5 * BP, 0.9, 8.0 * BP)
+    bull = RegimeLaw(320.0, 0.05 * 5.0 * BP, 5.0 * BP, 0.8, 8.0 * BP)
     # The bear's drift takes back exactly what the bull gives: see MarketModel.drift.
-    bear = RegimeLaw(260.0, math.nan, 10.5 * BP, 1.8, -6.0 * BP)
-    sideways = RegimeLaw(380.0, 0.0, 3.0 * BP, 0.0, 1.0 * BP)
+    bear = RegimeLaw(260.0, math.nan, 13.0 * BP, 1.6, -6.0 * BP)
+    sideways = RegimeLaw(380.0, 0.0, 2.7 * BP, 0.0, 1.0 * BP)
     return bull, bear, sideways
 
 
@@ -49,7 +49,7 @@ class MarketModel:
     fast_half_life_bars: float = 40.0  # log-volatility swings within the hour
     fast_sd: float = 0.15
     slow_half_life_bars: float = 2 * 1440.0  # and over days
-    slow_sd: float = 0.15
+    slow_sd: float = 0.2
     overreaction: float = 0.3  # share of a shock that is taken back later
     reversion_half_life_bars: float = 120.0
     anchor_half_life_bars: float = 60 * 1440.0  # keeps prices plausible over months
