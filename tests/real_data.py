@@ -1,4 +1,4 @@
-"""Real market data beside the checkout, for tests that can use it; never committed."""
+"""Recorded market data in the folder ``shared`` beside the checkout, where there is one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def real_file(name: str) -> Path:
-    """Return the path of a file or folder under ``shared/data``; skips the test without it."""
-    path = FOLDER / name
-    if not path.exists():
-        pytest.skip(f"{name} is not in shared/data beside the checkout")
+    """Path of a recorded file such as ``ohlcv/BTCUSDT_perp_1h.parquet``; skips without it."""
+    path = REAL_DATA / name
+    if not path.is_file():
+        pytest.skip(f"recorded data {name} is not beside this checkout (shared/data)")
     return path
