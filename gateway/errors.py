@@ -79,10 +79,7 @@ def error_response(
     path: str, status: int, message: str, extra: dict[str, Any] | None = None
 ) -> Response:
     """Return the error in the shape of the path's family."""
-    if _enveloped(path):
-        body = failure(message)
-    else:
-        body = encode({"detail": message, **(extra or {})})
+    body = failure(message) if _enveloped(path) else encode({"detail": message, **(extra or {})})
     headers = {"Retry-After": str(Unavailable.retry_after_s)} if status == 503 else None
     return Response(body, status, headers, media_type="application/json")
 

@@ -159,10 +159,12 @@ class Client:
             await asyncio.gather(sender, return_exceptions=True)
 
     async def _deliver(self) -> None:
-        while self._closing is None:
+        while True:
             while self._missed or self._queue:
                 text = (self._missed or self._queue).popleft()
                 await self._send({"type": "websocket.send", "text": text})
+            if self._closing is not None:
+                break
             self._wake.clear()
             await self._wake.wait()
         code, reason = self._closing

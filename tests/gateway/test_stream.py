@@ -1,0 +1,271 @@
+"""The live stream, by a real client on a real server: fan-out, filters, resume, slow clients."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from gateway import stream
+from gateway.stream import decode_cursor, encode_cursor
+from tests.build import bar, close_time, regimes, signal
+from tests.gateway.conftest import LAST, Running
+
+pytestmark = pytest.mark.anyio
+
+
+def address(gateway: Running, query: str = "") -> str:
+    return gateway.url.replace("http", "ws") + stream.PATH + query
+
+
+async def read(socket: Any) -> Any:
+    return orjson.loads(await asyncio.wait_for(socket.recv(), 5))
+
+
+async def drain(socket: Any) -> None:
+    while True:
+        await asyncio.wait_for(socket.recv(), 5)
+
+
+async def ids(socket: Any, count: int) -> list[str]:
+    return [(await read(socket))["data"]["signal_id"] for _ in range(count)]
+
+
+async def test_a_new_signal_reaches_every_client_once(served):
+    async with connect(address(served)) as one, connect(address(served)) as two:
+        assert (await read(one))["type"] == (await read(two))["type"] == "hello"
+
+        served.bus.feed(signal(LAST + 1))
+
+        for socket in (one, two):
+            message = await read(socket)
+            assert message["type"] == "signal"
+            assert message["cursor"]
+            assert message["data"] == orjson.loads(signal(LAST + 1).encode())
+
+
+async def test_filters_pass_only_what_was_asked_for(served):
+    query = "?ticker=BTC-USD&grade=A&grade=B"
+    async with connect(address(served, query)) as socket:
+        await read(socket)
+
+        served.bus.feed(
+            signal(LAST + 1, symbol="ETHUSDT", grade="A"),
+            signal(LAST + 1, grade="C"),
+            bar(LAST + 2),
+            signal(LAST + 2, grade="B"),
+        )
+
+        assert await ids(socket, 1) == [f"signal-BTCUSDT-{LAST + 2}"]
+
+
+async def test_other_kinds_are_sent_when_asked_for(served):
+    async with connect(address(served, "?kinds=bar,regime")) as socket:
+        await read(socket)
+
+        served.bus.feed(bar(LAST + 1), regimes(LAST + 1), signal(LAST + 1), bar(LAST + 2))
+
+        kinds = [(await read(socket))["type"] for _ in range(3)]
+    assert kinds == ["bar", "regime", "bar"]
+
+
+async def test_a_cursor_resumes_after_the_last_signal_seen(served):
+    async with connect(address(served)) as socket:
+        await read(socket)
+        served.bus.feed(signal(LAST + 1))
+        cursor = (await read(socket))["cursor"]
+    served.bus.feed(signal(LAST + 2), signal(LAST + 3, symbol="ETHUSDT"))
+
+    async with connect(address(served, f"?cursor={cursor}")) as socket:
+        assert (await read(socket))["cursor"] == cursor
+        missed = await ids(socket, 2)
+        served.bus.feed(signal(LAST + 4))
+        live = await ids(socket, 1)
+
+    assert missed == [f"signal-BTCUSDT-{LAST + 2}", f"signal-ETHUSDT-{LAST + 3}"]
+    assert live == [f"signal-BTCUSDT-{LAST + 4}"]
+
+
+async def test_a_first_message_can_resume_and_filter_as_the_query_does(served):
+    async with connect(address(served)) as socket:
+        cursor = (await read(socket))["cursor"]
+        served.bus.feed(signal(LAST + 1), signal(LAST + 2, symbol="ETHUSDT"))
+    async with connect(address(served)) as socket:
+        await read(socket)
+
+        await socket.send(orjson.dumps({"ticker": ["ETH-USD"], "cursor": cursor}).decode())
+
+        assert await ids(socket, 1) == [f"signal-ETHUSDT-{LAST + 2}"]
+
+
+async def test_a_cursor_older_than_what_is_held_says_so_first(served):
+    query = f"?cursor={encode_cursor({})}"
+    async with connect(address(served, query), max_queue=None) as socket:
+        await read(socket)
+        first = await read(socket)
+
+    # The records of the fixture begin with a bar, so that signals before it may have existed.
+    assert first["type"] == "gap"
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("?cursor=garbage", "cursor"),
+        ("?cursor=e30x", "cursor"),
+        ("?kinds=orders", "orders"),
+        ("?grade=D", "grade"),
+        ("?ticker=BTC+USD", "not a symbol"),
+        ("?from=now", "from"),
+    ],
+)
+async def test_a_wrong_query_is_denied_before_the_handshake_with_its_reason(served, query, named):
+    with pytest.raises(InvalidStatus) as denied:
+        await connect(address(served, query)).__aenter__()
+
+    response = denied.value.response
+    assert response.status_code == 400
+    assert named in orjson.loads(response.body)["error"]
+    assert response.headers["x-correlation-id"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"kinds": ["orders"]}', '{"cursor": "garbage"}', "5"])
+async def test_a_wrong_message_gets_an_error_and_changes_nothing(served, text):
+    async with connect(address(served)) as socket:
+        await read(socket)
+
+        await socket.send(text)
+        answer = await read(socket)
+        served.bus.feed(signal(LAST + 1))
+
+        assert answer["type"] == "error"
+        assert await ids(socket, 1) == [f"signal-BTCUSDT-{LAST + 1}"]
+
+
+async def test_the_accepted_handshake_carries_the_correlation_id(served):
+    async with connect(address(served), additional_headers={"X-Correlation-ID": "ws-1"}) as socket:
+        assert socket.response is not None
+        assert socket.response.headers["x-correlation-id"] == "ws-1"
+
+
+async def test_a_page_of_another_origin_is_denied(served):
+    with pytest.raises(InvalidStatus) as denied:
+        await connect(address(served), origin="https://elsewhere.example").__aenter__()
+
+    assert denied.value.response.status_code == 403
+
+
+async def test_a_page_of_our_own_is_accepted(served):
+    async with connect(address(served), origin=served.url) as socket:
+        assert (await read(socket))["type"] == "hello"
+
+
+async def test_other_stream_paths_do_not_exist(served):
+    with pytest.raises(InvalidStatus) as denied:
+        await connect(served.url.replace("http", "ws") + "/api/realtime/bars").__aenter__()
+
+    assert denied.value.response.status_code == 404
+
+
+async def test_streams_wait_until_the_views_are_read(served):
+    served.bus.ready = False
+
+    with pytest.raises(InvalidStatus) as denied:
+        await connect(address(served)).__aenter__()
+
+    assert denied.value.response.status_code == 503
+
+
+async def test_heartbeats_keep_an_idle_stream_alive(served, monkeypatch):
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.01)
+    beats = asyncio.create_task(served.parts.stream.heartbeats())
+    async with connect(address(served)) as socket:
+        await read(socket)
+
+        message = await read(socket)
+
+    beats.cancel()
+    assert message["type"] == "heartbeat"
+    assert message["clock_ms"] == close_time(LAST)
+
+
+async def test_a_client_that_does_not_read_is_dropped_with_a_reason_and_slows_no_one(served):
+    # The kernel and the server buffer some megabytes before a client is slow.
+    heavy = [signal(LAST + 1, risk_notes=("x" * 60_000,), signal_id=f"s{n}") for n in range(500)]
+    async with (
+        connect(address(served), max_queue=1, max_size=None) as slow,
+        connect(address(served), max_size=None) as quick,
+    ):
+        await read(quick)
+        received = 0
+        for each in heavy:
+            served.bus.feed(each)
+            message = await read(quick)
+            assert message["data"]["signal_id"] == each.signal_id
+            received += 1
+
+        assert received == 500
+        assert len(served.parts.stream.clients) == 1
+        with pytest.raises(ConnectionClosed) as closed:
+            await drain(slow)
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    assert "too slow" in closed.value.rcvd.reason
+    assert "regimeflow_websocket_dropped_total 1.0" in (await served.client.get("/metrics")).text
+
+
+async def test_a_client_that_never_reads_again_is_left_to_itself(served, monkeypatch):
+    monkeypatch.setattr(stream, "GOODBYE_S", 0.05)
+    heavy = signal(LAST + 1, risk_notes=("x" * 60_000,))
+    reader, writer = await asyncio.open_connection(*served.url.removeprefix("http://").split(":"))
+    writer.write(
+        f"GET {stream.PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    while not served.parts.stream.clients:  # noqa: ASYNC110 - the server adds it on its own time
+        await asyncio.sleep(0)
+    [client] = served.parts.stream.clients
+
+    while served.parts.stream.clients:
+        served.bus.feed(heavy)
+        await asyncio.sleep(0)
+
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait_for(asyncio.shield(client._task), 5)
+    assert client._task.done()
+    writer.close()
+
+
+async def test_stopping_the_gateway_ends_every_stream(served):
+    async with connect(address(served)) as socket:
+        await read(socket)
+
+        assert len(served.parts.stream.clients) == 1
+    async with asyncio.timeout(5):
+        while served.parts.stream.clients:  # noqa: ASYNC110 - the close frame travels
+            await asyncio.sleep(0)
+
+
+@given(st.dictionaries(st.integers(0, 200), st.integers(0, 2**53), max_size=12))
+def test_a_cursor_survives_its_encoding(cursor):
+    assert decode_cursor(encode_cursor(cursor)) == cursor
+
+
+@given(st.text(max_size=50))
+def test_text_we_never_gave_out_is_refused_or_harmless(text):
+    try:
+        cursor = decode_cursor(text)
+    except ValueError as error:
+        assert "cursor" in str(error)  # noqa: PT017 - either outcome is right
+    else:
+        assert all(offset >= 0 for offset in cursor.values())
