@@ -1,6 +1,6 @@
 """Topic administration: apply the topic table to a cluster, list what is there.
 
-The only importer of confluent-kafka's admin client. A ``cluster`` is a mapping of client settings:
+A ``cluster`` is a mapping of client settings:
 ``bootstrap.servers`` and, for a cluster of one's own, its SASL and TLS settings.
 """
 
