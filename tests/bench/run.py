@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints how each stands against its named peer.
 
-    python -m tests.bench [NAME...] [--json FILE]
+    python -m tests.bench.run [NAME...] [--json FILE]
 
 A name is that of a file here, ``models`` for ``bench_models.py``; without names all run. Each file
 has ``rows()``, runs in a process of its own, and asserts that both runners agree before it times
