@@ -1,6 +1,6 @@
 """A model on disk: a manifest that names every file with its SHA-256, checked before any is read.
 
-    <models>/<strategy>/<version>/manifest.json  forest.ubj  lstm.safetensors  report.json
+    <models>/<strategy>/<version>/manifest.json  forest.json  lstm.safetensors  report.json
 
 The version is the hash of the manifest, and the manifest holds the hashes of the files: one
 altered byte anywhere is another model, and is refused.

@@ -1,4 +1,4 @@
-"""The boosted member: XGBoost softmax trees, one thread, saved as UBJ (never pickled)."""
+"""The boosted member: XGBoost softmax trees, one thread, saved as JSON (never pickled)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BoostedPlan:
 
 
 def fit_boosted(rows: Array, classes: NDArray[np.int64], plan: BoostedPlan, seed: int) -> bytes:
-    """Return the fitted booster as UBJ bytes; the same input and seed give the same trees."""
+    """Return the fitted booster as JSON bytes; the same input and seed give the same trees."""
     import xgboost
 
     matrix = xgboost.QuantileDMatrix(rows.astype(np.float32), label=classes, nthread=1)
@@ -46,7 +46,7 @@ def fit_boosted(rows: Array, classes: NDArray[np.int64], plan: BoostedPlan, seed
         matrix,
         num_boost_round=plan.rounds,
     )
-    return bytes(booster.save_raw("ubj"))
+    return bytes(booster.save_raw("json"))
 
 
 def boosted_probabilities(model: bytes, rows: Array) -> Array:

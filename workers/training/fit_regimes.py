@@ -26,6 +26,11 @@ from workers.training.baum_welch import STATES, Climb, HiddenMarkov, Series, cli
 
 Family = Literal["gaussian", "student_t"]
 
+# What the filter sees of a bar. Volatility over 20 bars separates regimes best and the distance
+# from the 200-bar mean gives them a direction; drift in single returns cannot be seen. The mark's
+# distance from the close leans against bulls and bears; not every source tells it.
+OBSERVATIONS = ("garman_klass_volatility_20", "sma_distance_200", "mark_basis")
+
 SMALLEST_OCCUPANCY = 0.05  # of the bars; a rarer state is an outlier bin, not a regime
 SHORTEST_DWELL_BARS = 5.0  # expected; a shorter one is noise, not a regime
 FIRST_FREEDOM = 8.0
@@ -125,6 +130,25 @@ class _Pool:
     series: Series
     log_returns: Array  # of all bars, in deviations of their own symbol
     moments: Mapping[str, Moments]
+
+
+def usable_observations(
+    tracks: Mapping[str, Array], names: tuple[str, ...] = OBSERVATIONS
+) -> tuple[str, ...]:
+    """Return the names that every symbol can observe: known for half its bars, and varying.
+
+    Args:
+        tracks: By symbol, the named features of its training bars, shape (T, len(names)).
+        names: Of the columns.
+    """
+
+    def usable(column: Array) -> bool:
+        known = column[~np.isnan(column)]
+        return len(known) >= max(1, len(column) // 2) and bool(np.ptp(known) > 0.0)
+
+    return tuple(
+        name for d, name in enumerate(names) if all(usable(each[:, d]) for each in tracks.values())
+    )
 
 
 def fit_regimes(

@@ -68,9 +68,9 @@ def train(
     report = json.dumps(
         {"plan": asdict(plan), "metrics": metrics.model_dump()}, indent=1, default=str
     ).encode()
-    contents = {"forest.ubj": fitted.forest, "lstm.safetensors": fitted.lstm, "report.json": report}
+    contents = {"forest.json": fitted.forest, "lstm.safetensors": fitted.lstm, "report.json": report}
     files = (
-        file_of("forest", "forest.ubj", fitted.forest),
+        file_of("forest", "forest.json", fitted.forest),
         file_of("lstm", "lstm.safetensors", fitted.lstm),
         file_of("report", "report.json", report),
     )
