@@ -55,6 +55,11 @@ def test_final_kline_becomes_a_bar_with_exclusive_close():
     assert (bar.quote_volume, bar.taker_buy_volume, bar.trades) == (1253.0, 6.25, 42)
 
 
+def test_bar_from_the_future_is_refused():
+    with pytest.raises(PayloadRejected, match="is after the event's own time"):
+        bar_of_event(event(t=T0 + 2 * MINUTE, T=T0 + 3 * MINUTE - 1), MINUTE, "test")
+
+
 def test_open_kline_is_no_bar():
     assert bar_of_event(event(x=False), MINUTE, "test") is None
 

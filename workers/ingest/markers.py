@@ -21,20 +21,33 @@ class Markers:
     """What is known of one symbol's mark price and settlements, oldest first."""
 
     settlements: list[Funding] = field(default_factory=list)
-    next_funding_ms: int = 0
+    pending_ms: int = 0  # stamp of the settlement that is announced next; 0: none is
     _marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=KEPT_MARKS))
 
     def add_mark(self, mark: Mark) -> None:
         """Take the next mark price of the stream."""
         self._marks.append(mark)
-        self.next_funding_ms = max(self.next_funding_ms, mark.next_funding_ms)
+        if not self.pending_ms and mark.next_funding_ms > self._last_stamp():
+            self.pending_ms = mark.next_funding_ms
+
+    def due(self, now_ms: int) -> bool:
+        """Return whether an announced settlement should be there by now and is not known."""
+        return 0 < self.pending_ms <= now_ms
 
     def add_settlements(self, rows: Iterable[Funding]) -> list[Funding]:
         """Take settlements in order; returns those that were not known."""
-        last = self.settlements[-1].time_ms if self.settlements else -1
+        last = self._last_stamp(exact=True)
         new = [row for row in rows if row.time_ms > last]
         self.settlements.extend(new)
+        if new and nominal(new[-1].time_ms) >= self.pending_ms:
+            self.pending_ms = 0
         return new
+
+    def _last_stamp(self, *, exact: bool = False) -> int:
+        if not self.settlements:
+            return -1
+        last = self.settlements[-1].time_ms
+        return last if exact else nominal(last)
 
     def settled_before(self, close_ms: int) -> Funding | None:
         """Return the last settlement before a close.

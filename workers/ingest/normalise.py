@@ -79,7 +79,9 @@ def bar_of_event(event: Mapping[str, Any], timeframe_ms: int, source: str) -> Ra
         raise PayloadRejected(f"field x {final!r}, expected true or false")
     if not final:
         return None
-    known_at_ms = _integer(event, "E")
+    known_at_ms, opened = _integer(event, "E"), _integer(kline, "t")
+    if known_at_ms < opened:
+        raise PayloadRejected(f"field t {opened} is after the event's own time {known_at_ms}")
     return _bar(_symbol(event), timeframe_ms, kline, Provenance("stream", source, known_at_ms))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from schemas.market import RawBar
+from schemas.market import LedgerKind, RawBar
 from workers.ingest.normalise import Trade
 
 # Sums of decimals in float64: far above round-off, far below any real difference.
@@ -83,7 +83,7 @@ class TradeBars:
         return bar
 
 
-def disagreement(rebuilt: RebuiltBar, bar: RawBar) -> tuple[str, str] | None:
+def disagreement(rebuilt: RebuiltBar, bar: RawBar) -> tuple[LedgerKind, str] | None:
     """Return (ledger kind, note) when trades and the venue's bar differ; None when they agree."""
     close_enough = math.isclose(
         rebuilt.volume, bar.volume, rel_tol=VOLUME_TOLERANCE, abs_tol=VOLUME_TOLERANCE

@@ -1,0 +1,128 @@
+"""Ingest against the simulated exchange through real ccxt, its records kept in a list."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from schemas.dead_letter import DeadLetter
+from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
+from schemas.record import Record
+from streams.market.processor import PROCESSOR
+from streams.memory import replay
+from workers.ingest.exchange import Access, connected
+from workers.ingest.topics import Outbox
+from workers.ingest.worker import Ingest, Status
+from workers.settings import Settings
+from workers.simulator.faults import Fault
+from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
+
+SPEED = 240.0  # a minute lasts a quarter of a second
+HISTORY_BARS = 1_000
+WAIT_S = 20.0
+
+
+@dataclass
+class Records:
+    """Takes the place of a publisher."""
+
+    all: list[Record] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+    def publish(self, record: Record, trace_id: str | None = None) -> None:  # noqa: ARG002
+        self.all.append(record)
+
+    def refuse(self, letter: DeadLetter) -> None:
+        self.letters.append(letter)
+
+    def flush(self) -> None:
+        """Everything is kept at once."""
+
+    def of(self, kind: type[Record]) -> list[Record]:
+        return [record for record in self.all if type(record) is kind]
+
+    def raw(self, symbol: str) -> list[RawBar]:
+        return [r for r in self.all if isinstance(r, RawBar) and r.symbol == symbol]
+
+    def checked(
+        self, symbol: str
+    ) -> tuple[list[Bar], list[tuple[LedgerKind, int]], list[DeadLetter]]:
+        """Return what the market processor makes of one symbol's raw bars."""
+        out = replay([PROCESSOR], self.raw(symbol))
+        bars = [o for o in out if isinstance(o, Bar)]
+        kinds = [(o.kind, o.bars) for o in out if isinstance(o, LedgerEntry)]
+        return bars, kinds, [o for o in out if isinstance(o, DeadLetter)]
+
+
+@dataclass
+class Running:
+    """A venue, ingest on it, and what ingest has published."""
+
+    simulator: RunningSimulator
+    ingest: Ingest
+    records: Records
+
+    def fault(self, **fields: object) -> None:
+        """Put a fault on the venue's desk."""
+        venue = self.simulator.venue
+        venue.faults.add(Fault.model_validate(fields), venue.clock.now_ms())
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(WAIT_S):
+            while not reached():  # noqa: ASYNC110 - what is reached is on the other side of a socket
+                await asyncio.sleep(0.02)
+
+    async def more_bars(self, symbol: str, count: int) -> None:
+        """Wait for so many more raw bars of a symbol."""
+        before = len(self.records.raw(symbol))
+        await self.until(lambda: len(self.records.raw(symbol)) >= before + count)
+
+    def next_open_ms(self, bars: int = 1) -> int:
+        """Open time of a bar that has not opened yet."""
+        return (self.simulator.venue.clock.now_ms() // 60_000 + bars) * 60_000
+
+
+@contextlib.asynccontextmanager
+async def ingesting(
+    *symbols: str,
+    speed: float = SPEED,
+    closes: dict[str, int] | None = None,
+    start: bool = True,
+) -> AsyncIterator[Running]:
+    """Run venue and ingest; with ``start``, until the first live bars have come."""
+    settings = Settings(
+        universe=symbols, speed=speed, history_bars=HISTORY_BARS, exchange="simulated"
+    )
+    venue = SimulatorSettings(symbols=symbols, speed=speed, history_minutes=HISTORY_BARS + 600)
+    async with serve(venue) as simulator:
+        access = Access("simulated", simulator.rest_url)
+        async with connected(access) as exchange:
+            records = Records()
+            outbox = Outbox(records)
+            ingest = Ingest(settings, exchange, outbox, Status(outbox))
+            running = Running(simulator, ingest, records)
+            tasks = [
+                asyncio.ensure_future(outbox.run()),
+                asyncio.ensure_future(ingest.run(closes or {}, announced=False)),
+            ]
+            try:
+                if start:
+                    await running.until(
+                        lambda: (
+                            any(t.done() for t in tasks)
+                            or all(
+                                any(b.origin == "stream" for b in records.raw(s)) for s in symbols
+                            )
+                        )
+                    )
+                yield running
+            finally:
+                for task in tasks:
+                    task.cancel()
+                done = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in done:
+            if isinstance(outcome, Exception):
+                raise outcome

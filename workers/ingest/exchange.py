@@ -1,0 +1,302 @@
+"""The exchange, read-only: the one place that knows ccxt.
+
+Four layers keep orders out: no key is needed, and one that may do more than read is refused; every
+request that is not a GET is refused before it is signed and again before it is sent; the
+order socket has no address; and callers get this façade, not the client.
+
+Errors::
+
+    ExchangeError
+    ├── VenueUnavailable    try again, not before ``retry_after_s``
+    └── VenueRefused        trying again cannot help
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+import ccxt
+import ccxt.pro
+
+from schemas.symbols import unified
+
+KEEP_ALIVE_MS = 10_000  # the default lets a dead peer go unnoticed for nine minutes
+REQUEST_TIMEOUT_MS = 10_000
+WEIGHT_PER_MINUTE = 2_000  # of the venue's 2,400
+BAN_WAIT_S = 30.0  # after a 418 that names no time
+REFUSED_RIGHTS = ("enable", "permits")  # prefixes of what a key may be allowed to do
+HARMLESS_RIGHTS = frozenset({"enableReading"})
+
+
+class ExchangeError(Exception):
+    """The venue did not give what was asked for."""
+
+
+class VenueUnavailable(ExchangeError):
+    """The venue cannot answer now."""
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class VenueRefused(ExchangeError):
+    """The venue, or a guard of ours, says no."""
+
+
+class Frames(Protocol):
+    """Who gets the raw frames of the streams."""
+
+    def take(self, frame: dict[str, Any]) -> None:
+        """Take one market event."""
+
+    def refuse(self, raw: str | bytes, error: Exception) -> None:
+        """Take a frame that could not be read or folded, and why."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where the venue is, and the key to check, if one is set.
+
+    Attributes:
+        venue: Name for the records, e.g. ``binanceusdm``.
+        base_url: REST root of a simulated venue; None for the real one.
+        api_key, api_secret: Only to prove that they cannot trade.
+    """
+
+    venue: str
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    api_secret: str | None = field(default=None, repr=False)
+
+
+class _ReadOnlyBinance(ccxt.pro.binanceusdm):
+    """The venue's client with every way to write closed, and the raw frames tapped."""
+
+    frames: Frames | None = None
+
+    def sign(
+        self, path: Any, api: Any = "public", method: Any = "GET", *args: Any, **kwargs: Any
+    ) -> Any:
+        _require_get(method, path)
+        return super().sign(path, api, method, *args, **kwargs)
+
+    async def fetch(self, url: Any, method: Any = "GET", *args: Any, **kwargs: Any) -> Any:
+        _require_get(method, url)
+        return await super().fetch(url, method, *args, **kwargs)
+
+    def client(self, url: Any) -> Any:
+        known = url in (self.clients or {})
+        client = super().client(url)
+        if not known:
+            client.handle_message = _surviving(client.handle_message, self)
+        return client
+
+    def handle_message(self, client: Any, message: Any) -> None:
+        """Give market events to the tap, unparsed; ccxt sees acknowledgements and errors alone."""
+        inner = message.get("data", message) if isinstance(message, dict) else message
+        for event in inner if isinstance(inner, list) else (inner,):
+            if isinstance(event, dict) and "e" in event and self.frames is not None:
+                self.frames.take(event)
+            elif isinstance(event, dict) and ("id" in event or "error" in event):
+                super().handle_message(client, event)
+            else:
+                raise ValueError(f"frame {str(event)[:80]!r} is no market event")
+
+
+def _require_get(method: Any, target: Any) -> None:
+    if method != "GET":
+        raise VenueRefused(f"{method} {target}: this system only reads, expected GET")
+
+
+def _surviving(handle: Callable[[Any], None], exchange: _ReadOnlyBinance) -> Callable[[Any], None]:
+    """Wrap a socket's handler: one bad frame must not silence the whole connection."""
+
+    def guarded(message: Any) -> None:
+        try:
+            handle(message)
+        except Exception as error:  # an exception here would end ccxt's receive loop
+            if exchange.frames is None:
+                raise
+            raw = message.data if isinstance(message.data, str | bytes) else repr(message.data)
+            exchange.frames.refuse(raw, error)
+
+    return guarded
+
+
+class Exchange:
+    """What this system may ask of a venue; see ``connected``."""
+
+    def __init__(self, client: Any, access: Access) -> None:
+        self._client = client
+        self._not_before_s = 0.0
+        self.source = f"{access.venue}/ccxt-{ccxt.__version__}"
+
+    async def server_time_ms(self) -> int:
+        """Return the venue's time, UTC epoch milliseconds."""
+        body = await self._ask(self._client.fapiPublicGetTime)
+        return int(body["serverTime"])
+
+    async def klines(self, symbol: str, interval: str, start_ms: int, limit: int) -> list[Any]:
+        """Return up to ``limit`` raw klines that open at ``start_ms`` or later, oldest first."""
+        query = {"symbol": symbol, "interval": interval, "startTime": start_ms, "limit": limit}
+        return _rows(await self._ask(self._client.fapiPublicGetKlines, query))
+
+    async def mark_klines(self, symbol: str, interval: str, start_ms: int, limit: int) -> list[Any]:
+        """Return up to ``limit`` raw mark price klines from ``start_ms`` on, oldest first."""
+        query = {"symbol": symbol, "interval": interval, "startTime": start_ms, "limit": limit}
+        return _rows(await self._ask(self._client.fapiPublicGetMarkPriceKlines, query))
+
+    async def funding_rates(self, symbol: str, start_ms: int, limit: int = 1000) -> list[Any]:
+        """Return up to ``limit`` raw settlements from ``start_ms`` on, oldest first."""
+        query = {"symbol": symbol, "startTime": start_ms, "limit": limit}
+        return _rows(await self._ask(self._client.fapiPublicGetFundingRate, query))
+
+    async def listed(self) -> frozenset[str]:
+        """Return the symbols of the venue that can be traded now."""
+        body = await self._ask(self._client.fapiPublicGetExchangeInfo)
+        rows = _rows(body.get("symbols") if isinstance(body, dict) else None)
+        return frozenset(row["symbol"] for row in rows if row.get("status") == "TRADING")
+
+    async def watch(self, symbols: tuple[str, ...], interval: str, frames: Frames) -> None:
+        """Give klines, trades and mark prices to ``frames`` until the connection is lost.
+
+        Raises:
+            VenueUnavailable: Always, in the end; nothing that was missed is sent again.
+        """
+        names = [unified(symbol) for symbol in symbols]
+        self._client.frames = frames
+        watches = [
+            asyncio.ensure_future(watch)
+            for watch in (
+                self._client.watch_ohlcv_for_symbols([[name, interval] for name in names]),
+                self._client.watch_trades_for_symbols(names, params={"name": "aggTrade"}),
+                self._client.watch_mark_prices(names),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+            error = next((task.exception() for task in done if not task.cancelled()), None)
+            raise VenueUnavailable(f"stream lost: {error or 'closed'}")
+        finally:
+            self._client.frames = _Nobody()
+            for task in watches:
+                task.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+            with contextlib.suppress(ccxt.BaseError):
+                await self._client.close_ws_clients()
+
+    async def require_harmless_key(self) -> None:
+        """Refuse a key that may do anything but read, then forget it.
+
+        Raises:
+            VenueRefused: The key may trade, move money, or does not say what it may do.
+        """
+        try:
+            await self._ask(self._client.load_time_difference)
+            rights = await self._ask(self._client.sapiGetAccountApiRestrictions)
+        finally:
+            self._client.apiKey = self._client.secret = None
+        if not isinstance(rights, dict) or "enableReading" not in rights:
+            raise VenueRefused("the API key does not tell its rights; run without a key")
+        allowed = sorted(
+            name
+            for name, value in rights.items()
+            if name.startswith(REFUSED_RIGHTS)
+            and name not in HARMLESS_RIGHTS
+            and value is not False
+        )
+        if allowed:
+            raise VenueRefused(
+                f"the API key may do more than read ({', '.join(allowed)}); this system only "
+                "analyses: use a key that may only read, or none (none is needed)"
+            )
+
+    async def _ask(self, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        wait_s = self._not_before_s - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        try:
+            return await call(*arguments)
+        except ccxt.DDoSProtection as error:
+            retry_after_s = self._retry_after_s()
+            self._not_before_s = max(self._not_before_s, time.monotonic() + retry_after_s)
+            raise VenueUnavailable(str(error), retry_after_s) from error
+        except (ccxt.NetworkError, ccxt.OperationFailed) as error:
+            raise VenueUnavailable(str(error)) from error
+        except ccxt.BaseError as error:
+            raise VenueRefused(str(error)) from error
+
+    def _retry_after_s(self) -> float:
+        headers = self._client.last_response_headers or {}
+        told = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
+        try:
+            return max(0.0, float(told))  # type: ignore[arg-type]  # None lands in the except
+        except (TypeError, ValueError):
+            return BAN_WAIT_S if self._client.last_http_response is None else 1.0
+
+
+class _Nobody:
+    """Takes the frames that still arrive while a connection is being closed."""
+
+    def take(self, frame: dict[str, Any]) -> None:
+        """Drop it: what was missed is fetched again."""
+
+    def refuse(self, raw: str | bytes, error: Exception) -> None:
+        """Drop it."""
+
+
+@contextlib.asynccontextmanager
+async def connected(access: Access) -> AsyncIterator[Exchange]:
+    """Yield an exchange; the key, if any, has been proved harmless.
+
+    Raises:
+        VenueRefused: The key may do more than read.
+        VenueUnavailable: The venue does not answer.
+    """
+    client = _ReadOnlyBinance(
+        {
+            "enableRateLimit": True,
+            "rateLimit": 60_000 / WEIGHT_PER_MINUTE,
+            "rateLimiterAlgorithm": "rollingWindow",
+            "timeout": REQUEST_TIMEOUT_MS,
+            "apiKey": access.api_key,
+            "secret": access.api_secret,
+            "options": {"fetchMarkets": {"types": ["linear"]}, "fetchCurrencies": False},
+        }
+    )
+    client.streaming = {**client.streaming, "keepAlive": KEEP_ALIVE_MS}
+    addresses = client.urls["api"]
+    if access.base_url is not None:
+        addresses = _moved(addresses, access.base_url)
+    addresses["ws"]["ws-api"] = {}
+    client.urls["api"] = addresses
+    exchange = Exchange(client, access)
+    try:
+        if access.api_key is not None:
+            await exchange.require_harmless_key()
+        yield exchange
+    finally:
+        await client.close()
+
+
+def _moved(addresses: Any, base_url: str) -> Any:
+    """Return the tree of addresses with every scheme and host replaced."""
+    if isinstance(addresses, dict):
+        return {name: _moved(each, base_url) for name, each in addresses.items()}
+    base, parts = urlsplit(base_url), urlsplit(addresses)
+    secure = base.scheme == "https"
+    scheme = ("wss" if secure else "ws") if parts.scheme.startswith("ws") else base.scheme
+    return urlunsplit((scheme, base.netloc, parts.path, parts.query, ""))
+
+
+def _rows(body: Any) -> list[Any]:
+    if not isinstance(body, list):
+        raise VenueUnavailable(f"answer {str(body)[:80]!r}, expected a list")
+    return body
