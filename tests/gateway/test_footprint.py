@@ -1,0 +1,62 @@
+"""The gateway stays light: no heavy library, and under 250 MB with full views."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from gateway.bus import A_SYMBOL
+from gateway.views import WINDOW
+
+HEAVY = (
+    *("torch", "xgboost", "ccxt", "mlflow", "pandas", "numba", "numpy", "scipy"),
+    *("confluent_kafka", "faust", "redis"),
+)
+LIMIT_MB = 250
+
+FULL = f"""
+import json, resource, sys
+from gateway.app import create_app
+from gateway.settings import Settings
+from gateway.views import Arrival
+from schemas.topics import topic_of
+from tests.build import bar, explanation, features, regimes, scored, signal
+
+class Bus:
+    ready = connected = True
+    lag = {{}}
+    process_lag = {{}}
+
+views = create_app(Settings(), Bus()).state.parts.views
+names = {{f"feature_{{n}}_14": 0.123456789 * n for n in range(70)}}
+for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"):
+    for minute in range({WINDOW}):
+        records = [bar(minute, symbol=symbol), features(minute, symbol, **names),
+                   regimes(minute, symbol=symbol), signal(minute, symbol=symbol),
+                   scored(minute, symbol=symbol)]
+        if minute % 5 == 0:
+            records.append(explanation(minute, symbol=symbol))
+        for record in records:
+            # Real signals and explanations are some hundred bytes longer than the built ones.
+            encoded = record.encode() + b" " * 800
+            views.fold(Arrival(record, encoded, topic_of(record).name))
+megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+heavy = [name for name in {HEAVY!r} if name in sys.modules]
+print(json.dumps({{"megabytes": megabytes, "heavy": heavy, "signals": len(views.signals)}}))
+"""
+
+
+def test_full_views_of_four_markets_fit_and_nothing_heavy_is_imported():
+    done = subprocess.run(
+        [sys.executable, "-c", FULL], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    found = json.loads(done.stdout)
+    assert found["heavy"] == []
+    assert found["signals"] == 4 * WINDOW
+    assert found["megabytes"] < LIMIT_MB
+
+
+def test_the_read_window_covers_the_view_with_one_commit_marker_a_record():
+    assert A_SYMBOL >= 2 * WINDOW

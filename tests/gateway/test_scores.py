@@ -1,0 +1,54 @@
+"""The track record: right by an independent library, silent where nothing is known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from gateway.scores import summary, wilson
+from tests.build import scored
+from tests.gateway.test_views import folded
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_interval_equals_statsmodels(trials, share):
+    hits = round(share * trials)
+
+    low, high = wilson(hits, trials) or (None, None)
+
+    expected = proportion_confint(hits, trials, method="wilson")
+    assert (low, high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_trials_there_is_no_interval():
+    assert wilson(0, 0) is None
+
+
+def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
+    views = folded(
+        scored(0, grade="A", confidence=0.8, hit=True, net_return=0.004, brier=0.1),
+        scored(
+            1, grade="A", confidence=0.76, hit=False, outcome="sell", net_return=-0.002, brier=0.9
+        ),
+        scored(2, grade="C", confidence=0.5, hit=None, outcome=None, net_return=None, brier=None),
+        scored(3, grade="C", direction="neutral", hit=True, net_return=0.0),
+    )
+
+    rows = {row["group"]: row for row in summary(views, ["BTCUSDT"])}
+
+    assert rows.keys() == {"directional", "A", "C", "neutral"}
+    assert rows["directional"]["signals"] == 3
+    assert rows["directional"]["known"] == 2
+    assert rows["directional"]["hit_rate"] == 0.5
+    assert rows["A"]["mean_net_return"] == pytest.approx(0.001)
+    assert rows["A"]["calibration_gap"] == pytest.approx(0.78 - 0.5)
+    assert rows["A"]["mean_brier"] == pytest.approx(0.5)
+    assert rows["C"]["known"] == 0
+    assert rows["C"]["hit_rate"] is None
+    assert rows["C"]["mean_net_return"] is None
+
+
+def test_no_scores_give_no_rows():
+    assert summary(folded(), []) == []

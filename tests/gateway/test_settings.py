@@ -1,0 +1,60 @@
+"""Settings: loopback unless told twice, secrets never shown, client options translated."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.bus import client_options
+from gateway.settings import Settings
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_loopback_needs_no_permission(host):
+    assert Settings(host=host).loopback
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "gateway.example"])
+def test_listening_beyond_loopback_is_refused_unless_spelled_out(host):
+    with pytest.raises(ValidationError, match="REGIMEFLOW_INSECURE"):
+        Settings(host=host)
+
+    assert not Settings(host=host, insecure=True).loopback
+
+
+def test_environment_names_are_the_documented_ones(monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_PORT", "8123")
+    monkeypatch.setenv("REGIMEFLOW_REDIS_URL", "redis://:secret@127.0.0.1/0")
+    monkeypatch.setenv("UNIVERSE", "BTC-USD,ETH-USD")
+
+    settings = Settings()
+
+    assert settings.port == 8123
+    assert settings.universe == ("BTCUSDT", "ETHUSDT")
+    assert "secret" not in repr(settings)
+
+
+def test_client_settings_are_translated_from_librdkafkas_names():
+    options = client_options(
+        {
+            "security.protocol": "sasl_ssl",
+            "sasl.mechanisms": "SCRAM-SHA-512",
+            "sasl.username": "u",
+            "sasl.password": "p",
+        }
+    )
+
+    assert isinstance(options.pop("ssl_context"), ssl.SSLContext)
+    assert options == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "u",
+        "sasl_plain_password": "p",
+    }
+
+
+def test_a_client_setting_that_means_nothing_here_is_refused():
+    with pytest.raises(ValueError, match=r"linger\.ms"):
+        client_options({"linger.ms": "5"})

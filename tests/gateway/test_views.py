@@ -1,0 +1,140 @@
+"""Views: the newest window of each market, whatever the order and repetition of arrivals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import clock
+from gateway.series import SLACK, Series
+from gateway.views import Arrival, Views
+from schemas.record import Record
+from schemas.signals import SignalAcknowledged
+from schemas.topics import TOPICS, topic_of
+from tests.build import bar, close_time, explanation, features, regimes, scored, signal
+from tests.gateway.conftest import WALL_MS, live, tick
+
+pairs = st.lists(st.tuples(st.integers(0, 400), st.integers()), max_size=600)
+
+
+def folded(*records: Record) -> Views:
+    views = Views()
+    for offset, record in enumerate(records):
+        name = topic_of(record).name
+        views.fold(Arrival(record, record.encode(), name, 0, offset, WALL_MS))
+    return views
+
+
+@given(pairs)
+def test_a_series_is_the_newest_of_a_sorted_dictionary(puts):
+    series: Series[int] = Series(limit=50)
+    truth: dict[int, int] = {}
+
+    for key, item in puts:
+        gone = series.put(key, item)
+        truth[key] = item
+        for old in sorted(truth)[: len(gone)]:
+            truth.pop(old)
+
+    assert list(zip(series.keys, series.items, strict=True)) == sorted(truth.items())
+    assert len(series) < 50 + SLACK
+
+
+@given(pairs, st.integers(-1, 401))
+def test_looking_up_a_moment_finds_the_last_item_not_after_it(puts, moment):
+    series: Series[int] = Series(limit=1_000)
+    for key, item in puts:
+        series.put(key, item)
+
+    truth = dict(puts)
+    earlier = [key for key in truth if key <= moment]
+
+    assert series.at_or_before(moment) == (truth[max(earlier)] if earlier else None)
+    assert series.get(moment) == truth.get(moment)
+    assert series.tail(3, before=moment) == [truth[k] for k in sorted(truth) if k < moment][-3:]
+
+
+def test_reading_a_topic_twice_changes_nothing():
+    records = [*live(), scored(0), explanation(1), tick()]
+
+    once, twice = folded(*records), folded(*records, *records)
+
+    assert once.of("BTCUSDT").signals.keys == twice.of("BTCUSDT").signals.keys
+    assert once.of("BTCUSDT").bars.items == twice.of("BTCUSDT").bars.items
+    assert once.of("BTCUSDT").scores.items == twice.of("BTCUSDT").scores.items
+    assert len(once.signals) == len(twice.signals)
+
+
+def test_a_correction_replaces_its_bar():
+    views = folded(bar(0), bar(1), bar(0, revision=1, close=99.5))
+
+    bars = views.of("BTCUSDT").bars
+    assert len(bars) == 2
+    assert b'"close":99.5' in bars.items[0].raw
+
+
+def test_a_signal_that_leaves_the_window_leaves_everything_and_moves_the_horizon(monkeypatch):
+    monkeypatch.setattr("gateway.views.WINDOW", 10)
+    count = 10 + SLACK
+    views = folded(*(signal(minute) for minute in range(count)))
+
+    assert len(views.signals) == len(views.of("BTCUSDT").signals) == 10
+    assert "signal-BTCUSDT-0" not in views.signals
+    assert views.horizon == {0: SLACK}
+
+
+def test_the_first_acknowledgement_is_the_one_that_counts():
+    first = SignalAcknowledged(signal_id="s", symbol="BTCUSDT", event_time_ms=1, by="ada")
+    second = first.model_copy(update={"by": "bob"})
+
+    assert folded(first, second).acknowledged["s"].by == "ada"
+
+
+def test_features_keep_their_nulls():
+    views = folded(features(0, rsi_14=50.0, natr_14=None))
+
+    held = views.of("BTCUSDT").features.newest()
+    assert held is not None
+    assert held.values() == {"rsi_14": 50.0, "natr_14": None}
+
+
+def test_a_market_is_known_by_its_bars():
+    views = folded(regimes(0, symbol="ETHUSDT"), bar(0))
+
+    assert views.known() == ["BTCUSDT"]
+
+
+def test_every_topic_that_the_gateway_reads_can_be_folded():
+    from gateway.bus import READS
+
+    folds = Views()._folds
+
+    assert {topic.record for topic in TOPICS if topic.name in READS} <= folds.keys()
+
+
+def test_the_topology_names_the_topics_that_the_gateway_reads():
+    from gateway.bus import READS
+    from streams.topology import WORKERS
+
+    [row] = [worker for worker in WORKERS if worker.name == "gateway"]
+
+    assert {topic.name for topic in row.reads} == READS.keys()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "speed", "bars"), [(0, 1.0, 0.0), (60, 1.0, 1.0), (1, 60, 1.0)]
+)
+def test_market_time_runs_on_between_ticks_at_their_speed(seconds, speed, bars):
+    views = folded(bar(0), tick(0, speed=speed))
+
+    now = clock.market_ms(views, WALL_MS + seconds * 1000)
+
+    assert now is not None
+    assert clock.age(close_time(0), 60_000, now).bars == bars
+
+
+def test_market_time_is_unknown_before_anything_was_seen_and_never_behind_a_bar():
+    assert clock.market_ms(Views(), WALL_MS) is None
+    assert clock.market_ms(folded(bar(3)), WALL_MS) == close_time(3)
+    assert clock.market_ms(folded(bar(3), tick(0)), WALL_MS) == close_time(3)
