@@ -1,0 +1,54 @@
+"""A fair race of two pieces of work: interleaved, repeated, distinct inputs, median of ratios."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+REPETITIONS = 7
+
+Work = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One runner: ``work(i)`` with a different i each time, timed ``calls`` times a round."""
+
+    work: Work
+    calls: int
+
+
+def race(name: str, peer_name: str, bar: float, ours: Entry, peer: Entry) -> dict[str, object]:
+    """Return a row of the bench table: how many times faster than the peer a call of ours is.
+
+    The ratio is the median over rounds of (peer's median call / our median call); the spread is
+    the range between the quartiles of the rounds over that median. Odd rounds start with the
+    peer, so that a neighbour's load or a warming clock favours neither.
+    """
+    ratios = []
+    for repetition in range(REPETITIONS + 1):
+        first, second = (peer, ours) if repetition % 2 else (ours, peer)
+        times = {id(entry): _median_seconds(entry, repetition) for entry in (first, second)}
+        ratios.append(times[id(peer)] / times[id(ours)])
+    ratios = ratios[1:]  # the first round fills caches
+    ratio = statistics.median(ratios)
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return {
+        "name": name,
+        "peer": peer_name,
+        "ratio": round(ratio, 2),
+        "spread": round((high - low) / ratio, 2),
+        "bar": bar,
+        "holds": ratio >= bar,
+    }
+
+
+def _median_seconds(entry: Entry, repetition: int) -> float:
+    seconds = []
+    for call in range(entry.calls):
+        started = time.perf_counter()
+        entry.work(repetition * entry.calls + call)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
