@@ -11,7 +11,8 @@ from typing import Literal
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.batch import in_one_line
-from streams.kafka import Aborted, KafkaSettings, Member, Transactions
+from streams.cluster import Aborted, KafkaSettings
+from streams.kafka import Member, Transactions
 from streams.processor import RecordRejected
 from streams.wire import (
     Outgoing,

@@ -2,19 +2,15 @@
 
 The only importer of confluent-kafka beside the topic administration in ``deploy``. The settings
 and the error rules were found by killing a real broker and its clients.
-
-Errors::
-
-    Fatal      the process must end; whoever started it starts it again
-    Aborted    the transaction is void; rewind and go on
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import (
@@ -30,83 +26,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     OffsetSpec,
 )
 
+from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.wire import Outgoing, Partition, Stored
 
 CALL_TIMEOUT_S = 10.0
 RETRY_PAUSE_S = 0.02
 TRANSACTION_TIMEOUT_MS = 15_000  # how long a dead instance can hold up readers
-LARGEST_MESSAGE_BYTES = 2_097_152  # a dead letter holds its original in base64
 
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library ships no types
 
 log = logging.getLogger("regimeflow.kafka")
-
-
-class Fatal(Exception):
-    """This process cannot go on; start it again."""
-
-
-class Aborted(Exception):
-    """The transaction was aborted; nothing of it counts."""
-
-
-@dataclass(frozen=True)
-class KafkaSettings:
-    """How to reach the cluster.
-
-    Attributes:
-        bootstrap_servers: ``host:port``, separated by commas.
-        client: SASL/TLS settings passed through to every client.
-        git_commit: Of the running code, for the headers.
-        instance: Of several members of one group: which one this is; stable over restarts.
-    """
-
-    bootstrap_servers: str
-    client: Mapping[str, str] = field(default_factory=dict)
-    git_commit: str = "unknown"
-    instance: str = "0"
-
-    def common(self) -> dict[str, Any]:
-        """Return the settings of every client."""
-        return {
-            "bootstrap.servers": self.bootstrap_servers,
-            "reconnect.backoff.ms": 50,
-            "reconnect.backoff.max.ms": 500,  # the default stays away for 10 s
-            "socket.keepalive.enable": True,
-            "error_cb": _log_error,
-            "logger": log,
-            **self.client,
-        }
-
-    def reading(self, group: str) -> dict[str, Any]:
-        """Return the settings of every consumer."""
-        return {
-            **self.common(),
-            "group.id": group,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "queued.max.messages.kbytes": 16_384,
-            "fetch.wait.max.ms": 250,
-        }
-
-    def writing(self) -> dict[str, Any]:
-        """Return the settings of every producer."""
-        return {
-            **self.common(),
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",  # as every other Kafka client does
-            "compression.type": "lz4",
-            "linger.ms": 5,
-            "message.max.bytes": LARGEST_MESSAGE_BYTES,
-            "retry.backoff.ms": 10,
-            "retry.backoff.max.ms": 20,
-        }
-
-
-def _log_error(error: KafkaError) -> None:
-    log.warning("kafka.error", extra={"code": error.name(), "reason": error.str()})
 
 
 def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -114,9 +43,9 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
 
     Raises:
         Aborted: The transaction must be aborted.
-        Fatal: Fatal, unknown, or timed out for the second time.
+        Fatal: Fatal, unknown, or still failing after a second time-out's time.
     """
-    timeouts = 0
+    deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
     while True:
         try:
             return call(*arguments, CALL_TIMEOUT_S)
@@ -124,10 +53,35 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
             error = failed.args[0]
             if error.txn_requires_abort():
                 raise Aborted(str(error)) from failed
-            timeouts += error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - its public name
-            if not error.retriable() or error.fatal() or timeouts > 1:
+            if error.fatal() or not error.retriable() or time.monotonic() > deadline:
                 raise Fatal(f"{getattr(call, '__name__', call)}: {error}") from failed
+            log.info("kafka.retry", extra={"reason": str(error)})
             time.sleep(RETRY_PAUSE_S)
+
+
+def _bounded(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call with a time-out that holds.
+
+    ``send_offsets_to_transaction`` may wait for ever whatever time-out it is given (librdkafka
+    issue 5456); its thread is then left behind, and the process is about to end.
+    """
+
+    def bounded(*arguments: Any) -> Any:
+        outcome: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                outcome.set_result(call(*arguments))
+            except Exception as failed:  # noqa: BLE001 - handed to the caller's thread as it is
+                outcome.set_exception(failed)
+
+        threading.Thread(target=run, daemon=True).start()
+        try:
+            return outcome.result(CALL_TIMEOUT_S + 1.0)
+        except TimeoutError:
+            raise Fatal(f"{call.__name__} ignored its time-out") from None
+
+    return bounded
 
 
 class Transactions:
@@ -140,6 +94,9 @@ class Transactions:
                 "client.id": transactional_id,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                # Also how long the group's coordinator is remembered: one that went down with its
+                # broker would be waited for in vain (librdkafka issue 5511).
+                "metadata.max.age.ms": 3000,
             }
         )
         attempt(self._producer.init_transactions)
@@ -170,7 +127,7 @@ class Transactions:
             flush(self._producer)
             if offsets:
                 positions = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
-                attempt(self._producer.send_offsets_to_transaction, positions, group)
+                attempt(_bounded(self._producer.send_offsets_to_transaction), positions, group)
             attempt(self._producer.commit_transaction)
         except Aborted:
             try:
@@ -204,12 +161,11 @@ def produce(producer: Any, message: Outgoing, on_delivery: Any = None) -> None:
             return
 
 
-def flush(producer: Any) -> None:
+def flush(producer: Any, within_s: float = 2 * CALL_TIMEOUT_S) -> None:
     """Wait until every queued message is acknowledged or has failed."""
-    for _ in range(2):
-        if not producer.flush(CALL_TIMEOUT_S):
-            return
-    raise Fatal(f"{len(producer)} messages were not acknowledged in {2 * CALL_TIMEOUT_S:.0f} s")
+    left = producer.flush(within_s)
+    if left:
+        raise Fatal(f"{left} messages were not acknowledged in {within_s:.0f} s")
 
 
 class Source:
@@ -265,7 +221,7 @@ def _judge(error: KafkaError) -> None:
     # A fenced static member says _FATAL with fatal() False: look at the code.
     transient = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001 - public names
     if error.code() in transient or (error.retriable() and not error.fatal()):
-        _log_error(error)
+        log.info("kafka.transient", extra={"reason": error.str()})
         return
     raise Fatal(f"consumer: {error.name()}: {error.str()}")
 
@@ -374,17 +330,25 @@ def partition_counts(client: Any, topics: Collection[str]) -> dict[str, int]:
 
 
 def end_offsets(kafka: KafkaSettings, partitions: Collection[Partition]) -> dict[Partition, int]:
-    """Return the read-uncommitted end of each partition."""
+    """Return the read-uncommitted end of each partition; waits for leaders being elected.
+
+    Raises:
+        Fatal: The cluster gives no answer.
+    """
     admin = AdminClient(kafka.common())
     asked: dict[TopicPartition, Any] = {TopicPartition(*each): LATEST for each in partitions}
-    try:
+    deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
+    while True:
         futures = admin.list_offsets(asked, request_timeout=CALL_TIMEOUT_S)
-        return {
-            (each.topic, each.partition): future.result(CALL_TIMEOUT_S).offset
-            for each, future in futures.items()
-        }
-    except (KafkaException, TimeoutError) as failed:
-        raise Fatal(f"end offsets: {failed}") from failed
+        try:
+            return {
+                (each.topic, each.partition): future.result(CALL_TIMEOUT_S).offset
+                for each, future in futures.items()
+            }
+        except (KafkaException, TimeoutError) as failed:
+            if time.monotonic() > deadline:
+                raise Fatal(f"end offsets: {failed}") from failed
+            time.sleep(RETRY_PAUSE_S)
 
 
 def producer_of(kafka: KafkaSettings, name: str) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
-from streams.kafka import Fatal, KafkaSettings, Transactions, flush, produce, producer_of
+from streams.cluster import Fatal, KafkaSettings
+from streams.kafka import Transactions, flush, produce, producer_of
 from streams.wire import Outgoing, Stamp, letter_message, message_of
 
 
@@ -31,13 +32,13 @@ class Publisher:
         key = None if letter.key is None else letter.key.encode()
         self._send(letter_message(letter, key, Stamp(letter.trace_id, self._git_commit)))
 
-    def flush(self) -> None:
+    def flush(self, within_s: float = 20.0) -> None:
         """Wait until everything published so far is acknowledged.
 
         Raises:
             Fatal: Something was not.
         """
-        flush(self._producer)
+        flush(self._producer, within_s)
         self._check()
 
     def _send(self, message: Outgoing) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from schemas.record import Topic
-from streams.kafka import KafkaSettings, Source, end_offsets, partition_counts
+from streams.cluster import KafkaSettings
+from streams.kafka import Source, end_offsets, partition_counts
 from streams.wire import Partition, Received, Unreadable, received
 
 log = logging.getLogger("regimeflow.kafka")

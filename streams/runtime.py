@@ -17,8 +17,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.batch import Batch, Merge, Message, external_topics, fold_batch
+from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.jobs import run_jobs
-from streams.kafka import Aborted, Fatal, KafkaSettings, Member, Transactions, partition_counts
+from streams.kafka import Member, Transactions, partition_counts
 from streams.metrics import Metrics, metrics_of
 from streams.processor import Processor
 from streams.publisher import Publisher, TransactionalPublisher
@@ -47,6 +48,7 @@ __all__ = [
 ABORTS_IN_A_ROW = 5  # then something is wrong that only a fresh start can mend
 DRAIN_WITHIN_S = 25.0
 LAG_EVERY_S = 1.0
+CLOSE_WITHIN_S = 5.0  # of a process that has already failed
 EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: start it again
 
 log = logging.getLogger("regimeflow.runtime")
@@ -97,9 +99,7 @@ def run_until_signalled(name: str, processors: Sequence[Processor], kafka: Kafka
 
     def drain(*_: object) -> None:
         stop.set()
-        limit = threading.Timer(DRAIN_WITHIN_S, os._exit, (EXIT_FATAL,))
-        limit.daemon = True
-        limit.start()
+        _end_within(DRAIN_WITHIN_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, drain)
@@ -108,10 +108,18 @@ def run_until_signalled(name: str, processors: Sequence[Processor], kafka: Kafka
         run_chain(name, processors, kafka, stop=stop, report=status.report)
     except Fatal as fatal:
         log.critical("process.fatal", extra={"consumer": name, "cause": str(fatal)})
+        _end_within(CLOSE_WITHIN_S)
         return EXIT_FATAL
     finally:
         status.close()
     return 0
+
+
+def _end_within(seconds: float) -> None:
+    """End the process then at the latest, whatever it waits for: nothing committed can be lost."""
+    limit = threading.Timer(seconds, os._exit, (EXIT_FATAL,))
+    limit.daemon = True
+    limit.start()
 
 
 class _ChainRun:

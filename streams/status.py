@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Literal
 
 from schemas.status import WorkerStatus
-from streams.kafka import Fatal, KafkaSettings
+from streams.cluster import Fatal, KafkaSettings
 from streams.publisher import Publisher
+
+CLOSE_WITHIN_S = 2.0
 
 State = Literal["starting", "restoring", "running", "degraded", "holding", "stopping", "failed"]
 Report = Callable[[State, str], None]
@@ -24,13 +27,13 @@ class StatusPublisher:
     def report(self, state: State, detail: str = "") -> None:
         """Say what the process does now; wall clock."""
         now_ms = int(time.time() * 1000)
-        self._publisher.publish(
-            WorkerStatus(process=self._process, event_time_ms=now_ms, state=state, detail=detail)
+        status = WorkerStatus(
+            process=self._process, event_time_ms=now_ms, state=state, detail=detail
         )
+        with contextlib.suppress(Fatal):
+            self._publisher.publish(status)
 
     def close(self) -> None:
         """Send what is queued."""
-        try:
-            self._publisher.flush()
-        except Fatal:
-            return  # nobody is left to be told
+        with contextlib.suppress(Fatal):  # nobody is left to be told
+            self._publisher.flush(CLOSE_WITHIN_S)

@@ -9,6 +9,7 @@ Run as a program it is one instance of the chain: ``audit_chain.py BOOTSTRAP INS
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from pydantic import Field, ValidationError
 
@@ -84,7 +85,7 @@ def advance(state: WindowState, bar: Bar) -> WindowState:
     return WindowState(event_time_ms=bar.event_time_ms, bars=state.bars + 1, closes=closes)
 
 
-def refill(state: WindowState, bars: list[Bar]) -> WindowState:
+def refill(state: WindowState, bars: Sequence[Bar]) -> WindowState:
     return state.model_copy(update={"closes": tuple(bar.close for bar in bars)})
 
 
