@@ -193,7 +193,8 @@ def _walk(  # noqa: PLR0917 - compiled code takes its arrays one by one
 
     share = consts[C_FACTOR_SHARE]
     shock = math.sqrt(share) * _gaussian(factor_key, 0) + math.sqrt(1.0 - share) * _gaussian(key, 7)
-    mixing = _mixing(key, 9)
+    # Violent minutes are violent for every contract at once.
+    mixing = _mixing(factor_key, 2)
     innovation = sigma * mixing * shock
     floats[START] = state[S_PRICE]
     state[S_PRICE] += (
@@ -207,7 +208,7 @@ def _walk(  # noqa: PLR0917 - compiled code takes its arrays one by one
     )
     phi, pull = consts[C_PREMIUM_PHI], table[P_PREMIUM, regime]
     state[S_PREMIUM] = pull + phi * (state[S_PREMIUM] - pull)
-    state[S_PREMIUM] += consts[C_PREMIUM_SD] * math.sqrt(1.0 - phi * phi) * _gaussian(key, 12)
+    state[S_PREMIUM] += consts[C_PREMIUM_SD] * math.sqrt(1.0 - phi * phi) * _gaussian(key, 9)
 
     activity = table[P_VOLUME, regime] + 0.8 * swing + 0.5 * math.log(mixing) + state[S_VOLUME]
     floats[END] = state[S_PRICE]

@@ -53,7 +53,7 @@ class MarketModel:
     overreaction: float = 0.3  # share of a shock that is taken back later
     reversion_half_life_bars: float = 120.0
     anchor_half_life_bars: float = 60 * 1440.0  # keeps prices plausible over months
-    factor_share: float = 0.8  # correlation of the Gaussian parts of any two contracts
+    factor_share: float = 0.85  # correlation of the Gaussian parts of any two contracts
     premium_half_life_bars: float = 60.0
     premium_sd: float = 3.0 * BP
     volume_half_life_bars: float = 0.5

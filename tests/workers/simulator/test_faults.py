@@ -1,0 +1,195 @@
+"""Faults: each does to the frames what it says, in its window, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from workers.simulator.faults import Fault, FaultDesk
+from workers.simulator.market import BAR_MS, Market
+from workers.simulator.protocol.feed import Feed, parse_stream
+from workers.simulator.protocol.payloads import open_ms
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+MARKET = Market(7, SYMBOLS)
+START = open_ms(500)
+BAR_2 = {"from_ms": START + 2 * BAR_MS, "until_ms": START + 3 * BAR_MS}
+
+
+def arrivals(*faults, names=("btcusdt@kline_1m", "ethusdt@kline_1m"), minutes=6):
+    """What a watcher of some streams receives, a quarter of a minute at a time."""
+    feed, desk = Feed(MARKET, START), FaultDesk()
+    streams = [parse_stream(name, SYMBOLS) for name in names]
+    for fault in faults:
+        desk.add(Fault(**fault), START)
+    out = []
+    for now in range(START, START + minutes * BAR_MS + 1, BAR_MS // 4):
+        out += [d.text for d in desk.released(now)]
+        for frame in feed.advance(now, streams, BAR_MS // 4):
+            out += [d.text for d in desk.admit(frame, now)]
+    return out
+
+
+def closed(texts, symbol="BTCUSDT"):
+    """Minutes after the start of the closed bars of one symbol, as they arrived."""
+    bars = [json.loads(text) for text in texts]
+    return [(b["k"]["t"] - START) // BAR_MS for b in bars if b["s"] == symbol and b["k"]["x"]]
+
+
+def test_without_faults_every_frame_arrives_unchanged():
+    feed = Feed(MARKET, START)
+    stream = parse_stream("btcusdt@kline_1m", SYMBOLS)
+    (frame,) = (f for f in feed.advance(START + BAR_MS, [stream], BAR_MS) if f.final)
+
+    (delivery,) = FaultDesk().admit(frame, START + BAR_MS)
+
+    assert json.loads(delivery.text) == frame.payload
+    assert closed(arrivals()) == [0, 1, 2, 3, 4, 5]
+
+
+def test_gap_withholds_all_frames_of_its_bars_and_symbol():
+    texts = arrivals({"kind": "gap", "symbol": "BTCUSDT", **BAR_2})
+
+    opens = {json.loads(t)["k"]["t"] for t in texts if json.loads(t)["s"] == "BTCUSDT"}
+    assert closed(texts) == [0, 1, 3, 4, 5]
+    assert START + 2 * BAR_MS not in opens
+    assert closed(texts, "ETHUSDT") == [0, 1, 2, 3, 4, 5]
+
+
+def test_duplicate_comes_twice_and_the_same():
+    texts = arrivals({"kind": "duplicate", "symbol": "BTCUSDT", "final_only": True, **BAR_2})
+
+    assert closed(texts) == [0, 1, 2, 2, 3, 4, 5]
+    assert len([t for t in texts if texts.count(t) == 2]) == 2
+
+
+def test_late_bar_comes_after_its_delay():
+    fault = {"kind": "late", "symbol": "BTCUSDT", "final_only": True, "delay_ms": 2 * BAR_MS}
+
+    texts = arrivals({**fault, **BAR_2})
+
+    assert closed(texts) == [0, 1, 3, 2, 4, 5]
+
+
+def test_out_of_order_bar_comes_after_its_successor():
+    assert closed(arrivals({"kind": "out_of_order", "symbol": "BTCUSDT", **BAR_2})) == [
+        *(0, 1, 3, 2, 4, 5)
+    ]
+
+
+def test_out_of_order_trade_comes_after_its_successor():
+    fault = {"kind": "out_of_order", "stream": "aggTrade", "count": 1}
+
+    ids = [json.loads(text)["a"] for text in arrivals(fault, names=["btcusdt@aggTrade"])]
+
+    assert ids[0] == ids[1] + 1
+    assert ids[2:] == sorted(ids[2:])
+    assert len(set(ids)) == len(ids)
+
+
+def test_corrected_bar_comes_wrong_then_right():
+    plain = [json.loads(t) for t in arrivals() if json.loads(t)["k"]["x"]]
+
+    texts = arrivals({"kind": "correction", "symbol": "BTCUSDT", **BAR_2})
+
+    both = [
+        bar
+        for bar in map(json.loads, texts)
+        if bar["s"] == "BTCUSDT" and bar["k"]["x"] and bar["k"]["t"] == START + 2 * BAR_MS
+    ]
+    assert closed(texts) == [0, 1, 2, 2, 3, 4, 5]
+    assert both[1] in plain
+    assert float(both[0]["k"]["v"]) < float(both[1]["k"]["v"])
+    assert both[0]["k"]["T"] == both[1]["k"]["T"]
+
+
+def test_frozen_feed_says_nothing_at_all_for_a_while():
+    texts = arrivals({"kind": "frozen", **BAR_2})
+
+    times = [json.loads(text)["E"] for text in texts]
+    assert not [t for t in times if BAR_2["from_ms"] <= t < BAR_2["until_ms"]]
+    assert max(times) == START + 6 * BAR_MS
+
+
+@pytest.mark.parametrize("form", ["truncated", "nulls"])
+def test_malformed_frame_is_one_that_no_reader_can_use(form):
+    texts = arrivals({"kind": "malformed", "form": form, "count": 1}, names=["btcusdt@kline_1m"])
+
+    if form == "truncated":
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(texts[0])
+    else:
+        assert json.loads(texts[0])["k"] is None
+    assert all(json.loads(text)["k"] for text in texts[1:])
+
+
+def test_clock_skew_shifts_the_event_times_and_not_the_bars():
+    plain, skewed = (
+        [json.loads(t) for t in arrivals(*faults)]
+        for faults in ((), ({"kind": "clock_skew", "skew_ms": -1269},))
+    )
+
+    assert [s["E"] - p["E"] for s, p in zip(skewed, plain, strict=True)] == [-1269] * len(plain)
+    assert [s["k"] for s in skewed] == [p["k"] for p in plain]
+
+
+def test_disconnect_strikes_once_and_turns_newcomers_away_until_its_end():
+    desk = FaultDesk()
+    desk.add(Fault(kind="disconnect", **BAR_2), START)
+
+    struck = [desk.disconnects(START + i * BAR_MS) is not None for i in range(5)]
+    refused = [desk.refuses_sockets(START + i * BAR_MS) for i in range(5)]
+
+    assert struck == [False, False, True, False, False]
+    assert refused == [False, False, True, False, False]
+
+
+def test_http_error_hits_as_many_requests_as_asked_for():
+    desk = FaultDesk()
+    desk.add(Fault(kind="http_error", status=418, path="/fapi/v1/klines", count=2), START)
+
+    def hit(path):
+        return desk.request_fault("http_error", path, "BTCUSDT", START) is not None
+
+    hits = [hit("/fapi/v1/time"), *(hit("/fapi/v1/klines") for _ in range(3))]
+
+    assert hits == [False, True, True, False]
+
+
+def test_a_gap_on_rest_too_hides_its_moments_there():
+    desk = FaultDesk()
+    desk.add(Fault(kind="gap", symbol="BTCUSDT", rest=True, **BAR_2), START)
+
+    hidden = [desk.hidden("BTCUSDT", START + i * BAR_MS) for i in range(5)]
+
+    assert hidden == [False, False, True, False, False]
+    assert not desk.hidden("ETHUSDT", BAR_2["from_ms"])
+
+
+def test_cleared_faults_still_release_what_they_held():
+    desk, feed = FaultDesk(), Feed(MARKET, START)
+    stream = parse_stream("btcusdt@kline_1m", SYMBOLS)
+    desk.add(Fault(kind="late", delay_ms=1000), START)
+    (frame,) = (f for f in feed.advance(START + BAR_MS, [stream], BAR_MS) if f.final)
+    desk.admit(frame, START + BAR_MS)
+
+    desk.clear()
+
+    assert len(list(desk.released(START + BAR_MS + 1000))) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "earthquake"},
+        {"kind": "gap", "from_ms": 5, "until_ms": 5},
+        {"kind": "clock_skew"},
+        {"kind": "gap", "colour": "red"},
+        {"kind": "http_error", "status": 404},
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Fault(**wrong)

@@ -1,0 +1,99 @@
+"""The feed: every trade and every closed bar once, in order, however time is cut up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.simulator import kernel
+from workers.simulator.market import BAR_MS, Market
+from workers.simulator.protocol import payloads
+from workers.simulator.protocol.feed import Feed, Kind, parse_stream
+from workers.simulator.protocol.payloads import open_ms
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+MARKET = Market(7, SYMBOLS)
+START = open_ms(1000)
+MINUTES = 11
+NAMES = ["btcusdt@aggTrade", "btcusdt@kline_1m", "ethusdt@kline_1m", "btcusdt@kline_5m"]
+STREAMS = [parse_stream(name, SYMBOLS) for name in NAMES]
+
+
+def lasting(frames):
+    """Frames that do not depend on how often the feed is asked: trades and closed bars."""
+    return [(f.stream.name, f.payload) for f in frames if f.stream.kind is Kind.TRADE or f.final]
+
+
+def whole():
+    return list(Feed(MARKET, START).advance(START + MINUTES * BAR_MS, STREAMS, 15_000))
+
+
+@given(st.lists(st.integers(1, MINUTES * BAR_MS), max_size=30))
+@settings(max_examples=30, deadline=None)
+def test_trades_and_closed_bars_come_once_however_time_is_cut(cuts):
+    feed, frames = Feed(MARKET, START), []
+
+    for cut in [*sorted(cuts), MINUTES * BAR_MS]:
+        frames += feed.advance(START + cut, STREAMS, 15_000)
+
+    assert lasting(frames) == lasting(whole())
+
+
+def test_closed_bars_are_those_of_rest():
+    frames = [f for f in whole() if f.final and f.stream.name == "btcusdt@kline_5m"]
+    ints, _ = payloads.columns(MARKET, "BTCUSDT", 1000, 1010, open_ms(1011))
+    rows = payloads.kline_rows(MARKET.contract("BTCUSDT"), 1000, 5, payloads.group(ints, 5))
+
+    shown = [
+        [
+            k["t"],
+            k["o"],
+            k["h"],
+            k["l"],
+            k["c"],
+            k["v"],
+            k["T"],
+            k["q"],
+            k["n"],
+            k["V"],
+            k["Q"],
+            "0",
+        ]
+        for k in (frame.payload["k"] for frame in frames)
+    ]
+
+    assert shown == rows
+    assert len(shown) == 2
+
+
+def test_trades_come_in_order_and_before_their_bar_closes():
+    times = [f.event_ms for f in whole() if f.stream.name == "btcusdt@aggTrade" or f.final]
+
+    assert times == sorted(times)
+
+
+def test_updates_show_no_trade_of_later():
+    feed, now = Feed(MARKET, START), START + 25_000
+
+    (update,) = feed.advance(now, [STREAMS[1]], 15_000)
+
+    column = MARKET.unfinished("BTCUSDT", 1000, 25_000)
+    assert not update.final
+    assert update.payload["k"]["n"] == column[kernel.RAW_TRADES]
+    assert update.payload["E"] == now
+
+
+def test_a_mark_price_comes_with_every_close():
+    stream = parse_stream("btcusdt@markPrice@1s", SYMBOLS)
+
+    frames = Feed(MARKET, START).advance(START + 3 * BAR_MS, [stream], 10**9)
+
+    assert [f.event_ms for f in frames] == [START + i * BAR_MS for i in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "name", ["BTCUSDT@aggTrade", "btcusdt@kline_7m", "xyzusdt@aggTrade", "btcusdt", "", "0"]
+)
+def test_a_name_without_market_events_is_no_stream(name):
+    assert parse_stream(name, SYMBOLS) is None
