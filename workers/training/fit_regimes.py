@@ -7,6 +7,7 @@ symbol alone sees too few changes of regime.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -201,7 +202,7 @@ def log_likelihood_per_bar(
         present = (~np.isnan(track.observations)).sum(axis=0)
         total += increments.sum() + float((np.log(record.spread) * present).sum())
         bars += len(increments)
-    return total / bars
+    return float(total / bars)
 
 
 def _filtered(packed: Array, initial: Array, observations: Array) -> tuple[Array, Array]:
@@ -225,7 +226,10 @@ def _pool(tracks: Mapping[str, Track], names: tuple[str, ...]) -> _Pool:
             raise ValueError(f"{symbol}: an observation among {names} never varies: {spread}")
         moments[symbol] = Moments(centre, spread)
         blocks[symbol] = (track.observations - centre) / spread
-        returns.append(track.log_returns / np.nanstd(track.log_returns))
+        deviation = float(np.nanstd(track.log_returns))
+        if deviation == 0.0:
+            raise ValueError(f"{symbol}: log returns never vary, nothing can name the states")
+        returns.append(track.log_returns / deviation)
     return _Pool(blocks, Series.of(list(blocks.values())), np.concatenate(returns), moments)
 
 
@@ -238,7 +242,10 @@ def _starts(observations: Array, plan: FitPlan, rng: np.random.Generator) -> lis
     for number in range(plan.starts):
         sample = complete[rng.integers(0, len(complete), min(len(complete), CLUSTERED_ROWS))]
         if number % 2 == 0:
-            centres, labels = kmeans2(sample, STATES, minit="++", rng=rng, missing="warn")
+            with warnings.catch_warnings():
+                # An empty cluster keeps its first centre, which is as good a start as any.
+                warnings.simplefilter("ignore")
+                centres, labels = kmeans2(sample, STATES, minit="++", rng=rng)
             groups = [sample[labels == k] for k in range(STATES)]
             scale = np.array(
                 [
