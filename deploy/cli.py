@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -262,7 +261,7 @@ def topics_apply(
         typer.echo(f"{len(applied.created)} created, {len(applied.unchanged)} as wanted")
         for difference in applied.differing:
             typer.echo(
-                f"{difference.topic}: {difference.setting} is {difference.actual}, "
+                f"{difference.topic}: {difference.setting} is {difference.found}, "
                 f"expected {difference.wanted} (--mend sets it)"
             )
     raise typer.Exit(1 if applied.differing else 0)
@@ -286,4 +285,4 @@ def topics_tail(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from deploy.local.ports import usable_port
 from deploy.local.supervisor import Supervisor, SupervisorError, stop_on_signals
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _supervise(run: Run, bootstrap: str, stop: threading.Event, screen: Screen) 
         "REGIMEFLOW_GIT_COMMIT": git_commit(),
     }
     if "simulator" in run.processes:
-        environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{free_port()}"
+        environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{usable_port(0)}"
     supervisor = Supervisor(run.processes, home / "logs", environment)
     screen.step(f"starting {len(run.processes)} processes")
     try:
@@ -210,10 +211,3 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown")
     return done.stdout.strip()
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])

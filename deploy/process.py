@@ -87,9 +87,8 @@ def kafka_of(settings: Settings) -> KafkaSettings:
 def end_with_parent() -> None:
     """Ask for SIGTERM when the supervisor is gone, however it went."""
     parent = os.getppid()
-    if sys.platform == "linux":
+    if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        return
 
     def look() -> None:
         while os.getppid() == parent:

@@ -33,8 +33,11 @@ from schemas.topics import (
     TRAINING_REQUESTS,
     WORKER_STATUS,
 )
+from streams.features.processor import PROCESSOR as FEATURES
+from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Processor
 from streams.promotion.processor import PROCESSOR as PROMOTION
+from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.signals.processor import PROCESSOR as GRADING
 
@@ -61,6 +64,7 @@ class Worker:
 
 
 CHAINS: tuple[Chain, ...] = (
+    Chain("market", (MARKET, FEATURES, REGIMES)),
     Chain("signals", (GRADING, SCORING)),
     Chain("promotion", (PROMOTION,)),
 )
@@ -84,10 +88,11 @@ WORKERS: tuple[Worker, ...] = (
         "explain",
         (FEATURE_VECTORS, PREDICTIONS, MODELS_CHANGES, PREDICTION_REQUESTS),
         (EXPLANATIONS, WORKER_STATUS),
+        stateful=True,
     ),
     Worker(
         "training",
-        (TRAINING_REQUESTS, CLOCK_TICKS, FEATURE_VECTORS, BARS),
+        (TRAINING_REQUESTS, CLOCK_TICKS, FEATURE_VECTORS),
         (TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
     ),
     Worker("archive", (RAW_BARS, BARS, LEDGER), (WORKER_STATUS,)),

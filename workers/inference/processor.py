@@ -77,8 +77,9 @@ class _Round:
         self._outputs = [() for _ in records]
         for number, record in enumerate(records):
             if isinstance(record, PredictionRequest):
-                self._predict_waiting()
-                self._outputs[number] = (self._reply(record),)
+                if record.model_override is not None:  # explanations are asked of another worker
+                    self._predict_waiting()
+                    self._outputs[number] = (self._reply(record, record.model_override),)
             elif isinstance(record, FeatureVector | RegimeProbabilities):
                 self._take(number, record)
         self._predict_waiting()
@@ -109,7 +110,7 @@ class _Round:
         assert model is not None, "a model that waits was loaded"  # noqa: S101 - by construction
         return model
 
-    def _reply(self, request: PredictionRequest) -> PredictionReply:
+    def _reply(self, request: PredictionRequest, wanted: str) -> PredictionReply:
         def reply(status: Any, detail: str = "", made: Prediction | None = None) -> PredictionReply:
             return PredictionReply(
                 request_id=request.request_id,
@@ -126,12 +127,7 @@ class _Round:
         pair: Pair | None = state.pair
         if pair is None or pair.features.event_time_ms != request.bar_time_ms:
             return reply("unknown_bar", f"the newest bar here closed at {state.event_time_ms}")
-        wanted = request.model_override
-        model = (
-            self._slots.for_bar(request.bar_time_ms)
-            if wanted is None
-            else self._slots.named(wanted)
-        )
+        model = self._slots.named(wanted)
         if model is None:
             loaded = ", ".join(m.version for m in self._slots.all()) or "none"
             return reply("unknown_model", f"loaded: {loaded}")

@@ -68,7 +68,11 @@ def train(
     report = json.dumps(
         {"plan": asdict(plan), "metrics": metrics.model_dump()}, indent=1, default=str
     ).encode()
-    contents = {"forest.json": fitted.forest, "lstm.safetensors": fitted.lstm, "report.json": report}
+    contents = {
+        "forest.json": fitted.forest,
+        "lstm.safetensors": fitted.lstm,
+        "report.json": report,
+    }
     files = (
         file_of("forest", "forest.json", fitted.forest),
         file_of("lstm", "lstm.safetensors", fitted.lstm),

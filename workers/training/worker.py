@@ -23,8 +23,9 @@ from schemas.record import Record
 from schemas.status import WorkerStatus
 from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
+from streams.cluster import Fatal, KafkaSettings
 from streams.jobs import run_jobs
-from streams.kafka import Fatal, KafkaSettings, end_offsets
+from streams.kafka import end_offsets
 from streams.processor import RecordRejected
 from streams.publisher import Publisher
 from streams.reader import Reader
