@@ -24,7 +24,8 @@ ASK_TIMEOUT_S = 1.0
 
 def health_of(url: str) -> dict[str, Any] | None:
     """Return the gateway's health; None when it does not answer."""
-    return _ask(f"{url}health")
+    health: dict[str, Any] | None = _ask(f"{url}health")
+    return health
 
 
 def _ask(url: str) -> Any:

@@ -42,13 +42,14 @@ def main() -> int:
 def run(name: str, settings: Settings) -> int:
     """Run one process by name; raises ``KeyError`` for an unknown one."""
     if name == "simulator":
-        from workers.simulator.worker import run as simulate
-
-        return simulate(settings) or 0
+        simulate(settings)
+        return 0
     if name == "gateway":
         from gateway.app import run as serve
+        from gateway.settings import Settings as GatewaySettings
 
-        return serve() or 0
+        serve(GatewaySettings())
+        return 0
     kafka = kafka_of(settings)
     if name == "monitor":
         from streams.monitor.app import run as watch
@@ -66,6 +67,23 @@ def run(name: str, settings: Settings) -> int:
 
 
 WORKERS = ("ingest", "inference", "explain", "training", "archive")
+
+
+def simulate(settings: Settings) -> None:
+    """Serve the simulated exchange at the address that the supervisor chose."""
+    from urllib.parse import urlsplit
+
+    from workers.simulator.server import SimulatorSettings
+    from workers.simulator.worker import run as serve
+
+    address = urlsplit(settings.simulator_url or "")
+    chosen = SimulatorSettings(
+        symbols=settings.universe,
+        seed=settings.seed,
+        speed=settings.speed,
+        port=address.port or 0,
+    )
+    serve(chosen, settings.home / "simulator.json")
 
 
 def kafka_of(settings: Settings) -> KafkaSettings:

@@ -1,0 +1,157 @@
+"""One explanation: both members attributed, turned into shares, pooled, told in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.explanations import Driver, Explanation
+from schemas.ids import derived_id
+from schemas.models import ModelRegistered
+from schemas.predictions import Prediction
+from schemas.topics import EXPLANATIONS, SIGNALS
+from workers.explain.lstm_attribution import attribute
+from workers.explain.treeshap import Explainer, compile_explainer, shap_values
+from workers.inference import forest as forests
+from workers.inference import lstm as lstms
+from workers.inference.artifact import Manifest, read_model
+from workers.inference.booster import read_booster
+
+CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
+REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
+SHOWN = 5
+METHODS = {
+    "xgboost": "exact TreeSHAP, path-dependent, margin",
+    "lstm": "integrated gradients from the training mean, 16 points, logit",
+}
+
+
+@dataclass(frozen=True)
+class ExplainableModel:
+    """The weights of one model, laid out for attribution."""
+
+    manifest: Manifest
+    version: str
+    forest: forests.Forest
+    explainer: Explainer
+    network: lstms.Lstm
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the forest sees: the features, then the regime posterior."""
+        return self.manifest.feature_names + REGIME_INPUTS
+
+
+def load(model: ModelRegistered) -> ExplainableModel:
+    """Load a registered model; raises ``ArtifactError`` when a file is missing or altered."""
+    manifest, contents = read_model(model)
+    booster = read_booster(contents["forest"])
+    return ExplainableModel(
+        manifest=manifest,
+        version=model.model_version,
+        forest=forests.compile_forest(booster),
+        explainer=compile_explainer(booster),
+        network=lstms.read_lstm(contents["lstm"]),
+    )
+
+
+def explained_class(prediction: Prediction) -> Literal["sell", "neutral", "buy"]:
+    """Return the class that the signal will show; a tie is neutral, as in grading."""
+    chances = prediction.probabilities
+    best = max(chances.sell, chances.neutral, chances.buy)
+    winners = [name for name in CLASSES if getattr(chances, name) == best]
+    return winners[0] if len(winners) == 1 else "neutral"
+
+
+def explain(
+    model: ExplainableModel, prediction: Prediction, window: NDArray[np.float64]
+) -> Explanation:
+    """Return why a prediction came out as it did; uses its window alone.
+
+    Args:
+        model: The one that made the prediction.
+        prediction: What is explained.
+        window: Its inputs, shape (window, F), oldest bar first.
+    """
+    shown = explained_class(prediction)
+    target = CLASSES.index(shown)
+    regime = prediction.regime
+    row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
+    trees = shap_values(model.explainer, row[None])[0, target]
+    sequence = attribute(model.network, window, target)
+    margin = forests.margins(model.forest, row[None])[0, target]
+    drivers = _drivers(model, row, trees[:-1], sequence.shares)
+    positive = [d for d in drivers if d.contribution > 0.0][:SHOWN]
+    negative = [d for d in reversed(drivers) if d.contribution < 0.0][:SHOWN]
+    return Explanation(
+        explanation_id=derived_id(EXPLANATIONS.name, prediction.prediction_id),
+        prediction_id=prediction.prediction_id,
+        signal_id=derived_id(SIGNALS.name, prediction.prediction_id),
+        symbol=prediction.symbol,
+        timeframe_ms=prediction.timeframe_ms,
+        event_time_ms=prediction.event_time_ms,
+        available_time_ms=prediction.available_time_ms,
+        model_version=prediction.model_version,
+        explained_class=shown,
+        positive=tuple(positive),
+        negative=tuple(negative),
+        base_value=float(trees[-1]),
+        methods=METHODS,
+        additivity_gap={
+            "xgboost": float(trees.sum() - margin),
+            "lstm": float(sequence.gap),
+        },
+        sentence=sentence(shown, getattr(prediction.probabilities, shown), positive, negative),
+    )
+
+
+def _drivers(
+    model: ExplainableModel,
+    row: NDArray[np.float64],
+    trees: NDArray[np.float64],
+    gradients: NDArray[np.float64],
+) -> list[Driver]:
+    """Pool signed shares by member weight, strongest push first; ties by name.
+
+    Margins of trees and logits of a network are different units: each member's attribution
+    becomes a share of its own total before they are added (methods: shares, then 55/45).
+    """
+    weights = model.manifest.member_weights
+    network = np.zeros_like(trees)
+    network[: len(gradients)] = gradients
+    pooled = weights["xgboost"] * _shares(trees) + weights["lstm"] * _shares(network)
+    drivers = [
+        Driver(
+            feature=name,
+            value=None if np.isnan(row[i]) else float(row[i]),
+            contribution=float(pooled[i]),
+            xgboost_margin=float(trees[i]),
+            lstm_gradient=float(gradients[i]) if i < len(gradients) else None,
+        )
+        for i, name in enumerate(model.names)
+    ]
+    return sorted(drivers, key=lambda d: (-d.contribution, d.feature))
+
+
+def _shares(attribution: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = np.abs(attribution).sum()
+    return attribution / total if total > 0.0 else np.zeros_like(attribution)
+
+
+def sentence(shown: str, chance: float, positive: list[Driver], negative: list[Driver]) -> str:
+    """Return one plain sentence that names the direction, its probability and what drove it."""
+    text = f"{shown.capitalize()} at {chance:.0%}"
+    if positive:
+        text += ", mostly for " + _listed(positive[:2])
+    if negative:
+        text += ("; against it " if positive else ", against ") + _listed(negative[:1])
+    return text + "."
+
+
+def _listed(drivers: list[Driver]) -> str:
+    return " and ".join(
+        f"{d.feature} {'unknown' if d.value is None else format(d.value, '.4g')}" for d in drivers
+    )

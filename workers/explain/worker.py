@@ -1,0 +1,36 @@
+"""The explain process: attributes predictions with the models that made them."""
+
+from __future__ import annotations
+
+import time
+
+from schemas.models import ModelChanged
+from schemas.status import LoadedModel
+from streams.cluster import KafkaSettings
+from workers.explain import lstm_attribution, treeshap
+from workers.explain.attribution import load
+from workers.explain.processor import Explainers, explain_processor
+from workers.inference.watch import ModelWatch, run_with_models
+from workers.settings import Settings
+
+
+def run(_settings: Settings, kafka: KafkaSettings) -> int:
+    """Run until SIGTERM; return the exit code."""
+    treeshap.warm_up()
+    lstm_attribution.warm_up()
+    explainers = Explainers()
+
+    def take(change: ModelChanged) -> LoadedModel:
+        model = load(change.model)
+        explainers.models[model.version] = model
+        return LoadedModel(
+            name=model.manifest.strategy,
+            version=model.version,
+            loaded_at_ms=int(time.time() * 1000),
+            device="cpu",
+            parameters=model.explainer.splits.size,
+            qualified=change.model.qualified,
+        )
+
+    watch = ModelWatch(kafka, "explain", take)
+    return run_with_models(explain_processor(explainers), watch, kafka)
