@@ -6,16 +6,48 @@ import asyncio
 import dataclasses
 import signal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
 
+from workers.settings import Settings
+from workers.simulator.market import BAR_MS
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
 
 SAVE_SECONDS = 1.0
+CLOCK_FILE = "simulator.json"
+SPARE_MINUTES = 1440  # of past beyond the back-fill, so that its first bar has one before it
 
 
-def run(settings: SimulatorSettings, clock_file: Path | None = None) -> None:
+def run(settings: Settings) -> None:
+    """Serve the settings' universe until SIGTERM or SIGINT; goes on where the home stopped."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso"),
+                structlog.processors.JSONRenderer(),
+            ]
+        )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    run_market(simulated(settings), settings.home / CLOCK_FILE)
+
+
+def simulated(settings: Settings) -> SimulatorSettings:
+    """What the pipeline's settings mean for the simulated exchange."""
+    port = None if settings.simulator_url is None else urlsplit(settings.simulator_url).port
+    past_ms = settings.history_bars * settings.timeframe_ms
+    return SimulatorSettings(
+        symbols=settings.universe,
+        seed=settings.seed,
+        speed=settings.speed,
+        port=port or 0,
+        history_minutes=past_ms // BAR_MS + SPARE_MINUTES,
+    )
+
+
+def run_market(settings: SimulatorSettings, clock_file: Path) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
@@ -24,7 +56,7 @@ def run(settings: SimulatorSettings, clock_file: Path | None = None) -> None:
             on from there and ``settings.start_time_ms`` is not used. After a crash it goes on a
             little later than it stopped, never earlier.
     """
-    if clock_file is not None and clock_file.exists():
+    if clock_file.exists():
         settings = dataclasses.replace(settings, start_time_ms=saved_time_ms(clock_file))
     asyncio.run(_serve_until_stopped(settings, clock_file))
 
@@ -39,7 +71,7 @@ def saved_time_ms(clock_file: Path) -> int:
         ) from error
 
 
-async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path | None) -> None:
+async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path) -> None:
     log = structlog.get_logger("simulator")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -55,15 +87,13 @@ async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path | N
             now_ms=running.venue.clock.now_ms(),
         )
         while not stop.is_set():
-            if clock_file is not None:
-                _save(running, clock_file, ahead_seconds=SAVE_SECONDS)
+            _save(running, clock_file, ahead_seconds=SAVE_SECONDS)
             try:
                 await asyncio.wait_for(stop.wait(), SAVE_SECONDS / 2)
             except TimeoutError:
                 continue
         running.venue.clock.pause()
-        if clock_file is not None:
-            _save(running, clock_file, ahead_seconds=0.0)
+        _save(running, clock_file, ahead_seconds=0.0)
     log.info("simulator.stopped", now_ms=running.venue.clock.now_ms())
 
 

@@ -10,24 +10,25 @@ import urllib.request
 
 import pytest
 
+from workers.settings import Settings
 from workers.simulator.market import BAR_MS, EPOCH_MS
-from workers.simulator.worker import saved_time_ms
+from workers.simulator.worker import CLOCK_FILE, SPARE_MINUTES, saved_time_ms, simulated
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from workers.simulator.server import SimulatorSettings
+from workers.settings import Settings
 from workers.simulator.worker import run
-run(SimulatorSettings(symbols=("BTCUSDT",), history_minutes=100), Path(sys.argv[1]))
+run(Settings(home=Path(sys.argv[1]), universe=("BTCUSDT",), history_bars=1000))
 """
 
 
-def started(clock_file):
+def started(home):
     """The process, and what its first line says."""
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(clock_file)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, str(home)], stdout=subprocess.PIPE, text=True
     )
-    return child, child.stdout.readline()
+    return child, json.loads(child.stdout.readline())
 
 
 def ended(child, number=signal.SIGTERM):
@@ -38,37 +39,46 @@ def ended(child, number=signal.SIGTERM):
 
 
 def test_it_saves_its_time_when_told_to_stop_and_goes_on_from_there(tmp_path):
-    clock_file = tmp_path / "clock.json"
-    child, line = started(clock_file)
+    child, line = started(tmp_path)
     code, rest = ended(child)
-    stopped = saved_time_ms(clock_file)
+    stopped = saved_time_ms(tmp_path / CLOCK_FILE)
 
-    again, _ = started(clock_file)
+    again, resumed = started(tmp_path)
     second_code, _ = ended(again)
 
-    assert "simulator.started" in line
-    assert "simulator.stopped" in rest
+    assert line["event"] == "simulator.started"
+    assert json.loads(rest)["event"] == "simulator.stopped"
     assert (code, second_code) == (0, 0)
-    assert stopped >= EPOCH_MS + 100 * BAR_MS
-    assert stopped <= saved_time_ms(clock_file) < stopped + 24 * 60 * BAR_MS
+    assert stopped >= EPOCH_MS + (1000 + SPARE_MINUTES) * BAR_MS
+    assert stopped <= resumed["now_ms"] < stopped + 10 * BAR_MS
 
 
 def test_after_a_crash_time_does_not_go_back(tmp_path):
-    clock_file = tmp_path / "clock.json"
-    child, line = started(clock_file)
-    url = next(word for word in line.replace("=", " ").split() if word.startswith("http"))
-    with urllib.request.urlopen(url + "/sim/clock") as response:  # noqa: S310 - our own loopback
+    child, line = started(tmp_path)
+    with urllib.request.urlopen(line["rest_url"] + "/sim/clock") as response:  # noqa: S310 - our own loopback
         seen = json.loads(response.read())["now_ms"]
 
     code, _ = ended(child, signal.SIGKILL)
 
     assert code == -signal.SIGKILL
-    assert saved_time_ms(clock_file) >= seen
+    assert saved_time_ms(tmp_path / CLOCK_FILE) >= seen
 
 
 def test_a_clock_file_that_is_not_ours_is_refused_with_the_way_out(tmp_path):
-    clock_file = tmp_path / "clock.json"
+    clock_file = tmp_path / CLOCK_FILE
     clock_file.write_text("[1]")
 
     with pytest.raises(ValueError, match="remove it to start anew"):
         saved_time_ms(clock_file)
+
+
+def test_settings_of_the_pipeline_give_a_past_as_long_as_the_back_fill(tmp_path):
+    hourly = Settings(
+        home=tmp_path, timeframe="1h", history_bars=1000, simulator_url="http://127.0.0.1:4321"
+    )
+
+    meant = simulated(hourly)
+
+    assert meant.port == 4321
+    assert meant.symbols == hourly.universe
+    assert meant.history_minutes >= 60_000
