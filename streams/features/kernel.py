@@ -15,22 +15,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from streams.features import catalog, ladder, momentum, rolling, trend, volatility, volume
+from streams.features import (
+    bar_close,
+    catalog,
+    ladder,
+    momentum,
+    rolling,
+    smoothing,
+    trend,
+    volatility,
+    volume,
+)
+from streams.features.bar_close import Close, extremes, return_sums
 from streams.features.catalog import BASE_FEATURES, FEATURE_NAMES, FEATURES, OUTPUTS, RUNG_WARM_UP
 from streams.features.ladder import LADDER, RUNG, RUNG_FEATURES, climb
 from streams.features.momentum import MOMENTUM
-from streams.features.rolling import (
-    RINGS,
-    Close,
-    Fields,
-    Floats,
-    Ohlcv,
-    compiled,
-    extremes,
-    newest,
-    push,
-    return_sums,
-)
+from streams.features.rolling import RINGS, Fields, Floats, Ohlcv, compiled, newest, push
 from streams.features.trend import TREND
 from streams.features.volatility import VOLATILITY
 from streams.features.volume import VOLUME, Marks
@@ -57,7 +57,17 @@ LADDER_WARM_UP = np.array([RUNG_WARM_UP[name][0] for name in RUNG_FEATURES])
 WARM = max(feature.warm_up for feature in FEATURES)  # at this bar all windows are full
 COLUMNS = ("open", "high", "low", "close", "volume", *Marks._fields)
 
-_SOURCES = (rolling, momentum, volatility, trend, volume, ladder, catalog)
+_SOURCES = (
+    rolling,
+    smoothing,
+    bar_close,
+    momentum,
+    volatility,
+    trend,
+    volume,
+    ladder,
+    catalog,
+)
 SOURCE_ID = int(
     hashlib.sha256("".join(map(inspect.getsource, _SOURCES)).encode()).hexdigest()[:12], 16
 )

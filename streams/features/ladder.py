@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from streams.features.momentum import RSI, rsi
-from streams.features.rolling import Fields, Ohlcv, compiled, ema, true_range, wilder_mean
+from streams.features.rolling import Fields, Ohlcv, compiled, true_range
+from streams.features.smoothing import ema, wilder_mean
 from streams.features.trend import DIRECTIONAL, directional, efficiency_ratio, ema_slope
 
 LADDER = (5, 15, 60)  # base bars in one bar of rung 1, 2, 3

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.features.rolling import (
-    Close,
-    Extremes,
-    Fields,
-    compiled,
-    ema,
-    wilder_mean,
-    window_moments,
-)
+from streams.features.bar_close import Close, Extremes
+from streams.features.rolling import Fields, compiled, window_moments
+from streams.features.smoothing import ema, wilder_mean
 
 RSI = np.dtype([("gain", "f8"), ("loss", "f8")])
 MOMENTUM = np.dtype(

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.features.bar_close import Close, Extremes, ReturnSums
 from streams.features.rolling import (
     LONG,
-    SUM,
-    Close,
-    Extremes,
     Fields,
     Floats,
     Ohlcv,
-    ReturnSums,
     compiled,
-    ema,
     newest,
-    running_sum,
     sign,
-    wilder_mean,
-    wilder_sum,
     window_squares,
     window_sum,
 )
+from streams.features.smoothing import SUM, ema, running_sum, wilder_mean, wilder_sum
 
 DIRECTIONAL = np.dtype(
     [("plus", "f8"), ("minus", "f8"), ("range", "f8"), ("adx", "f8"), ("past_adx", "f8", (14,))]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.features.bar_close import Close
 from streams.features.rolling import (
     LN_2,
-    Close,
     Fields,
     Floats,
     compiled,
-    wilder_mean,
     window_moments,
     window_squares,
     window_sum,
 )
+from streams.features.smoothing import wilder_mean
 
 RANKED = 100  # bars that a NATR is ranked among
 VOLATILITY = np.dtype([("atr_14", "f8"), ("atr_50", "f8"), ("natr", "f8", (RANKED,))])

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.features.rolling import Close, Fields, Floats, compiled, ema, newest, window_sum
+from streams.features.bar_close import Close
+from streams.features.rolling import Fields, Floats, compiled, newest, window_sum
+from streams.features.smoothing import ema
 
 MEDIAN_BARS = 20
 VOLUME = np.dtype([("sorted", "f8", (MEDIAN_BARS,)), ("mean", "f8")])

@@ -1,0 +1,65 @@
+"""Recursions that every feature family shares: exponential and Wilder means, running sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.features.rolling import Fields, compiled
+
+SUM = np.dtype([("total", "f8"), ("lost", "f8")])
+
+
+@compiled
+def running_sum(state: Fields, new: float, old: float) -> float:
+    """Add one value to a sum, take one away, and keep what rounding lost. Source: Neumaier (1974).
+
+    Args:
+        state: Record of dtype ``SUM``.
+        new: The value that enters the window.
+        old: The value that leaves it, 0 while it fills.
+    """
+    more = state.total + new
+    virtual = more - state.total
+    lost = (state.total - (more - virtual)) + (new - virtual)
+    less = more - old
+    virtual = less - more
+    lost += (more - (less - virtual)) - (old + virtual)
+    state.total = less
+    state.lost += lost
+    exact: float = state.total + state.lost
+    return exact
+
+
+@compiled
+def ema(previous: float, value: float, count: int, span: int) -> float:
+    """Advance an exponential mean that starts as the mean of its first ``span`` values.
+
+    Args:
+        previous: What the last call returned, 0 before the first.
+        value: The new value.
+        count: Which value this is, from 1; until ``span`` the result is only a running sum.
+        span: Smoothing 2 / (span + 1).
+    """
+    if count < span:
+        return previous + value
+    if count == span:
+        return (previous + value) / span
+    return previous + (value - previous) * (2.0 / (span + 1.0))
+
+
+@compiled
+def wilder_mean(previous: float, value: float, count: int, period: int) -> float:
+    """Advance Wilder's mean (smoothing 1 / period); arguments as in ``ema``."""
+    if count < period:
+        return previous + value
+    if count == period:
+        return (previous + value) / period
+    return (previous * (period - 1.0) + value) / period
+
+
+@compiled
+def wilder_sum(previous: float, value: float, count: int, period: int) -> float:
+    """Advance Wilder's decaying sum, plain for the first ``period - 1`` values."""
+    if count < period:
+        return previous + value
+    return previous - previous / period + value
