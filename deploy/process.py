@@ -42,6 +42,8 @@ def main() -> int:
 def run(name: str, settings: Settings) -> int:
     """Run one process by name; raises ``KeyError`` for an unknown one."""
     if name == "simulator":
+        from workers.simulator.worker import run as simulate
+
         simulate(settings)
         return 0
     if name == "gateway":
@@ -67,23 +69,6 @@ def run(name: str, settings: Settings) -> int:
 
 
 WORKERS = ("ingest", "inference", "explain", "training", "archive")
-
-
-def simulate(settings: Settings) -> None:
-    """Serve the simulated exchange at the address that the supervisor chose."""
-    from urllib.parse import urlsplit
-
-    from workers.simulator.server import SimulatorSettings
-    from workers.simulator.worker import run as serve
-
-    address = urlsplit(settings.simulator_url or "")
-    chosen = SimulatorSettings(
-        symbols=settings.universe,
-        seed=settings.seed,
-        speed=settings.speed,
-        port=address.port or 0,
-    )
-    serve(chosen, settings.home / "simulator.json")
 
 
 def kafka_of(settings: Settings) -> KafkaSettings:
