@@ -1,6 +1,6 @@
 """Regimes: feature vectors in, filtered regime probabilities and the trend state out.
 
-    features.vectors.v1, regimes.parameters.v1  -->  [regimes]  -->  regimes.probabilities.v1
+    regimes.parameters.v1, features.vectors.v1  -->  [regimes]  -->  regimes.probabilities.v1
 
 Exactly one record for each feature vector. Until the first parameters are effective, and where the
 features do not carry what the parameters read, probabilities are uniform and
@@ -106,7 +106,7 @@ def _filtered(
 
 PROCESSOR = Processor(
     name="regimes",
-    reads=(FEATURE_VECTORS, REGIME_PARAMETERS),
+    reads=(REGIME_PARAMETERS, FEATURE_VECTORS),  # at one time parameters come before the bar
     writes=(REGIME_PROBABILITIES,),
     initial=RegimeState(),
     step=step,
