@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from workers.simulator import kernel
 from workers.simulator.instruments import Instrument, instrument
 from workers.simulator.kernel import Floats, Ints
-from workers.simulator.model import REGIMES, MarketModel
+from workers.simulator.model import MarketModel
 
 EPOCH_MS = 1_735_689_600_000  # 2025-01-01 00:00 UTC, the listing of every contract
 BAR_MS = kernel.BAR_MS
@@ -100,11 +100,10 @@ class Market:
         if not 0 <= first <= last:
             raise ValueError(f"bars {first} to {last}: expected 0 <= first <= last")
         track = self._tracks[symbol]
-        days = range(first // BLOCK_BARS, -(-last // BLOCK_BARS)) or range(
-            first // BLOCK_BARS, first // BLOCK_BARS + 1
-        )
+        first_day = first // BLOCK_BARS
+        days = range(first_day, max(first_day + 1, -(-last // BLOCK_BARS)))
         blocks = [self._block(track, day) for day in days]
-        begin = first - days[0] * BLOCK_BARS
+        begin = first - first_day * BLOCK_BARS
         cut = slice(begin, begin + last - first)
         if len(blocks) == 1:
             ints, floats = blocks[0]
@@ -194,6 +193,3 @@ class Market:
 def _key(seed: int, name: str) -> int:
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
-
-
-__all__ = ["BAR_MS", "BLOCK_BARS", "EPOCH_MS", "REGIMES", "Bars", "Market"]

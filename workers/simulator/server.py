@@ -6,8 +6,8 @@ Analysis only: there is no order route. Whatever is not a GET is refused and cou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -52,6 +52,7 @@ class RunningSimulator:
 
     venue: Venue
     port: int
+    pump: asyncio.Task[None]  # pushes the market's events; it never ends by itself
 
     @property
     def rest_url(self) -> str:
@@ -64,7 +65,7 @@ class RunningSimulator:
         return f"ws://{LOOPBACK}:{self.port}"
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serve(settings: SimulatorSettings) -> AsyncIterator[RunningSimulator]:
     """Serve a simulated exchange for as long as the context lasts.
 
@@ -84,11 +85,12 @@ async def serve(settings: SimulatorSettings) -> AsyncIterator[RunningSimulator]:
         port = runner.addresses[0][1]
         pump = asyncio.create_task(sockets.pump(venue), name="simulator-pump")
         try:
-            yield RunningSimulator(venue, port)
+            yield RunningSimulator(venue, port, pump)
         finally:
             pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
             await venue.hub.close_all()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pump
     finally:
         await runner.cleanup()
 

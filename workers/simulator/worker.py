@@ -88,10 +88,15 @@ async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path) ->
         )
         while not stop.is_set():
             _save(running, clock_file, ahead_seconds=SAVE_SECONDS)
-            try:
-                await asyncio.wait_for(stop.wait(), SAVE_SECONDS / 2)
-            except TimeoutError:
-                continue
+            stopped = asyncio.ensure_future(stop.wait())
+            await asyncio.wait(
+                {stopped, running.pump},
+                timeout=SAVE_SECONDS / 2,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            stopped.cancel()
+            if running.pump.done():
+                running.pump.result()
         running.venue.clock.pause()
         _save(running, clock_file, ahead_seconds=0.0)
     log.info("simulator.stopped", now_ms=running.venue.clock.now_ms())

@@ -12,8 +12,8 @@ from scipy import stats
 
 from workers.simulator import kernel, market
 from workers.simulator.instruments import instrument
-from workers.simulator.market import BLOCK_BARS, REGIMES, Market
-from workers.simulator.model import MarketModel
+from workers.simulator.market import BLOCK_BARS, Market
+from workers.simulator.model import REGIMES, MarketModel
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 DAYS = 5 * BLOCK_BARS

@@ -11,7 +11,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from workers.simulator.faults import Fault, Scheduled
-from workers.simulator.market import BAR_MS, EPOCH_MS, REGIMES
+from workers.simulator.market import BAR_MS, EPOCH_MS
+from workers.simulator.model import REGIMES
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.query import VENUE, VenueError, integer, reply, symbol_of
 from workers.simulator.truth import true_parameters

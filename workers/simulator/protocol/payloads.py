@@ -32,7 +32,6 @@ INTERVAL_BARS = {
     "1d": 1440,
 }
 MARK_DECIMALS = 8
-# Minutes are added up at most this far for one request, so that a 1d page stays cheap.
 _SUMMED = (kernel.VOLUME, kernel.TURNOVER, kernel.TAKER_VOLUME, kernel.TAKER_TURNOVER)
 
 
