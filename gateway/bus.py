@@ -115,6 +115,7 @@ class KafkaBus:
             **client_options(settings.kafka_client),
         }
         self._tasks: list[asyncio.Task[None]] = []
+        self._admin: Any = None
         self._consumer: Any = None
         self._producer: Any = None
 
@@ -127,10 +128,7 @@ class KafkaBus:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for client in (self._consumer, self._producer):
-            if client is not None:
-                with contextlib.suppress(KafkaError, TimeoutError):
-                    await asyncio.wait_for(client.stop(), PUBLISH_S)
+        await self._close()
 
     async def publish(self, record: Record, trace_id: str = "") -> None:
         """Publish one record with all replicas' acknowledgement."""
@@ -153,7 +151,8 @@ class KafkaBus:
             ) from error
 
     async def _read(self, inbox: Inbox) -> None:
-        ends = await self._connect()
+        await self._connect()
+        goals: dict[TopicPartition, int] = {}
         self.connected = True
         self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
         while True:
@@ -167,57 +166,62 @@ class KafkaBus:
                 for record in records:
                     self._hand_over(record, inbox)
             if not self.ready:
-                self.ready = await self._caught_up(ends)
-            await asyncio.sleep(
-                0
-            )  # requests are answered between two polls, also while catching up
+                self.ready = await self._caught_up(goals)
+            await asyncio.sleep(0)  # requests are answered between two polls
 
-    async def _connect(self) -> dict[TopicPartition, int]:
-        """Connect and seek, trying until it works; return the ends to catch up with."""
+    async def _connect(self) -> None:
+        """Connect and seek, trying until it works."""
         while True:
-            self._producer = AIOKafkaProducer(**self._client, enable_idempotence=True)
-            self._consumer = AIOKafkaConsumer(
-                **self._client,
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                fetch_max_wait_ms=500,
-                max_poll_records=POLL_RECORDS,
-            )
+            self._open()
             try:
-                await self._producer.start()
-                await self._consumer.start()
-                return await self._seek()
+                for client in self._clients():
+                    await client.start()
+                await self._seek()
             except (KafkaError, LookupError, OSError) as error:
                 log.info("broker.waiting cause=%s", error)
-                with contextlib.suppress(KafkaError):
-                    await self._consumer.stop()
-                with contextlib.suppress(KafkaError):
-                    await self._producer.stop()
+                await self._close()
                 await asyncio.sleep(RETRY_S)
+            else:
+                return
 
-    async def _seek(self) -> dict[TopicPartition, int]:
+    def _open(self) -> None:
+        self._admin = AIOKafkaAdminClient(**self._client)
+        self._producer = AIOKafkaProducer(**self._client, enable_idempotence=True)
+        self._consumer = AIOKafkaConsumer(
+            **self._client,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_poll_records=POLL_RECORDS,
+        )
+
+    def _clients(self) -> tuple[Any, ...]:
+        return (self._admin, self._producer, self._consumer) if self._admin is not None else ()
+
+    async def _close(self) -> None:
+        for client in self._clients():
+            stop = client.close if client is self._admin else client.stop
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(stop(), PUBLISH_S)
+
+    async def _seek(self) -> None:
         """Assign every partition and seek to the start of its window."""
-        present = await self._consumer.topics()
-        missing = sorted(set(READS) - present)
+        described = await self._admin.describe_topics()
+        present = {row["topic"]: [p["partition"] for p in row["partitions"]] for row in described}
+        missing = sorted(READS.keys() - present.keys())
         if missing:
             raise LookupError(f"topics {', '.join(missing)} are missing; run topics apply")
         windows = READS | {name: n for name, n in DEAD_LETTERS.items() if name in present}
-        partitions = [
-            TopicPartition(name, number)
-            for name in windows
-            for number in sorted(self._consumer.partitions_for_topic(name) or ())
-        ]
+        partitions = [TopicPartition(name, p) for name in windows for p in sorted(present[name])]
         self._consumer.assign(partitions)
         first = await self._consumer.beginning_offsets(partitions)
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+        ends = await self._consumer.end_offsets(partitions)
         symbols = max(1, len(self._settings.universe))
         for partition in partitions:
             window = windows[partition.topic]
             back = window * symbols if window == A_SYMBOL else window
             start = first[partition] if window == ALL else ends[partition] - back
             self._consumer.seek(partition, max(first[partition], start))
-        return ends
 
     def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:
         try:
@@ -239,32 +243,32 @@ class KafkaBus:
                 "record.rejected topic=%s offset=%s cause=%s", record.topic, record.offset, cause
             )
 
-    async def _caught_up(self, ends: dict[TopicPartition, int]) -> bool:
-        for partition, end in ends.items():
-            if await self._consumer.position(partition) < end:
+    async def _caught_up(self, goals: dict[TopicPartition, int]) -> bool:
+        """Whether every partition was read to the end that its first fetch told.
+
+        That end counts open transactions: one whose commit was just answered may look open for
+        a moment, and an end before it would call the views ready without it.
+        """
+        for partition in self._consumer.assignment():
+            end = self._consumer.highwater(partition)
+            if end is None or await self._consumer.position(partition) < goals.setdefault(
+                partition, end
+            ):
                 return False
         return True
 
     async def _watch(self) -> None:
         """Ask the broker every two seconds how far it is; no answer means it is away."""
-        admin = AIOKafkaAdminClient(**self._client)
-        started = False
         while True:
             try:
                 async with asyncio.timeout(WATCH_S):
-                    if not started:
-                        await admin.start()
-                        started = True
-                    await self._measure(admin)
+                    await self._measure()
                 self.connected = True
             except (KafkaError, TimeoutError, OSError):
                 self.connected = False
-            except asyncio.CancelledError:
-                await admin.close()
-                raise
             await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
 
-    async def _measure(self, admin: Any) -> None:
+    async def _measure(self) -> None:
         partitions = sorted(self._consumer.assignment())
         ends = await self._consumer.end_offsets(partitions)
         lag: dict[str, int] = {}
@@ -272,11 +276,11 @@ class KafkaBus:
             behind = max(0, ends[partition] - await self._consumer.position(partition))
             lag[partition.topic] = lag.get(partition.topic, 0) + behind
         self.lag = lag
-        groups = [name for name, _ in await admin.list_consumer_groups()]
-        self.process_lag = {name: await self._group_lag(admin, name) for name in groups}
+        groups = [name for name, _ in await self._admin.list_consumer_groups()]
+        self.process_lag = {name: await self._group_lag(name) for name in groups}
 
-    async def _group_lag(self, admin: Any, group: str) -> int:
-        committed = await admin.list_consumer_group_offsets(group)
+    async def _group_lag(self, group: str) -> int:
+        committed = await self._admin.list_consumer_group_offsets(group)
         ends = await self._consumer.end_offsets(list(committed))
         return sum(max(0, ends[p] - at.offset) for p, at in committed.items() if at.offset >= 0)
 

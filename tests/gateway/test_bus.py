@@ -1,0 +1,177 @@
+"""The bus on a real broker: only committed records, from the window's start, across an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from deploy.topics import apply_topics
+from gateway import bus as bus_module
+from gateway.bus import KafkaBus
+from gateway.errors import Unavailable
+from gateway.settings import Settings
+from gateway.views import Arrival
+from schemas.record import Record
+from schemas.signals import SignalAcknowledged
+from schemas.topics import BARS, SIGNALS, topic_of
+from tests.build import bar, signal
+from tests.conftest import NewBroker
+
+pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
+
+
+@dataclass
+class Reading:
+    """A started bus and what has arrived."""
+
+    bus: KafkaBus
+    arrivals: list[Arrival] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not holds():  # noqa: ASYNC110 - the broker answers on its own time
+                await asyncio.sleep(0.02)
+
+    def records(self, shape: type[Record]) -> list[Any]:
+        return [a.record for a in self.arrivals if isinstance(a.record, shape)]
+
+
+@asynccontextmanager
+async def reading(bootstrap: str) -> AsyncIterator[Reading]:
+    found = Reading(KafkaBus(Settings(kafka_bootstrap_servers=bootstrap, universe=("BTCUSDT",))))
+    found.bus.rejected = found.rejected.append
+    await found.bus.start(found.arrivals.append)
+    try:
+        yield found
+    finally:
+        await found.bus.stop()
+
+
+@pytest.fixture
+def producer(pipeline_topics: str) -> Iterator[Producer]:
+    """A transactional producer, as the runtime's."""
+    made = Producer(
+        {
+            "bootstrap.servers": pipeline_topics,
+            "transactional.id": "test",
+            "partitioner": "murmur2_random",
+            "log_level": 0,
+        }
+    )
+    made.init_transactions(30)
+    yield made
+    made.flush(10)
+
+
+def commit(producer: Producer, *records: Record) -> None:
+    producer.begin_transaction()
+    put(producer, *records)
+    producer.commit_transaction(30)
+
+
+def put(producer: Producer, *records: Record) -> None:
+    for record in records:
+        topic = topic_of(record)
+        producer.produce(topic.name, record.encode(), topic.key_of(record))
+
+
+async def test_the_past_is_read_before_ready_and_aborted_records_never(pipeline_topics, producer):
+    commit(producer, *(signal(minute) for minute in range(10)))
+    producer.begin_transaction()
+    put(producer, signal(99))
+    producer.flush(10)
+    producer.abort_transaction(30)
+    commit(producer, bar(0))
+
+    async with reading(pipeline_topics) as read:
+        await read.until(lambda: read.bus.ready)
+
+        assert [s.signal_id for s in read.records(type(signal()))] == [
+            f"signal-BTCUSDT-{minute}" for minute in range(10)
+        ]
+        assert len(read.records(type(bar()))) == 1
+        first = next(a for a in read.arrivals if a.topic == SIGNALS.name)
+        assert first.raw == signal(0).encode()
+        assert first.appended_ms > 0
+
+
+async def test_only_the_newest_window_is_read(pipeline_topics, producer, monkeypatch):
+    monkeypatch.setitem(bus_module.READS, SIGNALS.name, 10)
+    for minute in range(20):
+        commit(producer, signal(minute))
+
+    async with reading(pipeline_topics) as read:
+        await read.until(lambda: read.bus.ready)
+
+    # Each record is followed by its commit marker: ten offsets hold five signals.
+    assert [s.signal_id for s in read.records(type(signal()))] == [
+        f"signal-BTCUSDT-{minute}" for minute in range(15, 20)
+    ]
+
+
+async def test_what_arrives_later_is_delivered_and_a_bad_record_stops_nothing(
+    pipeline_topics, producer
+):
+    async with reading(pipeline_topics) as read:
+        await read.until(lambda: read.bus.ready)
+
+        producer.begin_transaction()
+        producer.produce(BARS.name, b"{not json", "BTCUSDT")
+        put(producer, bar(1))
+        producer.commit_transaction(30)
+        await read.until(lambda: bool(read.arrivals))
+
+        assert read.rejected == [BARS.name]
+        assert [b.event_time_ms for b in read.records(type(bar()))] == [bar(1).event_time_ms]
+
+
+async def test_what_is_published_comes_back_with_its_headers(pipeline_topics):
+    seen = SignalAcknowledged(signal_id="s", symbol="BTCUSDT", event_time_ms=1, by="ada")
+    async with reading(pipeline_topics) as read:
+        await read.until(lambda: read.bus.ready)
+
+        await read.bus.publish(seen, trace_id="trace")
+        await read.until(lambda: bool(read.arrivals))
+
+        assert read.arrivals[0].record == seen
+
+
+async def test_missing_topics_are_waited_for(broker):
+    async with reading(broker) as read:
+        await asyncio.sleep(0)
+        assert not read.bus.ready
+        with pytest.raises(Unavailable):
+            await read.bus.publish(bar(0))
+
+
+async def test_an_outage_is_seen_survived_and_caught_up(new_broker: NewBroker):
+    broker = new_broker()
+    broker.start()
+    apply_topics({"bootstrap.servers": broker.bootstrap})
+    async with reading(broker.bootstrap) as read:
+        await read.until(lambda: read.bus.ready)
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "log_level": 0}
+        )
+        put(producer, bar(0))
+        producer.flush(10)
+        await read.until(lambda: len(read.arrivals) == 1)
+
+        broker.kill()
+        await read.until(lambda: not read.bus.connected)
+        with pytest.raises(Unavailable):
+            await read.bus.publish(bar(0))
+        broker.start()
+        put(producer, bar(1))
+        producer.flush(20)
+        await read.until(lambda: len(read.arrivals) == 2 and read.bus.connected)
+
+        times = [b.event_time_ms for b in read.records(type(bar()))]
+        assert times == [bar(0).event_time_ms, bar(1).event_time_ms]
