@@ -20,6 +20,7 @@ class Series:
     Attributes:
         times: Bar closes, ms, increasing, shape (T,).
         rows: Features in model order, NaN where null, shape (T, F).
+        observed: What the regime filter may see, NaN where null, shape (T, D).
         open: Open of each bar, shape (T,).
         close: Close of each bar, shape (T,).
         funding: Sum of all funding rates settled up to each bar, shape (T,).
@@ -30,6 +31,7 @@ class Series:
     names: tuple[str, ...]
     times: NDArray[np.int64]
     rows: Array
+    observed: Array
     open: Array
     close: Array
     funding: Array
@@ -50,18 +52,25 @@ class Series:
         return lengths
 
 
-def series_of(vectors: Iterable[FeatureVector], names: tuple[str, ...]) -> dict[str, Series]:
+def series_of(
+    vectors: Iterable[FeatureVector], names: tuple[str, ...], observations: tuple[str, ...]
+) -> dict[str, Series]:
     """Return one series a symbol; vectors that repeat or run backwards are left out."""
     held: dict[str, list[FeatureVector]] = {}
     for vector in vectors:
         listed = held.setdefault(vector.symbol, [])
         if not listed or vector.event_time_ms > listed[-1].event_time_ms:
             listed.append(vector)
-    return {symbol: _series(listed, names) for symbol, listed in held.items()}
+    return {symbol: _series(listed, names, observations) for symbol, listed in held.items()}
 
 
-def _series(vectors: list[FeatureVector], names: tuple[str, ...]) -> Series:
-    rows = np.array([[v.values.get(n) for n in names] for v in vectors], dtype=np.float64)
+def _columns(vectors: list[FeatureVector], names: tuple[str, ...]) -> Array:
+    return np.array([[v.values.get(n) for n in names] for v in vectors], dtype=np.float64)
+
+
+def _series(
+    vectors: list[FeatureVector], names: tuple[str, ...], observations: tuple[str, ...]
+) -> Series:
     stamps = np.array([v.funding_time_ms or 0 for v in vectors], dtype=np.int64)
     rates = np.array([v.funding_rate or 0.0 for v in vectors])
     settled = np.concatenate(([False], np.diff(stamps) != 0)) & (stamps > 0)
@@ -70,7 +79,8 @@ def _series(vectors: list[FeatureVector], names: tuple[str, ...]) -> Series:
         timeframe_ms=vectors[0].timeframe_ms,
         names=names,
         times=np.array([v.event_time_ms for v in vectors], dtype=np.int64),
-        rows=rows,
+        rows=_columns(vectors, names),
+        observed=_columns(vectors, observations),
         open=np.array([v.open for v in vectors]),
         close=np.array([v.close for v in vectors]),
         funding=np.cumsum(np.where(settled, rates, 0.0)),

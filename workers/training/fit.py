@@ -21,7 +21,13 @@ from workers.training.calibration import fit_temperature
 from workers.training.dataset import Array, Series
 from workers.training.fit_boosted import BoostedPlan, fit_boosted
 from workers.training.fit_lstm import LstmPlan, Windows, fit_lstm
-from workers.training.fit_regimes import FitPlan, Track, fit_regimes
+from workers.training.fit_regimes import (
+    OBSERVATIONS,
+    FitPlan,
+    Track,
+    fit_regimes,
+    usable_observations,
+)
 from workers.training.labels import UNKNOWN, Labels, label
 from workers.training.report import StitchedRows, prior_of
 from workers.training.split import Fold, WalkForward
@@ -29,8 +35,6 @@ from workers.training.split import Fold, WalkForward
 Rows = NDArray[np.int64]
 Progress = Callable[[TrainingStage, float, str], None]
 
-# What the regime filter sees of a bar: drift alone cannot be seen at one minute.
-OBSERVATIONS = ("log_return_1", "log_range", "log_volume_ratio")
 CHUNK = 2_000  # windows at a time: 64 bars of 100 features each are 50 MB
 
 
@@ -170,13 +174,17 @@ def _fit_filters(
 ) -> tuple[tuple[RegimeParameters, ...], Array]:
     """Fit on every bar up to the last training row; filter (never smooth) the whole table."""
     until = int(table.times[train].max())
-    tracks, seen = {}, {}
-    for symbol, one in table.series.items():
-        columns = np.column_stack([one.column(name) for name in OBSERVATIONS])
-        seen[symbol] = columns
-        past = (one.times <= until) & ~np.isnan(columns).all(axis=1)
-        tracks[symbol] = Track(columns[past], one.column("log_return_1")[past])
-    fit = fit_regimes(tracks, OBSERVATIONS, plan.regimes)
+    past = {symbol: one.times <= until for symbol, one in table.series.items()}
+    names = usable_observations(
+        {symbol: one.observed[past[symbol]] for symbol, one in table.series.items()}, OBSERVATIONS
+    )
+    used = [OBSERVATIONS.index(name) for name in names]
+    seen = {symbol: one.observed[:, used] for symbol, one in table.series.items()}
+    tracks = {
+        symbol: Track(seen[symbol][past[symbol]], one.column("log_return_1")[past[symbol]])
+        for symbol, one in table.series.items()
+    }
+    fit = fit_regimes(tracks, names, plan.regimes)
     records = {
         symbol: fit.parameters(symbol, one.timeframe_ms, until)
         for symbol, one in table.series.items()

@@ -81,12 +81,13 @@ def run_request(raw: bytes, models: str, kafka: KafkaSettings) -> Sequence[Recor
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
     from workers.training.dataset import series_of
+    from workers.training.fit_regimes import OBSERVATIONS
     from workers.training.train import MODEL_FEATURES, register, train
 
     request = TrainingRequest.decode(raw)
     told = Told(request, kafka)
     told.progress("dataset", 0.0, "reading features")
-    series = series_of(features_of(request, kafka), MODEL_FEATURES)
+    series = series_of(features_of(request, kafka), MODEL_FEATURES, OBSERVATIONS)
     try:
         trained = train(request, series, Plan(), told.progress)
     except TooFewRows as short:
