@@ -43,9 +43,12 @@ class MonitorWindow(Record):
     window_ms: int = Field(gt=0)
     records: int = Field(ge=0)
     per_second: float = Field(ge=0)
-    lateness_p50_ms: float | None = Field(description="Log append minus availability")
+    lateness_p50_ms: float | None = Field(
+        description="Append time minus that of the raw bar of the same trace: delay downstream of "
+        "it at any market speed; null on the raw topic itself"
+    )
     lateness_max_ms: float | None
-    staleness_ms: float | None = Field(description="Since the last record, wall clock")
+    staleness_ms: float | None = Field(description="Since the last record's append, wall clock")
     approximate: Literal[True] = True
 
 
@@ -55,7 +58,9 @@ class CanaryTrace(Record):
     trace_id: str
     symbol: str
     event_time_ms: Milliseconds
-    stages_ms: dict[str, float | None] = Field(description="Topic to ms after the raw bar")
+    stages_ms: dict[str, float | None] = Field(
+        description="Topic to ms of append after the raw bar"
+    )
     complete: bool
 
 

@@ -1,0 +1,1 @@
+"""The monitor: rates, delays, silence and a canary of the whole chain; it decides nothing."""

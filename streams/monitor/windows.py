@@ -1,0 +1,193 @@
+"""What the monitor knows: rate, delay and silence of each topic and symbol, and the canaries.
+
+    raw bars, bars, features, regimes, predictions, signals  -->  [monitor]  -->  windows, traces
+
+A record's delay is its append time minus that of the raw bar of the same trace: wall clock on both
+sides, so it means the same at any speed of the market. Pure: the clock is passed in.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schemas.market import RawBar
+from schemas.status import CanaryTrace, MonitorWindow
+from schemas.topics import (
+    BARS,
+    FEATURE_VECTORS,
+    PREDICTIONS,
+    RAW_BARS,
+    REGIME_PROBABILITIES,
+    SIGNALS,
+)
+
+START = RAW_BARS.name
+STAGES = tuple(
+    topic.name for topic in (BARS, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTIONS, SIGNALS)
+)
+
+WINDOW_MS = 60_000
+CANARY_EVERY_MS = 5_000  # a symbol
+CANARY_WITHIN_MS = 10_000  # then the stages not seen stay null
+FRESH_MS = 3_000  # an older raw bar says that the monitor itself is behind
+TRACES_KEPT = 8_192  # bars under way; 5 MB
+SAMPLES_A_SECOND = 32  # delays kept for the median
+
+
+class Sighting(NamedTuple):
+    """A record seen on a topic; ``bar`` is the record itself on the raw topic only."""
+
+    topic: str
+    symbol: str
+    trace_id: str
+    append_time_ms: int
+    bar: RawBar | None = None
+
+
+@dataclass
+class _Second:
+    """Records appended in one second."""
+
+    records: int = 0
+    delays: list[float] = field(default_factory=list)
+    slowest: float | None = None
+
+
+@dataclass
+class _Subject:
+    """One topic and symbol."""
+
+    last_append_ms: int
+    seconds: dict[int, _Second] = field(default_factory=dict)
+
+    def count(self, append_ms: int) -> None:
+        self.seconds.setdefault(append_ms // 1000, _Second()).records += 1
+
+    def delayed(self, append_ms: int, delay_ms: float) -> None:
+        second = self.seconds.get(append_ms // 1000)
+        if second is None:  # it has left the window
+            return
+        if len(second.delays) < SAMPLES_A_SECOND:
+            second.delays.append(delay_ms)
+        second.slowest = max(delay_ms, second.slowest or 0.0)
+
+
+Appended = dict[str, int]  # when each topic got its record of one bar, wall clock ms
+
+
+class Watch:
+    """Everything seen in the last minute; its memory is bounded by symbols and by traces kept.
+
+    Args:
+        started_ms: Wall clock; until a whole window has passed, windows are as long as that.
+    """
+
+    def __init__(self, started_ms: int) -> None:
+        self._started_ms = started_ms
+        self._subjects: dict[tuple[str, str], _Subject] = {}
+        self._traces: OrderedDict[str, Appended] = OrderedDict()
+        self._canaries: dict[str, tuple[str, RawBar, Appended]] = {}
+        self._last_bar_ms: dict[str, int] = {}
+        self._canary_due_ms: dict[str, int] = {}
+
+    def see(self, seen: Sighting, now_ms: int) -> None:
+        """Count one record; topics may arrive in any order, and any record twice."""
+        subject = self._subjects.setdefault(
+            (seen.topic, seen.symbol), _Subject(seen.append_time_ms)
+        )
+        subject.last_append_ms = max(subject.last_append_ms, seen.append_time_ms)
+        if seen.append_time_ms > now_ms - WINDOW_MS:
+            subject.count(seen.append_time_ms)
+        trace = self._trace(seen.trace_id)
+        if seen.topic in trace:
+            return
+        trace[seen.topic] = seen.append_time_ms
+        if seen.topic == START:
+            for topic in trace.keys() - {START}:
+                self._delayed(topic, seen.symbol, trace)
+            self._send_canary(seen, trace, now_ms)
+        elif START in trace:
+            self._delayed(seen.topic, seen.symbol, trace)
+
+    def windows(self, now_ms: int) -> list[MonitorWindow]:
+        """Return one window for each topic and symbol ever seen, and forget what has left it."""
+        length_ms = min(max(now_ms - self._started_ms, 1000), WINDOW_MS)
+        return [
+            _window(topic, symbol, subject, (now_ms, length_ms))
+            for (topic, symbol), subject in sorted(self._subjects.items())
+        ]
+
+    def canaries(self, now_ms: int) -> list[CanaryTrace]:
+        """Return the canaries that have arrived or run out of time; each is told once."""
+        ended = []
+        for symbol, (trace_id, bar, trace) in list(self._canaries.items()):
+            start_ms = trace[START]
+            stages = {topic: _delay(trace, topic) for topic in STAGES}
+            complete = None not in stages.values()
+            if complete or now_ms - start_ms > CANARY_WITHIN_MS:
+                del self._canaries[symbol]
+                ended.append(
+                    CanaryTrace(
+                        trace_id=trace_id,
+                        symbol=symbol,
+                        event_time_ms=bar.event_time_ms,
+                        stages_ms=stages,
+                        complete=complete,
+                    )
+                )
+        return ended
+
+    def _trace(self, trace_id: str) -> Appended:
+        trace = self._traces.get(trace_id)
+        if trace is None:
+            trace = self._traces[trace_id] = {}
+            if len(self._traces) > TRACES_KEPT:
+                self._traces.popitem(last=False)
+        return trace
+
+    def _delayed(self, topic: str, symbol: str, trace: Appended) -> None:
+        delay_ms, subject = _delay(trace, topic), self._subjects.get((topic, symbol))
+        if delay_ms is not None and subject is not None:
+            subject.delayed(trace[topic], delay_ms)
+
+    def _send_canary(self, seen: Sighting, trace: Appended, now_ms: int) -> None:
+        """Follow this bar, if it is one that should come through and none is under way."""
+        symbol, bar = seen.symbol, seen.bar
+        if bar is None or bar.revision or bar.event_time_ms <= self._last_bar_ms.get(symbol, -1):
+            return  # corrections and repeats go no further than the market processor
+        self._last_bar_ms[symbol] = bar.event_time_ms
+        due = now_ms >= self._canary_due_ms.get(symbol, 0)
+        if due and symbol not in self._canaries and now_ms - seen.append_time_ms <= FRESH_MS:
+            self._canary_due_ms[symbol] = now_ms + CANARY_EVERY_MS
+            self._canaries[symbol] = (seen.trace_id, bar, trace)
+
+
+def _delay(trace: Appended, topic: str) -> float | None:
+    """Return ms from the raw bar to that topic; brokers' clocks may differ a little, hence 0."""
+    appended = trace.get(topic)
+    return None if appended is None else float(max(appended - trace[START], 0))
+
+
+def _window(topic: str, symbol: str, subject: _Subject, span: tuple[int, int]) -> MonitorWindow:
+    now_ms, length_ms = span
+    first = (now_ms - WINDOW_MS) // 1000 + 1
+    for old in [second for second in subject.seconds if second < first]:
+        del subject.seconds[old]
+    held = subject.seconds.values()
+    records = sum(second.records for second in held)
+    delays = [delay for second in held for delay in second.delays]
+    return MonitorWindow(
+        subject=f"{topic}/{symbol}",
+        topic=topic,
+        symbol=symbol,
+        event_time_ms=now_ms,
+        window_ms=length_ms,
+        records=records,
+        per_second=records / (length_ms / 1000),
+        lateness_p50_ms=statistics.median(delays) if delays else None,
+        lateness_max_ms=max((s.slowest for s in held if s.slowest is not None), default=None),
+        staleness_ms=float(max(now_ms - subject.last_append_ms, 0)),
+    )
