@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from gateway.views import HeldScore, Views
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+BINS = 10  # of equal width over [0, 1]
 GROUPS = ("directional", "A+", "A", "B", "C", "neutral")
 
 
@@ -27,6 +28,17 @@ class ScoreRow(BaseModel):
     calibration_gap: float | None = Field(description="Mean confidence minus hit rate")
     mean_net_return: float | None = Field(description="After costs, a fraction")
     mean_brier: float | None = Field(description="Multiclass, in [0, 2]")
+
+
+class ReliabilityBin(BaseModel):
+    """Scored signals of similar confidence: how often they came true."""
+
+    directional: bool = Field(description="false: of neutral signals")
+    known: int = Field(description="With a knowable outcome, at least 1")
+    mean_confidence: float
+    hit_rate: float
+    hit_rate_low: float = Field(description="95 % Wilson interval")
+    hit_rate_high: float
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float] | None:
@@ -54,6 +66,31 @@ def summary(views: Views, symbols: Sequence[str]) -> list[dict[str, object]]:
                 groups["directional"].append(score)
                 groups[score.grade].append(score)
     return [_row(group, scores).model_dump() for group, scores in groups.items() if scores]
+
+
+def reliability(views: Views, symbols: Sequence[str]) -> list[dict[str, object]]:
+    """Return the bins that hold signals, directional first, by rising confidence."""
+    bins: dict[tuple[bool, int], list[HeldScore]] = {}
+    for symbol in symbols:
+        for score in views.of(symbol).scores.items:
+            if score.hit is not None:
+                place = min(int(score.confidence * BINS), BINS - 1)
+                bins.setdefault((score.direction == "neutral", place), []).append(score)
+    return [_bin(not neutral, bins[neutral, place]) for neutral, place in sorted(bins)]
+
+
+def _bin(directional: bool, scores: Sequence[HeldScore]) -> dict[str, object]:  # noqa: FBT001 - names the group
+    hits = sum(bool(score.hit) for score in scores)
+    low, high = wilson(hits, len(scores)) or (0.0, 1.0)
+    made = ReliabilityBin(
+        directional=directional,
+        known=len(scores),
+        mean_confidence=math.fsum(score.confidence for score in scores) / len(scores),
+        hit_rate=hits / len(scores),
+        hit_rate_low=low,
+        hit_rate_high=high,
+    )
+    return made.model_dump()
 
 
 def _row(group: str, scores: Sequence[HeldScore]) -> ScoreRow:

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/analysis", tags=["analysis"])
 
 
 class RegimeAnswer(BaseModel):
-    """Filtered regime probabilities; ``history`` is oldest first and ends with ``regime``."""
+    """Filtered regime probabilities; ``history`` is oldest first."""
 
     symbol: str
     regime: RegimeProbabilities | None = Field(description="Null until the first bar is folded")
@@ -47,6 +47,7 @@ async def regime(
     ticker: str,
     given: Given,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
+    before_ms: Annotated[int | None, Query(ge=0, description="History: only before this")] = None,
 ) -> Response:
     """Return the newest regime probabilities and ``trend_state``, and a number before them.
 
@@ -56,7 +57,7 @@ async def regime(
     body = {
         "symbol": symbol,
         "regime": raw(view.regimes.newest()),
-        "history": [raw(item) for item in view.regimes.tail(history)],
+        "history": [raw(item) for item in view.regimes.tail(history, before_ms)],
     }
     return success(body)
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Unknown
 from gateway.parts import Given, Parts
-from gateway.scores import ScoreRow, summary
+from gateway.scores import ReliabilityBin, ScoreRow, reliability, summary
 from gateway.views import HeldSignal
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
@@ -40,11 +40,14 @@ class SignalDetail(SignalItem):
 
 
 class SignalList(BaseModel):
-    """Signals newest first; ``summary`` only with ``scored=true``."""
+    """Signals newest first; ``summary`` and ``reliability`` only with ``scored=true``."""
 
     signals: list[SignalItem]
     summary: list[ScoreRow] | None = Field(
         description="Scores of all held signals of the ticker (or of all), by group"
+    )
+    reliability: list[ReliabilityBin] | None = Field(
+        description="The same signals by confidence: is 80 % right 80 % of the time?"
     )
 
 
@@ -108,6 +111,7 @@ async def signals(given: Given, wanted: Annotated[SignalFilter, Query()]) -> Res
     body = {
         "signals": [_item(given, held) for held in islice(passing, wanted.limit)],
         "summary": summary(given.views, symbols) if wanted.scored else None,
+        "reliability": reliability(given.views, symbols) if wanted.scored else None,
     }
     return success(body)
 

@@ -71,6 +71,7 @@ async def test_scored_signals_come_with_their_score_and_the_track_record(gateway
     assert [item["score"]["net_return"] for item in done["signals"]] == [-0.002, 0.003]
     assert done["summary"][0]["group"] == "directional"
     assert done["summary"][0]["hit_rate"] == 0.5
+    assert done["reliability"][0]["known"] == 2
     assert len(still_open["signals"]) == 38
 
 
@@ -150,6 +151,15 @@ async def test_regime_has_probabilities_trend_state_and_history(gateway):
         close_time(LAST - 1),
         close_time(LAST),
     ]
+
+
+async def test_regime_history_can_end_before_a_moment(gateway):
+    query = {"history": 2, "before_ms": close_time(10)}
+
+    body = checked(RegimeAnswer, await gateway.get("/api/analysis/BTC-USD/regime", **query))
+
+    assert [item["event_time_ms"] for item in body["history"]] == [close_time(8), close_time(9)]
+    assert body["regime"]["event_time_ms"] == close_time(LAST)
 
 
 async def test_indicators_are_the_newest_features_with_null_in_warm_up(gateway):

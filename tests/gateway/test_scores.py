@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from gateway.scores import summary, wilson
+from gateway.scores import reliability, summary, wilson
 from tests.build import scored
 from tests.gateway.test_views import folded
 
@@ -52,3 +52,23 @@ def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
 
 def test_no_scores_give_no_rows():
     assert summary(folded(), []) == []
+
+
+def test_reliability_puts_signals_of_similar_confidence_together():
+    views = folded(
+        scored(0, confidence=0.81, hit=True),
+        scored(1, confidence=0.89, hit=False),
+        scored(2, confidence=1.0, hit=True),
+        scored(3, confidence=0.85, hit=None, outcome=None),
+        scored(4, confidence=0.42, direction="neutral", hit=True),
+    )
+
+    bins = reliability(views, ["BTCUSDT"])
+
+    assert [(b["directional"], b["known"], b["hit_rate"]) for b in bins] == [
+        (True, 2, 0.5),
+        (True, 1, 1.0),
+        (False, 1, 1.0),
+    ]
+    assert bins[0]["mean_confidence"] == pytest.approx(0.85)
+    assert bins[0]["hit_rate_low"] == pytest.approx(proportion_confint(1, 2, method="wilson")[0])

@@ -1,0 +1,546 @@
+// Written by tests/browser/page_types.py from the gateway's OpenAPI document.
+
+export interface Bar {
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  open_time_ms: number
+  /** Close, exclusive: open time + timeframe */
+  event_time_ms: number
+  /** When it could first be known */
+  available_time_ms: number
+  open: number
+  high: number
+  low: number
+  close: number
+  volume: number
+  quote_volume: number | null
+  /** Base currency */
+  taker_buy_volume: number | null
+  trades: number | null
+  /** Last known at the close */
+  mark_price: number | null
+  /** Last settled at the close */
+  funding_rate: number | null
+  /** Stamp of that settlement */
+  funding_time_ms: number | null
+  /** Hole before this bar, in bars */
+  bars_missing: number
+  /** > 0: a correction of an earlier bar */
+  revision: number
+  origin: 'stream' | 'trades' | 'backfill' | 'repair' | 'replay'
+  /** Venue and client version, e.g. binanceusdm/ccxt-4.5.90 */
+  source: string
+}
+
+export interface BarList {
+  symbol: string
+  /** Bar length; 0 when there is no bar */
+  timeframe_ms: number
+  bars: Bar[]
+}
+
+export interface CanaryTrace {
+  trace_id: string
+  symbol: string
+  event_time_ms: number
+  /** Topic to ms of append after the raw bar */
+  stages_ms: Record<string, number | null>
+  complete: boolean
+}
+
+export interface ClassProbabilities {
+  sell: number
+  neutral: number
+  buy: number
+}
+
+export interface Confirmation {
+  name: string
+  passed: boolean | null
+  detail: string
+}
+
+export interface DeadLetter {
+  topic: string
+  /** -1: never reached a topic */
+  partition: number
+  offset: number
+  key: string | null
+  /** Processor or worker that rejected it */
+  consumer: string
+  kind: 'undecodable' | 'rejected' | 'bug'
+  cause: string
+  payload_base64: string
+  /** Log append time of the source record */
+  event_time_ms: number
+  trace_id: string
+}
+
+export interface DeadLetterView {
+  count: number
+  newest: DeadLetter
+}
+
+export interface Driver {
+  feature: string
+  value: number | null
+  /** Signed share of the pooled attribution, in [-1, 1] */
+  contribution: number
+  /** TreeSHAP, log-odds */
+  xgboost_margin: number | null
+  /** Integrated gradients, log-odds */
+  lstm_gradient: number | null
+}
+
+export interface Explanation {
+  explanation_id: string
+  prediction_id: string
+  signal_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  event_time_ms: number
+  available_time_ms: number
+  model_version: string
+  explained_class: 'sell' | 'neutral' | 'buy'
+  positive: Driver[]
+  negative: Driver[]
+  /** Margin of the explained class before any feature */
+  base_value: number
+  /** How each member was attributed */
+  methods: Record<string, string>
+  /** Sum of parts minus the whole, by member */
+  additivity_gap: Record<string, number>
+  sentence: string
+}
+
+export interface Health {
+  status: 'starting' | 'healthy' | 'degraded'
+  model_loaded: boolean
+  gpu_available: boolean
+  timestamp: string
+  /** Market time */
+  clock_ms: number | null
+  /** Market seconds per second */
+  speed: number | null
+  /** Every reason, in plain words */
+  degraded: string[]
+  broker_connected: boolean
+  /** Whether the bars are recorded ones */
+  replay: boolean
+  /** What this gateway has not read yet */
+  views_lag_records: number
+  processes: Record<string, ProcessView>
+  symbols: SymbolHealth[]
+  /** The last bar followed through the chain */
+  canary: CanaryTrace | null
+  /** Newest rates by topic and symbol */
+  windows: MonitorWindow[]
+  dead_letters: Record<string, DeadLetterView>
+  cache: 'memory' | 'redis' | 'degraded'
+  websocket_clients: number
+}
+
+export interface LoadedModelView {
+  name: string
+  version: string
+  /** ISO 8601, UTC */
+  loaded_at: string
+  /** cpu or cuda:N */
+  device: string
+  parameters: number
+  /** Passed every gate */
+  qualified: boolean
+  /** Whether this version answers for its strategy */
+  serving: boolean
+}
+
+export interface MarketContext {
+  open: number
+  close: number
+  /** Wilder ATR over close, a fraction; null in warm-up */
+  natr: number | null
+  /** Volume over its 20-bar median */
+  volume_to_median: number | null
+  /** Trend of the next closed higher timeframe: +1, 0, -1; null until closed */
+  higher_direction: number | null
+  funding_rate: number | null
+  funding_time_ms: number | null
+  bars_missing: number
+}
+
+export interface ModelList {
+  models: Record<string, LoadedModelView>
+  total_models: number
+  serving: Record<string, ServingModel>
+  training: TrainingView | null
+}
+
+export interface ModelMetrics {
+  rows: number
+  folds: number
+  log_loss: number | null
+  /** Of the train-fold class prior: the gate */
+  prior_log_loss: number | null
+  brier: number | null
+  accuracy: number | null
+  macro_f1: number | null
+  /** ECE of the top label, 10 bins */
+  calibration_error: number | null
+  calibration_error_interval: [number, number] | null
+  /** Mean after costs over directional calls, fraction */
+  net_return_per_signal: number | null
+  directional_calls: number
+  /** Configurations tried for this model */
+  trials: number
+}
+
+export interface MonitorWindow {
+  /** <topic>/<symbol>, the Kafka key */
+  subject: string
+  topic: string
+  symbol: string
+  /** Wall clock of the window's end */
+  event_time_ms: number
+  window_ms: number
+  records: number
+  per_second: number
+  /** Append time minus that of the raw bar of the same trace: delay downstream of it at any market speed; null on the raw topic itself */
+  lateness_p50_ms: number | null
+  lateness_max_ms: number | null
+  /** Since the last record's append, wall clock */
+  staleness_ms: number | null
+  approximate: true
+}
+
+export interface PredictAnswer {
+  decision_id: string
+  symbol: string
+  action: 'BUY' | 'SELL' | 'HOLD'
+  /** Calibrated probability of the action */
+  confidence: number
+  /** Null: equity is unknown */
+  recommended_quantity: number | null
+  regime_probabilities: RegimeBody
+  strategy_weights: Record<string, number>
+  /** Null when risk_check is false */
+  risk_validation: RiskBody | null
+  explanation: Explanation | null
+  explanation_status: 'not_requested' | 'ready' | 'pending'
+  /** The bar is older than two bars */
+  stale: boolean
+  metadata: PredictMetadata
+}
+
+export interface PredictMetadata {
+  model_version: string
+  /** Inside the gateway */
+  latency_ms: number
+  /** When it was answered, ISO 8601, UTC */
+  timestamp: string
+  /** Close of the bar it is about, market time */
+  bar_time: string
+  timeframe_ms: number
+  /** Market time since that close, in bars */
+  age_bars: number
+  /** Null for an override */
+  signal_id: string | null
+  /** Null for an override */
+  grade: string | null
+  /** Whether the model passed its gates */
+  qualified: boolean
+  horizon_bars: number
+  reference_price: number
+  probabilities: Record<string, number>
+  members: Record<string, Record<string, number>>
+  device: string
+}
+
+export interface ProcessView {
+  state: string
+  detail: string
+  /** Progress in [0, 1] of what it does */
+  done: number | null
+  device: string | null
+  /** Committed but not consumed; null: unknown */
+  lag_records: number | null
+}
+
+export interface RegimeAnswer {
+  symbol: string
+  /** Null until the first bar is folded */
+  regime: RegimeProbabilities | null
+  history: RegimeProbabilities[]
+}
+
+export interface RegimeBody {
+  bull: number
+  bear: number
+  sideways: number
+  /** Shannon over ln 3, in [0, 1] */
+  entropy: number
+  trend_state: string
+}
+
+export interface RegimeProbabilities {
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  event_time_ms: number
+  available_time_ms: number
+  bull: number
+  bear: number
+  sideways: number
+  trend_state: 'TRENDING' | 'RANGING' | 'CHOPPY' | 'UNKNOWN'
+  /** Model version of the filter; null = uniform, none fitted yet */
+  parameters_version: string | null
+  /** Of this bar's observation given the past; model health */
+  log_likelihood: number | null
+  /** Shannon entropy over ln 3: 0 = one regime is certain, 1 = no information. */
+  entropy: number
+}
+
+export interface RegimeView {
+  bull: number
+  bear: number
+  sideways: number
+  entropy: number
+  trend_state: 'TRENDING' | 'RANGING' | 'CHOPPY' | 'UNKNOWN'
+  parameters_version: string | null
+}
+
+export interface ReliabilityBin {
+  /** false: of neutral signals */
+  directional: boolean
+  /** With a knowable outcome, at least 1 */
+  known: number
+  mean_confidence: number
+  hit_rate: number
+  /** 95 % Wilson interval */
+  hit_rate_low: number
+  hit_rate_high: number
+}
+
+export interface RiskBody {
+  approved: boolean
+  warnings: string[]
+  checks: Record<'position_limit' | 'concentration' | 'daily_loss_limit', 'pass' | 'warn' | 'fail'>
+}
+
+export interface RiskCheck {
+  name: 'position_limit' | 'concentration' | 'daily_loss_limit'
+  outcome: 'pass' | 'warn' | 'fail'
+  detail: string
+}
+
+export interface ScoreRow {
+  /** directional, A+, A, B, C or neutral */
+  group: string
+  /** Expired */
+  signals: number
+  /** With a knowable outcome */
+  known: number
+  hits: number
+  hit_rate: number | null
+  /** 95 % Wilson interval */
+  hit_rate_low: number | null
+  hit_rate_high: number | null
+  mean_confidence: number | null
+  /** Mean confidence minus hit rate */
+  calibration_gap: number | null
+  /** After costs, a fraction */
+  mean_net_return: number | null
+  /** Multiclass, in [0, 2] */
+  mean_brier: number | null
+}
+
+export interface ScoredSignal {
+  signal_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Close of the bar that ended the horizon */
+  event_time_ms: number
+  available_time_ms: number
+  signal_time_ms: number
+  model_version: string
+  qualified: boolean
+  direction: 'buy' | 'sell' | 'neutral'
+  grade: 'A+' | 'A' | 'B' | 'C'
+  confidence: number
+  probabilities: ClassProbabilities
+  /** The label that came true; null: a hole in the bars made it unknowable */
+  outcome: 'sell' | 'neutral' | 'buy' | null
+  /** direction == outcome; null when unknowable */
+  hit: boolean | null
+  /** Open of the bar after the signal */
+  entry_price: number | null
+  /** Close at expiry */
+  exit_price: number | null
+  /** Fraction, in the signal's direction */
+  gross_return: number | null
+  /** Fees and slippage, fraction of notional */
+  cost: number | null
+  /** Paid (+) or received (-), fraction of notional */
+  funding: number | null
+  /** gross - cost - funding; 0 for neutral */
+  net_return: number | null
+  /** Multiclass Brier score, in [0, 2] */
+  brier: number | null
+  /** Natural log */
+  log_loss: number | null
+}
+
+export interface ServingModel {
+  model_version: string
+  effective_from: string
+  replaces: string | null
+  reason: string
+  qualified: boolean
+  gates: Record<string, boolean>
+  metrics: ModelMetrics
+  trained_from: string
+  trained_to: string
+  symbols: string[]
+  timeframe_ms: number
+  horizon_bars: number
+  feature_set_id: string
+  features: number
+}
+
+export interface SignalAcknowledged {
+  signal_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  event_time_ms: number
+  by: string
+}
+
+export interface SignalDetail {
+  signal_id: string
+  prediction_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  event_time_ms: number
+  available_time_ms: number
+  strategy: string
+  model_version: string
+  feature_set_id: string
+  qualified: boolean
+  direction: 'buy' | 'sell' | 'neutral'
+  /** Calibrated probability of the direction */
+  confidence: number
+  grade: 'A+' | 'A' | 'B' | 'C'
+  probabilities: ClassProbabilities
+  members: Record<string, ClassProbabilities>
+  strategy_weights: Record<string, number>
+  regime: RegimeView
+  confirmations: Confirmation[]
+  horizon_bars: number
+  /** Close of the last bar of the horizon */
+  expires_ms: number
+  /** Close at t: shown, never traded */
+  reference_price: number
+  /** Where the idea is wrong */
+  invalidation_price: number | null
+  target_price: number | null
+  /** Return that would make it right, a fraction */
+  threshold: number
+  context: MarketContext
+  /** Advice, rounded down to the step; null: equity unknown */
+  recommended_quantity: number | null
+  risk_approved: boolean
+  risk_checks: RiskCheck[]
+  risk_notes: string[]
+  device: string
+  /** Null: nobody has seen it */
+  acknowledged: SignalAcknowledged | null
+  /** Null before its expiry */
+  score: ScoredSignal | null
+  /** Whether its explanation has been made */
+  explained: boolean
+  /** Null until made; GET /api/explain/{ticker} asks for the newest */
+  explanation: Explanation | null
+}
+
+export interface SignalItem {
+  signal_id: string
+  prediction_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  event_time_ms: number
+  available_time_ms: number
+  strategy: string
+  model_version: string
+  feature_set_id: string
+  qualified: boolean
+  direction: 'buy' | 'sell' | 'neutral'
+  /** Calibrated probability of the direction */
+  confidence: number
+  grade: 'A+' | 'A' | 'B' | 'C'
+  probabilities: ClassProbabilities
+  members: Record<string, ClassProbabilities>
+  strategy_weights: Record<string, number>
+  regime: RegimeView
+  confirmations: Confirmation[]
+  horizon_bars: number
+  /** Close of the last bar of the horizon */
+  expires_ms: number
+  /** Close at t: shown, never traded */
+  reference_price: number
+  /** Where the idea is wrong */
+  invalidation_price: number | null
+  target_price: number | null
+  /** Return that would make it right, a fraction */
+  threshold: number
+  context: MarketContext
+  /** Advice, rounded down to the step; null: equity unknown */
+  recommended_quantity: number | null
+  risk_approved: boolean
+  risk_checks: RiskCheck[]
+  risk_notes: string[]
+  device: string
+  /** Null: nobody has seen it */
+  acknowledged: SignalAcknowledged | null
+  /** Null before its expiry */
+  score: ScoredSignal | null
+  /** Whether its explanation has been made */
+  explained: boolean
+}
+
+export interface SignalList {
+  signals: SignalItem[]
+  /** Scores of all held signals of the ticker (or of all), by group */
+  summary: ScoreRow[] | null
+  /** The same signals by confidence: is 80 % right 80 % of the time? */
+  reliability: ReliabilityBin[] | null
+}
+
+export interface SymbolHealth {
+  symbol: string
+  timeframe_ms: number
+  /** How many are held */
+  bars: number
+  /** How many are held */
+  signals: number
+  /** Close of the newest bar */
+  last_bar_ms: number
+  age_bars: number
+  stale: boolean
+  last_price: number
+}
+
+export interface TrainingView {
+  stage: string
+  done: number
+  note: string
+}

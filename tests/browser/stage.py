@@ -1,0 +1,182 @@
+"""A real gateway on a free port over a hand-fed bus, for a browser to look at.
+
+``python -m tests.browser.stage [live|training|starting|empty|degraded] [--port N]`` keeps one
+running for people at 60 market seconds a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any, Self
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.envelope import wall_ms
+from gateway.parts import Parts
+from gateway.settings import Settings
+from schemas.record import Record
+from schemas.signals import SignalAcknowledged
+from tests.browser import scenes
+from tests.gateway.conftest import FakeBus
+
+WAIT_S = 20.0
+
+
+class Stage:
+    """A gateway in a thread; everything it was ever fed is read again when it starts anew."""
+
+    def __init__(
+        self, records: Iterable[Record] = (), *, ready: bool = True, port: int = 0
+    ) -> None:
+        self.port = port
+        self.ready = ready
+        self._log = list(records)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def parts(self) -> Parts:
+        """Return the gateway's parts, to look at."""
+        found = self._app.state.parts
+        assert isinstance(found, Parts)
+        return found
+
+    def open(self) -> None:
+        """Start serving what has been fed so far, on the port used before."""
+        self.bus = FakeBus()
+        self.bus.ready = self.ready
+        self.bus.answers = lambda record: (
+            (record,) if isinstance(record, SignalAcknowledged) else ()
+        )
+        self._app = create_app(Settings(), self.bus)
+        self._up: Future[asyncio.AbstractEventLoop] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread.start()
+        self._loop = self._up.result(WAIT_S)
+        self._on_loop(lambda: self._fold(self._log))
+
+    def close(self) -> None:
+        """Stop serving; every connection ends."""
+        self._server.should_exit = True
+        self._thread.join(WAIT_S)
+        assert not self._thread.is_alive()
+
+    def feed(self, *records: Record) -> None:
+        """Let records arrive, now; returns when the gateway has folded them."""
+        self._log.extend(records)
+        self._on_loop(lambda: self._fold(records))
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Say whether the gateway has read its topics."""
+        self.ready = ready
+        self._on_loop(lambda: setattr(self.bus, "ready", ready))
+
+    def set_connected(self, *, connected: bool) -> None:
+        """Say whether the broker answers."""
+        self._on_loop(lambda: setattr(self.bus, "connected", connected))
+
+    def cut(self) -> None:
+        """End every stream, as a proxy or a restart would."""
+
+        def drop() -> None:
+            for client in self.parts.stream.clients:
+                client.drop(1012, "cut by the test")
+
+        self._on_loop(drop)
+
+    def _fold(self, records: Iterable[Record]) -> None:
+        self.bus.feed(*records, appended_ms=wall_ms())
+
+    def _on_loop(self, act: Any) -> None:
+        done: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self._loop.call_soon_threadsafe(run)
+        done.result(WAIT_S)
+
+    async def _serve(self) -> None:
+        config = uvicorn.Config(
+            self._app,
+            port=self.port,
+            ws="websockets-sansio",
+            http="httptools",
+            ws_per_message_deflate=False,
+            log_level="error",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = Listening(config, self._listens)
+        await self._server.serve()
+
+    def _listens(self, port: int) -> None:
+        self.port = port
+        self._up.set_result(asyncio.get_running_loop())
+
+
+class Listening(uvicorn.Server):
+    """Says on which port it listens; leaves signals to the main thread."""
+
+    def __init__(self, config: uvicorn.Config, told: Any) -> None:
+        super().__init__(config)
+        self._told = told
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self._told(self.servers[0].sockets[0].getsockname()[1])
+
+    def install_signal_handlers(self) -> None:
+        """Leave them alone."""
+
+
+def _still(scene: str) -> list[Record]:
+    if scene in {"starting", "empty"}:
+        return []
+    if scene == "training":
+        return scenes.learning()
+    worse = [*scenes.running(239, explain="failed"), scenes.dead_letter("bug"), scenes.tick(243)]
+    return [*scenes.live(), scenes.in_service(qualified=False), *worse]
+
+
+def main() -> None:
+    """Keep a scene on until interrupted; the live one goes on at 60 x."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scene", nargs="?", default="live")
+    parser.add_argument("--port", type=int, default=8090)
+    chosen = parser.parse_args()
+    coming = scenes.players(2_400)
+    records = scenes.live(420, coming) if chosen.scene == "live" else _still(chosen.scene)
+    with Stage(records, ready=chosen.scene != "starting", port=chosen.port) as stage:
+        print(stage.url, flush=True)  # noqa: T201 - a tool for people
+        if chosen.scene != "live":
+            threading.Event().wait()
+        for minute in range(420, 2_400):
+            stage.feed(scenes.tick(minute, 60.0), *scenes.closes(coming), scenes.canary(minute))
+            time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    main()
