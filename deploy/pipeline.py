@@ -80,30 +80,35 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     lock.take()
     try:
         check_port(run)
-        with cluster(run, screen) as (bootstrap, cluster_settings):
-            prepare(run, cluster_settings, screen)
-            return _supervise(run, bootstrap, stop, screen)
+        with cluster(run, screen) as found:
+            prepare(run, found.client, screen)
+            return _supervise(run, found, stop, screen)
     finally:
         (home / "run.json").unlink(missing_ok=True)
         lock.release()
 
 
-def _supervise(run: Run, bootstrap: str, stop: threading.Event, screen: Screen) -> int:
+def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) -> int:
     home = run.settings.home
     environment = environment_of(run.settings) | {
         "REGIMEFLOW_PORT": str(run.port),
-        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": found.client["bootstrap.servers"],
         "REGIMEFLOW_GIT_COMMIT": git_commit(),
     }
     if "simulator" in run.processes:
         environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{usable_port(0)}"
+
+    def look() -> None:
+        found.keep_up()
+        screen.look(supervisor)
+
     supervisor = Supervisor(run.processes, home / "logs", environment)
     screen.step(f"starting {len(run.processes)} processes")
     try:
         supervisor.start()
-        write_run_file(run, bootstrap, supervisor)
+        write_run_file(run, found.client["bootstrap.servers"], supervisor)
         screen.ready(f"http://{LOOPBACK}:{run.port}/")
-        supervisor.watch(stop, LOOK_EVERY_S, lambda: screen.look(supervisor))
+        supervisor.watch(stop, LOOK_EVERY_S, look)
     finally:
         screen.step("stopping")
         killed = supervisor.stop()
@@ -127,17 +132,27 @@ def check_port(run: Run) -> None:
             ) from None
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster of a run: client settings, and what starts a dead local broker again."""
+
+    client: Mapping[str, str]
+    keep_up: Callable[[], object]
+
+
 @contextlib.contextmanager
-def cluster(run: Run, screen: Screen) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (bootstrap servers, client settings): the cluster that is set, or a local broker."""
+def cluster(run: Run, screen: Screen) -> Iterator[Cluster]:
+    """Yield the cluster that is set, or a local broker that ends with the block."""
     from deploy.local.broker import BrokerSettings, LocalBroker
 
     external = run.settings.kafka_bootstrap_servers
     if external is not None:
-        yield external, {"bootstrap.servers": external, **run.settings.kafka_client}
+        client = {"bootstrap.servers": external, **run.settings.kafka_client}
+        yield Cluster(client, lambda: None)
         return
     with LocalBroker(BrokerSettings(home=run.settings.home / "kafka"), screen.step) as broker:
-        yield broker.bootstrap, {"bootstrap.servers": broker.bootstrap}
+        # Starting a broker that runs does nothing; one that died comes back on the same port.
+        yield Cluster({"bootstrap.servers": broker.bootstrap}, broker.start)
 
 
 def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> None:

@@ -79,6 +79,7 @@ def step(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, Outputs]:
         open=bar.open,
         close=bar.close,
         funding_rate=bar.funding_rate,
+        funding_time_ms=bar.funding_time_ms,
         bars_missing=bar.bars_missing,
         values=_named(row[0]),
     )
