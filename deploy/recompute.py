@@ -1,0 +1,124 @@
+"""The symbol chains over a recorded log, in memory: what every topic after the raw bars must hold.
+
+    raw bars, model changes  -->  market  -->  inference  -->  signals
+
+These are the live processors. Models are loaded as inference loads them, and serve from the bar
+that their change names.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from schemas.dead_letter import DeadLetter
+from schemas.market import RawBar
+from schemas.models import ModelChanged
+from schemas.record import Record, Topic
+from schemas.topics import (
+    BARS,
+    FEATURE_VECTORS,
+    LEDGER,
+    PREDICTIONS,
+    REGIME_PROBABILITIES,
+    SCORED_SIGNALS,
+    SIGNALS,
+    topic_of,
+)
+from streams.batch import guarded
+from streams.memory import MemoryDriver
+from streams.processor import Processor
+from streams.topology import CHAINS
+
+# What a replay makes again, in flow order. Explanations and replies answer to requests, too.
+MADE: tuple[Topic, ...] = (
+    BARS,
+    LEDGER,
+    FEATURE_VECTORS,
+    REGIME_PROBABILITIES,
+    PREDICTIONS,
+    SIGNALS,
+    SCORED_SIGNALS,
+)
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Predicts bars with the models that it was given.
+
+    Attributes:
+        processor: Features and regime probabilities in, predictions out.
+        serve: Loads the model of a change; returns why it was refused, or an empty string.
+    """
+
+    processor: Processor
+    serve: Callable[[ModelChanged], str]
+
+
+def inference_of_models() -> Inference:
+    """Return inference over model files, as the worker runs it."""
+    from workers.inference.artifact import ArtifactError
+    from workers.inference.processor import inference_processor
+    from workers.inference.slots import Slots, load
+
+    slots = Slots()
+
+    def serve(change: ModelChanged) -> str:
+        try:
+            slots.put(change, load(change.model))
+        except ArtifactError as refused:
+            return f"model {change.model.model_version} refused: {refused}"
+        return ""
+
+    return Inference(inference_processor(slots, lambda: 0), serve)
+
+
+@dataclass
+class Recomputation:
+    """Runs raw bars, in the order of their topic, through the chains.
+
+    Attributes:
+        changes: Model changes in the order of their topic.
+        inference: What predicts.
+        until_ms: Bars that close later are only checked: they make nothing in the span.
+        refused: Models that could not be loaded; the one before went on serving.
+    """
+
+    changes: Iterable[ModelChanged]
+    inference: Inference
+    until_ms: int | None = None
+    refused: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        chains = {chain.name: [guarded(p) for p in chain.processors] for chain in CHAINS}
+        self._market = MemoryDriver(chains["market"])
+        self._checks = MemoryDriver(chains["market"][:1], self._market.states)
+        self._inference = MemoryDriver((self.inference.processor,))
+        self._signals = MemoryDriver(chains["signals"])
+        changes = list(self.changes)
+        self._waiting = deque(sorted(changes, key=lambda change: change.effective_from_ms))
+        for change in changes:
+            for parameters in change.model.regimes:
+                effective = {"effective_from_ms": change.effective_from_ms}
+                self._market.feed(parameters.model_copy(update=effective))
+
+    def feed(self, raw: RawBar) -> Iterator[Record]:
+        """Yield everything that one raw bar leads to, dead letters included."""
+        if self.until_ms is not None and raw.event_time_ms > self.until_ms:
+            yield from self._checks.feed(raw)
+            return
+        while self._waiting and self._waiting[0].effective_from_ms <= raw.event_time_ms:
+            refused = self.inference.serve(self._waiting.popleft())
+            self.refused += [refused] if refused else []
+        made = self._market.feed(raw)
+        yield from made
+        predicted = _through(self._inference, made)
+        yield from predicted
+        yield from _through(self._signals, predicted)
+
+
+def _through(driver: MemoryDriver, records: Sequence[Record]) -> list[Record]:
+    read = {topic for processor in driver.chain for topic in processor.reads}
+    inputs = [r for r in records if not isinstance(r, DeadLetter) and topic_of(r) in read]
+    return [output for record in inputs for output in driver.feed(record)]

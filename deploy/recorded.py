@@ -1,0 +1,152 @@
+"""What the topics hold of a span: where every record lies, and the digest of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.recompute import MADE
+from schemas.market import LedgerEntry, LedgerKind
+from schemas.record import Record
+from schemas.topics import (
+    BARS,
+    FEATURE_VECTORS,
+    LEDGER,
+    PREDICTIONS,
+    REGIME_PROBABILITIES,
+    SCORED_SIGNALS,
+    SIGNALS,
+    topic_named,
+    topic_of,
+)
+from streams.cluster import KafkaSettings
+from streams.reader import Reader
+from streams.wire import Partition, Received, Unreadable, event_time_of
+
+# Ingest writes to the ledger too; these kinds are found by the market processor alone.
+RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(
+    {"gap", "repaired", "duplicate", "late", "correction", "zero_volume"}
+)
+
+# One transaction writes what a bar leads to: the topic that has a record for every bar says how far
+# its writer has come, so that only what is newer counts as not written yet.
+PACES = {
+    BARS: BARS,
+    LEDGER: BARS,
+    FEATURE_VECTORS: BARS,
+    REGIME_PROBABILITIES: BARS,
+    PREDICTIONS: PREDICTIONS,
+    SIGNALS: SIGNALS,
+    SCORED_SIGNALS: SIGNALS,
+}
+
+Identity = tuple[str, str, int, int, str]  # topic, symbol, timeframe, event time, kind
+Progress = Callable[[int, int], None]  # offsets read, offsets in all
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is counted: event times from ``from_ms`` up to and including ``to_ms``."""
+
+    from_ms: int = 0
+    to_ms: int | None = None
+    symbol: str | None = None
+
+    def holds(self, record: Any) -> bool:
+        """Whether a record of a symbol chain belongs to the span."""
+        late = self.to_ms is not None and record.event_time_ms > self.to_ms
+        return (
+            record.event_time_ms >= self.from_ms
+            and not late
+            and self.symbol in (None, record.symbol)
+        )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Where a record lies and the digest of its bytes."""
+
+    source: Partition
+    offset: int
+    digest: bytes
+
+
+class Log:
+    """What the topics hold of a span, by identity, taken out as it is found to be right."""
+
+    def __init__(self, kafka: KafkaSettings, span: Span) -> None:
+        self._kafka = kafka
+        self.held: dict[Identity, list[Recorded]] = defaultdict(list)
+        self.newest: dict[Identity, int] = defaultdict(lambda: -1)
+        self.unreadable: list[Unreadable] = []
+        for message in read_to_end(Reader(kafka, MADE)):
+            if isinstance(message, Unreadable):
+                self.unreadable.append(message)
+                continue
+            if span.holds(message.record) and _is_recomputed(message.record):
+                identity = identity_of(message.record)
+                where = message.stored.source, message.stored.offset
+                self.held[identity].append(Recorded(*where, digest_of(message.stored.value or b"")))
+            if topic_of(message.record) in PACES.values():
+                series = series_of(message.record)
+                self.newest[series] = max(self.newest[series], event_time_of(message.record))
+
+    def take(self, record: Record) -> Recorded | None:
+        """Return what the topics hold in a record's place."""
+        found = self.held.get(identity_of(record))
+        if not found:
+            return None
+        taken = found.pop(0)
+        if not found:
+            del self.held[identity_of(record)]
+        return taken
+
+    def value_at(self, place: Recorded) -> bytes:
+        """Read one value again."""
+        reader = Reader(
+            self._kafka,
+            (topic_named(place.source[0]),),
+            {place.source: place.offset},
+            {place.source: place.offset + 1},
+        )
+        for message in read_to_end(reader):
+            if message.stored.offset == place.offset:
+                return message.stored.value or b""
+        raise ValueError(f"{place.source} offset {place.offset} can no longer be read")
+
+
+def read_to_end(
+    reader: Reader, progress: Progress = lambda _done, _all: None
+) -> Iterator[Received | Unreadable]:
+    """Yield what a reader finds up to the ends it was opened with, then close it."""
+    total = sum(reader.ends.values())
+    try:
+        while not reader.caught_up:
+            yield from reader.take(5_000)
+            progress(min(sum(reader.positions.values()), total), total)
+    finally:
+        reader.close()
+
+
+def identity_of(record: Any) -> Identity:
+    """Return what tells a record from all others of its topic, but for its content."""
+    kind = record.kind if isinstance(record, LedgerEntry) else ""
+    topic = topic_of(record).name
+    return (topic, record.symbol, record.timeframe_ms, record.event_time_ms, kind)
+
+
+def series_of(record: Any) -> Identity:
+    """Return the series whose newest record says how far the writer of this one has come."""
+    return (PACES[topic_of(record)].name, record.symbol, record.timeframe_ms, 0, "")
+
+
+def _is_recomputed(record: Record) -> bool:
+    return not isinstance(record, LedgerEntry) or record.kind in RECOMPUTED_KINDS
+
+
+def digest_of(value: bytes) -> bytes:
+    """Return 16 bytes that stand for a value."""
+    return hashlib.blake2b(value, digest_size=16).digest()
