@@ -1,0 +1,143 @@
+"""Archive: every fact once, by day, readable in one line, whatever is repeated or cut short."""
+
+from __future__ import annotations
+
+import threading
+
+import pandas as pd
+import pytest
+
+from schemas.record import Record
+from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, PREDICTIONS, RAW_BARS, REGIME_PARAMETERS
+from streams.runtime import KafkaSettings, Publisher
+from tests.build import MINUTE_MS, START_MS, features, prediction, raw_bar
+from workers.archive import store as store_module
+from workers.archive.columns import schema_of
+from workers.archive.store import OFFSETS, Archived, Store
+from workers.archive.worker import FACTS, follow
+
+DAY_BARS = 1440
+
+
+def archived(records, first=0, partition=0):
+    return [Archived(partition, first + i, 0, record) for i, record in enumerate(records)]
+
+
+def test_a_folder_reads_in_one_line_with_every_value(tmp_path):
+    bars = [raw_bar(m, mark_price=99.0 if m % 2 else None) for m in range(DAY_BARS)]
+
+    Store(tmp_path, RAW_BARS).write(archived(bars))
+
+    table = pd.read_parquet(tmp_path / RAW_BARS.name)
+    assert len(table) == DAY_BARS
+    rows = table.sort_values("offset").drop(columns=["partition", "offset"])
+    assert [type(bars[0])(**_plain(row)) for row in rows.to_dict("records")] == bars
+    days = {p.stem for p in (tmp_path / RAW_BARS.name / "BTCUSDT").glob("*.parquet")}
+    assert days == set(pd.to_datetime(table.event_time_ms, unit="ms").dt.strftime("%Y-%m-%d"))
+    assert len(days) == 2
+
+
+def _plain(row):
+    return {name: None if pd.isna(value) else _python(value) for name, value in row.items()}
+
+
+def _python(value):
+    value = value.item() if hasattr(value, "item") else value
+    return int(value) if isinstance(value, float) and value > 1e11 else value
+
+
+def test_records_with_nested_values_keep_them(tmp_path):
+    Store(tmp_path, FEATURE_VECTORS).write(archived([features(0, rsi_14=50.0, adx_14=None)]))
+    Store(tmp_path, PREDICTIONS).write(archived([prediction(0)]))
+
+    (vector,) = pd.read_parquet(tmp_path / FEATURE_VECTORS.name).to_dict("records")
+    assert dict(vector["values"]) == {"rsi_14": 50.0, "adx_14": None}
+    (made,) = pd.read_parquet(tmp_path / PREDICTIONS.name).to_dict("records")
+    assert made["probabilities"] == {"sell": 0.05, "neutral": 0.05, "buy": 0.9}
+
+
+def test_writing_again_changes_nothing(tmp_path):
+    rows = archived([raw_bar(m) for m in range(10)])
+    store = Store(tmp_path, RAW_BARS)
+
+    store.write(rows)
+    store.write(rows[5:])
+
+    assert len(pd.read_parquet(tmp_path / RAW_BARS.name)) == 10
+    assert store.next_offsets() == {0: 10}
+
+
+def test_offsets_are_known_by_partition(tmp_path):
+    store = Store(tmp_path, RAW_BARS)
+
+    store.write(archived([raw_bar(0)], first=7))
+    store.write(archived([raw_bar(1)], first=3, partition=2))
+
+    assert Store(tmp_path, RAW_BARS).next_offsets() == {0: 8, 2: 4}
+    assert len(pd.read_parquet(tmp_path / RAW_BARS.name)) == 2
+
+
+def test_crash_between_two_files_loses_and_doubles_nothing(tmp_path, monkeypatch):
+    rows = archived([raw_bar(m, symbol=s) for m in range(5) for s in ("BTCUSDT", "ETHUSDT")])
+    replace = store_module._replace
+    written = []
+
+    def dies_at_the_second(path, content):
+        if len(written) == 1:
+            raise OSError("killed")
+        written.append(path)
+        replace(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "_replace", dies_at_the_second)
+        with pytest.raises(OSError, match="killed"):
+            Store(tmp_path, RAW_BARS).write(rows)
+    (tmp_path / RAW_BARS.name / "BTCUSDT" / "_2025-06-15.parquet.new").write_bytes(b"half")
+    after = Store(tmp_path, RAW_BARS)
+    start = after.next_offsets().get(0, 0)
+    after.write(rows[start:])
+
+    table = pd.read_parquet(tmp_path / RAW_BARS.name)
+    assert sorted(table.offset) == list(range(10))
+
+
+def test_key_that_is_no_file_name_is_made_one(tmp_path):
+    Store(tmp_path, RAW_BARS).write(archived([raw_bar(0, symbol="../BTC/USDT")]))
+
+    assert (tmp_path / RAW_BARS.name / "___BTC_USDT").is_dir()
+    assert (tmp_path / RAW_BARS.name / OFFSETS).exists()
+
+
+def test_every_fact_topic_has_columns():
+    for topic in FACTS:
+        names = schema_of(topic.record).names
+        assert names[: len(topic.record.model_fields)] == list(topic.record.model_fields)
+
+
+def test_facts_are_the_topics_that_are_kept_for_ever():
+    assert {RAW_BARS, BARS, LEDGER, FEATURE_VECTORS, PREDICTIONS} <= set(FACTS)
+    assert REGIME_PARAMETERS not in FACTS
+
+
+class Strange(Record):
+    moment: complex
+
+
+def test_field_without_a_column_type_is_named():
+    with pytest.raises(TypeError, match="complex"):
+        schema_of(Strange)
+
+
+@pytest.mark.kafka
+def test_topics_are_archived_once_over_restarts(pipeline_topics, tmp_path):
+    kafka = KafkaSettings(pipeline_topics)
+    publisher, stop = Publisher(kafka, "test"), threading.Event()
+
+    for part in range(3):
+        for minute in range(part * 5, part * 5 + 5):
+            publisher.publish(raw_bar(minute))
+        publisher.flush()
+        assert follow(tmp_path, kafka, FACTS, stop, until_end=True) == 5
+
+    table = pd.read_parquet(tmp_path / RAW_BARS.name).sort_values("event_time_ms")
+    assert list(table.event_time_ms) == [START_MS + (m + 1) * MINUTE_MS for m in range(15)]

@@ -1,0 +1,1 @@
+"""Archive: every fact topic kept as Parquet by day."""

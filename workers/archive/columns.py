@@ -1,0 +1,68 @@
+"""Arrow columns of a record type: the same in every file, so that a folder reads as one table."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pyarrow as pa
+
+from schemas.record import Record
+
+SCALARS: dict[Any, Any] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}
+POSITION = (pa.field("partition", pa.int32()), pa.field("offset", pa.int64()))
+
+
+def schema_of(record: type[Record]) -> pa.Schema:
+    """Return the columns of a record type, then partition and offset of where it lay."""
+    fields = record.model_fields
+    return pa.schema(
+        [*(pa.field(n, arrow_type(f.annotation)) for n, f in fields.items()), *POSITION]
+    )
+
+
+def arrow_type(annotation: Any) -> pa.DataType:
+    """Return the Arrow type of a field's annotation.
+
+    Raises:
+        TypeError: The annotation has no Arrow type here.
+    """
+    if annotation in SCALARS:
+        return SCALARS[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        fields = annotation.model_fields.items()
+        return pa.struct([pa.field(name, arrow_type(f.annotation)) for name, f in fields])
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return arrow_type(type(arguments[0]))
+    if origin in (Annotated, Union, types.UnionType):
+        return arrow_type(next(a for a in arguments if a is not type(None)))
+    if origin is tuple:
+        return pa.list_(arrow_type(arguments[0]))
+    if origin in (dict, Mapping):
+        return pa.map_(pa.string(), arrow_type(arguments[1]))
+    raise TypeError(f"{annotation!r} has no column type; add it to workers/archive/columns.py")
+
+
+def table_of(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
+    """Return rows as a table; a mapping becomes pairs, as Arrow wants it."""
+    arrays = [pa.array([_pairs(row[f.name], f.type) for row in rows], type=f.type) for f in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _pairs(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return [(key, _pairs(each, kind.item_type)) for key, each in value.items()]
+    if pa.types.is_struct(kind):
+        return {f.name: _pairs(value[f.name], f.type) for f in kind}
+    if pa.types.is_list(kind):
+        return [_pairs(each, kind.value_type) for each in value]
+    return value

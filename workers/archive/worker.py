@@ -1,0 +1,95 @@
+"""Archive as a process: follows every fact topic and keeps it as Parquet.
+
+every fact topic  -->  [archive]  -->  <home>/archive/<topic>/<key>/<day>.parquet
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import structlog
+
+from schemas.record import Topic
+from schemas.topics import TOPICS
+from streams.runtime import Fatal, KafkaSettings, Reader, Received, StatusPublisher
+from workers.archive.store import Archived, Store
+from workers.settings import Settings
+
+FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
+
+WRITE_EVERY_S = 10.0
+MOST_HELD = 20_000  # records between two writes
+EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
+NICENESS = 10  # what waits can wait; signals cannot
+
+log = structlog.get_logger("archive")
+
+
+def run(settings: Settings, kafka: KafkaSettings) -> int:
+    """Run until SIGTERM; what has arrived by then is written. Returns the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    os.nice(NICENESS)
+    status = StatusPublisher(kafka, "archive")
+    status.report("running")
+    try:
+        follow(settings.home / "archive", kafka, FACTS, stop)
+    except Fatal as fatal:
+        log.critical("process.fatal", cause=str(fatal))
+        return EXIT_FATAL
+    else:
+        status.report("stopping")
+        return 0
+    finally:
+        status.close()
+
+
+def follow(
+    folder: Path,
+    kafka: KafkaSettings,
+    topics: tuple[Topic, ...],
+    stop: threading.Event,
+    *,
+    until_end: bool = False,
+) -> int:
+    """Archive topics until stopped, or to their present end; returns how many records were read.
+
+    Records that cannot be decoded are with the dead letters and are passed over.
+    """
+    stores = {topic.name: Store(folder, topic) for topic in topics}
+    start = {
+        (name, partition): offset
+        for name, store in stores.items()
+        for partition, offset in store.next_offsets().items()
+    }
+    reader = Reader(kafka, topics, start)
+    held: dict[str, list[Archived]] = defaultdict(list)
+    count = total = 0
+    due_s = time.monotonic() + WRITE_EVERY_S
+    try:
+        while not (stop.is_set() or (until_end and reader.caught_up)):
+            for message in reader.take():
+                if isinstance(message, Received):
+                    stored = message.stored
+                    position = (stored.partition, stored.offset, stored.append_time_ms)
+                    held[stored.topic].append(Archived(*position, message.record))
+                    count, total = count + 1, total + 1
+            if count >= MOST_HELD or (count and time.monotonic() >= due_s):
+                _write(stores, held)
+                count, due_s = 0, time.monotonic() + WRITE_EVERY_S
+        _write(stores, held)
+    finally:
+        reader.close()
+    return total
+
+
+def _write(stores: dict[str, Store], held: dict[str, list[Archived]]) -> None:
+    for name, records in held.items():
+        stores[name].write(records)
+    held.clear()
