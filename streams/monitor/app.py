@@ -1,0 +1,236 @@
+"""The Faust app around ``windows``: reads six topics from their end, publishes what it saw.
+
+The only importer of faust. It reads uncommitted records, commits no offset and owns no topic, so
+nothing is lost with it: its counts are approximate and say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types.auth import SASLMechanism
+from pydantic import ValidationError
+
+from schemas.market import RawBar
+from schemas.record import Record
+from schemas.telemetry import HEADER_TRACE_ID
+from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS
+from streams.cluster import KafkaSettings
+from streams.metrics import metrics_of
+from streams.monitor.windows import STAGES, Sighting, Watch
+from streams.wire import message_of
+
+NAME = "monitor"
+LOOK_EVERY_S = 1.0
+WINDOWS_EVERY_S = 5.0
+STOP_WITHIN_S = 4.0
+NICE = 10  # whatever else the machine does goes first
+BEHIND_MS = 5_000  # and then what lies between is skipped: fresh and sampled beats old and complete
+BEHIND_RECORDS = 500
+REPEAT_AFTER_S = 10.0
+
+log = logging.getLogger("regimeflow.monitor")
+
+
+def run(kafka: KafkaSettings, home: Path) -> int:
+    """Watch until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        kafka: The cluster; SASL/TLS settings are passed through.
+        home: Folder that Faust may write to.
+    """
+    os.nice(NICE)
+    _quieten("aiokafka")
+    home.mkdir(parents=True, exist_ok=True)
+    return asyncio.run(_run(kafka, home))
+
+
+async def _run(kafka: KafkaSettings, home: Path) -> int:
+    stop = asyncio.Event()
+
+    def end() -> None:
+        stop.set()
+        limit = threading.Timer(STOP_WITHIN_S, os._exit, (0,))  # there is nothing it could lose
+        limit.daemon = True
+        limit.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    app = make_app(kafka, home)
+    stopping = asyncio.ensure_future(stop.wait())
+    running = asyncio.ensure_future(_until_stopped(app))
+    await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        log.critical("monitor.failed: %r", running.exception() or app.crash_reason)
+        os._exit(1)  # the supervisor starts it again; Faust may hang in its own end
+    await app.stop()
+    return 0
+
+
+async def _until_stopped(app: Any) -> None:
+    await app.start()
+    await app.wait()
+
+
+def make_app(kafka: KafkaSettings, home: Path) -> Any:
+    """Return the app, not started; its topics must exist, it makes none."""
+    app = faust.App(
+        NAME,
+        broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        broker_credentials=credentials(kafka.client),
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=6.0,
+        broker_request_timeout=20.0,
+        broker_max_poll_records=500,
+        consumer_auto_offset_reset="latest",
+        consumer_max_fetch_size=262_144,
+        datadir=home,
+        key_serializer="raw",
+        stream_buffer_maxsize=1_024,
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        value_serializer="raw",
+        web_enabled=False,
+    )
+    _Monitor(app, kafka.git_commit).attach()
+    return app
+
+
+class _Monitor:
+    """What the app does with a record, and every second."""
+
+    def __init__(self, app: Any, git_commit: str) -> None:
+        self._app, self._git_commit = app, git_commit
+        self._watch = Watch(_now_ms())
+        self._seen: dict[Any, tuple[int, int]] = {}  # partition to offset and append time
+        self._windows_due = 0.0
+        self._metrics = metrics_of()
+        # Without acks nothing is committed: every start and every rebalance goes on at the end.
+        self._topics = {
+            topic.name: app.topic(topic.name, acks=False)
+            for topic in (MONITOR_WINDOWS, MONITOR_TRACES)
+        }
+
+    def attach(self) -> None:
+        app = self._app
+        app.agent(app.topic(RAW_BARS.name, *STAGES, acks=False), concurrency=1)(self._read)
+        app.timer(LOOK_EVERY_S)(self._look)
+
+    async def _read(self, stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                self._see(event.message)
+            except (ValueError, ValidationError) as error:
+                # No dead letter: whoever processes the topic writes it.
+                log.info("record.skipped", extra={"cause": type(error).__name__})
+
+    def _see(self, message: Any) -> None:
+        append_ms = round(message.timestamp * 1000)
+        self._seen[message.tp] = (message.offset, append_ms)
+        self._metrics.records_in.labels(NAME, message.topic).inc()
+        trace_id = dict(message.headers or ()).get(HEADER_TRACE_ID)
+        if message.key is None or trace_id is None:
+            return  # not written by this project
+        bar = RawBar.decode(message.value) if message.topic == RAW_BARS.name else None
+        symbol, trace = message.key.decode(), trace_id.decode()
+        self._watch.see(Sighting(message.topic, symbol, trace, append_ms, bar), _now_ms())
+
+    async def _look(self) -> None:
+        now_ms = _now_ms()
+        for trace in self._watch.canaries(now_ms):
+            await self._publish(trace, trace.trace_id)
+        if time.monotonic() >= self._windows_due:
+            self._windows_due = time.monotonic() + WINDOWS_EVERY_S
+            for window in self._watch.windows(now_ms):
+                await self._publish(window, None)
+        await self._catch_up(now_ms)
+
+    async def _publish(self, record: Record, trace_id: str | None) -> None:
+        message = message_of(record, trace_id, self._git_commit)
+        await self._topics[message.topic].send(
+            key=message.key, value=message.value, headers=message.headers
+        )
+        self._metrics.records_out.labels(NAME, message.topic).inc()
+
+    async def _catch_up(self, now_ms: int) -> None:
+        """Go on at the end where a flood is read more slowly than it is written."""
+        consumer = self._app.consumer
+        behind: dict[Any, int] = {}
+        for partition in consumer.assignment() & self._seen.keys():
+            (offset, append_ms), end = self._seen[partition], consumer.highwater(partition)
+            late = now_ms - append_ms > BEHIND_MS
+            if late and end is not None and end - offset > BEHIND_RECORDS:
+                behind[partition] = end
+                self._seen[partition] = (end, now_ms)
+        if behind:
+            log.info("monitor.skipped", extra={"partitions": len(behind)})
+            await consumer.seek_wait(behind)
+
+
+def credentials(client: Mapping[str, str]) -> Any:
+    """Return librdkafka's security settings as Faust takes them; None means plain text.
+
+    Raises:
+        ValueError: A protocol or mechanism that Faust does not know.
+    """
+    protocol = client.get("security.protocol", "PLAINTEXT").upper()
+    if protocol not in {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}:
+        raise ValueError(f"security.protocol {protocol!r} is no protocol of Kafka")
+    context = _tls(client) if protocol.endswith("SSL") else None
+    if not protocol.startswith("SASL"):
+        return context
+    mechanism = client.get("sasl.mechanism", client.get("sasl.mechanisms", "PLAIN"))
+    known = [each.value for each in SASLMechanism if each.value.startswith(("PLAIN", "SCRAM"))]
+    if mechanism not in known:
+        raise ValueError(f"sasl.mechanism {mechanism!r}: the monitor knows {', '.join(known)}")
+    return faust.SASLCredentials(
+        username=client.get("sasl.username"),
+        password=client.get("sasl.password"),
+        ssl_context=context,
+        mechanism=mechanism,
+    )
+
+
+def _tls(client: Mapping[str, str]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=client.get("ssl.ca.location"))
+    if "ssl.certificate.location" in client:
+        context.load_cert_chain(client["ssl.certificate.location"], client.get("ssl.key.location"))
+    return context
+
+
+class _Seldom(logging.Filter):
+    """Lets each kind of message pass once in a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silent_until: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        passes = time.monotonic() >= self._silent_until.get(record.msg, 0.0)
+        if passes:
+            self._silent_until[record.msg] = time.monotonic() + REPEAT_AFTER_S
+        return passes
+
+
+def _quieten(library: str) -> None:
+    # While the broker is away it says the same few things ten times a second.
+    logger, handler = logging.getLogger(library), logging.StreamHandler()
+    handler.addFilter(_Seldom())
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,185 @@
+"""Monitor: rates over a window, delays behind the raw bar, silence, canaries."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.topics import BARS, SIGNALS
+from streams.monitor.windows import (
+    CANARY_EVERY_MS,
+    CANARY_WITHIN_MS,
+    FRESH_MS,
+    STAGES,
+    START,
+    TRACES_KEPT,
+    WINDOW_MS,
+    Sighting,
+    Watch,
+)
+from tests.build import raw_bar
+
+NOW = 1_760_000_000_999  # the end of a second: windows are made of whole ones
+
+
+def sighting(topic=START, append=NOW, trace="t", symbol="BTCUSDT", minute=0, **bar):
+    record = raw_bar(minute, symbol=symbol, **bar) if topic == START else None
+    return Sighting(topic, symbol, trace, append, record)
+
+
+def watch_of(*seen, now=NOW):
+    watch = Watch(NOW - WINDOW_MS)
+    for each in seen:
+        watch.see(each, now)
+    return watch
+
+
+def windows_of(watch, now=NOW):
+    return {(window.topic, window.symbol): window for window in watch.windows(now)}
+
+
+def test_rate_counts_the_records_of_the_last_minute_by_topic_and_symbol():
+    bars = [sighting(append=NOW - 500 * i, trace=f"b{i}", minute=-i) for i in range(120)]
+    other = [sighting(append=NOW - 500, trace="e", symbol="ETHUSDT")]
+
+    windows = windows_of(watch_of(*bars, *other))
+
+    assert windows[START, "BTCUSDT"].records == 120
+    assert windows[START, "BTCUSDT"].per_second == pytest.approx(2.0)
+    assert windows[START, "ETHUSDT"].records == 1
+    assert windows[START, "ETHUSDT"].staleness_ms == 500
+
+
+def test_records_leave_the_window_and_the_silence_stays():
+    watch = watch_of(sighting())
+
+    later = windows_of(watch, NOW + WINDOW_MS + 5000)[START, "BTCUSDT"]
+
+    assert later.records == 0
+    assert later.per_second == 0.0
+    assert later.staleness_ms == WINDOW_MS + 5000
+
+
+def test_a_young_monitor_divides_by_the_time_it_has_watched():
+    watch = Watch(NOW - 10_000)
+    for i in range(20):
+        watch.see(sighting(append=NOW - 400 * i, trace=f"b{i}", minute=-i), NOW)
+
+    window = windows_of(watch)[START, "BTCUSDT"]
+
+    assert window.window_ms == 10_000
+    assert window.per_second == pytest.approx(2.0)
+
+
+def test_delay_is_counted_from_the_raw_bar_of_the_same_trace():
+    watch = watch_of(
+        sighting(trace="a", append=NOW - 3000),
+        sighting(trace="b", append=NOW - 2000, minute=1),
+        sighting(SIGNALS.name, trace="a", append=NOW - 2960),
+        sighting(SIGNALS.name, trace="b", append=NOW - 1980),
+    )
+
+    windows = windows_of(watch)
+
+    assert windows[SIGNALS.name, "BTCUSDT"].lateness_p50_ms == 30.0
+    assert windows[SIGNALS.name, "BTCUSDT"].lateness_max_ms == 40.0
+    assert windows[START, "BTCUSDT"].lateness_p50_ms is None
+
+
+def test_delay_without_a_raw_bar_is_null():
+    window = windows_of(watch_of(sighting(SIGNALS.name)))[SIGNALS.name, "BTCUSDT"]
+
+    assert window.records == 1
+    assert window.lateness_p50_ms is None
+    assert window.lateness_max_ms is None
+
+
+@given(st.permutations([START, *STAGES]), st.lists(st.integers(0, 5), min_size=6, max_size=6))
+def test_any_order_of_topics_and_any_repeat_give_the_same_delays_and_canary(order, repeats):
+    delays = {topic: 10 * i for i, topic in enumerate((START, *STAGES))}
+    watch = Watch(NOW - WINDOW_MS)
+    for topic, times in zip(order, repeats, strict=True):
+        for _ in range(times + 1):
+            watch.see(sighting(topic, append=NOW - 1000 + delays[topic]), NOW)
+
+    (trace,) = watch.canaries(NOW)
+
+    assert trace.complete
+    assert trace.stages_ms == {topic: float(delays[topic]) for topic in STAGES}
+    windows = windows_of(watch)
+    assert [windows[topic, "BTCUSDT"].lateness_p50_ms for topic in STAGES] == [
+        delays[topic] for topic in STAGES
+    ]
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=30))
+def test_median_and_maximum_are_those_of_the_statistics_module(delays):
+    watch = Watch(NOW - WINDOW_MS)
+    for i, delay in enumerate(delays):
+        watch.see(sighting(trace=f"b{i}", append=NOW - delay, minute=i), NOW)
+        watch.see(sighting(BARS.name, trace=f"b{i}", append=NOW), NOW)
+
+    window = windows_of(watch)[BARS.name, "BTCUSDT"]
+
+    assert window.lateness_p50_ms == statistics.median(delays)
+    assert window.lateness_max_ms == max(delays)
+
+
+def test_a_canary_that_does_not_arrive_in_time_keeps_its_stages_null():
+    watch = watch_of(sighting(), sighting(BARS.name, append=NOW + 7))
+
+    early = watch.canaries(NOW + CANARY_WITHIN_MS)
+    (late,) = watch.canaries(NOW + CANARY_WITHIN_MS + 1)
+
+    assert early == []
+    assert not late.complete
+    assert late.stages_ms == dict.fromkeys(STAGES) | {BARS.name: 7.0}
+    assert watch.canaries(NOW + 2 * CANARY_WITHIN_MS) == []
+
+
+def test_each_symbol_sends_one_canary_at_a_time_and_not_too_often():
+    watch = watch_of(sighting(trace="a"), sighting(trace="e", symbol="ETHUSDT"))
+    for topic in STAGES:
+        watch.see(sighting(topic, trace="a"), NOW)
+    first = watch.canaries(NOW)
+    watch.see(sighting(trace="b", minute=1), NOW)
+    due = NOW + CANARY_EVERY_MS
+    watch.see(sighting(trace="c", minute=2, append=due), due)
+    for topic in STAGES:
+        watch.see(sighting(topic, trace="b"), due)
+        watch.see(sighting(topic, trace="c", append=due), due)
+
+    second = watch.canaries(due)
+
+    assert [trace.trace_id for trace in first] == ["a"]
+    assert [trace.trace_id for trace in second] == ["c"]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        sighting(minute=1, revision=1),
+        sighting(minute=0),
+        sighting(minute=1, append=NOW - FRESH_MS - 1),
+    ],
+    ids=["a correction", "a repeat", "an old bar"],
+)
+def test_a_bar_that_need_not_come_through_is_no_canary(seen):
+    watch = watch_of(sighting(trace="first", minute=0, append=NOW - FRESH_MS - 1))
+
+    watch.see(seen._replace(trace_id="second"), NOW)
+
+    assert watch.canaries(NOW + 2 * CANARY_WITHIN_MS) == []
+
+
+def test_memory_is_bounded_by_the_traces_kept():
+    watch = Watch(NOW)
+
+    for i in range(TRACES_KEPT + 10):
+        watch.see(sighting(BARS.name, trace=f"b{i}"), NOW)
+
+    assert len(watch._traces) == TRACES_KEPT
+    assert len(watch._subjects[BARS.name, "BTCUSDT"].seconds) == 1
