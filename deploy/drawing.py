@@ -1,51 +1,124 @@
-"""The flow, drawn from the topology: who writes which topic and who reads it."""
+"""The flow, drawn from the topology: who reads what, who writes what, and what runs back."""
 
 from __future__ import annotations
 
+import itertools
+import textwrap
+from dataclasses import dataclass
+
 from streams.topology import CHAINS, WORKERS
 
-# Declared back edges: data flows one way but for these.
-BACK_EDGES = ("models.changes.v1", "regimes.parameters.v1", "training.requests.v1")
-SIDE = frozenset({"monitor", "gateway", "archive"})  # they watch all; drawn apart
+# Data flows one way but for these reads, each with its reason. What decides a prediction comes back
+# with a time from which it counts; the rest only waits, or answers a question.
+BACK_EDGES: dict[tuple[str, str], str] = {
+    ("models.changes.v1", "inference"): "which model serves from when",
+    ("models.changes.v1", "explain"): "which model serves from when",
+    ("regimes.parameters.v1", "market"): "fitted regime filters",
+    ("training.requests.v1", "training"): "models asked for",
+    ("predictions.requests.v1", "inference"): "questions of the gateway",
+    ("predictions.requests.v1", "explain"): "questions of the gateway",
+    ("models.serving.v1", "ingest"): "a replay holds at its cut until a model serves",
+    ("workers.status.v1", "ingest"): "a replay holds at its cut until the model is loaded",
+}
+UNDRAWN = frozenset({"workers.status.v1"})  # every worker writes it
+READS_WIDTH, NAME_WIDTH, WRITES_WIDTH = 40, 11, 40  # with arrows: fits 100 columns
+MANY = 8  # topics; more are counted, and --json lists them
 
 
-def rows() -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Return (process, topics read, topics written) in flow order; a chain reads from outside."""
-    listed = []
+@dataclass(frozen=True)
+class Row:
+    """One process: the processors fused in it, the topics it takes in and those it writes."""
+
+    name: str
+    steps: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One topic between two processes; ``back`` says why it may run against the flow."""
+
+    writer: str
+    topic: str
+    reader: str
+    back: str = ""
+
+
+def rows() -> tuple[Row, ...]:
+    """Return every process in flow order; a fused chain reads only what comes from outside."""
+    chains = []
     for chain in CHAINS:
-        written = dict.fromkeys(t.name for p in chain.processors for t in p.writes)
-        read = dict.fromkeys(t.name for p in chain.processors for t in p.reads)
-        listed.append((chain.name, tuple(t for t in read if t not in written), tuple(written)))
-    workers = [
-        (w.name, tuple(t.name for t in w.reads), tuple(t.name for t in w.writes)) for w in WORKERS
-    ]
-    return (*workers[:2], *listed, *workers[2:])
+        writes = dict.fromkeys(t.name for p in chain.processors for t in p.writes)
+        reads = dict.fromkeys(t.name for p in chain.processors for t in p.reads)
+        outside = tuple(topic for topic in reads if topic not in writes)
+        steps = tuple(processor.name for processor in chain.processors)
+        chains.append(Row(chain.name, steps, outside, tuple(writes)))
+    workers = {
+        w.name: Row(w.name, (), tuple(t.name for t in w.reads), tuple(t.name for t in w.writes))
+        for w in WORKERS
+    }
+    market, signals, promotion = chains
+    first = ("simulator", "ingest")
+    middle = ("inference", "explain")
+    last = tuple(name for name in workers if name not in (*first, *middle, "training"))
+    return (
+        *(workers[name] for name in first),
+        market,
+        workers["inference"],
+        signals,
+        workers["explain"],
+        workers["training"],
+        promotion,
+        *(workers[name] for name in last),
+    )
 
 
-def edges() -> tuple[tuple[str, str, str], ...]:
-    """Return (writer, topic, reader) for every topic between two processes."""
+def edges() -> tuple[Edge, ...]:
+    """Return every topic between two processes."""
     everyone = rows()
     return tuple(
-        (writer, topic, reader)
-        for writer, _, written in everyone
-        for topic in written
-        for reader, read, _ in everyone
-        if topic in read
+        Edge(writer.name, topic, reader.name, BACK_EDGES.get((topic, reader.name), ""))
+        for writer in everyone
+        for topic in writer.writes
+        for reader in everyone
+        if topic in reader.reads
     )
 
 
 def flow_text() -> str:
-    """Return the drawing for a terminal: one block a process, topics in and out."""
-    blocks = []
-    for name, read, written in rows():
-        if name in SIDE or not (read or written):
-            continue
-        arrows = [f"    <- {topic}{_mark(topic)}" for topic in read]
-        arrows += [f"    -> {topic}" for topic in written if not topic.startswith("workers.")]
-        blocks.append("\n".join((name, *arrows)))
-    watching = ", ".join(sorted(SIDE))
-    return "\n".join((*blocks, f"{watching} read what they show or keep; see --json"))
+    """Return the drawing for a terminal: a few lines for each process, in flow order."""
+    fused = [f"{row.name} = {' + '.join(row.steps)}" for row in rows() if len(row.steps) > 1]
+    back: dict[str, list[str]] = {}
+    for topic, reader in BACK_EDGES:
+        if topic not in UNDRAWN:
+            back.setdefault(_short(topic), []).append(reader)
+    told = "; ".join(f"{topic} to {' and '.join(readers)}" for topic, readers in back.items())
+    notes = (f"^ runs back: {told}", f"fused in one process: {'; '.join(fused)}")
+    lines = [line for row in rows() for line in _block(row)]
+    for note in notes:
+        lines += textwrap.wrap(note, 96, subsequent_indent="  ")
+    return "\n".join(lines)
 
 
-def _mark(topic: str) -> str:
-    return "   (back edge)" if topic in BACK_EDGES else ""
+def _block(row: Row) -> list[str]:
+    left = _cell(row.reads, row.name, READS_WIDTH)
+    right = _cell(row.writes, "", WRITES_WIDTH)
+    names = [f"[{row.name}]"]
+    return [
+        f"{a or '':>{READS_WIDTH}} {'->' if a and b else '  '} {b or '':^{NAME_WIDTH}} "
+        f"{'->' if b and c else '  '} {c or ''}".rstrip()
+        for a, b, c in itertools.zip_longest(left, names, right)
+    ]
+
+
+def _cell(topics: tuple[str, ...], reader: str, width: int) -> list[str]:
+    drawn = [topic for topic in topics if topic not in UNDRAWN]
+    if len(drawn) > MANY:
+        return [f"{len(drawn)} topics: all that is shown or kept"]
+    marked = [_short(t) + ("^" if (t, reader) in BACK_EDGES else "") for t in drawn]
+    return textwrap.wrap(", ".join(marked), width, break_on_hyphens=False)
+
+
+def _short(topic: str) -> str:
+    return topic.removesuffix(".v1")

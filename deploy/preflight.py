@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
 
 MIN_FREE_BYTES = 2_000_000_000
+NEEDED_BYTES = 3_000_000_000
+ANSWER_WITHIN_S = 5.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -26,20 +34,51 @@ class Finding:
     mend: str = ""
 
 
-def examine(home: Path, port: int) -> tuple[Finding, ...]:
-    """Look at everything a run needs; nothing is changed."""
+def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Finding, ...]:
+    """Look at everything a run needs; nothing is changed.
+
+    Args:
+        settings: Of the run.
+        port: Of the gateway.
+        runs_as: Process id of the run that holds this home already, if any.
+    """
     return (
         _python(),
         _packages(),
-        _java(),
-        _jars(),
+        _cluster(settings),
+        *(() if settings.kafka_bootstrap_servers else (_java(), _jars())),
         _dashboard(),
-        _disk(home),
-        _port(port),
-        _home(home),
+        _home(settings.home, runs_as),
+        _disk(settings.home),
+        _memory(),
+        _port(port, runs_as),
         _browser(),
         _gpu(),
     )
+
+
+def recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Return symbols and timeframe of recorded files, each read to its end and right.
+
+    Read in a process of its own, so that the tables do not stay in memory for the whole run.
+
+    Raises:
+        ValueError: Names the file, the column and the row that cannot be used.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as reader:
+        return reader.submit(_market_of, tuple(files)).result()
+
+
+def _market_of(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    from workers.ingest.replay import recording_of
+    from workers.settings import TIMEFRAMES_MS
+
+    recording = recording_of(files)
+    names = {length: name for name, length in TIMEFRAMES_MS.items()}
+    if recording.timeframe_ms not in names:
+        known = ", ".join(TIMEFRAMES_MS)
+        raise ValueError(f"bars of {recording.timeframe_ms} ms, expected one of {known}")
+    return tuple(file.symbol for file in recording.files), names[recording.timeframe_ms]
 
 
 def _python() -> Finding:
@@ -55,6 +94,18 @@ def _packages() -> Finding:
     if absent:
         return Finding("packages", "missing", f"no {', '.join(absent)}", "uv sync --locked")
     return Finding("packages", "ok", "the locked environment is complete")
+
+
+def _cluster(settings: Settings) -> Finding:
+    servers = settings.kafka_bootstrap_servers
+    if servers is None:
+        return Finding("kafka", "ok", "a local broker of its own, under the home")
+    from deploy.topics import broker_answers
+
+    if broker_answers(servers, ANSWER_WITHIN_S, settings.kafka_client):
+        return Finding("kafka", "ok", f"{servers} answers")
+    mend = "start it, set REGIMEFLOW_KAFKA_CLIENT for SASL/TLS, or unset the servers"
+    return Finding("kafka", "missing", f"{servers} does not answer", mend)
 
 
 def _java() -> Finding:
@@ -100,21 +151,36 @@ def _disk(home: Path) -> Finding:
     return Finding("disk", "ok", told)
 
 
-def _port(port: int) -> Finding:
+def _memory() -> Finding:
+    needed = f"a run takes about {NEEDED_BYTES / 1e9:.0f} GB"
+    try:
+        text = Path("/proc/meminfo").read_text()
+    except OSError:  # not Linux
+        return Finding("memory", "note", needed)
+    lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    state: Literal["ok", "note"] = "ok" if free > NEEDED_BYTES else "note"
+    return Finding("memory", state, f"{free / 1e9:.1f} GB free; {needed}")
+
+
+def _port(port: int, runs_as: int | None) -> Finding:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:
+            if runs_as is not None:
+                return Finding("port", "ok", f"{port} is in use; this home's run is on")
             return Finding("port", "note", f"{port} is taken", "regimeflow run --port N")
     return Finding("port", "ok", f"{port} is free")
 
 
-def _home(home: Path) -> Finding:
+def _home(home: Path, runs_as: int | None) -> Finding:
     folder = next(p for p in (home, *home.parents) if p.exists())
     if not os.access(folder, os.W_OK):
         return Finding("home", "missing", f"{folder} cannot be written", "set REGIMEFLOW_HOME")
-    return Finding("home", "ok", str(home))
+    told = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
+    return Finding("home", "ok", told)
 
 
 def _browser() -> Finding:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from schemas.dead_letter import DeadLetter
+from deploy.letters import consumed_topics
 from schemas.record import Topic
+from schemas.symbols import canonical
 from schemas.topics import TOPICS
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
-from streams.wire import Received
+from streams.wire import Received, dead_letter_topic
 
 BACK_PER_RECORD = 8  # offsets looked at for each one wanted: markers and other symbols
 
@@ -24,36 +24,31 @@ def topic_row(name: str) -> Topic:
         ValueError: No such topic; the message lists them.
     """
     rows = {topic.name: topic for topic in TOPICS}
-    rows |= {
-        t.dead_letters: Topic(t.dead_letters, DeadLetter, "key", f"Rejected from {t.name}")
-        for t in TOPICS
-    }
+    rows |= {t.dead_letters: dead_letter_topic(t) for t in consumed_topics()}
     if name not in rows:
         raise ValueError(f"unknown topic {name!r}; expected one of {', '.join(sorted(rows))}")
     return rows[name]
 
 
-def kafka_of(cluster: Mapping[str, str]) -> KafkaSettings:
-    """Return the runtime's settings of a cluster given as client settings."""
-    others = {key: value for key, value in cluster.items() if key != "bootstrap.servers"}
-    return KafkaSettings(bootstrap_servers=cluster["bootstrap.servers"], client=others)
-
-
 def newest(
-    cluster: Mapping[str, str], name: str, *, symbol: str | None, count: int, follow: bool
+    kafka: KafkaSettings, name: str, *, symbol: str | None, count: int, follow: bool
 ) -> Iterator[str]:
-    """Yield the newest records as JSON, oldest first; with ``follow`` wait for more."""
+    """Yield the newest records as JSON, oldest first; with ``follow`` wait for more, for ever.
+
+    Raises:
+        ValueError: No such topic, or no such symbol.
+    """
     topic = topic_row(name)
-    reader = Reader(kafka_of(cluster), (topic,))
+    wanted = None if symbol is None else canonical(symbol)
+    reader = Reader(kafka, (topic,))
     try:
         starts = {s: max(end - count * BACK_PER_RECORD, 0) for s, end in reader.ends.items()}
-        if symbol is None:  # a symbol may be rare: then the whole topic is read
+        if wanted is None:  # a symbol may be rare: then the whole topic is read
             reader.assign(starts)
             reader.positions.update(starts)
-        yield from _held(reader, symbol, count)
-        stop = threading.Event()
-        while follow and not stop.is_set():
-            yield from _shown(reader, symbol)
+        yield from _held(reader, wanted, count)
+        while follow:
+            yield from _shown(reader, wanted)
     finally:
         reader.close()
 

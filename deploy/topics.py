@@ -41,6 +41,9 @@ NO_LEADER_YET = frozenset(
     }
 )
 
+# What the calls here raise, for callers that must not know the client.
+ClusterFailed = KafkaException
+
 EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library ships no types
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library ships no types
 
@@ -86,10 +89,13 @@ class GroupLag:
     lag: int
 
 
-def broker_answers(bootstrap: str, timeout_s: float) -> bool:
+def broker_answers(
+    bootstrap: str, timeout_s: float, client: Mapping[str, str] | None = None
+) -> bool:
     """Whether the cluster answers a metadata request with a live broker within the time."""
     try:
-        metadata = _admin({"bootstrap.servers": bootstrap}).list_topics(timeout=timeout_s)
+        admin = _admin({"bootstrap.servers": bootstrap, **(client or {})})
+        metadata = admin.list_topics(timeout=timeout_s)
     except KafkaException:
         return False
     return bool(metadata.brokers)

@@ -16,7 +16,7 @@ from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
 from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
 from streams.processor import Processor
-from tests.build import close_time, prediction, raw_bar, regime_parameters, registered
+from tests.build import MINUTE_MS, close_time, prediction, raw_bar, regime_parameters, registered
 
 
 class Nothing(Record):
@@ -27,8 +27,8 @@ def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]
     """Predict the same of every bar."""
     if not isinstance(record, RegimeProbabilities):
         return state, ()
-    now = {"event_time_ms": record.event_time_ms, "available_time_ms": record.available_time_ms}
-    return state, (prediction(prediction_id=str(record.event_time_ms), **now),)
+    minute = (record.event_time_ms - close_time(0)) // MINUTE_MS
+    return state, (prediction(minute),)
 
 
 def inference(served: list[str] | None = None, refuse: Sequence[str] = ()) -> Inference:
@@ -90,7 +90,7 @@ def test_regime_parameters_of_a_change_apply_from_its_bar_on():
 
 
 def test_a_model_is_loaded_when_its_bar_comes_and_not_before():
-    served: list[str] = []
+    served = list[str]()
     work = Recomputation([changed("m2", 4), changed("m1", 2)], inference(served))
 
     made(work, range(4))
