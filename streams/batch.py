@@ -55,9 +55,10 @@ def external_topics(chain: Sequence[Processor]) -> tuple[Topic, ...]:
 class Merge:
     """Records of several topics in event-time order; each partition keeps its own order.
 
-    Ties go to the topic named first. While a chain catches up, nothing is released past a
-    partition whose next record has not arrived yet: after a restart a bar must not overtake the
-    parameters that were there before it. Once a partition was read to its end it holds nobody up.
+    Ties go to the topic named first. Nothing is released past a partition that is known to hold
+    more than what has arrived: a bar must not overtake the parameters that were there before it,
+    and of two topics that describe the same bars the one with small records, which is fetched
+    faster, must not run away. A partition read to its end holds nobody up.
     """
 
     def __init__(self, topics: Sequence[Topic]) -> None:
@@ -80,9 +81,12 @@ class Merge:
         self._waiting.pop(source, None)
         self._behind.discard(source)
 
-    def at_end(self, source: Partition) -> None:
-        """Note that a partition has been read to its end."""
-        self._behind.discard(source)
+    def expect(self, source: Partition, *, more: bool) -> None:
+        """Note whether a partition holds more than what has been added."""
+        if more:
+            self._behind.add(source)
+        else:
+            self._behind.discard(source)
 
     def add(self, message: Message) -> None:
         """Take the next record of its partition."""

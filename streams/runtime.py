@@ -177,9 +177,12 @@ class _ChainRun:
             if isinstance(decoded, Received):
                 decoded = misplaced(self._topics[message.topic], decoded) or decoded
             self._merge.add(decoded)
-        for source in ends:
+        for source, offset in ends.items():  # past what a transaction leaves at its end
             if source in self._fetched:
-                self._merge.at_end(source)
+                self._fetched[source] = max(self._fetched[source], offset)
+        for source, offset in self._fetched.items():
+            end = self._member.end(source)
+            self._merge.expect(source, more=end < 0 or end > offset)
 
     def _transact(self, messages: Sequence[Message]) -> None:
         batch = fold_batch(self._chain, self._name, self._states, messages, self._kafka.git_commit)
