@@ -219,7 +219,8 @@ EXPECTED = {  # (entries, bars) of shared/data, as its README describes the defe
 
 
 def test_real_files_have_exactly_their_known_defects():
-    folders = [str(real_file("ohlcv")), str(real_file("funding_mark"))]
+    bars, funding = "ohlcv/BTCUSDT_perp_1h.parquet", "funding_mark/BTCUSDT_funding.parquet"
+    folders = [str(real_file(name).parent) for name in (bars, funding)]
 
     ledger = ledger_of_files(folders)
 

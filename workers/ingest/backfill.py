@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from schemas.market import Origin, RawBar
+from workers.ingest.clock import MarketClock
 from workers.ingest.exchange import Exchange, VenueUnavailable
 from workers.ingest.markers import HOUR_MS, Markers
 from workers.ingest.normalise import (
@@ -67,6 +68,7 @@ class History:
 
     exchange: Exchange
     refuse: Refuse
+    clock: MarketClock
     patience_s: float = 600.0
 
     async def settlements(self, series: Series, from_ms: int, markers: Markers) -> None:

@@ -110,7 +110,8 @@ class Feed:
         wait_s = self.clock.seconds_until(due_ms) + self.pace.grace_s
         wait_s = max(wait_s, self._ask_again_s - now_s, 0.0)
         try:
-            return await asyncio.wait_for(self.queue.get(), wait_s)
+            async with asyncio.timeout(wait_s):  # wait_for may swallow a cancellation in 3.11
+                return await self.queue.get()
         except TimeoutError:
             return None
 

@@ -103,7 +103,7 @@ def _book(text: str, ledger: Ledger) -> list[BarFile]:
     """Book one file by its columns; returns it when it can be held against others."""
     path = Path(text.partition("=")[0])
     columns = set(read_table(path).columns)
-    if "funding_rate" in columns:
+    if "funding_rate" in columns and "close" not in columns:
         _book_funding(path, ledger)
         return []
     if "close_stored" in columns:

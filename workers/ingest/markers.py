@@ -154,4 +154,4 @@ def finding(
 
 
 def _is_hole(before: int, step: int, after: int | None) -> bool:
-    return step > before and step % before == 0 and after == before
+    return 0 < before < step and step % before == 0 and after == before

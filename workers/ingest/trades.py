@@ -10,7 +10,7 @@ from workers.ingest.normalise import Trade
 
 # Sums of decimals in float64: far above round-off, far below any real difference.
 VOLUME_TOLERANCE = 1e-9
-KEPT_BARS = 8  # finished rebuilt bars of a symbol that wait for the venue's
+KEPT_BARS = 256  # finished rebuilt bars of a symbol that wait for the venue's
 
 
 @dataclass

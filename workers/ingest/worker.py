@@ -145,7 +145,7 @@ class Ingest:
         self._outbox, self._status = outbox, status
         self._speed = settings.speed if settings.exchange == "simulated" else 1.0
         self.clock = MarketClock(self._speed)
-        self._history = History(exchange, self._refuse)
+        self._history = History(exchange, self._refuse, self.clock)
 
     async def run(self, closes: dict[str, int], *, announced: bool) -> None:
         """Run until cancelled.

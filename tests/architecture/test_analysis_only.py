@@ -1,0 +1,222 @@
+"""Analysis only: no code path can place, change or cancel an order, and none is even named."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDERS = ("schemas", "streams", "workers", "gateway", "deploy")
+CCXT_HOME = Path("workers/ingest/exchange.py")
+SIMULATOR = Path("workers/simulator")  # the venue itself: it answers requests and sends none
+
+# Whole words of ccxt's unified and implicit methods that write, in snake and camel case.
+WRITES = re.compile(
+    r"(create|edit|cancel|close|place|modify|amend|submit|send)_?\w*_?(order|position)s?(_|[A-Z]|$)"
+    r"|(private|sapi|papi|fapi|dapi|eapi)\w*(post|put|delete|patch)"
+    r"|^(set_?leverage|set_?margin_?mode|set_?position_?mode|transfer|withdraw|borrow\w*|repay\w*"
+    r"|add_?margin|reduce_?margin|new_?order|batch_?orders)$",
+    re.IGNORECASE,
+)
+HTTP_WRITES = frozenset({"post", "put", "patch", "delete"})
+HTTP_CLIENTS = ("aiohttp", "httpx", "requests", "urllib", "http")
+ASKED = frozenset(  # every call that reaches the venue
+    {
+        "fapiPublicGetTime",
+        "fapiPublicGetExchangeInfo",
+        "fapiPublicGetKlines",
+        "fapiPublicGetMarkPriceKlines",
+        "fapiPublicGetFundingRate",
+        "sapiGetAccountApiRestrictions",
+        "load_time_difference",
+        "watch_ohlcv_for_symbols",
+        "watch_trades_for_symbols",
+        "watch_mark_prices",
+    }
+)
+HOUSEKEEPING = frozenset(
+    {
+        "apiKey",
+        "close",
+        "close_ws_clients",
+        "frames",
+        "last_http_response",
+        "last_response_headers",
+        "secret",
+        "streaming",
+        "urls",
+    }
+)
+
+
+def sources():
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if "node_modules" not in path.parts:
+                yield path.relative_to(ROOT), ast.parse(path.read_text(), str(path))
+
+
+SOURCES = list(sources())
+
+
+def names_in(tree):
+    """Every identifier and every string that could name a method."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr, node.lineno
+        elif isinstance(node, ast.Name):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.Constant) and str(node.value).isidentifier():
+            yield str(node.value), node.lineno
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module or ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "create_order",
+        "createOrder",
+        "create_order_ws",
+        "create_market_buy_order",
+        "cancel_all_orders",
+        "edit_orders",
+        "close_position",
+        "fapiPrivatePostOrder",
+        "fapiPrivateDeleteAllOpenOrders",
+        "sapi_post_margin_order",
+        "set_leverage",
+        "setMarginMode",
+        "withdraw",
+    ],
+)
+def test_the_scan_knows_what_a_write_is_called(name):
+    assert WRITES.search(name)
+
+
+@pytest.mark.parametrize("name", ["require_order", "close", "fapiPublicGetKlines", "in_order"])
+def test_the_scan_leaves_reads_alone(name):
+    assert not WRITES.search(name)
+
+
+def test_no_file_names_a_call_that_writes_to_an_exchange():
+    found = [
+        f"{path}:{line} {name}"
+        for path, tree in SOURCES
+        for name, line in names_in(tree)
+        if WRITES.search(name)
+    ]
+
+    assert found == []
+
+
+def test_only_one_file_imports_ccxt():
+    users = {
+        path for path, tree in SOURCES if any(n.split(".")[0] == "ccxt" for n in imported(tree))
+    }
+
+    assert users == {CCXT_HOME}
+
+
+def test_no_exchange_library_but_ccxt_is_imported():
+    others = re.compile(r"^(binance|cryptofeed|python_binance|pybit|nautilus_trader|freqtrade)\b")
+
+    assert [path for path, tree in SOURCES if any(others.match(n) for n in imported(tree))] == []
+
+
+def test_every_call_of_the_client_is_on_the_read_only_list():
+    tree = dict(SOURCES)[CCXT_HOME]
+    called = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and (
+            (isinstance(node.value, ast.Attribute) and node.value.attr == "_client")
+            or (isinstance(node.value, ast.Name) and node.value.id == "client")
+        )
+    }
+
+    assert called - HOUSEKEEPING - {"handle_message"} == ASKED
+    dynamic = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("getattr", "eval", "exec", "__import__")
+    ]
+    assert dynamic == []
+
+
+def test_the_client_leaves_its_file_only_inside_the_facade():
+    users = [
+        path
+        for path, tree in SOURCES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "_client" and path != CCXT_HOME
+        if path.parts[:2] == ("workers", "ingest")
+    ]
+
+    assert users == []
+
+
+def test_no_http_write_leaves_workers_or_streams():
+    found = []
+    for path, tree in SOURCES:
+        if path.is_relative_to(SIMULATOR) or path.parts[0] not in ("workers", "streams", "schemas"):
+            continue
+        clients = any(n.split(".")[0] in HTTP_CLIENTS for n in imported(tree))
+        if clients and path != CCXT_HOME and "urllib.parse" not in set(imported(tree)):
+            found += [
+                f"{path}:{node.lineno} {node.func.attr}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in HTTP_WRITES
+            ]
+
+    assert found == []
+
+
+def test_real_venue_is_named_by_nobody_else():
+    hosts = re.compile(r"binance\.(com|vision)|wss?://(?!127\.0\.0\.1|localhost|\{)\w")
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in SOURCES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and hosts.search(node.value)
+    ]
+
+    assert found == []
+
+
+def test_guards_are_still_in_place():
+    from workers.ingest import exchange
+
+    client = exchange._ReadOnlyBinance
+    assert "_require_get" in inspect.getsource(client.sign)
+    assert "_require_get" in inspect.getsource(client.fetch)
+    with pytest.raises(exchange.VenueRefused, match="only reads"):
+        client().sign("order", ["fapiPrivate"], "POST", {"symbol": "BTCUSDT"})
+
+
+def test_only_analysis_mode_exists(monkeypatch):
+    from workers.settings import Settings
+
+    assert Settings().app_mode == "analysis_only"
+    monkeypatch.setenv("APP_MODE", "live")
+    with pytest.raises(ValueError, match="analysis_only"):
+        Settings()

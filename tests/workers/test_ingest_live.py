@@ -1,0 +1,317 @@
+"""Ingest live: whatever the venue does, every bar arrives once, in order, or the ledger says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from schemas.clock import ClockTick
+from schemas.market import HistoryReady, LedgerEntry
+from schemas.status import WorkerStatus
+from tests.workers.ingest_run import HISTORY_BARS, ingesting
+
+MINUTE = 60_000
+
+
+def holds_every_bar(bars):
+    opened = [bar.open_time_ms for bar in bars]
+    return opened == list(range(opened[0], opened[-1] + MINUTE, MINUTE))
+
+
+def values(bars, opened):
+    return [(b.open, b.high, b.low, b.close, b.volume) for b in bars if b.open_time_ms == opened]
+
+
+async def truth(running, symbol, opened):
+    """The venue's own bar, from REST without faults."""
+    running.simulator.venue.faults.clear()
+    ((_, *row),) = await running.ingest._exchange.klines(symbol, "1m", opened, 1)
+    return tuple(float(value) for value in row[:5])
+
+
+def test_history_then_live_without_a_seam():
+    async def main():
+        async with ingesting("BTCUSDT", "ETHUSDT") as running:
+            await running.more_bars("ETHUSDT", 5)
+            for symbol in ("BTCUSDT", "ETHUSDT"):
+                bars, ledger, letters = running.records.checked(symbol)
+                origins = Counter(bar.origin for bar in bars)
+                assert holds_every_bar(bars)
+                assert (ledger, letters) == ([], [])
+                assert origins["backfill"] >= HISTORY_BARS
+                assert all(bar.mark_price and bar.funding_rate is not None for bar in bars)
+                assert abs(bars[-1].mark_price / bars[-1].close - 1) < 0.01
+            (ready,) = running.records.of(HistoryReady)
+            assert ready.symbols == ("BTCUSDT", "ETHUSDT")
+            assert ready.to_ms - ready.from_ms == HISTORY_BARS * MINUTE
+            ticks = [tick.event_time_ms for tick in running.records.of(ClockTick)]
+            assert ticks == sorted(ticks)
+            done = [s.done for s in running.records.of(WorkerStatus) if s.done is not None]
+            assert done[-1] == 1.0
+            assert running.records.letters == []
+            assert running.simulator.venue.refused_writes == 0
+
+    asyncio.run(main())
+
+
+def test_restart_goes_on_after_the_last_bar_of_the_topic():
+    async def main():
+        last = 1_735_689_600_000 + (HISTORY_BARS + 100) * MINUTE
+        async with ingesting("BTCUSDT", closes={"BTCUSDT": last}) as running:
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert bars[0].open_time_ms == last
+            assert holds_every_bar(bars)
+            assert ledger == []
+
+    asyncio.run(main())
+
+
+def test_bar_that_the_stream_lost_is_repaired_in_its_place():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            lost = running.next_open_ms()
+            running.fault(kind="gap", stream="kline", from_ms=lost, until_ms=lost + 2 * MINUTE)
+            await running.more_bars("BTCUSDT", 8)
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert {bar.open_time_ms for bar in bars if bar.origin == "repair"} >= {lost}
+            assert set(ledger) == {("repaired", 1)}
+            assert values(bars, lost) == [await truth(running, "BTCUSDT", lost)]
+
+    asyncio.run(main())
+
+
+def test_hole_that_stays_is_counted_and_nothing_waits_for_ever():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            lost = running.next_open_ms()
+            running.fault(kind="gap", rest=True, from_ms=lost, until_ms=lost + 2 * MINUTE)
+            await running.until(
+                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > lost + 6 * MINUTE
+            )
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert ("gap", 2) in ledger
+            assert [b.bars_missing for b in bars if b.bars_missing] == [2]
+            assert [b.bars_missing for b in running.records.raw("BTCUSDT") if b.bars_missing] == [2]
+
+    asyncio.run(main())
+
+
+def test_bar_sent_twice_is_published_twice_and_booked_as_duplicate():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            running.fault(kind="duplicate", stream="kline", final_only=True, count=2)
+            await running.more_bars("BTCUSDT", 8)
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert ledger == [("duplicate", 1)] * 2
+
+    asyncio.run(main())
+
+
+def test_late_bar_is_repaired_first_and_its_late_frame_changes_nothing():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            late = running.next_open_ms()
+            running.fault(
+                kind="late",
+                stream="kline",
+                from_ms=late,
+                until_ms=late + MINUTE,
+                delay_ms=4 * MINUTE,
+            )
+            await running.more_bars("BTCUSDT", 10)
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert set(ledger) == {("repaired", 1)}
+
+    asyncio.run(main())
+
+
+def test_bars_out_of_order_leave_in_order():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            running.fault(kind="out_of_order", stream="kline", final_only=True, count=1)
+            await running.more_bars("BTCUSDT", 10)
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert {kind for kind, _ in ledger} <= {"repaired"}
+
+    asyncio.run(main())
+
+
+def test_corrected_bar_is_a_new_revision_with_the_venues_last_word():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            wrong = running.next_open_ms(2)
+            running.fault(kind="correction", from_ms=wrong, until_ms=wrong + MINUTE)
+            await running.until(lambda: any(b.revision for b in running.records.raw("BTCUSDT")))
+            await running.more_bars("BTCUSDT", 4)
+            raw = [b for b in running.records.raw("BTCUSDT") if b.open_time_ms == wrong]
+            assert [b.revision for b in raw] == [0, 1]
+            assert values(raw, wrong)[-1] == await truth(running, "BTCUSDT", wrong)
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert ("correction", 1) in ledger
+
+    asyncio.run(main())
+
+
+def test_bar_that_contradicts_its_trades_is_held_against_rest():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            wrong = running.next_open_ms(3)
+            running.fault(
+                kind="correction", from_ms=wrong, until_ms=wrong + MINUTE, delay_ms=600 * MINUTE
+            )
+            await running.until(lambda: running.records.of(LedgerEntry))
+            (entry,) = running.records.of(LedgerEntry)
+            assert (entry.kind, entry.from_ms) == ("volume_mismatch", wrong)
+            assert entry.note.endswith("REST corrects the kline")
+            raw = [b for b in running.records.raw("BTCUSDT") if b.open_time_ms == wrong]
+            assert [(b.revision, b.origin) for b in raw] == [(0, "stream"), (1, "repair")]
+
+    asyncio.run(main())
+
+
+def test_frozen_feed_is_served_from_rest_until_it_thaws():
+    async def main():
+        async with ingesting("BTCUSDT", "ETHUSDT") as running:
+            frozen = running.next_open_ms()
+            running.fault(
+                kind="frozen", symbol="BTCUSDT", from_ms=frozen, until_ms=frozen + 8 * MINUTE
+            )
+            await running.more_bars("BTCUSDT", 14)
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert set(ledger) == {("repaired", 1)}
+            assert bars[-1].origin == "stream"
+            _, other, _ = running.records.checked("ETHUSDT")
+            assert other == []
+
+    asyncio.run(main())
+
+
+def test_silent_connection_is_given_up_and_booked_as_a_stall():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            running.fault(kind="frozen", until_ms=running.next_open_ms(14))
+            await running.until(
+                lambda: any(e.kind == "stall" for e in running.records.of(LedgerEntry))
+            )
+            await running.until(lambda: running.records.raw("BTCUSDT")[-1].origin == "stream")
+            bars, _, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("abrupt", [False, True])
+def test_disconnect_is_survived_without_a_lost_bar(abrupt):
+    async def main():
+        async with ingesting("BTCUSDT", "ETHUSDT") as running:
+            until_ms = running.next_open_ms(5)
+            running.fault(kind="disconnect", abrupt=abrupt, until_ms=until_ms)
+            await running.until(
+                lambda: all(
+                    running.records.raw(s)[-1].origin == "stream"
+                    and running.records.raw(s)[-1].open_time_ms > until_ms + 3 * MINUTE
+                    for s in ("BTCUSDT", "ETHUSDT")
+                )
+            )
+            for symbol in ("BTCUSDT", "ETHUSDT"):
+                bars, ledger, _ = running.records.checked(symbol)
+                assert holds_every_bar(bars)
+                assert {kind for kind, _ in ledger} <= {"repaired"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [429, 418])
+def test_repair_waits_as_the_venue_asks_and_holds_nobody_else_up(status):
+    async def main():
+        async with ingesting("BTCUSDT", "ETHUSDT") as running:
+            lost = running.next_open_ms()
+            running.fault(
+                kind="gap",
+                symbol="BTCUSDT",
+                stream="kline",
+                from_ms=lost,
+                until_ms=lost + MINUTE,
+            )
+            running.fault(
+                kind="http_error", status=status, retry_after_s=1, count=1, path="/fapi/v1/klines"
+            )
+            await running.more_bars("ETHUSDT", 4)
+            await running.until(
+                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > lost + 4 * MINUTE
+            )
+            bars, _, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert holds_every_bar(running.records.checked("ETHUSDT")[0])
+
+    asyncio.run(main())
+
+
+def test_rest_away_leaves_the_bar_that_trades_make():
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            lost = running.next_open_ms(2)
+            running.fault(kind="http_error", status=503, path="/fapi/v1/klines")
+            running.fault(kind="gap", stream="kline", from_ms=lost, until_ms=lost + MINUTE)
+            await running.until(
+                lambda: any(b.open_time_ms > lost for b in running.records.raw("BTCUSDT"))
+            )
+            bars, _, _ = running.records.checked("BTCUSDT")
+            made = [bar for bar in bars if bar.open_time_ms == lost]
+            assert [bar.origin for bar in made] == ["trades"]
+            expected = await truth(running, "BTCUSDT", lost)
+            assert values(bars, lost)[0] == pytest.approx(expected, rel=1e-9)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("form", ["truncated", "nulls"])
+def test_malformed_frame_becomes_a_dead_letter_and_its_bar_is_repaired(form):
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            running.fault(kind="malformed", form=form, stream="kline", final_only=True, count=2)
+            await running.more_bars("BTCUSDT", 10)
+            letters = running.records.letters
+            assert len(letters) == 2
+            assert {letter.topic for letter in letters} == {"market.bars.raw.v1"}
+            assert all(letter.kind == "undecodable" and letter.cause for letter in letters)
+            assert holds_every_bar(running.records.checked("BTCUSDT")[0])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("skew_ms", [-30_000, 45_000])
+def test_skewed_venue_clock_loses_no_bar(skew_ms):
+    async def main():
+        async with ingesting("BTCUSDT") as running:
+            running.fault(kind="clock_skew", skew_ms=skew_ms)
+            await running.more_bars("BTCUSDT", 12)
+            bars, _, letters = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert letters == []
+            ticks = [tick.event_time_ms for tick in running.records.of(ClockTick)]
+            assert ticks == sorted(ticks)
+
+    asyncio.run(main())
+
+
+def test_malformed_page_of_history_is_asked_for_again():
+    async def main():
+        async with ingesting("BTCUSDT", start=False) as running:
+            running.fault(
+                kind="malformed", form="nulls", rest=True, path="/fapi/v1/klines", count=1
+            )
+            await running.until(lambda: running.records.of(HistoryReady))
+            bars, ledger, _ = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert ledger == []
+
+    asyncio.run(main())

@@ -1,0 +1,231 @@
+"""Replay: checked files, one cut, history first, then time order; a restart goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from schemas.clock import ClockTick
+from schemas.market import HistoryReady, RawBar
+from schemas.status import WorkerStatus
+from tests.real_data import real_file
+from workers.ingest.bar_files import BarFileRejected
+from workers.ingest.replay import Player, recording_of
+from workers.ingest.source import SourceRefused, bind_home, source_of
+from workers.settings import Settings
+
+START = pd.Timestamp("2025-01-01", tz="UTC")
+MINUTE = 60_000
+
+
+def table(rows=100, start=START):
+    return pd.DataFrame(
+        {
+            "date": pd.date_range(start, periods=rows, freq="1min"),
+            "open": 100.0,
+            "high": 101.0,
+            "low": 99.0,
+            "close": np.linspace(99.5, 100.5, rows),
+            "volume": 5.0,
+        }
+    )
+
+
+@pytest.fixture
+def files(tmp_path):
+    table(100).to_parquet(tmp_path / "BTCUSDT_perp_1m.parquet")
+    table(100, START + pd.Timedelta(minutes=20)).to_csv(tmp_path / "ETH_USDT-1m.csv", index=False)
+    return [str(tmp_path / "BTCUSDT_perp_1m.parquet"), str(tmp_path / "ETH_USDT-1m.csv")]
+
+
+def played(texts, closes=None, *, announced=False, hold=lambda: True, stop_after=None):
+    out = []
+
+    def wait(_):
+        return stop_after is not None and len(bars(out)) >= stop_after
+
+    player = Player(recording_of(texts), "ensemble", out.append, wait)
+    finished = player.play(closes or {}, hold, announced=announced)
+    return out, finished
+
+
+def bars(records):
+    return [record for record in records if isinstance(record, RawBar)]
+
+
+def test_cut_is_at_sixty_percent_of_the_common_span(files):
+    recording = recording_of(files)
+
+    first, last = 20, 100  # minutes after the start that both files cover
+    minutes = first + int(0.6 * (last - first))
+    assert recording.cut_ms == START.value // 10**6 + minutes * MINUTE
+    assert (recording.bars, recording.timeframe_ms) == (200, MINUTE)
+
+
+def test_history_comes_first_then_the_rest_by_time(files):
+    out, finished = played(files)
+
+    assert finished
+    times = [bar.event_time_ms for bar in bars(out)]
+    assert times == sorted(times)
+    assert len(times) == 200
+    cut = recording_of(files).cut_ms
+    (ready,) = [r for r in out if isinstance(r, HistoryReady)]
+    place = out.index(ready)
+    assert {bar.event_time_ms <= cut for bar in bars(out[:place])} == {True}
+    assert {bar.event_time_ms > cut for bar in bars(out[place:])} == {True}
+    assert (ready.to_ms, ready.symbols) == (cut, ("BTCUSDT", "ETHUSDT"))
+
+
+def test_bars_are_the_files_own(files):
+    out, _ = played(files[:1])
+
+    assert [bar.close for bar in bars(out)] == pytest.approx(np.linspace(99.5, 100.5, 100))
+    assert {bar.source for bar in bars(out)} == {"replay/BTCUSDT_perp_1m.parquet"}
+    assert {(bar.origin, bar.available_time_ms - bar.event_time_ms) for bar in bars(out)} == {
+        ("replay", 0)
+    }
+
+
+def test_status_says_holding_at_the_cut_and_done_at_the_end(files):
+    out, _ = played(files)
+
+    statuses = [r for r in out if isinstance(r, WorkerStatus)]
+    assert [s.state for s in statuses][-2:] == ["holding", "running"]
+    assert statuses[-1].done == 1.0
+    assert statuses[-1].detail.startswith("done")
+
+
+def test_ticks_carry_recorded_time(files):
+    out, _ = played(files)
+
+    ticks = [r.event_time_ms for r in out if isinstance(r, ClockTick)]
+    assert ticks == sorted(ticks)
+    assert ticks[-1] == START.value // 10**6 + 120 * MINUTE
+
+
+def test_nothing_after_the_cut_is_played_before_a_model_serves(files):
+    out, finished = played(files, hold=lambda: False)
+
+    assert not finished
+    assert max(bar.event_time_ms for bar in bars(out)) == recording_of(files).cut_ms
+
+
+@pytest.mark.parametrize("stop_after", [1, 57, 116, 150, 200])
+def test_restart_plays_each_bar_once_and_announces_once(files, stop_after):
+    first, _ = played(files, stop_after=stop_after)
+    closes = {}
+    for bar in bars(first):
+        closes[bar.symbol] = max(closes.get(bar.symbol, 0), bar.event_time_ms)
+    announced = any(isinstance(r, HistoryReady) for r in first)
+
+    second, finished = played(files, closes, announced=announced)
+
+    assert finished
+    whole, _ = played(files)
+    assert [b.encode() for b in bars(first) + bars(second)] == [b.encode() for b in bars(whole)]
+    assert sum(isinstance(r, HistoryReady) for r in first + second) == 1
+
+
+def test_hole_in_a_file_is_counted_on_the_next_bar(tmp_path):
+    path = tmp_path / "BTCUSDT_1m.parquet"
+    table(50).drop(index=[10, 11]).to_parquet(path)
+
+    out, _ = played([str(path)])
+
+    assert [bar.bars_missing for bar in bars(out) if bar.bars_missing] == [2]
+
+
+def test_speed_paces_what_comes_after_the_cut(files):
+    out, waits = [], []
+
+    def wait(seconds):
+        waits.append(seconds)
+        return sum(waits) > 0.2
+
+    Player(recording_of(files), "ensemble", out.append, wait, speed=600.0).play(
+        {}, lambda: True, announced=False
+    )
+
+    cut = recording_of(files).cut_ms
+    live = {b.event_time_ms for b in bars(out) if b.event_time_ms > cut}
+    assert len(live) <= 3
+    assert max(waits) <= 0.1
+
+
+def changed(tmp_path, column, row, value):
+    frame = table(20).astype({"volume": object})
+    frame[column] = frame[column].astype(object)
+    frame.loc[row, column] = value
+    path = tmp_path / "BTCUSDT_1m.csv"
+    frame.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("close", "n/a", "column close, row 6"),
+        ("open", -1.0, "column open, row 6: -1.0, expected more than 0"),
+        ("volume", -5, "column volume, row 6: -5"),
+        ("high", 50.0, "column high, row 6: 50.0, expected at least open and close"),
+        ("low", 100.4, "column low, row 6: 100.4, expected at most open and close"),
+        ("date", "yesterday", "column date, row 6: yesterday, expected a time"),
+        ("date", "2025-01-01 00:05:30+00:00", "column date, row 6"),
+        ("date", "2025-01-01 00:04:00+00:00", "expected later than the row before"),
+    ],
+)
+def test_wrong_value_is_refused_with_file_column_and_row(tmp_path, column, value, said):
+    with pytest.raises(BarFileRejected, match=said) as told:
+        recording_of([changed(tmp_path, column, 5, value)])
+
+    assert "BTCUSDT_1m.csv" in str(told.value)
+
+
+def test_files_that_do_not_belong_together_are_refused(tmp_path, files):
+    hourly = table(10).assign(date=pd.date_range(START, periods=10, freq="1h"))
+    hourly.to_parquet(tmp_path / "SOLUSDT_1h.parquet")
+    table(10, START + pd.Timedelta(days=9)).to_parquet(tmp_path / "BNBUSDT_1m.parquet")
+
+    with pytest.raises(BarFileRejected, match="one timeframe for all files"):
+        recording_of([*files, str(tmp_path / "SOLUSDT_1h.parquet")])
+    with pytest.raises(BarFileRejected, match="no common span"):
+        recording_of([*files, str(tmp_path / "BNBUSDT_1m.parquet")])
+    with pytest.raises(BarFileRejected, match="one file for each"):
+        recording_of([files[0], files[0]])
+    with pytest.raises(BarFileRejected, match="at least one file"):
+        recording_of([])
+    with pytest.raises(BarFileRejected, match="no such file"):
+        recording_of([str(tmp_path / "BTCUSDT_5m.parquet")])
+
+
+def test_home_is_bound_to_its_first_source(tmp_path, files):
+    simulated = Settings(exchange="simulated", home=tmp_path)
+    bind_home(tmp_path, source_of(simulated))
+
+    bind_home(tmp_path, source_of(simulated))
+
+    for other in (
+        Settings(exchange="simulated", seed=8, home=tmp_path),
+        Settings(exchange="binanceusdm", home=tmp_path),
+        Settings(exchange="replay", replay_files=tuple(files), home=tmp_path),
+    ):
+        with pytest.raises(SourceRefused, match="REGIMEFLOW_HOME"):
+            bind_home(tmp_path, source_of(other))
+
+
+def test_files_are_given_as_a_list_in_one_variable(monkeypatch, files):
+    monkeypatch.setenv("REGIMEFLOW_REPLAY_FILES", ",".join(files))
+
+    assert Settings(exchange="replay").replay_files == tuple(files)
+
+
+def test_real_minutes_are_played_whole():
+    texts = [str(real_file(f"ohlcv/{s}USDT_perp_1m.parquet")) for s in ("BTC", "ETH", "SOL")]
+
+    out, finished = played(texts)
+
+    assert finished
+    assert len(bars(out)) == 73_139 + 60_191 + 43_200
+    assert not any(bar.bars_missing for bar in bars(out))

@@ -1,0 +1,78 @@
+"""A span of a topic into one Parquet or CSV file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from schemas.market import RawBar
+from schemas.record import Record, Topic
+from streams.runtime import KafkaSettings, tail
+from workers.archive.columns import schema_of, table_of
+
+ROWS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which records: event time in from_ms <= t < to_ms, of one key or of all."""
+
+    from_ms: int = 0
+    to_ms: int | None = None
+    key: str | None = None
+
+    def holds(self, topic: Topic, record: Record) -> bool:
+        """Whether a record of the topic belongs to the span."""
+        time_ms = getattr(record, "event_time_ms", 0)
+        late = self.to_ms is not None and time_ms >= self.to_ms
+        return time_ms >= self.from_ms and not late and self.key in (None, topic.key_of(record))
+
+
+def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: Span) -> int:
+    """Write what a topic holds now of a span; returns the number of records.
+
+    Bars get a first column ``date`` (open time, UTC), so that the file can be replayed; Parquet
+    keeps nested values, CSV leaves them out.
+
+    Raises:
+        ValueError: The name ends neither in .parquet nor in .csv, or the span holds nothing.
+    """
+    if path.suffix not in (".parquet", ".csv"):
+        raise ValueError(f"{path}: expected a name that ends in .parquet or .csv")
+    tables = list(_tables(kafka, topic, span))
+    if not tables:
+        raise ValueError(f"{topic.name} holds no record in that span")
+    table = pa.concat_tables(tables)
+    if issubclass(topic.record, RawBar):
+        opened = table["open_time_ms"].cast(pa.timestamp("ms", tz="UTC"))
+        table = table.add_column(0, "date", opened)
+    fresh = path.with_name(f"_{path.name}.new")
+    if path.suffix == ".parquet":
+        pq.write_table(table, fresh, compression="zstd")
+    else:
+        flat = [f.name for f in table.schema if not pa.types.is_nested(f.type)]
+        pyarrow.csv.write_csv(table.select(flat), fresh)
+    fresh.replace(path)
+    return int(table.num_rows)
+
+
+def _tables(kafka: KafkaSettings, topic: Topic, span: Span) -> Iterator[pa.Table]:
+    schema, rows = schema_of(topic.record), list[dict[str, Any]]()
+    for message in tail(kafka, (topic,), stop=threading.Event(), until_end=True):
+        if not span.holds(topic, message.record):
+            continue
+        stored = message.stored
+        position = {"partition": stored.partition, "offset": stored.offset}
+        rows.append(message.record.model_dump() | position)
+        if len(rows) >= ROWS_AT_ONCE:
+            yield table_of(schema, rows)
+            rows = []
+    if rows:
+        yield table_of(schema, rows)
