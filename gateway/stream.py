@@ -17,128 +17,93 @@ be sent later as one JSON object. Only signals are resumed; other kinds are read
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from types import coroutine
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from gateway.errors import describe
+from gateway.subscription import (
+    KINDS,
+    Cursor,
+    Filter,
+    Subscription,
+    decode_cursor,
+    encode_cursor,
+    from_query,
+    reason_of,
+)
 from gateway.views import Arrival, Views
-from schemas.explanations import Explanation
-from schemas.market import Bar
-from schemas.record import Record
-from schemas.regimes import RegimeProbabilities
-from schemas.signals import Grade, ScoredSignal, Signal, SignalAcknowledged
-from schemas.status import WorkerStatus
-from schemas.symbols import canonical
+from schemas.signals import Signal
 
 PATH = "/api/realtime/signals"
 QUEUE = 256  # messages a client may be behind
 CLIENTS = 2_000
 HEARTBEAT_S = 5.0
 GOODBYE_S = 10.0  # how long a client that does not read may hold its close frame
-KINDS: dict[type[Record], str] = {
-    Signal: "signal",
-    Bar: "bar",
-    RegimeProbabilities: "regime",
-    Explanation: "explanation",
-    SignalAcknowledged: "acknowledged",
-    ScoredSignal: "score",
-    WorkerStatus: "status",
-}
 TRY_LATER = 1013  # close code, from the registry of RFC 6455
-
-Cursor = dict[int, int]  # partition of the signals topic to the next offset
-
-
-class Subscription(BaseModel):
-    """What a client wants to see; also the shape of its messages."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    ticker: list[str] = Field(default=[], max_length=100, description="Empty: all")
-    grade: list[Grade] = Field(default=[], description="Of signals; empty: all")
-    kinds: list[str] = Field(default=["signal"], max_length=len(KINDS))
-    cursor: str | None = Field(default=None, max_length=2_000)
-
-
-def encode_cursor(cursor: Cursor) -> str:
-    """Return the opaque form of a position on the signals topic."""
-    return base64.urlsafe_b64encode(orjson.dumps({str(p): o for p, o in cursor.items()})).decode()
-
-
-def decode_cursor(text: str) -> Cursor:
-    """Return the position; raises ``ValueError`` for what we never gave out."""
-    try:
-        parsed = orjson.loads(base64.urlsafe_b64decode(text.encode()))
-        cursor = {int(partition): offset for partition, offset in parsed.items()}
-    except (binascii.Error, ValueError, AttributeError):
-        raise ValueError("cursor: not one that this gateway gave out") from None
-    if not all(isinstance(offset, int) and offset >= 0 for offset in cursor.values()):
-        raise ValueError("cursor: not one that this gateway gave out")
-    return cursor
 
 
 class Client:
-    """One connection: its filters, its bounded queue, its sender."""
+    """One connection: its bounded queue and its sender."""
 
-    def __init__(self, send: Send, wants: Subscription) -> None:
-        self.kinds: frozenset[str] = frozenset()
-        self.symbols: frozenset[str] = frozenset()
-        self.grades: frozenset[str] = frozenset()
-        self.subscribe(wants)
-        self._send = send
+    # A broadcast touches every client: slots keep them small.
+    __slots__ = (
+        *("filter", "_begun", "_closing", "_given_up", "_idle", "_missed"),
+        *("_queue", "_send", "_task", "_wake"),
+    )
+
+    def __init__(self, send: Send, chosen: Filter) -> None:
+        self.filter = chosen
+        self._send = cast("Callable[[Message], Coroutine[Any, Any, None]]", send)
         self._missed: deque[str] = deque()
-        self._queue: deque[str] = deque()
+        self._queue: deque[Message] = deque()
+        self._begun: Awaitable[None] | None = None
+        self._idle = False  # the sender waits for work, and everything before has been sent
         self._wake = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._given_up = False
         self._task = asyncio.current_task()
 
-    def subscribe(self, wants: Subscription) -> None:
-        """Replace the filters; raises ``ValueError`` naming the wrong field."""
-        unknown = set(wants.kinds) - set(KINDS.values())
-        if unknown:
-            expected = ", ".join(KINDS.values())
-            raise ValueError(f"kinds: {', '.join(sorted(unknown))} unknown; expected {expected}")
-        self.symbols = frozenset(canonical(ticker) for ticker in wants.ticker)
-        self.kinds = frozenset(wants.kinds)
-        self.grades = frozenset(wants.grade)
-
-    def wants(self, kind: str, symbol: str | None, grade: str | None) -> bool:
-        """Whether a message passes the filters."""
-        return (
-            kind in self.kinds
-            and (not self.symbols or symbol is None or symbol in self.symbols)
-            and (not self.grades or grade is None or grade in self.grades)
-        )
-
     def resume(self, texts: Iterable[str]) -> None:
         """Send what was missed before anything newer, at the client's own pace."""
         self._missed.extend(texts)
-        self._wake.set()
+        self._rouse()
 
-    def offer(self, text: str) -> bool:
-        """Queue a message; False when the client is too far behind."""
-        if len(self._queue) >= QUEUE:
-            return False
-        self._queue.append(text)
-        self._wake.set()
+    def offer(self, message: Message) -> bool:
+        """Send a message now if the client can take it, else queue it; False when it is full.
+
+        Waking a task for each client and message would halve the rate of a broadcast, so the
+        send is run on the spot; only what has to wait is left to the sender's task.
+        """
+        if not self._idle:
+            if len(self._queue) >= QUEUE:
+                return False
+            self._queue.append(message)
+            return True
+        sending = self._send(message)
+        try:
+            waits_for = sending.send(None)
+        except (StopIteration, OSError):  # sent; or gone, which the listener is told
+            return True
+        self._begun = _finish(sending, waits_for)
+        self._rouse()
         return True
+
+    def _rouse(self) -> None:
+        self._idle = False
+        self._wake.set()
 
     def drop(self, code: int, reason: str) -> None:
         """Close with a reason; a client that reads nothing is left after ``GOODBYE_S``."""
         self._closing = (code, reason)
         self._missed.clear()
         self._queue.clear()
-        self._wake.set()
+        self._rouse()
         asyncio.get_running_loop().call_later(GOODBYE_S, self._give_up)
 
     def _give_up(self) -> None:
@@ -160,12 +125,16 @@ class Client:
 
     async def _deliver(self) -> None:
         while True:
+            if self._begun is not None:
+                begun, self._begun = self._begun, None
+                await begun
             while self._missed or self._queue:
-                text = (self._missed or self._queue).popleft()
-                await self._send({"type": "websocket.send", "text": text})
+                message = _text(self._missed.popleft()) if self._missed else self._queue.popleft()
+                await self._send(message)
             if self._closing is not None:
                 break
             self._wake.clear()
+            self._idle = True
             await self._wake.wait()
         code, reason = self._closing
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
@@ -177,11 +146,16 @@ class SignalStream:
     def __init__(
         self, views: Views, beat: Callable[[], dict[str, Any]], dropped: Callable[[], None]
     ) -> None:
-        self.clients: set[Client] = set()
+        self._audiences: dict[Filter, set[Client]] = {}
         self._views = views
         self._beat = beat
         self._dropped = dropped
         self._cursor: Cursor = {}
+
+    @property
+    def clients(self) -> list[Client]:
+        """Every open connection."""
+        return [client for audience in self._audiences.values() for client in audience]
 
     def take(self, arrival: Arrival, live: bool) -> None:  # noqa: FBT001 - the bus's own word
         """Move the cursor past an arrived signal; send a live arrival to whoever wants it."""
@@ -189,19 +163,21 @@ class SignalStream:
         if type(record) is Signal:
             self._cursor[arrival.partition] = arrival.offset + 1
         kind = KINDS.get(type(record))
-        if kind is None or not live or not self.clients:
+        if kind is None or not live or not self._audiences:
             return
         cursor = encode_cursor(self._cursor) if kind == "signal" else None
-        text = _message(kind, arrival.raw, cursor)
         symbol = getattr(record, "symbol", None)
         grade = record.grade if type(record) is Signal else None
+        audiences = [a for f, a in self._audiences.items() if f.passes(kind, symbol, grade)]
+        if audiences:
+            self._broadcast(_text(_message(kind, arrival.raw, cursor)), audiences)
+
+    def _broadcast(self, message: Message, audiences: Iterable[set[Client]]) -> None:
         slow = [
-            client
-            for client in self.clients
-            if client.wants(kind, symbol, grade) and not client.offer(text)
+            client for audience in audiences for client in audience if not client.offer(message)
         ]
         for client in slow:
-            self.clients.discard(client)
+            self._leave(client)
             self._dropped()
             client.drop(TRY_LATER, f"too slow: {QUEUE} messages behind; resume with your cursor")
 
@@ -209,19 +185,18 @@ class SignalStream:
         """Send heartbeats for ever."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            text = orjson.dumps({"type": "heartbeat", **self._beat()}).decode()
-            for client in self.clients:
-                client.offer(text)
+            message = _text(orjson.dumps({"type": "heartbeat", **self._beat()}).decode())
+            self._broadcast(message, list(self._audiences.values()))
 
     async def serve(self, scope: Scope, receive: Receive, accept: Send, send: Send) -> None:
         """Run one connection on ``PATH``; ``accept`` sends the handshake, ``send`` the rest."""
         await receive()  # websocket.connect
         try:
-            wants = _from_query(scope["query_string"])
-            client = Client(send, wants)
+            wants = from_query(scope["query_string"])
+            client = Client(send, Filter.of(wants))
             cursor = decode_cursor(wants.cursor) if wants.cursor else None
         except ValueError as error:
-            await refuse(accept, 400, _reason(error))
+            await refuse(accept, 400, reason_of(error))
             return
         if len(self.clients) >= CLIENTS:
             await refuse(accept, 503, f"{CLIENTS} streams are open already; try again later")
@@ -230,26 +205,41 @@ class SignalStream:
         hello = {
             "type": "hello",
             "cursor": encode_cursor(self._cursor if cursor is None else cursor),
-            "kinds": sorted(client.kinds),
+            "kinds": sorted(client.filter.kinds),
             "heartbeat_s": HEARTBEAT_S,
             **self._beat(),
         }
         client.resume([orjson.dumps(hello).decode(), *self._missed(client, cursor)])
-        self.clients.add(client)
+        self._join(client)
         try:
             await client.converse(partial(self._listen, client, receive))
         finally:
-            self.clients.discard(client)
+            self._leave(client)
+
+    def _join(self, client: Client) -> None:
+        self._audiences.setdefault(client.filter, set()).add(client)
+
+    def _leave(self, client: Client) -> None:
+        audience = self._audiences.get(client.filter, set())
+        audience.discard(client)
+        if not audience:
+            self._audiences.pop(client.filter, None)
 
     async def _listen(self, client: Client, receive: Receive) -> None:
         while (message := await receive())["type"] != "websocket.disconnect":
             try:
                 wants = Subscription.model_validate_json(message.get("text") or "")
                 cursor = decode_cursor(wants.cursor) if wants.cursor else None
-                client.subscribe(wants)
+                chosen = Filter.of(wants)
             except ValueError as error:
-                client.offer(orjson.dumps({"type": "error", "error": _reason(error)}).decode())
-            else:
+                told = orjson.dumps({"type": "error", "error": reason_of(error)}).decode()
+                client.resume([told])
+                continue
+            listening = client in self._audiences.get(client.filter, ())
+            self._leave(client)
+            client.filter = chosen
+            if listening:  # a client that was dropped is only waiting for its close frame
+                self._join(client)
                 client.resume(self._missed(client, cursor))
 
     def _missed(self, client: Client, cursor: Cursor | None) -> Iterator[str]:
@@ -264,8 +254,22 @@ class SignalStream:
             if signal.offset < cursor.get(signal.partition, 0):
                 continue
             position[signal.partition] = signal.offset + 1
-            if client.wants("signal", signal.symbol, signal.grade):
+            if client.filter.passes("signal", signal.symbol, signal.grade):
                 yield _message("signal", signal.raw, encode_cursor(position))
+
+
+@coroutine
+def _finish(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """Go on with a send that has begun and waits for a future."""
+    try:
+        yield waits_for
+        yield from sending
+    finally:
+        sending.close()
+
+
+def _text(text: str) -> Message:
+    return {"type": "websocket.send", "text": text}
 
 
 def _message(kind: str, encoded: bytes, cursor: str | None) -> str:
@@ -274,23 +278,6 @@ def _message(kind: str, encoded: bytes, cursor: str | None) -> str:
         body["cursor"] = cursor
     body["data"] = orjson.Fragment(encoded)
     return orjson.dumps(body).decode()
-
-
-def _from_query(query: bytes) -> Subscription:
-    fields = parse_qs(query.decode("latin-1"), keep_blank_values=False)
-    unknown = fields.keys() - Subscription.model_fields.keys()
-    if unknown:
-        raise ValueError(f"{', '.join(sorted(unknown))}: unknown query field")
-    wanted: dict[str, Any] = {k: v for k, v in fields.items() if k in {"ticker", "grade"}}
-    if "kinds" in fields:
-        wanted["kinds"] = [kind for part in fields["kinds"] for kind in part.split(",")]
-    if "cursor" in fields:
-        wanted["cursor"] = fields["cursor"][-1]
-    return Subscription.model_validate(wanted)
-
-
-def _reason(error: ValueError) -> str:
-    return describe(error.errors()) if isinstance(error, ValidationError) else str(error)
 
 
 def same_origin(headers: list[tuple[bytes, bytes]]) -> bool:

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway import stream
-from gateway.stream import decode_cursor, encode_cursor
+from gateway.subscription import decode_cursor, encode_cursor
 from tests.build import bar, close_time, regimes, signal
 from tests.gateway.conftest import LAST, Running
 

@@ -1,0 +1,106 @@
+"""What a streaming client asks for: kinds, markets, grades, and where to go on from."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.errors import describe
+from schemas.explanations import Explanation
+from schemas.market import Bar
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
+from schemas.signals import Grade, ScoredSignal, Signal, SignalAcknowledged
+from schemas.status import WorkerStatus
+from schemas.symbols import canonical
+
+KINDS: dict[type[Record], str] = {
+    Signal: "signal",
+    Bar: "bar",
+    RegimeProbabilities: "regime",
+    Explanation: "explanation",
+    SignalAcknowledged: "acknowledged",
+    ScoredSignal: "score",
+    WorkerStatus: "status",
+}
+Cursor = dict[int, int]  # partition of the signals topic to the next offset
+
+
+class Subscription(BaseModel):
+    """What a client wants to see; also the shape of its messages."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    ticker: list[str] = Field(default=[], max_length=100, description="Empty: all")
+    grade: list[Grade] = Field(default=[], description="Of signals; empty: all")
+    kinds: list[str] = Field(default=["signal"], max_length=len(KINDS))
+    cursor: str | None = Field(default=None, max_length=2_000)
+
+
+def encode_cursor(cursor: Cursor) -> str:
+    """Return the opaque form of a position on the signals topic."""
+    return base64.urlsafe_b64encode(orjson.dumps({str(p): o for p, o in cursor.items()})).decode()
+
+
+def decode_cursor(text: str) -> Cursor:
+    """Return the position; raises ``ValueError`` for what we never gave out."""
+    try:
+        parsed = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        cursor = {int(partition): offset for partition, offset in parsed.items()}
+    except (binascii.Error, ValueError, AttributeError):
+        raise ValueError("cursor: not one that this gateway gave out") from None
+    if not all(isinstance(offset, int) and offset >= 0 for offset in cursor.values()):
+        raise ValueError("cursor: not one that this gateway gave out")
+    return cursor
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a client wants to see; clients with equal filters are one audience."""
+
+    kinds: frozenset[str]
+    symbols: frozenset[str]
+    grades: frozenset[str]
+
+    @classmethod
+    def of(cls, wants: Subscription) -> Filter:
+        """Return the filter; raises ``ValueError`` naming the wrong field."""
+        unknown = set(wants.kinds) - set(KINDS.values())
+        if unknown:
+            expected = ", ".join(KINDS.values())
+            raise ValueError(f"kinds: {', '.join(sorted(unknown))} unknown; expected {expected}")
+        symbols = frozenset(canonical(ticker) for ticker in wants.ticker)
+        return cls(frozenset(wants.kinds), symbols, frozenset(wants.grade))
+
+    def passes(self, kind: str, symbol: str | None, grade: str | None) -> bool:
+        """Whether a message is wanted."""
+        return (
+            kind in self.kinds
+            and (not self.symbols or symbol is None or symbol in self.symbols)
+            and (not self.grades or grade is None or grade in self.grades)
+        )
+
+
+def from_query(query: bytes) -> Subscription:
+    """Return what a query string asks for; raises ``ValueError`` naming the wrong field."""
+    fields = parse_qs(query.decode("latin-1"), keep_blank_values=False)
+    unknown = fields.keys() - Subscription.model_fields.keys()
+    if unknown:
+        raise ValueError(f"{', '.join(sorted(unknown))}: unknown query field")
+    wanted: dict[str, Any] = {k: v for k, v in fields.items() if k in {"ticker", "grade"}}
+    if "kinds" in fields:
+        wanted["kinds"] = [kind for part in fields["kinds"] for kind in part.split(",")]
+    if "cursor" in fields:
+        wanted["cursor"] = fields["cursor"][-1]
+    return Subscription.model_validate(wanted)
+
+
+def reason_of(error: ValueError) -> str:
+    """Return one line that names each wrong field and what was expected of it."""
+    return describe(error.errors()) if isinstance(error, ValidationError) else str(error)

@@ -1,0 +1,250 @@
+"""The gateway under load: /predict against its limits and the naive composition, the stream
+against the least that uvicorn needs. Goals P15 and P19; the client runs on the other core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvloop
+
+from deploy.loadtest import Load, percentile, run
+
+Row = dict[str, object]
+
+CONNECTIONS = 20
+REQUESTS = 4_000
+NAIVE_REQUESTS = 200
+ROUNDS = 5
+BURST = 40  # messages in one burst: well below the 256 a client may be behind
+LIMITS_MS = {"P50": (50, 8.0), "P95": (95, 12.0), "P99": (99, 25.0)}
+STREAM_LIMITS_MS = {100: 5.0, 1_000: 40.0}
+
+
+@dataclass
+class Server:
+    """A running ``tests.bench.gateway_server``."""
+
+    running: subprocess.Popen[str]
+    port: int
+
+    def send(self, count: int, pause_ms: int) -> None:
+        """Ask for broadcasts; ``sent`` tells when they were."""
+        assert self.running.stdin is not None
+        self.running.stdin.write(f"send {count} {pause_ms}\n")
+        self.running.stdin.flush()
+
+    def sent(self) -> list[int]:
+        """Return the monotonic nanoseconds of the broadcasts asked for."""
+        assert self.running.stdout is not None
+        times: list[int] = json.loads(self.running.stdout.readline())
+        return times
+
+
+@contextmanager
+def server(kind: str) -> Iterator[Server]:
+    """Start a server and stop it afterwards."""
+    command = [sys.executable, "-m", "tests.bench.gateway_server", kind]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert running.stdin is not None
+    assert running.stdout is not None
+    try:
+        yield Server(running, int(running.stdout.readline()))
+    finally:
+        running.stdin.close()
+        running.wait(20)
+        running.stdout.close()
+
+
+def rows() -> list[Row]:
+    """Run P15 and P19."""
+    os.sched_setaffinity(0, os.sched_getaffinity(0) - {0} or {0})  # the server has core 0
+    return [*predictions(), *streams()]
+
+
+def predictions() -> list[Row]:
+    """P15: 20 connections, one worker core, no explanation."""
+    with server("ours") as our, server("naive") as peer:
+        ours, naive = [], []
+        for _ in range(ROUNDS + 1):
+            ours.append(ask(our, REQUESTS))
+            naive.append(ask(peer, NAIVE_REQUESTS))
+    ours, naive = ours[1:], naive[1:]
+    assert all(load.statuses.keys() == {200} for load in (*ours, *naive))
+    assert all(load.actions.keys() == {"BUY"} for load in ours)  # what the view says
+    limits = []
+    for name, (percent, limit) in LIMITS_MS.items():
+        measured = [percentile(sorted(load.latencies_ms), percent) for load in ours]
+        ratios = [limit / one for one in measured]
+        limits.append(row(f"P15 /predict {name} of {limit:g} ms", "spec", ratios, 1.0))
+    ratios = [rate(one) / rate(other) for one, other in zip(ours, naive, strict=True)]
+    return [*limits, row("P15 /predict requests a second", "naive composition", ratios, 10.0)]
+
+
+def ask(one: Server, requests: int) -> Load:
+    """Send requests for four markets in turn."""
+    target = urlsplit(f"http://127.0.0.1:{one.port}")
+    bodies = [json.dumps({"symbol": f"{s}-USD"}).encode() for s in ("BTC", "ETH", "SOL", "BNB")]
+    return uvloop.run(run(target, bodies, requests, CONNECTIONS))
+
+
+def rate(load: Load) -> float:
+    """Return requests a second."""
+    return len(load.latencies_ms) / load.elapsed_s
+
+
+def streams() -> list[Row]:
+    """P19: paced delivery p99 within its limit, and bursts against the plain loop."""
+    made: list[Row] = []
+    for clients, limit in STREAM_LIMITS_MS.items():
+        with server("ours") as our, server("plain") as peer:
+            ratios, delays = uvloop.run(fan_out(our, peer, clients))
+        within = [limit / one for one in delays]
+        made.append(row(f"P19 p99 of {limit:g} ms, {clients:,} clients", "spec", within, 1.0))
+        name = f"P19 deliveries a second, {clients:,} clients"
+        made.append(row(name, "uvicorn sansio, plain loop", ratios, 0.9))
+    return made
+
+
+async def fan_out(our: Server, peer: Server, clients: int) -> tuple[list[float], list[float]]:
+    """Return rates over the peer's, and our paced p99 in milliseconds, by round."""
+    listening = [await Listeners.connect(one, clients) for one in (our, peer)]
+    ratios, delays = [], []
+    for number in range(ROUNDS + 1):
+        order = listening if number % 2 else listening[::-1]
+        seconds = {id(one): await one.burst(BURST) for one in order}
+        ratios.append(seconds[id(listening[1])] / seconds[id(listening[0])])
+        delays.append(percentile(sorted(await listening[0].paced(20, 50)), 99))
+    for one in listening:
+        one.close()
+    return ratios[1:], delays[1:]
+
+
+@dataclass
+class Listeners:
+    """Many clients of one server that count what they get."""
+
+    server: Server
+    clients: list[Listener] = field(default_factory=list)
+
+    @classmethod
+    async def connect(cls, one: Server, count: int) -> Listeners:
+        """Open the connections and wait until all are accepted."""
+        made = cls(one)
+        loop = asyncio.get_running_loop()
+        for _ in range(count):
+            _, client = await loop.create_connection(Listener, "127.0.0.1", one.port)
+            await client.opened
+            made.clients.append(client)
+        await asyncio.sleep(0.5)  # greetings
+        return made
+
+    async def burst(self, count: int) -> float:
+        """Return the seconds from the first broadcast to the last delivery."""
+        delivered = await self._deliver(count, 0)
+        return max(client.times[-1] for client in self.clients) / 1e9 - delivered[0] / 1e9
+
+    async def paced(self, count: int, pause_ms: int) -> list[float]:
+        """Return the delay of each delivery in milliseconds."""
+        sent = await self._deliver(count, pause_ms)
+        return [
+            (at - start) / 1e6
+            for client in self.clients
+            for at, start in zip(client.times, sent, strict=True)
+        ]
+
+    async def _deliver(self, count: int, pause_ms: int) -> list[int]:
+        for client in self.clients:
+            client.expect(count)
+        self.server.send(count, pause_ms)
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(client.complete for client in self.clients))
+        return await asyncio.to_thread(self.server.sent)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in self.clients:
+            client.transport.close()
+
+
+class Listener(asyncio.Protocol):
+    """A WebSocket client that stamps each message and keeps nothing of it."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = loop.create_future()
+        self.complete: asyncio.Future[None] = loop.create_future()
+        self.times: list[int] = []
+        self._expected = 1 << 30
+        self._bytes = bytearray()
+
+    def connection_made(self, transport: Any) -> None:
+        """Ask for the stream."""
+        self.transport = transport
+        port = transport.get_extra_info("peername")[1]
+        transport.write(
+            b"GET /api/realtime/signals HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % port
+        )
+
+    def expect(self, count: int) -> None:
+        """Begin to count anew."""
+        self.times = []
+        self._expected = count
+        self.complete = asyncio.get_running_loop().create_future()
+
+    def data_received(self, received: bytes) -> None:
+        """Count whole frames."""
+        held = self._bytes
+        held += received
+        if not self.opened.done():
+            end = held.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            assert held.startswith(b"HTTP/1.1 101"), bytes(held)
+            del held[: end + 4]
+            self.opened.set_result(None)
+        while (size := _frame_size(held)) is not None and len(held) >= size:
+            # Greetings and heartbeats are shorter than any signal.
+            if size > 1_000:
+                self.times.append(monotonic_ns())
+            del held[:size]
+        if len(self.times) >= self._expected and not self.complete.done():
+            self.complete.set_result(None)
+
+
+def _frame_size(held: bytearray) -> int | None:
+    if len(held) < 4:
+        return None
+    length = held[1] & 0x7F
+    if length < 126:
+        return 2 + length
+    if length == 126:
+        return 4 + int.from_bytes(held[2:4], "big")
+    return 10 + int.from_bytes(held[2:10], "big") if len(held) >= 10 else None
+
+
+def row(name: str, peer: str, ratios: Sequence[float], bar: float) -> Row:
+    """Return a row of the bench table: the median of the rounds and the range of its quartiles."""
+    ratio = statistics.median(ratios)
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return {
+        "name": name,
+        "peer": peer,
+        "ratio": round(ratio, 2),
+        "spread": round((high - low) / ratio, 2),
+        "bar": bar,
+        "holds": ratio >= bar,
+    }

@@ -1,0 +1,154 @@
+"""A server under test in a process of its own, told what to do by lines on stdin.
+
+    python -m tests.bench.gateway_server ours|plain|naive
+
+Prints its port, then for each ``send COUNT PAUSE_MS`` the monotonic times (ns) of the broadcasts.
+``ours`` is the gateway over prefilled views; ``plain`` is the least that uvicorn needs to fan out
+(one loop over the clients); ``naive`` answers /predict the way one would write it at first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+
+Broadcast = Callable[[int], Awaitable[None]]
+PAYLOAD_MINUTE = 100_000
+
+
+async def serve(app: Any, broadcast: Broadcast) -> None:
+    """Serve on a free port until stdin ends."""
+    config = uvicorn.Config(
+        app,
+        port=0,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        log_level="error",
+        access_log=False,
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
+        await asyncio.sleep(0.01)
+    say(server.servers[0].sockets[0].getsockname()[1])
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        _, count, pause_ms = line.split()
+        sent = []
+        for number in range(int(count)):
+            sent.append(time.monotonic_ns())
+            await broadcast(number)
+            await asyncio.sleep(int(pause_ms) / 1000)
+        say(sent)
+    server.should_exit = True
+    await running
+
+
+def say(value: Any) -> None:
+    """Answer the benchmark with one line."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def ours() -> tuple[Any, Broadcast]:
+    """The gateway: twenty minutes of four markets; a broadcast is the arrival of a signal."""
+    from gateway.app import create_app
+    from gateway.settings import Settings
+    from gateway.views import Arrival
+    from schemas.topics import SIGNALS
+    from tests.build import explanation, serving, signal, status
+    from tests.gateway.conftest import FakeBus, live
+
+    bus = FakeBus()
+    app = create_app(Settings(), bus)
+
+    start = bus.start
+
+    async def start_filled(inbox: Any) -> None:
+        await start(inbox)
+        now = time.time_ns() // 1_000_000
+        for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"):
+            bus.feed(*live(symbol), explanation(19, symbol=symbol), appended_ms=now)
+        bus.feed(serving(), status(), appended_ms=now)
+
+    bus.start = start_filled  # type: ignore[method-assign]  # the one place that prefills
+    made = signal(PAYLOAD_MINUTE)
+    encoded = made.encode()
+
+    async def broadcast(number: int) -> None:
+        bus.inbox(Arrival(made, encoded, SIGNALS.name, 0, number, 0))
+
+    return app, broadcast
+
+
+def plain() -> tuple[Any, Broadcast]:
+    """One loop over the clients: the peer of the stream."""
+    from gateway.stream import _message
+    from gateway.subscription import encode_cursor
+    from tests.build import signal
+
+    clients: set[Any] = set()
+    text = _message("signal", signal(PAYLOAD_MINUTE).encode(), encode_cursor({0: 1}))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        clients.add(send)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        clients.discard(send)
+
+    async def broadcast(_: int) -> None:
+        message = {"type": "websocket.send", "text": text}
+        for send in list(clients):
+            await send(message)
+
+    return app, broadcast
+
+
+def naive() -> tuple[Any, Broadcast]:
+    """A synchronous route: four boosters by DMatrix and a full-window LSTM for each request."""
+    import numpy as np
+    import torch
+    import xgboost
+    from fastapi import FastAPI
+
+    from gateway.routes.predict import PredictBody
+    from tests.bench.naive_models import boosters, lstm
+
+    app = FastAPI()
+    forests, network = boosters(), lstm()
+    rng = np.random.default_rng(5)
+
+    @app.post("/api/v1/predict")
+    def predict(body: PredictBody) -> dict[str, Any]:
+        row = rng.normal(size=(1, 60)).astype(np.float32)
+        chances = np.mean([f.predict(xgboost.DMatrix(row, nthread=1)) for f in forests], axis=0)
+        window = torch.from_numpy(rng.normal(size=(1, 64, 60)).astype(np.float32))
+        with torch.no_grad():
+            pooled = 0.55 * chances[0] + 0.45 * network(window)[0].numpy()
+        action = ("SELL", "HOLD", "BUY")[int(pooled.argmax())]
+        return {"symbol": body.symbol, "action": action, "confidence": float(pooled.max())}
+
+    async def broadcast(_: int) -> None: ...
+
+    return app, broadcast
+
+
+if __name__ == "__main__":
+    os.sched_setaffinity(0, {0})
+    asyncio.run(serve(*{"ours": ours, "plain": plain, "naive": naive}[sys.argv[1]]()))
