@@ -36,6 +36,7 @@ def main() -> int:
             where = ".".join(map(str, error["loc"])) or "settings"
             sys.stderr.write(f"{where}: {error['msg']}\n")
         return REFUSED
+    serve_metrics(name)
     return run(name, settings)
 
 
@@ -66,6 +67,16 @@ def run(name: str, settings: Settings) -> int:
 
     chain = {row.name: row for row in CHAINS}[name]
     return run_until_signalled(chain.name, chain.processors, kafka) or 0
+
+
+def serve_metrics(name: str) -> None:
+    """Serve ``/metrics`` on ``REGIMEFLOW_METRICS_PORT``, if set; the gateway has its own route."""
+    port = os.environ.get("REGIMEFLOW_METRICS_PORT")
+    if port is None or name == "gateway":
+        return
+    from prometheus_client import start_http_server
+
+    start_http_server(int(port), os.environ.get("REGIMEFLOW_METRICS_HOST", "127.0.0.1"))
 
 
 WORKERS = ("ingest", "inference", "explain", "training", "archive")

@@ -139,5 +139,14 @@ class Settings(BaseSettings):
 # Read by gateway/settings.py and by start-up itself; listed so that they do not look misspelt.
 GATEWAY_NAMES = frozenset(
     f"{PREFIX}{name}"
-    for name in ("PORT", "HOST", "REDIS_URL", "METRICS_PORT", "GIT_COMMIT", "CACHE", "INSECURE")
+    for name in (
+        "PORT",
+        "HOST",
+        "REDIS_URL",
+        "METRICS_HOST",
+        "METRICS_PORT",
+        "GIT_COMMIT",
+        "CACHE",
+        "INSECURE",
+    )
 )
