@@ -35,6 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 app.add_typer(cli_topics.app, name="topics")
 app.add_typer(cli_data.app, name="data")
@@ -73,7 +74,7 @@ def run(
     port: Annotated[int | None, typer.Option(help="Gateway port on loopback [8080].")] = None,
     as_json: Json = False,
 ) -> None:
-    """Run the live pipeline; Ctrl-C stops it, and the next run continues from there."""
+    """Run the pipeline until Ctrl-C; the next run continues from there."""
     from deploy.live import screen_for
     from deploy.pipeline import Run, process_names, run_pipeline
 
@@ -136,7 +137,7 @@ def stop(*, as_json: Json = False) -> None:
 
 @app.command()
 def status(*, as_json: Json = False) -> None:
-    """Say what runs in this home and how it is; exit code 1 when it is not healthy."""
+    """Say what runs here; exit code 1 unless it is healthy."""
     from deploy.live import health_of, summary_lines
 
     home, facts = settings_of().home, running_facts()
@@ -157,7 +158,7 @@ def status(*, as_json: Json = False) -> None:
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
-    """Explain what is missing on this machine and the command that mends it."""
+    """Explain what is missing, and the command that mends it."""
     from deploy.preflight import examine
 
     facts = running_facts()
@@ -178,7 +179,7 @@ def doctor(*, as_json: Json = False) -> None:
 
 @app.command()
 def graph(*, as_json: Json = False) -> None:
-    """Draw the flow: every process, what it reads and what it writes."""
+    """Draw the flow: each process, what it reads and writes."""
     from deploy.drawing import edges, flow_text
 
     if as_json:
@@ -201,9 +202,10 @@ def replay(
     shown: Annotated[int, typer.Option(min=1, help="Differences described.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Recompute a span of the log by the live code; exit code 1 when --verify finds a difference.
+    """Recompute a span of the log; compare it with --verify.
 
-    States begin at the first raw bar, so everything before the span is recomputed too.
+    Exit code 1 when a record differs. States begin at the first raw bar, so everything before the
+    span is recomputed too.
     """
     from deploy.recompute import inference_of_models
     from deploy.recorded import Span
@@ -246,7 +248,7 @@ def loadtest(
     output: Annotated[Path | None, typer.Option(help="Write the report there as JSON.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure POST /api/v1/predict; exit code 1 when a request failed."""
+    """Measure predict requests; exit code 1 when one failed."""
     from deploy.loadtest import loadtest as measure
 
     facts = running_facts() if url is None else None

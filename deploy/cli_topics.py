@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from deploy.letters import Filter, Letter
     from streams.cluster import KafkaSettings
 
-app = typer.Typer(help="The topics on the cluster.", no_args_is_help=True)
-dlq = typer.Typer(help="Dead letters: what could not be read, and why.", no_args_is_help=True)
+app = typer.Typer(help="The topics on the cluster.", no_args_is_help=True, rich_markup_mode=None)
+dlq = typer.Typer(
+    help="Dead letters: what was refused, and why.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(dlq, name="dlq")
 
 Ids = Annotated[
@@ -39,7 +41,7 @@ LONGEST_SHOWN = 400  # characters of a record that people look at
 
 @app.command("list")
 def topics_list(*, as_json: Json = False) -> None:
-    """List every topic with its records and the lag of each consumer group."""
+    """List every topic, its records, and who is behind."""
     from deploy.topics import list_lags, list_topics
 
     with spoken_errors(), cluster() as client:
@@ -60,7 +62,7 @@ def topics_apply(
     mend: Annotated[bool, typer.Option("--mend", help="Set differing settings as wanted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Create what is missing of the topic table; exit code 1 when a topic differs from it."""
+    """Create missing topics; exit code 1 when one differs."""
     from deploy.topics import apply_topics, mend_topics
 
     with spoken_errors(), cluster() as client:
@@ -95,7 +97,7 @@ def topics_tail(
     follow: Annotated[bool, typer.Option("--follow", help="Wait for new records.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the newest records of a topic, one JSON document a line."""
+    """Print the newest records of a topic, one a line."""
     from deploy.tail import newest
 
     with kafka() as settings:
@@ -152,7 +154,7 @@ def dlq_replay(
     reason: Annotated[str, typer.Option(help="Kept with the audit entry.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Publish the original bytes of commands and requests again, under the same key."""
+    """Publish the bytes of commands and requests again."""
     from deploy.letters import Filter, Order, replay_letters
 
     with kafka() as settings:
@@ -172,7 +174,7 @@ def dlq_drop(
     reason: Annotated[str, typer.Option(help="Why nothing more is needed; kept for ever.")],
     as_json: Json = False,
 ) -> None:
-    """Say that letters need nothing more; they stay on their topic, and in --all."""
+    """Say that letters need nothing more; --all lists them still."""
     from deploy.letters import Filter, Order, drop_letters
 
     with kafka() as settings:

@@ -106,7 +106,7 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
     screen.step(f"starting {len(run.processes)} processes")
     try:
         supervisor.start()
-        write_run_file(run, found.client["bootstrap.servers"], supervisor)
+        write_run_file(run, environment, supervisor)
         screen.ready(f"http://{LOOPBACK}:{run.port}/")
         supervisor.watch(stop, LOOK_EVERY_S, look)
     finally:
@@ -118,7 +118,11 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
 
 
 def check_port(run: Run) -> None:
-    """Raise when the gateway's port is taken."""
+    """Raise when the gateway's port is taken, or a port of metrics would be shared."""
+    if "REGIMEFLOW_METRICS_PORT" in os.environ and len(run.processes) > 1:
+        raise SupervisorError(
+            "REGIMEFLOW_METRICS_PORT is the port of one process; unset it, or name the one to run"
+        )
     if "gateway" not in run.processes:
         return
     with socket.socket() as probe:
@@ -198,13 +202,14 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return values
 
 
-def write_run_file(run: Run, bootstrap: str, supervisor: Supervisor) -> None:
+def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervisor) -> None:
     """Say who runs here, for ``regimeflow status`` and ``stop``."""
     facts: dict[str, Any] = {
         "pid": os.getpid(),
         "port": run.port,
         "url": f"http://{LOOPBACK}:{run.port}/",
-        "bootstrap_servers": bootstrap,
+        "bootstrap_servers": environment["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"],
+        "simulator_url": environment.get("REGIMEFLOW_SIMULATOR_URL"),
         "exchange": run.settings.exchange,
         "processes": [child.name for child in supervisor.children],
         "started_at_ms": int(time.time() * 1000),
