@@ -29,6 +29,7 @@ from schemas.topics import (
     REGIME_PROBABILITIES,
     SCORED_SIGNALS,
     SIGNALS,
+    TOPICS,
     TRAINING_PROGRESS,
     TRAINING_REQUESTS,
     WORKER_STATUS,
@@ -71,11 +72,14 @@ CHAINS: tuple[Chain, ...] = (
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
 
+# What happened and is kept for ever; the rest are views, or gone after a while.
+FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
+
 WORKERS: tuple[Worker, ...] = (
     Worker("simulator", (), ()),
     Worker(
         "ingest",
-        (RAW_BARS, MODELS_SERVING, WORKER_STATUS),
+        (RAW_BARS, HISTORY, MODELS_SERVING, WORKER_STATUS),
         (RAW_BARS, LEDGER, CLOCK_TICKS, HISTORY, WORKER_STATUS),
     ),
     Worker(
@@ -95,7 +99,7 @@ WORKERS: tuple[Worker, ...] = (
         (TRAINING_REQUESTS, CLOCK_TICKS, FEATURE_VECTORS),
         (TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
     ),
-    Worker("archive", (RAW_BARS, BARS, LEDGER), (WORKER_STATUS,)),
+    Worker("archive", FACTS, (WORKER_STATUS,)),
     Worker(
         "monitor",
         (RAW_BARS, BARS, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTIONS, SIGNALS),
