@@ -95,7 +95,7 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": found.client["bootstrap.servers"],
         "REGIMEFLOW_GIT_COMMIT": git_commit(),
     }
-    if "simulator" in run.processes:
+    if "simulator" in run.processes and run.settings.simulator_url is None:
         environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{usable_port(0)}"
 
     def look() -> None:
