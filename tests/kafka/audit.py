@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +50,7 @@ CONSUMED = (RAW_BARS, BARS, FEATURE_VECTORS)
 SYMBOLS = tuple(f"SYM{number:02d}USDT" for number in range(16))
 BURST = 16  # records sent at a time
 SETTLE_WITHIN_S = 90.0
+GROUP = "audit"
 
 Letter = tuple[str, str | None, str, str, str, str]
 
@@ -66,8 +67,8 @@ def make_topics(bootstrap: str, partitions: int) -> None:
 class Instance:
     """One process of the chain; started again whenever it has ended."""
 
-    def __init__(self, bootstrap: str, number: int, part: str = "audit") -> None:
-        self._arguments = [bootstrap, str(number), part]
+    def __init__(self, bootstrap: str, number: int, part: str, group: str) -> None:
+        self._arguments = [bootstrap, str(number), part, group]
         self.starts = 0
         self.process = self._start()
 
@@ -102,14 +103,11 @@ class Instance:
 
 
 @contextlib.contextmanager
-def instances(bootstrap: str, *parts: str) -> Iterator[list[Instance]]:
-    """Run one process per part, numbered within its part; ends them all."""
-    numbers: Counter[str] = Counter()
+def instances(bootstrap: str, count: int, group: str = GROUP) -> Iterator[list[Instance]]:
+    """Run some processes of the whole chain in one group; ends them all."""
     running: list[Instance] = []
     try:
-        for part in parts:
-            running.append(Instance(bootstrap, numbers[part], part))
-            numbers[part] += 1
+        running += [Instance(bootstrap, number, "all", group) for number in range(count)]
         yield running
     finally:
         for instance in running:
@@ -183,7 +181,7 @@ def stored(bootstrap: str, *topics: Topic) -> list[Received | Unreadable]:
     return found
 
 
-def expected(bootstrap: str) -> Answer:
+def expected(bootstrap: str, group: str = GROUP) -> Answer:
     """Return what the in-memory driver makes of the input topic."""
     answer = Answer()
     driver = MemoryDriver([guarded(processor) for processor in CHAIN])
@@ -191,7 +189,9 @@ def expected(bootstrap: str) -> Answer:
         if isinstance(message, Unreadable):
             key = (message.stored.key or b"").decode()
             value = message.stored.value or b""
-            answer.letters[_undecodable(key, message.cause, value)] += 1
+            payload = base64.b64encode(value).decode()
+            letter = (RAW_BARS.name, key, group, "undecodable", message.cause, payload)
+            answer.letters[letter] += 1
             continue
         for output in driver.feed(message.record):
             if isinstance(output, DeadLetter):
@@ -233,11 +233,6 @@ def _letter(letter: DeadLetter) -> Letter:
     )
 
 
-def _undecodable(key: str, cause: str, value: bytes) -> Letter:
-    payload = base64.b64encode(value).decode()
-    return (RAW_BARS.name, key, "audit", "undecodable", cause, payload)
-
-
 @dataclass(frozen=True)
 class Verdict:
     """What differs, in records and states."""
@@ -272,9 +267,11 @@ def compare(wanted: Answer, seen: Answer) -> Verdict:
     return Verdict(missing, extra, wrong)
 
 
-def settle(bootstrap: str, running: list[Instance]) -> tuple[Answer, Answer]:
+def settle(
+    bootstrap: str, running: Sequence[Instance] = (), group: str = GROUP
+) -> tuple[Answer, Answer]:
     """Wait until the chain has written as much as the in-memory driver; return both answers."""
-    wanted = expected(bootstrap)
+    wanted = expected(bootstrap, group)
     deadline = time.monotonic() + SETTLE_WITHIN_S
     while True:
         seen = found(bootstrap)
@@ -321,7 +318,7 @@ def kill_audit(broker: LocalBroker, kills: int, seed: int, per_second: int = 500
 
     feeding = threading.Thread(target=feed)
     killed: list[tuple[float, bool]] = []  # wall clock, whether it was the broker
-    with instances(broker.bootstrap, "audit", "audit") as running:
+    with instances(broker.bootstrap, 2) as running:
         feeding.start()
         try:
             _kill_at_random(broker, running, kills, chance, killed)

@@ -3,7 +3,8 @@
     market.bars.raw.v1 -> [audit_check] -> market.bars.v1 -> [audit_window] -> features.vectors.v1
     -> [audit_tally] -> regimes.probabilities.v1
 
-Run as a program it is one instance of the chain: ``audit_chain.py BOOTSTRAP INSTANCE [PART]``.
+Run as a program it is one instance of the chain: ``audit_chain.py BOOTSTRAP INSTANCE
+PART GROUP``.
 """
 
 from __future__ import annotations
@@ -125,9 +126,9 @@ TALLY = Processor(
     "audit_tally", (FEATURE_VECTORS,), (REGIME_PROBABILITIES,), TallyState(), KEY, tally
 )
 CHAIN = (CHECK, WINDOWED, TALLY)
-PARTS = {"audit": CHAIN, "audit-1": (CHECK,), "audit-2": (WINDOWED,), "audit-3": (TALLY,)}
+PARTS = {"all": CHAIN, "check": (CHECK,), "window": (WINDOWED,), "tally": (TALLY,)}
 
 if __name__ == "__main__":
-    bootstrap, instance, part = (*sys.argv[1:], "audit")[:3]
+    bootstrap, instance, part, group = sys.argv[1:]
     settings = KafkaSettings(bootstrap, instance=instance)
-    sys.exit(run_until_signalled(part, PARTS[part], settings))
+    sys.exit(run_until_signalled(group, PARTS[part], settings))

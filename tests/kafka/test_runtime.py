@@ -1,0 +1,294 @@
+"""The runtime on a real broker: bad records, restarts, rebalances, zombies, a broker away."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from deploy.topics import delete_topics, list_topics
+from schemas.dead_letter import DeadLetter
+from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
+from streams.runtime import (
+    Fatal,
+    KafkaSettings,
+    Limits,
+    Publisher,
+    Reader,
+    Received,
+    run_chain,
+)
+from streams.wire import dead_letter_topic
+from tests.build import raw_bar
+from tests.kafka.audit import Feeder, compare, found, instances, make_topics, settle
+from tests.kafka.audit_chain import CHAIN, CHECK, PARTS, POISON_VOLUME, WINDOWED
+
+pytestmark = pytest.mark.kafka
+
+groups = (f"runtime-{number}" for number in itertools.count())
+WITHIN_S = 30.0
+
+
+@pytest.fixture
+def bootstrap(broker):
+    """A broker with the audit's topics, two partitions each, empty."""
+    make_topics(broker, 2)
+    yield broker
+    cluster = {"bootstrap.servers": broker}
+    delete_topics(cluster, [t.name for t in list_topics(cluster) if not t.name.startswith("test.")])
+
+
+@contextlib.contextmanager
+def running(bootstrap, chain=CHAIN, group=None, **options):
+    """Run a chain in a thread; yields its reports; drains it."""
+    stop, reports, failures = threading.Event(), [], []
+
+    def note(state, detail):
+        reports.append((state, detail))
+
+    def run():
+        try:
+            kafka = KafkaSettings(bootstrap, git_commit="c0ffee")
+            run_chain(group or next(groups), chain, kafka, stop=stop, report=note, **options)
+        except Fatal as fatal:
+            failures.append(fatal)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield reports
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
+        assert not thread.is_alive()
+        assert failures == []
+
+
+def take(bootstrap, topic, count, start="beginning"):
+    """Wait for some records of a topic."""
+    reader, records, deadline = (
+        Reader(KafkaSettings(bootstrap), [topic], start),
+        [],
+        time.time() + WITHIN_S,
+    )
+    while len(records) < count:
+        assert time.time() < deadline, f"{len(records)} of {count} records on {topic.name}"
+        records += reader.take()
+    reader.close()
+    return records
+
+
+def publish(bootstrap, *records):
+    publisher = Publisher(KafkaSettings(bootstrap), "test")
+    for record in records:
+        publisher.publish(record)
+    publisher.flush()
+
+
+def test_a_poisoned_record_is_a_dead_letter_within_a_second_and_the_rest_goes_on(bootstrap):
+    feeder = Feeder(bootstrap)
+    with running(bootstrap):
+        publish(bootstrap, raw_bar(0))
+        take(bootstrap, REGIME_PROBABILITIES, 1)
+
+        feeder.send_bytes("BTCUSDT", b'{"symbol": "BTCUSDT", "open":')
+        feeder.flush()
+        publish(bootstrap, raw_bar(1, low=200.0), raw_bar(2))
+        sent = time.time()
+        outputs = take(bootstrap, REGIME_PROBABILITIES, 2)
+        letters = take(bootstrap, dead_letter_topic(RAW_BARS), 2)
+
+    assert max(m.stored.append_time_ms for m in (*outputs, *letters)) / 1000 - sent < 1.0
+    assert [m.record.kind for m in letters] == ["undecodable", "rejected"]
+    assert "high 101.0 is below" in letters[1].record.cause
+
+
+def test_a_key_that_is_not_the_records_own_is_refused(bootstrap):
+    feeder = Feeder(bootstrap)
+    feeder.send_bytes("ETHUSDT", raw_bar().encode())
+    feeder.flush()
+
+    with running(bootstrap):
+        (letter,) = take(bootstrap, dead_letter_topic(RAW_BARS), 1)
+
+    assert letter.record.cause == "key 'ETHUSDT', expected 'BTCUSDT'"
+
+
+def test_a_bug_in_a_step_becomes_a_dead_letter_and_degrades_health(bootstrap):
+    publish(bootstrap, raw_bar(0), raw_bar(1, volume=POISON_VOLUME), raw_bar(2))
+
+    with running(bootstrap) as reports:
+        take(bootstrap, REGIME_PROBABILITIES, 2)
+        (letter,) = take(bootstrap, dead_letter_topic(FEATURE_VECTORS), 1)
+
+    assert isinstance(letter.record, DeadLetter)
+    assert (letter.record.kind, letter.record.consumer) == ("bug", "audit_tally")
+    assert ("degraded", "features.vectors.v1: ZeroDivisionError: float division by zero") in reports
+
+
+def test_headers_carry_trace_schema_and_commit_through_the_chain(bootstrap):
+    publish(bootstrap, raw_bar(0))
+
+    with running(bootstrap):
+        (made,) = take(bootstrap, REGIME_PROBABILITIES, 1)
+        (source,) = take(bootstrap, RAW_BARS, 1)
+
+    assert dict(made.stored.headers) == {
+        "trace_id": source.trace_id.encode(),
+        "schema": b"RegimeProbabilities.v1",
+        "git_commit": b"c0ffee",
+    }
+
+
+@pytest.mark.parametrize("parts", [("all",), ("check", "window", "tally")])
+def test_fused_and_unfused_chains_write_the_in_memory_bytes(bootstrap, parts):
+    feeder = Feeder(bootstrap)
+    feeder.send(1_500)
+    feeder.flush()
+    group = next(groups)
+
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            name = group if PARTS[part][0] is CHAIN[0] else next(groups)
+            stack.enter_context(running(bootstrap, PARTS[part], name))
+        wanted, seen = settle(bootstrap, group=group)
+
+    assert compare(wanted, seen).clean
+    assert wanted.letters.total() > 10
+
+
+def test_a_restart_goes_on_with_states_and_windows_as_they_were(bootstrap):
+    feeder, group = Feeder(bootstrap), next(groups)
+
+    for _ in range(3):
+        feeder.send(400)
+        feeder.flush()
+        with running(bootstrap, group=group, limits=Limits(records=37)):
+            wanted, seen = settle(bootstrap, group=group)
+
+    assert compare(wanted, seen).clean
+    assert len(found(bootstrap).states[WINDOWED.changelog]) == 16
+
+
+def test_partitions_move_to_a_new_instance_and_back_without_a_trace(bootstrap):
+    feeder, group = Feeder(bootstrap), next(groups)
+    kafka = KafkaSettings(bootstrap)
+
+    def send():
+        feeder.send(300)
+        feeder.flush()
+
+    def instance(number, stop, ready):
+        def note(state, detail):
+            if state == "running":
+                ready.append(detail)
+
+        run_chain(group, CHAIN, replace(kafka, instance=number), stop=stop, report=note)
+
+    stops, reports = [threading.Event(), threading.Event()], ([], [])
+    threads = [
+        threading.Thread(target=instance, args=(str(n), stops[n], reports[n])) for n in (0, 1)
+    ]
+    threads[0].start()
+    send()
+    take(bootstrap, BARS, 200)
+    threads[1].start()
+    deadline = time.time() + WITHIN_S
+    while "partitions [0]" not in reports[1] and "partitions [1]" not in reports[1]:
+        assert time.time() < deadline, f"the second instance got nothing: {reports}"
+        send()
+    stops[0].set()  # the other takes over when the session ends
+    threads[0].join()
+    send()
+    wanted, seen = settle(bootstrap, group=group)
+    stops[1].set()
+    threads[1].join()
+
+    assert compare(wanted, seen).clean
+    assert reports[1][-1] == "partitions [0, 1]"
+
+
+def test_sigterm_drains_and_loses_nothing(bootstrap):
+    feeder, group = Feeder(bootstrap), next(groups)
+
+    for _ in range(2):
+        with instances(bootstrap, 1, group) as (instance,):
+            position = Reader(KafkaSettings(bootstrap), [BARS]).ends
+            feeder.send(1_000)
+            take(bootstrap, BARS, 1, position)
+            began = time.time()
+            assert instance.end() == 0
+            assert time.time() - began < 25.0
+        feeder.flush()
+    with running(bootstrap, group=group):
+        wanted, seen = settle(bootstrap, group=group)
+
+    assert compare(wanted, seen).clean
+
+
+def test_a_zombie_is_fenced_by_whoever_took_its_place(bootstrap):
+    feeder, group = Feeder(bootstrap), next(groups)
+    with instances(bootstrap, 1, group) as (zombie,):
+        feeder.send(500)
+        take(bootstrap, BARS, 200)
+        zombie.signal(signal.SIGSTOP)
+        feeder.send(500)
+        feeder.flush()
+        with instances(bootstrap, 1, group) as (heir,):
+            wanted, seen = settle(bootstrap, group=group)
+            zombie.signal(signal.SIGCONT)
+            feeder.send(500)
+            feeder.flush()
+
+            code = zombie.process.wait(WITHIN_S)
+            wanted, seen = settle(bootstrap, group=group)
+
+            assert heir.end() == 0
+    assert code == 75  # fatal: to be started again
+    assert compare(wanted, seen).clean
+
+
+def test_a_broker_that_was_away_is_caught_up_with(new_broker):
+    broker = new_broker()
+    make_topics(broker.start(), 2)
+    feeder = Feeder(broker.bootstrap)
+    with instances(broker.bootstrap, 2) as both:
+        feeder.send(500)
+        take(broker.bootstrap, BARS, 200)
+
+        broker.kill()
+        feeder.send(500)  # queued by the feeder meanwhile
+        away = time.time() + 8.0
+        while time.time() < away:
+            for instance in both:
+                instance.keep_up()
+            time.sleep(0.1)
+        broker.start()
+        feeder.flush()
+        wanted, seen = settle(broker.bootstrap, both)
+
+    assert compare(wanted, seen).clean
+
+
+def test_a_missing_topic_is_named_with_what_to_do(bootstrap):
+    unfit = replace(CHECK, writes=(BARS, LEDGER))
+
+    with pytest.raises(Fatal, match=r"market\.ledger\.v1.*regimeflow topics apply"):
+        run_chain(next(groups), [unfit], KafkaSettings(bootstrap), stop=threading.Event())
+
+
+def test_a_reader_tells_decoded_records_from_unreadable_ones(bootstrap):
+    feeder = Feeder(bootstrap)
+    publish(bootstrap, raw_bar(0))
+    feeder.send_bytes("BTCUSDT", b"{}")
+    feeder.flush()
+
+    messages = take(bootstrap, RAW_BARS, 2)
+
+    assert [isinstance(m, Received) for m in messages] == [True, False]
+    assert messages[1].cause.startswith("symbol: Field required")

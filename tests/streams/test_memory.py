@@ -1,0 +1,55 @@
+"""The in-memory driver: outputs as Kafka would give them, dead letters last, bugs raised."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from schemas.dead_letter import DeadLetter
+from schemas.topics import RAW_BARS
+from streams.memory import MemoryDriver, outputs_of, replay
+from tests.build import raw_bar
+from tests.kafka.audit_chain import CHAIN, POISON_VOLUME
+
+
+def test_replaying_twice_gives_the_same_bytes():
+    records = [raw_bar(minute, close=100.0 + minute / 1000) for minute in range(50)]
+
+    first, second = replay(CHAIN, records), replay(CHAIN, records)
+
+    assert [r.encode() for r in first] == [r.encode() for r in second]
+    assert len(first) == 150
+
+
+def test_a_refused_record_comes_back_as_a_dead_letter_with_its_bytes():
+    bad = raw_bar(low=200.0)
+
+    (letter,) = replay(CHAIN, [bad])
+
+    assert isinstance(letter, DeadLetter)
+    assert (letter.topic, letter.consumer, letter.kind) == (
+        RAW_BARS.name,
+        "audit_check",
+        "rejected",
+    )
+    assert base64.b64decode(letter.payload_base64) == bad.encode()
+
+
+def test_outputs_are_made_as_they_are_asked_for():
+    made = outputs_of(CHAIN, (raw_bar(minute) for minute in range(10**9)))
+
+    assert next(made).symbol == "BTCUSDT"
+
+
+def test_a_bug_in_a_step_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        replay(CHAIN, [raw_bar(volume=POISON_VOLUME)])
+
+
+def test_states_are_what_a_changelog_would_hold():
+    driver = MemoryDriver(CHAIN)
+
+    driver.feed(raw_bar())
+
+    assert {name for name, _ in driver.states} == {"audit_check", "audit_window", "audit_tally"}
