@@ -37,12 +37,13 @@ async def answer(given: Parts, question: Question) -> dict[str, Any]:
     symbol, view = given.symbol(question.symbol)
     version = _version(given, question.model)
     signal, age = _signal(given, view, symbol, question.asked_ms)
+    shown = orjson.loads(signal.raw)
     if version is None or version == signal.model_version:
-        body = _from_signal(orjson.loads(signal.raw))
+        body = _from_signal(shown)
         explained = signal
     else:
         body, explained = await _override(given, question, signal, version)
-    body["risk_validation"] = _risk(signal) if question.risk_check else None
+    body["risk_validation"] = _risk(shown) if question.risk_check else None
     body["explanation"], body["explanation_status"] = None, "not_requested"
     if question.explain:
         made = await explanation_of(given, explained, question.trace_id)
@@ -204,11 +205,10 @@ def _regime(regime: dict[str, Any]) -> dict[str, Any]:
     return {name: regime[name] for name in ("bull", "bear", "sideways", "entropy", "trend_state")}
 
 
-def _risk(signal: HeldSignal) -> dict[str, Any]:
-    body = orjson.loads(signal.raw)
-    warnings = [c["detail"] for c in body["risk_checks"] if c["outcome"] != "pass"]
+def _risk(signal: dict[str, Any]) -> dict[str, Any]:
+    warnings = [c["detail"] for c in signal["risk_checks"] if c["outcome"] != "pass"]
     return {
-        "approved": body["risk_approved"],
-        "warnings": warnings + [note for note in body["risk_notes"] if note not in warnings],
-        "checks": {check["name"]: check["outcome"] for check in body["risk_checks"]},
+        "approved": signal["risk_approved"],
+        "warnings": warnings + [note for note in signal["risk_notes"] if note not in warnings],
+        "checks": {check["name"]: check["outcome"] for check in signal["risk_checks"]},
     }

@@ -40,6 +40,7 @@ class Edge:
     def __init__(self, app: ASGIApp, given: Parts) -> None:
         self._app = app
         self._given = given
+        self._loopback = given.settings.loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -59,7 +60,7 @@ class Edge:
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
         host = headers.get(b"host", "")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-        if self._given.settings.loopback and name not in LOOPBACK_HOSTS:
+        if self._loopback and name not in LOOPBACK_HOSTS:
             # A page elsewhere whose name resolves to loopback must not read a local gateway.
             return 400, f"host {host!r} is not this machine; expected one of {LOOPBACK_HOSTS}"
         unsafe = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}

@@ -55,7 +55,7 @@ class Parts:
         return symbol, self.views.of(symbol)
 
 
-def parts(request: Request) -> Parts:
+async def parts(request: Request) -> Parts:  # async: a plain function would cost a thread
     """Return the parts of the app that serves this request."""
     found = request.app.state.parts
     assert isinstance(found, Parts)  # noqa: S101 - create_app put it there

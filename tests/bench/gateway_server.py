@@ -19,6 +19,8 @@ from typing import Any
 
 import uvicorn
 
+from gateway.routes.predict import PredictBody
+
 Broadcast = Callable[[int], Awaitable[None]]
 PAYLOAD_MINUTE = 100_000
 
@@ -127,7 +129,6 @@ def naive() -> tuple[Any, Broadcast]:
     import xgboost
     from fastapi import FastAPI
 
-    from gateway.routes.predict import PredictBody
     from tests.bench.naive_models import boosters, lstm
 
     app = FastAPI()
