@@ -70,12 +70,24 @@ class Child:
             return ""
 
 
+def process_command(name: str) -> list[str]:
+    """Return how a process of the pipeline is started."""
+    return [sys.executable, "-m", "deploy.process", name]
+
+
 class Supervisor:
     """Keeps a set of named processes alive until told to stop."""
 
-    def __init__(self, names: tuple[str, ...], logs: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        logs: Path,
+        environment: Mapping[str, str],
+        command: Callable[[str], list[str]] = process_command,
+    ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         self.children = tuple(Child(name, logs / f"{name}.log") for name in names)
+        self._command = command
         self._environment = {**os.environ, **ONE_THREAD, **environment}
 
     def start(self) -> None:
@@ -131,7 +143,7 @@ class Supervisor:
             child.log.replace(child.log.with_suffix(".log.1"))
         with child.log.open("ab") as log:
             child.popen = subprocess.Popen(
-                [sys.executable, "-m", "deploy.process", child.name],
+                self._command(child.name),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
