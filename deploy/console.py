@@ -155,12 +155,20 @@ def aside(text: str) -> None:
 
 @contextmanager
 def bar(title: str) -> Iterator[Any]:
-    """Yield ``progress(done, total)``, drawn on stderr as one bar."""
+    """Yield ``progress(done, total)``: one bar on stderr, nothing where no one watches."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as drawn:
+    console = Console(stderr=True)
+    drawn = Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with drawn:
         task = drawn.add_task(title, total=None)
         yield lambda done, total: drawn.update(task, completed=done, total=total)
 
