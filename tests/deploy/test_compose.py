@@ -1,0 +1,235 @@
+"""Deployment files: valid, complete against the topology, hardened, without a secret."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from deploy.local.broker_files import PROPERTIES
+from deploy.pipeline import process_names
+from workers.settings import GATEWAY_NAMES, PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())
+SCRAPES = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+SERVICES = COMPOSE["services"]
+PROCESSES = process_names("simulated")
+DEVICES = ("cpu", "gpu")
+DEPLOYMENT_FILES = [
+    ROOT / "docker-compose.kafka.yml",
+    *(
+        path
+        for folder in ("docker", "prometheus", "grafana")
+        for path in sorted((ROOT / "deploy" / folder).rglob("*"))
+        if path.is_file()
+    ),
+]
+
+
+def active(compose, device):
+    """Return the services of a profile, and those without one."""
+    return {
+        name: service
+        for name, service in compose["services"].items()
+        if device in service.get("profiles", [device])
+    }
+
+
+def process_of(service):
+    match service.get("command"):
+        case ["regimeflow", "run", name]:
+            return name
+        case _:
+            return None
+
+
+def gaps(compose, scrapes, device):
+    """Return what is missing of the topology: services that run a process, targets that see it."""
+    services = active(compose, device)
+    runners = {}
+    for name, service in services.items():
+        if process := process_of(service):
+            runners.setdefault(process, []).append(name)
+    job = next(job for job in scrapes["scrape_configs"] if job["job_name"] == "regimeflow")
+    targets = {
+        entry["labels"]["process"]: target
+        for entry in job["static_configs"]
+        for target in entry["targets"]
+    }
+    found = [f"{p} runs in {runners.get(p)}" for p in PROCESSES if len(runners.get(p, ())) != 1]
+    found += [f"{p} is no process" for p in (runners.keys() | targets.keys()) - set(PROCESSES)]
+    for process in PROCESSES:
+        expected = {address(services, name) for name in runners.get(process, ())}
+        if targets.get(process) not in expected:
+            found.append(f"{process} is scraped at {targets.get(process)}, not at {expected}")
+    return found
+
+
+def address(services, name):
+    """Return where a service answers with its metrics on the network."""
+    service = services[name]
+    shared = service.get("network_mode", "").removeprefix("service:")
+    aliases = service.get("networks", {}).get("default", {}).get("aliases", [name])
+    environment = service["environment"]
+    own_route = process_of(service) == "gateway"
+    port = environment["REGIMEFLOW_PORT" if own_route else "REGIMEFLOW_METRICS_PORT"]
+    return f"{shared or aliases[0]}:{port}"
+
+
+def test_the_compose_file_is_valid_by_the_specification():
+    package = importlib.metadata.distribution("check-jsonschema")
+    path = package.locate_file("check_jsonschema/builtin_schemas/vendor/compose-spec.json")
+    schema = json.loads(Path(str(path)).read_text())
+
+    jsonschema.validators.validator_for(schema)(schema).validate(COMPOSE)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_process_of_the_topology_runs_once_and_is_scraped(device):
+    assert gaps(COMPOSE, SCRAPES, device) == []
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_missing_process_is_found(process):
+    without_service, without_target = copy.deepcopy(COMPOSE), copy.deepcopy(SCRAPES)
+    services = without_service["services"]
+    for name in [name for name, each in services.items() if process_of(each) == process]:
+        del services[name]
+    entries = without_target["scrape_configs"][0]["static_configs"]
+    entries[:] = [entry for entry in entries if entry["labels"]["process"] != process]
+
+    assert gaps(without_service, SCRAPES, "cpu")
+    assert gaps(COMPOSE, without_target, "cpu")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_confined(name):
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert service["stop_grace_period"]
+    assert service["healthcheck"]
+    assert service["restart"] == ("no" if name == "topics" else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_loopback_only(name):
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_are_pinned_by_a_version(name):
+    assert re.fullmatch(r"[a-z/_-]+:v?\d+\.\d+\.\d+[\w.-]*", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_setting_is_known(name):
+    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | GATEWAY_NAMES
+    given = SERVICES[name].get("environment", {})
+
+    assert {key for key in given if key.startswith(PREFIX)} <= known
+    if process_of(SERVICES[name]):
+        assert given["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:19092"
+
+
+def test_processes_wait_for_the_broker_and_the_topics():
+    for service in SERVICES.values():
+        if process_of(service):
+            waits = {name: each["condition"] for name, each in service["depends_on"].items()}
+            assert waits["kafka"] == "service_healthy"
+            assert waits["topics"] == "service_completed_successfully"
+
+
+def test_a_gpu_is_asked_for_in_its_profile_only():
+    with_gpu = {name for name, service in SERVICES.items() if "deploy" in service}
+
+    assert with_gpu == {"inference-gpu", "training-gpu", "gpu-exporter"}
+    assert all(SERVICES[name]["profiles"] == ["gpu"] for name in with_gpu)
+
+
+def test_named_volumes_are_declared_and_bound_folders_exist():
+    used = {v.split(":")[0] for each in SERVICES.values() for v in each.get("volumes", ())}
+    bound = {volume for volume in used if volume.startswith("./")}
+
+    assert used - bound == set(COMPOSE["volumes"])
+    assert all((ROOT / volume).is_dir() for volume in bound)
+
+
+def test_the_broker_behaves_as_the_local_one():
+    local = dict(line.split("=", 1) for line in PROPERTIES.splitlines())
+    environment = SERVICES["kafka"]["environment"]
+    # What depends on the machine, or was chosen for a small and quickly restarted broker.
+    own = ("broker.", "controller", "listeners", "log.dirs", "log.cleaner", "log.index")
+    own += ("log.segment", "num.io", "num.network", "process.roles", "node.id", "transaction.abort")
+    shared = {name: value for name, value in local.items() if not name.startswith(own)}
+
+    given = {name: environment.get(f"KAFKA_{name.upper().replace('.', '_')}") for name in shared}
+
+    assert given == shared
+
+
+@pytest.mark.parametrize("path", DEPLOYMENT_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_file_holds_a_secret(path):
+    text = path.read_text()
+
+    assert not re.search(r"(?i)(password|passwd|secret|token|api_?key)\w*\s*[:=]", text)
+    assert not re.search(r"://[^/\s:@]+:[^/\s@]+@", text)
+
+
+class TestDockerfile:
+    TEXT = (ROOT / "deploy/docker/Dockerfile").read_text()
+    LINES = re.sub(r"\\\n\s*", " ", TEXT).splitlines()
+
+    def test_what_is_copied_exists(self):
+        for line in self.LINES:
+            if line.startswith("COPY ") and "--from=" not in line:
+                for source in line.split()[1:-1]:
+                    exists = (ROOT / source).exists()
+                    assert exists or source.endswith("*"), f"{source} does not exist"
+
+    def test_what_is_copied_is_not_ignored(self):
+        ignored = (ROOT / "deploy/docker/Dockerfile.dockerignore").read_text().splitlines()
+        kept = {line[1:].rstrip("/") for line in ignored if line.startswith("!")}
+        copied = {
+            source.split("/")[0].rstrip("*")
+            for line in self.LINES
+            if line.startswith("COPY ") and "--from=" not in line
+            for source in line.split()[1:-1]
+        }
+
+        assert ignored[0] == "*"
+        assert copied <= kept
+
+    def test_it_runs_as_an_ordinary_user_on_pinned_images(self):
+        final = self.LINES[max(i for i, line in enumerate(self.LINES) if line.startswith("FROM")) :]
+        bases = [line.split()[1] for line in self.LINES if line.startswith("FROM")]
+
+        assert "USER 10001:10001" in final
+        assert all(re.fullmatch(r"(node|python):\d+\.\d+\.\d+-[\w-]+", base) for base in bases)
+        assert bases[1] == bases[2]
+
+    def test_the_environment_is_the_locked_one(self):
+        installs = [line for line in self.LINES if line.startswith("RUN") and "sync" in line]
+
+        assert installs
+        assert all("--locked" in line and "--no-default-groups" in line for line in installs)
+        assert any("--require-hashes" in line for line in self.LINES)
+
+    def test_the_entry_point_runs(self):
+        entry = ROOT / "deploy/docker/entrypoint"
+
+        assert entry.stat().st_mode & 0o111
+        assert 'ENTRYPOINT ["/app/deploy/docker/entrypoint"]' in self.TEXT
+        assert "RUN .venv/bin/python -m deploy.kernels" in self.TEXT

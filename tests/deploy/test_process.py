@@ -1,0 +1,51 @@
+"""One process: it serves its metrics where it is told to, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ASK = """
+import sys, urllib.request
+from deploy.process import serve_metrics
+serve_metrics(sys.argv[1])
+try:
+    answer = urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[2]}/metrics", timeout=5)
+    print(answer.status, "process_resident_memory_bytes" in answer.read().decode())
+except OSError:
+    print("nobody")
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the client reads memory from /proc")
+@pytest.mark.parametrize(
+    ("name", "told", "expected"),
+    [("market", True, "200 True"), ("market", False, "nobody"), ("gateway", True, "nobody")],
+)
+def test_metrics_are_served_where_the_setting_says(name, told, expected):
+    port = str(free_port())
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("REGIMEFLOW_")}
+    setting = {"REGIMEFLOW_METRICS_PORT": port} if told else {}
+
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, name, port],
+        cwd=ROOT,
+        env=environment | setting,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.strip() == expected
