@@ -1,0 +1,328 @@
+// Candles with their signals, the regime band under them, regime probabilities below: one clock.
+
+import {
+  CandlestickSeries,
+  createChart,
+  createSeriesMarkers,
+  CrosshairMode,
+  type CandlestickData,
+  type IChartApi,
+  type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  type MouseEventParams,
+  type SeriesMarker,
+  type Time,
+  type UTCTimestamp,
+} from 'lightweight-charts'
+import { useEffect, useRef, useState } from 'react'
+
+import type { Bar, RegimeProbabilities, SignalItem } from '../contract'
+import { closeText, dayText, priceDigits, priceText, signedPercent } from '../format'
+import { colour, faded, type Theme } from '../theme'
+import { type Plan, PlanDrawing } from './plan'
+import { RegimeArea, RegimeBand, type RegimeColours, type RegimePoint } from './regimes'
+
+const BAR_PX = 7 // as wide as a bar should be, at first
+const AHEAD_BARS = 6
+
+interface Props {
+  bars: readonly Bar[]
+  regimes: readonly RegimeProbabilities[]
+  signals: readonly SignalItem[]
+  chosen: SignalItem | null
+  theme: Theme
+  onChoose: (signalId: string) => void
+}
+
+interface Drawn {
+  chart: IChartApi
+  candles: ISeriesApi<'Candlestick'>
+  band: ISeriesApi<'Custom'>
+  area: ISeriesApi<'Custom'>
+  markers: ISeriesMarkersPluginApi<Time>
+  plan: PlanDrawing
+}
+
+export interface Hovered {
+  bar: Bar
+  regime: RegimeProbabilities | null
+}
+
+export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: Props) {
+  const place = useRef<HTMLDivElement>(null)
+  const drawn = useRef<Drawn | null>(null)
+  const [hoveredMs, setHoveredMs] = useState<number | null>(null)
+  const choose = useRef(onChoose)
+  choose.current = onChoose
+
+  useEffect(() => {
+    if (place.current === null) return
+    const made = draw(place.current)
+    drawn.current = made
+    made.chart.subscribeCrosshairMove((at) => setHoveredMs(timeOf(at)))
+    made.chart.subscribeClick((at) => {
+      if (typeof at.hoveredObjectId === 'string') choose.current(at.hoveredObjectId)
+    })
+    return () => {
+      drawn.current = null
+      made.chart.remove()
+    }
+  }, [])
+
+  useEffect(() => paint(drawn.current), [theme])
+
+  useEffect(() => {
+    const { current } = drawn
+    if (current === null) return
+    setAll(current.candles, bars.map(candle))
+    const close = bars.at(-1)?.close
+    if (close !== undefined) {
+      const precision = priceDigits(close)
+      current.candles.applyOptions({ priceFormat: { type: 'price', precision, minMove: 10 ** -precision } })
+    }
+  }, [bars])
+
+  useEffect(() => {
+    const { current } = drawn
+    if (current === null) return
+    const points = regimes.filter((regime) => regime.event_time_ms >= (bars[0]?.event_time_ms ?? 0))
+    setAll(current.band, points.map(regimePoint))
+    setAll(current.area, points.map(regimePoint))
+  }, [regimes, bars])
+
+  useEffect(() => {
+    const first = bars[0]?.event_time_ms ?? Infinity
+    const last = bars.at(-1)?.event_time_ms ?? 0
+    const held = signals
+      .filter((s) => s.event_time_ms >= first && s.event_time_ms <= last)
+      .toSorted((a, b) => a.event_time_ms - b.event_time_ms)
+    drawn.current?.markers.setMarkers(markersOf(held, chosen?.signal_id ?? null))
+  }, [signals, bars, chosen, theme])
+
+  useEffect(() => {
+    drawn.current?.plan.show(chosen && planOf(chosen, bars), planColours(chosen))
+  }, [chosen, bars, theme])
+
+  // The view moves when another signal is chosen, never because a bar closed.
+  const reaches = chosen !== null && (bars[0]?.event_time_ms ?? Infinity) <= chosen.event_time_ms
+  useEffect(() => {
+    const scale = drawn.current?.chart.timeScale()
+    if (scale === undefined || bars.length === 0) return
+    const end = bars.length - 1
+    const at = chosen && reaches ? placeOf(chosen.event_time_ms, bars) : end
+    const horizon = chosen?.horizon_bars ?? 0
+    const count = Math.max(scale.width() / BAR_PX, 30)
+    const young = at > end - count / 2
+    const to = young ? Math.max(end, at + horizon) + AHEAD_BARS : at + count / 2
+    scale.setVisibleLogicalRange({ from: to - count, to })
+  }, [chosen?.signal_id, chosen?.symbol, reaches, bars.length === 0])
+
+  const bar = bars.at(hoveredMs === null ? -1 : placeOf(hoveredMs, bars))
+  const regime = regimes.findLast((each) => each.event_time_ms === bar?.event_time_ms) ?? null
+  return (
+    <div className="chart">
+      {bar && <Legend bar={bar} regime={regime} />}
+      <div className="chart-canvas" ref={place} />
+    </div>
+  )
+}
+
+function Legend({ bar, regime }: Hovered) {
+  const change = bar.close / bar.open - 1
+  return (
+    <p className="chart-legend" aria-hidden="true">
+      <span className="muted">
+        {dayText(bar.event_time_ms)} {closeText(bar.event_time_ms)}
+      </span>
+      {(['open', 'high', 'low', 'close'] as const).map((name) => (
+        <span key={name}>
+          <i>{name[0]?.toUpperCase()}</i> {priceText(bar[name], bar.close)}
+        </span>
+      ))}
+      <span className={change < 0 ? 'down' : 'up'}>{signedPercent(change)}</span>
+      {regime && (
+        <span>
+          <i>bull</i> {(regime.bull * 100).toFixed(0)} <i>side</i> {(regime.sideways * 100).toFixed(0)}{' '}
+          <i>bear</i> {(regime.bear * 100).toFixed(0)} <i>entropy</i> {regime.entropy.toFixed(2)}
+        </span>
+      )}
+    </p>
+  )
+}
+
+function draw(element: HTMLElement): Drawn {
+  const chart = createChart(element, {
+    autoSize: true,
+    // The logo brings an inline style, which the page's policy refuses; the page's foot names it.
+    layout: { attributionLogo: false, panes: { enableResize: false }, fontSize: 11 },
+    crosshair: { mode: CrosshairMode.Normal },
+    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: AHEAD_BARS, minBarSpacing: 1 },
+    rightPriceScale: { minimumWidth: 72 },
+    kineticScroll: { mouse: false, touch: true },
+    handleScroll: { vertTouchDrag: false },
+  })
+  const candles = chart.addSeries(CandlestickSeries, { priceLineStyle: 1 })
+  const band = chart.addCustomSeries(new RegimeBand(), {
+    priceScaleId: 'band',
+    lastValueVisible: false,
+    priceLineVisible: false,
+  }) as ISeriesApi<'Custom'>
+  const area = chart.addCustomSeries(
+    new RegimeArea(),
+    {
+      lastValueVisible: false,
+      priceLineVisible: false,
+      priceFormat: { type: 'custom', formatter: (p: number) => `${Math.round(p * 100)}%`, minMove: 0.01 },
+      autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 1 } }),
+    },
+    1,
+  ) as ISeriesApi<'Custom'>
+  candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.1 } })
+  area.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.04 } })
+  const [main, lower] = chart.panes()
+  main?.setStretchFactor(4)
+  lower?.setStretchFactor(1.25)
+  const plan = new PlanDrawing()
+  candles.attachPrimitive(plan)
+  const made = { chart, candles, band, area, markers: createSeriesMarkers(candles, []), plan }
+  paint(made)
+  return made
+}
+
+function paint(drawn: Drawn | null): void {
+  if (drawn === null) return
+  const [up, down, flat] = [colour('up'), colour('down'), colour('flat')]
+  const line = colour('line')
+  drawn.chart.applyOptions({
+    layout: {
+      background: { color: 'transparent' },
+      textColor: colour('text-2'),
+      fontFamily: getComputedStyle(document.body).fontFamily,
+      panes: { separatorColor: line },
+    },
+    grid: { vertLines: { color: faded(line, 0.55) }, horzLines: { color: faded(line, 0.55) } },
+    rightPriceScale: { borderColor: line },
+    timeScale: { borderColor: line },
+    crosshair: {
+      vertLine: { color: colour('text-3'), labelBackgroundColor: colour('text-3') },
+      horzLine: { color: colour('text-3'), labelBackgroundColor: colour('text-3') },
+    },
+  })
+  // Rising bars are hollow, falling ones full: the difference does not rest on colour.
+  drawn.candles.applyOptions({
+    upColor: colour('panel'),
+    borderUpColor: up,
+    wickUpColor: up,
+    downColor: down,
+    borderDownColor: down,
+    wickDownColor: down,
+    priceLineColor: colour('text-3'),
+  })
+  const colours: Partial<RegimeColours> = { bull: up, bear: down, sideways: flat, entropy: colour('text') }
+  drawn.band.applyOptions(colours)
+  drawn.area.applyOptions(colours)
+}
+
+/** Only what is new is handed over, so that a bar close costs one bar. */
+function setAll(series: ISeriesApi<'Candlestick'> | ISeriesApi<'Custom'>, points: Point[]): void {
+  const held = series.data()
+  const last = held.at(-1)
+  const same = held.length > 0 && held[0]?.time === points[0]?.time
+  const added = same ? points.filter((point) => Number(point.time) >= Number(last?.time)) : points
+  if (same && held.length + added.length - 1 === points.length) added.forEach((p) => series.update(p))
+  else series.setData(points)
+}
+
+type Point = CandlestickData<UTCTimestamp> | (RegimePoint & { time: UTCTimestamp })
+
+/** Everything is drawn at its bar's close, the moment at which it was known. */
+function seconds(ms: number): UTCTimestamp {
+  return (ms / 1_000) as UTCTimestamp
+}
+
+function candle({ event_time_ms, open, high, low, close }: Bar): CandlestickData<UTCTimestamp> {
+  return { time: seconds(event_time_ms), open, high, low, close }
+}
+
+function regimePoint(regime: RegimeProbabilities): RegimePoint & { time: UTCTimestamp } {
+  const { bull, sideways, bear, entropy } = regime
+  return { time: seconds(regime.event_time_ms), bull, sideways, bear, entropy }
+}
+
+function timeOf(at: MouseEventParams): number | null {
+  return at.time === undefined ? null : Number(at.time) * 1_000
+}
+
+/** Place of the first bar that closes at or after a moment. */
+function placeOf(ms: number, bars: readonly Bar[]): number {
+  let [low, high] = [0, bars.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((bars[middle]?.event_time_ms ?? 0) < ms) low = middle + 1
+    else high = middle
+  }
+  return Math.min(low, bars.length - 1)
+}
+
+/** An arrow where a direction begins, a dot while it is only said again, words for the chosen. */
+function markersOf(signals: readonly SignalItem[], chosenId: string | null): SeriesMarker<Time>[] {
+  return signals.flatMap((signal, place) => {
+    const before = signals[place - 1]
+    const chosen = signal.signal_id === chosenId
+    const again = before?.direction === signal.direction
+    return signal.direction === 'neutral' && !chosen ? [] : [marker(signal, chosen, again && !chosen)]
+  })
+}
+
+function marker(signal: SignalItem, chosen: boolean, again: boolean): SeriesMarker<Time> {
+  const tone = colour({ buy: 'up', sell: 'down', neutral: 'flat' }[signal.direction])
+  const arrow = ({ buy: 'arrowUp', sell: 'arrowDown', neutral: 'circle' } as const)[signal.direction]
+  return {
+    id: signal.signal_id,
+    time: seconds(signal.event_time_ms),
+    position: signal.direction === 'sell' ? 'aboveBar' : 'belowBar',
+    shape: again ? 'circle' : arrow,
+    color: chosen ? colour('text') : again ? faded(tone, signal.grade === 'C' ? 0.35 : 0.7) : tone,
+    size: chosen ? 1.6 : again ? 0.25 : 1,
+    ...(again ? {} : { text: signal.grade }),
+  }
+}
+
+function planOf(signal: SignalItem, bars: readonly Bar[]): Plan | null {
+  const from = placeOf(signal.event_time_ms, bars)
+  if (bars[from]?.event_time_ms !== signal.event_time_ms) return null
+  const { reference_price: reference, target_price: target, invalidation_price: wrong } = signal
+  const band = [1, -1].map((side) => ({
+    price: reference * (1 + side * signal.threshold),
+    text: `${side > 0 ? '+' : '−'}${(signal.threshold * 100).toFixed(2)}%`,
+    wrong: false,
+  }))
+  const aims = [
+    ...(target === null ? [] : [{ price: target, text: `Target ${priceText(target, reference)}`, wrong: false }]),
+    ...(wrong === null ? [] : [{ price: wrong, text: `Invalid ${priceText(wrong, reference)}`, wrong: true }]),
+  ]
+  const { score } = signal
+  return {
+    from,
+    to: from + signal.horizon_bars,
+    reference,
+    levels: aims.length ? aims : signal.direction === 'neutral' ? band : [],
+    outcome:
+      score?.entry_price != null && score.exit_price != null && score.hit !== null
+        ? { entry: score.entry_price, exit: score.exit_price, hit: score.hit }
+        : null,
+  }
+}
+
+function planColours(signal: SignalItem | null) {
+  const aim = { buy: 'up', sell: 'down', neutral: 'flat' }[signal?.direction ?? 'neutral']
+  return {
+    aim: colour(aim),
+    wrong: colour('text-3'),
+    text: colour('text-2'),
+    back: colour('panel'),
+    hit: colour('good'),
+    miss: colour('bad'),
+    font: getComputedStyle(document.body).fontFamily,
+  }
+}

@@ -1,0 +1,49 @@
+// Which signals the list shows, and how the gateway is asked for more of the same.
+
+import type { SignalItem } from '../contract'
+
+export type Grade = SignalItem['grade']
+export type Direction = SignalItem['direction']
+
+export const GRADES: readonly Grade[] = ['A+', 'A', 'B', 'C']
+export const DIRECTIONS: readonly Direction[] = ['buy', 'sell', 'neutral']
+
+export interface Filter {
+  /** One symbol; null for all. */
+  symbol: string | null
+  /** Part of a symbol, as typed. */
+  text: string
+  grades: readonly Grade[]
+  directions: readonly Direction[]
+}
+
+/** Most signals are neutral; they are shown when asked for. */
+export const DEFAULT_FILTER: Filter = {
+  symbol: null,
+  text: '',
+  grades: GRADES,
+  directions: ['buy', 'sell'],
+}
+
+export function passes(filter: Filter, signal: SignalItem): boolean {
+  return (
+    (filter.symbol === null || signal.symbol === filter.symbol) &&
+    signal.symbol.includes(filter.text.replace(/[^a-z0-9]/gi, '').toUpperCase()) &&
+    filter.grades.includes(signal.grade) &&
+    filter.directions.includes(signal.direction)
+  )
+}
+
+/** The gateway's query for a filter; also the name of the page of signals it gives. */
+export function queryOf(filter: Filter): string {
+  const query = new URLSearchParams()
+  if (filter.symbol !== null) query.set('ticker', filter.symbol)
+  if (filter.grades.length < GRADES.length) filter.grades.forEach((g) => query.append('grade', g))
+  if (filter.directions.length < DIRECTIONS.length)
+    filter.directions.forEach((d) => query.append('direction', d))
+  return query.toString()
+}
+
+export function toggled<T>(all: readonly T[], held: readonly T[], item: T): readonly T[] {
+  return all.filter((each) => held.includes(each) !== (each === item))
+}

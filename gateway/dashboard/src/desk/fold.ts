@@ -1,0 +1,104 @@
+// Pure folds: what arrives into what is shown. Taking the same thing twice changes nothing.
+
+import type { Bar, RegimeProbabilities, SignalItem } from '../contract'
+import type { StreamMessage } from './socket'
+
+const SIGNALS = 4_000
+const BARS = 6_000
+
+/** Bars and regimes of one symbol, each oldest first. */
+export interface Series {
+  bars: readonly Bar[]
+  regimes: readonly RegimeProbabilities[]
+}
+
+export const NO_SERIES: Series = { bars: [], regimes: [] }
+
+/** Signals by id, with what became of them, newest first. */
+export function withSignals(
+  held: readonly SignalItem[],
+  arrived: readonly SignalItem[],
+): readonly SignalItem[] {
+  if (arrived.length === 0) return held
+  const byId = new Map(held.map((signal) => [signal.signal_id, signal]))
+  for (const signal of arrived) {
+    const before = byId.get(signal.signal_id)
+    byId.set(signal.signal_id, {
+      ...signal,
+      acknowledged: signal.acknowledged ?? before?.acknowledged ?? null,
+      score: signal.score ?? before?.score ?? null,
+      explained: signal.explained || (before?.explained ?? false),
+    })
+  }
+  return [...byId.values()]
+    .sort((a, b) => b.event_time_ms - a.event_time_ms || a.symbol.localeCompare(b.symbol))
+    .slice(0, SIGNALS)
+}
+
+/** What messages say about signals, as signals. */
+export function signalsOf(
+  held: readonly SignalItem[],
+  messages: readonly StreamMessage[],
+): SignalItem[] {
+  const byId = new Map(held.map((signal) => [signal.signal_id, signal]))
+  const touched = new Set<string>()
+  const change = (id: string, fields: Partial<SignalItem>) => {
+    const signal = byId.get(id)
+    if (signal === undefined) return
+    byId.set(id, { ...signal, ...fields })
+    touched.add(id)
+  }
+  for (const message of messages) {
+    if (message.type === 'signal') {
+      const { signal_id } = message.data
+      const before = byId.get(signal_id)
+      byId.set(signal_id, { acknowledged: null, score: null, explained: false, ...before, ...message.data })
+      touched.add(signal_id)
+    } else if (message.type === 'score') change(message.data.signal_id, { score: message.data })
+    else if (message.type === 'acknowledged')
+      change(message.data.signal_id, { acknowledged: message.data })
+    else if (message.type === 'explanation') change(message.data.signal_id, { explained: true })
+  }
+  return [...touched].flatMap((id) => byId.get(id) ?? [])
+}
+
+interface Timed {
+  event_time_ms: number
+}
+
+/** Two series in time order as one; at the same close the later arrival holds. */
+export function merged<T extends Timed>(held: readonly T[], arrived: readonly T[]): readonly T[] {
+  const first = arrived[0]
+  const last = held.at(-1)
+  if (first === undefined) return held
+  if (last === undefined || last.event_time_ms < first.event_time_ms)
+    return [...held, ...arrived].slice(-BARS)
+  const byTime = new Map([...held, ...arrived].map((each) => [each.event_time_ms, each]))
+  return [...byTime.values()].sort((a, b) => a.event_time_ms - b.event_time_ms).slice(-BARS)
+}
+
+/** The series of every symbol that messages speak of; unknown symbols begin with them. */
+export function withMessages(
+  held: ReadonlyMap<string, Series>,
+  messages: readonly StreamMessage[],
+): ReadonlyMap<string, Series> {
+  const arrived = new Map<string, { bars: Bar[]; regimes: RegimeProbabilities[] }>()
+  for (const message of messages) {
+    if (message.type !== 'bar' && message.type !== 'regime') continue
+    const { symbol } = message.data
+    const found = arrived.get(symbol) ?? { bars: [], regimes: [] }
+    arrived.set(symbol, found)
+    if (message.type === 'bar') found.bars.push(message.data)
+    else found.regimes.push(message.data)
+  }
+  if (arrived.size === 0) return held
+  const changed = new Map(held)
+  for (const [symbol, { bars, regimes }] of arrived) {
+    const before = held.get(symbol) ?? NO_SERIES
+    changed.set(symbol, {
+      bars: merged(before.bars, bars),
+      regimes: merged(before.regimes, regimes),
+    })
+  }
+  return changed
+}

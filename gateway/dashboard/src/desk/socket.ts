@@ -1,0 +1,105 @@
+// The one WebSocket: resumes by cursor, backs off, and hangs up on a silent line.
+
+import type {
+  Bar,
+  Explanation,
+  RegimeProbabilities,
+  ScoredSignal,
+  SignalAcknowledged,
+  SignalItem,
+} from '../contract'
+
+export type Signal = Omit<SignalItem, 'acknowledged' | 'score' | 'explained'>
+
+export type StreamMessage =
+  | { type: 'hello'; cursor: string; heartbeat_s: number; clock_ms: number | null }
+  | { type: 'heartbeat'; clock_ms: number | null }
+  | { type: 'signal'; cursor: string; data: Signal }
+  | { type: 'score'; data: ScoredSignal }
+  | { type: 'acknowledged'; data: SignalAcknowledged }
+  | { type: 'explanation'; data: Explanation }
+  | { type: 'bar'; data: Bar }
+  | { type: 'regime'; data: RegimeProbabilities }
+  | { type: 'gap'; reason: string }
+  | { type: 'error'; error: string }
+
+export interface Connection {
+  phase: 'connecting' | 'live' | 'waiting'
+  /** Failed attempts in a row. */
+  attempt: number
+  /** Wall clock of the next attempt, while waiting. */
+  retryAtMs: number | null
+}
+
+const KINDS = 'signal,score,acknowledged,explanation,bar,regime'
+const FIRST_WAIT_MS = 400
+const LONGEST_WAIT_MS = 10_000
+const SILENT_HEARTBEATS = 2.5
+
+export class SignalSocket {
+  private socket: WebSocket | null = null
+  private cursor: string | null = null
+  private attempt = 0
+  private silenceMs = 15_000
+  private timer = 0
+
+  constructor(
+    private readonly hear: (message: StreamMessage) => void,
+    private readonly tell: (connection: Connection) => void,
+  ) {
+    // A laptop that wakes, or a network that returns, should not wait for a timer.
+    const hurry = () => {
+      if (this.socket === null && document.visibilityState === 'visible') this.open()
+    }
+    addEventListener('online', hurry)
+    document.addEventListener('visibilitychange', hurry)
+  }
+
+  open(): void {
+    clearTimeout(this.timer)
+    this.tell({ phase: 'connecting', attempt: this.attempt, retryAtMs: null })
+    const query = new URLSearchParams({ kinds: KINDS })
+    if (this.cursor !== null) query.set('cursor', this.cursor)
+    const address = new URL(`/api/realtime/signals?${query}`, location.href)
+    address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
+    const socket = new WebSocket(address)
+    this.socket = socket
+    this.listenFor(socket)
+    socket.onmessage = (event) => {
+      if (this.socket !== socket) return
+      this.listenFor(socket)
+      this.take(JSON.parse(String(event.data)) as StreamMessage)
+    }
+    socket.onclose = () => this.lost(socket)
+  }
+
+  private take(message: StreamMessage): void {
+    if (message.type === 'hello') {
+      this.attempt = 0
+      this.silenceMs = message.heartbeat_s * 1_000 * SILENT_HEARTBEATS
+      this.tell({ phase: 'live', attempt: 0, retryAtMs: null })
+    }
+    if (message.type === 'hello' || message.type === 'signal') this.cursor = message.cursor
+    this.hear(message)
+  }
+
+  /** A line that is open but silent is dead: the other end, or the way there, is gone. */
+  private listenFor(socket: WebSocket): void {
+    clearTimeout(this.timer)
+    this.timer = window.setTimeout(() => {
+      socket.close()
+      this.lost(socket)
+    }, this.silenceMs)
+  }
+
+  private lost(socket: WebSocket): void {
+    if (this.socket !== socket) return
+    this.socket = null
+    clearTimeout(this.timer)
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempt)
+    const waitMs = longest * (0.5 + Math.random() / 2)
+    this.attempt += 1
+    this.tell({ phase: 'waiting', attempt: this.attempt, retryAtMs: Date.now() + waitMs })
+    this.timer = window.setTimeout(() => this.open(), waitMs)
+  }
+}

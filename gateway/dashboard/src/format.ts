@@ -1,0 +1,91 @@
+// Numbers and times as people read them. An unknown number is a dash, never a zero.
+
+const UNKNOWN = '–'
+
+export function percent(fraction: number | null | undefined, digits = 0): string {
+  return fraction == null ? UNKNOWN : `${(fraction * 100).toFixed(digits)}%`
+}
+
+/** With its sign, e.g. a return. */
+export function signedPercent(fraction: number | null | undefined, digits = 2): string {
+  if (fraction == null) return UNKNOWN
+  const text = (Math.abs(fraction) * 100).toFixed(digits)
+  const sign = Number(text) === 0 ? '' : fraction < 0 ? '−' : '+'
+  return `${sign}${text}%`
+}
+
+/** Decimals that a price of this size is read with. */
+export function priceDigits(price: number): number {
+  if (price >= 10_000) return 1
+  if (price >= 100) return 2
+  return Math.min(Math.max(5 - Math.ceil(Math.log10(Math.max(price, 1e-9))), 3), 8)
+}
+
+export function priceText(price: number | null | undefined, like: number = price ?? 1): string {
+  if (price == null) return UNKNOWN
+  const digits = priceDigits(like)
+  return price.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+/** A feature's value: short, and never in exponents where a few decimals do. */
+export function valueText(value: number | null): string {
+  if (value === null) return UNKNOWN
+  const size = Math.abs(value)
+  if (size !== 0 && size < 0.001) return value.toExponential(1).replace('-', '−')
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4
+  return value.toFixed(digits).replace('-', '−')
+}
+
+export function countText(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', {
+  timeZone: 'UTC',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+})
+const DAY = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: '2-digit', month: 'short' })
+const YEAR = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', year: 'numeric' })
+
+export function clockText(ms: number): string {
+  return CLOCK.format(ms)
+}
+
+/** Hours and minutes; bars close on whole minutes. */
+export function closeText(ms: number): string {
+  return CLOCK.format(ms).slice(0, 5)
+}
+
+export function dayText(ms: number): string {
+  return `${DAY.format(ms)} ${YEAR.format(ms)}`
+}
+
+export function stampText(ms: number): string {
+  return `${dayText(ms)}, ${closeText(ms)} UTC`
+}
+
+/** How long ago a bar closed, in bars: right at any speed. */
+export function ageText(bars: number): string {
+  const whole = Math.floor(bars)
+  if (whole < 1) return 'now'
+  return whole < 1_000 ? `${whole} bar${whole === 1 ? '' : 's'}` : `${(whole / 1_000).toFixed(1)}k bars`
+}
+
+export function timeframeText(ms: number): string {
+  const minutes = ms / 60_000
+  if (minutes < 60) return `${minutes}m`
+  return minutes < 1_440 ? `${minutes / 60}h` : `${minutes / 1_440}d`
+}
+
+export function durationText(ms: number | null | undefined): string {
+  if (ms == null) return UNKNOWN
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  return ms < 90_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`
+}
+
+/** The time of this machine, for when something was last heard. */
+export function wallText(ms: number): string {
+  return new Date(ms).toLocaleTimeString('en-GB')
+}

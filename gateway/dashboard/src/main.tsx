@@ -1,0 +1,19 @@
+import './styles/tokens.css'
+import './styles/page.css'
+
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+
+import { App } from './App'
+import { desk } from './desk/desk'
+import { applyTheme } from './theme'
+
+applyTheme()
+desk.start()
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has no element with the id root')
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+)
