@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -32,7 +33,12 @@ gets 400. Errors are `{"detail"}` under `/api/v1` and in the envelope under `/ap
 carries `X-Correlation-ID`."""
 
 
-def create_app(settings: Settings, bus: Bus, now_ms: Callable[[], int] = wall_ms) -> FastAPI:
+def create_app(
+    settings: Settings,
+    bus: Bus,
+    now_ms: Callable[[], int] = wall_ms,
+    dashboard: Path = pages.DIST,
+) -> FastAPI:
     """Return the app; it reads from the bus for as long as its lifespan runs."""
     given = _parts(settings, bus, now_ms)
 
@@ -60,7 +66,7 @@ def create_app(settings: Settings, bus: Bus, now_ms: Callable[[], int] = wall_ms
     errors.install(app)
     for routes in ROUTERS:
         app.include_router(routes.router, responses=errors.documented(routes.router.prefix))
-    pages.install(app)
+    pages.install(app, dashboard)
     return app
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
 METHODS = ("get", "post", "put", "delete")
 
 
-def install(app: FastAPI, dist: Path = DIST) -> None:
+def install(app: FastAPI, dist: Path) -> None:
     """Add ``/docs`` and, last of all routes, the dashboard or a page that says how to build it."""
 
     @app.get("/docs", include_in_schema=False)
@@ -22,7 +23,12 @@ def install(app: FastAPI, dist: Path = DIST) -> None:
         return HTMLResponse(documentation(app.openapi()))
 
     if (dist / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=dist, html=True), name="dashboard")
+        app.mount("/assets", StaticFiles(directory=dist / "assets", check_dir=False))
+        for file in sorted(dist.iterdir()):
+            if file.is_file():
+                # One route a file: a mount at / would turn a wrong method into "not found".
+                path = "/" if file.name == "index.html" else f"/{file.name}"
+                app.add_api_route(path, partial(_file, file), include_in_schema=False)
         return
 
     @app.get("/", include_in_schema=False)
@@ -34,6 +40,10 @@ def install(app: FastAPI, dist: Path = DIST) -> None:
             '<a href="/health">/health</a>.</p>'
         )
         return HTMLResponse(_page("RegimeFlow", text))
+
+
+async def _file(file: Path) -> Response:
+    return FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
 def documentation(openapi: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ import re
 import httpx
 import pytest
 
-from gateway import pages
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.gateway.conftest import FakeBus
@@ -150,9 +149,7 @@ async def test_the_dashboard_is_served_at_the_root_once_it_is_built(tmp_path):
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<title>built</title>")
     (tmp_path / "assets" / "app.js").write_text("1")
-    app = create_app(Settings(), FakeBus())
-    app.router.routes[:] = [r for r in app.router.routes if getattr(r, "path", None) != "/"]
-    pages.install(app, tmp_path)
+    app = create_app(Settings(), FakeBus(), dashboard=tmp_path)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
@@ -166,9 +163,7 @@ async def test_the_dashboard_is_served_at_the_root_once_it_is_built(tmp_path):
 
 
 async def test_without_a_build_the_root_says_how_to_make_one(tmp_path):
-    app = create_app(Settings(), FakeBus())
-    app.router.routes[:] = [r for r in app.router.routes if getattr(r, "path", None) != "/"]
-    pages.install(app, tmp_path)
+    app = create_app(Settings(), FakeBus(), dashboard=tmp_path)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
