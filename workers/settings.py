@@ -49,7 +49,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home, description="Everything that is kept")
     app_mode: Literal["analysis_only"] = Field(
-        default="analysis_only", validation_alias=_alias("APP_MODE", "APP_MODE")
+        default="analysis_only",
+        validation_alias=_alias("APP_MODE", "APP_MODE"),
+        description="The only mode there is: nothing can place an order",
     )
     universe: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"),
@@ -57,7 +59,9 @@ class Settings(BaseSettings):
         description="Symbols in any spelling, separated by commas",
     )
     timeframe: str = Field(default="1m", description="Base bar")
-    exchange: Literal["simulated", "binanceusdm", "replay"] = "simulated"
+    exchange: Literal["simulated", "binanceusdm", "replay"] = Field(
+        default="simulated", description="simulated, binanceusdm or replay"
+    )
     speed: float = Field(default=60.0, gt=0, description="Market seconds per second, simulated")
     replay_files: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="FILE or FILE=SYMBOL:TIMEFRAME, separated by commas"
@@ -69,7 +73,7 @@ class Settings(BaseSettings):
     history_bars: int = Field(
         default=10_000, ge=1_000, description="Back-filled base bars a symbol"
     )
-    strategy: str = "ensemble"
+    strategy: str = Field(default="ensemble", description="Whose models are trained and serve")
     kafka_bootstrap_servers: str | None = Field(
         default=None, description="An external cluster; unset: the local broker"
     )
@@ -83,13 +87,19 @@ class Settings(BaseSettings):
         description="URL or folder of model files; default: <home>/models",
     )
     mlflow_tracking_uri: str | None = Field(
-        default=None, validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI")
+        default=None,
+        validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+        description="Address of MLflow; accepted, nothing writes there yet",
     )
     binance_api_key: SecretStr | None = Field(
-        default=None, validation_alias=_alias("BINANCE_API_KEY", "BINANCE_API_KEY")
+        default=None,
+        validation_alias=_alias("BINANCE_API_KEY", "BINANCE_API_KEY"),
+        description="Not needed; one that may do more than read is refused",
     )
     binance_api_secret: SecretStr | None = Field(
-        default=None, validation_alias=_alias("BINANCE_API_SECRET", "BINANCE_API_SECRET")
+        default=None,
+        validation_alias=_alias("BINANCE_API_SECRET", "BINANCE_API_SECRET"),
+        description="Belongs to the key",
     )
 
     @field_validator("universe", mode="before")

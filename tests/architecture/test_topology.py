@@ -1,0 +1,87 @@
+"""The flow is one-way but for the declared back edges, and every topic has two ends."""
+
+from __future__ import annotations
+
+from graphlib import TopologicalSorter
+
+from deploy.drawing import BACK_EDGES, UNDRAWN, edges, rows
+from deploy.pipeline import process_names
+from schemas.topics import OPERATOR_AUDIT, TOPICS, TRAINING_PROGRESS
+from streams.processor import Processor
+from streams.topology import CHAINS, PROCESSORS, WORKERS, Worker
+
+EVERYONE: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
+# Read outside the processes: by operators' tools, and by people.
+PUBLIC_OUTPUTS = frozenset({OPERATOR_AUDIT, TRAINING_PROGRESS})
+
+
+def test_data_flows_one_way_but_for_the_declared_back_edges():
+    before = {row.name: set[str]() for row in rows()}
+    for edge in edges():
+        if not edge.back and edge.writer != edge.reader and edge.topic not in UNDRAWN:
+            before[edge.reader].add(edge.writer)
+
+    order = list(TopologicalSorter(before).static_order())  # raises CycleError on a cycle
+
+    assert set(order) == set(before)
+
+
+def test_every_declared_back_edge_is_one_that_exists_and_is_needed():
+    there = {(edge.topic, edge.reader) for edge in edges()}
+
+    assert BACK_EDGES.keys() <= there
+
+
+def test_only_ingest_and_the_gateway_read_what_they_write():
+    own = {(e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN}
+
+    # Ingest finds where it stopped; a gateway shows what people acknowledged at another replica.
+    assert own <= {
+        ("ingest", "market.bars.raw.v1"),
+        ("ingest", "market.history.v1"),
+        ("gateway", "signals.acknowledged.v1"),
+    }
+
+
+def test_processors_stand_in_the_order_of_the_flow():
+    made = set[object]()
+    for chain in CHAINS:
+        written = {topic for processor in chain.processors for topic in processor.writes}
+        for processor in chain.processors:
+            late = [t.name for t in processor.reads if t in written - made]
+
+            assert not late, f"{processor.name} reads {late} before it is written"
+            made |= set(processor.writes)
+
+
+def test_every_topic_has_a_writer():
+    written = {topic for row in EVERYONE for topic in row.writes}
+
+    assert set(TOPICS) <= written
+
+
+def test_every_topic_has_a_reader_unless_people_read_it():
+    read = {topic for row in EVERYONE for topic in row.reads}
+
+    assert set(TOPICS) - read <= PUBLIC_OUTPUTS
+
+
+def test_every_processor_is_in_exactly_one_chain():
+    names = [processor.name for chain in CHAINS for processor in chain.processors]
+
+    assert sorted(names) == sorted(processor.name for processor in PROCESSORS)
+    assert len(set(names)) == len(names)
+
+
+def test_process_names_are_unique_and_every_process_can_be_run():
+    names = [*(chain.name for chain in CHAINS), *(worker.name for worker in WORKERS)]
+
+    assert len(set(names)) == len(names)
+    assert sorted(process_names("simulated")) == sorted(names)
+    assert set(names) - set(process_names("replay")) == {"simulator"}
+
+
+def test_a_changelog_belongs_to_one_owner():
+    owners = [p.name for p in PROCESSORS] + [w.name for w in WORKERS if w.stateful]
+
+    assert len(set(owners)) == len(owners)
