@@ -331,14 +331,14 @@ class Member(Source):
         return int(high)
 
 
-def partition_counts(client: Any, topics: Collection[str]) -> dict[str, int]:
+def partition_counts(kafka: KafkaSettings, topics: Collection[str]) -> dict[str, int]:
     """Return how many partitions each topic has.
 
     Raises:
         Fatal: A topic does not exist, or the cluster does not answer.
     """
     try:
-        known = client.list_topics(timeout=CALL_TIMEOUT_S).topics
+        known = AdminClient(kafka.common()).list_topics(timeout=CALL_TIMEOUT_S).topics
     except KafkaException as failed:
         raise Fatal(f"metadata: {failed.args[0]}") from failed
     missing = [name for name in topics if name not in known or not known[name].partitions]

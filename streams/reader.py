@@ -34,16 +34,16 @@ class Reader(Source):
         start: Start = "beginning",
         until: Mapping[Partition, int] | None = None,
     ) -> None:
-        super().__init__({**kafka.reading("unused"), "fetch.wait.max.ms": 20})
         self._topics = {topic.name: topic for topic in topics}
         if until is None:
-            counts = partition_counts(self.consumer, list(self._topics))
+            counts = partition_counts(kafka, list(self._topics))
             sources = [(name, number) for name, count in counts.items() for number in range(count)]
             until = end_offsets(kafka, sources)
         self.ends = until
         given: Mapping[Partition, int] = start if isinstance(start, Mapping) else {}
         first = self.ends if start == "end" else {source: given.get(source, 0) for source in until}
         self.positions: dict[Partition, int] = dict(first)
+        super().__init__({**kafka.reading("unused"), "fetch.wait.max.ms": 20})
         self.assign(first)
 
     @property

@@ -147,9 +147,9 @@ class _ChainRun:
         self._ready = self._degraded = False
         self._lag_due = 0.0
         self.report("starting", "")
+        _check_topics(partition_counts(kafka, self._all_topics()), self._topics)
         self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
         self._member = Member(kafka, name, list(self._topics), self._assigned, self._revoked)
-        _check_topics(partition_counts(self._member.consumer, self._all_topics()), self._topics)
 
     def close(self) -> None:
         self._member.close()
