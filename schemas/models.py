@@ -30,6 +30,11 @@ class ModelMetrics(Record):
     folds: int = Field(ge=0)
     log_loss: float | None
     prior_log_loss: float | None = Field(description="Of the train-fold class prior: the gate")
+    log_loss_edge_interval: tuple[float, float] | None = Field(
+        default=None,
+        description="5-95 % of prior less model log-loss, blocks of time resampled: above 0 the "
+        "edge is not chance",
+    )
     brier: float | None
     accuracy: float | None
     macro_f1: float | None

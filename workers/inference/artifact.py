@@ -48,7 +48,10 @@ class Manifest(Record):
     label_width: float = Field(gt=0, description="Multiple of the horizon's deviation")
     lstm_mode: Literal["window"] = "window"
     member_weights: dict[str, Probability]
-    temperature: float = Field(gt=0, description="Of the pooled probabilities (Guo et al., 2017)")
+    class_prior: tuple[Probability, Probability, Probability] = Field(
+        description="Shares of sell, neutral, buy among the training rows, none 0"
+    )
+    temperature: float = Field(gt=0, description="Of the pool's evidence against that prior")
     strategy_matrix: tuple[tuple[float, float, float], ...] = Field(
         description="Rows bull, bear, sideways to bull, bear, sideways specialist; sum to 1"
     )
@@ -63,6 +66,8 @@ class Manifest(Record):
     def _consistent(self) -> Manifest:
         if abs(sum(self.member_weights.values()) - 1.0) > 1e-9:
             raise ValueError(f"member weights {self.member_weights} do not sum to 1")
+        if min(self.class_prior) <= 0.0 or abs(sum(self.class_prior) - 1.0) > 1e-9:
+            raise ValueError(f"class prior {self.class_prior} is not a distribution without zeros")
         if self.volatility_feature not in self.feature_names:
             raise ValueError(f"volatility feature {self.volatility_feature} is not a model input")
         return self

@@ -31,13 +31,22 @@ def pool(members: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
     return pooled
 
 
-def calibrate(probabilities: Array, temperature: float) -> Array:
-    """Return temperature-scaled probabilities (Guo et al., 2017); the order of classes is kept.
+def calibrate(probabilities: Array, priors: Array, temperature: float) -> Array:
+    """Return temperature-scaled probabilities: the hotter, the closer to the class priors.
 
-    A linear pool of calibrated members is itself under-confident (Ranjan, Gneiting, 2010), so
-    the pool is calibrated, not the members.
+    ``prior * (p / prior) ** (1 / temperature)``, normalised: temperature scaling (Guo et al.,
+    2017) of the evidence that the models add to what was known without them; with equal priors
+    it is theirs. A linear pool of calibrated members is itself under-confident (Ranjan, Gneiting,
+    2010), so the pool is calibrated, not the members.
+
+    Args:
+        probabilities: Shape (N, 3).
+        priors: Class shares of the training rows, > 0, shape (3,) or (N, 3).
+        temperature: > 0; 1 changes nothing, infinity gives the priors.
     """
-    logits = np.log(np.maximum(probabilities, SMALLEST)) / temperature
+    known = np.log(priors)
+    evidence = np.log(np.maximum(probabilities, SMALLEST)) - known
+    logits = known + evidence / temperature
     logits -= logits.max(axis=1, keepdims=True)
     scaled: Array = np.exp(logits)
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))

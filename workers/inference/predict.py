@@ -52,7 +52,8 @@ def predict(
     regimes = [(p.regimes.bull, p.regimes.bear, p.regimes.sideways) for p in pairs]
     members = model.members(np.hstack((windows[:, -1], np.array(regimes))), windows)
     pooled = pool(members, model.manifest.member_weights)
-    final = calibrate(pooled, model.manifest.temperature)
+    prior = np.array(model.manifest.class_prior)
+    final = calibrate(pooled, prior, model.manifest.temperature)
     return [
         _record(model, pair, {name: rows[i] for name, rows in members.items()}, final[i])
         for i, pair in enumerate(pairs)

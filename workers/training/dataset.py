@@ -55,13 +55,16 @@ class Series:
 def series_of(
     vectors: Iterable[FeatureVector], names: tuple[str, ...], observations: tuple[str, ...]
 ) -> dict[str, Series]:
-    """Return one series a symbol; vectors that repeat or run backwards are left out."""
+    """Return one series a symbol, by name: topics bring symbols in any order.
+
+    Vectors that repeat or run backwards are left out.
+    """
     held: dict[str, list[FeatureVector]] = {}
     for vector in vectors:
         listed = held.setdefault(vector.symbol, [])
         if not listed or vector.event_time_ms > listed[-1].event_time_ms:
             listed.append(vector)
-    return {symbol: _series(listed, names, observations) for symbol, listed in held.items()}
+    return {symbol: _series(held[symbol], names, observations) for symbol in sorted(held)}
 
 
 def _columns(vectors: list[FeatureVector], names: tuple[str, ...]) -> Array:
@@ -73,7 +76,8 @@ def _series(
 ) -> Series:
     stamps = np.array([v.funding_time_ms or 0 for v in vectors], dtype=np.int64)
     rates = np.array([v.funding_rate or 0.0 for v in vectors])
-    settled = np.concatenate(([False], np.diff(stamps) != 0)) & (stamps > 0)
+    # The first stamp ever seen may be hours old: only a change of it is a settlement.
+    settled = np.concatenate(([False], (np.diff(stamps) != 0) & (stamps[:-1] > 0)))
     return Series(
         symbol=vectors[0].symbol,
         timeframe_ms=vectors[0].timeframe_ms,

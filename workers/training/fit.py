@@ -1,15 +1,15 @@
-"""One model from one table of rows: folds out of sample, then the model that serves.
+"""One model from some rows, and the out-of-sample record of models made like it.
 
 Everything that is fitted is fitted inside its fold: regime filter, scaling, members, temperature.
+A block is predicted by members fitted before it, and calibrated by the blocks before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingStage
@@ -18,9 +18,9 @@ from workers.inference import forest, lstm
 from workers.inference.booster import read_booster
 from workers.inference.ensemble import calibrate, pool
 from workers.training.calibration import fit_temperature
-from workers.training.dataset import Array, Series
+from workers.training.dataset import Array
 from workers.training.fit_boosted import BoostedPlan, fit_boosted
-from workers.training.fit_lstm import LstmPlan, Windows, fit_lstm
+from workers.training.fit_lstm import LstmPlan, fit_lstm
 from workers.training.fit_regimes import (
     OBSERVATIONS,
     FitPlan,
@@ -28,27 +28,25 @@ from workers.training.fit_regimes import (
     fit_regimes,
     usable_observations,
 )
-from workers.training.labels import UNKNOWN, Labels, label
 from workers.training.report import StitchedRows, prior_of
-from workers.training.split import Fold, WalkForward
+from workers.training.split import WalkForward, known_before
+from workers.training.table import LabelPlan, Rows, Table, Windows
 
-Rows = NDArray[np.int64]
 Progress = Callable[[TrainingStage, float, str], None]
 
-CHUNK = 2_000  # windows at a time: 64 bars of 100 features each are 50 MB
+CHUNK = 500  # windows at a time: 64 bars of 100 features each are 25 MB
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every choice of a training run; written into the manifest's report."""
+    """Every choice of a training run; written into the model's report."""
 
-    horizon_bars: int = 15
-    volatility_feature: str = "realised_volatility_60"
-    label_width: float = 0.8
+    labels: LabelPlan = field(default_factory=LabelPlan)
     member_weights: Mapping[str, float] = field(
         default_factory=lambda: {"xgboost": 0.55, "lstm": 0.45}
     )
     walk: WalkForward = field(default_factory=WalkForward)
+    embargo_bars: int = 15
     boosted: BoostedPlan = field(default_factory=BoostedPlan)
     lstm: LstmPlan = field(default_factory=LstmPlan)
     regimes: FitPlan = field(default_factory=lambda: FitPlan(starts=4, iterations=60))
@@ -61,69 +59,19 @@ class TooFewRows(ValueError):
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of all symbols, one after the other.
-
-    Attributes:
-        series: By symbol, in the order of the rows.
-        starts: First row of each symbol.
-        times, known_at: When a row is seen, and when its label is known, ms, shape (T,).
-        rows: Features in model order, shape (T, F).
-        classes, forward, funding: Of ``Labels``, shape (T,).
-        usable: Rows with a whole window behind them and a known label, shape (T,).
-    """
-
-    series: Mapping[str, Series]
-    starts: Mapping[str, int]
-    times: Rows
-    known_at: Rows
-    rows: Array
-    classes: Rows
-    forward: Array
-    funding: Array
-    usable: NDArray[np.bool_]
-
-    def windows(self, which: Rows, length: int) -> Windows:
-        """Return the windows that end with the given rows."""
-        return Windows(self.rows, which, length)
-
-
-def table_of(series: Mapping[str, Series], plan: Plan) -> Table:
-    """Label and stack the series of a universe."""
-    labels: dict[str, Labels] = {
-        symbol: label(one, plan.horizon_bars, plan.volatility_feature, plan.label_width)
-        for symbol, one in series.items()
-    }
-    lengths = np.array([len(one.times) for one in series.values()])
-    classes = np.concatenate([one.classes for one in labels.values()])
-    runs = np.concatenate([one.run_lengths() for one in series.values()])
-    return Table(
-        series=series,
-        starts=dict(zip(series, (np.cumsum(lengths) - lengths).tolist(), strict=True)),
-        times=np.concatenate([one.times for one in series.values()]),
-        known_at=np.concatenate([one.known_at for one in labels.values()]),
-        rows=np.concatenate([one.rows for one in series.values()]),
-        classes=classes,
-        forward=np.concatenate([one.forward for one in labels.values()]),
-        funding=np.concatenate([one.funding for one in labels.values()]),
-        usable=(runs >= plan.lstm.window) & (classes != UNKNOWN),
-    )
-
-
-@dataclass(frozen=True)
 class FittedModel:
-    """Weights of both members, the temperature of their pool, the regime filters.
+    """Weights of both members and what else was fitted with them.
 
     Attributes:
         forest, lstm: File contents.
-        temperature: Of the pool.
+        prior: Class shares of the training rows, shape (3,).
         regimes: Filter of each symbol.
         posteriors: What those filters say of every row of the table, shape (T, 3).
     """
 
     forest: bytes
     lstm: bytes
-    temperature: float
+    prior: Array
     regimes: tuple[RegimeParameters, ...]
     posteriors: Array
 
@@ -131,7 +79,7 @@ class FittedModel:
         """Return each member's probabilities on some rows, shape (n, 3), by our own kernels."""
         compiled = forest.compile_forest(read_booster(self.forest))
         network = lstm.read_lstm(self.lstm)
-        windows = table.windows(which, length)
+        windows = Windows(table.rows, which, length)
         parts = [
             lstm.probabilities(lstm.window(network, windows.take(chunk)))
             for chunk in np.array_split(np.arange(len(which)), max(len(which) // CHUNK, 1))
@@ -146,27 +94,37 @@ class FittedModel:
         return np.hstack((table.rows[which], self.posteriors[which]))
 
 
-def fit_model(
-    table: Table, train: Rows, held_out: Rows, plan: Plan, progress: Progress
-) -> FittedModel:
-    """Fit regimes and members on ``train``, the temperature on ``held_out`` (later rows)."""
+@dataclass(frozen=True)
+class Block:
+    """Rows that were predicted by members fitted before all of them, not calibrated yet."""
+
+    starts_ms: int
+    rows: Rows
+    pooled: Array
+    prior: Array
+
+
+def fit_model(table: Table, train: Rows, plan: Plan, progress: Progress) -> FittedModel:
+    """Fit regime filters and both members on some rows and what lies before them."""
     progress("regimes", 0.0, "")
     regimes, posteriors = _fit_filters(table, train, plan)
     progress("boosted", 0.0, f"{len(train)} rows")
-    inputs = np.hstack((table.rows[train], posteriors[train]))
-    boosted = fit_boosted(inputs, table.classes[train], plan.boosted, plan.seed)
+    prior = prior_of(table.classes[train])
+    some = train[:: plan.boosted.stride]
+    boosted = fit_boosted(
+        np.hstack((table.rows[some], posteriors[some])),
+        table.classes[some],
+        plan.boosted,
+        plan.seed,
+    )
     network = fit_lstm(
-        table.windows(train, plan.lstm.window),
+        Windows(table.rows, train, plan.lstm.window),
         table.classes[train],
         plan.lstm,
         plan.seed,
         lambda done: progress("lstm", done, ""),
     )
-    fitted = FittedModel(boosted, network, 1.0, regimes, posteriors)
-    progress("calibration", 0.0, f"{len(held_out)} rows")
-    pooled = pool(fitted.members(table, held_out, plan.lstm.window), plan.member_weights)
-    temperature = fit_temperature(pooled, table.classes[held_out])
-    return FittedModel(boosted, network, temperature, regimes, posteriors)
+    return FittedModel(boosted, network, prior, regimes, posteriors)
 
 
 def _fit_filters(
@@ -196,47 +154,64 @@ def _fit_filters(
     return tuple(records.values()), np.concatenate(posteriors)
 
 
-def walk_forward(table: Table, plan: Plan, progress: Progress) -> StitchedRows:
-    """Fit and test fold after fold; return the stitched test blocks.
+def walk_forward(table: Table, plan: Plan, progress: Progress) -> list[Block]:
+    """Fit on the past of each block and predict it.
 
     Raises:
         TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
     """
-    usable = np.flatnonzero(table.usable)
+    usable = table.usable
     if len(usable) == 0:
         raise TooFewRows("no row has a whole window of complete features and a known label")
-    parts = []
-    folds = list(plan.walk.split(table.times[usable], table.known_at[usable]))
-    for number, fold in enumerate(folds):
-        train, held_out, test = _absolute(usable, fold)
-        if min(len(train), len(held_out), len(test)) < plan.smallest_fold:
+    embargo_ms = plan.embargo_bars * table.timeframe_ms
+    folds = list(plan.walk.split(table.times[usable], table.known_at[usable], embargo_ms))
+    for number, fold in enumerate(folds, start=1):
+        if min(len(fold.train), len(fold.test)) < plan.smallest_fold:
             raise TooFewRows(
-                f"fold {number + 1} of {len(folds)} has {len(train)} training, {len(held_out)} "
-                f"calibration and {len(test)} test rows, expected at least {plan.smallest_fold}"
+                f"fold {number} of {len(folds)} has {len(fold.train)} training and "
+                f"{len(fold.test)} test rows, expected at least {plan.smallest_fold}"
             )
+    blocks = []
+    for number, fold in enumerate(folds):
         progress("folds", number / len(folds), f"fold {number + 1} of {len(folds)}")
-        fitted = fit_model(table, train, held_out, plan, lambda *_: None)
-        pooled = pool(fitted.members(table, test, plan.lstm.window), plan.member_weights)
-        prior = np.tile(prior_of(table.classes[train]), (len(test), 1))
-        parts.append((calibrate(pooled, fitted.temperature), prior, test))
-    rows = np.concatenate([test for _, _, test in parts])
-    return StitchedRows(
-        probabilities=np.concatenate([final for final, _, _ in parts]),
-        priors=np.concatenate([prior for _, prior, _ in parts]),
-        classes=table.classes[rows],
-        forward=table.forward[rows],
-        funding=table.funding[rows],
-        folds=len(folds),
+        rows = usable[fold.test]
+        fitted = fit_model(table, usable[fold.train], plan, lambda *_: None)
+        pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
+        blocks.append(Block(fold.starts_ms, rows, pooled, fitted.prior))
+    return blocks
+
+
+def calibration_of(table: Table, blocks: Sequence[Block], plan: Plan, until_ms: int) -> float:
+    """Return the temperature that fits what was known of some blocks before a time."""
+    embargo_ms = plan.embargo_bars * table.timeframe_ms
+    known = [known_before(until_ms, table.known_at[block.rows], embargo_ms) for block in blocks]
+    return fit_temperature(
+        np.concatenate([block.pooled[k] for block, k in zip(blocks, known, strict=True)]),
+        np.concatenate([_tiled(b.prior, int(k.sum())) for b, k in zip(blocks, known, strict=True)]),
+        np.concatenate([table.classes[b.rows[k]] for b, k in zip(blocks, known, strict=True)]),
+        plan.labels.horizon_bars,
     )
 
 
-def _absolute(usable: Rows, fold: Fold) -> tuple[Rows, Rows, Rows]:
-    return usable[fold.train], usable[fold.calibrate], usable[fold.test]
+def judged(table: Table, blocks: Sequence[Block], plan: Plan) -> StitchedRows:
+    """Return all blocks but the first, each calibrated by the blocks before it, stitched."""
+    calibrated = [
+        calibrate(
+            block.pooled, block.prior, calibration_of(table, blocks[:k], plan, block.starts_ms)
+        )
+        for k, block in enumerate(blocks[1:], start=1)
+    ]
+    rows = np.concatenate([block.rows for block in blocks[1:]])
+    return StitchedRows(
+        probabilities=np.concatenate(calibrated),
+        priors=np.concatenate([_tiled(block.prior, len(block.rows)) for block in blocks[1:]]),
+        classes=table.classes[rows],
+        forward=table.forward[rows],
+        funding=table.funding[rows],
+        times=table.times[rows],
+        folds=len(blocks) - 1,
+    )
 
 
-def fit_final(table: Table, plan: Plan, progress: Progress) -> FittedModel:
-    """Fit the model that serves: all rows but the last span, which calibrates."""
-    usable = np.flatnonzero(table.usable)
-    times, known_at = table.times[usable], table.known_at[usable]
-    train, held_out = plan.walk.hold_out(times, known_at, int(known_at.max()) + 1)
-    return fit_model(table, usable[train], usable[held_out], plan, progress)
+def _tiled(prior: Array, count: int) -> Array:
+    return np.tile(prior, (count, 1))

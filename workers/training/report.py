@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,20 @@ from workers.training.dataset import Array
 from workers.training.labels import BUY, NEUTRAL, SELL
 
 BINS = 10
-RESAMPLES = 200
-BLOCK = 50  # rows; resampled together, because neighbouring labels overlap
+RESAMPLES = 400
+FEWEST_BLOCKS = 10
 Classes = NDArray[np.int64]
 
 
 def log_loss(probabilities: Array, classes: Classes) -> float:
     """Return mean minus log probability of what came true, natural log."""
+    return float(surprise(probabilities, classes).mean())
+
+
+def surprise(probabilities: Array, classes: Classes) -> Array:
+    """Return minus log probability of what came true, natural log, shape (N,)."""
     chosen = probabilities[np.arange(len(classes)), classes]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    return np.asarray(-np.log(np.maximum(chosen, 1e-12)))
 
 
 def brier_score(probabilities: Array, classes: Classes) -> float:
@@ -52,20 +58,31 @@ def calibration_error(probabilities: Array, classes: Classes) -> float:
     return float(sum(gaps))
 
 
-def calibration_interval(
-    probabilities: Array, classes: Classes, seed: int
+def bootstrap_interval(
+    statistic: Callable[[Classes], float], times: Classes, block_ms: int, seed: int
 ) -> tuple[float, float] | None:
-    """Return the 5-95 % block-bootstrap interval of the calibration error; None for few rows."""
-    blocks = len(classes) // BLOCK
-    if blocks < 10:
+    """Return the 5-95 % interval of a statistic of rows; None for fewer than ten blocks.
+
+    Blocks of time are drawn with all their symbols (Kunsch, 1989), because labels overlap in time
+    and symbols move together: single rows would pretend to far more evidence than there is.
+
+    Args:
+        statistic: Of row numbers, which may repeat.
+        times: When each row was seen, ms, shape (N,).
+        block_ms: Longer than what ties rows together.
+        seed: Of the draws.
+    """
+    order = np.argsort(times, kind="stable")
+    number = (times[order] - times.min()) // block_ms
+    blocks = np.split(order, np.flatnonzero(np.diff(number)) + 1)
+    if len(blocks) < FEWEST_BLOCKS:
         return None
     rng = np.random.default_rng(seed)
-    errors = []
-    for _ in range(RESAMPLES):
-        starts = rng.integers(0, len(classes) - BLOCK + 1, blocks)
-        rows = (starts[:, None] + np.arange(BLOCK)).ravel()
-        errors.append(calibration_error(probabilities[rows], classes[rows]))
-    low, high = np.percentile(errors, [5.0, 95.0])
+    drawn = [
+        statistic(np.concatenate([blocks[b] for b in rng.integers(0, len(blocks), len(blocks))]))
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.percentile(drawn, [5.0, 95.0])
     return float(low), float(high)
 
 
@@ -93,6 +110,7 @@ class StitchedRows:
         classes: What came true, shape (N,).
         forward: Return from next open to the horizon's close, shape (N,).
         funding: Rates settled meanwhile, shape (N,).
+        times: When each row was seen, ms, shape (N,).
         folds: Test blocks.
     """
 
@@ -101,23 +119,37 @@ class StitchedRows:
     classes: Classes
     forward: Array
     funding: Array
+    times: Classes
     folds: int
 
 
-def metrics_of(test: StitchedRows, seed: int) -> ModelMetrics:
-    """Return the out-of-sample record of stitched test blocks; ``seed`` is the bootstrap's."""
-    predicted = test.probabilities.argmax(axis=1)
+def metrics_of(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
+    """Return the out-of-sample record of stitched test blocks.
+
+    Args:
+        test: The rows.
+        block_ms: Length of what the intervals resample; several label horizons.
+        seed: Of the resampling.
+    """
+    final, classes = test.probabilities, test.classes
+    predicted = final.argmax(axis=1)
     net = net_returns(predicted, test.forward, test.funding)
+    edge = surprise(test.priors, classes) - surprise(final, classes)
     return ModelMetrics(
-        rows=len(test.classes),
+        rows=len(classes),
         folds=test.folds,
-        log_loss=log_loss(test.probabilities, test.classes),
-        prior_log_loss=log_loss(test.priors, test.classes),
-        brier=brier_score(test.probabilities, test.classes),
-        accuracy=float((predicted == test.classes).mean()),
-        macro_f1=macro_f1(predicted, test.classes),
-        calibration_error=calibration_error(test.probabilities, test.classes),
-        calibration_error_interval=calibration_interval(test.probabilities, test.classes, seed),
+        log_loss=log_loss(final, classes),
+        prior_log_loss=log_loss(test.priors, classes),
+        log_loss_edge_interval=bootstrap_interval(
+            lambda rows: float(edge[rows].mean()), test.times, block_ms, seed
+        ),
+        brier=brier_score(final, classes),
+        accuracy=float((predicted == classes).mean()),
+        macro_f1=macro_f1(predicted, classes),
+        calibration_error=calibration_error(final, classes),
+        calibration_error_interval=bootstrap_interval(
+            lambda rows: calibration_error(final[rows], classes[rows]), test.times, block_ms, seed
+        ),
         net_return_per_signal=float(net.mean()) if len(net) else None,
         directional_calls=len(net),
     )

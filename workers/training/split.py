@@ -14,48 +14,47 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of three spans in order of time, each purged against the next."""
+    """Row numbers of one block and of everything that was known before it.
 
+    Attributes:
+        starts_ms: Begin of the block.
+        train: Rows whose labels were known an embargo before that.
+        test: Rows of the block.
+    """
+
+    starts_ms: int
     train: Rows
-    calibrate: Rows
     test: Rows
 
 
 @dataclass(frozen=True)
 class WalkForward:
-    """Expanding windows: train, then calibrate, then test, over the span of all rows.
+    """Expanding windows: what lies before a block trains, the block itself is judged.
 
     Attributes:
-        folds: Test blocks, of equal time, over the last ``tested`` share of the span.
-        tested: Share of the span that is ever tested.
-        calibrated: Share of what lies before a test block that calibrates.
-        embargo_ms: Extra gap after a span before the next one begins.
+        blocks: Of equal time, over the last ``judged`` share of the span.
+        judged: Share of the span that is predicted out of sample.
     """
 
-    folds: int = 3
-    tested: float = 0.45
-    calibrated: float = 0.15
-    embargo_ms: int = 0
+    blocks: int = 4
+    judged: float = 0.6
 
-    def split(self, times: Rows, known_at: Rows) -> Iterator[Fold]:
-        """Yield the folds.
+    def split(self, times: Rows, known_at: Rows, embargo_ms: int) -> Iterator[Fold]:
+        """Yield the folds in order of time.
 
         Args:
             times: When each row is seen, ms, any order (several symbols are pooled).
             known_at: When its label is known, ms.
+            embargo_ms: Gap between the last label that trains and the first row that is judged.
         """
         first, last = int(times.min()), int(times.max()) + 1
-        begin = last - int((last - first) * self.tested)
-        edges = np.linspace(begin, last, self.folds + 1).astype(np.int64)
+        begin = last - int((last - first) * self.judged)
+        edges = np.linspace(begin, last, self.blocks + 1).astype(np.int64).tolist()
         for start, stop in itertools.pairwise(edges):
-            train, calibrate = self.hold_out(times, known_at, int(start))
-            test = np.flatnonzero((times >= start + self.embargo_ms) & (times < stop))
-            yield Fold(train=train, calibrate=calibrate, test=test)
+            train = np.flatnonzero(known_before(start, known_at, embargo_ms))
+            yield Fold(start, train, np.flatnonzero((times >= start) & (times < stop)))
 
-    def hold_out(self, times: Rows, known_at: Rows, until: int) -> tuple[Rows, Rows]:
-        """Return (train, calibrate) rows of everything known before ``until``, purged."""
-        first = int(times.min())
-        cut = until - int((until - first) * self.calibrated)
-        train = np.flatnonzero(known_at < cut)
-        calibrate = np.flatnonzero((times >= cut + self.embargo_ms) & (known_at < until))
-        return train, calibrate
+
+def known_before(start_ms: int, known_at: Rows, embargo_ms: int) -> NDArray[np.bool_]:
+    """Return which labels were known an embargo before a time (Lopez de Prado, 2018, ch. 7)."""
+    return np.asarray(known_at + embargo_ms < start_ms)

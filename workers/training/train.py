@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,19 +21,21 @@ from workers.training.fit import (
     FittedModel,
     Plan,
     Progress,
-    Table,
-    fit_final,
-    table_of,
+    calibration_of,
+    fit_model,
+    judged,
     walk_forward,
 )
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
 from workers.training.report import metrics_of
+from workers.training.table import Table, Windows, table_of
 
 # Levels in price units would tell a pooled model which symbol it sees; optional ones are not
 # there for every source.
 MODEL_FEATURES = tuple(f.name for f in FEATURES if not f.optional and f.price_degree == 0)
 PARITY_CASES = 3
+BLOCK_HORIZONS = 8  # of the intervals' blocks, in label horizons
 # Regime rows to specialists: each regime to its own, an uncertain bear half to sideways.
 STRATEGY_MATRIX = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
 LIBRARIES = ("numpy", "numba", "scipy", "torch", "xgboost")
@@ -49,9 +52,13 @@ class Trained:
 
     @property
     def gates(self) -> dict[str, bool]:
-        """Each gate by name: better than knowing only how often each class happens."""
+        """Each gate by name: better than class shares alone, and by more than luck would give."""
         loss, prior = self.metrics.log_loss, self.metrics.prior_log_loss
-        return {"log_loss_below_prior": loss is not None and prior is not None and loss < prior}
+        edge = self.metrics.log_loss_edge_interval
+        return {
+            "log_loss_below_prior": loss is not None and prior is not None and loss < prior,
+            "edge_beyond_chance": edge is not None and edge[0] > 0.0,
+        }
 
 
 def train(
@@ -62,9 +69,13 @@ def train(
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
     """
-    table = table_of(series, plan)
-    metrics = metrics_of(walk_forward(table, plan, progress), plan.seed)
-    fitted = fit_final(table, plan, progress)
+    table = table_of(series, plan.labels, plan.lstm.window)
+    blocks = walk_forward(table, plan, progress)
+    block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
+    metrics = metrics_of(judged(table, blocks, plan), block_ms, plan.seed)
+    fitted = fit_model(table, table.usable, plan, progress)
+    progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
+    temperature = calibration_of(table, blocks, plan, sys.maxsize)
     report = json.dumps(
         {"plan": asdict(plan), "metrics": metrics.model_dump()}, indent=1, default=str
     ).encode()
@@ -83,11 +94,12 @@ def train(
         feature_set_id=FEATURE_SET_ID,
         feature_names=MODEL_FEATURES,
         timeframe_ms=request.timeframe_ms,
-        horizon_bars=plan.horizon_bars,
-        volatility_feature=plan.volatility_feature,
-        label_width=plan.label_width,
+        horizon_bars=plan.labels.horizon_bars,
+        volatility_feature=plan.labels.volatility_feature,
+        label_width=plan.labels.width,
         member_weights=dict(plan.member_weights),
-        temperature=fitted.temperature,
+        class_prior=tuple(fitted.prior.tolist()),
+        temperature=temperature,
         strategy_matrix=STRATEGY_MATRIX,
         trained_from_ms=int(table.times.min()),
         trained_to_ms=int(table.known_at[table.usable].max()),
@@ -101,9 +113,9 @@ def train(
 
 def _parity_cases(table: Table, fitted: FittedModel, plan: Plan) -> tuple[ParityCase, ...]:
     """Ask xgboost and torch themselves about a few rows, for serving to reproduce."""
-    usable = np.flatnonzero(table.usable)
+    usable = table.usable
     which = usable[np.linspace(0, len(usable) - 1, PARITY_CASES).astype(np.int64)]
-    windows = table.windows(which, plan.lstm.window).take(np.arange(PARITY_CASES))
+    windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(PARITY_CASES))
     rows = fitted.forest_rows(table, which)
     boosted = boosted_probabilities(fitted.forest, rows)
     network = lstm_probabilities(fitted.lstm, windows)
