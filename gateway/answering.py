@@ -206,9 +206,13 @@ def _regime(regime: dict[str, Any]) -> dict[str, Any]:
 
 
 def _risk(signal: dict[str, Any]) -> dict[str, Any]:
-    warnings = [c["detail"] for c in signal["risk_checks"] if c["outcome"] != "pass"]
+    warnings = [
+        f"{check['name']}: {check['detail']}"
+        for check in signal["risk_checks"]
+        if check["outcome"] != "pass"
+    ]
     return {
         "approved": signal["risk_approved"],
-        "warnings": warnings + [note for note in signal["risk_notes"] if note not in warnings],
+        "warnings": [*warnings, *signal["risk_notes"]],
         "checks": {check["name"]: check["outcome"] for check in signal["risk_checks"]},
     }

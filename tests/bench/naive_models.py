@@ -13,10 +13,13 @@ ROWS = 4_000
 ROUNDS = 300
 
 
-def boosters() -> list[xgboost.Booster]:
-    """Return four boosters on random labels, which give trees of full size."""
+def boosters(extra: int = 0) -> list[xgboost.Booster]:
+    """Return four boosters on random labels, which give trees of full size.
+
+    ``extra`` columns stand for a regime posterior behind the features.
+    """
     rng = np.random.default_rng(1)
-    rows = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
+    rows = rng.normal(size=(ROWS, FEATURES + extra)).astype(np.float32)
     settings = {"objective": "multi:softprob", "num_class": 3, "max_depth": 6, "nthread": 1}
     labels = rng.integers(0, 3, ROWS)
     trained = xgboost.train(settings, xgboost.DMatrix(rows, labels, nthread=1), ROUNDS)

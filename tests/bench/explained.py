@@ -1,0 +1,190 @@
+"""P16: an explanation of a new bar, asked of the real explain process over a real broker.
+
+The bars are fed as inference and signals would write them; every prediction is neutral, so that
+none is explained before it is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.topics import apply_topics
+from schemas.models import ModelChanged, ModelRegistered
+from schemas.predictions import ClassProbabilities
+from schemas.record import Record
+from streams.cluster import KafkaSettings
+from streams.publisher import Publisher
+from tests.bench.naive_models import FEATURES, boosters
+from tests.build import bar, features, prediction, registered, signal
+from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
+from workers.inference.lstm import LstmConfig, write_lstm
+
+NAMES = tuple(f"feature_{number}" for number in range(FEATURES))
+NEUTRAL = ClassProbabilities(sell=0.1, neutral=0.8, buy=0.1)
+WINDOW = 64
+WARM_UP, MEASURED = 20, 200
+PATIENCE_S = 90.0
+
+
+def latencies_ms() -> list[float]:
+    """Return the time of each answer; without its explanation it never came: infinite."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        broker = stack.enter_context(
+            LocalBroker(BrokerSettings(home=home / "broker", min_free_mb=100))
+        )
+        apply_topics({"bootstrap.servers": broker.bootstrap})
+        publisher = Publisher(KafkaSettings(bootstrap_servers=broker.bootstrap), "bench")
+        version = _publish_model(publisher, home)
+        port = _free_port()
+        environment = {
+            "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
+            "REGIMEFLOW_HOME": str(home),
+            "REGIMEFLOW_PORT": str(port),
+        }
+        for name in ("explain", "gateway"):
+            stack.enter_context(_running(name, environment))
+        for minute in range(WINDOW):
+            _publish(publisher, bar(minute), _row(minute))
+        _wait(port, lambda health: health["processes"].get("explain", {}).get("state") == "running")
+        made = [_ask(port, publisher, WINDOW + n, version) for n in range(WARM_UP + MEASURED)]
+    return [elapsed_ms if ready else math.inf for elapsed_ms, ready in made[WARM_UP:]]
+
+
+def _ask(port: int, publisher: Publisher, minute: int, version: str) -> tuple[float, bool]:
+    fields: dict[str, Any] = {"model_version": version, "probabilities": NEUTRAL}
+    predicted = prediction(minute).model_copy(update=fields)
+    graded = signal(minute, direction="neutral", confidence=0.8, grade="C", **fields)
+    _publish(publisher, bar(minute), _row(minute), predicted, graded)
+    newest = ""
+    while newest != graded.signal_id:
+        found = _get(port, "/api/signals?limit=1")["data"]["signals"]
+        newest = found[0]["signal_id"] if found else ""
+    time.sleep(0.05)  # as a person would: the explain process has the bar by now too
+    body = json.dumps({"symbol": "BTC-USD", "explain": True}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/v1/predict",
+        body,
+        {"Content-Type": "application/json"},
+    )
+    started = time.perf_counter()
+    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - our own server
+        answer = json.load(reply)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    ready = answer["explanation_status"] == "ready"
+    assert not ready or answer["explanation"]["event_time_ms"] == graded.event_time_ms
+    return elapsed_ms, ready
+
+
+def _row(minute: int) -> Record:
+    numbers = np.random.default_rng(minute).normal(size=FEATURES).tolist()
+    return features(minute, **dict(zip(NAMES, numbers, strict=True)))
+
+
+def _publish(publisher: Publisher, *records: Record) -> None:
+    for record in records:
+        publisher.publish(record)
+    publisher.flush()
+
+
+def _publish_model(publisher: Publisher, home: Path) -> str:
+    """Put a model of serving size into service and return its version."""
+    forest = bytes(boosters(extra=3)[0].save_raw("json"))
+    rng = np.random.default_rng(2)
+    config = LstmConfig(features=FEATURES, hidden=128, window=WINDOW)
+    tensors = {
+        name: rng.normal(0.0, 0.1, shape).astype(np.float32)
+        for name, shape in config.shapes().items()
+    }
+    tensors["input.scale"] = np.ones(FEATURES, np.float32)
+    contents = {"forest.json": forest, "lstm.safetensors": write_lstm(config, tensors)}
+    files = (
+        file_of("forest", "forest.json", contents["forest.json"]),
+        file_of("lstm", "lstm.safetensors", contents["lstm.safetensors"]),
+    )
+    manifest = Manifest(
+        strategy="ensemble",
+        feature_set_id="test-features",
+        feature_names=NAMES,
+        timeframe_ms=60_000,
+        horizon_bars=15,
+        volatility_feature=NAMES[0],
+        label_width=1.0,
+        member_weights={"xgboost": 0.55, "lstm": 0.45},
+        class_prior=(0.3, 0.4, 0.3),
+        temperature=1.0,
+        strategy_matrix=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+        trained_from_ms=0,
+        trained_to_ms=1,
+        seed=1,
+        libraries={},
+        files=files,
+        parity=(ParityCase(row=(0.0,), window=((0.0,),), forest=NEUTRAL, lstm=NEUTRAL),),
+    )
+    folder = write_model(home / "models", manifest, contents)
+    model: ModelRegistered = registered(
+        model_version=manifest.version,
+        uri=folder.as_uri(),
+        files=files,
+        feature_names=NAMES,
+    )
+    change = ModelChanged(
+        strategy="ensemble",
+        event_time_ms=1,
+        effective_from_ms=1,
+        model=model,
+        reason="benchmark",
+    )
+    _publish(publisher, change)
+    return manifest.version
+
+
+@contextmanager
+def _running(name: str, environment: dict[str, str]) -> Iterator[None]:
+    command = [sys.executable, "-m", "deploy.process", name]
+    running = subprocess.Popen(command, env=os.environ | environment, stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        running.terminate()
+        running.wait(40)
+        if running.stdin is not None:
+            running.stdin.close()
+
+
+def _wait(port: int, holds: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            if holds(_get(port, "/api/system/health")["data"]):
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise TimeoutError(f"the explain process was not ready within {PATIENCE_S:.0f} s")
+
+
+def _get(port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as reply:
+        return json.load(reply)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
