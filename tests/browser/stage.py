@@ -20,6 +20,8 @@ from gateway.app import create_app
 from gateway.envelope import wall_ms
 from gateway.parts import Parts
 from gateway.settings import Settings
+from gateway.views import Arrival
+from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from tests.browser import scenes
@@ -101,7 +103,12 @@ class Stage:
         self._on_loop(drop)
 
     def _fold(self, records: Iterable[Record]) -> None:
-        self.bus.feed(*records, appended_ms=wall_ms())
+        for record in records:
+            if isinstance(record, DeadLetter):
+                name = f"{record.topic}.dlq"
+                self.bus.inbox(Arrival(record, record.encode(), name, appended_ms=wall_ms()))
+            else:
+                self.bus.feed(record, appended_ms=wall_ms())
 
     def _on_loop(self, act: Any) -> None:
         done: Future[None] = Future()

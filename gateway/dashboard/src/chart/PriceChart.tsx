@@ -53,7 +53,9 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   const drawn = useRef<Drawn | null>(null)
   const [hoveredMs, setHoveredMs] = useState<number | null>(null)
   const choose = useRef(onChoose)
+  const held = useRef(signals)
   choose.current = onChoose
+  held.current = signals
 
   useEffect(() => {
     if (place.current === null) return
@@ -61,7 +63,9 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     drawn.current = made
     made.chart.subscribeCrosshairMove((at) => setHoveredMs(timeOf(at)))
     made.chart.subscribeClick((at) => {
-      if (typeof at.hoveredObjectId === 'string') choose.current(at.hoveredObjectId)
+      const ms = timeOf(at)
+      const there = held.current.find((signal) => signal.event_time_ms === ms)
+      if (there) choose.current(there.signal_id)
     })
     return () => {
       drawn.current = null
@@ -77,8 +81,9 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     setAll(current.candles, bars.map(candle))
     const close = bars.at(-1)?.close
     if (close !== undefined) {
-      const precision = priceDigits(close)
-      current.candles.applyOptions({ priceFormat: { type: 'price', precision, minMove: 10 ** -precision } })
+      const formatter = (price: number) => priceText(price, close)
+      const minMove = 10 ** -priceDigits(close)
+      current.candles.applyOptions({ priceFormat: { type: 'custom', formatter, minMove } })
     }
   }, [bars])
 
@@ -93,10 +98,10 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   useEffect(() => {
     const first = bars[0]?.event_time_ms ?? Infinity
     const last = bars.at(-1)?.event_time_ms ?? 0
-    const held = signals
+    const shown = signals
       .filter((s) => s.event_time_ms >= first && s.event_time_ms <= last)
       .toSorted((a, b) => a.event_time_ms - b.event_time_ms)
-    drawn.current?.markers.setMarkers(markersOf(held, chosen?.signal_id ?? null))
+    drawn.current?.markers.setMarkers(markersOf(shown, chosen?.signal_id ?? null))
   }, [signals, bars, chosen, theme])
 
   useEffect(() => {
@@ -131,7 +136,7 @@ function Legend({ bar, regime }: Hovered) {
   const change = bar.close / bar.open - 1
   return (
     <p className="chart-legend" aria-hidden="true">
-      <span className="muted">
+      <span className="muted legend-more">
         {dayText(bar.event_time_ms)} {closeText(bar.event_time_ms)}
       </span>
       {(['open', 'high', 'low', 'close'] as const).map((name) => (
@@ -141,7 +146,7 @@ function Legend({ bar, regime }: Hovered) {
       ))}
       <span className={change < 0 ? 'down' : 'up'}>{signedPercent(change)}</span>
       {regime && (
-        <span>
+        <span className="legend-more">
           <i>bull</i> {(regime.bull * 100).toFixed(0)} <i>side</i> {(regime.sideways * 100).toFixed(0)}{' '}
           <i>bear</i> {(regime.bear * 100).toFixed(0)} <i>entropy</i> {regime.entropy.toFixed(2)}
         </span>
@@ -264,27 +269,33 @@ function placeOf(ms: number, bars: readonly Bar[]): number {
   return Math.min(low, bars.length - 1)
 }
 
-/** An arrow where a direction begins, a dot while it is only said again, words for the chosen. */
+const RANK = { 'A+': 3, A: 2, B: 1, C: 0 }
+
+/** An arrow where a direction begins, grows stronger or outlives its horizon; repeats stay unmarked. */
 function markersOf(signals: readonly SignalItem[], chosenId: string | null): SeriesMarker<Time>[] {
-  return signals.flatMap((signal, place) => {
-    const before = signals[place - 1]
-    const chosen = signal.signal_id === chosenId
-    const again = before?.direction === signal.direction
-    return signal.direction === 'neutral' && !chosen ? [] : [marker(signal, chosen, again && !chosen)]
-  })
+  const marks: SeriesMarker<Time>[] = []
+  let run = { direction: 'neutral', rank: 3, expiresMs: 0 }
+  for (const signal of signals) {
+    const { direction, signal_id: id } = signal
+    const rank = RANK[signal.grade]
+    const open = signal.event_time_ms < run.expiresMs
+    const said = open && run.direction === direction && run.rank >= rank
+    if (!said) run = { direction, rank, expiresMs: signal.expires_ms }
+    if (id === chosenId || (!said && direction !== 'neutral')) marks.push(marker(signal, id === chosenId))
+  }
+  return marks
 }
 
-function marker(signal: SignalItem, chosen: boolean, again: boolean): SeriesMarker<Time> {
+function marker(signal: SignalItem, chosen: boolean): SeriesMarker<Time> {
   const tone = colour({ buy: 'up', sell: 'down', neutral: 'flat' }[signal.direction])
-  const arrow = ({ buy: 'arrowUp', sell: 'arrowDown', neutral: 'circle' } as const)[signal.direction]
   return {
     id: signal.signal_id,
     time: seconds(signal.event_time_ms),
     position: signal.direction === 'sell' ? 'aboveBar' : 'belowBar',
-    shape: again ? 'circle' : arrow,
-    color: chosen ? colour('text') : again ? faded(tone, signal.grade === 'C' ? 0.35 : 0.7) : tone,
-    size: chosen ? 1.6 : again ? 0.25 : 1,
-    ...(again ? {} : { text: signal.grade }),
+    shape: ({ buy: 'arrowUp', sell: 'arrowDown', neutral: 'circle' } as const)[signal.direction],
+    color: chosen ? colour('text') : tone,
+    size: chosen ? 1.6 : 0.9,
+    text: signal.grade,
   }
 }
 

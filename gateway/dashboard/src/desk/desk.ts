@@ -95,6 +95,7 @@ export class Desk {
   private folding = 0
   private filter: Filter | null = null
   private scope: string | null = null
+  private opened = false
   private readonly socket = new SignalSocket(
     (message) => this.hear(message),
     (connection) => this.set({ connection }),
@@ -107,8 +108,8 @@ export class Desk {
     return () => this.listeners.delete(listener)
   }
 
+  /** Begin to ask; the stream is opened once the gateway has read its topics. */
   start(): void {
-    this.socket.open()
     every(HEALTH_MS, () => this.readHealth())
     every(MODELS_MS, () => this.readModels())
     every(RECORD_MS, () => this.readRecord())
@@ -117,7 +118,7 @@ export class Desk {
   /** Show the signals of a filter; reads the first page when it is new. */
   show(filter: Filter): void {
     this.filter = filter
-    if (!this.state.pages.has(queryOf(filter))) void this.readPage(filter, null)
+    if (this.opened && !this.state.pages.has(queryOf(filter))) void this.readPage(filter, null)
   }
 
   readOlder(filter: Filter): void {
@@ -284,6 +285,9 @@ export class Desk {
       const before = this.state.health
       this.set({ health, silent: null })
       if (health.clock_ms !== null) this.setClock(health.clock_ms)
+      if (health.status === 'starting') return
+      if (!this.opened) this.socket.open()
+      this.opened = true
       const known = new Set(before?.symbols.map((each) => each.symbol))
       for (const { symbol } of health.symbols)
         if (!known.has(symbol)) void this.readBars(symbol, STRIP_BARS, null)
@@ -299,6 +303,7 @@ export class Desk {
   }
 
   private async readRecord(): Promise<void> {
+    if (!this.opened) return
     const symbol = this.scope
     const ticker = symbol === null ? '' : `&ticker=${symbol}`
     try {

@@ -50,12 +50,12 @@ function Rates({ rows }: { rows: ScoreRow[] }) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label="Hit rates by grade">
       <table className="rates">
-        <caption className="unseen">Hit rate with its 95 % Wilson interval, and return, by grade</caption>
+        <caption className="unseen">Hit rate with its 95% Wilson interval, and return, by grade</caption>
         <thead>
           <tr>
             <th scope="col">Group</th>
             <th scope="col">n</th>
-            <th scope="col">Hit rate, 95 %</th>
+            <th scope="col">Hit rate, 95%</th>
             <th scope="col">
               <span className="unseen">Interval</span>
               <span className="axis" aria-hidden="true">
@@ -126,7 +126,7 @@ const SIDE = 148
 const EDGE = 26
 
 function Reliability({ bins }: { bins: ReliabilityBin[] }) {
-  const x = (share: number) => EDGE + share * (SIDE - EDGE - 6)
+  const x = (share: number) => EDGE + share * (SIDE - EDGE - 10)
   const y = (share: number) => SIDE - EDGE - share * (SIDE - EDGE - 6)
   const known = bins.reduce((sum, bin) => sum + bin.known, 0)
   const summary = bins

@@ -90,7 +90,7 @@ function Life({ signal }: { signal: SignalItem }) {
   const now = useMarketTime() ?? signal.event_time_ms
   const span = signal.expires_ms - signal.event_time_ms
   const done = Math.min(Math.max((now - signal.event_time_ms) / span, 0), 1)
-  const left = Math.ceil((signal.expires_ms - now) / signal.timeframe_ms)
+  const left = Math.min(Math.ceil((signal.expires_ms - now) / signal.timeframe_ms), signal.horizon_bars)
   if (signal.score)
     return (
       <p className="life">

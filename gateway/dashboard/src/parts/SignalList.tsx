@@ -94,7 +94,7 @@ interface RowProps {
 function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
   const { signal_id: id, direction, confidence, timeframe_ms: frame } = signal
   const age = now === null ? null : Math.max(0, (now - signal.event_time_ms) / frame)
-  const left = Math.ceil((signal.expires_ms - (now ?? signal.event_time_ms)) / frame)
+  const left = Math.min(Math.ceil((signal.expires_ms - (now ?? 0)) / frame), signal.horizon_bars)
   return (
     <div
       id={`signal-${id}`}
