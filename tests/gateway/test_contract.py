@@ -1,0 +1,159 @@
+"""The documents' tables, row by row: routes, samples, errors; and no input makes a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.build import explanation, scored
+
+pytestmark = pytest.mark.anyio
+
+ROUTES = [
+    ("post", "/api/v1/predict"),
+    ("get", "/api/v1/models"),
+    ("get", "/api/v1/health"),
+    ("get", "/health"),
+    ("get", "/metrics"),
+    ("get", "/api/signals"),
+    ("get", "/api/signals/{signal_id}"),
+    ("post", "/api/signals/{signal_id}/acknowledge"),
+    ("get", "/api/explain/{ticker}"),
+    ("get", "/api/explain/{ticker}/history"),
+    ("get", "/api/analysis/{ticker}/regime"),
+    ("get", "/api/analysis/{ticker}/indicators"),
+    ("get", "/api/bars/{ticker}"),
+    ("get", "/api/system/health"),
+]
+PREDICT_SAMPLE: dict[str, Any] = {
+    "decision_id": str,
+    "symbol": str,
+    "action": str,
+    "confidence": float,
+    "recommended_quantity": (float, type(None)),
+    "regime_probabilities": {"bull": float, "bear": float, "sideways": float, "entropy": float},
+    "strategy_weights": {
+        "bull_specialist": float,
+        "bear_specialist": float,
+        "sideways_specialist": float,
+    },
+    "risk_validation": {
+        "approved": bool,
+        "warnings": list,
+        "checks": {"position_limit": str, "concentration": str, "daily_loss_limit": str},
+    },
+    "metadata": {"model_version": str, "latency_ms": float, "timestamp": str},
+}
+HEALTH_SAMPLE = {"status": str, "model_loaded": bool, "gpu_available": bool, "timestamp": str}
+MODEL_SAMPLE = {"name": str, "version": str, "loaded_at": str, "device": str, "parameters": int}
+METRICS = [
+    ("predictions_total", "counter"),
+    ("prediction_latency_seconds", "histogram"),
+    ("active_requests", "gauge"),
+    ("model_load_time_seconds", "gauge"),
+]
+ENVELOPE = {"success", "data", "error", "timestamp"}
+
+
+def check(sample: Any, answer: Any, place: str = "") -> None:
+    """Assert that an answer has every field of a sample, with its type."""
+    if isinstance(sample, dict):
+        for name, expected in sample.items():
+            assert name in answer, f"{place}{name} is missing"
+            check(expected, answer[name], f"{place}{name}.")
+    else:
+        assert isinstance(answer, sample), f"{place} is {answer!r}, expected {sample}"
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_documented_route_exists_and_describes_its_answer(gateway, method, path):
+    operation = gateway.app.openapi()["paths"][path][method]
+
+    assert operation["description"]
+    assert "200" in operation["responses"]
+
+
+async def test_no_route_exists_that_the_documents_do_not_name(gateway):
+    paths = gateway.app.openapi()["paths"]
+
+    assert {(m, p) for p, operations in paths.items() for m in operations} == set(ROUTES)
+
+
+async def test_samples_of_the_documents_are_answered_field_by_field(gateway):
+    request = {"symbol": "BTC-USD", "timestamp": None, "strategy_override": None}
+    predicted = await gateway.client.post("/api/v1/predict", json=request)
+    models = await gateway.get("/api/v1/models")
+
+    check(PREDICT_SAMPLE, predicted.json())
+    check(HEALTH_SAMPLE, await gateway.get("/health"))
+    check(MODEL_SAMPLE, models["models"]["ensemble"])
+    assert models["total_models"] == len(models["models"])
+
+
+@pytest.mark.parametrize(("name", "kind"), METRICS)
+async def test_documented_metric_has_its_name_and_kind(gateway, name, kind):
+    text = (await gateway.client.get("/metrics")).text
+
+    assert f"# TYPE {name} {kind}" in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/signals",
+        "/api/signals/signal-BTCUSDT-1",
+        "/api/explain/BTC-USD",
+        "/api/explain/BTC-USD/history",
+        "/api/analysis/BTC-USD/regime",
+        "/api/analysis/BTC-USD/indicators",
+        "/api/bars/BTC-USD",
+        "/api/system/health",
+        "/api/signals/nope",
+        "/api/signals?limit=0",
+        "/api/nowhere",
+    ],
+)
+async def test_every_answer_of_the_envelope_family_has_the_four_fields(gateway, path):
+    gateway.bus.feed(scored(1), explanation(19))
+
+    response = await gateway.client.get(path)
+
+    body = response.json()
+    assert body.keys() == ENVELOPE
+    assert body["success"] == response.is_success
+    assert (body["error"] is None) == response.is_success
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+fields = st.sampled_from(["symbol", "timestamp", "strategy_override", "risk_check", "explain"])
+bodies = st.dictionaries(fields | st.text(max_size=8), json_values, max_size=6)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=bodies)
+async def test_no_body_makes_a_500(gateway, body):
+    gateway.bus.feed(explanation(19))
+
+    response = await gateway.client.post("/api/v1/predict", json={"symbol": "BTC-USD", **body})
+
+    assert response.status_code in {200, 400, 404}
+    assert response.is_success or response.json()["detail"]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=30), limit=st.text(max_size=6))
+async def test_no_path_or_query_makes_a_500(gateway, text, limit):
+    from urllib.parse import quote
+
+    for path in ("/api/bars/", "/api/explain/", "/api/signals/", "/api/analysis/"):
+        response = await gateway.client.get(path + quote(text, safe=""), params={"limit": limit})
+
+        assert response.status_code < 500
