@@ -54,6 +54,11 @@ EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: start it again
 log = logging.getLogger("regimeflow.runtime")
 
 
+# A transaction ends with a marker that takes an offset and is no record. That the end of the
+# partition was reached is told only after the next fetch has waited in vain: 250 ms too late.
+END_MARKER = 1
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much one transaction may hold, and how long an idle poll waits."""
@@ -182,7 +187,7 @@ class _ChainRun:
                 self._fetched[source] = max(self._fetched[source], offset)
         for source, offset in self._fetched.items():
             end = self._member.end(source)
-            self._merge.expect(source, more=end < 0 or end > offset)
+            self._merge.expect(source, more=end < 0 or end > offset + END_MARKER)
 
     def _transact(self, messages: Sequence[Message]) -> None:
         batch = fold_batch(self._chain, self._name, self._states, messages, self._kafka.git_commit)
