@@ -46,10 +46,24 @@ StatesByPartition = Mapping[int, States]
 
 
 def external_topics(chain: Sequence[Processor]) -> tuple[Topic, ...]:
-    """Return the topics a chain consumes: what it reads and does not write itself."""
-    written = {topic for processor in chain for topic in processor.writes}
-    read = dict.fromkeys(topic for processor in chain for topic in processor.reads)
-    return tuple(topic for topic in read if topic not in written)
+    """Return the topics a chain consumes: what it reads and does not write itself.
+
+    They come in the order in which records of one event time must be folded: a topic that a step
+    reads before another stands before whatever that other one is made of.
+    """
+    makers = {topic: processor for processor in chain for topic in processor.writes}
+    order: dict[Topic, None] = {}
+
+    def visit(processor: Processor) -> None:
+        for topic in processor.reads:
+            if topic in makers:
+                visit(makers[topic])
+            else:
+                order[topic] = None
+
+    for processor in reversed(chain):
+        visit(processor)
+    return tuple(order)
 
 
 class Merge:

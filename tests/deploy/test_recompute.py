@@ -5,59 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.recompute import Inference, Recomputation
+from deploy.recompute import Recomputation
 from schemas.dead_letter import DeadLetter
 from schemas.features import FeatureVector
 from schemas.market import Bar, LedgerEntry
-from schemas.models import ModelChanged
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
-from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
-from streams.processor import Processor
-from tests.build import MINUTE_MS, close_time, prediction, raw_bar, regime_parameters, registered
-
-
-class Nothing(Record):
-    """No state."""
-
-
-def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]]:
-    """Predict the same of every bar."""
-    if not isinstance(record, RegimeProbabilities):
-        return state, ()
-    minute = (record.event_time_ms - close_time(0)) // MINUTE_MS
-    return state, (prediction(minute),)
-
-
-def inference(served: list[str] | None = None, refuse: Sequence[str] = ()) -> Inference:
-    """Return an inference without models that notes what it is told to serve."""
-
-    def serve(change: ModelChanged) -> str:
-        version = change.model.model_version
-        if version in refuse:
-            return f"model {version} refused"
-        if served is not None:
-            served.append(version)
-        return ""
-
-    reads, key = (FEATURE_VECTORS, REGIME_PROBABILITIES), ("symbol", "timeframe_ms")
-    return Inference(
-        Processor("inference", reads, (PREDICTIONS,), Nothing(), key, step=predict), serve
-    )
-
-
-def changed(version: str, minute: int) -> ModelChanged:
-    """Return a change to a model that serves from a minute's close on."""
-    parameters = regime_parameters(model_version=version, effective_from_ms=0)
-    return ModelChanged(
-        strategy="ensemble",
-        event_time_ms=close_time(0),
-        effective_from_ms=close_time(minute),
-        model=registered(model_version=version, regimes=(parameters,)),
-        reason="qualified",
-    )
+from tests.build import close_time, raw_bar
+from tests.deploy.predicting import changed, inference
 
 
 def made(work: Recomputation, minutes: Sequence[int], **fields: Any) -> list[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from schemas.topics import FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
 from streams.batch import Merge, external_topics, fold_batch, guarded
 from streams.memory import MemoryDriver
 from streams.processor import Processor, RecordRejected
+from streams.topology import CHAINS
 from streams.wire import Received, Stored, Unreadable, received
 from tests.build import close_time, features, raw_bar, regime_parameters
 from tests.kafka.audit_chain import CHAIN, CHECK, POISON_VOLUME, CheckState
@@ -123,6 +125,19 @@ def test_closing_a_partition_drops_its_records():
 
 def test_a_chain_consumes_only_what_it_does_not_write():
     assert external_topics(CHAIN) == (RAW_BARS,)
+
+
+def test_parameters_go_before_the_bar_of_the_same_time_that_leads_to_their_features():
+    market = next(chain for chain in CHAINS if chain.name == "market")
+
+    assert external_topics(market.processors) == (REGIME_PARAMETERS, RAW_BARS)
+
+
+def test_a_topic_that_a_step_reads_first_comes_first_at_one_event_time():
+    market, _, chain_end = CHAIN
+    regimes = replace(chain_end, reads=(REGIME_PARAMETERS, FEATURE_VECTORS))
+
+    assert external_topics((market, CHAIN[1], regimes)) == (REGIME_PARAMETERS, RAW_BARS)
 
 
 minutes = st.lists(st.integers(0, 30), min_size=1, max_size=30)

@@ -1,0 +1,60 @@
+"""Inference without models, for tests of what replays around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.recompute import Inference
+from schemas.models import ModelChanged
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
+from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
+from streams.processor import Processor
+from tests.build import MINUTE_MS, close_time, prediction, regime_parameters, registered
+
+
+class Nothing(Record):
+    """No state."""
+
+
+def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]]:
+    """Predict the same of every bar."""
+    if not isinstance(record, RegimeProbabilities):
+        return state, ()
+    return state, (prediction((record.event_time_ms - close_time(0)) // MINUTE_MS),)
+
+
+PROCESSOR = Processor(
+    name="inference",
+    reads=(FEATURE_VECTORS, REGIME_PROBABILITIES),
+    writes=(PREDICTIONS,),
+    initial=Nothing(),
+    state_key=("symbol", "timeframe_ms"),
+    step=predict,
+)
+
+
+def inference(served: list[str] | None = None, refuse: Sequence[str] = ()) -> Inference:
+    """Return an inference that notes what it is told to serve."""
+
+    def serve(change: ModelChanged) -> str:
+        version = change.model.model_version
+        if version in refuse:
+            return f"model {version} refused"
+        if served is not None:
+            served.append(version)
+        return ""
+
+    return Inference(PROCESSOR, serve)
+
+
+def changed(version: str, minute: int) -> ModelChanged:
+    """Return a change to a model that serves from a minute's close on."""
+    parameters = regime_parameters(model_version=version, effective_from_ms=0)
+    return ModelChanged(
+        strategy="ensemble",
+        event_time_ms=close_time(0),
+        effective_from_ms=close_time(minute),
+        model=registered(model_version=version, regimes=(parameters,)),
+        reason="qualified",
+    )
