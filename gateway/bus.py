@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import ssl
 from collections.abc import Callable, Iterator
@@ -167,6 +168,8 @@ class KafkaBus:
                     self._hand_over(record, inbox)
             if not self.ready:
                 self.ready = await self._caught_up(goals)
+                if self.ready:
+                    gc.freeze()  # full views are no garbage: walking them would stall requests
             await asyncio.sleep(0)  # requests are answered between two polls
 
     async def _connect(self) -> None:
