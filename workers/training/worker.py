@@ -57,7 +57,9 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     status = Publisher(kafka, f"training-{kafka.instance}-status")
     status.publish(_status("running"))
     status.flush()
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    # One child a request: torch and the rows of a run, 1 GB, go when it ends.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
 
         def job(received: Received) -> Future[Sequence[Record]]:
             request = received.record
