@@ -48,7 +48,7 @@ def fetch(
     from schemas.symbols import canonical
     from workers.ingest.exchange import ExchangeError
     from workers.ingest.fetch import Wanted, fetch_history
-    from workers.ingest.worker import access_of
+    from workers.ingest.venue import access_of
 
     facts = running_facts() if exchange == "simulated" else None
     settings = settings_of(

@@ -1,0 +1,124 @@
+"""A run's plumbing: what children are told, what is refused, what is made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy import pipeline
+from deploy.local.supervisor import Supervisor, SupervisorError
+from deploy.pipeline import (
+    Run,
+    check_port,
+    compile_kernels,
+    environment_of,
+    git_commit,
+    process_names,
+    write_run_file,
+)
+from workers.settings import Settings
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run of the gateway alone in a home of its own."""
+    for name in [name for name in os.environ if name.startswith("REGIMEFLOW_")]:
+        monkeypatch.delenv(name)
+    settings = Settings(home=tmp_path, universe="BTC-USD,ETH-USD")
+    return Run(settings, 0, ("gateway",))
+
+
+def told(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings that a child with this environment reads."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def test_a_child_reads_the_settings_that_its_parent_had(run, monkeypatch):
+    settings = run.settings.model_copy(
+        update={
+            "replay_files": ("a_1m.csv=BTCUSDT:1m", "b.parquet"),
+            "replay_speed": 4.5,
+            "kafka_client": {"security.protocol": "SASL_SSL"},
+        }
+    )
+
+    assert told(environment_of(settings), monkeypatch) == settings
+
+
+def test_no_secret_is_written_into_the_environment_of_children(run):
+    settings = Settings(binance_api_key="key", binance_api_secret="hush", home=run.settings.home)  # noqa: S106 - not a real one
+
+    assert not [v for v in environment_of(settings).values() if v in ("key", "hush")]
+
+
+def test_only_a_simulated_market_needs_the_simulator():
+    assert "simulator" in process_names("simulated")
+    assert "simulator" not in process_names("binanceusdm")
+    assert process_names("binanceusdm") == process_names("replay")
+
+
+def test_a_taken_port_is_refused_only_where_the_gateway_runs(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        check_port(replace(run, port=port, processes=("market",)))
+        with pytest.raises(SupervisorError, match=f"port {port} on loopback is taken"):
+            check_port(replace(run, port=port))
+
+
+def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_METRICS_PORT", "9100")
+
+    check_port(run)
+    with pytest.raises(SupervisorError, match="REGIMEFLOW_METRICS_PORT is the port of one process"):
+        check_port(replace(run, processes=("market", "signals")))
+
+
+def test_kernels_are_compiled_once_for_the_same_code(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(pipeline.subprocess, "run", lambda command, **_: calls.append(command))
+
+    compile_kernels(tmp_path, lambda _: None)
+    compile_kernels(tmp_path, lambda _: None)
+
+    assert len(calls) == 1
+
+
+def test_kernels_that_failed_to_compile_are_tried_again(tmp_path, monkeypatch):
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(pipeline.subprocess, "run", fails)
+
+    with pytest.raises(OSError, match="no space"):
+        compile_kernels(tmp_path, lambda _: None)
+
+    assert not (tmp_path / "kernels.stamp").exists()
+
+
+def test_the_run_file_says_who_runs_and_where(run):
+    supervisor = Supervisor(("gateway",), run.settings.home / "logs", {})
+    environment = {
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+        "REGIMEFLOW_SIMULATOR_URL": "http://127.0.0.1:1234",
+    }
+
+    write_run_file(run, environment, supervisor)
+
+    facts = json.loads((run.settings.home / "run.json").read_text())
+    assert facts["pid"] == os.getpid()
+    assert facts["bootstrap_servers"] == "127.0.0.1:9092"
+    assert facts["simulator_url"] == "http://127.0.0.1:1234"
+    assert facts["processes"] == ["gateway"]
+
+
+def test_the_commit_is_known_in_a_checkout():
+    assert len(git_commit()) == 12 or git_commit() == "unknown"
