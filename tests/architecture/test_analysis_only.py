@@ -49,6 +49,7 @@ HOUSEKEEPING = frozenset(
         "secret",
         "streaming",
         "urls",
+        "ws_dial_backoff",
     }
 )
 

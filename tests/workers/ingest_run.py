@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
@@ -14,7 +16,7 @@ from streams.market.processor import PROCESSOR
 from streams.memory import replay
 from workers.ingest.exchange import Access, connected
 from workers.ingest.topics import Outbox
-from workers.ingest.worker import Ingest, Status
+from workers.ingest.venue import Ingest, Status
 from workers.settings import Settings
 from workers.simulator.faults import Fault
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
@@ -126,3 +128,29 @@ async def ingesting(
         for outcome in done:
             if isinstance(outcome, Exception):
                 raise outcome
+
+
+@contextlib.contextmanager
+def venue(**settings: Any) -> Iterator[RunningSimulator]:
+    """Serve a venue from a thread of its own, for callers that run their own loop; paused."""
+    loop, ready, found = asyncio.new_event_loop(), threading.Event(), list[Any]()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        wanted = SimulatorSettings(
+            ("BTCUSDT", "ETHUSDT"), **({"history_minutes": 2_000, "paused": True} | settings)
+        )
+        async with serve(wanted) as running:
+            found.extend((running, stop))
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),))
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(found[1].set)
+        thread.join()
+        loop.close()

@@ -95,6 +95,8 @@ def test_market_time_never_goes_back_and_follows_events_that_are_ahead():
     market.set(1_000_000, 0.0, 0.0)
     market.see(900_000)
 
+    market.see(10**15)
+
     assert market.now_ms() == 1_050_000
     seconds.now = 1.0
     assert market.tick().event_time_ms == 1_060_000

@@ -5,14 +5,13 @@ every fact topic  -->  [archive]  -->  <home>/archive/<topic>/<key>/<day>.parque
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
-
-import structlog
 
 from schemas.record import Topic
 from schemas.topics import TOPICS
@@ -27,7 +26,7 @@ MOST_HELD = 20_000  # records between two writes
 EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 NICENESS = 10  # what waits can wait; signals cannot
 
-log = structlog.get_logger("archive")
+log = logging.getLogger("regimeflow.archive")
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -41,7 +40,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     try:
         follow(settings.home / "archive", kafka, FACTS, stop)
     except Fatal as fatal:
-        log.critical("process.fatal", cause=str(fatal))
+        log.critical("process.fatal", extra={"cause": str(fatal)})
         return EXIT_FATAL
     else:
         status.report("stopping")

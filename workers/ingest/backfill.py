@@ -25,6 +25,7 @@ from workers.ingest.normalise import (
 
 PAGE_BARS = 499  # most bars for one unit of request weight
 ATTEMPTS = 3  # at a page that holds rows which are no bars
+CLOCK_DOUBT_S = 2.0  # how far our idea of the venue's time may be off, in wall-clock seconds
 LONGEST_INTERVAL_MS = 8 * HOUR_MS  # between settlements; one more is asked for
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
 
@@ -121,6 +122,7 @@ class History:
         limit = min(PAGE_BARS, (end_ms - start_ms) // series.timeframe_ms + 1)
         query = (series.symbol, series.interval, start_ms, limit)
         for attempt in range(1, ATTEMPTS + 1):
+            asked_ms = self.clock.now_ms()
             rows, marks = await patiently(
                 lambda: asyncio.gather(
                     self.exchange.klines(*query), self.exchange.mark_klines(*query)
@@ -135,7 +137,14 @@ class History:
         if refused and not bars:
             raise VenueUnavailable(f"{series.symbol}: a page without one usable row")
         prices = dict(_marks(marks))
-        return [bar.model_copy(update={"mark_price": prices.get(bar.open_time_ms)}) for bar in bars]
+        # Our clock alone does not prove that the newest bar is over: a venue that is a moment
+        # behind, or answered a moment before, still adds to it. A successor proves it.
+        doubt_ms = max(series.timeframe_ms, int(CLOCK_DOUBT_S * 1000.0 * self.clock.speed))
+        return [
+            bar.model_copy(update={"mark_price": prices.get(bar.open_time_ms)})
+            for bar in bars
+            if bar is not bars[-1] or bar.event_time_ms <= asked_ms - doubt_ms
+        ]
 
 
 def _read(

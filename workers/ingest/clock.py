@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from schemas.clock import ClockTick
 
+FURTHEST_AHEAD_MS = 600_000  # of an event before its stamp is not believed
+
 
 @dataclass
 class MarketClock:
@@ -38,8 +40,11 @@ class MarketClock:
             self.skew_ms = (self.wall_s() - ago_s) * 1000.0 - venue_ms
 
     def see(self, event_ms: int) -> None:
-        """Take the time of an event that has just arrived: the venue is at least there."""
-        if event_ms > self._exact_ms():
+        """Take the time of an event that has just arrived: the venue is at least there.
+
+        A stamp far ahead of what the venue last told is a fault of the frame, not the time.
+        """
+        if self._exact_ms() < event_ms <= self._exact_ms() + FURTHEST_AHEAD_MS:
             self._anchor_ms, self._anchor_s = float(event_ms), self.monotonic_s()
 
     def now_ms(self) -> int:

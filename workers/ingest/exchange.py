@@ -30,6 +30,8 @@ KEEP_ALIVE_MS = 10_000  # the default lets a dead peer go unnoticed for nine min
 REQUEST_TIMEOUT_MS = 10_000
 WEIGHT_PER_MINUTE = 2_000  # of the venue's 2,400
 BAN_WAIT_S = 30.0  # after a 418 that names no time
+HOPELESS = (ccxt.AuthenticationError, ccxt.BadRequest, ccxt.ArgumentsRequired, ccxt.NotSupported)
+PARAMETER_ERROR = '"code":-11'  # the venue's codes -1100 to -1199: asked wrongly
 REFUSED_RIGHTS = ("enable", "permits")  # prefixes of what a key may be allowed to do
 HARMLESS_RIGHTS = frozenset({"enableReading"})
 
@@ -172,6 +174,7 @@ class Exchange:
         """
         names = [unified(symbol) for symbol in symbols]
         self._client.frames = frames
+        self._client.ws_dial_backoff = {}  # ccxt's may wait 30 s more; the caller has its own
         watches = [
             asyncio.ensure_future(watch)
             for watch in (
@@ -231,7 +234,9 @@ class Exchange:
         except (ccxt.NetworkError, ccxt.OperationFailed) as error:
             raise VenueUnavailable(str(error)) from error
         except ccxt.BaseError as error:
-            raise VenueRefused(str(error)) from error
+            if isinstance(error, HOPELESS) or PARAMETER_ERROR in str(error):
+                raise VenueRefused(str(error)) from error
+            raise VenueUnavailable(str(error)) from error  # a cut-off body is an ExchangeError too
 
     def _retry_after_s(self) -> float:
         headers = self._client.last_response_headers or {}

@@ -16,7 +16,7 @@ from schemas.market import RawBar
 from schemas.record import Record
 from workers.ingest.backfill import History, Series, origin_of_history
 from workers.ingest.clock import MarketClock
-from workers.ingest.exchange import VenueUnavailable
+from workers.ingest.exchange import ExchangeError
 from workers.ingest.markers import Markers, finding
 from workers.ingest.normalise import Trade
 from workers.ingest.trades import RebuiltBar, TradeBars, bar_of, disagreement
@@ -52,7 +52,7 @@ class Pace:
         """Return waits that suit bars of a length at a speed."""
         bar_s = timeframe_ms / 1000.0 / speed
         return cls(
-            grace_s=min(max(0.1 * bar_s, 0.3), 5.0),
+            grace_s=min(max(0.1 * bar_s, 0.5), 5.0),
             patience_s=min(max(bar_s, 2.0), 20.0),
             silence_s=min(max(2.0 * bar_s, 2.0), 120.0),
         )
@@ -143,7 +143,7 @@ class Feed:
             self._overdue_since_s = now_s
         closed_ms = self.clock.now_ms() // self.series.timeframe_ms * self.series.timeframe_ms
         patient = now_s < self._overdue_since_s + self.pace.patience_s
-        with contextlib.suppress(VenueUnavailable, TimeoutError):
+        with contextlib.suppress(ExchangeError, TimeoutError):
             async with asyncio.timeout(self.pace.patience_s):
                 await self._fetch(closed_ms, holes=not patient)
         if not patient:
@@ -157,14 +157,14 @@ class Feed:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline_s):
                 while self.expected_ms < until_ms:
-                    with contextlib.suppress(VenueUnavailable):
+                    with contextlib.suppress(ExchangeError):
                         await self._fetch(until_ms, holes=False)
                     if self.expected_ms < until_ms:
                         await asyncio.sleep(RETRY_S)
         if self.expected_ms < until_ms:
             self._take_rebuilt(until_ms)
         if self.expected_ms < until_ms:
-            with contextlib.suppress(VenueUnavailable, TimeoutError):
+            with contextlib.suppress(ExchangeError, TimeoutError):
                 async with asyncio.timeout(self.pace.patience_s):
                     await self._fetch(until_ms, holes=True)
 
@@ -243,7 +243,7 @@ class Feed:
     async def _told_again(self, open_time_ms: int) -> RawBar | None:
         provenance = origin_of_history(repair=True, known_at_ms=self.clock.now_ms())
         span = (open_time_ms, open_time_ms + self.series.timeframe_ms)
-        with contextlib.suppress(VenueUnavailable, TimeoutError):
+        with contextlib.suppress(ExchangeError, TimeoutError):
             async with asyncio.timeout(self.pace.patience_s):
                 async for page in self.history.pages(self.series, span, self.markers, provenance):
                     return page[0]

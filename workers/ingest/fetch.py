@@ -36,7 +36,7 @@ Progress = Callable[[str, float], None]  # symbol, share done
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be fetched; ``to_ms`` None means up to the last closed bar."""
+    """What is to be fetched; ``to_ms`` None: up to the last bar that is over."""
 
     symbols: tuple[str, ...]
     timeframe: str

@@ -6,17 +6,16 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
-
 from schemas.dead_letter import DeadLetter
 from schemas.topics import RAW_BARS
-from workers.ingest.clock import MarketClock
-from workers.ingest.exchange import Exchange, VenueUnavailable
+from workers.ingest.clock import FURTHEST_AHEAD_MS, MarketClock
+from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.feed import Feed, Output, Pace
 from workers.ingest.markers import finding, interval_findings, late_finding
 from workers.ingest.normalise import (
@@ -34,7 +33,7 @@ FUNDING_RETRY_S = 1.0
 JUDGED_SETTLEMENTS = 6  # newest; what came before has been judged
 RECONNECT_S, RECONNECT_AT_MOST_S = 0.1, 5.0
 
-log = structlog.get_logger("ingest")
+log = logging.getLogger("regimeflow.ingest")
 
 
 class Outlet(Output, Protocol):
@@ -113,6 +112,10 @@ class Live:
         bar = bar_of_event(frame, series.timeframe_ms, self.exchange.source)
         if isinstance(frame.get("E"), int):
             self._see(frame["E"])
+        if bar is not None and bar.event_time_ms > self.clock.now_ms() + FURTHEST_AHEAD_MS:
+            raise PayloadRejected(
+                f"bar closes at {bar.event_time_ms}, market time is {self.clock.now_ms()}"
+            )
         if bar is not None and bar.symbol in self.feeds:
             self.feeds[bar.symbol].queue.put_nowait(bar)
 
@@ -123,7 +126,7 @@ class Live:
     def refuse(self, raw: str | bytes, error: Exception) -> None:
         """Put a frame that could not be read among the dead letters; the stream goes on."""
         cause = str(error) if isinstance(error, PayloadRejected) else f"unreadable frame: {error}"
-        log.warning("frame.refused", cause=cause)
+        log.warning("frame.refused", extra={"cause": cause})
         self.output.refuse(refused(raw, cause, self.clock.now_ms()))
 
     async def _stream(self) -> None:
@@ -133,7 +136,7 @@ class Live:
             reason = await self._watch_until_lost()
             if self._heard_s > opened_s:
                 wait_s = RECONNECT_S
-            log.warning("stream.lost", reason=reason)
+            log.warning("stream.lost", extra={"reason": reason})
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
             wait_s = min(2 * wait_s, RECONNECT_AT_MOST_S)
             self.reconnects += 1
@@ -175,7 +178,7 @@ class Live:
                 due = feed.markers.due(self.clock.now_ms())
                 if due and loop.time() >= ask_again_s.get(symbol, 0.0):
                     ask_again_s[symbol] = loop.time() + FUNDING_RETRY_S
-                    with contextlib.suppress(VenueUnavailable):
+                    with contextlib.suppress(ExchangeError):
                         await self._fetch_settlements(feed)
 
     async def _fetch_settlements(self, feed: Feed) -> None:
@@ -204,7 +207,7 @@ async def keep_time(exchange: Exchange, clock: MarketClock) -> None:
     """Ask the venue for its time again and again; between the answers the clock runs by itself."""
     while True:
         await asyncio.sleep(SYNCHRONISE_S)
-        with contextlib.suppress(VenueUnavailable):
+        with contextlib.suppress(ExchangeError):
             await synchronise(exchange, clock)
 
 

@@ -7,13 +7,12 @@ ingest holds until a model serves and inference has loaded it, so that every lat
 from __future__ import annotations
 
 import heapq
+import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-
-import structlog
 
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, RawBar
@@ -32,7 +31,7 @@ STATUS_S = 1.0
 LONGEST_PAUSE_S = 0.5  # between looks at whether to stop
 UNPACED_SPEED = 1_000.0  # told on clock ticks while nothing can be measured yet
 
-log = structlog.get_logger("ingest")
+log = logging.getLogger("regimeflow.ingest")
 
 
 @dataclass(frozen=True)
@@ -242,7 +241,7 @@ class Player:
         return min(1.0, self._played / self._recording.bars)
 
 
-def run_replay(settings: Settings, kafka: KafkaSettings) -> int:
+def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     """Play the settings' files until SIGTERM; stays up after the last bar."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -262,12 +261,11 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> int:
     )
     if player.play(closes, hold, announced=announced):
         publisher.flush()
-        log.info("replay.done", bars=recording.bars)
+        log.info("replay.done", extra={"bars": recording.bars})
         while not stop.wait(1.0):
             player.tick()  # recorded time stands still; it is told so that nothing looks gone
     player.say("stopping", "")
     publisher.flush()
-    return 0
 
 
 def model_serves(kafka: KafkaSettings, strategy: str, stop: threading.Event) -> bool:
