@@ -1,0 +1,252 @@
+"""Bar to WebSocket through real Kafka, exactly once: goal P20.
+
+Two complete stacks live side by side, each with its own broker, topics (1 partition), processes
+and gateway with 100 clients; bursts of 50 bars that close together go to one and the other in
+turn. The peer is the same pipeline with steps that compute nothing (``pass_through``): what the
+ratio shows is what features, regimes, models, grading and scoring add to the bare way. Held equal:
+processes, runtime, topics, number of records, their types and sizes, changelogs, gateway, clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any
+
+import orjson
+import uvloop
+
+from deploy.live import health_of
+from deploy.loadtest import percentile
+from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.local.ports import usable_port
+from deploy.local.supervisor import Supervisor, process_command
+from deploy.topics import apply_topics
+from schemas.market import RawBar
+from streams.cluster import KafkaSettings
+from streams.publisher import Publisher
+from tests.bench.bench_gateway import row
+from tests.bench.pass_through import write_canned
+from tests.bench.pipeline_market import SYMBOLS, Market, put, steady_market
+
+Row = dict[str, object]
+
+PROCESSES = ("market", "inference", "signals", "gateway")
+PEER = "same pipeline, steps that compute nothing"
+CLIENTS = 100
+ROUNDS = 9
+BURSTS = 5  # of each stack in a round
+WARM_UP = 3  # bursts of each stack before the first round
+PAUSE_S = 0.25  # after a burst: whatever came twice would come now
+READY_WITHIN_S = 180.0
+ARRIVED_WITHIN_S = 60.0
+LIMITS = {"p50": (50, 1.3), "p99": (99, 1.5)}  # times the peer's
+
+
+@dataclass
+class Stack:
+    """One pipeline that runs, and who listens to it."""
+
+    port: int
+    publisher: Publisher
+    clients: list[Listener] = field(default_factory=list)
+
+    async def connect(self) -> None:
+        """Open every stream."""
+        loop = asyncio.get_running_loop()
+        for _ in range(CLIENTS):
+            _, client = await loop.create_connection(Listener, "127.0.0.1", self.port)
+            await client.opened
+            self.clients.append(client)
+
+    async def burst(self, bars: Sequence[RawBar]) -> list[float]:
+        """Publish bars that close together; return the ms from then to each delivery.
+
+        Asserts that every client got one signal of each bar, and the same.
+        """
+        for client in self.clients:
+            client.expect(len(bars))
+        started = monotonic_ns()
+        for bar in bars:
+            self.publisher.publish(bar)
+        await asyncio.to_thread(self.publisher.flush)
+        async with asyncio.timeout(ARRIVED_WITHIN_S):
+            await asyncio.gather(*(client.complete for client in self.clients))
+        await asyncio.sleep(PAUSE_S)
+        first = self.clients[0].signals
+        assert all(client.signals == first for client in self.clients), "clients differ"
+        arrived = [orjson.loads(text)["data"] for text in first]
+        found = sorted((signal["symbol"], signal["event_time_ms"]) for signal in arrived)
+        assert found == sorted((bar.symbol, bar.event_time_ms) for bar in bars), found
+        return [(at - started) / 1e6 for client in self.clients for at in client.times]
+
+
+def rows() -> list[Row]:
+    """Run P20."""
+    with ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+        market = steady_market(folder / "models", WARM_UP + ROUNDS * BURSTS)
+        canned = folder / "canned.jsonl"
+        write_canned(market.canned, canned)
+        ours = held.enter_context(stack(folder / "ours", market, ()))
+        peer = held.enter_context(stack(folder / "peer", market, (str(canned),)))
+        delays = uvloop.run(measured(market, ours, peer))
+    made = []
+    for name, (percent, times) in LIMITS.items():
+        pairs = [[percentile(sorted(one), percent) for one in both] for both in delays]
+        typical = [sorted(values)[len(values) // 2] for values in zip(*pairs, strict=True)]
+        say(f"P20 {name}: {typical[0]:.0f} ms, peer {typical[1]:.0f} ms")
+        ratios = [theirs / mine for mine, theirs in pairs]
+        title = f"P20 bar to {CLIENTS} WebSockets, {len(SYMBOLS)} symbols, {name}"
+        made.append(row(title, PEER, ratios, round(1 / times, 3)))
+    return made
+
+
+Delays = tuple[list[float], list[float]]  # ours and the peer's, ms
+
+
+async def measured(market: Market, ours: Stack, peer: Stack) -> list[Delays]:
+    """Return our delays and the peer's by round, bursts interleaved."""
+    for one in (ours, peer):
+        await one.connect()
+    for number in range(WARM_UP):
+        for one in (ours, peer):
+            await one.burst(market.bars(number))
+    delays = []
+    for start in range(WARM_UP, WARM_UP + ROUNDS * BURSTS, BURSTS):
+        mine: list[float] = []
+        theirs: list[float] = []
+        for number in range(start, start + BURSTS):
+            turns = [(ours, mine), (peer, theirs)]
+            for one, into in turns[:: 1 if number % 2 else -1]:
+                into.extend(await one.burst(market.bars(number)))
+        delays.append((mine, theirs))
+    for client in (*ours.clients, *peer.clients):
+        client.transport.close()
+    return delays
+
+
+@contextmanager
+def stack(home: Path, market: Market, passing: tuple[str, ...]) -> Iterator[Stack]:
+    """Run a pipeline that finds the market's past on its topics; ``passing`` makes it the peer."""
+    with LocalBroker(BrokerSettings(home=home / "kafka", min_free_mb=100)) as broker:
+        apply_topics({"bootstrap.servers": broker.bootstrap})
+        kafka = KafkaSettings(broker.bootstrap)
+        put(market, kafka)
+        port = usable_port(0)
+        environment = {
+            "REGIMEFLOW_HOME": str(home),
+            "REGIMEFLOW_PORT": str(port),
+            "REGIMEFLOW_UNIVERSE": ",".join(SYMBOLS),
+            "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
+        }
+
+        def command(name: str) -> list[str]:
+            if not passing or name == "gateway":
+                return process_command(name)
+            return [sys.executable, "-m", "tests.bench.pass_through", name, *passing]
+
+        supervisor = Supervisor(PROCESSES, home / "logs", environment, command)
+        try:
+            supervisor.start()
+            wait_until_ready(supervisor, f"http://127.0.0.1:{port}/")
+            yield Stack(port, Publisher(kafka, "feeder"))
+            ended = [child.name for child in supervisor.children if not child.running]
+            assert not ended, f"{ended} ended while measured; see {home / 'logs'}"
+        finally:
+            supervisor.stop()
+
+
+def wait_until_ready(supervisor: Supervisor, url: str) -> None:
+    """Wait until every process runs and the gateway has read its views."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while True:
+        for child in supervisor.children:
+            assert child.running, f"{child.name} ended:\n{child.last_lines()}"
+        health = health_of(url)
+        if health is not None and health["status"] != "starting":
+            states = {name: one["state"] for name, one in health["processes"].items()}
+            if all(states.get(name) == "running" for name in PROCESSES[:-1]):
+                return
+        assert time.monotonic() < deadline, f"not ready in {READY_WITHIN_S:.0f} s: {health}"
+        time.sleep(0.25)
+
+
+class Listener(asyncio.Protocol):
+    """A WebSocket client: it keeps each signal and when it came."""
+
+    def __init__(self) -> None:
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.times: list[int] = []
+        self.signals: list[bytes] = []
+        self._expected = -1
+        self._held = b""
+
+    def connection_made(self, transport: Any) -> None:
+        """Ask for the stream."""
+        self.transport = transport
+        port = transport.get_extra_info("peername")[1]
+        transport.write(
+            b"GET /api/realtime/signals HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % port
+        )
+
+    def expect(self, count: int) -> None:
+        """Begin to count anew."""
+        assert not self.complete.done() or len(self.times) == self._expected, "a signal came twice"
+        self.times, self.signals, self._expected = [], [], count
+        self.complete = asyncio.get_running_loop().create_future()
+
+    def data_received(self, received: bytes) -> None:
+        """Keep whole frames that are signals."""
+        now = monotonic_ns()
+        held = self._held + received if self._held else received
+        start = 0
+        if not self.opened.done():
+            start = held.find(b"\r\n\r\n") + 4
+            if start < 4:
+                self._held = held
+                return
+            assert held.startswith(b"HTTP/1.1 101"), held
+            self.opened.set_result(None)
+        while (frame := _frame(held, start)) is not None:
+            payload = held[frame[0] : frame[1]]
+            start = frame[1]
+            if payload.startswith(b'{"type":"signal"'):
+                self.times.append(now)
+                self.signals.append(payload)
+        self._held = held[start:]
+        if len(self.times) == self._expected and not self.complete.done():
+            self.complete.set_result(None)
+
+
+def _frame(held: bytes, start: int) -> tuple[int, int] | None:
+    """Return where the payload of the frame at ``start`` begins and ends; None: not all there."""
+    if len(held) < start + 10:
+        return None
+    length, begins = held[start + 1] & 0x7F, start + 2
+    if length == 126:
+        length, begins = int.from_bytes(held[start + 2 : start + 4]), start + 4
+    elif length == 127:
+        length, begins = int.from_bytes(held[start + 2 : start + 10]), start + 10
+    return (begins, begins + length) if len(held) >= begins + length else None
+
+
+def say(text: str) -> None:
+    """Tell the person who waits."""
+    load = os.getloadavg()[0]
+    print(f"  {text} (load {load:.1f})", file=sys.stderr, flush=True)  # noqa: T201 - progress
+
+
+if __name__ == "__main__":
+    print(*rows(), sep="\n")  # noqa: T201 - a run by hand

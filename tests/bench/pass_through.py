@@ -1,0 +1,120 @@
+"""A process of the pipeline that computes nothing: the peer of P20.
+
+    python -m tests.bench.pass_through NAME CANNED_FILE
+
+Same runtime, topics, transactions and changelogs; each step answers an input with a prebuilt
+record of the right type and size, on which only symbol, times and ids are set.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deploy.local.supervisor import ONE_THREAD
+from deploy.process import end_with_parent, kafka_of
+from schemas.features import FeatureVector
+from schemas.market import Bar
+from schemas.predictions import Prediction
+from schemas.record import Record
+from schemas.regimes import RegimeParameters, RegimeProbabilities
+from schemas.signals import ScoredSignal, Signal
+from streams.processor import Outputs, Processor, StateKey
+
+MADE_BY: dict[str, type[Record]] = {
+    "market": Bar,
+    "features": FeatureVector,
+    "regimes": RegimeProbabilities,
+    "inference": Prediction,
+    "signals": Signal,
+    "scoring": ScoredSignal,
+}
+IDS = ("prediction_id", "signal_id")
+
+Canned = Mapping[type[Record], Record]
+
+
+def write_canned(canned: Canned, path: Path) -> None:
+    """Write one record of each type."""
+    path.write_bytes(b"\n".join(canned[kind].encode() for kind in MADE_BY.values()))
+
+
+def read_canned(path: Path) -> Canned:
+    """Return what ``write_canned`` wrote."""
+    lines = path.read_bytes().split(b"\n")
+    return {kind: kind.decode(raw) for kind, raw in zip(MADE_BY.values(), lines, strict=True)}
+
+
+def passing(processor: Processor, canned: Canned) -> Processor:
+    """Return the processor with a step that emits prebuilt records; its state keeps its size."""
+    made = canned[MADE_BY[processor.name]]
+
+    def step(state: Any, record: Any) -> tuple[Any, Outputs]:
+        if isinstance(record, RegimeParameters) or record.event_time_ms <= state.event_time_ms:
+            return state, ()
+        after = state.model_copy(update={"event_time_ms": record.event_time_ms})
+        return after, (stamped(made, record),)
+
+    return replace(processor, step=step, window=0, refill=None)
+
+
+def passing_inference(inference: Processor, canned: Canned) -> Processor:
+    """Return a batch step that answers each posterior newer than the canned prediction's bar."""
+    made = canned[Prediction]
+    since: int = made.event_time_ms  # type: ignore[attr-defined]  # a prediction has it
+
+    def step_batch(
+        states: Mapping[StateKey, Any], records: Sequence[Any]
+    ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
+        changed: dict[StateKey, Any] = {}
+        outputs: list[Outputs] = []
+        for record in records:
+            key, now = (record.symbol, record.timeframe_ms), record.event_time_ms
+            changed[key] = states[key].model_copy(update={"event_time_ms": now})
+            live = isinstance(record, RegimeProbabilities) and now > since
+            outputs.append((stamped(made, record),) if live else ())
+        return changed, outputs
+
+    return replace(inference, step_batch=step_batch, window=0, refill=None)
+
+
+def stamped(canned: Record, record: Any) -> Record:
+    """Return the prebuilt record for the symbol and bar of another."""
+    now = record.event_time_ms
+    update = {"symbol": record.symbol, "event_time_ms": now, "available_time_ms": now}
+    if isinstance(canned, Bar):
+        update["open_time_ms"] = now - record.timeframe_ms
+    for name in IDS:
+        old = getattr(canned, name, None)
+        if old is not None:
+            update[name] = f"{record.symbol}-{now}".ljust(len(old), "0")
+    return canned.model_copy(update=update)
+
+
+def main() -> int:
+    """Run the named process until SIGTERM; return its exit code."""
+    os.environ.update(ONE_THREAD)
+    end_with_parent()
+    from streams.runtime import run_until_signalled
+    from streams.topology import CHAINS
+    from workers.inference.processor import inference_processor
+    from workers.inference.slots import Slots
+    from workers.settings import Settings
+
+    name, path = sys.argv[1:]
+    canned = read_canned(Path(path))
+    if name == "inference":
+        inference = inference_processor(Slots(), lambda: 0)
+        processors: tuple[Processor, ...] = (passing_inference(inference, canned),)
+    else:
+        chain = next(row for row in CHAINS if row.name == name)
+        processors = tuple(passing(processor, canned) for processor in chain.processors)
+    return run_until_signalled(name, processors, kafka_of(Settings()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
