@@ -11,7 +11,7 @@ from typing import Literal
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.batch import in_one_line
-from streams.cluster import Aborted, KafkaSettings
+from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.kafka import Member, Transactions
 from streams.processor import RecordRejected
 from streams.wire import (
@@ -111,8 +111,8 @@ class _JobRun:
         if isinstance(failed, RecordRejected):
             refused = Unreadable(request.stored, str(failed), request.trace_id)
             return [self._refusal(refused, failed.kind)]
-        if not isinstance(failed, Exception):
-            raise failed
+        if isinstance(failed, Fatal) or not isinstance(failed, Exception):
+            raise failed  # not the request's fault: the next start runs it again
         cause = in_one_line(failed)
         log.error("job.failed", extra={"consumer": self._name, "cause": cause})
         return [self._refusal(Unreadable(request.stored, cause, request.trace_id), "bug")]

@@ -40,7 +40,7 @@ class LabelPlan:
 
     horizon_bars: int = 15
     volatility_feature: str = "realised_volatility_60"
-    width: float = 0.8
+    width: float = 0.5
 
 
 @dataclass(frozen=True)

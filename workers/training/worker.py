@@ -8,6 +8,7 @@ version follow from the request and the rows, so nothing is registered twice.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 import threading
@@ -20,33 +21,25 @@ from schemas.clock import ClockTick
 from schemas.features import FeatureVector
 from schemas.models import ModelRegistered
 from schemas.record import Record
-from schemas.status import WorkerStatus
 from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
-from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
-from streams.cluster import Fatal, KafkaSettings
+from schemas.training import TrainingRequest
+from streams.cluster import Aborted, Fatal, KafkaSettings
+from streams.features.catalog import FEATURE_SET_ID
 from streams.jobs import run_jobs
 from streams.kafka import end_offsets
 from streams.processor import RecordRejected
-from streams.publisher import Publisher
 from streams.reader import Reader
+from streams.status import StatusPublisher
 from streams.wire import Received
 from workers.settings import Settings
 from workers.training.fit import Plan, TooFewRows
+from workers.training.mirroring import follow
+from workers.training.progress import Told
 
-EXIT_FATAL = 1
+log = logging.getLogger("regimeflow.training")
+
+EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 FEATURES_WITHIN_S = 600.0  # a history of a million bars is folded in less
-TOLD_EVERY_S = 0.25
-
-# Rough shares of a run's time, so that one bar can show the whole of it.
-STAGES: tuple[tuple[TrainingStage, float], ...] = (
-    ("dataset", 0.0),
-    ("folds", 0.1),
-    ("regimes", 0.62),
-    ("boosted", 0.68),
-    ("lstm", 0.75),
-    ("calibration", 0.97),
-    ("done", 1.0),
-)
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -54,9 +47,27 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    status = Publisher(kafka, f"training-{kafka.instance}-status")
-    status.publish(_status("running"))
-    status.flush()
+    status = StatusPublisher(kafka, "training")
+    status.report("running")
+    mirroring = threading.Thread(
+        target=_mirror, args=(settings, kafka, status, stop), name="mlflow"
+    )
+    mirroring.start()
+    try:
+        _train_until(stop, settings.models, kafka)
+    except (Aborted, Fatal) as fatal:
+        log.critical("process.fatal", extra={"cause": str(fatal)})
+        return EXIT_FATAL
+    finally:
+        stop.set()
+        for child in multiprocessing.active_children():
+            child.kill()  # its work is not committed: the next process starts it again
+        mirroring.join()
+        status.close()
+    return 0
+
+
+def _train_until(stop: threading.Event, models: str, kafka: KafkaSettings) -> None:
     # One child a request: torch and the rows of a run, 1 GB, go when it ends.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
@@ -64,16 +75,29 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         def job(received: Received) -> Future[Sequence[Record]]:
             request = received.record
             assert isinstance(request, TrainingRequest)  # noqa: S101 - the only record there
-            return pool.submit(run_request, request.encode(), settings.models, kafka)
+            return pool.submit(run_request, request.encode(), models, kafka)
 
         try:
             run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop)
-        except Fatal:
-            return EXIT_FATAL
         finally:
             for child in multiprocessing.active_children():
-                child.kill()  # its work is not committed: the next process starts it again
-    return 0
+                child.kill()
+
+
+def _mirror(
+    settings: Settings, kafka: KafkaSettings, status: StatusPublisher, stop: threading.Event
+) -> None:
+    """Training goes on whatever becomes of MLflow; the status says what became of it."""
+
+    def report(failure: str) -> None:
+        if failure:
+            log.error("mlflow.behind", extra={"cause": failure})
+        status.report("degraded" if failure else "running", failure)
+
+    try:
+        follow(settings, kafka, report, stop)
+    except Fatal as fatal:
+        report(f"MLflow is not followed: {fatal}")
 
 
 def run_request(raw: bytes, models: str, kafka: KafkaSettings) -> Sequence[Record]:
@@ -87,9 +111,12 @@ def run_request(raw: bytes, models: str, kafka: KafkaSettings) -> Sequence[Recor
     from workers.training.train import MODEL_FEATURES, register, train
 
     request = TrainingRequest.decode(raw)
+    loading = threading.Thread(target=_load_libraries, daemon=True)
+    loading.start()
     told = Told(request, kafka)
     told.progress("dataset", 0.0, "reading features")
     series = series_of(features_of(request, kafka), MODEL_FEATURES, OBSERVATIONS)
+    loading.join()
     try:
         trained = train(request, series, Plan(), told.progress)
     except TooFewRows as short:
@@ -98,6 +125,12 @@ def run_request(raw: bytes, models: str, kafka: KafkaSettings) -> Sequence[Recor
     model = register(trained, request, Path(models), market_time(kafka) or request.to_ms)
     told.progress("done", 1.0, _verdict(model))
     return (model,)
+
+
+def _load_libraries() -> None:
+    """Load what training needs, seconds of it, while the features are being read."""
+    import torch  # noqa: F401 - loaded for later
+    import xgboost  # noqa: F401 - loaded for later
 
 
 def _verdict(model: ModelRegistered) -> str:
@@ -109,46 +142,10 @@ def _verdict(model: ModelRegistered) -> str:
     )
 
 
-class Told:
-    """Publishes progress, a few times a second at most."""
-
-    def __init__(self, request: TrainingRequest, kafka: KafkaSettings) -> None:
-        self._request = request
-        self._publisher = Publisher(kafka, f"training-{kafka.instance}-progress")
-        self._last = ("", 0.0)
-
-    def progress(self, stage: TrainingStage, done: float, note: str) -> None:
-        """Tell a step; ``done`` is the share of that stage."""
-        said, at = self._last
-        if said == stage and done < 1.0 and time.monotonic() - at < TOLD_EVERY_S:
-            return
-        self._last = (stage, time.monotonic())
-        self._publisher.publish(
-            TrainingProgress(
-                request_id=self._request.request_id,
-                strategy=self._request.strategy,
-                event_time_ms=int(time.time() * 1000),
-                stage=stage,
-                done=overall(stage, done),
-                note=note,
-            )
-        )
-        self._publisher.flush()
-
-
-def overall(stage: TrainingStage, done: float) -> float:
-    """Return the share of the whole run at a share of one stage."""
-    names = [name for name, _ in STAGES]
-    if stage not in names:
-        return 0.0
-    place = names.index(stage)
-    begins = STAGES[place][1]
-    ends = STAGES[min(place + 1, len(STAGES) - 1)][1]
-    return begins + (ends - begins) * min(max(done, 0.0), 1.0)
-
-
 def features_of(request: TrainingRequest, kafka: KafkaSettings) -> Iterator[FeatureVector]:
     """Yield the vectors of a request's span, waiting until each symbol has reached its end.
+
+    Vectors of another feature set, made before an upgrade, are left out.
 
     Raises:
         RecordRejected: The features topic did not get there in time.
@@ -165,7 +162,8 @@ def features_of(request: TrainingRequest, kafka: KafkaSettings) -> Iterator[Feat
                 if vector.event_time_ms >= request.to_ms:
                     waiting.discard(vector.symbol)
                 if (
-                    vector.timeframe_ms == request.timeframe_ms
+                    vector.feature_set_id == FEATURE_SET_ID
+                    and vector.timeframe_ms == request.timeframe_ms
                     and request.from_ms <= vector.event_time_ms <= request.to_ms
                 ):
                     yield vector
@@ -192,9 +190,3 @@ def market_time(kafka: KafkaSettings) -> int | None:
     finally:
         reader.close()
     return newest
-
-
-def _status(state: str) -> WorkerStatus:
-    return WorkerStatus.model_validate(
-        {"process": "training", "event_time_ms": int(time.time() * 1000), "state": state}
-    )

@@ -1,0 +1,60 @@
+"""How far a training run is, told on its topic a few times a second at most."""
+
+from __future__ import annotations
+
+import time
+
+from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
+from streams.cluster import KafkaSettings
+from streams.publisher import Publisher
+
+TOLD_EVERY_S = 0.25
+
+# Rough shares of a run's time, so that one bar can show the whole of it.
+STAGES: tuple[tuple[TrainingStage, float], ...] = (
+    ("dataset", 0.0),
+    ("folds", 0.2),
+    ("regimes", 0.8),
+    ("boosted", 0.84),
+    ("lstm", 0.88),
+    ("calibration", 0.98),
+    ("done", 1.0),
+)
+
+
+class Told:
+    """Publishes the progress of one request."""
+
+    def __init__(self, request: TrainingRequest, kafka: KafkaSettings) -> None:
+        self._request = request
+        self._publisher = Publisher(kafka, f"training-{kafka.instance}-progress")
+        self._last = ("", 0.0)
+
+    def progress(self, stage: TrainingStage, done: float, note: str) -> None:
+        """Tell a step; ``done`` is the share of that stage."""
+        said, at = self._last
+        if said == stage and done < 1.0 and time.monotonic() - at < TOLD_EVERY_S:
+            return
+        self._last = (stage, time.monotonic())
+        self._publisher.publish(
+            TrainingProgress(
+                request_id=self._request.request_id,
+                strategy=self._request.strategy,
+                event_time_ms=int(time.time() * 1000),
+                stage=stage,
+                done=overall(stage, done),
+                note=note,
+            )
+        )
+        self._publisher.flush()
+
+
+def overall(stage: TrainingStage, done: float) -> float:
+    """Return the share of the whole run at a share of one stage; 0 for a run that failed."""
+    names = [name for name, _ in STAGES]
+    if stage not in names:
+        return 0.0
+    place = names.index(stage)
+    begins = STAGES[place][1]
+    ends = STAGES[min(place + 1, len(STAGES) - 1)][1]
+    return begins + (ends - begins) * min(max(done, 0.0), 1.0)
