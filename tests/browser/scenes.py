@@ -114,7 +114,8 @@ def play(
         made = grading.feed(asked)
         [signal] = [record for record in made if isinstance(record, Signal)]
         scores = tuple(record for record in made if isinstance(record, ScoredSignal))
-        yield Minute(now, regime, signal, scores, _explanation(signal, random))
+        why = None if signal.direction == "neutral" else explanation_of(signal, random)
+        yield Minute(now, regime, signal, scores, why)
 
 
 def _filter() -> dict[str, object]:
@@ -214,9 +215,9 @@ def _softened(logits: np.ndarray, sharpness: float) -> ClassProbabilities:
     return ClassProbabilities(sell=sell, neutral=neutral, buy=buy)
 
 
-def _explanation(signal: Signal, random: np.random.Generator) -> Explanation | None:
-    if signal.direction == "neutral":
-        return None
+def explanation_of(signal: Signal, random: np.random.Generator | None = None) -> Explanation:
+    """Return the drivers of a signal."""
+    random = random or np.random.default_rng(1)
     names = list(random.permutation(list(VALUES)))
     shares = np.sort(random.dirichlet(np.full(9, 0.9)))[::-1]
 
@@ -394,3 +395,9 @@ def learning(minutes: int = 90) -> list[Record]:
             records += [minute.bar, minute.regime.model_copy(update=third)]
     idle = {"inference": "holding", "explain": "holding"}
     return [*records, *running(minutes - 1, **idle), training(), tick(minutes - 1)]
+
+
+def trouble(minute: int = 119) -> list[Record]:
+    """Return what goes wrong at once: a dead process, a bug, an unqualified model, old bars."""
+    failed = running(minute, explain="failed")
+    return [in_service(qualified=False), *failed, dead_letter("bug"), tick(minute + 4)]

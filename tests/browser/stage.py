@@ -84,6 +84,10 @@ class Stage:
         self._log.extend(records)
         self._on_loop(lambda: self._fold(records))
 
+    def remember(self, *records: Record) -> None:
+        """Let records reach the topics while nobody serves."""
+        self._log.extend(records)
+
     def set_ready(self, *, ready: bool) -> None:
         """Say whether the gateway has read its topics."""
         self.ready = ready
@@ -164,8 +168,7 @@ def _still(scene: str) -> list[Record]:
         return []
     if scene == "training":
         return scenes.learning()
-    worse = [*scenes.running(239, explain="failed"), scenes.dead_letter("bug"), scenes.tick(243)]
-    return [*scenes.live(), scenes.in_service(qualified=False), *worse]
+    return [*scenes.live(120), *scenes.trouble()]
 
 
 def main() -> None:

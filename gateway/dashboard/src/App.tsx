@@ -62,9 +62,16 @@ export function App() {
     if (chosenId === null && first !== null) setChosenId(first)
   }, [chosenId, first])
 
+  const live = useDesk((state) => state.connection.phase === 'live')
   useEffect(() => {
-    if (chosenId !== null) void desk.open(chosenId)
-  }, [chosenId])
+    if (chosenId !== null && live) void desk.open(chosenId)
+  }, [chosenId, live])
+
+  // A link may name a signal that is no longer held.
+  const gone = useDesk((state) => chosenId !== null && state.reasons.get(chosenId)?.error?.status === 404)
+  useEffect(() => {
+    if (gone && chosen === null) setChosenId(null)
+  }, [gone, chosen])
 
   const choose = useCallback((signalId: string) => {
     setChosenId(signalId)
@@ -181,6 +188,7 @@ function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onB
   const market = useDesk((state) => state.health?.symbols[0]?.symbol)
   const hasModel = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   const heard = useDesk((state) => state.health !== null)
+  const starting = useDesk((state) => state.health?.status === 'starting')
   const silent = useDesk((state) => state.silent)
   if (chosen === null) {
     const charted = symbol ?? market
@@ -194,7 +202,7 @@ function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onB
               </Nothing>
               <Failed error={silent.error} />
             </section>
-          ) : hasModel && charted ? (
+          ) : hasModel && charted && !starting ? (
             <section className="panel">
               <Nothing title="The model is in service; its first signal comes with the next bars">
                 <p>It predicts from the second bar after it was announced.</p>
@@ -203,7 +211,7 @@ function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onB
           ) : (
             <Beginning />
           )}
-          {charted && <SignalChart signal={null} symbol={charted} onChoose={onChoose} />}
+          {charted && !starting && <SignalChart signal={null} symbol={charted} onChoose={onChoose} />}
         </div>
       </div>
     )

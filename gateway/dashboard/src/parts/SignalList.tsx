@@ -5,9 +5,9 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useMarketTime } from '../clock'
 import type { SignalItem } from '../contract'
 import { desk, useDesk } from '../desk/desk'
-import { type Filter, queryOf } from '../desk/filter'
-import { ageText, percent } from '../format'
-import { DirectionMark, Failed, GradeMark, Nothing, OutcomeMark, RegimeChip, TONE, WORD } from './marks'
+import { type Filter, GRADES, queryOf } from '../desk/filter'
+import { ageText, countText, percent } from '../format'
+import { DirectionMark, Failed, GradeMark, Nothing, OutcomeMark, RegimeChip, TONE } from './marks'
 
 const ROW_PX = 58
 const OVER = 6
@@ -47,7 +47,8 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
 
   if (page?.error && signals.length === 0)
     return <Failed error={page.error} onRetry={() => desk.readOlder(filter)} />
-  if (signals.length === 0) return <Empty loading={page?.loading ?? true} filter={filter} onShowNeutral={onShowNeutral} />
+  if (signals.length === 0)
+    return <Empty loading={page?.loading ?? true} filter={filter} onShowNeutral={onShowNeutral} />
 
   const first = Math.max(0, Math.floor(view.top / ROW_PX) - OVER)
   const last = Math.min(signals.length, Math.ceil((view.top + view.height) / ROW_PX) + OVER)
@@ -155,9 +156,15 @@ function useAnchor(box: React.RefObject<HTMLDivElement | null>, signals: readonl
 }
 
 function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: Filter; onShowNeutral: () => void }) {
-  const total = useDesk((state) => state.signals.length)
-  const neutral = useDesk((state) => state.signals.filter((s) => s.direction === 'neutral').length)
-  if (loading && total === 0)
+  const held = useDesk((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
+  const narrowed = filter.symbol !== null || filter.text !== '' || filter.grades.length < GRADES.length
+  if (held === 0)
+    return (
+      <Nothing title="No signals yet">
+        <p>One comes with every bar close, once a model serves.</p>
+      </Nothing>
+    )
+  if (loading)
     return (
       <div className="rows rows-loading" aria-busy="true" aria-label="Signals are being read">
         {Array.from({ length: 8 }, (_, place) => (
@@ -165,22 +172,18 @@ function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: F
         ))}
       </div>
     )
-  if (neutral > 0 && !filter.directions.includes('neutral'))
-    return (
-      <Nothing title={`Nothing but ${WORD.neutral.toLowerCase()} here`}>
-        <p>The model sees no move worth its costs. {neutral} neutral signals are held back.</p>
+  return (
+    <Nothing title={narrowed ? 'No signal passes the filter' : 'Nothing but neutral so far'}>
+      <p>
+        {narrowed
+          ? `${countText(held)} signals are held. Widen the filter to see more of them.`
+          : `The model sees no move worth its costs in any of ${countText(held)} signals.`}
+      </p>
+      {!filter.directions.includes('neutral') && (
         <button type="button" className="button" onClick={onShowNeutral}>
           Show neutral signals
         </button>
-      </Nothing>
-    )
-  return (
-    <Nothing title={total > 0 ? 'No signal passes the filter' : 'No signals yet'}>
-      <p>
-        {total > 0
-          ? `${total} held signals do not match. Widen the filter to see them.`
-          : 'One comes with every bar close, once a model serves.'}
-      </p>
+      )}
     </Nothing>
   )
 }

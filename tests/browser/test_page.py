@@ -1,0 +1,212 @@
+"""The page itself: clean, operable by keyboard, readable in both themes and at any width."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.dashboard import SOURCE
+from schemas.signals import Signal, SignalAcknowledged
+from tests.browser import scenes
+
+pytestmark = pytest.mark.browser
+
+NARROW = {"width": 360, "height": 740}
+AXE = SOURCE / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def ready(page: Page) -> None:
+    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_be_visible()
+    expect(page.get_by_role("table", name=re.compile("Share of each feature"))).to_be_visible()
+
+
+def chosen(page: Page) -> str:
+    return page.locator("[role=option][aria-selected=true]").get_attribute("id") or ""
+
+
+def wider_than_itself(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+def test_page_loads_without_errors_or_policy_violations(stage, new_page):
+    watched = new_page(stage)
+    ready(watched.page)
+    watched.page.get_by_role("button", name="Stream").click()
+    expect(watched.page.get_by_role("dialog")).to_contain_text("Canary")
+
+    assert watched.errors == []
+    assert {url.split("/", 3)[2] for url in watched.asked} == {stage.url.split("/")[2]}
+    policy = watched.page.request.get(stage.url).headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_chosen_signal_shows_what_the_gateway_says_of_it(stage, new_page, market):
+    signal = [s for s in market.past if isinstance(s, Signal) and s.direction == "buy"][-30]
+    page = new_page(stage, f"#{signal.signal_id}").page
+    ready(page)
+
+    head = page.get_by_role("heading", level=2, name=signal.symbol)
+    expect(head).to_contain_text("Buy")
+    expect(page.get_by_role("region", name="Provenance")).to_contain_text(signal.signal_id)
+    expect(page.get_by_role("region", name="Provenance")).to_contain_text(signal.model_version)
+    expect(page.get_by_role("region", name="Levels")).to_contain_text("Came to")
+    for check in signal.confirmations:
+        expect(page.get_by_role("region", name="Confirmations")).to_contain_text(check.detail)
+
+
+def test_chart_has_a_table_twin_with_the_same_bars(stage, new_page):
+    page = new_page(stage).page
+    ready(page)
+    chart = page.get_by_role("region", name="chart")
+    expect(chart.locator("canvas").first).to_be_visible()
+
+    chart.get_by_role("button", name="Table").click()
+
+    expect(chart.get_by_role("row")).to_have_count(61)
+    expect(chart.get_by_role("row").nth(1).get_by_role("rowheader")).to_have_text("17:07")
+
+
+def test_keys_walk_the_list_open_find_and_help(stage, new_page):
+    page = new_page(stage).page
+    ready(page)
+    rows = page.get_by_role("option")
+    ids = [rows.nth(place).get_attribute("id") for place in range(3)]
+
+    page.keyboard.press("Home")
+    assert chosen(page) == ids[0]
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(2)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("k")
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("sol")
+    expect(rows.first).to_contain_text("SOLUSDT")
+    expect(page.get_by_role("option").filter(has_text="BTCUSDT")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_acknowledging_is_published_and_stays(stage, new_page):
+    page = new_page(stage).page
+    ready(page)
+    signal_id = chosen(page).removeprefix("signal-")
+
+    page.keyboard.press("a")
+
+    head = page.get_by_role("main")
+    expect(head.get_by_text(re.compile("Acknowledged by operator|Acknowledged$"))).to_be_visible()
+    [(seen, trace_id)] = stage.bus.published
+    assert isinstance(seen, SignalAcknowledged)
+    assert seen.signal_id == signal_id
+    assert trace_id
+    page.goto(f"{stage.url}#{signal_id}")
+    page.reload()
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+
+
+def test_neutral_signals_wait_until_asked_for_and_explain_on_demand(new_stage, new_page, market):
+    quiet = [r for r in market.past if not isinstance(r, Signal) or r.direction == "neutral"]
+    stage = new_stage(quiet)
+    page = new_page(stage).page
+
+    page.get_by_role("button", name="Show neutral signals").click()
+    page.get_by_role("option").first.click()
+    page.get_by_role("button", name="Explain this signal").click()
+
+    expect(page.get_by_role("region", name="Why")).to_contain_text("Being explained")
+    signal_id = chosen(page).removeprefix("signal-")
+    [signal] = [s for s in quiet if isinstance(s, Signal) and s.signal_id == signal_id]
+    stage.feed(scenes.explanation_of(signal))
+    expect(page.get_by_role("table", name=re.compile("Share of each feature"))).to_be_visible()
+
+
+def test_score_of_past_signals_is_the_gateways(stage, new_page):
+    watched = new_page(stage)
+    ready(watched.page)
+    answer = watched.page.request.get(f"{stage.url}api/signals?scored=true&limit=1").json()
+
+    table = watched.page.get_by_role("table", name=re.compile("Hit rate"))
+
+    for row in answer["data"]["summary"]:
+        name = {"directional": "All directional", "neutral": "Neutral"}.get(
+            row["group"], f"Grade {row['group']}"
+        )
+        shown = table.get_by_role("row").filter(has=watched.page.get_by_text(name, exact=True))
+        expect(shown).to_contain_text(str(row["known"]))
+        expect(shown).to_contain_text(f"{row['hit_rate']:.0%}")
+
+
+def test_theme_follows_the_system_until_chosen_and_is_remembered(stage, new_page):
+    page = new_page(stage, color_scheme="light").page
+    ready(page)
+    body = page.locator("body")
+    light, dark = "rgb(238, 241, 245)", "rgb(9, 12, 17)"
+    expect(body).to_have_css("background-color", light)
+    page.emulate_media(color_scheme="dark")
+    expect(body).to_have_css("background-color", dark)
+
+    page.keyboard.press("t")
+    expect(body).to_have_css("background-color", light)
+    page.reload()
+    ready(page)
+
+    expect(body).to_have_css("background-color", light)
+
+
+def test_narrow_page_shows_list_or_signal_and_never_scrolls_sideways(stage, new_page):
+    page = new_page(stage, viewport=NARROW).page
+    expect(page.get_by_role("option").first).to_be_visible()
+    assert not wider_than_itself(page)
+
+    page.get_by_role("option").nth(1).click()
+    ready_detail = page.get_by_role("button", name="Acknowledge")
+    expect(ready_detail).to_be_visible()
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    assert not wider_than_itself(page)
+    page.get_by_role("button", name="Stream").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert not wider_than_itself(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Signals", exact=True).click()
+
+    expect(page.get_by_role("listbox")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("scene", ["signals", "narrow", "system", "training", "degraded"])
+def test_accessibility_has_no_known_fault(new_stage, new_page, market, theme, scene):
+    records = {"training": scenes.learning(), "degraded": [*market.past, *scenes.trouble()]}
+    stage = new_stage(records.get(scene, market.past))
+    viewport = NARROW if scene == "narrow" else {"width": 1440, "height": 900}
+    # Axe is put in by the test, which the page's own policy would rightly refuse.
+    page = new_page(
+        stage, color_scheme=theme, viewport=viewport, bypass_csp=True, reduced_motion="reduce"
+    ).page
+    if scene == "training":
+        expect(page.get_by_role("heading", name="Training the first model")).to_be_visible()
+    else:
+        expect(page.get_by_role("option").first).to_be_visible()
+    if scene == "system":
+        page.keyboard.press("s")
+        expect(page.get_by_role("dialog")).to_be_visible()
+
+    page.add_script_tag(content=Path(AXE).read_text())
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+
+    assert len(found["passes"]) > 15
+    assert [
+        (fault["id"], [node["html"][:160] for node in fault["nodes"]])
+        for fault in found["violations"]
+    ] == []

@@ -1,0 +1,9 @@
+"""The page's types are the gateway's."""
+
+from __future__ import annotations
+
+from tests.browser.page_types import FILE, written
+
+
+def test_types_are_in_step_with_the_gateway():
+    assert FILE.read_text() == written(), "run: python -m tests.browser.page_types"

@@ -1,0 +1,108 @@
+"""States that are not the usual one: each is designed, says what it is and what comes next."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import scenes
+from tests.browser.conftest import MINUTES
+
+pytestmark = pytest.mark.browser
+
+
+def test_before_the_topics_are_read_the_page_says_so_and_then_goes_on(new_stage, new_page, market):
+    stage = new_stage(market.past, ready=False)
+    watched = new_page(stage)
+    expect(watched.page.get_by_role("heading", name="Reading the topics")).to_be_visible()
+
+    stage.set_ready(ready=True)
+
+    expect(watched.page.get_by_role("option").first).to_be_visible()
+    assert watched.errors == []
+
+
+def test_without_anything_the_page_says_what_it_waits_for(new_stage, new_page):
+    watched = new_page(new_stage())
+
+    expect(watched.page.get_by_role("heading", name="Waiting for the first bars")).to_be_visible()
+    expect(watched.page.get_by_text("No signals yet")).to_be_visible()
+    assert watched.errors == []
+
+
+def test_first_training_shows_its_stages_and_gives_way_to_signals(new_stage, new_page, market):
+    stage = new_stage(scenes.learning(MINUTES))
+    watched = new_page(stage)
+    page = watched.page
+    expect(page.get_by_role("heading", name="Training the first model")).to_be_visible()
+    beginning = page.get_by_role("region", name="Getting ready")
+    expect(beginning.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "62")
+    expect(beginning.locator("[aria-current=step]")).to_contain_text("LSTM")
+    expect(beginning.locator("[aria-current=step]")).to_contain_text("epoch 7 of 12")
+    expect(page.get_by_role("button", name="Model")).to_contain_text("Training 62%")
+
+    stage.feed(scenes.training("calibration", 0.97, "1200 rows"))
+    expect(beginning.locator("[aria-current=step]")).to_contain_text("Calibrate")
+    stage.feed(scenes.training("done", 1.0, "qualified"), scenes.in_service())
+    stage.feed(*scenes.running(MINUTES), *market.closes[0], *market.closes[1], *market.closes[2])
+
+    expect(page.get_by_role("option").first).to_be_visible()
+    expect(beginning).to_have_count(0)
+    expect(page.get_by_role("button", name="Model")).to_contain_text("Qualified")
+    assert watched.errors == []
+
+
+def test_failed_training_is_said(new_stage, new_page):
+    stage = new_stage([*scenes.learning(20), scenes.training("failed", 0.0, "too few rows: 12")])
+    page = new_page(stage).page
+
+    expect(page.get_by_role("heading", name="Training failed")).to_be_visible()
+    expect(page.get_by_role("region", name="Getting ready")).to_contain_text("too few rows: 12")
+
+
+def test_trouble_is_told_in_the_gateways_words_and_on_the_lights(new_stage, new_page, market):
+    stage = new_stage([*market.past, *scenes.trouble()])
+    page = new_page(stage).page
+
+    banner = page.get_by_role("status").filter(has_text="Degraded")
+    expect(banner).to_contain_text("explain is failed")
+    expect(banner).to_contain_text("is unqualified: log_loss")
+    expect(banner).to_contain_text(re.compile(r"BTCUSDT is 4\.\d bars old"))
+    expect(page.get_by_role("button", name="Lag")).to_contain_text("4 stale")
+    expect(page.get_by_role("button", name="Model")).to_contain_text("Unqualified")
+    expect(page.get_by_role("button", name="Processes")).to_contain_text("1 failed")
+    expect(page.get_by_role("button", name="Rejected")).to_contain_text("1")
+    expect(page.get_by_role("region", name="chart")).to_contain_text("stale")
+    banner.get_by_role("button", name="Hide").click()
+    expect(banner).to_have_count(0)
+
+
+def test_a_lost_broker_is_seen_while_the_page_goes_on(stage, new_page):
+    page = new_page(stage).page
+    expect(page.get_by_role("option").first).to_be_visible()
+
+    stage.set_connected(connected=False)
+
+    expect(page.get_by_role("button", name="Lag")).to_contain_text("Broker away")
+    expect(page.get_by_role("status").filter(has_text="Degraded")).to_contain_text("broker")
+    expect(page.get_by_role("option").first).to_be_visible()
+
+
+def test_a_link_to_a_signal_no_longer_held_falls_back_to_the_newest(stage, new_page):
+    page = new_page(stage, "#signal-of-last-year").page
+
+    expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_be_visible()
+
+
+def test_a_refused_acknowledgement_shows_its_correlation_id(stage, new_page):
+    page = new_page(stage).page
+    expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_be_visible()
+    stage.set_ready(ready=False)
+
+    page.get_by_role("button", name="Acknowledge").click()
+
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Status 503")
+    expect(alert).to_contain_text(re.compile("Correlation id [0-9a-f]{16}"))
