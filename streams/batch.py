@@ -137,6 +137,21 @@ class Merge:
         return min(heads)[3] if heads else None
 
 
+def to_hold_back(paused: set[Partition], merge: Merge, limit: int) -> set[Partition]:
+    """Return the partitions not to be fetched now: those with records that wait, in a full merge.
+
+    A partition without any is always fetched: the others may be waiting for just that one.
+
+    Args:
+        paused: What was held back before.
+        merge: The records that wait.
+        limit: Of one batch; a merge is full at four times that, and has room again below it.
+    """
+    if len(merge) > 4 * limit:
+        return merge.waiting()
+    return set() if len(merge) < limit else paused & merge.waiting()
+
+
 @dataclass
 class Batch:
     """What one transaction is to write, and the states it leads to."""

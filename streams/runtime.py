@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.batch import Batch, Merge, Message, external_topics, fold_batch
+from streams.batch import Batch, Merge, Message, external_topics, fold_batch, to_hold_back
 from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.jobs import run_jobs
 from streams.kafka import Member, Transactions, partition_counts
@@ -242,13 +242,11 @@ class _ChainRun:
         """Stop fetching what waits for another topic, go on once it has been folded."""
         if len(self._topics) == 1:
             return
-        full = len(self._merge) > 4 * self._limits.records
-        if full and not self._paused:
-            self._paused = self._merge.waiting()
-            self._member.pause(self._paused)
-        elif self._paused and len(self._merge) < self._limits.records:
-            self._member.resume(self._paused)
-            self._paused = set()
+        hold = to_hold_back(self._paused, self._merge, self._limits.records)
+        if hold != self._paused:
+            self._member.resume(self._paused - hold)
+            self._member.pause(hold - self._paused)
+            self._paused = hold
 
     def _account(self, messages: Sequence[Message], batch: Batch) -> None:
         now_ms = time.time() * 1000

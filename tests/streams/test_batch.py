@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.dead_letter import DeadLetter
 from schemas.regimes import RegimeParameters
 from schemas.topics import FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
-from streams.batch import Merge, external_topics, fold_batch, guarded
+from streams.batch import Merge, external_topics, fold_batch, guarded, to_hold_back
 from streams.memory import MemoryDriver
 from streams.processor import Processor, RecordRejected
 from streams.topology import CHAINS
@@ -100,6 +100,35 @@ def test_a_topic_that_is_fetched_faster_waits_for_the_other_one_live_too():
 
     assert held == []
     assert [offset for _, offset in taken(merge)] == [4, 5]
+
+
+def test_a_full_merge_holds_back_what_waits_and_fetches_what_it_waits_for():
+    merge = merge_of(FEATURES, PARAMETERS)
+    for minute in range(9):
+        merge.add(vector(minute))
+
+    assert to_hold_back(set(), merge, limit=2) == {FEATURES}
+    assert to_hold_back({FEATURES, PARAMETERS}, merge, limit=2) == {FEATURES}
+
+
+def test_a_partition_that_has_been_drained_is_fetched_again_though_others_still_wait():
+    merge = merge_of(FEATURES, PARAMETERS)
+    for minute in range(8):
+        merge.add(vector(minute))
+    merge.add(parameters(0))
+    both = to_hold_back(set(), merge, limit=2)
+
+    taken(merge)  # the parameters go, and everything waits for more of them
+
+    assert both == {FEATURES, PARAMETERS}
+    assert to_hold_back(both, merge, limit=2) == {FEATURES}
+
+
+def test_a_merge_with_room_holds_nothing_back():
+    merge = merge_of(FEATURES, PARAMETERS)
+    merge.add(vector(0))
+
+    assert to_hold_back({FEATURES}, merge, limit=2) == set()
 
 
 def test_a_partition_keeps_its_own_order_even_when_its_times_run_backwards():
