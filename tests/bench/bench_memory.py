@@ -1,0 +1,198 @@
+"""The whole of ``regimeflow run`` on a folder of its own: memory once live, seconds to a signal.
+
+One start without a model, one with it; every process must be gone within 30 s of SIGTERM.
+Memory is what /proc calls PSS, in which a page that n processes share counts 1/n for each; where
+that cannot be read it is RSS, which counts it n times.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.dashboard import build_dashboard
+from deploy.live import health_of, newest_signal
+from deploy.local.ports import usable_port
+from tests.processes import ends
+
+Row = dict[str, object]
+
+MEBIBYTE = 1 << 20
+LIMIT_MIB = 3 * 1024
+GATEWAY_LIMIT_MIB = 250
+COLD_LIMIT_S = 120.0
+WARM_LIMIT_S = 60.0
+GIVE_UP_S = 300.0
+STOP_WITHIN_S = 30.0
+WATCH_S = 20.0  # once live; the largest sample counts
+LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run that has given its first signal."""
+
+    pid: int
+    seconds: float
+
+
+def rows() -> list[Row]:
+    """Start twice, look at the memory, stop twice."""
+    build_dashboard(say)  # this and compiled kernels belong to a machine that is set up
+    subprocess.run([sys.executable, "-m", "deploy.kernels"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with running(home, resumed=False) as cold:
+            total, gateway, kind = largest_memory(cold.pid)
+        with running(home, resumed=True) as warm:
+            pass
+    return [
+        within(f"whole run once live, {kind}, MiB", LIMIT_MIB, total),
+        within("gateway once live, RSS, MiB", GATEWAY_LIMIT_MIB, gateway),
+        within("first signal, first model to be trained, s", COLD_LIMIT_S, cold.seconds),
+        within("first new signal of a later start, s", WARM_LIMIT_S, warm.seconds),
+    ]
+
+
+def within(name: str, limit: float, measured: float) -> Row:
+    """Return a row of the bench table for an absolute limit."""
+    say(f"{name}: {measured:.0f} of {limit:.0f} (load {os.getloadavg()[0]:.1f})")
+    return {
+        "name": name,
+        "peer": "spec",
+        "ratio": round(limit / measured, 2),
+        "spread": 0.0,
+        "bar": 1.0,
+        "holds": measured <= limit,
+    }
+
+
+@contextmanager
+def running(home: Path, *, resumed: bool) -> Iterator[Start]:
+    """Run the pipeline, hand over when it has made a signal, stop it.
+
+    Asserts that it and every process under it have ended in time.
+    """
+    port = usable_port(0)
+    url = f"http://127.0.0.1:{port}/"
+    with (home / "run.log").open("ab") as log:
+        started = time.monotonic()
+        run = subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", "run", "--json", "--port", str(port)],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "REGIMEFLOW_HOME": str(home)},
+        )
+    family: set[int] = {run.pid}
+    try:
+        wait_for_signal(run, url, home, resumed=resumed)
+        yield Start(run.pid, time.monotonic() - started)
+        family |= descendants(run.pid)
+        stopped = time.monotonic()
+        run.send_signal(signal.SIGTERM)
+        code = run.wait(STOP_WITHIN_S)
+        assert code == 0, f"the run ended with {code}"
+        left = STOP_WITHIN_S - (time.monotonic() - stopped)
+        alive = [pid for pid in family if not ends(pid, max(left, 0.1))]
+        assert not alive, f"{alive} still run {STOP_WITHIN_S:.0f} s after SIGTERM"
+        say(f"stopped {len(family)} processes in {time.monotonic() - stopped:.1f} s")
+    finally:
+        if run.poll() is None:  # it failed: leave nothing behind
+            run.terminate()
+            run.wait(2 * STOP_WITHIN_S)
+
+
+def wait_for_signal(run: subprocess.Popen[bytes], url: str, home: Path, *, resumed: bool) -> None:
+    """Wait for the first signal; for a newer one than is held at first when the run resumes."""
+    deadline = time.monotonic() + GIVE_UP_S
+    held_ms = None if resumed else -1
+    while True:
+        newest = newest_signal(url) if views_are_read(url) else None
+        if newest is not None and held_ms is None:
+            held_ms = newest["event_time_ms"]
+        if newest is not None and held_ms is not None and newest["event_time_ms"] > held_ms:
+            return
+        told = "\n".join((home / "run.log").read_text().splitlines()[-12:])
+        assert run.poll() is None, f"the run ended:\n{told}"
+        assert time.monotonic() < deadline, f"no signal in {GIVE_UP_S:.0f} s:\n{told}"
+        time.sleep(LOOK_EVERY_S)
+
+
+def views_are_read(url: str) -> bool:
+    """Whether the gateway holds all that was there when it started."""
+    health = health_of(url)
+    return health is not None and health["status"] != "starting"
+
+
+def largest_memory(pid: int) -> tuple[float, float, str]:
+    """Return the largest MiB of all processes under one and of the gateway, and what was read."""
+    totals, gateways, kinds = [], [], set()
+    until = time.monotonic() + WATCH_S
+    while time.monotonic() < until:
+        family = descendants(pid) | {pid}
+        found = [memory(member) for member in family]
+        totals.append(sum(used for used, _ in found))
+        kinds |= {kind for used, kind in found if used}
+        gateways += [rss(member) for member in family if command(member)[-1:] == ["gateway"]]
+        time.sleep(1.0)
+    assert gateways, "no gateway runs"
+    return max(totals), max(gateways), " and ".join(sorted(kinds))
+
+
+def descendants(pid: int) -> set[int]:
+    """Return every living process under one."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        if (text := read(path)) is not None:
+            parents[int(path.parent.name)] = int(text.rpartition(")")[2].split()[1])
+    found: set[int] = set()
+    newest = {pid}
+    while newest:
+        newest = {child for child, parent in parents.items() if parent in newest} - found
+        found |= newest
+    return found
+
+
+def memory(pid: int) -> tuple[float, str]:
+    """Return the PSS of a process in MiB, or its RSS where that is not to be read; 0: gone."""
+    text = read(Path(f"/proc/{pid}/smaps_rollup"))
+    for line in (text or "").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024, "PSS"
+    return rss(pid), "RSS"
+
+
+def rss(pid: int) -> float:
+    """Return the resident memory of a process in MiB; 0: gone."""
+    text = read(Path(f"/proc/{pid}/statm"))
+    return 0.0 if text is None else int(text.split()[1]) * os.sysconf("SC_PAGESIZE") / MEBIBYTE
+
+
+def command(pid: int) -> list[str]:
+    """Return the command line of a process; empty: gone."""
+    return (read(Path(f"/proc/{pid}/cmdline")) or "").rstrip("\0").split("\0")
+
+
+def read(path: Path) -> str | None:
+    """Return a file of /proc; None when the process is gone or not ours to read."""
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def say(text: str) -> None:
+    """Tell the person who waits."""
+    print(f"  {text}", file=sys.stderr, flush=True)  # noqa: T201 - progress
+
+
+if __name__ == "__main__":
+    print(*rows(), sep="\n")  # noqa: T201 - a run by hand
