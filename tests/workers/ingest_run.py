@@ -93,12 +93,16 @@ async def ingesting(
     speed: float = SPEED,
     closes: dict[str, int] | None = None,
     start: bool = True,
+    minutes: int = HISTORY_BARS + 600,
 ) -> AsyncIterator[Running]:
-    """Run venue and ingest; with ``start``, until the first live bars have come."""
+    """Run venue and ingest; with ``start``, until the first live bars have come.
+
+    ``minutes`` have passed on the venue since it listed everything.
+    """
     settings = Settings(
         universe=symbols, speed=speed, history_bars=HISTORY_BARS, exchange="simulated"
     )
-    venue = SimulatorSettings(symbols=symbols, speed=speed, history_minutes=HISTORY_BARS + 600)
+    venue = SimulatorSettings(symbols=symbols, speed=speed, history_minutes=minutes)
     async with serve(venue) as simulator:
         access = Access("simulated", simulator.rest_url)
         async with connected(access) as exchange:

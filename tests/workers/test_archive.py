@@ -10,11 +10,14 @@ import pytest
 from schemas.record import Record
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, PREDICTIONS, RAW_BARS, REGIME_PARAMETERS
 from streams.runtime import KafkaSettings, Publisher
+from streams.topology import WORKERS
 from tests.build import MINUTE_MS, START_MS, features, prediction, raw_bar
 from workers.archive import store as store_module
 from workers.archive.columns import schema_of
+from workers.archive.export import Span, export_topic
 from workers.archive.store import OFFSETS, Archived, Store
 from workers.archive.worker import FACTS, follow
+from workers.ingest.bar_files import read_bars
 
 DAY_BARS = 1440
 
@@ -117,6 +120,7 @@ def test_every_fact_topic_has_columns():
 def test_facts_are_the_topics_that_are_kept_for_ever():
     assert {RAW_BARS, BARS, LEDGER, FEATURE_VECTORS, PREDICTIONS} <= set(FACTS)
     assert REGIME_PARAMETERS not in FACTS
+    assert next(row for row in WORKERS if row.name == "archive").reads == FACTS
 
 
 class Strange(Record):
@@ -126,6 +130,30 @@ class Strange(Record):
 def test_field_without_a_column_type_is_named():
     with pytest.raises(TypeError, match="complex"):
         schema_of(Strange)
+
+
+@pytest.mark.kafka
+def test_span_of_a_topic_is_exported_and_bars_can_be_replayed(pipeline_topics, tmp_path):
+    kafka = KafkaSettings(pipeline_topics)
+    publisher = Publisher(kafka, "test")
+    for minute in range(40):
+        publisher.publish(raw_bar(minute))
+        publisher.publish(raw_bar(minute, symbol="ETHUSDT"))
+    publisher.flush()
+    until = START_MS + 30 * MINUTE_MS
+    parquet, text = tmp_path / "BTCUSDT_1m.parquet", tmp_path / "BTCUSDT_1m.csv"
+
+    for path in (parquet, text):
+        span = Span(from_ms=START_MS + 11 * MINUTE_MS, to_ms=until, key="BTCUSDT")
+        assert export_topic(kafka, RAW_BARS, path, span) == 19
+
+    for path in (parquet, text):
+        file = read_bars(str(path))
+        assert (file.from_ms, file.to_ms) == (START_MS + 10 * MINUTE_MS, until - MINUTE_MS)
+    with pytest.raises(ValueError, match="holds no record"):
+        export_topic(kafka, RAW_BARS, parquet, Span(from_ms=until * 2))
+    with pytest.raises(ValueError, match=r"\.parquet or \.csv"):
+        export_topic(kafka, RAW_BARS, tmp_path / "bars.xlsx", Span())
 
 
 @pytest.mark.kafka

@@ -14,6 +14,7 @@ from schemas.status import WorkerStatus
 from tests.workers.ingest_run import HISTORY_BARS, ingesting
 
 MINUTE = 60_000
+EPOCH_MS = 1_735_689_600_000  # the simulated market begins
 
 
 def holds_every_bar(bars):
@@ -64,12 +65,32 @@ def test_history_then_live_without_a_seam():
 
 def test_restart_goes_on_after_the_last_bar_of_the_topic():
     async def main():
-        last = 1_735_689_600_000 + (HISTORY_BARS + 100) * MINUTE
+        last = EPOCH_MS + (HISTORY_BARS + 100) * MINUTE
         async with ingesting("BTCUSDT", closes={"BTCUSDT": last}) as running:
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert bars[0].open_time_ms == last
             assert holds_every_bar(bars)
             assert beside_repairs(ledger) == []
+
+    asyncio.run(main())
+
+
+def test_settlement_is_joined_to_bars_that_close_after_it():
+    async def main():
+        stamp = EPOCH_MS + 4 * 480 * MINUTE
+        async with ingesting("BTCUSDT", minutes=4 * 480 - 8) as running:
+            await running.until(
+                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > stamp + 12 * MINUTE
+            )
+            bars = running.records.raw("BTCUSDT")
+            at = {bar.event_time_ms: bar.funding_time_ms for bar in bars}
+            assert at[stamp] == stamp - 480 * MINUTE
+            assert at[stamp + 10 * MINUTE] == stamp
+            joined = [bar.funding_time_ms for bar in bars]
+            assert joined == sorted(joined)
+            rates = {bar.funding_time_ms: bar.funding_rate for bar in bars}
+            rows = await running.ingest._exchange.funding_rates("BTCUSDT", stamp)
+            assert rates[stamp] == float(rows[0]["fundingRate"])
 
     asyncio.run(main())
 

@@ -23,6 +23,7 @@ from workers.ingest.trades import RebuiltBar, TradeBars, bar_of, disagreement
 
 REMEMBERED = 256  # bars sent last, to tell a duplicate from a correction
 RETRY_S = 0.2
+SETTLEMENT_LOOK_S = 0.02
 VALUES = ("open", "high", "low", "close", "volume")
 
 
@@ -125,8 +126,17 @@ class Feed:
         if bar.open_time_ms < self.expected_ms:
             self._send(bar)  # late, or older than what is remembered: the market ledger tells
             return
+        await self._settled(bar)
         self.advance(bar)
         await self._compare(bar.open_time_ms)
+
+    async def _settled(self, bar: RawBar) -> None:
+        """Wait a moment for the settlement that the first bar after its stamp should carry."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self.pace.grace_s
+        first = bar.event_time_ms - self.markers.pending_ms <= bar.timeframe_ms
+        while first and self.markers.due(bar.event_time_ms - 1) and loop.time() < deadline_s:  # noqa: ASYNC110 - time may pass without any event
+            await asyncio.sleep(SETTLEMENT_LOOK_S)
 
     def _again(self, known: RawBar, bar: RawBar) -> None:
         """A bar sent before: ours confirmed, the venue's twice, or a correction."""
