@@ -13,6 +13,7 @@ from streams.topology import CHAINS, WORKERS
 BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "inference"): "which model serves from when",
     ("models.changes.v1", "explain"): "which model serves from when",
+    ("models.changes.v1", "training"): "mirrored into MLflow, which decides nothing",
     ("regimes.parameters.v1", "market"): "fitted regime filters",
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",

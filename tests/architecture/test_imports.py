@@ -37,6 +37,7 @@ CLOCKS = {"time", "datetime", "random", "uuid", "os", "socket", "secrets"}
 # Drivers meet the world: the runtime on Kafka, and the monitor, which only watches.
 DRIVERS = (
     "streams/runtime.py",
+    "streams/cluster.py",
     "streams/kafka.py",
     "streams/jobs.py",
     "streams/publisher.py",

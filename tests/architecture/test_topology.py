@@ -32,11 +32,13 @@ def test_every_declared_back_edge_is_one_that_exists_and_is_needed():
     assert BACK_EDGES.keys() <= there
 
 
-def test_only_ingest_and_the_gateway_read_what_they_write():
+def test_only_declared_processes_read_what_they_write():
     own = {(e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN}
 
-    # Ingest finds where it stopped; a gateway shows what people acknowledged at another replica.
+    # Ingest finds where it stopped; training mirrors what it registered into MLflow, from the log;
+    # a gateway shows what people acknowledged at another replica.
     assert own <= {
+        ("training", "models.registered.v1"),
         ("ingest", "market.bars.raw.v1"),
         ("ingest", "market.history.v1"),
         ("gateway", "signals.acknowledged.v1"),
