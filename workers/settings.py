@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
-        description="Address of MLflow; accepted, nothing writes there yet",
+        description="Address of MLflow, where models are mirrored; unset: nowhere",
     )
     binance_api_key: SecretStr | None = Field(
         default=None,

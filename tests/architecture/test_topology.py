@@ -41,6 +41,7 @@ def test_only_declared_processes_read_what_they_write():
         ("training", "models.registered.v1"),
         ("ingest", "market.bars.raw.v1"),
         ("ingest", "market.history.v1"),
+        ("training", "models.registered.v1"),
         ("gateway", "signals.acknowledged.v1"),
     }
 
