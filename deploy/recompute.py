@@ -71,7 +71,7 @@ def inference_of_models() -> Inference:
             return f"model {change.model.model_version} refused: {refused}"
         return ""
 
-    return Inference(inference_processor(slots, lambda: 0), serve)
+    return Inference(inference_processor(slots, lambda: 0, lambda _version: None), serve)
 
 
 @dataclass
