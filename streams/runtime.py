@@ -98,8 +98,16 @@ def run_chain(
         run.close()
 
 
-def run_until_signalled(name: str, processors: Sequence[Processor], kafka: KafkaSettings) -> int:
-    """Run a chain as the main thing of a process until SIGTERM or SIGINT; return the exit code."""
+def run_until_signalled(
+    name: str,
+    processors: Sequence[Processor],
+    kafka: KafkaSettings,
+    status: StatusPublisher | None = None,
+) -> int:
+    """Run a chain as the main thing of a process until SIGTERM or SIGINT; return the exit code.
+
+    ``status`` is for a process that says more of itself than its state.
+    """
     stop = threading.Event()
 
     def drain(*_: object) -> None:
@@ -108,7 +116,7 @@ def run_until_signalled(name: str, processors: Sequence[Processor], kafka: Kafka
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, drain)
-    status = StatusPublisher(kafka, name)
+    status = status or StatusPublisher(kafka, name)
     try:
         run_chain(name, processors, kafka, stop=stop, report=status.report)
     except Fatal as fatal:

@@ -27,9 +27,12 @@ class StatusPublisher:
     def report(self, state: State, detail: str = "") -> None:
         """Say what the process does now; wall clock."""
         now_ms = int(time.time() * 1000)
-        status = WorkerStatus(
-            process=self._process, event_time_ms=now_ms, state=state, detail=detail
+        self.publish(
+            WorkerStatus(process=self._process, event_time_ms=now_ms, state=state, detail=detail)
         )
+
+    def publish(self, status: WorkerStatus) -> None:
+        """Say more than a state."""
         with contextlib.suppress(Fatal):
             self._publisher.publish(status)
 

@@ -17,7 +17,7 @@ from workers.explain.lstm_attribution import attribute
 from workers.explain.treeshap import Explainer, compile_explainer, shap_values
 from workers.inference import forest as forests
 from workers.inference import lstm as lstms
-from workers.inference.artifact import Manifest, read_model
+from workers.inference.artifact import ArtifactError, Manifest, read_model
 from workers.inference.booster import read_booster
 
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
@@ -44,18 +44,27 @@ class ExplainableModel:
         """What the forest sees: the features, then the regime posterior."""
         return self.manifest.feature_names + REGIME_INPUTS
 
+    @property
+    def parameters(self) -> int:
+        """Weights of the network plus nodes of the forest, as inference counts them."""
+        weights = sum(tensor.size for tensor in self.network.tensors.values())
+        return int(weights + len(self.forest.nodes))
+
 
 def load(model: ModelRegistered) -> ExplainableModel:
     """Load a registered model; raises ``ArtifactError`` when a file is missing or altered."""
     manifest, contents = read_model(model)
-    booster = read_booster(contents["forest"])
-    return ExplainableModel(
-        manifest=manifest,
-        version=model.model_version,
-        forest=forests.compile_forest(booster),
-        explainer=compile_explainer(booster),
-        network=lstms.read_lstm(contents["lstm"]),
-    )
+    try:
+        booster = read_booster(contents["forest"])
+        return ExplainableModel(
+            manifest=manifest,
+            version=model.model_version,
+            forest=forests.compile_forest(booster),
+            explainer=compile_explainer(booster),
+            network=lstms.read_lstm(contents["lstm"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(f"model {model.model_version} cannot be read: {error}") from None
 
 
 def explained_class(prediction: Prediction) -> Literal["sell", "neutral", "buy"]:
@@ -84,8 +93,9 @@ def explain(
     sequence = attribute(model.network, window, target)
     margin = forests.margins(model.forest, row[None])[0, target]
     drivers = _drivers(model, row, trees[:-1], sequence.shares)
+    drivers.sort(key=lambda d: (-abs(d.contribution), d.feature))
     positive = [d for d in drivers if d.contribution > 0.0][:SHOWN]
-    negative = [d for d in reversed(drivers) if d.contribution < 0.0][:SHOWN]
+    negative = [d for d in drivers if d.contribution < 0.0][:SHOWN]
     return Explanation(
         explanation_id=derived_id(EXPLANATIONS.name, prediction.prediction_id),
         prediction_id=prediction.prediction_id,
@@ -114,7 +124,7 @@ def _drivers(
     trees: NDArray[np.float64],
     gradients: NDArray[np.float64],
 ) -> list[Driver]:
-    """Pool signed shares by member weight, strongest push first; ties by name.
+    """Pool signed shares by member weight, one driver a feature.
 
     Margins of trees and logits of a network are different units: each member's attribution
     becomes a share of its own total before they are added (methods: shares, then 55/45).
@@ -123,7 +133,7 @@ def _drivers(
     network = np.zeros_like(trees)
     network[: len(gradients)] = gradients
     pooled = weights["xgboost"] * _shares(trees) + weights["lstm"] * _shares(network)
-    drivers = [
+    return [
         Driver(
             feature=name,
             value=None if np.isnan(row[i]) else float(row[i]),
@@ -133,7 +143,6 @@ def _drivers(
         )
         for i, name in enumerate(model.names)
     ]
-    return sorted(drivers, key=lambda d: (-d.contribution, d.feature))
 
 
 def _shares(attribution: NDArray[np.float64]) -> NDArray[np.float64]:

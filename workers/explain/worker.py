@@ -18,19 +18,21 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
     treeshap.warm_up()
     lstm_attribution.warm_up()
-    explainers = Explainers()
 
     def take(change: ModelChanged) -> LoadedModel:
+        began = time.monotonic()
         model = load(change.model)
-        explainers.models[model.version] = model
+        explainers.put(model)
         return LoadedModel(
             name=model.manifest.strategy,
             version=model.version,
             loaded_at_ms=int(time.time() * 1000),
             device="cpu",
-            parameters=model.explainer.splits.size,
+            parameters=model.parameters,
             qualified=change.model.qualified,
+            load_seconds=time.monotonic() - began,
         )
 
     watch = ModelWatch(kafka, "explain", take)
+    explainers = Explainers(watch.arrivals.wait_for)
     return run_with_models(explain_processor(explainers), watch, kafka)

@@ -75,7 +75,12 @@ class Manifest(Record):
     @property
     def version(self) -> str:
         """Content address of the model."""
-        return hashlib.sha256(self.encode()).hexdigest()[:VERSION_LENGTH]
+        return version_of(self.encode())
+
+
+def version_of(manifest: bytes) -> str:
+    """Return the model version of a manifest's bytes."""
+    return hashlib.sha256(manifest).hexdigest()[:VERSION_LENGTH]
 
 
 def file_of(role: Literal["forest", "lstm", "report"], name: str, content: bytes) -> ModelFile:
@@ -101,12 +106,18 @@ def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
         ArtifactError: A file is missing or altered, or the manifest is not the registered one.
     """
     folder = folder_of(model.uri)
-    manifest = Manifest.decode(_read(folder / MANIFEST))
-    if manifest.version != model.model_version:
+    raw = _read(folder / MANIFEST)
+    if (found := version_of(raw)) != model.model_version:
         raise ArtifactError(
-            f"{folder / MANIFEST} is version {manifest.version}, registered was "
-            f"{model.model_version}: the manifest was altered"
+            f"{folder / MANIFEST} is version {found}, registered was {model.model_version}: the "
+            "manifest was altered; restore it or train again"
         )
+    try:
+        manifest = Manifest.decode(raw)
+    except ValueError as error:
+        raise ArtifactError(
+            f"{folder / MANIFEST} was written by another release ({error}): train again"
+        ) from None
     return manifest, {file.role: _verified(folder, file) for file in manifest.files}
 
 

@@ -18,7 +18,7 @@ from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 
 WINDOW = 64  # bars; the longest window a model may ask for
-HALVES_KEPT = 256  # a partner that far behind will not come
+HALVES_KEPT = 64  # both topics arrive in order of time: a partner that far behind will not come
 
 
 class Window(Record):

@@ -4,7 +4,8 @@
       -->  predictions.ensemble.v1, predictions.replies.v1
 
 All symbols of a poll go through a model together. What a bar is predicted with follows from its
-time alone: the model whose ``effective_from_ms`` is the latest at or before it.
+time alone: the model whose ``effective_from_ms`` is the latest at or before it. A posterior names
+the model whose filter made it, so a bar waits for a model that is still being loaded.
 """
 
 from __future__ import annotations
@@ -26,26 +27,28 @@ from schemas.topics import (
     PREDICTIONS,
     REGIME_PROBABILITIES,
 )
-from streams.processor import Outputs, Processor, StateKey
+from streams.processor import Outputs, Processor, RecordRejected, StateKey
 from workers.inference.pairing import WINDOW, Pair, PairingState, receive, refill
 from workers.inference.predict import inputs_of, predict
 from workers.inference.slots import LoadedEnsemble, Slots
 
 Clock = Callable[[], int]
+Wait = Callable[[str], None]
 
 
-def inference_processor(slots: Slots, wall_clock_ms: Clock) -> Processor:
+def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: Wait) -> Processor:
     """Return the processor over some slots.
 
     Args:
         slots: Filled from ``models.changes.v1`` by the worker.
         wall_clock_ms: Only for the deadlines of requests; predictions never read it.
+        wait_for: Returns once a model version has been loaded or refused.
     """
 
     def step_batch(
         states: Mapping[StateKey, Any], records: Sequence[Record]
     ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
-        return _Round(slots, wall_clock_ms, dict(states)).run(records)
+        return _Round(slots, wall_clock_ms, wait_for, dict(states)).run(records)
 
     return Processor(
         name="inference",
@@ -62,9 +65,12 @@ def inference_processor(slots: Slots, wall_clock_ms: Clock) -> Processor:
 class _Round:
     """One batch: pair the halves, gather rows by model, predict, answer requests."""
 
-    def __init__(self, slots: Slots, clock: Clock, states: dict[StateKey, PairingState]) -> None:
+    def __init__(
+        self, slots: Slots, clock: Clock, wait_for: Wait, states: dict[StateKey, PairingState]
+    ) -> None:
         self._slots = slots
         self._clock = clock
+        self._wait_for = wait_for
         self._states = states
         self._waiting: dict[str, list[tuple[int, Pair, NDArray[np.float64]]]] = {}
         self._outputs: list[Outputs] = []
@@ -89,8 +95,12 @@ class _Round:
     def _take(self, number: int, half: FeatureVector | RegimeProbabilities) -> None:
         key = (half.symbol, half.timeframe_ms)
         self._states[key], pair = receive(self._states[key], half)
-        model = self._slots.for_bar(half.event_time_ms) if pair else None
-        if pair is None or model is None:
+        if pair is None:
+            return
+        if pair.regimes.parameters_version is not None:
+            self._wait_for(pair.regimes.parameters_version)
+        model = self._slots.for_bar(half.event_time_ms)
+        if model is None:
             return
         rows = inputs_of(model, pair.window)
         if rows is not None:
@@ -131,7 +141,10 @@ class _Round:
         if model is None:
             loaded = ", ".join(m.version for m in self._slots.all()) or "none"
             return reply("unknown_model", f"loaded: {loaded}")
-        rows = inputs_of(model, pair.window)
+        try:
+            rows = inputs_of(model, pair.window)
+        except RecordRejected as mismatch:
+            return reply("failed", str(mismatch))
         if rows is None:
             return reply("failed", "features of this bar are not complete")
         return reply("ok", made=predict(model, [pair], rows[None])[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from workers.inference.booster import read_booster
 from workers.inference.devices import Network, network_on
 
 PARITY = 1e-6  # on probabilities, against what the training libraries answered
+KEPT = 4  # models in memory: those in service now and before, for late bars and overrides
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class LoadedEnsemble:
     forest: forests.Forest
     network: Network
     loaded_at_ms: int
+    load_seconds: float
 
     @property
     def version(self) -> str:
@@ -65,6 +67,7 @@ class LoadedEnsemble:
             device=self.network.device,
             parameters=self.network.parameters + len(self.forest.nodes),
             qualified=self.registered.qualified,
+            load_seconds=self.load_seconds,
         )
 
 
@@ -74,6 +77,7 @@ def load(model: ModelRegistered) -> LoadedEnsemble:
     Raises:
         ArtifactError: A file is missing or altered, or the kernels answer otherwise.
     """
+    began = time.monotonic()
     manifest, contents = read_model(model)
     try:
         loaded = LoadedEnsemble(
@@ -82,12 +86,15 @@ def load(model: ModelRegistered) -> LoadedEnsemble:
             forest=forests.compile_forest(read_booster(contents["forest"])),
             network=network_on(lstms.read_lstm(contents["lstm"])),
             loaded_at_ms=int(time.time() * 1000),
+            load_seconds=0.0,
         )
+        for case in manifest.parity:
+            _check_parity(loaded, case)
+    except ArtifactError:
+        raise
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"model {model.model_version} cannot be read: {error}") from None
-    for case in manifest.parity:
-        _check_parity(loaded, case)
-    return loaded
+    return replace(loaded, load_seconds=time.monotonic() - began)
 
 
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
@@ -117,9 +124,12 @@ class Slots:
 
     def put(self, change: ModelChanged, loaded: LoadedEnsemble) -> None:
         """Let a model serve from ``change.effective_from_ms`` on."""
-        kept = [slot for slot in self._serving if slot[1].version != loaded.version]
-        kept.append((change.effective_from_ms, loaded))
-        self._serving = tuple(sorted(kept, key=lambda slot: slot[0]))
+        since = change.effective_from_ms
+        kept = [
+            slot for slot in self._serving if (slot[0], slot[1].version) != (since, loaded.version)
+        ]
+        kept.append((since, loaded))
+        self._serving = tuple(sorted(kept, key=lambda slot: slot[0])[-KEPT:])
 
     def for_bar(self, event_time_ms: int) -> LoadedEnsemble | None:
         """Return the model of a bar close; None before the first one serves."""
@@ -132,5 +142,5 @@ class Slots:
         return found[-1] if found else None
 
     def all(self) -> tuple[LoadedEnsemble, ...]:
-        """Return every loaded model, oldest first."""
-        return tuple(loaded for _, loaded in self._serving)
+        """Return every loaded model once, oldest first."""
+        return tuple({loaded.version: loaded for _, loaded in self._serving}.values())

@@ -25,5 +25,6 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
         slots.put(change, loaded)
         return loaded.status()
 
-    processor = inference_processor(slots, lambda: int(time.time() * 1000))
-    return run_with_models(processor, ModelWatch(kafka, "inference", take), kafka)
+    watch = ModelWatch(kafka, "inference", take)
+    processor = inference_processor(slots, lambda: int(time.time() * 1000), watch.arrivals.wait_for)
+    return run_with_models(processor, watch, kafka)

@@ -1,0 +1,78 @@
+"""What explanations may look back at: feature rows and predictions of one symbol by bar.
+
+Held in memory beside the state; filling it twice with the same records changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.features import FeatureVector
+from schemas.predictions import Prediction
+from streams.processor import RecordRejected
+from workers.explain.attribution import ExplainableModel
+
+BARS_BEHIND = 2_000  # kept behind the newest prediction: a window, and what may be asked for
+BARS_AHEAD = 50_000  # features that run ahead of predictions, as in a fast replay; 40 MB a symbol
+
+
+@dataclass
+class History:
+    """Rows in catalogue order; predictions as bytes, to be small."""
+
+    rows: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    predictions: dict[int, bytes] = field(default_factory=dict)
+    feature_set_id: str = ""
+    names: tuple[str, ...] = ()
+
+    def add(self, record: FeatureVector | Prediction) -> None:
+        """Hold one record of either topic; another feature set starts anew."""
+        if isinstance(record, Prediction):
+            self.predictions[record.event_time_ms] = record.encode()
+            self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
+            return
+        if record.feature_set_id != self.feature_set_id:
+            self.rows.clear()
+            self.feature_set_id, self.names = record.feature_set_id, tuple(record.values)
+        values = [np.nan if v is None else v for v in record.values.values()]
+        self.rows[record.event_time_ms] = np.array(values, dtype=np.float64)
+        if len(self.rows) > BARS_AHEAD:
+            self._prune(next(iter(self.rows)) + record.timeframe_ms)
+
+    def _prune(self, before_ms: int) -> None:
+        for held in (self.rows, self.predictions):
+            while held and (oldest := next(iter(held))) < before_ms:
+                del held[oldest]
+
+    def prediction(self, bar_time_ms: int) -> Prediction:
+        """Return the prediction of a bar; raises ``RecordRejected`` where it is not held."""
+        held = self.predictions.get(bar_time_ms)
+        if held is None:
+            raise RecordRejected(
+                f"no prediction of the bar that closed at {bar_time_ms} is in reach: "
+                f"{len(self.predictions)} are held, the last {BARS_BEHIND} bars"
+            )
+        return Prediction.decode(held)
+
+    def window(self, model: ExplainableModel, prediction: Prediction) -> NDArray[np.float64]:
+        """Return a prediction's inputs in model order, shape (window, F), oldest bar first.
+
+        Raises:
+            RecordRejected: Some of them are not held.
+        """
+        length = model.network.config.window
+        last, step = prediction.event_time_ms, prediction.timeframe_ms
+        times = range(last - (length - 1) * step, last + 1, step)
+        missing = [t for t in times if t not in self.rows]
+        if missing or prediction.feature_set_id != self.feature_set_id:
+            raise RecordRejected(
+                f"features behind prediction {prediction.prediction_id} are out of reach: "
+                f"{len(missing)} of {length} bars from {times[0]} on are missing, "
+                f"{len(self.rows)} of feature set {self.feature_set_id or 'none'} are held"
+            )
+        place = {name: i for i, name in enumerate(self.names)}
+        columns = [place[name] for name in model.manifest.feature_names]
+        return np.array([self.rows[t][columns] for t in times], dtype=np.float64)
