@@ -31,13 +31,13 @@ def main() -> int:
 
     try:
         settings = Settings()
-    except ValidationError as invalid:
+        serve_metrics(name)
+        return run(name, settings)
+    except ValidationError as invalid:  # of these settings, or of the gateway's own
         for error in invalid.errors():
             where = ".".join(map(str, error["loc"])) or "settings"
             sys.stderr.write(f"{where}: {error['msg']}\n")
         return REFUSED
-    serve_metrics(name)
-    return run(name, settings)
 
 
 def run(name: str, settings: Settings) -> int:
