@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from deploy.dashboard import SOURCE
 from schemas.signals import Signal, SignalAcknowledged
 from tests.browser import scenes
+from tests.browser.played import explanation_of
 
 pytestmark = pytest.mark.browser
 
@@ -128,7 +129,7 @@ def test_neutral_signals_wait_until_asked_for_and_explain_on_demand(new_stage, n
     expect(page.get_by_role("region", name="Why")).to_contain_text("Being explained")
     signal_id = chosen(page).removeprefix("signal-")
     [signal] = [s for s in quiet if isinstance(s, Signal) and s.signal_id == signal_id]
-    stage.feed(scenes.explanation_of(signal))
+    stage.feed(explanation_of(signal))
     expect(page.get_by_role("table", name=re.compile("Share of each feature"))).to_be_visible()
 
 

@@ -115,6 +115,21 @@ def test_an_outage_of_the_gateway_loses_nothing(stage, new_page, market):
     assert resent == everything
 
 
+def test_a_burst_as_of_a_fast_replay_is_shown_whole(stage, new_page, market):
+    watched = new_page(stage)
+    live(watched.page)
+
+    stage.feed(*sum(market.closes, ()))
+
+    expected = directional(sum(market.closes, ()))
+    expect(watched.page.locator(f"#signal-{expected[-1].signal_id}")).to_be_visible()
+    expect(watched.page.get_by_role("button", name="Stream")).to_contain_text("Live")
+    ids = held(watched.page)
+    assert len(ids) == len(set(ids))
+    assert {signal.signal_id for signal in expected} <= set(ids)
+    assert watched.errors == []
+
+
 def test_a_pause_holds_updates_back_and_loses_none(stage, new_page, market):
     page = new_page(stage).page
     live(page)

@@ -1,5 +1,12 @@
 import './styles/tokens.css'
-import './styles/page.css'
+import './styles/base.css'
+import './styles/marks.css'
+import './styles/top.css'
+import './styles/master.css'
+import './styles/detail.css'
+import './styles/beginning.css'
+import './styles/sheets.css'
+import './styles/widths.css'
 
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'

@@ -10,7 +10,6 @@ import {
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
   type MouseEventParams,
-  type SeriesMarker,
   type Time,
   type UTCTimestamp,
 } from 'lightweight-charts'
@@ -19,7 +18,8 @@ import { useEffect, useRef, useState } from 'react'
 import type { Bar, RegimeProbabilities, SignalItem } from '../contract'
 import { closeText, dayText, priceDigits, priceText, signedPercent } from '../format'
 import { colour, faded, type Theme } from '../theme'
-import { type Plan, PlanDrawing } from './plan'
+import { markersOf, placeOf, planColours, planOf, seconds } from './marks'
+import { PlanDrawing } from './plan'
 import { RegimeArea, RegimeBand, type RegimeColours, type RegimePoint } from './regimes'
 
 const BAR_PX = 7 // as wide as a bar should be, at first
@@ -240,11 +240,6 @@ function setAll(series: ISeriesApi<'Candlestick'> | ISeriesApi<'Custom'>, points
 
 type Point = CandlestickData<UTCTimestamp> | (RegimePoint & { time: UTCTimestamp })
 
-/** Everything is drawn at its bar's close, the moment at which it was known. */
-function seconds(ms: number): UTCTimestamp {
-  return (ms / 1_000) as UTCTimestamp
-}
-
 function candle({ event_time_ms, open, high, low, close }: Bar): CandlestickData<UTCTimestamp> {
   return { time: seconds(event_time_ms), open, high, low, close }
 }
@@ -256,84 +251,4 @@ function regimePoint(regime: RegimeProbabilities): RegimePoint & { time: UTCTime
 
 function timeOf(at: MouseEventParams): number | null {
   return at.time === undefined ? null : Number(at.time) * 1_000
-}
-
-/** Place of the first bar that closes at or after a moment. */
-function placeOf(ms: number, bars: readonly Bar[]): number {
-  let [low, high] = [0, bars.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((bars[middle]?.event_time_ms ?? 0) < ms) low = middle + 1
-    else high = middle
-  }
-  return Math.min(low, bars.length - 1)
-}
-
-const RANK = { 'A+': 3, A: 2, B: 1, C: 0 }
-
-/** An arrow where a direction begins, grows stronger or outlives its horizon; repeats stay unmarked. */
-function markersOf(signals: readonly SignalItem[], chosenId: string | null): SeriesMarker<Time>[] {
-  const marks: SeriesMarker<Time>[] = []
-  let run = { direction: 'neutral', rank: 3, expiresMs: 0 }
-  for (const signal of signals) {
-    const { direction, signal_id: id } = signal
-    const rank = RANK[signal.grade]
-    const open = signal.event_time_ms < run.expiresMs
-    const said = open && run.direction === direction && run.rank >= rank
-    if (!said) run = { direction, rank, expiresMs: signal.expires_ms }
-    if (id === chosenId || (!said && direction !== 'neutral')) marks.push(marker(signal, id === chosenId))
-  }
-  return marks
-}
-
-function marker(signal: SignalItem, chosen: boolean): SeriesMarker<Time> {
-  const tone = colour({ buy: 'up', sell: 'down', neutral: 'flat' }[signal.direction])
-  return {
-    id: signal.signal_id,
-    time: seconds(signal.event_time_ms),
-    position: signal.direction === 'sell' ? 'aboveBar' : 'belowBar',
-    shape: ({ buy: 'arrowUp', sell: 'arrowDown', neutral: 'circle' } as const)[signal.direction],
-    color: chosen ? colour('text') : tone,
-    size: chosen ? 1.6 : 0.9,
-    text: signal.grade,
-  }
-}
-
-function planOf(signal: SignalItem, bars: readonly Bar[]): Plan | null {
-  const from = placeOf(signal.event_time_ms, bars)
-  if (bars[from]?.event_time_ms !== signal.event_time_ms) return null
-  const { reference_price: reference, target_price: target, invalidation_price: wrong } = signal
-  const band = [1, -1].map((side) => ({
-    price: reference * (1 + side * signal.threshold),
-    text: `${side > 0 ? '+' : '−'}${(signal.threshold * 100).toFixed(2)}%`,
-    wrong: false,
-  }))
-  const aims = [
-    ...(target === null ? [] : [{ price: target, text: `Target ${priceText(target, reference)}`, wrong: false }]),
-    ...(wrong === null ? [] : [{ price: wrong, text: `Invalid ${priceText(wrong, reference)}`, wrong: true }]),
-  ]
-  const { score } = signal
-  return {
-    from,
-    to: from + signal.horizon_bars,
-    reference,
-    levels: aims.length ? aims : signal.direction === 'neutral' ? band : [],
-    outcome:
-      score?.entry_price != null && score.exit_price != null && score.hit !== null
-        ? { entry: score.entry_price, exit: score.exit_price, hit: score.hit }
-        : null,
-  }
-}
-
-function planColours(signal: SignalItem | null) {
-  const aim = { buy: 'up', sell: 'down', neutral: 'flat' }[signal?.direction ?? 'neutral']
-  return {
-    aim: colour(aim),
-    wrong: colour('text-3'),
-    text: colour('text-2'),
-    back: colour('panel'),
-    hit: colour('good'),
-    miss: colour('bad'),
-    font: getComputedStyle(document.body).fontFamily,
-  }
 }

@@ -1,6 +1,6 @@
 // One signal: what it says, on the chart, why, and what became of it.
 
-import { type RefObject, useEffect, useState } from 'react'
+import { type RefObject, useEffect, useMemo, useState } from 'react'
 
 import { PriceChart } from '../chart/PriceChart'
 import { useMarketTime } from '../clock'
@@ -126,7 +126,7 @@ export function SignalChart({ signal, symbol, onChoose }: {
   const first = series.bars[0]?.event_time_ms
   const backTo = signal === null ? Infinity : signal.event_time_ms - 100 * signal.timeframe_ms
   useEffect(() => void desk.readSeries(symbol, backTo), [symbol, backTo, first === undefined])
-  const signals = all.filter((each) => each.symbol === symbol)
+  const signals = useMemo(() => all.filter((each) => each.symbol === symbol), [all, symbol])
   return (
     <section className="panel chart-panel" aria-label={`${symbol} chart`}>
       <header className="panel-head">
