@@ -36,8 +36,6 @@ app = typer.Typer(
 )
 app.add_typer(cli_topics.app, name="topics")
 app.add_typer(cli_data.app, name="data")
-app.command()(cli_checks.replay)
-app.command()(cli_checks.loadtest)
 
 STOP_WITHIN_S = 40.0
 
@@ -73,7 +71,7 @@ def run(
     port: Annotated[int | None, typer.Option(help="Gateway port on loopback [8080].")] = None,
     as_json: Json = False,
 ) -> None:
-    """Run the pipeline until Ctrl-C; the next run continues from there."""
+    """Run the pipeline until Ctrl-C; a next run continues."""
     from deploy.live import screen_for
     from deploy.pipeline import Run, process_names, run_pipeline
 
@@ -186,6 +184,9 @@ def graph(*, as_json: Json = False) -> None:
     else:
         typer.echo(flow_text())
 
+
+app.command()(cli_checks.replay)
+app.command()(cli_checks.loadtest)
 
 if __name__ == "__main__":
     main()

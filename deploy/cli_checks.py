@@ -1,4 +1,4 @@
-"""``regimeflow replay`` and ``regimeflow loadtest``: is the log right, and how fast is the answer."""
+"""``regimeflow replay`` and ``loadtest``: is the log right, and how fast is the answer."""
 
 from __future__ import annotations
 
