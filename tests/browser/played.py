@@ -25,7 +25,6 @@ from streams.signals.processor import PROCESSOR as GRADING
 from tests.build import (
     START_MS,
     bar,
-    close_time,
     features,
     prediction,
     regime_parameters,

@@ -185,6 +185,8 @@ export interface ModelMetrics {
   log_loss: number | null
   /** Of the train-fold class prior: the gate */
   prior_log_loss: number | null
+  /** 5-95 % of prior less model log-loss, blocks of time resampled: above 0 the edge is not chance */
+  log_loss_edge_interval: [number, number] | null
   brier: number | null
   accuracy: number | null
   macro_f1: number | null
