@@ -1,0 +1,61 @@
+"""On a CUDA device: the same answers as the CPU kernels, and the device is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.workers.models import NAMES, WINDOW, small_model
+from workers.inference.artifact import read_model
+from workers.inference.devices import NVIDIA_DEVICES, CpuNetwork, CudaNetwork, network_on
+from workers.inference.lstm import LstmConfig, compile_lstm, read_lstm
+from workers.inference.slots import load
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not NVIDIA_DEVICES.exists(), reason="no CUDA device on this machine"),
+]
+
+
+def random_network(config):
+    rng = np.random.default_rng(0)
+    tensors = {
+        name: rng.normal(scale=0.2, size=shape).astype(np.float32)
+        for name, shape in config.shapes().items()
+    }
+    scaling = {"input.mean": np.zeros(config.features), "input.scale": np.ones(config.features)}
+    return compile_lstm(config, tensors | scaling)
+
+
+@pytest.mark.parametrize("batch", [1, 200])
+@pytest.mark.parametrize(
+    "config",
+    [LstmConfig(features=96, hidden=16), LstmConfig(features=60, hidden=128)],
+    ids=lambda config: f"2x{config.hidden}",
+)
+def test_probabilities_equal_the_cpu_kernel_within_1e_6(config, batch):
+    from workers.inference.lstm import probabilities
+
+    model = random_network(config)
+    windows = np.random.default_rng(1).normal(size=(batch, config.window, config.features))
+    served = network_on(model)
+
+    on_gpu = probabilities(served.logits(windows))
+
+    assert isinstance(served, CudaNetwork)
+    assert served.device == "cuda:0"
+    np.testing.assert_allclose(on_gpu, probabilities(CpuNetwork(model).logits(windows)), atol=1e-6)
+
+
+def test_a_registered_model_is_served_on_the_device_and_passes_its_parity_check(tmp_path):
+    loaded = load(small_model(tmp_path))
+
+    rows = np.random.default_rng(2).normal(size=(5, WINDOW, len(NAMES)))
+    answers = loaded.members(np.hstack((rows[:, -1], np.full((5, 3), 1 / 3))), rows)
+
+    assert loaded.status().device == "cuda:0"
+    _, contents = read_model(loaded.registered)
+    cpu = CpuNetwork(read_lstm(contents["lstm"]))
+    from workers.inference.lstm import probabilities
+
+    np.testing.assert_allclose(answers["lstm"], probabilities(cpu.logits(rows)), atol=1e-6)
