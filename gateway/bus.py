@@ -75,6 +75,7 @@ POLL_RECORDS = 500
 POLL_MS = 200
 RETRY_S = 0.5
 WATCH_S = 2.0
+MEASURE_S = 20.0
 PUBLISH_S = 5.0
 
 
@@ -156,6 +157,7 @@ class KafkaBus:
         goals: dict[TopicPartition, int] = {}
         self.connected = True
         self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
+        self._tasks.append(asyncio.create_task(self._keep_lags(), name="measure lags"))
         while True:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
@@ -261,15 +263,25 @@ class KafkaBus:
         return True
 
     async def _watch(self) -> None:
-        """Ask the broker every two seconds how far it is; no answer means it is away."""
+        """Ask the broker every two seconds whether it is there; no answer means it is away.
+
+        Lags are asked for apart: on a busy broker they take longer, and prove nothing.
+        """
         while True:
             try:
                 async with asyncio.timeout(WATCH_S):
-                    await self._measure()
+                    await self._admin.describe_cluster()
                 self.connected = True
             except (KafkaError, TimeoutError, OSError):
                 self.connected = False
             await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
+
+    async def _keep_lags(self) -> None:
+        while True:
+            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(MEASURE_S):
+                    await self._measure()
+            await asyncio.sleep(WATCH_S)
 
     async def _measure(self) -> None:
         partitions = sorted(self._consumer.assignment())
