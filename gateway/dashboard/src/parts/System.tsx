@@ -118,6 +118,11 @@ function Model({ models }: { models: ModelList | null }) {
           <dd>
             {metrics.log_loss?.toFixed(4) ?? '–'} <span className="muted">class prior {metrics.prior_log_loss?.toFixed(4) ?? '–'}</span>
           </dd>
+          <dt>Edge, 5 to 95%</dt>
+          <dd>
+            {metrics.log_loss_edge_interval?.map((edge) => edge.toFixed(4).replace('-', '−')).join(' to ') ?? '–'}{' '}
+            <span className="muted">prior less model</span>
+          </dd>
           <dt>Calibration</dt>
           <dd>
             {percent(metrics.calibration_error, 1)} <span className="muted">expected error</span>
