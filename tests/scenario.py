@@ -1,0 +1,162 @@
+"""A small day of the pipeline: raw bars of a seeded market, and what every topic made of them."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Iterable
+
+from schemas.market import HistoryReady
+from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
+from schemas.record import Record, Topic
+from schemas.regimes import RegimeProbabilities
+from schemas.topics import (
+    FEATURE_VECTORS,
+    HISTORY,
+    MODELS_REGISTERED,
+    PREDICTIONS,
+    RAW_BARS,
+    REGIME_PARAMETERS,
+    REGIME_PROBABILITIES,
+    topic_of,
+)
+from streams.batch import external_topics
+from streams.memory import replay
+from streams.topology import CHAINS
+from streams.wire import event_time_of
+from tests.build import (
+    MINUTE_MS,
+    close_time,
+    prediction,
+    raw_bar,
+    regime_parameters,
+    registered,
+)
+
+MINUTES = 420  # past the longest warm-up
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+HOLE = range(330, 333)  # minutes without a bar of the second symbol
+
+Log = dict[Topic, list[Record]]
+
+
+def raw_bars(seed: int = 7, minutes: int = MINUTES) -> list[Record]:
+    """Return a random walk of every symbol, minute by minute, with one hole and one flat bar."""
+    chance = random.Random(seed)
+    price = dict.fromkeys(SYMBOLS, 100.0)
+    bars: list[Record] = []
+    for minute in range(minutes):
+        for symbol in SYMBOLS:
+            opened = price[symbol]
+            closed = price[symbol] = round(opened * (1 + chance.gauss(0.0, 2e-3)), 4)
+            if symbol == SYMBOLS[1] and minute in HOLE:
+                continue
+            bars.append(
+                raw_bar(
+                    minute,
+                    symbol=symbol,
+                    open=opened,
+                    close=closed,
+                    high=round(max(opened, closed) * (1 + abs(chance.gauss(0.0, 1e-3))), 4),
+                    low=round(min(opened, closed) * (1 - abs(chance.gauss(0.0, 1e-3))), 4),
+                    volume=0.0 if minute == 200 else round(chance.uniform(1.0, 20.0), 3),
+                    taker_buy_volume=0.5,
+                    mark_price=closed,
+                    funding_rate=1e-4,
+                    funding_time_ms=close_time(0),
+                )
+            )
+    return bars
+
+
+def _parameters() -> list[Record]:
+    return [
+        regime_parameters(
+            symbol=symbol,
+            model_version=version,
+            effective_from_ms=close_time(minute),
+            spread=(2e-3,),
+        )
+        for version, minute in (("m1", 300), ("m2", 360))
+        for symbol in SYMBOLS
+    ]
+
+
+def _predictions(regimes: Iterable[Record], seed: int = 11) -> list[Record]:
+    """Return a prediction for every regime posterior of the second half; calls vary."""
+    chance = random.Random(seed)
+    made: list[Record] = []
+    for regime in regimes:
+        assert isinstance(regime, RegimeProbabilities)
+        if regime.event_time_ms < close_time(MINUTES // 2):
+            continue
+        weights = [chance.random() ** 4 + 1e-3 for _ in range(3)]
+        sell, neutral, buy = (weight / sum(weights) for weight in weights)
+        made.append(_prediction(regime, ClassProbabilities(sell=sell, neutral=neutral, buy=buy)))
+    return made
+
+
+def _prediction(regime: RegimeProbabilities, chances: ClassProbabilities) -> Prediction:
+    step = (regime.event_time_ms - close_time(0)) // MINUTE_MS
+    price = 100.0 + step % 7 / 10
+    return prediction(
+        prediction_id=f"{regime.symbol}-{regime.event_time_ms}",
+        symbol=regime.symbol,
+        event_time_ms=regime.event_time_ms,
+        available_time_ms=regime.available_time_ms,
+        probabilities=(chances.sell, chances.neutral, chances.buy),
+        regime=RegimeView(
+            bull=regime.bull,
+            bear=regime.bear,
+            sideways=regime.sideways,
+            entropy=regime.entropy,
+            trend_state=regime.trend_state,
+        ),
+        context=MarketContext(
+            open=price, close=price + 0.1, natr=0.002, volume_to_median=1.2, higher_direction=1.0
+        ),
+    )
+
+
+def _bootstrap() -> list[Record]:
+    history = HistoryReady(
+        source="scenario",
+        symbols=SYMBOLS,
+        timeframe_ms=MINUTE_MS,
+        from_ms=close_time(0),
+        to_ms=close_time(100),
+        event_time_ms=close_time(100),
+    )
+    later = history.model_copy(update={"to_ms": close_time(120), "event_time_ms": close_time(120)})
+    models = [
+        registered(model_version=version, event_time_ms=close_time(minute), qualified=qualified)
+        for version, minute, qualified in (("a", 130, False), ("b", 140, True), ("c", 150, False))
+    ]
+    return [history, later, *models]
+
+
+@functools.cache
+def log() -> Log:
+    """Return every record of every topic, in order."""
+    found: Log = {
+        RAW_BARS: raw_bars(),
+        REGIME_PARAMETERS: _parameters(),
+        HISTORY: _bootstrap()[:2],
+        MODELS_REGISTERED: _bootstrap()[2:],
+    }
+    for chain in CHAINS:
+        if PREDICTIONS in external_topics(chain.processors):
+            found[PREDICTIONS] = _predictions(found[REGIME_PROBABILITIES])
+        for output in replay(chain.processors, merged(found, external_topics(chain.processors))):
+            topic = topic_of(output)
+            if topic is not REGIME_PARAMETERS:  # fitted ones stand in for promotion's
+                found.setdefault(topic, []).append(output)
+    assert all(found[topic] for topic in (FEATURE_VECTORS, PREDICTIONS))
+    return found
+
+
+def merged(records: Log, topics: Iterable[Topic]) -> list[Record]:
+    """Return the records of some topics by event time, ties in the order of the topics."""
+    return sorted(
+        (record for topic in topics for record in records.get(topic, [])), key=event_time_of
+    )
