@@ -92,7 +92,7 @@ def train(
     manifest = Manifest(
         strategy=request.strategy,
         feature_set_id=FEATURE_SET_ID,
-        feature_names=MODEL_FEATURES,
+        feature_names=next(iter(series.values())).names,
         timeframe_ms=request.timeframe_ms,
         horizon_bars=plan.labels.horizon_bars,
         volatility_feature=plan.labels.volatility_feature,

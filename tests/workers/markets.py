@@ -1,0 +1,58 @@
+"""Small made-up markets as training sees them: with something to learn, or with nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.build import MINUTE_MS, START_MS
+from workers.training.dataset import Series
+from workers.training.fit import Plan
+from workers.training.fit_boosted import BoostedPlan
+from workers.training.fit_lstm import LstmPlan
+from workers.training.fit_regimes import OBSERVATIONS, FitPlan
+from workers.training.table import LabelPlan
+
+NAMES = ("log_return_1", "realised_volatility_60", "hint", "noise_a", "noise_b")
+SMALL = Plan(
+    labels=LabelPlan(horizon_bars=5),
+    embargo_bars=5,
+    boosted=BoostedPlan(rounds=30, leaf_weight=20.0, stride=2),
+    lstm=LstmPlan(hidden=4, window=8, epochs=1, samples=1_500),
+    regimes=FitPlan(starts=2, trial_iterations=4, finalists=1, iterations=10),
+    smallest_fold=100,
+)
+
+
+def market(edge: float, seed: int = 0, bars: int = 2_400) -> dict[str, Series]:
+    """Return two symbols; ``edge`` is how much of the next bars' drift the hint tells."""
+    return {symbol: _series(symbol, edge, seed + 100 * n, bars) for n, symbol in enumerate(_NAMED)}
+
+
+_NAMED = ("BTCUSDT", "ETHUSDT")
+
+
+def _series(symbol: str, edge: float, seed: int, bars: int) -> Series:
+    rng = np.random.default_rng(seed)
+    hint = np.zeros(bars)
+    for t in range(1, bars):
+        hint[t] = 0.97 * hint[t - 1] + 0.25 * rng.normal()
+    deviation = 0.002
+    returns = deviation * rng.normal(size=bars)
+    returns[1:] += edge * deviation * hint[:-1]
+    close = 100.0 * np.exp(np.cumsum(returns))
+    observed = np.column_stack(
+        [np.abs(returns) + 1e-5, returns.cumsum(), *rng.normal(size=(len(OBSERVATIONS) - 2, bars))]
+    )
+    return Series(
+        symbol=symbol,
+        timeframe_ms=MINUTE_MS,
+        names=NAMES,
+        times=START_MS + MINUTE_MS * np.arange(bars),
+        rows=np.column_stack(
+            (returns, np.full(bars, deviation), hint, *rng.normal(size=(2, bars)))
+        ),
+        observed=observed,
+        open=np.concatenate(([100.0], close[:-1])),
+        close=close,
+        funding=np.zeros(bars),
+    )

@@ -1,0 +1,136 @@
+"""Report: scikit-learn's metrics, a calibration error written twice, intervals that cover."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streams.costs import DEFAULT_COSTS
+from workers.training.report import (
+    StitchedRows,
+    bootstrap_interval,
+    brier_score,
+    calibration_error,
+    log_loss,
+    macro_f1,
+    metrics_of,
+    net_returns,
+    prior_of,
+)
+
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    said = rng.dirichlet(np.ones(3), size=700)
+    classes = (rng.random((700, 1)) > said.cumsum(axis=1)).sum(axis=1)
+    return said, classes
+
+
+def test_losses_equal_scikit_learn(rows):
+    from sklearn import metrics
+
+    said, classes = rows
+    predicted = said.argmax(axis=1)
+
+    assert log_loss(said, classes) == pytest.approx(metrics.log_loss(classes, said))
+    assert brier_score(said, classes) == pytest.approx(
+        metrics.brier_score_loss(classes, said, scale_by_half=False)
+    )
+    assert macro_f1(predicted, classes) == pytest.approx(
+        metrics.f1_score(classes, predicted, average="macro")
+    )
+
+
+def test_macro_f1_is_over_the_classes_that_occur():
+    from sklearn.metrics import f1_score
+
+    predicted, classes = np.array([0, 1, 1, 2]), np.array([1, 1, 1, 0])
+
+    expected = f1_score(classes, predicted, average="macro", labels=[0, 1], zero_division=0.0)
+    assert macro_f1(predicted, classes) == pytest.approx(expected)
+    assert macro_f1(np.array([], int), np.array([], int)) is None
+
+
+def test_calibration_error_equals_a_plain_loop(rows):
+    said, classes = rows
+    expected = 0.0
+    for low in range(10):
+        inside = [
+            (max(p), int(np.argmax(p) == c))
+            for p, c in zip(said.tolist(), classes.tolist(), strict=True)
+            if low / 10 <= max(p) < (low + 1) / 10
+        ]
+        if inside:
+            confidence, right = (sum(column) / len(inside) for column in zip(*inside, strict=True))
+            expected += len(inside) / len(classes) * abs(right - confidence)
+
+    assert calibration_error(said, classes) == pytest.approx(expected)
+
+
+def test_a_pool_that_is_always_right_and_certain_has_no_calibration_error():
+    assert calibration_error(np.eye(3), np.arange(3)) == 0.0
+
+
+def test_net_returns_pay_for_the_trade_and_for_funding():
+    predicted = np.array([0, 1, 2, 2])
+    forward, funding = np.array([-0.01, 0.5, 0.02, -0.01]), np.array([0.001, 0.0, 0.001, 0.0])
+
+    found = net_returns(predicted, forward, funding)
+
+    cost = DEFAULT_COSTS.round_trip
+    assert found.tolist() == pytest.approx([0.011 - cost, 0.019 - cost, -0.01 - cost])
+
+
+def test_no_class_has_a_prior_of_zero():
+    assert prior_of(np.array([1, 1])).tolist() == pytest.approx([0.2, 0.6, 0.2])
+
+
+def test_the_interval_of_a_mean_covers_as_often_as_it_says():
+    covered = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        values = np.repeat(rng.normal(size=60), 20)  # twenty rows share one outcome
+        times = np.arange(len(values)) * MINUTE_MS
+        low, high = bootstrap_interval(
+            lambda rows, of=values: float(of[rows].mean()), times, 20 * MINUTE_MS, seed
+        )
+        covered += low <= 0.0 <= high
+
+    assert 80 <= covered <= 97  # 90 % asked for; a percentile bootstrap of 60 blocks is narrow
+
+
+def test_symbols_of_one_time_are_drawn_together():
+    times = np.tile(np.arange(40) * MINUTE_MS, 3)
+    values = np.concatenate([np.arange(40.0)] * 3)
+
+    one = bootstrap_interval(lambda r: float(values[:40][r].mean()), times[:40], MINUTE_MS, 0)
+    three = bootstrap_interval(lambda r: float(values[r].mean()), times, MINUTE_MS, 0)
+
+    assert three == one
+
+
+def test_too_few_blocks_have_no_interval():
+    assert bootstrap_interval(len, np.arange(9) * MINUTE_MS, MINUTE_MS, 0) is None
+
+
+def test_a_run_without_directional_calls_has_no_net_return():
+    said = np.tile([0.1, 0.8, 0.1], (50, 1))
+    prior = np.tile([0.2, 0.6, 0.2], (50, 1))
+    stitched = StitchedRows(
+        probabilities=said,
+        priors=prior,
+        classes=np.ones(50, int),
+        forward=np.zeros(50),
+        funding=np.zeros(50),
+        times=np.arange(50) * MINUTE_MS,
+        folds=3,
+    )
+
+    found = metrics_of(stitched, MINUTE_MS, seed=0)
+
+    assert (found.directional_calls, found.net_return_per_signal) == (0, None)
+    assert found.accuracy == 1.0
+    assert found.log_loss_edge_interval[0] > 0.0
