@@ -4,7 +4,7 @@ Two complete stacks live side by side, each with its own broker, topics (1 parti
 and gateway with 100 clients; bursts of 50 bars that close together go to one and the other in
 turn. The peer is the same pipeline with steps that compute nothing (``pass_through``): what the
 ratio shows is what features, regimes, models, grading and scoring add to the bare way. Held equal:
-processes, runtime, topics, number of records, their types and sizes, changelogs, gateway, clients.
+processes, runtime, topics, number of records, types and sizes, changelogs, gateway, clients.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ PROCESSES = ("market", "inference", "signals", "gateway")
 PEER = "same pipeline, steps that compute nothing"
 CLIENTS = 100
 ROUNDS = 9
-BURSTS = 5  # of each stack in a round
+BURSTS = 8  # of each stack in a round
 WARM_UP = 3  # bursts of each stack before the first round
 PAUSE_S = 0.25  # after a burst: whatever came twice would come now
 READY_WITHIN_S = 180.0
 ARRIVED_WITHIN_S = 60.0
+PING, PONG = 0x9, 0xA  # opcodes of RFC 6455
 LIMITS = {"p50": (50, 1.3), "p99": (99, 1.5)}  # times the peer's
 
 
@@ -95,7 +96,7 @@ def rows() -> list[Row]:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
         market = steady_market(folder / "models", WARM_UP + ROUNDS * BURSTS)
         canned = folder / "canned.jsonl"
-        write_canned(market.canned, canned)
+        write_canned(market.newest(), canned)
         ours = held.enter_context(stack(folder / "ours", market, ()))
         peer = held.enter_context(stack(folder / "peer", market, (str(canned),)))
         delays = uvloop.run(measured(market, ours, peer))
@@ -207,6 +208,11 @@ class Listener(asyncio.Protocol):
         self.times, self.signals, self._expected = [], [], count
         self.complete = asyncio.get_running_loop().create_future()
 
+    def connection_lost(self, _: Exception | None) -> None:
+        """Let whoever waits know."""
+        if self._expected > 0 and not self.complete.done():
+            self.complete.set_exception(ConnectionError("the gateway closed a stream"))
+
     def data_received(self, received: bytes) -> None:
         """Keep whole frames that are signals."""
         now = monotonic_ns()
@@ -221,10 +227,13 @@ class Listener(asyncio.Protocol):
             self.opened.set_result(None)
         while (frame := _frame(held, start)) is not None:
             payload = held[frame[0] : frame[1]]
-            start = frame[1]
-            if payload.startswith(b'{"type":"signal"'):
+            if held[start] & 0x0F == PING:  # without an answer the connection is closed
+                answer = bytes((0x80 | PONG, 0x80 | len(payload), 0, 0, 0, 0))
+                self.transport.write(answer + payload)
+            elif payload.startswith(b'{"type":"signal"'):
                 self.times.append(now)
                 self.signals.append(payload)
+            start = frame[1]
         self._held = held[start:]
         if len(self.times) == self._expected and not self.complete.done():
             self.complete.set_result(None)
@@ -232,13 +241,12 @@ class Listener(asyncio.Protocol):
 
 def _frame(held: bytes, start: int) -> tuple[int, int] | None:
     """Return where the payload of the frame at ``start`` begins and ends; None: not all there."""
-    if len(held) < start + 10:
+    if len(held) < start + 4:  # the shortest, a ping, has more
         return None
     length, begins = held[start + 1] & 0x7F, start + 2
+    assert length < 127, "a message of 64 KiB"
     if length == 126:
         length, begins = int.from_bytes(held[start + 2 : start + 4]), start + 4
-    elif length == 127:
-        length, begins = int.from_bytes(held[start + 2 : start + 10]), start + 10
     return (begins, begins + length) if len(held) >= begins + length else None
 
 

@@ -2,15 +2,16 @@
 
     python -m tests.bench.pass_through NAME CANNED_FILE
 
-Same runtime, topics, transactions and changelogs; each step answers an input with a prebuilt
-record of the right type and size, on which only symbol, times and ids are set.
+Same runtime, topics, transactions and changelogs; each step answers an input with the symbol's
+prebuilt record of the right type, of equal size and as hard to compress, on which only times and
+ids are set.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,37 +36,41 @@ MADE_BY: dict[str, type[Record]] = {
 }
 IDS = ("prediction_id", "signal_id")
 
-Canned = Mapping[type[Record], Record]
+Canned = Mapping[tuple[str, type[Record]], Record]  # by symbol and type
 
 
-def write_canned(canned: Canned, path: Path) -> None:
-    """Write one record of each type."""
-    path.write_bytes(b"\n".join(canned[kind].encode() for kind in MADE_BY.values()))
+def write_canned(records: Iterable[Record], path: Path) -> None:
+    """Write records of the types that a stack makes."""
+    lines = [f"{type(r).__name__} {r.model_dump_json()}" for r in records]
+    path.write_text("\n".join(lines))
 
 
 def read_canned(path: Path) -> Canned:
     """Return what ``write_canned`` wrote."""
-    lines = path.read_bytes().split(b"\n")
-    return {kind: kind.decode(raw) for kind, raw in zip(MADE_BY.values(), lines, strict=True)}
+    kinds = {kind.__name__: kind for kind in MADE_BY.values()}
+    canned: dict[tuple[str, type[Record]], Record] = {}
+    for line in path.read_text().splitlines():
+        name, _, body = line.partition(" ")
+        record: Any = kinds[name].decode(body.encode())
+        canned[record.symbol, kinds[name]] = record
+    return canned
 
 
 def passing(processor: Processor, canned: Canned) -> Processor:
     """Return the processor with a step that emits prebuilt records; its state keeps its size."""
-    made = canned[MADE_BY[processor.name]]
+    kind = MADE_BY[processor.name]
 
     def step(state: Any, record: Any) -> tuple[Any, Outputs]:
         if isinstance(record, RegimeParameters) or record.event_time_ms <= state.event_time_ms:
             return state, ()
         after = state.model_copy(update={"event_time_ms": record.event_time_ms})
-        return after, (stamped(made, record),)
+        return after, (stamped(canned[record.symbol, kind], record),)
 
     return replace(processor, step=step, window=0, refill=None)
 
 
 def passing_inference(inference: Processor, canned: Canned) -> Processor:
-    """Return a batch step that answers each posterior newer than the canned prediction's bar."""
-    made = canned[Prediction]
-    since: int = made.event_time_ms  # type: ignore[attr-defined]  # a prediction has it
+    """Return a batch step that answers each posterior newer than the prebuilt prediction."""
 
     def step_batch(
         states: Mapping[StateKey, Any], records: Sequence[Any]
@@ -75,7 +80,8 @@ def passing_inference(inference: Processor, canned: Canned) -> Processor:
         for record in records:
             key, now = (record.symbol, record.timeframe_ms), record.event_time_ms
             changed[key] = states[key].model_copy(update={"event_time_ms": now})
-            live = isinstance(record, RegimeProbabilities) and now > since
+            made: Any = canned[record.symbol, Prediction]
+            live = isinstance(record, RegimeProbabilities) and now > made.event_time_ms
             outputs.append((stamped(made, record),) if live else ())
         return changed, outputs
 
@@ -83,9 +89,9 @@ def passing_inference(inference: Processor, canned: Canned) -> Processor:
 
 
 def stamped(canned: Record, record: Any) -> Record:
-    """Return the prebuilt record for the symbol and bar of another."""
+    """Return the prebuilt record for the bar of another."""
     now = record.event_time_ms
-    update = {"symbol": record.symbol, "event_time_ms": now, "available_time_ms": now}
+    update = {"event_time_ms": now, "available_time_ms": now}
     if isinstance(canned, Bar):
         update["open_time_ms"] = now - record.timeframe_ms
     for name in IDS:
@@ -108,7 +114,7 @@ def main() -> int:
     name, path = sys.argv[1:]
     canned = read_canned(Path(path))
     if name == "inference":
-        inference = inference_processor(Slots(), lambda: 0)
+        inference = inference_processor(Slots(), lambda: 0, lambda _version: None)
         processors: tuple[Processor, ...] = (passing_inference(inference, canned),)
     else:
         chain = next(row for row in CHAINS if row.name == name)

@@ -31,7 +31,6 @@ from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Folded, Processor, StateKey, StateRef, fold
 from streams.topology import CHAINS
 from streams.wire import changelog_entry, message_of
-from tests.bench.pass_through import MADE_BY, Canned
 from tests.build import MINUTE_MS, close_time, raw_bar, regime_parameters
 from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
 from workers.inference.ensemble import chances
@@ -94,8 +93,13 @@ class Market:
 
     pasts: tuple[Past, ...]
     model: ModelChanged
-    canned: Canned  # the newest record of each type, for steps that compute nothing
     walks: tuple[Floats, ...]
+
+    def newest(self) -> Iterator[Record]:
+        """Yield the newest record of each symbol and type."""
+        for past in self.pasts:
+            for records in past.last.values():
+                yield records[-1]
 
     def bars(self, number: int) -> list[RawBar]:
         """Return the bars of all symbols that close together, counted from the history's end."""
@@ -109,8 +113,7 @@ def steady_market(folder: Path, live_bars: int) -> Market:
     pasts = tuple(_past(s, w) for s, w in zip(SYMBOLS, walks, strict=True))
     model = _model(folder, pasts)
     _predict(pasts, _served(model, HISTORY - PREDICTED))
-    canned = {kind: pasts[0].last[kind][-1] for kind in MADE_BY.values()}
-    return Market(pasts, _served(model, HISTORY), canned, walks)
+    return Market(pasts, _served(model, HISTORY), walks)
 
 
 def put(market: Market, kafka: KafkaSettings) -> None:
@@ -295,7 +298,7 @@ def _predict(pasts: Sequence[Past], change: ModelChanged) -> None:
     """Let inference, grading and scoring see the last bars of every symbol."""
     slots = Slots()
     slots.put(change, load(change.model))
-    inference = inference_processor(slots, lambda: 0)
+    inference = inference_processor(slots, lambda: 0, lambda _version: None)
     assert inference.step_batch is not None
     for symbol, past in zip(SYMBOLS, pasts, strict=True):
         states: dict[StateKey, PairingState] = {(symbol, MINUTE_MS): PairingState()}
