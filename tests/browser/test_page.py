@@ -117,20 +117,27 @@ def test_acknowledging_is_published_and_stays(stage, new_page):
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
 
 
-def test_neutral_signals_wait_until_asked_for_and_explain_on_demand(new_stage, new_page, market):
+def test_neutral_signals_show_until_the_first_direction_and_explain_on_demand(
+    new_stage, new_page, market
+):
     quiet = [r for r in market.past if not isinstance(r, Signal) or r.direction == "neutral"]
     stage = new_stage(quiet)
     page = new_page(stage).page
+    expect(page.get_by_text("Nothing but neutral so far")).to_be_visible()
 
-    page.get_by_role("button", name="Show neutral signals").click()
     page.get_by_role("option").first.click()
     page.get_by_role("button", name="Explain this signal").click()
-
     expect(page.get_by_role("region", name="Why")).to_contain_text("Being explained")
     signal_id = chosen(page).removeprefix("signal-")
     [signal] = [s for s in quiet if isinstance(s, Signal) and s.signal_id == signal_id]
     stage.feed(explanation_of(signal))
     expect(page.get_by_role("table", name=re.compile("Share of each feature"))).to_be_visible()
+
+    stage.feed(*market.closes[0], *market.closes[1])
+    expect(page.get_by_text("Nothing but neutral so far")).to_have_count(0)
+    expect(page.get_by_role("option").filter(has_text="Neutral")).to_have_count(0)
+    page.keyboard.press("n")
+    expect(page.get_by_role("option").filter(has_text="Neutral").first).to_be_visible()
 
 
 def test_score_of_past_signals_is_the_gateways(stage, new_page):

@@ -5,7 +5,7 @@ import { type RefObject, useCallback, useEffect, useEffectEvent, useMemo, useRef
 import type { SignalItem } from './contract'
 import { type ApiError, asApiError } from './desk/api'
 import { desk, useDesk } from './desk/desk'
-import { DEFAULT_FILTER, DIRECTIONS, type Filter, passes, queryOf, toggled } from './desk/filter'
+import { DEFAULT_FILTER, DIRECTIONS, type Filter, isQuiet, passes, queryOf, toggled } from './desk/filter'
 import { Announcer } from './parts/Announcer'
 import { Banner } from './parts/Banner'
 import { Beginning } from './parts/Beginning'
@@ -43,18 +43,22 @@ export function App() {
 
   const all = useDesk((state) => state.signals)
   const paused = useDesk((state) => state.paused)
-  const depth = useDesk((state) => state.pages.get(queryOf(filter))?.depth ?? Infinity)
-  const shown = useMemo(
-    () => all.filter((signal) => signal.event_time_ms >= (Number.isFinite(depth) ? depth : 0) && passes(filter, signal)),
-    [all, filter, depth],
-  )
+  const page = useDesk((state) => state.pages.get(queryOf(filter)))
+  // Before the first direction is seen there is nothing else to show than neutral signals.
+  const quiet = isQuiet(filter) && page?.depth === 0 && !all.some((signal) => passes(filter, signal))
+  const wanted = useMemo(() => (quiet ? { ...filter, directions: DIRECTIONS } : filter), [filter, quiet])
+  const depth = useDesk((state) => state.pages.get(queryOf(wanted))?.depth ?? Infinity)
+  const shown = useMemo(() => {
+    const since = Number.isFinite(depth) ? depth : 0
+    return all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
+  }, [all, wanted, depth])
   const newest = useMemo(() => newestBySymbol(all), [all])
   const chosen = all.find((signal) => signal.signal_id === chosenId) ?? null
 
   useEffect(() => {
-    desk.show(filter)
+    desk.show(wanted)
     localStorage.setItem(FILTER_KEY, JSON.stringify(filter))
-  }, [filter])
+  }, [filter, wanted])
 
   // Whoever has not chosen yet looks at the newest that the filter shows.
   const first = shown[0]?.signal_id ?? all[0]?.signal_id ?? null
@@ -145,7 +149,16 @@ export function App() {
             onChange={setFilter}
             onPause={() => desk.pause(!paused)}
           />
-          <SignalList signals={shown} filter={filter} chosenId={chosenId} onChoose={choose} onShowNeutral={toggleNeutral} />
+          {quiet && shown.length > 0 && (
+            <p className="quiet muted">Nothing but neutral so far; directions come here once there are any.</p>
+          )}
+          <SignalList
+            signals={shown}
+            filter={wanted}
+            chosenId={chosenId}
+            onChoose={choose}
+            onShowNeutral={toggleNeutral}
+          />
         </section>
         <Detail
           chosen={chosen}

@@ -73,6 +73,10 @@ export function ageText(bars: number): string {
   return whole < 1_000 ? `${whole} bar${whole === 1 ? '' : 's'}` : `${(whole / 1_000).toFixed(1)}k bars`
 }
 
+export function barsText(bars: number): string {
+  return `${bars < 100 ? bars.toFixed(1) : countText(Math.round(bars))} bars`
+}
+
 export function timeframeText(ms: number): string {
   const minutes = ms / 60_000
   if (minutes < 60) return `${minutes}m`

@@ -78,7 +78,16 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   useEffect(() => {
     const { current } = drawn
     if (current === null) return
+    const before = current.candles.data()[0]?.time
+    const scale = current.chart.timeScale()
+    const range = scale.getVisibleLogicalRange()
     setAll(current.candles, bars.map(candle))
+    // Bars put in before what is shown, or dropped there, must not move it.
+    const first = bars[0]
+    if (before !== undefined && first !== undefined && range !== null) {
+      const moved = (Number(before) * 1_000 - first.event_time_ms) / first.timeframe_ms
+      if (moved !== 0) scale.setVisibleLogicalRange({ from: range.from + moved, to: range.to + moved })
+    }
     const close = bars.at(-1)?.close
     if (close !== undefined) {
       const formatter = (price: number) => priceText(price, close)

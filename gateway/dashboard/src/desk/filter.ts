@@ -44,6 +44,11 @@ export function queryOf(filter: Filter): string {
   return query.toString()
 }
 
+/** Whether only neutral signals are left out. */
+export function isQuiet(filter: Filter): boolean {
+  return queryOf({ ...filter, symbol: null }) === queryOf(DEFAULT_FILTER) && filter.text === ''
+}
+
 export function toggled<T>(all: readonly T[], held: readonly T[], item: T): readonly T[] {
   return all.filter((each) => held.includes(each) !== (each === item))
 }

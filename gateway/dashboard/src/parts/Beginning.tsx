@@ -94,6 +94,14 @@ function told(health: Health, models: ModelList | null) {
     }
   if (training)
     return { title: 'Training the first model', lead: 'A small one, pooled over all markets, judged out of sample.', done: training.done, steps }
+  const behind = health.symbols.reduce((sum, symbol) => sum + (symbol.stale ? symbol.age_bars : 0), 0)
+  if (ingest?.done === 1 && behind > 0)
+    return {
+      title: 'Working through the history',
+      lead: `${countText(Math.round(behind))} bars to go, then the first model is trained.`,
+      done: bars / (bars + behind),
+      steps,
+    }
   if (bars || ingest)
     return { title: 'Filling the history', lead: 'The first model needs the past of every market.', done: ingest?.done ?? null, steps }
   return { title: 'Waiting for the first bars', lead: 'The gateway is up; no process has published yet.', done: null, steps }

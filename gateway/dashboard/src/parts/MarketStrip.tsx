@@ -3,7 +3,7 @@
 import type { Bar, SignalItem } from '../contract'
 import { useDesk } from '../desk/desk'
 import { NO_SERIES } from '../desk/fold'
-import { percent, priceText, signedPercent } from '../format'
+import { barsText, percent, priceText, signedPercent } from '../format'
 import { ARROW, RegimeChip, RegimeShares, TONE, WORD } from './marks'
 
 const SPARK_BARS = 60
@@ -16,6 +16,7 @@ interface Props {
 
 export function MarketStrip({ symbol, newest, onToggle }: Props) {
   const markets = useDesk((state) => state.health?.symbols)
+  const serves = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   if (!markets?.length) return null
   return (
     <nav className="strip" aria-label="Markets">
@@ -24,6 +25,7 @@ export function MarketStrip({ symbol, newest, onToggle }: Props) {
           key={market.symbol}
           symbol={market.symbol}
           stale={market.stale ? market.age_bars : null}
+          serves={serves}
           price={market.last_price}
           signal={newest.get(market.symbol) ?? null}
           chosen={symbol === market.symbol}
@@ -37,13 +39,14 @@ export function MarketStrip({ symbol, newest, onToggle }: Props) {
 interface MarketProps {
   symbol: string
   stale: number | null
+  serves: boolean
   price: number
   signal: SignalItem | null
   chosen: boolean
   onToggle: (symbol: string) => void
 }
 
-function Market({ symbol, stale, price, signal, chosen, onToggle }: MarketProps) {
+function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: MarketProps) {
   const { bars, regimes } = useDesk((state) => state.series.get(symbol)) ?? NO_SERIES
   const recent = bars.slice(-SPARK_BARS)
   const close = bars.at(-1)?.close ?? price
@@ -62,7 +65,9 @@ function Market({ symbol, stale, price, signal, chosen, onToggle }: MarketProps)
             </span>
           )
         ) : (
-          <span className="tag warn">stale {stale.toFixed(1)} bars</span>
+          <span className={serves ? 'tag warn' : 'muted'}>
+            {serves ? 'stale' : 'to go'} {barsText(stale)}
+          </span>
         )}
       </span>
       <span className="market-middle">

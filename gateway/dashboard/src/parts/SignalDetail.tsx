@@ -8,7 +8,7 @@ import type { SignalItem } from '../contract'
 import type { ApiError } from '../desk/api'
 import { desk, useDesk } from '../desk/desk'
 import { NO_SERIES } from '../desk/fold'
-import { closeText, dayText, percent, priceText, signedPercent, timeframeText, wallText } from '../format'
+import { barsText, closeText, dayText, percent, priceText, signedPercent, timeframeText, wallText } from '../format'
 import { useTheme } from '../theme'
 import { ChartTable } from './ChartTable'
 import { Bar, DirectionMark, Failed, GradeMark, OutcomeMark, Shares } from './marks'
@@ -131,7 +131,7 @@ export function SignalChart({ signal, symbol, onChoose }: {
     <section className="panel chart-panel" aria-label={`${symbol} chart`}>
       <header className="panel-head">
         <h3>
-          {symbol} {stale && <span className="tag warn">stale: {stale.age_bars.toFixed(1)} bars old</span>}
+          {symbol} {stale && <span className="tag warn">stale: {barsText(stale.age_bars)} old</span>}
         </h3>
         <ul className="keys" aria-label="Regimes">
           <li className="up">Bull</li>
@@ -169,9 +169,13 @@ export function Levels({ signal }: { signal: SignalItem }) {
   return (
     <dl className="levels">
       <Level name="Reference" value={priceText(reference)} note="close at t" />
-      <Level name="Target" value={priceText(target, reference)} note={away(target)} />
-      <Level name="Invalidation" value={priceText(wrong, reference)} note={away(wrong)} />
-      <Level name="Reward / risk" value={reward === null ? '–' : reward.toFixed(2)} note="by these levels" />
+      {reward !== null && (
+        <>
+          <Level name="Target" value={priceText(target, reference)} note={away(target)} />
+          <Level name="Invalidation" value={priceText(wrong, reference)} note={away(wrong)} />
+          <Level name="Reward / risk" value={reward.toFixed(2)} note="by these levels" />
+        </>
+      )}
       <Level name="Right beyond" value={`±${percent(signal.threshold, 2)}`} note="by the horizon" />
       {score ? (
         <Level

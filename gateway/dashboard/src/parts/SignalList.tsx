@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useMarketTime } from '../clock'
 import type { SignalItem } from '../contract'
 import { desk, useDesk } from '../desk/desk'
-import { type Filter, GRADES, queryOf } from '../desk/filter'
+import { type Filter, queryOf } from '../desk/filter'
 import { ageText, countText, percent } from '../format'
 import { DirectionMark, Failed, GradeMark, Nothing, OutcomeMark, RegimeChip, TONE } from './marks'
 
@@ -157,7 +157,6 @@ function useAnchor(box: React.RefObject<HTMLDivElement | null>, signals: readonl
 
 function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: Filter; onShowNeutral: () => void }) {
   const held = useDesk((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
-  const narrowed = filter.symbol !== null || filter.text !== '' || filter.grades.length < GRADES.length
   if (held === 0)
     return (
       <Nothing title="No signals yet">
@@ -173,12 +172,8 @@ function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: F
       </div>
     )
   return (
-    <Nothing title={narrowed ? 'No signal passes the filter' : 'Nothing but neutral so far'}>
-      <p>
-        {narrowed
-          ? `${countText(held)} signals are held. Widen the filter to see more of them.`
-          : `The model sees no move worth its costs in any of ${countText(held)} signals.`}
-      </p>
+    <Nothing title="No signal passes the filter">
+      <p>{countText(held)} signals are held. Widen the filter to see more of them.</p>
       {!filter.directions.includes('neutral') && (
         <button type="button" className="button" onClick={onShowNeutral}>
           Show neutral signals

@@ -36,7 +36,7 @@ export function TopBar({ onSystem, onHelp }: Props) {
       <MarketClock />
       <div className="lights" role="group" aria-label="State of the system">
         <Stream onSystem={onSystem} />
-        <Light name="Lag" state={lagState(health, silent)} onOpen={onSystem} />
+        <Light name="Lag" state={lagState(health, models, silent)} onOpen={onSystem} />
         <Light name="Model" state={modelState(health, models)} onOpen={onSystem} />
         <Light name="Processes" state={processState(health, silent)} onOpen={onSystem} />
         <Light name="Rejected" state={rejectedState(health)} onOpen={onSystem} />
@@ -91,17 +91,19 @@ function streamState({ phase, attempt, retryAtMs }: DeskState['connection'], pau
   return { tone: 'bad', text: 'Reconnecting', under: seconds ? `in ${seconds} s` : 'now' }
 }
 
-function lagState(health: Health | null, silent: boolean): State {
+function lagState(health: Health | null, models: ModelList | null, silent: boolean): State {
   if (health === null) return { tone: 'calm', text: '–', under: '' }
   if (silent) return { tone: 'bad', text: 'Unknown', under: 'gateway silent' }
   if (!health.broker_connected) return { tone: 'bad', text: 'Broker away', under: 'last state shown' }
   const stale = health.symbols.filter((symbol) => symbol.stale).length
+  const serves = models !== null && Object.keys(models.serving).length > 0
+  if (stale && !serves) return { tone: 'calm', text: 'Catching up', under: `${stale} markets` }
   if (stale) return { tone: 'warn', text: `${stale} stale`, under: 'data older than 2 bars' }
   const times = Object.values(health.canary?.stages_ms ?? {}).filter((ms) => ms !== null)
   const behind = `${countText(health.views_lag_records)} behind`
   if (times.length === 0) return { tone: 'good', text: behind, under: 'records' }
   return {
-    tone: health.canary?.complete ? 'good' : 'warn',
+    tone: health.canary?.complete || !serves ? 'good' : 'warn',
     text: durationText(Math.max(...times)),
     under: health.views_lag_records ? behind : 'bar to signal',
   }
