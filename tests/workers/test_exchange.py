@@ -49,7 +49,7 @@ def test_history_is_read_through_real_ccxt():
     asyncio.run(main())
 
 
-WRITES = [
+WRITES: list[tuple[str, tuple[object, ...]]] = [
     ("create_order", ("BTC/USDT:USDT", "limit", "buy", 1, 1)),
     (
         "create_orders",

@@ -50,7 +50,7 @@ def client(tracking: Tracking) -> Any:
 
 
 @pytest.fixture(scope="module")
-def empty_database(tmp_path_factory) -> Path:
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     client(Tracking(f"sqlite:///{path}", None)).search_experiments()  # seconds of migrations
     return path
