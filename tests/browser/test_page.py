@@ -72,6 +72,35 @@ def test_chart_has_a_table_twin_with_the_same_bars(stage, new_page):
     expect(chart.get_by_role("row").nth(1).get_by_role("rowheader")).to_have_text("17:07")
 
 
+FILLED = """() => {
+    // Rows of the price pane, above the regime band, that hold pixels of a falling bar's colour.
+    const pane = [...document.querySelectorAll('.chart-canvas canvas')].find((c) => c.width > 300)
+    const high = Math.floor(pane.height * 0.9)
+    const { data } = pane.getContext('2d').getImageData(0, 0, pane.width, high)
+    let [top, bottom] = [high, 0]
+    for (let at = 0; at < data.length; at += 4)
+        if (data[at] === 255 && data[at + 1] === 156 && data[at + 2] === 94) {
+            const row = Math.floor(at / 4 / pane.width)
+            top = Math.min(top, row)
+            bottom = Math.max(bottom, row)
+        }
+    return (bottom - top) / high > 0.4
+}"""
+
+
+def test_bars_fill_their_pane_after_another_market_was_chosen(stage, new_page, market):
+    signals = [s for s in market.past if isinstance(s, Signal) and s.direction != "neutral"]
+    page = new_page(stage).page
+    ready(page)
+    page.wait_for_function(FILLED)
+
+    for name in ("ETHUSDT", "BTCUSDT"):
+        newest = next(signal for signal in reversed(signals) if signal.symbol == name)
+        page.locator(f"#signal-{newest.signal_id}").click()
+        expect(page.get_by_role("region", name=f"{name} chart")).to_be_visible()
+        page.wait_for_function(FILLED)
+
+
 def test_keys_walk_the_list_open_find_and_help(stage, new_page):
     page = new_page(stage).page
     ready(page)

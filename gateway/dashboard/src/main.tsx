@@ -13,6 +13,7 @@ import { createRoot } from 'react-dom/client'
 
 import { App } from './App'
 import { desk } from './desk/desk'
+import { Boundary } from './parts/Boundary'
 import { applyTheme } from './theme'
 
 applyTheme()
@@ -21,6 +22,8 @@ const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no element with the id root')
 createRoot(root).render(
   <StrictMode>
-    <App />
+    <Boundary what="The page">
+      <App />
+    </Boundary>
   </StrictMode>,
 )

@@ -54,6 +54,8 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   const [hoveredMs, setHoveredMs] = useState<number | null>(null)
   const choose = useRef(onChoose)
   const held = useRef(signals)
+  const drawnBars = useRef<readonly Bar[]>([])
+  const drawnRegimes = useRef<readonly RegimeProbabilities[]>([])
   choose.current = onChoose
   held.current = signals
 
@@ -81,7 +83,8 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     const before = current.candles.data()[0]?.time
     const scale = current.chart.timeScale()
     const range = scale.getVisibleLogicalRange()
-    setAll(current.candles, bars.map(candle))
+    hand(current.candles, drawnBars.current, bars, candle)
+    drawnBars.current = bars
     // Bars put in before what is shown, or dropped there, must not move it.
     const first = bars[0]
     if (before !== undefined && first !== undefined && range !== null) {
@@ -99,9 +102,11 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   useEffect(() => {
     const { current } = drawn
     if (current === null) return
-    const points = regimes.filter((regime) => regime.event_time_ms >= (bars[0]?.event_time_ms ?? 0))
-    setAll(current.band, points.map(regimePoint))
-    setAll(current.area, points.map(regimePoint))
+    const first = bars[0]?.event_time_ms ?? 0
+    const known = regimes.filter((regime) => regime.event_time_ms >= first)
+    hand(current.band, drawnRegimes.current, known, regimePoint)
+    hand(current.area, drawnRegimes.current, known, regimePoint)
+    drawnRegimes.current = known
   }, [regimes, bars])
 
   useEffect(() => {
@@ -129,7 +134,7 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     const young = at > end - count / 2
     const to = young ? Math.max(end, at + horizon) + AHEAD_BARS : at + count / 2
     scale.setVisibleLogicalRange({ from: to - count, to })
-  }, [chosen?.signal_id, chosen?.symbol, reaches, bars.length === 0])
+  }, [chosen?.signal_id, bars[0]?.symbol, reaches])
 
   const bar = bars.at(hoveredMs === null ? -1 : placeOf(hoveredMs, bars))
   const regime = regimes.findLast((each) => each.event_time_ms === bar?.event_time_ms) ?? null
@@ -237,14 +242,17 @@ function paint(drawn: Drawn | null): void {
   drawn.area.applyOptions(colours)
 }
 
-/** Only what is new is handed over, so that a bar close costs one bar. */
-function setAll(series: ISeriesApi<'Candlestick'> | ISeriesApi<'Custom'>, points: Point[]): void {
-  const held = series.data()
-  const last = held.at(-1)
-  const same = held.length > 0 && held[0]?.time === points[0]?.time
-  const added = same ? points.filter((point) => Number(point.time) >= Number(last?.time)) : points
-  if (same && held.length + added.length - 1 === points.length) added.forEach((p) => series.update(p))
-  else series.setData(points)
+/** Only what is new is handed over, so that a bar close costs one bar; another market costs all. */
+function hand<T>(
+  series: ISeriesApi<'Candlestick'> | ISeriesApi<'Custom'>,
+  before: readonly T[],
+  now: readonly T[],
+  point: (item: T) => Point,
+): void {
+  const kept = Math.max(before.length - 1, 0)
+  const goesOn = kept > 0 && before[0] === now[0] && before[kept - 1] === now[kept - 1]
+  if (goesOn && series.data().length === before.length) now.slice(kept).forEach((item) => series.update(point(item)))
+  else series.setData(now.map(point))
 }
 
 type Point = CandlestickData<UTCTimestamp> | (RegimePoint & { time: UTCTimestamp })

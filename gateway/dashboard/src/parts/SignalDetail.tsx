@@ -10,6 +10,7 @@ import { desk, useDesk } from '../desk/desk'
 import { NO_SERIES } from '../desk/fold'
 import { barsText, closeText, dayText, percent, priceText, signedPercent, timeframeText, wallText } from '../format'
 import { useTheme } from '../theme'
+import { Boundary } from './Boundary'
 import { ChartTable } from './ChartTable'
 import { Bar, DirectionMark, Failed, GradeMark, OutcomeMark, Shares } from './marks'
 
@@ -148,14 +149,16 @@ export function SignalChart({ signal, symbol, onChoose }: {
       ) : twin ? (
         <ChartTable series={series} signals={signals} />
       ) : (
-        <PriceChart
-          bars={series.bars}
-          regimes={series.regimes}
-          signals={signals}
-          chosen={signal}
-          theme={theme}
-          onChoose={onChoose}
-        />
+        <Boundary what="The chart">
+          <PriceChart
+            bars={series.bars}
+            regimes={series.regimes}
+            signals={signals}
+            chosen={signal}
+            theme={theme}
+            onChoose={onChoose}
+          />
+        </Boundary>
       )}
     </section>
   )

@@ -1,0 +1,32 @@
+// A bug in one part is told there, and the rest of the page goes on.
+
+import { Component, type ReactNode } from 'react'
+
+interface Props {
+  /** What is drawn here, e.g. "The chart". */
+  what: string
+  children: ReactNode
+}
+
+export class Boundary extends Component<Props, { error: Error | null }> {
+  override state: { error: Error | null } = { error: null }
+
+  static getDerivedStateFromError(error: Error): { error: Error } {
+    return { error }
+  }
+
+  override render(): ReactNode {
+    const { error } = this.state
+    if (error === null) return this.props.children
+    return (
+      <div className="failed" role="alert">
+        <p>
+          <strong>{this.props.what} met a bug.</strong> {error.message}
+        </p>
+        <button type="button" className="button" onClick={() => this.setState({ error: null })}>
+          Draw it again
+        </button>
+      </div>
+    )
+  }
+}
