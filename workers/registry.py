@@ -60,10 +60,10 @@ class Tracking:
     @classmethod
     def of(cls, settings: Settings) -> Tracking:
         """Return where the settings point: the home, unless ``MLFLOW_TRACKING_URI`` is set."""
-        if settings.mlflow_tracking_uri is not None:
-            return cls(settings.mlflow_tracking_uri, None)
         home = settings.home.resolve()
-        return cls(f"sqlite:///{home / 'mlflow.db'}", (home / "mlflow-artifacts").as_uri())
+        uri = settings.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
+        served = uri.startswith(("http://", "https://"))
+        return cls(uri, None if served else (home / "mlflow-artifacts").as_uri())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,9 +24,10 @@ from workers.inference.booster import read_booster
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
 REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
 SHOWN = 5
+POINTS = 8  # of the gradients' line: the gap is told with each explanation, about 1e-5
 METHODS = {
     "xgboost": "exact TreeSHAP, path-dependent, margin",
-    "lstm": "integrated gradients from the training mean, 16 points, logit",
+    "lstm": f"integrated gradients from the training mean, {POINTS} points, logit",
 }
 
 
@@ -90,12 +92,9 @@ def explain(
     regime = prediction.regime
     row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
     trees = shap_values(model.explainer, row[None])[0, target]
-    sequence = attribute(model.network, window, target)
+    sequence = attribute(model.network, window, target, POINTS)
     margin = forests.margins(model.forest, row[None])[0, target]
-    drivers = _drivers(model, row, trees[:-1], sequence.shares)
-    drivers.sort(key=lambda d: (-abs(d.contribution), d.feature))
-    positive = [d for d in drivers if d.contribution > 0.0][:SHOWN]
-    negative = [d for d in drivers if d.contribution < 0.0][:SHOWN]
+    positive, negative = _drivers(model, row, trees[:-1], sequence.shares)
     return Explanation(
         explanation_id=derived_id(EXPLANATIONS.name, prediction.prediction_id),
         prediction_id=prediction.prediction_id,
@@ -106,8 +105,8 @@ def explain(
         available_time_ms=prediction.available_time_ms,
         model_version=prediction.model_version,
         explained_class=shown,
-        positive=tuple(positive),
-        negative=tuple(negative),
+        positive=positive,
+        negative=negative,
         base_value=float(trees[-1]),
         methods=METHODS,
         additivity_gap={
@@ -123,26 +122,30 @@ def _drivers(
     row: NDArray[np.float64],
     trees: NDArray[np.float64],
     gradients: NDArray[np.float64],
-) -> list[Driver]:
-    """Pool signed shares by member weight, one driver a feature.
+) -> tuple[tuple[Driver, ...], tuple[Driver, ...]]:
+    """Pool signed shares by member weight; return the strongest for and against, ties by name.
 
     Margins of trees and logits of a network are different units: each member's attribution
-    becomes a share of its own total before they are added (methods: shares, then 55/45).
+    becomes a share of its own total before they are added.
     """
-    weights = model.manifest.member_weights
+    weights, names = model.manifest.member_weights, model.names
     network = np.zeros_like(trees)
     network[: len(gradients)] = gradients
-    pooled = weights["xgboost"] * _shares(trees) + weights["lstm"] * _shares(network)
-    return [
-        Driver(
-            feature=name,
+    pooled = (weights["xgboost"] * _shares(trees) + weights["lstm"] * _shares(network)).tolist()
+    ranked = sorted(range(len(names)), key=lambda i: (-abs(pooled[i]), names[i]))
+
+    def driver(i: int) -> Driver:
+        return Driver(
+            feature=names[i],
             value=None if np.isnan(row[i]) else float(row[i]),
-            contribution=float(pooled[i]),
+            contribution=pooled[i],
             xgboost_margin=float(trees[i]),
             lstm_gradient=float(gradients[i]) if i < len(gradients) else None,
         )
-        for i, name in enumerate(model.names)
-    ]
+
+    positive = [i for i in ranked if pooled[i] > 0.0][:SHOWN]
+    negative = [i for i in ranked if pooled[i] < 0.0][:SHOWN]
+    return tuple(map(driver, positive)), tuple(map(driver, negative))
 
 
 def _shares(attribution: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,7 +153,9 @@ def _shares(attribution: NDArray[np.float64]) -> NDArray[np.float64]:
     return attribution / total if total > 0.0 else np.zeros_like(attribution)
 
 
-def sentence(shown: str, chance: float, positive: list[Driver], negative: list[Driver]) -> str:
+def sentence(
+    shown: str, chance: float, positive: Sequence[Driver], negative: Sequence[Driver]
+) -> str:
     """Return one plain sentence that names the direction, its probability and what drove it."""
     text = f"{shown.capitalize()} at {chance:.0%}"
     if positive:
@@ -160,7 +165,7 @@ def sentence(shown: str, chance: float, positive: list[Driver], negative: list[D
     return text + "."
 
 
-def _listed(drivers: list[Driver]) -> str:
+def _listed(drivers: Sequence[Driver]) -> str:
     return " and ".join(
         f"{d.feature} {'unknown' if d.value is None else format(d.value, '.4g')}" for d in drivers
     )

@@ -75,4 +75,4 @@ class History:
             )
         place = {name: i for i, name in enumerate(self.names)}
         columns = [place[name] for name in model.manifest.feature_names]
-        return np.array([self.rows[t][columns] for t in times], dtype=np.float64)
+        return np.stack([self.rows[t] for t in times])[:, columns]

@@ -8,6 +8,7 @@ Gauss-Legendre points, so the shares add up to the change only nearly; the gap i
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ def attribute(
     if window.ndim != 2 or window.shape[1] != model.config.features:
         raise ValueError(f"window has shape {window.shape}, expected (T, {model.config.features})")
     scaled = standardise(model, window[None])[0]
-    points, weights = np.polynomial.legendre.leggauss(steps)
+    points, weights = _points(steps)
     # The last two places of the batch are the ends of the line: they give the change to explain.
     along = np.concatenate(((points + 1) / 2, (0.0, 1.0))).astype(np.float32)
     logits, gradients = _gradients(
@@ -49,6 +50,12 @@ def attribute(
     shares = (averaged * scaled).sum(axis=0)
     baseline, logit = logits[-2:].tolist()
     return LstmAttribution(shares, logit, baseline, gap=logit - baseline - float(shares.sum()))
+
+
+@functools.cache
+def _points(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    points, weights = np.polynomial.legendre.leggauss(steps)
+    return np.asarray(points), np.asarray(weights)
 
 
 def warm_up() -> None:

@@ -87,40 +87,27 @@ def receive(
 ) -> tuple[PairingState, Pair | None]:
     """Take one half; return the pair when its partner is there. Old halves change nothing."""
     now = half.event_time_ms
+    features, regimes = state.features, state.regimes
     if isinstance(half, FeatureVector):
         if now <= state.features_ms:
             return state, None
-        state = state.model_copy(
-            update={
-                "features_ms": now,
-                "features": (*state.features, half)[-HALVES_KEPT:],
-            }
-        )
+        changed: dict[str, Any] = {"features_ms": now}
+        features = (*features, half)[-HALVES_KEPT:]
     else:
         if now <= state.regimes_ms:
             return state, None
-        state = state.model_copy(
-            update={"regimes_ms": now, "regimes": (*state.regimes, half)[-HALVES_KEPT:]}
-        )
-    return _match(state, now)
-
-
-def _match(state: PairingState, now: int) -> tuple[PairingState, Pair | None]:
-    features = next((f for f in state.features if f.event_time_ms == now), None)
-    regimes = next((r for r in state.regimes if r.event_time_ms == now), None)
-    if features is None or regimes is None:
-        return state, None
-    window = Window.of([features]) if state.pair is None else state.pair.window.then(features)
-    pair = Pair.model_construct(features=features, regimes=regimes, window=window)
-    after = state.model_copy(
-        update={
-            "event_time_ms": now,
-            "features": tuple(f for f in state.features if f.event_time_ms > now),
-            "regimes": tuple(r for r in state.regimes if r.event_time_ms > now),
-            "pair": pair,
-        }
-    )
-    return after, pair
+        changed = {"regimes_ms": now}
+        regimes = (*regimes, half)[-HALVES_KEPT:]
+    vector = next((f for f in features if f.event_time_ms == now), None)
+    posterior = next((r for r in regimes if r.event_time_ms == now), None)
+    pair = None
+    if vector is not None and posterior is not None:
+        window = Window.of([vector]) if state.pair is None else state.pair.window.then(vector)
+        pair = Pair.model_construct(features=vector, regimes=posterior, window=window)
+        features = tuple(f for f in features if f.event_time_ms > now)
+        regimes = tuple(r for r in regimes if r.event_time_ms > now)
+        changed |= {"event_time_ms": now, "pair": pair}
+    return state.model_copy(update=changed | {"features": features, "regimes": regimes}), pair
 
 
 def refill(state: PairingState, last_inputs: Sequence[Record]) -> PairingState:

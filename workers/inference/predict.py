@@ -34,8 +34,8 @@ def inputs_of(model: LoadedEnsemble, window: Window) -> NDArray[np.float64] | No
         )
     if len(window.times) < model.window:
         return None
-    place = {name: index for index, name in enumerate(window.names)}
-    rows = window.rows[-model.window :, [place[name] for name in wanted]]
+    columns = model.columns(window.feature_set_id, window.names)
+    rows = window.rows[-model.window :, columns]
     return None if np.isnan(rows).any() else rows
 
 

@@ -32,6 +32,16 @@ class LoadedEnsemble:
     network: Network
     loaded_at_ms: int
     load_seconds: float
+    _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
+        """Return where this model's features are in vectors of a feature set."""
+        found = self._columns.get(feature_set_id)
+        if found is None:
+            place = {name: index for index, name in enumerate(names)}
+            found = np.array([place[name] for name in self.manifest.feature_names])
+            self._columns[feature_set_id] = found
+        return found
 
     @property
     def version(self) -> str:
