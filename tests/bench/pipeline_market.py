@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,12 @@ from numpy.typing import NDArray
 
 from schemas.features import FeatureVector
 from schemas.market import Bar, RawBar
-from schemas.models import ModelChanged, ModelMetrics, ModelRegistered
+from schemas.models import ModelChanged, ModelRegistered
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities
 from streams.cluster import KafkaSettings
 from streams.features import kernel
-from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, OUTPUTS
+from streams.features.catalog import FEATURE_NAMES, OUTPUTS
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.features.processor import FeaturesState
 from streams.features.rolling import RINGS
@@ -31,17 +32,13 @@ from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Folded, Processor, StateKey, StateRef, fold
 from streams.topology import CHAINS
 from streams.wire import changelog_entry, message_of
+from tests.bench.pipeline_model import default_size_model
 from tests.build import MINUTE_MS, close_time, raw_bar, regime_parameters
-from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
-from workers.inference.ensemble import chances
-from workers.inference.lstm import LstmConfig, write_lstm
 from workers.inference.pairing import PairingState
 from workers.inference.processor import inference_processor
 from workers.inference.slots import Slots, load
-from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
-from workers.training.fit_lstm import LstmPlan, lstm_probabilities
 from workers.training.fit_regimes import OBSERVATIONS
-from workers.training.train import MODEL_FEATURES, STRATEGY_MATRIX
+from workers.training.train import MODEL_FEATURES
 
 Floats = NDArray[np.float64]
 
@@ -194,94 +191,18 @@ def _filter(symbol: str, vectors: Sequence[FeatureVector]) -> RegimeParameters:
 
 
 def _model(folder: Path, pasts: Sequence[Past]) -> ModelRegistered:
-    """Write an ensemble of default size: trees fitted to the next move, a network as it starts."""
-    rows = [
-        np.array([[vector[name] for name in MODEL_FEATURES] for vector in past.vectors()])
-        for past in pasts
-    ]
-    states = [
-        np.array([[r.bull, r.bear, r.sideways] for r in past.last[RegimeProbabilities]])  # type: ignore[attr-defined]  # only posteriors are kept there
-        for past in pasts
-    ]
-    moves = [np.diff(np.log([vector.close for vector in past.vectors()])) for past in pasts]
-    classes = np.digitize(np.concatenate(moves), (-1e-4, 1e-4))
-    known = np.concatenate([np.hstack((r, s))[:-1] for r, s in zip(rows, states, strict=True)])
-    boosted = fit_boosted(known, classes, BoostedPlan(), 7)
-    network = _network(np.concatenate(rows))
-    window = rows[0][-LstmPlan().window :]
-    case = ParityCase(
-        row=tuple(known[-1].tolist()),
-        window=tuple(map(tuple, window.tolist())),
-        forest=chances(boosted_probabilities(boosted, known[-1:])[0]),
-        lstm=chances(lstm_probabilities(network, window[None])[0]),
-    )
-    contents = {"forest.json": boosted, "lstm.safetensors": network}
-    manifest = Manifest(
-        strategy="ensemble",
-        feature_set_id=FEATURE_SET_ID,
-        feature_names=MODEL_FEATURES,
-        timeframe_ms=MINUTE_MS,
-        horizon_bars=15,
-        volatility_feature="realised_volatility_60",
-        label_width=0.8,
-        member_weights={"xgboost": 0.55, "lstm": 0.45},
-        class_prior=(0.3, 0.4, 0.3),
-        temperature=1.5,
-        strategy_matrix=STRATEGY_MATRIX,
-        trained_from_ms=close_time(0),
-        trained_to_ms=close_time(HISTORY - 1),
-        seed=7,
-        libraries={},
-        files=(
-            file_of("forest", "forest.json", boosted),
-            file_of("lstm", "lstm.safetensors", network),
-        ),
-        parity=(case,),
-    )
-    return _registered(manifest, write_model(folder, manifest, contents))
-
-
-def _network(rows: Floats) -> bytes:
-    import torch
-
-    from workers.inference.lstm_torch import build_torch_module, named_tensors
-
-    torch.manual_seed(7)
-    plan = LstmPlan()
-    config = LstmConfig(features=rows.shape[1], hidden=plan.hidden, window=plan.window)
-    scale = np.maximum(rows.std(axis=0), 1e-12)
-    return write_lstm(config, named_tensors(build_torch_module(config), rows.mean(axis=0), scale))
-
-
-def _registered(manifest: Manifest, folder: Path) -> ModelRegistered:
-    return ModelRegistered(
-        strategy=manifest.strategy,
-        model_version=manifest.version,
-        request_id="bench",
-        event_time_ms=close_time(HISTORY - 1),
-        timeframe_ms=manifest.timeframe_ms,
-        symbols=SYMBOLS,
-        trained_from_ms=manifest.trained_from_ms,
-        trained_to_ms=manifest.trained_to_ms,
-        feature_set_id=manifest.feature_set_id,
-        feature_names=manifest.feature_names,
-        horizon_bars=manifest.horizon_bars,
-        uri=folder.resolve().as_uri(),
-        files=manifest.files,
-        metrics=ModelMetrics(
-            rows=0,
-            folds=0,
-            log_loss=None,
-            prior_log_loss=None,
-            brier=None,
-            accuracy=None,
-            macro_f1=None,
-            calibration_error=None,
-        ),
-        gates={},
-        qualified=True,
-        regimes=(),
-    )
+    """Return a model of default size whose trees were fitted to the next bar's move."""
+    features: list[list[float]] = []
+    posteriors: list[list[float]] = []
+    moves: list[float] = []
+    for past in pasts:
+        vectors = past.vectors()
+        features += [[vector[name] for name in MODEL_FEATURES] for vector in vectors[:-1]]
+        kept = [r for r in past.last[RegimeProbabilities] if isinstance(r, RegimeProbabilities)]
+        posteriors += [[r.bull, r.bear, r.sideways] for r in kept[:-1]]
+        moves += [after.close / before.close - 1 for before, after in pairwise(vectors)]
+    classes = np.digitize(moves, (-1e-4, 1e-4))
+    return default_size_model(folder, np.array(features), np.array(posteriors), classes)
 
 
 def _served(model: ModelRegistered, minute: int) -> ModelChanged:

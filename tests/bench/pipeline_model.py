@@ -1,0 +1,90 @@
+"""A model of the size that training makes, in a second: trees fitted, a network as it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.models import ModelRegistered
+from streams.features.catalog import FEATURE_SET_ID
+from tests.build import MINUTE_MS, registered
+from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
+from workers.inference.ensemble import chances
+from workers.inference.lstm import LstmConfig, write_lstm
+from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
+from workers.training.fit_lstm import LstmPlan, lstm_probabilities
+from workers.training.train import MODEL_FEATURES, STRATEGY_MATRIX
+
+Floats = NDArray[np.float64]
+
+
+def default_size_model(
+    root: Path, features: Floats, posteriors: Floats, classes: NDArray[np.int64]
+) -> ModelRegistered:
+    """Write a model under ``root`` and return what would be announced.
+
+    Args:
+        root: Of all models.
+        features: Consecutive rows of ``MODEL_FEATURES``, shape (T, F).
+        posteriors: Of the regimes, shape (T, 3).
+        classes: 0, 1 or 2, shape (T,).
+    """
+    rows = np.hstack((features, posteriors))
+    forest = fit_boosted(rows, classes, BoostedPlan(), 7)
+    network = _network(features)
+    files = (
+        file_of("forest", "forest.json", forest),
+        file_of("lstm", "lstm.safetensors", network),
+    )
+    manifest = Manifest(
+        strategy="ensemble",
+        feature_set_id=FEATURE_SET_ID,
+        feature_names=MODEL_FEATURES,
+        timeframe_ms=MINUTE_MS,
+        horizon_bars=15,
+        volatility_feature="realised_volatility_60",
+        label_width=0.8,
+        member_weights={"xgboost": 0.55, "lstm": 0.45},
+        class_prior=(0.3, 0.4, 0.3),
+        temperature=1.5,
+        strategy_matrix=STRATEGY_MATRIX,
+        trained_from_ms=0,
+        trained_to_ms=1,
+        seed=7,
+        libraries={},
+        files=files,
+        parity=(_parity(forest, network, rows[:1], features[None, : LstmPlan().window]),),
+    )
+    folder = write_model(root, manifest, {"forest.json": forest, "lstm.safetensors": network})
+    return registered(
+        model_version=manifest.version,
+        feature_set_id=FEATURE_SET_ID,
+        feature_names=MODEL_FEATURES,
+        uri=folder.as_uri(),
+        files=files,
+        regimes=(),
+    )
+
+
+def _network(rows: Floats) -> bytes:
+    import torch
+
+    from workers.inference.lstm_torch import build_torch_module, named_tensors
+
+    torch.manual_seed(7)
+    plan = LstmPlan()
+    config = LstmConfig(features=rows.shape[1], hidden=plan.hidden, window=plan.window)
+    scale = np.maximum(rows.std(axis=0), 1e-12)
+    return write_lstm(config, named_tensors(build_torch_module(config), rows.mean(axis=0), scale))
+
+
+def _parity(forest: bytes, network: bytes, row: Floats, window: Floats) -> ParityCase:
+    """Ask the libraries themselves: loading proves that the kernels answer the same."""
+    return ParityCase(
+        row=tuple(row[0].tolist()),
+        window=tuple(map(tuple, window[0].tolist())),
+        forest=chances(boosted_probabilities(forest, row)[0]),
+        lstm=chances(lstm_probabilities(network, window)[0]),
+    )
