@@ -255,11 +255,12 @@ def test_many_rows_at_once_equal_one_by_one(tmp_path):
 def test_specialists_share_the_posterior_and_level_out_as_it_blurs():
     matrix = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
 
-    certain = specialist_weights((0.0, 1.0, 0.0), 0.0, matrix)
-    blurred = specialist_weights((1 / 3, 1 / 3, 1 / 3), 1.0, matrix)
+    rows = np.array([[0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])
 
-    assert list(certain.values()) == [0.0, 0.5, 0.5]
-    assert list(blurred.values()) == pytest.approx([1 / 3] * 3)
+    certain, blurred = specialist_weights(rows, np.array([0.0, 1.0]), matrix).tolist()
+
+    assert certain == [0.0, 0.5, 0.5]
+    assert blurred == pytest.approx([1 / 3] * 3)
 
 
 def test_an_absent_member_leaves_its_weight_to_the_other():

@@ -74,8 +74,9 @@ def _gradients(
     target: int,
     layers: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Logit of the target class per window, and its gradient by every input."""
+    """Logit of the target class per window; its gradient by every input for all but two."""
     batch, length, features = windows.shape
+    between = batch - 2  # the ends of the line only give the change to explain
     hidden = len(head) - 1
     states = np.zeros((length + 1, batch, layers, 2, hidden), dtype=np.float32)
     gates = np.empty((length, layers, batch, 4 * hidden), dtype=np.float32)
@@ -95,7 +96,7 @@ def _gradients(
             width = hidden if layer else features
             first -= width + hidden + 1
             block = weights[first : first + width + hidden]
-            for i in range(batch):
+            for i in range(between):
                 gate = gates[t, layer, i]
                 _back_through_gates(
                     gate, states[t, i, layer], states[t + 1, i, layer], by_state[i, layer]

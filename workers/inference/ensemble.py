@@ -53,21 +53,33 @@ def calibrate(probabilities: Array, priors: Array, temperature: float) -> Array:
 
 
 def specialist_weights(
-    regime: tuple[float, float, float],
-    entropy: float,
-    matrix: tuple[tuple[float, float, float], ...],
-) -> dict[str, float]:
-    """Return the weight of each specialist: regime probabilities through a row-stochastic matrix.
+    regimes: Array, entropies: Array, matrix: tuple[tuple[float, float, float], ...]
+) -> Array:
+    """Return the weights of the specialists: regime probabilities through a row-stochastic matrix.
 
     They shrink towards equal weights as the regime becomes uncertain: at entropy 1 all are 1/3.
+
+    Args:
+        regimes: Bull, bear, sideways, shape (N, 3), rows sum to 1.
+        entropies: Normalised, in [0, 1], shape (N,).
+        matrix: Regime to specialist, 3 by 3.
+
+    Returns: in order of ``SPECIALISTS``, shape (N, 3), rows sum to 1.
     """
-    mixed = np.asarray(matrix).T @ np.asarray(regime)
-    shrunk = (1.0 - entropy) * mixed + entropy / 3.0
-    shrunk /= shrunk.sum()
-    return dict(zip(SPECIALISTS, shrunk.tolist(), strict=True))
+    mixed = regimes @ np.asarray(matrix)
+    shrunk = (1.0 - entropies[:, None]) * mixed + entropies[:, None] / 3.0
+    return np.asarray(shrunk / shrunk.sum(axis=1, keepdims=True))
+
+
+def all_chances(rows: Array) -> list[ClassProbabilities]:
+    """Return rows (sell, neutral, buy) as records, each summing to 1 exactly enough."""
+    whole = rows / rows.sum(axis=1, keepdims=True)
+    return [
+        ClassProbabilities(sell=sell, neutral=neutral, buy=buy)
+        for sell, neutral, buy in whole.tolist()
+    ]
 
 
 def chances(row: Array) -> ClassProbabilities:
-    """Return one row (sell, neutral, buy) as a record, summing to 1 exactly enough."""
-    sell, neutral, buy = (row / row.sum()).tolist()
-    return ClassProbabilities(sell=sell, neutral=neutral, buy=buy)
+    """Return one such row as a record."""
+    return all_chances(row[None])[0]

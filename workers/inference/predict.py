@@ -8,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.ids import derived_id
-from schemas.predictions import MarketContext, Prediction, RegimeView
+from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.topics import PREDICTIONS
 from streams.costs import label_threshold
 from streams.processor import RecordRejected
-from workers.inference.ensemble import calibrate, chances, pool, specialist_weights
+from workers.inference.ensemble import (
+    SPECIALISTS,
+    all_chances,
+    calibrate,
+    pool,
+    specialist_weights,
+)
 from workers.inference.pairing import Pair, Window
 from workers.inference.slots import LoadedEnsemble
 
@@ -49,22 +55,32 @@ def predict(
         pairs: N pairs.
         windows: Their inputs, shape (N, window, F).
     """
-    regimes = [(p.regimes.bull, p.regimes.bear, p.regimes.sideways) for p in pairs]
-    members = model.members(np.hstack((windows[:, -1], np.array(regimes))), windows)
-    pooled = pool(members, model.manifest.member_weights)
-    prior = np.array(model.manifest.class_prior)
-    final = calibrate(pooled, prior, model.manifest.temperature)
+    manifest = model.manifest
+    regimes = np.array([(p.regimes.bull, p.regimes.bear, p.regimes.sideways) for p in pairs])
+    entropies = np.array([pair.regimes.entropy for pair in pairs])
+    members = model.members(np.hstack((windows[:, -1], regimes)), windows)
+    pooled = pool(members, manifest.member_weights)
+    final = calibrate(pooled, np.array(manifest.class_prior), manifest.temperature)
+    parts = {name: all_chances(rows) for name, rows in members.items()}
+    specialists = specialist_weights(regimes, entropies, manifest.strategy_matrix).tolist()
     return [
-        _record(model, pair, {name: rows[i] for name, rows in members.items()}, final[i])
-        for i, pair in enumerate(pairs)
+        _record(
+            model,
+            pair,
+            {name: rows[i] for name, rows in parts.items()},
+            chance,
+            dict(zip(SPECIALISTS, specialists[i], strict=True)),
+        )
+        for i, (pair, chance) in enumerate(zip(pairs, all_chances(final), strict=True))
     ]
 
 
 def _record(
     model: LoadedEnsemble,
     pair: Pair,
-    members: dict[str, NDArray[np.float64]],
-    final: NDArray[np.float64],
+    members: dict[str, ClassProbabilities],
+    final: ClassProbabilities,
+    specialists: dict[str, float],
 ) -> Prediction:
     features, regimes, manifest = pair.features, pair.regimes, model.manifest
     return Prediction(
@@ -83,14 +99,10 @@ def _record(
         model_version=model.version,
         qualified=model.registered.qualified,
         feature_set_id=features.feature_set_id,
-        probabilities=chances(final),
-        members={name: chances(row) for name, row in members.items()},
+        probabilities=final,
+        members=members,
         member_weights=dict(manifest.member_weights),
-        strategy_weights=specialist_weights(
-            (regimes.bull, regimes.bear, regimes.sideways),
-            regimes.entropy,
-            manifest.strategy_matrix,
-        ),
+        strategy_weights=specialists,
         regime=RegimeView(
             bull=regimes.bull,
             bear=regimes.bear,

@@ -15,7 +15,7 @@ from schemas.models import ModelFile, ModelMetrics, ModelRegistered
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
 from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
-from workers.inference.ensemble import chances
+from workers.inference.ensemble import all_chances
 from workers.training.dataset import Series
 from workers.training.fit import (
     FittedModel,
@@ -117,14 +117,14 @@ def _parity_cases(table: Table, fitted: FittedModel, plan: Plan) -> tuple[Parity
     which = usable[np.linspace(0, len(usable) - 1, PARITY_CASES).astype(np.int64)]
     windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(PARITY_CASES))
     rows = fitted.forest_rows(table, which)
-    boosted = boosted_probabilities(fitted.forest, rows)
-    network = lstm_probabilities(fitted.lstm, windows)
+    boosted = all_chances(boosted_probabilities(fitted.forest, rows))
+    network = all_chances(lstm_probabilities(fitted.lstm, windows))
     return tuple(
         ParityCase(
             row=tuple(rows[i].tolist()),
             window=tuple(tuple(row) for row in windows[i].tolist()),
-            forest=chances(boosted[i]),
-            lstm=chances(network[i]),
+            forest=boosted[i],
+            lstm=network[i],
         )
         for i in range(PARITY_CASES)
     )
