@@ -35,17 +35,18 @@ class Record(BaseModel):
 
     def encode(self) -> bytes:
         """Return the canonical JSON bytes: declared field order, no spaces, nulls kept."""
-        return self.model_dump_json().encode()
+        return self.__pydantic_serializer__.to_json(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> Self:
         """Parse and validate; raises ``pydantic.ValidationError``."""
-        return cls.model_validate_json(raw)
+        record: Self = cls.__pydantic_validator__.validate_json(raw)
+        return record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Topic:
-    """One row of the topic table.
+    """One row of the topic table; a row is equal to itself only, and quickly compared.
 
     Attributes:
         name: ``<flow>.<plural noun>.v<N>``.

@@ -7,10 +7,11 @@ undone, and what the chain's earlier processors made of the record stays.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from schemas.dead_letter import DeadLetter
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.processor import (
@@ -40,6 +41,7 @@ from streams.wire import (
 )
 
 LONGEST_CAUSE = 500  # characters
+NO_STATES: States = {}
 
 Message = Received | Unreadable
 StatesByPartition = Mapping[int, States]
@@ -105,7 +107,7 @@ class Merge:
     def add(self, message: Message) -> None:
         """Take the next record of its partition."""
         source = message.stored.source
-        if isinstance(message, Received):
+        if len(self._rank) > 1 and isinstance(message, Received):
             self._latest[source] = max(self._latest[source], event_time_of(message.record))
         self._waiting[source].append((self._latest[source], message))
 
@@ -158,7 +160,6 @@ class Batch:
 
     messages: list[Outgoing] = field(default_factory=list)
     states: dict[int, dict[StateRef, Record]] = field(default_factory=dict)
-    offsets: dict[Partition, int] = field(default_factory=dict)
     rejections: list[tuple[str, str, str]] = field(default_factory=list)  # topic, kind, cause
 
 
@@ -181,21 +182,50 @@ def fold_batch(
     Returns: outputs, dead letters, then one changelog entry for each changed state.
     """
     batch = Batch()
+    for _ in folding(batch, Fold(chain, name, states, git_commit), messages):
+        pass
+    return batch
+
+
+def offsets_after(messages: Sequence[Message]) -> dict[Partition, int]:
+    """Return where reading goes on in each partition once these have been folded."""
+    return {message.stored.source: message.stored.offset + 1 for message in messages}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What stays the same from batch to batch; see ``fold_batch``."""
+
+    chain: Sequence[Processor]
+    name: str
+    states: StatesByPartition
+    git_commit: str
+
+
+def folding(batch: Batch, how: Fold, messages: Sequence[Message]) -> Iterator[Outgoing]:
+    """Fold records into a batch, yielding what is to be written as soon as it is known.
+
+    The network is then busy while later records are folded.
+    """
     readable: list[Received] = []
     for message in messages:
-        batch.offsets[message.stored.source] = message.stored.offset + 1
         if isinstance(message, Received):
             readable.append(message)
         else:
-            letter = unreadable_letter(message, name)
-            stamp = Stamp(message.trace_id, git_commit)
-            batch.messages.append(letter_message(letter, message.stored.key, stamp))
-            batch.rejections.append((letter.topic, letter.kind, letter.cause))
-    if chain[0].step_batch is not None:
-        _fold_together(chain[0], states, readable, batch, git_commit)
-    else:
-        _fold_each([guarded(processor) for processor in chain], states, readable, batch, git_commit)
-    return batch
+            _refuse(batch, unreadable_letter(message, how.name), message, how.git_commit)
+    together = how.chain[0].step_batch is not None
+    given = 0
+    for _ in (_fold_together if together else _fold_each)(batch, how, readable):
+        yield from batch.messages[given:]
+        given = len(batch.messages)
+    yield from batch.messages[given:]
+
+
+def _refuse(batch: Batch, letter: DeadLetter, message: Message, git_commit: str) -> None:
+    made = letter.partition < 0 and letter.key is not None
+    key = letter.key.encode() if made and letter.key else message.stored.key
+    batch.messages.append(letter_message(letter, key, Stamp(message.trace_id, git_commit)))
+    batch.rejections.append((letter.topic, letter.kind, letter.cause))
 
 
 def guarded(processor: Processor) -> Processor:
@@ -220,63 +250,51 @@ def in_one_line(failed: BaseException) -> str:
     return " ".join(f"{type(failed).__name__}: {failed}".split())[:LONGEST_CAUSE]
 
 
-def _fold_each(
-    chain: Sequence[Processor],
-    states: StatesByPartition,
-    messages: Iterable[Received],
-    batch: Batch,
-    git_commit: str,
-) -> None:
+def _fold_each(batch: Batch, how: Fold, messages: Iterable[Received]) -> Iterator[None]:
+    chain = [guarded(processor) for processor in how.chain]
     folded: dict[int, Folded] = {}
     for message in messages:
         partition = message.stored.partition
-        into = folded.setdefault(partition, Folded())
-        fold(chain, states.get(partition, {}), message.record, into)
-        _collect(batch, into, message, git_commit)
-    by_name = {processor.name: processor for processor in chain}
+        into = folded.get(partition)
+        if into is None:
+            into = folded[partition] = Folded()
+        fold(chain, how.states.get(partition, NO_STATES), message.record, into)
+        _collect(batch, into, message, how.git_commit)
+        yield
     for partition, into in folded.items():
-        _keep_states(batch, by_name, partition, into.states, git_commit)
+        _keep_states(batch, how, partition, into.states)
 
 
 def _collect(batch: Batch, into: Folded, message: Received, git_commit: str) -> None:
     stamp = Stamp(message.trace_id, git_commit)
-    batch.messages += [outgoing(topic_of(record), record, stamp) for record in into.outputs]
-    for rejection in into.rejections:
-        letter = rejected_letter(rejection, message)
-        key = letter.key.encode() if letter.partition < 0 and letter.key else message.stored.key
-        batch.messages.append(letter_message(letter, key, stamp))
-        batch.rejections.append((letter.topic, letter.kind, letter.cause))
+    for record in into.outputs:
+        batch.messages.append(outgoing(topic_of(record), record, stamp))
     into.outputs.clear()
-    into.rejections.clear()
+    if into.rejections:
+        for rejection in into.rejections:
+            _refuse(batch, rejected_letter(rejection, message), message, git_commit)
+        into.rejections.clear()
 
 
 def _keep_states(
-    batch: Batch,
-    processors: Mapping[str, Processor],
-    partition: int,
-    states: Mapping[StateRef, Record],
-    git_commit: str,
+    batch: Batch, how: Fold, partition: int, states: Mapping[StateRef, Record]
 ) -> None:
+    processors = {processor.name: processor for processor in how.chain}
     for (name, key), state in states.items():
-        entry = changelog_entry(processors[name], key, state, partition, git_commit)
+        entry = changelog_entry(processors[name], key, state, partition, how.git_commit)
         batch.messages.append(entry)
     batch.states.setdefault(partition, {}).update(states)
 
 
-def _fold_together(
-    processor: Processor,
-    states: StatesByPartition,
-    messages: Sequence[Received],
-    batch: Batch,
-    git_commit: str,
-) -> None:
+def _fold_together(batch: Batch, how: Fold, messages: Sequence[Received]) -> Iterator[None]:
     """Give a batch step all records at once; one by one when it raises, to find which fails."""
+    (processor,) = how.chain
     changed: dict[int, dict[StateRef, Record]] = {}
     groups = [messages] if messages else []
     while groups:
         group = groups.pop(0)
         try:
-            each = _step_batch(processor, states, changed, group)
+            each = _step_batch(processor, how.states, changed, group)
         except MemoryError:
             raise
         except Exception as failed:  # noqa: BLE001 - the driver: whatever it is, one record has it
@@ -287,9 +305,10 @@ def _fold_together(
         for message, into in zip(group, each, strict=True):
             for reference, state in into.states.items():
                 changed.setdefault(message.stored.partition, {})[reference] = state
-            _collect(batch, into, message, git_commit)
+            _collect(batch, into, message, how.git_commit)
+        yield
     for partition, new in changed.items():
-        _keep_states(batch, {processor.name: processor}, partition, new, git_commit)
+        _keep_states(batch, how, partition, new)
 
 
 def _step_batch(

@@ -76,7 +76,7 @@ class KafkaSettings:
             "enable.idempotence": True,
             "partitioner": "murmur2_random",  # as every other Kafka client does
             "compression.type": "lz4",
-            "linger.ms": 5,
+            "linger.ms": 1,
             "message.max.bytes": LARGEST_MESSAGE_BYTES,
             "retry.backoff.ms": 10,
             "retry.backoff.max.ms": 20,

@@ -72,31 +72,6 @@ def _or_fatal(what: str) -> Iterator[None]:
         raise Fatal(f"{what}: {error}") from failed
 
 
-def _bounded(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the call with a time-out that holds.
-
-    ``send_offsets_to_transaction`` may wait for ever whatever time-out it is given (librdkafka
-    issue 5456); its thread is then left behind, and the process is about to end.
-    """
-
-    def bounded(*arguments: Any) -> Any:
-        outcome: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                outcome.set_result(call(*arguments))
-            except Exception as failed:  # noqa: BLE001 - handed to the caller's thread as it is
-                outcome.set_exception(failed)
-
-        threading.Thread(target=run, daemon=True).start()
-        try:
-            return outcome.result(CALL_TIMEOUT_S + 1.0)
-        except TimeoutError:
-            raise Fatal(f"{call.__name__} ignored its time-out") from None
-
-    return bounded
-
-
 class Transactions:
     """A transactional producer; its id outlives restarts, so a restart ends what hung."""
 
@@ -120,7 +95,7 @@ class Transactions:
         """Write messages and offsets in one transaction.
 
         Args:
-            messages: What to write, in order.
+            messages: What to write, in order; may be made while it is written.
             offsets: Next offset of each partition read; empty when nothing was consumed.
             group: Group metadata of the consumer that read them.
 
@@ -130,15 +105,16 @@ class Transactions:
         """
         with _or_fatal("begin_transaction"):
             self._producer.begin_transaction()
+        # Sent while the messages are made. Whoever reads these offsets next waits until this
+        # transaction has ended, and only then reads the states that belong to them.
+        sending = self._send_offsets(offsets, group) if offsets else None
         try:
-            for message in messages:
-                produce(self._producer, message)
-            # Offsets go last: once they are sent, everything they stand for lies on the broker, so
-            # that whoever reads them next finds the states that belong to them.
-            flush(self._producer)
-            if offsets:
-                positions = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
-                attempt(_bounded(self._producer.send_offsets_to_transaction), positions, group)
+            try:
+                for message in messages:
+                    produce(self._producer, message)
+            finally:
+                if sending is not None:
+                    _outcome_of(sending)
             attempt(self._producer.commit_transaction)
         except Aborted:
             try:
@@ -146,6 +122,33 @@ class Transactions:
             except Aborted as again:
                 raise Fatal(f"abort_transaction: {again}") from again
             raise
+
+    def _send_offsets(self, offsets: Mapping[Partition, int], group: Any) -> Future[None]:
+        positions = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
+        sent: Future[None] = Future()
+
+        def send() -> None:
+            try:
+                sent.set_result(
+                    attempt(self._producer.send_offsets_to_transaction, positions, group)
+                )
+            except Exception as failed:  # noqa: BLE001 - handed to the caller's thread as it is
+                sent.set_exception(failed)
+
+        threading.Thread(target=send, daemon=True).start()
+        return sent
+
+
+def _outcome_of(sending: Future[None]) -> None:
+    """Wait for the offsets with a time-out that holds.
+
+    ``send_offsets_to_transaction`` may wait for ever whatever time-out it is given (librdkafka
+    issue 5456); its thread is then left behind, and the process is about to end.
+    """
+    try:
+        sending.result(CALL_TIMEOUT_S + 1.0)
+    except TimeoutError:
+        raise Fatal("send_offsets_to_transaction ignored its time-out") from None
 
 
 def produce(producer: Any, message: Outgoing, on_delivery: Any = None) -> None:
@@ -258,6 +261,7 @@ class Member(Source):
         # Several topics need their partitions side by side, which only range promises.
         self._cooperative = len(topics) == 1
         self._assigned, self._revoked = assigned, revoked
+        self._metadata: Any = None  # until the next rebalance
         super().__init__(
             {
                 **kafka.reading(group),
@@ -275,6 +279,7 @@ class Member(Source):
         )
 
     def _assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._metadata = None
         offsets = self._committed(partitions) if partitions else {}
         self._assigned(offsets)
         positions = [TopicPartition(t, p, o if o >= 0 else -2) for (t, p), o in offsets.items()]
@@ -285,6 +290,7 @@ class Member(Source):
                 self.consumer.assign(positions)
 
     def _revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._metadata = None
         self._revoked([(each.topic, each.partition) for each in partitions])
 
     def _committed(self, partitions: list[TopicPartition]) -> dict[Partition, int]:
@@ -306,10 +312,13 @@ class Member(Source):
 
     def group_metadata(self) -> Any:
         """Return what fences a member that lost its place (KIP-447)."""
-        return self.consumer.consumer_group_metadata()
+        if self._metadata is None:
+            self._metadata = self.consumer.consumer_group_metadata()
+        return self._metadata
 
     def rewind(self, offsets: Mapping[Partition, int]) -> None:
         """Read on from these offsets; -1 is the beginning."""
+        self._metadata = None
         with _or_fatal("seek"):
             for (topic, partition), offset in offsets.items():
                 self.consumer.seek(TopicPartition(topic, partition, offset if offset >= 0 else -2))

@@ -34,7 +34,7 @@ class Metrics:
         )
         self.latency = Histogram(
             LATENCY_SECONDS,
-            "Log append of a record to the commit of what was made of it",
+            "Log append of a transaction's oldest record to the commit of what was made of it",
             ("consumer",),
             buckets=LATENCY_BUCKETS_S,
             registry=registry,

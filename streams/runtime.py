@@ -8,15 +8,26 @@ is open while the consumer is polled, so a rebalance never meets one.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.batch import Batch, Merge, Message, external_topics, fold_batch, to_hold_back
+from streams.batch import (
+    Batch,
+    Fold,
+    Merge,
+    Message,
+    external_topics,
+    folding,
+    offsets_after,
+    to_hold_back,
+)
 from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.jobs import run_jobs
 from streams.kafka import Member, Transactions, partition_counts
@@ -49,6 +60,7 @@ ABORTS_IN_A_ROW = 5  # then something is wrong that only a fresh start can mend
 DRAIN_WITHIN_S = 25.0
 LAG_EVERY_S = 1.0
 CLOSE_WITHIN_S = 5.0  # of a process that has already failed
+GARBAGE_AFTER = 50_000  # objects, some tens of batches
 EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: start it again
 
 log = logging.getLogger("regimeflow.runtime")
@@ -108,6 +120,9 @@ def run_until_signalled(
 
     ``status`` is for a process that says more of itself than its state.
     """
+    # What is imported stays; records are freed by counting, so cycles are looked for seldom.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER, 20, 20)
     stop = threading.Event()
 
     def drain(*_: object) -> None:
@@ -153,6 +168,7 @@ class _ChainRun:
         self._merge = Merge(tuple(self._topics.values()))
         self._metrics: Metrics = metrics_of()
         self._states: dict[int, States] = {}
+        self._fold = Fold(chain, name, self._states, kafka.git_commit)
         self._committed: dict[Partition, int] = {}  # next offset to fold; -1: from the beginning
         self._fetched: dict[Partition, int] = {}  # next offset to take into the merge
         self._paused: set[Partition] = set()
@@ -198,15 +214,15 @@ class _ChainRun:
             self._merge.expect(source, more=end < 0 or end > offset + END_MARKER)
 
     def _transact(self, messages: Sequence[Message]) -> None:
-        batch = fold_batch(self._chain, self._name, self._states, messages, self._kafka.git_commit)
-        group = self._member.group_metadata()
+        batch, offsets = Batch(), offsets_after(messages)
+        made = folding(batch, self._fold, messages)
         try:
-            self._transactions.commit(batch.messages, batch.offsets, group)
+            self._transactions.commit(made, offsets, self._member.group_metadata())
         except Aborted as aborted:
             self._rewind(str(aborted))
             return
         self._aborts = 0
-        self._committed.update(batch.offsets)
+        self._committed.update(offsets)
         for partition, states in batch.states.items():
             self._states[partition].update(states)
         self._account(messages, batch)
@@ -257,13 +273,12 @@ class _ChainRun:
             self._paused = hold
 
     def _account(self, messages: Sequence[Message], batch: Batch) -> None:
-        now_ms = time.time() * 1000
-        latency = self._metrics.latency.labels(self._name)
-        for message in messages:
-            self._metrics.records_in.labels(self._name, message.stored.topic).inc()
-            latency.observe(max(now_ms - message.stored.append_time_ms, 0.0) / 1000)
-        for made in batch.messages:
-            self._metrics.records_out.labels(self._name, made.topic).inc()
+        oldest_ms = min(message.stored.append_time_ms for message in messages)
+        self._metrics.latency.labels(self._name).observe(max(time.time() - oldest_ms / 1000, 0.0))
+        for topic, count in Counter(message.stored.topic for message in messages).items():
+            self._metrics.records_in.labels(self._name, topic).inc(count)
+        for topic, count in Counter(made.topic for made in batch.messages).items():
+            self._metrics.records_out.labels(self._name, topic).inc(count)
         for topic, kind, cause in batch.rejections:
             self._metrics.rejected.labels(self._name, topic, kind).inc()
             log.warning("record.rejected", extra={"topic": topic, "kind": kind, "cause": cause})

@@ -76,8 +76,7 @@ class Stamp(NamedTuple):
         """Return the three headers of a record."""
         return [
             (HEADER_TRACE_ID, self.trace_id.encode()),
-            (HEADER_SCHEMA, schema_header(record_type)),
-            (HEADER_GIT_COMMIT, self.git_commit.encode()),
+            *steady_headers(record_type, self.git_commit),
         ]
 
 
@@ -86,6 +85,12 @@ def message_of(record: Record, trace_id: str | None, git_commit: str) -> Outgoin
     topic = topic_of(record)
     derived = trace_id or trace_of(topic.name, topic.key_of(record), event_time_of(record))
     return outgoing(topic, record, Stamp(derived, git_commit))
+
+
+@functools.cache
+def steady_headers(record_type: type[Record], git_commit: str) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that are the same for all records of a type."""
+    return (HEADER_SCHEMA, schema_header(record_type)), (HEADER_GIT_COMMIT, git_commit.encode())
 
 
 @functools.cache
@@ -174,7 +179,7 @@ def changelog_entry(
     It carries no trace: a state comes of many records.
     """
     name = json.dumps(key, separators=(",", ":")).encode()
-    headers = Stamp("", git_commit).headers(type(state))[1:]
+    headers = list(steady_headers(type(state), git_commit))
     return Outgoing(processor.changelog, name, state.encode(), headers, partition)
 
 
