@@ -355,10 +355,10 @@ def _kill_at_random(
                 instance.keep_up()
             time.sleep(0.05)
         if time.monotonic() > broker_due:
-            broker_due = time.monotonic() + chance.uniform(20.0, 30.0)
             killed.append((time.time(), True))
             broker.kill()
             broker.start()
+            broker_due = time.monotonic() + chance.uniform(20.0, 30.0)
         else:
             killed.append((time.time(), False))
             chance.choice(running).kill()
