@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.workers.models import small_model
-from workers.inference.artifact import ArtifactError, Manifest, folder_of, read_model
+from workers.inference.artifact import ArtifactError, Manifest, folder_of, read_model, root_of
 
 
 def test_a_written_model_is_read_back(tmp_path):
@@ -69,6 +69,10 @@ def test_a_manifest_of_another_release_is_refused(tmp_path):
         read_model(
             model.model_copy(update={"model_version": version_of(b'{"strategy": "ensemble"}')})
         )
+
+
+def test_models_are_kept_in_a_folder_given_as_path_or_url(tmp_path):
+    assert root_of(str(tmp_path)) == root_of(tmp_path.as_uri()) == tmp_path
 
 
 def test_only_files_are_read():

@@ -25,7 +25,7 @@ from workers.inference.slots import load
 from workers.settings import Settings
 from workers.training import mirroring
 from workers.training.progress import STAGES, overall
-from workers.training.worker import run_request
+from workers.training.worker import EXIT_REFUSED, run, run_request
 
 BARS = 2_300
 
@@ -80,9 +80,9 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     publisher.publish(ClockTick(event_time_ms=close_time(BARS) + 7, speed=1.0))
     publisher.flush()
 
-    (model,) = run_request(request(BARS - 1).encode(), str(tmp_path), kafka)
+    (model,) = run_request(request(BARS - 1).encode(), tmp_path, kafka)
     with pytest.raises(RecordRejected, match="fold 1 of 4 has"):
-        run_request(request(BARS - 1, from_bar=BARS - 200).encode(), str(tmp_path), kafka)
+        run_request(request(BARS - 1, from_bar=BARS - 200).encode(), tmp_path, kafka)
 
     assert load(model).version == model.model_version
     assert model.event_time_ms == close_time(BARS) + 7
@@ -94,6 +94,17 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     assert first_run == sorted(first_run)
     assert progress[-1].stage == "failed"
     assert "unqualified: log-loss" in next(p.note for p in progress if p.stage == "done")
+
+
+def test_a_model_folder_that_cannot_be_written_to_is_refused_with_its_setting(tmp_path, capsys):
+    settings = Settings(home=tmp_path, model_dir="s3://bucket/models")
+
+    assert run(settings, KafkaSettings("127.0.0.1:1")) == EXIT_REFUSED
+
+    assert (
+        "REGIMEFLOW_MODEL_DIR: model URL s3://bucket/models is not file://"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.pairwise(STAGES)))

@@ -121,6 +121,11 @@ def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
     return manifest, {file.role: _verified(folder, file) for file in manifest.files}
 
 
+def root_of(place: str) -> Path:
+    """Return the folder in which models are kept, given as a path or a ``file://`` URL."""
+    return folder_of(place) if "://" in place else Path(place).absolute()
+
+
 def folder_of(uri: str) -> Path:
     """Return the folder of a ``file://`` URL; other schemes are fetched by whoever deploys."""
     parts = urlsplit(uri)

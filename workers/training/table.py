@@ -36,11 +36,14 @@ class Windows:
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """What is predicted: the move over ``horizon_bars`` against what is usual by now."""
+    """What is predicted: the move over ``horizon_bars`` against what is usual by now.
+
+    A narrower label leaves too few neutral bars, a wider one hardly ever anything else to say.
+    """
 
     horizon_bars: int = 15
     volatility_feature: str = "realised_volatility_60"
-    width: float = 0.5
+    width: float = 0.4
 
 
 @dataclass(frozen=True)

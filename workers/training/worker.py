@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ from streams.processor import RecordRejected
 from streams.reader import Reader
 from streams.status import StatusPublisher
 from streams.wire import Received
+from workers.inference.artifact import ArtifactError, root_of
 from workers.settings import Settings
 from workers.training.fit import Plan, TooFewRows
 from workers.training.mirroring import follow
@@ -38,12 +40,18 @@ from workers.training.progress import Told
 
 log = logging.getLogger("regimeflow.training")
 
+EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 FEATURES_WITHIN_S = 600.0  # a history of a million bars is folded in less
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
+    try:
+        models = root_of(settings.models)
+    except ArtifactError as refused:
+        sys.stderr.write(f"REGIMEFLOW_MODEL_DIR: {refused}\n")
+        return EXIT_REFUSED
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -54,7 +62,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     )
     mirroring.start()
     try:
-        _train_until(stop, settings.models, kafka)
+        _train_until(stop, models, kafka)
     except (Aborted, Fatal) as fatal:
         log.critical("process.fatal", extra={"cause": str(fatal)})
         return EXIT_FATAL
@@ -67,7 +75,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     return 0
 
 
-def _train_until(stop: threading.Event, models: str, kafka: KafkaSettings) -> None:
+def _train_until(stop: threading.Event, models: Path, kafka: KafkaSettings) -> None:
     # One child a request: torch and the rows of a run, 1 GB, go when it ends.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
@@ -100,7 +108,7 @@ def _mirror(
         report(f"MLflow is not followed: {fatal}")
 
 
-def run_request(raw: bytes, models: str, kafka: KafkaSettings) -> Sequence[Record]:
+def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Record]:
     """Run one request to its registered model; called in a process of its own.
 
     Raises:
@@ -122,7 +130,7 @@ def run_request(raw: bytes, models: str, kafka: KafkaSettings) -> Sequence[Recor
     except TooFewRows as short:
         told.progress("failed", 0.0, str(short))
         raise RecordRejected(str(short)) from None
-    model = register(trained, request, Path(models), market_time(kafka) or request.to_ms)
+    model = register(trained, request, models, market_time(kafka) or request.to_ms)
     told.progress("done", 1.0, _verdict(model))
     return (model,)
 

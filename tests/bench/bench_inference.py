@@ -1,0 +1,181 @@
+"""From a bar to its explained signal, in process: goals P17 and P18, correctness beside each.
+
+The product's own path (feature kernel, regime filter, both members, grading, explanation, all
+records) with a model of the default plan, against the same model in the libraries it replaces.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from schemas.market import Bar
+from schemas.models import ModelRegistered
+from streams.features import kernel
+from streams.processor import StateKey
+from tests.bench.naive_path import WINDOW_BARS, Naive, indicators
+from tests.bench.product import FIRST, HISTORY, MINUTE_MS, Product, bars_of, trained_model
+from tests.bench.race import Entry, Work, race
+from workers.explain import lstm_attribution, treeshap
+from workers.explain.attribution import REGIME_INPUTS
+from workers.explain.history import History
+from workers.inference import forest, lstm
+from workers.inference.artifact import read_model
+from workers.simulator.market import Market
+
+WARM_UP_BARS = 1_900  # until every feature has a value and the window is full
+SYMBOL = "BTCUSDT"
+BURST, EXPLAINED = 200, 20
+CLOSES = 150  # timed bar closes
+LIMIT_ONE_MS, LIMIT_BURST_MS = 5.0, 60.0
+
+Row = dict[str, object]
+
+
+def rows() -> list[Row]:
+    """Run P17 and P18; an AssertionError means that an answer, not a speed, is wrong."""
+    kernel.prepare()
+    for module in (forest, lstm, treeshap, lstm_attribution):
+        module.warm_up()
+    with tempfile.TemporaryDirectory() as folder:
+        model = trained_model(Path(folder))
+        bars = bars_of(Market(7, (SYMBOL,)), SYMBOL, FIRST + HISTORY, WARM_UP_BARS + 1_000)
+        return [*_one_symbol(model, bars), _burst(model, bars)]
+
+
+def _one_symbol(model: ModelRegistered, bars: list[Bar]) -> list[Row]:
+    product = Product(model, [SYMBOL])
+    for bar in bars[:WARM_UP_BARS]:
+        product.predict([bar])
+    manifest, contents = read_model(model)
+    naive = Naive(contents["forest"], lstm.read_lstm(contents["lstm"]), manifest.member_weights)
+    frame = pd.DataFrame(
+        [[b.open, b.high, b.low, b.close, b.volume] for b in bars],
+        columns=["open", "high", "low", "close", "volume"],
+    )
+    _agree(product, naive, bars[WARM_UP_BARS], frame.iloc[: WARM_UP_BARS + 1])
+    raw = [bar.encode() for bar in bars]
+    done = WARM_UP_BARS
+
+    def whole(_: int) -> None:
+        nonlocal done
+        done += 1
+        predictions = product.predict([Bar.decode(raw[done])])
+        explanations = product.explain(predictions)
+        for record in (*product.signals(predictions), *explanations):
+            record.encode()
+
+    row, window = _inputs(product)
+
+    def composed(i: int) -> None:
+        last = WARM_UP_BARS + i % 900
+        naive.signal(frame.iloc[last - WINDOW_BARS : last], row, window)
+
+    against = race(
+        "P17 bar to explained signal, one symbol",
+        "pandas, xgboost DMatrix, torch window, shap, captum",
+        10.0,
+        Entry(whole, 40),
+        Entry(composed, 6),
+    )
+    seconds = [_seconds(whole) for _ in range(CLOSES)]
+    return [against, _limit("P17 bar to explained signal, p99", LIMIT_ONE_MS, seconds)]
+
+
+def _inputs(product: Product) -> tuple[np.ndarray, np.ndarray]:
+    """Return the last bar's row of the forest, and the LSTM's window."""
+    state = product.states["inference", (SYMBOL, MINUTE_MS)]
+    pair = state.pair  # type: ignore[attr-defined]  # the state of inference
+    loaded = product.loaded
+    columns = loaded.columns(pair.window.feature_set_id, pair.window.names)
+    window = pair.window.rows[-loaded.window :, columns]
+    regimes = pair.regimes
+    return np.concatenate((window[-1], (regimes.bull, regimes.bear, regimes.sideways))), window
+
+
+def _agree(product: Product, naive: Naive, bar: Bar, frame: pd.DataFrame) -> None:
+    """Assert that both sides say the same of one bar."""
+    (prediction,) = product.predict([bar])
+    (explanation,) = product.explain([prediction])
+    row, window = _inputs(product)
+    for name, theirs in naive.members(row, window).items():
+        ours = prediction.members[name]
+        gap = np.abs(np.array([ours.sell, ours.neutral, ours.buy]) - theirs).max()
+        assert gap <= 1e-6, f"P17: {name} differs from its library by {gap}"
+    target = ("sell", "neutral", "buy").index(explanation.explained_class)
+    trees, gradients = naive.explain(row, window, target)
+    names = (*product.loaded.manifest.feature_names, *REGIME_INPUTS)
+    for driver in (*explanation.positive, *explanation.negative):
+        i = names.index(driver.feature)
+        gap = abs((driver.xgboost_margin or 0.0) - trees[i])
+        assert gap <= 1e-5, f"P17: TreeSHAP of {driver.feature} differs from shap by {gap}"
+        if driver.lstm_gradient is not None:
+            gap = abs(driver.lstm_gradient - gradients[i])
+            assert gap <= 1e-4, f"P17: gradient of {driver.feature} differs from captum by {gap}"
+    last = indicators(frame).iloc[-1]
+    for name in ("roc_10", "sma_distance_20", "realised_volatility_60", "donchian_position_20"):
+        gap = abs(row[names.index(name)] - last[name]) if name in names else 0.0
+        assert gap <= 1e-9, f"P17: {name} differs from pandas by {gap}"
+
+
+def _burst(model: ModelRegistered, bars: list[Bar]) -> Row:
+    """All symbols close at once; every tenth is explained."""
+    symbols = [f"S{n:03d}USDT" for n in range(BURST)]
+    product = _copies(model, bars, symbols)
+    gc.collect()
+    gc.freeze()  # as the processes do once their models are loaded
+    seconds = []
+    for bar in bars[WARM_UP_BARS : WARM_UP_BARS + CLOSES]:
+        together = [bar.model_copy(update={"symbol": symbol}) for symbol in symbols]
+
+        def close(_: int, together: list[Bar] = together) -> None:
+            predictions = product.predict(together)
+            assert len(predictions) == BURST
+            product.signals(predictions)
+            product.explain(predictions[:: BURST // EXPLAINED])
+
+        seconds.append(_seconds(close))
+    return _limit(
+        f"P18 burst of {BURST} symbols, {EXPLAINED} explained, p99", LIMIT_BURST_MS, seconds
+    )
+
+
+def _copies(model: ModelRegistered, bars: list[Bar], symbols: list[str]) -> Product:
+    """Return a product whose symbols all have one symbol's past."""
+    one, many = Product(model, [SYMBOL]), Product(model, symbols)
+    for bar in bars[:WARM_UP_BARS]:
+        one.predict([bar])
+    past = one.explainers.history((SYMBOL, MINUTE_MS))
+    for symbol in symbols:
+        key: StateKey = (symbol, MINUTE_MS)
+        for name in ("features", "regimes", "inference"):
+            many.states[name, key] = one.states[name, (SYMBOL, MINUTE_MS)]
+        rows = dict(list(past.rows.items())[-100:])
+        many.explainers.histories[key] = History(rows, {}, past.feature_set_id, past.names)
+    return many
+
+
+def _seconds(work: Work) -> float:
+    started = time.perf_counter()
+    work(0)
+    return time.perf_counter() - started
+
+
+def _limit(name: str, limit_ms: float, seconds: list[float]) -> Row:
+    """Return a row of an absolute limit: ratio = limit / p99."""
+    p99 = float(np.percentile(seconds, 99)) * 1000
+    low, high = np.percentile(seconds, [25, 75]) * 1000
+    ratio = limit_ms / p99
+    return {
+        "name": f"{name} of {limit_ms:g} ms",
+        "peer": "spec",
+        "ratio": round(ratio, 2),
+        "spread": round(float(high - low) / p99, 2),
+        "bar": 1.0,
+        "holds": ratio >= 1.0,
+    }

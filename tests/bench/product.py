@@ -1,0 +1,147 @@
+"""The product's own path from a bar to an explained signal, in process, on a model it trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from schemas.explanations import Explanation
+from schemas.features import FeatureVector
+from schemas.market import Bar
+from schemas.models import ModelChanged, ModelRegistered
+from schemas.predictions import Prediction
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
+from schemas.signals import Signal
+from schemas.training import TrainingRequest
+from streams.features.processor import PROCESSOR as FEATURES
+from streams.processor import Folded, Processor, StateKey, States, fold
+from streams.regimes.processor import PROCESSOR as REGIMES
+from streams.signals.processor import PROCESSOR as SIGNALS
+from workers.explain.attribution import load as load_for_explaining
+from workers.explain.processor import Explainers
+from workers.inference.processor import inference_processor
+from workers.inference.slots import Slots, load
+from workers.simulator.market import Market
+from workers.training.dataset import series_of
+from workers.training.fit import Plan
+from workers.training.fit_regimes import OBSERVATIONS
+from workers.training.train import MODEL_FEATURES, register, train
+
+MINUTE_MS = 60_000
+FIRST = 20_000  # bar of the simulated market
+HISTORY = 5_000  # bars a symbol to train on
+
+
+def bars_of(market: Market, symbol: str, first: int, count: int) -> list[Bar]:
+    """Return simulated bars as the market processor would pass them on."""
+    made = market.bars(symbol, first, first + count)
+    prices = np.stack([made.prices(row) for row in range(1, 5)])
+    return [
+        Bar(
+            symbol=symbol,
+            timeframe_ms=MINUTE_MS,
+            open_time_ms=time,
+            event_time_ms=time + MINUTE_MS,
+            available_time_ms=time + MINUTE_MS,
+            open=prices[0, t],
+            high=prices[1, t],
+            low=prices[2, t],
+            close=prices[3, t],
+            volume=made.volume[t],
+            origin="stream",
+            source="simulated",
+        )
+        for t, time in enumerate(made.open_time_ms.tolist())
+    ]
+
+
+def trained_model(root: Path) -> ModelRegistered:
+    """Train the default plan on two simulated symbols and write it under ``root``."""
+    symbols = ("BTCUSDT", "ETHUSDT")
+    market = Market(7, symbols)
+    vectors: list[FeatureVector] = []
+    for symbol in symbols:
+        states: dict[tuple[str, StateKey], Record] = {}
+        for bar in bars_of(market, symbol, FIRST, HISTORY):
+            folded = Folded()
+            fold((FEATURES,), states, bar, folded)
+            states.update(folded.states)
+            vectors += [v for v in folded.outputs if isinstance(v, FeatureVector)]
+    request = TrainingRequest(
+        request_id="bench",
+        strategy="ensemble",
+        event_time_ms=vectors[-1].event_time_ms,
+        symbols=symbols,
+        timeframe_ms=MINUTE_MS,
+        from_ms=0,
+        to_ms=vectors[-1].event_time_ms,
+        reason="manual",
+    )
+    series = series_of(vectors, MODEL_FEATURES, OBSERVATIONS)
+    made = train(request, series, Plan(), lambda *_: None)
+    return register(made, request, root, request.to_ms)
+
+
+class Product:
+    """Features, regimes, inference, grading and explanation over one set of states."""
+
+    def __init__(self, model: ModelRegistered, symbols: Sequence[str]) -> None:
+        change = ModelChanged(
+            strategy=model.strategy,
+            event_time_ms=0,
+            effective_from_ms=0,
+            model=model,
+            reason="bench",
+        )
+        self.loaded = load(model)
+        slots = Slots()
+        slots.put(change, self.loaded)
+        self.inference = inference_processor(slots, lambda: 0, lambda _: None)
+        self.explainers = Explainers(wait_for=lambda _: None)
+        self.explainers.put(load_for_explaining(model))
+        self.states: dict[tuple[str, StateKey], Record] = {}
+        parameters = model.regimes[0]
+        for symbol in symbols:
+            self._run((REGIMES,), parameters.model_copy(update={"symbol": symbol}))
+
+    def _run(self, chain: tuple[Processor, ...], record: Record) -> list[Record]:
+        folded = Folded()
+        fold(chain, self.states, record, folded)
+        assert not folded.rejections, folded.rejections
+        self.states.update(folded.states)
+        return folded.outputs
+
+    def predict(self, bars: Sequence[Bar]) -> list[Prediction]:
+        """Fold one bar close of some symbols; one prediction each once windows are full."""
+        halves = [half for bar in bars for half in self._run((FEATURES, REGIMES), bar)]
+        for half in halves:
+            if isinstance(half, FeatureVector):
+                self.explainers.history((half.symbol, half.timeframe_ms)).add(half)
+        inference = self.inference
+        before: States = {
+            (inference.name, key): self.states.get((inference.name, key), inference.initial)
+            for key in map(inference.key_of, halves)
+        }
+        assert inference.step_batch is not None
+        changed, outputs = inference.step_batch(
+            {key: state for (_, key), state in before.items()}, halves
+        )
+        self.states.update({(inference.name, key): state for key, state in changed.items()})
+        return [p for made in outputs for p in made if isinstance(p, Prediction)]
+
+    def signals(self, predictions: Sequence[Prediction]) -> list[Signal]:
+        """Grade predictions."""
+        made = [self._run((SIGNALS,), prediction) for prediction in predictions]
+        return [s for records in made for s in records if isinstance(s, Signal)]
+
+    def explain(self, predictions: Sequence[Prediction]) -> list[Explanation]:
+        """Explain predictions, neutral ones too."""
+        return [self.explainers.explained(prediction) for prediction in predictions]
+
+    def halves_of(self, bars: Sequence[Bar]) -> list[FeatureVector | RegimeProbabilities]:
+        """Return what inference is given for some bars, without predicting."""
+        made = [half for bar in bars for half in self._run((FEATURES, REGIMES), bar)]
+        return [h for h in made if isinstance(h, FeatureVector | RegimeProbabilities)]
