@@ -24,7 +24,7 @@ from workers.inference.booster import read_booster
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
 REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
 SHOWN = 5
-POINTS = 8  # of the gradients' line: the gap is told with each explanation, about 1e-5
+POINTS = 8  # of the gradients' line: the gap, told with each explanation, stays below 0.01
 METHODS = {
     "xgboost": "exact TreeSHAP, path-dependent, margin",
     "lstm": f"integrated gradients from the training mean, {POINTS} points, logit",
