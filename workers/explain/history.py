@@ -37,8 +37,8 @@ class History:
         if record.feature_set_id != self.feature_set_id:
             self.rows.clear()
             self.feature_set_id, self.names = record.feature_set_id, tuple(record.values)
-        values = [np.nan if v is None else v for v in record.values.values()]
-        self.rows[record.event_time_ms] = np.array(values, dtype=np.float64)
+        # None becomes NaN.
+        self.rows[record.event_time_ms] = np.array(list(record.values.values()), dtype=np.float64)
         if len(self.rows) > BARS_AHEAD:
             self._prune(next(iter(self.rows)) + record.timeframe_ms)
 

@@ -43,11 +43,18 @@ def attribute(
     points, weights = _points(steps)
     # The last two places of the batch are the ends of the line: they give the change to explain.
     along = np.concatenate(((points + 1) / 2, (0.0, 1.0))).astype(np.float32)
-    logits, gradients = _gradients(
-        along[:, None, None] * scaled, model.weights, model.head, target, model.config.layers
+    # A point of the line is a multiple of the window, and so is what it pushes the first layer
+    # by; what comes back is averaged before it is brought back to the features. Both large
+    # products are thus made once, not for every point.
+    to_gates, rest = model.weights[: scaled.shape[1]], model.weights[scaled.shape[1] :]
+    logits, averaged = _gradients(
+        along,
+        (weights / 2).astype(np.float32),
+        scaled @ to_gates,
+        np.concatenate((np.zeros_like(rest[:1]), rest)),
+        model.head[:, target].copy(),
     )
-    averaged = np.tensordot(weights / 2, gradients[:steps], axes=1)
-    shares = (averaged * scaled).sum(axis=0)
+    shares = ((averaged @ to_gates.T) * scaled).sum(axis=0, dtype=np.float64)
     baseline, logit = logits[-2:].tolist()
     return LstmAttribution(shares, logit, baseline, gap=logit - baseline - float(shares.sum()))
 
@@ -68,42 +75,55 @@ def warm_up() -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _gradients(
-    windows: NDArray[np.float32],
+    along: NDArray[np.float32],
+    shares: NDArray[np.float32],
+    pushes: NDArray[np.float32],
     weights: NDArray[np.float32],
     head: NDArray[np.float32],
-    target: int,
-    layers: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Logit of the target class per window; its gradient by every input for all but two."""
-    batch, length, features = windows.shape
-    between = batch - 2  # the ends of the line only give the change to explain
-    hidden = len(head) - 1
+    """Logit of one class at each point; its gradient by the first gates' sums, averaged.
+
+    ``pushes`` is what the whole window adds to those sums at each bar, shape (T, 4 hidden);
+    ``weights`` are those of a network with one input, whose row is filled in from it. The last
+    two points are the ends of the line: they only give the change to explain.
+    """
+    batch, length, hidden = len(along), len(pushes), len(head) - 1
+    layers = 1 + (len(weights) - hidden - 2) // (2 * hidden + 1)
+    between = batch - 2
     states = np.zeros((length + 1, batch, layers, 2, hidden), dtype=np.float32)
     gates = np.empty((length, layers, batch, 4 * hidden), dtype=np.float32)
     for t in range(length):
-        advance_block(windows[:, t], states[t], states[t + 1], weights, gates[t])
+        weights[0] = pushes[t]
+        advance_block(along.reshape(batch, 1), states[t], states[t + 1], weights, gates[t])
     logits = np.empty(batch)
     by_state = np.zeros((batch, layers, 2, hidden), dtype=np.float32)  # d logit / d state
     for i in range(batch):
-        logits[i] = head[hidden, target]
+        logits[i] = head[hidden]
         for j in range(hidden):
-            logits[i] += states[length, i, layers - 1, 0, j] * head[j, target]
-            by_state[i, layers - 1, 0, j] = head[j, target]
-    by_input = np.zeros((batch, length, features), dtype=np.float32)
+            logits[i] += states[length, i, layers - 1, 0, j] * head[j]
+            by_state[i, layers - 1, 0, j] = head[j]
+    averaged = np.zeros((length, 4 * hidden), dtype=np.float32)
+    nothing = np.empty(0, dtype=np.float32)
     for t in range(length - 1, -1, -1):
         first = len(weights)
         for layer in range(layers - 1, -1, -1):
-            width = hidden if layer else features
+            width = hidden if layer else 1
             first -= width + hidden + 1
-            block = weights[first : first + width + hidden]
+            begin = first if layer else first + 1
+            block = weights[begin : first + width + hidden]
             for i in range(between):
                 gate = gates[t, layer, i]
                 _back_through_gates(
                     gate, states[t, i, layer], states[t + 1, i, layer], by_state[i, layer]
                 )
-                below = by_state[i, layer - 1, 0] if layer else by_input[i, t]
+                if layer:
+                    below = by_state[i, layer - 1, 0]
+                else:
+                    below = nothing
+                    for j in range(4 * hidden):
+                        averaged[t, j] += shares[i] * gate[j]
                 _back_through_weights(gate, block, below, by_state[i, layer, 0])
-    return logits, by_input
+    return logits, averaged
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

@@ -51,7 +51,7 @@ class Window(Record):
             feature_set_id=self.feature_set_id,
             names=self.names,
             times=(*self.times, vector.event_time_ms)[-WINDOW:],
-            rows=np.vstack((self.rows[-(WINDOW - 1) :], _row(vector)[None])),
+            rows=np.concatenate((self.rows[-(WINDOW - 1) :], _row(vector)[None])),
         )
 
 
@@ -79,7 +79,7 @@ class PairingState(Record):
 
 
 def _row(vector: FeatureVector) -> NDArray[np.float64]:
-    return np.array([np.nan if v is None else v for v in vector.values.values()])
+    return np.array(list(vector.values.values()), dtype=np.float64)  # None becomes NaN
 
 
 def receive(

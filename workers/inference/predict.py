@@ -41,7 +41,7 @@ def inputs_of(model: LoadedEnsemble, window: Window) -> NDArray[np.float64] | No
     if len(window.times) < model.window:
         return None
     columns = model.columns(window.feature_set_id, window.names)
-    rows = window.rows[-model.window :, columns]
+    rows = window.rows[-model.window :].take(columns, axis=1)
     return None if np.isnan(rows).any() else rows
 
 
