@@ -1,0 +1,330 @@
+"""Research jobs: what a back-test, an optimisation or a tuning run is asked to do.
+
+Bodies of the ``/backtest/*`` and hyperopt routes and payloads of the job topics, one and the same.
+Read by the gateway, which validates and publishes, and by the workers, which run them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from schemas.record import Milliseconds
+from schemas.symbols import canonical
+
+TIMEFRAMES_MS = {
+    "1m": 60_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "4h": 14_400_000,
+    "1d": 86_400_000,
+}
+
+Indicator = Literal[
+    "bollinger_z", "sma_distance", "ema_distance", "rsi", "roc", "min_max", "percentile_rank"
+]
+SignalType = Literal["momentum", "momentum_long", "reversion", "reversion_long"]
+Column = Literal["price", "open", "high", "low", "volume", "funding_rate"]
+Objective = Literal["sharpe", "sortino", "calmar", "total_return"]
+Sampler = Literal["grid", "TPESampler", "RandomSampler", "CmaEsSampler"]
+
+MAX_COMBINATIONS = 1_000_000  # a grid beyond is refused with its size
+
+
+class Spec(BaseModel):
+    """A part of a request: unknown fields, NaN and infinity are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Range(Spec):
+    """Values from ``min`` to ``max``, both included, ``step`` apart; also ``[min, max, step]``."""
+
+    min: float
+    max: float
+    step: float = Field(gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, given: object) -> object:
+        if isinstance(given, list | tuple) and len(given) == 3:
+            return dict(zip(("min", "max", "step"), given, strict=True))
+        return given
+
+    @model_validator(mode="after")
+    def _not_reversed(self) -> Range:
+        if self.max < self.min:
+            raise ValueError(f"max {self.max:g} is below min {self.min:g}")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many values it has, at least one."""
+        return math.floor((self.max - self.min) / self.step + 1e-9) + 1
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The values, ascending; rounded so that 0.1 + 0.2 reads 0.3."""
+        return tuple(round(self.min + i * self.step, 12) for i in range(self.count))
+
+
+class WindowRange(Range):
+    """Look-back windows in bars."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> WindowRange:
+        if self.min < 2 or any(v != int(v) for v in (self.min, self.max, self.step)):
+            raise ValueError("windows are whole numbers of bars, 2 at least")
+        return self
+
+
+class Factor(Spec):
+    """One factor of a multi-factor grid: an indicator of a column against a threshold."""
+
+    indicator: Indicator = "bollinger_z"
+    signal_type: SignalType = "momentum"
+    data_column: Column = "price"
+    window_range: WindowRange
+    signal_range: Range
+
+
+class FixedFactor(Spec):
+    """A factor at fixed parameters."""
+
+    indicator: Indicator = "bollinger_z"
+    signal_type: SignalType = "momentum"
+    data_column: Column = "price"
+    window: int = Field(ge=2)
+    signal: float
+
+
+class Market(Spec):
+    """Which bars, and what trading them costs."""
+
+    symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)]
+    timeframe: Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d"] | None = Field(
+        default=None, description="A multiple of the stored bars; null: as stored"
+    )
+    from_ms: Milliseconds | None = None
+    to_ms: Milliseconds | None = None
+    fee_bps: float = Field(default=5.0, ge=0, le=1_000, description="Taker fee of one side")
+    slippage_bps: float = Field(default=1.0, ge=0, le=1_000, description="Of one side")
+    funding: bool = Field(default=True, description="Pay and earn the funding as it was settled")
+    leverage: float = Field(default=1.0, gt=0, le=125, description="Notional over equity")
+    equity: float = Field(default=10_000.0, gt=0, description="Quote currency at the start")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Market:
+        if self.from_ms is not None and self.to_ms is not None and self.to_ms <= self.from_ms:
+            raise ValueError(f"to_ms {self.to_ms} is not after from_ms {self.from_ms}")
+        return self
+
+
+class Grid(Market):
+    """A market and the combinations to try on it: of factors, or of a shipped strategy."""
+
+    mode: Literal["single", "multi"] = "single"
+    indicator: Indicator = "bollinger_z"
+    signal_type: SignalType = "momentum"
+    data_column: Column = "price"
+    window_range: WindowRange | None = None
+    signal_range: Range | None = None
+    factors: tuple[Factor, ...] = Field(default=(), max_length=3)
+    combine: Literal["all", "any"] = Field(
+        default="all", description="Factors that must agree before a position is taken"
+    )
+    strategy: str | None = Field(default=None, description="Of those shipped, instead of factors")
+    space: dict[str, Range] = Field(default_factory=dict, description="Its parameters to try")
+    objective: Objective = "sharpe"
+
+    @model_validator(mode="after")
+    def _of_its_mode(self) -> Grid:
+        single = self.window_range is not None or self.signal_range is not None
+        if self.strategy is not None:
+            if single or self.factors:
+                raise ValueError("a strategy takes its ranges in space, and no factors")
+        elif self.space:
+            raise ValueError("space belongs to a strategy: name it in strategy")
+        elif self.mode == "single":
+            if self.window_range is None or self.signal_range is None:
+                raise ValueError("mode 'single' needs window_range and signal_range")
+            if self.factors:
+                raise ValueError("mode 'single' takes no factors; use mode 'multi'")
+        elif not self.factors:
+            raise ValueError("mode 'multi' needs at least one of factors")
+        elif single:
+            raise ValueError("mode 'multi' takes its ranges inside factors")
+        if self.combinations > MAX_COMBINATIONS:
+            raise ValueError(
+                f"the grid has {self.combinations:,} combinations, at most {MAX_COMBINATIONS:,} "
+                "are run: widen a step or narrow a range"
+            )
+        return self
+
+    @property
+    def all_factors(self) -> tuple[Factor, ...]:
+        """The factors of either mode; none for a strategy."""
+        if self.window_range is None or self.signal_range is None:
+            return self.factors
+        only = Factor(
+            indicator=self.indicator,
+            signal_type=self.signal_type,
+            data_column=self.data_column,
+            window_range=self.window_range,
+            signal_range=self.signal_range,
+        )
+        return (only,)
+
+    @property
+    def combinations(self) -> int:
+        """How many parameter sets the whole grid has."""
+        if self.strategy is not None:
+            return math.prod(r.count for r in self.space.values())
+        return math.prod(f.window_range.count * f.signal_range.count for f in self.all_factors)
+
+
+class OptimizeSpec(Grid):
+    """``POST /backtest/optimize``."""
+
+    kind: Literal["optimize"] = "optimize"
+    sampler: Sampler = Field(default="grid", description="grid: every combination")
+    n_trials: int | None = Field(default=None, ge=1, le=MAX_COMBINATIONS)
+    seed: int = Field(default=0, ge=0)
+    png: bool = Field(default=False, description="Plots also as PNG, base64")
+    cancel_on_disconnect: bool = True
+
+    @property
+    def trials(self) -> int:
+        """How many parameter sets are tried."""
+        return self.combinations if self.sampler == "grid" else (self.n_trials or 100)
+
+
+class PerformanceSpec(Market):
+    """``POST /backtest/performance``: fixed factors, or a shipped strategy with its parameters."""
+
+    kind: Literal["performance"] = "performance"
+    mode: Literal["single", "multi"] = "single"
+    indicator: Indicator = "bollinger_z"
+    signal_type: SignalType = "momentum"
+    data_column: Column = "price"
+    window: int | None = Field(default=None, ge=2)
+    signal: float | None = None
+    factors: tuple[FixedFactor, ...] = Field(default=(), max_length=3)
+    combine: Literal["all", "any"] = "all"
+    strategy: str | None = Field(default=None, description="Instead of factors")
+    params: dict[str, float] = Field(default_factory=dict)
+    participation: float | None = Field(
+        default=None, gt=0, le=1, description="Largest share of a bar's volume a fill may take"
+    )
+    png: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PerformanceSpec:
+        single = self.window is not None and self.signal is not None
+        given = sum((single, bool(self.factors), self.strategy is not None))
+        if given != 1:
+            raise ValueError(
+                "give window and signal (mode 'single'), factors (mode 'multi') or strategy: "
+                f"exactly one of them, got {given}"
+            )
+        if self.strategy is None and (self.mode == "multi") != bool(self.factors):
+            raise ValueError("mode 'multi' goes with factors, mode 'single' with window and signal")
+        return self
+
+    @property
+    def all_factors(self) -> tuple[FixedFactor, ...]:
+        """The factors of either mode; none for a strategy."""
+        if self.window is None or self.signal is None:
+            return self.factors
+        only = FixedFactor(
+            indicator=self.indicator,
+            signal_type=self.signal_type,
+            data_column=self.data_column,
+            window=self.window,
+            signal=self.signal,
+        )
+        return (only,)
+
+
+class WalkForwardSpec(Grid):
+    """``POST /backtest/walk-forward``: optimise on a window, trade the next one, move on."""
+
+    kind: Literal["walk_forward"] = "walk_forward"
+    scheme: Literal["rolling", "anchored"] = "rolling"
+    train_bars: int | None = Field(default=None, ge=50, description="null: a third of the span")
+    test_bars: int | None = Field(default=None, ge=20, description="null: a ninth of the span")
+    purge_bars: int = Field(default=1, ge=0, description="Left out between the two")
+    png: bool = False
+
+
+class Parameter(Spec):
+    """One dimension of a search space."""
+
+    type: Literal["float", "int", "categorical"]
+    low: float | None = None
+    high: float | None = None
+    step: float | None = Field(default=None, gt=0)
+    log: bool = False
+    choices: tuple[str | float | bool, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Parameter:
+        if self.type == "categorical":
+            if not self.choices:
+                raise ValueError("a categorical parameter needs choices")
+            return self
+        if self.choices:
+            raise ValueError(f"choices belong to a categorical parameter, not to {self.type}")
+        if self.low is None or self.high is None or self.low >= self.high:
+            raise ValueError(f"expected low < high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log scale needs low > 0, got {self.low:g}")
+        if self.log and self.step is not None:
+            raise ValueError("a log scale takes no step")
+        whole = (self.low, self.high, self.step or 1.0)
+        if self.type == "int" and any(v != int(v) for v in whole):
+            raise ValueError("an int parameter has whole low, high and step")
+        return self
+
+
+class TuningSpec(Market):
+    """``POST /api/v1/hyperopt``: search a strategy's parameters with Optuna."""
+
+    kind: Literal["hyperopt"] = "hyperopt"
+    strategy_name: str = Field(min_length=1, max_length=100)
+    symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)] = (
+        "BTCUSDT"
+    )
+    n_trials: int = Field(default=100, ge=1, le=100_000)
+    sampler: Literal["TPESampler", "RandomSampler", "CmaEsSampler", "NSGAIISampler"] = "TPESampler"
+    param_space: dict[str, Parameter] = Field(
+        default_factory=dict, max_length=50, description="Empty: the strategy's own"
+    )
+    loss_function: tuple[Objective, ...] = Field(
+        default=("sharpe",), min_length=1, max_length=3, description="Several: NSGA-II only"
+    )
+    spaces: tuple[str, ...] = Field(default=(), description="Groups of the strategy's parameters")
+    preset: str | None = Field(default=None, description="Of the strategy's optimization.presets")
+    pruning: bool = Field(default=False, description="Stop a trial that is poor on early windows")
+    windows: int = Field(default=4, ge=1, le=50, description="Walk-forward windows of each trial")
+    seed: int | None = Field(default=0, ge=0)
+    timeout_s: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _several_objectives(self) -> TuningSpec:
+        if len(self.loss_function) > 1 and self.sampler != "NSGAIISampler":
+            raise ValueError("several loss_function need the sampler NSGAIISampler")
+        if len(self.loss_function) > 1 and self.pruning:
+            raise ValueError("pruning needs one loss_function")
+        return self
+
+
+ResearchSpec = Annotated[
+    OptimizeSpec | PerformanceSpec | WalkForwardSpec, Field(discriminator="kind")
+]
