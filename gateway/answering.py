@@ -17,6 +17,7 @@ from gateway.views import HeldSignal, SymbolView
 from schemas.predictions import Prediction, PredictionReply
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}
+SKEW_MS = 1_000  # how far a caller's clock may be ahead of the market's
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ def _version(given: Parts, model: str | None) -> str | None:
     """Return the version of the model that was named; raises ``Refused`` for one not loaded."""
     if model is None:
         return None
-    loaded = given.views.loaded()
-    for one in loaded:
-        if model in {one.name, one.version}:
+    loaded = given.views.named()
+    for name, one in loaded.items():
+        if model in {name, one.version}:
             return one.version
-    names = ", ".join(f"{one.name} ({one.version})" for one in loaded) or "none"
+    names = ", ".join(f"{name} ({one.version})" for name, one in loaded.items()) or "none"
     raise Refused(f"strategy_override: model {model!r} is not loaded; loaded: {names}")
 
 
@@ -75,10 +76,9 @@ def _signal(
 ) -> tuple[HeldSignal, clock.Age]:
     """Return the newest signal at or before the moment, and its age at that moment."""
     newest = view.signals.newest()
-    bar = view.bars.newest()
     now_ms = given.market_ms()
-    assert bar is not None and now_ms is not None  # noqa: S101, PT018 - the symbol is known by its bars
-    if asked_ms is not None and asked_ms > now_ms + bar.timeframe_ms:
+    assert now_ms is not None  # noqa: S101 - the symbol is known by its bars
+    if asked_ms is not None and asked_ms > now_ms + SKEW_MS:
         raise Refused(f"timestamp: {iso(asked_ms)} is in the future; market time is {iso(now_ms)}")
     if newest is None:
         raise _not_yet(given, symbol)
@@ -114,7 +114,9 @@ def _not_yet(given: Parts, symbol: str) -> Unavailable:
 async def _override(
     given: Parts, question: Question, signal: HeldSignal, version: str
 ) -> tuple[dict[str, Any], HeldSignal]:
-    key = f"override:{signal.symbol}:{signal.event_time_ms}:{version}"
+    # The shape is part of the key: a release that reads another one must not trip over this.
+    shape = Prediction.schema_name()
+    key = f"override:{shape}:{signal.symbol}:{signal.event_time_ms}:{version}"
     cached = await given.cache.get(key)
     if cached is not None:
         prediction = Prediction.decode(cached)
@@ -122,7 +124,7 @@ async def _override(
         reply = await given.questions.prediction(
             signal, version, explain=question.explain, trace_id=question.trace_id
         )
-        prediction = _answered(reply, version)
+        prediction = _answered(reply, version, question.asked_ms)
         await given.cache.put(key, prediction.encode())
     explained = HeldSignal(
         raw=b"",
@@ -140,11 +142,13 @@ async def _override(
     return _from_prediction(prediction), explained
 
 
-def _answered(reply: PredictionReply | None, version: str) -> Prediction:
+def _answered(reply: PredictionReply | None, version: str, asked_ms: int | None) -> Prediction:
     if reply is None or reply.status == "expired":
         raise TooSlow(f"strategy_override: {version} was not answered within 100 ms; try again")
     if reply.status == "unknown_model":
         raise Refused(f"strategy_override: {reply.detail or version + ' is not loaded'}")
+    if reply.status == "unknown_bar" and asked_ms is None:
+        raise Unavailable("a newer bar is just being predicted; try again")
     if reply.status == "unknown_bar":
         raise Unknown(f"timestamp: {reply.detail or 'inference does not hold this bar any more'}")
     if reply.prediction is None:

@@ -72,7 +72,9 @@ def _enveloped(path: str) -> bool:
 def documented(prefix: str) -> dict[int | str, dict[str, Any]]:
     """Return how OpenAPI tells the errors of a family of routes."""
     model = Envelope[None] if _enveloped(prefix) else Detail
-    return {"4XX": {"model": model, "description": "Names the field and what was expected"}}
+    wrong = {"model": model, "description": "Names the field and what was expected"}
+    away = {"model": model, "description": "No answer now; try again after Retry-After seconds"}
+    return {"4XX": wrong, "503": away} if prefix else {"4XX": wrong}
 
 
 def error_response(
@@ -88,6 +90,10 @@ def describe(errors: Sequence[Any]) -> str:
     """Return one line that names each wrong field and what was expected of it."""
     parts = []
     for error in errors:
+        if error["type"] == "json_invalid":
+            at = f" at character {error['loc'][-1]}" if error["loc"] else ""
+            parts.append(f"body: expected JSON: {error['ctx']['error']}{at}")
+            continue
         place = ".".join(str(p) for p in error["loc"] if p not in {"body", "query", "path"})
         parts.append(f"{place}: {error['msg']}" if place else f"body: {error['msg']}")
     return "; ".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.parts import Parts
 from gateway.views import HeldSignal
+from schemas.explanations import Explanation
 
 
 async def explanation_of(given: Parts, signal: HeldSignal, trace_id: str = "") -> bytes | None:
@@ -11,7 +12,8 @@ async def explanation_of(given: Parts, signal: HeldSignal, trace_id: str = "") -
     made = given.views.explanation_of(signal)
     if made is not None:
         return made
-    key = f"explanation:{signal.symbol}:{signal.event_time_ms}:{signal.model_version}"
+    shape = Explanation.schema_name()
+    key = f"explanation:{shape}:{signal.symbol}:{signal.event_time_ms}:{signal.model_version}"
     cached = await given.cache.get(key)
     if cached is not None:
         return cached

@@ -172,6 +172,14 @@ class Views:
             for model in status.models
         ]
 
+    def named(self) -> dict[str, LoadedModel]:
+        """Return the loaded models by name; of equal names the newest has it, others a version."""
+        found: dict[str, LoadedModel] = {}
+        for model in reversed(self.loaded()):
+            name = f"{model.name}@{model.version}" if model.name in found else model.name
+            found[name] = model
+        return found
+
     def of(self, symbol: str) -> SymbolView:
         """Return the view of a symbol, made when first seen."""
         view = self.symbols.get(symbol)

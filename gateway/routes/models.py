@@ -55,7 +55,7 @@ class TrainingView(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Loaded models by name, and what serves each strategy."""
+    """Loaded models, each by the name to give as an override, and what serves each strategy."""
 
     models: dict[str, LoadedModelView]
     total_models: int
@@ -66,12 +66,10 @@ class ModelList(BaseModel):
 @router.get("", response_model=ModelList)
 async def models(given: Given) -> Response:
     """Return every model that is loaded; one of them can be named as ``strategy_override``."""
+    given.require_ready()
     versions = {serving.model.model_version for serving in given.views.serving.values()}
-    loaded: dict[str, dict[str, Any]] = {}
-    for model in given.views.loaded():
-        # A name is one strategy's; beside the first, versions tell models apart.
-        name = f"{model.name}@{model.version}" if model.name in loaded else model.name
-        loaded[name] = {
+    loaded = {
+        name: {
             "name": model.name,
             "version": model.version,
             "loaded_at": iso(model.loaded_at_ms),
@@ -80,6 +78,8 @@ async def models(given: Given) -> Response:
             "qualified": model.qualified,
             "serving": model.version in versions,
         }
+        for name, model in given.views.named().items()
+    }
     progress = given.views.training
     training = (
         {"stage": progress.stage, "done": progress.done, "note": progress.note}

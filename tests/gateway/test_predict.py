@@ -104,6 +104,9 @@ async def test_unknown_symbol_is_not_found_and_names_the_known_ones(gateway, sym
         ({"timestamp": "yesterday"}, "timestamp", "ISO 8601"),
         ({"timestamp": "2025-10-24T00:00:00"}, "timestamp", "zone"),
         ({"timestamp": 5}, "timestamp", "string"),
+        ({"timestamp": "1969-12-31T23:59:59Z"}, "timestamp", "1970"),
+        ({"timestamp": "0001-01-01T00:00:00+23:59"}, "timestamp", "1970"),
+        ({"timestamp": "9999-12-31T23:59:59-23:59"}, "timestamp", "9998"),
         ({"strategy_override": ["m1"]}, "strategy_override", "string"),
         ({"quantity": 5}, "quantity", "not permitted"),
     ],
@@ -120,11 +123,12 @@ async def test_bad_field_gives_400_with_its_name_and_the_expectation(
 
 async def test_body_that_is_no_json_gives_400(gateway):
     response = await gateway.client.post(
-        "/api/v1/predict", content=b"{", headers={"content-type": "application/json"}
+        "/api/v1/predict", content=b'{"symbol":', headers={"content-type": "application/json"}
     )
 
     assert response.status_code == 400
-    assert "JSON" in response.json()["detail"]
+    assert response.json()["detail"].startswith("body: expected JSON: ")
+    assert response.json()["detail"].endswith("at character 10")
 
 
 async def test_moment_selects_the_newest_bar_closed_by_then(gateway):
@@ -134,9 +138,13 @@ async def test_moment_selects_the_newest_bar_closed_by_then(gateway):
     assert exact["decision_id"] == between["decision_id"] == "prediction-BTCUSDT-5"
 
 
-async def test_moment_in_the_future_of_the_market_is_refused(gateway):
-    status_code, body = await ask(gateway, timestamp=iso(close_time(LAST + 2)))
+async def test_moment_in_the_future_of_the_market_is_refused_but_for_a_clock_a_little_ahead(
+    gateway,
+):
+    ahead, _ = await ask(gateway, timestamp=iso(close_time(LAST) + 1_000))
+    status_code, body = await ask(gateway, timestamp=iso(close_time(LAST) + 1_001))
 
+    assert ahead == 200
     assert status_code == 400
     assert "timestamp" in body["detail"]
     assert iso(close_time(LAST)) in body["detail"]
@@ -281,6 +289,18 @@ async def test_override_of_a_model_not_loaded_lists_the_loaded_ones(gateway):
     assert "ensemble (m1)" in body["detail"]
 
 
+async def test_an_override_takes_the_names_that_models_lists(gateway):
+    newer = status().models[0].model_copy(update={"version": "m2"})
+    gateway.bus.feed(status(models=(status().models[0], newer)))
+    gateway.bus.answers = answering("m2")
+
+    _, newest = await ask(gateway, strategy_override="ensemble")
+    _, older = await ask(gateway, strategy_override="ensemble@m1")
+
+    assert newest["metadata"]["model_version"] == "m2"
+    assert older["metadata"]["model_version"] == "m1"
+
+
 async def test_override_that_is_late_gives_504(gateway):
     loaded = status().models[0].model_copy(update={"name": "challenger", "version": "m2"})
     gateway.bus.feed(status(models=(loaded,)))
@@ -292,7 +312,7 @@ async def test_override_that_is_late_gives_504(gateway):
 
 @pytest.mark.parametrize(
     ("reply_status", "expected"),
-    [("unknown_model", 400), ("unknown_bar", 404), ("expired", 504), ("failed", 503)],
+    [("unknown_model", 400), ("unknown_bar", 503), ("expired", 504), ("failed", 503)],
 )
 async def test_what_the_worker_could_not_do_has_its_own_status(gateway, reply_status, expected):
     loaded = status().models[0].model_copy(update={"name": "challenger", "version": "m2"})
@@ -307,8 +327,10 @@ async def test_what_the_worker_could_not_do_has_its_own_status(gateway, reply_st
     ]
 
     status_code, _ = await ask(gateway, strategy_override="m2")
+    as_of, _ = await ask(gateway, strategy_override="m2", timestamp=iso(close_time(3)))
 
     assert status_code == expected
+    assert as_of == (404 if reply_status == "unknown_bar" else expected)
 
 
 async def test_a_tie_of_an_override_is_no_direction(gateway):

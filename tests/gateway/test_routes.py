@@ -259,8 +259,29 @@ async def test_two_versions_of_one_name_are_both_listed(gateway):
 
     body = await gateway.get("/api/v1/models")
 
-    assert body["models"].keys() == {"ensemble", "ensemble@m2"}
+    assert {name: model["version"] for name, model in body["models"].items()} == {
+        "ensemble": "m2",
+        "ensemble@m1": "m1",
+    }
     assert body["total_models"] == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api/v1/models", "/api/signals", "/api/signals/signal-BTCUSDT-3", "/api/bars/BTC-USD"),
+        *("/api/explain/BTC-USD", "/api/explain/BTC-USD/history"),
+        *("/api/analysis/BTC-USD/regime", "/api/analysis/BTC-USD/indicators"),
+    ],
+)
+async def test_a_view_that_is_still_being_read_answers_503_and_never_half_of_it(gateway, path):
+    gateway.bus.ready = False
+
+    response = await gateway.client.get(path)
+
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert "starting" in response.text
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/v1/health"])
