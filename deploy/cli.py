@@ -135,12 +135,13 @@ def stop(*, as_json: Json = False) -> None:
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Say what runs here; exit code 1 unless it is healthy."""
-    from deploy.live import health_of, summary_lines
+    from deploy.watch import health_of, summary_lines, training_of
 
     home, facts = settings_of().home, running_facts()
     health = health_of(facts["url"]) if facts and "url" in facts else None
+    training = training_of(facts["url"]) if facts and health else None
     if as_json:
-        emit({"home": str(home), "run": facts, "health": health})
+        emit({"home": str(home), "run": facts, "health": health, "training": training})
     elif facts is None:
         typer.echo(f"nothing runs in {home}; start with `regimeflow run`")
     elif "url" not in facts:
@@ -149,7 +150,7 @@ def status(*, as_json: Json = False) -> None:
         since = shown_time(facts["started_at_ms"])
         typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")
         typer.echo(f"dashboard  {facts['url']}\nhome       {home}")
-        typer.echo("\n".join(summary_lines(health)))
+        typer.echo("\n".join(summary_lines(health, training)))
     raise typer.Exit(0 if health and health.get("status") == "healthy" else 1)
 
 

@@ -148,9 +148,10 @@ def kafka() -> Iterator[KafkaSettings]:
         yield KafkaSettings(client["bootstrap.servers"], others, git_commit())
 
 
-def aside(text: str) -> None:
+def aside(text: str, done: float | None = None) -> None:
     """Say on stderr what is being done, so that output stays what was asked for."""
-    typer.echo(text, err=True)
+    if done in (None, 1.0):
+        typer.echo(text, err=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Compiles every numba kernel once, into the cache beside its file: ``python -m deploy.kernels``.
 
-One line for each family; a family whose machine code is cached already takes next to no time.
+A line for each family, such as ``3 of 8 regime fit: 2.1 s``; one whose machine code is cached
+already takes next to no time.
 """
 
 from __future__ import annotations
@@ -95,11 +96,12 @@ FAMILIES: tuple[Callable[[], None], ...] = (
 def main() -> int:
     """Prepare every family and say how long each took; return the exit code."""
     os.environ.update(ONE_THREAD)
-    for family in FAMILIES:
+    for number, family in enumerate(FAMILIES, start=1):
         started = time.monotonic()
         family()
         seconds = time.monotonic() - started
-        sys.stdout.write(f"{family.__name__.replace('_', ' ')}: {seconds:.1f} s\n")
+        name = family.__name__.replace("_", " ")
+        sys.stdout.write(f"{number} of {len(FAMILIES)} {name}: {seconds:.1f} s\n")
         sys.stdout.flush()
     return 0
 

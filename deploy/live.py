@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from deploy.console import shown_time
+from deploy.watch import Phase, View, Watch, phase_of, shown
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -17,53 +18,8 @@ if TYPE_CHECKING:
     from deploy.local.supervisor import Supervisor
     from deploy.pipeline import Screen
 
-ASK_EVERY_S = 1.0
-PLAIN_EVERY_S = 15.0
-ASK_TIMEOUT_S = 1.0
-
-
-def health_of(url: str) -> dict[str, Any] | None:
-    """Return the gateway's health; None when it does not answer."""
-    health: dict[str, Any] | None = _ask(f"{url}health")
-    return health
-
-
-def _ask(url: str) -> Any:
-    try:
-        with urllib.request.urlopen(url, timeout=ASK_TIMEOUT_S) as reply:  # noqa: S310 - our own gateway on loopback
-            return json.load(reply)
-    except urllib.error.HTTPError as answered:  # 503 while starting has the same body
-        try:
-            return json.load(answered)
-        except ValueError:
-            return None
-    except (OSError, ValueError):
-        return None
-
-
-def newest_signal(url: str) -> dict[str, Any] | None:
-    """Return the newest signal; None when there is none or nobody answers."""
-    answer = _ask(f"{url}api/signals?limit=1")
-    data = (answer or {}).get("data") or {}
-    signals = data.get("signals", data) if isinstance(data, dict) else data
-    return signals[0] if signals else None
-
-
-def summary_lines(health: dict[str, Any] | None) -> list[str]:
-    """Return the state of the pipeline as plain lines."""
-    if health is None:
-        return ["gateway does not answer yet"]
-    lines = [f"status {health['status']}" + "".join(f"\n  {why}" for why in health["degraded"])]
-    for name, process in sorted(health["processes"].items()):
-        done = "" if process["done"] is None else f" {process['done']:.0%}"
-        lag = "" if process["lag_records"] is None else f", {process['lag_records']} behind"
-        lines.append(f"{name:<10} {process['state']}{done}{lag} {process['detail']}".rstrip())
-    lines += [
-        f"{s['symbol']:<10} {s['bars']} bars, {s['signals']} signals, last {s['last_price']:g}"
-        for s in health["symbols"]
-    ]
-    letters = sum(view["count"] for view in health["dead_letters"].values())
-    return [*lines, f"dead letters {letters}"]
+LIVE_EVERY_S = 15.0
+PROGRESS_EVERY_S = 5.0
 
 
 def screen_for(*, as_json: bool) -> Screen:
@@ -73,156 +29,202 @@ def screen_for(*, as_json: bool) -> Screen:
     return TerminalScreen() if sys.stdout.isatty() else PlainScreen()
 
 
-class _Asking:
-    """Asks the gateway once a second, and notices the first signal."""
+class Clock:
+    """Seconds since the run began."""
 
     def __init__(self) -> None:
-        self.url = ""
         self._started = time.monotonic()
-        self._asked = 0.0
-        self._health: dict[str, Any] | None = None
-        self.first_signal_after_s: float | None = None
 
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the run began."""
+    def __call__(self) -> float:
+        """Return them."""
         return time.monotonic() - self._started
 
-    def ask(self) -> tuple[dict[str, Any] | None, bool]:
-        """Return the health, at most a second old, and whether the first signal just came."""
-        if time.monotonic() - self._asked < ASK_EVERY_S:
-            return self._health, False
-        self._health = health_of(self.url)
-        self._asked = time.monotonic()
-        first = False
-        if self._health and self.first_signal_after_s is None:
-            first = any(symbol["signals"] for symbol in self._health["symbols"])
-            if first:
-                self.first_signal_after_s = self.elapsed_s
-        return self._health, first
+    def line(self, text: str) -> str:
+        """Return a line with its time."""
+        return f"[{self():6.1f}] {text}"
 
 
 class PlainScreen:
-    """One line a step, then a summary now and then; for logs and pipes."""
+    """One line a step, then progress and a summary now and then; for logs and pipes."""
 
     def __init__(self) -> None:
-        self._asking = _Asking()
-        self._told = ""
-        self._told_at = 0.0
+        self._clock = Clock()
+        self._watch: Watch | None = None
+        self._first = ""
+        self._phase = Phase("starting", "")
+        self._told_at = -LIVE_EVERY_S
 
-    def step(self, text: str) -> None:
-        """Say what is being done now."""
-        typer.echo(f"[{self._asking.elapsed_s:6.1f}] {text}")
+    def step(self, text: str, done: float | None = None) -> None:
+        """Say what is being done now; of one with progress only some lines."""
+        now = self._clock()
+        if done in (None, 1.0) or now - self._told_at >= PROGRESS_EVERY_S:
+            self._told_at = now
+            typer.echo(self._clock.line(text))
 
-    def ready(self, url: str) -> None:
-        """Say where the dashboard is."""
-        self._asking.url = url
-        self.step(f"dashboard: {url}")
+    def ready(self, url: str, held_ms: int | None) -> None:
+        """Say where the dashboard is, and what is continued."""
+        self._watch, self._first = Watch(url, held_ms), first_text(held_ms)
+        for line in opening_lines(url, held_ms):
+            self.step(line)
 
     def look(self, supervisor: Supervisor) -> None:
-        """Print progress when it changes, a summary every 15 s, the first signal when it comes."""
-        health, first = self._asking.ask()
-        if first:
-            self.step(f"first signal after {self._asking.first_signal_after_s:.1f} s")
-        now = _progress_line(health, supervisor)
-        due = time.monotonic() - self._told_at > PLAIN_EVERY_S
-        if now != self._told and (due or now.split(" ")[:2] != self._told.split(" ")[:2]):
-            self.step(now)
-            self._told, self._told_at = now, time.monotonic()
+        """Print a new phase at once, progress and summaries now and then."""
+        if self._watch is None:
+            return
+        view = self._watch.ask()
+        if view.first:
+            self.step(self._first.format(self._clock()))
+        phase = phase_of(view, dead(supervisor))
+        every_s = LIVE_EVERY_S if phase.done is None else PROGRESS_EVERY_S
+        due = phase != self._phase and self._clock() - self._told_at >= every_s
+        if due or phase.name != self._phase.name:
+            self._phase = phase
+            self.step(shown(phase))
+
+    def close(self) -> None:
+        """Nothing is left to be done."""
 
 
 class JsonScreen:
-    """One JSON object a line: steps, then health every few seconds."""
+    """One JSON object a line: steps, progress, then health every few seconds."""
 
     def __init__(self) -> None:
-        self._asking = _Asking()
-        self._told_at = 0.0
+        self._clock = Clock()
+        self._watch: Watch | None = None
+        self._held_ms: int | None = None
+        self._told_at = {"progress": -LIVE_EVERY_S, "health": -LIVE_EVERY_S}
 
-    def _say(self, **fields: Any) -> None:
-        typer.echo(json.dumps({"elapsed_s": round(self._asking.elapsed_s, 2), **fields}))
+    def _say(self, event: str, **fields: Any) -> None:
+        typer.echo(json.dumps({"elapsed_s": round(self._clock(), 2), "event": event, **fields}))
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, done: float | None = None) -> None:
         """Say what is being done now."""
-        self._say(event="step", text=text)
+        self._say("step", text=text, done=done)
 
-    def ready(self, url: str) -> None:
-        """Say where the dashboard is."""
-        self._asking.url = url
-        self._say(event="ready", url=url)
+    def ready(self, url: str, held_ms: int | None) -> None:
+        """Say where the dashboard is, and what is continued."""
+        self._watch, self._held_ms = Watch(url, held_ms), held_ms
+        self._say("ready", url=url, continued=held_ms is not None, held_ms=held_ms)
 
     def look(self, supervisor: Supervisor) -> None:
-        """Say the first signal at once, and the health every 15 s."""
-        health, first = self._asking.ask()
-        if first:
-            self._say(event="first_signal", after_s=self._asking.first_signal_after_s)
-        if time.monotonic() - self._told_at > PLAIN_EVERY_S:
+        """Say the first new signal at once, progress every 5 s and the health every 15 s."""
+        if self._watch is None:
+            return
+        view = self._watch.ask()
+        if view.first:
+            continued = self._held_ms is not None
+            self._say("first_signal", after_s=round(self._clock(), 2), continued=continued)
+        phase = phase_of(view, dead(supervisor))
+        if phase.done is not None and self._due("progress", PROGRESS_EVERY_S):
+            self._say("progress", phase=phase.name, text=phase.text, done=phase.done)
+        if self._due("health", LIVE_EVERY_S):
             restarts = {child.name: child.restarts for child in supervisor.children}
-            self._say(event="health", health=health, restarts=restarts)
-            self._told_at = time.monotonic()
+            self._say("health", health=view.health, training=view.training, restarts=restarts)
+
+    def _due(self, event: str, every_s: float) -> bool:
+        now = self._clock()
+        due = now - self._told_at[event] >= every_s
+        if due:
+            self._told_at[event] = now
+        return due
+
+    def close(self) -> None:
+        """Nothing is left to be done."""
 
 
 class TerminalScreen:
-    """Steps as they come, then one table that is kept up to date."""
+    """Steps as they come, the one under way with its progress; then a table kept up to date."""
 
     def __init__(self) -> None:
-        self._asking = _Asking()
+        self._clock = Clock()
+        self._watch: Watch | None = None
+        self._first = ""
+        self._url = ""
         self._live: Live | None = None
 
-    def step(self, text: str) -> None:
-        """Say what is being done now, above the live view."""
-        line = f"[{self._asking.elapsed_s:6.1f}] {text}"
-        if self._live is not None:
-            self._live.console.print(line, highlight=False, markup=False)
-        else:
-            typer.echo(line)
-        if text == "stopping" and self._live is not None:
-            self._live.stop()
-            self._live = None
+    def step(self, text: str, done: float | None = None) -> None:
+        """Show the step under way; one without progress of its own stays on the screen."""
+        live = self._started()
+        if done is None:
+            live.console.print(self._clock.line(text))
+        live.update(_under_way(text, done), refresh=True)
 
-    def ready(self, url: str) -> None:
-        """Say where the dashboard is and begin the live view."""
-        from rich.live import Live
-
-        self._asking.url = url
-        self.step(f"dashboard: {url}   (Ctrl-C stops everything; the next run continues)")
-        self._live = Live(refresh_per_second=2, transient=True)
-        self._live.start()
+    def ready(self, url: str, held_ms: int | None) -> None:
+        """Say where the dashboard is, and what is continued."""
+        self._watch, self._first, self._url = Watch(url, held_ms), first_text(held_ms), url
+        for line in opening_lines(url, held_ms):
+            self.step(line)
+        self.step("Ctrl-C stops everything and loses nothing; the next run continues")
 
     def look(self, supervisor: Supervisor) -> None:
         """Refresh the view."""
-        health, first = self._asking.ask()
-        if first:
-            self.step(f"first signal after {self._asking.first_signal_after_s:.1f} s")
+        if self._watch is None:
+            return
+        view = self._watch.ask()
+        if view.first:
+            self.step(self._first.format(self._clock()))
+        title = f"{self._url}   {self._clock():.0f} s\n{shown(phase_of(view, dead(supervisor)))}"
+        self._started().update(_under(title, _table(view, supervisor)))
+
+    def close(self) -> None:
+        """Give the terminal back."""
         if self._live is not None:
-            self._live.update(_table(health, supervisor))
+            self._live.stop()
+            self._live = None
+
+    def _started(self) -> Live:
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(markup=False, highlight=False)
+            self._live = Live(console=console, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self._live
 
 
-def _progress_line(health: dict[str, Any] | None, supervisor: Supervisor) -> str:
-    dead = [child.name for child in supervisor.children if not child.running]
-    if dead:
-        return f"restarting {', '.join(dead)}"
-    if health is None:
-        return "gateway starting"
-    processes = health["processes"]
-    for name in ("ingest", "training"):
-        process = processes.get(name)
-        if process and process["done"] is not None and process["done"] < 1.0:
-            return f"{name} {process['detail']} {process['done']:.0%}"
-    if not health["model_loaded"]:
-        return "waiting for the first model"
-    signals = sum(symbol["signals"] for symbol in health["symbols"])
-    bars = sum(symbol["bars"] for symbol in health["symbols"])
-    why = "".join(f"; {reason}" for reason in health["degraded"])
-    return f"live {health['status']}: {bars} bars, {signals} signals held{why}"
+def opening_lines(url: str, held_ms: int | None) -> list[str]:
+    """Return where to look, and whether this run continues an earlier one."""
+    lines = [f"dashboard: {url}"]
+    if held_ms is not None:
+        lines.append(
+            f"continued: signals up to the bar of {shown_time(held_ms)} UTC are held from before"
+        )
+    return lines
 
 
-def _table(health: dict[str, Any] | None, supervisor: Supervisor) -> Any:
+def first_text(held_ms: int | None) -> str:
+    """Return what is said of the first signal that this run made; takes the seconds."""
+    return ("first signal" if held_ms is None else "first new signal") + " after {:.1f} s"
+
+
+def dead(supervisor: Supervisor) -> list[str]:
+    """Return the processes that do not run now."""
+    return [child.name for child in supervisor.children if not child.running]
+
+
+def _under_way(text: str, done: float | None) -> Any:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    told = TextColumn("{task.description}", markup=False)
+    progress = Progress(SpinnerColumn(), told, BarColumn(), TimeElapsedColumn())
+    progress.add_task(text, total=None if done is None else 100, completed=int(100 * (done or 0)))
+    return progress
+
+
+def _under(title: str, table: Any) -> Any:
+    from rich.console import Group
+
+    return Group(title, table)  # a title of the table's own would wrap at its width
+
+
+def _table(view: View, supervisor: Supervisor) -> Any:
     from rich.table import Table
 
-    table = Table(title=_progress_line(health, supervisor), title_justify="left", expand=False)
+    table = Table()
     for column in ("process", "state", "done", "behind", "restarts", "detail"):
         table.add_column(column, justify="right" if column in ("behind", "restarts") else "left")
-    said = (health or {}).get("processes", {})
+    said = (view.health or {}).get("processes", {})
     for child in supervisor.children:
         process = said.get(child.name, {})
         done, lag = process.get("done"), process.get("lag_records")
@@ -234,7 +236,7 @@ def _table(health: dict[str, Any] | None, supervisor: Supervisor) -> Any:
             str(child.restarts),
             str(process.get("detail", ""))[:60],
         )
-    for symbol in (health or {}).get("symbols", []):
+    for symbol in (view.health or {}).get("symbols", []):
         table.add_row(
             symbol["symbol"],
             "stale" if symbol["stale"] else "live",

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,8 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from deploy.local.jars import Progress
 from deploy.local.ports import usable_port
-from deploy.local.supervisor import Supervisor, SupervisorError, stop_on_signals
+from deploy.local.supervisor import (
+    Supervisor,
+    SupervisorError,
+    interrupt_on_signals,
+    stop_on_signals,
+)
 
 if TYPE_CHECKING:
     from workers.settings import Settings
@@ -25,19 +32,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 0.25
+PREPARED = re.compile(r"(\d+) of (\d+) ")  # a line of deploy.kernels
 
 
 class Screen(Protocol):
     """Where a run tells a human what it does."""
 
-    def step(self, text: str) -> None:
-        """Say what is being done now."""
+    def step(self, text: str, done: float | None = None, /) -> None:
+        """Say what is being done now, and how far it is in [0, 1] where it has parts."""
 
-    def ready(self, url: str) -> None:
-        """Say where the dashboard is."""
+    def ready(self, url: str, held_ms: int | None) -> None:
+        """Say where the dashboard is, and up to which bar an earlier run made signals."""
 
     def look(self, supervisor: Supervisor) -> None:
         """Show the state of the running pipeline; called several times a second."""
+
+    def close(self) -> None:
+        """Give the terminal back."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +85,21 @@ def run_pipeline(run: Run, screen: Screen) -> int:
 
     home = run.settings.home
     home.mkdir(parents=True, exist_ok=True)
-    stop = threading.Event()
-    stop_on_signals(stop)
+    interrupt_on_signals()
     lock = HomeLock(home / "run.lock")
     lock.take()
     try:
         check_port(run)
         with cluster(run, screen) as found:
             prepare(run, found.client, screen)
+            stop = threading.Event()
+            stop_on_signals(stop)
             return _supervise(run, found, stop, screen)
+    except KeyboardInterrupt:
+        screen.step("stopped before anything ran; the next run begins here")
+        return 0
     finally:
+        screen.close()
         (home / "run.json").unlink(missing_ok=True)
         lock.release()
 
@@ -103,11 +119,12 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         screen.look(supervisor)
 
     supervisor = Supervisor(run.processes, home / "logs", environment)
+    held_ms = newest_signal_ms(found.client) if "gateway" in run.processes else None
     screen.step(f"starting {len(run.processes)} processes")
     try:
         supervisor.start()
         write_run_file(run, environment, supervisor)
-        screen.ready(f"http://{LOOPBACK}:{run.port}/")
+        screen.ready(f"http://{LOOPBACK}:{run.port}/", held_ms)
         supervisor.watch(stop, LOOK_EVERY_S, look)
     finally:
         screen.step("stopping")
@@ -174,8 +191,22 @@ def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> No
         build_dashboard(screen.step)
 
 
-def compile_kernels(home: Path, progress: Callable[[str], None]) -> None:
-    """Compile every kernel once, in a process of its own, so that no live process has to."""
+def newest_signal_ms(client: Mapping[str, str]) -> int | None:
+    """Return the bar close of the newest signal that earlier runs made; None before the first."""
+    from deploy.tail import newest_close_ms
+    from schemas.topics import SIGNALS
+    from streams.cluster import KafkaSettings
+
+    others = {name: value for name, value in client.items() if name != "bootstrap.servers"}
+    return newest_close_ms(KafkaSettings(client["bootstrap.servers"], others), SIGNALS)
+
+
+def compile_kernels(home: Path, progress: Progress) -> None:
+    """Compile every kernel once, in a process of its own, so that no live process has to.
+
+    Raises:
+        SupervisorError: They do not compile; the end of what the compiler said is in the message.
+    """
     digest = hashlib.sha256(sys.version.encode())
     for folder in ("streams", "workers"):
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -185,7 +216,25 @@ def compile_kernels(home: Path, progress: Callable[[str], None]) -> None:
         return
     progress("compiling kernels (once)")
     started = time.monotonic()
-    subprocess.run([sys.executable, "-m", "deploy.kernels"], check=True)
+    command = [sys.executable, "-m", "deploy.kernels"]
+    said: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as compiler:
+        assert compiler.stdout is not None  # noqa: S101 - PIPE above
+        try:
+            for line in compiler.stdout:
+                said.append(line.rstrip())
+                if found := PREPARED.match(line):
+                    progress(f"kernels: {line.strip()}", int(found[1]) / int(found[2]))
+        except BaseException:  # Ctrl-C most of all
+            compiler.kill()
+            raise
+    if compiler.returncode != 0:
+        raise SupervisorError(
+            f"kernels could not be compiled (exit code {compiler.returncode}); free disk space or "
+            "report this:\n" + "\n".join(said[-8:])
+        )
     stamp.write_text(digest.hexdigest())
     progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 
@@ -12,9 +13,11 @@ from schemas.symbols import canonical
 from schemas.topics import TOPICS
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
-from streams.wire import Received, dead_letter_topic
+from streams.wire import Received, dead_letter_topic, event_time_of
 
 BACK_PER_RECORD = 8  # offsets looked at for each one wanted: markers and other symbols
+NEAR_END = 200  # offsets: some bars of every symbol, and the markers of their transactions
+OPEN_WITHIN_S = 2.0
 
 
 def topic_row(name: str) -> Topic:
@@ -51,6 +54,26 @@ def newest(
             yield from _shown(reader, wanted)
     finally:
         reader.close()
+
+
+def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
+    """Return the newest event time near the end of a topic; None when it holds nothing.
+
+    A transaction that a killed process left open hides the very end: it is not waited for.
+    """
+    reader = Reader(kafka, (topic,))
+    found = [-1]
+    try:
+        starts = {source: max(end - NEAR_END, 0) for source, end in reader.ends.items()}
+        reader.assign(starts)
+        reader.positions.update(starts)
+        deadline = time.monotonic() + OPEN_WITHIN_S
+        while not reader.caught_up and time.monotonic() < deadline:
+            messages = reader.take()
+            found += [event_time_of(m.record) for m in messages if isinstance(m, Received)]
+    finally:
+        reader.close()
+    return max(found) if max(found) >= 0 else None
 
 
 def _held(reader: Reader, symbol: str | None, count: int) -> Iterator[str]:

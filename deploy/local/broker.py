@@ -36,7 +36,7 @@ STOP_WITHIN_S = 20.0
 MEBIBYTE = 1 << 20
 
 
-def silent(_: str) -> None:
+def silent(_text: str, _done: float | None = None) -> None:
     """Progress that nobody watches."""
 
 

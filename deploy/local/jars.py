@@ -13,12 +13,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from deploy.local.errors import JarsError
 
@@ -32,7 +32,12 @@ LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 ATTEMPTS = 3  # a cut download is fetched again; a jar that differs three times is refused
 TIMEOUT_S = 60
 
-Progress = Callable[[str], None]
+
+class Progress(Protocol):
+    """Told what is being done, and how far it is in [0, 1] where it has parts."""
+
+    def __call__(self, text: str, done: float | None = None, /) -> None:
+        """Say it."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def _fetch(jars: list[Jar], folder: Path, progress: Progress) -> None:
         nonlocal done
         _fetch_one(jar, folder)
         done += 1
-        progress(f"Kafka jars {done} of {len(jars)}")
+        progress(f"Kafka jars {done} of {len(jars)}", done / len(jars))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(fetch, jars))

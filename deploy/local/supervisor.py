@@ -154,6 +154,12 @@ class Supervisor:
         child.started_at = time.monotonic()
 
 
+def interrupt_on_signals() -> None:
+    """Let SIGTERM break off what is under way as Ctrl-C does: KeyboardInterrupt."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def stop_on_signals(stop: threading.Event) -> None:
     """Set the event on SIGINT and SIGTERM; a second one ends the process at once."""
 

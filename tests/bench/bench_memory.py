@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.dashboard import build_dashboard
-from deploy.live import health_of, newest_signal
 from deploy.local.ports import usable_port
+from deploy.watch import health_of, newest_signal
 from tests.processes import ends
 
 Row = dict[str, object]

@@ -24,12 +24,12 @@ from typing import Any
 import orjson
 import uvloop
 
-from deploy.live import health_of
 from deploy.loadtest import percentile
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.local.ports import usable_port
 from deploy.local.supervisor import Supervisor, process_command
 from deploy.topics import apply_topics
+from deploy.watch import health_of
 from schemas.market import RawBar
 from streams.cluster import KafkaSettings
 from streams.publisher import Publisher

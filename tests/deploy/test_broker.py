@@ -120,7 +120,7 @@ def test_a_fetched_jar_that_differs_from_the_lock_is_refused(tmp_path, monkeypat
     maven = serve(monkeypatch, tmp_path, b"wrong")
 
     with pytest.raises(JarsError, match=r"org\.example:one:1.*the lock expects"):
-        jars.ensure_jars(tmp_path / "cache", lambda _: None)
+        jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
     assert maven.asked == jars.ATTEMPTS
     assert not list((tmp_path / "cache").rglob("*.jar"))
@@ -130,11 +130,11 @@ def test_a_fetched_jar_that_differs_from_the_lock_is_refused(tmp_path, monkeypat
 def test_jars_are_fetched_once_and_again_only_when_altered(tmp_path, monkeypatch):
     maven = serve(monkeypatch, tmp_path, b"right")
 
-    (path,) = jars.ensure_jars(tmp_path / "cache", lambda _: None)
-    jars.ensure_jars(tmp_path / "cache", lambda _: None)
+    (path,) = jars.ensure_jars(tmp_path / "cache", lambda *_: None)
+    jars.ensure_jars(tmp_path / "cache", lambda *_: None)
     asked_when_untouched = maven.asked
     path.write_bytes(b"altered")
-    jars.ensure_jars(tmp_path / "cache", lambda _: None)
+    jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
     assert asked_when_untouched == 1
     assert maven.asked == 2
@@ -144,10 +144,10 @@ def test_jars_are_fetched_once_and_again_only_when_altered(tmp_path, monkeypatch
 @pytest.mark.usefixtures("one_jar_lock")
 def test_a_touched_but_right_jar_is_checked_and_kept(tmp_path, monkeypatch):
     maven = serve(monkeypatch, tmp_path, b"right")
-    (path,) = jars.ensure_jars(tmp_path / "cache", lambda _: None)
+    (path,) = jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
     os.utime(path, (1, 1))
-    jars.ensure_jars(tmp_path / "cache", lambda _: None)
+    jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
     assert maven.asked == 1
 

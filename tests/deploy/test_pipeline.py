@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from deploy import pipeline
+from deploy.local.home_lock import HomeLock
 from deploy.local.supervisor import Supervisor, SupervisorError
 from deploy.pipeline import (
     Run,
@@ -20,6 +26,7 @@ from deploy.pipeline import (
     environment_of,
     git_commit,
     process_names,
+    run_pipeline,
     write_run_file,
 )
 from workers.settings import Settings
@@ -82,26 +89,62 @@ def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):
         check_port(replace(run, processes=("market", "signals")))
 
 
-def test_kernels_are_compiled_once_for_the_same_code(tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr(pipeline.subprocess, "run", lambda command, **_: calls.append(command))
+@pytest.fixture
+def compiler(monkeypatch):
+    """Stand in for the compiler: a program of one line, changed by the test."""
+    program = ["print('1 of 2 features: 0.1 s')\nprint('2 of 2 lstm: 0.1 s')"]
+    started = []
+    real = pipeline.subprocess.Popen
 
-    compile_kernels(tmp_path, lambda _: None)
-    compile_kernels(tmp_path, lambda _: None)
+    def start(_: object, **options: Any) -> Any:
+        started.append(program[0])
+        return real([sys.executable, "-c", program[0]], **options)
 
-    assert len(calls) == 1
+    monkeypatch.setattr(pipeline.subprocess, "Popen", start)
+    return program, started
 
 
-def test_kernels_that_failed_to_compile_are_tried_again(tmp_path, monkeypatch):
-    def fails(*_: object, **__: object) -> None:
-        raise OSError("no space left")
+def test_kernels_are_compiled_once_for_the_same_code_and_say_how_far_they_are(tmp_path, compiler):
+    told = []
 
-    monkeypatch.setattr(pipeline.subprocess, "run", fails)
+    for _ in range(2):
+        compile_kernels(tmp_path, lambda text, done=None: told.append((text, done)))
 
-    with pytest.raises(OSError, match="no space"):
-        compile_kernels(tmp_path, lambda _: None)
+    assert len(compiler[1]) == 1
+    assert told[1:3] == [
+        ("kernels: 1 of 2 features: 0.1 s", 0.5),
+        ("kernels: 2 of 2 lstm: 0.1 s", 1.0),
+    ]
 
-    assert not (tmp_path / "kernels.stamp").exists()
+
+def test_kernels_that_failed_to_compile_say_why_and_are_tried_again(tmp_path, compiler):
+    compiler[0][0] = "raise SystemExit('no space left')"
+
+    for _ in range(2):
+        with pytest.raises(SupervisorError, match=r"exit code 1.*\nno space left"):
+            compile_kernels(tmp_path, lambda *_: None)
+
+    assert len(compiler[1]) == 2
+
+
+def test_a_signal_while_all_is_prepared_ends_the_run_in_good_order(run, monkeypatch):
+    told, closed = [], []
+    screen = SimpleNamespace(step=told.append, close=lambda: closed.append(True))
+    monkeypatch.setattr(pipeline, "cluster", lambda *_: nullcontext(SimpleNamespace(client={})))
+    monkeypatch.setattr(pipeline, "prepare", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    try:
+        code = run_pipeline(replace(run, processes=("market",)), screen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert (code, closed) == (0, [True])
+    assert told == ["stopped before anything ran; the next run begins here"]
+    lock = HomeLock(run.settings.home / "run.lock")  # let go
+    lock.take()
+    lock.release()
 
 
 def test_the_run_file_says_who_runs_and_where(run):
