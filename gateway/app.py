@@ -97,12 +97,23 @@ def _take(given: Parts, arrival: Arrival) -> None:
     given.stream.take(arrival, live=given.bus.ready)
 
 
+def quieten() -> None:
+    """Keep out of the log what is no news."""
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # uvicorn 0.54 takes a WebSocket that was denied for one left unanswered (its request 3138).
+    return record.msg != "ASGI callable returned without completing handshake."
+
+
 def run(settings: Settings) -> None:
     """Serve until a signal to stop; returns after a clean shutdown."""
     bus = KafkaBus(settings)
     app = create_app(settings, bus)
     bus.rejected = lambda topic: app.state.parts.metrics.rejected.labels(topic).inc()
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    quieten()
     uvicorn.run(
         app,
         host=settings.host,

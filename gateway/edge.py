@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import stream
 from gateway.errors import error_response
-from gateway.parts import Parts
+from gateway.parts import STARTING, Parts
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +81,6 @@ class Edge:
     ) -> None:
         if scope["path"] != stream.PATH:
             refusal = 404, f"no stream {scope['path']}; expected {stream.PATH}"
-        elif refusal is None and not self._given.bus.ready:
-            refusal = 503, "starting: the views are being read from the topics"
         stamp = (CORRELATION_HEADER.lower().encode(), correlation_id.encode())
         stamped = False
 
@@ -96,8 +94,11 @@ class Edge:
         if refusal is not None:
             await receive()
             await stream.refuse(accept, *refusal)
-            return
-        await self._given.stream.serve(scope, receive, accept, send)
+        elif not self._given.bus.ready:
+            await receive()
+            await stream.send_away(accept, send, STARTING)
+        else:
+            await self._given.stream.serve(scope, receive, accept, send)
 
     async def _http(
         self,

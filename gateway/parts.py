@@ -19,6 +19,8 @@ from gateway.stream import SignalStream
 from gateway.views import SymbolView, Views
 from schemas.symbols import canonical
 
+STARTING = "starting: the views are being read from the topics"
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -40,7 +42,7 @@ class Parts:
     def require_ready(self) -> None:
         """Raise ``Unavailable`` until the views have been read."""
         if not self.bus.ready:
-            raise Unavailable("starting: the views are being read from the topics")
+            raise Unavailable(STARTING)
 
     def symbol(self, ticker: str) -> tuple[str, SymbolView]:
         """Return the canonical symbol and its view; raises ``Unknown`` or ``Unavailable``."""

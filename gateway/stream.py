@@ -12,6 +12,9 @@ Messages are JSON objects with a ``type``:
 Query: ``ticker`` and ``grade`` (each may be repeated), ``kinds`` (by comma; default ``signal``),
 ``cursor`` (of the last message seen: signals after it are sent first). The same four fields may
 be sent later as one JSON object. Only signals are resumed; other kinds are read by REST.
+
+A wrong request is denied with HTTP 400, 403 or 404. One that comes too early, is one too many, or
+reads too slowly is closed with 1013 and the reason: connect again later, with the cursor.
 """
 
 from __future__ import annotations
@@ -199,7 +202,7 @@ class SignalStream:
             await refuse(accept, 400, reason_of(error))
             return
         if len(self.clients) >= CLIENTS:
-            await refuse(accept, 503, f"{CLIENTS} streams are open already; try again later")
+            await send_away(accept, send, f"{CLIENTS} streams are open already; try again later")
             return
         await accept({"type": "websocket.accept"})
         hello = {
@@ -289,8 +292,14 @@ def same_origin(headers: list[tuple[bytes, bytes]]) -> bool:
     return urlsplit(origin.decode("latin-1")).netloc == found.get(b"host", b"").decode("latin-1")
 
 
+async def send_away(accept: Send, send: Send, reason: str) -> None:
+    """Accept and close at once: why not now is something that a browser's page shall read."""
+    await accept({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": TRY_LATER, "reason": reason})
+
+
 async def refuse(send: Send, status: int, reason: str) -> None:
-    """Deny a WebSocket before it is accepted, with a readable body."""
+    """Deny a wrong request before it is accepted, with a readable body."""
     body = orjson.dumps({"success": False, "data": None, "error": reason})
     headers = [(b"content-type", b"application/json")]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})

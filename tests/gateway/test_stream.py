@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway import stream
+from gateway.app import quieten
 from gateway.subscription import decode_cursor, encode_cursor
 from tests.build import bar, close_time, regimes, signal
 from tests.gateway.conftest import LAST, Running
@@ -174,13 +176,51 @@ async def test_other_stream_paths_do_not_exist(served):
     assert denied.value.response.status_code == 404
 
 
-async def test_streams_wait_until_the_views_are_read(served):
+@pytest.fixture
+def server_log():
+    """What the server says of itself, as ``gateway.app.run`` sets it up."""
+    quieten()
+    said: list[str] = []
+    listener = logging.Handler()
+    listener.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("uvicorn.error").addHandler(listener)
+    yield said
+    logging.getLogger("uvicorn.error").removeHandler(listener)
+
+
+async def test_a_stream_that_comes_too_early_is_closed_with_the_reason(served, server_log):
     served.bus.ready = False
 
-    with pytest.raises(InvalidStatus) as denied:
-        await connect(address(served)).__aenter__()
+    async with connect(address(served)) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await read(socket)
 
-    assert denied.value.response.status_code == 503
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    assert "starting" in closed.value.rcvd.reason
+    assert socket.response is not None
+    assert socket.response.headers["x-correlation-id"]
+    assert server_log == []
+
+
+async def test_one_stream_too_many_is_closed_with_the_reason(served, monkeypatch):
+    monkeypatch.setattr(stream, "CLIENTS", 1)
+    async with connect(address(served)) as first, connect(address(served)) as second:
+        await read(first)
+        with pytest.raises(ConnectionClosed) as closed:
+            await read(second)
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    assert "1 streams are open" in closed.value.rcvd.reason
+
+
+async def test_a_denied_stream_is_no_error_of_ours(served, server_log):
+    with pytest.raises(InvalidStatus):
+        await connect(address(served, "?kinds=orders")).__aenter__()
+    await served.client.get("/health")
+
+    assert server_log == []
 
 
 async def test_heartbeats_keep_an_idle_stream_alive(served, monkeypatch):
