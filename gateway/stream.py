@@ -23,6 +23,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from types import coroutine
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -40,7 +41,7 @@ from gateway.subscription import (
     from_query,
     reason_of,
 )
-from gateway.views import Arrival, Views
+from gateway.views import Arrival, HeldSignal, Views
 from schemas.signals import Signal
 
 PATH = "/api/realtime/signals"
@@ -63,7 +64,7 @@ class Client:
     def __init__(self, send: Send, chosen: Filter) -> None:
         self.filter = chosen
         self._send = cast("Callable[[Message], Coroutine[Any, Any, None]]", send)
-        self._missed: deque[str] = deque()
+        self._missed: deque[Iterator[str]] = deque()  # written out only as they are sent
         self._queue: deque[Message] = deque()
         self._begun: Awaitable[None] | None = None
         self._idle = False  # the sender waits for work, and everything before has been sent
@@ -74,7 +75,7 @@ class Client:
 
     def resume(self, texts: Iterable[str]) -> None:
         """Send what was missed before anything newer, at the client's own pace."""
-        self._missed.extend(texts)
+        self._missed.append(iter(texts))
         self._rouse()
 
     def offer(self, message: Message) -> bool:
@@ -132,8 +133,12 @@ class Client:
                 begun, self._begun = self._begun, None
                 await begun
             while self._missed or self._queue:
-                message = _text(self._missed.popleft()) if self._missed else self._queue.popleft()
-                await self._send(message)
+                if not self._missed:
+                    await self._send(self._queue.popleft())
+                elif (text := next(self._missed[0], None)) is not None:
+                    await self._send(_text(text))
+                else:
+                    self._missed.popleft()
             if self._closing is not None:
                 break
             self._wake.clear()
@@ -212,7 +217,8 @@ class SignalStream:
             "heartbeat_s": HEARTBEAT_S,
             **self._beat(),
         }
-        client.resume([orjson.dumps(hello).decode(), *self._missed(client, cursor)])
+        client.resume([orjson.dumps(hello).decode()])
+        client.resume(self._missed(client, cursor))
         self._join(client)
         try:
             await client.converse(partial(self._listen, client, receive))
@@ -246,19 +252,25 @@ class SignalStream:
                 client.resume(self._missed(client, cursor))
 
     def _missed(self, client: Client, cursor: Cursor | None) -> Iterator[str]:
-        """Yield the held signals after a cursor, in order of arrival."""
+        """Return the signals held now after a cursor, in order of arrival."""
         if cursor is None:
-            return
+            return iter(())
+        held = tuple(self._views.signals.values())
+        missed = _after(cursor, held, client.filter)
         if any(cursor.get(p, 0) < offset for p, offset in self._views.horizon.items()):
             gap = {"type": "gap", "reason": "older signals are not held; read them from the log"}
-            yield orjson.dumps(gap).decode()
-        position = dict(cursor)
-        for signal in self._views.signals.values():
-            if signal.offset < cursor.get(signal.partition, 0):
-                continue
-            position[signal.partition] = signal.offset + 1
-            if client.filter.passes("signal", signal.symbol, signal.grade):
-                yield _message("signal", signal.raw, encode_cursor(position))
+            return chain((orjson.dumps(gap).decode(),), missed)
+        return missed
+
+
+def _after(cursor: Cursor, held: Iterable[HeldSignal], chosen: Filter) -> Iterator[str]:
+    position = dict(cursor)
+    for signal in held:
+        if signal.offset < cursor.get(signal.partition, 0):
+            continue
+        position[signal.partition] = signal.offset + 1
+        if chosen.passes("signal", signal.symbol, signal.grade):
+            yield _message("signal", signal.raw, encode_cursor(position))
 
 
 @coroutine

@@ -95,6 +95,33 @@ async def test_a_cursor_resumes_after_the_last_signal_seen(served):
     assert live == [f"signal-BTCUSDT-{LAST + 4}"]
 
 
+async def test_what_was_missed_is_written_out_only_as_fast_as_the_client_reads(served, monkeypatch):
+    written, sent, reading = [], asyncio.Event(), asyncio.Semaphore(1)
+    as_before = stream._message
+    monkeypatch.setattr(stream, "_message", lambda *of: written.append(of) or as_before(*of))
+
+    async def send(_):
+        await reading.acquire()
+        sent.set()
+
+    async def receive(first=[{"type": "websocket.connect"}]):  # noqa: B006 - once, then silence
+        return first.pop() if first else await asyncio.Event().wait()
+
+    scope = {"query_string": f"cursor={encode_cursor({})}".encode()}
+    serve = served.parts.stream.serve
+    serving = asyncio.create_task(serve(scope, receive, never_refused, send))
+    await sent.wait()
+    await asyncio.sleep(0)
+
+    assert len(written) <= 1
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def never_refused(message):
+    assert message["type"] == "websocket.accept"
+
+
 async def test_a_first_message_can_resume_and_filter_as_the_query_does(served):
     async with connect(address(served)) as socket:
         cursor = (await read(socket))["cursor"]
