@@ -14,25 +14,6 @@ from collections.abc import Callable
 from deploy.local.supervisor import ONE_THREAD
 
 
-def features() -> None:
-    """Prepare the features kernel, incremental and batch."""
-    from streams.features.kernel import prepare
-
-    prepare()
-
-
-def regimes() -> None:
-    """Prepare the forward filter, one bar and a history."""
-    import numpy as np
-
-    from streams.regimes.hamilton import hamilton_filter, hamilton_step, make_filter
-
-    even = np.full((3, 3), 1 / 3)
-    packed = make_filter(even, np.zeros((3, 1)), np.ones((3, 1)), np.full(3, np.inf))
-    hamilton_step(packed, np.full(3, 1 / 3), np.zeros(1), 1)
-    hamilton_filter(packed, np.full(3, 1 / 3), np.zeros((1, 1)), np.ones(1, np.int64))
-
-
 def regime_fit() -> None:
     """Prepare expectation maximisation of the regime filters."""
     import numpy as np
@@ -81,27 +62,28 @@ def simulator() -> None:
     Market(0, ["BTCUSDT"]).unfinished("BTCUSDT", 0, BAR_MS)
 
 
-FAMILIES: tuple[Callable[[], None], ...] = (
-    features,
-    regimes,
-    regime_fit,
-    forest,
-    lstm,
-    treeshap,
-    lstm_attribution,
-    simulator,
-)
+WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, simulator)
+
+
+def families() -> dict[str, Callable[[], None]]:
+    """Return what prepares each family by its name: those of the processors, then of workers."""
+    from streams.topology import PROCESSORS
+
+    return {
+        **{p.name: p.prepare for p in PROCESSORS if p.prepare is not None},
+        **{prepare.__name__.replace("_", " "): prepare for prepare in WORKERS},
+    }
 
 
 def main() -> int:
     """Prepare every family and say how long each took; return the exit code."""
     os.environ.update(ONE_THREAD)
-    for number, family in enumerate(FAMILIES, start=1):
+    found = families()
+    for number, (name, prepare) in enumerate(found.items(), start=1):
         started = time.monotonic()
-        family()
+        prepare()
         seconds = time.monotonic() - started
-        name = family.__name__.replace("_", " ")
-        sys.stdout.write(f"{number} of {len(FAMILIES)} {name}: {seconds:.1f} s\n")
+        sys.stdout.write(f"{number} of {len(found)} {name}: {seconds:.1f} s\n")
         sys.stdout.flush()
     return 0
 

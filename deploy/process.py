@@ -66,6 +66,9 @@ def run(name: str, settings: Settings) -> int:
     from streams.topology import CHAINS
 
     chain = {row.name: row for row in CHAINS}[name]
+    for processor in chain.processors:
+        if processor.prepare is not None:
+            processor.prepare()
     return run_until_signalled(chain.name, chain.processors, kafka) or 0
 
 

@@ -53,6 +53,7 @@ class Processor:
         window: How many past inputs of a key, of each topic, ``refill`` needs at restore.
         refill: ``(state, last inputs in order) -> state``, for long windows kept off the
             changelog.
+        prepare: Loads what is compiled, so that the first record does not wait for it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Processor:
     step_batch: BatchStep | None = None
     window: int = 0
     refill: Refill | None = None
+    prepare: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         if (self.step is None) == (self.step_batch is None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from deploy.local.broker import BrokerSettings, LocalBroker
@@ -15,6 +16,10 @@ NewTopic = Callable[..., str]
 NewBroker = Callable[..., LocalBroker]
 
 _numbers = itertools.count()
+
+# In a fresh checkout the first example compiles a kernel, and a busy machine is no failure.
+hypothesis.settings.register_profile("regimeflow", deadline=None)
+hypothesis.settings.load_profile("regimeflow")
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,14 @@ Statistica Sinica 5, 19-39. State order is bull, bear, sideways wherever three s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from schemas.regimes import RegimeParameters
+from schemas.regimes import RegimeParameters, Triple
 
 Array = NDArray[np.float64]
 
@@ -155,6 +156,27 @@ def hamilton_filter(
     return posteriors, increments
 
 
+def observe(
+    parameters: RegimeParameters,
+    posterior: Triple,
+    values: Sequence[float | None],
+    elapsed_bars: int,
+) -> tuple[Triple, float]:
+    """Return the posterior after one bar, and its log-likelihood; see ``hamilton_step``.
+
+    Args:
+        parameters: Of the symbol and timeframe.
+        posterior: (bull, bear, sideways) at the bar before, or the initial one.
+        values: Features named ``parameters.observations`` at t; None where undefined.
+        elapsed_bars: Bars from that bar to t.
+    """
+    observation = np.array([math.nan if value is None else value for value in values])
+    after = np.array(posterior)
+    increment = hamilton_step(filter_of(parameters), after, observation, elapsed_bars)
+    bull, bear, sideways = after.tolist()
+    return (bull, bear, sideways), increment
+
+
 def filtered_probabilities(
     parameters: RegimeParameters, event_time_ms: NDArray[np.int64], observations: Array
 ) -> Array:
@@ -176,6 +198,14 @@ def filtered_probabilities(
         steps,
     )
     return posteriors
+
+
+def prepare() -> None:
+    """Compile the filter, or load it from the cache."""
+    even = np.full((3, 3), 1 / 3)
+    packed = make_filter(even, np.zeros((3, 1)), np.ones((3, 1)), np.full(3, np.inf))
+    hamilton_step(packed, np.full(3, 1 / 3), np.zeros(1), 1)
+    hamilton_filter(packed, np.full(3, 1 / 3), np.zeros((1, 1)), np.ones(1, np.int64))
 
 
 def stationary_distribution(transition: Array) -> Array:

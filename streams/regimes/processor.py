@@ -10,20 +10,17 @@ null the posterior is what the chain predicts.
 New parameters take over at the first bar at or after ``effective_from_ms``. The posterior is
 carried over, because fits are aligned: bull stays bull. Only the first parameters start from
 their ``initial`` distribution.
+
+The compiled filter loads when it is first needed: reading the topology does not wait for it.
 """
 
 from __future__ import annotations
-
-import math
-
-import numpy as np
 
 from schemas.features import FeatureVector
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities, Triple
 from schemas.topics import FEATURE_VECTORS, REGIME_PARAMETERS, REGIME_PROBABILITIES
 from streams.processor import Outputs, Processor
-from streams.regimes.hamilton import filter_of, hamilton_step
 from streams.regimes.trend_state import Trend, next_trend
 
 UNIFORM: Triple = (1 / 3, 1 / 3, 1 / 3)
@@ -92,16 +89,22 @@ def _filtered(
     """Return the posterior and the bar's log-likelihood; null where there is no filter to run."""
     if active is None or not all(name in features.values for name in active.observations):
         return None, None
+    from streams.regimes.hamilton import observe
+
     known = [features.values[name] for name in active.observations]
-    observation = np.array([math.nan if value is None else value for value in known])
-    posterior = np.array(state.posterior or active.initial)
     elapsed_bars = 1
     if state.posterior is not None:
         elapsed_bars = max(1, (features.event_time_ms - state.event_time_ms) // active.timeframe_ms)
-    increment = hamilton_step(filter_of(active), posterior, observation, elapsed_bars)
-    bull, bear, sideways = posterior.tolist()
+    posterior, increment = observe(active, state.posterior or active.initial, known, elapsed_bars)
     seen = any(value is not None for value in known)
-    return (bull, bear, sideways), increment if seen else None
+    return posterior, increment if seen else None
+
+
+def prepare() -> None:
+    """Load the compiled filter, or compile it."""
+    from streams.regimes import hamilton
+
+    hamilton.prepare()
 
 
 PROCESSOR = Processor(
@@ -111,4 +114,5 @@ PROCESSOR = Processor(
     initial=RegimeState(),
     step=step,
     state_key=("symbol", "timeframe_ms"),
+    prepare=prepare,
 )

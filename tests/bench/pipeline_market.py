@@ -24,6 +24,7 @@ from schemas.regimes import RegimeParameters, RegimeProbabilities
 from streams.cluster import KafkaSettings
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, OUTPUTS
+from streams.features.memory import LAYOUT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.features.processor import FeaturesState
 from streams.features.rolling import RINGS
@@ -169,7 +170,10 @@ def _warmed_up(walk: Floats) -> FeaturesState:
     columns, indices = np.ascontiguousarray(walk.T), np.arange(first, first + count)
     kernel.batch(state, rings, columns, indices, rows.reshape(-1).view(OUTPUTS), rows)
     return FeaturesState(
-        event_time_ms=close_time(count - 1), recursions=state.tobytes(), windows=rings.tobytes()
+        event_time_ms=close_time(count - 1),
+        layout=LAYOUT,
+        recursions=state.tobytes(),
+        windows=rings.tobytes(),
     )
 
 

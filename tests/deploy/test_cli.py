@@ -72,6 +72,33 @@ def test_help_answers_within_half_a_second_of_processor_time():
     assert float(told.stdout.rsplit("SECONDS", 1)[1]) < 0.5
 
 
+# What a run goes on to load in its own process: broker, topics, the newest signal, the live view.
+SUPERVISOR = """
+import sys
+from contextlib import suppress
+from deploy.cli import main
+with suppress(SystemExit):
+    main()
+import rich.live, deploy.live, deploy.local.broker, deploy.tail, deploy.topics
+deploy.topics.wanted_topics()
+print("LOADED", *sys.modules)
+"""
+
+
+@pytest.mark.parametrize("arguments", ["run nobody", "status", "topics list", "graph", "doctor"])
+def test_what_only_looks_or_supervises_loads_no_compiler_and_no_model_library(arguments):
+    told = subprocess.run(
+        [sys.executable, "-c", SUPERVISOR, *arguments.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = set(told.stdout.rsplit("LOADED", 1)[1].split())
+    assert "confluent_kafka" in loaded
+    assert not loaded & {*HEAVY, "scipy", "llvmlite", "pyarrow"}
+
+
 @pytest.mark.parametrize("name", [name for group in COMMANDS for name in group])
 def test_every_command_explains_itself_and_knows_json(name):
     result = call(*name.split(), "--help")

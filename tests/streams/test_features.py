@@ -17,6 +17,7 @@ from schemas.market import Bar
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, FEATURES
 from streams.features.kernel import Bars, batch_features
 from streams.features.processor import PROCESSOR, FeaturesState, refill, step
+from streams.features.rolling import LONG
 from streams.memory import replay
 from tests.build import START_MS, bar
 
@@ -149,6 +150,10 @@ def test_a_hole_starts_warm_up_again(minutes, gap):
 
     assert np.array_equal(found[990:], batch_features(columns(minutes[1000:])), equal_nan=True)
     assert np.array_equal(found, batch_features(columns(broken)), equal_nan=True)
+
+
+def test_what_refills_the_windows_reaches_beyond_the_longest_ring():
+    assert PROCESSOR.window > LONG
 
 
 def test_refill_after_a_hole_needs_only_the_bars_since(minutes):

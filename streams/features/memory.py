@@ -1,0 +1,114 @@
+"""A bar folded into the kernel's memory, and that memory rebuilt from the last bars."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.features import FeatureVector
+from schemas.market import Bar
+from streams.features import kernel
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, OUTPUTS
+from streams.features.kernel import STATE
+from streams.features.processor import WINDOW, FeaturesState
+from streams.features.rolling import RINGS
+
+Array = NDArray[Any]
+
+# A state of another catalogue or shape cannot be read: warm-up starts again instead.
+LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()).hexdigest()[:12]
+
+
+def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVector]:
+    """Return the state after a bar, and the vector at its close; uses no data after it."""
+    recursions, windows = _memory(state, bar)
+    row = np.empty((1, len(FEATURE_NAMES)))
+    out = row.reshape(-1).view(OUTPUTS)
+    kernel.step(
+        recursions,
+        windows,
+        bar.open,
+        bar.high,
+        bar.low,
+        bar.close,
+        bar.volume,
+        _or_nan(bar.taker_buy_volume),
+        _or_nan(bar.mark_price),
+        _or_nan(bar.funding_rate),
+        bar.event_time_ms // bar.timeframe_ms,
+        out,
+        row[0],
+    )
+    vector = FeatureVector(
+        symbol=bar.symbol,
+        timeframe_ms=bar.timeframe_ms,
+        event_time_ms=bar.event_time_ms,
+        available_time_ms=bar.available_time_ms,
+        feature_set_id=FEATURE_SET_ID,
+        open=bar.open,
+        close=bar.close,
+        funding_rate=bar.funding_rate,
+        funding_time_ms=bar.funding_time_ms,
+        bars_missing=bar.bars_missing,
+        values=_named(row[0]),
+    )
+    after = FeaturesState(
+        event_time_ms=bar.event_time_ms,
+        layout=LAYOUT,
+        recursions=recursions.tobytes(),
+        windows=windows.tobytes(),
+    )
+    return after, vector
+
+
+def refilled(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
+    """Return a state with its windows, bit for bit, from the last ``WINDOW`` bars in order.
+
+    Raises:
+        ValueError: When the bars do not reach back as far as the windows do.
+    """
+    if not state.recursions or state.layout != LAYOUT:
+        return state
+    seen = int(np.frombuffer(state.recursions, STATE)["n"][0])
+    wanted = min(seen, WINDOW)
+    known = {b.event_time_ms: b for b in bars if b.event_time_ms <= state.event_time_ms}
+    last = [known[time] for time in sorted(known)][-wanted:]
+    unbroken = all(a.event_time_ms == b.open_time_ms for a, b in pairwise(last))
+    if len(last) < wanted or last[-1].event_time_ms != state.event_time_ms or not unbroken:
+        raise ValueError(
+            f"{len(last)} bars do not refill the windows at {state.event_time_ms}, expected the "
+            f"last {wanted} without a hole; delete the state to warm up again"
+        )
+    columns = np.array([[b.open, b.high, b.low, b.close, b.volume] for b in last]).T.copy()
+    windows = np.zeros(1, RINGS)
+    kernel.refill(windows, columns, seen - wanted + 1)
+    return state.model_copy(update={"windows": windows.tobytes()})
+
+
+def _memory(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
+    """Return copies of the state's memory, or fresh memory at a start or after a hole."""
+    unbroken = bar.bars_missing == 0 and bar.open_time_ms == state.event_time_ms
+    if state.layout != LAYOUT or not unbroken:
+        return np.zeros(1, STATE), np.zeros(1, RINGS)
+    if not state.windows:
+        raise ValueError(f"features of {bar.symbol} at {bar.event_time_ms} before refill")
+    # A bytearray is a plain copy of memory; numpy would copy the records field by field.
+    recursions = np.frombuffer(bytearray(state.recursions), STATE)
+    return recursions, np.frombuffer(bytearray(state.windows), RINGS)
+
+
+def _named(row: Array) -> dict[str, float | None]:
+    """Return the kernel's output by name; its nan is our null."""
+    values: dict[str, float | None] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
+    for i in np.flatnonzero(np.isnan(row)):
+        values[FEATURE_NAMES[i]] = None
+    return values
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
