@@ -86,11 +86,14 @@ def test_the_last_change_serves_and_what_served_before_is_archived():
     assert {(v.trace_id, v.git_commit) for v in found} == {("trace-1", "abc123")}
 
 
-def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, tracking):
-    model = small_model(tmp_path)
+def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, tracking, monkeypatch):
+    model, elsewhere = small_model(tmp_path), tmp_path / "where it runs"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
 
     mirror_versions(tracking, [Version(model, "Production", "trace-1", "abc123")])
 
+    assert list(elsewhere.iterdir()) == []
     mlflow = client(tracking)
     version = mlflow.get_model_version_by_alias("ensemble", "champion")
     run = mlflow.get_run(version.run_id)

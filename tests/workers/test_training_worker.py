@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -152,7 +154,10 @@ def test_mlflow_follows_the_topics_or_the_report_says_what_keeps_it(
         assert not (tmp_path / mirroring.MARKER).exists()
     else:
         assert reports == [""]
-        assert (tmp_path / "mlflow.db").is_file()
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+            places = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        assert {name for name, _ in places} == {"Default", "ensemble"}
+        assert [place for _, place in places if str(tmp_path) not in place] == []
         assert _starts_no_child_again(settings, kafka)
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.batch import in_one_line
@@ -53,7 +54,7 @@ def follow(settings: Settings, kafka: KafkaSettings, report: Report, stop: threa
             reached = _reached(tracking, reader)
             if marker.is_file() and marker.read_text() == reached:
                 continue
-            failure = _in_child(tracking, kafka, stop)
+            failure = _in_child(tracking, kafka, settings.home, stop)
             if failure == "":
                 marker.write_text(reached)
             else:
@@ -68,10 +69,10 @@ def _reached(tracking: Tracking, reader: Reader) -> str:
     return json.dumps({"uri": tracking.uri, "positions": positions}, sort_keys=True)
 
 
-def _in_child(tracking: Tracking, kafka: KafkaSettings, stop: threading.Event) -> str:
+def _in_child(tracking: Tracking, kafka: KafkaSettings, home: Path, stop: threading.Event) -> str:
     """Return why mirroring failed; empty when it did not."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, initializer=os.nice, initargs=(NICE,)) as pool:
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_settle, initargs=(home,)) as pool:
         mirrored = pool.submit(mirror, tracking, kafka)
         while not mirrored.done():
             if stop.wait(POLL_S):
@@ -80,3 +81,9 @@ def _in_child(tracking: Tracking, kafka: KafkaSettings, stop: threading.Event) -
                 return "stopped"
         failed = mirrored.exception()
     return "" if failed is None else f"MLflow is behind: {in_one_line(failed)}"
+
+
+def _settle(home: Path) -> None:
+    # MLflow's own Default experiment keeps its files in ./mlruns of wherever it was created.
+    os.chdir(home)
+    os.nice(NICE)
