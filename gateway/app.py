@@ -23,7 +23,7 @@ from gateway.questions import Questions
 from gateway.routes import analysis, bars, explain, models, predict, signals, system
 from gateway.settings import Settings
 from gateway.stream import SignalStream
-from gateway.views import Arrival, Views
+from gateway.views import Arrival, Unreadable, Views
 
 ROUTERS = (predict, models, signals, explain, analysis, bars, system)
 DESCRIPTION = """Market data in; explained, graded and honestly scored signals out.
@@ -90,8 +90,12 @@ def _parts(settings: Settings, bus: Bus, now_ms: Callable[[], int]) -> Parts:
     return given
 
 
-def _take(given: Parts, arrival: Arrival) -> None:
+def _take(given: Parts, arrival: Arrival | Unreadable) -> None:
     """Fold one arrival, then tell whoever waits for it."""
+    if isinstance(arrival, Unreadable):
+        given.metrics.rejected.labels(arrival.topic).inc()
+        given.views.pass_over(arrival)
+        return
     given.views.fold(arrival)
     given.questions.take(arrival.record, arrival.raw)
     given.stream.take(arrival, live=given.bus.ready)
@@ -110,12 +114,9 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def run(settings: Settings) -> None:
     """Serve until a signal to stop; returns after a clean shutdown."""
-    bus = KafkaBus(settings)
-    app = create_app(settings, bus)
-    bus.rejected = lambda topic: app.state.parts.metrics.rejected.labels(topic).inc()
     quieten()
     uvicorn.run(
-        app,
+        create_app(settings, KafkaBus(settings)),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

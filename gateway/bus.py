@@ -10,8 +10,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -19,9 +18,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from gateway.errors import Unavailable
+from gateway.client_options import client_options
+from gateway.errors import Unavailable, describe
 from gateway.settings import Settings
-from gateway.views import WINDOW, Arrival
+from gateway.views import WINDOW, Arrival, Unreadable
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
@@ -31,10 +31,13 @@ from schemas.topics import (
     CLOCK_TICKS,
     EXPLANATIONS,
     FEATURE_VECTORS,
+    HISTORY,
     MODELS_SERVING,
     MONITOR_TRACES,
     MONITOR_WINDOWS,
     PREDICTION_REPLIES,
+    PREDICTION_REQUESTS,
+    RAW_BARS,
     REGIME_PROBABILITIES,
     SCORED_SIGNALS,
     SIGNALS,
@@ -46,7 +49,7 @@ from schemas.topics import (
 
 log = logging.getLogger(__name__)
 
-Inbox = Callable[[Arrival], None]
+Inbox = Callable[[Arrival | Unreadable], None]
 
 ALL = -1  # from the first record kept
 # How many offsets before the end a topic is read from. Facts of a symbol take one offset each
@@ -69,8 +72,12 @@ READS: dict[str, int] = {
     PREDICTION_REPLIES.name: 0,
 }
 DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
+# Consumed, and written without transactions. Every other topic ends with the marker of its last
+# transaction, which takes an offset and is nothing to be read.
+PLAIN = frozenset((RAW_BARS.name, HISTORY.name, PREDICTION_REQUESTS.name))
 RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
 
+SHOWN_ERRORS = 3  # of one unreadable record; the first ones name the fault
 POLL_RECORDS = 500
 POLL_MS = 200
 RETRY_S = 0.5
@@ -108,7 +115,6 @@ class KafkaBus:
         self.connected = False
         self.lag: dict[str, int] = {}
         self.process_lag: dict[str, int] = {}
-        self.rejected: Callable[[str], None] = lambda _: None
         self._settings = settings
         self._client = {
             "bootstrap_servers": settings.kafka_bootstrap_servers,
@@ -161,8 +167,8 @@ class KafkaBus:
         while True:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            except KafkaError as error:
-                log.warning("read.failed cause=%s", error)
+            except Exception as error:  # noqa: BLE001 - who stops reading shows old views for ever
+                log.warning("read.failed cause=%r", error)
                 await asyncio.sleep(RETRY_S)
                 continue
             for records in batches.values():
@@ -230,23 +236,13 @@ class KafkaBus:
 
     def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:
         try:
-            decoded = RECORDS[record.topic].decode(record.value or b"")
-            arrival = Arrival(
-                record=decoded,
-                raw=record.value,
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                appended_ms=record.timestamp,
-            )
-            inbox(arrival)
+            inbox(_arrival(record))
         except Exception as error:  # noqa: BLE001 - one bad record must not end the reading
-            # A view is no processor: it counts and reports, and the topic goes on.
-            self.rejected(record.topic)
-            cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
-            log.warning(
-                "record.rejected topic=%s offset=%s cause=%s", record.topic, record.offset, cause
-            )
+            # A view is no processor: every replica and every start would write the same dead
+            # letter again. It reports, and the topic goes on.
+            bad = Unreadable(record.topic, record.partition, record.offset, _cause(error))
+            log.warning("record.unreadable %s", bad)
+            inbox(bad)
 
     async def _caught_up(self, goals: dict[TopicPartition, int]) -> bool:
         """Whether every partition was read to the end that its first fetch told.
@@ -272,15 +268,18 @@ class KafkaBus:
                 async with asyncio.timeout(WATCH_S):
                     await self._admin.describe_cluster()
                 self.connected = True
-            except (KafkaError, TimeoutError, OSError):
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
+                log.info("broker.away cause=%r", error)
                 self.connected = False
             await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
 
     async def _keep_lags(self) -> None:
         while True:
-            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+            try:
                 async with asyncio.timeout(MEASURE_S):
                     await self._measure()
+            except Exception as error:  # noqa: BLE001 - a lag unknown now is measured again
+                log.info("lag.unknown cause=%r", error)
             await asyncio.sleep(WATCH_S)
 
     async def _measure(self) -> None:
@@ -295,44 +294,31 @@ class KafkaBus:
         self.process_lag = {name: await self._group_lag(name) for name in groups}
 
     async def _group_lag(self, group: str) -> int:
+        """Return what a group has not consumed yet; 0 when only a marker lies ahead of it."""
         committed = await self._admin.list_consumer_group_offsets(group)
         ends = await self._consumer.end_offsets(list(committed))
-        return sum(max(0, ends[p] - at.offset) for p, at in committed.items() if at.offset >= 0)
+        ahead = {p: ends[p] - (p.topic not in PLAIN) for p in committed}
+        return sum(max(0, ahead[p] - at.offset) for p, at in committed.items() if at.offset >= 0)
 
 
-_OPTIONS = {
-    "security.protocol": "security_protocol",
-    "sasl.mechanism": "sasl_mechanism",
-    "sasl.mechanisms": "sasl_mechanism",
-    "sasl.username": "sasl_plain_username",
-    "sasl.password": "sasl_plain_password",
-}
+def _cause(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return describe(error.errors()[:SHOWN_ERRORS])
+    return str(error) if isinstance(error, ValueError) else repr(error)
 
 
-def client_options(settings: dict[str, str]) -> dict[str, Any]:
-    """Return librdkafka's security settings as aiokafka names them.
-
-    Raises:
-        ValueError: A setting has no counterpart here.
-    """
-    options: dict[str, Any] = dict(_translated(settings))
-    if settings.get("security.protocol", "").upper() in {"SSL", "SASL_SSL"}:
-        context = ssl.create_default_context(cafile=settings.get("ssl.ca.location"))
-        if "ssl.certificate.location" in settings:
-            context.load_cert_chain(
-                settings["ssl.certificate.location"], settings.get("ssl.key.location")
-            )
-        options["ssl_context"] = context
-    return options
-
-
-def _translated(settings: dict[str, str]) -> Iterator[tuple[str, str]]:
-    files = {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location"}
-    for name, setting in settings.items():
-        if name in _OPTIONS:
-            yield _OPTIONS[name], setting.upper() if "protocol" in name else setting
-        elif name not in files:
-            raise ValueError(
-                f"kafka_client: {name!r} is not understood by the gateway; expected one of "
-                f"{', '.join(sorted(_OPTIONS.keys() | files))}"
-            )
+def _arrival(record: ConsumerRecord) -> Arrival:
+    """Decode a record; raises ``ValueError`` for one that is not of its topic."""
+    shape = RECORDS[record.topic]
+    said = dict(record.headers).get(HEADER_SCHEMA)
+    if said is not None and said != shape.schema_name().encode():
+        found = said.decode(errors="replace")
+        raise ValueError(f"schema {found!r}, expected {shape.schema_name()!r}")
+    return Arrival(
+        record=shape.decode(record.value or b""),
+        raw=record.value,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        appended_ms=record.timestamp,
+    )

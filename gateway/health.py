@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -42,6 +43,10 @@ def health(given: Parts) -> dict[str, Any]:
         "dead_letters": {
             topic: {"count": held.count, "newest": held.newest.model_dump()}
             for topic, held in views.dead_letters.items()
+        },
+        "unreadable": {
+            topic: {"count": held.count, "newest": asdict(held.newest)}
+            for topic, held in views.unreadable.items()
         },
         "cache": given.cache.state,
         "websocket_clients": len(given.stream.clients),
@@ -93,6 +98,9 @@ def _reasons(given: Parts, symbols: list[dict[str, Any]]) -> Iterator[str]:
     for topic, held in views.dead_letters.items():
         if held.newest.kind == "bug":
             yield f"a step failed on {topic}: {held.newest.cause}"
+    for topic, bad in views.unreadable.items():
+        newest = f"{bad.newest.partition}@{bad.newest.offset}: {bad.newest.cause}"
+        yield f"records of {topic} that are in no view: {bad.count}, the newest at {newest}"
     if given.cache.state == "degraded":
         yield "Redis is away; the cache is in memory"
 

@@ -54,7 +54,7 @@ class Metrics:
             WEBSOCKET_DROPPED, "Streams closed for being too slow", registry=registry
         )
         self.rejected = Counter(
-            RECORDS_REJECTED, "Records that could not be read", ["topic"], registry=registry
+            RECORDS_REJECTED, "Records in no view", ["topic"], registry=registry
         )
         self._ages = Gauge(
             VIEW_AGE_SECONDS, "Since the last record of a topic", ["topic"], registry=registry

@@ -40,6 +40,16 @@ class Arrival:
     appended_ms: int = 0
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that is none of its topic, or that no view could take; and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    cause: str
+
+
 @dataclass(frozen=True, slots=True)
 class HeldBar:
     """A bar's bytes, and what ages and candles need without decoding them."""
@@ -111,6 +121,14 @@ class SymbolView:
 
 
 @dataclass(frozen=True)
+class UnreadableRecords:
+    """How many records of a topic could not be read since the start, and the newest."""
+
+    count: int
+    newest: Unreadable
+
+
+@dataclass(frozen=True)
 class DeadLetters:
     """How many records of a topic were rejected in the window read, and the newest."""
 
@@ -134,6 +152,7 @@ class Views:
         self.windows: dict[str, MonitorWindow] = {}
         self.canary: CanaryTrace | None = None
         self.dead_letters: dict[str, DeadLetters] = {}
+        self.unreadable: dict[str, UnreadableRecords] = {}
         self.last_append_ms: dict[str, int] = {}
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._folds: dict[type[Record], Any] = {
@@ -158,6 +177,11 @@ class Views:
         """Take one record into the views; raises ``KeyError`` for a type not read here."""
         self.last_append_ms[arrival.topic] = arrival.appended_ms
         self._folds[type(arrival.record)](arrival.record, arrival)
+
+    def pass_over(self, bad: Unreadable) -> None:
+        """Note a record that is in no view."""
+        held = self.unreadable.get(bad.topic)
+        self.unreadable[bad.topic] = UnreadableRecords(1 if held is None else held.count + 1, bad)
 
     def known(self) -> list[str]:
         """Return the symbols that have a bar."""

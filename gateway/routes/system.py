@@ -47,6 +47,22 @@ class DeadLetterView(BaseModel):
     newest: DeadLetter
 
 
+class UnreadableRecord(BaseModel):
+    """Where a record lies that no view could take, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    cause: str
+
+
+class UnreadableView(BaseModel):
+    """Records of one topic that this gateway could not read since its start."""
+
+    count: int
+    newest: UnreadableRecord
+
+
 class Health(BaseModel):
     """``status``, ``model_loaded``, ``gpu_available``, ``timestamp`` are the documented four."""
 
@@ -65,6 +81,9 @@ class Health(BaseModel):
     canary: CanaryTrace | None = Field(description="The last bar followed through the chain")
     windows: list[MonitorWindow] = Field(description="Newest rates by topic and symbol")
     dead_letters: dict[str, DeadLetterView]
+    unreadable: dict[str, UnreadableView] = Field(
+        description="What this gateway could not read; a processor's dead letters are above"
+    )
     cache: Literal["memory", "redis", "degraded"]
     websocket_clients: int
 

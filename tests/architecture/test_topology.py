@@ -6,7 +6,8 @@ from graphlib import TopologicalSorter
 
 from deploy.drawing import BACK_EDGES, UNDRAWN, edges, rows
 from deploy.pipeline import process_names
-from schemas.topics import OPERATOR_AUDIT, TOPICS, TRAINING_PROGRESS
+from gateway.bus import PLAIN
+from schemas.topics import OPERATOR_AUDIT, TOPICS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from streams.processor import Processor
 from streams.topology import CHAINS, PROCESSORS, WORKERS, Worker
 
@@ -55,6 +56,18 @@ def test_processors_stand_in_the_order_of_the_flow():
 
             assert not late, f"{processor.name} reads {late} before it is written"
             made |= set(processor.writes)
+
+
+def test_the_gateway_knows_which_consumed_topics_end_without_a_transactions_marker():
+    transactional = {row.name for row in rows()} - {"ingest", "monitor", "archive", "gateway"}
+    consumed = {TRAINING_REQUESTS.name}  # by training's jobs; the others read outside of groups
+    for row in rows():
+        if row.steps or row.name in {"inference", "explain"}:
+            consumed |= set(row.reads)
+    writers = {topic: {row.name for row in rows() if topic in row.writes} for topic in consumed}
+
+    assert {topic for topic in consumed if not writers[topic] & transactional} == PLAIN
+    assert all(len(writers[topic]) == 1 for topic in PLAIN)
 
 
 def test_every_topic_has_a_writer():

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.topics import apply_topics
 from gateway import bus as bus_module
 from gateway.bus import KafkaBus
 from gateway.errors import Unavailable
 from gateway.settings import Settings
-from gateway.views import Arrival
+from gateway.views import Arrival, Unreadable
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
-from schemas.topics import BARS, SIGNALS, topic_of
-from tests.build import bar, signal
+from schemas.topics import BARS, RAW_BARS, SIGNALS, topic_of
+from tests.build import bar, raw_bar, signal
 from tests.conftest import NewBroker
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
@@ -32,7 +32,13 @@ class Reading:
 
     bus: KafkaBus
     arrivals: list[Arrival] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    def take(self, arrival: Arrival | Unreadable) -> None:
+        if isinstance(arrival, Unreadable):
+            self.unreadable.append(arrival)
+        else:
+            self.arrivals.append(arrival)
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
@@ -46,8 +52,7 @@ class Reading:
 @asynccontextmanager
 async def reading(bootstrap: str) -> AsyncIterator[Reading]:
     found = Reading(KafkaBus(Settings(kafka_bootstrap_servers=bootstrap, universe=("BTCUSDT",))))
-    found.bus.rejected = found.rejected.append
-    await found.bus.start(found.arrivals.append)
+    await found.bus.start(found.take)
     try:
         yield found
     finally:
@@ -124,11 +129,15 @@ async def test_what_arrives_later_is_delivered_and_a_bad_record_stops_nothing(
 
         producer.begin_transaction()
         producer.produce(BARS.name, b"{not json", "BTCUSDT")
+        producer.produce(BARS.name, bar(0).encode(), "BTCUSDT", headers=[("schema", b"Bar.v2")])
         put(producer, bar(1))
         producer.commit_transaction(30)
         await read.until(lambda: bool(read.arrivals))
 
-        assert read.rejected == [BARS.name]
+        places = [(bad.topic, bad.partition, bad.offset) for bad in read.unreadable]
+        assert places == [(BARS.name, 0, 0), (BARS.name, 0, 1)]
+        assert "expected JSON" in read.unreadable[0].cause
+        assert read.unreadable[1].cause == "schema 'Bar.v2', expected 'Bar.v1'"
         assert [b.event_time_ms for b in read.records(type(bar()))] == [bar(1).event_time_ms]
 
 
@@ -141,6 +150,32 @@ async def test_what_is_published_comes_back_with_its_headers(pipeline_topics):
         await read.until(lambda: bool(read.arrivals))
 
         assert read.arrivals[0].record == seen
+
+
+async def test_a_group_with_nothing_left_to_read_lags_by_nothing(pipeline_topics, producer):
+    commit(producer, bar(0), bar(1))
+    plain = Producer({"bootstrap.servers": pipeline_topics, "log_level": 0})
+    put(plain, raw_bar(0))
+    plain.flush(10)
+
+    async with reading(pipeline_topics) as read:
+        await read.until(lambda: read.bus.ready)
+        group_reads(pipeline_topics, {BARS.name: 1, RAW_BARS.name: 0})
+        await read.until(lambda: read.bus.process_lag.get("grading") == 2)
+
+        group_reads(pipeline_topics, {BARS.name: 2, RAW_BARS.name: 1})
+        await read.until(lambda: read.bus.process_lag.get("grading") == 0)
+
+        # The marker behind the two bars has an offset too.
+        assert read.bus.lag[BARS.name] == 0
+
+
+def group_reads(bootstrap: str, offsets: dict[str, int]) -> None:
+    """Commit what a processor would after these many records."""
+    group = Consumer({"bootstrap.servers": bootstrap, "group.id": "grading", "log_level": 0})
+    positions = [TopicPartition(topic, 0, offset) for topic, offset in offsets.items()]
+    group.commit(offsets=positions, asynchronous=False)
+    group.close()
 
 
 async def test_missing_topics_are_waited_for(broker):

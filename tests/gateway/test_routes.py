@@ -11,6 +11,7 @@ from gateway.routes.explain import ExplanationAnswer, ExplanationHistory
 from gateway.routes.models import ModelList
 from gateway.routes.signals import SignalDetail, SignalList
 from gateway.routes.system import Health
+from gateway.views import Unreadable
 from schemas.dead_letter import DeadLetter
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
@@ -342,6 +343,28 @@ def arrival_of(record, topic):
     from gateway.views import Arrival
 
     return Arrival(record, record.encode(), topic, 0, 0, WALL_MS)
+
+
+async def test_health_names_a_record_that_no_view_could_take(gateway):
+    for offset in (7, 9):
+        bad = Unreadable("market.bars.v1", 0, offset, "close: expected a number")
+        gateway.bus.inbox(bad)
+
+    body = await gateway.get("/health")
+
+    assert body["unreadable"]["market.bars.v1"] == {
+        "count": 2,
+        "newest": {
+            "topic": "market.bars.v1",
+            "partition": 0,
+            "offset": 9,
+            "cause": "close: expected a number",
+        },
+    }
+    assert "market.bars.v1" in (reasons := await degraded(gateway))
+    assert "2, the newest at 0@9: close: expected a number" in reasons
+    metrics = (await gateway.client.get("/metrics")).text
+    assert 'regimeflow_records_rejected_total{topic="market.bars.v1"} 2.0' in metrics
 
 
 async def test_health_is_starting_and_503_until_the_views_are_read(gateway):
