@@ -140,6 +140,8 @@ export interface Health {
   /** Newest rates by topic and symbol */
   windows: MonitorWindow[]
   dead_letters: Record<string, DeadLetterView>
+  /** What this gateway could not read; a processor's dead letters are above */
+  unreadable: Record<string, UnreadableView>
   cache: 'memory' | 'redis' | 'degraded'
   websocket_clients: number
 }
@@ -545,4 +547,16 @@ export interface TrainingView {
   stage: string
   done: number
   note: string
+}
+
+export interface UnreadableRecord {
+  topic: string
+  partition: number
+  offset: number
+  cause: string
+}
+
+export interface UnreadableView {
+  count: number
+  newest: UnreadableRecord
 }
