@@ -41,7 +41,7 @@ class Metrics:
         )
         self.lag = Gauge(
             CONSUMER_LAG,
-            "Offsets between position and end, transaction markers included",
+            "Offsets between position and end, markers included; 0 when all records are folded",
             ("consumer", "topic", "partition"),
             registry=registry,
         )

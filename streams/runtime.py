@@ -291,8 +291,13 @@ class _ChainRun:
         if time.monotonic() < self._lag_due:
             return
         self._lag_due = time.monotonic() + LAG_EVERY_S
+        waiting = self._merge.waiting()
         for source, position in self._committed.items():
-            behind = self._member.end(source) - max(position, 0)
+            end = self._member.end(source)
+            # An end is told together with the records before it, so that when they are folded
+            # nothing but a transaction's marker can lie before it.
+            folded = source not in waiting and end <= self._fetched[source] + END_MARKER
+            behind = 0 if folded else end - max(position, 0)
             self._metrics.lag.labels(self._name, source[0], source[1]).set(max(behind, 0))
 
     def _all_topics(self) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from deploy.topics import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
+from streams.metrics import metrics_of
 from streams.runtime import (
     Fatal,
     KafkaSettings,
@@ -21,6 +22,7 @@ from streams.runtime import (
     Publisher,
     Reader,
     Received,
+    TransactionalPublisher,
     run_chain,
 )
 from streams.wire import dead_letter_topic
@@ -88,6 +90,21 @@ def publish(bootstrap, *records):
     for record in records:
         publisher.publish(record)
     publisher.flush()
+
+
+def test_lag_is_nothing_when_only_the_marker_of_a_transaction_is_left(bootstrap):
+    feeder = TransactionalPublisher(KafkaSettings(bootstrap), "feeder")
+    with running(bootstrap, group="caught-up"):
+        feeder.publish([raw_bar(minute) for minute in range(3)])
+        [partition] = {m.stored.partition for m in take(bootstrap, REGIME_PROBABILITIES, 3)}
+        lag = metrics_of().lag.labels("caught-up", RAW_BARS.name, partition)
+        lag.set(-1)  # until it is measured again
+        deadline = time.time() + WITHIN_S
+        while lag._value.get() < 0:
+            assert time.time() < deadline
+            time.sleep(0.05)
+
+        assert lag._value.get() == 0
 
 
 def test_a_poisoned_record_is_a_dead_letter_within_a_second_and_the_rest_goes_on(bootstrap):
