@@ -1,0 +1,1 @@
+"""Evaluation: what a run earned, how sure that is, and how much of it was only search."""

@@ -1,0 +1,323 @@
+"""Metrics of a run: each has one definition, here, and None where it has no value.
+
+Series are daily: simple returns of equity over UTC days, flat days included, or the equity itself
+with the start equity first. A crypto year has 365 periods. Deviations are of a sample (n - 1).
+Trades are net of every cost. Each metric looks back over a finished run: none belongs in a signal.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+DAYS_PER_YEAR = 365
+DAY_MS = 86_400_000
+
+# A daily return is the ratio of two float64 less one: below this a deviation is rounding.
+NO_SPREAD = 1e-14
+
+
+def daily_returns(times_ms: NDArray[np.int64], equity: Vector) -> Vector:
+    """Return the simple return of every UTC day from the first to the last, shape (days,).
+
+    Args:
+        times_ms: Bar closes, ascending, shape (n,); a close at midnight ends its day.
+        equity: Marked to market at those closes, shape (n,); the first is the start equity.
+
+    A day without a bar returns 0. Equity at or below zero is a total loss: -1 on that day and 0
+    after it.
+
+    Raises: ValueError for unequal lengths, times out of order or equity that is not finite.
+    """
+    times_ms = np.asarray(times_ms, dtype=np.int64)
+    equity = finite(equity, "equity")
+    if times_ms.shape != equity.shape:
+        raise ValueError(f"expected a time per equity, got {times_ms.size} and {equity.size}")
+    if times_ms.size == 0:
+        return np.empty(0)
+    if np.any(np.diff(times_ms) <= 0):
+        row = int(np.argmax(np.diff(times_ms) <= 0)) + 1
+        raise ValueError(f"expected ascending times, row {row} is {times_ms[row]}")
+    day = (times_ms - 1) // DAY_MS
+    last_of_day = np.searchsorted(day, np.arange(day[0], day[-1] + 1), side="right") - 1
+    return equity_returns(np.concatenate((equity[:1], equity[last_of_day])))
+
+
+def equity_returns(equity: Vector) -> Vector:
+    """Return ``equity[t] / equity[t-1] - 1``, shape (n - 1,); after a total loss 0.
+
+    Raises: ValueError unless the start equity is positive and all are finite.
+    """
+    equity = finite(equity, "equity")
+    if equity.size == 0:
+        return np.empty(0)
+    if equity[0] <= 0.0:
+        raise ValueError(f"expected a positive start equity, got {equity[0]}")
+    lost = np.maximum.accumulate(equity <= 0.0)
+    alive = np.where(lost, 1.0, equity)
+    returns = alive[1:] / alive[:-1] - 1.0
+    returns[lost[1:]] = 0.0
+    if lost[-1]:
+        returns[int(np.argmax(lost)) - 1] = -1.0
+    return returns
+
+
+def equity_curve(returns: Vector) -> Vector:
+    """Return the equity that starts at 1 and grows by ``returns``, shape (n + 1,)."""
+    return np.concatenate((np.ones(1), np.cumprod(1.0 + finite(returns, "returns"))))
+
+
+def total_return(equity: Vector) -> float | None:
+    """Return last over start equity, less 1, a fraction >= -1; None without a period."""
+    equity = finite(equity, "equity")
+    if equity.size < 2:
+        return None
+    return _number(max(equity[-1], 0.0) / equity[0] - 1.0)
+
+
+def annual_return(equity: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
+    """Return the compound growth per year, a fraction >= -1; None without a period."""
+    growth = total_return(equity)
+    if growth is None:
+        return None
+    years = (len(equity) - 1) / periods
+    with np.errstate(over="ignore"):
+        return _number(np.float64(1.0 + growth) ** (1.0 / years) - 1.0)
+
+
+def annual_volatility(returns: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
+    """Return the deviation of returns times sqrt(periods); None below two returns."""
+    returns = finite(returns, "returns")
+    if returns.size < 2:
+        return None
+    return _number(_spread(returns) * math.sqrt(periods))
+
+
+def sharpe_ratio(
+    returns: Vector, risk_free: float = 0.0, periods: int = DAYS_PER_YEAR
+) -> float | None:
+    """Return mean excess return over its deviation, times sqrt(periods).
+
+    Args:
+        returns: Shape (n,).
+        risk_free: Yearly rate, spread evenly over the periods.
+        periods: Of one return in a year.
+
+    None below two returns or without any spread.
+    Source: Sharpe (1994), Journal of Portfolio Management 21(1), 49-58.
+    """
+    returns = finite(returns, "returns")
+    if returns.size < 2:
+        return None
+    spread = _spread(returns)
+    if spread == 0.0:
+        return None
+    return _number((returns.mean() - risk_free / periods) / spread * math.sqrt(periods))
+
+
+def sortino_ratio(
+    returns: Vector, minimum: float = 0.0, periods: int = DAYS_PER_YEAR
+) -> float | None:
+    """Return mean excess return over the downside deviation, both per year.
+
+    Args:
+        returns: Shape (n,).
+        minimum: Yearly return asked for, spread evenly over the periods.
+        periods: Of one return in a year.
+
+    The downside deviation averages over all n returns. None below two returns or without a
+    shortfall. Source: Sortino and Price (1994), Journal of Investing 3(3), 59-64.
+    """
+    excess = finite(returns, "returns") - minimum / periods
+    if excess.size < 2:
+        return None
+    downside = math.sqrt(float(np.mean(np.minimum(excess, 0.0) ** 2)))
+    if downside <= NO_SPREAD:
+        return None
+    return _number(excess.mean() / downside * math.sqrt(periods))
+
+
+def calmar_ratio(equity: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
+    """Return annual return over maximum drawdown, both of this run; None without a drawdown."""
+    growth, fall = annual_return(equity, periods), max_drawdown(equity)
+    if growth is None or not fall:
+        return None
+    return _number(growth / fall)
+
+
+def drawdowns(equity: Vector) -> Vector:
+    """Return the fall from the highest equity so far as a fraction of it, in [0, 1], shape (n,)."""
+    equity = np.maximum(finite(equity, "equity"), 0.0)
+    if equity.size and equity[0] <= 0.0:
+        raise ValueError(f"expected a positive start equity, got {equity[0]}")
+    return np.asarray(1.0 - equity / np.maximum.accumulate(equity))
+
+
+def max_drawdown(equity: Vector) -> float | None:
+    """Return the deepest relative drawdown, in [0, 1]; the start equity is a peak.
+
+    None without a period. The deepest fall in money may be another, on another day.
+    """
+    depth = drawdowns(equity)
+    return _number(depth.max()) if depth.size > 1 else None
+
+
+def max_drawdown_days(equity: Vector) -> float | None:
+    """Return the most closes in a row below an earlier peak, the last one included; None if none.
+
+    None without a period; 0 for a run that never fell.
+    """
+    depth = drawdowns(equity)
+    if depth.size < 2:
+        return None
+    peaks = np.append(np.flatnonzero(depth <= 0.0), depth.size)
+    return float(np.diff(peaks).max() - 1)
+
+
+def ulcer_index(equity: Vector) -> float | None:
+    """Return the root mean square drawdown, in percent, over the periods after the start.
+
+    None without a period. Source: Martin and McCann (1989), The Investor's Guide.
+    """
+    depth = drawdowns(equity)[1:]
+    return _number(100.0 * math.sqrt(float(np.mean(depth**2)))) if depth.size else None
+
+
+def omega_ratio(
+    returns: Vector, minimum: float = 0.0, periods: int = DAYS_PER_YEAR
+) -> float | None:
+    """Return the sum of returns above ``minimum`` (yearly) over the sum below it.
+
+    None without a return below. Source: Keating and Shadwick (2002).
+    """
+    excess = finite(returns, "returns") - minimum / periods
+    below = -float(np.minimum(excess, 0.0).sum())
+    if below <= NO_SPREAD:
+        return None
+    return _number(np.maximum(excess, 0.0).sum() / below)
+
+
+def tail_ratio(returns: Vector) -> float | None:
+    """Return the 95th percentile over the 5th, both absolute; None if the 5th is 0 or n < 2."""
+    returns = finite(returns, "returns")
+    if returns.size < 2:
+        return None
+    low, high = np.abs(np.percentile(returns, (5.0, 95.0)))
+    return _number(high / low) if low > NO_SPREAD else None
+
+
+def skewness(returns: Vector) -> float | None:
+    """Return the third standardised moment of the returns; None without spread."""
+    return _moment(returns, 3)
+
+
+def kurtosis(returns: Vector) -> float | None:
+    """Return the fourth standardised moment, 3 for a normal (not excess); None without spread."""
+    return _moment(returns, 4)
+
+
+def win_rate(pnl: Vector) -> float | None:
+    """Return the share of trades that earned more than 0, in [0, 1]; None without a trade."""
+    pnl = finite(pnl, "pnl")
+    return _number(np.mean(pnl > 0.0)) if pnl.size else None
+
+
+def profit_factor(pnl: Vector) -> float | None:
+    """Return gross win over gross loss; None without a losing trade, which a gate must expect."""
+    pnl = finite(pnl, "pnl")
+    loss = -float(pnl[pnl < 0.0].sum())
+    return _number(pnl[pnl > 0.0].sum() / loss) if loss > 0.0 else None
+
+
+def expectancy(pnl: Vector) -> float | None:
+    """Return the mean result of a trade, in the unit of ``pnl``; None without a trade."""
+    pnl = finite(pnl, "pnl")
+    return _number(pnl.mean()) if pnl.size else None
+
+
+def expectancy_ratio(pnl: Vector) -> float | None:
+    """Return ``(1 + mean win / mean loss) * win rate - 1``; None without a losing trade."""
+    pnl = finite(pnl, "pnl")
+    wins, losses = pnl[pnl > 0.0], pnl[pnl < 0.0]
+    if losses.size == 0:
+        return None
+    reward = wins.mean() / -losses.mean() if wins.size else 0.0
+    return _number((1.0 + reward) * (wins.size / pnl.size) - 1.0)
+
+
+def average_hold_ms(hold_ms: Vector) -> float | None:
+    """Return the mean time from entry to exit, in ms; None without a trade."""
+    hold_ms = finite(hold_ms, "hold_ms")
+    return _number(hold_ms.mean()) if hold_ms.size else None
+
+
+def median_hold_ms(hold_ms: Vector) -> float | None:
+    """Return the median time from entry to exit, in ms; None without a trade."""
+    hold_ms = finite(hold_ms, "hold_ms")
+    return _number(np.median(hold_ms)) if hold_ms.size else None
+
+
+def cost_share(pnl: Vector, cost: Vector) -> float | None:
+    """Return all costs over the result before costs; above 1 they took more than was earned.
+
+    Args:
+        pnl: Net of costs, one per trade.
+        cost: Fees, slippage and funding paid, one per trade; funding earned is negative.
+
+    None unless the result before costs is positive.
+    """
+    pnl, cost = finite(pnl, "pnl"), finite(cost, "cost")
+    gross = float(pnl.sum() + cost.sum())
+    return _number(cost.sum() / gross) if gross > 0.0 else None
+
+
+def exposure(position: Vector) -> float | None:
+    """Return the share of bars with a position, in [0, 1]; None without a bar."""
+    position = finite(position, "position")
+    return _number(np.mean(position != 0.0)) if position.size else None
+
+
+def turnover(traded: Vector, days: int, periods: int = DAYS_PER_YEAR) -> float | None:
+    """Return what was bought and sold in a year, in multiples of equity; None without a day.
+
+    Args:
+        traded: Notional of each fill over the equity before it, both sides, shape (fills,).
+        days: Length of the run, in periods.
+        periods: In a year.
+    """
+    traded = finite(traded, "traded")
+    return _number(np.abs(traded).sum() * periods / days) if days > 0 else None
+
+
+def finite(values: Vector, name: str) -> Vector:
+    """Return ``values`` as float64, one dimension; raises ValueError where one is not finite."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"expected one dimension of {name}, got shape {values.shape}")
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise ValueError(f"expected finite {name}, row {row} is {values[row]}")
+    return values
+
+
+def _spread(values: Vector) -> float:
+    """Return the sample deviation, exactly 0 where what is left is rounding."""
+    spread = float(values.std(ddof=1))
+    return spread if spread > NO_SPREAD * max(1.0, float(np.abs(values).max())) else 0.0
+
+
+def _moment(returns: Vector, order: int) -> float | None:
+    returns = finite(returns, "returns")
+    if returns.size < 2 or _spread(returns) == 0.0:
+        return None
+    standard = (returns - returns.mean()) / returns.std()
+    return _number(np.mean(standard**order))
+
+
+def _number(value: float | np.float64) -> float | None:
+    """Return a plain float; None where it left the range of one."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,47 @@
+"""Walk-forward: how much of the in-sample result came back out of sample."""
+
+from __future__ import annotations
+
+import math
+
+from streams.evaluation.metrics import NO_SPREAD, Vector, finite, sharpe_ratio
+
+
+def overfitting_ratio(in_sample: float | None, out_of_sample: float | None) -> float | None:
+    """Return ``1 - out-of-sample / in-sample`` Sharpe: 0 kept all, 1 lost all, above 1 lost money.
+
+    None unless the in-sample Sharpe is positive.
+    """
+    if in_sample is None or out_of_sample is None or in_sample <= 0.0:
+        return None
+    return 1.0 - out_of_sample / in_sample
+
+
+def walk_forward_efficiency(in_sample: float | None, out_of_sample: float | None) -> float | None:
+    """Return out-of-sample over in-sample annual return; None unless the latter is positive.
+
+    Source: Pardo (2008), The Evaluation and Optimization of Trading Strategies.
+    """
+    if in_sample is None or out_of_sample is None or in_sample <= 0.0:
+        return None
+    return out_of_sample / in_sample
+
+
+def t_statistic(returns: Vector) -> float | None:
+    """Return the mean of the stitched out-of-sample daily returns over its standard error.
+
+    None below two returns or without spread.
+    """
+    sharpe = sharpe_ratio(returns, periods=1)
+    return None if sharpe is None else sharpe * math.sqrt(len(returns))
+
+
+def coefficient_of_variation(values: Vector) -> float | None:
+    """Return the deviation of one parameter's choices over the windows, over their absolute mean.
+
+    None below two windows or for a mean of 0.
+    """
+    values = finite(values, "values")
+    if values.size < 2 or (mean := abs(float(values.mean()))) <= NO_SPREAD:
+        return None
+    return float(values.std(ddof=1)) / mean
