@@ -58,6 +58,7 @@ def run(name: str, settings: Settings) -> int:
         from streams.monitor.app import run as watch
 
         return watch(kafka, settings.home / "monitor") or 0
+    say_starting(name, kafka)
     if name in WORKERS:
         from importlib import import_module
 
@@ -70,6 +71,15 @@ def run(name: str, settings: Settings) -> int:
         if processor.prepare is not None:
             processor.prepare()
     return run_until_signalled(chain.name, chain.processors, kafka) or 0
+
+
+def say_starting(name: str, kafka: KafkaSettings) -> None:
+    """Take back what the process said in its last life, before it loads anything heavy."""
+    from streams.status import StatusPublisher
+
+    status = StatusPublisher(kafka, name)
+    status.report("starting")
+    status.close()
 
 
 def serve_metrics(name: str) -> None:

@@ -14,6 +14,8 @@ from gateway.parts import Parts
 from gateway.views import Views
 from schemas.clock import ClockTick
 
+STOPPED_AFTER_MS = 30_000  # no process takes longer over its end
+
 
 def health(given: Parts) -> dict[str, Any]:
     """Return the body of the health routes."""
@@ -55,8 +57,9 @@ def health(given: Parts) -> dict[str, Any]:
 
 def _view(given: Parts, name: str) -> dict[str, Any]:
     status = given.views.statuses[name]
+    ended = given.wall_ms() - status.event_time_ms > STOPPED_AFTER_MS
     return {
-        "state": status.state,
+        "state": "stopped" if status.state == "stopping" and ended else status.state,
         "detail": status.detail,
         "done": status.done,
         "device": status.device,

@@ -6,9 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from schemas.topics import WORKER_STATUS
+from streams.cluster import KafkaSettings
+from streams.reader import Reader
+from streams.status import StatusPublisher
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = """
@@ -49,3 +55,34 @@ def test_metrics_are_served_where_the_setting_says(name, told, expected):
     )
 
     assert done.stdout.strip() == expected
+
+
+@pytest.mark.kafka
+def test_the_first_thing_a_process_says_takes_back_what_it_said_in_its_last_life(
+    pipeline_topics, tmp_path
+):
+    kafka = KafkaSettings(pipeline_topics)
+    before = StatusPublisher(kafka, "archive")
+    before.report("stopping")
+    before.close()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("REGIMEFLOW_")}
+    environment |= {
+        "REGIMEFLOW_HOME": str(tmp_path),
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": pipeline_topics,
+    }
+
+    command = [sys.executable, "-m", "deploy.process", "archive"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as started:
+        said = states_until(kafka, "running")
+        started.terminate()
+
+    assert said == ["stopping", "starting", "running"]
+
+
+def states_until(kafka, last):
+    reader, said, deadline = Reader(kafka, (WORKER_STATUS,)), [], time.monotonic() + 30
+    while last not in said:
+        assert time.monotonic() < deadline, said
+        said += [message.record.state for message in reader.take()]
+    reader.close()
+    return said

@@ -345,6 +345,16 @@ def arrival_of(record, topic):
     return Arrival(record, record.encode(), topic, 0, 0, WALL_MS)
 
 
+@pytest.mark.parametrize(("ago_s", "state"), [(30, "stopping"), (31, "stopped")])
+async def test_a_process_that_has_had_time_to_stop_is_shown_as_stopped(gateway, ago_s, state):
+    said_ms = WALL_MS - ago_s * 1_000
+    gateway.bus.feed(status("ingest", state="stopping", event_time_ms=said_ms, models=()))
+
+    body = await gateway.get("/health")
+
+    assert body["processes"]["ingest"]["state"] == state
+
+
 async def test_health_names_a_record_that_no_view_could_take(gateway):
     for offset in (7, 9):
         bad = Unreadable("market.bars.v1", 0, offset, "close: expected a number")
