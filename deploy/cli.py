@@ -15,6 +15,7 @@ import typer
 
 from deploy import cli_checks, cli_data, cli_topics
 from deploy.console import (
+    Commands,
     Json,
     chosen_port,
     emit,
@@ -26,6 +27,7 @@ from deploy.console import (
 )
 
 app = typer.Typer(
+    cls=Commands,
     help="Crypto-futures market data in; explained, graded, honestly scored signals out. "
     "Analysis only: nothing here can place an order. "
     "Exit codes: 0 done, 1 failed or found something wrong, 2 wrong call.",
@@ -121,14 +123,14 @@ def stop(*, as_json: Json = False) -> None:
     deadline = time.monotonic() + STOP_WITHIN_S
     while (ended := running_facts() is None) is False and time.monotonic() < deadline:
         time.sleep(0.2)
-    if as_json:
-        emit({"stopped": ended, "pid": facts["pid"]})
     if not ended:
         raise fail(
             f"process {facts['pid']} is still stopping after {STOP_WITHIN_S:.0f} s; look at "
             f"{settings_of().home / 'logs'}"
         )
-    if not as_json:
+    if as_json:
+        emit({"stopped": facts["pid"]})
+    else:
         typer.echo("stopped; the next run continues from here")
 
 

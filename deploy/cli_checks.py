@@ -17,6 +17,7 @@ from deploy.console import (
     moment_ms,
     running_facts,
     spoken_errors,
+    symbol_of,
 )
 
 
@@ -42,14 +43,12 @@ def replay(
     from deploy.recorded import Span
     from deploy.replay_report import report_lines, report_of
     from deploy.verify import replay_log
-    from schemas.symbols import canonical
 
-    with spoken_errors():
-        span = Span(
-            moment_ms(since) if since else 0,
-            moment_ms(until) if until else None,
-            canonical(symbol) if symbol else None,
-        )
+    span = Span(
+        moment_ms(since) if since else 0,
+        moment_ms(until) if until else None,
+        symbol_of(symbol) if symbol else None,
+    )
     if span.to_ms is not None and span.to_ms < span.from_ms:
         raise fail(f"--to {until} lies before --from {since}", 2)
     with kafka() as settings, bar("raw bars") as progress:

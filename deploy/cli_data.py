@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ from deploy.console import (
     settings_of,
     shown_time,
     spoken_errors,
+    symbol_of,
 )
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ def fetch(
     until: Annotated[str | None, typer.Option("--to", help="Last close; default: now.")] = None,
     timeframe: Annotated[str, typer.Option(help="1m, 5m, 1h, ...")] = "1h",
     exchange: Annotated[
-        str, typer.Option(help="binanceusdm, or simulated while this home runs.")
+        Literal["binanceusdm", "simulated"],
+        typer.Option(help="The real venue, or the simulated one while this home runs."),
     ] = "binanceusdm",
     output: Folder = Path(),
     as_json: Json = False,
 ) -> None:
     """Fetch final bars from the venue; files are continued."""
-    from schemas.symbols import canonical
     from workers.ingest.exchange import ExchangeError
     from workers.ingest.fetch import Wanted, fetch_history
     from workers.ingest.venue import access_of
@@ -54,8 +55,7 @@ def fetch(
     settings = settings_of(
         exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
     )
-    with spoken_errors():
-        names = tuple(dict.fromkeys(canonical(symbol) for symbol in symbols))
+    names = tuple(dict.fromkeys(map(symbol_of, symbols)))
     wanted = Wanted(names, timeframe, moment_ms(since), moment_ms(until) if until else None)
     if wanted.to_ms is not None and wanted.to_ms <= wanted.from_ms:
         raise fail(f"--to {until} is not after --from {since}", 2)
@@ -69,7 +69,10 @@ def fetch(
         try:
             files = fetch_history(access_of(settings), wanted, output, share)
         except ExchangeError as error:
-            raise fail(str(error)) from None
+            raise fail(
+                f"{exchange} did not give it: {error}. Check the network and the symbols, then "
+                "run it again: files are continued"
+            ) from None
     if as_json:
         emit([str(path) for path in files])
     else:
@@ -158,13 +161,12 @@ def export(
     """Write checked bars, or whole topics, as Parquet files."""
     from deploy.market_files import export_bars, export_topics
     from deploy.tail import topic_row
-    from schemas.symbols import canonical
 
     if topics and symbol:
         raise fail("--symbol chooses bars; with --topic whole topics are written", 2)
-    with spoken_errors():
+    with spoken_errors(2):
         rows = [topic_row(name) for name in topics or ()]
-        wanted = canonical(symbol) if symbol else None
+    wanted = symbol_of(symbol) if symbol else None
     with kafka() as settings:
         if not rows:
             _tell(export_bars(settings, wanted, output), as_json=as_json)
@@ -177,11 +179,11 @@ def export(
 
 
 def _tell(written: list[BarFile], *, as_json: bool) -> None:
+    if not written:
+        raise fail("the topics hold no bars of it; `regimeflow data ledger` says what they hold")
     if as_json:
         emit([file.__dict__ for file in written])
         return
     for file in written:
         span = f"{shown_time(file.from_ms)} to {shown_time(file.to_ms)}"
         typer.echo(f"{file.path}  {file.bars} bars, {span}")
-    if not written:
-        raise fail("no bars there; choose another span or symbol")

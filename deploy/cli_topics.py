@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from deploy.console import (
     now_ms,
     shown_time,
     spoken_errors,
+    symbol_of,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ Ids = Annotated[
 ]
 SourceTopic = Annotated[str | None, typer.Option("--topic", help="Where the letters came from.")]
 Consumer = Annotated[str | None, typer.Option(help="Who refused them.")]
-Kind = Annotated[str | None, typer.Option(help="undecodable, rejected or bug.")]
+Kind = Annotated[
+    Literal["undecodable", "rejected", "bug"] | None, typer.Option(help="How they were refused.")
+]
 Cause = Annotated[str | None, typer.Option(help="Part of the cause.")]
 
 LONGEST_SHOWN = 400  # characters of a record that people look at
@@ -98,10 +101,13 @@ def topics_tail(
     as_json: Json = False,
 ) -> None:
     """Print the newest records of a topic, one a line."""
-    from deploy.tail import newest
+    from deploy.tail import newest, topic_row
 
+    with spoken_errors(2):
+        row = topic_row(topic)
+    wanted = symbol_of(symbol) if symbol else None
     with kafka() as settings:
-        for record in newest(settings, topic, symbol=symbol, count=count, follow=follow):
+        for record in newest(settings, row, symbol=wanted, count=count, follow=follow):
             typer.echo(record if as_json else record[:LONGEST_SHOWN])
 
 
@@ -119,8 +125,10 @@ def dlq_list(
     """List open dead letters by cause."""
     from deploy.letters import Filter, grouped, letters
 
+    with spoken_errors(2):
+        wanted = Filter((), topic, consumer, kind, cause)
     with kafka() as settings:
-        found = letters(settings, Filter((), topic, consumer, kind, cause))
+        found = letters(settings, wanted)
     shown = [letter for letter in found if every or letter.state == "open"]
     groups = grouped(shown)
     if as_json and each:
@@ -157,8 +165,11 @@ def dlq_replay(
     """Publish the bytes of commands and requests again."""
     from deploy.letters import Filter, Order, replay_letters
 
+    with spoken_errors(2):
+        wanted = Filter(tuple(ids or ()), topic, consumer, kind, cause)
+    _require_chosen(wanted)
     with kafka() as settings:
-        chosen = _chosen(settings, Filter(tuple(ids or ()), topic, consumer, kind, cause))
+        chosen = _chosen(settings, wanted)
         replay_letters(settings, chosen, Order(getpass.getuser(), now_ms(), reason))
     _told("replayed", chosen, as_json=as_json)
 
@@ -177,18 +188,24 @@ def dlq_drop(
     """Say that letters need nothing more; --all lists them still."""
     from deploy.letters import Filter, Order, drop_letters
 
+    with spoken_errors(2):
+        wanted = Filter(tuple(ids or ()), topic, consumer, kind, cause)
+    _require_chosen(wanted)
     with kafka() as settings:
-        chosen = _chosen(settings, Filter(tuple(ids or ()), topic, consumer, kind, cause))
+        chosen = _chosen(settings, wanted)
         drop_letters(settings, chosen, Order(getpass.getuser(), now_ms(), reason))
     _told("dropped", chosen, as_json=as_json)
+
+
+def _require_chosen(wanted: Filter) -> None:
+    if wanted.empty:
+        raise fail("name letters, or choose them by --topic, --consumer, --kind or --cause", 2)
 
 
 def _chosen(settings: KafkaSettings, wanted: Filter) -> list[Letter]:
     """Return the letters that an operator names; open ones where a filter finds them."""
     from deploy.letters import letters
 
-    if wanted.empty:
-        raise fail("name letters, or choose them by --topic, --consumer, --kind or --cause", 2)
     found = letters(settings, wanted)
     absent = sorted(set(wanted.ids) - {letter.id for letter in found})
     if absent:

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+
+from deploy.refusals import reasons
 
 if TYPE_CHECKING:
     from streams.cluster import KafkaSettings
@@ -22,9 +27,52 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
+NAME = "regimeflow"
+
+_wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
+
+
+class Commands(TyperGroup):
+    """Says a wrong call as every other error is said: on one line, and as JSON where asked for."""
+
+    def main(  # type: ignore[override]  # always leaves by SystemExit
+        self, args: Sequence[str] | None = None, **extra: Any
+    ) -> NoReturn:
+        """Run one command line and exit; the program has one name however it was started."""
+        given = list(sys.argv[1:] if args is None else args)
+        _wants_json.set("--json" in given)
+        try:
+            code = super().main(given, **{**extra, "prog_name": NAME, "standalone_mode": False})
+        except typer.TyperException as wrong:
+            said = wrong.format_message()
+            if "\n" in said:  # no command was given: the help is the answer
+                typer.echo(said, err=True)
+                sys.exit(wrong.exit_code)
+            context = getattr(wrong, "ctx", None)
+            path = context.command_path if context else NAME
+            said = said.rstrip(".") + _given_value(given, getattr(wrong, "param", None))
+            code = fail(f"{said}; `{path} --help` explains it", wrong.exit_code).exit_code
+        sys.exit(code or 0)
+
+
+def _given_value(given: Sequence[str], parameter: Any) -> str:
+    for name in getattr(parameter, "opts", ()):
+        if name in given[:-1]:
+            return f", not {given[given.index(name) + 1]!r}"
+        for each in given:
+            if each.startswith(f"{name}="):
+                return f", not {each.partition('=')[2]!r}"
+    return ""
+
+
 def fail(message: str, code: int = 1) -> typer.Exit:
-    """Say what is wrong and what to do, on one line of stderr; raise the result."""
-    typer.echo(f"regimeflow: {message}", err=True)
+    """Say what is wrong and what to do, on one line of stderr; raise the result.
+
+    With ``--json`` standard output holds the same as a document, so that it is JSON in any case.
+    """
+    if _wants_json.get():
+        typer.echo(json.dumps({"error": message, "exit_code": code}))
+    typer.echo(f"{NAME}: {message}", err=True)
     return typer.Exit(code)
 
 
@@ -34,8 +82,8 @@ def emit(value: Any) -> None:
 
 
 @contextmanager
-def spoken_errors() -> Iterator[None]:
-    """Turn the errors that a user can mend into one line and exit code 1."""
+def spoken_errors(code: int = 1) -> Iterator[None]:
+    """Turn the errors that a user can mend into one line and an exit code."""
     from deploy.dashboard import DashboardError
     from deploy.local.errors import BrokerError
     from deploy.local.supervisor import SupervisorError
@@ -44,8 +92,10 @@ def spoken_errors() -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:  # whoever read our output has seen enough
+        raise
     except (BrokerError, SupervisorError, DashboardError, ValueError, OSError) as error:
-        raise fail(str(error) or type(error).__name__) from None
+        raise fail(str(error) or type(error).__name__, code) from None
     except (Fatal, Aborted, ClusterFailed) as error:
         raise fail(f"the Kafka cluster failed: {error}") from None
 
@@ -59,11 +109,15 @@ def settings_of(**overrides: Any) -> Settings:
     try:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as invalid:
-        said = "; ".join(
-            f"{'.'.join(map(str, error['loc'])) or 'settings'}: {error['msg']}"
-            for error in invalid.errors()
-        )
-        raise fail(said, 2) from None
+        raise fail("; ".join(reasons(invalid)), 2) from None
+
+
+def symbol_of(text: str) -> str:
+    """Return the canonical name of a symbol in any spelling; exit code 2 for what is none."""
+    from schemas.symbols import canonical
+
+    with spoken_errors(2):
+        return canonical(text)
 
 
 def chosen_port(port: int | None) -> int:

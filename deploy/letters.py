@@ -72,13 +72,24 @@ class Group:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which letters are meant; all fields given must fit."""
+    """Which letters are meant; all fields given must fit.
+
+    Raises:
+        LettersRefused: It names a topic without dead letters.
+    """
 
     ids: Collection[str] = ()
     topic: str | None = None
     consumer: str | None = None
     kind: str | None = None
     cause: str | None = None
+
+    def __post_init__(self) -> None:
+        known = [topic.name for topic in consumed_topics()]
+        if self.topic is not None and self.topic not in known:
+            raise LettersRefused(
+                f"topic {self.topic!r} has no dead letters; expected one of {', '.join(known)}"
+            )
 
     @property
     def empty(self) -> bool:
@@ -108,14 +119,10 @@ def letters(kafka: KafkaSettings, wanted: Filter) -> list[Letter]:
     """Return the letters that fit, by topic and offset, with what became of each.
 
     Raises:
-        LettersRefused: The filter names a topic without dead letters.
         Fatal: The cluster does not answer, or a topic is missing.
     """
-    rows = {topic.name: dead_letter_topic(topic) for topic in consumed_topics()}
-    if wanted.topic is not None and wanted.topic not in rows:
-        known = ", ".join(rows)
-        raise LettersRefused(f"topic {wanted.topic!r} has no dead letters; expected one of {known}")
-    read = [rows[wanted.topic]] if wanted.topic else list(rows.values())
+    topics = [t for t in consumed_topics() if wanted.topic in (None, t.name)]
+    read = [dead_letter_topic(topic) for topic in topics]
     dealt_with = _dealt_with(kafka)
     found = [
         Letter(name, message.record, message.stored.append_time_ms, dealt_with.get(name, "open"))

@@ -11,6 +11,7 @@ import itertools
 import json
 import statistics
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
@@ -49,11 +50,14 @@ def loadtest(
         output: Where the report is written as JSON.
 
     Raises:
-        ValueError: A count is below 1, or the URL is no http or https address.
+        ValueError: A count is below 1, the URL is no http or https address, or the folder of the
+            output does not exist.
         OSError: Nobody answers at the URL.
     """
     if requests < 1 or concurrent < 1:
         raise ValueError(f"requests {requests} and concurrent {concurrent} must be at least 1")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise ValueError(f"output {output}: expected a file in a folder that exists")
     target = urlsplit(url)
     if target.scheme not in {"http", "https"} or target.hostname is None:
         raise ValueError(f"url {url!r} is no address; expected e.g. http://localhost:8080")
@@ -67,9 +71,19 @@ def loadtest(
 
 
 def known_symbols(url: str) -> list[str]:
-    """Return the symbols that the gateway knows; raises ``ValueError`` when it knows none."""
-    with urllib.request.urlopen(f"{url.rstrip('/')}/api/system/health", timeout=5) as reply:  # noqa: S310 - the scheme was checked
-        health = json.load(reply)["data"]
+    """Return the symbols that the gateway knows; raises ``ValueError`` when it knows none.
+
+    Raises:
+        ConnectionError: Nobody answers.
+    """
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/api/system/health", timeout=5) as reply:  # noqa: S310 - the scheme was checked
+            health = json.load(reply)["data"]
+    except urllib.error.URLError as error:
+        raise ConnectionError(
+            f"no gateway at {url} ({error.reason}); start one with `regimeflow run`, or name "
+            "another with --url"
+        ) from None
     symbols = [row["symbol"] for row in health["symbols"]]
     if not symbols:
         raise ValueError(f"the gateway at {url} has no market yet; wait for the first signal")

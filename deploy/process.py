@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy.local.supervisor import ONE_THREAD, REFUSED
+from deploy.refusals import reasons
 
 if TYPE_CHECKING:
     from streams.runtime import KafkaSettings
@@ -34,9 +35,7 @@ def main() -> int:
         serve_metrics(name)
         return run(name, settings)
     except ValidationError as invalid:  # of these settings, or of the gateway's own
-        for error in invalid.errors():
-            where = ".".join(map(str, error["loc"])) or "settings"
-            sys.stderr.write(f"{where}: {error['msg']}\n")
+        sys.stderr.write("\n".join((*reasons(invalid), "")))
         return REFUSED
 
 

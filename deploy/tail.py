@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from deploy.letters import consumed_topics
 from schemas.record import Topic
-from schemas.symbols import canonical
 from schemas.topics import TOPICS
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
@@ -34,24 +33,18 @@ def topic_row(name: str) -> Topic:
 
 
 def newest(
-    kafka: KafkaSettings, name: str, *, symbol: str | None, count: int, follow: bool
+    kafka: KafkaSettings, topic: Topic, *, symbol: str | None, count: int, follow: bool
 ) -> Iterator[str]:
-    """Yield the newest records as JSON, oldest first; with ``follow`` wait for more, for ever.
-
-    Raises:
-        ValueError: No such topic, or no such symbol.
-    """
-    topic = topic_row(name)
-    wanted = None if symbol is None else canonical(symbol)
+    """Yield the newest records as JSON, oldest first; with ``follow`` wait for more, for ever."""
     reader = Reader(kafka, (topic,))
     try:
         starts = {s: max(end - count * BACK_PER_RECORD, 0) for s, end in reader.ends.items()}
-        if wanted is None:  # a symbol may be rare: then the whole topic is read
+        if symbol is None:  # a symbol may be rare: then the whole topic is read
             reader.assign(starts)
             reader.positions.update(starts)
-        yield from _held(reader, wanted, count)
+        yield from _held(reader, symbol, count)
         while follow:
-            yield from _shown(reader, wanted)
+            yield from _shown(reader, symbol)
     finally:
         reader.close()
 

@@ -138,10 +138,21 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["run", "bars_1m.csv"], "files need --replay"),
         (["run", "--replay"], "--replay needs at least one file"),
         (["run", "--replay", "x.csv", "--exchange", "binanceusdm"], "over files, not over"),
-        (["run", "--exchange", "nasdaq"], "exchange: Input should be 'simulated'"),
+        (["run", "--exchange", "nasdaq"], "exchange 'nasdaq': Input should be 'simulated'"),
         (["run", "--port", "70000"], "port '70000', expected a number from 1 to 65535"),
         (["replay", "--from", "yesterday"], "time 'yesterday', expected ISO 8601"),
         (["replay", "--from", "2025-02-01", "--to", "2025-01-01"], "lies before --from"),
+        (["replay", "--symbol", "?"], "'?' is not a symbol; expected e.g. BTCUSDT"),
+        (["data", "export", "--output", "x", "--topic", "nope"], "unknown topic 'nope'"),
+        (["topics", "tail", "nope"], "unknown topic 'nope'; expected one of"),
+        (["topics", "dlq", "list", "--topic", "nope"], "topic 'nope' has no dead letters"),
+        (["topics", "dlq", "list", "--kind", "odd"], "'odd'"),
+        (["topics", "dlq", "replay"], "name letters, or choose them by --topic"),
+        (["topics", "dlq", "drop", "x"], "Missing option '--reason'"),
+        (["run", "--speed", "fast"], "'--speed': Input should be a valid number"),
+        (["run", "--speed=fast"], "not 'fast'; `regimeflow run --help` explains it"),
+        (["data", "ledgre"], "No such command 'ledgre'"),
+        (["data", "fetch"], "Missing argument"),
         (["data", "fetch", "BTC-USD", "--from", "9", "--to", "8"], "--to 8 is not after --from 9"),
         (
             ["data", "export", "--output", "x", "--topic", "market.bars.v1", "--symbol", "BTCUSDT"],
@@ -160,16 +171,40 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, told):
         (["topics", "list"], "no cluster: nothing has run in"),
         (["topics", "dlq", "list"], "no cluster: nothing has run in"),
         (["replay", "--verify"], "no cluster: nothing has run in"),
-        (["replay", "--symbol", "?"], "'?'"),
-        (["data", "export", "--output", "x", "--topic", "nope"], "unknown topic 'nope'"),
         (["data", "ledger", "nothing_BTCUSDT_1m.csv"], "nothing_BTCUSDT_1m.csv"),
         (["data", "fetch", "BTC-USD", "--from", "9", "--exchange", "simulated"], "no simulated"),
-        (["loadtest", "--url", "http://127.0.0.1:9"], "refused"),
+        (["loadtest", "--url", "http://127.0.0.1:9"], "no gateway at http://127.0.0.1:9"),
+        (["loadtest", "--output", "/nowhere/x.json"], "a folder that exists"),
         (["loadtest", "--url", "here"], "url 'here' is no address"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, told):
     assert told in refusal(*arguments, code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["stop"], 1),
+        (["topics", "list"], 1),
+        (["run", "nobody"], 2),
+        (["run", "--speed", "fast"], 2),
+        (["replay", "--from", "yesterday"], 2),
+        (["data", "fetch"], 2),
+    ],
+)
+def test_an_error_is_a_json_document_too_where_json_was_asked_for(arguments, code):
+    result = call(*arguments, "--json")
+
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["exit_code"]) == (code, code)
+    assert result.stderr == f"regimeflow: {told['error']}\n"
+
+
+def test_a_secret_that_is_refused_is_not_repeated(monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_CLIENT", '{"sasl.password": ["hush"]}')
+
+    assert "hush" not in refusal("status")
 
 
 def test_status_of_a_home_where_nothing_runs_says_so():
