@@ -223,7 +223,7 @@ def kurtosis(returns: Vector) -> float | None:
 def win_rate(pnl: Vector) -> float | None:
     """Return the share of trades that earned more than 0, in [0, 1]; None without a trade."""
     pnl = finite(pnl, "pnl")
-    return _number(np.mean(pnl > 0.0)) if pnl.size else None
+    return _number(float(np.mean(pnl > 0.0))) if pnl.size else None
 
 
 def profit_factor(pnl: Vector) -> float | None:
@@ -258,7 +258,7 @@ def average_hold_ms(hold_ms: Vector) -> float | None:
 def median_hold_ms(hold_ms: Vector) -> float | None:
     """Return the median time from entry to exit, in ms; None without a trade."""
     hold_ms = finite(hold_ms, "hold_ms")
-    return _number(np.median(hold_ms)) if hold_ms.size else None
+    return _number(float(np.median(hold_ms))) if hold_ms.size else None
 
 
 def cost_share(pnl: Vector, cost: Vector) -> float | None:
@@ -278,7 +278,7 @@ def cost_share(pnl: Vector, cost: Vector) -> float | None:
 def exposure(position: Vector) -> float | None:
     """Return the share of bars with a position, in [0, 1]; None without a bar."""
     position = finite(position, "position")
-    return _number(np.mean(position != 0.0)) if position.size else None
+    return _number(float(np.mean(position != 0.0))) if position.size else None
 
 
 def turnover(traded: Vector, days: int, periods: int = DAYS_PER_YEAR) -> float | None:

@@ -20,6 +20,8 @@ from streams.evaluation.walkforward import t_statistic
 
 Unit = Literal["fraction", "ratio", "percent", "days", "ms", "currency", "equity/year", "number"]
 
+Range = tuple[float | None, float | None]
+
 
 def _none() -> Vector:
     return np.empty(0)
@@ -46,15 +48,15 @@ class Run:
 
     Attributes:
         returns: Of each UTC day, ``metrics.daily_returns``.
-        trades: The closed ones.
         position: Signed, of each bar; only whether it is 0 counts.
         traded: Notional of each fill over the equity before it.
+        trades: The closed ones.
     """
 
     returns: Vector
+    position: Vector
+    traded: Vector
     trades: Trades = field(default_factory=Trades)
-    position: Vector = field(default_factory=_none)
-    traded: Vector = field(default_factory=_none)
 
     @property
     def equity(self) -> Vector:
@@ -67,28 +69,29 @@ class Metric:
     """One line of the catalogue.
 
     Attributes:
-        name: Also the field of ``Metrics``.
-        function: Its one definition.
-        values: Takes from a run what the function is called with.
-        meaning: One line for people.
+        function: Its one definition; its name is the field of ``Metrics``.
+        arguments: Takes from a run what the function is called with.
         unit: Of the value.
-        higher_is_better: None where neither is.
-        low: Smallest possible value; None without a bound.
-        high: Largest possible value; None without a bound.
+        better: Which of two values.
+        range: Smallest and largest possible value, None without a bound.
+        meaning: One line for people.
     """
 
-    name: str
     function: Callable[..., float | None]
-    values: Callable[[Run], tuple[object, ...]]
-    meaning: str
+    arguments: Callable[[Run], tuple[object, ...]]
     unit: Unit
-    higher_is_better: bool | None
-    low: float | None = None
-    high: float | None = None
+    better: Literal["higher", "lower", "either"]
+    range: Range
+    meaning: str
+
+    @property
+    def name(self) -> str:
+        """Also the field of ``Metrics``."""
+        return self.function.__name__
 
     def of(self, run: Run) -> float | None:
         """Return its value for a run, None where undefined."""
-        return self.function(*self.values(run))
+        return self.function(*self.arguments(run))
 
 
 def _returns(run: Run) -> tuple[object, ...]:
@@ -119,194 +122,98 @@ def _traded(run: Run) -> tuple[object, ...]:
     return run.traded, run.returns.size
 
 
+ANY: Range = (None, None)
+POSITIVE: Range = (0.0, None)
+SHARE: Range = (0.0, 1.0)
+
+# Function, what it is called with, unit, which is better, range, meaning.
 METRICS: tuple[Metric, ...] = (
-    Metric("total_return", m.total_return, _equity, "Growth of equity", "fraction", True, -1.0),
+    Metric(m.total_return, _equity, "fraction", "higher", (-1.0, None), "Growth of equity"),
+    Metric(m.annual_return, _equity, "fraction", "higher", (-1.0, None), "Compound growth a year"),
     Metric(
-        "annual_return", m.annual_return, _equity, "Compound growth a year", "fraction", True, -1.0
+        m.annual_volatility, _returns, "fraction", "lower", POSITIVE, "Deviation of days, a year"
     ),
+    Metric(m.sharpe_ratio, _returns, "ratio", "higher", ANY, "Mean over deviation of days, a year"),
     Metric(
-        "annual_volatility",
-        m.annual_volatility,
-        _returns,
-        "Deviation of daily returns x sqrt(365)",
-        "fraction",
-        False,
-        0.0,
-    ),
-    Metric(
-        "sharpe_ratio",
-        m.sharpe_ratio,
-        _returns,
-        "Mean over deviation of daily returns, a year",
-        "ratio",
-        True,
-    ),
-    Metric(
-        "sharpe_standard_error",
         o.sharpe_standard_error,
         _returns,
-        "How far the Sharpe ratio may be off, one deviation",
         "ratio",
-        False,
-        0.0,
+        "lower",
+        POSITIVE,
+        "Deviation of the Sharpe ratio",
     ),
     Metric(
-        "autocorrelation_adjusted_sharpe_ratio",
         o.autocorrelation_adjusted_sharpe_ratio,
         _returns,
-        "Sharpe ratio a year, for days that resemble the day before",
         "ratio",
-        True,
+        "higher",
+        ANY,
+        "Sharpe ratio of days that resemble the day before",
     ),
     Metric(
-        "probabilistic_sharpe_ratio",
         o.probabilistic_sharpe_ratio,
         _returns,
-        "Probability that the true Sharpe ratio is above 0",
         "fraction",
-        True,
-        0.0,
-        1.0,
+        "higher",
+        SHARE,
+        "Probability that the true Sharpe ratio is above 0",
     ),
     Metric(
-        "minimum_track_record_days",
         o.minimum_track_record_length,
         _returns,
-        "Days that show a Sharpe ratio above 0 at 95 %",
         "days",
-        False,
-        1.0,
+        "lower",
+        (1.0, None),
+        "Days that show a Sharpe ratio above 0 at 95 %",
     ),
+    Metric(t_statistic, _returns, "number", "higher", ANY, "Mean day over its standard error"),
     Metric(
-        "t_statistic",
-        t_statistic,
-        _returns,
-        "Mean daily return over its standard error",
-        "number",
-        True,
+        m.sortino_ratio, _returns, "ratio", "higher", ANY, "Mean over downside deviation, a year"
     ),
+    Metric(m.calmar_ratio, _equity, "ratio", "higher", ANY, "Annual return over max drawdown"),
+    Metric(m.omega_ratio, _returns, "ratio", "higher", POSITIVE, "Sum of gaining over losing days"),
     Metric(
-        "sortino_ratio",
-        m.sortino_ratio,
-        _returns,
-        "Mean over downside deviation of daily returns, a year",
-        "ratio",
-        True,
-    ),
-    Metric(
-        "calmar_ratio",
-        m.calmar_ratio,
-        _equity,
-        "Annual return over maximum drawdown, whole run",
-        "ratio",
-        True,
-    ),
-    Metric(
-        "omega_ratio",
-        m.omega_ratio,
-        _returns,
-        "Sum of gains over sum of losses, by day",
-        "ratio",
-        True,
-        0.0,
-    ),
-    Metric(
-        "max_drawdown",
         m.max_drawdown,
         _equity,
-        "Deepest fall from a peak, relative to it, at daily closes",
         "fraction",
-        False,
-        0.0,
-        1.0,
+        "lower",
+        SHARE,
+        "Deepest fall from a peak, at daily closes",
     ),
     Metric(
-        "max_drawdown_days",
-        m.max_drawdown_days,
-        _equity,
-        "Most days in a row below an earlier peak",
-        "days",
-        False,
-        0.0,
+        m.max_drawdown_days, _equity, "days", "lower", POSITIVE, "Most days in a row below a peak"
     ),
+    Metric(m.ulcer_index, _equity, "percent", "lower", (0.0, 100.0), "Root mean square drawdown"),
     Metric(
-        "ulcer_index",
-        m.ulcer_index,
-        _equity,
-        "Root mean square drawdown",
-        "percent",
-        False,
-        0.0,
-        100.0,
-    ),
-    Metric(
-        "tail_ratio",
         m.tail_ratio,
         _returns,
-        "95th over 5th percentile of daily returns, absolute",
         "ratio",
-        True,
-        0.0,
+        "higher",
+        POSITIVE,
+        "95th over 5th percentile of days, absolute",
     ),
-    Metric("skewness", m.skewness, _returns, "Third moment of daily returns", "number", True),
+    Metric(m.skewness, _returns, "number", "higher", ANY, "Third moment of days"),
     Metric(
-        "kurtosis",
-        m.kurtosis,
-        _returns,
-        "Fourth moment of daily returns, 3 for a normal",
-        "number",
-        None,
-        1.0,
+        m.kurtosis, _returns, "number", "either", (1.0, None), "Fourth moment of days, normal 3"
     ),
-    Metric("win_rate", m.win_rate, _pnl, "Share of winning trades", "fraction", True, 0.0, 1.0),
+    Metric(m.win_rate, _pnl, "fraction", "higher", SHARE, "Share of winning trades"),
     Metric(
-        "profit_factor",
-        m.profit_factor,
-        _pnl,
-        "Gross win over gross loss of trades",
-        "ratio",
-        True,
-        0.0,
+        m.profit_factor, _pnl, "ratio", "higher", POSITIVE, "Gross win over gross loss of trades"
     ),
-    Metric("expectancy", m.expectancy, _pnl, "Mean net result of a trade", "currency", True),
+    Metric(m.expectancy, _pnl, "currency", "higher", ANY, "Mean net result of a trade"),
     Metric(
-        "expectancy_ratio",
         m.expectancy_ratio,
         _pnl,
-        "Expected result for each unit at risk",
         "ratio",
-        True,
-        -1.0,
+        "higher",
+        (-1.0, None),
+        "Mean result for each unit at risk",
     ),
-    Metric("average_hold_ms", m.average_hold_ms, _hold, "Mean time in a trade", "ms", None, 0.0),
-    Metric("median_hold_ms", m.median_hold_ms, _hold, "Median time in a trade", "ms", None, 0.0),
-    Metric(
-        "cost_share",
-        m.cost_share,
-        _cost,
-        "Costs over the result before costs",
-        "fraction",
-        False,
-    ),
-    Metric(
-        "exposure",
-        m.exposure,
-        _position,
-        "Share of bars with a position",
-        "fraction",
-        None,
-        0.0,
-        1.0,
-    ),
-    Metric(
-        "turnover",
-        m.turnover,
-        _traded,
-        "Bought and sold a year, in multiples of equity",
-        "equity/year",
-        None,
-        0.0,
-    ),
+    Metric(m.average_hold_ms, _hold, "ms", "either", POSITIVE, "Mean time in a trade"),
+    Metric(m.median_hold_ms, _hold, "ms", "either", POSITIVE, "Median time in a trade"),
+    Metric(m.cost_share, _cost, "fraction", "lower", ANY, "Costs over the result before costs"),
+    Metric(m.exposure, _position, "fraction", "either", SHARE, "Share of bars with a position"),
+    Metric(m.turnover, _traded, "equity/year", "either", POSITIVE, "Bought and sold a year"),
 )
 
 
@@ -323,7 +230,7 @@ class Metrics(Record):
     sharpe_interval: tuple[float, float] | None  # 95 %, by the standard error
     autocorrelation_adjusted_sharpe_ratio: float | None
     probabilistic_sharpe_ratio: float | None
-    minimum_track_record_days: float | None
+    minimum_track_record_length: float | None
     t_statistic: float | None
     sortino_ratio: float | None
     calmar_ratio: float | None
