@@ -1,0 +1,1 @@
+"""Tuning: searches a strategy's parameters with Optuna."""

@@ -1,0 +1,189 @@
+"""Samplers of a study: seeded per trial, so that a study cut short goes on as it would have."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna import Study
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from schemas.research import Parameter
+
+STARTUP_TRIALS = 10  # random ones before TPE models anything; Optuna's own default
+POPULATION = 50  # of a generation of NSGA-II; Optuna's own default
+CMA_SPREAD = 1.0 / 6.0  # first step size in a unit cube, as Optuna has it
+
+Space = Mapping[str, BaseDistribution]
+Vector = NDArray[np.float64]
+
+
+def distributions_of(space: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
+    """Return the space as Optuna names it, ordered by name."""
+    return {name: _distribution(space[name]) for name in sorted(space)}
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    low, high, step = parameter.low, parameter.high, parameter.step
+    if low is None or high is None:
+        return CategoricalDistribution(parameter.choices)
+    if parameter.type == "int":
+        return IntDistribution(int(low), int(high), log=parameter.log, step=int(step or 1))
+    return FloatDistribution(low, high, log=parameter.log, step=step)
+
+
+class Seeded(BaseSampler):
+    """Gives each trial a sampler with a seed of its own.
+
+    One generator for a whole study would be lost with its process; here the seed of a draw follows
+    from the study's seed, the trial's number and the parameter's name, and the rest of a sampler's
+    state from the finished trials.
+    """
+
+    def __init__(self, name: str, space: Space, seed: int) -> None:
+        self._make, self._space, self._seed = SAMPLERS[name], space, seed
+        self._current: tuple[int, BaseSampler] | None = None
+
+    def _of(self, number: int) -> BaseSampler:
+        if self._current is None or self._current[0] != number:
+            self._current = (number, self._make(self._space, _seed(self._seed, number)))
+        return self._current[1]
+
+    def infer_relative_search_space(self, _: Study, __: FrozenTrial) -> dict[str, Any]:
+        """Return the whole space: no trial has another."""
+        return {name: found for name, found in self._space.items() if not found.single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return what the trial's own sampler draws for all parameters together."""
+        return self._of(trial.number).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
+    ) -> Any:
+        """Return one parameter, the same in whatever order they are drawn."""
+        drawn = self._make(self._space, _seed(self._seed, trial.number, param_name))
+        return drawn.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Pass it on."""
+        self._of(trial.number).after_trial(study, trial, state, values)
+
+
+def _seed(seed: int, number: int, name: str = "") -> int:
+    words = (seed % 2**32, seed // 2**32 % 2**32, number, zlib.crc32(name.encode()))
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
+
+
+class CmaEs(BaseSampler):
+    """CMA-ES whose state is rebuilt from the finished trials.
+
+    Optuna's own keeps its state pickled in the study's storage; nothing here is unpickled. The
+    first trial is drawn at random; generations follow in the order in which trials ended.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._seed, self._random = seed, RandomSampler(seed=seed)
+        self._names = tuple(name for name, found in space.items() if not found.single())
+
+    def infer_relative_search_space(self, _: Study, __: FrozenTrial) -> dict[str, Any]:
+        """Return nothing: the study's sampler knows the space."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, _: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return a point of the present generation; nothing while no trial has ended."""
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        ended = [each for each in ended if each.values]
+        if not ended or not self._names:
+            return {}
+        from cmaes import CMA
+
+        size = len(self._names)
+        optimizer = CMA(
+            mean=np.full(size, 0.5),
+            sigma=CMA_SPREAD,
+            bounds=np.tile((0.0, 1.0), (size, 1)),
+            seed=self._seed,
+            n_max_resampling=10 * size,
+        )
+        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        ended.sort(key=lambda each: (each.datetime_complete, each.number))
+        generation = optimizer.population_size
+        for first in range(1, len(ended) - generation + 1, generation):
+            told = ended[first : first + generation]
+            optimizer.tell([(self._point(t, search_space), sign * t.values[0]) for t in told])
+        optimizer.reseed_rng(self._seed)
+        point = optimizer.ask()
+        return {
+            name: from_unit(search_space[name], float(u))
+            for name, u in zip(self._names, point, strict=True)
+        }
+
+    def _point(self, trial: FrozenTrial, space: Space) -> Vector:
+        return np.array([to_unit(space[name], trial.params[name]) for name in self._names])
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
+    ) -> Any:
+        """Return a random value: only the first trial asks."""
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+
+def from_unit(found: BaseDistribution, unit: float) -> float | int:
+    """Return the value of a numeric parameter at a place in [0, 1] of its range."""
+    low, high, grid = _edges(found)
+    value = math.exp(low + unit * (high - low)) if _log(found) else low + unit * (high - low)
+    if grid is not None:
+        origin, step, count = grid
+        value = origin + step * min(max(math.floor((value - origin) / step + 0.5), 0), count - 1)
+    return int(value) if isinstance(found, IntDistribution) else value
+
+
+def to_unit(found: BaseDistribution, value: float) -> float:
+    """Return the place in [0, 1] of a numeric parameter's value; undoes ``from_unit``."""
+    low, high, _ = _edges(found)
+    return ((math.log(value) if _log(found) else value) - low) / (high - low)
+
+
+def _log(found: BaseDistribution) -> bool:
+    return bool(getattr(found, "log", False))
+
+
+def _edges(found: BaseDistribution) -> tuple[float, float, tuple[float, float, int] | None]:
+    """Return the ends of the range and its grid; on a grid each value has an equal share."""
+    assert isinstance(found, FloatDistribution | IntDistribution)  # noqa: S101 - others are refused
+    low, high, step = float(found.low), float(found.high), found.step
+    grid = None
+    if step is not None:
+        grid = (low, float(step), round((high - low) / step) + 1)
+        low, high = low - step / 2.0, high + step / 2.0
+    return (math.log(low), math.log(high), grid) if found.log else (low, high, grid)
+
+
+SAMPLERS: Mapping[str, Callable[[Space, int], BaseSampler]] = {
+    "TPESampler": lambda _, seed: TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS),
+    "RandomSampler": lambda _, seed: RandomSampler(seed=seed),
+    "CmaEsSampler": CmaEs,
+    "NSGAIISampler": lambda _, seed: NSGAIISampler(seed=seed, population_size=POPULATION),
+}
