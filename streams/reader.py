@@ -14,6 +14,8 @@ from streams.wire import Partition, Received, Unreadable, received
 
 log = logging.getLogger("regimeflow.kafka")
 
+TO_THE_END_MS = 20  # that a partition has no more is told when a fetch has waited in vain
+
 Start = Literal["beginning", "end"] | Mapping[Partition, int]
 
 
@@ -25,6 +27,9 @@ class Reader(Source):
         topics: Rows of what is read; changelogs and dead letters have rows too.
         start: Where, or from which offset of each partition (none given: the beginning).
         until: Only these partitions, up to these offsets; by default all, up to their ends now.
+        follow: For who reads on for ever. An arrival comes as soon as otherwise, but behind a
+            transaction's marker the end is known 250 ms later, and an idle broker is left alone:
+            four followers took 7 % of a core when each asked again after 20 ms.
     """
 
     def __init__(
@@ -33,6 +38,8 @@ class Reader(Source):
         topics: Sequence[Topic],
         start: Start = "beginning",
         until: Mapping[Partition, int] | None = None,
+        *,
+        follow: bool = False,
     ) -> None:
         self._topics = {topic.name: topic for topic in topics}
         if until is None:
@@ -43,7 +50,8 @@ class Reader(Source):
         given: Mapping[Partition, int] = start if isinstance(start, Mapping) else {}
         first = self.ends if start == "end" else {source: given.get(source, 0) for source in until}
         self.positions: dict[Partition, int] = dict(first)
-        super().__init__({**kafka.reading("unused"), "fetch.wait.max.ms": 20})
+        hurry = {} if follow else {"fetch.wait.max.ms": TO_THE_END_MS}
+        super().__init__({**kafka.reading("unused"), **hurry})
         self.assign(first)
 
     @property
@@ -78,7 +86,7 @@ def tail(
     Ends when ``stop`` is set, or with ``until_end`` when all that was there at the start is read.
     Each partition keeps its order; topics come as they arrive.
     """
-    reader = Reader(kafka, topics, start)
+    reader = Reader(kafka, topics, start, follow=not until_end)
     try:
         while not (stop.is_set() or (until_end and reader.caught_up)):
             for message in reader.take():

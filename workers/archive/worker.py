@@ -67,7 +67,7 @@ def follow(
         for name, store in stores.items()
         for partition, offset in store.next_offsets().items()
     }
-    reader = Reader(kafka, topics, start)
+    reader = Reader(kafka, topics, start, follow=not until_end)
     held: dict[str, list[Archived]] = defaultdict(list)
     count = total = 0
     due_s = time.monotonic() + WRITE_EVERY_S

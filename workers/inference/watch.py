@@ -119,7 +119,7 @@ class ModelWatch:
 
     def run(self, caught_up: threading.Event) -> None:
         """Follow the topic until told to stop; set ``caught_up`` when its past is loaded."""
-        reader = Reader(self._kafka, (MODELS_CHANGES,))
+        reader = Reader(self._kafka, (MODELS_CHANGES,), follow=True)
         past: list[ModelChanged] = []
         try:
             while not self.stop.is_set():

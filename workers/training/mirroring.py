@@ -42,7 +42,7 @@ def follow(settings: Settings, kafka: KafkaSettings, report: Report, stop: threa
         Fatal: The cluster does not answer.
     """
     tracking, marker = Tracking.of(settings), settings.home / MARKER
-    reader = Reader(kafka, (MODELS_REGISTERED, MODELS_CHANGES))
+    reader = Reader(kafka, (MODELS_REGISTERED, MODELS_CHANGES), follow=True)
     due: float | None = None
     try:
         while not stop.is_set():
