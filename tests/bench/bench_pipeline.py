@@ -79,8 +79,15 @@ class Stack:
         for bar in bars:
             self.publisher.publish(bar)
         await asyncio.to_thread(self.publisher.flush)
-        async with asyncio.timeout(ARRIVED_WITHIN_S):
-            await asyncio.gather(*(client.complete for client in self.clients))
+        _, late = await asyncio.wait(
+            [client.complete for client in self.clients], timeout=ARRIVED_WITHIN_S
+        )
+        if late:
+            got = sorted({len(client.signals) for client in self.clients})
+            raise AssertionError(
+                f"port {self.port}: {len(late)} clients have {got} of {len(bars)} signals of "
+                f"{bars[0].event_time_ms} after {ARRIVED_WITHIN_S:.0f} s; {health_of(f'http://127.0.0.1:{self.port}/')}"
+            )
         await asyncio.sleep(PAUSE_S)
         first = self.clients[0].signals
         assert all(client.signals == first for client in self.clients), "clients differ"

@@ -31,6 +31,7 @@ from streams.features.rolling import RINGS
 from streams.kafka import flush, produce, producer_of
 from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Folded, Processor, StateKey, StateRef, fold
+from streams.regimes.processor import RegimeState
 from streams.topology import CHAINS
 from streams.wire import changelog_entry, message_of
 from tests.bench.pipeline_model import default_size_model
@@ -79,6 +80,16 @@ class Past:
         """Return the kept feature vectors."""
         return [r for r in self.last[FeatureVector] if isinstance(r, FeatureVector)]
 
+    def name_filter(self, version: str) -> None:
+        """Name the model that the filter came with: inference waits for what a posterior names."""
+        for ref, state in self.states.items():
+            if isinstance(state, RegimeState) and state.active is not None:
+                named = state.active.model_copy(update={"model_version": version})
+                self.states[ref] = state.model_copy(update={"active": named})
+        made = self.last[RegimeProbabilities]
+        for index, posterior in enumerate(made):
+            made[index] = posterior.model_copy(update={"parameters_version": version})
+
     def pairs(self) -> Iterator[Record]:
         """Yield the kept vectors, each followed by its posterior."""
         for both in zip(self.last[FeatureVector], self.last[RegimeProbabilities], strict=True):
@@ -110,6 +121,8 @@ def steady_market(folder: Path, live_bars: int) -> Market:
     walks = tuple(_walk(rng, HISTORY + live_bars + 1) for _ in SYMBOLS)
     pasts = tuple(_past(s, w) for s, w in zip(SYMBOLS, walks, strict=True))
     model = _model(folder, pasts)
+    for past in pasts:
+        past.name_filter(model.model_version)
     _predict(pasts, _served(model, HISTORY - PREDICTED))
     return Market(pasts, _served(model, HISTORY), walks)
 

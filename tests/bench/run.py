@@ -17,6 +17,7 @@ import os
 import platform
 import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -69,16 +70,23 @@ def main() -> int:
         parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(known)}")
 
     rows: list[Row] = []
+    broken: list[str] = []
     spawn = multiprocessing.get_context("spawn")
     for name in chosen.names or known:
         print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201 - progress
         with ProcessPoolExecutor(1, mp_context=spawn) as process:
-            rows += process.submit(rows_of, name).result()
+            try:
+                rows += process.submit(rows_of, name).result()
+            except Exception:  # noqa: BLE001 - the others still run; this one fails the run
+                traceback.print_exc()
+                broken.append(name)
 
     print_table(rows, Console(width=None if sys.stdout.isatty() else 140))
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
-    return int(any(row["ratio"] < FAILS_BELOW * row["bar"] for row in rows))
+    if broken:
+        print(f"without an answer, cause above: {', '.join(broken)}", file=sys.stderr)  # noqa: T201
+    return int(bool(broken) or any(row["ratio"] < FAILS_BELOW * row["bar"] for row in rows))
 
 
 if __name__ == "__main__":
