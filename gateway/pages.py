@@ -1,15 +1,19 @@
-"""The pages: the dashboard at /, and the API's documentation at /docs. No other host is named."""
+"""The pages: the dashboard at /, and the API's documentation at /docs. No other host is named.
+
+The dashboard is read once, at the start: a build that is made meanwhile empties its folder first,
+and page and scripts must be of one build. The next start serves the new one.
+"""
 
 from __future__ import annotations
 
 import html
 from functools import partial
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import HTMLResponse, Response
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
 METHODS = ("get", "post", "put", "delete")
@@ -23,12 +27,18 @@ def install(app: FastAPI, dist: Path) -> None:
         return HTMLResponse(documentation(app.openapi()))
 
     if (dist / "index.html").is_file():
-        app.mount("/assets", StaticFiles(directory=dist / "assets", check_dir=False))
-        for file in sorted(dist.iterdir()):
-            if file.is_file():
-                # One route a file: a mount at / would turn a wrong method into "not found".
-                path = "/" if file.name == "index.html" else f"/{file.name}"
-                app.add_api_route(path, partial(_file, file), include_in_schema=False)
+        for file in sorted(path for path in dist.rglob("*") if path.is_file()):
+            name = file.relative_to(dist).as_posix()
+            # Names of assets hold a hash of their content.
+            keep = "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
+            kind = guess_type(name)[0] or "application/octet-stream"
+            # One route a file: a mount at / would turn a wrong method into "not found".
+            app.add_api_route(
+                "/" if name == "index.html" else f"/{name}",
+                partial(_file, file.read_bytes(), kind, keep),
+                methods=["GET", "HEAD"],
+                include_in_schema=False,
+            )
         return
 
     @app.get("/", include_in_schema=False)
@@ -42,8 +52,8 @@ def install(app: FastAPI, dist: Path) -> None:
         return HTMLResponse(_page("RegimeFlow", text))
 
 
-async def _file(file: Path) -> Response:
-    return FileResponse(file, headers={"Cache-Control": "no-cache"})
+async def _file(content: bytes, kind: str, keep: str) -> Response:
+    return Response(content, media_type=kind, headers={"Cache-Control": keep})
 
 
 def documentation(openapi: dict[str, Any]) -> str:

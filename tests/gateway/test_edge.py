@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import httpx
 import pytest
@@ -159,7 +160,28 @@ async def test_the_dashboard_is_served_at_the_root_once_it_is_built(tmp_path):
 
     assert "built" in page.text
     assert page.headers["x-correlation-id"]
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
     assert script.status_code == 200
+    assert "javascript" in script.headers["content-type"]
+    assert "immutable" in script.headers["cache-control"]
+
+
+async def test_a_build_made_while_serving_takes_nothing_away(tmp_path):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<title>old</title>")
+    (tmp_path / "assets" / "app-1.js").write_text("1")
+    app = create_app(Settings(), FakeBus(), dashboard=tmp_path)
+    shutil.rmtree(tmp_path)
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as client:
+        page = await client.get("/")
+        script = await client.get("/assets/app-1.js")
+
+    assert (page.status_code, script.status_code) == (200, 200)
+    assert "old" in page.text
 
 
 async def test_without_a_build_the_root_says_how_to_make_one(tmp_path):
