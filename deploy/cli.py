@@ -137,23 +137,24 @@ def stop(*, as_json: Json = False) -> None:
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Say what runs here; exit code 1 unless it is healthy."""
-    from deploy.watch import health_of, summary_lines, training_of
+    from deploy.watch import View, health_of, models_of, summary_lines
 
     home, facts = settings_of().home, running_facts()
-    health = health_of(facts["url"]) if facts and "url" in facts else None
-    training = training_of(facts["url"]) if facts and health else None
+    url = (facts or {}).get("url")
+    view = View(health_of(url), models_of(url)) if url else View()
     if as_json:
-        emit({"home": str(home), "run": facts, "health": health, "training": training})
+        training = (view.models or {}).get("training")
+        emit({"home": str(home), "run": facts, "health": view.health, "training": training})
     elif facts is None:
         typer.echo(f"nothing runs in {home}; start with `regimeflow run`")
-    elif "url" not in facts:
+    elif url is None:
         typer.echo(f"process {facts['pid']} is starting in {home}")
     else:
         since = shown_time(facts["started_at_ms"])
         typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")
-        typer.echo(f"dashboard  {facts['url']}\nhome       {home}")
-        typer.echo("\n".join(summary_lines(health, training)))
-    raise typer.Exit(0 if health and health.get("status") == "healthy" else 1)
+        typer.echo(f"dashboard  {url}\nhome       {home}")
+        typer.echo("\n".join(summary_lines(view)))
+    raise typer.Exit(0 if view.health and view.health["status"] == "healthy" else 1)
 
 
 @app.command()

@@ -119,7 +119,8 @@ class JsonScreen:
             self._say("progress", phase=phase.name, text=phase.text, done=phase.done)
         if self._due("health", LIVE_EVERY_S):
             restarts = {child.name: child.restarts for child in supervisor.children}
-            self._say("health", health=view.health, training=view.training, restarts=restarts)
+            training = (view.models or {}).get("training")
+            self._say("health", health=view.health, training=training, restarts=restarts)
 
     def _due(self, event: str, every_s: float) -> bool:
         now = self._clock()

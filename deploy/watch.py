@@ -13,7 +13,7 @@ from typing import Any, Literal
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 1.0
 
-Name = Literal["restarting", "starting", "back-fill", "training", "service", "live"]
+Name = Literal["restarting", "starting", "back-fill", "features", "training", "service", "live"]
 Answer = dict[str, Any]
 
 
@@ -32,12 +32,12 @@ class View:
 
     Attributes:
         health: Body of ``/health``; None while nobody answers.
-        training: Newest step of training, asked for until a model is loaded.
+        models: Body of ``/api/v1/models``, asked for until a model is loaded.
         first: Whether the first new signal of this run came just now.
     """
 
     health: Answer | None = None
-    training: Answer | None = None
+    models: Answer | None = None
     first: bool = False
 
 
@@ -60,14 +60,14 @@ class Watch:
         """Return what is known, at most a second old; ``first`` is true once in a run."""
         now = time.monotonic()
         if now - self._asked < ASK_EVERY_S:
-            return View(self._view.health, self._view.training)
+            return View(self._view.health, self._view.models)
         health = health_of(self._url)
         waiting = health is not None and not health["model_loaded"]
-        training = training_of(self._url) if waiting else None
+        models = models_of(self._url) if waiting else None
         first = not self._seen and health is not None and self._has_new_signal()
         self._seen = self._seen or first
         self._asked = now
-        self._view = View(health, training, first)
+        self._view = View(health, models, first)
         return self._view
 
     def _has_new_signal(self) -> bool:
@@ -81,10 +81,10 @@ def health_of(url: str) -> Answer | None:
     return answer if answer and "processes" in answer else None
 
 
-def training_of(url: str) -> Answer | None:
-    """Return the newest step of training; None before the first, or when nobody answers."""
-    step: Answer | None = (_ask(f"{url}api/v1/models") or {}).get("training")
-    return step
+def models_of(url: str) -> Answer | None:
+    """Return what is trained, loaded and in service; None when nobody answers."""
+    answer = _ask(f"{url}api/v1/models")
+    return answer if answer and "serving" in answer else None
 
 
 def newest_signal(url: str) -> Answer | None:
@@ -116,10 +116,10 @@ def phase_of(view: View, dead: Sequence[str] = ()) -> Phase:
     if health is None:
         return Phase("starting", "processes are starting")
     ingest = health["processes"].get("ingest", {})
-    if ingest.get("state") == "starting" and ingest.get("done") is not None:
+    if ingest.get("state") == "starting" and ingest["done"] is not None:
         return Phase("back-fill", ingest["detail"], ingest["done"])
     if not health["model_loaded"]:
-        return _first_model(view.training)
+        return _before_the_first_model(health, view.models)
     bars = sum(symbol["bars"] for symbol in health["symbols"])
     signals = sum(symbol["signals"] for symbol in health["symbols"])
     why = "".join(f"; {reason}" for reason in health["degraded"])
@@ -131,33 +131,50 @@ def phase_of(view: View, dead: Sequence[str] = ()) -> Phase:
     )
 
 
-def _first_model(training: Answer | None) -> Phase:
+def _before_the_first_model(health: Answer, models: Answer | None) -> Phase:
+    if models is None:
+        return Phase("starting", "processes are starting")
+    for serving in models["serving"].values():
+        return Phase("service", f"inference loads model {serving['model_version']}")
+    if models["training"] is not None:
+        return _training(models["training"])
+    bars = sum(symbol["bars"] for symbol in health["symbols"])
+    behind = round(sum(s["age_bars"] for s in health["symbols"] if s["stale"]))
+    if behind:
+        text = f"features of the history, {behind} bars to go"
+        return Phase("features", text, bars / (bars + behind))
+    if bars:
+        return Phase("training", "the first training is about to begin")
+    return Phase("starting", "waiting for the first bars")
+
+
+def _training(step: Answer) -> Phase:
     from workers.training.progress import STAGES
 
-    stages = [stage for stage, _ in STAGES if stage != "done"]
-    if training is None:
-        return Phase("training", "the first training waits for features", 0.0)
-    stage, note = training["stage"], training["note"]
+    stage, note = step["stage"], step["note"]
     if stage == "failed":
         return Phase("training", f"training failed: {note}")
     if stage == "done":
         return Phase("service", "the model goes into service")
+    stages = [name for name, _ in STAGES if name != "done"]
     place = f"step {stages.index(stage) + 1} of {len(stages)}, {stage}"
     text = f"first training, {place}" + (f": {note}" if note else "")
-    return Phase("training", text, training["done"])
+    return Phase("training", text, step["done"])
 
 
-def summary_lines(health: Answer | None, training: Answer | None = None) -> list[str]:
+def summary_lines(view: View) -> list[str]:
     """Return the state of the pipeline as plain lines."""
+    health = view.health
     if health is None:
         return ["gateway does not answer yet"]
-    lines = [f"status {health['status']}" + "".join(f"\n  {why}" for why in health["degraded"])]
-    if training is not None and not health["model_loaded"]:
-        lines.append(shown(_first_model(training)))
+    lines = [f"status {health['status']}", *(f"  {why}" for why in health["degraded"])]
+    if not health["model_loaded"]:
+        lines.append(shown(phase_of(view)))
     for name, process in sorted(health["processes"].items()):
         done = "" if process["done"] is None else f" {process['done']:.0%}"
-        lag = "" if process["lag_records"] is None else f", {process['lag_records']} behind"
-        lines.append(f"{name:<10} {process['state']}{done}{lag} {process['detail']}".rstrip())
+        lag = "" if process["lag_records"] is None else f"{process['lag_records']} behind"
+        told = (f"{process['state']}{done}", lag, process["detail"])
+        lines.append(f"{name:<10} {', '.join(filter(None, told))}")
     lines += [
         f"{s['symbol']:<10} {s['bars']} bars, {s['signals']} signals, last {s['last_price']:g}"
         for s in health["symbols"]

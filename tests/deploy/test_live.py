@@ -34,7 +34,8 @@ def views(monkeypatch):
 
 
 def training(stage, done):
-    return View(HEALTH, {"stage": stage, "done": done, "note": ""})
+    step = {"stage": stage, "done": done, "note": ""}
+    return View(HEALTH, {"serving": {}, "training": step})
 
 
 def said(capsys):

@@ -58,16 +58,28 @@ def test_in_a_new_home_every_signal_is_new(gateway):
     assert (before, watched.ask().first) == (False, True)
 
 
-def test_training_is_asked_for_until_a_model_is_loaded(gateway):
-    gateway["api/v1/models"] = {"training": {"stage": "folds", "done": 0.4, "note": "fold 2 of 4"}}
+def models(training=None, serving=()):
+    return {"training": training, "serving": {v: {"model_version": v} for v in serving}}
+
+
+def step(stage, done, note=""):
+    return models({"stage": stage, "done": done, "note": note})
+
+
+def symbol(bars, signals=0, age_bars=0.0):
+    return {"bars": bars, "signals": signals, "age_bars": age_bars, "stale": age_bars > 2.0}
+
+
+def test_models_are_asked_for_until_one_is_loaded(gateway):
+    gateway["api/v1/models"] = step("folds", 0.4)
     watched = Watch(URL, None)
     gateway["health"] = body()
-    training = watched.ask().training
+    told = watched.ask().models
 
     gateway["health"] = body(model=True)
 
-    assert training == {"stage": "folds", "done": 0.4, "note": "fold 2 of 4"}
-    assert watched.ask().training is None
+    assert told == step("folds", 0.4)
+    assert watched.ask().models is None
 
 
 def test_nobody_answers():
@@ -78,36 +90,35 @@ def test_nobody_answers():
     ("view", "told"),
     [
         (View(), "processes are starting"),
+        (View(body(ingest=ingest("starting", "", None)), models()), "waiting for the first bars"),
         (
             View(body(ingest=ingest("starting", "back-fill BTCUSDT", 0.25))),
             "[#####...............]  25% back-fill BTCUSDT",
         ),
         (
-            View(body(ingest=ingest("running", "live: 4 symbols", 1.0))),
-            "[....................]   0% the first training waits for features",
+            View(
+                body(symbols=[symbol(100, age_bars=200.0), symbol(200, age_bars=100.0)]), models()
+            ),
+            "[##########..........]  50% features of the history, 300 bars to go",
         ),
+        (View(body(symbols=[symbol(300)]), models()), "the first training is about to begin"),
         (
-            View(body(), {"stage": "folds", "done": 0.5, "note": "fold 3 of 6"}),
+            View(body(), step("folds", 0.5, "fold 3 of 6")),
             "[##########..........]  50% first training, step 2 of 6, folds: fold 3 of 6",
         ),
         (
-            View(body(), {"stage": "boosted", "done": 0.84, "note": ""}),
+            View(body(), step("boosted", 0.84)),
             "[################....]  84% first training, step 4 of 6, boosted",
         ),
-        (View(body(), {"stage": "done", "done": 1.0, "note": ""}), "the model goes into service"),
+        (View(body(), step("done", 1.0)), "the model goes into service"),
         (
-            View(body(), {"stage": "failed", "done": 0.0, "note": "12 rows, expected 500"}),
+            View(body(), step("failed", 0.0, "12 rows, expected 500")),
             "training failed: 12 rows, expected 500",
         ),
+        (View(body(), models(serving=["m1"])), "inference loads model m1"),
         (
-            View(
-                body(
-                    model=True,
-                    symbols=[{"bars": 10, "signals": 3}, {"bars": 11, "signals": 4}],
-                    degraded=["m1 is unqualified"],
-                )
-            ),
-            "live, degraded: 21 bars, 7 signals held; m1 is unqualified",
+            View(body(model=True, symbols=[symbol(10, 3), symbol(11, 4)], degraded=["m1 drifts"])),
+            "live, degraded: 21 bars, 7 signals held; m1 drifts",
         ),
         (
             View(body(model=True, ingest=ingest("running", "replay, live: 60 bars", 0.6))),
@@ -123,8 +134,21 @@ def test_a_dead_process_is_told_before_all_else():
     assert phase_of(View(body(model=True)), ["market"]).text == "restarting market"
 
 
-def test_status_tells_the_first_training_only_while_nothing_serves():
-    step = {"stage": "lstm", "done": 0.9, "note": ""}
+def test_status_tells_how_far_the_first_model_is_only_until_it_is_loaded():
+    training = step("lstm", 0.9)
 
-    assert any("step 5 of 6, lstm" in line for line in summary_lines(body(), step))
-    assert not any("lstm" in line for line in summary_lines(body(model=True), step))
+    assert any("step 5 of 6, lstm" in line for line in summary_lines(View(body(), training)))
+    assert not any("lstm" in line for line in summary_lines(View(body(model=True), training)))
+
+
+def test_status_has_one_line_a_process():
+    given = ingest("running", "live: 4 symbols", 1.0) | {"lag_records": 3}
+
+    lines = summary_lines(View(body(model=True, ingest=given, degraded=["ETHUSDT is old"])))
+
+    assert lines == [
+        "status degraded",
+        "  ETHUSDT is old",
+        "ingest     running 100%, 3 behind, live: 4 symbols",
+        "dead letters 0",
+    ]
