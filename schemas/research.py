@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.record import Milliseconds
 from schemas.symbols import canonical
@@ -293,6 +293,31 @@ class Parameter(Spec):
         return self
 
 
+Objectives = Annotated[
+    tuple[Objective, ...],
+    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+    Field(min_length=1, max_length=3),
+]
+
+
+class Preset(Spec):
+    """How long and where to search, by name, as a strategy's config has it."""
+
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    spaces: tuple[str, ...] = ()
+    loss_function: Objectives | None = None
+    walk_forward: bool = Field(
+        default=False, description="Only says that it does: every trial runs over windows"
+    )
+
+
+class Optimization(Spec):
+    """The ``optimization`` part of a strategy's config."""
+
+    defaults: Preset = Preset()
+    presets: dict[str, Preset] = Field(default_factory=dict, max_length=50)
+
+
 class TuningSpec(Market):
     """``POST /api/v1/hyperopt``: search a strategy's parameters with Optuna."""
 
@@ -301,26 +326,40 @@ class TuningSpec(Market):
     symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)] = (
         "BTCUSDT"
     )
-    n_trials: int = Field(default=100, ge=1, le=100_000)
+    n_trials: int | None = Field(
+        default=None, ge=1, le=100_000, description="null: the epochs of the preset, or 100"
+    )
     sampler: Literal["TPESampler", "RandomSampler", "CmaEsSampler", "NSGAIISampler"] = "TPESampler"
     param_space: dict[str, Parameter] = Field(
         default_factory=dict, max_length=50, description="Empty: the strategy's own"
     )
-    loss_function: tuple[Objective, ...] = Field(
-        default=("sharpe",), min_length=1, max_length=3, description="Several: NSGA-II only"
+    loss_function: Objectives | None = Field(
+        default=None, description="null: the preset's, or sharpe. Several: NSGA-II only"
     )
     spaces: tuple[str, ...] = Field(default=(), description="Groups of the strategy's parameters")
-    preset: str | None = Field(default=None, description="Of the strategy's optimization.presets")
+    preset: str | None = Field(
+        default=None, description="quick, standard, production, or one of optimization.presets"
+    )
+    optimization: Optimization | None = Field(
+        default=None, description="Of the strategy's config; null: the presets as documented"
+    )
     pruning: bool = Field(default=False, description="Stop a trial that is poor on early windows")
     windows: int = Field(default=4, ge=1, le=50, description="Walk-forward windows of each trial")
+    batch: int = Field(
+        default=1,
+        ge=1,
+        le=32,
+        description="Trials asked for and evaluated at a time, by each worker",
+    )
     seed: int | None = Field(default=0, ge=0)
     timeout_s: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _several_objectives(self) -> TuningSpec:
-        if len(self.loss_function) > 1 and self.sampler != "NSGAIISampler":
+        several = self.loss_function is not None and len(self.loss_function) > 1
+        if several and self.sampler != "NSGAIISampler":
             raise ValueError("several loss_function need the sampler NSGAIISampler")
-        if len(self.loss_function) > 1 and self.pruning:
+        if several and self.pruning:
             raise ValueError("pruning needs one loss_function")
         return self
 
