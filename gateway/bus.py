@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from gateway.client_options import client_options
 from gateway.errors import Unavailable, describe
 from gateway.settings import Settings
-from gateway.views import WINDOW, Arrival, Unreadable
+from gateway.views import Arrival, Unreadable, window
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
@@ -52,17 +52,16 @@ log = logging.getLogger(__name__)
 Inbox = Callable[[Arrival | Unreadable], None]
 
 ALL = -1  # from the first record kept
-# How many offsets before the end a topic is read from. Facts of a symbol take one offset each
-# and as much again for the commit markers of their transactions.
-A_SYMBOL = 2 * WINDOW
+VIEW = -2  # as far back as the views hold
+# How many offsets before the end a topic is read from.
 READS: dict[str, int] = {
     CLOCK_TICKS.name: 200,
-    BARS.name: A_SYMBOL,
-    FEATURE_VECTORS.name: A_SYMBOL,
-    REGIME_PROBABILITIES.name: A_SYMBOL,
-    SIGNALS.name: A_SYMBOL,
-    SCORED_SIGNALS.name: A_SYMBOL,
-    EXPLANATIONS.name: A_SYMBOL,
+    BARS.name: VIEW,
+    FEATURE_VECTORS.name: VIEW,
+    REGIME_PROBABILITIES.name: VIEW,
+    SIGNALS.name: VIEW,
+    SCORED_SIGNALS.name: VIEW,
+    EXPLANATIONS.name: VIEW,
     ACKNOWLEDGED.name: ALL,
     MODELS_SERVING.name: ALL,
     WORKER_STATUS.name: ALL,
@@ -227,12 +226,13 @@ class KafkaBus:
         self._consumer.assign(partitions)
         first = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
+        # Facts take one offset each, and as much again for the markers of their transactions.
         symbols = max(1, len(self._settings.universe))
+        facts = 2 * symbols * window(symbols)
         for partition in partitions:
-            window = windows[partition.topic]
-            back = window * symbols if window == A_SYMBOL else window
-            start = first[partition] if window == ALL else ends[partition] - back
-            self._consumer.seek(partition, max(first[partition], start))
+            wanted = windows[partition.topic]
+            back = facts if wanted == VIEW else ends[partition] if wanted == ALL else wanted
+            self._consumer.seek(partition, max(first[partition], ends[partition] - back))
 
     def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:
         try:

@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
-SLACK = 256  # trimmed in blocks, so that dropping the oldest costs nothing per item
+SLACK = 20  # a twentieth above the limit is trimmed at once: dropping the oldest costs nothing
 
 
 class Series(Generic[V]):
-    """At most ``limit`` items; keys sort by time, appending the newest is the fast path."""
+    """About ``limit`` items; keys sort by time, appending the newest is the fast path."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -33,9 +33,15 @@ class Series(Generic[V]):
             else:
                 self.keys.insert(at, key)
                 self.items.insert(at, item)
-        excess = len(self.keys) - self.limit
-        if excess < SLACK:
-            return []
+        return self._trim() if len(self.keys) > self.limit + self.limit // SLACK else []
+
+    def shrink(self, limit: int) -> list[V]:
+        """Hold no more than ``limit`` from now on; return the items that had to leave."""
+        self.limit = limit
+        return self._trim()
+
+    def _trim(self) -> list[V]:
+        excess = max(0, len(self.keys) - self.limit)
         gone = self.items[:excess]
         del self.keys[:excess]
         del self.items[:excess]

@@ -1,8 +1,8 @@
 """Read models: everything the gateway answers from, folded from topics, rebuilt at start.
 
-Holds the newest ``WINDOW`` bars of each symbol and what belongs to them. Records are kept as
-their topic's bytes: small, and ready to be sent. Folding is idempotent: reading a topic twice
-changes nothing.
+Holds the newest ``WINDOW`` bars of each symbol and what belongs to them; of many symbols fewer, so
+that all together stay within ``BUDGET``. Records are kept as their topic's bytes: small, and ready
+to be sent. Folding is idempotent: reading a topic twice changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, LoadedModel, MonitorWindow, WorkerStatus
 from schemas.training import TrainingProgress
 
-WINDOW = 5_000  # bars a symbol
+WINDOW = 5_000  # bars of one symbol, at most
+BUDGET = 20_000  # bars of all symbols; with all that belongs to them 200 MB
+
+
+def window(symbols: int) -> int:
+    """Return how many bars of each of some symbols are held."""
+    return min(WINDOW, max(1, BUDGET // max(1, symbols)))
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,19 @@ class Views:
         view = self.symbols.get(symbol)
         if view is None:
             view = self.symbols[symbol] = SymbolView()
+            self._share_out()
         return view
+
+    def _share_out(self) -> None:
+        limit = window(len(self.symbols))
+        for view in self.symbols.values():
+            if limit < view.bars.limit:
+                self._forget(view.signals.shrink(limit))
+                view.bars.shrink(limit)
+                view.features.shrink(limit)
+                view.regimes.shrink(limit)
+                view.scores.shrink(limit)
+                view.explanations.shrink(limit)
 
     def score_of(self, signal: HeldSignal) -> HeldScore | None:
         """Return what became of a signal; None before its expiry."""
@@ -254,6 +272,9 @@ class Views:
         gone = self.of(signal.symbol).signals.put(signal.event_time_ms, held)
         self.signals[signal.signal_id] = held
         self.horizon.setdefault(arrival.partition, arrival.offset)
+        self._forget(gone)
+
+    def _forget(self, gone: list[HeldSignal]) -> None:
         for old in gone:
             self.horizon[old.partition] = max(self.horizon[old.partition], old.offset + 1)
             self.signals.pop(old.signal_id, None)

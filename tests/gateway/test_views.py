@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway import clock
 from gateway.series import SLACK, Series
-from gateway.views import Arrival, Views
+from gateway.views import BUDGET, WINDOW, Arrival, Views, window
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from schemas.topics import TOPICS, topic_of
@@ -38,7 +38,7 @@ def test_a_series_is_the_newest_of_a_sorted_dictionary(puts):
             truth.pop(old)
 
     assert list(zip(series.keys, series.items, strict=True)) == sorted(truth.items())
-    assert len(series) < 50 + SLACK
+    assert len(series) <= 50 + 50 // SLACK
 
 
 @given(pairs, st.integers(-1, 401))
@@ -82,6 +82,35 @@ def test_a_signal_that_leaves_the_window_leaves_everything_and_moves_the_horizon
     assert len(views.signals) == len(views.of("BTCUSDT").signals) == 10
     assert "signal-BTCUSDT-0" not in views.signals
     assert views.horizon == {0: SLACK}
+
+
+@given(st.integers(0, BUDGET))
+def test_what_is_held_and_read_of_some_symbols_is_within_the_budget(symbols):
+    assert 1 <= window(symbols) <= WINDOW
+    assert symbols * window(symbols) <= BUDGET
+
+
+def test_all_symbols_together_stay_within_the_budget_however_many_there_are(monkeypatch):
+    monkeypatch.setattr("gateway.views.WINDOW", 100)
+    monkeypatch.setattr("gateway.views.BUDGET", 400)
+    views = Views()
+    for count in (4, 5, 40):
+        for number in range(count):
+            symbol = f"S{number:02}USDT"
+            for minute in range(200):
+                for record in (bar(minute, symbol=symbol), signal(minute, symbol=symbol)):
+                    offset = number * 200 + minute
+                    name = topic_of(record).name
+                    views.fold(Arrival(record, record.encode(), name, 0, offset, WALL_MS))
+
+        held = [view for view in views.symbols.values() if len(view.bars)]
+        bound = 400 + 400 // SLACK
+        assert len(held) == count
+        assert min(len(view.bars) for view in held) >= min(100, 400 // count)
+        assert sum(len(view.bars) for view in held) <= bound
+        assert sum(len(view.signals) for view in held) == len(views.signals) <= bound
+        newest = {view.bars.newest().event_time_ms for view in held}
+        assert newest == {close_time(199)}
 
 
 def test_the_first_acknowledgement_is_the_one_that_counts():
