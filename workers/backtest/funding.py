@@ -1,0 +1,122 @@
+"""Settlements of funding from files and records, and the mark price they are valued at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.market import Bar
+from workers.ingest.bar_files import (
+    BarFile,
+    BarFileRejected,
+    numbers_of,
+    read_table,
+    require_columns,
+    times_of,
+)
+from workers.ingest.markers import interval_findings, nominal
+from workers.ingest.normalise import Funding
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Spans = tuple[tuple[int, int], ...]
+
+
+class Settlements(NamedTuple):
+    """Funding of one symbol, shape (settlements,).
+
+    Attributes:
+        time_ms: Nominal stamps, UTC epoch milliseconds, ascending.
+        rate: What longs paid to shorts, a fraction of the position's value at the mark.
+        mark: Mark price at the stamp, NaN where unknown.
+        holes: Spans between them where some are missing.
+    """
+
+    time_ms: Ints
+    rate: Floats
+    mark: Floats
+    holes: Spans = ()
+
+    def unknown(self, start_ms: int, end_ms: int) -> Spans:
+        """Return where, within a span, settlements should be and are not known; n at least 1."""
+        first, last = int(self.time_ms[0]), int(self.time_ms[-1])
+        interval = int(np.median(np.diff(self.time_ms))) if last > first else 0
+        before = ((start_ms, first),) if interval < first - start_ms else ()
+        after = ((last, end_ms),) if interval < end_ms - last else ()
+        return overlapping((*before, *self.holes, *after), start_ms, end_ms)
+
+
+def overlapping(spans: Spans, start_ms: int, end_ms: int) -> Spans:
+    """Return what of some spans lies within another."""
+    cut = ((max(a, start_ms), min(b, end_ms)) for a, b in spans)
+    return tuple((a, b) for a, b in cut if a < b)
+
+
+def settlements_of(path: Path, marks: BarFile | None = None) -> Settlements:
+    """Read a file of settlements, columns ``date`` and ``funding_rate``.
+
+    Args:
+        path: Parquet or CSV.
+        marks: Bars of the mark price; the open of the one that opens at a stamp is its mark.
+
+    Raises: BarFileRejected naming file, column and row.
+    """
+    table = read_table(path)
+    require_columns(path, table, ("date", "funding_rate"))
+    told, rate = times_of(path, table["date"]), numbers_of(path, table, "funding_rate")
+    stamps = np.array([nominal(stamp) for stamp in told.tolist()], dtype=np.int64)
+    if np.any(np.diff(stamps) <= 0):
+        row = int(np.argmax(np.diff(stamps) <= 0)) + 2
+        raise BarFileRejected(f"{path}: column date, row {row}: expected later than the row before")
+    mark = np.full(len(stamps), np.nan)
+    if marks is not None:
+        row_of = np.searchsorted(marks.open_time_ms, stamps).clip(0, len(marks) - 1)
+        same = marks.open_time_ms[row_of] == stamps
+        mark[same] = marks.columns["open"][row_of[same]]
+    rows = [Funding(*row) for row in zip(stamps.tolist(), rate.tolist(), strict=True)]
+    found = interval_findings(("", 1), rows, ended=True)
+    holes = tuple((f.from_ms, f.to_ms) for f in found if f.kind == "funding_hole")
+    return Settlements(stamps, rate, mark, holes)
+
+
+def recorded_settlements(rows: Sequence[Bar]) -> Settlements:
+    """Return what a log of bars tells of funding: the last settlement before each close, once."""
+    marks = {row.event_time_ms: row.mark_price for row in rows}
+    found: dict[int, tuple[float, float]] = {}
+    for row in rows:
+        if row.funding_time_ms is not None and row.funding_rate is not None:
+            stamp = nominal(row.funding_time_ms)
+            mark = marks.get(stamp)
+            found[stamp] = (row.funding_rate, np.nan if mark is None else mark)
+    values = np.array([found[stamp] for stamp in sorted(found)]).reshape(-1, 2)
+    stamps = np.array(sorted(found), dtype=np.int64)
+    told = [Funding(stamp, found[stamp][0]) for stamp in sorted(found)]
+    gaps = interval_findings(("", 1), told, ended=True)
+    holes = tuple((f.from_ms, f.to_ms) for f in gaps if f.kind == "funding_hole")
+    return Settlements(stamps, values[:, 0], values[:, 1], holes)
+
+
+def marks_over(opened: Ints, timeframe_ms: int, marks: BarFile) -> dict[str, Floats]:
+    """Return close and extremes of the mark over each bar, NaN unless it is known all through.
+
+    Raises: BarFileRejected for mark bars longer than the bars.
+    """
+    if marks.timeframe_ms > timeframe_ms:
+        raise BarFileRejected(
+            f"{marks.path}: mark bars of {marks.timeframe_ms} ms, expected at most {timeframe_ms} "
+            "ms as the bars"
+        )
+    first = np.searchsorted(marks.open_time_ms, opened)
+    stop = np.searchsorted(marks.open_time_ms, opened + timeframe_ms)
+    whole = np.flatnonzero(stop - first == timeframe_ms // marks.timeframe_ms)
+    out = {name: np.full(len(opened), np.nan) for name in ("mark", "mark_high", "mark_low")}
+    if len(whole):
+        rows = first[whole, None] + np.arange(timeframe_ms // marks.timeframe_ms)
+        out["mark"][whole] = marks.columns["close"][rows[:, -1]]
+        out["mark_high"][whole] = marks.columns["high"][rows].max(axis=1)
+        out["mark_low"][whole] = marks.columns["low"][rows].min(axis=1)
+    return out
