@@ -73,12 +73,15 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
         parameters_version=active.model_version if active and posterior else None,
         log_likelihood=log_likelihood,
     )
-    after = RegimeState(
-        event_time_ms=now,
-        active=active,
-        pending=state.pending[len(due) :],
-        posterior=posterior,
-        trend=trend,
+    # A copy: the parameters were checked when they came, not again at every bar.
+    after = state.model_copy(
+        update={
+            "event_time_ms": now,
+            "active": active,
+            "pending": state.pending[len(due) :],
+            "posterior": posterior,
+            "trend": trend,
+        }
     )
     return after, (probabilities,)
 
