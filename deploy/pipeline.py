@@ -241,9 +241,11 @@ def compile_kernels(home: Path, progress: Progress) -> None:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the settings as environment variables, without secrets (children inherit those)."""
+    from pydantic import SecretStr
+
     values: dict[str, str] = {}
     for name, value in settings.model_dump(mode="json", exclude_none=True).items():
-        if name.startswith("binance_"):
+        if isinstance(getattr(settings, name), SecretStr):
             continue
         listed = isinstance(value, list)
         text = ",".join(map(str, value)) if listed else value

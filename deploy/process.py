@@ -107,6 +107,7 @@ def kafka_of(settings: Settings) -> KafkaSettings:
         bootstrap_servers=settings.kafka_bootstrap_servers,
         client=dict(settings.kafka_client),
         git_commit=os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown"),
+        instance=settings.instance,
     )
 
 

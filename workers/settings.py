@@ -86,6 +86,19 @@ class Settings(BaseSettings):
         validation_alias=_alias("MODEL_DIR", "MODEL_DIR"),
         description="URL or folder of model files; default: <home>/models",
     )
+    tuning_storage: SecretStr | None = Field(
+        default=None,
+        description="Database URL (SQLite, PostgreSQL, MySQL) that tuning workers of several "
+        "machines share; unset: a journal file of each job",
+    )
+    results_url: str | None = Field(
+        default=None, description="URL or folder of job results; default: <home>/results"
+    )
+    instance: str = Field(
+        default="0",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Which one this is of several that run the same process; stable over restarts",
+    )
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
@@ -144,6 +157,11 @@ class Settings(BaseSettings):
     def models(self) -> str:
         """Where model files live, as a URL or folder."""
         return self.model_dir or str(self.home / "models")
+
+    @property
+    def results(self) -> str:
+        """Where results of jobs are written, as a URL or folder."""
+        return self.results_url or str(self.home / "results")
 
 
 # Read by gateway/settings.py and by start-up itself; listed so that they do not look misspelt.

@@ -53,12 +53,12 @@ class Seeded(BaseSampler):
     """
 
     def __init__(self, name: str, space: Space, seed: int) -> None:
-        self._make, self._space, self._seed = SAMPLERS[name], space, seed
+        self._make, self._space, self._seed = SAMPLERS[name](space), space, seed
         self._current: tuple[int, BaseSampler] | None = None
 
     def _of(self, number: int) -> BaseSampler:
         if self._current is None or self._current[0] != number:
-            self._current = (number, self._make(self._space, _seed(self._seed, number)))
+            self._current = (number, self._make(_seed(self._seed, number)))
         return self._current[1]
 
     def infer_relative_search_space(self, _: Study, __: FrozenTrial) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Seeded(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
     ) -> Any:
         """Return one parameter, the same in whatever order they are drawn."""
-        drawn = self._make(self._space, _seed(self._seed, trial.number, param_name))
+        drawn = self._make(_seed(self._seed, trial.number, param_name))
         return drawn.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
@@ -101,9 +101,16 @@ class CmaEs(BaseSampler):
     first trial is drawn at random; generations follow in the order in which trials ended.
     """
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self._seed, self._random = seed, RandomSampler(seed=seed)
+    def __init__(self, space: Space) -> None:
         self._names = tuple(name for name, found in space.items() if not found.single())
+        self._seed = 0
+        self._told: list[int] = []  # numbers of the trials that the state is made of
+        self._state: Any = None
+
+    def seeded(self, seed: int) -> CmaEs:
+        """Draw with that seed from now on."""
+        self._seed = seed
+        return self
 
     def infer_relative_search_space(self, _: Study, __: FrozenTrial) -> dict[str, Any]:
         """Return nothing: the study's sampler knows the space."""
@@ -117,28 +124,28 @@ class CmaEs(BaseSampler):
         ended = [each for each in ended if each.values]
         if not ended or not self._names:
             return {}
-        from cmaes import CMA
-
-        size = len(self._names)
-        optimizer = CMA(
-            mean=np.full(size, 0.5),
-            sigma=CMA_SPREAD,
-            bounds=np.tile((0.0, 1.0), (size, 1)),
-            seed=self._seed,
-            n_max_resampling=10 * size,
-        )
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         ended.sort(key=lambda each: (each.datetime_complete, each.number))
-        generation = optimizer.population_size
-        for first in range(1, len(ended) - generation + 1, generation):
-            told = ended[first : first + generation]
-            optimizer.tell([(self._point(t, search_space), sign * t.values[0]) for t in told])
-        optimizer.reseed_rng(self._seed)
-        point = optimizer.ask()
+        self._catch_up(ended[1:], search_space, study.direction)
+        self._state.reseed_rng(self._seed)
         return {
-            name: from_unit(search_space[name], float(u))
-            for name, u in zip(self._names, point, strict=True)
+            name: from_unit(search_space[name], float(unit))
+            for name, unit in zip(self._names, self._state.ask(), strict=True)
         }
+
+    def _catch_up(
+        self, ended: Sequence[FrozenTrial], space: Space, direction: StudyDirection
+    ) -> None:
+        """Tell the state the generations it has not seen; start over if the past is another."""
+        if self._state is None or [t.number for t in ended[: len(self._told)]] != self._told:
+            self._state, self._told = _start(len(self._names)), []
+        sign, size = (
+            -1.0 if direction == StudyDirection.MAXIMIZE else 1.0,
+            self._state.population_size,
+        )
+        while len(self._told) + size <= len(ended):
+            generation = ended[len(self._told) : len(self._told) + size]
+            self._state.tell([(self._point(t, space), sign * t.values[0]) for t in generation])
+            self._told += [t.number for t in generation]
 
     def _point(self, trial: FrozenTrial, space: Space) -> Vector:
         return np.array([to_unit(space[name], trial.params[name]) for name in self._names])
@@ -147,7 +154,20 @@ class CmaEs(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
     ) -> Any:
         """Return a random value: only the first trial asks."""
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
+        drawn = RandomSampler(seed=self._seed)
+        return drawn.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _start(size: int) -> Any:
+    from cmaes import CMA
+
+    return CMA(
+        mean=np.full(size, 0.5),
+        sigma=CMA_SPREAD,
+        bounds=np.tile((0.0, 1.0), (size, 1)),
+        seed=0,  # reseeded before each draw
+        n_max_resampling=10 * size,
+    )
 
 
 def from_unit(found: BaseDistribution, unit: float) -> float | int:
@@ -181,9 +201,11 @@ def _edges(found: BaseDistribution) -> tuple[float, float, tuple[float, float, i
     return (math.log(low), math.log(high), grid) if found.log else (low, high, grid)
 
 
-SAMPLERS: Mapping[str, Callable[[Space, int], BaseSampler]] = {
-    "TPESampler": lambda _, seed: TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS),
-    "RandomSampler": lambda _, seed: RandomSampler(seed=seed),
-    "CmaEsSampler": CmaEs,
-    "NSGAIISampler": lambda _, seed: NSGAIISampler(seed=seed, population_size=POPULATION),
+Make = Callable[[int], BaseSampler]  # from a seed
+
+SAMPLERS: Mapping[str, Callable[[Space], Make]] = {
+    "TPESampler": lambda _: lambda seed: TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS),
+    "RandomSampler": lambda _: lambda seed: RandomSampler(seed=seed),
+    "CmaEsSampler": lambda space: CmaEs(space).seeded,
+    "NSGAIISampler": lambda _: lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION),
 }

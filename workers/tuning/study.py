@@ -26,16 +26,12 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from schemas.research import Parameter
+from workers.tuning.evaluation import Evaluate, Scores
 from workers.tuning.samplers import Seeded, distributions_of
 
 CLAIM_S = 60.0  # a worker says at least this often that it is still at a trial
 UNCLAIMED_S = 5.0  # between a trial's creation and its claim lie milliseconds, or a crash
 WAIT_S = 0.2
-
-Value = str | float | bool
-Params = Mapping[str, Value]
-Scores = Sequence[float]  # of one window, one per objective; larger is better
-Evaluate = Callable[[Sequence[tuple[Params, Sequence[int]]]], list[list[Scores] | str]]
 
 
 class StudyDiffers(ValueError):
