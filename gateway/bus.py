@@ -27,22 +27,28 @@ from schemas.record import Record
 from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
 from schemas.topics import (
     ACKNOWLEDGED,
+    BACKTEST_REQUESTS,
     BARS,
     CLOCK_TICKS,
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
+    JOB_COMMANDS,
+    JOB_PROGRESS,
+    JOB_RESULTS,
     MODELS_SERVING,
     MONITOR_TRACES,
     MONITOR_WINDOWS,
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
     RAW_BARS,
+    REFDATA_TABLES,
     REGIME_PROBABILITIES,
     SCORED_SIGNALS,
     SIGNALS,
     TOPICS,
     TRAINING_PROGRESS,
+    TUNING_REQUESTS,
     WORKER_STATUS,
     topic_of,
 )
@@ -66,6 +72,12 @@ READS: dict[str, int] = {
     MODELS_SERVING.name: ALL,
     WORKER_STATUS.name: ALL,
     TRAINING_PROGRESS.name: 500,
+    REFDATA_TABLES.name: ALL,
+    BACKTEST_REQUESTS.name: 500,
+    TUNING_REQUESTS.name: 500,
+    JOB_COMMANDS.name: 500,
+    JOB_PROGRESS.name: 1_000,
+    JOB_RESULTS.name: 500,
     MONITOR_WINDOWS.name: 1_000,
     MONITOR_TRACES.name: 100,
     PREDICTION_REPLIES.name: 0,
@@ -73,7 +85,10 @@ READS: dict[str, int] = {
 DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
 # Consumed, and written without transactions. Every other topic ends with the marker of its last
 # transaction, which takes an offset and is nothing to be read.
-PLAIN = frozenset((RAW_BARS.name, HISTORY.name, PREDICTION_REQUESTS.name))
+PLAIN = frozenset(
+    topic.name
+    for topic in (RAW_BARS, HISTORY, PREDICTION_REQUESTS, BACKTEST_REQUESTS, TUNING_REQUESTS)
+)
 RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
 
 SHOWN_ERRORS = 3  # of one unreadable record; the first ones name the fault
@@ -99,6 +114,13 @@ class Bus(Protocol):
 
     async def publish(self, record: Record, trace_id: str = "") -> None:
         """Publish one record durably; raises ``Unavailable`` when the broker is away."""
+        ...
+
+    async def read_again(self, topic: str) -> None:
+        """Read a topic once more from its start; returns when its end has been reached.
+
+        Raises ``Unavailable`` when it cannot be read.
+        """
         ...
 
     async def stop(self) -> None:
@@ -157,6 +179,22 @@ class KafkaBus:
                 f"the message broker did not take the record: {type(error).__name__}"
             ) from error
 
+    async def read_again(self, topic: str) -> None:
+        """Read a topic once more from its start; returns when its end has been reached."""
+        if not self.ready or not self.connected:
+            raise Unavailable("the message broker is away; try again in a moment")
+        mine = [each for each in self._consumer.assignment() if each.topic == topic]
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                first = await self._consumer.beginning_offsets(mine)
+                ends = await self._consumer.end_offsets(mine)
+                for partition in mine:
+                    self._consumer.seek(partition, first[partition])
+                while any([await self._consumer.position(p) < ends[p] for p in mine]):  # noqa: ASYNC110 - the reading task moves the positions
+                    await asyncio.sleep(POLL_MS / 10_000)
+        except (KafkaError, TimeoutError) as error:
+            raise Unavailable(f"{topic} could not be read: {type(error).__name__}") from error
+
     async def _read(self, inbox: Inbox) -> None:
         await self._connect()
         goals: dict[TopicPartition, int] = {}
@@ -182,13 +220,13 @@ class KafkaBus:
     async def _connect(self) -> None:
         """Connect and seek, trying until it works."""
         while True:
-            self._open()
             try:
+                self._open()
                 for client in self._clients():
                     await client.start()
                 await self._seek()
-            except (KafkaError, LookupError, OSError) as error:
-                log.info("broker.waiting cause=%s", error)
+            except Exception as error:  # noqa: BLE001 - a gateway that gave up would say nothing
+                log.warning("broker.waiting cause=%r", error)
                 await self._close()
                 await asyncio.sleep(RETRY_S)
             else:

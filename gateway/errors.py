@@ -95,7 +95,8 @@ def describe(errors: Sequence[Any]) -> str:
             parts.append(f"body: expected JSON: {error['ctx']['error']}{at}")
             continue
         place = ".".join(str(p) for p in error["loc"] if p not in {"body", "query", "path"})
-        parts.append(f"{place}: {error['msg']}" if place else f"body: {error['msg']}")
+        message = error["msg"].removeprefix("Value error, ")
+        parts.append(f"{place or 'body'}: {message}")
     return "; ".join(parts)
 
 
@@ -115,6 +116,9 @@ def install(app: FastAPI) -> None:
         message = str(error.detail)
         if error.status_code == 404 and message == "Not Found":
             message = f"no route {request.url.path}; GET /docs lists them"
+        elif error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "another method")
+            message = f"{request.method} is not possible here, expected {allowed}; see GET /docs"
         response = error_response(request.url.path, error.status_code, message)
         response.headers.update(error.headers or {})
         return response

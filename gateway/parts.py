@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -14,6 +14,7 @@ from gateway.cache import Cache
 from gateway.errors import Unavailable, Unknown
 from gateway.metrics import Metrics
 from gateway.questions import Questions
+from gateway.series import Series
 from gateway.settings import Settings
 from gateway.stream import SignalStream
 from gateway.views import SymbolView, Views
@@ -43,6 +44,13 @@ class Parts:
         """Raise ``Unavailable`` until the views have been read."""
         if not self.bus.ready:
             raise Unavailable(STARTING)
+
+    def stale(self, view: SymbolView, series: Series[Any]) -> bool:
+        """Whether the newest item by bar close is older than two bars; False without one."""
+        bar, now_ms = view.bars.newest(), self.market_ms()
+        if bar is None or now_ms is None or not series.keys:
+            return False
+        return clock.age(series.keys[-1], bar.timeframe_ms, now_ms).stale
 
     def symbol(self, ticker: str) -> tuple[str, SymbolView]:
         """Return the canonical symbol and its view; raises ``Unknown`` or ``Unavailable``."""

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gateway.client_options import client_options
 from schemas.symbols import canonical
 
 
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
         if not isinstance(names, list | tuple):
             raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
         return tuple(canonical(str(name)) for name in names if str(name).strip())
+
+    @field_validator("kafka_client")
+    @classmethod
+    def _understood(cls, value: dict[str, str]) -> dict[str, str]:
+        client_options(value)  # wrong ones end the process at once, not each attempt to connect
+        return value
 
     @model_validator(mode="after")
     def _loopback_unless_told(self) -> Self:

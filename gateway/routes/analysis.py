@@ -22,6 +22,7 @@ class RegimeAnswer(BaseModel):
 
     symbol: str
     regime: RegimeProbabilities | None = Field(description="Null until the first bar is folded")
+    stale: bool = Field(description="The newest is older than two bars")
     history: list[RegimeProbabilities]
 
 
@@ -38,6 +39,7 @@ class Indicators(BaseModel):
     symbol: str
     event_time_ms: int | None = Field(description="Null until the first vector is folded")
     feature_set_id: str | None
+    stale: bool = Field(description="The newest is older than two bars")
     values: dict[str, float | None]
     history: list[IndicatorPoint] = Field(description="Of ``names`` only, oldest first")
 
@@ -57,6 +59,7 @@ async def regime(
     body = {
         "symbol": symbol,
         "regime": raw(view.regimes.newest()),
+        "stale": given.stale(view, view.regimes),
         "history": [raw(item) for item in view.regimes.tail(history, before_ms)],
     }
     return success(body)
@@ -88,6 +91,7 @@ async def indicators(
         "symbol": symbol,
         "event_time_ms": newest.event_time_ms if newest else None,
         "feature_set_id": newest.feature_set_id if newest else None,
+        "stale": given.stale(view, view.features),
         "values": newest.values() if newest else {},
         "history": points,
     }

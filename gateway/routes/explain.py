@@ -24,6 +24,7 @@ class ExplanationAnswer(BaseModel):
     status: Literal["ready", "pending", "none"] = Field(
         description="pending: asked for, not made yet; none: there is no signal"
     )
+    stale: bool = Field(description="The newest signal is older than two bars")
     explanation: Explanation | None
 
 
@@ -53,14 +54,13 @@ async def explain(ticker: str, given: Given) -> Response:
     """
     symbol, view = given.symbol(ticker)
     signal = view.signals.newest()
-    if signal is None:
-        body = {"symbol": symbol, "signal_id": None, "status": "none", "explanation": None}
-        return success(body)
-    made = await explanation_of(given, signal)
+    made = None if signal is None else await explanation_of(given, signal)
+    found = "pending" if made is None else "ready"
     body = {
         "symbol": symbol,
-        "signal_id": signal.signal_id,
-        "status": "pending" if made is None else "ready",
+        "signal_id": signal.signal_id if signal else None,
+        "status": found if signal else "none",
+        "stale": given.stale(view, view.signals),
         "explanation": raw(made),
     }
     return success(body)

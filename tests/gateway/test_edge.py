@@ -76,6 +76,13 @@ async def test_errors_have_the_shape_of_their_family(gateway, path, field):
     assert ("success" in body) == (field == "error")
 
 
+async def test_a_wrong_method_is_told_the_right_one(gateway):
+    response = await gateway.client.get("/api/v1/predict")
+
+    assert response.headers["allow"] == "POST"
+    assert "expected POST" in response.json()["detail"]
+
+
 async def test_a_bug_answers_500_in_the_familys_shape_and_tells_nothing_else(broken):
     plain = await broken.client.get("/broken", headers={"X-Correlation-ID": "id-7"})
     envelope = await broken.client.get("/api/broken")

@@ -174,6 +174,19 @@ async def test_indicators_are_the_newest_features_with_null_in_warm_up(gateway):
 
 
 @pytest.mark.parametrize(
+    "path",
+    ["/api/analysis/BTC-USD/regime", "/api/analysis/BTC-USD/indicators", "/api/explain/BTC-USD"],
+)
+async def test_what_is_shown_as_newest_says_when_it_is_older_than_two_bars(gateway, path):
+    gateway.bus.feed(explanation(LAST))
+    fresh = await gateway.get(path)
+    gateway.bus.feed(tick(LAST, seconds=121))
+    old = await gateway.get(path)
+
+    assert (fresh["data"]["stale"], old["data"]["stale"]) == (False, True)
+
+
+@pytest.mark.parametrize(
     ("query", "named"), [({"history": 2}, "names"), ({"history": 1, "names": "rsi_15"}, "rsi_15")]
 )
 async def test_indicator_history_needs_known_names(gateway, query, named):

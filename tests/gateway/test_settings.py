@@ -55,6 +55,16 @@ def test_client_settings_are_translated_from_librdkafkas_names():
     }
 
 
-def test_a_client_setting_that_means_nothing_here_is_refused():
-    with pytest.raises(ValueError, match=r"linger\.ms"):
-        client_options({"linger.ms": "5"})
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"linger.ms": "5"}, r"linger\.ms"),
+        ({"security.protocol": "TLS"}, "expected one of PLAINTEXT, SSL"),
+        ({"security.protocol": "SASL_SSL", "sasl.mechanism": "GSSAPI"}, "GSSAPI"),
+        ({"security.protocol": "SASL_PLAINTEXT", "sasl.username": "u"}, r"sasl\.password"),
+        ({"security.protocol": "SSL", "ssl.ca.location": "nowhere.pem"}, "No such file"),
+    ],
+)
+def test_client_settings_that_cannot_work_here_are_refused_at_the_start(wrong, told):
+    with pytest.raises(ValidationError, match=told):
+        Settings(kafka_client=wrong)
