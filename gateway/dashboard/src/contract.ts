@@ -277,6 +277,8 @@ export interface RegimeAnswer {
   symbol: string
   /** Null until the first bar is folded */
   regime: RegimeProbabilities | null
+  /** The newest is older than two bars */
+  stale: boolean
   history: RegimeProbabilities[]
 }
 
