@@ -12,7 +12,7 @@ from schemas.signals import Signal
 from schemas.topics import PREDICTIONS, SIGNALS
 from streams.processor import Outputs, Processor
 from streams.signals.grading import confirmations_of, direction_of, grade_of
-from streams.signals.risk import account_checks, price_levels, risk_notes
+from streams.signals.risk import ACCOUNT_CHECKS, price_levels, risk_notes
 
 
 class SignalsState(Record):
@@ -33,7 +33,6 @@ def graded(prediction: Prediction) -> Signal:
     direction, confidence = direction_of(prediction.probabilities)
     confirmations = confirmations_of(prediction, direction)
     invalidation, target = price_levels(prediction, direction)
-    checks = account_checks()
     horizon_ms = prediction.horizon_bars * prediction.timeframe_ms
     return Signal(
         signal_id=signal_id(prediction),
@@ -66,8 +65,8 @@ def graded(prediction: Prediction) -> Signal:
         target_price=target,
         threshold=prediction.threshold,
         context=prediction.context,
-        risk_approved=all(check.outcome != "fail" for check in checks),
-        risk_checks=checks,
+        risk_approved=all(check.outcome != "fail" for check in ACCOUNT_CHECKS),
+        risk_checks=ACCOUNT_CHECKS,
         risk_notes=risk_notes(prediction, direction),
         device=prediction.device,
     )

@@ -9,6 +9,11 @@ from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
 INVALIDATION_ATR = 1.5  # stop distance in average true ranges
 TARGET_ATR = 2.0
 HIGH_FUNDING = 0.0003  # three times the usual 0.01 % a settlement
+# They fail closed: no account is known to an analysis-only system.
+ACCOUNT_CHECKS = tuple(
+    RiskCheck(name=name, outcome="fail", detail="data missing: no account is connected")
+    for name in ("position_limit", "concentration", "daily_loss_limit")
+)
 
 
 def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | None, float | None]:
@@ -21,14 +26,6 @@ def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | 
     invalidation = close - side * INVALIDATION_ATR * reach
     target = close + side * TARGET_ATR * reach
     return (invalidation, target) if min(invalidation, target) > 0.0 else (None, None)
-
-
-def account_checks() -> tuple[RiskCheck, ...]:
-    """Return the three account checks, failed: no account is known to an analysis-only system."""
-    return tuple(
-        RiskCheck(name=name, outcome="fail", detail="data missing: no account is connected")
-        for name in ("position_limit", "concentration", "daily_loss_limit")
-    )
 
 
 def risk_notes(prediction: Prediction, direction: Direction) -> tuple[str, ...]:
