@@ -291,8 +291,8 @@ class Bars:
             marks = None if mark is None else read_bars(str(mark), volume=False)
             if marks is not None:
                 require_order(marks)
-                columns = marks_over(bars.open_time_ms, bars.timeframe_ms, marks)
-                bars = replace(bars, **columns)
+                last, high, low = marks_over(bars.open_time_ms, bars.timeframe_ms, marks)
+                bars = replace(bars, mark=last, mark_high=high, mark_low=low)
             return bars if funding is None else bars.settled(settlements_of(Path(funding), marks))
 
     @classmethod

@@ -100,8 +100,8 @@ def recorded_settlements(rows: Sequence[Bar]) -> Settlements:
     return Settlements(stamps, values[:, 0], values[:, 1], holes)
 
 
-def marks_over(opened: Ints, timeframe_ms: int, marks: BarFile) -> dict[str, Floats]:
-    """Return close and extremes of the mark over each bar, NaN unless it is known all through.
+def marks_over(opened: Ints, timeframe_ms: int, marks: BarFile) -> tuple[Floats, Floats, Floats]:
+    """Return close, high and low of the mark over each bar, NaN unless it is known all through.
 
     Raises: BarFileRejected for mark bars longer than the bars.
     """
@@ -113,10 +113,10 @@ def marks_over(opened: Ints, timeframe_ms: int, marks: BarFile) -> dict[str, Flo
     first = np.searchsorted(marks.open_time_ms, opened)
     stop = np.searchsorted(marks.open_time_ms, opened + timeframe_ms)
     whole = np.flatnonzero(stop - first == timeframe_ms // marks.timeframe_ms)
-    out = {name: np.full(len(opened), np.nan) for name in ("mark", "mark_high", "mark_low")}
+    last, high, low = (np.full(len(opened), np.nan) for _ in range(3))
     if len(whole):
         rows = first[whole, None] + np.arange(timeframe_ms // marks.timeframe_ms)
-        out["mark"][whole] = marks.columns["close"][rows[:, -1]]
-        out["mark_high"][whole] = marks.columns["high"][rows].max(axis=1)
-        out["mark_low"][whole] = marks.columns["low"][rows].min(axis=1)
-    return out
+        last[whole] = marks.columns["close"][rows[:, -1]]
+        high[whole] = marks.columns["high"][rows].max(axis=1)
+        low[whole] = marks.columns["low"][rows].min(axis=1)
+    return last, high, low

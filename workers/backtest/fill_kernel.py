@@ -1,0 +1,205 @@
+"""The compiled loop of ``fills``: one pass over the bars, fills and liquidation as they come."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Fields = Any  # a numpy record; numba types it
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+TRADE = np.dtype(
+    [
+        ("entry_time_ms", "i8"),  # of the first fill
+        ("exit_time_ms", "i8"),  # of the last fill; of the last close while open
+        ("side", "i8"),  # +1 long, -1 short
+        ("units", "f8"),  # bought or sold to enter, in all; base currency, > 0
+        ("entry_price", "f8"),  # mean of the entries, slippage in it
+        ("exit_price", "f8"),  # mean of the exits; what is still open at the last close
+        ("fees", "f8"),
+        ("slippage", "f8"),  # what the fills cost against the opens; within pnl already
+        ("funding", "f8"),  # paid; negative when earned
+        ("pnl", "f8"),  # net of all costs
+        ("bars_held", "i8"),
+        ("open", "?"),  # not closed when the bars ended
+        ("liquidated", "?"),
+    ]
+)
+
+NEVER = -1
+
+ACCOUNT = np.dtype(
+    [
+        ("cash", "f8"),  # quote currency; equity less the value of the position
+        ("units", "f8"),
+        ("target", "f8"),  # the decision that the order is of
+        ("unsized", "?"),  # decided, and no bar to fill it in yet
+        ("wanted", "f8"),  # units that the order leads to
+        ("ordered", "f8"),  # units, of all orders
+        ("filled", "f8"),
+        ("trades", "i8"),  # begun
+        ("entry_bar", "i8"),
+        ("entry_value", "f8"),  # of the trade that is open
+        ("exited", "f8"),
+        ("exit_value", "f8"),
+        ("liquidated_at", "i8"),
+    ]
+)
+
+
+class Columns(NamedTuple):
+    """Bars as the kernel reads them, shape (n,) each."""
+
+    open_time_ms: NDArray[np.int64]
+    open: Floats
+    close: Floats
+    volume: Floats
+    due: Floats
+    worst_low: Floats  # the mark's where it is known
+    worst_high: Floats
+    open_low: Floats  # the open, unless the mark never was as low
+    open_high: Floats
+    timeframe_ms: int
+
+
+class Terms(NamedTuple):
+    """A fill model as the kernel reads it."""
+
+    fee: float
+    slippage: float
+    leverage: float
+    participation: float  # infinite: no limit
+    maintenance: float
+
+
+@compiled
+def run(  # noqa: PLR0917 - one call a run
+    bars: Columns, terms: Terms, target: Floats, account: Any, trades: Any, out: Any
+) -> None:
+    equity, position, traded = out
+    book = account[0]
+    for t in range(len(target)):
+        if t > 0 and target[t - 1] != book.target:
+            book.target = target[t - 1]
+            book.unsized = True
+        if _is_liquidated(book, terms, bars.open_low[t], bars.open_high[t]):
+            _liquidate(book, trades, bars, t, bars.open_time_ms[t])
+            break
+        if bars.volume[t] > 0.0:
+            if book.unsized:
+                _size(book, terms, bars.open[t])
+            if book.wanted != book.units:
+                before = book.cash + book.units * bars.open[t]
+                traded[t] = _fill(book, trades, bars, terms, t) / before
+        if _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t]):
+            _liquidate(book, trades, bars, t, bars.open_time_ms[t] + bars.timeframe_ms)
+            break
+        if book.units != 0.0 and bars.due[t] != 0.0:
+            book.cash -= book.units * bars.due[t]
+            trades[book.trades - 1].funding += book.units * bars.due[t]
+        equity[t] = book.cash + book.units * bars.close[t]
+        position[t] = book.units
+    if book.units != 0.0:
+        last = len(target) - 1
+        trade = trades[book.trades - 1]
+        book.exited += abs(book.units)
+        book.exit_value += abs(book.units) * bars.close[last]
+        _end(book, trade, bars.open_time_ms[last] + bars.timeframe_ms, last + 1)
+        trade.open = True
+
+
+@compiled
+def _size(book: Fields, terms: Terms, price: float) -> None:
+    """Set the order's units for the equity at an open; the slippage is that of its direction."""
+    equity = max(book.cash + book.units * price, 0.0)
+    value = book.target * terms.leverage * equity
+    side = 1.0 if value / price > book.units else -1.0
+    wanted = value / (price * (1.0 + side * terms.slippage))
+    if (wanted - book.units) * side <= 0.0:
+        wanted = book.units  # so near that slippage turns the order around: none is needed
+    book.wanted = wanted
+    book.ordered += abs(wanted - book.units)
+    book.unsized = False
+
+
+@compiled
+def _fill(book: Fields, trades: Any, bars: Columns, terms: Terms, t: int) -> float:
+    """Fill the order at the open as far as the bar's volume allows; return its notional."""
+    missing = book.wanted - book.units
+    side = 1.0 if missing > 0.0 else -1.0
+    size, limit = abs(missing), terms.participation * bars.volume[t]
+    after = book.wanted
+    if size > limit:
+        size, after = limit, book.units + side * limit
+    price = bars.open[t] * (1.0 + side * terms.slippage)
+    slipped = bars.open[t] * terms.slippage
+    closing = min(size, abs(book.units)) if book.units * side < 0.0 else 0.0
+    if closing > 0.0:
+        trade = trades[book.trades - 1]
+        book.exited += closing
+        book.exit_value += closing * price
+        trade.fees += closing * price * terms.fee
+        trade.slippage += closing * slipped
+        if closing == abs(book.units):
+            _end(book, trade, bars.open_time_ms[t], t)
+    opening = size - closing
+    if opening > 0.0:
+        if closing > 0.0 or book.units == 0.0:
+            _begin(book, trades, side, bars.open_time_ms[t], t)
+        trade = trades[book.trades - 1]
+        trade.units += opening
+        book.entry_value += opening * price
+        trade.fees += opening * price * terms.fee
+        trade.slippage += opening * slipped
+    book.cash -= side * size * price + size * price * terms.fee
+    book.units = after
+    book.filled += size
+    notional: float = size * price
+    return notional
+
+
+@compiled
+def _begin(book: Fields, trades: Any, side: float, time_ms: int, t: int) -> None:
+    trade = trades[book.trades]
+    book.trades += 1
+    book.entry_bar, book.entry_value, book.exited, book.exit_value = t, 0.0, 0.0, 0.0
+    trade.entry_time_ms, trade.side = time_ms, side
+    trade.units, trade.fees, trade.slippage, trade.funding = 0.0, 0.0, 0.0, 0.0
+    trade.open, trade.liquidated = False, False
+
+
+@compiled
+def _end(book: Fields, trade: Fields, time_ms: int, stop: int) -> None:
+    """Write what the trade came to; ``stop`` is the first bar without it."""
+    trade.exit_time_ms = time_ms
+    trade.entry_price = book.entry_value / trade.units
+    trade.exit_price = book.exit_value / book.exited
+    gross = (book.exit_value - book.entry_value) * trade.side
+    trade.pnl = gross - trade.fees - trade.funding
+    trade.bars_held = stop - book.entry_bar
+
+
+@compiled
+def _is_liquidated(book: Fields, terms: Terms, low: float, high: float) -> bool:
+    """Return whether equity falls to the maintenance margin somewhere between two marks."""
+    if book.units == 0.0:
+        return False
+    worst = low if book.units > 0.0 else high
+    return bool(book.cash + book.units * worst <= abs(book.units) * worst * terms.maintenance)
+
+
+@compiled
+def _liquidate(book: Fields, trades: Any, bars: Columns, t: int, time_ms: int) -> None:
+    """Lose all equity: the position goes at the price that leaves nothing."""
+    trade = trades[book.trades - 1]
+    book.exited += abs(book.units)
+    book.exit_value += abs(book.cash)
+    opened = time_ms == bars.open_time_ms[t]
+    _end(book, trade, time_ms, t if opened else t + 1)
+    trade.liquidated = True
+    book.cash, book.units, book.liquidated_at = 0.0, 0.0, time_ms
