@@ -67,8 +67,9 @@ def equity_returns(equity: Vector) -> Vector:
 
 
 def equity_curve(returns: Vector) -> Vector:
-    """Return the equity that starts at 1 and grows by ``returns``, shape (n + 1,)."""
-    return np.concatenate((np.ones(1), np.cumprod(1.0 + finite(returns, "returns"))))
+    """Return the equity that starts at 1 and grows by ``returns``, shape (n + 1,); lost is lost."""
+    growth = np.maximum(1.0 + finite(returns, "returns"), 0.0)
+    return np.concatenate((np.ones(1), np.cumprod(growth)))
 
 
 def total_return(equity: Vector) -> float | None:

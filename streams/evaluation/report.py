@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from schemas.record import Record
 from streams.evaluation import metrics as m
 from streams.evaluation import overfitting as o
 from streams.evaluation.metrics import Vector
+from streams.evaluation.resampling import bootstrap_interval
 from streams.evaluation.walkforward import t_statistic
 
 Unit = Literal["fraction", "ratio", "percent", "days", "ms", "currency", "equity/year", "number"]
@@ -216,6 +218,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(m.turnover, _traded, "equity/year", "either", POSITIVE, "Bought and sold a year"),
 )
 
+HEADLINES = ("annual_return", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "max_drawdown")
+
 
 class Metrics(Record):
     """What a run earned, and how sure that is; null where undefined. Units are in ``METRICS``."""
@@ -261,3 +265,24 @@ def report(run: Run) -> Metrics:
         sharpe_interval=None if interval is None else (interval.low, interval.high),
         **{metric.name: metric.of(run) for metric in METRICS},
     )
+
+
+def intervals(returns: Vector, seed: int = 0, draws: int = 1000) -> dict[str, o.Interval | None]:
+    """Return the 95 % interval of each of ``HEADLINES`` by the stationary bootstrap.
+
+    Args:
+        returns: Of each UTC day.
+        seed: The same one gives the same intervals; all metrics see the same draws.
+        draws: Series drawn.
+
+    A drawdown is of the drawn order of days. None as in ``bootstrap_interval``.
+    """
+    return {
+        metric.name: bootstrap_interval(returns, partial(_of_days, metric), seed, draws)
+        for metric in METRICS
+        if metric.name in HEADLINES
+    }
+
+
+def _of_days(metric: Metric, returns: Vector) -> float | None:
+    return metric.of(Run(returns, _none(), _none()))

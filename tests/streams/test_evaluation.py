@@ -79,6 +79,7 @@ def test_a_total_loss_is_final():
     assert list(equity_returns(ruined)) == [-0.5, -1.0, 0.0, 0.0]
     assert max_drawdown(ruined) == 1.0
     assert annual_return(equity_curve(equity_returns(ruined))) == -1.0
+    assert list(equity_curve(floats(-1.5, -1.5))) == [1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(

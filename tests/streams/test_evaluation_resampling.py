@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from arch import bootstrap
 
-from streams.evaluation.metrics import equity_curve, max_drawdown, sharpe_ratio
+from streams.evaluation.metrics import annual_return, equity_curve, max_drawdown, sharpe_ratio
 from streams.evaluation.overfitting import sharpe_interval
+from streams.evaluation.report import HEADLINES, intervals
 from streams.evaluation.resampling import (
     bootstrap_interval,
     optimal_block_length,
@@ -88,6 +89,17 @@ def test_an_interval_of_a_metric_of_equity():
     found = bootstrap_interval(returns, lambda r: max_drawdown(equity_curve(r)))
 
     assert 0.0 < found.low < max_drawdown(equity_curve(returns)) < found.high < 1.0
+
+
+def test_the_intervals_of_a_report_are_those_of_its_metrics():
+    returns = np.random.default_rng(0).normal(1e-3, 0.02, 500)
+
+    found = intervals(returns, seed=3, draws=200)
+
+    assert set(found) == set(HEADLINES)
+    assert found["sharpe_ratio"] == bootstrap_interval(returns, sharpe_ratio, seed=3, draws=200)
+    assert found["annual_return"].low < annual_return(equity_curve(returns))
+    assert found["annual_return"].high > annual_return(equity_curve(returns))
 
 
 def test_a_statistic_mostly_undefined_has_no_interval():
