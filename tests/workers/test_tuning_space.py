@@ -1,0 +1,118 @@
+"""Tuning: what a request searches, and what is refused with the list of what there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.research import Parameter, TuningSpec
+from workers.tuning.search_space import Declared, SpaceRejected, space_of
+
+DECLARED = {
+    "fast": Declared(Parameter(type="int", low=5, high=50), 12, "buy"),
+    "slow": Declared(Parameter(type="int", low=20, high=200), 26, "sell"),
+    "stop": Declared(Parameter(type="float", low=-0.15, high=-0.03), -0.1, "stoploss"),
+    "side": Declared(Parameter(type="categorical", choices=("long", "both")), "both", "buy"),
+}
+CONFIG = {
+    "defaults": {"epochs": 120, "loss_function": "calmar", "spaces": ["buy", "sell"]},
+    "presets": {
+        "quick": {"epochs": 30, "spaces": ["sell"]},
+        "mine": {"epochs": 7, "loss_function": "sortino"},
+    },
+}
+
+
+def found(**given):
+    return space_of(TuningSpec(strategy_name="cross", **given), DECLARED)
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "n_trials", "objectives"),
+    [
+        ({}, "fast side slow stop", 100, "sharpe"),
+        ({"n_trials": 3}, "fast side slow stop", 3, "sharpe"),
+        ({"preset": "quick"}, "fast side", 50, "sharpe"),
+        ({"preset": "standard"}, "fast side slow", 200, "sharpe"),
+        ({"preset": "production"}, "fast side slow stop", 1000, "sharpe"),
+        ({"preset": "quick", "n_trials": 9, "spaces": ["sell"]}, "slow", 9, "sharpe"),
+        ({"optimization": CONFIG}, "fast side slow", 120, "calmar"),
+        ({"optimization": CONFIG, "preset": "quick"}, "slow", 30, "calmar"),
+        ({"optimization": CONFIG, "preset": "mine"}, "fast side slow", 7, "sortino"),
+        ({"optimization": CONFIG, "loss_function": "sharpe"}, "fast side slow", 120, "sharpe"),
+        ({"param_space": {"slow": {"type": "int", "low": 2, "high": 9}}}, "slow", 100, "sharpe"),
+    ],
+)
+def test_the_request_wins_over_its_preset_and_that_over_the_config(
+    given, names, n_trials, objectives
+):
+    space = found(**given)
+
+    assert " ".join(sorted(space.searched)) == names
+    assert set(space.fixed) == set(DECLARED) - set(space.searched)
+    assert space.n_trials == n_trials
+    assert space.objectives == (objectives,)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"preset": "slow"}, "unknown preset slow; expected one of production, quick, standard"),
+        ({"spaces": ["roi"]}, "unknown space roi; expected one of buy, sell, stoploss"),
+        (
+            {"param_space": {"fats": {"type": "int", "low": 1, "high": 2}}},
+            "unknown parameter fats; expected one of fast, side, slow, stop",
+        ),
+        (
+            {"param_space": {"fast": {"type": "float", "low": 1, "high": 2}}},
+            "parameter fast is a whole number, got float",
+        ),
+        (
+            {"param_space": {"side": {"type": "int", "low": 1, "high": 2}}},
+            "parameter side is categorical, got int",
+        ),
+        (
+            {"param_space": {"side": {"type": "categorical", "choices": ["short"]}}},
+            "unknown choice of side short; expected one of both, long",
+        ),
+        (
+            {"param_space": {"stop": {"type": "categorical", "choices": ["deep"]}}},
+            "parameter stop is a number, got deep",
+        ),
+        (
+            {"spaces": ["buy"], "param_space": {"fast": {"type": "int", "low": 1, "high": 2}}},
+            "leave out spaces",
+        ),
+        ({"sampler": "CmaEsSampler"}, "the categorical side: use TPESampler, or fix them"),
+        (
+            {"optimization": {"defaults": {"loss_function": ["sharpe", "calmar"]}}},
+            "sharpe and calmar together need NSGAIISampler, not TPESampler",
+        ),
+        (
+            {"optimization": {"presets": {"none": {"spaces": ["roi"]}}}, "preset": "none"},
+            "cross has no parameter in roi; its spaces: buy, sell, stoploss",
+        ),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(given, said):
+    with pytest.raises(SpaceRejected, match=said):
+        found(**given)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ({"type": "float", "low": -0.03, "high": -0.15}, "expected low < high"),
+        ({"type": "float", "low": -1.0, "high": 1.0, "log": True}, "a log scale needs low > 0"),
+        ({"type": "categorical"}, "needs choices"),
+        ({"type": "int", "low": 1.5, "high": 3}, "whole low, high and step"),
+    ],
+)
+def test_ranges_that_are_none_are_refused_and_negative_ones_are_not(parameter, said):
+    assert Parameter(type="float", low=-0.15, high=-0.03).low == -0.15
+    with pytest.raises(ValueError, match=said):
+        TuningSpec(strategy_name="cross", param_space={"fast": parameter})
+
+
+def test_an_unknown_sampler_is_refused_with_the_list():
+    with pytest.raises(ValueError, match=r"TPESampler.*RandomSampler.*CmaEsSampler"):
+        TuningSpec(strategy_name="cross", sampler="GridSampler")

@@ -1,0 +1,152 @@
+"""What a request searches: presets, groups and ranges of a strategy's parameters, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from schemas.research import Objective, Optimization, Parameter, Preset, TuningSpec
+from workers.tuning.evaluation import Value
+
+EPOCHS = 100
+OBJECTIVES: tuple[Objective, ...] = ("sharpe",)
+
+# As documented; a preset names the groups of every strategy, also ones that this one lacks.
+PRESETS = {
+    "quick": Preset(epochs=50, spaces=("buy",)),
+    "standard": Preset(epochs=200, spaces=("buy", "sell")),
+    "production": Preset(
+        epochs=1000, spaces=("buy", "sell", "roi", "stoploss", "trailing"), walk_forward=True
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One parameter as its strategy declares it.
+
+    Attributes:
+        range: Searched unless the request gives another.
+        default: Used when it is not searched.
+        space: Its group.
+    """
+
+    range: Parameter
+    default: Value
+    space: str = "buy"
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched and what is fixed.
+
+    Attributes:
+        searched: Ranges by name.
+        fixed: The other parameters at their defaults.
+        objectives: All maximised.
+        n_trials: In all.
+    """
+
+    searched: Mapping[str, Parameter]
+    fixed: Mapping[str, Value]
+    objectives: tuple[Objective, ...]
+    n_trials: int
+
+
+class SpaceRejected(ValueError):
+    """The request names something that is not there; the message lists what is."""
+
+
+def space_of(spec: TuningSpec, declared: Mapping[str, Declared]) -> Space:
+    """Return what a request searches.
+
+    What the request says itself wins over its preset, the preset over the config's defaults.
+
+    Raises:
+        SpaceRejected: Unknown preset, group or parameter, a range that is none for its parameter,
+            or a sampler that cannot take the space.
+    """
+    preset, defaults = _preset_of(spec)
+    searched = _searched(spec, declared, preset.spaces or defaults.spaces)
+    found = Space(
+        searched=searched,
+        fixed={n: each.default for n, each in declared.items() if n not in searched},
+        objectives=(
+            spec.loss_function or preset.loss_function or defaults.loss_function or OBJECTIVES
+        ),
+        n_trials=spec.n_trials or preset.epochs or defaults.epochs or EPOCHS,
+    )
+    _check_sampler(spec, found)
+    return found
+
+
+def _preset_of(spec: TuningSpec) -> tuple[Preset, Preset]:
+    """Return the preset that was named, or an empty one, and the defaults."""
+    config = spec.optimization or Optimization()
+    presets = PRESETS | config.presets
+    if spec.preset is None:
+        return Preset(), config.defaults
+    if spec.preset not in presets:
+        raise SpaceRejected(_unknown("preset", [spec.preset], presets))
+    return presets[spec.preset], config.defaults
+
+
+def _searched(
+    spec: TuningSpec, declared: Mapping[str, Declared], named: Collection[str]
+) -> dict[str, Parameter]:
+    if spec.param_space:
+        if spec.spaces:
+            raise SpaceRejected("param_space says what is searched: leave out spaces")
+        if strange := sorted(set(spec.param_space) - set(declared)):
+            raise SpaceRejected(_unknown("parameter", strange, declared))
+        for name, given in spec.param_space.items():
+            _check_range(name, given, declared[name].range)
+        return dict(spec.param_space)
+    groups = {each.space for each in declared.values()}
+    if strange := sorted(set(spec.spaces) - groups):
+        raise SpaceRejected(_unknown("space", strange, groups))
+    wanted = set(spec.spaces or named or groups)
+    searched = {name: each.range for name, each in declared.items() if each.space in wanted}
+    if not searched:
+        raise SpaceRejected(
+            f"{spec.strategy_name} has no parameter in {', '.join(sorted(wanted))}; "
+            f"its spaces: {', '.join(sorted(groups)) or 'none'}"
+        )
+    return searched
+
+
+def _check_range(name: str, given: Parameter, own: Parameter) -> None:
+    """Refuse values that the parameter cannot have, whatever its usual range."""
+    if own.type == "categorical":
+        if given.type != "categorical":
+            raise SpaceRejected(f"parameter {name} is categorical, got {given.type}")
+        if strange := [str(value) for value in given.choices if value not in own.choices]:
+            raise SpaceRejected(_unknown(f"choice of {name}", strange, map(str, own.choices)))
+        return
+    values = given.choices if given.type == "categorical" else (given.low, given.high)
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) != len(values):
+        raise SpaceRejected(f"parameter {name} is a number, got {', '.join(map(str, values))}")
+    fraction = given.type == "float" or any(v != int(v) for v in numbers)
+    if own.type == "int" and fraction:
+        raise SpaceRejected(f"parameter {name} is a whole number, got {given.type} {numbers}")
+
+
+def _check_sampler(spec: TuningSpec, found: Space) -> None:
+    names = [name for name, each in found.searched.items() if each.type == "categorical"]
+    if spec.sampler == "CmaEsSampler" and names:
+        raise SpaceRejected(
+            f"CmaEsSampler has no order to follow in the categorical {', '.join(sorted(names))}: "
+            "use TPESampler, or fix them"
+        )
+    if len(found.objectives) > 1 and spec.sampler != "NSGAIISampler":
+        raise SpaceRejected(
+            f"{' and '.join(found.objectives)} together need NSGAIISampler, not {spec.sampler}"
+        )
+    if len(found.objectives) > 1 and spec.pruning:
+        raise SpaceRejected("pruning needs one loss_function")
+
+
+def _unknown(kind: str, strange: Collection[str], known: Collection[str] | map[str]) -> str:
+    names = ", ".join(sorted(known)) or "none"
+    return f"unknown {kind} {', '.join(strange)}; expected one of {names}"
