@@ -272,6 +272,8 @@ class Parameter(Spec):
     step: float | None = Field(default=None, gt=0)
     log: bool = False
     choices: tuple[str | float | bool, ...] = ()
+    default: str | float | bool | None = Field(default=None, description="Of a shipped strategy")
+    group: str | None = Field(default=None, description="Chosen together by spaces, e.g. buy")
 
     @model_validator(mode="after")
     def _consistent(self) -> Parameter:

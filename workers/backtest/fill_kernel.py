@@ -81,6 +81,16 @@ class Terms(NamedTuple):
 def run(  # noqa: PLR0917 - one call a run
     bars: Columns, terms: Terms, target: Floats, account: Any, trades: Any, out: Any
 ) -> None:
+    """Run all bars; ``fills`` says what happens in each.
+
+    Args:
+        bars: Shape (n,) each.
+        terms: Of the fill model.
+        target: Decided at each close, shape (n,).
+        account: One record of dtype ``ACCOUNT`` with the start equity as cash; written.
+        trades: Dtype ``TRADE``, shape (n,); the first ``account.trades`` are written.
+        out: Equity, position and share traded, zeros of shape (n,); written.
+    """
     equity, position, traded = out
     book = account[0]
     for t in range(len(target)):

@@ -1,0 +1,29 @@
+"""The shipped strategies, one file each; to add one, write its file and name it here."""
+
+from __future__ import annotations
+
+from workers.backtest.strategies import (
+    bollinger_breakout,
+    donchian,
+    ema_cross,
+    regime_weighted,
+    rsi_reversion,
+)
+from workers.backtest.strategies.strategy import ParametersRejected, Strategy
+
+STRATEGIES = (
+    ema_cross.STRATEGY,
+    rsi_reversion.STRATEGY,
+    bollinger_breakout.STRATEGY,
+    donchian.STRATEGY,
+    regime_weighted.STRATEGY,
+)
+
+
+def strategy_named(name: str) -> Strategy:
+    """Return the strategy of that name; raises ParametersRejected listing those there are."""
+    for strategy in STRATEGIES:
+        if strategy.name == name:
+            return strategy
+    known = ", ".join(strategy.name for strategy in STRATEGIES)
+    raise ParametersRejected(f"there is no strategy {name!r}; there are {known}")
