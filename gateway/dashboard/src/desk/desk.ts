@@ -286,8 +286,11 @@ export class Desk {
       this.set({ health, silent: null })
       if (health.clock_ms !== null) this.setClock(health.clock_ms)
       if (health.status === 'starting') return
-      if (!this.opened) this.socket.open()
-      this.opened = true
+      if (!this.opened) {
+        this.opened = true
+        this.socket.open()
+        void this.readModels()
+      }
       const known = new Set(before?.symbols.map((each) => each.symbol))
       for (const { symbol } of health.symbols)
         if (!known.has(symbol)) void this.readBars(symbol, STRIP_BARS, null)
@@ -298,6 +301,7 @@ export class Desk {
   }
 
   private async readModels(): Promise<void> {
+    if (!this.opened) return
     const models = await askedPlain<ModelList>('/api/v1/models').catch(() => null)
     if (models) this.set({ models })
   }
