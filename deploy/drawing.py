@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from streams.topology import CHAINS, WORKERS
@@ -18,6 +19,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",
     ("predictions.requests.v1", "explain"): "questions of the gateway",
+    ("backtest.requests.v1", "backtest"): "jobs asked for at the gateway",
+    ("jobs.commands.v1", "backtest"): "what is to become of a job",
     ("models.serving.v1", "ingest"): "a replay holds at its cut until a model serves",
     ("workers.status.v1", "ingest"): "a replay holds at its cut until the model is loaded",
 }
@@ -48,31 +51,35 @@ class Edge:
 
 def rows() -> tuple[Row, ...]:
     """Return every process in flow order; a fused chain reads only what comes from outside."""
-    chains = []
+    waiting = {row.name: row for row in (*_chains(), *_workers())}
+    placed: list[Row] = []
+    while waiting:
+        ready = (row for row in waiting.values() if not _needs(row, waiting))
+        # In a circle, which a test refuses, the first goes first.
+        following = next(ready, next(iter(waiting.values())))
+        placed.append(waiting.pop(following.name))
+    return tuple(placed)
+
+
+def _needs(row: Row, waiting: Mapping[str, Row]) -> bool:
+    """Whether another that is not placed yet writes what a process reads on its way forward."""
+    reads = {topic for topic in row.reads if (topic, row.name) not in BACK_EDGES} - UNDRAWN
+    return any(reads & set(other.writes) for other in waiting.values() if other is not row)
+
+
+def _chains() -> Iterator[Row]:
     for chain in CHAINS:
         writes = dict.fromkeys(t.name for p in chain.processors for t in p.writes)
         reads = dict.fromkeys(t.name for p in chain.processors for t in p.reads)
         outside = tuple(topic for topic in reads if topic not in writes)
         steps = tuple(processor.name for processor in chain.processors)
-        chains.append(Row(chain.name, steps, outside, tuple(writes)))
-    workers = {
-        w.name: Row(w.name, (), tuple(t.name for t in w.reads), tuple(t.name for t in w.writes))
-        for w in WORKERS
-    }
-    market, signals, promotion = chains
-    first = ("simulator", "ingest")
-    middle = ("inference", "explain")
-    last = tuple(name for name in workers if name not in (*first, *middle, "training"))
-    return (
-        *(workers[name] for name in first),
-        market,
-        workers["inference"],
-        signals,
-        workers["explain"],
-        workers["training"],
-        promotion,
-        *(workers[name] for name in last),
-    )
+        yield Row(chain.name, steps, outside, tuple(writes))
+
+
+def _workers() -> Iterator[Row]:
+    for worker in WORKERS:
+        reads, writes = (tuple(t.name for t in ts) for ts in (worker.reads, worker.writes))
+        yield Row(worker.name, (), reads, writes)
 
 
 def edges() -> tuple[Edge, ...]:

@@ -50,8 +50,7 @@ def run(name: str, settings: Settings) -> int:
         from gateway.app import run as serve
         from gateway.settings import Settings as GatewaySettings
 
-        serve(GatewaySettings())
-        return 0
+        return serve(GatewaySettings())
     kafka = kafka_of(settings)
     if name == "monitor":
         from streams.monitor.app import run as watch
@@ -91,7 +90,7 @@ def serve_metrics(name: str) -> None:
     start_http_server(int(port), os.environ.get("REGIMEFLOW_METRICS_HOST", "127.0.0.1"))
 
 
-WORKERS = ("ingest", "inference", "explain", "training", "archive")
+WORKERS = ("ingest", "inference", "explain", "training", "backtest", "archive")
 
 
 def kafka_of(settings: Settings) -> KafkaSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,12 +21,31 @@ from gateway.envelope import wall_ms
 from gateway.metrics import Metrics
 from gateway.parts import Parts
 from gateway.questions import Questions
-from gateway.routes import analysis, bars, explain, models, predict, signals, system
+from gateway.routes import (
+    analysis,
+    backtest,
+    bars,
+    explain,
+    hyperopt,
+    models,
+    predict,
+    refdata,
+    signals,
+    system,
+)
 from gateway.settings import Settings
 from gateway.stream import SignalStream
 from gateway.views import Arrival, Unreadable, Views
 
-ROUTERS = (predict, models, signals, explain, analysis, bars, system)
+ROUTERS = (
+    *(predict, models, signals, explain, analysis, bars),
+    *(backtest, hyperopt, refdata, system),
+)
+EXIT_FAILED = 3  # as uvicorn's own
+EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
+
+log = logging.getLogger(__name__)
+
 DESCRIPTION = """Market data in; explained, graded and honestly scored signals out.
 
 Analysis only: nothing here can place, change or cancel an order. A request that fails validation
@@ -38,17 +58,23 @@ def create_app(
     bus: Bus,
     now_ms: Callable[[], int] = wall_ms,
     dashboard: Path = pages.DIST,
+    refuse: Callable[[str], None] = log.critical,
 ) -> FastAPI:
-    """Return the app; it reads from the bus for as long as its lifespan runs."""
+    """Return the app; it reads from the bus for as long as its lifespan runs.
+
+    ``refuse`` is told why the gateway cannot do its work, and must end it.
+    """
     given = _parts(settings, bus, now_ms)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await bus.start(lambda arrival: _take(given, arrival))
         heartbeats = asyncio.create_task(given.stream.heartbeats(), name="heartbeats")
+        required = asyncio.create_task(_require_refdata(given, refuse), name="reference data")
         yield
-        heartbeats.cancel()
-        await asyncio.gather(heartbeats, return_exceptions=True)
+        for task in (heartbeats, required):
+            task.cancel()
+        await asyncio.gather(heartbeats, required, return_exceptions=True)
         await bus.stop()
         await given.cache.close()
 
@@ -68,6 +94,12 @@ def create_app(
         app.include_router(routes.router, responses=errors.documented(routes.router.prefix))
     pages.install(app, dashboard)
     return app
+
+
+async def _require_refdata(given: Parts, refuse: Callable[[str], None]) -> None:
+    missing = await given.views.refdata.required(lambda: given.bus.ready)
+    if missing:
+        refuse(missing)
 
 
 def _parts(settings: Settings, bus: Bus, now_ms: Callable[[], int]) -> Parts:
@@ -112,20 +144,33 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg != "ASGI callable returned without completing handshake."
 
 
-def run(settings: Settings) -> None:
-    """Serve until a signal to stop; returns after a clean shutdown."""
+def run(settings: Settings) -> int:
+    """Serve until a signal to stop, or until it cannot do its work; return the exit code."""
     quieten()
-    uvicorn.run(
-        create_app(settings, KafkaBus(settings)),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=65_536,
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=10,
+    refusals: list[str] = []
+
+    def refuse(why: str) -> None:
+        refusals.append(why)
+        server.should_exit = True
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, KafkaBus(settings), refuse=refuse),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=65_536,
+            ws_per_message_deflate=False,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
     )
+    server.run()
+    if refusals:
+        sys.stderr.write(f"{refusals[0]}\n")
+        return EXIT_REFUSED
+    return 0 if server.started else EXIT_FAILED

@@ -3,6 +3,7 @@
     GatewayError            status and message for the caller
       Refused         400   the request is wrong; names the field and the expectation
       Unknown         404   no such symbol, signal or bar
+      Conflict        409   not as things stand
       Unavailable     503   no answer now; try again after ``retry_after_s``
       TooSlow         504   a worker did not answer in time
 
@@ -44,6 +45,12 @@ class Unknown(GatewayError):
     """What was asked for is not here."""
 
     status = 404
+
+
+class Conflict(GatewayError):
+    """What is asked for cannot be done as things stand."""
+
+    status = 409
 
 
 class Unavailable(GatewayError):

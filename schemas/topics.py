@@ -9,10 +9,12 @@ from __future__ import annotations
 from schemas.clock import ClockTick
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
+from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
 from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record, Topic
+from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
@@ -73,6 +75,22 @@ MODELS_CHANGES = Topic(
 MODELS_SERVING = Topic(
     "models.serving.v1", ModelServing, "strategy", "The last change, as a view", compact=True
 )
+REFDATA_TABLES = Topic(
+    "refdata.tables.v1", RefdataTable, "table", "Reference data, whole tables", compact=True
+)
+BACKTEST_REQUESTS = Topic(
+    "backtest.requests.v1", BacktestRequest, "request_id", "Back-tests and optimisations asked for"
+)
+TUNING_REQUESTS = Topic(
+    "tuning.requests.v1", TuningRequest, "request_id", "Parameter searches asked for"
+)
+JOB_COMMANDS = Topic(
+    "jobs.commands.v1", JobCommand, "job_id", "Cancel or resume", retention_ms=DAY_MS
+)
+JOB_PROGRESS = Topic(
+    "jobs.progress.v1", JobProgress, "job_id", "How far each job is", retention_ms=DAY_MS
+)
+JOB_RESULTS = Topic("jobs.results.v1", JobResult, "job_id", "What came of each job")
 WORKER_STATUS = Topic(
     "workers.status.v1", WorkerStatus, "process", "What each process says of itself", compact=True
 )
@@ -111,6 +129,12 @@ TOPICS: tuple[Topic, ...] = (
     MODELS_REGISTERED,
     MODELS_CHANGES,
     MODELS_SERVING,
+    REFDATA_TABLES,
+    BACKTEST_REQUESTS,
+    TUNING_REQUESTS,
+    JOB_COMMANDS,
+    JOB_PROGRESS,
+    JOB_RESULTS,
     WORKER_STATUS,
     MONITOR_WINDOWS,
     MONITOR_TRACES,

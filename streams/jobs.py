@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Literal
 
 from schemas.record import Record, Topic
@@ -100,7 +100,8 @@ class _JobRun:
                 future.cancel()
                 return
             self._member.pause(self._next)
-            self._member.poll(1, POLL_S)
+            self._member.poll(1, 0.0)
+            wait((future,), POLL_S)  # a short job is not held up by a poll of nothing
         self._commit(message, self._outcome(decoded, future))
 
     def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> list[Outgoing]:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from schemas.record import Topic
 from schemas.topics import (
     ACKNOWLEDGED,
+    BACKTEST_REQUESTS,
     BARS,
     CLOCK_TICKS,
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
+    JOB_COMMANDS,
+    JOB_PROGRESS,
+    JOB_RESULTS,
     LEDGER,
     MODELS_CHANGES,
     MODELS_REGISTERED,
@@ -26,12 +30,14 @@ from schemas.topics import (
     PREDICTION_REQUESTS,
     PREDICTIONS,
     RAW_BARS,
+    REFDATA_TABLES,
     REGIME_PROBABILITIES,
     SCORED_SIGNALS,
     SIGNALS,
     TOPICS,
     TRAINING_PROGRESS,
     TRAINING_REQUESTS,
+    TUNING_REQUESTS,
     WORKER_STATUS,
 )
 from streams.features.processor import PROCESSOR as FEATURES
@@ -80,7 +86,7 @@ WORKERS: tuple[Worker, ...] = (
     Worker(
         "ingest",
         (RAW_BARS, HISTORY, MODELS_SERVING, WORKER_STATUS),
-        (RAW_BARS, LEDGER, CLOCK_TICKS, HISTORY, WORKER_STATUS),
+        (RAW_BARS, LEDGER, CLOCK_TICKS, HISTORY, REFDATA_TABLES, WORKER_STATUS),
     ),
     Worker(
         "inference",
@@ -98,6 +104,11 @@ WORKERS: tuple[Worker, ...] = (
         "training",
         (TRAINING_REQUESTS, CLOCK_TICKS, FEATURE_VECTORS, MODELS_REGISTERED, MODELS_CHANGES),
         (TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
+    ),
+    Worker(
+        "backtest",
+        (BACKTEST_REQUESTS, JOB_COMMANDS, BARS),
+        (JOB_PROGRESS, JOB_RESULTS, WORKER_STATUS),
     ),
     Worker("archive", FACTS, (WORKER_STATUS,)),
     Worker(
@@ -119,10 +130,23 @@ WORKERS: tuple[Worker, ...] = (
             PREDICTION_REPLIES,
             TRAINING_PROGRESS,
             MODELS_SERVING,
+            REFDATA_TABLES,
+            BACKTEST_REQUESTS,
+            TUNING_REQUESTS,
+            JOB_COMMANDS,
+            JOB_PROGRESS,
+            JOB_RESULTS,
             WORKER_STATUS,
             MONITOR_WINDOWS,
             MONITOR_TRACES,
         ),
-        (PREDICTION_REQUESTS, ACKNOWLEDGED, OPERATOR_AUDIT),
+        (
+            PREDICTION_REQUESTS,
+            ACKNOWLEDGED,
+            BACKTEST_REQUESTS,
+            TUNING_REQUESTS,
+            JOB_COMMANDS,
+            OPERATOR_AUDIT,
+        ),
     ),
 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import JsonValue
+
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
+from schemas.jobs import BacktestRequest, JobProgress, JobResult
 from schemas.market import Bar, RawBar
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
+from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
+from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, Signal
 from schemas.status import LoadedModel, WorkerStatus
 
@@ -284,3 +289,63 @@ def serving(**fields: Any) -> ModelServing:
         "reason": "bootstrap",
     }
     return ModelServing(**(defaults | fields))
+
+
+def optimize_spec(**fields: Any) -> OptimizeSpec:
+    """Return a grid of 2 windows x 3 thresholds on BTCUSDT."""
+    defaults: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "window_range": {"min": 10, "max": 20, "step": 10},
+        "signal_range": {"min": 0.5, "max": 1.5, "step": 0.5},
+    }
+    return OptimizeSpec(**(defaults | fields))
+
+
+def backtest_request(job_id: str = "job-1", **fields: Any) -> BacktestRequest:
+    """Return a request for ``optimize_spec()``."""
+    defaults: dict[str, Any] = {
+        "request_id": job_id,
+        "event_time_ms": START_MS,
+        "spec": optimize_spec(),
+    }
+    return BacktestRequest(**(defaults | fields))
+
+
+def job_progress(job_id: str = "job-1", trial: int = 3, **fields: Any) -> JobProgress:
+    """Return the progress of ``backtest_request()`` after some of its six trials."""
+    defaults: dict[str, Any] = {
+        "job_id": job_id,
+        "event_time_ms": START_MS + trial,
+        "sequence": trial,
+        "stage": "progress" if trial else "init",
+        "trial": trial,
+        "total": 6,
+        "best": 0.5 if trial else None,
+    }
+    return JobProgress(**(defaults | fields))
+
+
+def job_result(job_id: str = "job-1", **fields: Any) -> JobResult:
+    """Return what came of ``backtest_request()``."""
+    defaults: dict[str, Any] = {
+        "job_id": job_id,
+        "kind": "optimize",
+        "event_time_ms": START_MS + 1_000,
+        "status": "done",
+        "trials": 6,
+        "seconds": 0.25,
+        "spec": optimize_spec().model_dump(mode="json"),
+        "result": {"trials": 6, "top": [{"window": 10, "signal": 0.5, "sharpe": 0.5}]},
+    }
+    return JobResult(**(defaults | fields))
+
+
+def refdata(table: str = "indicator", *rows: dict[str, JsonValue]) -> RefdataTable:
+    """Return a table of one row, or of those given."""
+    return RefdataTable(
+        table=table,
+        event_time_ms=START_MS,
+        version="0011223344556677",
+        source=f"{table}.json",
+        rows=rows or ({"name": "rsi", "label": "Relative strength index", "active": True},),
+    )

@@ -7,7 +7,14 @@ from graphlib import TopologicalSorter
 from deploy.drawing import BACK_EDGES, UNDRAWN, edges, rows
 from deploy.pipeline import process_names
 from gateway.bus import PLAIN
-from schemas.topics import OPERATOR_AUDIT, TOPICS, TRAINING_PROGRESS, TRAINING_REQUESTS
+from schemas.topics import (
+    BACKTEST_REQUESTS,
+    OPERATOR_AUDIT,
+    TOPICS,
+    TRAINING_PROGRESS,
+    TRAINING_REQUESTS,
+    TUNING_REQUESTS,
+)
 from streams.processor import Processor
 from streams.topology import CHAINS, PROCESSORS, WORKERS, Worker
 
@@ -37,13 +44,16 @@ def test_only_declared_processes_read_what_they_write():
     own = {(e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN}
 
     # Ingest finds where it stopped; training mirrors what it registered into MLflow, from the log;
-    # a gateway shows what people acknowledged at another replica.
+    # a gateway shows what people acknowledged, asked for or cancelled at another replica.
     assert own <= {
         ("training", "models.registered.v1"),
         ("ingest", "market.bars.raw.v1"),
         ("ingest", "market.history.v1"),
         ("training", "models.registered.v1"),
         ("gateway", "signals.acknowledged.v1"),
+        ("gateway", "backtest.requests.v1"),
+        ("gateway", "tuning.requests.v1"),
+        ("gateway", "jobs.commands.v1"),
     }
 
 
@@ -60,7 +70,8 @@ def test_processors_stand_in_the_order_of_the_flow():
 
 def test_the_gateway_knows_which_consumed_topics_end_without_a_transactions_marker():
     transactional = {row.name for row in rows()} - {"ingest", "monitor", "archive", "gateway"}
-    consumed = {TRAINING_REQUESTS.name}  # by training's jobs; the others read outside of groups
+    # By jobs; the others read outside of groups.
+    consumed = {t.name for t in (TRAINING_REQUESTS, BACKTEST_REQUESTS, TUNING_REQUESTS)}
     for row in rows():
         if row.steps or row.name in {"inference", "explain"}:
             consumed |= set(row.reads)

@@ -46,6 +46,9 @@ class FakeBus:
         self.published.append((record, trace_id))
         self.feed(*self.answers(record))
 
+    async def read_again(self, topic: str) -> None:
+        self.again = topic
+
     def feed(self, *records: Record, appended_ms: int = WALL_MS) -> None:
         for each in records:
             name = topic_of(each).name

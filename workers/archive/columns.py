@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pyarrow as pa
+from pydantic import BaseModel, JsonValue
 
 from schemas.record import Record
 
@@ -16,6 +18,7 @@ SCALARS: dict[Any, Any] = {
     float: pa.float64(),
     str: pa.string(),
 }
+JSON = pa.string()  # holds JSON text
 POSITION = (pa.field("partition", pa.int32()), pa.field("offset", pa.int64()))
 
 
@@ -35,9 +38,8 @@ def arrow_type(annotation: Any) -> pa.DataType:
     """
     if annotation in SCALARS:
         return SCALARS[annotation]
-    if isinstance(annotation, type) and issubclass(annotation, Record):
-        fields = annotation.model_fields.items()
-        return pa.struct([pa.field(name, arrow_type(f.annotation)) for name, f in fields])
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _nested_type(annotation)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return arrow_type(type(arguments[0]))
@@ -46,8 +48,16 @@ def arrow_type(annotation: Any) -> pa.DataType:
     if origin is tuple:
         return pa.list_(arrow_type(arguments[0]))
     if origin in (dict, Mapping):
-        return pa.map_(pa.string(), arrow_type(arguments[1]))
+        free = arguments[1] is JsonValue
+        return JSON if free else pa.map_(pa.string(), arrow_type(arguments[1]))
     raise TypeError(f"{annotation!r} has no column type; add it to workers/archive/columns.py")
+
+
+def _nested_type(model: type[BaseModel]) -> pa.DataType:
+    """Return a struct; text for a part of a request, whose shape depends on what is asked for."""
+    if not issubclass(model, Record):
+        return JSON
+    return pa.struct([pa.field(n, arrow_type(f.annotation)) for n, f in model.model_fields.items()])
 
 
 def table_of(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
@@ -63,6 +73,8 @@ def _pairs(value: Any, kind: pa.DataType) -> Any:
         return [(key, _pairs(each, kind.item_type)) for key, each in value.items()]
     if pa.types.is_struct(kind):
         return {f.name: _pairs(value[f.name], f.type) for f in kind}
+    if pa.types.is_string(kind) and not isinstance(value, str):
+        return json.dumps(value)
     if pa.types.is_list(kind):
         return [_pairs(each, kind.value_type) for each in value]
     return value

@@ -1,0 +1,238 @@
+"""The back-test process: one request at a time, told on the way, its result announced once.
+
+    backtest.requests.v1, jobs.commands.v1, market.bars.v1
+        -->  [backtest]  -->  jobs.progress.v1, jobs.results.v1
+
+A request under way when the process ends is run again by the next one under the same id: its
+result and its offset are written in one transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from typing import Literal
+
+from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult
+from schemas.market import Bar
+from schemas.record import Record, Topic
+from schemas.research import OptimizeSpec
+from schemas.topics import BACKTEST_REQUESTS, BARS, JOB_COMMANDS
+from streams.cluster import Aborted, Fatal, KafkaSettings
+from streams.jobs import run_jobs
+from streams.publisher import Publisher
+from streams.reader import Reader
+from streams.status import StatusPublisher
+from streams.wire import Received
+from workers.backtest.bar_store import BarStore
+from workers.backtest.compute import Compute, Outcome
+from workers.backtest.results import within_bounds
+from workers.settings import Settings
+
+log = logging.getLogger("regimeflow.backtest")
+
+EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
+CAUGHT_UP_WITHIN_S = 300.0  # tens of millions of bars are read in less
+
+Stage = Literal["init", "progress", "partial"]
+
+
+def run(settings: Settings, kafka: KafkaSettings) -> int:
+    """Run until SIGTERM; return the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    status = StatusPublisher(kafka, "backtest")
+    status.report("starting")
+    bench = Bench(settings, kafka, stop)
+    try:
+        bench.start()
+        status.report("running")
+        run_jobs("backtest", BACKTEST_REQUESTS, bench.job, kafka, stop=stop)
+        bench.raise_fatal()
+    except (Aborted, Fatal) as fatal:
+        log.critical("process.fatal", extra={"cause": str(fatal)})
+        return EXIT_FATAL
+    else:
+        status.report("stopping")
+        return 0
+    finally:
+        stop.set()
+        bench.close()
+        status.close()
+
+
+class Bench:
+    """What jobs need: bars and commands as they come, a child that computes, a place to tell."""
+
+    def __init__(self, settings: Settings, kafka: KafkaSettings, stop: threading.Event) -> None:
+        self._kafka, self._stop = kafka, stop
+        self._results = settings.results
+        self.bars = BarStore(len(settings.universe))
+        self.compute = Compute()
+        self._cancelled: dict[str, int] = {}  # job to the time of its newest cancellation
+        self._running = ""
+        self._fatal: Fatal | None = None
+        self._telling = Publisher(kafka, f"backtest-{kafka.instance}-progress")
+        self._followers = [
+            Follower(self, JOB_COMMANDS, self._command),
+            Follower(self, BARS, self._bar),
+        ]
+
+    def start(self) -> None:
+        """Begin to follow the topics."""
+        for follower in self._followers:
+            follower.thread.start()
+
+    def close(self) -> None:
+        """End the child and the threads; ``stop`` is set."""
+        self.compute.close()
+        for follower in self._followers:
+            if follower.thread.ident is not None:
+                follower.thread.join()
+
+    def follow(self, topic: Topic, take: Callable[[Record], None], read: threading.Event) -> None:
+        """Give every record of a topic to ``take`` until stopped; set ``read`` once at its end."""
+        try:
+            reader = Reader(self._kafka, (topic,))
+            try:
+                while not self._stop.is_set():
+                    for message in reader.take(5_000):
+                        if isinstance(message, Received):
+                            take(message.record)
+                    if reader.caught_up:
+                        read.set()
+            finally:
+                reader.close()
+        except Fatal as fatal:
+            self._fatal = fatal
+            self._stop.set()
+
+    def raise_fatal(self) -> None:
+        """Raise what ended a thread."""
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _bar(self, record: Record) -> None:
+        assert isinstance(record, Bar)  # noqa: S101 - the only record there
+        self.bars.put(record)
+
+    def _command(self, record: Record) -> None:
+        assert isinstance(record, JobCommand)  # noqa: S101 - the only record there
+        if record.command == "cancel":
+            held = self._cancelled.get(record.job_id, 0)
+            self._cancelled[record.job_id] = max(held, record.event_time_ms)
+            if record.job_id == self._running:
+                self.compute.stop_job()
+
+    def is_cancelled(self, request: BacktestRequest) -> bool:
+        """Whether the request, not a later one of the same id, is to be stopped."""
+        return self._cancelled.get(request.request_id, -1) >= request.event_time_ms
+
+    def job(self, received: Received) -> Future[Sequence[Record]]:
+        """Start one request; its future holds the one result."""
+        request = received.record
+        assert isinstance(request, BacktestRequest)  # noqa: S101 - the only record there
+        future: Future[Sequence[Record]] = Future()
+        future.add_done_callback(lambda f: self.compute.stop_job() if f.cancelled() else None)
+        threading.Thread(target=self._work, args=(request, future), daemon=True).start()
+        return future
+
+    def _work(self, request: BacktestRequest, future: Future[Sequence[Record]]) -> None:
+        with contextlib.suppress(InvalidStateError):  # cancelled: it is another's to run
+            try:
+                future.set_result((self._result(request),))
+            except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
+                future.set_exception(failed)
+
+    def _result(self, request: BacktestRequest) -> JobResult:
+        started_s = time.monotonic()
+        telling = Telling(request.request_id, self._telling)
+        spec = request.spec
+        total = spec.trials if isinstance(spec, OptimizeSpec) else None
+        telling.tell("init", 0, total, None)
+        self._running = request.request_id
+        try:
+            outcome = self._outcome(request, telling)
+        finally:
+            self._running = ""
+        stopped = self.is_cancelled(request) and (outcome.result or {}).get("partial", True)
+        if stopped:
+            telling.tell("partial", telling.trial, telling.total, telling.best, "cancelled")
+        result = JobResult(
+            job_id=request.request_id,
+            kind=spec.kind,
+            event_time_ms=now_ms(),
+            status="cancelled" if stopped else "failed" if outcome.result is None else "done",
+            error=outcome.error,
+            fault=outcome.fault,
+            trials=telling.trial,
+            seconds=round(time.monotonic() - started_s, 3),
+            spec=spec.model_dump(mode="json"),
+            result=outcome.result,
+        )
+        return within_bounds(result, self._results)
+
+    def _outcome(self, request: BacktestRequest, telling: Telling) -> Outcome:
+        for follower in self._followers:
+            if not follower.read.wait(CAUGHT_UP_WITHIN_S):
+                raise Fatal(f"{follower.topic.name} was not read in {CAUGHT_UP_WITHIN_S:.0f} s")
+        if self.is_cancelled(request):
+            return Outcome(None)
+        try:
+            bars = self.bars.of(request.spec)
+        except ValueError as unknown:
+            return Outcome(None, str(unknown), "request")
+        return self.compute.run(request.spec, bars, telling.progress)
+
+
+class Follower:
+    """A topic that is followed, and whether it has been read to its end."""
+
+    def __init__(self, bench: Bench, topic: Topic, take: Callable[[Record], None]) -> None:
+        self.topic, self.read = topic, threading.Event()
+        self.thread = threading.Thread(
+            target=bench.follow, args=(topic, take, self.read), name=topic.name
+        )
+
+
+class Telling:
+    """Publishes the progress of one run of a job, and remembers the newest."""
+
+    def __init__(self, job_id: str, publisher: Publisher) -> None:
+        self._job_id, self._publisher = job_id, publisher
+        self._sequence = -1
+        self.trial, self.total, self.best = 0, 0, None
+
+    def progress(self, trial: int, total: int, best: float | None) -> None:
+        """Tell that so many are done."""
+        self.tell("progress", trial, total, best)
+
+    def tell(
+        self, stage: Stage, trial: int, total: int | None, best: float | None, note: str = ""
+    ) -> None:
+        """Publish; returns before it is acknowledged."""
+        self._sequence += 1
+        self.trial, self.total, self.best = trial, total, best
+        self._publisher.publish(
+            JobProgress(
+                job_id=self._job_id,
+                event_time_ms=now_ms(),
+                sequence=self._sequence,
+                stage=stage,
+                trial=trial,
+                total=total,
+                best=best,
+                note=note,
+            )
+        )
+
+
+def now_ms() -> int:
+    """Return the wall clock in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
