@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from schemas.record import Record, Topic
-from schemas.topics import topic_of
 
 Outputs = tuple[Record, ...]
 StateKey = tuple[object, ...]
@@ -54,6 +53,7 @@ class Processor:
         refill: ``(state, last inputs in order) -> state``, for long windows kept off the
             changelog.
         prepare: Loads what is compiled, so that the first record does not wait for it.
+        takes: The record types of ``reads``; a topic has one.
     """
 
     name: str
@@ -66,8 +66,10 @@ class Processor:
     window: int = 0
     refill: Refill | None = None
     prepare: Callable[[], None] | None = None
+    takes: frozenset[type[Record]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "takes", frozenset(topic.record for topic in self.reads))
         if (self.step is None) == (self.step_batch is None):
             raise ValueError(f"processor {self.name} needs exactly one of step and step_batch")
 
@@ -119,9 +121,8 @@ def fold(chain: Sequence[Processor], states: States, record: Record, into: Folde
     waiting: deque[Record] = deque((record,))
     while waiting:
         current = waiting.popleft()
-        topic = topic_of(current)
         for processor in chain:
-            if topic in processor.reads:
+            if type(current) in processor.takes:
                 waiting.extend(_advance(processor, states, current, into))
 
 
