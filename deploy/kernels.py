@@ -55,6 +55,13 @@ def lstm_attribution() -> None:
     warm_up()
 
 
+def backtest() -> None:
+    """Prepare grids, fills and evaluation."""
+    from workers.backtest.compute import prepare
+
+    prepare()
+
+
 def simulator() -> None:
     """Prepare the simulated market, its bars and its trades."""
     from workers.simulator.market import BAR_MS, Market
@@ -62,7 +69,7 @@ def simulator() -> None:
     Market(0, ["BTCUSDT"]).unfinished("BTCUSDT", 0, BAR_MS)
 
 
-WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, simulator)
+WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, backtest, simulator)
 
 
 def families() -> dict[str, Callable[[], None]]:

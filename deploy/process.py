@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from deploy.local.supervisor import ONE_THREAD, REFUSED
@@ -57,12 +58,11 @@ def run(name: str, settings: Settings) -> int:
 
         return watch(kafka, settings.home / "monitor") or 0
     say_starting(name, kafka)
-    if name in WORKERS:
-        from importlib import import_module
+    from streams.topology import CHAINS, WORKERS
 
+    if name in {worker.name for worker in WORKERS}:
         return import_module(f"workers.{name}.worker").run(settings, kafka) or 0
     from streams.runtime import run_until_signalled
-    from streams.topology import CHAINS
 
     chain = {row.name: row for row in CHAINS}[name]
     for processor in chain.processors:
@@ -88,9 +88,6 @@ def serve_metrics(name: str) -> None:
     from prometheus_client import start_http_server
 
     start_http_server(int(port), os.environ.get("REGIMEFLOW_METRICS_HOST", "127.0.0.1"))
-
-
-WORKERS = ("ingest", "inference", "explain", "training", "backtest", "archive")
 
 
 def kafka_of(settings: Settings) -> KafkaSettings:

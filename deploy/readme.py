@@ -88,7 +88,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _meaning(field: FieldInfo) -> str:
-    return (field.description or "").replace("|", "\\|")
+    return (field.description or "").replace("|", "\\|").replace("<", "\\<")
 
 
 def rewritten(text: str) -> str:

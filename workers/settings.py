@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
-        description="Address of MLflow, where models are mirrored; unset: nowhere",
+        description="Address of MLflow, where models are mirrored; unset: <home>/mlflow.db",
     )
     binance_api_key: SecretStr | None = Field(
         default=None,
