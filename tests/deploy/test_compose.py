@@ -117,6 +117,7 @@ def test_every_service_is_confined(name):
     assert service["cap_drop"] == ["ALL"]
     assert "cap_add" not in service
     assert "privileged" not in service
+    assert re.fullmatch(r"[1-9]\d*:\d+", service["user"]), "an ordinary user, by number"
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["mem_limit"]
     assert service["stop_grace_period"]
@@ -210,6 +211,16 @@ class TestDockerfile:
 
         assert ignored[0] == "*"
         assert copied <= kept
+
+    def test_a_volume_of_ours_begins_as_a_folder_of_our_user(self):
+        made = re.search(
+            r"install --directory --owner 10001 --group 10001 (.*)", "\n".join(self.LINES)
+        )
+        assert made is not None
+        ours = [s for s in SERVICES.values() if s["image"].startswith("regimeflow:")]
+        places = {v.split(":")[1] for s in ours for v in s.get("volumes", ())}
+
+        assert places <= set(made[1].split())
 
     def test_it_runs_as_an_ordinary_user_on_pinned_images(self):
         final = self.LINES[max(i for i, line in enumerate(self.LINES) if line.startswith("FROM")) :]
