@@ -69,7 +69,14 @@ def simulator() -> None:
     Market(0, ["BTCUSDT"]).unfinished("BTCUSDT", 0, BAR_MS)
 
 
-WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, backtest, simulator)
+def strategies() -> None:
+    """Prepare the shipped strategies."""
+    from workers.backtest.strategies import warm_up
+
+    warm_up()
+
+
+WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, backtest, strategies, simulator)
 
 
 def families() -> dict[str, Callable[[], None]]:

@@ -39,7 +39,7 @@ def random_bars(seed: int, count: int, *, odd: bool = True, deviation: float = 0
     known = rng.random(count) < 0.5
     mark = np.where(known, close * np.exp(rng.normal(0.0, 0.001, count)), np.nan)
     rate = np.where(rng.random(count) < 0.3, rng.normal(0.0, 0.002, count), np.nan)
-    extra = {
+    extra: dict[str, Any] = {
         "mark": mark,
         "mark_high": np.where(known, np.fmax(high * 0.995, mark), np.nan),
         "mark_low": np.where(known, np.fmin(low * 1.005, mark), np.nan),

@@ -228,7 +228,7 @@ def test_funding_is_paid_at_the_mark_and_the_close_stands_in_with_a_note():
     fills = simulate(bars, np.ones(4), FREE)
 
     assert fills.funding_paid == pytest.approx(10.0 * 0.01 * (90.0 + 100.0))
-    assert fills.funding_note == "1 settlements are valued at the close, their mark is unknown"
+    assert fills.funding_note == "settlements valued at the close for want of a mark: 1"
 
 
 def test_unknown_funding_is_said():

@@ -160,7 +160,7 @@ class Bars:
         elif not self.funding_known:
             notes = [NO_FUNDING]
         if count := int(self.unmarked.sum()):
-            notes.append(f"{count} settlements are valued at the close, their mark is unknown")
+            notes.append(f"settlements valued at the close for want of a mark: {count}")
         return "; ".join(notes)
 
     def between(self, from_ms: int | None = None, to_ms: int | None = None) -> Bars:

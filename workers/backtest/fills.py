@@ -136,7 +136,7 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     account, trades = np.zeros(1, ACCOUNT), np.empty(n, TRADE)
     account["cash"], account["liquidated_at"] = model.equity, NEVER
     equity, position, traded = np.zeros(n), np.zeros(n), np.zeros(n)
-    columns, terms = _columns(bars, model), _terms(model)
+    columns, terms = columns_of(bars, model), terms_of(model)
     run(columns, terms, _checked(bars, target), account, trades, (equity, position, traded))
     end = account[0]
     made = trades[: int(end["trades"])]
@@ -155,7 +155,8 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     )
 
 
-def _columns(bars: Bars, model: FillModel) -> Columns:
+def columns_of(bars: Bars, model: FillModel) -> Columns:
+    """Return the bars as the kernels read them."""
     low, high = bars.mark_low, bars.mark_high
     return Columns(
         bars.open_time_ms,
@@ -171,7 +172,8 @@ def _columns(bars: Bars, model: FillModel) -> Columns:
     )
 
 
-def _terms(model: FillModel) -> Terms:
+def terms_of(model: FillModel) -> Terms:
+    """Return the model as the kernels read it."""
     return Terms(
         model.taker_fee,
         model.slippage,
@@ -190,10 +192,3 @@ def _checked(bars: Bars, target: Floats) -> Floats:
         row = int(np.argmin(finite))
         raise FillsRejected(f"target of row {row + 1} is {wanted[row]}, expected a finite number")
     return wanted
-
-
-def warm_up() -> None:
-    """Compile or load the kernel, so that the first job does not wait for it."""
-    price = np.ones(2)
-    bars = Bars("BTCUSDT", 60_000, np.array([0, 60_000]), price, price, price, price, price)
-    simulate(bars, np.ones(2), FillModel())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from workers.backtest.bars import Bars
 from workers.backtest.strategies import (
     bollinger_breakout,
     donchian,
@@ -27,3 +30,11 @@ def strategy_named(name: str) -> Strategy:
             return strategy
     known = ", ".join(strategy.name for strategy in STRATEGIES)
     raise ParametersRejected(f"there is no strategy {name!r}; there are {known}")
+
+
+def warm_up() -> None:
+    """Compile or load what the strategies compute with."""
+    price = np.ones(2)
+    bars = Bars("BTCUSDT", 60_000, np.array([0, 60_000]), price, price, price, price, price)
+    for strategy in STRATEGIES:
+        strategy.target(bars)
