@@ -200,8 +200,13 @@ def first_text(held_ms: int | None) -> str:
 
 
 def dead(supervisor: Supervisor) -> list[str]:
-    """Return the processes that do not run now."""
-    return [child.name for child in supervisor.children if not child.running]
+    """Return the processes that do not run now; of one that keeps dying also its last words."""
+    return [
+        child.name
+        + (f" again ({child.restarts} times): {child.last_lines(1)}" if child.restarts > 2 else "")
+        for child in supervisor.children
+        if not child.running
+    ]
 
 
 def _under_way(text: str, done: float | None) -> Any:

@@ -76,6 +76,17 @@ def test_progress_is_thinned_out_but_a_new_phase_is_told_at_once(views, capsys):
     assert told[1:] == ["[####................]  20% first training, step 2 of 6, folds"]
 
 
+def test_a_process_that_keeps_dying_is_told_with_its_last_words():
+    once = SimpleNamespace(name="market", running=False, restarts=1)
+    often = SimpleNamespace(
+        name="ingest", running=False, restarts=5, last_lines=lambda _: "no such venue"
+    )
+
+    told = live.dead(SimpleNamespace(children=(once, often, *RUNNING.children)))
+
+    assert told == ["market", "ingest again (5 times): no such venue"]
+
+
 def test_parts_of_a_step_are_thinned_out_to_the_first_and_the_last(capsys):
     screen = PlainScreen()
     screen.step("compiling kernels (once)")
