@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from schemas.research import Parameter, TuningSpec
-from workers.tuning.search_space import Declared, SpaceRejected, space_of
+from workers.tuning.search_space import SpaceRejected, space_of
 
 DECLARED = {
-    "fast": Declared(Parameter(type="int", low=5, high=50), 12, "buy"),
-    "slow": Declared(Parameter(type="int", low=20, high=200), 26, "sell"),
-    "stop": Declared(Parameter(type="float", low=-0.15, high=-0.03), -0.1, "stoploss"),
-    "side": Declared(Parameter(type="categorical", choices=("long", "both")), "both", "buy"),
+    "fast": Parameter(type="int", low=5, high=50, default=12, group="buy"),
+    "slow": Parameter(type="int", low=20, high=200, default=26, group="sell"),
+    "stop": Parameter(type="float", low=-0.15, high=-0.03, default=-0.1, group="stoploss"),
+    "side": Parameter(type="categorical", choices=("long", "both"), default="both", group="buy"),
 }
 CONFIG = {
     "defaults": {"epochs": 120, "loss_function": "calmar", "spaces": ["buy", "sell"]},
@@ -39,7 +39,7 @@ def found(**given):
         ({"optimization": CONFIG, "preset": "quick"}, "slow", 30, "calmar"),
         ({"optimization": CONFIG, "preset": "mine"}, "fast side slow", 7, "sortino"),
         ({"optimization": CONFIG, "loss_function": "sharpe"}, "fast side slow", 120, "sharpe"),
-        ({"param_space": {"slow": {"type": "int", "low": 2, "high": 9}}}, "slow", 100, "sharpe"),
+        ({"param_space": {"slow": {"type": "int", "low": 20, "high": 90}}}, "slow", 100, "sharpe"),
     ],
 )
 def test_the_request_wins_over_its_preset_and_that_over_the_config(
@@ -65,6 +65,10 @@ def test_the_request_wins_over_its_preset_and_that_over_the_config(
         (
             {"param_space": {"fast": {"type": "float", "low": 1, "high": 2}}},
             "parameter fast is a whole number, got float",
+        ),
+        (
+            {"param_space": {"fast": {"type": "int", "low": 2, "high": 20}}},
+            "parameter fast goes from 5 to 50, got 2 to 20",
         ),
         (
             {"param_space": {"side": {"type": "int", "low": 1, "high": 2}}},

@@ -10,7 +10,7 @@ import fsspec
 from fsspec.core import url_to_fs
 from pydantic import JsonValue
 
-Json = Mapping[str, JsonValue]
+from schemas.jobs import RESULT_BYTES, JobResult
 
 
 class ResultsError(ValueError):
@@ -43,6 +43,30 @@ def write_results(root: str, job_id: str, files: Mapping[str, bytes]) -> dict[st
     return {name: system.unstrip_protocol(f"{folder}/{name}") for name in files}
 
 
+def stored(result: JobResult, root: str) -> JobResult:
+    """Return a result whose files are written, small enough for its topic.
+
+    Writes ``result.json``, ``trials.parquet`` and ``plots.json``; parts that the topic does not
+    take are left to ``result.json``.
+
+    Raises:
+        ResultsError: Nothing can be written there.
+    """
+    parts = dict(result.result or {})
+    files = {"result.json": encoded(parts), "plots.json": encoded(parts.get("plots"))}
+    rows = parts.get("trial_table")
+    if isinstance(rows, list) and rows:
+        files["trials.parquet"] = trials_parquet(rows)
+    urls = write_results(root, result.job_id, files)
+    size = len(result.model_copy(update={"urls": urls}).encode())
+    for name in sorted(parts, key=lambda each: -len(encoded(parts[each]))):
+        if size <= RESULT_BYTES:
+            break
+        size -= len(encoded(parts[name], indent=None))
+        urls[name], parts[name] = urls["result.json"], None
+    return result.model_copy(update={"result": parts, "urls": urls})
+
+
 def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
     # A file system has rename: readers see a whole file. Object stores write whole ones anyway.
     if "file" in system.protocol or system.protocol == "file":
@@ -52,7 +76,7 @@ def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None
         system.pipe_file(path, content)
 
 
-def trials_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def trials_parquet(rows: Sequence[Any]) -> bytes:
     """Return the table of trials, one row each, as Parquet.
 
     Parameters are columns ``param_<name>``, objectives ``value_<name>``.
@@ -77,6 +101,6 @@ def trials_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def encoded(value: Json) -> bytes:
+def encoded(value: JsonValue, indent: int | None = 1) -> bytes:
     """Return a JSON document."""
-    return json.dumps(value, allow_nan=False, indent=1).encode()
+    return json.dumps(value, allow_nan=False, indent=indent).encode()

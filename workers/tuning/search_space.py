@@ -22,21 +22,6 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Declared:
-    """One parameter as its strategy declares it.
-
-    Attributes:
-        range: Searched unless the request gives another.
-        default: Used when it is not searched.
-        space: Its group.
-    """
-
-    range: Parameter
-    default: Value
-    space: str = "buy"
-
-
-@dataclass(frozen=True)
 class Space:
     """What is searched and what is fixed.
 
@@ -57,7 +42,7 @@ class SpaceRejected(ValueError):
     """The request names something that is not there; the message lists what is."""
 
 
-def space_of(spec: TuningSpec, declared: Mapping[str, Declared]) -> Space:
+def space_of(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
     """Return what a request searches.
 
     What the request says itself wins over its preset, the preset over the config's defaults.
@@ -70,7 +55,7 @@ def space_of(spec: TuningSpec, declared: Mapping[str, Declared]) -> Space:
     searched = _searched(spec, declared, preset.spaces or defaults.spaces)
     found = Space(
         searched=searched,
-        fixed={n: each.default for n, each in declared.items() if n not in searched},
+        fixed={n: _default(n, each) for n, each in declared.items() if n not in searched},
         objectives=(
             spec.loss_function or preset.loss_function or defaults.loss_function or OBJECTIVES
         ),
@@ -78,6 +63,12 @@ def space_of(spec: TuningSpec, declared: Mapping[str, Declared]) -> Space:
     )
     _check_sampler(spec, found)
     return found
+
+
+def _default(name: str, parameter: Parameter) -> Value:
+    if parameter.default is None:
+        raise SpaceRejected(f"parameter {name} has no default: it has to be searched")
+    return parameter.default
 
 
 def _preset_of(spec: TuningSpec) -> tuple[Preset, Preset]:
@@ -92,7 +83,7 @@ def _preset_of(spec: TuningSpec) -> tuple[Preset, Preset]:
 
 
 def _searched(
-    spec: TuningSpec, declared: Mapping[str, Declared], named: Collection[str]
+    spec: TuningSpec, declared: Mapping[str, Parameter], named: Collection[str]
 ) -> dict[str, Parameter]:
     if spec.param_space:
         if spec.spaces:
@@ -100,13 +91,15 @@ def _searched(
         if strange := sorted(set(spec.param_space) - set(declared)):
             raise SpaceRejected(_unknown("parameter", strange, declared))
         for name, given in spec.param_space.items():
-            _check_range(name, given, declared[name].range)
+            _check_range(name, given, declared[name])
         return dict(spec.param_space)
-    groups = {each.space for each in declared.values()}
+    groups = {each.group for each in declared.values() if each.group is not None}
     if strange := sorted(set(spec.spaces) - groups):
         raise SpaceRejected(_unknown("space", strange, groups))
-    wanted = set(spec.spaces or named or groups)
-    searched = {name: each.range for name, each in declared.items() if each.space in wanted}
+    wanted = set(spec.spaces or named)
+    if not wanted:
+        return dict(declared)
+    searched = {name: each for name, each in declared.items() if each.group in wanted}
     if not searched:
         raise SpaceRejected(
             f"{spec.strategy_name} has no parameter in {', '.join(sorted(wanted))}; "
@@ -116,7 +109,7 @@ def _searched(
 
 
 def _check_range(name: str, given: Parameter, own: Parameter) -> None:
-    """Refuse values that the parameter cannot have, whatever its usual range."""
+    """Refuse values that the parameter cannot have."""
     if own.type == "categorical":
         if given.type != "categorical":
             raise SpaceRejected(f"parameter {name} is categorical, got {given.type}")
@@ -130,6 +123,12 @@ def _check_range(name: str, given: Parameter, own: Parameter) -> None:
     fraction = given.type == "float" or any(v != int(v) for v in numbers)
     if own.type == "int" and fraction:
         raise SpaceRejected(f"parameter {name} is a whole number, got {given.type} {numbers}")
+    low, high = own.low, own.high
+    if low is not None and high is not None and not all(low <= v <= high for v in numbers):
+        raise SpaceRejected(
+            f"parameter {name} goes from {low:g} to {high:g}, got {min(numbers):g} to "
+            f"{max(numbers):g}"
+        )
 
 
 def _check_sampler(spec: TuningSpec, found: Space) -> None:

@@ -1,0 +1,210 @@
+"""What a tuning process's children do: a search that is this process's own, or another's.
+
+Loads Optuna, pandas and the kernels, which go when it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from schemas.jobs import JobCommand, JobResult, TuningRequest
+from schemas.market import Bar
+from schemas.research import TuningSpec
+from schemas.topics import BARS, JOB_COMMANDS
+from streams.batch import in_one_line
+from streams.cluster import KafkaSettings
+from streams.publisher import Publisher
+from streams.reader import Reader
+from streams.wire import Received
+from workers.backtest.bar_store import BarStore
+from workers.backtest.bars import Bars
+from workers.backtest.worker import Telling, now_ms
+from workers.settings import Settings
+from workers.tuning.evaluation import end_with_parent
+
+log = logging.getLogger("regimeflow.tuning")
+
+NICENESS = 5  # signals do not wait for a search
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where studies and results are kept.
+
+    Attributes:
+        home: Of the journal files.
+        storage_url: Of the studies' database, with its password; None: journal files.
+        results: URL or folder of result files.
+    """
+
+    home: Path
+    storage_url: str | None
+    results: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Kept:
+        """Return what the settings say."""
+        secret = settings.tuning_storage
+        url = None if secret is None else secret.get_secret_value()
+        return cls(settings.home, url, settings.results)
+
+    def __repr__(self) -> str:
+        return f"Kept(home={self.home})"
+
+
+def own(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: KafkaSettings) -> None:
+    """Run a job and send its encoded result."""
+    _begin()
+    channel.send_bytes(run_request(TuningRequest.decode(request), kept, kafka, stop).encode())
+
+
+def share(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: KafkaSettings) -> None:
+    """Take part in a job that another process owns; sends nothing."""
+    from workers.tuning.job import Job, take_part
+
+    del channel
+    _begin()
+    asked = TuningRequest.decode(request)
+    job = Job(asked.request_id, asked.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url)
+    try:
+        take_part(job, bars_of(asked.spec, kafka), stop)
+    except ValueError as refused:  # the owner tells it
+        log.info("share.refused", extra={"job": asked.request_id, "cause": str(refused)})
+
+
+def _begin() -> None:
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+
+
+def run_request(
+    request: TuningRequest, kept: Kept, kafka: KafkaSettings, stop: threading.Event
+) -> JobResult:
+    """Run one job to its result: a failure is a result too."""
+    from workers.tuning.job import Job
+    from workers.tuning.results import ResultsError, stored
+    from workers.tuning.storage import StorageError
+
+    started_s = time.monotonic()
+    publisher = Publisher(kafka, f"tuning-{kafka.instance}-progress")
+    telling = Telling(request.request_id, publisher)
+    telling.tell("init", 0, request.spec.n_trials, None)
+    commands = Commands(request, kafka, stop)
+    found: dict[str, Any] | None = None
+    failed: tuple[str, str] | None = None
+    job = Job(
+        request.request_id, request.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url
+    )
+    try:
+        found = _searched(job, request.spec, kafka, telling, stop)
+    except StorageError as unreachable:
+        failed = (f"REGIMEFLOW_TUNING_STORAGE: {unreachable}", "worker")
+    except ValueError as wrong:
+        failed = (str(wrong), "request")
+    except MemoryError:
+        failed = ("not enough memory; take a shorter span", "request")
+    except Exception as bug:  # the job's last line: whoever asked has to be told
+        log.exception("job.failed")
+        failed = (f"a bug in the worker: {in_one_line(bug)}", "worker")
+    status = _status(commands, found)
+    if status in {"cancelled", "partial"}:
+        telling.tell("partial", telling.trial, telling.total, telling.best, status)
+    result = JobResult(
+        job_id=request.request_id,
+        kind="hyperopt",
+        event_time_ms=now_ms(),
+        status=status,
+        error=failed[0] if failed else None,
+        fault=failed[1] if failed else None,  # type: ignore[arg-type]  # one of the two words above
+        trials=found["trials"] if found else 0,
+        seconds=round(time.monotonic() - started_s, 3),
+        spec=request.spec.model_dump(mode="json"),
+        result=found,
+    )
+    publisher.flush()
+    if found is None:
+        return result
+    try:
+        return stored(result, kept.results)
+    except ResultsError as unwritable:
+        return result.model_copy(
+            update={"status": "failed", "error": str(unwritable), "fault": "worker", "result": None}
+        )
+
+
+def _status(commands: Commands, found: dict[str, Any] | None) -> Any:
+    if found is None:
+        return "cancelled" if commands.cancelled else "failed"
+    if not found["partial"]:
+        return "done"
+    return "cancelled" if commands.cancelled else "partial"
+
+
+def _searched(
+    job: Any, spec: TuningSpec, kafka: KafkaSettings, telling: Telling, stop: threading.Event
+) -> dict[str, Any]:
+    from workers.tuning.job import tune
+
+    def progress(done: int, total: int, best: float | None, note: str) -> None:
+        telling.tell("progress", done, total, best, note)
+
+    return tune(job, bars_of(spec, kafka), progress, stop)
+
+
+class Commands:
+    """Follows the commands of a job: sets ``stop`` when it is cancelled.
+
+    Those that were there before are read before this returns.
+    """
+
+    def __init__(self, request: TuningRequest, kafka: KafkaSettings, stop: Any) -> None:
+        self._request, self._stop = request, stop
+        self.cancelled = False
+        self._reader = Reader(kafka, (JOB_COMMANDS,))
+        while not self._reader.caught_up:
+            self._take()
+        threading.Thread(target=self._follow, daemon=True, name="commands").start()
+
+    def _follow(self) -> None:
+        while not self.cancelled:
+            self._take()
+
+    def _take(self) -> None:
+        for message in self._reader.take():
+            record = message.record if isinstance(message, Received) else None
+            if (
+                isinstance(record, JobCommand)
+                and record.command == "cancel"
+                and record.job_id == self._request.request_id
+                and record.event_time_ms >= self._request.event_time_ms
+            ):
+                self.cancelled = True
+                self._stop.set()
+
+
+def bars_of(spec: TuningSpec, kafka: KafkaSettings) -> Bars:
+    """Return the bars that a request asks for, as its topic holds them now.
+
+    Raises: BarsRejected when there are none.
+    """
+    store, reader = BarStore(1), Reader(kafka, (BARS,))
+    others: set[str] = set()
+    try:
+        while not reader.caught_up:
+            for message in reader.take(5_000):
+                bar = message.record if isinstance(message, Received) else None
+                if isinstance(bar, Bar) and (bar.symbol == spec.symbol or bar.symbol not in others):
+                    store.put(bar)  # one of each other symbol, for the list of those known
+                    others.add(bar.symbol)
+    finally:
+        reader.close()
+    return store.of(spec)

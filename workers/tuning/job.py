@@ -1,0 +1,194 @@
+"""One job from request to result, whoever runs it: the tuning process or a command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import optuna
+from optuna import Study
+from optuna.trial import TrialState
+
+from schemas.research import TuningSpec
+from workers.backtest.bars import Bars
+from workers.backtest.outcome import JSON
+from workers.backtest.strategies import strategy_named
+from workers.tuning.evaluation import evaluating
+from workers.tuning.objective import Trialled, split_of
+from workers.tuning.report import Tuned, tuning_report
+from workers.tuning.search_space import Space, space_of
+from workers.tuning.storage import journal_of, open_storage
+from workers.tuning.study import Search, StudyDiffers, Watch, open_study, run_search
+
+TELL_EVERY_S = 0.05
+
+Progress = Callable[[int, int, float | None, str], None]  # done, of how many, best, what is done
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is tuned, and where its study is kept.
+
+    Attributes:
+        job_id: Also the name of the study.
+        spec: As asked for.
+        worker: Who runs it, the same after a restart.
+        home: For the journal.
+        storage_url: Of a database; None for the journal.
+    """
+
+    job_id: str
+    spec: TuningSpec
+    worker: str
+    home: Path
+    storage_url: str | None = None
+
+    def space(self) -> Space:
+        """Return what is searched; raises ValueError naming what is wrong with the request."""
+        return space_of(self.spec, strategy_named(self.spec.strategy_name).parameters)
+
+    def seed(self) -> int:
+        """Return the request's seed, or one of its own for each job."""
+        if self.spec.seed is not None:
+            return self.spec.seed
+        return int.from_bytes(hashlib.sha256(self.job_id.encode()).digest()[:4])
+
+    def search(self, space: Space) -> Search:
+        """Return the search of a study."""
+        return Search(
+            name=self.job_id,
+            space=space.searched,
+            sampler=self.spec.sampler,
+            objectives=len(space.objectives),
+            n_trials=space.n_trials,
+            windows=self.spec.windows,
+            seed=self.seed(),
+            pruning=self.spec.pruning,
+            batch=self.spec.batch,
+        )
+
+
+class Stop(Protocol):
+    """Set when the search is to end."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        ...
+
+
+def tune(job: Job, bars: Bars, progress: Progress, stop: Stop) -> JSON:
+    """Search until every trial has ended, or ``stop`` or the timeout comes; return the result.
+
+    A study that was started before goes on, on the bars that it was started with.
+
+    Raises: ValueError naming what is wrong with the request, the bars or the storage.
+    """
+    search = job.search(job.space())
+    split_of(bars, search.windows)  # refused before anything is kept
+    study = open_study(search, open_storage(job.storage_url, job.home, job.job_id))
+    tuned = _tuned(job, study, bars)
+    watch = _Watching(search, progress, stop, job.spec.timeout_s)
+    watch.tell(study)
+    ended = _run(job, tuned, study, Watch(watch.told, watch.stopped))
+    watch.tell(study, "report")
+    result = tuning_report(tuned, study, partial=not ended)
+    plain: JSON = json.loads(json.dumps(result, allow_nan=False))  # tuples as JSON has them
+    return plain
+
+
+def take_part(job: Job, bars: Bars, stop: Stop) -> bool:
+    """Search with the worker that has started a job; return False where none has yet."""
+    if job.storage_url is None and not journal_of(job.home, job.job_id).exists():
+        return False
+    storage = open_storage(job.storage_url, job.home, job.job_id)
+    if job.job_id not in optuna.get_all_study_names(storage):
+        return False
+    study = open_study(job.search(job.space()), storage)
+    if "bars" not in study.user_attrs:
+        return False
+    _run(job, _tuned(job, study, bars), study, Watch(stopped=stop.is_set))
+    return True
+
+
+def _tuned(job: Job, study: Study, bars: Bars) -> Tuned:
+    space = job.space()
+    bars = _same_bars(study, bars)
+    split = split_of(bars, job.spec.windows)
+    trialled = Trialled(
+        bars=bars[split.in_sample],
+        windows=split.windows,
+        decide=strategy_named(job.spec.strategy_name).target,
+        fixed=space.fixed,
+        market=job.spec,
+        objectives=space.objectives,
+    )
+    return Tuned(job.spec, space, bars, split, trialled)
+
+
+def _run(job: Job, tuned: Tuned, study: Study, watch: Watch) -> bool:
+    with evaluating(tuned.trialled, job.spec.batch) as evaluate:
+        return run_search(job.search(tuned.space), study, job.worker, evaluate, watch)
+
+
+class _Watching:
+    """Tells progress a few times a second, and stops at the timeout."""
+
+    def __init__(
+        self,
+        search: Search,
+        progress: Progress,
+        stop: Stop,
+        timeout_s: float | None,
+    ) -> None:
+        self._search, self._progress, self._stop = search, progress, stop
+        self._deadline = time.monotonic() + timeout_s if timeout_s else float("inf")
+        self._told_at = 0.0
+
+    def stopped(self) -> bool:
+        return self._stop.is_set() or time.monotonic() > self._deadline
+
+    def told(self, study: Study) -> None:
+        if time.monotonic() - self._told_at >= TELL_EVERY_S:
+            self.tell(study)
+
+    def tell(self, study: Study, note: str = "") -> None:
+        self._told_at = time.monotonic()
+        trials = study.get_trials(deepcopy=False)[: self._search.n_trials]
+        values = [t.values[0] for t in trials if t.state == TrialState.COMPLETE]
+        done = sum(t.state.is_finished() for t in trials)
+        self._progress(done, self._search.n_trials, max(values, default=None), note)
+
+
+def _same_bars(study: Study, bars: Bars) -> Bars:
+    """Return the bars that the study was started with; those that came since are left out.
+
+    Raises: StudyDiffers when they are not what they were.
+    """
+    kept = study.user_attrs.get("bars")
+    if kept is None:
+        study.set_user_attr("bars", _stamp(bars))
+        return bars
+    same = bars.between(kept["from_ms"], kept["to_ms"])
+    if _stamp(same) != kept:
+        raise StudyDiffers(
+            f"the bars of study {study.study_name} have changed since it was started; "
+            "give the job a new id"
+        )
+    return same
+
+
+def _stamp(bars: Bars) -> dict[str, int | str]:
+    digest = hashlib.sha256(f"{bars.symbol} {bars.timeframe_ms}".encode())
+    for column in (bars.open_time_ms, bars.open, bars.high, bars.low, bars.close, bars.volume):
+        digest.update(column.tobytes())
+    digest.update(bars.funding_due.tobytes())
+    return {
+        "from_ms": int(bars.open_time_ms[0]),
+        "to_ms": int(bars.close_time_ms[-1]),
+        "sha256": digest.hexdigest(),
+    }

@@ -1,0 +1,117 @@
+"""What a trial is worth: one strategy at some parameters over walk-forward windows.
+
+The last fifth of the bars is the holdout: no trial sees it, and the best is run on it once. The
+rest is cut into windows of equal length. A strategy decides from the first bar on, so that every
+window but the first starts warm; each window starts flat with its own equity.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.research import Market, Objective
+from streams.evaluation.metrics import (
+    calmar_ratio,
+    equity_curve,
+    sharpe_ratio,
+    sortino_ratio,
+    total_return,
+)
+from workers.backtest.bars import Bars
+from workers.backtest.outcome import Account, account_of, require_span
+from workers.tuning.evaluation import Params, Scores
+
+Vector = NDArray[np.float64]
+Decide = Callable[[Bars, Mapping[str, Any]], Vector]
+
+HOLDOUT = 0.2  # share of the bars
+WINDOW_DAYS = 10  # fewer daily returns carry no Sharpe ratio worth comparing
+
+METRICS: Mapping[Objective, Callable[[Vector], float | None]] = {
+    "sharpe": sharpe_ratio,
+    "sortino": sortino_ratio,
+    "calmar": lambda returns: calmar_ratio(equity_curve(returns)),
+    "total_return": lambda returns: total_return(equity_curve(returns)),
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the windows and the holdout lie, in bars."""
+
+    windows: tuple[slice, ...]
+    holdout: slice
+
+    @property
+    def in_sample(self) -> slice:
+        """All windows together."""
+        return slice(0, self.holdout.start)
+
+
+def split_of(bars: Bars, windows: int) -> Split:
+    """Cut bars into so many windows and a holdout.
+
+    Raises: ValueError when a window would have fewer than ``WINDOW_DAYS`` days.
+    """
+    days = int(np.ceil(windows * WINDOW_DAYS / (1.0 - HOLDOUT)))
+    require_span(bars, days, f"tuning over {windows} windows and a holdout")
+    seen = int(len(bars) * (1.0 - HOLDOUT))
+    edges = np.linspace(0, seen, windows + 1).astype(int).tolist()
+    parts = tuple(slice(a, b) for a, b in itertools.pairwise(edges))
+    return Split(parts, slice(seen, len(bars)))
+
+
+@dataclass
+class Trialled:
+    """Scores a strategy's parameters on the windows; can be sent to other processes.
+
+    Attributes:
+        bars: Without the holdout.
+        windows: Parts of them.
+        decide: The strategy: decisions at each close from bars up to it.
+        fixed: Parameters that are not searched.
+        market: Costs.
+        objectives: One score each.
+    """
+
+    bars: Bars
+    windows: tuple[slice, ...]
+    decide: Decide
+    fixed: Params
+    market: Market
+    objectives: tuple[Objective, ...]
+    _decided: tuple[Params, Vector] | None = field(default=None, repr=False)
+
+    def __call__(self, params: Params, windows: Sequence[int]) -> list[Scores] | str:
+        """Return the scores of some windows; a reason where the parameters make no run.
+
+        A metric without a value, of a window without trades, counts 0: as cash.
+        """
+        try:
+            runs = [self.account(params, window) for window in windows]
+        except ValueError as impossible:
+            return str(impossible)
+        return [
+            tuple(METRICS[name](run.returns) or 0.0 for name in self.objectives) for run in runs
+        ]
+
+    def account(self, params: Params, window: int) -> Account:
+        """Return the run of one window.
+
+        Raises: ValueError when the parameters make no run.
+        """
+        if self._decided is None or self._decided[0] != params:
+            self._decided = (dict(params), self.decide(self.bars, {**self.fixed, **params}))
+        part = self.windows[window]
+        return account_of(self.bars[part], self._decided[1][part], self.market)
+
+    def returns(self, params: Params) -> Vector:
+        """Return the daily returns of all windows, one after the other."""
+        runs = [self.account(params, window).returns for window in range(len(self.windows))]
+        return np.concatenate(runs)

@@ -1,0 +1,217 @@
+"""The tuning process: searches asked for as events, by as many processes as there are.
+
+    tuning.requests.v1, jobs.commands.v1, jobs.results.v1, market.bars.v1
+        -->  [tuning]  -->  jobs.progress.v1, jobs.results.v1
+
+One process of the group owns a job: it starts the study, writes the report, and publishes the one
+result with the request's offset in one transaction. A process without a job of its own takes part
+in the oldest that another has started, through the study's storage: a database, or on one machine
+the journal file. Each runs its search in a child process. If the owner dies, the group gives the
+request to another, and the study goes on; ``study.py`` says what becomes of trials under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from schemas.jobs import JobResult, TuningRequest
+from schemas.record import Record
+from schemas.topics import JOB_RESULTS, TUNING_REQUESTS
+from streams.cluster import Aborted, Fatal, KafkaSettings
+from streams.jobs import run_jobs
+from streams.reader import tail
+from streams.status import StatusPublisher
+from streams.wire import Received
+from workers.settings import Settings
+from workers.tuning.child import Kept, own, share
+
+log = logging.getLogger("regimeflow.tuning")
+
+EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
+LIVES = 2  # a job that killed as many children is given up
+IDLE_FOR_S = 3.0  # before it takes part in another's job: its own may be on the way
+LOOK_EVERY_S = 0.2
+ENDS_WITHIN_S = 10.0  # a child that was asked to stop; then it is killed
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def run(settings: Settings, kafka: KafkaSettings) -> int:
+    """Run until SIGTERM; return the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    status = StatusPublisher(kafka, "tuning")
+    status.report("running")
+    tuning = Tuning(Kept.of(settings), kafka, stop)
+    threads = [
+        threading.Thread(target=tuning.follow, name="requests"),
+        threading.Thread(target=tuning.take_part, name="share"),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        run_jobs("tuning", TUNING_REQUESTS, tuning.job, kafka, stop=stop)
+        tuning.raise_fatal()
+    except (Aborted, Fatal) as fatal:
+        log.critical("process.fatal", extra={"cause": str(fatal)})
+        return EXIT_FATAL
+    else:
+        status.report("stopping")
+        return 0
+    finally:
+        stop.set()
+        tuning.close()
+        for thread in threads:
+            thread.join()
+        status.close()
+
+
+@dataclass
+class Child:
+    """A child process at one job, and the pipe that brings its result."""
+
+    process: SpawnProcess
+    channel: Connection
+    stop: Any  # an event of multiprocessing
+
+    @classmethod
+    def start(cls, target: Callable[..., None], *arguments: object) -> Child:
+        """Start ``target(channel, stop, *arguments)``."""
+        ours, theirs = SPAWN.Pipe()
+        stop = SPAWN.Event()
+        process = SPAWN.Process(target=target, args=(theirs, stop, *arguments))
+        process.start()
+        theirs.close()
+        return cls(process, ours, stop)
+
+    def kill(self) -> None:
+        """End it now; its trial is taken up by whoever runs the job next."""
+        self.process.kill()
+        self.process.join()
+
+    def finish(self) -> None:
+        """Ask it to stop after its trial, and wait."""
+        self.stop.set()
+        self.process.join(ENDS_WITHIN_S)
+        self.kill()
+
+
+class Tuning:
+    """The jobs of one process: its own, and those it takes part in."""
+
+    def __init__(self, kept: Kept, kafka: KafkaSettings, stop: threading.Event) -> None:
+        self._kept, self._kafka, self._stop = kept, kafka, stop
+        self._open: dict[str, TuningRequest] = {}  # without a result, in the order asked for
+        self._own: Child | None = None
+        self._shared: Child | None = None
+        self._busy = threading.Event()
+        self._last_own_s = time.monotonic()
+        self._fatal: Fatal | None = None
+
+    def close(self) -> None:
+        """End the children: what they have under way is not lost."""
+        for child in (self._own, self._shared):
+            if child is not None:
+                child.kill()
+
+    def raise_fatal(self) -> None:
+        """Raise what ended a thread."""
+        if self._fatal is not None:
+            raise self._fatal
+
+    def follow(self) -> None:
+        """Keep the list of jobs without a result."""
+        try:
+            for message in tail(self._kafka, (TUNING_REQUESTS, JOB_RESULTS), stop=self._stop):
+                self._note(message.record)
+        except Fatal as fatal:
+            self._fatal = fatal
+            self._stop.set()
+
+    def _note(self, record: Record) -> None:
+        if isinstance(record, TuningRequest):
+            self._open[record.request_id] = record
+        elif isinstance(record, JobResult):
+            asked = self._open.get(record.job_id)
+            if asked is not None and asked.event_time_ms <= record.event_time_ms:
+                del self._open[record.job_id]
+
+    def job(self, received: Received) -> Future[Sequence[Record]]:
+        """Start one request; its future holds the one result."""
+        request = received.record
+        assert isinstance(request, TuningRequest)  # noqa: S101 - the only record there
+        future: Future[Sequence[Record]] = Future()
+        future.add_done_callback(self._cancelled)
+        threading.Thread(target=self._work, args=(request, future), daemon=True).start()
+        return future
+
+    def _cancelled(self, future: Future[Sequence[Record]]) -> None:
+        if future.cancelled() and self._own is not None:
+            self._own.kill()
+
+    def _work(self, request: TuningRequest, future: Future[Sequence[Record]]) -> None:
+        self._busy.set()
+        with contextlib.suppress(InvalidStateError):  # cancelled: it is another's to run
+            try:
+                future.set_result((self._result(request, future),))
+            except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
+                future.set_exception(failed)
+        self._last_own_s = time.monotonic()
+        self._busy.clear()
+
+    def _result(self, request: TuningRequest, future: Future[Sequence[Record]]) -> JobResult:
+        started_s = time.monotonic()
+        for life in range(1, LIVES + 1):
+            child = self._own = Child.start(own, request.encode(), self._kept, self._kafka)
+            try:
+                return JobResult.decode(child.channel.recv_bytes())
+            except (EOFError, OSError):
+                child.process.join()
+                log.warning("child.died", extra={"exit_code": child.process.exitcode, "life": life})
+                if future.cancelled():
+                    break
+            finally:
+                child.channel.close()
+                child.process.join()
+                self._own = None
+        return JobResult(
+            job_id=request.request_id,
+            kind="hyperopt",
+            event_time_ms=time.time_ns() // 1_000_000,
+            status="failed",
+            error=f"the search ended {LIVES} times without a result, most likely out of memory; "
+            "its trials are kept: take a shorter span and resume",
+            fault="worker",
+            trials=0,
+            seconds=round(time.monotonic() - started_s, 3),
+            spec=request.spec.model_dump(mode="json"),
+        )
+
+    def take_part(self) -> None:
+        """While it has no job of its own, take part in the oldest that others have started."""
+        while not self._stop.wait(LOOK_EVERY_S):
+            idle_s = time.monotonic() - self._last_own_s
+            wanted = next(iter(self._open.values()), None)
+            if self._busy.is_set() or wanted is None or idle_s < IDLE_FOR_S:
+                continue
+            child = self._shared = Child.start(share, wanted.encode(), self._kept, self._kafka)
+            while child.process.is_alive() and not self._stop.is_set():
+                if self._busy.is_set() or self._open.get(wanted.request_id) is not wanted:
+                    child.finish()
+                child.process.join(LOOK_EVERY_S)
+            child.kill()
+            child.channel.close()
+            self._shared = None
+            self._stop.wait(IDLE_FOR_S)  # nobody may have started it yet
