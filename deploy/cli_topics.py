@@ -65,7 +65,9 @@ def topics_apply(
     mend: Annotated[bool, typer.Option("--mend", help="Set differing settings as wanted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Create missing topics; exit code 1 when one differs."""
+    """Create missing topics and publish reference data; exit code 1 when a topic differs."""
+    from deploy.pipeline import kafka_settings
+    from deploy.refdata import publish_refdata
     from deploy.topics import apply_topics, mend_topics
 
     with spoken_errors(), cluster() as client:
@@ -73,16 +75,20 @@ def topics_apply(
         if mend:
             mend_topics(client, applied.differing)
             applied = apply_topics(client, partitions)
+        published = publish_refdata(kafka_settings(client))
     if as_json:
         emit(
             {
                 "created": applied.created,
                 "unchanged": applied.unchanged,
                 "differing": [difference.__dict__ for difference in applied.differing],
+                "refdata": published,
             }
         )
     else:
         typer.echo(f"{len(applied.created)} created, {len(applied.unchanged)} as wanted")
+        if published:
+            typer.echo(f"reference data published: {', '.join(published)}")
         for each in applied.differing:
             typer.echo(
                 f"{each.topic}: {each.setting} is {each.found}, expected {each.wanted} "

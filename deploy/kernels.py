@@ -6,12 +6,20 @@ already takes next to no time.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from deploy.local.supervisor import ONE_THREAD
+from deploy.local.jars import Progress
+from deploy.local.supervisor import ONE_THREAD, SupervisorError
+
+ROOT = Path(__file__).resolve().parent.parent
+PREPARED = re.compile(r"(\d+) of (\d+) ")  # a line of ``main``
 
 
 def regime_fit() -> None:
@@ -77,6 +85,44 @@ def strategies() -> None:
 
 
 WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, backtest, strategies, simulator)
+
+
+def compile_kernels(home: Path, progress: Progress) -> None:
+    """Compile every kernel once, in a process of its own, so that no live process has to.
+
+    Raises:
+        SupervisorError: They do not compile; the end of what the compiler said is in the message.
+    """
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in ("streams", "workers"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    stamp = home / "kernels.stamp"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    progress("compiling kernels (once)")
+    started = time.monotonic()
+    command = [sys.executable, "-m", "deploy.kernels"]
+    said: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as compiler:
+        assert compiler.stdout is not None  # noqa: S101 - PIPE above
+        try:
+            for line in compiler.stdout:
+                said.append(line.rstrip())
+                if found := PREPARED.match(line):
+                    progress(f"kernels: {line.strip()}", int(found[1]) / int(found[2]))
+        except BaseException:  # Ctrl-C most of all
+            compiler.kill()
+            raise
+    if compiler.returncode != 0:
+        raise SupervisorError(
+            f"kernels could not be compiled (exit code {compiler.returncode}); free disk space or "
+            "report this:\n" + "\n".join(said[-8:])
+        )
+    stamp.write_text(digest.hexdigest())
+    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
 
 
 def families() -> dict[str, Callable[[], None]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -17,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deploy.local.jars import Progress
 from deploy.local.ports import usable_port
 from deploy.local.supervisor import (
     Supervisor,
@@ -27,12 +24,12 @@ from deploy.local.supervisor import (
 )
 
 if TYPE_CHECKING:
+    from streams.cluster import KafkaSettings
     from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 0.25
-PREPARED = re.compile(r"(\d+) of (\d+) ")  # a line of deploy.kernels
 
 
 class Screen(Protocol):
@@ -177,11 +174,14 @@ def cluster(run: Run, screen: Screen) -> Iterator[Cluster]:
 
 
 def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> None:
-    """Create topics, compile kernels, build the dashboard; quick when all is there."""
+    """Create topics, fill tables, compile kernels, build the dashboard; quick when all is there."""
+    from deploy.kernels import compile_kernels
+    from deploy.refdata import publish_refdata
     from deploy.topics import apply_topics
 
     screen.step("topics")
     applied = apply_topics(cluster_settings)
+    publish_refdata(kafka_settings(cluster_settings))
     for difference in applied.differing:
         screen.step(f"topic differs from the table: {difference}")
     compile_kernels(run.settings.home, screen.step)
@@ -195,48 +195,16 @@ def newest_signal_ms(client: Mapping[str, str]) -> int | None:
     """Return the bar close of the newest signal that earlier runs made; None before the first."""
     from deploy.tail import newest_close_ms
     from schemas.topics import SIGNALS
+
+    return newest_close_ms(kafka_settings(client), SIGNALS)
+
+
+def kafka_settings(client: Mapping[str, str]) -> KafkaSettings:
+    """Return the settings of our own clients from those of a librdkafka client."""
     from streams.cluster import KafkaSettings
 
     others = {name: value for name, value in client.items() if name != "bootstrap.servers"}
-    return newest_close_ms(KafkaSettings(client["bootstrap.servers"], others), SIGNALS)
-
-
-def compile_kernels(home: Path, progress: Progress) -> None:
-    """Compile every kernel once, in a process of its own, so that no live process has to.
-
-    Raises:
-        SupervisorError: They do not compile; the end of what the compiler said is in the message.
-    """
-    digest = hashlib.sha256(sys.version.encode())
-    for folder in ("streams", "workers"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    stamp = home / "kernels.stamp"
-    if stamp.exists() and stamp.read_text() == digest.hexdigest():
-        return
-    progress("compiling kernels (once)")
-    started = time.monotonic()
-    command = [sys.executable, "-m", "deploy.kernels"]
-    said: list[str] = []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as compiler:
-        assert compiler.stdout is not None  # noqa: S101 - PIPE above
-        try:
-            for line in compiler.stdout:
-                said.append(line.rstrip())
-                if found := PREPARED.match(line):
-                    progress(f"kernels: {line.strip()}", int(found[1]) / int(found[2]))
-        except BaseException:  # Ctrl-C most of all
-            compiler.kill()
-            raise
-    if compiler.returncode != 0:
-        raise SupervisorError(
-            f"kernels could not be compiled (exit code {compiler.returncode}); free disk space or "
-            "report this:\n" + "\n".join(said[-8:])
-        )
-    stamp.write_text(digest.hexdigest())
-    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+    return KafkaSettings(client["bootstrap.servers"], others)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

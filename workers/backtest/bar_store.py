@@ -35,9 +35,11 @@ class Columns:
 
     def __init__(self, symbol: str, timeframe_ms: int) -> None:
         self._symbol, self._timeframe_ms = symbol, timeframe_ms
-        self._times = array("q")
-        self._stamps = array("q")  # of the last settlement
-        self._numbers = {name: array("d") for name in (*FIELDS, "mark_price", "funding_rate")}
+        self._times: array[int] = array("q")
+        self._stamps: array[int] = array("q")  # of the last settlement
+        self._numbers: dict[str, array[float]] = {
+            name: array("d") for name in (*FIELDS, "mark_price", "funding_rate")
+        }
 
     def __len__(self) -> int:
         return len(self._times)
@@ -55,7 +57,8 @@ class Columns:
 
     def drop(self, first: int, end: int) -> None:
         """Forget a part."""
-        for column in (self._times, self._stamps, *self._numbers.values()):
+        del self._times[first:end], self._stamps[first:end]
+        for column in self._numbers.values():
             del column[first:end]
 
     def bars(self) -> Bars:
@@ -65,7 +68,11 @@ class Columns:
             self._symbol,
             self._timeframe_ms,
             np.array(self._times, dtype=np.int64),
-            *(held[name] for name in FIELDS),
+            held["open"],
+            held["high"],
+            held["low"],
+            held["close"],
+            held["volume"],
             mark=held["mark_price"],
         )
         told = self._told()

@@ -18,18 +18,29 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
-from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
+import numpy as np
+
+from schemas.research import (
+    Grid,
+    OptimizeSpec,
+    PerformanceSpec,
+    Range,
+    WalkForwardSpec,
+    WindowRange,
+)
 from workers.backtest.bars import Bars
 
 log = logging.getLogger("regimeflow.backtest")
 
 TELL_EVERY_S = 0.05  # progress between the first and the last
 LIVES = 2  # a job that killed as many children is given up
+HOUR_MS = 3_600_000
 NICENESS = 5  # signals do not wait for a back-test
 
 Spec = OptimizeSpec | PerformanceSpec | WalkForwardSpec
+Fault = Literal["request", "worker"]
 Told = Callable[[int, int, float | None], None]  # done, of how many, best objective so far
 
 
@@ -45,7 +56,7 @@ class Outcome:
 
     result: dict[str, Any] | None
     error: str | None = None
-    fault: str | None = None
+    fault: Fault | None = None
 
 
 class Child:
@@ -65,24 +76,34 @@ class Compute:
     def __init__(self) -> None:
         self._child = Child()
         self._sending = threading.Lock()
+        self._one = threading.Lock()
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
         """Process id of the child."""
         return self._child.process.pid
 
-    def run(self, spec: Spec, bars: Bars, told: Told) -> Outcome:
+    def run(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> Outcome:
         """Compute one job and return what came of it; a killed child is replaced and starts over.
 
         Args:
             spec: What to do.
             bars: On which bars.
             told: Called with progress, at most some 20 times a second.
+            stopped: Whether it was to be stopped before it began; later, ``stop_job`` says so.
         """
+        with self._one:
+            return self._lives(spec, bars, told, stopped)
+
+    def _lives(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> Outcome:
         for life in range(1, LIVES + 1):
             try:
-                return self._once(spec, bars, told)
+                self._begin(spec, bars, stopped)
+                return self._end(told)
             except (EOFError, OSError):
+                if self._closed:
+                    raise
                 self._child.process.join()
                 code = self._child.process.exitcode
                 log.warning("compute.died", extra={"exit_code": code, "life": life})
@@ -94,10 +115,14 @@ class Compute:
             "worker",
         )
 
-    def _once(self, spec: Spec, bars: Bars, told: Told) -> Outcome:
-        channel = self._child.channel
+    def _begin(self, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
         with self._sending:
-            channel.send((spec, bars))
+            self._child.channel.send((spec, bars))
+        if stopped():
+            self.stop_job()
+
+    def _end(self, told: Told) -> Outcome:
+        channel = self._child.channel
         while True:
             match channel.recv():
                 case ("progress", done, total, best):
@@ -114,6 +139,7 @@ class Compute:
 
     def close(self) -> None:
         """End the child; a job under way is lost."""
+        self._closed = True
         self._child.process.kill()
         self._child.process.join()
 
@@ -133,11 +159,26 @@ def serve(channel: Connection) -> None:
 
 
 def prepare() -> None:
-    """Load the libraries and compile or load the kernels, so that the first job need not."""
-    from workers.backtest.grid import warm_up
-    from workers.backtest.walk_forward import walk_forward  # noqa: F401 - loaded for later
+    """Run one small job of each kind: kernels are compiled or loaded, and so are the libraries."""
+    grid = Grid(
+        symbol="BTCUSDT",
+        window_range=WindowRange(min=10, max=20, step=10),
+        signal_range=Range(min=0.5, max=1.0, step=0.5),
+    )
+    fields = grid.model_dump()
+    for spec in (
+        OptimizeSpec(**fields),
+        WalkForwardSpec(**fields),
+        PerformanceSpec(symbol="BTCUSDT", window=10, signal=0.5),
+    ):
+        run_spec(spec, _rehearsal_bars(), lambda *_: None, lambda: False)
 
-    warm_up()
+
+def _rehearsal_bars() -> Bars:
+    """Return forty days of hourly bars that rise and fall."""
+    opened = np.arange(40 * 24)
+    price = 100.0 + 10.0 * np.sin(opened / 15.0) + np.sin(opened * 1.7)
+    return Bars("BTCUSDT", HOUR_MS, opened * HOUR_MS, price, price + 1, price - 1, price, price)
 
 
 def _answer(channel: Connection, spec: Spec, bars: Bars) -> tuple[Any, ...]:
@@ -152,11 +193,24 @@ def _answer(channel: Connection, spec: Spec, bars: Bars) -> tuple[Any, ...]:
         return "failed", f"a bug in the worker: {type(bug).__name__}: {bug}", "worker"
 
 
-def _run(channel: Connection, spec: Spec, bars: Bars) -> dict[str, Any]:
+def run_spec(
+    spec: Spec, bars: Bars, progress: Told, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Do what a request asks for; raises ValueError for what is wrong with it or the bars."""
     from workers.backtest.optimise import optimise
     from workers.backtest.performance import performance
     from workers.backtest.walk_forward import walk_forward
 
+    match spec:
+        case OptimizeSpec():
+            return optimise(spec, bars, progress, cancelled)
+        case WalkForwardSpec():
+            return walk_forward(spec, bars, progress, cancelled)
+        case PerformanceSpec():
+            return performance(spec, bars)
+
+
+def _run(channel: Connection, spec: Spec, bars: Bars) -> dict[str, Any]:
     last_s = 0.0
 
     def progress(done: int, total: int, best: float | None) -> None:
@@ -166,10 +220,4 @@ def _run(channel: Connection, spec: Spec, bars: Bars) -> dict[str, Any]:
             last_s = now_s
             channel.send(("progress", done, total, best))
 
-    match spec:
-        case OptimizeSpec():
-            return optimise(spec, bars, progress, channel.poll)
-        case WalkForwardSpec():
-            return walk_forward(spec, bars, progress, channel.poll)
-        case PerformanceSpec():
-            return performance(spec, bars)
+    return run_spec(spec, bars, progress, channel.poll)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
+from functools import partial
 from typing import Literal
 
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult
@@ -161,7 +162,8 @@ class Bench:
             outcome = self._outcome(request, telling)
         finally:
             self._running = ""
-        stopped = self.is_cancelled(request) and (outcome.result or {}).get("partial", True)
+        found = outcome.result or {}
+        stopped = self.is_cancelled(request) and found.get("partial", outcome.error is None)
         if stopped:
             telling.tell("partial", telling.trial, telling.total, telling.best, "cancelled")
         result = JobResult(
@@ -171,7 +173,7 @@ class Bench:
             status="cancelled" if stopped else "failed" if outcome.result is None else "done",
             error=outcome.error,
             fault=outcome.fault,
-            trials=telling.trial,
+            trials=int(found.get("trials") or telling.trial),
             seconds=round(time.monotonic() - started_s, 3),
             spec=spec.model_dump(mode="json"),
             result=outcome.result,
@@ -188,7 +190,8 @@ class Bench:
             bars = self.bars.of(request.spec)
         except ValueError as unknown:
             return Outcome(None, str(unknown), "request")
-        return self.compute.run(request.spec, bars, telling.progress)
+        stopped = partial(self.is_cancelled, request)
+        return self.compute.run(request.spec, bars, telling.progress, stopped)
 
 
 class Follower:
@@ -207,7 +210,9 @@ class Telling:
     def __init__(self, job_id: str, publisher: Publisher) -> None:
         self._job_id, self._publisher = job_id, publisher
         self._sequence = -1
-        self.trial, self.total, self.best = 0, 0, None
+        self.trial = 0
+        self.total: int | None = None
+        self.best: float | None = None
 
     def progress(self, trial: int, total: int, best: float | None) -> None:
         """Tell that so many are done."""

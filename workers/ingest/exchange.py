@@ -160,11 +160,10 @@ class Exchange:
         query = {"symbol": symbol, "startTime": start_ms, "limit": limit}
         return _rows(await self._ask(self._client.fapiPublicGetFundingRate, query))
 
-    async def listed(self) -> frozenset[str]:
-        """Return the symbols of the venue that can be traded now."""
+    async def listed(self) -> list[Any]:
+        """Return the raw exchangeInfo row of every contract of the venue, traded now or not."""
         body = await self._ask(self._client.fapiPublicGetExchangeInfo)
-        rows = _rows(body.get("symbols") if isinstance(body, dict) else None)
-        return frozenset(row["symbol"] for row in rows if row.get("status") == "TRADING")
+        return _rows(body.get("symbols") if isinstance(body, dict) else None)
 
     async def watch(self, symbols: tuple[str, ...], interval: str, frames: Frames) -> None:
         """Give klines, trades and mark prices to ``frames`` until the connection is lost.

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.market import HistoryReady
+from schemas.refdata import RefdataTable
 from schemas.status import WorkerStatus
 from streams.runtime import Fatal, KafkaSettings, Publisher
 from workers.ingest.backfill import History, Series, patiently
 from workers.ingest.clock import MarketClock
+from workers.ingest.contracts import contracts
 from workers.ingest.exchange import Access, Exchange, VenueRefused, connected
 from workers.ingest.feed import Feed, Output, Pace
 from workers.ingest.live import Live, keep_time, refused, synchronise, tick
@@ -157,12 +159,16 @@ class Ingest:
             tasks.create_task(self._report(live))
 
     async def _require_listed(self) -> None:
-        listed = await patiently(self._exchange.listed, START_PATIENCE_S)
-        unknown = [symbol for symbol in self._settings.universe if symbol not in listed]
+        listed = contracts(await patiently(self._exchange.listed, START_PATIENCE_S))
+        traded = {row["symbol"] for row in listed if row["active"]}
+        unknown = [symbol for symbol in self._settings.universe if symbol not in traded]
         if unknown:
             raise VenueRefused(
                 f"{', '.join(unknown)} is not traded on {self._settings.exchange}; change UNIVERSE"
             )
+        self._outbox.put(
+            RefdataTable.of("symbol", listed, self._exchange.source, int(time.time() * 1000))
+        )
 
     def _feeds(self, closes: dict[str, int]) -> dict[str, Feed]:
         settings, step = self._settings, self._settings.timeframe_ms
