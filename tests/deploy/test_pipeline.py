@@ -6,13 +6,11 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -22,7 +20,6 @@ from deploy.local.supervisor import Supervisor, SupervisorError
 from deploy.pipeline import (
     Run,
     check_port,
-    compile_kernels,
     environment_of,
     git_commit,
     process_names,
@@ -87,44 +84,6 @@ def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):
     check_port(run)
     with pytest.raises(SupervisorError, match="REGIMEFLOW_METRICS_PORT is the port of one process"):
         check_port(replace(run, processes=("market", "signals")))
-
-
-@pytest.fixture
-def compiler(monkeypatch):
-    """Stand in for the compiler: a program of one line, changed by the test."""
-    program = ["print('1 of 2 features: 0.1 s')\nprint('2 of 2 lstm: 0.1 s')"]
-    started = []
-    real = pipeline.subprocess.Popen
-
-    def start(_: object, **options: Any) -> Any:
-        started.append(program[0])
-        return real([sys.executable, "-c", program[0]], **options)
-
-    monkeypatch.setattr(pipeline.subprocess, "Popen", start)
-    return program, started
-
-
-def test_kernels_are_compiled_once_for_the_same_code_and_say_how_far_they_are(tmp_path, compiler):
-    told = []
-
-    for _ in range(2):
-        compile_kernels(tmp_path, lambda text, done=None: told.append((text, done)))
-
-    assert len(compiler[1]) == 1
-    assert told[1:3] == [
-        ("kernels: 1 of 2 features: 0.1 s", 0.5),
-        ("kernels: 2 of 2 lstm: 0.1 s", 1.0),
-    ]
-
-
-def test_kernels_that_failed_to_compile_say_why_and_are_tried_again(tmp_path, compiler):
-    compiler[0][0] = "raise SystemExit('no space left')"
-
-    for _ in range(2):
-        with pytest.raises(SupervisorError, match=r"exit code 1.*\nno space left"):
-            compile_kernels(tmp_path, lambda *_: None)
-
-    assert len(compiler[1]) == 2
 
 
 def test_a_signal_while_all_is_prepared_ends_the_run_in_good_order(run, monkeypatch):
