@@ -14,6 +14,8 @@ from workers.backtest.strategies import (
 )
 from workers.backtest.strategies.strategy import ParametersRejected, Strategy
 
+__all__ = ["STRATEGIES", "ParametersRejected", "Strategy", "strategy_named", "warm_up"]
+
 STRATEGIES = (
     ema_cross.STRATEGY,
     rsi_reversion.STRATEGY,

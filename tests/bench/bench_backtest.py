@@ -1,0 +1,113 @@
+"""P12: one back-test with costs and fills against nautilus_trader, the same fills asserted.
+
+Ours goes from bars to trades: the shipped strategy decides, the fill engine fills. The peer runs
+the same rule bar by bar; both see bars whose open is the close before, so that its fill at a close
+and ours at the next open have one price.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.bench_features import Row, walk
+from tests.bench.race import Entry, race
+from workers.backtest.bars import Bars
+from workers.backtest.fills import FillModel, Fills, simulate
+from workers.backtest.strategies import strategy_named
+
+ROOT = Path(__file__).resolve().parents[2]
+HISTORY = 100_000
+WARM_UP = 1_000  # bars after which it no longer matters how a mean was begun
+PARAMS = {"fast": 10.0, "slow": 50.0}
+MINUTE_MS = 60_000
+
+
+class Nautilus:
+    """nautilus_trader's back-test engine, in a process and environment of its own."""
+
+    def __init__(self, bars: np.ndarray, folder: Path) -> None:
+        uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+        script = Path(__file__).with_name("nautilus_backtest_peer.py")
+        self.child = subprocess.Popen(
+            [uv, "run", "--quiet", "--locked", "--script", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        fast, slow = PARAMS["fast"], PARAMS["slow"]
+        np.savez(folder / "market.npz", bars=bars, warm_up=WARM_UP, fast=fast, slow=slow)
+        self._say(folder / "market.npz")
+
+    def run(self) -> list[tuple[int, float]]:
+        """Run the back-test once; return bar and price of each fill."""
+        self._say("run")
+        assert self.child.stdout is not None
+        answer = self.child.stdout.readline()
+        if not answer:
+            raise OSError(f"nautilus_trader's process ended with {self.child.wait(10)}")
+        return [(int(bar), float(price)) for bar, price in json.loads(answer)]
+
+    def stop(self) -> None:
+        """End the process."""
+        if self.child.stdin is not None:
+            self.child.stdin.close()
+        self.child.wait(10)
+
+    def _say(self, line: object) -> None:
+        assert self.child.stdin is not None
+        self.child.stdin.write(f"{line}\n")
+        self.child.stdin.flush()
+
+
+def rows() -> list[Row]:
+    """Run P12; an AssertionError means that an answer, not a speed, is wrong."""
+    market = (walk(HISTORY) * 500.0).round(1)  # the peer's contract has one decimal
+    market[1:, 0] = market[:-1, 3]
+    title, bar = f"P12 back-test of {HISTORY} bars, EMA cross", 3.0
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            theirs = Nautilus(market, Path(folder))
+            fills = theirs.run()
+        except OSError as error:
+            peer = f"nautilus_trader 1.221.0: not run, {error}"
+            return [
+                {"name": title, "peer": peer}
+                | {"ratio": 0.0, "spread": 0.0, "bar": 0.0, "holds": False}
+            ]
+        columns = dict(zip(("open", "high", "low", "close", "volume"), market.T, strict=True))
+        times = MINUTE_MS * np.arange(HISTORY)
+        bars = Bars("BTCUSDT", MINUTE_MS, times, **columns)
+        assert_same_fills(bars, fills)
+        raced = race(
+            title,
+            "nautilus_trader 1.221.0",
+            bar,
+            Entry(lambda _: ours(bars), 15),
+            Entry(lambda _: theirs.run(), 1),
+        )
+        theirs.stop()
+    return [raced]
+
+
+def ours(bars: Bars) -> Fills:
+    """Run the same back-test."""
+    target = strategy_named("ema_cross").target(bars, PARAMS)
+    target[:WARM_UP] = 0.0
+    return simulate(bars, target, FillModel(slippage=0.0))
+
+
+def assert_same_fills(bars: Bars, theirs: list[tuple[int, float]]) -> None:
+    """Compare count, bar and price; the last close is never filled here, at once there."""
+    made = ours(bars)
+    filled = np.flatnonzero(made.traded)
+    expected = np.array([fill for fill in theirs if fill[0] < len(bars) - 1])
+    assert len(filled) > 1_000, f"P12: only {len(filled)} fills"
+    assert np.array_equal(expected[:, 0] + 1, filled), "P12: fills at other bars"
+    # Prices are multiples of 0.1; theirs come with the rounding of a binary fraction.
+    assert np.allclose(made.trades["entry_price"], expected[:, 1], rtol=1e-12), "P12: other prices"
