@@ -6,11 +6,13 @@ import json
 
 import pandas as pd
 import pytest
+from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from deploy.cli import app
 from deploy.market_files import write_bars
-from schemas.topics import BARS
+from deploy.tail import newest_close_ms
+from schemas.topics import BARS, SIGNALS
 from streams.cluster import KafkaSettings
 from streams.publisher import Publisher
 from tests.build import START_MS, bar, signal
@@ -68,3 +70,25 @@ def test_the_topics_are_exported_tailed_and_listed(pipeline_topics, monkeypatch,
     assert json.loads(newest.splitlines()[-1])["event_time_ms"] == bar(4).event_time_ms
     assert {t["name"]: t["end"] for t in listed["topics"]}[BARS.name] == 10
     assert [holding["bars"] for holding in ledger["held"]] == [5, 5]
+
+
+@pytest.mark.kafka
+def test_the_newest_signal_is_known_although_a_killed_process_left_a_transaction_open(
+    pipeline_topics,
+):
+    kafka = KafkaSettings(pipeline_topics)
+    before = newest_close_ms(kafka, SIGNALS)
+    publisher = Publisher(kafka, "test")
+    for minute in (3, 1):
+        publisher.publish(signal(minute))
+    publisher.flush()
+    killed = Producer({"bootstrap.servers": pipeline_topics, "transactional.id": "killed"})
+    killed.init_transactions()
+    killed.begin_transaction()
+    killed.produce(SIGNALS.name, signal(9).encode(), b"BTCUSDT")
+    killed.flush()
+
+    held = newest_close_ms(kafka, SIGNALS)
+
+    killed.abort_transaction()
+    assert (before, held) == (None, signal(3).event_time_ms)
