@@ -39,10 +39,9 @@ def replay(
     Exit code 1 when a record differs. States begin at the first raw bar, so everything before the
     span is recomputed too.
     """
-    from deploy.recompute import inference_of_models
-    from deploy.recorded import Span
     from deploy.replay_report import report_lines, report_of
     from deploy.verify import replay_log
+    from workers.backtest.recompute import Span, inference_of_models
 
     span = Span(
         moment_ms(since) if since else 0,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.recompute import MADE
 from schemas.market import LedgerEntry, LedgerKind
 from schemas.record import Record
 from schemas.topics import (
@@ -25,6 +24,7 @@ from schemas.topics import (
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
 from streams.wire import Partition, Received, Unreadable, event_time_of
+from workers.backtest.recompute import MADE, Span
 
 # Ingest writes to the ledger too; these kinds are found by the market processor alone.
 RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(
@@ -45,24 +45,6 @@ PACES = {
 
 Identity = tuple[str, str, int, int, str]  # topic, symbol, timeframe, event time, kind
 Progress = Callable[[int, int], None]  # offsets read, offsets in all
-
-
-@dataclass(frozen=True)
-class Span:
-    """What is counted: event times from ``from_ms`` up to and including ``to_ms``."""
-
-    from_ms: int = 0
-    to_ms: int | None = None
-    symbol: str | None = None
-
-    def holds(self, record: Any) -> bool:
-        """Whether a record of a symbol chain belongs to the span."""
-        late = self.to_ms is not None and record.event_time_ms > self.to_ms
-        return (
-            record.event_time_ms >= self.from_ms
-            and not late
-            and self.symbol in (None, record.symbol)
-        )
 
 
 @dataclass(frozen=True)

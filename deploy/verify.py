@@ -10,8 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.recompute import MADE, Inference, Recomputation
-from deploy.recorded import Log, Progress, Span, digest_of, read_to_end, series_of
+from deploy.recorded import Log, Progress, digest_of, read_to_end, series_of
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
@@ -19,6 +18,7 @@ from schemas.topics import MODELS_CHANGES, RAW_BARS, topic_of
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
 from streams.wire import Received, Stored, Unreadable, misplaced
+from workers.backtest.recompute import MADE, Inference, Recomputation, Span
 
 SHOWN_FIELDS = 3
 

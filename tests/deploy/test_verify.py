@@ -11,10 +11,8 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
-from deploy import recompute
 from deploy.cli import app
-from deploy.recompute import MADE
-from deploy.recorded import Span, read_to_end
+from deploy.recorded import read_to_end
 from deploy.topic_plan import wanted_topics
 from deploy.topics import ClusterFailed, apply_topics, delete_groups, delete_topics
 from deploy.verify import Report, replay_log
@@ -34,7 +32,9 @@ from streams.runtime import KafkaSettings, Publisher, Reader, Received, run_chai
 from streams.topology import CHAINS
 from streams.wire import Outgoing
 from tests.build import close_time, raw_bar
-from tests.deploy.predicting import PROCESSOR, changed, inference
+from tests.predicting import PROCESSOR, changed, inference
+from workers.backtest import recompute
+from workers.backtest.recompute import MADE, Span
 
 pytestmark = pytest.mark.kafka
 

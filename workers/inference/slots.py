@@ -128,8 +128,12 @@ def _triple(chances: ClassProbabilities) -> NDArray[np.float64]:
 
 @dataclass
 class Slots:
-    """Every loaded model by the bar from which it serves; replaced as a whole, never in part."""
+    """Every loaded model by the bar from which it serves; replaced as a whole, never in part.
 
+    ``kept`` of them: a replay reads symbols one after the other, and so needs all of its past.
+    """
+
+    kept: int = KEPT
     _serving: tuple[tuple[int, LoadedEnsemble], ...] = field(default=())
 
     def put(self, change: ModelChanged, loaded: LoadedEnsemble) -> None:
@@ -139,7 +143,7 @@ class Slots:
             slot for slot in self._serving if (slot[0], slot[1].version) != (since, loaded.version)
         ]
         kept.append((since, loaded))
-        self._serving = tuple(sorted(kept, key=lambda slot: slot[0])[-KEPT:])
+        self._serving = tuple(sorted(kept, key=lambda slot: slot[0])[-self.kept :])
 
     def for_bar(self, event_time_ms: int) -> LoadedEnsemble | None:
         """Return the model of a bar close; None before the first one serves."""

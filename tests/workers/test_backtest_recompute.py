@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.recompute import Recomputation
 from schemas.dead_letter import DeadLetter
 from schemas.features import FeatureVector
 from schemas.market import Bar, LedgerEntry
@@ -14,7 +13,8 @@ from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
 from tests.build import close_time, raw_bar
-from tests.deploy.predicting import changed, inference
+from tests.predicting import changed, inference
+from workers.backtest.recompute import Recomputation
 
 
 def made(work: Recomputation, minutes: Sequence[int], **fields: Any) -> list[Record]:

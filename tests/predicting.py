@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.recompute import Inference
 from schemas.models import ModelChanged
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
 from streams.processor import Processor
 from tests.build import MINUTE_MS, close_time, prediction, regime_parameters, registered
+from workers.backtest.recompute import Inference
 
 
 class Nothing(Record):

@@ -8,9 +8,11 @@ that their change names.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.dead_letter import DeadLetter
 from schemas.market import RawBar
@@ -31,6 +33,8 @@ from streams.memory import MemoryDriver
 from streams.processor import Processor
 from streams.topology import CHAINS
 
+Prior = tuple[float, float, float]  # shares of sell, neutral, buy
+
 # What a replay makes again, in flow order. Explanations and replies answer to requests, too.
 MADE: tuple[Topic, ...] = (
     BARS,
@@ -44,16 +48,36 @@ MADE: tuple[Topic, ...] = (
 
 
 @dataclass(frozen=True)
+class Span:
+    """What is counted: event times from ``from_ms`` up to and including ``to_ms``."""
+
+    from_ms: int = 0
+    to_ms: int | None = None
+    symbol: str | None = None
+
+    def holds(self, record: Any) -> bool:
+        """Whether a record of a symbol chain belongs to the span."""
+        late = self.to_ms is not None and record.event_time_ms > self.to_ms
+        return (
+            record.event_time_ms >= self.from_ms
+            and not late
+            and self.symbol in (None, record.symbol)
+        )
+
+
+@dataclass(frozen=True)
 class Inference:
     """Predicts bars with the models that it was given.
 
     Attributes:
         processor: Features and regime probabilities in, predictions out.
         serve: Loads the model of a change; returns why it was refused, or an empty string.
+        priors: By model version, the shares of sell, neutral and buy that it was trained on.
     """
 
     processor: Processor
     serve: Callable[[ModelChanged], str]
+    priors: Mapping[str, Prior] = field(default_factory=dict)
 
 
 def inference_of_models() -> Inference:
@@ -62,16 +86,19 @@ def inference_of_models() -> Inference:
     from workers.inference.processor import inference_processor
     from workers.inference.slots import Slots, load
 
-    slots = Slots()
+    slots = Slots(kept=sys.maxsize)
+    priors: dict[str, Prior] = {}
 
     def serve(change: ModelChanged) -> str:
         try:
-            slots.put(change, load(change.model))
+            loaded = load(change.model)
         except ArtifactError as refused:
             return f"model {change.model.model_version} refused: {refused}"
+        slots.put(change, loaded)
+        priors[loaded.version] = loaded.manifest.class_prior
         return ""
 
-    return Inference(inference_processor(slots, lambda: 0, lambda _version: None), serve)
+    return Inference(inference_processor(slots, lambda: 0, lambda _version: None), serve, priors)
 
 
 @dataclass
