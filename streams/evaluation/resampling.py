@@ -94,12 +94,50 @@ def bootstrap_interval(
     None without a block length, or where over 5 % of the draws have no value.
     """
     returns = finite(returns, "returns")
-    block = optimal_block_length(returns)
+    return _drawn(
+        returns, lambda drawn: statistic(returns[drawn]), np.random.default_rng(seed), draws, level
+    )
+
+
+def ratio_interval(
+    amounts: Vector, counts: Vector, seed: int = 0, draws: int = 1000, level: float = 0.95
+) -> Interval | None:
+    """Return the percentile interval of the mean of events, whole days of them drawn together.
+
+    Args:
+        amounts: Sum over the events of each day, shape (n,).
+        counts: How many events each day had, shape (n,).
+        seed: The same one gives the same interval.
+        draws: Series drawn.
+        level: Probability that it covers.
+
+    Events of one day and of days that hang together stay together, so that a hundred which overlap
+    do not pass for a hundred. None as in ``bootstrap_interval``.
+    """
+    amounts, counts = finite(amounts, "amounts"), finite(counts, "counts")
+    if amounts.shape != counts.shape:
+        raise ValueError(f"expected a count per amount, got {counts.size} and {amounts.size}")
+
+    def mean(drawn: NDArray[np.int64]) -> float | None:
+        events = float(counts[drawn].sum())
+        return float(amounts[drawn].sum()) / events if events else None
+
+    return _drawn(amounts, mean, np.random.default_rng(seed), draws, level)
+
+
+def _drawn(
+    series: Vector,
+    statistic: Callable[[NDArray[np.int64]], float | None],
+    generator: np.random.Generator,
+    draws: int,
+    level: float,
+) -> Interval | None:
+    """Return the interval of a statistic of the indices that are drawn from a series."""
+    block = optimal_block_length(series)
     if block is None:
         return None
-    generator = np.random.default_rng(seed)
-    series = (returns[stationary_bootstrap(returns.size, block, generator)] for _ in range(draws))
-    values = [value for value in map(statistic, series) if value is not None]
+    indices = (stationary_bootstrap(series.size, block, generator) for _ in range(draws))
+    values = [value for value in map(statistic, indices) if value is not None]
     if len(values) < (1.0 - MAX_UNDEFINED) * draws:
         return None
     low, high = np.quantile(values, (0.5 - level / 2.0, 0.5 + level / 2.0))

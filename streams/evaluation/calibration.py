@@ -1,0 +1,69 @@
+"""How honest stated probabilities were: shares with their interval, bins of equal confidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streams.evaluation.overfitting import NORMAL, Interval
+
+BINS = 10  # of equal width over [0, 1]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Statements of similar confidence.
+
+    Attributes:
+        count: How many, at least 1.
+        hits: How many came true.
+        confidence: Sum of what was stated.
+    """
+
+    count: int
+    hits: int
+    confidence: float
+
+    @property
+    def mean_confidence(self) -> float:
+        """What was stated, in [0, 1]."""
+        return self.confidence / self.count
+
+    @property
+    def hit_rate(self) -> float:
+        """What came true, in [0, 1]."""
+        return self.hits / self.count
+
+
+def bin_of(confidence: float) -> int:
+    """Return the number of the bin, from 0, that a probability falls into."""
+    return min(int(confidence * BINS), BINS - 1)
+
+
+def expected_calibration_error(bins: Iterable[Bin]) -> float | None:
+    """Return the mean gap between what was stated and what came true, in [0, 1]; None if empty.
+
+    Source: Guo et al. (2017), ICML, 1321-1330.
+    """
+    found = list(bins)
+    total = sum(each.count for each in found)
+    if total == 0:
+        return None
+    gaps = (each.count * abs(each.hit_rate - each.mean_confidence) for each in found)
+    return math.fsum(gaps) / total
+
+
+def wilson_interval(hits: int, trials: int, level: float = 0.95) -> Interval | None:
+    """Return where the probability behind a share lies, if trials do not depend on each other.
+
+    None without trials. Source: Wilson (1927), JASA 22(158), 209-212.
+    """
+    if trials == 0:
+        return None
+    z = NORMAL.inv_cdf(0.5 + level / 2.0)
+    share = hits / trials
+    spread = z * math.sqrt(share * (1.0 - share) / trials + z**2 / (4.0 * trials**2))
+    scale = 1.0 + z**2 / trials
+    centre = share + z**2 / (2.0 * trials)
+    return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale), level)
