@@ -7,8 +7,10 @@ import base64
 import pytest
 
 from schemas.dead_letter import DeadLetter
+from schemas.record import Record, Topic
 from schemas.topics import RAW_BARS
 from streams.memory import MemoryDriver, outputs_of, replay
+from streams.processor import Processor
 from tests.build import raw_bar
 from tests.kafka.audit_chain import CHAIN, POISON_VOLUME
 
@@ -53,3 +55,28 @@ def test_states_are_what_a_changelog_would_hold():
     driver.feed(raw_bar())
 
     assert {name for name, _ in driver.states} == {"audit_check", "audit_window", "audit_tally"}
+
+
+class Count(Record):
+    """How many numbers of a name there were."""
+
+    name: str = ""
+    count: int = 0
+
+
+def test_a_chain_of_private_records_runs_without_a_line_in_the_topic_table():
+    numbers = Topic("numbers.test.v1", Count, "name", "Private to this test")
+    counter = Processor(
+        name="counter",
+        reads=(numbers,),
+        writes=(),
+        initial=Count(),
+        state_key=("name",),
+        step=lambda state, number: (Count(name=number.name, count=state.count + number.count), ()),
+    )
+    driver = MemoryDriver([counter])
+
+    for number in (Count(name="a", count=1), Count(name="b", count=5), Count(name="a", count=2)):
+        driver.feed(number)
+
+    assert driver.states["counter", ("a",)] == Count(name="a", count=3)

@@ -208,7 +208,7 @@ def _liquidate(book: Fields, trades: Any, bars: Columns, t: int, time_ms: int) -
     """Lose all equity: the position goes at the price that leaves nothing."""
     trade = trades[book.trades - 1]
     book.exited += abs(book.units)
-    book.exit_value += abs(book.cash)
+    book.exit_value -= book.cash * trade.side
     opened = time_ms == bars.open_time_ms[t]
     _end(book, trade, time_ms, t if opened else t + 1)
     trade.liquidated = True

@@ -139,7 +139,7 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     columns, terms = columns_of(bars, model), terms_of(model)
     run(columns, terms, _checked(bars, target), account, trades, (equity, position, traded))
     end = account[0]
-    made = trades[: int(end["trades"])]
+    made = trades[: int(end["trades"])].copy()
     ordered = float(end["ordered"])
     return Fills(
         equity=equity,
