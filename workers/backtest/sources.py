@@ -1,0 +1,130 @@
+"""Where recorded bars come from: files with their funding beside them, or a home's archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.market import Bar
+from schemas.research import TIMEFRAMES_MS, Market
+from schemas.topics import BARS
+from workers.backtest.bar_store import BarStore
+from workers.backtest.bars import Bars, BarsRejected
+from workers.ingest.bar_files import SUFFIXES, BarFileRejected, subject_of
+
+NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
+OTHER = ("_funding", "_mark_", "_taker_volume")  # files of a data folder that hold no bars
+
+
+@dataclass(frozen=True)
+class Source:
+    """One market to test on.
+
+    Attributes:
+        path: A file of bars (or ``FILE=SYMBOL:TIMEFRAME``), or the archive of bars.
+        symbol, timeframe: Of it.
+        funding, mark: Files of settlements and mark prices; None: not known.
+        archived: Whether ``path`` is an archive.
+    """
+
+    path: str
+    symbol: str
+    timeframe: str
+    funding: Path | None = None
+    mark: Path | None = None
+    archived: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tells it apart from others of the same symbol."""
+        return f"{self.symbol} {self.timeframe} {'archive' if self.archived else ''}".rstrip()
+
+    def bars(self, market: Market) -> Bars:
+        """Read the bars that a request asks for, in its span and timeframe.
+
+        Raises: ValueError saying what is wrong with file, span or timeframe.
+        """
+        if self.archived:
+            return archived_bars(Path(self.path), market)
+        return cut_to(Bars.from_file(self.path, self.funding, self.mark), market)
+
+
+def cut_to(bars: Bars, market: Market) -> Bars:
+    """Return bars in the span and timeframe that a request asks for."""
+    if market.from_ms is not None or market.to_ms is not None:
+        bars = bars.between(market.from_ms, market.to_ms)
+    return bars if market.timeframe is None else bars.resample(TIMEFRAMES_MS[market.timeframe])
+
+
+def sources_of(paths: list[str], funding: Path | None = None) -> tuple[list[Source], list[str]]:
+    """Return the markets of files and folders, by name, and what was passed over.
+
+    Args:
+        paths: Files, ``FILE=SYMBOL:TIMEFRAME``, or folders.
+        funding: Folder of ``SYMBOL_funding.parquet`` and ``SYMBOL_mark_*.parquet``; None looks
+            beside each file. A file with ``spot`` in its name has no funding.
+
+    Raises: BarFileRejected for a path that is not there or a file whose name tells no market.
+    """
+    found, passed = [], []
+    for text in paths:
+        folder = Path(text)
+        if not folder.is_dir():
+            found.append(source_of(text, funding))
+            continue
+        for path in sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES)):
+            if any(word in path.name for word in OTHER):
+                continue
+            try:
+                found.append(source_of(str(path), funding))
+            except BarFileRejected as rejected:
+                passed.append(str(rejected))
+    return found, passed
+
+
+def source_of(text: str, funding: Path | None = None) -> Source:
+    """Return the market of one file."""
+    path, symbol, timeframe_ms = subject_of(text)
+    if not path.is_file():
+        raise BarFileRejected(f"{path}: no such file or folder")
+    timeframe = NAMES.get(timeframe_ms, f"{timeframe_ms // 60_000}m")
+    if "_spot" in path.name:
+        return Source(text, symbol, timeframe)
+    folder = path.parent if funding is None else funding
+    return Source(
+        text,
+        symbol,
+        timeframe,
+        _one(folder, f"{symbol}_funding.parquet", f"{symbol}_funding*.parquet"),
+        _one(folder, f"{symbol}_mark_{timeframe}.parquet", f"{symbol}_mark_*.parquet"),
+    )
+
+
+def _one(folder: Path, *patterns: str) -> Path | None:
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            return path
+    return None
+
+
+def archived_sources(home: Path) -> list[Source]:
+    """Return the markets whose bars are in a home's archive; empty without one."""
+    folder = home / "archive" / BARS.name
+    if not folder.is_dir():
+        return []
+    symbols = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    return [Source(str(folder), symbol, "stored", archived=True) for symbol in symbols]
+
+
+def archived_bars(folder: Path, market: Market) -> Bars:
+    """Read the bars of one symbol off the archive, corrections applied."""
+    import pyarrow.parquet as pq
+
+    store = BarStore(1)
+    files = sorted((folder / market.symbol).glob("[!_]*.parquet"))
+    if not files:
+        raise BarsRejected(f"{folder}: holds no bars of {market.symbol}")
+    rows = [row for path in files for row in pq.read_table(path).to_pylist()]
+    for row in sorted(rows, key=lambda each: (each["partition"], each["offset"])):
+        store.put(Bar.model_validate({name: row[name] for name in Bar.model_fields if name in row}))
+    return store.of(market)
