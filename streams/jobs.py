@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from typing import Literal
@@ -28,6 +29,7 @@ from streams.wire import (
 )
 
 POLL_S = 0.2
+MOST_WAITING = 1_000  # requests fetched while one runs
 
 LetterKind = Literal["undecodable", "rejected", "bug"]
 Job = Callable[[Received], Future[Sequence[Record]]]
@@ -40,8 +42,8 @@ def run_jobs(
 ) -> None:
     """Run one job per record of a topic, one after the other, until ``stop`` is set.
 
-    While a job runs its partition is paused and polling goes on, so the group keeps this member
-    for as long as it takes. A job under way when ``stop`` is set, or when its partition goes to
+    While a job runs polling goes on, so the group keeps this member for as long as it takes. A job
+    under way when ``stop`` is set, or when its partition goes to
     another member, is cancelled and not committed: the next owner runs it again.
 
     Args:
@@ -70,6 +72,8 @@ class _JobRun:
     def __init__(self, name: str, topic: Topic, kafka: KafkaSettings) -> None:
         self._name, self._topic, self._git_commit = name, topic, kafka.git_commit
         self._next: dict[Partition, int] = {}  # next offset to run, of each partition we own
+        self._waiting: deque[Stored] = deque()  # fetched while another ran
+        self._paused = False
         self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
         self._member = Member(kafka, name, [topic.name], self._next.update, self._revoked)
 
@@ -79,11 +83,26 @@ class _JobRun:
     def _revoked(self, sources: Collection[Partition]) -> None:
         for source in sources:
             self._next.pop(source, None)
+        # Should one come back, it is read anew from where its other owner was.
+        self._waiting = deque(m for m in self._waiting if m.source not in sources)
 
     def next(self) -> list[Stored]:
         """Return the next request, or nothing when none has arrived."""
-        stored, _ = self._member.poll(1, POLL_S)
-        return [message for message in stored if self._owns(message)]
+        if not self._waiting:
+            if self._paused:
+                self._member.resume(self._next)
+                self._paused = False
+            self._fetch(POLL_S)
+        message = self._waiting.popleft() if self._waiting else None
+        return [message] if message is not None and self._owns(message) else []
+
+    def _fetch(self, timeout_s: float) -> None:
+        # Not paused at once: a resumed partition is looked at again only after a second.
+        if len(self._waiting) >= MOST_WAITING:
+            self._member.pause(self._next)
+            self._paused = True
+        stored, _ = self._member.poll(1, timeout_s)
+        self._waiting.extend(stored)
 
     def _owns(self, message: Stored) -> bool:
         return message.offset >= self._next.get(message.source, message.offset + 1)
@@ -99,8 +118,7 @@ class _JobRun:
             if stop.is_set() or not self._owns(message):
                 future.cancel()
                 return
-            self._member.pause(self._next)
-            self._member.poll(1, 0.0)
+            self._fetch(0.0)
             wait((future,), POLL_S)  # a short job is not held up by a poll of nothing
         self._commit(message, self._outcome(decoded, future))
 
@@ -133,10 +151,7 @@ class _JobRun:
             except Aborted:
                 if last:
                     raise
-                self._member.poll(1, POLL_S)  # a rebalance is seen here
+                self._fetch(POLL_S)  # a rebalance is seen here
             else:
                 break
         self._next.update(offsets)
-        # What was fetched beside it while it ran was passed over: read on from our positions.
-        self._member.rewind(self._next)
-        self._member.resume(self._next)

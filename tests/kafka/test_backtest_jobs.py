@@ -1,0 +1,221 @@
+"""Back-test jobs end to end on a real broker: told at once, one result whatever is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import orjson
+import pytest
+import uvicorn
+
+from deploy.refdata import publish_refdata
+from deploy.topics import ClusterFailed, delete_groups
+from gateway.app import create_app
+from gateway.bus import KafkaBus
+from gateway.settings import Settings
+from schemas.topics import JOB_RESULTS
+from streams.cluster import KafkaSettings
+from streams.publisher import Publisher
+from streams.reader import Reader
+from tests.build import bar
+from tests.gateway.conftest import Server
+
+pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
+
+ROOT = Path(__file__).resolve().parents[2]
+BARS = 20_000
+WITHIN_S = 90.0
+FIRST_WITHIN_S = 0.3
+SMALL = {"symbol": "BTCUSDT", "window_range": [10, 100, 10], "signal_range": [0.5, 2.5, 0.25]}
+LARGE = {"symbol": "BTCUSDT", "window_range": [10, 400, 5], "signal_range": [0.0, 3.0, 0.01]}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def kafka(pipeline_topics):
+    """A cluster with two weeks of one market and reference data."""
+    settings = KafkaSettings(pipeline_topics)
+    publish_refdata(settings)
+    publisher = Publisher(settings, "market")
+    close = 100.0 * np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 1e-3, BARS)))
+    before = 100.0
+    for minute, price in enumerate(close.tolist()):
+        high, low = max(before, price), min(before, price)
+        publisher.publish(bar(minute, open=before, high=high, low=low, close=price))
+        before = price
+    publisher.flush()
+    yield settings
+    forget_groups({"bootstrap.servers": pipeline_topics})
+
+
+def forget_groups(cluster):
+    """Delete the groups; a static member stays in its own until its session ends."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            return delete_groups(cluster)
+        except ClusterFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+class Worker:
+    """The back-test process, started as the supervisor does."""
+
+    def __init__(self, kafka, home):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("REGIMEFLOW_")}
+        self._environment = kept | {
+            "REGIMEFLOW_HOME": str(home),
+            "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        }
+        self.start()
+
+    def start(self):
+        command = [sys.executable, "-m", "deploy.process", "backtest"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=self._environment)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(WITHIN_S) == 0
+
+
+@asynccontextmanager
+async def gateway(kafka):
+    """A gateway on a free port that has read everything and knows its worker."""
+    settings = Settings(kafka_bootstrap_servers=kafka.bootstrap_servers, universe=("BTCUSDT",))
+    app = create_app(settings, KafkaBus(settings))
+    config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
+    server = Server(config)
+    serving = asyncio.create_task(server.serve())
+    await server.up.wait()
+    host, port = server.servers[0].sockets[0].getsockname()
+    async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=WITHIN_S) as client:
+        given = app.state.parts
+        async with asyncio.timeout(WITHIN_S):
+            while not given.bus.ready or state_of(given) != "running":  # noqa: ASYNC110 - the broker answers on its own time
+                await asyncio.sleep(0.05)
+        yield client
+    server.should_exit = True
+    await serving
+
+
+def state_of(given):
+    status = given.views.statuses.get("backtest")
+    return status.state if status else None
+
+
+async def events(response):
+    """Yield (event, id, body) of a stream."""
+    event, place = "", ""
+    async for line in response.aiter_lines():
+        name, _, text = line.partition(": ")
+        if name == "event":
+            event = text
+        elif name == "id":
+            place = text
+        elif name == "data":
+            body = orjson.loads(text)
+        elif not line and event:
+            yield event, place, body
+            event = ""
+
+
+def results(kafka, job_id):
+    reader, found = Reader(kafka, (JOB_RESULTS,)), []
+    while not reader.caught_up:
+        found += [m.record for m in reader.take() if m.record.job_id == job_id]
+    reader.close()
+    return found
+
+
+async def test_progress_comes_at_once_and_the_result_is_that_of_the_plain_route(kafka, tmp_path):
+    worker, waits = Worker(kafka, tmp_path), []
+    async with gateway(kafka) as client:
+        (await client.post("/backtest/optimize", json=SMALL)).raise_for_status()
+        for _ in range(5):
+            started, first_s, seen = time.perf_counter(), 0.0, []
+            async with client.stream("POST", "/backtest/optimize/stream", json=SMALL) as response:
+                async for event, _, body in events(response):
+                    if event == "progress" and body["trial"] and not first_s:
+                        first_s = time.perf_counter() - started
+                    seen.append((event, body))
+            waits.append(first_s)
+        plain = (await client.post("/backtest/optimize", json=SMALL)).json()
+        unknown = await client.post(
+            "/backtest/optimize", json=SMALL | {"strategy": None, "to_ms": 1}
+        )
+    worker.stop()
+
+    names = [event for event, _ in seen]
+    assert (names[0], names[-1]) == ("init", "result")
+    assert "progress" in names
+    assert seen[0][1]["total_trials"] == 90
+    assert {k: v for k, v in seen[-1][1].items() if k != "job_id"} == {
+        k: v for k, v in plain.items() if k != "job_id"
+    }
+    assert unknown.status_code == 400
+    assert "no bar of BTCUSDT" in unknown.json()["detail"]
+    assert statistics.median(waits) < FIRST_WITHIN_S, waits
+
+
+async def test_a_killed_worker_runs_the_job_again_and_there_is_one_result(kafka, tmp_path):
+    worker = Worker(kafka, tmp_path)
+    async with (
+        gateway(kafka) as client,
+        client.stream("POST", "/backtest/optimize/stream", json=LARGE) as response,
+    ):
+        restarts, last = 0, None
+        async for event, _, body in events(response):
+            if event == "progress" and body["trial"] and not restarts:
+                worker.kill()
+                worker.start()
+                restarts += 1
+            last = event, body
+    worker.stop()
+
+    assert last[0] == "result", last[1]
+    assert last[1]["partial"] is False
+    assert last[1]["trials"] == last[1]["total"]
+    assert len(results(kafka, last[1]["job_id"])) == 1
+
+
+async def test_a_cancelled_job_keeps_what_it_has_and_the_next_one_runs(kafka, tmp_path):
+    worker = Worker(kafka, tmp_path)
+    async with gateway(kafka) as client:
+        async with client.stream("POST", "/backtest/optimize/stream", json=LARGE) as response:
+            async for event, _, body in events(response):
+                if event == "progress" and body["trial"] and body["stage"] == "progress":
+                    job = f"/backtest/jobs/{body['job_id']}"
+                    assert (await client.delete(job)).json()["status"] in (
+                        "cancelling",
+                        "cancelled",
+                    )
+                last = event, body
+        again = await client.post("/backtest/optimize", json=SMALL)
+        held = (await client.get(job)).json()
+    worker.stop()
+
+    assert last[0] == "result"
+    assert (last[1]["status"], last[1]["partial"]) == ("cancelled", True)
+    assert 0 < last[1]["trials"] < last[1]["total"]
+    assert held["result"]["trials"] == last[1]["trials"]
+    assert again.status_code == 200
