@@ -58,9 +58,9 @@ def rows() -> list[Row]:
     ]
 
 
-def walk(count: int) -> NDArray[np.float64]:
+def walk(count: int, seed: int = 3) -> NDArray[np.float64]:
     """Return a random walk as bars, shape (T, 5)."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(rng.standard_t(4, count) * 0.002))
     before = np.concatenate([[100.0], close[:-1]])
     reach = np.exp(np.abs(rng.normal(0.0, 0.001, (2, count))))

@@ -131,7 +131,7 @@ class GridResult:
         days = len(self.day_ms)
         if not 0 <= first_day < last_day <= days:
             raise ValueError(f"expected days within 0 and {days}, got {first_day} to {last_day}")
-        return _measures(self.equity[first_day : last_day + 1])
+        return measures_of(self.equity[first_day : last_day + 1])
 
 
 def parameter_values(grid: Grid) -> dict[str, tuple[float, ...]]:
@@ -177,7 +177,7 @@ def run_grid(
     """
     indices = np.arange(grid.combinations) if only is None else np.asarray(only, dtype=np.int64)
     _check(bars, grid, indices)
-    result = _blank(bars, grid, indices, keep_daily=keep_daily)
+    result = blank_result(bars, grid, indices, keep_daily=keep_daily)
     model = FillModel.of(grid)
     market = kernel.market_of(bars, model)
     done, best = 0, None
@@ -206,7 +206,7 @@ def _run(
     slots, reads = block
     book = kernel.new_book(len(slots), len(result.day_ms), model.equity)
     kernel.trade(market, terms_of(model), rules._replace(reads=reads), book)
-    for name, values in _measures(book.equity).items():
+    for name, values in measures_of(book.equity).items():
         getattr(result, name)[slots] = values
     result.bar_drawdown[slots] = 1.0 - np.maximum(book.lowest, 0.0)
     result.exposure[slots] = book.exposed / len(market.floor)
@@ -219,8 +219,12 @@ def _run(
     return slots
 
 
-def _measures(equity: Matrix) -> dict[str, Vector]:
-    """Return the measures of daily equity, shape (days + 1, combinations), by name."""
+def measures_of(equity: Matrix) -> dict[str, Vector]:
+    """Return the measures of daily equity by name, NaN where undefined.
+
+    Args:
+        equity: The start first, shape (days + 1, combinations).
+    """
     out = np.empty((len(MEASURES), equity.shape[1]))
     kernel.measure(equity, out)
     return dict(zip(MEASURES, out, strict=True))
@@ -234,8 +238,10 @@ def _better(best: float | None, scores: Vector) -> float | None:
     return top if best is None else max(best, top)
 
 
-def _blank(bars: Bars, grid: Grid, indices: Indices, *, keep_daily: bool | None) -> GridResult:
-    """Return a result in which nothing has run yet."""
+def blank_result(
+    bars: Bars, grid: Grid, indices: Indices, *, keep_daily: bool | None
+) -> GridResult:
+    """Return a result in which nothing has run yet; arguments as of ``run_grid``."""
     count = len(indices)
     closes = bars.close_time_ms
     day = (closes - 1) // DAY_MS
