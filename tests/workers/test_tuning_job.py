@@ -13,7 +13,7 @@ import pytest
 from schemas.jobs import RESULT_BYTES, JobResult
 from schemas.research import Market, TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
-from workers.backtest.bars import Bars
+from tests.workers.hourly import DAYS, START_MS, bars_of, noise, trends
 from workers.backtest.outcome import account_of
 from workers.backtest.strategies import STRATEGIES, strategy_named
 from workers.tuning.evaluation import evaluating
@@ -22,36 +22,6 @@ from workers.tuning.objective import HOLDOUT, Trialled, split_of
 from workers.tuning.results import ResultsError, stored, trials_parquet
 from workers.tuning.storage import open_storage
 from workers.tuning.study import StudyDiffers
-
-HOUR_MS = 3_600_000
-START_MS = 1_600_000_000_000 // HOUR_MS * HOUR_MS
-DAYS = 150
-
-
-def bars_of(log_returns):
-    close = 100.0 * np.exp(np.cumsum(log_returns))
-    opened = np.concatenate([[100.0], close[:-1]])
-    return Bars(
-        symbol="BTCUSDT",
-        timeframe_ms=HOUR_MS,
-        open_time_ms=START_MS + HOUR_MS * np.arange(len(close)),
-        open=opened,
-        high=np.maximum(opened, close) * 1.001,
-        low=np.minimum(opened, close) * 0.999,
-        close=close,
-        volume=np.ones(len(close)),
-    )
-
-
-def noise(days=DAYS, seed=0):
-    return bars_of(np.random.default_rng(seed).normal(0.0, 0.006, days * 24))
-
-
-def trends(days=DAYS, seed=0):
-    """Hours that drift for 60 at a time: a fast cross earns, whatever it pays."""
-    rng = np.random.default_rng(seed)
-    drift = np.repeat(rng.choice([-0.004, 0.004], days * 24 // 60 + 1), 60)[: days * 24]
-    return bars_of(drift + rng.normal(0.0, 0.003, days * 24))
 
 
 def spec(**given):

@@ -169,7 +169,7 @@ class Commands:
     def __init__(self, request: TuningRequest, kafka: KafkaSettings, stop: Any) -> None:
         self._request, self._stop = request, stop
         self.cancelled = False
-        self._reader = Reader(kafka, (JOB_COMMANDS,))
+        self._reader = Reader(kafka, (JOB_COMMANDS,), follow=True)
         while not self._reader.caught_up:
             self._take()
         threading.Thread(target=self._follow, daemon=True, name="commands").start()
