@@ -21,6 +21,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("predictions.requests.v1", "explain"): "questions of the gateway",
     ("backtest.requests.v1", "backtest"): "jobs asked for at the gateway",
     ("jobs.commands.v1", "backtest"): "what is to become of a job",
+    ("tuning.requests.v1", "tuning"): "searches asked for at the gateway",
+    ("jobs.commands.v1", "tuning"): "what is to become of a job",
     ("models.serving.v1", "ingest"): "a replay holds at its cut until a model serves",
     ("workers.status.v1", "ingest"): "a replay holds at its cut until the model is loaded",
 }

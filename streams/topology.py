@@ -110,6 +110,11 @@ WORKERS: tuple[Worker, ...] = (
         (BACKTEST_REQUESTS, JOB_COMMANDS, BARS),
         (JOB_PROGRESS, JOB_RESULTS, WORKER_STATUS),
     ),
+    Worker(
+        "tuning",
+        (TUNING_REQUESTS, JOB_COMMANDS, JOB_RESULTS, BARS),
+        (JOB_PROGRESS, JOB_RESULTS, WORKER_STATUS),
+    ),
     Worker("archive", FACTS, (WORKER_STATUS,)),
     Worker(
         "monitor",

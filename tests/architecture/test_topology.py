@@ -44,6 +44,7 @@ def test_only_declared_processes_read_what_they_write():
     own = {(e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN}
 
     # Ingest finds where it stopped; training mirrors what it registered into MLflow, from the log;
+    # tuning takes part in others' jobs until they have a result;
     # a gateway shows what people acknowledged, asked for or cancelled at another replica.
     assert own <= {
         ("training", "models.registered.v1"),
@@ -51,6 +52,7 @@ def test_only_declared_processes_read_what_they_write():
         ("ingest", "market.history.v1"),
         ("training", "models.registered.v1"),
         ("gateway", "signals.acknowledged.v1"),
+        ("tuning", "jobs.results.v1"),
         ("gateway", "backtest.requests.v1"),
         ("gateway", "tuning.requests.v1"),
         ("gateway", "jobs.commands.v1"),
