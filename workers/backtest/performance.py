@@ -126,7 +126,7 @@ def intervals_of(account: Account, draws: int = DRAWS) -> dict[str, list[float] 
     ]
     intervals: dict[str, list[float] | None] = {}
     for name, values, statistic in asked:
-        found = bootstrap_interval(values, statistic, draws=draws)
+        found = bootstrap_interval(values, statistic, draws=draws) if values.size else None
         intervals[name] = None if found is None else [found.low, found.high]
     return intervals
 

@@ -133,7 +133,7 @@ def ticks(low: float, high: float, *, log: bool = False) -> list[float]:
         return [low]
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= raw)
-    first = math.ceil(low / step)
+    first = math.ceil(low / step - 1e-9)
     return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 

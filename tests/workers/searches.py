@@ -1,0 +1,58 @@
+"""Markets and requests for tests of searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schemas.research import OptimizeSpec, WalkForwardSpec
+from workers.backtest.bars import Bars
+
+HOUR_MS = 3_600_000
+START_MS = 1_704_067_200_000  # 2024-01-01
+FREE = {"fee_bps": 0.0, "slippage_bps": 0.0, "funding": False}
+
+
+def market(seed: int, count: int, drift: float = 0.0) -> Bars:
+    """Return hourly bars of a random walk; ``drift`` is a trend a bar that turns every 20 days."""
+    rng = np.random.default_rng(seed)
+    trend = drift * np.sign(np.sin(np.arange(count) * np.pi / 480.0 + 0.1))
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.005, count) + trend))
+    opened = np.concatenate([[100.0], close[:-1]])
+    return Bars(
+        "BTCUSDT",
+        HOUR_MS,
+        START_MS + HOUR_MS * np.arange(count),
+        opened,
+        np.maximum(opened, close) * 1.001,
+        np.minimum(opened, close) * 0.999,
+        close,
+        np.full(count, 1000.0),
+    )
+
+
+def asked(**changed: Any) -> OptimizeSpec:
+    """Return a small grid of one factor: 4 windows, 3 thresholds."""
+    fields: dict[str, Any] = {"window_range": (20, 80, 20), "signal_range": (0.5, 1.5, 0.5)}
+    return OptimizeSpec(symbol="BTCUSDT", **(fields | changed))
+
+
+def stepped(**changed: Any) -> WalkForwardSpec:
+    """Return the same grid over windows of 40 and 20 days."""
+    fields: dict[str, Any] = {
+        "window_range": (20, 80, 20),
+        "signal_range": (0.5, 1.5, 0.5),
+        "train_bars": 960,
+        "test_bars": 480,
+    }
+    return WalkForwardSpec(symbol="BTCUSDT", **(fields | changed))
+
+
+def untold(_done: int, _total: int, _best: float | None) -> None:
+    """Nobody waits for progress."""
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
