@@ -49,7 +49,6 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     status = StatusPublisher(kafka, "backtest")
-    status.report("starting")
     bench = Bench(settings, kafka, stop)
     try:
         bench.start()

@@ -1,0 +1,184 @@
+"""Streams of jobs: events in order, resumed where they broke off, cancelled when nobody looks."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from gateway import job_answers
+from schemas.jobs import BacktestRequest, JobCommand
+from tests.build import job_progress, job_result, status
+from tests.gateway.test_jobs import GRID, answered, published
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def streaming(served):
+    """A served gateway with the worker running."""
+    served.bus.feed(status("backtest"))
+    return served
+
+
+@asynccontextmanager
+async def stream(gateway, path="/backtest/optimize/stream", body=GRID, **headers):
+    """Yield an iterator over (event, id, body) of a stream."""
+    method = "POST" if path.endswith("optimize/stream") else "GET"
+    async with (
+        asyncio.timeout(20),
+        gateway.client.stream(
+            method, path, json=body if method == "POST" else None, headers=headers
+        ) as response,
+    ):
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield events(response)
+
+
+async def events(response):
+    fields = {}
+    async for line in response.aiter_lines():
+        name, _, text = line.partition(": ")
+        if line:
+            fields[name] = text
+        elif "event" in fields:
+            yield fields["event"], fields["id"], orjson.loads(fields["data"])
+            fields = {}
+
+
+async def test_init_comes_at_once_then_progress_then_the_result_of_the_plain_route(streaming):
+    async with stream(streaming) as told:
+        name, _, init = await anext(told)
+        job_id = init["job_id"]
+        streaming.bus.feed(job_progress(job_id, 0))
+        first = await anext(told)
+        streaming.bus.feed(job_progress(job_id, 3))
+        second = await anext(told)
+        streaming.bus.feed(job_result(job_id))
+        rest = [event async for event in told]
+    streaming.bus.answers = answered()
+    plain = (await streaming.client.post("/backtest/optimize", json=GRID)).json()
+
+    assert (name, init["total_trials"], init["status"]) == ("init", 6, "queued")
+    assert first[2] | {"trial": 0, "total": 6, "best_sharpe": None, "stage": "init"} == first[2]
+    assert second[2] | {"trial": 3, "total": 6, "best_sharpe": 0.5} == second[2]
+    assert int(first[1]) < int(second[1])
+    ((event, place, result),) = rest
+    assert (event, place) == ("result", "end")
+    assert result | {"job_id": ""} == plain | {"job_id": ""}
+
+
+async def test_what_is_wrong_is_told_before_the_stream_begins(streaming):
+    wrong = await streaming.client.post(
+        "/backtest/optimize/stream", json=GRID | {"symbol": "DOGEUSDT"}
+    )
+
+    assert wrong.status_code == 404
+    assert "known: BTCUSDT" in wrong.json()["detail"]
+
+
+async def test_a_failure_is_an_error_event(streaming):
+    failed = {"status": "failed", "error": "only 3 days", "fault": "request", "result": None}
+    streaming.bus.answers = answered(**failed)
+
+    async with stream(streaming) as told:
+        *_, (event, place, body) = [each async for each in told]
+
+    assert (event, place) == ("error", "end")
+    assert (body["detail"], body["status"]) == ("only 3 days", "failed")
+
+
+async def test_a_reader_that_comes_back_gets_what_came_after_its_last_event(streaming):
+    async with stream(streaming) as told:
+        job_id = (await anext(told))[2]["job_id"]
+        streaming.bus.feed(job_progress(job_id, 1))
+        _, place, _ = await anext(told)
+        path = f"/backtest/jobs/{job_id}/stream"
+        async with stream(streaming, path, **{"Last-Event-ID": place}) as again:
+            streaming.bus.feed(job_progress(job_id, 5), job_result(job_id))
+            resumed = [event async for event in again]
+        late = await streaming.client.get(path, headers={"Last-Event-ID": "end"})
+        wrong = await streaming.client.get(path, headers={"Last-Event-ID": "x"})
+        whole = [event async for event in events_of(await streaming.client.get(path))]
+
+    assert [name for name, _, _ in resumed][-1] == "result"
+    assert all(
+        name != "init" and not (name == "progress" and body["trial"] == 1)
+        for name, _, body in resumed
+    )
+    assert (late.status_code, wrong.status_code) == (409, 400)
+    assert [name for name, _, _ in whole] == ["init", "progress", "result"]
+
+
+async def events_of(response):
+    async for event in events(response):
+        yield event
+
+
+@pytest.mark.parametrize(("flag", "cancelled"), [(True, True), (False, False)])
+async def test_a_reader_that_goes_away_cancels_its_job_or_not(
+    streaming, monkeypatch, flag, cancelled
+):
+    monkeypatch.setattr(job_answers, "COME_BACK_S", 0.05)
+    async with stream(streaming, body=GRID | {"cancel_on_disconnect": flag}) as told:
+        job_id = (await anext(told))[2]["job_id"]
+    job = streaming.parts.views.jobs.get(job_id)
+
+    await quiet(job)
+
+    assert [c.job_id for c in published(streaming, JobCommand)] == [job_id] * cancelled
+
+
+async def test_a_reader_that_comes_back_in_time_keeps_its_job(streaming, monkeypatch):
+    monkeypatch.setattr(job_answers, "COME_BACK_S", 0.2)
+    async with stream(streaming) as told:
+        job_id = (await anext(told))[2]["job_id"]
+    async with stream(streaming, f"/backtest/jobs/{job_id}/stream") as told:
+        await anext(told)
+        while job_answers._leaving:  # noqa: ASYNC110 - a task of the server
+            await asyncio.sleep(0.01)
+        streaming.bus.feed(job_result(job_id))
+        assert [name async for name, _, _ in told] == ["result"]
+
+    assert published(streaming, JobCommand) == []
+
+
+async def quiet(job):
+    """Wait until the server has seen its reader go, and has thought about it."""
+    async with asyncio.timeout(10):
+        while job.watchers or job_answers._leaving:  # noqa: ASYNC110 - the server goes on
+            await asyncio.sleep(0.01)
+
+
+async def test_fifty_readers_of_fifty_jobs_each_get_their_own(streaming):
+    streaming.client.timeout = 30
+
+    async def read(seed):
+        async with stream(streaming, body=GRID | {"seed": seed}) as told:
+            return [(name, body["job_id"]) async for name, _, body in told]
+
+    readers = [asyncio.create_task(read(seed)) for seed in range(50)]
+    async with asyncio.timeout(20):
+        while len(published(streaming, BacktestRequest)) < 50:  # noqa: ASYNC110 - the server goes on
+            await asyncio.sleep(0.01)
+    for record in published(streaming, BacktestRequest):
+        streaming.bus.feed(job_progress(record.request_id), job_result(record.request_id))
+    seen = await asyncio.gather(*readers)
+
+    assert len({job_id for told in seen for _, job_id in told}) == 50
+    assert all((told[0][0], told[-1][0]) == ("init", "result") for told in seen)
+    assert all(len({job_id for _, job_id in told}) == 1 for told in seen)
+
+
+async def test_a_silent_stream_is_kept_open_by_comments(streaming, monkeypatch):
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    async with (
+        asyncio.timeout(10),
+        streaming.client.stream("POST", "/backtest/optimize/stream", json=GRID) as response,
+    ):
+        async for line in response.aiter_lines():
+            if line.startswith(": ping"):
+                break
