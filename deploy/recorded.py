@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.market import LedgerEntry, LedgerKind
-from schemas.record import Record
+from schemas.record import Record, Topic
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
@@ -59,16 +59,18 @@ class Recorded:
 class Log:
     """What the topics hold of a span, by identity, taken out as it is found to be right."""
 
-    def __init__(self, kafka: KafkaSettings, span: Span) -> None:
-        self._kafka = kafka
+    def __init__(self, kafka: KafkaSettings, span: Span, topics: Sequence[Topic] = MADE) -> None:
+        self._kafka, self.topics = kafka, tuple(topics)
         self.held: dict[Identity, list[Recorded]] = defaultdict(list)
         self.newest: dict[Identity, int] = defaultdict(lambda: -1)
         self.unreadable: list[Unreadable] = []
-        for message in read_to_end(Reader(kafka, MADE)):
+        read = dict.fromkeys((*self.topics, *(PACES[topic] for topic in self.topics)))
+        for message in read_to_end(Reader(kafka, tuple(read))):
+            wanted = topic_named(message.stored.topic) in self.topics
             if isinstance(message, Unreadable):
-                self.unreadable.append(message)
+                self.unreadable += [message] if wanted else []
                 continue
-            if span.holds(message.record) and _is_recomputed(message.record):
+            if wanted and span.holds(message.record) and _is_recomputed(message.record):
                 identity = identity_of(message.record)
                 where = message.stored.source, message.stored.offset
                 self.held[identity].append(Recorded(*where, digest_of(message.stored.value or b"")))

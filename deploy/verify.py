@@ -7,6 +7,7 @@ closes inside it is counted and compared.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,24 +67,26 @@ def replay_log(
     span: Span,
     inference: Inference,
     *,
-    verify: bool = False,
+    verify: Sequence[Topic] = (),
     shown: int = 20,
     progress: Progress = lambda _done, _all: None,
+    each: Callable[[Record], None] = lambda _record: None,
 ) -> Report:
-    """Recompute a span from the raw bars; with ``verify`` compare it with the topics.
+    """Recompute a span from the raw bars; with ``verify`` compare it with those topics.
 
     Args:
         kafka: The cluster.
         span: What is counted and compared.
         inference: Loads the models that ``models.changes.v1`` names.
-        verify: Also hold every record against its topic, byte for byte.
+        verify: Hold every record of these topics against its topic, byte for byte.
         shown: How many differences are described.
         progress: Told how far the raw bars have been read.
+        each: Given every record that is recomputed in the span.
 
     Raises:
         Fatal: The cluster does not answer, or a topic is missing.
     """
-    log = Log(kafka, span) if verify else None
+    log = Log(kafka, span, verify) if verify else None
     # Opened after the log was read: every record there comes of a bar that is read here.
     raw = Reader(kafka, (RAW_BARS,))
     changes = [
@@ -92,7 +95,7 @@ def replay_log(
         if isinstance(message, Received) and isinstance(message.record, ModelChanged)
     ]
     work = Recomputation(changes, inference, span.to_ms)
-    replay = _Replay(span, log, shown)
+    replay = _Replay(span, log, shown, each)
     for message in read_to_end(raw, progress):
         replay.take(message, work)
     report = replay.finish()
@@ -103,8 +106,10 @@ def replay_log(
 class _Replay:
     """Counts and compares what the recomputation makes."""
 
-    def __init__(self, span: Span, log: Log | None, shown: int) -> None:
-        self._span, self._log, self._shown = span, log, shown
+    def __init__(
+        self, span: Span, log: Log | None, shown: int, each: Callable[[Record], None]
+    ) -> None:
+        self._span, self._log, self._shown, self._each = span, log, shown, each
         self._digests = {topic.name: hashlib.sha256() for topic in MADE}
         self.report = Report({topic.name: Count() for topic in MADE})
 
@@ -122,6 +127,7 @@ class _Replay:
                 self.report.rejected += 1
             elif self._span.holds(record):
                 self._compare(record)
+                self._each(record)
 
     def finish(self) -> Report:
         """Book what the topics hold and no bar led to."""
@@ -145,7 +151,7 @@ class _Replay:
         count = self.report.topics[topic]
         count.recomputed += 1
         self._digests[topic].update(value + b"\n")
-        if self._log is None:
+        if self._log is None or topic_of(record) not in self._log.topics:
             return
         found = self._log.take(record)
         if found is not None and found.digest == digest_of(value):

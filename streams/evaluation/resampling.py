@@ -45,9 +45,11 @@ def optimal_block_length(values: Vector) -> float | None:
     """
     values = finite(values, "values")
     n = values.size
+    if n < MIN_DAYS:
+        return None
     centred = values - values.mean()
     variance = float(centred @ centred) / n
-    if n < MIN_DAYS or variance <= 0.0:
+    if variance <= 0.0:
         return None
     reach = max(5, int(math.log10(n)))
     most = min(math.ceil(math.sqrt(n)) + reach, n - 1)

@@ -116,7 +116,7 @@ def recorded(recording: list[Outgoing], pipeline_topics: str) -> KafkaSettings:
 
 
 def verified(kafka: KafkaSettings, span: Span | None = None) -> Report:
-    return replay_log(kafka, span or Span(), inference(), verify=True)
+    return replay_log(kafka, span or Span(), inference(), verify=MADE)
 
 
 def rewrite(kafka: KafkaSettings, topic: Topic, alter: Callable[[Signal], Signal | None]) -> None:

@@ -12,6 +12,7 @@ from streams.evaluation.report import HEADLINES, intervals
 from streams.evaluation.resampling import (
     bootstrap_interval,
     optimal_block_length,
+    ratio_interval,
     stationary_bootstrap,
 )
 
@@ -106,3 +107,31 @@ def test_a_statistic_mostly_undefined_has_no_interval():
     returns = np.random.default_rng(0).normal(0.0, 0.01, 100)
 
     assert bootstrap_interval(returns, lambda r: 1.0 if r[0] > 0.0 else None) is None
+
+
+def test_events_of_one_day_count_as_one_when_they_move_together():
+    rng = np.random.default_rng(4)
+    days = rng.normal(0.0, 0.01, 200)
+
+    single = ratio_interval(days, np.ones(200))
+    crowd = ratio_interval(days * 50.0, np.full(200, 50.0))
+
+    assert (crowd.low, crowd.high) == pytest.approx((single.low, single.high))
+    assert single == bootstrap_interval(days, np.mean)
+
+
+def test_the_mean_of_events_covers_its_true_value_about_as_often_as_it_says():
+    covered = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        counts = rng.poisson(5.0, 120).astype(float)
+        amounts = np.array([rng.normal(0.3, 1.0, int(n)).sum() for n in counts])
+        found = ratio_interval(amounts, counts, draws=200)
+        covered += found.low <= 0.3 <= found.high
+
+    assert covered >= 51
+
+
+def test_amounts_without_counts_are_refused():
+    with pytest.raises(ValueError, match="a count per amount"):
+        ratio_interval(np.zeros(3), np.zeros(4))

@@ -21,14 +21,16 @@ PLAN = BoostedPlan(rounds=8, leaf_weight=1.0, l2=1.0)
 Array = NDArray[np.float64]
 
 
-def small_model(root: Path, seed: int = 0, names: tuple[str, ...] = NAMES) -> ModelRegistered:
+def small_model(
+    root: Path, seed: int = 0, names: tuple[str, ...] = NAMES, feature_set: str = FEATURE_SET
+) -> ModelRegistered:
     """Train on seeded noise, write under ``root``, return what would be announced."""
     forest, network, rows, windows = _fitted(seed, len(names))
     report = b'{"plan": {"seed": %d, "boosted": {"rounds": 8}}}' % seed
     contents = {"forest.json": forest, "lstm.safetensors": network, "report.json": report}
     manifest = Manifest(
         strategy="ensemble",
-        feature_set_id=FEATURE_SET,
+        feature_set_id=feature_set,
         feature_names=names,
         timeframe_ms=MINUTE_MS,
         horizon_bars=15,

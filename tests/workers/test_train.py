@@ -10,7 +10,7 @@ import pytest
 from schemas.training import TrainingRequest
 from tests.build import MINUTE_MS, START_MS
 from tests.workers.markets import SMALL, market
-from workers.inference.artifact import read_model
+from workers.inference.artifact import REGISTERED, folder_of, read_model
 from workers.inference.slots import load
 from workers.training.fit import TooFewRows, calibration_of, fit_model, judged, walk_forward
 from workers.training.table import table_of
@@ -83,6 +83,7 @@ def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
     assert [r.model_version for r in model.regimes] == [model.model_version] * 2
     assert sum(manifest.class_prior) == pytest.approx(1.0)
     assert register(trained, REQUEST, tmp_path, START_MS) == model
+    assert (folder_of(model.uri) / REGISTERED).read_bytes() == model.encode()
 
 
 def test_a_fit_sees_nothing_after_its_last_training_row():

@@ -1,9 +1,11 @@
 """A model on disk: a manifest that names every file with its SHA-256, checked before any is read.
 
     <models>/<strategy>/<version>/manifest.json  forest.json  lstm.safetensors  report.json
+                                  registered.json
 
 The version is the hash of the manifest, and the manifest holds the hashes of the files: one
-altered byte anywhere is another model, and is refused.
+altered byte anywhere is another model, and is refused. ``registered.json`` is what was announced,
+regime filters included, so that the folder is enough to replay the model elsewhere.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from schemas.predictions import ClassProbabilities
 from schemas.record import Probability, Record
 
 MANIFEST = "manifest.json"
+REGISTERED = "registered.json"
 VERSION_LENGTH = 16  # hex digits: 64 bits tell every model of a lifetime apart
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
-from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
+from workers.inference.artifact import REGISTERED, Manifest, ParityCase, file_of, write_model
 from workers.inference.ensemble import all_chances
 from workers.training.dataset import Series
 from workers.training.fit import (
@@ -144,7 +144,7 @@ def register(
     folder = write_model(models, trained.manifest, dict(trained.contents))
     manifest, version = trained.manifest, trained.manifest.version
     gates = trained.gates
-    return ModelRegistered(
+    model = ModelRegistered(
         strategy=manifest.strategy,
         model_version=version,
         request_id=request.request_id,
@@ -166,6 +166,8 @@ def register(
             for regime in trained.fitted.regimes
         ),
     )
+    (folder / REGISTERED).write_bytes(model.encode())
+    return model
 
 
 def _manifest_file(manifest: Manifest) -> ModelFile:

@@ -1,0 +1,57 @@
+"""Calibration: bins and intervals against what others computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from streams.evaluation.calibration import (
+    BINS,
+    Bin,
+    bin_of,
+    expected_calibration_error,
+    wilson_interval,
+)
+from workers.training.report import calibration_error
+
+
+@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_wilson_interval_is_that_of_scipy(case):
+    hits, trials = case
+
+    ours = wilson_interval(hits, trials)
+
+    other = binomtest(hits, trials).proportion_ci(method="wilson")
+    assert (ours.low, ours.high) == pytest.approx((other.low, other.high), abs=1e-12)
+
+
+def test_no_trial_has_no_interval():
+    assert wilson_interval(0, 0) is None
+
+
+def test_the_calibration_error_is_that_of_training():
+    rng = np.random.default_rng(5)
+    chances = rng.dirichlet((1.0, 1.0, 1.0), 500)
+    classes = rng.integers(0, 3, 500)
+    sums = {number: [0, 0, 0.0] for number in range(BINS)}
+    for row, truth in zip(chances, classes, strict=True):
+        found = sums[bin_of(row.max())]
+        found[0] += 1
+        found[1] += int(row.argmax() == truth)
+        found[2] += row.max()
+
+    ours = expected_calibration_error(Bin(*each) for each in sums.values() if each[0])
+
+    assert ours == pytest.approx(calibration_error(chances, classes), abs=1e-12)
+
+
+def test_nothing_stated_has_no_calibration_error():
+    assert expected_calibration_error([]) is None
+
+
+@pytest.mark.parametrize(("stated", "number"), [(0.0, 0), (0.05, 0), (0.1, 1), (0.95, 9), (1.0, 9)])
+def test_a_probability_of_1_falls_into_the_last_bin(stated, number):
+    assert bin_of(stated) == number
