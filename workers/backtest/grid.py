@@ -304,7 +304,7 @@ def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, 
             low = digits[:, 2 * widest] < middle
             parts += [slots[~low], slots[low]]
             continue
-        codes = np.zeros((rows, len(bars)), np.int16)
+        codes = np.empty((rows, len(bars)), np.int16)
         reads = np.empty((len(slots), len(factors), 4), np.int64)
         first = 0
         for f, factor in enumerate(factors):
@@ -317,13 +317,13 @@ def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, 
 
 
 def _encode(values: Vector, factor: Factor, windows: Indices, codes: kernel.Codes) -> None:
-    """Write the codes of some windows, a bar late, a few windows at a time."""
+    """Write the codes of some windows, a few at a time."""
     lengths = np.asarray(factor.window_range.values, dtype=np.int64)[windows]
     thresholds = np.asarray(factor.signal_range.values)
     for start in range(0, len(lengths), WINDOWS_AT_ONCE):
         some = slice(start, min(start + WINDOWS_AT_ONCE, len(lengths)))
         found = indicator(factor.indicator, values, lengths[some].tolist())
-        kernel.encode(found[:, :-1], thresholds, codes[some, 1:])
+        kernel.encode(found, thresholds, codes[some])
 
 
 def warm_up() -> None:

@@ -102,18 +102,19 @@ def new_book(combinations: int, days: int, equity: float) -> Book:
 
 @compiled
 def encode(values: Matrix, thresholds: Vector, codes: Codes) -> None:
-    """Write how many ascending thresholds each value is beyond, negative below zero."""
+    """Write how many thresholds each value is beyond, negative below zero, a bar late.
+
+    Args:
+        values: Of indicators at closes, shape (rows, n); NaN is beyond none.
+        thresholds: 0 or more.
+        codes: Written: what is known at the open of each bar, shape (rows, n).
+    """
     for row in range(values.shape[0]):
-        for t in range(values.shape[1]):
-            value = values[row, t]
-            size, low, high = abs(value), 0, len(thresholds)
-            while low < high:
-                middle = (low + high) // 2
-                if thresholds[middle] < size:
-                    low = middle + 1
-                else:
-                    high = middle
-            codes[row, t] = low if value > 0.0 else -low
+        known, code = values[row, :-1], codes[row, 1:]
+        codes[row] = 0
+        for threshold in thresholds:  # without a branch, so that the vector units do it
+            for t in range(len(known)):
+                code[t] += np.int16(known[t] > threshold) - np.int16(known[t] < -threshold)
 
 
 @compiled
@@ -134,7 +135,7 @@ def trade(market: Market, terms: Terms, rules: Rules, book: Book) -> None:
 def decide(rules: Rules, start: int, tile: Sides) -> None:
     """Write the positions wanted at the opens of some bars, shape (bars, combinations)."""
     bars, combinations = tile.shape
-    sides = np.empty(bars, np.int8)
+    sides, needed = np.empty(bars, np.int8), np.int8(rules.needed)
     for k in range(combinations):
         sides[:] = 0
         for f in range(rules.reads.shape[1]):
@@ -144,7 +145,9 @@ def decide(rules: Rules, start: int, tile: Sides) -> None:
             for i in range(bars):
                 sides[i] += above * np.int8(row[i] > level) + below * np.int8(-row[i] > level)
         for i in range(bars):
-            tile[i, k] = np.int8(sides[i] >= rules.needed) - np.int8(-sides[i] >= rules.needed)
+            sides[i] = np.int8(sides[i] >= needed) - np.int8(sides[i] <= -needed)
+        for i in range(bars):
+            tile[i, k] = sides[i]
 
 
 @compiled
