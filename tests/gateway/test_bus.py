@@ -18,9 +18,10 @@ from gateway.errors import Unavailable
 from gateway.settings import Settings
 from gateway.views import Arrival, Unreadable
 from schemas.record import Record
+from schemas.refdata import RefdataTable
 from schemas.signals import SignalAcknowledged
-from schemas.topics import BARS, RAW_BARS, SIGNALS, topic_of
-from tests.build import bar, raw_bar, signal
+from schemas.topics import BARS, RAW_BARS, REFDATA_TABLES, SIGNALS, topic_of
+from tests.build import bar, raw_bar, refdata, signal
 from tests.conftest import NewBroker
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
@@ -210,3 +211,15 @@ async def test_an_outage_is_seen_survived_and_caught_up(new_broker: NewBroker):
 
         times = [b.event_time_ms for b in read.records(type(bar()))]
         assert times == [bar(0).event_time_ms, bar(1).event_time_ms]
+
+
+async def test_a_topic_is_read_again_from_its_start(pipeline_topics, producer):
+    commit(producer, refdata("indicator"), refdata("symbol"))
+    async with reading(pipeline_topics) as read:
+        await read.until(lambda: read.bus.ready)
+        once = read.records(RefdataTable)
+
+        await read.bus.read_again(REFDATA_TABLES.name)
+        await read.until(lambda: len(read.records(RefdataTable)) == 2 * len(once))
+
+        assert [table.table for table in read.records(RefdataTable)] == ["indicator", "symbol"] * 2

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from gateway import app as application
 from gateway.app import create_app
 from gateway.refdata import Refdata
+from gateway.settings import Settings
 from schemas.refdata import TABLES
 from tests.build import refdata
 from tests.gateway.conftest import FakeBus
@@ -113,3 +115,13 @@ async def test_tables_that_come_late_are_waited_for(settings):
 
         assert app.state.parts.views.refdata.missing == []
         assert refused.empty()
+
+
+def test_the_process_ends_with_the_reason_and_is_not_started_again(monkeypatch, capsys):
+    monkeypatch.setattr(Refdata.required, "__defaults__", (0.01,))
+    monkeypatch.setattr(application, "KafkaBus", lambda _: FakeBus())
+
+    code = application.run(Settings(port=0))
+
+    assert code == application.EXIT_REFUSED
+    assert "regimeflow topics apply" in capsys.readouterr().err

@@ -198,18 +198,31 @@ async def test_a_killed_worker_runs_the_job_again_and_there_is_one_result(kafka,
     assert len(results(kafka, last[1]["job_id"])) == 1
 
 
+async def cancelled_before_it_began(client):
+    """Ask for a job behind the one that runs and cancel it; returns the request under way."""
+    waiting = asyncio.create_task(client.post("/backtest/optimize", json=SMALL | {"seed": 1}))
+    queued = []
+    while not queued:
+        listed = (await client.get("/backtest/jobs")).json()["jobs"]
+        queued = [job["job_id"] for job in listed if job["status"] == "queued"]
+    await client.delete(f"/backtest/jobs/{queued[0]}")
+    return waiting
+
+
 async def test_a_cancelled_job_keeps_what_it_has_and_the_next_one_runs(kafka, tmp_path):
     worker = Worker(kafka, tmp_path)
     async with gateway(kafka) as client:
         async with client.stream("POST", "/backtest/optimize/stream", json=LARGE) as response:
             async for event, _, body in events(response):
                 if event == "progress" and body["trial"] and body["stage"] == "progress":
+                    waiting = await cancelled_before_it_began(client)
                     job = f"/backtest/jobs/{body['job_id']}"
                     assert (await client.delete(job)).json()["status"] in (
                         "cancelling",
                         "cancelled",
                     )
                 last = event, body
+        never = await waiting
         again = await client.post("/backtest/optimize", json=SMALL)
         held = (await client.get(job)).json()
     worker.stop()
@@ -218,4 +231,6 @@ async def test_a_cancelled_job_keeps_what_it_has_and_the_next_one_runs(kafka, tm
     assert (last[1]["status"], last[1]["partial"]) == ("cancelled", True)
     assert 0 < last[1]["trials"] < last[1]["total"]
     assert held["result"]["trials"] == last[1]["trials"]
+    assert never.status_code == 409
+    assert "was cancelled before it had any" in never.json()["detail"]
     assert again.status_code == 200
