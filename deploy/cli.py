@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy import cli_backtest, cli_checks, cli_data, cli_topics
+from deploy import cli_backtest, cli_checks, cli_data, cli_hyperopt, cli_signals, cli_topics
 from deploy.console import (
     Commands,
     Json,
@@ -39,6 +39,8 @@ app = typer.Typer(
 app.add_typer(cli_topics.app, name="topics")
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_backtest.app, name="backtest")
+app.add_typer(cli_hyperopt.app, name="hyperopt")
+cli_backtest.app.command()(cli_signals.signals)
 
 STOP_WITHIN_S = 40.0
 

@@ -14,12 +14,26 @@ from typer.testing import CliRunner, Result
 from deploy.cli import app
 from deploy.local.home_lock import HomeLock
 
-HEAVY = ("torch", "xgboost", "ccxt", "mlflow", "pandas", "numba", "numpy", "faust", "fastapi")
+HEAVY = (
+    "torch",
+    "xgboost",
+    "ccxt",
+    "mlflow",
+    "pandas",
+    "numba",
+    "numpy",
+    "faust",
+    "fastapi",
+    "optuna",
+)
 COMMANDS = (
     ("run", "stop", "status", "doctor", "graph", "replay", "loadtest"),
     ("topics list", "topics apply", "topics tail"),
     ("topics dlq list", "topics dlq replay", "topics dlq drop"),
     ("data fetch", "data ledger", "data export"),
+    ("backtest run", "backtest optimize", "backtest walk-forward", "backtest run-all"),
+    ("hyperopt start", "hyperopt list", "hyperopt status", "hyperopt result"),
+    ("hyperopt cancel", "hyperopt resume"),
 )
 
 
@@ -272,7 +286,7 @@ def test_the_graph_fits_one_screen_and_names_every_process():
 
     drawn = call("graph").stdout.splitlines()
 
-    assert len(drawn) <= 32
+    assert len(drawn) <= 36
     assert max(map(len, drawn)) <= 100
     for row in (*CHAINS, *WORKERS):
         assert sum(f"[{row.name}]" in line for line in drawn) == 1

@@ -176,7 +176,7 @@ def test_a_cancelled_job_keeps_its_trials_and_a_resumed_one_ends_them(kafka, tmp
 
 
 def test_two_processes_share_a_job_and_the_other_gets_it_when_its_owner_dies(kafka, tmp_path):
-    publish(kafka, request(n_trials=600, sampler="RandomSampler"))
+    publish(kafka, request(n_trials=250, sampler="RandomSampler"))
 
     def workers():
         claims = [t.user_attrs.get("claim") for t in trials_of(tmp_path)]
@@ -190,7 +190,7 @@ def test_two_processes_share_a_job_and_the_other_gets_it_when_its_owner_dies(kaf
             found = result(kafka)
 
     assert found.status == "done"
-    assert found.trials == 600
+    assert found.trials == 250
     assert len(on(kafka, JOB_RESULTS)) == 1
 
 

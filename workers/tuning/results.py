@@ -46,18 +46,13 @@ def write_results(root: str, job_id: str, files: Mapping[str, bytes]) -> dict[st
 def stored(result: JobResult, root: str) -> JobResult:
     """Return a result whose files are written, small enough for its topic.
 
-    Writes ``result.json``, ``trials.parquet`` and ``plots.json``; parts that the topic does not
-    take are left to ``result.json``.
+    Parts that the topic does not take are left to ``result.json``.
 
     Raises:
         ResultsError: Nothing can be written there.
     """
     parts = dict(result.result or {})
-    files = {"result.json": encoded(parts), "plots.json": encoded(parts.get("plots"))}
-    rows = parts.get("trial_table")
-    if isinstance(rows, list) and rows:
-        files["trials.parquet"] = trials_parquet(rows)
-    urls = write_results(root, result.job_id, files)
+    urls = write_parts(result.job_id, parts, root)
     size = len(result.model_copy(update={"urls": urls}).encode())
     for name in sorted(parts, key=lambda each: -len(encoded(parts[each]))):
         if size <= RESULT_BYTES:
@@ -65,6 +60,19 @@ def stored(result: JobResult, root: str) -> JobResult:
         size -= len(encoded(parts[name], indent=None))
         urls[name], parts[name] = urls["result.json"], None
     return result.model_copy(update={"result": parts, "urls": urls})
+
+
+def write_parts(job_id: str, parts: Mapping[str, JsonValue], root: str) -> dict[str, str]:
+    """Write ``result.json``, ``plots.json`` and ``trials.parquet``; return their URLs by name.
+
+    Raises:
+        ResultsError: Nothing can be written there.
+    """
+    files = {"result.json": encoded(dict(parts)), "plots.json": encoded(parts.get("plots"))}
+    rows = parts.get("trial_table")
+    if isinstance(rows, list) and rows:
+        files["trials.parquet"] = trials_parquet(rows)
+    return write_results(root, job_id, files)
 
 
 def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
