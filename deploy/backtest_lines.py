@@ -102,16 +102,19 @@ def summary_lines(summary: Result, passed: Sequence[str]) -> list[str]:
     """Return all back-tests, best first, then what failed or was passed over."""
     lines = [summary["verdict"], ""]
     heads = ("Sharpe", "return", "drawdown", "win rate", "profit", "trades")
-    lines.append(f"{'':<34}" + "".join(f"{head:>10}" for head in heads))
+    lines.append(f"{'':<46}" + "".join(f"{head:>10}" for head in heads))
     for row in summary["results"]:
-        name = f"{row['strategy']} {row['symbol']} {row['timeframe']}"
-        lines.append(f"{name:<34}" + _cells(row["metrics"]))
+        name = f"{row['strategy']} {row['source']}"
+        lines.append(f"{name:<46}" + _cells(row["metrics"]))
     lines += [
-        f"{row['name'] + ' ' + row['symbol']:<34}" + _cells(row["metrics"])
+        f"{row['name'] + ' ' + row['source']:<46}" + _cells(row["metrics"])
         for row in summary["benchmarks"]
         if row["name"] != "cash"
     ]
-    lines += [f"FAILED {f['symbol']} {f['strategy']}: {f['reason']}" for f in summary["failed"]]
+    lines += [
+        f"FAILED {f['source']} ({', '.join(f['strategies'])}): {f['reason']}"
+        for f in summary["failed"]
+    ]
     return [*lines, *(f"passed over: {said}" for said in passed)]
 
 

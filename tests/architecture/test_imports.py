@@ -23,6 +23,8 @@ ONLY_HERE = {
     "aiokafka": {"gateway/bus.py"},
     "redis": {"gateway/cache.py"},
     "confluent_kafka": {"streams/kafka.py", "deploy/topics.py"},
+    "matplotlib": {"workers/backtest/figures.py"},
+    "plotly": {"workers/backtest/plots.py"},
 }
 
 ALLOWED_OURS = {
@@ -82,6 +84,13 @@ def test_each_edge_library_is_imported_in_its_one_place(library):
     users = {name_of(path) for path in SOURCES if library in roots(path)}
 
     assert users <= ONLY_HERE[library]
+
+
+def test_back_tests_meet_optuna_in_one_place():
+    users = {name_of(path) for path in SOURCES if "optuna" in roots(path)}
+
+    outside = {name for name in users if not name.startswith("workers/tuning/")}
+    assert outside == {"workers/backtest/study.py"}
 
 
 def test_schemas_import_pydantic_only():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,13 @@ def untold(_done: int, _total: int, _best: float | None) -> None:
 def never() -> bool:
     """Nobody cancels."""
     return False
+
+
+def write(folder: Path, name: str, seed: int = 1, count: int = 1500) -> None:
+    """Write a market as a file of bars."""
+    import pandas as pd
+
+    bars = market(seed, count)
+    table = pd.DataFrame({n: getattr(bars, n) for n in ("open", "high", "low", "close", "volume")})
+    table.insert(0, "date", pd.to_datetime(bars.open_time_ms, unit="ms", utc=True))
+    table.to_parquet(folder / name, index=False)

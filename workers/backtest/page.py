@@ -10,19 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from workers.backtest.charts import Chart, Series
+from workers.backtest.charts import Chart, Series, kept_points
 from workers.backtest.report import HOLD, Failure, Result, benchmarks_of, ranked, verdict_of
 from workers.backtest.svg import svg_of
 
+CARD_POINTS = 500  # of each line
 FULL_TONE = 0.15  # monthly return at which a cell has its whole colour
 
 
 def html_of(results: Sequence[Result], failures: Sequence[Failure]) -> str:
     """Return the report as one HTML file."""
     ordered = ranked(results)
-    symbols = sorted({r["market"]["symbol"] for r in results})
+    sources = sorted({r["source"] for r in results})
     style = (Path(__file__).parent / "report.css").read_text()
-    sections = "".join(_section(symbol, ordered) for symbol in symbols)
+    sections = "".join(_section(source, ordered) for source in sources)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -34,7 +35,7 @@ def html_of(results: Sequence[Result], failures: Sequence[Failure]) -> str:
 
 
 def _header(results: Sequence[Result], failures: Sequence[Failure]) -> str:
-    symbols = {r["market"]["symbol"] for r in results}
+    markets = {r["source"] for r in results}
     strategies = {r["strategy"] for r in results}
     span = ""
     if results:
@@ -47,7 +48,7 @@ def _header(results: Sequence[Result], failures: Sequence[Failure]) -> str:
     )
     return (
         "<header><div><h1>Back-tests</h1>"
-        f'<p class="lead">{len(symbols)} symbols, {len(strategies)} strategies{span}{failed}</p>'
+        f'<p class="lead">{len(markets)} markets, {len(strategies)} strategies{span}{failed}</p>'
         f'</div><div class="theme" role="group" aria-label="Colours">{choices}</div></header>'
     )
 
@@ -56,7 +57,7 @@ def _failed(failures: Sequence[Failure]) -> str:
     if not failures:
         return ""
     lines = "".join(
-        f"<p><b>{escape(f.symbol)} {escape(f.strategy)}</b>: {escape(f.reason)}</p>"
+        f"<p><b>{escape(f.source)}</b> {escape(', '.join(f.strategies))}: {escape(f.reason)}</p>"
         for f in failures
     )
     return f'<div class="verdict failed"><h3>Failed</h3>{lines}</div>'
@@ -79,14 +80,16 @@ def _table(ordered: Sequence[Result]) -> str:
     heads = "".join(f"<th>{head}</th>" for head, _, _ in HEADS)
     rows = [
         f'<tr><td><a href="#{_anchor(r)}">{escape(r["strategy"])}</a> '
-        f'<span class="quiet-text">{escape(r["market"]["symbol"])}</span></td>'
+        f'<span class="quiet-text">{escape(r["source"])}</span></td>'
         f"{_cells(r['metrics'])}<td>{_spark(r)}</td></tr>"
         for r in ordered
     ]
     benchmarks = benchmarks_of(ordered)
     shown = [b for b in benchmarks if b["name"] == HOLD] + benchmarks[-1:]  # cash is one for all
     rows += [
-        f'<tr class="benchmark"><td>{escape(row["name"])} {escape(row["symbol"])}</td>'
+        f'<tr class="benchmark"><td>{escape(row["name"])} '
+        f'<span class="quiet-text">{escape(row["source"]) if row["name"] == HOLD else ""}</span>'
+        "</td>"
         f"{_cells(row['metrics'])}<td></td></tr>"
         for row in shown
     ]
@@ -107,14 +110,15 @@ def _cells(metrics: dict[str, Any]) -> str:
     return "".join(cells)
 
 
-def _section(symbol: str, ordered: Sequence[Result]) -> str:
-    members = [r for r in ordered if r["market"]["symbol"] == symbol]
+def _section(source: str, ordered: Sequence[Result]) -> str:
+    members = [r for r in ordered if r["source"] == source]
     market = members[0]["market"]
-    gaps = f"{market['gaps']} gaps" if market["gaps"] else "no gaps"
-    facts = f"{market['bars']:,} bars of {market['timeframe']}, {gaps}"
+    gaps = f"{market['gaps']:,} missing" if market["gaps"] else "none missing"
+    span = f"{_day(market['from_ms'])} to {_day(market['to_ms'])}"
+    facts = f"{market['bars']:,} bars of {market['timeframe']}, {span}, {gaps}"
     cards = "".join(_card(result) for result in members)
     return (
-        f'<section><h2>{escape(symbol)} <small class="quiet-text">{facts}</small></h2>'
+        f'<section><h2>{escape(source)} <small class="quiet-text">{facts}</small></h2>'
         f'<div class="cards">{cards}</div></section>'
     )
 
@@ -132,7 +136,7 @@ def _card(result: Result) -> str:
         )
     )
     params = ", ".join(f"{name} {value:g}" for name, value in result["params"].items())
-    curve = result["equity"]
+    curve = _thinned(result["equity"])
     equity = Chart(
         f"Equity of {result['strategy']}",
         "",
@@ -156,12 +160,19 @@ def _card(result: Result) -> str:
     return (
         f'<article class="card" id="{_anchor(result)}"><h3>{escape(result["strategy"])}</h3>'
         f'<p class="quiet-text">{escape(params)}</p><dl class="numbers">{numbers}</dl>'
-        f"{svg_of(equity)}{svg_of(drawdown, height=110)}"
+        f"{svg_of(equity, 400, 170)}{svg_of(drawdown, 400, 90)}"
         '<p class="legend"><span><i style="background:var(--main)"></i>strategy</span>'
         f'<span><i style="background:var(--quiet)"></i>{HOLD}</span>'
         '<span><i style="background:var(--bad)"></i>drawdown</span></p>'
         f"<details><summary>Months</summary>{_months(result['monthly'])}</details></article>"
     )
+
+
+def _thinned(curve: dict[str, Any]) -> dict[str, list[float]]:
+    """Return the curves at no more points than a card is wide, the extremes of equity kept."""
+    kept = kept_points(np.array(curve["equity"], dtype=float), CARD_POINTS).tolist()
+    names = ("time_ms", "equity", "buy_and_hold", "drawdown")
+    return {name: [curve[name][i] for i in kept] for name in names}
 
 
 def _months(rows: Sequence[dict[str, Any]]) -> str:
@@ -216,8 +227,7 @@ def _footer(results: Sequence[Result]) -> str:
 
 
 def _anchor(result: Result) -> str:
-    market = result["market"]
-    return escape(f"{result['strategy']}-{market['symbol']}-{market['timeframe']}", quote=True)
+    return escape(f"{result['strategy']}-{result['source']}", quote=True)
 
 
 def _number(value: float | None, pattern: str) -> str:

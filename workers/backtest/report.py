@@ -28,10 +28,10 @@ HOLD = "buy and hold"
 
 @dataclass(frozen=True)
 class Failure:
-    """A pair that could not be tested, and why."""
+    """Pairs of one market that could not be tested, and why."""
 
-    symbol: str
-    strategy: str
+    source: str
+    strategies: tuple[str, ...]
     reason: str
 
 
@@ -46,7 +46,7 @@ def summary_of(results: Sequence[Result], failures: Sequence[Failure]) -> dict[s
         "results": rows,
         "benchmarks": benchmarks_of(results),
         "failed": [failure.__dict__ for failure in failures],
-        "pairs": len(results) + len(failures),
+        "pairs": len(results) + sum(len(failure.strategies) for failure in failures),
         "luck": luck_of(results),
         "verdict": verdict_of(results),
     }
@@ -85,7 +85,7 @@ def verdict_of(results: Sequence[Result]) -> str:
     sharpe, error = (best["metrics"][k] for k in ("sharpe_ratio", "sharpe_standard_error"))
     hold = _metrics_of(best, HOLD)["sharpe_ratio"]
     sure = NORMAL.cdf((sharpe - luck) / error) if error else 0.0
-    name = f"{best['strategy']} on {best['market']['symbol']}"
+    name = f"{best['strategy']} on {best['source']}"
     said = (
         f"The best of {len(tested)} is {name} with a Sharpe ratio of {sharpe:.2f}. The best of as "
         f"many worthless ones would show about {luck:.2f}; the probability that this one beats "
@@ -102,6 +102,7 @@ def _row(result: Result) -> dict[str, Any]:
     return {
         "symbol": result["market"]["symbol"],
         "timeframe": result["market"]["timeframe"],
+        "source": result["source"],
         "strategy": result["strategy"],
         "params": result["params"],
         **{name: metrics[field] for name, field in DOCUMENTED.items()},
@@ -114,13 +115,14 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def benchmarks_of(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return buy-and-hold and cash of every symbol, once each."""
+    """Return buy-and-hold and cash of every market, once each."""
     seen: dict[tuple[str, str], dict[str, Any]] = {}
     for result in results:
         for row in result["benchmarks"]:
             metrics = row["metrics"]
-            seen[result["market"]["symbol"], row["name"]] = {
+            seen[result["source"], row["name"]] = {
                 "symbol": result["market"]["symbol"],
+                "source": result["source"],
                 "name": row["name"],
                 **{name: metrics[field] for name, field in DOCUMENTED.items()},
                 "metrics": metrics,

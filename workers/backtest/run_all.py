@@ -34,14 +34,14 @@ class Pair:
 
 
 def run_all(pairs: Sequence[Pair], progress: Progress) -> tuple[list[Result], list[Failure]]:
-    """Run the pairs on all cores; return results and failures, both in the order of the pairs.
+    """Run the pairs on all cores; return results in order, and failures grouped by their reason.
 
     A process that dies takes down those beside it: they run again one by one, and the one that
     dies alone is the one that failed.
     """
     outcomes: dict[int, Result | Failure] = {}
     with _pool(min(os.cpu_count() or 1, max(len(pairs), 1))) as pool:
-        futures = {pool.submit(tested, pair): i for i, pair in enumerate(pairs)}
+        futures = {pool.submit(run_pair, pair): i for i, pair in enumerate(pairs)}
         for future in as_completed(futures):
             number = futures[future]
             if not isinstance(future.exception(), BrokenProcessPool):
@@ -50,11 +50,16 @@ def run_all(pairs: Sequence[Pair], progress: Progress) -> tuple[list[Result], li
     for number, pair in enumerate(pairs):
         if number not in outcomes:
             with _pool(1) as pool:
-                outcomes[number] = _outcome(pair, pool.submit(tested, pair))
+                outcomes[number] = _outcome(pair, pool.submit(run_pair, pair))
             progress(len(outcomes), len(pairs))
     ordered = [outcomes[number] for number in range(len(pairs))]
-    failures = [each for each in ordered if isinstance(each, Failure)]
-    return [each for each in ordered if not isinstance(each, Failure)], failures
+    failures: dict[tuple[str, str], tuple[str, ...]] = {}
+    for each in ordered:
+        if isinstance(each, Failure):
+            alike = each.source, each.reason
+            failures[alike] = failures.get(alike, ()) + each.strategies
+    grouped = [Failure(source, names, why) for (source, why), names in failures.items()]
+    return [each for each in ordered if not isinstance(each, Failure)], grouped
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
@@ -68,10 +73,10 @@ def _outcome(pair: Pair, future: Future[Result | Failure]) -> Result | Failure:
     said = "its process died, most likely out of memory"
     if not isinstance(error, BrokenProcessPool):
         said = f"a bug: {type(error).__name__}: {error}"
-    return Failure(pair.source.name, pair.strategy, said)
+    return Failure(pair.source.name, (pair.strategy,), said)
 
 
-def tested(pair: Pair) -> Result | Failure:
+def run_pair(pair: Pair) -> Result | Failure:
     """Run one pair; what is wrong with its input is a failure with the reason."""
     from workers.backtest.performance import performance
 
@@ -79,8 +84,9 @@ def tested(pair: Pair) -> Result | Failure:
         spec = PerformanceSpec(symbol=pair.source.symbol, strategy=pair.strategy, **pair.fields)
         result = performance(spec, _bars(pair.source, Market(**_market(spec)).model_dump_json()))
     except (ValueError, OSError) as wrong:
-        return Failure(pair.source.name, pair.strategy, str(wrong))
-    return {name: part for name, part in result.items() if name not in UNSHOWN}
+        return Failure(pair.source.name, (pair.strategy,), str(wrong))
+    kept = {name: part for name, part in result.items() if name not in UNSHOWN}
+    return kept | {"source": pair.source.name}
 
 
 def _market(spec: PerformanceSpec) -> dict[str, Any]:

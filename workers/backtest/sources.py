@@ -36,8 +36,10 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What tells it apart from others of the same symbol."""
-        return f"{self.symbol} {self.timeframe} {'archive' if self.archived else ''}".rstrip()
+        """What tells it apart from others of the same symbol: the file's name."""
+        return (
+            self.symbol if self.archived else Path(self.path.partition("=")[0]).name.split(".")[0]
+        )
 
     def bars(self, market: Market) -> Bars:
         """Read the bars that a request asks for, in its span and timeframe.
@@ -96,7 +98,7 @@ def source_of(text: str, funding: Path | None = None) -> Source:
         symbol,
         timeframe,
         _one(folder, f"{symbol}_funding.parquet", f"{symbol}_funding*.parquet"),
-        _one(folder, f"{symbol}_mark_{timeframe}.parquet", f"{symbol}_mark_*.parquet"),
+        _marks(folder, symbol, timeframe_ms),
     )
 
 
@@ -105,6 +107,16 @@ def _one(folder: Path, *patterns: str) -> Path | None:
         for path in sorted(folder.glob(pattern)):
             return path
     return None
+
+
+def _marks(folder: Path, symbol: str, timeframe_ms: int) -> Path | None:
+    """Return the longest mark bars that are no longer than the bars themselves."""
+    found = []
+    for path in sorted(folder.glob(f"{symbol}_mark_*")):
+        length = subject_of(str(path))[2]
+        if path.name.endswith(SUFFIXES) and length <= timeframe_ms:
+            found.append((length, path))
+    return max(found)[1] if found else None
 
 
 def archived_sources(home: Path) -> list[Source]:
