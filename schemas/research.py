@@ -84,6 +84,12 @@ class WindowRange(Range):
         return self
 
 
+class ThresholdRange(Range):
+    """Thresholds of an indicator, which lies around 0: both sides of it are meant."""
+
+    min: float = Field(ge=0)
+
+
 class Factor(Spec):
     """One factor of a multi-factor grid: an indicator of a column against a threshold."""
 
@@ -91,7 +97,7 @@ class Factor(Spec):
     signal_type: SignalType = "momentum"
     data_column: Column = "price"
     window_range: WindowRange
-    signal_range: Range
+    signal_range: ThresholdRange
 
 
 class FixedFactor(Spec):
@@ -101,7 +107,7 @@ class FixedFactor(Spec):
     signal_type: SignalType = "momentum"
     data_column: Column = "price"
     window: int = Field(ge=2)
-    signal: float
+    signal: float = Field(ge=0)
 
 
 class Market(Spec):
@@ -134,7 +140,7 @@ class Grid(Market):
     signal_type: SignalType = "momentum"
     data_column: Column = "price"
     window_range: WindowRange | None = None
-    signal_range: Range | None = None
+    signal_range: ThresholdRange | None = None
     factors: tuple[Factor, ...] = Field(default=(), max_length=3)
     combine: Literal["all", "any"] = Field(
         default="all", description="Factors that must agree before a position is taken"
@@ -214,7 +220,7 @@ class PerformanceSpec(Market):
     signal_type: SignalType = "momentum"
     data_column: Column = "price"
     window: int | None = Field(default=None, ge=2)
-    signal: float | None = None
+    signal: float | None = Field(default=None, ge=0)
     factors: tuple[FixedFactor, ...] = Field(default=(), max_length=3)
     combine: Literal["all", "any"] = "all"
     strategy: str | None = Field(default=None, description="Instead of factors")

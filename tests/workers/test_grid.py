@@ -284,7 +284,7 @@ def test_the_future_changes_no_earlier_equity():
     ("changed", "message"),
     [
         ({"window_range": (5, 500, 5)}, "window 500 needs more than 500 bars"),
-        ({"signal_range": (-1.0, 1.0, 0.5)}, "signal -1 is negative"),
+        ({"signal_range": (-1.0, 1.0, 0.5)}, r"signal_range\.min"),
         ({"signal_range": (0.0, 1.0, 1e-5), "window_range": (5, 5, 1)}, "signal_range has 100,001"),
     ],
 )
