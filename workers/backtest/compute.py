@@ -22,14 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from schemas.research import (
-    Grid,
-    OptimizeSpec,
-    PerformanceSpec,
-    Range,
-    WalkForwardSpec,
-    WindowRange,
-)
+from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 from workers.backtest.bars import Bars
 
 log = logging.getLogger("regimeflow.backtest")
@@ -108,12 +101,10 @@ class Compute:
                 code = self._child.process.exitcode
                 log.warning("compute.died", extra={"exit_code": code, "life": life})
                 self._child = Child()
-        return Outcome(
-            None,
-            f"the computation ended {LIVES} times without a result (exit code {code}): most likely "
-            "out of memory; take fewer combinations or a shorter span",
-            "worker",
-        )
+        killed = "most likely out of memory; take fewer combinations or a shorter span"
+        why = killed if code is not None and code < 0 else "the log of backtest has the reason"
+        error = f"the computation ended {LIVES} times without a result (exit code {code}): {why}"
+        return Outcome(None, error, "worker")
 
     def _begin(self, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
         with self._sending:
@@ -160,15 +151,10 @@ def serve(channel: Connection) -> None:
 
 def prepare() -> None:
     """Run one small job of each kind: kernels are compiled or loaded, and so are the libraries."""
-    grid = Grid(
-        symbol="BTCUSDT",
-        window_range=WindowRange(min=10, max=20, step=10),
-        signal_range=Range(min=0.5, max=1.0, step=0.5),
-    )
-    fields = grid.model_dump()
+    grid = {"symbol": "BTCUSDT", "window_range": (10, 20, 10), "signal_range": (0.5, 1.0, 0.5)}
     for spec in (
-        OptimizeSpec(**fields),
-        WalkForwardSpec(**fields),
+        OptimizeSpec.model_validate(grid),
+        WalkForwardSpec.model_validate(grid),
         PerformanceSpec(symbol="BTCUSDT", window=10, signal=0.5),
     ):
         run_spec(spec, _rehearsal_bars(), lambda *_: None, lambda: False)
