@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from typing import Any, Literal
 
 import numpy as np
@@ -58,7 +59,10 @@ class Child:
     def __init__(self) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.channel, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=serve, args=(theirs,), name="compute", daemon=True)
+        self.ready = spawn.Event()
+        self.process = spawn.Process(
+            target=serve, args=(theirs, self.ready), name="compute", daemon=True
+        )
         self.process.start()
         theirs.close()
 
@@ -76,6 +80,10 @@ class Compute:
     def pid(self) -> int | None:
         """Process id of the child."""
         return self._child.process.pid
+
+    def ready(self, within_s: float) -> bool:
+        """Wait until the child is warm; jobs may be given before."""
+        return self._child.ready.wait(within_s)
 
     def run(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> Outcome:
         """Compute one job and return what came of it; a killed child is replaced and starts over.
@@ -135,11 +143,12 @@ class Compute:
         self._child.process.join()
 
 
-def serve(channel: Connection) -> None:
+def serve(channel: Connection, ready: Event) -> None:
     """Compute jobs until the parent is gone; the child's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     prepare()
+    ready.set()
     while True:
         try:
             job = channel.recv()
