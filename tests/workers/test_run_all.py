@@ -10,7 +10,7 @@ import pytest
 
 from schemas.topics import BARS
 from tests.build import bar
-from tests.workers.searches import write
+from tests.workers.searches import dying_pair, write
 from workers.archive.store import Archived, Store
 from workers.backtest.report import Failure, summary_of
 from workers.backtest.run_all import Pair, pairs_of, run_all, run_pair, write_report
@@ -95,6 +95,18 @@ def test_the_best_of_worthless_pairs_is_called_luck(everything):
     assert summary["verdict"].startswith("Nothing here beyond luck")
     assert summary["luck"] > 0.0
     assert summary_of([], [])["verdict"].startswith("Too few pairs")
+
+
+def test_a_process_that_dies_takes_only_its_own_pair_with_it(folder):
+    source = source_of(str(folder / "BTCUSDT_perp_1h.parquet"), folder / "none")
+    pairs = list(pairs_of([source], ["ema_cross", "dies", "donchian"], {}))
+
+    results, failures = run_all(pairs, lambda _done, _total: None, dying_pair)
+
+    assert [result["strategy"] for result in results] == ["ema_cross", "donchian"]
+    assert failures == [
+        Failure("BTCUSDT_perp_1h", ("dies",), "its process died, most likely out of memory")
+    ]
 
 
 def test_a_bad_span_is_a_failure_with_its_reason(folder):

@@ -33,15 +33,25 @@ class Pair:
     fields: dict[str, Any]
 
 
-def run_all(pairs: Sequence[Pair], progress: Progress) -> tuple[list[Result], list[Failure]]:
+def run_all(
+    pairs: Sequence[Pair],
+    progress: Progress,
+    run: Callable[[Pair], Result | Failure] | None = None,
+) -> tuple[list[Result], list[Failure]]:
     """Run the pairs on all cores; return results in order, and failures grouped by their reason.
+
+    Args:
+        pairs: What to run.
+        progress: Called with how many are done, of how many.
+        run: Of one pair, in a process; ``run_pair`` unless given.
 
     A process that dies takes down those beside it: they run again one by one, and the one that
     dies alone is the one that failed.
     """
+    run = run or run_pair
     outcomes: dict[int, Result | Failure] = {}
     with _pool(min(os.cpu_count() or 1, max(len(pairs), 1))) as pool:
-        futures = {pool.submit(run_pair, pair): i for i, pair in enumerate(pairs)}
+        futures = {pool.submit(run, pair): i for i, pair in enumerate(pairs)}
         for future in as_completed(futures):
             number = futures[future]
             if not isinstance(future.exception(), BrokenProcessPool):
@@ -50,7 +60,7 @@ def run_all(pairs: Sequence[Pair], progress: Progress) -> tuple[list[Result], li
     for number, pair in enumerate(pairs):
         if number not in outcomes:
             with _pool(1) as pool:
-                outcomes[number] = _outcome(pair, pool.submit(run_pair, pair))
+                outcomes[number] = _outcome(pair, pool.submit(run, pair))
             progress(len(outcomes), len(pairs))
     ordered = [outcomes[number] for number in range(len(pairs))]
     failures: dict[tuple[str, str], tuple[str, ...]] = {}
