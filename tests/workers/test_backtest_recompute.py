@@ -64,13 +64,22 @@ def test_a_refused_model_is_named_and_nothing_else_stops():
     assert sum(isinstance(r, Prediction) for r in records) == 3
 
 
-def test_bars_after_the_span_still_reach_the_ledger_but_predict_nothing():
+def test_bars_after_the_span_reach_the_ledger_but_only_the_first_predicts():
     work = Recomputation([], inference(), until_ms=close_time(1))
 
-    records = made(work, [0, 1, 2, 1])
+    records = made(work, [0, 1, 2, 3, 4, 3])
 
-    assert sum(isinstance(r, Prediction) for r in records) == 2
+    assert sum(isinstance(r, Prediction) for r in records) == 3
     assert [r.kind for r in records if isinstance(r, LedgerEntry)] == ["duplicate"]
+
+
+def test_what_expires_in_a_hole_at_the_end_of_the_span_is_still_scored():
+    work = Recomputation([], inference(), until_ms=close_time(20))
+
+    records = made(work, [*range(18), 25, 26])
+
+    scored = [r for r in records if isinstance(r, ScoredSignal)]
+    assert close_time(20) in {r.event_time_ms for r in scored if r.outcome is None}
 
 
 def test_a_bar_that_is_refused_becomes_a_dead_letter():

@@ -108,7 +108,8 @@ class Recomputation:
     Attributes:
         changes: Model changes in the order of their topic.
         inference: What predicts.
-        until_ms: Bars that close later are only checked: they make nothing in the span.
+        until_ms: Bars that close later make nothing in the span, but for the first signal after
+            it: what expired in a hole of the bars is scored by that one. The rest is only checked.
         refused: Models that could not be loaded; the one before went on serving.
     """
 
@@ -123,6 +124,8 @@ class Recomputation:
         self._checks = MemoryDriver(chains["market"][:1], self._market.states)
         self._inference = MemoryDriver((self.inference.processor,))
         self._signals = MemoryDriver(chains["signals"])
+        self._signalled = set[tuple[str, int]]()
+        self._ended = set[tuple[str, int]]()
         changes = list(self.changes)
         self._waiting = deque(sorted(changes, key=lambda change: change.effective_from_ms))
         for change in changes:
@@ -132,7 +135,8 @@ class Recomputation:
 
     def feed(self, raw: RawBar) -> Iterator[Record]:
         """Yield everything that one raw bar leads to, dead letters included."""
-        if self.until_ms is not None and raw.event_time_ms > self.until_ms:
+        series = raw.symbol, raw.timeframe_ms
+        if series in self._ended:
             yield from self._checks.feed(raw)
             return
         while self._waiting and self._waiting[0].effective_from_ms <= raw.event_time_ms:
@@ -142,7 +146,13 @@ class Recomputation:
         yield from made
         predicted = _through(self._inference, made)
         yield from predicted
-        yield from _through(self._signals, predicted)
+        signals = _through(self._signals, predicted)
+        yield from signals
+        late = self.until_ms is not None and raw.event_time_ms > self.until_ms
+        if late and (signals or series not in self._signalled):
+            self._ended.add(series)
+        elif signals:
+            self._signalled.add(series)
 
 
 def _through(driver: MemoryDriver, records: Sequence[Record]) -> list[Record]:

@@ -1,0 +1,211 @@
+"""Signal back-test against what the chains wrote on a real broker, record for record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli import app
+from deploy.recorded import read_to_end
+from deploy.topics import ClusterFailed, apply_topics, delete_groups, delete_topics
+from schemas.market import RawBar
+from schemas.models import ModelChanged
+from schemas.record import Topic
+from schemas.signals import Signal
+from schemas.topics import MODELS_CHANGES, RAW_BARS, SCORED_SIGNALS, SIGNALS
+from streams.features.catalog import FEATURE_SET_ID
+from streams.runtime import KafkaSettings, Publisher, Reader, Received, run_chain
+from streams.topology import CHAINS
+from tests.build import MINUTE_MS, START_MS, close_time, regime_parameters
+from tests.workers.models import small_model
+from workers.backtest.signals import backtest_signals, registered_in
+from workers.inference.artifact import REGISTERED
+from workers.inference.processor import inference_processor
+from workers.inference.slots import Slots, load
+from workers.ingest.replay import merged, recording_of
+
+pytestmark = pytest.mark.kafka
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+BARS = 420
+WARM_UP = 160  # bars, a few more than the model's features and window look back
+HOLE = (190, 193)  # bars that the second symbol lacks: after its warm-up, and long before the end
+WITHIN_S = 90.0
+
+
+@dataclass(frozen=True)
+class Live:
+    """A market that was played into the chains, and what played it."""
+
+    kafka: KafkaSettings
+    files: list[Path]
+    model: Path
+
+
+def bar_file(folder: Path, symbol: str, seed: int) -> Path:
+    """Write a seeded walk as a file that a replay can play."""
+    rng = np.random.default_rng(seed)
+    closes = np.round(100.0 * np.exp(np.cumsum(rng.normal(0.0, 2e-3, BARS))), 4)
+    opens = np.concatenate(([100.0], closes[:-1]))
+    high = np.maximum(opens, closes) + 0.05
+    low = np.minimum(opens, closes) - 0.05
+    volume = np.round(rng.uniform(1.0, 20.0, BARS), 3)
+    lines = [
+        f"{START_MS + MINUTE_MS * i},{opens[i]},{high[i]},{low[i]},{closes[i]},{volume[i]}"
+        for i in range(BARS)
+        if not (symbol == SYMBOLS[1] and HOLE[0] <= i < HOLE[1])
+    ]
+    path = folder / f"{symbol}_perp_1m.csv"
+    path.write_text("\n".join(["date,open,high,low,close,volume", *lines]) + "\n")
+    return path
+
+
+def model_folder(folder: Path) -> Path:
+    """Train a small model of the real features and leave it as training does."""
+    made = small_model(folder, feature_set=FEATURE_SET_ID)
+    regimes = tuple(
+        regime_parameters(symbol=symbol, model_version=made.model_version) for symbol in SYMBOLS
+    )
+    made = made.model_copy(
+        update={"symbols": SYMBOLS, "regimes": regimes, "feature_set_id": FEATURE_SET_ID}
+    )
+    place = folder / made.strategy / made.model_version
+    (place / REGISTERED).write_bytes(made.encode())
+    return place
+
+
+def held(kafka: KafkaSettings, topic: Topic) -> list[Received]:
+    return [m for m in read_to_end(Reader(kafka, (topic,))) if isinstance(m, Received)]
+
+
+def wait_for(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def forgotten(cluster: dict[str, str]) -> bool:
+    try:
+        delete_groups(cluster)
+    except ClusterFailed:
+        return False
+    return True
+
+
+def newest_signals(kafka: KafkaSettings) -> dict[str, int]:
+    """Return by symbol the bar of its last signal."""
+    found = [m.record for m in held(kafka, SIGNALS)]
+    return {s.symbol: s.event_time_ms for s in found if isinstance(s, Signal)}
+
+
+@pytest.fixture
+def live(pipeline_topics: str, tmp_path: Path) -> Live:
+    """Every symbol's bars through promotion, market, inference and signals, until all is scored."""
+    kafka, stop, slots = KafkaSettings(pipeline_topics), threading.Event(), Slots()
+    cluster = {"bootstrap.servers": pipeline_topics}
+    files = [bar_file(tmp_path, symbol, seed) for seed, symbol in enumerate(SYMBOLS)]
+    model = model_folder(tmp_path / "models")
+    chains = {chain.name: chain.processors for chain in CHAINS}
+    chains["inference"] = (inference_processor(slots, lambda: 0, lambda _version: None),)
+    threads = {
+        name: threading.Thread(
+            target=run_chain, args=(name, chain, kafka), kwargs={"stop": stop}, daemon=True
+        )
+        for name, chain in chains.items()
+    }
+    publisher = Publisher(kafka, "test")
+    publisher.publish(registered_in(model))
+    publisher.flush()
+    try:
+        threads["promotion"].start()
+        wait_for(lambda: bool(held(kafka, MODELS_CHANGES)))
+        change = held(kafka, MODELS_CHANGES)[0].record
+        assert isinstance(change, ModelChanged)
+        slots.put(change, load(change.model))
+        for bar in merged(recording_of([str(file) for file in files]), {}):
+            publisher.publish(bar)
+        publisher.flush()
+        for name in ("market", "inference", "signals"):
+            threads[name].start()
+        wait_for(lambda: newest_signals(kafka) == dict.fromkeys(SYMBOLS, close_time(BARS - 1)))
+    finally:
+        stop.set()
+        for thread in threads.values():
+            if thread.is_alive():
+                thread.join(30)
+    wait_for(lambda: forgotten(cluster))  # members leave when their session ends
+    return Live(kafka, files, model)
+
+
+def call(live: Live, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(live.model.parent))
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", live.kafka.bootstrap_servers)
+    return CliRunner().invoke(app, ["backtest", "signals", *arguments])
+
+
+def digest(messages: list[Received], symbol: str) -> str:
+    values = [m.stored.value or b"" for m in messages if m.record.symbol == symbol]  # type: ignore[attr-defined]  # of both topics
+    return hashlib.sha256(b"".join(value + b"\n" for value in values)).hexdigest()
+
+
+def test_files_topics_and_the_live_chains_agree_record_for_record(live, monkeypatch, tmp_path):
+    signals, scored = held(live.kafka, SIGNALS), held(live.kafka, SCORED_SIGNALS)
+
+    of_files = backtest_signals(live.files, live.model)
+    same = call(live, monkeypatch, "--verify", "--json", "--out", str(tmp_path / "r.json"))
+
+    assert same.exit_code == 0, same.output
+    of_topics = json.loads(same.stdout)
+    assert of_topics == json.loads((tmp_path / "r.json").read_text())
+    assert len(signals) > BARS - WARM_UP
+    assert any(m.record.outcome is None for m in scored)  # the hole hid some
+    for symbol in SYMBOLS:
+        wanted = {"Signal": digest(signals, symbol), "ScoredSignal": digest(scored, symbol)}
+        assert of_files.digests[symbol] == of_topics["digests"][symbol] == wanted
+    counts = of_topics["verified"]["topics"]
+    assert counts[SIGNALS.name]["equal"] == len(signals) == of_files.signals
+    assert counts[SCORED_SIGNALS.name]["equal"] == len(scored)
+    assert of_topics["verified"]["differing"] == 0
+    for name in ("groups", "scores", "reliability", "rows", "equity", "models"):
+        assert of_topics[name] == of_files.model_dump(mode="json")[name]
+    assert of_files.scores[0].compared == of_files.scores[0].known > 0
+
+
+def test_one_altered_bar_is_a_named_difference(live, monkeypatch):
+    altered_ms = close_time(200)
+    cluster = {"bootstrap.servers": live.kafka.bootstrap_servers}
+    bars = [m.record for m in held(live.kafka, RAW_BARS) if isinstance(m.record, RawBar)]
+    delete_topics(cluster, [RAW_BARS.name])
+    wait_for(lambda: RAW_BARS.name in apply_topics(cluster).created)
+    publisher = Publisher(live.kafka, "tamper")
+    for bar in bars:
+        hit = bar.symbol == SYMBOLS[0] and bar.event_time_ms == altered_ms
+        close = round((bar.high + bar.low) / 2, 4)
+        publisher.publish(bar.model_copy(update={"close": close}) if hit else bar)
+    publisher.flush()
+
+    found = call(live, monkeypatch, "--verify", "--json", "--shown", "500")
+    words = call(live, monkeypatch, "--verify")
+    before = call(live, monkeypatch, "--verify", "--to", str(altered_ms - 1))
+
+    assert (found.exit_code, words.exit_code, before.exit_code) == (1, 1, 0), before.output
+    verified = json.loads(found.stdout)["verified"]
+    first = verified["differences"][0]
+    assert (first["topic"], first["symbol"]) == (SIGNALS.name, SYMBOLS[0])
+    assert (first["event_time_ms"], first["kind"]) == (altered_ms, "differs")
+    details = {d["event_time_ms"]: d["detail"] for d in verified["differences"]}
+    assert "recomputed" in details[altered_ms]
+    assert {d["symbol"] for d in verified["differences"]} == {SYMBOLS[0]}
+    assert min(details) == altered_ms
+    assert "NOT THE SAME" in words.stdout
+    assert "byte for byte" in before.stdout
