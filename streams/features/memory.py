@@ -15,8 +15,8 @@ from schemas.market import Bar
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, OUTPUTS
 from streams.features.kernel import STATE
-from streams.features.processor import WINDOW, FeaturesState
 from streams.features.rolling import RINGS
+from streams.features.state import WINDOW, FeaturesState
 
 Array = NDArray[Any]
 

@@ -14,25 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ConfigDict, Field
-
 from schemas.market import Bar
-from schemas.record import Record
 from schemas.topics import BARS, FEATURE_VECTORS
+from streams.features.state import WINDOW, FeaturesState
 from streams.processor import Outputs, Processor
-
-WINDOW = 264  # bars; a few more than the longest ring: the oldest value looks back itself
-
-
-class FeaturesState(Record):
-    """What must survive a restart; ``windows`` is rebuilt by ``refill``."""
-
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
-    event_time_ms: int = -1
-    layout: str = ""
-    recursions: bytes = b""
-    windows: bytes = Field(default=b"", exclude=True)
 
 
 def step(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, Outputs]:

@@ -26,8 +26,8 @@ from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, OUTPUTS
 from streams.features.memory import LAYOUT
 from streams.features.processor import PROCESSOR as FEATURES
-from streams.features.processor import FeaturesState
 from streams.features.rolling import RINGS
+from streams.features.state import FeaturesState
 from streams.kafka import flush, produce, producer_of
 from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Folded, Processor, StateKey, StateRef, fold

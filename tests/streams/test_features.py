@@ -16,8 +16,9 @@ from schemas.features import FeatureVector
 from schemas.market import Bar
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, FEATURES
 from streams.features.kernel import Bars, batch_features
-from streams.features.processor import PROCESSOR, FeaturesState, refill, step
+from streams.features.processor import PROCESSOR, refill, step
 from streams.features.rolling import LONG
+from streams.features.state import FeaturesState
 from streams.memory import replay
 from tests.build import START_MS, bar
 
