@@ -343,7 +343,7 @@ def test_the_page_and_the_charts_hold_the_numbers():
     assert all(name in page for name in ("buy and hold", "cash", "A+", "class shares"))
     assert "<script" not in page
     assert len(equity_chart(found).series) == 2
-    assert len(reliability_chart(found).series) == 3
+    assert len(reliability_chart(found).series) == 5
 
 
 def test_grading_and_scoring_are_the_live_ones():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
-from workers.backtest.charts import Chart, Series
+from workers.backtest.charts import Chart, Series, Tone
 from workers.backtest.signal_report import (
     EVERY,
     HOLD,
@@ -35,22 +35,24 @@ def equity_chart(found: SignalReport) -> Chart:
 
 
 def reliability_chart(found: SignalReport) -> Chart:
-    """Return what came true over what was stated; on the diagonal they agree."""
-    parts = {
-        name: [row for row in found.reliability if row.directional is directional]
-        for name, directional in (("directional", True), ("neutral", False))
-    }
-    lines = (
-        Series(
-            name,
-            [row.mean_confidence for row in rows],
-            [row.hit_rate for row in rows],
-            tone="main" if name == "directional" else "second",
-        )
-        for name, rows in parts.items()
-    )
+    """Return what came true over what was stated, with 95 %; on the diagonal they agree."""
+    kinds: tuple[tuple[str, Tone], ...] = (("directional", "main"), ("neutral", "second"))
     honest = Series("honest", (0.0, 1.0), (0.0, 1.0), "dashed", "quiet")
-    return Chart("Reliability", "stated", "came true", (honest, *lines))
+    lines = [honest]
+    for name, tone in kinds:
+        rows = [row for row in found.reliability if row.directional is (name == "directional")]
+        stated = [row.mean_confidence for row in rows]
+        ends = [(*row.hit_rate_interval, None) for row in rows]  # one upright, then a hole
+        lines += [
+            Series(name, stated, [row.hit_rate for row in rows], tone=tone),
+            Series(
+                f"{name}, 95 %",
+                [at for at in stated for _ in range(3)],
+                [end for three in ends for end in three],
+                tone=tone,
+            ),
+        ]
+    return Chart("Reliability", "stated", "came true", tuple(lines))
 
 
 def page_of(found: SignalReport) -> str:
@@ -68,7 +70,7 @@ def page_of(found: SignalReport) -> str:
             f'<article class="card"><h3>Equity</h3>{svg_of(equity_chart(found))}{_legend()}'
             f'</article><article class="card"><h3>Reliability</h3>'
             f"{svg_of(reliability_chart(found))}{_calibration(found)}</article></div></section>"
-            f"{_accounts(found.rows)}{_footer(found)}"
+            f"<section>{_accounts(found.rows)}</section>{_footer(found)}"
         )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
