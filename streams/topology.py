@@ -112,7 +112,7 @@ WORKERS: tuple[Worker, ...] = (
     ),
     Worker(
         "tuning",
-        (TUNING_REQUESTS, JOB_COMMANDS, JOB_RESULTS, BARS),
+        (TUNING_REQUESTS, JOB_COMMANDS, JOB_PROGRESS, JOB_RESULTS, BARS),
         (JOB_PROGRESS, JOB_RESULTS, WORKER_STATUS),
     ),
     Worker("archive", FACTS, (WORKER_STATUS,)),

@@ -52,6 +52,7 @@ def test_only_declared_processes_read_what_they_write():
         ("ingest", "market.history.v1"),
         ("training", "models.registered.v1"),
         ("gateway", "signals.acknowledged.v1"),
+        ("tuning", "jobs.progress.v1"),
         ("tuning", "jobs.results.v1"),
         ("gateway", "backtest.requests.v1"),
         ("gateway", "tuning.requests.v1"),

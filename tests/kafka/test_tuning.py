@@ -176,21 +176,29 @@ def test_a_cancelled_job_keeps_its_trials_and_a_resumed_one_ends_them(kafka, tmp
 
 
 def test_two_processes_share_a_job_and_the_other_gets_it_when_its_owner_dies(kafka, tmp_path):
-    publish(kafka, request(n_trials=250, sampler="RandomSampler"))
+    publish(kafka, request(n_trials=20_000, sampler="RandomSampler"))
 
-    def workers():
-        claims = [t.user_attrs.get("claim") for t in trials_of(tmp_path)]
-        return {claim["worker"] for claim in claims if claim}
+    def claims(state):
+        found = [t.user_attrs.get("claim") for t in trials_of(tmp_path) if t.state == state]
+        return [claim["worker"] for claim in found if claim]
+
+    def begun():
+        return sum(told.stage == "init" for told in on(kafka, JOB_PROGRESS))
 
     with worker(kafka, tmp_path, "a") as one:
         ended(tmp_path, 5)
         with worker(kafka, tmp_path, "b"):
-            until("second worker", lambda: workers() == {"tuning-a", "tuning-b"})
+            both = {"tuning-a", "tuning-b"}
+            until("second worker", lambda: set(claims(TrialState.COMPLETE)) == both)
             one.kill()
+            until("second owner", lambda: begun() == 2)
+            left = claims(TrialState.RUNNING).count("tuning-a")
+            publish(kafka, JobCommand(job_id="job-1", event_time_ms=2_000, command="cancel"))
             found = result(kafka)
 
-    assert found.status == "done"
-    assert found.trials == 250
+    assert left <= 1
+    assert found.status == "cancelled"
+    assert found.trials == len(claims(TrialState.COMPLETE))
     assert len(on(kafka, JOB_RESULTS)) == 1
 
 

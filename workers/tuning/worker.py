@@ -1,6 +1,6 @@
 """The tuning process: searches asked for as events, by as many processes as there are.
 
-    tuning.requests.v1, jobs.commands.v1, jobs.results.v1, market.bars.v1
+    tuning.requests.v1, jobs.commands.v1, jobs.progress.v1, jobs.results.v1, market.bars.v1
         -->  [tuning]  -->  jobs.progress.v1, jobs.results.v1
 
 One process of the group owns a job: it starts the study, writes the report, and publishes the one
@@ -25,9 +25,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from schemas.jobs import JobResult, TuningRequest
+from schemas.jobs import JobProgress, JobResult, TuningRequest
 from schemas.record import Record
-from schemas.topics import JOB_RESULTS, TUNING_REQUESTS
+from schemas.topics import JOB_PROGRESS, JOB_RESULTS, TUNING_REQUESTS
 from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.jobs import run_jobs
 from streams.reader import tail
@@ -114,10 +114,11 @@ class Tuning:
     def __init__(self, kept: Kept, kafka: KafkaSettings, stop: threading.Event) -> None:
         self._kept, self._kafka, self._stop = kept, kafka, stop
         self._open: dict[str, TuningRequest] = {}  # without a result, in the order asked for
+        self._started: dict[str, int] = {}  # of those, when somebody last said that he is at it
         self._own: Child | None = None
         self._shared: Child | None = None
         self._busy = threading.Event()
-        self._last_own_s = time.monotonic()
+        self._idle_since_s = time.monotonic()
         self._fatal: Fatal | None = None
 
     def close(self) -> None:
@@ -133,8 +134,9 @@ class Tuning:
 
     def follow(self) -> None:
         """Keep the list of jobs without a result."""
+        topics = (TUNING_REQUESTS, JOB_PROGRESS, JOB_RESULTS)
         try:
-            for message in tail(self._kafka, (TUNING_REQUESTS, JOB_RESULTS), stop=self._stop):
+            for message in tail(self._kafka, topics, stop=self._stop):
                 self._note(message.record)
         except Fatal as fatal:
             self._fatal = fatal
@@ -145,8 +147,11 @@ class Tuning:
             self._open[record.request_id] = record
         elif isinstance(record, JobResult):
             asked = self._open.get(record.job_id)
+            self._started.pop(record.job_id, None)
             if asked is not None and asked.event_time_ms <= record.event_time_ms:
                 del self._open[record.job_id]
+        elif isinstance(record, JobProgress) and record.trial > 0:
+            self._started[record.job_id] = record.event_time_ms
 
     def job(self, received: Received) -> Future[Sequence[Record]]:
         """Start one request; its future holds the one result."""
@@ -168,7 +173,7 @@ class Tuning:
                 future.set_result((self._result(request, future),))
             except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
                 future.set_exception(failed)
-        self._last_own_s = time.monotonic()
+        self._idle_since_s = time.monotonic()
         self._busy.clear()
 
     def _result(self, request: TuningRequest, future: Future[Sequence[Record]]) -> JobResult:
@@ -202,8 +207,8 @@ class Tuning:
     def take_part(self) -> None:
         """While it has no job of its own, take part in the oldest that others have started."""
         while not self._stop.wait(LOOK_EVERY_S):
-            idle_s = time.monotonic() - self._last_own_s
-            wanted = next(iter(self._open.values()), None)
+            idle_s = time.monotonic() - self._idle_since_s
+            wanted = self._started_job()
             if self._busy.is_set() or wanted is None or idle_s < IDLE_FOR_S:
                 continue
             child = self._shared = Child.start(share, wanted.encode(), self._kept, self._kafka)
@@ -214,4 +219,13 @@ class Tuning:
             child.kill()
             child.channel.close()
             self._shared = None
-            self._stop.wait(IDLE_FOR_S)  # nobody may have started it yet
+            self._idle_since_s = time.monotonic()
+
+    def _started_job(self) -> TuningRequest | None:
+        """Return the oldest job that somebody is at."""
+        at_it = [
+            asked
+            for job_id, asked in list(self._open.items())
+            if self._started.get(job_id, -1) >= asked.event_time_ms
+        ]
+        return at_it[0] if at_it else None
