@@ -154,8 +154,14 @@ def test_a_wrong_request_is_refused_with_what_to_change(changed, told):
         search(asked(**changed), market(1, 1000))
 
 
+def test_a_week_is_searched_and_said_to_prove_nothing():
+    result = search(asked(), market(1, 7 * 24))
+
+    assert "7 days are too few to prove anything" in result["verdict"]
+
+
 def test_too_few_bars_are_refused_with_how_many_are_needed():
-    with pytest.raises(ValueError, match=r"needs 10 days, about 240 bars"):
+    with pytest.raises(ValueError, match=r"needs 5 days, about 120 bars"):
         search(asked(), market(1, 100))
 
 

@@ -27,7 +27,8 @@ from workers.backtest.verdict import Judgement, distribution_of, judge, neighbou
 Progress = Callable[[int, int, float | None], object]
 
 TOP = 10
-MIN_DAYS = 10  # fewer daily returns carry no Sharpe ratio worth ranking
+MIN_DAYS = 5  # fewer daily returns carry no Sharpe ratio worth ranking
+SHORT_DAYS = 60  # fewer prove nothing, whatever the numbers say
 PBO_TRIALS = 2_000  # compared by CSCV; more are thinned evenly, the optimum kept
 
 
@@ -112,7 +113,7 @@ def _judged(asked: Asked, found: GridResult, ranked: list[int], hold: float | No
         "best_params": rows[0]["params"],
         "best": rows[0],
         "top_10": rows,
-        "verdict": _said(judged, around, hold),
+        "verdict": _said(judged, around, hold, len(found.day_ms)),
         "neighbourhood": around,
         "heatmap": plots.heatmap,
         "plots": plots.plotly,
@@ -121,8 +122,10 @@ def _judged(asked: Asked, found: GridResult, ranked: list[int], hold: float | No
     }
 
 
-def _said(judged: Judgement, around: JSON, hold: float | None) -> str:
+def _said(judged: Judgement, around: JSON, hold: float | None, days: int) -> str:
     said = verdict(judged, hold)
+    if days < SHORT_DAYS:
+        said += f" {days} days are too few to prove anything: take {SHORT_DAYS} or more."
     if around["shape"] == "lone peak" and not said.startswith("Nothing"):
         kept = "less than half of it"
         said += f" Its neighbours keep {kept}: a lone peak is rarely found again."
