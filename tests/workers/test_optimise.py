@@ -162,7 +162,7 @@ def test_a_week_is_searched_and_said_to_prove_nothing():
 
 def test_too_few_bars_are_refused_with_how_many_are_needed():
     with pytest.raises(ValueError, match=r"needs 5 days, about 120 bars"):
-        search(asked(), market(1, 100))
+        search(asked(), market(1, 60))
 
 
 def test_a_market_that_never_trades_is_nothing_without_a_best():
