@@ -25,6 +25,16 @@ ONLY_HERE = {
     "confluent_kafka": {"streams/kafka.py", "deploy/topics.py"},
     "matplotlib": {"workers/backtest/figures.py"},
     "plotly": {"workers/backtest/plots.py"},
+    "cmaes": {"workers/tuning/samplers.py"},
+    "fsspec": {"workers/backtest/results.py", "workers/tuning/results.py"},
+    "optuna": {
+        "workers/backtest/study.py",
+        "workers/tuning/job.py",
+        "workers/tuning/report.py",
+        "workers/tuning/samplers.py",
+        "workers/tuning/storage.py",
+        "workers/tuning/study.py",
+    },
 }
 
 ALLOWED_OURS = {

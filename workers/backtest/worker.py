@@ -17,9 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
-from typing import Literal
 
-from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult
+from schemas.jobs import BacktestRequest, JobCommand, JobResult
 from schemas.market import Bar
 from schemas.record import Record, Topic
 from schemas.research import OptimizeSpec
@@ -33,14 +32,13 @@ from streams.wire import Received
 from workers.backtest.bar_store import BarStore
 from workers.backtest.compute import Compute, Outcome
 from workers.backtest.results import within_bounds
+from workers.backtest.telling import Telling, now_ms
 from workers.settings import Settings
 
 log = logging.getLogger("regimeflow.backtest")
 
 EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 CAUGHT_UP_WITHIN_S = 300.0  # tens of millions of bars are read in less
-
-Stage = Literal["init", "progress", "partial"]
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -210,42 +208,3 @@ class Follower:
         self.thread = threading.Thread(
             target=bench.follow, args=(topic, take, self.read), name=topic.name
         )
-
-
-class Telling:
-    """Publishes the progress of one run of a job, and remembers the newest."""
-
-    def __init__(self, job_id: str, publisher: Publisher) -> None:
-        self._job_id, self._publisher = job_id, publisher
-        self._sequence = -1
-        self.trial = 0
-        self.total: int | None = None
-        self.best: float | None = None
-
-    def progress(self, trial: int, total: int, best: float | None) -> None:
-        """Tell that so many are done."""
-        self.tell("progress", trial, total, best)
-
-    def tell(
-        self, stage: Stage, trial: int, total: int | None, best: float | None, note: str = ""
-    ) -> None:
-        """Publish; returns before it is acknowledged."""
-        self._sequence += 1
-        self.trial, self.total, self.best = trial, total, best
-        self._publisher.publish(
-            JobProgress(
-                job_id=self._job_id,
-                event_time_ms=now_ms(),
-                sequence=self._sequence,
-                stage=stage,
-                trial=trial,
-                total=total,
-                best=best,
-                note=note,
-            )
-        )
-
-
-def now_ms() -> int:
-    """Return the wall clock in epoch milliseconds."""
-    return time.time_ns() // 1_000_000

@@ -26,7 +26,7 @@ from streams.reader import Reader
 from streams.wire import Received
 from workers.backtest.bar_store import BarStore
 from workers.backtest.bars import Bars
-from workers.backtest.worker import Telling, now_ms
+from workers.backtest.telling import Telling, now_ms
 from workers.settings import Settings
 from workers.tuning.evaluation import end_with_parent
 
