@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from streams.evaluation.report import Metrics
 from tests.gateway.conftest import FakeBus
 
 FILE = Path(__file__).resolve().parents[2] / "gateway" / "dashboard" / "src" / "contract.ts"
@@ -26,17 +27,23 @@ PLAIN = {
 ROOTS = (
     "BarList",
     "Health",
+    "JobDetail",
+    "JobList",
+    "Metrics",
     "ModelList",
     "PredictAnswer",
     "RegimeAnswer",
     "SignalDetail",
     "SignalList",
+    "TableView",
 )
 
 
 def written() -> str:
     """Return the whole file."""
     schemas: dict[str, Any] = create_app(Settings(), FakeBus()).openapi()["components"]["schemas"]
+    # Results of research jobs are free JSON to the gateway; their metrics are this record.
+    schemas["Metrics"] = Metrics.model_json_schema()
     wanted: dict[str, None] = {}
     waiting = list(ROOTS)
     while waiting:

@@ -1,7 +1,7 @@
 """A real gateway on a free port over a hand-fed bus, for a browser to look at.
 
-``python -m tests.browser.stage [live|training|starting|empty|degraded] [--port N]`` keeps one
-running for people at 60 market seconds a second.
+``python -m tests.browser.stage [live|training|starting|empty|degraded|research] [--port N]`` keeps
+one running for people at 60 market seconds a second; the research page has its worker in the last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from gateway.views import Arrival
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
-from tests.browser import scenes
+from tests.browser import research, scenes
+from tests.browser.research import Bench
 from tests.gateway.conftest import FakeBus
 
 WAIT_S = 20.0
@@ -34,10 +35,16 @@ class Stage:
     """A gateway in a thread; everything it was ever fed is read again when it starts anew."""
 
     def __init__(
-        self, records: Iterable[Record] = (), *, ready: bool = True, port: int = 0
+        self,
+        records: Iterable[Record] = (),
+        *,
+        ready: bool = True,
+        port: int = 0,
+        bench: Bench | None = None,
     ) -> None:
         self.port = port
         self.ready = ready
+        self._bench = bench
         self._log = list(records)
 
     def __enter__(self) -> Self:
@@ -63,15 +70,21 @@ class Stage:
         """Start serving what has been fed so far, on the port used before."""
         self.bus = FakeBus()
         self.bus.ready = self.ready
-        self.bus.answers = lambda record: (
-            (record,) if isinstance(record, SignalAcknowledged) else ()
-        )
+        self.bus.answers = self._answers
         self._app = create_app(Settings(), self.bus)
         self._up: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         self._loop = self._up.result(WAIT_S)
         self._on_loop(lambda: self._fold(self._log))
+        if self._bench is not None:
+            self._bench.serve(self)
+
+    def _answers(self, record: Record) -> tuple[Record, ...]:
+        if self._bench is not None:
+            self._log.append(record)
+            self._bench.take(record)
+        return (record,) if isinstance(record, SignalAcknowledged) else ()
 
     def close(self) -> None:
         """Stop serving; every connection ends."""
@@ -168,6 +181,8 @@ def _still(scene: str) -> list[Record]:
         return []
     if scene == "training":
         return scenes.learning()
+    if scene == "research":
+        return [*research.records(research.markets()), *scenes.running(0)]
     return [*scenes.live(120), *scenes.trouble()]
 
 
@@ -179,7 +194,9 @@ def main() -> None:
     chosen = parser.parse_args()
     coming = scenes.players(2_400)
     records = scenes.live(420, coming) if chosen.scene == "live" else _still(chosen.scene)
-    with Stage(records, ready=chosen.scene != "starting", port=chosen.port) as stage:
+    bench = Bench(research.markets(), pace_s=0.05) if chosen.scene == "research" else None
+    ready = chosen.scene != "starting"
+    with Stage(records, ready=ready, port=chosen.port, bench=bench) as stage:
         print(stage.url, flush=True)  # noqa: T201 - a tool for people
         if chosen.scene != "live":
             threading.Event().wait()

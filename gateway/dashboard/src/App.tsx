@@ -19,7 +19,24 @@ import { SignalList } from './parts/SignalList'
 import { System } from './parts/System'
 import { TopBar } from './parts/TopBar'
 import { Why } from './parts/Why'
+import { RESEARCH, signalOfHash } from './route'
 import { toggleTheme } from './theme'
+
+const KEYS = [
+  ['j ↓', 'Next signal'],
+  ['k ↑', 'Previous signal'],
+  ['Home End', 'Newest, oldest'],
+  ['Enter', 'Open the signal'],
+  ['Esc', 'Back to the list'],
+  ['/', 'Find a symbol'],
+  ['a', 'Acknowledge'],
+  ['n', 'Neutral signals on or off'],
+  ['p', 'Pause or resume updates'],
+  ['r', 'To the research page'],
+  ['s', 'State of the system'],
+  ['t', 'Dark or light'],
+  ['?', 'This help'],
+] as const
 
 const FILTER_KEY = 'regimeflow.filter'
 
@@ -34,8 +51,8 @@ function rememberedFilter(): Filter {
 
 export function App() {
   const [filter, setFilter] = useState(rememberedFilter)
-  const [chosenId, setChosenId] = useState(() => location.hash.slice(1) || null)
-  const [opened, setOpened] = useState(location.hash.length > 1)
+  const [chosenId, setChosenId] = useState(signalOfHash)
+  const [opened, setOpened] = useState(() => signalOfHash() !== null)
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
   const [refused, setRefused] = useState<{ id: string; error: ApiError } | null>(null)
   const search = useRef<HTMLInputElement>(null)
@@ -126,6 +143,9 @@ export function App() {
     a: () => chosen && !chosen.acknowledged && void acknowledge(chosen),
     n: toggleNeutral,
     p: () => desk.pause(!paused),
+    r: () => {
+      location.hash = RESEARCH
+    },
     s: () => setSheet('system'),
     t: toggleTheme,
     '?': () => setSheet('help'),
@@ -136,7 +156,7 @@ export function App() {
       <a className="skip" href="#detail">
         Skip to the chosen signal
       </a>
-      <TopBar onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
+      <TopBar page="signals" onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
       <Banner />
       <MarketStrip symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
       <main className="work">
@@ -181,7 +201,10 @@ export function App() {
         <System />
       </Dialog>
       <Dialog title="Keyboard" open={sheet === 'help'} onClose={() => setSheet(null)}>
-        <Help />
+        <Help keys={KEYS}>
+          Times are bar closes in market time, UTC. Rising bars are hollow, falling bars are full. Signals are advice: no
+          part of this system can place an order.
+        </Help>
       </Dialog>
     </div>
   )

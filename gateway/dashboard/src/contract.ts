@@ -146,6 +146,52 @@ export interface Health {
   websocket_clients: number
 }
 
+export interface JobDetail {
+  job_id: string
+  kind: 'optimize' | 'performance' | 'walk_forward' | 'hyperopt'
+  symbol: string | null
+  status: 'queued' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled' | 'partial'
+  /** ISO 8601, UTC */
+  requested_at: string
+  /** Done so far; null before a worker has taken it */
+  trial: number | null
+  total_trials: number | null
+  /** Of the objective so far */
+  best: number | null
+  objective: string | null
+  note: string
+  /** How long it took; null before its end */
+  seconds: number | null
+  error: string | null
+  spec: Record<string, unknown>
+  result: Record<string, unknown> | null
+  /** Parts of the result that are files */
+  urls: Record<string, string>
+}
+
+export interface JobList {
+  jobs: JobSummary[]
+}
+
+export interface JobSummary {
+  job_id: string
+  kind: 'optimize' | 'performance' | 'walk_forward' | 'hyperopt'
+  symbol: string | null
+  status: 'queued' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled' | 'partial'
+  /** ISO 8601, UTC */
+  requested_at: string
+  /** Done so far; null before a worker has taken it */
+  trial: number | null
+  total_trials: number | null
+  /** Of the objective so far */
+  best: number | null
+  objective: string | null
+  note: string
+  /** How long it took; null before its end */
+  seconds: number | null
+  error: string | null
+}
+
 export interface LoadedModelView {
   name: string
   version: string
@@ -172,6 +218,39 @@ export interface MarketContext {
   funding_rate: number | null
   funding_time_ms: number | null
   bars_missing: number
+}
+
+export interface Metrics {
+  days: number
+  trades: number
+  total_return: number | null
+  annual_return: number | null
+  annual_volatility: number | null
+  sharpe_ratio: number | null
+  sharpe_standard_error: number | null
+  sharpe_interval: [number, number] | null
+  autocorrelation_adjusted_sharpe_ratio: number | null
+  probabilistic_sharpe_ratio: number | null
+  minimum_track_record_length: number | null
+  t_statistic: number | null
+  sortino_ratio: number | null
+  calmar_ratio: number | null
+  omega_ratio: number | null
+  max_drawdown: number | null
+  max_drawdown_days: number | null
+  ulcer_index: number | null
+  tail_ratio: number | null
+  skewness: number | null
+  kurtosis: number | null
+  win_rate: number | null
+  profit_factor: number | null
+  expectancy: number | null
+  expectancy_ratio: number | null
+  average_hold_ms: number | null
+  median_hold_ms: number | null
+  cost_share: number | null
+  exposure: number | null
+  turnover: number | null
 }
 
 export interface ModelList {
@@ -543,6 +622,16 @@ export interface SymbolHealth {
   age_bars: number
   stale: boolean
   last_price: number
+}
+
+export interface TableView {
+  table: string
+  /** Hash of all rows: it changes only with them */
+  version: string
+  source: string
+  /** Rows in this answer */
+  count: number
+  rows: (Record<string, unknown>)[]
 }
 
 export interface TrainingView {

@@ -8,13 +8,27 @@ import './styles/beginning.css'
 import './styles/sheets.css'
 import './styles/widths.css'
 
-import { StrictMode } from 'react'
+import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 
 import { App } from './App'
 import { desk } from './desk/desk'
 import { Boundary } from './parts/Boundary'
+import { usePage } from './route'
 import { applyTheme } from './theme'
+
+// Read when it is first asked for: most visits are to the signals.
+const Research = lazy(() => import('./research/Research').then((module) => ({ default: module.Research })))
+
+function Pages() {
+  return usePage() === 'research' ? (
+    <Suspense fallback={<div className="desk" aria-busy="true" />}>
+      <Research />
+    </Suspense>
+  ) : (
+    <App />
+  )
+}
 
 applyTheme()
 desk.start()
@@ -23,7 +37,7 @@ if (root === null) throw new Error('index.html has no element with the id root')
 createRoot(root).render(
   <StrictMode>
     <Boundary what="The page">
-      <App />
+      <Pages />
     </Boundary>
   </StrictMode>,
 )

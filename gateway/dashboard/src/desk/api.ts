@@ -6,6 +6,8 @@ export class ApiError extends Error {
     /** HTTP status; 0 when nothing answered. */
     readonly status: number,
     readonly correlationId: string,
+    /** The job that was asked for, when it goes on or failed. */
+    readonly jobId: string | null = null,
   ) {
     super(message)
   }
@@ -19,28 +21,39 @@ interface Envelope<T> {
 
 const ANSWER_WITHIN_MS = 8_000
 
-async function ask(path: string, body?: unknown): Promise<unknown> {
+async function ask(path: string, body?: unknown, options: RequestInit = {}): Promise<unknown> {
   const correlationId = randomId()
-  const headers: Record<string, string> = { 'X-Correlation-ID': correlationId }
-  const request: RequestInit = { headers, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }
-  if (body !== undefined) {
-    headers['Content-Type'] = 'application/json'
-    request.method = 'POST'
-    request.body = JSON.stringify(body)
-  }
   let response: Response
   try {
-    response = await fetch(path, request)
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS)
+    response = await fetch(path, { signal, ...requestOf(body, correlationId), ...options })
   } catch {
     throw new ApiError('The gateway does not answer', 0, correlationId)
   }
-  const answer: unknown = await response.json().catch(() => null)
-  if (!response.ok) {
-    const told = answer as { error?: string; detail?: string } | null
-    const message = told?.error ?? told?.detail ?? `The gateway answered ${response.status}`
-    throw new ApiError(message, response.status, correlationId)
-  }
-  return answer
+  if (!response.ok) throw await refusal(response)
+  return response.json().catch(() => null)
+}
+
+/** A question with a JSON body, or a plain one, and the id that the gateway's log will know it by. */
+export function requestOf(body?: unknown, correlationId: string = randomId()): RequestInit {
+  const headers = { 'X-Correlation-ID': correlationId }
+  if (body === undefined) return { headers }
+  const json = { ...headers, 'Content-Type': 'application/json' }
+  return { method: 'POST', headers: json, body: JSON.stringify(body) }
+}
+
+/** What an answer that is no success says. */
+export async function refusal(response: Response): Promise<ApiError> {
+  const told = (await response.json().catch(() => null)) as Refusal | null
+  const message = told?.error ?? told?.detail ?? `The gateway answered ${response.status}`
+  const correlationId = response.headers.get('X-Correlation-ID') ?? 'none'
+  return new ApiError(message, response.status, correlationId, told?.job_id ?? null)
+}
+
+interface Refusal {
+  error?: string
+  detail?: string
+  job_id?: string
 }
 
 /** Ask a route that answers in the envelope. */
@@ -49,8 +62,8 @@ export async function asked<T>(path: string, body?: unknown): Promise<T> {
 }
 
 /** Ask a route that answers as it is. */
-export async function askedPlain<T>(path: string, body?: unknown): Promise<T> {
-  return (await ask(path, body)) as T
+export async function askedPlain<T>(path: string, body?: unknown, options?: RequestInit): Promise<T> {
+  return (await ask(path, body, options)) as T
 }
 
 export function asApiError(error: unknown): ApiError {

@@ -39,29 +39,19 @@ export function Dialog({ title, open, side = false, children, onClose }: Props) 
   )
 }
 
-const KEYS = [
-  ['j ↓', 'Next signal'],
-  ['k ↑', 'Previous signal'],
-  ['Home End', 'Newest, oldest'],
-  ['Enter', 'Open the signal'],
-  ['Esc', 'Back to the list'],
-  ['/', 'Find a symbol'],
-  ['a', 'Acknowledge'],
-  ['n', 'Neutral signals on or off'],
-  ['p', 'Pause or resume updates'],
-  ['s', 'State of the system'],
-  ['t', 'Dark or light'],
-  ['?', 'This help'],
-] as const
+interface HelpProps {
+  keys: readonly (readonly [string, string])[]
+  children: ReactNode
+}
 
-export function Help() {
+export function Help({ keys, children }: HelpProps) {
   return (
     <>
       <dl className="shortcuts">
-        {KEYS.map(([keys, meaning]) => (
-          <div key={keys}>
+        {keys.map(([names, meaning]) => (
+          <div key={names}>
             <dt>
-              {keys.split(' ').map((key) => (
+              {names.split(' ').map((key) => (
                 <kbd key={key}>{key}</kbd>
               ))}
             </dt>
@@ -69,10 +59,7 @@ export function Help() {
           </div>
         ))}
       </dl>
-      <p className="muted foot-note">
-        Times are bar closes in market time, UTC. Rising bars are hollow, falling bars are full. Signals are advice: no
-        part of this system can place an order.
-      </p>
+      <p className="muted foot-note">{children}</p>
     </>
   )
 }

@@ -6,9 +6,11 @@ import { marketNow } from '../clock'
 import type { Health, ModelList } from '../contract'
 import { type DeskState, useDesk } from '../desk/desk'
 import { clockText, countText, dayText, durationText, percent } from '../format'
+import { type Page, RESEARCH, SIGNALS } from '../route'
 import { type Theme, toggleTheme, useTheme } from '../theme'
 
 interface Props {
+  page: Page
   onSystem: () => void
   onHelp: () => void
 }
@@ -20,7 +22,7 @@ interface State {
   done?: number
 }
 
-export function TopBar({ onSystem, onHelp }: Props) {
+export function TopBar({ page, onSystem, onHelp }: Props) {
   const health = useDesk((state) => state.health)
   const models = useDesk((state) => state.models)
   const silent = useDesk((state) => state.silent !== null)
@@ -33,6 +35,14 @@ export function TopBar({ onSystem, onHelp }: Props) {
         </svg>
         RegimeFlow
       </h1>
+      <nav className="pages" aria-label="Pages">
+        <a href={SIGNALS} {...(page === 'signals' ? { 'aria-current': 'page' } : {})}>
+          Signals
+        </a>
+        <a href={RESEARCH} {...(page === 'research' ? { 'aria-current': 'page' } : {})}>
+          Research
+        </a>
+      </nav>
       <MarketClock />
       <div className="lights" role="group" aria-label="State of the system">
         <Stream onSystem={onSystem} />

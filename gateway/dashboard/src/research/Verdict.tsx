@@ -1,0 +1,216 @@
+// What came of it, first in words and then in the numbers that keep one honest.
+
+import { countText, durationText, percent, signedPercent, stampText } from '../format'
+import type { Run } from './bench'
+import { type OptimizeResult, paramsText, type PerformanceResult, type Result, type WalkForwardResult } from './result'
+
+type Tone = 'good' | 'warn' | 'bad'
+
+const SURE = 0.95
+const NOISE = 0.5
+const SURE_T = 2
+
+interface Figure {
+  name: string
+  value: string
+  note: string
+  tone?: Tone | undefined
+  /** Place of the value and of what is asked for, between 0 and 1. */
+  share?: number | null
+  mark?: number
+}
+
+export function Verdict({ result, run }: { result: Result; run: Run }) {
+  const { title, text, tone } = wordOf(result)
+  return (
+    <section className={`panel verdict verdict-${tone}`} aria-label="Verdict">
+      <div className="verdict-words">
+        <p className="eyebrow">
+          {result.market.symbol} · {result.market.timeframe} · {countText(result.market.bars)} bars
+        </p>
+        <h2>
+          <span className={`verdict-mark ${tone}`} aria-hidden="true">
+            {tone === 'good' ? '✓' : tone === 'warn' ? '?' : '∅'}
+          </span>
+          {title}
+        </h2>
+        <p className="verdict-text">{text}</p>
+        <Notes result={result} run={run} />
+      </div>
+      <ul className="figures">
+        {figuresOf(result).map((figure) => (
+          <li key={figure.name}>
+            <span className="figure-name">{figure.name}</span>
+            <b className={`figure-value ${figure.tone ?? ''}`}>{figure.value}</b>
+            {figure.share != null && (
+              <span className={`gauge ${figure.tone ?? ''}`} aria-hidden="true">
+                <i style={{ width: `${Math.min(Math.max(figure.share, 0), 1) * 100}%` }} />
+                {figure.mark !== undefined && <em style={{ left: `${figure.mark * 100}%` }} />}
+              </span>
+            )}
+            <span className="figure-note muted">{figure.note}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Notes({ result, run }: { result: Result; run: Run }) {
+  const notes = [
+    result.partial && 'total' in result
+      ? `Stopped after ${countText(result.trials)} of ${countText(result.total)}: only what ran is judged.`
+      : '',
+    'liquidated_at_ms' in result && result.liquidated_at_ms !== null
+      ? `Liquidated at ${stampText(result.liquidated_at_ms)}.`
+      : '',
+    'unfilled' in result && result.unfilled > 0 ? `${countText(result.unfilled)} orders were not filled whole: too little volume.` : '',
+    result.funding_note,
+    result.market.gaps > 0 ? `${countText(result.market.gaps)} bars are missing and were not filled in.` : '',
+    ...('warnings' in result ? result.warnings.filter((text) => !text.includes('bars are missing')) : []),
+    Object.keys(result.urls).length > 0
+      ? `Too large for this page, kept in files: ${Object.keys(result.urls).join(', ')}.`
+      : '',
+  ].filter(Boolean)
+  const { fee_bps, slippage_bps, leverage, funding } = result.costs
+  return (
+    <>
+      {notes.length > 0 && (
+        <ul className="notes">
+          {notes.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      )}
+      <p className="muted verdict-ground">
+        {stampText(result.market.from_ms)} to {stampText(result.market.to_ms)} · fee {fee_bps} + slippage {slippage_bps} bps
+        a side{funding ? ', funding as settled' : ''}
+        {leverage === 1 ? '' : ` · leverage ${leverage}`}
+        {run.seconds === null ? '' : ` · took ${durationText(run.seconds * 1_000)}`}
+      </p>
+    </>
+  )
+}
+
+/** The verdict's first words large, its reasons under them. */
+function wordOf(result: Result): { title: string; text: string; tone: Tone } {
+  if (result.kind === 'performance') return ranOnce(result)
+  const [, title = '', text = ''] = /^([^:]+): (.*)$/s.exec(result.verdict) ?? [null, result.verdict, '']
+  const tone = title.startsWith('Holds') ? 'good' : title.startsWith('Not proven') ? 'warn' : 'bad'
+  return { title, text: text.charAt(0).toUpperCase() + text.slice(1), tone }
+}
+
+function ranOnce(result: PerformanceResult): { title: string; text: string; tone: Tone } {
+  const interval = result.intervals['sharpe_ratio'] ?? null
+  const { sharpe_ratio: sharpe } = result.metrics
+  const title = `${signedPercent(result.metrics.total_return, 1)} in ${countText(result.metrics.days)} days`
+  const of = `${result.strategy.replaceAll('_', ' ')}, ${paramsText(result.params)}`
+  if (sharpe === null || interval === null)
+    return { title, text: `${of}: too few days differ for a Sharpe ratio.`, tone: 'bad' }
+  const between = `its Sharpe ratio of ${two(sharpe)} lies between ${two(interval[0])} and ${two(interval[1])} with 95%`
+  const known = interval[0] > 0 ? 'above 0, if these parameters were not chosen on these bars' : 'so it may be nothing'
+  return { title, text: `${of}: ${between}, ${known}.`, tone: interval[0] > 0 ? 'warn' : 'bad' }
+}
+
+function figuresOf(result: Result): Figure[] {
+  switch (result.kind) {
+    case 'optimize':
+      return [...judged(result), bestOf(result)]
+    case 'walk_forward':
+      return [...forward(result), ...judged(result).slice(1, 2)]
+    case 'performance':
+      return single(result)
+  }
+}
+
+function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo, pbo_trials }: OptimizeResult | WalkForwardResult): Figure[] {
+  const alike = effective_trials === null ? '' : `; as alike as they are, they count as ${countText(Math.max(1, Math.round(effective_trials)))}`
+  return [
+    {
+      name: 'Deflated Sharpe ratio',
+      value: two(deflated),
+      note: `chance that it beats luck; ${SURE} asked for`,
+      tone: deflated === null ? undefined : deflated >= SURE ? 'good' : 'bad',
+      share: deflated,
+      mark: SURE,
+    },
+    {
+      name: 'PBO',
+      value: two(pbo),
+      note: pbo === null ? 'too few days to tell' : `of ${countText(pbo_trials)} compared; noise gives ${NOISE}, below 0.1 is good`,
+      tone: pbo === null ? undefined : pbo >= NOISE ? 'bad' : pbo > 0.1 ? 'warn' : 'good',
+      share: pbo,
+      mark: NOISE,
+    },
+    { name: 'Trials', value: countText(trials), note: `each a chance for luck${alike}` },
+  ]
+}
+
+function bestOf({ best, expected_max_sharpe: luck }: OptimizeResult): Figure {
+  return {
+    name: 'Best Sharpe ratio',
+    value: two(best?.metrics.sharpe_ratio ?? null),
+    note: best === null ? 'nothing traded' : `${paramsText(best.params)}; luck alone ${two(luck)}`,
+  }
+}
+
+function forward(result: WalkForwardResult): Figure[] {
+  const { out_of_sample_sharpe_ratio: out, in_sample_sharpe_ratio: inside, t_statistic: t } = result
+  return [
+    {
+      name: 'Sharpe out of sample',
+      value: two(out),
+      note: `in sample ${two(inside)}`,
+      tone: out === null || out <= 0 ? 'bad' : undefined,
+    },
+    {
+      name: 't-statistic',
+      value: t === null ? '–' : t.toFixed(1).replace('-', '−'),
+      note: `${SURE_T} asked for`,
+      tone: t === null || t < SURE_T ? 'bad' : 'good',
+      share: t === null ? null : t / (2 * SURE_T),
+      mark: 0.5,
+    },
+    {
+      name: 'Kept out of sample',
+      value: percent(result.efficiency),
+      note: 'of the annual return in sample',
+      share: result.efficiency,
+    },
+  ]
+}
+
+function single({ metrics, intervals, benchmarks, trades, costs_paid }: PerformanceResult): Figure[] {
+  const hold = benchmarks[0]?.metrics
+  const interval = intervals['sharpe_ratio']
+  const paid = costs_paid.fees + costs_paid.slippage + costs_paid.funding
+  return [
+    {
+      name: 'Sharpe ratio',
+      value: two(metrics.sharpe_ratio),
+      note: interval ? `95%: ${two(interval[0])} to ${two(interval[1])}` : 'no interval',
+      tone: interval && interval[0] > 0 ? undefined : 'bad',
+    },
+    {
+      name: 'Probabilistic Sharpe ratio',
+      value: two(metrics.probabilistic_sharpe_ratio),
+      note: 'chance that the true one is above 0',
+      share: metrics.probabilistic_sharpe_ratio,
+      mark: SURE,
+    },
+    {
+      name: 'Max drawdown',
+      value: percent(metrics.max_drawdown, 1),
+      note: `buy and hold ${percent(hold?.max_drawdown, 1)}`,
+    },
+    {
+      name: 'Trades',
+      value: trades === null ? '–' : countText(trades.count),
+      note: `costs paid ${countText(Math.round(paid))}${trades?.open ? '; the last is open' : ''}`,
+    },
+  ]
+}
+
+function two(value: number | null | undefined): string {
+  return value == null ? '–' : value.toFixed(2).replace('-', '−')
+}

@@ -1,0 +1,219 @@
+// What stands in the form: as typed, as the gateway's request, and as a link.
+
+import { RESEARCH } from '../route'
+import type { Field, Group, Kind } from './schema'
+
+export interface RangeText {
+  min: string
+  max: string
+  step: string
+}
+export type Value = string | boolean | RangeText | readonly Draft[] | { [name: string]: string | RangeText }
+export interface Draft {
+  readonly [name: string]: Value
+}
+export type Body = Record<string, unknown>
+
+/** What decides: one factor, several, or a shipped strategy. */
+export type Way = 'single' | 'multi' | 'strategy'
+
+export const KINDS: readonly Kind[] = ['optimize', 'walk_forward', 'performance']
+export const TITLES: Record<Kind, string> = {
+  optimize: 'Optimise',
+  walk_forward: 'Walk forward',
+  performance: 'Back-test',
+}
+export const NO_RANGE: RangeText = { min: '', max: '', step: '' }
+
+const OF_WAY: Record<Way, readonly string[]> = {
+  single: ['indicator', 'signal_type', 'data_column', 'window_range', 'signal_range', 'window', 'signal'],
+  multi: ['factors', 'combine'],
+  strategy: ['strategy', 'space', 'params'],
+}
+const OF_ANY_WAY = new Set(Object.values(OF_WAY).flat())
+
+export function wayOf(draft: Draft): Way {
+  if (draft['strategy']) return 'strategy'
+  return draft['mode'] === 'multi' ? 'multi' : 'single'
+}
+
+/** Whether a field is asked for, given what stands in the others. */
+export function isAsked({ name }: Field, draft: Draft): boolean {
+  if (name === 'mode') return false
+  if (name === 'n_trials' || name === 'seed') return draft['sampler'] !== 'grid'
+  return !OF_ANY_WAY.has(name) || OF_WAY[wayOf(draft)].includes(name)
+}
+
+/** The form with nothing typed: the schema's defaults. */
+export function emptyDraft(groups: readonly Group[]): Draft {
+  return draftOf(groups.flatMap((group) => group.fields), {})
+}
+
+/** A request as it stands in the form. */
+export function draftOf(fields: readonly Field[], body: Body): Draft {
+  return Object.fromEntries(
+    fields.map((field) => [field.name, typed(field, body[field.name] ?? field.default ?? null)]),
+  )
+}
+
+function typed(field: Field, value: unknown): Value {
+  switch (field.kind) {
+    case 'flag':
+      return value === true
+    case 'range':
+      return rangeText(value)
+    case 'list':
+      return (Array.isArray(value) ? value : []).map((item) => draftOf(field.items, item as Body))
+    case 'ranges':
+      return mapped(value, rangeText)
+    case 'numbers':
+      return mapped(value, String)
+    case 'time':
+      return typeof value === 'number' ? new Date(value).toISOString().slice(0, 16) : ''
+    default:
+      return value === null ? '' : String(value)
+  }
+}
+
+function rangeText(value: unknown): RangeText {
+  // A link may hold `10,200,5`, and whatever else somebody wrote there.
+  const listed = typeof value === 'string' ? value.split(',') : value
+  const parts = (Array.isArray(listed) ? { min: listed[0], max: listed[1], step: listed[2] } : listed) as
+    | Partial<Record<keyof RangeText, unknown>>
+    | null
+    | undefined
+  const text = (part: unknown) => (part == null ? '' : String(part))
+  return { min: text(parts?.min), max: text(parts?.max), step: text(parts?.step) }
+}
+
+function mapped<T>(value: unknown, make: (item: unknown) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries((value ?? {}) as Body).map(([name, item]) => [name, make(item)]))
+}
+
+/** The request: only what is asked for; what is no number goes as typed, for the gateway to refuse. */
+export function bodyOf(groups: readonly Group[], draft: Draft): Body {
+  const fields = groups.flatMap((group) => group.fields)
+  const body = bodyOfFields(fields.filter((field) => isAsked(field, draft)), draft)
+  if (wayOf(draft) === 'multi') body['mode'] = 'multi'
+  return body
+}
+
+function bodyOfFields(fields: readonly Field[], draft: Draft): Body {
+  const body: Body = {}
+  for (const field of fields) {
+    const value = meant(field, draft[field.name] ?? '')
+    if (value !== undefined) body[field.name] = value
+  }
+  return body
+}
+
+function meant(field: Field, value: Value): unknown {
+  if (typeof value === 'boolean') return value
+  if (Array.isArray(value)) return value.map((item: Draft) => bodyOfFields(field.items, item))
+  if (typeof value === 'string') {
+    if (value.trim() === '') return undefined
+    if (field.kind === 'time') return timeOf(value)
+    return field.kind === 'number' ? numberOf(value) : value
+  }
+  if (field.kind === 'range') return rangeOf(value as unknown as RangeText)
+  const entries = Object.entries(value)
+    .map(([name, item]) => [name, typeof item === 'string' ? numberOrNone(item) : rangeOf(item)] as const)
+    .filter(([, item]) => item !== undefined)
+  return Object.fromEntries(entries)
+}
+
+function rangeOf(range: RangeText): unknown {
+  const parts = Object.entries(range).filter(([, text]) => text.trim() !== '')
+  if (parts.length === 0) return undefined
+  return Object.fromEntries(parts.map(([name, text]) => [name, numberOf(text)]))
+}
+
+function numberOf(text: string): number | string {
+  const number = Number(text)
+  return Number.isFinite(number) ? number : text
+}
+
+function numberOrNone(text: string): number | string | undefined {
+  return text.trim() === '' ? undefined : numberOf(text)
+}
+
+function timeOf(text: string): number | string {
+  const ms = Date.parse(`${text}Z`)
+  return Number.isNaN(ms) ? text : ms
+}
+
+/** How many values a range has; null where it is not one. */
+export function countOf({ min, max, step }: RangeText): number | null {
+  if ([min, max, step].some((text) => text.trim() === '')) return null
+  const [from, to, by] = [Number(min), Number(max), Number(step)]
+  if (!(by > 0) || !(to >= from)) return null
+  return Math.floor((to - from) / by + 1e-9) + 1
+}
+
+/** How many combinations the form asks for; null while that cannot be told. */
+export function combinationsOf(draft: Draft): number | null {
+  const sampled = draft['sampler'] !== 'grid' && Number(draft['n_trials'])
+  if (sampled) return sampled
+  return rangesOf(draft).reduce<number | null>((product, range) => {
+    const count = countOf(range)
+    return product === null || count === null ? null : product * count
+  }, 1)
+}
+
+function rangesOf(draft: Draft): RangeText[] {
+  const range = (value: Value | undefined) => (value ?? NO_RANGE) as unknown as RangeText
+  switch (wayOf(draft)) {
+    case 'strategy':
+      return Object.values((draft['space'] ?? {}) as Record<string, RangeText>).filter(
+        ({ min, max, step }) => min + max + step !== '',
+      )
+    case 'multi':
+      return ((draft['factors'] ?? []) as readonly Draft[]).flatMap((factor) => [
+        range(factor['window_range']),
+        range(factor['signal_range']),
+      ])
+    case 'single':
+      return [range(draft['window_range']), range(draft['signal_range'])]
+  }
+}
+
+/** The address that reproduces a request: every field of it, readable. */
+export function linkOf(kind: Kind, body: Body): string {
+  const parts = Object.entries(body)
+    .filter(([name, value]) => name !== 'kind' && name !== 'png' && value !== null && !isEmpty(value))
+    .map(([name, value]) => `${name}=${encoded(value)}`)
+  return `${RESEARCH}/${kind}?${parts.join('&')}`
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+}
+
+function encoded(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return encodeURIComponent(String(value))
+  const { min, max, step } = value as Body
+  if (step !== undefined) return `${min},${max},${step}`
+  return encodeURIComponent(JSON.stringify(value))
+}
+
+/** What an address asks for; null when it asks for nothing. */
+export function requestOf(hash: string): { kind: Kind; body: Body } | null {
+  const [path = '', query] = hash.split('?')
+  const kind = KINDS.find((each) => path === `${RESEARCH}/${each}`)
+  if (kind === undefined || query === undefined) return null
+  const body = Object.fromEntries([...new URLSearchParams(query)].map(([name, text]) => [name, decoded(text)]))
+  return { kind, body }
+}
+
+function decoded(text: string): unknown {
+  if (/^[[{]/.test(text) || text === 'true' || text === 'false') {
+    try {
+      return JSON.parse(text)
+    } catch {
+      return text
+    }
+  }
+  const numbers = text.split(',').map(Number)
+  if (text !== '' && numbers.every(Number.isFinite)) return numbers.length === 3 ? numbers : numbers[0]
+  return text
+}
