@@ -24,7 +24,7 @@ from schemas.topics import (
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
 from streams.wire import Partition, Received, Unreadable, event_time_of
-from workers.backtest.recompute import MADE, Span
+from workers.backtest.signals.recompute import MADE, Span
 
 # Ingest writes to the ledger too; these kinds are found by the market processor alone.
 RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-SECRET = ("binance_", "kafka_client", "redis_url", "tuning_storage")  # how the names of secrets begin
+# How the names of secrets begin.
+SECRET = ("binance_", "kafka_client", "redis_url", "tuning_storage")
 
 
 def reasons(invalid: ValidationError) -> list[str]:

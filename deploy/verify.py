@@ -19,7 +19,7 @@ from schemas.topics import MODELS_CHANGES, RAW_BARS, topic_of
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
 from streams.wire import Received, Stored, Unreadable, misplaced
-from workers.backtest.recompute import MADE, Inference, Recomputation, Span
+from workers.backtest.signals.recompute import MADE, Inference, Recomputation, Span
 
 SHOWN_FIELDS = 3
 

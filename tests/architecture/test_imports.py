@@ -23,8 +23,8 @@ ONLY_HERE = {
     "aiokafka": {"gateway/bus.py"},
     "redis": {"gateway/cache.py"},
     "confluent_kafka": {"streams/kafka.py", "deploy/topics.py"},
-    "matplotlib": {"workers/backtest/figures.py"},
-    "plotly": {"workers/backtest/plots.py"},
+    "matplotlib": {"workers/backtest/drawing/figures.py"},
+    "plotly": {"workers/backtest/drawing/plots.py"},
     "cmaes": {"workers/tuning/samplers.py"},
     "fsspec": {"workers/backtest/results.py", "workers/tuning/results.py"},
     "optuna": {

@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from schemas.jobs import BacktestRequest, JobCommand
-from schemas.record import Record
 from tests.browser import research, scenes
 from tests.browser.conftest import NewPage, Watched
 from tests.browser.research import Bench
@@ -134,7 +133,7 @@ def test_a_link_fills_the_form_and_the_same_request_gives_the_same_result(lab, n
     second, first = results(lab, "optimize")
     for name in ("best_params", "top_10", "deflated_sharpe_ratio", "pbo", "market", "costs"):
         assert first[name] == second[name]
-    assert first["costs"]["fee_bps"] == 3.0  # type: ignore[index]  # an object
+    assert first["costs"]["fee_bps"] == 3.0
 
 
 def test_keys_alone_run_walk_the_heat_map_look_at_a_cell_pin_and_compare(lab, new_page):
@@ -185,7 +184,7 @@ def test_walk_forward_shows_its_windows_and_what_was_chosen(lab, new_page):
 
     [result] = results(lab, "walk_forward")
     rows = page.get_by_role("table", name=re.compile("Each window")).get_by_role("row")
-    expect(rows).to_have_count(len(result["windows"]) + 1)  # type: ignore[arg-type]  # a list
+    expect(rows).to_have_count(len(result["windows"]) + 1)
     expect(rows.nth(1).get_by_role("img", name=re.compile("Chosen on .* traded"))).to_be_visible()
     expect(rows.nth(1)).to_contain_text(re.compile(r"window \d+ · signal"))
     expect(page.get_by_role("slider", name=re.compile("Out of sample"))).to_be_visible()
@@ -241,7 +240,7 @@ def test_a_strategy_takes_its_parameters_from_the_table(lab, new_page):
     run(page)
 
     [first, *_] = asked(lab)
-    assert first.spec.strategy == "ema_cross"  # type: ignore[union-attr]  # a search
+    assert first.spec.strategy == "ema_cross"
     assert results(lab, "optimize")[0]["trials"] == 9
     expect(page.get_by_role("slider", name=re.compile("fast .* slow"))).to_be_visible()
 
@@ -279,7 +278,7 @@ def test_a_stream_that_is_cut_is_taken_up_where_it_stopped(lab, bench, new_page)
 
 @pytest.mark.usefixtures("built")
 def test_without_a_back_test_process_the_page_says_how_to_start_it(bench, new_page):
-    records: list[Record] = [*research.records(bench.held, running=False), *scenes.running(0)]
+    records = [*research.records(bench.held, running=False), *scenes.running(0)]
     with Stage(records, bench=bench) as stage:
         page = opened(new_page, stage, SEARCH).page
 

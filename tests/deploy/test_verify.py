@@ -33,8 +33,8 @@ from streams.topology import CHAINS
 from streams.wire import Outgoing
 from tests.build import close_time, raw_bar
 from tests.predicting import PROCESSOR, changed, inference
-from workers.backtest import recompute
-from workers.backtest.recompute import MADE, Span
+from workers.backtest.signals import recompute
+from workers.backtest.signals.recompute import MADE, Span
 
 pytestmark = pytest.mark.kafka
 

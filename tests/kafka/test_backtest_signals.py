@@ -27,7 +27,7 @@ from streams.runtime import KafkaSettings, Publisher, Reader, Received, run_chai
 from streams.topology import CHAINS
 from tests.build import MINUTE_MS, START_MS, close_time, regime_parameters
 from tests.workers.models import small_model
-from workers.backtest.signals import backtest_signals, registered_in
+from workers.backtest.signals.replay import backtest_signals, registered_in
 from workers.inference.artifact import REGISTERED
 from workers.inference.processor import inference_processor
 from workers.inference.slots import Slots, load

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.backtest.charts import Chart, HeatMap, Series, kept_points, rounded
-from workers.backtest.figures import png_of
-from workers.backtest.plots import figure_of, plain, plotly_of
-from workers.backtest.svg import svg_of, ticks, time_ticks
+from workers.backtest.drawing.charts import Chart, HeatMap, Series, kept_points, rounded
+from workers.backtest.drawing.figures import png_of
+from workers.backtest.drawing.plots import figure_of, plain, plotly_of
+from workers.backtest.drawing.svg import svg_of, ticks, time_ticks
 
 DAY_MS = 86_400_000
 TIMES = [1_700_000_000_000 + i * DAY_MS for i in range(4)]

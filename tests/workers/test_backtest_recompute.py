@@ -14,7 +14,7 @@ from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
 from tests.build import close_time, raw_bar
 from tests.predicting import changed, inference
-from workers.backtest.recompute import Recomputation
+from workers.backtest.signals.recompute import Recomputation
 
 
 def made(work: Recomputation, minutes: Sequence[int], **fields: Any) -> list[Record]:

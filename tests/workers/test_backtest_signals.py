@@ -29,11 +29,11 @@ from tests.predicting import inference
 from tests.workers.models import small_model
 from workers.backtest.bars import Bars
 from workers.backtest.fills import FillModel, simulate
-from workers.backtest.recompute import Recomputation, Span
-from workers.backtest.signal_page import equity_chart, page_of, reliability_chart
-from workers.backtest.signal_report import report_of
-from workers.backtest.signal_tally import DAY_MS, GROUPS, Tally
-from workers.backtest.signals import backtest_signals, change_of, newest_model, registered_in
+from workers.backtest.signals.page import equity_chart, page_of, reliability_chart
+from workers.backtest.signals.recompute import Recomputation, Span
+from workers.backtest.signals.replay import backtest_signals, change_of, newest_model, registered_in
+from workers.backtest.signals.report import report_of
+from workers.backtest.signals.tally import DAY_MS, GROUPS, Tally
 from workers.inference.artifact import REGISTERED, ArtifactError
 from workers.ingest.replay import merged, recording_of
 from workers.training.report import calibration_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.backtest.drawn import importances
+from workers.backtest.drawing.drawn import importances
 from workers.backtest.verdict import Judgement, distribution_of, neighbourhood, verdict
 
 

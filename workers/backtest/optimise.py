@@ -10,7 +10,7 @@ import numpy as np
 from schemas.research import Grid, OptimizeSpec
 from streams.evaluation.overfitting import deflated_sharpe_ratio
 from workers.backtest.bars import Bars
-from workers.backtest.drawn import search_plots
+from workers.backtest.drawing.drawn import search_plots
 from workers.backtest.grid import GridResult, parameter_values
 from workers.backtest.outcome import (
     JSON,

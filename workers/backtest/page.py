@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workers.backtest.charts import Chart, Series, kept_points
+from workers.backtest.drawing.charts import Chart, Series, kept_points
+from workers.backtest.drawing.document import document_of
+from workers.backtest.drawing.svg import svg_of
 from workers.backtest.report import HOLD, Failure, Result, benchmarks_of, ranked, verdict_of
-from workers.backtest.svg import svg_of
 
 CARD_POINTS = 500  # of each line
 FULL_TONE = 0.15  # monthly return at which a cell has its whole colour
@@ -22,15 +22,12 @@ def html_of(results: Sequence[Result], failures: Sequence[Failure]) -> str:
     """Return the report as one HTML file."""
     ordered = ranked(results)
     sources = sorted({r["source"] for r in results})
-    style = (Path(__file__).parent / "report.css").read_text()
     sections = "".join(_section(source, ordered) for source in sources)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>RegimeFlow: back-tests</title><style>{style}</style></head><body>"
+    return document_of(
+        "back-tests",
         f"{_header(results, failures)}"
         f'<div class="verdict"><p>{escape(verdict_of(results))}</p></div>'
-        f"{_failed(failures)}{_table(ordered)}{sections}{_footer(results)}</body></html>"
+        f"{_failed(failures)}{_table(ordered)}{sections}{_footer(results)}",
     )
 
 

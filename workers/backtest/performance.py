@@ -12,7 +12,7 @@ from schemas.research import PerformanceSpec
 from streams.evaluation import metrics as m
 from streams.evaluation.resampling import bootstrap_interval
 from workers.backtest.bars import Bars
-from workers.backtest.charts import Chart, Series, kept_points, over_time, rounded
+from workers.backtest.drawing.charts import Chart, Series, kept_points, over_time, rounded
 from workers.backtest.fill_kernel import TRADE
 from workers.backtest.outcome import (
     HOLD,
@@ -233,11 +233,11 @@ def _spread(returns: Vector) -> Chart:
 
 def drawings_of(charts: dict[str, Chart], *, png: bool) -> JSON:
     """Return charts as Plotly JSON, and as PNG in base64 where asked for."""
-    from workers.backtest.plots import plotly_of
+    from workers.backtest.drawing.plots import plotly_of
 
     plots = {name: plotly_of(chart) for name, chart in charts.items()}
     if not png:
         return {"plots": plots, "png": None}
-    from workers.backtest.figures import png_text
+    from workers.backtest.drawing.figures import png_text
 
     return {"plots": plots, "png": {name: png_text(chart) for name, chart in charts.items()}}

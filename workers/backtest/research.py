@@ -71,7 +71,7 @@ class Found:
 
         Raises: KeyError naming the plots there are.
         """
-        from workers.backtest.plots import figure_of
+        from workers.backtest.drawing.plots import figure_of
 
         name = name or FIRST[self.record["kind"]]
         if name not in self.record["plots"]:

@@ -9,7 +9,7 @@ import numpy as np
 from streams.evaluation.report import Metrics
 from streams.evaluation.walkforward import coefficient_of_variation
 from workers.backtest.bars import Bars
-from workers.backtest.charts import Chart, Series
+from workers.backtest.drawing.charts import Chart, Series
 from workers.backtest.outcome import JSON
 from workers.backtest.verdict import NOISE
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from workers.backtest.plots import plain
+from workers.backtest.drawing.plots import plain
 
 Values = dict[str, tuple[float, ...]]  # by parameter, ascending and evenly spaced
 Params = dict[str, float]

@@ -16,6 +16,7 @@ from schemas.research import TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
 from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
 from workers.backtest.bars import Bars
+from workers.backtest.drawing.plots import plain
 from workers.backtest.outcome import (
     JSON,
     Account,
@@ -25,7 +26,6 @@ from workers.backtest.outcome import (
     held_of,
     sharpe_of,
 )
-from workers.backtest.plots import plain
 from workers.backtest.verdict import distribution_of, judge, verdict
 from workers.tuning.objective import Split, Trialled
 from workers.tuning.search_space import Space

@@ -1,6 +1,6 @@
 // The objective over two parameters: a plateau can be trusted a little, a lone peak cannot.
 
-import { type KeyboardEvent, useMemo, useState } from 'react'
+import { type KeyboardEvent, memo, type PointerEvent, useMemo, useState } from 'react'
 
 import { useWidth } from './Plot'
 import { linear } from './scale'
@@ -46,6 +46,12 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
     const isBest = heat.best !== null && heat.best.row === at.row && heat.best.column === at.column
     return `${where}: ${heat.objective} ${value == null ? 'none, it did not trade or did not run' : numberText(Number(value.toFixed(2)))}${isBest ? ', the optimum' : ''}`
   }
+  const cellAt = (event: PointerEvent<SVGSVGElement>): Cell => {
+    const { left, top } = event.currentTarget.getBoundingClientRect()
+    const column = Math.floor((event.clientX - left - LEFT) / side)
+    const row = rows - 1 - Math.floor((event.clientY - top - TOP) / tall)
+    return { row: clamp(row, rows), column: clamp(column, columns) }
+  }
   const press = (event: KeyboardEvent) => {
     const from = cell ?? heat.best ?? { row: 0, column: 0 }
     const moves: Record<string, Cell> = {
@@ -84,22 +90,14 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
         onBlur={() => setCell(null)}
         onPointerLeave={() => setCell(null)}
       >
-        <svg width={width} height={height} aria-hidden="true">
-          {heat.z.map((line, row) =>
-            line.map((value, column) => (
-              <rect
-                key={column}
-                className="heat-cell"
-                x={x(column)}
-                y={y(row)}
-                width={side + 0.4}
-                height={tall + 0.4}
-                style={{ fill: tint(value, largest) }}
-                onPointerEnter={() => setCell({ row, column })}
-                onClick={() => onLook(paramsAt({ row, column }))}
-              />
-            )),
-          )}
+        <svg
+          width={width}
+          height={height}
+          aria-hidden="true"
+          onPointerMove={(event) => setCell(cellAt(event))}
+          onClick={() => cell && onLook(paramsAt(cell))}
+        >
+          <Cells heat={heat} side={side} tall={tall} largest={largest} />
           {heat.x.map((value, column) =>
             column % every(columns, width - LEFT) === 0 ? (
               <text key={column} x={x(column) + side / 2} y={TOP + rows * tall + 13} textAnchor="middle">
@@ -144,6 +142,28 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
   )
 }
 
+/** Drawn once, however the cursor moves: there may be thousands. */
+const Cells = memo(function Cells({ heat, side, tall, largest }: {
+  heat: Heat
+  side: number
+  tall: number
+  largest: number
+}) {
+  return heat.z.map((line, row) =>
+    line.map((value, column) => (
+      <rect
+        key={column}
+        className="heat-cell"
+        x={LEFT + column * side}
+        y={TOP + (heat.y.length - 1 - row) * tall}
+        width={side + 0.4}
+        height={tall + 0.4}
+        style={{ fill: tint(value, largest) }}
+      />
+    )),
+  )
+})
+
 /** What gets the full colour: all but the outermost fiftieth, so that one cell does not pale the rest. */
 function largestOf({ z }: Heat): number {
   const sizes = z.flat().filter((value) => value !== null).map(Math.abs).toSorted((a, b) => a - b)
@@ -153,7 +173,7 @@ function largestOf({ z }: Heat): number {
 function aroundText(around: Neighbourhood, objective: string): string {
   const optimum = `Optimum ${around.optimum.toFixed(2)}`
   if (around.mean === null) return `${optimum}; it has no neighbours to compare.`
-  const share = around.share === null ? '' : `, ${Math.round(around.share * 100)}% of it`
+  const share = around.share === null || around.share < 0 ? '' : `, ${Math.round(around.share * 100)}% of it`
   return `${optimum}; its ${around.neighbours} neighbours have a mean ${objective} of ${numberText(Number(around.mean.toFixed(2)))}${share}.`
 }
 

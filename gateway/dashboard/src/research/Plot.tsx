@@ -1,6 +1,6 @@
 // Lines over time with one cursor for all panes: by pointer, or by arrow keys when it has the focus.
 
-import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useRef, useState } from 'react'
+import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useMemo, useRef, useState } from 'react'
 
 import { dayText, stampText } from '../format'
 import { linear, placeBefore, type Scale, ticks, timeTicks } from './scale'
@@ -45,15 +45,13 @@ const RIGHT = 62
 const FOOT = 20
 const GAP = 14
 
-export function Plot({ label, panes, bands = [], height }: Props) {
+const NO_BANDS: readonly Band[] = []
+
+export function Plot({ label, panes, bands = NO_BANDS, height }: Props) {
   const [box, width] = useWidth()
+  const { first, last, x, laid } = useMemo(() => layout(panes, width, height), [panes, width, height])
   const [cursor, setCursor] = useState<number | null>(null)
   const times = panes[0]?.lines[0]?.time ?? []
-  const [first = 0, last = 1] = [
-    Math.min(...panes.flatMap((pane) => pane.lines.map((line) => line.time[0] ?? Infinity))),
-    Math.max(...panes.flatMap((pane) => pane.lines.map((line) => line.time.at(-1) ?? -Infinity))),
-  ]
-  const x = linear(first, last, LEFT, width - RIGHT)
   const at = cursor === null ? null : Math.min(cursor, times.length - 1)
   const atMs = at === null ? null : (times[at] ?? null)
 
@@ -76,30 +74,10 @@ export function Plot({ label, panes, bands = [], height }: Props) {
     setCursor(Math.min(Math.max(to, 0), times.length - 1))
   }
 
-  const inner = height - FOOT - GAP * (panes.length - 1)
-  const whole = panes.reduce((sum, pane) => sum + pane.share, 0)
-  const laid = panes.map((pane, place) => {
-    const above = panes.slice(0, place).reduce((sum, each) => sum + each.share, 0)
-    const top = (above / whole) * inner + place * GAP
-    const bottom = top + (pane.share / whole) * inner
-    return { pane, top, bottom, y: scaleOf(pane, top, bottom) }
-  })
-  const said = atMs === null ? '' : readout(panes, atMs)
-  return (
-    <div
-      ref={box}
-      className="plot"
-      role="slider"
-      tabIndex={0}
-      aria-label={label}
-      aria-valuemin={0}
-      aria-valuemax={Math.max(times.length - 1, 0)}
-      aria-valuenow={at ?? Math.max(times.length - 1, 0)}
-      aria-valuetext={said || readout(panes, last)}
-      onKeyDown={press}
-      onBlur={() => setCursor(null)}
-    >
-      <svg width={width} height={height} aria-hidden="true" onPointerMove={point} onPointerLeave={() => setCursor(null)}>
+  // Thousands of points: drawn once, however the cursor moves.
+  const still = useMemo(
+    () => (
+      <>
         {bands.map((band) => (
           <rect
             key={band.from}
@@ -136,6 +114,27 @@ export function Plot({ label, panes, bands = [], height }: Props) {
             </text>
           </g>
         ))}
+      </>
+    ),
+    [bands, first, last, x, laid, width, height],
+  )
+  const said = atMs === null ? '' : readout(panes, atMs)
+  return (
+    <div
+      ref={box}
+      className="plot"
+      role="slider"
+      tabIndex={0}
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={Math.max(times.length - 1, 0)}
+      aria-valuenow={at ?? Math.max(times.length - 1, 0)}
+      aria-valuetext={said || readout(panes, last)}
+      onKeyDown={press}
+      onBlur={() => setCursor(null)}
+    >
+      <svg width={width} height={height} aria-hidden="true" onPointerMove={point} onPointerLeave={() => setCursor(null)}>
+        {still}
         {atMs !== null && (
           <g className="cursor">
             <line x1={x(atMs)} x2={x(atMs)} y1={0} y2={height - FOOT} />
@@ -171,6 +170,21 @@ export function Plot({ label, panes, bands = [], height }: Props) {
       </p>
     </div>
   )
+}
+
+function layout(panes: readonly Pane[], width: number, height: number) {
+  const lines = panes.flatMap((pane) => pane.lines)
+  const first = Math.min(...lines.map((line) => line.time[0] ?? Infinity))
+  const last = Math.max(...lines.map((line) => line.time.at(-1) ?? -Infinity))
+  const inner = height - FOOT - GAP * (panes.length - 1)
+  const whole = panes.reduce((sum, pane) => sum + pane.share, 0)
+  const laid = panes.map((pane, place) => {
+    const above = panes.slice(0, place).reduce((sum, each) => sum + each.share, 0)
+    const top = (above / whole) * inner + place * GAP
+    const bottom = top + (pane.share / whole) * inner
+    return { pane, top, bottom, y: scaleOf(pane, top, bottom) }
+  })
+  return { first, last, x: linear(first, last, LEFT, width - RIGHT), laid }
 }
 
 function readout(panes: readonly Pane[], ms: number): string {

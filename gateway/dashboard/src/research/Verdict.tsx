@@ -173,8 +173,9 @@ function forward(result: WalkForwardResult): Figure[] {
     },
     {
       name: 'Kept out of sample',
-      value: percent(result.efficiency),
+      value: result.efficiency !== null && result.efficiency < 0 ? 'nothing' : percent(result.efficiency),
       note: 'of the annual return in sample',
+      tone: result.efficiency !== null && result.efficiency < 0 ? 'bad' : undefined,
       share: result.efficiency,
     },
   ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 
-from workers.backtest.charts import Chart, Series, Tone
-from workers.backtest.signal_report import (
+from workers.backtest.drawing.charts import Chart, Series, Tone
+from workers.backtest.drawing.document import document_of
+from workers.backtest.drawing.svg import svg_of
+from workers.backtest.signals.report import (
     EVERY,
     HOLD,
     EquityRow,
@@ -16,7 +17,6 @@ from workers.backtest.signal_report import (
     ProperScores,
     SignalReport,
 )
-from workers.backtest.svg import svg_of
 
 
 def equity_chart(found: SignalReport) -> Chart:
@@ -57,7 +57,6 @@ def reliability_chart(found: SignalReport) -> Chart:
 
 def page_of(found: SignalReport) -> str:
     """Return the report as one HTML file."""
-    style = (Path(__file__).parent / "report.css").read_text()
     if found.first_signal_ms is None or found.last_bar_ms is None:
         body = "<header><div><h1>Signals</h1></div></header><p>No signal in that span.</p>"
     else:
@@ -72,11 +71,7 @@ def page_of(found: SignalReport) -> str:
             f"{svg_of(reliability_chart(found))}{_calibration(found)}</article></div></section>"
             f"<section>{_accounts(found.rows)}</section>{_footer(found)}"
         )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>RegimeFlow: signals</title><style>{style}</style></head><body>{body}</body></html>"
-    )
+    return document_of("signals", body)
 
 
 def _models(found: SignalReport) -> str:

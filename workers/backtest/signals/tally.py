@@ -19,7 +19,7 @@ from schemas.record import Record
 from schemas.signals import ScoredSignal, Signal
 from streams.costs import DEFAULT_COSTS, Costs, direction_sign
 from streams.evaluation.calibration import Bin, bin_of
-from workers.backtest.recompute import Prior
+from workers.backtest.signals.recompute import Prior
 
 DAY_MS = 86_400_000
 CLASSES = ("sell", "neutral", "buy")

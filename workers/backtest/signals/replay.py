@@ -12,9 +12,9 @@ from pathlib import Path
 from schemas.models import ModelChanged, ModelRegistered
 from streams.memory import replay
 from streams.promotion.processor import PROCESSOR as PROMOTION
-from workers.backtest.recompute import Inference, Recomputation, Span, inference_of_models
-from workers.backtest.signal_report import SignalReport, report_of
-from workers.backtest.signal_tally import Tally
+from workers.backtest.signals.recompute import Inference, Recomputation, Span, inference_of_models
+from workers.backtest.signals.report import SignalReport, report_of
+from workers.backtest.signals.tally import Tally
 from workers.inference.artifact import REGISTERED, ArtifactError
 from workers.ingest.replay import merged, recording_of
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from workers.backtest.charts import Chart, Number, Series
+from workers.backtest.drawing.charts import Chart, Number, Series
 
 TOP, RIGHT, BOTTOM, LEFT = 8.0, 10.0, 20.0, 46.0
 DAY_MS = 86_400_000

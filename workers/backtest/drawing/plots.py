@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.backtest.charts import Chart, Drawable, HeatMap, Series
+from workers.backtest.drawing.charts import Chart, Drawable, HeatMap, Series
 
 COLOURS = {
     "main": "#1f77b4",

@@ -21,7 +21,7 @@ from streams.evaluation.metrics import Vector, equity_curve, equity_returns
 from streams.evaluation.overfitting import Interval
 from streams.evaluation.report import Metrics, Run, Trades, intervals, report
 from streams.evaluation.resampling import ratio_interval
-from workers.backtest.signal_tally import DAY_MS, GROUPS, Sums, Tally, day_of
+from workers.backtest.signals.tally import DAY_MS, GROUPS, Sums, Tally, day_of
 
 EVERY, HOLD, CASH = "every signal, standard size", "buy and hold", "cash"
 NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}

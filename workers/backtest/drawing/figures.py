@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from workers.backtest.charts import Chart, Drawable, HeatMap, Series
-from workers.backtest.plots import COLOURS
+from workers.backtest.drawing.charts import Chart, Drawable, HeatMap, Series
+from workers.backtest.drawing.plots import COLOURS
 
 INCHES = (8.0, 4.0)
 DPI = 110

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.backtest.charts import Chart, Drawable, HeatMap, Series, rounded
+from workers.backtest.drawing.charts import Chart, Drawable, HeatMap, Series, rounded
 from workers.backtest.grid import GridResult, parameter_values
 
 MAX_TRIALS = 2_000  # drawn; more are thinned evenly, the optimum kept
@@ -34,7 +34,7 @@ class SearchPlots:
 
     def png(self) -> dict[str, str]:
         """Return the charts as PNG in base64."""
-        from workers.backtest.figures import png_text
+        from workers.backtest.drawing.figures import png_text
 
         return {name: png_text(chart) for name, chart in self.charts.items()}
 
@@ -50,7 +50,7 @@ def search_plots(
         scores: Objective, one axis a parameter; NaN where nothing ran.
         best_at: Place of the optimum in ``scores``.
     """
-    from workers.backtest.plots import plotly_of
+    from workers.backtest.drawing.plots import plotly_of
     from workers.backtest.study import optuna_plots
 
     grid = found.grid
