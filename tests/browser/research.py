@@ -109,6 +109,7 @@ class Bench:
         self.held, self._pace_s = held, pace_s
         self._stage: Stage | None = None
         self._cancelled: set[str] = set()
+        self.was_cancelled = threading.Event()
         self._threads: list[threading.Thread] = []
         self._free = threading.Event()
         self._free.set()
@@ -121,6 +122,7 @@ class Bench:
     def hold(self) -> None:
         """Let every job wait at each progress for a ``step``, until ``go``."""
         self._steps = threading.Semaphore(0)
+        self.was_cancelled.clear()
         self._free.clear()
 
     def step(self, count: int = 1) -> None:
@@ -136,6 +138,7 @@ class Bench:
         """Take what the gateway publishes."""
         if isinstance(record, JobCommand):
             self._cancelled.add(record.job_id)
+            self.was_cancelled.set()
         if isinstance(record, BacktestRequest):
             thread = threading.Thread(target=self._run, args=(record,), daemon=True)
             self._threads.append(thread)
