@@ -233,6 +233,17 @@ def test_what_the_worker_refuses_stands_at_the_field_it_names(lab, new_page):
     expect(page.get_by_role("form")).to_contain_text("too few")
 
 
+def test_what_a_search_refuses_after_its_stream_began_stands_in_the_form(lab, bench, new_page):
+    start_ms = int(bench.held["BTCUSDT"].open_time_ms[0])
+    span = f"&from_ms={start_ms}&to_ms={start_ms + 2 * 86_400_000}"
+    page = opened(new_page, lab, SEARCH + span).page
+
+    page.keyboard.press("Control+Enter")
+
+    expect(page.get_by_role("alert")).to_contain_text("cover 2 days; a search needs")
+    expect(page.get_by_role("region", name="No result")).to_be_visible()
+
+
 def test_a_strategy_takes_its_parameters_from_the_table(lab, new_page):
     page = opened(new_page, lab).page
 

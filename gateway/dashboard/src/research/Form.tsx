@@ -8,7 +8,7 @@ import { Failed } from '../parts/marks'
 import { bench, isLive, useBench } from './bench'
 import { combinationsOf, type Draft, isAsked, KINDS, TITLES, type Value, type Way, wayOf } from './draft'
 import { Input, type Named, Parameters } from './fields'
-import { NOT_REFUSED, refusedOf, saidOf } from './refused'
+import { isOfRequest, NOT_REFUSED, refusedOf, saidOf } from './refused'
 import type { Field, Group, Kind } from './schema'
 import { rangeOfIndicator, spaceOf } from './starting'
 
@@ -34,7 +34,7 @@ export function Form({ kind, draft, groups, form, onKind, onChange, onRun }: Pro
   const run = useBench((state) => state.run)
   const error = run?.kind === kind ? run.error : null
   const refused = useMemo(
-    () => (error?.status === 400 ? refusedOf(error, groups, draft) : NOT_REFUSED),
+    () => (isOfRequest(error) ? refusedOf(error, groups, draft) : NOT_REFUSED),
     // Said of what was asked for; it stays while the draft is mended.
     [error, groups],
   )
@@ -112,17 +112,17 @@ export function Form({ kind, draft, groups, form, onKind, onChange, onRun }: Pro
         })}
       </div>
       <footer className="form-foot">
-        {error?.status === 400 && (
+        {isOfRequest(error) && run?.phase === 'failed' && (
           <div className="failed" role="alert">
             <p>
-              <strong>Refused.</strong>{' '}
+              <strong>{error.status === 400 ? 'Refused.' : 'No result.'}</strong>{' '}
               {refused.rest.length > 0
                 ? refused.rest.join('; ')
                 : `${refused.fields.size === 1 ? 'One field' : `${refused.fields.size} fields`} above ${refused.fields.size === 1 ? 'is' : 'are'} not as expected.`}
             </p>
           </div>
         )}
-        {error !== null && error.status !== 400 && run?.phase === 'failed' && <Failed error={error} onRetry={onRun} />}
+        {error !== null && !isOfRequest(error) && run?.phase === 'failed' && <Failed error={error} onRetry={onRun} />}
         <Size kind={kind} draft={draft} />
         <div className="form-acts">
           <button type="submit" className="button button-main" disabled={live}>

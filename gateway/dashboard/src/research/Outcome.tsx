@@ -10,6 +10,7 @@ import { HeatMap } from './HeatMap'
 import { pinOf, togglePin, usePins } from './pins'
 import type { Band } from './Plot'
 import { Progress } from './Progress'
+import { isOfRequest } from './refused'
 import { type OptimizeResult, paramsText, type PerformanceResult, requestOfResult, type Result, type WalkForwardResult } from './result'
 import { Spread } from './Spread'
 import { Months, Rows, sameParams, Trials } from './Tables'
@@ -42,12 +43,12 @@ function Without({ run }: { run: Run }) {
         <p>
           {cancelled
             ? 'Nothing is kept of it. Run it again when you like.'
-            : error?.status === 400
-              ? 'The request was refused; what is wrong stands in the form.'
+            : isOfRequest(error)
+              ? 'What is wrong with the request stands in the form.'
               : 'The run failed.'}
         </p>
       </Nothing>
-      {!cancelled && error !== null && error.status !== 400 && (
+      {!cancelled && error !== null && !isOfRequest(error) && (
         <Failed error={error} onRetry={() => void bench.start(run.kind, run.body)} />
       )}
     </section>

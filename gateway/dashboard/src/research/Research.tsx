@@ -19,7 +19,7 @@ import { Form } from './Form'
 import { Outcome } from './Outcome'
 import { usePins } from './pins'
 import { Recent } from './Recent'
-import { refusedOf } from './refused'
+import { isOfRequest, refusedOf } from './refused'
 import type { Forms, Kind } from './schema'
 import { carried, startingDraft } from './starting'
 
@@ -157,7 +157,8 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
   }
 
   // What was refused is where to go on: the first field that is wrong gets the focus.
-  const refused = run?.error?.status === 400 && run.kind === kind ? run.error : null
+  const error = run?.kind === kind ? run.error : null
+  const refused = isOfRequest(error) ? error : null
   useEffect(() => {
     if (refused === null) return
     const wrong = refusedOf(refused, forms[kind], draft).fields.size > 0

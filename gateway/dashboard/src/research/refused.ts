@@ -11,6 +11,11 @@ export interface Refused {
   rest: readonly string[]
 }
 
+/** Whether an error is about what was asked for: the gateway's 400, or the end of a job's stream. */
+export function isOfRequest(error: ApiError | null): error is ApiError {
+  return error !== null && (error.status === 400 || (error.status === 0 && error.jobId !== null))
+}
+
 export const NOT_REFUSED: Refused = { fields: new Map(), rest: [] }
 
 export function refusedOf(error: ApiError, groups: readonly Group[], draft: Draft): Refused {
