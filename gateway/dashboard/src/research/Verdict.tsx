@@ -137,7 +137,7 @@ function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo
     {
       name: 'PBO',
       value: two(pbo),
-      note: pbo === null ? 'too few days to tell' : `of ${countText(pbo_trials)} compared; noise gives ${NOISE}, below 0.1 is good`,
+      note: pbo === null ? 'cannot be told: too few days, or one trial' : `of ${countText(pbo_trials)} compared; noise gives ${NOISE}, below 0.1 is good`,
       tone: pbo === null ? undefined : pbo >= NOISE ? 'bad' : pbo > 0.1 ? 'warn' : 'good',
       share: pbo,
       mark: NOISE,
