@@ -322,7 +322,13 @@ def _last(job: Job) -> ServerSentEvent:
     try:
         return _event("result", ENDED, answer(job))
     except GatewayError as failed:
-        body = {"job_id": job.job_id, "status": job.status, "detail": failed.message}
+        fault = job.result.fault if job.result is not None else None
+        body = {
+            "job_id": job.job_id,
+            "status": job.status,
+            "detail": failed.message,
+            "fault": fault,
+        }
         return _event("error", ENDED, body)
 
 

@@ -88,7 +88,7 @@ async def test_a_failure_is_an_error_event(streaming):
         *_, (event, place, body) = [each async for each in told]
 
     assert (event, place) == ("error", "end")
-    assert (body["detail"], body["status"]) == ("only 3 days", "failed")
+    assert (body["detail"], body["status"], body["fault"]) == ("only 3 days", "failed", "request")
 
 
 async def test_a_reader_that_comes_back_gets_what_came_after_its_last_event(streaming):

@@ -169,7 +169,7 @@ class Bench:
         finally:
             self._running = ""
         found = outcome.result or {}
-        stopped = self.is_cancelled(request) and found.get("partial", outcome.error is None)
+        stopped = self.is_cancelled(request) and found.get("partial", True)
         if stopped:
             telling.tell("partial", telling.trial, telling.total, telling.best, "cancelled")
         result = JobResult(
