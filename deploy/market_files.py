@@ -15,13 +15,12 @@ from pathlib import Path
 from deploy.recorded import read_to_end
 from schemas.market import RawBar
 from schemas.record import Topic
+from schemas.timeframes import timeframe_name
 from schemas.topics import BARS
 from streams.cluster import KafkaSettings
 from streams.reader import Reader
 from streams.wire import Received
-from workers.settings import TIMEFRAMES_MS
 
-NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -66,7 +65,7 @@ def write_bars(bars: Iterable[RawBar], folder: Path) -> list[BarFile]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for (symbol, length), members in sorted(series.items()):
-        timeframe = NAMES.get(length, f"{length // 60_000}m")
+        timeframe = timeframe_name(length)
         path = folder / f"{symbol}_perp_{timeframe}.parquet"
         table = pd.DataFrame({name: [getattr(b, name) for b in members] for name in COLUMNS})
         opened = pd.to_datetime([b.open_time_ms for b in members], unit="ms", utc=True)

@@ -70,15 +70,14 @@ def recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 
 def _market_of(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
     from workers.ingest.replay import recording_of
-    from workers.settings import TIMEFRAMES_MS
 
     recording = recording_of(files)
-    names = {length: name for name, length in TIMEFRAMES_MS.items()}
-    if recording.timeframe_ms not in names:
+    if recording.timeframe_ms not in TIMEFRAMES_MS.values():
         known = ", ".join(TIMEFRAMES_MS)
         raise ValueError(f"bars of {recording.timeframe_ms} ms, expected one of {known}")
-    return tuple(file.symbol for file in recording.files), names[recording.timeframe_ms]
+    return tuple(file.symbol for file in recording.files), timeframe_name(recording.timeframe_ms)
 
 
 def _python() -> Finding:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.refdata import TABLES, RefdataTable
-from schemas.research import TIMEFRAMES_MS
+from schemas.timeframes import TIMEFRAMES_MS
 from schemas.topics import REFDATA_TABLES
 
 if TYPE_CHECKING:

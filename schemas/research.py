@@ -14,16 +14,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from schemas.record import Milliseconds
 from schemas.symbols import canonical
 
-TIMEFRAMES_MS = {
-    "1m": 60_000,
-    "5m": 300_000,
-    "15m": 900_000,
-    "30m": 1_800_000,
-    "1h": 3_600_000,
-    "4h": 14_400_000,
-    "1d": 86_400_000,
-}
-
 Indicator = Literal[
     "bollinger_z", "sma_distance", "ema_distance", "rsi", "roc", "min_max", "percentile_rank"
 ]
@@ -114,7 +104,7 @@ class Market(Spec):
     """Which bars, and what trading them costs."""
 
     symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)]
-    timeframe: Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d"] | None = Field(
+    timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d"] | None = Field(
         default=None, description="A multiple of the stored bars; null: as stored"
     )
     from_ms: Milliseconds | None = None

@@ -14,18 +14,9 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.symbols import canonical
+from schemas.timeframes import TIMEFRAMES_MS
 
 PREFIX = "REGIMEFLOW_"
-TIMEFRAMES_MS = {
-    "1m": 60_000,
-    "3m": 180_000,
-    "5m": 300_000,
-    "15m": 900_000,
-    "30m": 1_800_000,
-    "1h": 3_600_000,
-    "4h": 14_400_000,
-    "1d": 86_400_000,
-}
 
 
 def default_home() -> Path:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.market import Bar
-from schemas.research import TIMEFRAMES_MS, Market
+from schemas.research import Market
+from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
 from workers.backtest.bars import Bars, BarsRejected
 from workers.backtest.funding import recorded_settlements
 from workers.ingest.markers import nominal
@@ -104,7 +105,7 @@ class Columns:
             datetime.fromtimestamp(self._times[i] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
             for i in (0, -1)
         )
-        return f"{len(self):,} bars of {_named(self._timeframe_ms)} from {first} to {last}"
+        return f"{len(self):,} bars of {timeframe_name(self._timeframe_ms)} from {first} to {last}"
 
 
 class BarStore:
@@ -158,8 +159,3 @@ class BarStore:
 
 def _stamp(bar: Bar) -> int:
     return NO_STAMP if bar.funding_time_ms is None else bar.funding_time_ms
-
-
-def _named(timeframe_ms: int) -> str:
-    names = {length: name for name, length in TIMEFRAMES_MS.items()}
-    return names.get(timeframe_ms, f"{timeframe_ms} ms")

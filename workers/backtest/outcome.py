@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.research import TIMEFRAMES_MS, Market
+from schemas.research import Market
+from schemas.timeframes import timeframe_name
 from streams.evaluation.metrics import daily_returns
 from streams.evaluation.report import Metrics, Run, Trades, report
 from workers.backtest.bars import Bars
@@ -21,7 +22,6 @@ Vector = NDArray[np.float64]
 
 DAY_MS = 86_400_000
 HOLD, CASH = "buy and hold", "cash"
-NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ def ground_of(bars: Bars, market: Market) -> JSON:
     return {
         "market": {
             "symbol": bars.symbol,
-            "timeframe": NAMES.get(bars.timeframe_ms, f"{bars.timeframe_ms // 60_000}m"),
+            "timeframe": timeframe_name(bars.timeframe_ms),
             "timeframe_ms": bars.timeframe_ms,
             "from_ms": int(bars.open_time_ms[0]),
             "to_ms": int(bars.close_time_ms[-1]),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.market import Bar
-from schemas.research import TIMEFRAMES_MS, Market
+from schemas.research import Market
+from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
 from schemas.topics import BARS
 from workers.backtest.bar_store import BarStore
 from workers.backtest.bars import Bars, BarsRejected
 from workers.ingest.bar_files import SUFFIXES, BarFileRejected, subject_of
 
-NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
 OTHER = ("_funding", "_mark_", "_taker_volume")  # files of a data folder that hold no bars
 
 
@@ -89,7 +89,7 @@ def source_of(text: str, funding: Path | None = None) -> Source:
     path, symbol, timeframe_ms = subject_of(text)
     if not path.is_file():
         raise BarFileRejected(f"{path}: no such file or folder")
-    timeframe = NAMES.get(timeframe_ms, f"{timeframe_ms // 60_000}m")
+    timeframe = timeframe_name(timeframe_ms)
     if "_spot" in path.name:
         return Source(text, symbol, timeframe)
     folder = path.parent if funding is None else funding

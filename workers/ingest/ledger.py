@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.market import Bar, LedgerEntry, LedgerKind
+from schemas.timeframes import TIMEFRAMES_MS
 from workers.ingest.bar_files import (
     PRICES,
     SUFFIXES,
@@ -25,7 +26,6 @@ from workers.ingest.bar_files import (
 )
 from workers.ingest.markers import finding, interval_findings, late_finding, nominal
 from workers.ingest.normalise import Funding
-from workers.settings import TIMEFRAMES_MS
 
 VOLUME_TOLERANCE = 1e-9  # relative; sums of decimals in float64
 SUSPECT: tuple[LedgerKind, ...] = (

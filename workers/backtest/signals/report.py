@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.record import Record
-from schemas.research import TIMEFRAMES_MS
+from schemas.timeframes import timeframe_name
 from streams.evaluation.calibration import (
     Bin,
     expected_calibration_error,
@@ -24,7 +24,6 @@ from streams.evaluation.resampling import ratio_interval
 from workers.backtest.signals.tally import DAY_MS, GROUPS, Sums, Tally, day_of
 
 EVERY, HOLD, CASH = "every signal, standard size", "buy and hold", "cash"
-NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
 ASSUMPTIONS = (
     "A signal is entered at the open of the next bar and left at the close of its horizon.",
     "Each directional signal gets the same size: start equity / (horizon in bars x symbols).",
@@ -141,7 +140,7 @@ def report_of(tally: Tally, seed: int = 0) -> SignalReport:
     rows, curve = _equity(tally, seed)
     return SignalReport(
         symbols=tuple(sorted(tally.held)),
-        timeframe=_named(min(tally.timeframes)) if known_length else None,
+        timeframe=timeframe_name(min(tally.timeframes)) if known_length else None,
         first_signal_ms=tally.first_ms,
         last_bar_ms=None if tally.first_ms is None else tally.last_ms,
         bars=tally.bars,
@@ -169,10 +168,6 @@ def report_of(tally: Tally, seed: int = 0) -> SignalReport:
             for symbol, digests in sorted(tally.digests.items())
         },
     )
-
-
-def _named(timeframe_ms: int) -> str:
-    return NAMES.get(timeframe_ms, f"{timeframe_ms // 60_000}m")
 
 
 def _daily(tally: Tally, groups: Iterable[str], value: Callable[[Sums], float]) -> Vector:
