@@ -16,6 +16,7 @@ from tests.browser.conftest import NewPage, Watched
 from tests.browser.research import Bench
 from tests.browser.stage import Stage
 from tests.browser.test_page import AXE, NARROW, wider_than_itself
+from workers.backtest.compute import prepare
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +30,7 @@ ONCE = "#/research/performance?symbol=SOLUSDT&window=40&signal=0.5"
 
 @pytest.fixture(scope="module")
 def bench() -> Bench:
+    prepare()  # as the process does before it says that it runs: nobody waits for a compiler
     return Bench(research.markets(days=180))
 
 

@@ -150,7 +150,7 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
         slippage_paid=float(made["slippage"].sum()),
         funding_paid=float(made["funding"].sum()),
         liquidated_at=None if end["liquidated_at"] == NEVER else int(end["liquidated_at"]),
-        unfilled=1.0 - float(end["filled"]) / ordered if ordered > 0.0 else 0.0,
+        unfilled=max(0.0, 1.0 - float(end["filled"]) / ordered) if ordered > 0.0 else 0.0,
         funding_note=bars.funding_note if model.funding else "funding is left out, as asked",
     )
 
