@@ -28,6 +28,7 @@ from deploy.loadtest import percentile
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.local.ports import usable_port
 from deploy.local.supervisor import Supervisor, process_command
+from deploy.refdata import publish_refdata
 from deploy.topics import apply_topics
 from deploy.watch import health_of
 from schemas.market import RawBar
@@ -148,6 +149,7 @@ def stack(home: Path, market: Market, passing: tuple[str, ...]) -> Iterator[Stac
     with LocalBroker(BrokerSettings(home=home / "kafka", min_free_mb=100)) as broker:
         apply_topics({"bootstrap.servers": broker.bootstrap})
         kafka = KafkaSettings(broker.bootstrap)
+        publish_refdata(kafka)
         put(market, kafka)
         port = usable_port(0)
         environment = {

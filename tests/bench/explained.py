@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.refdata import publish_refdata
 from deploy.topics import apply_topics
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
@@ -49,7 +50,9 @@ def latencies_ms() -> list[float]:
             LocalBroker(BrokerSettings(home=home / "broker", min_free_mb=100))
         )
         apply_topics({"bootstrap.servers": broker.bootstrap})
-        publisher = Publisher(KafkaSettings(bootstrap_servers=broker.bootstrap), "bench")
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap)
+        publish_refdata(kafka)
+        publisher = Publisher(kafka, "bench")
         version = _publish_model(publisher, home)
         port = _free_port()
         environment = {
