@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.engine import make_url
 
 from schemas.research import Parameter
 from tests.workers.searched import BEST, SPACE, WINDOWS, scores, search, trials
@@ -209,13 +211,26 @@ def test_a_database_gives_the_trials_of_the_journal(tmp_path):
     assert stored == trials(tmp_path / "journal", what)
 
 
+@pytest.mark.skipif(find_spec("pgserver") is None, reason="no PostgreSQL wheel for this processor")
+def test_postgresql_gives_the_trials_of_the_journal(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    import pgserver
+
+    what = search(n_trials=15)
+    with pgserver.get_server(tmp_path / "database", cleanup_mode="delete") as server:
+        socket = f"{make_url(server.get_uri()).query['host']}/.s.PGSQL.5432"
+        stored = trials(tmp_path, what, f"postgresql://postgres@/postgres?unix_sock={socket}")
+
+    assert stored == trials(tmp_path / "journal", what)
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
         ("nonsense", "REGIMEFLOW_TUNING_STORAGE is no database URL"),
         ("oracle://u:hush@h/d", "tuning storage 'oracle', expected one of sqlite, postgresql"),
-        ("postgresql://u:hush@127.0.0.1:1/d", r"postgresql\+psycopg://u:\*\*\*@127"),
-        ("mysql://u:hush@127.0.0.1:1/d", r"mysql\+pymysql://u:\*\*\*@127"),
+        ("postgresql://u:hush@127.0.0.1:1/d", r"postgresql\+pg8000://u:\*\*\*@.* does not answer"),
+        ("mysql://u:hush@127.0.0.1:1/d", r"mysql\+pymysql://u:\*\*\*@.* does not answer"),
         ("sqlite:////dev/null/x.db", "sqlite:////dev/null/x.db does not answer"),
     ],
 )

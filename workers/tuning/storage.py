@@ -13,7 +13,7 @@ from typing import Any
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import BaseJournalBackend
 
-DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg", "mysql": "pymysql"}
+DRIVERS = {"sqlite": "sqlite3", "postgresql": "pg8000", "mysql": "pymysql"}
 BUSY_FOR_S = 60.0  # how long SQLite waits for another writer
 
 
@@ -41,6 +41,7 @@ def open_storage(url: str | None, home: Path, job_id: str) -> BaseStorage:
         return JournalStorage(Journal(journal_of(home, job_id)))
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     try:
         parsed = make_url(url)
@@ -54,7 +55,7 @@ def open_storage(url: str | None, home: Path, job_id: str) -> BaseStorage:
     if parsed.drivername == family and family != "sqlite":
         parsed = parsed.set(drivername=f"{family}+{DRIVERS[family]}")
     shown = parsed.render_as_string(hide_password=True)
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    options: dict[str, Any] = {"poolclass": NullPool}  # no connection outlives its use
     if family == "sqlite":
         options = {"connect_args": {"timeout": BUSY_FOR_S}}
     try:
