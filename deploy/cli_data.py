@@ -118,8 +118,8 @@ def _ledger_of_topics() -> Ledger:
     from deploy.recorded import read_to_end
     from schemas.market import Bar, LedgerEntry
     from schemas.topics import BARS, LEDGER
-    from streams.reader import Reader
-    from streams.wire import Received
+    from streams.runtime.codec import Received
+    from streams.runtime.reader import Reader
     from workers.ingest.ledger import ledger_of_records
 
     with kafka() as settings:

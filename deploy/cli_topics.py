@@ -21,7 +21,7 @@ from deploy.console import (
 
 if TYPE_CHECKING:
     from deploy.letters import Filter, Letter
-    from streams.cluster import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
 
 app = typer.Typer(help="The topics on the cluster.", no_args_is_help=True, rich_markup_mode=None)
 dlq = typer.Typer(

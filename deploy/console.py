@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from deploy.refusals import reasons
 
 if TYPE_CHECKING:
-    from streams.cluster import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -88,7 +88,7 @@ def spoken_errors(code: int = 1) -> Iterator[None]:
     from deploy.local.errors import BrokerError
     from deploy.local.supervisor import SupervisorError
     from deploy.topics import ClusterFailed
-    from streams.cluster import Aborted, Fatal
+    from streams.runtime.settings import Aborted, Fatal
 
     try:
         yield
@@ -195,7 +195,7 @@ def cluster() -> Iterator[dict[str, str]]:
 def kafka() -> Iterator[KafkaSettings]:
     """Yield the runtime's settings of the cluster; errors are spoken."""
     from deploy.pipeline import git_commit
-    from streams.cluster import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
 
     with spoken_errors(), cluster() as client:
         others = {key: value for key, value in client.items() if key != "bootstrap.servers"}

@@ -27,12 +27,12 @@ from schemas.topics import (
     TRAINING_REQUESTS,
     topic_named,
 )
-from streams.cluster import KafkaSettings
-from streams.kafka import Transactions
 from streams.processor import Processor
-from streams.reader import Reader
+from streams.runtime.client import Transactions
+from streams.runtime.codec import Headers, Outgoing, Received, dead_letter_topic, message_of
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
-from streams.wire import Headers, Outgoing, Received, dead_letter_topic, message_of
 
 State = Literal["open", "replayed", "dropped"]
 ACTIONS: dict[str, State] = {"dlq.replay": "replayed", "dlq.drop": "dropped"}

@@ -17,9 +17,9 @@ from schemas.market import RawBar
 from schemas.record import Topic
 from schemas.timeframes import timeframe_name
 from schemas.topics import BARS
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 

@@ -23,7 +23,7 @@ from deploy.local.supervisor import (
 )
 
 if TYPE_CHECKING:
-    from streams.cluster import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -200,7 +200,7 @@ def newest_signal_ms(client: Mapping[str, str]) -> int | None:
 
 def kafka_settings(client: Mapping[str, str]) -> KafkaSettings:
     """Return the settings of our own clients from those of a librdkafka client."""
-    from streams.cluster import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
 
     others = {name: value for name, value in client.items() if name != "bootstrap.servers"}
     return KafkaSettings(client["bootstrap.servers"], others)

@@ -15,7 +15,7 @@ from deploy.local.supervisor import ONE_THREAD, REFUSED
 from deploy.refusals import reasons
 
 if TYPE_CHECKING:
-    from streams.runtime import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
 
 PR_SET_PDEATHSIG = 1
@@ -62,7 +62,7 @@ def run(name: str, settings: Settings) -> int:
 
     if name in {worker.name for worker in WORKERS}:
         return import_module(f"workers.{name}.worker").run(settings, kafka) or 0
-    from streams.runtime import run_until_signalled
+    from streams.runtime.chain import run_until_signalled
 
     chain = {row.name: row for row in CHAINS}[name]
     for processor in chain.processors:
@@ -73,7 +73,7 @@ def run(name: str, settings: Settings) -> int:
 
 def say_starting(name: str, kafka: KafkaSettings) -> None:
     """Take back what the process said in its last life, before it loads anything heavy."""
-    from streams.status import StatusPublisher
+    from streams.runtime.status import StatusPublisher
 
     status = StatusPublisher(kafka, name)
     status.report("starting")
@@ -92,7 +92,7 @@ def serve_metrics(name: str) -> None:
 
 def kafka_of(settings: Settings) -> KafkaSettings:
     """Return how to reach the cluster; the supervisor has put the local broker's address there."""
-    from streams.runtime import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
 
     if settings.kafka_bootstrap_servers is None:
         raise SystemExit(

@@ -21,9 +21,9 @@ from schemas.topics import (
     topic_named,
     topic_of,
 )
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
-from streams.wire import Partition, Received, Unreadable, event_time_of
+from streams.runtime.codec import Partition, Received, Unreadable, event_time_of
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from workers.backtest.signals.recompute import MADE, Span
 
 # Ingest writes to the ledger too; these kinds are found by the market processor alone.

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from schemas.timeframes import TIMEFRAMES_MS
 from schemas.topics import REFDATA_TABLES
 
 if TYPE_CHECKING:
-    from streams.cluster import KafkaSettings
+    from streams.runtime.settings import KafkaSettings
 
 FOLDER = Path(__file__).resolve().parent / "seeds"
 Rows = list[dict[str, Any]]
@@ -119,7 +120,7 @@ def publish_refdata(kafka: KafkaSettings, folder: Path = FOLDER) -> tuple[str, .
 
     A table that was filled from elsewhere, as ``symbol`` by ingest, stays as it is.
     """
-    from streams.publisher import Publisher
+    from streams.runtime.publisher import Publisher
 
     held = held_tables(kafka)
     wanted = seeded(time.time_ns() // 1_000_000, folder)
@@ -138,19 +139,11 @@ def _supersedes(seed: RefdataTable, held: RefdataTable | None) -> bool:
 
 def held_tables(kafka: KafkaSettings) -> dict[str, RefdataTable]:
     """Return the tables that are on the topic, by name."""
-    from streams.reader import Reader
-    from streams.wire import Received
+    from streams.runtime.reader import tail
 
-    reader = Reader(kafka, (REFDATA_TABLES,))
-    held = {}
-    try:
-        while not reader.caught_up:
-            for message in reader.take():
-                if isinstance(message, Received) and isinstance(message.record, RefdataTable):
-                    held[message.record.table] = message.record
-    finally:
-        reader.close()
-    return held
+    stored = tail(kafka, (REFDATA_TABLES,), stop=threading.Event(), until_end=True)
+    tables = (message.record for message in stored)
+    return {table.table: table for table in tables if isinstance(table, RefdataTable)}
 
 
 def main(folder: Path = FOLDER) -> None:

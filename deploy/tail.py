@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from deploy.letters import consumed_topics
 from schemas.record import Topic
 from schemas.topics import TOPICS
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
-from streams.wire import Received, dead_letter_topic, event_time_of
+from streams.runtime.codec import Received, dead_letter_topic, event_time_of
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 
 BACK_PER_RECORD = 8  # offsets looked at for each one wanted: markers and other symbols
 NEAR_END = 200  # offsets: some bars of every symbol, and the markers of their transactions

@@ -16,9 +16,9 @@ from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
 from schemas.topics import MODELS_CHANGES, RAW_BARS, topic_of
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
-from streams.wire import Received, Stored, Unreadable, misplaced
+from streams.runtime.codec import Received, Stored, Unreadable, misplaced
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from workers.backtest.signals.recompute import MADE, Inference, Recomputation, Span
 
 SHOWN_FIELDS = 3

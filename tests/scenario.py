@@ -20,10 +20,10 @@ from schemas.topics import (
     REGIME_PROBABILITIES,
     topic_of,
 )
-from streams.batch import external_topics
-from streams.memory import replay
+from streams.runtime.batch import external_topics
+from streams.runtime.codec import event_time_of
+from streams.runtime.memory_driver import replay
 from streams.topology import CHAINS
-from streams.wire import event_time_of
 from tests.build import (
     MINUTE_MS,
     close_time,

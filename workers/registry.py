@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.telemetry import HEADER_GIT_COMMIT
 from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from workers.inference.artifact import ArtifactError, folder_of, read_model
 from workers.settings import Settings
 

@@ -25,10 +25,10 @@ from schemas.market import RawBar
 from schemas.record import Record
 from schemas.telemetry import HEADER_TRACE_ID
 from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS
-from streams.cluster import KafkaSettings
-from streams.metrics import metrics_of
 from streams.monitor.windows import STAGES, Sighting, Watch
-from streams.wire import message_of
+from streams.runtime.codec import message_of
+from streams.runtime.metrics import metrics_of
+from streams.runtime.settings import KafkaSettings
 
 NAME = "monitor"
 LOOK_EVERY_S = 1.0

@@ -22,11 +22,11 @@ ONLY_HERE = {
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/bus.py"},
     "redis": {"gateway/cache.py"},
-    "confluent_kafka": {"streams/kafka.py", "deploy/topics.py"},
+    "confluent_kafka": {"streams/runtime/client.py", "deploy/topics.py"},
     "matplotlib": {"workers/backtest/drawing/figures.py"},
     "plotly": {"workers/backtest/drawing/plots.py"},
     "cmaes": {"workers/tuning/samplers.py"},
-    "fsspec": {"workers/backtest/results.py", "workers/tuning/results.py"},
+    "fsspec": {"workers/backtest/results.py"},
     "optuna": {
         "workers/backtest/study.py",
         "workers/tuning/job.py",
@@ -47,18 +47,9 @@ ALLOWED_OURS = {
 
 CLOCKS = {"time", "datetime", "random", "uuid", "os", "socket", "secrets"}
 # Drivers meet the world: the runtime on Kafka, and the monitor, which only watches.
-DRIVERS = (
-    "streams/runtime.py",
-    "streams/cluster.py",
-    "streams/kafka.py",
-    "streams/jobs.py",
-    "streams/publisher.py",
-    "streams/reader.py",
-    "streams/restore.py",
-    "streams/status.py",
-    "streams/metrics.py",
-    "streams/monitor/",
-)
+DRIVERS = ("streams/runtime/", "streams/monitor/")
+# The part of the runtime that a replay in memory uses too.
+PURE_RUNTIME = ("batch", "codec", "memory_driver")
 
 
 def name_of(path: Path) -> str:
@@ -112,17 +103,24 @@ def test_schemas_import_pydantic_only():
     assert outside <= {"dataclasses", "typing", "re", "math", "uuid", "collections"}
 
 
-def test_no_processor_imports_another():
+def test_no_processor_imports_another_or_a_driver():
+    rooms = {path.name for path in (ROOT / "streams").iterdir() if path.is_dir()}
     for path in sorted((ROOT / "streams").glob("*/*.py")):
         own = path.parent.name
-        others = {
-            name.split(".")[1]
-            for name in imported(path)
-            if name.startswith("streams.") and len(name.split(".")) > 2
-        }
-        folders = {p.name for p in (ROOT / "streams").iterdir() if p.is_dir()}
+        others = {name.split(".")[1] for name in imported(path) if name.startswith("streams.")}
+        allowed = {own, "runtime"} if own == "monitor" else {own}
 
-        assert (others & folders) <= {own}, f"{name_of(path)} imports {others}"
+        assert others & rooms <= allowed, f"{name_of(path)} imports {others}"
+
+
+@pytest.mark.parametrize("module", PURE_RUNTIME)
+def test_what_runs_a_replay_in_memory_knows_no_kafka_client(module):
+    path = ROOT / "streams" / "runtime" / f"{module}.py"
+
+    ours = {name for name in imported(path) if name.startswith("streams.runtime.")}
+
+    assert {name.split(".")[2] for name in ours} <= {*PURE_RUNTIME, "settings"}
+    assert not roots(path) & CLOCKS
 
 
 def test_no_worker_reaches_into_another_but_where_declared():

@@ -32,8 +32,8 @@ from deploy.refdata import publish_refdata
 from deploy.topics import apply_topics
 from deploy.watch import health_of
 from schemas.market import RawBar
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
 from tests.bench.bench_gateway import row
 from tests.bench.pass_through import write_canned
 from tests.bench.pipeline_market import SYMBOLS, Market, put, steady_market

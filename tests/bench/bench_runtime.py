@@ -21,11 +21,11 @@ from deploy.topic_plan import APPEND_TIME, COMPACTED, Wanted
 from deploy.topics import apply_topics
 from schemas.record import Record
 from schemas.topics import FEATURE_VECTORS, RAW_BARS, WORKER_STATUS
-from streams.cluster import KafkaSettings
-from streams.memory import replay
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.memory_driver import replay
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.bench.mean_chain import BARE_CHANGELOG, BATCH, mean_of
 from tests.build import raw_bar
 

@@ -28,8 +28,8 @@ from deploy.topics import apply_topics
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
 from tests.bench.naive_models import FEATURES, boosters
 from tests.build import bar, features, prediction, registered, signal
 from workers.inference.artifact import Manifest, ParityCase, file_of, write_model

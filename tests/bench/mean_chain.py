@@ -20,9 +20,9 @@ from schemas.features import FeatureVector
 from schemas.market import RawBar
 from schemas.record import Record
 from schemas.topics import FEATURE_VECTORS, RAW_BARS
-from streams.cluster import KafkaSettings
 from streams.processor import Outputs, Processor
-from streams.runtime import run_until_signalled
+from streams.runtime.chain import run_until_signalled
+from streams.runtime.settings import KafkaSettings
 
 BATCH = 500  # records in a transaction, the runtime's own limit
 BARE_CHANGELOG = "bare.state.v1"

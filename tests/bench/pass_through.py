@@ -105,7 +105,7 @@ def main() -> int:
     """Run the named process until SIGTERM; return its exit code."""
     os.environ.update(ONE_THREAD)
     end_with_parent()
-    from streams.runtime import run_until_signalled
+    from streams.runtime.chain import run_until_signalled
     from streams.topology import CHAINS
     from workers.inference.processor import inference_processor
     from workers.inference.slots import Slots

@@ -21,19 +21,19 @@ from schemas.market import Bar, RawBar
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities
-from streams.cluster import KafkaSettings
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, OUTPUTS
 from streams.features.memory import LAYOUT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.features.rolling import RINGS
 from streams.features.state import FeaturesState
-from streams.kafka import flush, produce, producer_of
 from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Folded, Processor, StateKey, StateRef, fold
 from streams.regimes.processor import RegimeState
+from streams.runtime.client import flush, produce, producer_of
+from streams.runtime.codec import changelog_entry, message_of
+from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
-from streams.wire import changelog_entry, message_of
 from tests.bench.pipeline_model import default_size_model
 from tests.build import MINUTE_MS, close_time, raw_bar, regime_parameters
 from workers.inference.pairing import PairingState

@@ -18,8 +18,8 @@ from schemas.predictions import ClassProbabilities, MarketContext, Prediction, R
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
-from streams.memory import MemoryDriver
 from streams.regimes.processor import PROCESSOR as REGIMES
+from streams.runtime.memory_driver import MemoryDriver
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.signals.processor import PROCESSOR as GRADING
 from tests.build import (

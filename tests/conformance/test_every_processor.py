@@ -10,11 +10,11 @@ import pytest
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.topics import LEDGER, topic_of
-from streams.batch import external_topics
-from streams.memory import MemoryDriver
 from streams.processor import Processor
+from streams.runtime.batch import external_topics
+from streams.runtime.codec import event_time_of
+from streams.runtime.memory_driver import MemoryDriver
 from streams.topology import CHAINS, PROCESSORS
-from streams.wire import event_time_of
 from tests.scenario import log, merged
 
 CUTS = 5

@@ -34,10 +34,10 @@ from schemas.topics import (
     TRAINING_REQUESTS,
 )
 from schemas.training import TrainingRequest
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 
 PAYLOAD = b'{"not": "a request"'
 

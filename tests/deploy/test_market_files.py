@@ -13,8 +13,8 @@ from deploy.cli import app
 from deploy.market_files import write_bars
 from deploy.tail import newest_close_ms
 from schemas.topics import BARS, SIGNALS
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
 from tests.build import START_MS, bar, signal
 from workers.ingest.replay import recording_of
 

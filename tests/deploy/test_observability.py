@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from gateway.metrics import Metrics as GatewayMetrics
 from schemas import telemetry
-from streams.metrics import Metrics as PipelineMetrics
+from streams.runtime.metrics import Metrics as PipelineMetrics
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 ALERTS = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())

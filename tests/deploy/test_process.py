@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import WORKER_STATUS
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
-from streams.status import StatusPublisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from streams.runtime.status import StatusPublisher
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = """

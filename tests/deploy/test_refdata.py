@@ -8,8 +8,8 @@ import pytest
 
 from deploy.refdata import FOLDER, files, held_tables, publish_refdata, seeded
 from schemas.refdata import TABLES, RefdataTable
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
 
 
 def test_seeds_are_in_step_with_the_codes_own_tables():

@@ -27,10 +27,13 @@ from schemas.topics import (
     SCORED_SIGNALS,
     SIGNALS,
 )
-from streams.kafka import flush, produce, producer_of
-from streams.runtime import KafkaSettings, Publisher, Reader, Received, run_chain
+from streams.runtime.chain import run_chain
+from streams.runtime.client import flush, produce, producer_of
+from streams.runtime.codec import Outgoing, Received
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
-from streams.wire import Outgoing
 from tests.build import close_time, raw_bar
 from tests.predicting import PROCESSOR, changed, inference
 from workers.backtest.signals import recompute

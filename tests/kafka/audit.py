@@ -34,13 +34,13 @@ from schemas.topics import (
     WORKER_STATUS,
     topic_of,
 )
-from streams.batch import guarded
-from streams.cluster import KafkaSettings
-from streams.kafka import produce
-from streams.memory import MemoryDriver
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.wire import Outgoing, Received, Unreadable, changelog_topic, dead_letter_topic
+from streams.runtime.batch import guarded
+from streams.runtime.client import produce
+from streams.runtime.codec import Outgoing, Received, Unreadable, changelog_topic, dead_letter_topic
+from streams.runtime.memory_driver import MemoryDriver
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.build import raw_bar
 from tests.kafka.audit_chain import CHAIN, POISON_VOLUME
 

@@ -20,7 +20,8 @@ from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.topics import BARS, FEATURE_VECTORS, RAW_BARS, REGIME_PROBABILITIES
 from streams.processor import Outputs, Processor, RecordRejected
-from streams.runtime import KafkaSettings, run_until_signalled
+from streams.runtime.chain import run_until_signalled
+from streams.runtime.settings import KafkaSettings
 
 WINDOW = 20
 POISON_VOLUME = 13.0  # the tally divides by its distance: a bug on purpose

@@ -24,9 +24,9 @@ from gateway.app import create_app
 from gateway.bus import KafkaBus
 from gateway.settings import Settings
 from schemas.topics import JOB_RESULTS
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
-from streams.reader import Reader
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.build import bar
 from tests.gateway.conftest import Server
 

@@ -23,7 +23,11 @@ from schemas.record import Topic
 from schemas.signals import Signal
 from schemas.topics import MODELS_CHANGES, RAW_BARS, SCORED_SIGNALS, SIGNALS
 from streams.features.catalog import FEATURE_SET_ID
-from streams.runtime import KafkaSettings, Publisher, Reader, Received, run_chain
+from streams.runtime.chain import run_chain
+from streams.runtime.codec import Received
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import MINUTE_MS, START_MS, close_time, regime_parameters
 from tests.workers.models import small_model

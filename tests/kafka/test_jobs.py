@@ -15,15 +15,11 @@ from deploy.topics import apply_topics, delete_topics
 from schemas.topics import RAW_BARS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.processor import RecordRejected
-from streams.runtime import (
-    KafkaSettings,
-    Publisher,
-    Reader,
-    TransactionalPublisher,
-    run_jobs,
-    tail,
-)
-from streams.wire import dead_letter_topic
+from streams.runtime.codec import dead_letter_topic
+from streams.runtime.jobs import run_jobs
+from streams.runtime.publisher import Publisher, TransactionalPublisher
+from streams.runtime.reader import Reader, tail
+from streams.runtime.settings import KafkaSettings
 from tests.build import MINUTE_MS, raw_bar
 
 pytestmark = pytest.mark.kafka

@@ -16,11 +16,11 @@ from deploy.topics import list_topics
 from schemas.record import Record
 from schemas.status import CanaryTrace, MonitorWindow
 from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS, SIGNALS
-from streams.cluster import KafkaSettings
 from streams.monitor.windows import STAGES
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.build import bar, features, prediction, raw_bar, regimes, signal
 
 pytestmark = pytest.mark.kafka

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.market import Bar
 from schemas.record import Topic
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka
 

@@ -14,18 +14,12 @@ import pytest
 from deploy.topics import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
-from streams.metrics import metrics_of
-from streams.runtime import (
-    Fatal,
-    KafkaSettings,
-    Limits,
-    Publisher,
-    Reader,
-    Received,
-    TransactionalPublisher,
-    run_chain,
-)
-from streams.wire import dead_letter_topic
+from streams.runtime.chain import Limits, run_chain
+from streams.runtime.codec import Received, dead_letter_topic
+from streams.runtime.metrics import metrics_of
+from streams.runtime.publisher import Publisher, TransactionalPublisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import Fatal, KafkaSettings
 from tests.build import raw_bar
 from tests.kafka.audit import Feeder, compare, found, instances, make_topics, settle
 from tests.kafka.audit_chain import CHAIN, CHECK, PARTS, POISON_VOLUME, WINDOWED

@@ -18,10 +18,10 @@ from deploy.topics import delete_groups
 from schemas.jobs import JobCommand, JobResult, TuningRequest
 from schemas.research import TuningSpec
 from schemas.topics import BARS, JOB_PROGRESS, JOB_RESULTS, TUNING_REQUESTS
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.wire import dead_letter_topic
+from streams.runtime.codec import dead_letter_topic
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.workers.hourly import records, trends
 from workers.tuning.job import Job, tune
 from workers.tuning.storage import journal_of, open_storage
@@ -32,7 +32,7 @@ WITHIN_S = 120.0
 TRIALS = 80
 WORKER = """
 import sys
-from streams.cluster import KafkaSettings
+from streams.runtime.settings import KafkaSettings
 from workers.settings import Settings
 from workers.tuning import worker
 

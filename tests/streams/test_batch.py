@@ -13,11 +13,20 @@ from hypothesis import strategies as st
 from schemas.dead_letter import DeadLetter
 from schemas.regimes import RegimeParameters
 from schemas.topics import FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
-from streams.batch import Merge, external_topics, fold_batch, guarded, offsets_after, to_hold_back
-from streams.memory import MemoryDriver
 from streams.processor import Processor, RecordRejected
+from streams.runtime.batch import (
+    Batch,
+    Fold,
+    Merge,
+    external_topics,
+    folding,
+    guarded,
+    offsets_after,
+    to_hold_back,
+)
+from streams.runtime.codec import Received, Stored, Unreadable, received
+from streams.runtime.memory_driver import MemoryDriver
 from streams.topology import CHAINS
-from streams.wire import Received, Stored, Unreadable, received
 from tests.build import close_time, features, raw_bar, regime_parameters
 from tests.kafka.audit_chain import CHAIN, CHECK, POISON_VOLUME, CheckState
 
@@ -32,6 +41,13 @@ def arrived(topic, record, offset=0, partition=0):
 
 def raw(offset, **fields):
     return arrived(RAW_BARS, raw_bar(**({"minute": offset} | fields)), offset)
+
+
+def fold_batch(chain, name, states, messages, git_commit):
+    batch = Batch()
+    for _ in folding(batch, Fold(chain, name, states, git_commit), messages):
+        pass
+    return batch
 
 
 def outputs(batch):

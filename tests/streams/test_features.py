@@ -19,7 +19,7 @@ from streams.features.kernel import Bars, batch_features
 from streams.features.processor import PROCESSOR, refill, step
 from streams.features.rolling import LONG
 from streams.features.state import FeaturesState
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from tests.build import START_MS, bar
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "features.csv"

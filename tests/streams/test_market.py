@@ -10,7 +10,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry
 from streams.market.processor import PROCESSOR
 from streams.market.quality import fault_of, without
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from tests.build import MINUTE_MS, START_MS, raw_bar
 
 

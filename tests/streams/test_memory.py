@@ -9,8 +9,8 @@ import pytest
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record, Topic
 from schemas.topics import RAW_BARS
-from streams.memory import MemoryDriver, outputs_of, replay
 from streams.processor import Processor
+from streams.runtime.memory_driver import MemoryDriver, outputs_of, replay
 from tests.build import raw_bar
 from tests.kafka.audit_chain import CHAIN, POISON_VOLUME
 

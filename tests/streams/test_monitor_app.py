@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
-from streams.cluster import KafkaSettings
 from streams.monitor.app import credentials, make_app
+from streams.runtime.settings import KafkaSettings
 
 
 def test_plain_text_needs_no_credentials():

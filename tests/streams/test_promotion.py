@@ -6,8 +6,8 @@ from schemas.market import HistoryReady
 from schemas.models import ModelChanged, ModelMetrics, ModelRegistered, ModelServing
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingRequest
-from streams.memory import replay
 from streams.promotion.processor import LEAD_BARS, PROCESSOR
+from streams.runtime.memory_driver import replay
 from tests.build import MINUTE_MS, close_time, regime_parameters
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.regimes import RegimeProbabilities
-from streams.memory import MemoryDriver, replay
 from streams.regimes.hamilton import filtered_probabilities
 from streams.regimes.processor import PROCESSOR, RegimeState
+from streams.runtime.memory_driver import MemoryDriver, replay
 from tests.build import close_time, features, regime_parameters
 from tests.streams.test_regimes_trend_state import TRENDING
 

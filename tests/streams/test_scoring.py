@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from schemas.predictions import ClassProbabilities
 from schemas.signals import ScoredSignal
 from streams.costs import DEFAULT_COSTS
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from streams.scoring.outcome import brier_score, log_loss, outcome_of
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.signals.processor import PROCESSOR as SIGNALS

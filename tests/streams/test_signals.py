@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.predictions import ClassProbabilities
 from schemas.signals import Confirmation
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from streams.signals.grading import GRADES, confirmations_of, direction_of, grade_of
 from streams.signals.processor import PROCESSOR
 from streams.signals.risk import price_levels

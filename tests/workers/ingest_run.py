@@ -13,7 +13,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
 from schemas.record import Record
 from streams.market.processor import PROCESSOR
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from workers.ingest.exchange import Access, connected
 from workers.ingest.topics import Outbox
 from workers.ingest.venue import Ingest, Status

@@ -9,7 +9,8 @@ import pytest
 
 from schemas.record import Record
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, PREDICTIONS, RAW_BARS, REGIME_PARAMETERS
-from streams.runtime import KafkaSettings, Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
 from streams.topology import WORKERS
 from tests.build import MINUTE_MS, START_MS, features, prediction, raw_bar
 from workers.archive import store as store_module

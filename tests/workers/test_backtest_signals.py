@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from schemas.predictions import ClassProbabilities
 from schemas.signals import ScoredSignal, Signal
 from streams.costs import DEFAULT_COSTS
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from streams.scoring.outcome import CLASSES, brier_score, log_loss
 from streams.topology import CHAINS
 from tests.build import (

@@ -8,7 +8,7 @@ import pytest
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
 from schemas.predictions import ClassProbabilities, PredictionRequest
-from streams.memory import MemoryDriver
+from streams.runtime.memory_driver import MemoryDriver
 from tests.build import FEATURE_SET, MINUTE_MS, close_time, features, prediction
 from tests.workers.models import NAMES, WINDOW, small_model
 from workers.explain.attribution import explain, explained_class, load

@@ -8,7 +8,7 @@ import pytest
 from schemas.dead_letter import DeadLetter
 from schemas.models import ModelChanged
 from schemas.predictions import Prediction, PredictionRequest
-from streams.memory import MemoryDriver, replay
+from streams.runtime.memory_driver import MemoryDriver, replay
 from tests.build import MINUTE_MS, START_MS, close_time, features, regimes
 from tests.workers.models import NAMES, WINDOW, small_model
 from workers.inference.ensemble import calibrate, pool, specialist_weights

@@ -9,9 +9,9 @@ import pytest
 from schemas.models import ModelChanged
 from schemas.status import WorkerStatus
 from schemas.topics import WORKER_STATUS
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
-from streams.reader import Reader
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.build import close_time
 from tests.workers.models import small_model
 from workers.inference.artifact import folder_of

@@ -17,7 +17,9 @@ from schemas.clock import ClockTick
 from schemas.market import HistoryReady, LedgerEntry, RawBar
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.topics import CLOCK_TICKS, HISTORY, LEDGER, RAW_BARS, WORKER_STATUS
-from streams.runtime import KafkaSettings, Publisher, tail
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import tail
+from streams.runtime.settings import KafkaSettings
 from tests.build import MINUTE_MS, close_time, raw_bar, serving, status
 from tests.workers.ingest_run import venue
 from workers.ingest.topics import LOOK_BACK, newest_closes

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.market import LedgerEntry
 from streams.market.processor import PROCESSOR
-from streams.memory import replay
+from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
 from tests.real_data import real_file
 from workers.ingest.bar_files import BarFileRejected, subject_of

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.topics import topic_of
-from streams.wire import Received, Stored
+from streams.runtime.codec import Received, Stored
 from tests.build import START_MS, registered
 from tests.workers.models import small_model
 from workers.registry import (

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workers.backtest_bars import bars_of, random_bars
-from workers.backtest.strategies import STRATEGIES, ParametersRejected, strategy_named
+from workers.backtest.strategies import STRATEGIES, strategy_named
 from workers.backtest.strategies.regime_weighted import probabilities
-from workers.backtest.strategies.strategy import held
+from workers.backtest.strategies.strategy import ParametersRejected, held
 
 FIT = 500  # the shortest that the regimes can be fitted on
 BARS = random_bars(1, 900, deviation=0.01)

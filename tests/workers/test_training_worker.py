@@ -16,11 +16,11 @@ from schemas.features import FeatureVector
 from schemas.models import ModelChanged
 from schemas.topics import TRAINING_PROGRESS
 from schemas.training import TrainingRequest
-from streams.cluster import KafkaSettings
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import RecordRejected
-from streams.publisher import Publisher
-from streams.reader import Reader
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.build import MINUTE_MS, START_MS, close_time
 from tests.workers.models import small_model
 from workers.inference.slots import load

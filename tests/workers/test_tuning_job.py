@@ -15,11 +15,12 @@ from schemas.research import Market, TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
 from tests.workers.hourly import DAYS, START_MS, bars_of, noise, trends
 from workers.backtest.outcome import account_of
+from workers.backtest.results import ResultsError
 from workers.backtest.strategies import STRATEGIES, strategy_named
 from workers.tuning.evaluation import evaluating
 from workers.tuning.job import Job, take_part, tune
 from workers.tuning.objective import HOLDOUT, Trialled, split_of
-from workers.tuning.results import ResultsError, stored, trials_parquet
+from workers.tuning.results import stored, trials_parquet
 from workers.tuning.storage import open_storage
 from workers.tuning.study import StudyDiffers
 

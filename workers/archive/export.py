@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from schemas.market import RawBar
 from schemas.record import Record, Topic
-from streams.runtime import KafkaSettings, tail
+from streams.runtime.reader import tail
+from streams.runtime.settings import KafkaSettings
 from workers.archive.columns import schema_of, table_of
 
 ROWS_AT_ONCE = 20_000

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from schemas.record import Topic
 from schemas.topics import TOPICS
-from streams.runtime import Fatal, KafkaSettings, Reader, Received, StatusPublisher
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
+from streams.runtime.status import StatusPublisher
 from workers.archive.store import Archived, Store
 from workers.settings import Settings
 
@@ -23,7 +26,6 @@ FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retent
 
 WRITE_EVERY_S = 10.0
 MOST_HELD = 20_000  # records between two writes
-EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 NICENESS = 10  # what waits can wait; signals cannot
 
 log = logging.getLogger("regimeflow.archive")

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from schemas.record import Milliseconds, Record, Symbol, Topic
-from streams.memory import replay
 from streams.processor import Outputs, Processor
+from streams.runtime.memory_driver import replay
 from workers.backtest.bars import Bars
 from workers.backtest.fill_kernel import Floats
 from workers.backtest.fills import FillModel

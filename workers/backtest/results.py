@@ -1,12 +1,48 @@
-"""Results that fit on their topic: what is too large lies in files beside it, named by URL."""
+"""Results that fit on their topic: what is too large lies in files beside it, named by URL.
+
+The files are under any URL that fsspec knows: ``<root>/<job id>/<name>``.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
+import fsspec
 from fsspec.core import url_to_fs
+from pydantic import JsonValue
 
 from schemas.jobs import RESULT_BYTES, JobResult
+
+
+class ResultsError(ValueError):
+    """The results cannot be written; the message names the URL's kind and the reason."""
+
+
+def write_results(root: str, job_id: str, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Write files of a job, replacing those of an earlier run; return their URLs by name.
+
+    Args:
+        root: Folder or URL, ``file://``, ``s3://`` or any other of fsspec.
+        job_id: Folder of its own under the root.
+        files: Content by file name.
+
+    Raises:
+        ResultsError: Nothing can be written there.
+    """
+    try:
+        system, path = url_to_fs(root)
+        folder = f"{path.rstrip('/')}/{job_id}"
+        system.makedirs(folder, exist_ok=True)
+        for name, content in files.items():
+            _write(system, f"{folder}/{name}", content)
+    except (ImportError, OSError, ValueError) as failed:
+        kind = root.partition("://")[0] if "://" in root else "file"
+        raise ResultsError(
+            f"REGIMEFLOW_RESULTS_URL: results cannot be written to {kind}:// "
+            f"({type(failed).__name__}: {failed}); give a folder or URL that can be"
+        ) from None
+    return {name: system.unstrip_protocol(f"{folder}/{name}") for name in files}
 
 
 def within_bounds(result: JobResult, root: str) -> JobResult:
@@ -16,20 +52,35 @@ def within_bounds(result: JobResult, root: str) -> JobResult:
         result: Of a job, of any size.
         root: Folder or URL of any kind that fsspec knows; gets ``<job id>/<part>.json``. Writing a
             part again changes nothing.
+
+    Raises:
+        ResultsError: Nothing can be written there.
     """
     size = len(result.encode())
     if size <= RESULT_BYTES or result.result is None:
         return result
-    system, path = url_to_fs(root)
-    folder = f"{path.rstrip('/')}/{result.job_id}"
-    system.makedirs(folder, exist_ok=True)
-    parts, urls = dict(result.result), dict(result.urls)
-    encoded = {name: json.dumps(part).encode() for name, part in parts.items()}
-    for name in sorted(encoded, key=lambda each: -len(encoded[each])):
-        place = f"{folder}/{name}.json"
-        system.pipe_file(place, encoded[name])
-        urls[name], parts[name] = system.unstrip_protocol(place), None
-        size -= len(encoded[name])
+    parts = {name: encoded(part, indent=None) for name, part in result.result.items()}
+    moved = []
+    for name in sorted(parts, key=lambda each: -len(parts[each])):
+        moved.append(name)
+        size -= len(parts[name])
         if size <= RESULT_BYTES:
             break
-    return result.model_copy(update={"result": parts, "urls": urls})
+    files = write_results(root, result.job_id, {f"{name}.json": parts[name] for name in moved})
+    urls = {name: files[f"{name}.json"] for name in moved}
+    kept = {**result.result, **dict.fromkeys(moved)}
+    return result.model_copy(update={"result": kept, "urls": {**result.urls, **urls}})
+
+
+def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
+    # A file system has rename: readers see a whole file. Object stores write whole ones anyway.
+    if "file" in system.protocol or system.protocol == "file":
+        system.pipe_file(f"{path}.tmp", content)
+        system.mv(f"{path}.tmp", path)
+    else:
+        system.pipe_file(path, content)
+
+
+def encoded(value: JsonValue, indent: int | None = 1) -> bytes:
+    """Return a JSON document."""
+    return json.dumps(value, allow_nan=False, indent=indent).encode()

@@ -6,7 +6,7 @@ import time
 from typing import Literal
 
 from schemas.jobs import JobProgress
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
 
 Stage = Literal["init", "progress", "partial"]
 

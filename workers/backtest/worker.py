@@ -9,13 +9,11 @@ result and its offset are written in one transaction.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from collections.abc import Callable
 from functools import partial
 
 from schemas.jobs import BacktestRequest, JobCommand, JobResult
@@ -23,12 +21,12 @@ from schemas.market import Bar
 from schemas.record import Record, Topic
 from schemas.research import OptimizeSpec
 from schemas.topics import BACKTEST_REQUESTS, BARS, JOB_COMMANDS
-from streams.cluster import Aborted, Fatal, KafkaSettings
-from streams.jobs import run_jobs
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.status import StatusPublisher
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.jobs import JobFuture, in_thread, run_jobs
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import tail
+from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.status import StatusPublisher
 from workers.backtest.bar_store import BarStore
 from workers.backtest.compute import Compute, Outcome
 from workers.backtest.results import within_bounds
@@ -37,7 +35,6 @@ from workers.settings import Settings
 
 log = logging.getLogger("regimeflow.backtest")
 
-EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 CAUGHT_UP_WITHIN_S = 300.0  # tens of millions of bars are read in less
 
 
@@ -106,16 +103,8 @@ class Bench:
     def follow(self, topic: Topic, take: Callable[[Record], None], read: threading.Event) -> None:
         """Give every record of a topic to ``take`` until stopped; set ``read`` once at its end."""
         try:
-            reader = Reader(self._kafka, (topic,))
-            try:
-                while not self._stop.is_set():
-                    for message in reader.take(5_000):
-                        if isinstance(message, Received):
-                            take(message.record)
-                    if reader.caught_up:
-                        read.set()
-            finally:
-                reader.close()
+            for message in tail(self._kafka, (topic,), stop=self._stop, caught_up=read.set):
+                take(message.record)
         except Fatal as fatal:
             self._fatal = fatal
             self._stop.set()
@@ -141,21 +130,13 @@ class Bench:
         """Whether the request, not a later one of the same id, is to be stopped."""
         return self._cancelled.get(request.request_id, -1) >= request.event_time_ms
 
-    def job(self, received: Received) -> Future[Sequence[Record]]:
+    def job(self, received: Received) -> JobFuture:
         """Start one request; its future holds the one result."""
         request = received.record
         assert isinstance(request, BacktestRequest)  # noqa: S101 - the only record there
-        future: Future[Sequence[Record]] = Future()
+        future = in_thread(lambda _: (self._result(request),))
         future.add_done_callback(lambda f: self.compute.stop_job() if f.cancelled() else None)
-        threading.Thread(target=self._work, args=(request, future), daemon=True).start()
         return future
-
-    def _work(self, request: BacktestRequest, future: Future[Sequence[Record]]) -> None:
-        with contextlib.suppress(InvalidStateError):  # cancelled: it is another's to run
-            try:
-                future.set_result((self._result(request),))
-            except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
-                future.set_exception(failed)
 
     def _result(self, request: BacktestRequest) -> JobResult:
         started_s = time.monotonic()

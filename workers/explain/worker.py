@@ -6,7 +6,7 @@ import time
 
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
-from streams.cluster import KafkaSettings
+from streams.runtime.settings import KafkaSettings
 from workers.explain import lstm_attribution, treeshap
 from workers.explain.attribution import load
 from workers.explain.processor import Explainers, explain_processor

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.topics import MODELS_CHANGES
-from streams.cluster import Fatal, KafkaSettings
 from streams.processor import Processor
-from streams.reader import Reader
-from streams.runtime import EXIT_FATAL, run_until_signalled
-from streams.status import State, StatusPublisher
-from streams.wire import Received
+from streams.runtime.chain import run_until_signalled
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
+from streams.runtime.status import State, StatusPublisher
 from workers.inference.artifact import ArtifactError
 from workers.inference.slots import KEPT
 

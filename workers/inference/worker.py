@@ -6,7 +6,7 @@ import time
 
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
-from streams.cluster import KafkaSettings
+from streams.runtime.settings import KafkaSettings
 from workers.inference import forest, lstm
 from workers.inference.processor import inference_processor
 from workers.inference.slots import Slots, load

@@ -20,7 +20,9 @@ from schemas.models import ModelServing
 from schemas.record import Record
 from schemas.status import WorkerStatus
 from schemas.topics import MODELS_SERVING, WORKER_STATUS
-from streams.runtime import KafkaSettings, Publisher, tail
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import tail
+from streams.runtime.settings import KafkaSettings
 from workers.ingest.bar_files import BarFile, BarFileRejected, read_bars, require_order
 from workers.ingest.topics import history_is_ready, newest_closes
 from workers.settings import Settings

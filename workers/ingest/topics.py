@@ -10,7 +10,9 @@ from schemas.dead_letter import DeadLetter
 from schemas.market import HistoryReady, RawBar
 from schemas.record import Record
 from schemas.topics import HISTORY, RAW_BARS
-from streams.runtime import KafkaSettings, Reader, Received
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 
 LOOK_BACK = 4_096  # records read first from the end of the raw bars
 WIDER = 8
@@ -55,7 +57,7 @@ def _records(reader: Reader) -> list[Record]:
 
 
 class Writer(Protocol):
-    """What ``streams.runtime.Publisher`` does."""
+    """What ``streams.runtime.chain.Publisher`` does."""
 
     def publish(self, record: Record, trace_id: str | None = None) -> None:
         """Queue a record."""

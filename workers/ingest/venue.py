@@ -15,7 +15,8 @@ from typing import Literal
 from schemas.market import HistoryReady
 from schemas.refdata import RefdataTable
 from schemas.status import WorkerStatus
-from streams.runtime import Fatal, KafkaSettings, Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import Fatal, KafkaSettings
 from workers.ingest.backfill import History, Series, patiently
 from workers.ingest.clock import MarketClock
 from workers.ingest.contracts import contracts

@@ -8,13 +8,12 @@ from __future__ import annotations
 import logging
 import sys
 
-from streams.runtime import Fatal, KafkaSettings
+from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from workers.ingest.bar_files import BarFileRejected
 from workers.ingest.source import SourceRefused, bind_home, source_of
 from workers.settings import Settings
 
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
-EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 
 log = logging.getLogger("regimeflow.ingest")
 

@@ -12,9 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
-from streams.batch import in_one_line
-from streams.cluster import KafkaSettings
-from streams.reader import Reader
+from streams.runtime.batch import in_one_line
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from workers.registry import Tracking, mirror
 from workers.settings import Settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
 
 TOLD_EVERY_S = 0.25
 

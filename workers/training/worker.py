@@ -24,14 +24,14 @@ from schemas.models import ModelRegistered
 from schemas.record import Record
 from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
-from streams.cluster import Aborted, Fatal, KafkaSettings
 from streams.features.catalog import FEATURE_SET_ID
-from streams.jobs import run_jobs
-from streams.kafka import end_offsets
 from streams.processor import RecordRejected
-from streams.reader import Reader
-from streams.status import StatusPublisher
-from streams.wire import Received
+from streams.runtime.client import end_offsets
+from streams.runtime.codec import Received
+from streams.runtime.jobs import run_jobs
+from streams.runtime.reader import Reader
+from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.status import StatusPublisher
 from workers.inference.artifact import ArtifactError, root_of
 from workers.settings import Settings
 from workers.training.fit import Plan, TooFewRows
@@ -41,7 +41,6 @@ from workers.training.progress import Told
 log = logging.getLogger("regimeflow.training")
 
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
-EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 FEATURES_WITHIN_S = 600.0  # a history of a million bars is folded in less
 
 

@@ -19,11 +19,11 @@ from schemas.jobs import JobCommand, JobResult, TuningRequest
 from schemas.market import Bar
 from schemas.research import TuningSpec
 from schemas.topics import BARS, JOB_COMMANDS
-from streams.batch import in_one_line
-from streams.cluster import KafkaSettings
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.wire import Received
+from streams.runtime.batch import in_one_line
+from streams.runtime.codec import Received
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader, tail
+from streams.runtime.settings import KafkaSettings
 from workers.backtest.bar_store import BarStore
 from workers.backtest.bars import Bars
 from workers.backtest.telling import Telling, now_ms
@@ -90,8 +90,9 @@ def run_request(
     request: TuningRequest, kept: Kept, kafka: KafkaSettings, stop: threading.Event
 ) -> JobResult:
     """Run one job to its result: a failure is a result too."""
+    from workers.backtest.results import ResultsError
     from workers.tuning.job import Job
-    from workers.tuning.results import ResultsError, stored
+    from workers.tuning.results import stored
     from workers.tuning.storage import StorageError
 
     started_s = time.monotonic()
@@ -196,15 +197,10 @@ def bars_of(spec: TuningSpec, kafka: KafkaSettings) -> Bars:
 
     Raises: BarsRejected when there are none.
     """
-    store, reader = BarStore(1), Reader(kafka, (BARS,))
-    others: set[str] = set()
-    try:
-        while not reader.caught_up:
-            for message in reader.take(5_000):
-                bar = message.record if isinstance(message, Received) else None
-                if isinstance(bar, Bar) and (bar.symbol == spec.symbol or bar.symbol not in others):
-                    store.put(bar)  # one of each other symbol, for the list of those known
-                    others.add(bar.symbol)
-    finally:
-        reader.close()
+    store, others = BarStore(1), set[str]()
+    for message in tail(kafka, (BARS,), stop=threading.Event(), until_end=True):
+        bar = message.record
+        if isinstance(bar, Bar) and (bar.symbol == spec.symbol or bar.symbol not in others):
+            store.put(bar)  # one of each other symbol, for the list of those known
+            others.add(bar.symbol)
     return store.of(spec)

@@ -1,46 +1,14 @@
-"""Results as files under any URL that fsspec knows: ``<root>/<job>/result.json`` and others."""
+"""Results of searches: every part as a file, what the topic takes also in the record."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import fsspec
-from fsspec.core import url_to_fs
 from pydantic import JsonValue
 
 from schemas.jobs import RESULT_BYTES, JobResult
-
-
-class ResultsError(ValueError):
-    """The results cannot be written; the message names the URL's kind and the reason."""
-
-
-def write_results(root: str, job_id: str, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Write files of a job, replacing those of an earlier run; return their URLs by name.
-
-    Args:
-        root: Folder or URL, ``file://``, ``s3://`` or any other of fsspec.
-        job_id: Folder of its own under the root.
-        files: Content by file name.
-
-    Raises:
-        ResultsError: Nothing can be written there.
-    """
-    try:
-        system, path = url_to_fs(root)
-        folder = f"{path.rstrip('/')}/{job_id}"
-        system.makedirs(folder, exist_ok=True)
-        for name, content in files.items():
-            _write(system, f"{folder}/{name}", content)
-    except (ImportError, OSError, ValueError) as failed:
-        kind = root.partition("://")[0] if "://" in root else "file"
-        raise ResultsError(
-            f"REGIMEFLOW_RESULTS_URL: results cannot be written to {kind}:// "
-            f"({type(failed).__name__}: {failed}); give a folder or URL that can be"
-        ) from None
-    return {name: system.unstrip_protocol(f"{folder}/{name}") for name in files}
+from workers.backtest.results import encoded, write_results
 
 
 def stored(result: JobResult, root: str) -> JobResult:
@@ -75,15 +43,6 @@ def write_parts(job_id: str, parts: Mapping[str, JsonValue], root: str) -> dict[
     return write_results(root, job_id, files)
 
 
-def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
-    # A file system has rename: readers see a whole file. Object stores write whole ones anyway.
-    if "file" in system.protocol or system.protocol == "file":
-        system.pipe_file(f"{path}.tmp", content)
-        system.mv(f"{path}.tmp", path)
-    else:
-        system.pipe_file(path, content)
-
-
 def trials_parquet(rows: Sequence[Any]) -> bytes:
     """Return the table of trials, one row each, as Parquet.
 
@@ -107,8 +66,3 @@ def trials_parquet(rows: Sequence[Any]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return bytes(sink.getvalue())
-
-
-def encoded(value: JsonValue, indent: int | None = 1) -> bytes:
-    """Return a JSON document."""
-    return json.dumps(value, allow_nan=False, indent=indent).encode()

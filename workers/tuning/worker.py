@@ -12,14 +12,12 @@ request to another, and the study goes on; ``study.py`` says what becomes of tri
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import multiprocessing
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -28,17 +26,17 @@ from typing import Any
 from schemas.jobs import JobProgress, JobResult, TuningRequest
 from schemas.record import Record
 from schemas.topics import JOB_PROGRESS, JOB_RESULTS, TUNING_REQUESTS
-from streams.cluster import Aborted, Fatal, KafkaSettings
-from streams.jobs import run_jobs
-from streams.reader import tail
-from streams.status import StatusPublisher
-from streams.wire import Received
+from streams.runtime.codec import Received
+from streams.runtime.jobs import JobFuture, in_thread, run_jobs
+from streams.runtime.reader import tail
+from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.status import StatusPublisher
+from workers.backtest.telling import now_ms
 from workers.settings import Settings
 from workers.tuning.child import Kept, own, share
 
 log = logging.getLogger("regimeflow.tuning")
 
-EXIT_FATAL = 75  # EX_TEMPFAIL: start it again
 LIVES = 2  # a job that killed as many children is given up
 IDLE_FOR_S = 3.0  # before it takes part in another's job: its own may be on the way
 LOOK_EVERY_S = 0.2
@@ -153,30 +151,27 @@ class Tuning:
         elif isinstance(record, JobProgress) and record.trial > 0:
             self._started[record.job_id] = record.event_time_ms
 
-    def job(self, received: Received) -> Future[Sequence[Record]]:
+    def job(self, received: Received) -> JobFuture:
         """Start one request; its future holds the one result."""
         request = received.record
         assert isinstance(request, TuningRequest)  # noqa: S101 - the only record there
-        future: Future[Sequence[Record]] = Future()
+        future = in_thread(lambda own: self._work(request, own))
         future.add_done_callback(self._cancelled)
-        threading.Thread(target=self._work, args=(request, future), daemon=True).start()
         return future
 
-    def _cancelled(self, future: Future[Sequence[Record]]) -> None:
+    def _cancelled(self, future: JobFuture) -> None:
         if future.cancelled() and self._own is not None:
             self._own.kill()
 
-    def _work(self, request: TuningRequest, future: Future[Sequence[Record]]) -> None:
+    def _work(self, request: TuningRequest, future: JobFuture) -> Sequence[Record]:
         self._busy.set()
-        with contextlib.suppress(InvalidStateError):  # cancelled: it is another's to run
-            try:
-                future.set_result((self._result(request, future),))
-            except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
-                future.set_exception(failed)
-        self._idle_since_s = time.monotonic()
-        self._busy.clear()
+        try:
+            return (self._result(request, future),)
+        finally:
+            self._idle_since_s = time.monotonic()
+            self._busy.clear()
 
-    def _result(self, request: TuningRequest, future: Future[Sequence[Record]]) -> JobResult:
+    def _result(self, request: TuningRequest, future: JobFuture) -> JobResult:
         started_s = time.monotonic()
         for life in range(1, LIVES + 1):
             child = self._own = Child.start(own, request.encode(), self._kept, self._kafka)
@@ -194,7 +189,7 @@ class Tuning:
         return JobResult(
             job_id=request.request_id,
             kind="hyperopt",
-            event_time_ms=time.time_ns() // 1_000_000,
+            event_time_ms=now_ms(),
             status="failed",
             error=f"the search ended {LIVES} times without a result, most likely out of memory; "
             "its trials are kept: take a shorter span and resume",

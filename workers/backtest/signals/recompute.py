@@ -28,9 +28,9 @@ from schemas.topics import (
     SIGNALS,
     topic_of,
 )
-from streams.batch import guarded
-from streams.memory import MemoryDriver
 from streams.processor import Processor
+from streams.runtime.batch import guarded
+from streams.runtime.memory_driver import MemoryDriver
 from streams.topology import CHAINS
 
 Prior = tuple[float, float, float]  # shares of sell, neutral, buy

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from schemas.models import ModelChanged, ModelRegistered
-from streams.memory import replay
 from streams.promotion.processor import PROCESSOR as PROMOTION
+from streams.runtime.memory_driver import replay
 from workers.backtest.signals.recompute import Inference, Recomputation, Span, inference_of_models
 from workers.backtest.signals.report import SignalReport, report_of
 from workers.backtest.signals.tally import Tally

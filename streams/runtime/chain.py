@@ -18,7 +18,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.batch import (
+from streams.processor import Processor
+from streams.runtime.batch import (
     Batch,
     Fold,
     Merge,
@@ -28,40 +29,18 @@ from streams.batch import (
     offsets_after,
     to_hold_back,
 )
-from streams.cluster import Aborted, Fatal, KafkaSettings
-from streams.jobs import run_jobs
-from streams.kafka import Member, Transactions, partition_counts
-from streams.metrics import Metrics, metrics_of
-from streams.processor import Processor
-from streams.publisher import Publisher, TransactionalPublisher
-from streams.reader import Reader, tail
-from streams.restore import States, restore
-from streams.status import Report, StatusPublisher
-from streams.wire import Partition, Received, Unreadable, misplaced, received
-
-__all__ = [
-    "Aborted",
-    "Fatal",
-    "KafkaSettings",
-    "Limits",
-    "Publisher",
-    "Reader",
-    "Received",
-    "StatusPublisher",
-    "TransactionalPublisher",
-    "Unreadable",
-    "run_chain",
-    "run_jobs",
-    "run_until_signalled",
-    "tail",
-]
+from streams.runtime.client import Member, Transactions, partition_counts
+from streams.runtime.codec import Partition, Received, misplaced, received
+from streams.runtime.metrics import Metrics, metrics_of
+from streams.runtime.restore import States, restore
+from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.status import Report, StatusPublisher
 
 ABORTS_IN_A_ROW = 5  # then something is wrong that only a fresh start can mend
 DRAIN_WITHIN_S = 25.0
 LAG_EVERY_S = 1.0
 CLOSE_WITHIN_S = 5.0  # of a process that has already failed
 GARBAGE_AFTER = 50_000  # objects, some tens of batches
-EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: start it again
 
 log = logging.getLogger("regimeflow.runtime")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from schemas.record import Topic
-from streams.cluster import KafkaSettings
-from streams.kafka import Source, end_offsets, partition_counts
-from streams.wire import Partition, Received, Unreadable, received
+from streams.runtime.client import Source, end_offsets, partition_counts
+from streams.runtime.codec import Partition, Received, Unreadable, received
+from streams.runtime.settings import KafkaSettings
 
 log = logging.getLogger("regimeflow.kafka")
 
@@ -80,11 +80,13 @@ def tail(
     stop: threading.Event,
     start: Start = "beginning",
     until_end: bool = False,
+    caught_up: Callable[[], None] | None = None,
 ) -> Iterator[Received]:
     """Yield committed records as they come; what cannot be decoded is logged and passed over.
 
     Ends when ``stop`` is set, or with ``until_end`` when all that was there at the start is read.
-    Each partition keeps its order; topics come as they arrive.
+    Each partition keeps its order; topics come as they arrive. ``caught_up`` is called once that
+    has been handed out.
     """
     reader = Reader(kafka, topics, start, follow=not until_end)
     try:
@@ -94,5 +96,8 @@ def tail(
                     yield message
                 else:
                     log.warning("record.unreadable", extra={"cause": message.cause})
+            if caught_up is not None and reader.caught_up:
+                caught_up()
+                caught_up = None
     finally:
         reader.close()

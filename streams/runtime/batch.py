@@ -26,7 +26,7 @@ from streams.processor import (
     StepFailed,
     fold,
 )
-from streams.wire import (
+from streams.runtime.codec import (
     Outgoing,
     Partition,
     Received,
@@ -163,30 +163,6 @@ class Batch:
     rejections: list[tuple[str, str, str]] = field(default_factory=list)  # topic, kind, cause
 
 
-def fold_batch(
-    chain: Sequence[Processor],
-    name: str,
-    states: StatesByPartition,
-    messages: Sequence[Message],
-    git_commit: str,
-) -> Batch:
-    """Fold records, in the order given, through a chain.
-
-    Args:
-        chain: Processors in flow order; a ``step_batch`` processor stands alone.
-        name: Of the chain: the consumer named on what could not be decoded.
-        states: Committed states of each partition; never written to.
-        messages: What was read.
-        git_commit: Of the running code, for the headers.
-
-    Returns: outputs, dead letters, then one changelog entry for each changed state.
-    """
-    batch = Batch()
-    for _ in folding(batch, Fold(chain, name, states, git_commit), messages):
-        pass
-    return batch
-
-
 def offsets_after(messages: Sequence[Message]) -> dict[Partition, int]:
     """Return where reading goes on in each partition once these have been folded."""
     return {message.stored.source: message.stored.offset + 1 for message in messages}
@@ -194,7 +170,14 @@ def offsets_after(messages: Sequence[Message]) -> dict[Partition, int]:
 
 @dataclass(frozen=True)
 class Fold:
-    """What stays the same from batch to batch; see ``fold_batch``."""
+    """What stays the same from batch to batch.
+
+    Attributes:
+        chain: Processors in flow order; a ``step_batch`` processor stands alone.
+        name: Of the chain: the consumer named on what could not be decoded.
+        states: Committed states of each partition; never written to.
+        git_commit: Of the running code, for the headers.
+    """
 
     chain: Sequence[Processor]
     name: str
@@ -203,9 +186,10 @@ class Fold:
 
 
 def folding(batch: Batch, how: Fold, messages: Sequence[Message]) -> Iterator[Outgoing]:
-    """Fold records into a batch, yielding what is to be written as soon as it is known.
+    """Fold records, in the order given, into a batch, yielding what is to be written when known.
 
-    The network is then busy while later records are folded.
+    The network is then busy while later records are folded. Outputs and dead letters come first,
+    then one changelog entry for each changed state.
     """
     readable: list[Received] = []
     for message in messages:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import Literal
 
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
-from streams.batch import in_one_line
-from streams.cluster import Aborted, Fatal, KafkaSettings
-from streams.kafka import Member, Transactions
 from streams.processor import RecordRejected
-from streams.wire import (
+from streams.runtime.batch import in_one_line
+from streams.runtime.client import Member, Transactions
+from streams.runtime.codec import (
     Outgoing,
     Partition,
     Received,
@@ -27,12 +27,14 @@ from streams.wire import (
     received,
     unreadable_letter,
 )
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 
 POLL_S = 0.2
 MOST_WAITING = 1_000  # requests fetched while one runs
 
 LetterKind = Literal["undecodable", "rejected", "bug"]
-Job = Callable[[Received], Future[Sequence[Record]]]
+JobFuture = Future[Sequence[Record]]
+Job = Callable[[Received], JobFuture]
 
 log = logging.getLogger("regimeflow.runtime")
 
@@ -64,6 +66,21 @@ def run_jobs(
                 run.finish(message, job, stop)
     finally:
         run.close()
+
+
+def in_thread(work: Callable[[JobFuture], Sequence[Record]]) -> JobFuture:
+    """Start the work of one job; it is given its own future, to see whether it was cancelled."""
+    future: JobFuture = Future()
+
+    def run() -> None:
+        with contextlib.suppress(InvalidStateError):  # cancelled: it is another's to run
+            try:
+                future.set_result(work(future))
+            except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
+                future.set_exception(failed)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 class _JobRun:

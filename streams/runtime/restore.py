@@ -6,11 +6,11 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from schemas.record import Record, Topic
-from streams.cluster import Fatal, KafkaSettings
-from streams.kafka import end_offsets
 from streams.processor import Processor, StateKey, StateRef
-from streams.reader import Reader
-from streams.wire import Partition, Received, changelog_topic, event_time_of, state_key
+from streams.runtime.client import end_offsets
+from streams.runtime.codec import Partition, Received, changelog_topic, event_time_of, state_key
+from streams.runtime.reader import Reader
+from streams.runtime.settings import Fatal, KafkaSettings
 
 States = dict[StateRef, Record]
 

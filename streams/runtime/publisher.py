@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
-from streams.cluster import Fatal, KafkaSettings
-from streams.kafka import Transactions, flush, produce, producer_of
-from streams.wire import Outgoing, Stamp, letter_message, message_of
+from streams.runtime.client import Transactions, flush, produce, producer_of
+from streams.runtime.codec import Outgoing, Stamp, letter_message, message_of
+from streams.runtime.settings import Fatal, KafkaSettings
 
 
 class Publisher:

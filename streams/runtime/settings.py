@@ -20,6 +20,9 @@ REPEAT_AFTER_S = 10.0
 log = logging.getLogger("regimeflow.kafka")
 
 
+EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: a process that ended by Fatal is started again
+
+
 class Fatal(Exception):
     """This process cannot go on; start it again."""
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from schemas.status import WorkerStatus
-from streams.cluster import Fatal, KafkaSettings
-from streams.publisher import Publisher
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import Fatal, KafkaSettings
 
 CLOSE_WITHIN_S = 2.0
 

@@ -27,8 +27,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     OffsetSpec,
 )
 
-from streams.cluster import Aborted, Fatal, KafkaSettings
-from streams.wire import Outgoing, Partition, Stored
+from streams.runtime.codec import Outgoing, Partition, Stored
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 
 CALL_TIMEOUT_S = 10.0
 RETRY_PAUSE_S = 0.02
