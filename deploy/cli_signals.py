@@ -109,7 +109,7 @@ def _of_files(
 ) -> tuple[SignalReport, Report | None]:
     with bar("bars") as progress, spoken_errors(2):
         from workers.backtest.signals.replay import backtest_signals, newest_model
-        from workers.inference.artifact import root_of
+        from workers.models.artifact import root_of
 
         folder = model or newest_model(root_of(settings_of().models))
         return backtest_signals(files, folder, span, progress=progress), None

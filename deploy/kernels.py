@@ -37,28 +37,28 @@ def regime_fit() -> None:
 
 def forest() -> None:
     """Prepare the compiled booster."""
-    from workers.inference.forest import warm_up
+    from workers.models.forest import warm_up
 
     warm_up()
 
 
 def lstm() -> None:
     """Prepare the LSTM's step."""
-    from workers.inference.lstm import warm_up
+    from workers.models.lstm import warm_up
 
     warm_up()
 
 
 def treeshap() -> None:
     """Prepare the attributions of the booster."""
-    from workers.explain.treeshap import warm_up
+    from workers.models.treeshap import warm_up
 
     warm_up()
 
 
 def lstm_attribution() -> None:
     """Prepare the attributions of the LSTM."""
-    from workers.explain.lstm_attribution import warm_up
+    from workers.models.lstm_attribution import warm_up
 
     warm_up()
 

@@ -18,7 +18,7 @@ SOURCES = [
 
 ONLY_HERE = {
     "ccxt": {"workers/ingest/exchange.py"},
-    "mlflow": {"workers/registry.py"},
+    "mlflow": {"workers/training/registry.py"},
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/bus.py"},
     "redis": {"gateway/cache.py"},
@@ -123,23 +123,37 @@ def test_what_runs_a_replay_in_memory_knows_no_kafka_client(module):
     assert not roots(path) & CLOCKS
 
 
-def test_no_worker_reaches_into_another_but_where_declared():
-    allowed = {
-        "training": {"inference"},
-        "explain": {"inference"},
-        "backtest": {"inference", "ingest"},
-        "tuning": {"backtest"},
-    }
-    for path in sorted((ROOT / "workers").glob("*/*.py")):
-        own = path.parent.name
-        folders = {p.name for p in (ROOT / "workers").iterdir() if p.is_dir()}
-        others = {
-            name.split(".")[1]
+WORKERS = ROOT / "workers"
+PROCESSES = {path.parent.name for path in WORKERS.glob("*/worker.py")}
+LIBRARIES = {path.parent.name for path in WORKERS.glob("*/__init__.py")} - PROCESSES
+KAFKA_CLIENTS = {"confluent_kafka", "aiokafka", "faust"}
+
+
+def workers_imported(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported(path) if name.startswith("workers.")}
+
+
+@pytest.mark.parametrize("library", sorted(LIBRARIES))
+def test_a_folder_of_workers_without_a_worker_is_a_library(library):
+    for path in sorted((WORKERS / library).rglob("*.py")):
+        drivers = {
+            name
             for name in imported(path)
-            if name.startswith("workers.") and name.split(".")[1] in folders
+            if name.startswith("streams.runtime.") and name.split(".")[2] not in PURE_RUNTIME
         }
 
-        assert others <= {own} | allowed.get(own, set()), f"{name_of(path)} imports {others}"
+        assert not roots(path) & KAFKA_CLIENTS, f"{name_of(path)} imports a Kafka client"
+        assert not drivers, f"{name_of(path)} imports {drivers}"
+        assert not workers_imported(path) & PROCESSES, f"{name_of(path)} imports a process"
+
+
+@pytest.mark.parametrize("process", sorted(PROCESSES))
+def test_no_process_imports_another(process):
+    allowed = {"backtest": {"ingest"}, "tuning": {"backtest"}}.get(process, set())
+    for path in sorted((WORKERS / process).rglob("*.py")):
+        others = workers_imported(path) & (PROCESSES - {process})
+
+        assert others <= allowed, f"{name_of(path)} imports {others}"
 
 
 def test_what_a_replay_must_reproduce_sees_no_clock_and_no_outside():

@@ -21,11 +21,10 @@ from streams.processor import StateKey
 from tests.bench.naive_path import WINDOW_BARS, Naive, indicators
 from tests.bench.product import FIRST, HISTORY, MINUTE_MS, Product, bars_of, trained_model
 from tests.bench.race import Entry, Work, race
-from workers.explain import lstm_attribution, treeshap
 from workers.explain.attribution import REGIME_INPUTS
 from workers.explain.history import History
-from workers.inference import forest, lstm
-from workers.inference.artifact import read_model
+from workers.models import forest, lstm, lstm_attribution, treeshap
+from workers.models.artifact import read_model
 from workers.simulator.market import Market
 
 WARM_UP_BARS = 1_900  # until every feature has a value and the window is full

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.race import Entry, race
-from workers.explain import treeshap
-from workers.inference import forest, lstm
-from workers.inference.booster import Booster, read_booster
+from workers.models import forest, lstm, treeshap
+from workers.models.booster import Booster, read_booster
 
 FEATURES, ROUNDS, DEPTH = 60, 300, 6
 MODELS = 4  # in rotation, as the general model and three specialists would be
@@ -75,7 +74,7 @@ def _forest_rows(pairs: list[_Pair], pool: NDArray[np.float32]) -> list[Row]:
 def _lstm_row() -> Row:
     import torch
 
-    from workers.inference.lstm_torch import build_torch_module, named_tensors
+    from workers.models.lstm_torch import build_torch_module, named_tensors
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

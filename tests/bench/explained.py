@@ -32,8 +32,8 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.bench.naive_models import FEATURES, boosters
 from tests.build import bar, features, prediction, registered, signal
-from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
-from workers.inference.lstm import LstmConfig, write_lstm
+from workers.models.artifact import Manifest, ParityCase, file_of, write_model
+from workers.models.lstm import LstmConfig, write_lstm
 
 NAMES = tuple(f"feature_{number}" for number in range(FEATURES))
 NEUTRAL = ClassProbabilities(sell=0.1, neutral=0.8, buy=0.1)

@@ -12,9 +12,9 @@ import torch
 import xgboost
 from numpy.typing import NDArray
 
-from workers.inference.booster import read_booster
-from workers.inference.lstm import Lstm, standardise
-from workers.inference.lstm_torch import TorchLstm
+from workers.models.booster import read_booster
+from workers.models.lstm import Lstm, standardise
+from workers.models.lstm_torch import TorchLstm
 
 WINDOW_BARS = 300
 POINTS = 8  # of the gradients' line, as the product takes them

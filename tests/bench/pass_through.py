@@ -107,8 +107,8 @@ def main() -> int:
     end_with_parent()
     from streams.runtime.chain import run_until_signalled
     from streams.topology import CHAINS
-    from workers.inference.processor import inference_processor
-    from workers.inference.slots import Slots
+    from workers.serving.processor import inference_processor
+    from workers.serving.slots import Slots
     from workers.settings import Settings
 
     name, path = sys.argv[1:]

@@ -36,9 +36,9 @@ from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.bench.pipeline_model import default_size_model
 from tests.build import MINUTE_MS, close_time, raw_bar, regime_parameters
-from workers.inference.pairing import PairingState
-from workers.inference.processor import inference_processor
-from workers.inference.slots import Slots, load
+from workers.serving.pairing import PairingState
+from workers.serving.processor import inference_processor
+from workers.serving.slots import Slots, load
 from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.train import MODEL_FEATURES
 

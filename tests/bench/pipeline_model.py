@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from schemas.models import ModelRegistered
 from streams.features.catalog import FEATURE_SET_ID
 from tests.build import MINUTE_MS, registered
-from workers.inference.artifact import Manifest, ParityCase, file_of, write_model
-from workers.inference.ensemble import chances
-from workers.inference.lstm import LstmConfig, write_lstm
+from workers.models.artifact import Manifest, ParityCase, file_of, write_model
+from workers.models.ensemble import chances
+from workers.models.lstm import LstmConfig, write_lstm
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import LstmPlan, lstm_probabilities
 from workers.training.train import MODEL_FEATURES, STRATEGY_MATRIX
@@ -71,7 +71,7 @@ def default_size_model(
 def _network(rows: Floats) -> bytes:
     import torch
 
-    from workers.inference.lstm_torch import build_torch_module, named_tensors
+    from workers.models.lstm_torch import build_torch_module, named_tensors
 
     torch.manual_seed(7)
     plan = LstmPlan()

@@ -22,8 +22,8 @@ from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.signals.processor import PROCESSOR as SIGNALS
 from workers.explain.attribution import load as load_for_explaining
 from workers.explain.processor import Explainers
-from workers.inference.processor import inference_processor
-from workers.inference.slots import Slots, load
+from workers.serving.processor import inference_processor
+from workers.serving.slots import Slots, load
 from workers.simulator.market import Market
 from workers.training.dataset import series_of
 from workers.training.fit import Plan

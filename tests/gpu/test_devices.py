@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.workers.models import NAMES, WINDOW, small_model
-from workers.inference.artifact import read_model
-from workers.inference.devices import NVIDIA_DEVICES, CpuNetwork, CudaNetwork, network_on
-from workers.inference.lstm import LstmConfig, compile_lstm, read_lstm
-from workers.inference.slots import load
+from tests.fakes.small_models import NAMES, WINDOW, small_model
+from workers.models.artifact import read_model
+from workers.models.devices import NVIDIA_DEVICES, CpuNetwork, CudaNetwork, network_on
+from workers.models.lstm import LstmConfig, compile_lstm, read_lstm
+from workers.serving.slots import load
 
 pytestmark = [
     pytest.mark.gpu,
@@ -34,7 +34,7 @@ def random_network(config):
     ids=lambda config: f"2x{config.hidden}",
 )
 def test_probabilities_equal_the_cpu_kernel_within_1e_6(config, batch):
-    from workers.inference.lstm import probabilities
+    from workers.models.lstm import probabilities
 
     model = random_network(config)
     windows = np.random.default_rng(1).normal(size=(batch, config.window, config.features))
@@ -56,6 +56,6 @@ def test_a_registered_model_is_served_on_the_device_and_passes_its_parity_check(
     assert loaded.status().device == "cuda:0"
     _, contents = read_model(loaded.registered)
     cpu = CpuNetwork(read_lstm(contents["lstm"]))
-    from workers.inference.lstm import probabilities
+    from workers.models.lstm import probabilities
 
     np.testing.assert_allclose(answers["lstm"], probabilities(cpu.logits(rows)), atol=1e-6)

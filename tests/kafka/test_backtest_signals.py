@@ -30,12 +30,12 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import MINUTE_MS, START_MS, close_time, regime_parameters
-from tests.workers.models import small_model
+from tests.fakes.small_models import small_model
 from workers.backtest.signals.replay import backtest_signals, registered_in
-from workers.inference.artifact import REGISTERED
-from workers.inference.processor import inference_processor
-from workers.inference.slots import Slots, load
 from workers.ingest.replay import merged, recording_of
+from workers.models.artifact import REGISTERED
+from workers.serving.processor import inference_processor
+from workers.serving.slots import Slots, load
 
 pytestmark = pytest.mark.kafka
 

@@ -14,12 +14,12 @@ from schemas.ids import derived_id
 from schemas.models import ModelRegistered
 from schemas.predictions import Prediction
 from schemas.topics import EXPLANATIONS, SIGNALS
-from workers.explain.lstm_attribution import attribute
-from workers.explain.treeshap import Explainer, compile_explainer, shap_values
-from workers.inference import forest as forests
-from workers.inference import lstm as lstms
-from workers.inference.artifact import ArtifactError, Manifest, read_model
-from workers.inference.booster import read_booster
+from workers.models import forest as forests
+from workers.models import lstm as lstms
+from workers.models.artifact import ArtifactError, Manifest, read_model
+from workers.models.booster import read_booster
+from workers.models.lstm_attribution import attribute
+from workers.models.treeshap import Explainer, compile_explainer, shap_values
 
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
 REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")

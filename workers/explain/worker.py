@@ -7,10 +7,10 @@ import time
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
 from streams.runtime.settings import KafkaSettings
-from workers.explain import lstm_attribution, treeshap
 from workers.explain.attribution import load
 from workers.explain.processor import Explainers, explain_processor
-from workers.inference.watch import ModelWatch, run_with_models
+from workers.model_watch import ModelWatch, run_with_models
+from workers.models import lstm_attribution, treeshap
 from workers.settings import Settings
 
 

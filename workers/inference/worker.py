@@ -7,10 +7,10 @@ import time
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
 from streams.runtime.settings import KafkaSettings
-from workers.inference import forest, lstm
-from workers.inference.processor import inference_processor
-from workers.inference.slots import Slots, load
-from workers.inference.watch import ModelWatch, run_with_models
+from workers.model_watch import ModelWatch, run_with_models
+from workers.models import forest, lstm
+from workers.serving.processor import inference_processor
+from workers.serving.slots import Slots, load
 from workers.settings import Settings
 
 

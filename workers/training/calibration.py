@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from workers.inference.ensemble import calibrate
+from workers.models.ensemble import calibrate
 from workers.training.dataset import Array
 
 COLDEST, HOTTEST = 0.5, 20.0

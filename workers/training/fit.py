@@ -14,9 +14,9 @@ import numpy as np
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingStage
 from streams.regimes.hamilton import filtered_probabilities
-from workers.inference import forest, lstm
-from workers.inference.booster import read_booster
-from workers.inference.ensemble import calibrate, pool
+from workers.models import forest, lstm
+from workers.models.booster import read_booster
+from workers.models.ensemble import calibrate, pool
 from workers.training.calibration import fit_temperature
 from workers.training.dataset import Array
 from workers.training.fit_boosted import BoostedPlan, fit_boosted

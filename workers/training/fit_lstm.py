@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.inference.lstm import LstmConfig, read_lstm, standardise, write_lstm
+from workers.models.lstm import LstmConfig, read_lstm, standardise, write_lstm
 from workers.training.dataset import Array
 from workers.training.report import prior_of
 from workers.training.table import Windows
@@ -56,7 +56,7 @@ def fit_lstm(
     """
     import torch
 
-    from workers.inference.lstm_torch import build_torch_module, named_tensors
+    from workers.models.lstm_torch import build_torch_module, named_tensors
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -86,7 +86,7 @@ def _descend(
     """Run the schedule over the network's weights; draws from torch's generator alone."""
     import torch
 
-    from workers.training.descent import AdamW, one_cycle
+    from workers.training.adamw import AdamW, one_cycle
 
     chosen = torch.randperm(len(classes))[: plan.samples].numpy()
     steps = -(-len(chosen) // plan.batch)
@@ -112,7 +112,7 @@ def lstm_probabilities(model: bytes, windows: Array) -> Array:
     """Return what torch itself answers on the CPU, shape (N, 3): the reference of parity."""
     import torch
 
-    from workers.inference.lstm_torch import TorchLstm
+    from workers.models.lstm_torch import TorchLstm
 
     torch.set_num_threads(1)
     logits = TorchLstm(read_lstm(model), "cpu").window(windows)

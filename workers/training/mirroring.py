@@ -15,8 +15,8 @@ from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.runtime.batch import in_one_line
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.registry import Tracking, mirror
 from workers.settings import Settings
+from workers.training.registry import Tracking, mirror
 
 # A registration and the change it leads to come together, and then the first bars of the new
 # model want the processor more.

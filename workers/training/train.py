@@ -14,8 +14,8 @@ import numpy as np
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
-from workers.inference.artifact import REGISTERED, Manifest, ParityCase, file_of, write_model
-from workers.inference.ensemble import all_chances
+from workers.models.artifact import REGISTERED, Manifest, ParityCase, file_of, write_model
+from workers.models.ensemble import all_chances
 from workers.training.dataset import Series
 from workers.training.fit import (
     FittedModel,
@@ -171,7 +171,7 @@ def register(
 
 
 def _manifest_file(manifest: Manifest) -> ModelFile:
-    from workers.inference.artifact import MANIFEST
+    from workers.models.artifact import MANIFEST
 
     content = manifest.encode()
     row = file_of("report", MANIFEST, content)

@@ -32,7 +32,7 @@ from streams.runtime.jobs import run_jobs
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.inference.artifact import ArtifactError, root_of
+from workers.models.artifact import ArtifactError, root_of
 from workers.settings import Settings
 from workers.training.fit import Plan, TooFewRows
 from workers.training.mirroring import follow

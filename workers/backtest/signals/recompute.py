@@ -82,9 +82,9 @@ class Inference:
 
 def inference_of_models() -> Inference:
     """Return inference over model files, as the worker runs it."""
-    from workers.inference.artifact import ArtifactError
-    from workers.inference.processor import inference_processor
-    from workers.inference.slots import Slots, load
+    from workers.models.artifact import ArtifactError
+    from workers.serving.processor import inference_processor
+    from workers.serving.slots import Slots, load
 
     slots = Slots(kept=sys.maxsize)
     priors: dict[str, Prior] = {}

@@ -1,0 +1,1 @@
+"""Doubles, small markets and small models that several tests share."""

@@ -1,0 +1,81 @@
+"""Small real models for tests of serving: trained in a second, written as training writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.models import ModelRegistered
+from tests.build import FEATURE_SET, MINUTE_MS, registered
+from workers.models.artifact import MANIFEST, Manifest, ParityCase, file_of, write_model
+from workers.models.ensemble import chances
+from workers.models.lstm import LstmConfig, write_lstm
+from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
+from workers.training.fit_lstm import lstm_probabilities
+
+NAMES = ("rsi_14", "natr_14", "realised_volatility_60", "log_return_1")
+WINDOW = 6
+PLAN = BoostedPlan(rounds=8, leaf_weight=1.0, l2=1.0)
+Array = NDArray[np.float64]
+
+
+def small_model(
+    root: Path, seed: int = 0, names: tuple[str, ...] = NAMES, feature_set: str = FEATURE_SET
+) -> ModelRegistered:
+    """Train on seeded noise, write under ``root``, return what would be announced."""
+    forest, network, rows, windows = _fitted(seed, len(names))
+    report = b'{"plan": {"seed": %d, "boosted": {"rounds": 8}}}' % seed
+    contents = {"forest.json": forest, "lstm.safetensors": network, "report.json": report}
+    manifest = Manifest(
+        strategy="ensemble",
+        feature_set_id=feature_set,
+        feature_names=names,
+        timeframe_ms=MINUTE_MS,
+        horizon_bars=15,
+        volatility_feature="realised_volatility_60",
+        label_width=0.5,
+        member_weights={"xgboost": 0.55, "lstm": 0.45},
+        class_prior=(0.25, 0.5, 0.25),
+        temperature=1.1,
+        strategy_matrix=((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0)),
+        trained_from_ms=0,
+        trained_to_ms=1,
+        seed=seed,
+        libraries={"xgboost": "3.2.0"},
+        files=(
+            file_of("forest", "forest.json", forest),
+            file_of("lstm", "lstm.safetensors", network),
+            file_of("report", "report.json", report),
+        ),
+        parity=(
+            ParityCase(
+                row=tuple(rows[0].tolist()),
+                window=tuple(tuple(bar) for bar in windows[0].tolist()),
+                forest=chances(boosted_probabilities(forest, rows[:1])[0]),
+                lstm=chances(lstm_probabilities(network, windows[:1])[0]),
+            ),
+        ),
+    )
+    folder = write_model(root, manifest, contents)
+    return registered(
+        model_version=manifest.version,
+        feature_names=names,
+        uri=folder.as_uri(),
+        files=(*manifest.files, file_of("report", MANIFEST, manifest.encode())),
+    )
+
+
+def _fitted(seed: int, features: int) -> tuple[bytes, bytes, Array, Array]:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(300, features + 3))
+    classes = (rows[:, 0] > 0.4).astype(np.int64) - (rows[:, 0] < -0.4) + 1
+    config = LstmConfig(features=features, hidden=5, window=WINDOW)
+    tensors: dict[str, NDArray[np.floating]] = {
+        name: rng.normal(scale=0.5, size=shape).astype(np.float32)
+        for name, shape in config.shapes().items()
+    }
+    tensors |= {"input.mean": np.zeros(features), "input.scale": np.ones(features)}
+    windows = rng.normal(size=(2, WINDOW, features))
+    return fit_boosted(rows, classes, PLAN, seed), write_lstm(config, tensors), rows, windows

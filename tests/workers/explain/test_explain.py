@@ -1,0 +1,259 @@
+"""Explain: parts that add up, drivers in order, one sentence; at once or when asked, once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from schemas.dead_letter import DeadLetter
+from schemas.explanations import Explanation
+from schemas.predictions import ClassProbabilities, PredictionRequest
+from streams.runtime.memory_driver import MemoryDriver
+from tests.build import FEATURE_SET, MINUTE_MS, close_time, features, prediction
+from tests.fakes.small_models import NAMES, WINDOW, small_model
+from workers.explain.attribution import explain, explained_class, load
+from workers.explain.history import BARS_BEHIND, History
+from workers.explain.processor import KEPT, Explainers, ExplainState, explain_processor
+from workers.models.artifact import ArtifactError, folder_of, read_model
+
+
+def explainers(*models):
+    made = Explainers(wait_for=lambda _: None)
+    for model in models:
+        made.put(load(model))
+    return made
+
+
+def feature(minute):
+    drawn = np.random.default_rng(minute).normal(size=len(NAMES)).tolist()
+    return features(minute, **dict(zip(NAMES, drawn, strict=True)))
+
+
+def predicted(model, minute, chances=(0.1, 0.2, 0.7)):
+    return prediction(
+        minute, chances, model_version=model.model_version, feature_set_id=FEATURE_SET
+    )
+
+
+def request(minute, **fields):
+    defaults = {
+        "request_id": "r1",
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "bar_time_ms": close_time(minute),
+        "event_time_ms": close_time(minute),
+        "deadline_ms": 1,
+        "reply_to": "gateway-0",
+        "explain": True,
+    }
+    return PredictionRequest(**(defaults | fields))
+
+
+def window(seed=0):
+    return np.random.default_rng(seed).normal(size=(WINDOW, len(NAMES)))
+
+
+@pytest.mark.parametrize("chances", [(0.7, 0.2, 0.1), (0.1, 0.8, 0.1), (0.1, 0.2, 0.7)])
+def test_parts_add_up_to_the_whole(tmp_path, chances):
+    model = small_model(tmp_path)
+
+    found = explain(load(model), predicted(model, 0, chances), window())
+
+    assert abs(found.additivity_gap["xgboost"]) < 1e-5
+    assert abs(found.additivity_gap["lstm"]) < 1e-2
+    drivers = [*found.positive, *found.negative]
+    assert sum(abs(d.contribution) for d in drivers) <= 1.0 + 1e-9
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tree_values_equal_shap_on_the_registered_model(tmp_path):
+    import shap
+    import xgboost
+
+    model = small_model(tmp_path)
+    loaded, made = load(model), predicted(model, 0)
+    _, contents = read_model(model)
+    regime = made.regime
+    row = np.array([[*window()[-1], regime.bull, regime.bear, regime.sideways]])
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(contents["forest"]))
+    expected = shap.TreeExplainer(booster).shap_values(row)[0, :, 2]
+
+    found = explain(loaded, made, window())
+
+    by_name = dict(zip(loaded.names, expected, strict=True))
+    for driver in (*found.positive, *found.negative):
+        assert driver.xgboost_margin == pytest.approx(by_name[driver.feature], abs=1e-5)
+
+
+def test_drivers_are_sorted_by_strength_and_carry_their_values(tmp_path):
+    model = small_model(tmp_path)
+
+    found = explain(load(model), predicted(model, 0), window())
+
+    positive = [d.contribution for d in found.positive]
+    negative = [d.contribution for d in found.negative]
+    assert positive == sorted(positive, reverse=True)
+    assert negative == sorted(negative)
+    assert min(positive, default=1.0) > 0.0 > max(negative, default=-1.0)
+    values = dict(zip(NAMES, window()[-1], strict=True))
+    for driver in (*found.positive, *found.negative):
+        if driver.feature in values:
+            assert driver.value == values[driver.feature]
+
+
+def test_one_sentence_names_direction_chance_and_strongest_drivers(tmp_path):
+    model = small_model(tmp_path)
+
+    found = explain(load(model), predicted(model, 0), window())
+
+    assert found.sentence.startswith("Buy at 70%")
+    assert found.sentence.count(".") >= 1
+    assert found.sentence.endswith(".")
+    assert found.positive[0].feature in found.sentence
+
+
+def test_a_tie_is_explained_as_neutral():
+    tied = ClassProbabilities(sell=0.4, neutral=0.2, buy=0.4)
+
+    assert explained_class(prediction(0).model_copy(update={"probabilities": tied})) == "neutral"
+
+
+def test_what_is_not_neutral_is_explained_at_once_and_the_rest_when_asked(tmp_path):
+    model = small_model(tmp_path)
+    driver = MemoryDriver([explain_processor(explainers(model))])
+    for m in range(WINDOW + 1):
+        driver.feed(feature(m))
+
+    at_once = driver.feed(predicted(model, WINDOW - 1))
+    neutral = driver.feed(predicted(model, WINDOW, (0.1, 0.8, 0.1)))
+    asked = driver.feed(request(WINDOW))
+
+    assert [type(e) for e in at_once] == [Explanation]
+    assert neutral == []
+    assert [(e.explained_class, e.event_time_ms) for e in asked] == [
+        ("neutral", close_time(WINDOW))
+    ]
+
+
+def test_a_prediction_that_comes_before_its_features_is_explained_with_them(tmp_path):
+    model = small_model(tmp_path)
+    inputs = [feature(m) for m in range(WINDOW)]
+    made = predicted(model, WINDOW - 1)
+
+    usual = MemoryDriver([explain_processor(explainers(model))])
+    expected = [e for record in [*inputs, made] for e in usual.feed(record)]
+    swapped = MemoryDriver([explain_processor(explainers(model))])
+    found = [e for record in [*inputs[:-1], made, inputs[-1]] for e in swapped.feed(record)]
+
+    assert found == expected
+    assert len(found) == 1
+
+
+def test_redelivery_explains_once(tmp_path):
+    model = small_model(tmp_path)
+    driver = MemoryDriver([explain_processor(explainers(model))])
+    records = [*(feature(m) for m in range(WINDOW)), predicted(model, WINDOW - 1)]
+
+    found = [e for record in records for _ in range(2) for e in driver.feed(record)]
+
+    assert len(found) == 1
+
+
+def test_a_restart_reads_back_what_explanations_need(tmp_path):
+    model = small_model(tmp_path)
+    records = [feature(m) for m in range(WINDOW + 1)]
+    made = predicted(model, WINDOW - 1, (0.1, 0.8, 0.1))
+    first = MemoryDriver([explain_processor(explainers(model))])
+    for record in [*records[:WINDOW], made]:
+        first.feed(record)
+    stored = next(iter(first.states.values()))
+
+    fresh = explain_processor(explainers(model))
+    second = MemoryDriver([fresh])
+    state = fresh.refill(ExplainState.decode(stored.encode()), [*records[:WINDOW], made])
+    second.states["explain", ("BTCUSDT", MINUTE_MS)] = state
+    second.feed(records[WINDOW])
+
+    assert len(second.feed(predicted(model, WINDOW))) == 1
+    assert len(second.feed(request(WINDOW - 1))) == 1
+
+
+def test_the_first_features_leave_a_state_so_that_a_restart_reads_them_back():
+    driver = MemoryDriver([explain_processor(explainers())])
+
+    driver.feed(feature(0))
+
+    assert driver.states["explain", ("BTCUSDT", MINUTE_MS)].seen
+
+
+def letter(driver, record):
+    (found,) = driver.feed(record)
+    assert isinstance(found, DeadLetter)
+    return found.cause
+
+
+def test_features_out_of_reach_are_a_dead_letter_that_says_what_is_missing(tmp_path):
+    model = small_model(tmp_path)
+    driver = MemoryDriver([explain_processor(explainers(model))])
+    for m in range(3, WINDOW):
+        driver.feed(feature(m))
+
+    cause = letter(driver, predicted(model, WINDOW - 1))
+
+    assert f"3 of {WINDOW} bars" in cause
+    assert driver.feed(feature(WINDOW)) == []
+
+
+def test_a_question_out_of_reach_or_for_an_unknown_model_says_so(tmp_path):
+    model = small_model(tmp_path)
+    driver = MemoryDriver([explain_processor(explainers())])
+    for m in range(WINDOW):
+        driver.feed(feature(m))
+
+    assert "no prediction of the bar" in letter(driver, request(1))
+    assert f"model {model.model_version}" in letter(driver, predicted(model, WINDOW - 1))
+
+
+def test_overrides_are_not_explained():
+    driver = MemoryDriver([explain_processor(explainers())])
+
+    assert driver.feed(request(1, model_override="m1")) == []
+
+
+def test_a_prediction_waits_for_its_model(tmp_path):
+    model = small_model(tmp_path)
+    late = Explainers(wait_for=lambda _: late.put(load(model)))
+    driver = MemoryDriver([explain_processor(late)])
+    for m in range(WINDOW):
+        driver.feed(feature(m))
+
+    (found,) = driver.feed(predicted(model, WINDOW - 1))
+
+    assert found.model_version == model.model_version
+
+
+def test_only_the_last_models_are_held(tmp_path):
+    models = [small_model(tmp_path, seed=seed) for seed in range(KEPT + 1)]
+
+    held = explainers(*models).models
+
+    assert list(held) == [m.model_version for m in models[1:]]
+
+
+def test_history_is_pruned_behind_the_newest_prediction():
+    history = History()
+    for m in range(5):
+        history.add(feature(m))
+
+    history.add(prediction(BARS_BEHIND + 2))
+
+    assert list(history.rows) == [close_time(m) for m in range(2, 5)]
+
+
+def test_an_altered_model_is_refused(tmp_path):
+    model = small_model(tmp_path)
+    (folder_of(model.uri) / "forest.json").write_text("{}")
+
+    with pytest.raises(ArtifactError, match="altered"):
+        load(model)

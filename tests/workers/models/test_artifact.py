@@ -1,0 +1,95 @@
+"""Model files: what was registered is what is read, or nothing is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.small_models import small_model
+from workers.models.artifact import ArtifactError, Manifest, folder_of, read_model, root_of
+
+
+def test_a_written_model_is_read_back(tmp_path):
+    model = small_model(tmp_path)
+
+    manifest, contents = read_model(model)
+
+    assert manifest.version == model.model_version
+    assert set(contents) == {"forest", "lstm", "report"}
+
+
+def test_the_version_follows_from_the_content_alone(tmp_path):
+    first, again = small_model(tmp_path / "a"), small_model(tmp_path / "b")
+
+    assert first.model_version == again.model_version
+    assert small_model(tmp_path / "c", seed=1).model_version != first.model_version
+
+
+@pytest.mark.parametrize(
+    "name", ["forest.json", "lstm.safetensors", "report.json", "manifest.json"]
+)
+def test_one_altered_byte_is_refused_with_the_file_named(tmp_path, name):
+    model = small_model(tmp_path)
+    path = folder_of(model.uri) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(ArtifactError, match=rf"{name}.*altered"):
+        read_model(model)
+
+
+@pytest.mark.parametrize("name", ["forest.json", "manifest.json"])
+def test_a_missing_file_is_refused_with_its_name(tmp_path, name):
+    model = small_model(tmp_path)
+    (folder_of(model.uri) / name).unlink()
+
+    with pytest.raises(ArtifactError, match=rf"{name} cannot be read: No such file"):
+        read_model(model)
+
+
+def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path):
+    model = small_model(tmp_path)
+    manifest, contents = read_model(model)
+    (tmp_path / "elsewhere").write_bytes(contents["forest"])
+    crafted = manifest.files[0].model_copy(update={"path": "../../elsewhere"})
+    hostile = manifest.model_copy(update={"files": (crafted, *manifest.files[1:])})
+    (folder_of(model.uri) / "manifest.json").write_bytes(hostile.encode())
+
+    with pytest.raises(ArtifactError, match="leaves its folder"):
+        read_model(model.model_copy(update={"model_version": hostile.version}))
+
+
+def test_a_manifest_of_another_release_is_refused(tmp_path):
+    from workers.models.artifact import version_of
+
+    model = small_model(tmp_path)
+    (folder_of(model.uri) / "manifest.json").write_bytes(b'{"strategy": "ensemble"}')
+
+    with pytest.raises(ArtifactError, match="another release"):
+        read_model(
+            model.model_copy(update={"model_version": version_of(b'{"strategy": "ensemble"}')})
+        )
+
+
+def test_models_are_kept_in_a_folder_given_as_path_or_url(tmp_path):
+    assert root_of(str(tmp_path)) == root_of(tmp_path.as_uri()) == tmp_path
+
+
+def test_only_files_are_read():
+    with pytest.raises(ArtifactError, match="not file://"):
+        folder_of("s3://bucket/model")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"member_weights": {"xgboost": 0.5, "lstm": 0.4}}, "do not sum to 1"),
+        ({"class_prior": (0.0, 0.5, 0.5)}, "without zeros"),
+        ({"volatility_feature": "atr"}, "not a model input"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_no_manifest(tmp_path, change, message):
+    manifest, _ = read_model(small_model(tmp_path))
+
+    with pytest.raises(ValueError, match=message):
+        Manifest(**(manifest.model_dump() | change))

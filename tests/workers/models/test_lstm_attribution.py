@@ -1,0 +1,75 @@
+"""LSTM attribution: captum's integrated gradients, added up per feature, with the gap told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.workers.models.test_lstm import SMALL, model, windows
+from workers.models import lstm
+from workers.models.lstm import LstmConfig, standardise
+from workers.models.lstm_attribution import attribute, warm_up
+
+
+@pytest.mark.parametrize("target", [0, 1, 2])
+@pytest.mark.parametrize(
+    "config",
+    [SMALL, LstmConfig(features=60, hidden=48), LstmConfig(features=4, hidden=6, layers=3)],
+    ids=lambda config: f"{config.layers}x{config.hidden}",
+)
+def test_shares_equal_captum(config, target):
+    import torch
+    from captum.attr import IntegratedGradients
+
+    from workers.models.lstm_torch import TorchLstm
+
+    ours, x = model(config), windows(config, 1)
+    explained = IntegratedGradients(TorchLstm(ours, "cpu").network)
+    expected = explained.attribute(
+        torch.from_numpy(standardise(ours, x)), target=target, n_steps=16, method="gausslegendre"
+    )
+
+    found = attribute(ours, x[0], target, steps=16)
+
+    per_feature = expected.sum(dim=1)[0].detach().numpy()
+    np.testing.assert_allclose(found.shares, per_feature, rtol=1e-4, atol=1e-6)
+
+
+def test_shares_and_gap_add_up_to_the_change_of_the_logit():
+    ours, x = model(), windows(SMALL, 1)
+    mean = np.tile(ours.mean, (1, SMALL.window, 1))
+
+    found = attribute(ours, x[0], target=1, steps=4)
+
+    change = lstm.window(ours, x)[0, 1] - lstm.window(ours, mean)[0, 1]
+    assert found.logit - found.baseline == pytest.approx(change, abs=1e-6)
+    assert found.shares.sum() + found.gap == pytest.approx(change, abs=1e-6)
+
+
+def test_more_steps_close_the_gap():
+    loud = {name: value * 3 for name, value in model().tensors.items()}
+    ours, x = lstm.compile_lstm(SMALL, loud), windows(SMALL, 1, seed=5)[0]
+
+    few, many = (abs(attribute(ours, x, target=0, steps=steps).gap) for steps in (1, 32))
+
+    assert many < 1e-4 < few
+
+
+def test_a_window_of_means_or_missing_values_has_nothing_to_explain():
+    ours = model()
+    x = np.tile(ours.mean, (SMALL.window, 1))
+    x[3] = np.nan
+
+    found = attribute(ours, x, target=2)
+
+    assert not found.shares.any()
+    assert found.gap == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_window_of_the_wrong_width_is_refused():
+    with pytest.raises(ValueError, match=r"expected \(T, 5\)"):
+        attribute(model(), np.zeros((12, 4)), target=0)
+
+
+def test_warming_up_needs_no_model():
+    warm_up()

@@ -1,0 +1,269 @@
+"""Inference: every complete bar predicted once, alike in any batch, by the model of its time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from schemas.dead_letter import DeadLetter
+from schemas.models import ModelChanged
+from schemas.predictions import Prediction, PredictionRequest
+from streams.runtime.memory_driver import MemoryDriver, replay
+from tests.build import MINUTE_MS, START_MS, close_time, features, regimes
+from tests.fakes.small_models import NAMES, WINDOW, small_model
+from workers.models.ensemble import calibrate, pool, specialist_weights
+from workers.serving.predict import predict
+from workers.serving.processor import inference_processor
+from workers.serving.slots import Slots, load
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+DEADLINE_MS = 1_000
+
+
+def nothing_to_wait_for(version):
+    assert version
+
+
+def bars(minutes, symbols=SYMBOLS[:1], missing=()):
+    """Return both halves of each bar; at a missing (minute, symbol) one feature is null."""
+    records = []
+    for m in minutes:
+        for s, symbol in enumerate(symbols):
+            drawn = np.random.default_rng((m, s)).normal(size=len(NAMES))
+            values = dict(zip(NAMES, drawn.tolist(), strict=True))
+            values["realised_volatility_60"] = abs(values["realised_volatility_60"]) / 1000
+            if (m, symbol) in missing:
+                values["rsi_14"] = None
+            records += [
+                features(m, symbol, **values),
+                regimes(m, symbol=symbol, parameters_version=None),
+            ]
+    return records
+
+
+def serve(model, minute=0, slots=None):
+    slots = slots or Slots()
+    change = ModelChanged(
+        strategy=model.strategy,
+        event_time_ms=START_MS,
+        effective_from_ms=close_time(minute),
+        model=model,
+        reason="qualified",
+    )
+    slots.put(change, load(model))
+    return slots
+
+
+def processor(slots, clock=lambda: 0, wait_for=nothing_to_wait_for):
+    return inference_processor(slots, clock, wait_for)
+
+
+def request(minute, **fields):
+    defaults = {
+        "request_id": "r1",
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "bar_time_ms": close_time(minute),
+        "event_time_ms": close_time(minute),
+        "deadline_ms": DEADLINE_MS,
+        "reply_to": "gateway-0",
+    }
+    return PredictionRequest(**(defaults | fields))
+
+
+def test_every_bar_with_a_whole_window_is_predicted(tmp_path):
+    model = small_model(tmp_path)
+
+    made = replay([processor(serve(model))], bars(range(WINDOW + 3)))
+
+    assert [p.event_time_ms for p in made] == [close_time(m) for m in range(WINDOW - 1, WINDOW + 3)]
+    assert {p.model_version for p in made} == {model.model_version}
+    assert all(p.members.keys() == {"xgboost", "lstm"} for p in made)
+    assert len({p.prediction_id for p in made}) == len(made)
+
+
+def test_a_null_feature_stops_predictions_until_it_has_left_the_window(tmp_path):
+    records = bars(range(3 * WINDOW), missing={(WINDOW, "BTCUSDT")})
+
+    made = replay([processor(serve(small_model(tmp_path)))], records)
+
+    silent = set(range(3 * WINDOW)) - {(p.event_time_ms - START_MS) // MINUTE_MS - 1 for p in made}
+    assert silent == {*range(WINDOW - 1), *range(WINDOW, 2 * WINDOW)}
+
+
+def test_the_answer_is_the_calibrated_pool_of_both_members(tmp_path):
+    slots = serve(small_model(tmp_path))
+    manifest = slots.all()[0].manifest
+
+    made = replay([processor(slots)], bars(range(WINDOW)))[-1]
+
+    members = {name: np.array([[p.sell, p.neutral, p.buy]]) for name, p in made.members.items()}
+    expected = calibrate(
+        pool(members, manifest.member_weights), np.array(manifest.class_prior), manifest.temperature
+    )
+    final = made.probabilities
+    np.testing.assert_allclose([[final.sell, final.neutral, final.buy]], expected, atol=1e-12)
+    assert made.threshold >= 0.0012
+
+
+@pytest.mark.parametrize("size", [1, 7, 36])
+def test_a_row_does_not_depend_on_its_batch(tmp_path, size):
+    steps = processor(serve(small_model(tmp_path)))
+    records = bars(range(WINDOW + 6), SYMBOLS)
+    states, found = {}, []
+
+    for start in range(0, len(records), size):
+        batch = records[start : start + size]
+        keys = {steps.key_of(r) for r in batch}
+        changed, outputs = steps.step_batch({k: states.get(k, steps.initial) for k in keys}, batch)
+        states.update(changed)
+        found += [p for made in outputs for p in made]
+
+    assert found == replay([steps], records)
+
+
+def test_symbols_do_not_disturb_each_other(tmp_path):
+    steps = processor(serve(small_model(tmp_path)))
+    together = bars(range(WINDOW + 2), SYMBOLS, missing={(WINDOW, "ETHUSDT")})
+
+    made = replay([steps], together)
+
+    for symbol in SYMBOLS:
+        alone = replay([steps], [r for r in together if r.symbol == symbol])
+        assert [p for p in made if p.symbol == symbol] == alone
+
+
+def test_redelivered_records_change_nothing(tmp_path):
+    steps = processor(serve(small_model(tmp_path)))
+    records = bars(range(WINDOW + 2))
+
+    assert replay([steps], [r for r in records for _ in range(2)]) == replay([steps], records)
+
+
+def test_a_model_change_takes_effect_at_its_bar_exactly(tmp_path):
+    old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    slots = serve(new, WINDOW + 2, serve(old))
+
+    made = replay([processor(slots)], bars(range(WINDOW + 4)))
+
+    assert [p.model_version for p in made] == [old.model_version] * 3 + [new.model_version] * 2
+
+
+def test_without_a_model_nothing_is_predicted_and_no_bar_is_lost_to_the_window(tmp_path):
+    slots = Slots()
+    driver = MemoryDriver([processor(slots)])
+    early = [made for record in bars(range(WINDOW)) for made in driver.feed(record)]
+
+    serve(small_model(tmp_path), slots=slots)
+
+    late = [made for record in bars([WINDOW]) for made in driver.feed(record)]
+    assert early == []
+    assert [p.event_time_ms for p in late] == [close_time(WINDOW)]
+
+
+def test_a_bar_waits_for_the_model_that_its_posterior_names(tmp_path):
+    model, slots, asked = small_model(tmp_path), Slots(), []
+
+    def load_at_last(version):
+        asked.append(version)
+        serve(model, slots=slots)
+
+    *window, last = bars(range(WINDOW))
+    named = last.model_copy(update={"parameters_version": model.model_version})
+
+    made = replay([processor(slots, wait_for=load_at_last)], [*window, named])
+
+    assert asked == [model.model_version]
+    assert [p.model_version for p in made] == [model.model_version]
+
+
+def test_another_feature_set_is_refused_with_the_difference_of_both_lists(tmp_path):
+    slots = serve(small_model(tmp_path))
+    record = features(0, rsi_14=1.0, adx_14=2.0).model_copy(update={"feature_set_id": "new-set"})
+
+    (letter,) = replay([processor(slots)], [regimes(0, parameters_version=None), record])
+
+    assert isinstance(letter, DeadLetter)
+    assert "new-set" in letter.cause
+    assert "missing ['log_return_1', 'natr_14', 'realised_volatility_60']" in letter.cause
+    assert "not used ['adx_14']" in letter.cause
+
+
+def replies(slots, asked, clock=lambda: 0):
+    driver = MemoryDriver([processor(slots, clock)])
+    for record in bars(range(WINDOW + 1)):
+        driver.feed(record)
+    return driver.feed(asked)
+
+
+def test_an_override_is_answered_by_the_model_it_names(tmp_path):
+    old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    slots = serve(new, 1, serve(old))
+
+    (reply,) = replies(slots, request(WINDOW, model_override=old.model_version))
+
+    assert (reply.status, reply.request_id, reply.reply_to) == ("ok", "r1", "gateway-0")
+    assert reply.prediction.model_version == old.model_version
+    assert reply.prediction.event_time_ms == close_time(WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("minute", "override", "status"),
+    [(WINDOW, "nobody", "unknown_model"), (WINDOW - 1, "ensemble", "unknown_bar")],
+)
+def test_an_override_that_cannot_be_answered_says_why(tmp_path, minute, override, status):
+    slots = serve(small_model(tmp_path))
+
+    (reply,) = replies(slots, request(minute, model_override=override))
+
+    assert reply.status == status
+    assert reply.detail
+    assert reply.prediction is None
+
+
+def test_an_override_nobody_waits_for_any_more_is_not_computed(tmp_path):
+    slots = serve(small_model(tmp_path))
+
+    (reply,) = replies(
+        slots, request(WINDOW, model_override="ensemble"), clock=lambda: DEADLINE_MS + 1
+    )
+
+    assert reply.status == "expired"
+
+
+def test_a_question_for_an_explanation_is_not_ours(tmp_path):
+    assert replies(serve(small_model(tmp_path)), request(WINDOW, explain=True)) == []
+
+
+def test_many_rows_at_once_equal_one_by_one(tmp_path):
+    model = load(small_model(tmp_path))
+    driver, pairs = MemoryDriver([processor(Slots())]), []
+    for record in bars(range(WINDOW + 20)):
+        driver.feed(record)
+        pair = next(iter(driver.states.values())).pair
+        if pair is not None and len(pair.window.times) >= WINDOW and pair not in pairs:
+            pairs.append(pair)
+    windows = np.stack([pair.window.rows[-WINDOW:] for pair in pairs])
+
+    together = predict(model, pairs, windows)
+
+    alone = [predict(model, [p], w[None])[0] for p, w in zip(pairs, windows, strict=True)]
+    assert together == alone
+    assert all(isinstance(p, Prediction) for p in together)
+
+
+def test_specialists_share_the_posterior_and_level_out_as_it_blurs():
+    matrix = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
+
+    rows = np.array([[0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])
+
+    certain, blurred = specialist_weights(rows, np.array([0.0, 1.0]), matrix).tolist()
+
+    assert certain == [0.0, 0.5, 0.5]
+    assert blurred == pytest.approx([1 / 3] * 3)
+
+
+def test_an_absent_member_leaves_its_weight_to_the_other():
+    only = np.array([[0.2, 0.3, 0.5]])
+
+    np.testing.assert_allclose(pool({"lstm": only}, {"xgboost": 0.55, "lstm": 0.45}), only)

@@ -1,0 +1,125 @@
+"""Slots: a model serves from the bar it was named for, proved against training, or is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from schemas.models import ModelChanged
+from tests.build import close_time
+from tests.fakes.small_models import NAMES, WINDOW, small_model
+from workers.models.artifact import ArtifactError, folder_of, read_model
+from workers.serving.slots import KEPT, Slots, load
+from workers.training.fit_boosted import boosted_probabilities
+from workers.training.fit_lstm import lstm_probabilities
+
+
+def change(model, minute):
+    return ModelChanged(
+        strategy=model.strategy,
+        event_time_ms=close_time(minute),
+        effective_from_ms=close_time(minute),
+        model=model,
+        reason="qualified",
+    )
+
+
+def serving(slots, minute):
+    found = slots.for_bar(close_time(minute))
+    return None if found is None else found.version
+
+
+def test_a_model_serves_from_its_bar_on_and_not_before(tmp_path):
+    old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    slots = Slots()
+
+    slots.put(change(old, 10), load(old))
+    slots.put(change(new, 20), load(new))
+
+    assert [serving(slots, m) for m in (9, 10, 19, 20)] == [
+        None,
+        old.model_version,
+        old.model_version,
+        new.model_version,
+    ]
+
+
+def test_a_change_that_arrives_late_takes_its_place_in_time(tmp_path):
+    old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    slots = Slots()
+
+    slots.put(change(new, 20), load(new))
+    slots.put(change(old, 10), load(old))
+
+    assert (serving(slots, 15), serving(slots, 25)) == (old.model_version, new.model_version)
+
+
+def test_a_model_that_comes_back_serves_in_both_of_its_times(tmp_path):
+    first, second = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    slots = Slots()
+
+    for model, minute in ((first, 10), (second, 20), (first, 30), (first, 30)):
+        slots.put(change(model, minute), load(model))
+
+    assert [serving(slots, m) for m in (15, 25, 35)] == [
+        first.model_version,
+        second.model_version,
+        first.model_version,
+    ]
+    assert [m.version for m in slots.all()] == [first.model_version, second.model_version]
+
+
+def test_models_are_found_by_version_and_the_newest_by_strategy(tmp_path):
+    old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    slots = Slots()
+    slots.put(change(old, 10), load(old))
+    slots.put(change(new, 20), load(new))
+
+    assert slots.named(old.model_version).version == old.model_version
+    assert slots.named("ensemble").version == new.model_version
+    assert slots.named("nobody") is None
+
+
+def test_only_the_last_models_are_kept(tmp_path):
+    model = small_model(tmp_path)
+    loaded, slots = load(model), Slots()
+
+    for minute in range(KEPT + 2):
+        slots.put(change(model, minute), loaded)
+
+    assert serving(slots, 1) is None
+    assert serving(slots, 2) == model.model_version
+
+
+def test_both_members_equal_the_training_libraries(tmp_path):
+    model = small_model(tmp_path)
+    _, contents = read_model(model)
+    rng = np.random.default_rng(3)
+    windows = rng.normal(size=(40, WINDOW, len(NAMES)))
+    rows = np.hstack((windows[:, -1], rng.dirichlet(np.ones(3), size=40)))
+
+    answers = load(model).members(rows, windows)
+
+    expected = boosted_probabilities(contents["forest"], rows)
+    np.testing.assert_allclose(answers["xgboost"], expected, atol=1e-6)
+    expected = lstm_probabilities(contents["lstm"], windows)
+    np.testing.assert_allclose(answers["lstm"], expected, atol=1e-6)
+
+
+def test_a_model_that_answers_otherwise_than_in_training_is_refused(tmp_path):
+    model = small_model(tmp_path)
+    manifest, _ = read_model(model)
+    case = manifest.parity[0]
+    lied = manifest.model_copy(update={"parity": (case.model_copy(update={"forest": case.lstm}),)})
+    (folder_of(model.uri) / "manifest.json").write_bytes(lied.encode())
+
+    with pytest.raises(ArtifactError, match="xgboost differs from training by"):
+        load(model.model_copy(update={"model_version": lied.version}))
+
+
+def test_status_counts_weights_and_says_where_it_runs(tmp_path):
+    status = load(small_model(tmp_path)).status()
+
+    assert status.device.partition(":")[0] in {"cpu", "cuda"}
+    assert status.parameters > 100
+    assert status.load_seconds > 0.0

@@ -1,0 +1,159 @@
+"""MLflow mirror: what the topics say, once, on a real SQLite registry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.models import ModelChanged, ModelRegistered
+from schemas.topics import topic_of
+from streams.runtime.codec import Received, Stored
+from tests.build import START_MS, registered
+from tests.fakes.small_models import small_model
+from workers.settings import Settings
+from workers.training.registry import (
+    MirrorIncomplete,
+    Tracking,
+    Version,
+    mirror_versions,
+    versions_of,
+)
+
+# MLflow's own imports warn about their dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def received(record: Any) -> Received:
+    headers = [("git_commit", b"abc123")]
+    return Received(Stored(topic_of(record).name, 0, 0, 0, None, b"", headers), record, "trace-1")
+
+
+def changed(model: ModelRegistered, minute: int = 0) -> ModelChanged:
+    time = START_MS + minute * 60_000
+    return ModelChanged(
+        strategy=model.strategy,
+        event_time_ms=time,
+        effective_from_ms=time,
+        model=model,
+        reason="qualified",
+    )
+
+
+def client(tracking: Tracking) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    client(Tracking(f"sqlite:///{path}", None)).search_experiments()  # seconds of migrations
+    return path
+
+
+@pytest.fixture
+def tracking(tmp_path, empty_database) -> Iterator[Tracking]:
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    yield Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "artifacts").as_uri())
+    from sqlalchemy.orm import close_all_sessions
+
+    close_all_sessions()
+
+
+def dump(tracking: Tracking) -> list[tuple[str, dict[str, str]]]:
+    found = client(tracking).search_model_versions("name = 'ensemble'")
+    return sorted((str(each.version), dict(each.tags)) for each in found)
+
+
+def test_the_last_change_serves_and_what_served_before_is_archived():
+    first, second, third = (registered(model_version=name) for name in ("m1", "m2", "m3"))
+
+    found = versions_of(
+        map(received, (first, second, third, first)),
+        map(received, (changed(first), changed(third))),
+    )
+
+    assert [(v.model.model_version, v.stage) for v in found] == [
+        ("m1", "Archived"),
+        ("m2", "None"),
+        ("m3", "Production"),
+    ]
+    assert {(v.trace_id, v.git_commit) for v in found} == {("trace-1", "abc123")}
+
+
+def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, tracking, monkeypatch):
+    model, elsewhere = small_model(tmp_path), tmp_path / "where it runs"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+
+    mirror_versions(tracking, [Version(model, "Production", "trace-1", "abc123")])
+
+    assert list(elsewhere.iterdir()) == []
+    mlflow = client(tracking)
+    version = mlflow.get_model_version_by_alias("ensemble", "champion")
+    run = mlflow.get_run(version.run_id)
+    assert version.tags["stage"] == "Production"
+    assert version.tags["model_version"] == model.model_version
+    assert (version.tags["git_commit"], version.tags["trace_id"]) == ("abc123", "trace-1")
+    assert run.data.metrics["log_loss"] == model.metrics.log_loss
+    assert run.data.params["symbols"] == "BTCUSDT"
+    assert run.info.status == "FINISHED"
+    files = {item.path for item in mlflow.list_artifacts(version.run_id, "model")}
+    assert {"model/manifest.json", "model/forest.json", "model/requirements.txt"} <= files
+
+
+def test_mirroring_again_changes_nothing(tmp_path, tracking):
+    versions = [Version(small_model(tmp_path), "Production", "trace-1", "abc123")]
+    mirror_versions(tracking, versions)
+    before = dump(tracking)
+
+    mirror_versions(tracking, versions)
+
+    runs = client(tracking).search_runs(
+        [client(tracking).get_experiment_by_name("ensemble").experiment_id]
+    )
+    assert dump(tracking) == before
+    assert len(runs) == 1
+
+
+def test_a_promotion_archives_the_one_before_and_moves_the_alias(tmp_path, tracking):
+    old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    mirror_versions(tracking, [Version(old, "Production", "t", "c")])
+
+    mirror_versions(
+        tracking, [Version(old, "Archived", "t", "c"), Version(new, "Production", "t", "c")]
+    )
+
+    mlflow = client(tracking)
+    champion = mlflow.get_model_version_by_alias("ensemble", "champion")
+    stages = {tags["model_version"]: tags["stage"] for _, tags in dump(tracking)}
+    assert champion.tags["model_version"] == new.model_version
+    assert stages == {old.model_version: "Archived", new.model_version: "Production"}
+
+
+def test_a_model_with_an_altered_file_is_left_out_and_the_others_are_not(tmp_path, tracking):
+    good, bad = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    (tmp_path / "ensemble" / bad.model_version / "forest.json").write_text("{}")
+
+    with pytest.raises(MirrorIncomplete, match=f"{bad.model_version}.*altered"):
+        mirror_versions(
+            tracking, [Version(bad, "Production", "t", "c"), Version(good, "None", "t", "c")]
+        )
+
+    assert [tags["model_version"] for _, tags in dump(tracking)] == [good.model_version]
+
+
+def test_by_default_everything_stays_in_the_home(tmp_path):
+    default = Tracking.of(Settings(home=tmp_path))
+    set_elsewhere = Tracking.of(
+        Settings(home=tmp_path, mlflow_tracking_uri="http://127.0.0.1:5000")
+    )
+
+    assert default.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert default.artifacts == f"{tmp_path.as_uri()}/mlflow-artifacts"
+    assert set_elsewhere == Tracking("http://127.0.0.1:5000", None)

@@ -1,0 +1,154 @@
+"""Training: an edge is found, none is invented; nothing later is used; the same input again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from schemas.training import TrainingRequest
+from tests.build import MINUTE_MS, START_MS
+from tests.fakes.training_markets import SMALL, market
+from workers.models.artifact import REGISTERED, folder_of, read_model
+from workers.serving.slots import load
+from workers.training.fit import TooFewRows, calibration_of, fit_model, judged, walk_forward
+from workers.training.table import table_of
+from workers.training.train import register, train
+
+REQUEST = TrainingRequest(
+    request_id="r1",
+    strategy="ensemble",
+    event_time_ms=START_MS,
+    symbols=("BTCUSDT", "ETHUSDT"),
+    timeframe_ms=MINUTE_MS,
+    from_ms=START_MS,
+    to_ms=START_MS + 10_000 * MINUTE_MS,
+    reason="bootstrap",
+)
+
+
+def quiet(*_):
+    pass
+
+
+def table(series):
+    return table_of(series, SMALL.labels, SMALL.lstm.window)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train(REQUEST, market(edge=0.5), SMALL, quiet)
+
+
+def test_a_real_edge_passes_every_gate(trained):
+    metrics = trained.metrics
+
+    assert metrics.log_loss < metrics.prior_log_loss - 0.01
+    assert metrics.log_loss_edge_interval[0] > 0.0
+    assert all(trained.gates.values())
+    assert metrics.directional_calls > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_that_nothing_tells_never_pass_the_gates(seed):
+    found = train(REQUEST, market(edge=0.0, seed=1_000 + seed), SMALL, quiet)
+
+    assert not all(found.gates.values())
+    assert found.metrics.log_loss == pytest.approx(found.metrics.prior_log_loss, abs=0.02)
+
+
+def test_the_same_input_and_seed_give_the_same_version(trained):
+    again = train(REQUEST, market(edge=0.5), SMALL, quiet)
+
+    assert again.manifest.version == trained.manifest.version
+    assert again.contents == trained.contents
+
+
+def test_another_seed_gives_another_version(trained):
+    other = train(REQUEST, market(edge=0.5), replace(SMALL, seed=8), quiet)
+
+    assert other.manifest.version != trained.manifest.version
+
+
+def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
+    model = register(trained, REQUEST, tmp_path, START_MS)
+
+    loaded = load(model)
+
+    manifest, _ = read_model(model)
+    assert loaded.version == manifest.version == model.model_version
+    assert model.qualified
+    assert {f.role for f in model.files} == {"forest", "lstm", "report", "manifest"}
+    assert [r.model_version for r in model.regimes] == [model.model_version] * 2
+    assert sum(manifest.class_prior) == pytest.approx(1.0)
+    assert register(trained, REQUEST, tmp_path, START_MS) == model
+    assert (folder_of(model.uri) / REGISTERED).read_bytes() == model.encode()
+
+
+def test_a_fit_sees_nothing_after_its_last_training_row():
+    series = market(edge=0.5)
+    cut = START_MS + 1_500 * MINUTE_MS
+    before = table(series)
+    train_rows = before.usable[before.known_at[before.usable] < cut]
+    after = table({symbol: _from_then_on(one, cut) for symbol, one in series.items()})
+
+    ours = fit_model(before, train_rows, SMALL, quiet)
+    theirs = fit_model(after, train_rows, SMALL, quiet)
+
+    assert ours.forest == theirs.forest
+    assert ours.lstm == theirs.lstm
+    assert ours.regimes == theirs.regimes
+    past = before.times < cut
+    np.testing.assert_array_equal(ours.posteriors[past], theirs.posteriors[past])
+
+
+def _from_then_on(one, cut):
+    """Everything at and after a time is another market."""
+    later = (one.times >= cut)[:, None]
+    return replace(
+        one,
+        rows=np.where(later, 3.0 * one.rows + 1.0, one.rows),
+        observed=np.where(later, 3.0 * one.observed + 1.0, one.observed),
+        close=np.where(later[:, 0], one.close * 2.0, one.close),
+    )
+
+
+def test_a_block_is_calibrated_by_what_was_known_before_it():
+    rows = table(market(edge=0.5))
+    blocks = walk_forward(rows, SMALL, quiet)
+    until = blocks[2].starts_ms
+    turned = np.where(rows.known_at >= until, (rows.classes + 1) % 3, rows.classes)
+
+    ours = calibration_of(rows, blocks[:2], SMALL, until)
+    theirs = calibration_of(replace(rows, classes=turned), blocks[:2], SMALL, until)
+
+    assert ours == theirs
+
+
+def test_the_first_block_calibrates_and_is_never_judged():
+    rows = table(market(edge=0.5))
+    blocks = walk_forward(rows, SMALL, quiet)
+
+    found = judged(rows, blocks, SMALL)
+
+    assert found.folds == len(blocks) - 1
+    assert found.times.min() >= blocks[1].starts_ms
+    np.testing.assert_allclose(found.priors[0], blocks[1].prior)
+
+
+def test_too_little_history_is_refused_with_the_numbers():
+    with pytest.raises(TooFewRows, match=r"fold 1 of 4 has \d+ training and \d+ test rows"):
+        train(REQUEST, market(edge=0.5, bars=120), SMALL, quiet)
+    with pytest.raises(TooFewRows, match="no row has a whole window"):
+        train(REQUEST, market(edge=0.5, bars=6), SMALL, quiet)
+
+
+def test_every_stage_is_told_in_order():
+    told = []
+
+    train(REQUEST, market(edge=0.5), SMALL, lambda stage, done, _: told.append((stage, done)))
+
+    stages = list(dict.fromkeys(stage for stage, _ in told))
+    assert stages == ["folds", "regimes", "boosted", "lstm", "calibration"]
+    assert all(0.0 <= done <= 1.0 for _, done in told)

@@ -1,0 +1,173 @@
+"""Training worker: a request on real Kafka becomes a registered model, mirrored into MLflow."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+import time
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from schemas.clock import ClockTick
+from schemas.features import FeatureVector
+from schemas.models import ModelChanged
+from schemas.topics import TRAINING_PROGRESS
+from schemas.training import TrainingRequest
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
+from streams.processor import RecordRejected
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from tests.build import MINUTE_MS, START_MS, close_time
+from tests.fakes.small_models import small_model
+from workers.serving.slots import load
+from workers.settings import Settings
+from workers.training import mirroring
+from workers.training.progress import STAGES, overall
+from workers.training.worker import EXIT_REFUSED, run, run_request
+
+BARS = 2_300
+
+
+def vectors(count):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(count, len(FEATURE_NAMES)))
+    values[:, FEATURE_NAMES.index("realised_volatility_60")] = 0.001
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.001, count)))
+    for m in range(count):
+        yield FeatureVector(
+            symbol="BTCUSDT",
+            timeframe_ms=MINUTE_MS,
+            event_time_ms=close_time(m),
+            available_time_ms=close_time(m),
+            feature_set_id=FEATURE_SET_ID,
+            open=close[m],
+            close=close[m],
+            values=dict(zip(FEATURE_NAMES, values[m].tolist(), strict=True)),
+        )
+
+
+def request(to_bar, from_bar=0):
+    return TrainingRequest(
+        request_id="r1",
+        strategy="ensemble",
+        event_time_ms=START_MS,
+        symbols=("BTCUSDT",),
+        timeframe_ms=MINUTE_MS,
+        from_ms=close_time(from_bar),
+        to_ms=close_time(to_bar),
+        reason="bootstrap",
+    )
+
+
+def told(kafka):
+    reader, found = Reader(kafka, (TRAINING_PROGRESS,)), []
+    while not reader.caught_up:
+        found += [message.record for message in reader.take()]
+    reader.close()
+    return found
+
+
+@pytest.mark.kafka
+def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
+    pipeline_topics, tmp_path
+):
+    kafka = KafkaSettings(pipeline_topics)
+    publisher = Publisher(kafka, "market")
+    for vector in vectors(BARS + 50):
+        publisher.publish(vector)
+    publisher.publish(ClockTick(event_time_ms=close_time(BARS) + 7, speed=1.0))
+    publisher.flush()
+
+    (model,) = run_request(request(BARS - 1).encode(), tmp_path, kafka)
+    with pytest.raises(RecordRejected, match="fold 1 of 4 has"):
+        run_request(request(BARS - 1, from_bar=BARS - 200).encode(), tmp_path, kafka)
+
+    assert load(model).version == model.model_version
+    assert model.event_time_ms == close_time(BARS) + 7
+    assert model.trained_to_ms <= close_time(BARS - 1)
+    assert not model.qualified
+    progress = told(kafka)
+    shares = [p.done for p in progress if p.stage != "failed"]
+    first_run = shares[: shares.index(1.0) + 1]
+    assert first_run == sorted(first_run)
+    assert progress[-1].stage == "failed"
+    assert "unqualified: log-loss" in next(p.note for p in progress if p.stage == "done")
+
+
+def test_a_model_folder_that_cannot_be_written_to_is_refused_with_its_setting(tmp_path, capsys):
+    settings = Settings(home=tmp_path, model_dir="s3://bucket/models")
+
+    assert run(settings, KafkaSettings("127.0.0.1:1")) == EXIT_REFUSED
+
+    assert (
+        "REGIMEFLOW_MODEL_DIR: model URL s3://bucket/models is not file://"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.pairwise(STAGES)))
+def test_each_stage_ends_where_the_next_begins(before, after):
+    assert overall(before[0], 1.0) == pytest.approx(overall(after[0], 0.0))
+    assert overall("failed", 1.0) == 0.0
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("broken", [False, True], ids=["reachable", "unreachable"])
+def test_mlflow_follows_the_topics_or_the_report_says_what_keeps_it(
+    pipeline_topics, tmp_path, monkeypatch, broken
+):
+    monkeypatch.setattr(mirroring, "SETTLES_AFTER_S", 0.5)
+    kafka, reports = KafkaSettings(pipeline_topics), []
+    reported, stop = threading.Event(), threading.Event()
+    elsewhere = "sqlite:////dev/null/mlflow.db" if broken else None
+    settings = Settings(home=tmp_path, mlflow_tracking_uri=elsewhere)
+    model = small_model(tmp_path / "models")
+    publisher = Publisher(kafka, "promotion")
+    publisher.publish(model)
+    publisher.publish(
+        ModelChanged(
+            strategy="ensemble",
+            event_time_ms=START_MS,
+            effective_from_ms=START_MS,
+            model=model,
+            reason="qualified",
+        )
+    )
+    publisher.flush()
+
+    def report(failure):
+        reports.append(failure)
+        reported.set()
+
+    thread = threading.Thread(target=mirroring.follow, args=(settings, kafka, report, stop))
+    thread.start()
+    assert reported.wait(120.0)
+    stop.set()
+    thread.join()
+
+    if broken:
+        assert reports[0].startswith("MLflow is behind: ")
+        assert not (tmp_path / mirroring.MARKER).exists()
+    else:
+        assert reports == [""]
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+            places = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        assert {name for name, _ in places} == {"Default", "ensemble"}
+        assert [place for _, place in places if str(tmp_path) not in place] == []
+        assert _starts_no_child_again(settings, kafka)
+
+
+def _starts_no_child_again(settings, kafka):
+    reports, stop = [], threading.Event()
+    thread = threading.Thread(target=mirroring.follow, args=(settings, kafka, reports.append, stop))
+    thread.start()
+    deadline = time.monotonic() + 3.0
+    while time.monotonic() < deadline and not reports:
+        stop.wait(0.1)
+    stop.set()
+    thread.join()
+    return reports == []

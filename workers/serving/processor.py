@@ -1,0 +1,150 @@
+"""Inference: feature vectors and regime posteriors in, predictions out, a bar close at a time.
+
+    features.vectors.v1, regimes.probabilities.v1, predictions.requests.v1  -->  [inference]
+      -->  predictions.ensemble.v1, predictions.replies.v1
+
+All symbols of a poll go through a model together. What a bar is predicted with follows from its
+time alone: the model whose ``effective_from_ms`` is the latest at or before it. A posterior names
+the model whose filter made it, so a bar waits for a model that is still being loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.features import FeatureVector
+from schemas.predictions import Prediction, PredictionReply, PredictionRequest
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
+from schemas.topics import (
+    FEATURE_VECTORS,
+    PREDICTION_REPLIES,
+    PREDICTION_REQUESTS,
+    PREDICTIONS,
+    REGIME_PROBABILITIES,
+)
+from streams.processor import Outputs, Processor, RecordRejected, StateKey
+from workers.serving.pairing import WINDOW, Pair, PairingState, receive, refill
+from workers.serving.predict import inputs_of, predict
+from workers.serving.slots import LoadedEnsemble, Slots
+
+Clock = Callable[[], int]
+Wait = Callable[[str], None]
+
+
+def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: Wait) -> Processor:
+    """Return the processor over some slots.
+
+    Args:
+        slots: Filled from ``models.changes.v1`` by the worker.
+        wall_clock_ms: Only for the deadlines of requests; predictions never read it.
+        wait_for: Returns once a model version has been loaded or refused.
+    """
+
+    def step_batch(
+        states: Mapping[StateKey, Any], records: Sequence[Record]
+    ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
+        return _Round(slots, wall_clock_ms, wait_for, dict(states)).run(records)
+
+    return Processor(
+        name="inference",
+        reads=(FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTION_REQUESTS),
+        writes=(PREDICTIONS, PREDICTION_REPLIES),
+        initial=PairingState(),
+        step_batch=step_batch,
+        state_key=("symbol", "timeframe_ms"),
+        window=WINDOW,
+        refill=refill,
+    )
+
+
+class _Round:
+    """One batch: pair the halves, gather rows by model, predict, answer requests."""
+
+    def __init__(
+        self, slots: Slots, clock: Clock, wait_for: Wait, states: dict[StateKey, PairingState]
+    ) -> None:
+        self._slots = slots
+        self._clock = clock
+        self._wait_for = wait_for
+        self._states = states
+        self._waiting: dict[str, list[tuple[int, Pair, NDArray[np.float64]]]] = {}
+        self._outputs: list[Outputs] = []
+
+    def run(
+        self, records: Sequence[Record]
+    ) -> tuple[Mapping[StateKey, PairingState], Sequence[Outputs]]:
+        """Return changed states and the outputs of each record."""
+        before = dict(self._states)
+        self._outputs = [() for _ in records]
+        for number, record in enumerate(records):
+            if isinstance(record, PredictionRequest):
+                if record.model_override is not None:  # explanations are asked of another worker
+                    self._predict_waiting()
+                    self._outputs[number] = (self._reply(record, record.model_override),)
+            elif isinstance(record, FeatureVector | RegimeProbabilities):
+                self._take(number, record)
+        self._predict_waiting()
+        changed = {k: s for k, s in self._states.items() if s is not before.get(k)}
+        return changed, self._outputs
+
+    def _take(self, number: int, half: FeatureVector | RegimeProbabilities) -> None:
+        key = (half.symbol, half.timeframe_ms)
+        self._states[key], pair = receive(self._states[key], half)
+        if pair is None:
+            return
+        if pair.regimes.parameters_version is not None:
+            self._wait_for(pair.regimes.parameters_version)
+        model = self._slots.for_bar(half.event_time_ms)
+        if model is None:
+            return
+        rows = inputs_of(model, pair.window)
+        if rows is not None:
+            self._waiting.setdefault(model.version, []).append((number, pair, rows))
+
+    def _predict_waiting(self) -> None:
+        for version, waiting in self._waiting.items():
+            model = self._model(version)
+            windows = np.stack([rows for _, _, rows in waiting])
+            made = predict(model, [pair for _, pair, _ in waiting], windows)
+            for (number, _, _), prediction in zip(waiting, made, strict=True):
+                self._outputs[number] = (prediction,)
+        self._waiting.clear()
+
+    def _model(self, version: str) -> LoadedEnsemble:
+        model = self._slots.named(version)
+        assert model is not None, "a model that waits was loaded"  # noqa: S101 - by construction
+        return model
+
+    def _reply(self, request: PredictionRequest, wanted: str) -> PredictionReply:
+        def reply(status: Any, detail: str = "", made: Prediction | None = None) -> PredictionReply:
+            return PredictionReply(
+                request_id=request.request_id,
+                reply_to=request.reply_to,
+                event_time_ms=request.event_time_ms,
+                status=status,
+                detail=detail,
+                prediction=made,
+            )
+
+        if self._clock() > request.deadline_ms:
+            return reply("expired")
+        state = self._states[request.symbol, request.timeframe_ms]
+        pair: Pair | None = state.pair
+        if pair is None or pair.features.event_time_ms != request.bar_time_ms:
+            return reply("unknown_bar", f"the newest bar here closed at {state.event_time_ms}")
+        model = self._slots.named(wanted)
+        if model is None:
+            loaded = ", ".join(m.version for m in self._slots.all()) or "none"
+            return reply("unknown_model", f"loaded: {loaded}")
+        try:
+            rows = inputs_of(model, pair.window)
+        except RecordRejected as mismatch:
+            return reply("failed", str(mismatch))
+        if rows is None:
+            return reply("failed", "features of this bar are not complete")
+        return reply("ok", made=predict(model, [pair], rows[None])[0])

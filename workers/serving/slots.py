@@ -1,0 +1,160 @@
+"""Warm model slots: loaded, checked and ready before they serve; swapped whole, by bar time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.models import ModelChanged, ModelRegistered
+from schemas.predictions import ClassProbabilities
+from schemas.status import LoadedModel
+from workers.models import forest as forests
+from workers.models import lstm as lstms
+from workers.models.artifact import ArtifactError, Manifest, ParityCase, read_model
+from workers.models.booster import read_booster
+from workers.models.devices import Network, network_on
+
+PARITY = 1e-6  # on probabilities, against what the training libraries answered
+KEPT = 4  # models in memory: those in service now and before, for late bars and overrides
+
+
+@dataclass(frozen=True)
+class LoadedEnsemble:
+    """One model in memory: weights laid out for the kernels, and what it was registered as."""
+
+    manifest: Manifest
+    registered: ModelRegistered
+    forest: forests.Forest
+    network: Network
+    loaded_at_ms: int
+    load_seconds: float
+    _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
+        """Return where this model's features are in vectors of a feature set."""
+        found = self._columns.get(feature_set_id)
+        if found is None:
+            place = {name: index for index, name in enumerate(names)}
+            found = np.array([place[name] for name in self.manifest.feature_names])
+            self._columns[feature_set_id] = found
+        return found
+
+    @property
+    def version(self) -> str:
+        """Model version."""
+        return self.registered.model_version
+
+    @property
+    def window(self) -> int:
+        """Bars that the LSTM looks at."""
+        return self.network.window
+
+    def members(
+        self, rows: NDArray[np.float64], windows: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return each member's probabilities, shape (N, 3); columns sell, neutral, buy.
+
+        Args:
+            rows: The last bar's features in model order, then the regime posterior (bull,
+                bear, sideways), shape (N, F + 3).
+            windows: Those of the last bars, oldest first, shape (N, window, F).
+        """
+        return {
+            "xgboost": forests.probabilities(self.forest, rows),
+            "lstm": lstms.probabilities(self.network.logits(windows)),
+        }
+
+    def status(self) -> LoadedModel:
+        """Return what ``GET /api/v1/models`` shows."""
+        return LoadedModel(
+            name=self.manifest.strategy,
+            version=self.version,
+            loaded_at_ms=self.loaded_at_ms,
+            device=self.network.device,
+            parameters=self.network.parameters + len(self.forest.nodes),
+            qualified=self.registered.qualified,
+            load_seconds=self.load_seconds,
+        )
+
+
+def load(model: ModelRegistered) -> LoadedEnsemble:
+    """Load a registered model and prove that it answers as it did in training.
+
+    Raises:
+        ArtifactError: A file is missing or altered, or the kernels answer otherwise.
+    """
+    began = time.monotonic()
+    manifest, contents = read_model(model)
+    try:
+        loaded = LoadedEnsemble(
+            manifest=manifest,
+            registered=model,
+            forest=forests.compile_forest(read_booster(contents["forest"])),
+            network=network_on(lstms.read_lstm(contents["lstm"])),
+            loaded_at_ms=int(time.time() * 1000),
+            load_seconds=0.0,
+        )
+        for case in manifest.parity:
+            _check_parity(loaded, case)
+    except ArtifactError:
+        raise
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(f"model {model.model_version} cannot be read: {error}") from None
+    return replace(loaded, load_seconds=time.monotonic() - began)
+
+
+def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
+    answers = loaded.members(_array((case.row,)), _array(case.window)[None])
+    for name, expected in (("xgboost", case.forest), ("lstm", case.lstm)):
+        gap = float(np.abs(answers[name][0] - _triple(expected)).max())
+        if not gap <= PARITY:
+            raise ArtifactError(
+                f"model {loaded.version}: {name} differs from training by {gap:.1e}, "
+                f"expected at most {PARITY}"
+            )
+
+
+def _array(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float64]:
+    return np.array([[np.nan if v is None else v for v in row] for row in rows])
+
+
+def _triple(chances: ClassProbabilities) -> NDArray[np.float64]:
+    return np.array([chances.sell, chances.neutral, chances.buy])
+
+
+@dataclass
+class Slots:
+    """Every loaded model by the bar from which it serves; replaced as a whole, never in part.
+
+    ``kept`` of them: a replay reads symbols one after the other, and so needs all of its past.
+    """
+
+    kept: int = KEPT
+    _serving: tuple[tuple[int, LoadedEnsemble], ...] = field(default=())
+
+    def put(self, change: ModelChanged, loaded: LoadedEnsemble) -> None:
+        """Let a model serve from ``change.effective_from_ms`` on."""
+        since = change.effective_from_ms
+        kept = [
+            slot for slot in self._serving if (slot[0], slot[1].version) != (since, loaded.version)
+        ]
+        kept.append((since, loaded))
+        self._serving = tuple(sorted(kept, key=lambda slot: slot[0])[-self.kept :])
+
+    def for_bar(self, event_time_ms: int) -> LoadedEnsemble | None:
+        """Return the model of a bar close; None before the first one serves."""
+        serving = [loaded for since, loaded in self._serving if since <= event_time_ms]
+        return serving[-1] if serving else None
+
+    def named(self, version: str) -> LoadedEnsemble | None:
+        """Return a loaded model by version, or the newest by strategy name."""
+        found = [m for _, m in self._serving if version in (m.version, m.manifest.strategy)]
+        return found[-1] if found else None
+
+    def all(self) -> tuple[LoadedEnsemble, ...]:
+        """Return every loaded model once, oldest first."""
+        return tuple({loaded.version: loaded for _, loaded in self._serving}.values())

@@ -1,0 +1,283 @@
+"""MLflow mirrors the models' topics; nothing is ever decided from it. The only mlflow import.
+
+    models.registered.v1, models.changes.v1  -->  [registry]  -->  MLflow
+
+A strategy is an experiment and a registered model; a model version is a run with parameters,
+metrics and files, and a registered version whose ``stage`` tag and ``champion`` alias follow the
+changes. Mirroring again writes only what is not there yet. Importing mlflow takes seconds and
+190 MB, so a child process does it and ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from schemas.models import ModelChanged, ModelRegistered
+from schemas.telemetry import HEADER_GIT_COMMIT
+from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from workers.models.artifact import ArtifactError, folder_of, read_model
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Stage = Literal["None", "Production", "Archived"]
+
+CHAMPION = "champion"
+FILES = "model"  # of a run's artifacts
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+}
+
+
+class MirrorIncomplete(Exception):
+    """Some models could not be mirrored; the others were."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where MLflow keeps things.
+
+    Attributes:
+        uri: Tracking and registry.
+        artifacts: Folder of a new experiment's files; None lets a server decide.
+    """
+
+    uri: str
+    artifacts: str | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tracking:
+        """Return where the settings point: the home, unless ``MLFLOW_TRACKING_URI`` is set."""
+        home = settings.home.resolve()
+        uri = settings.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
+        served = uri.startswith(("http://", "https://"))
+        return cls(uri, None if served else (home / "mlflow-artifacts").as_uri())
+
+
+@dataclass(frozen=True)
+class Version:
+    """One model as MLflow is to show it."""
+
+    model: ModelRegistered
+    stage: Stage
+    trace_id: str
+    git_commit: str
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the run and of the registered version; the stage comes beside them."""
+        model = self.model
+        return {
+            "model_version": model.model_version,
+            "strategy_name": model.strategy,
+            "request_id": model.request_id,
+            "feature_set_id": model.feature_set_id,
+            "qualified": str(model.qualified).lower(),
+            "trace_id": self.trace_id,
+            "git_commit": self.git_commit,
+            "uri": model.uri,
+        }
+
+
+def versions_of(registered: Iterable[Received], changes: Iterable[Received]) -> list[Version]:
+    """Return what the topics say of every model, in order of registration.
+
+    The last change of a strategy serves; what served before it is archived.
+    """
+    serving: dict[str, str] = {}
+    served: set[str] = set()
+    for message in changes:
+        change = message.record
+        if isinstance(change, ModelChanged):
+            serving[change.strategy] = change.model.model_version
+            served.add(change.model.model_version)
+    found: dict[str, Version] = {}
+    for message in registered:
+        model = message.record
+        if isinstance(model, ModelRegistered) and model.model_version not in found:
+            version = model.model_version
+            stage: Stage = "None"
+            if version in served:
+                stage = "Production" if serving[model.strategy] == version else "Archived"
+            found[version] = Version(model, stage, message.trace_id, _git_commit(message))
+    return list(found.values())
+
+
+def _git_commit(message: Received) -> str:
+    commit = dict(message.stored.headers).get(HEADER_GIT_COMMIT)
+    return commit.decode(errors="replace") if commit else "unknown"
+
+
+def mirror(tracking: Tracking, kafka: KafkaSettings) -> int:
+    """Bring MLflow in step with the topics; return the number of models. Heavy: in a child.
+
+    Raises:
+        MirrorIncomplete: Models were left out; the message says which and why.
+        Exception: Whatever MLflow raises where it cannot be reached or written.
+    """
+    versions = versions_of(_whole(kafka, MODELS_REGISTERED), _whole(kafka, MODELS_CHANGES))
+    mirror_versions(tracking, versions)
+    return len(versions)
+
+
+def _whole(kafka: KafkaSettings, topic: Any) -> list[Received]:
+    reader, found = Reader(kafka, (topic,)), list[Received]()
+    try:
+        while not reader.caught_up:
+            found += [message for message in reader.take() if isinstance(message, Received)]
+    finally:
+        reader.close()
+    return found
+
+
+def mirror_versions(tracking: Tracking, versions: Sequence[Version]) -> None:
+    """Write to MLflow what is not there yet."""
+    client = _client(tracking)
+    left_out = []
+    for strategy in dict.fromkeys(version.model.strategy for version in versions):
+        own = [version for version in versions if version.model.strategy == strategy]
+        experiment = _experiment(client, strategy, tracking.artifacts)
+        numbers = _numbers(client, strategy)
+        for version in own:
+            if version.model.model_version not in numbers:
+                try:
+                    number = _register(client, experiment, version)
+                except ArtifactError as refused:
+                    left_out.append(f"{version.model.model_version}: {refused}")
+                else:
+                    numbers[version.model.model_version] = (number, {})
+        _follow_stages(client, strategy, own, numbers)
+    if left_out:
+        raise MirrorIncomplete("; ".join(left_out))
+
+
+def _client(tracking: Tracking) -> MlflowClient:
+    os.environ.update(QUIET)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
+
+
+def _experiment(client: MlflowClient, strategy: str, artifacts: str | None) -> str:
+    found = client.get_experiment_by_name(strategy)
+    if found is None:
+        where = None if artifacts is None else f"{artifacts}/{strategy}"
+        return str(client.create_experiment(strategy, artifact_location=where))
+    return str(found.experiment_id)
+
+
+def _numbers(client: MlflowClient, strategy: str) -> dict[str, tuple[str, Mapping[str, str]]]:
+    """Return MLflow's number and tags of each of our versions; make the registered model."""
+    if not client.search_registered_models(f"name = '{strategy}'"):
+        client.create_registered_model(strategy, description="Mirrored from models.changes.v1")
+    found = client.search_model_versions(f"name = '{strategy}'")
+    return {
+        each.tags["model_version"]: (str(each.version), each.tags)
+        for each in found
+        if "model_version" in each.tags
+    }
+
+
+def _register(client: MlflowClient, experiment: str, version: Version) -> str:
+    """Write run, files and registered version; the version last, so that it is whole."""
+    model = version.model
+    manifest, contents = read_model(model)  # what is mirrored is what would be served
+    wanted = f"tags.model_version = '{model.model_version}'"
+    begun = client.search_runs([experiment], wanted)
+    run = (
+        begun[0]
+        if begun
+        else client.create_run(
+            experiment,
+            start_time=model.event_time_ms,
+            tags=version.tags,
+            run_name=model.model_version,
+        )
+    )
+    run_id = run.info.run_id
+    from mlflow.entities import Metric, Param
+
+    client.log_batch(
+        run_id,
+        metrics=[
+            Metric(name, value, model.event_time_ms, 0) for name, value in _metrics(model).items()
+        ],
+        params=[Param(name, value) for name, value in _parameters(model, contents).items()],
+    )
+    client.log_artifacts(run_id, str(folder_of(model.uri)), FILES)
+    requirements = "".join(f"{name}=={number}\n" for name, number in manifest.libraries.items())
+    client.log_text(run_id, requirements, f"{FILES}/requirements.txt")
+    client.set_terminated(run_id, "FINISHED", model.event_time_ms)
+    made = client.create_model_version(
+        model.strategy,
+        source=f"{run.info.artifact_uri}/{FILES}",
+        run_id=run_id,
+        tags=version.tags | {"stage": "None"},
+    )
+    return str(made.version)
+
+
+def _metrics(model: ModelRegistered) -> dict[str, float]:
+    """Return every number of the report; an interval gives two."""
+    found: dict[str, float] = {}
+    for name, value in model.metrics:
+        if isinstance(value, tuple):
+            found |= {f"{name}_low": value[0], f"{name}_high": value[1]}
+        elif value is not None:
+            found[name] = float(value)
+    return found | {f"gate_{name}": float(passed) for name, passed in model.gates.items()}
+
+
+def _parameters(model: ModelRegistered, contents: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what it was trained on and every choice of its plan, flat."""
+    plan = json.loads(contents["report"])["plan"] if "report" in contents else {}
+    return {
+        "symbols": ",".join(model.symbols),
+        "timeframe_ms": str(model.timeframe_ms),
+        "trained_from_ms": str(model.trained_from_ms),
+        "trained_to_ms": str(model.trained_to_ms),
+        "horizon_bars": str(model.horizon_bars),
+        "features": str(len(model.feature_names)),
+        **_flat("plan", plan),
+    }
+
+
+def _flat(name: str, value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {name: str(value)}
+    flat: dict[str, str] = {}
+    for key, inner in value.items():
+        flat |= _flat(f"{name}.{key}", inner)
+    return flat
+
+
+def _follow_stages(
+    client: MlflowClient,
+    strategy: str,
+    versions: Sequence[Version],
+    numbers: Mapping[str, tuple[str, Mapping[str, str]]],
+) -> None:
+    """Tag stages, the one in service last, then move the alias: at no time do two serve."""
+    order = {"None": 0, "Archived": 1, "Production": 2}
+    for version in sorted(versions, key=lambda each: order[each.stage]):
+        number, tags = numbers.get(version.model.model_version, (None, {}))
+        if number is not None and tags.get("stage") != version.stage:
+            client.set_model_version_tag(strategy, number, "stage", version.stage)
+    serving = next((v.model.model_version for v in versions if v.stage == "Production"), None)
+    if serving is not None and serving in numbers:
+        number, _ = numbers[serving]
+        aliases = client.get_registered_model(strategy).aliases
+        if str(aliases.get(CHAMPION)) != number:
+            client.set_registered_model_alias(strategy, CHAMPION, number)
