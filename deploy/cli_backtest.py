@@ -13,7 +13,7 @@ from deploy.console import Json, bar, emit, fail, moment_ms, settings_of, spoken
 
 if TYPE_CHECKING:
     from schemas.research import Market
-    from workers.backtest.sources import Source
+    from workers.bars.sources import Source
 
 app = typer.Typer(
     help="Back-tests on recorded bars: one, a search, walk-forward, all.",
@@ -266,7 +266,7 @@ def _number(text: str) -> float:
 
 
 def _sources(files: list[str] | None, funding: Path | None) -> tuple[list[Source], list[str]]:
-    from workers.backtest.sources import archived_sources, sources_of
+    from workers.bars.sources import archived_sources, sources_of
 
     if files:
         found, passed = sources_of(files, funding)

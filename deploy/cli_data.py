@@ -23,7 +23,7 @@ from deploy.console import (
 
 if TYPE_CHECKING:
     from deploy.market_files import BarFile
-    from workers.ingest.ledger import Ledger
+    from workers.bars.ledger import Ledger
 
 app = typer.Typer(
     help="Market data: fetch, check, export.", no_args_is_help=True, rich_markup_mode=None
@@ -48,7 +48,7 @@ def fetch(
 ) -> None:
     """Fetch final bars from the venue; files are continued."""
     from workers.ingest.exchange import ExchangeError
-    from workers.ingest.fetch import Wanted, fetch_history
+    from workers.ingest.fetch_files import Wanted, fetch_history
     from workers.ingest.venue import access_of
 
     facts = running_facts() if exchange == "simulated" else None
@@ -93,7 +93,7 @@ def ledger(
 
     Zero volume, repairs and late funding are told, but are nothing wrong.
     """
-    from workers.ingest.ledger import SUSPECT, ledger_of_files
+    from workers.bars.ledger import SUSPECT, ledger_of_files
 
     if paths:
         with spoken_errors():
@@ -120,7 +120,7 @@ def _ledger_of_topics() -> Ledger:
     from schemas.topics import BARS, LEDGER
     from streams.runtime.codec import Received
     from streams.runtime.reader import Reader
-    from workers.ingest.ledger import ledger_of_records
+    from workers.bars.ledger import ledger_of_records
 
     with kafka() as settings:
         messages = read_to_end(Reader(settings, (BARS, LEDGER)))

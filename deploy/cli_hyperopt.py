@@ -205,7 +205,7 @@ def _run_here(local: str, fields: Answer) -> Answer:
     from hashlib import sha256
     from threading import Event
 
-    from workers.backtest.sources import source_of
+    from workers.bars.sources import source_of
     from workers.tuning.job import Job, tune
 
     settings, stop = settings_of(), Event()

@@ -71,7 +71,7 @@ def recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 def _market_of(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
-    from workers.ingest.replay import recording_of
+    from workers.bars.recording import recording_of
 
     recording = recording_of(files)
     if recording.timeframe_ms not in TIMEFRAMES_MS.values():

@@ -149,7 +149,7 @@ def test_a_folder_of_workers_without_a_worker_is_a_library(library):
 
 @pytest.mark.parametrize("process", sorted(PROCESSES))
 def test_no_process_imports_another(process):
-    allowed = {"backtest": {"ingest"}, "tuning": {"backtest"}}.get(process, set())
+    allowed = {"tuning": {"backtest"}}.get(process, set())
     for path in sorted((WORKERS / process).rglob("*.py")):
         others = workers_imported(path) & (PROCESSES - {process})
 

@@ -11,12 +11,12 @@ import numpy as np
 from schemas.research import WalkForwardSpec
 from tests.bench.race import Entry, race
 from tests.workers.searches import HOUR_MS, START_MS
-from workers.backtest.bars import Bars
 from workers.backtest.grid import run_grid
 from workers.backtest.outcome import account_of
 from workers.backtest.trials import target_of
 from workers.backtest.walk_forward import walk_forward
 from workers.backtest.windows import whole_days, windows_of
+from workers.bars.arrays import Bars
 
 YEARS = 6
 COUNT = YEARS * 8_766

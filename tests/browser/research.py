@@ -20,9 +20,9 @@ from schemas.market import Bar
 from schemas.record import Record
 from schemas.research import OptimizeSpec
 from tests.build import START_MS, status
-from workers.backtest.bars import Bars
 from workers.backtest.compute import run_spec
-from workers.backtest.sources import cut_to
+from workers.bars.arrays import Bars
+from workers.bars.sources import cut_to
 
 HOUR_MS = 3_600_000
 DAYS = 500

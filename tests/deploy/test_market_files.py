@@ -16,7 +16,7 @@ from schemas.topics import BARS, SIGNALS
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.build import START_MS, bar, signal
-from workers.ingest.replay import recording_of
+from workers.bars.recording import recording_of
 
 
 def test_exported_bars_can_be_replayed(tmp_path):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from schemas.research import OptimizeSpec, WalkForwardSpec
-from workers.backtest.bars import Bars
 from workers.backtest.report import Result
 from workers.backtest.run_all import Pair
+from workers.bars.arrays import Bars
 
 HOUR_MS = 3_600_000
 START_MS = 1_704_067_200_000  # 2024-01-01

@@ -18,7 +18,7 @@ from workers.archive.columns import schema_of
 from workers.archive.export import Span, export_topic
 from workers.archive.store import OFFSETS, Archived, Store
 from workers.archive.worker import FACTS, follow
-from workers.ingest.bar_files import read_bars
+from workers.bars.bar_files import read_bars
 
 DAY_BARS = 1440
 

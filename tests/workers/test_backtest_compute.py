@@ -11,9 +11,9 @@ import pytest
 from schemas.jobs import RESULT_BYTES
 from schemas.research import OptimizeSpec, PerformanceSpec
 from tests.build import job_result
-from workers.backtest.bars import Bars
 from workers.backtest.compute import Compute
 from workers.backtest.results import within_bounds
+from workers.bars.arrays import Bars
 
 HOUR_MS = 3_600_000
 FEW = {"window_range": [10, 20, 10], "signal_range": [0.5, 1.5, 0.5]}

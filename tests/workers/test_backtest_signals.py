@@ -27,14 +27,14 @@ from tests.build import (
 )
 from tests.fakes.small_models import small_model
 from tests.predicting import inference
-from workers.backtest.bars import Bars
 from workers.backtest.fills import FillModel, simulate
 from workers.backtest.signals.page import equity_chart, page_of, reliability_chart
 from workers.backtest.signals.recompute import Recomputation, Span
 from workers.backtest.signals.replay import backtest_signals, change_of, newest_model, registered_in
 from workers.backtest.signals.report import report_of
 from workers.backtest.signals.tally import DAY_MS, GROUPS, Tally
-from workers.ingest.replay import merged, recording_of
+from workers.bars.arrays import Bars
+from workers.bars.recording import merged, recording_of
 from workers.models.artifact import REGISTERED, ArtifactError
 from workers.training.report import calibration_error
 

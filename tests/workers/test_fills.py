@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.research import PerformanceSpec
-from tests.workers.backtest_bars import HOUR_MS, START_MS, bars_of, random_bars
+from tests.fakes.random_bars import HOUR_MS, START_MS, bars_of, random_bars
 from workers.backtest.fills import FillModel, FillsRejected, simulate
 from workers.backtest.reference import Account, liquidation_price, marks_of
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from schemas.research import Grid
 from streams.evaluation import metrics
 from workers.backtest import grid as grids
-from workers.backtest.bars import Bars
 from workers.backtest.fills import FillModel, simulate
 from workers.backtest.grid import parameter_values, run_grid
 from workers.backtest.indicators import INDICATORS, SIGNAL_TYPES, factor_target
+from workers.bars.arrays import Bars
 
 HOUR = 3_600_000
 NAMES = [row.name for row in INDICATORS]

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.workers.backtest_bars import random_bars
+from tests.fakes.random_bars import random_bars
 from tests.workers.searches import FREE, asked, market, never, untold
 from workers.backtest import optimise as module
 from workers.backtest.optimise import optimise

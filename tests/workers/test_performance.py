@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from schemas.research import PerformanceSpec
-from tests.workers.backtest_bars import random_bars
+from tests.fakes.random_bars import random_bars
 from tests.workers.searches import FREE, market
 from workers.backtest.performance import performance
 

@@ -14,8 +14,8 @@ from tests.workers.searches import dying_pair, write
 from workers.archive.store import Archived, Store
 from workers.backtest.report import Failure, summary_of
 from workers.backtest.run_all import Pair, pairs_of, run_all, run_pair, write_report
-from workers.backtest.sources import archived_sources, source_of, sources_of
-from workers.ingest.bar_files import BarFileRejected
+from workers.bars.bar_files import BarFileRejected
+from workers.bars.sources import archived_sources, source_of, sources_of
 
 DOCUMENTED = {"Sharpe Ratio", "Max Drawdown", "Win Rate", "Profit Factor", "Total Return"}
 

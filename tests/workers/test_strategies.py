@@ -9,7 +9,7 @@ import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workers.backtest_bars import bars_of, random_bars
+from tests.fakes.random_bars import bars_of, random_bars
 from workers.backtest.strategies import STRATEGIES, strategy_named
 from workers.backtest.strategies.regime_weighted import probabilities
 from workers.backtest.strategies.strategy import ParametersRejected, held

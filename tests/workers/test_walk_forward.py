@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from streams.evaluation.metrics import sharpe_ratio
-from tests.workers.backtest_bars import random_bars
+from tests.fakes.random_bars import random_bars
 from tests.workers.searches import FREE, HOUR_MS, market, never, stepped, untold
 from workers.backtest.fills import FillModel, simulate
 from workers.backtest.trials import run_trials, target_of

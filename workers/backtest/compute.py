@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
-from workers.backtest.bars import Bars
+from workers.bars.arrays import Bars
 
 log = logging.getLogger("regimeflow.backtest")
 

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from schemas.research import Market
 from streams.costs import DEFAULT_COSTS, Costs
-from workers.backtest.bars import Bars
 from workers.backtest.fill_kernel import ACCOUNT, NEVER, TRADE, Columns, Terms, run
+from workers.bars.arrays import Bars
 
 Floats = NDArray[np.float64]
 

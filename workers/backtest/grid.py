@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from schemas.research import Factor, FixedFactor, Grid, Objective
 from workers.backtest import grid_kernel as kernel
-from workers.backtest.bars import Bars
 from workers.backtest.fills import FillModel, terms_of
 from workers.backtest.indicators import SIDES, check_threshold, column, indicator
 from workers.backtest.indicators import warm_up as prepare_indicators
+from workers.bars.arrays import Bars
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

@@ -13,10 +13,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from streams.evaluation.metrics import DAY_MS, DAYS_PER_YEAR, NO_SPREAD
-from workers.backtest.bars import Bars
 from workers.backtest.fill_kernel import Columns, Terms
 from workers.backtest.fills import FillModel, columns_of
 from workers.backtest.indicators import Matrix, Vector, compiled
+from workers.bars.arrays import Bars
 
 TILE = 1024  # bars whose decisions are laid out at once: with 64 abreast they stay in the cache
 

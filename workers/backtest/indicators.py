@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from schemas.research import Column, FixedFactor, Indicator, SignalType
-from workers.backtest.bars import Bars
+from workers.bars.arrays import Bars
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

@@ -9,7 +9,6 @@ import numpy as np
 
 from schemas.research import Grid, OptimizeSpec
 from streams.evaluation.overfitting import deflated_sharpe_ratio
-from workers.backtest.bars import Bars
 from workers.backtest.drawing.drawn import search_plots
 from workers.backtest.grid import GridResult, parameter_values
 from workers.backtest.outcome import (
@@ -23,6 +22,7 @@ from workers.backtest.outcome import (
 )
 from workers.backtest.trials import joined, part_of, run_trials, target_of
 from workers.backtest.verdict import Judgement, distribution_of, judge, neighbourhood, verdict
+from workers.bars.arrays import Bars
 
 Progress = Callable[[int, int, float | None], object]
 

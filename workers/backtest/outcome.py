@@ -14,8 +14,8 @@ from schemas.research import Market
 from schemas.timeframes import timeframe_name
 from streams.evaluation.metrics import daily_returns
 from streams.evaluation.report import Metrics, Run, Trades, report
-from workers.backtest.bars import Bars
 from workers.backtest.fills import FillModel, Fills, simulate
+from workers.bars.arrays import Bars
 
 JSON = dict[str, Any]
 Vector = NDArray[np.float64]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from schemas.research import PerformanceSpec
 from streams.evaluation import metrics as m
 from streams.evaluation.resampling import bootstrap_interval
-from workers.backtest.bars import Bars
 from workers.backtest.drawing.charts import Chart, Series, kept_points, over_time, rounded
 from workers.backtest.fill_kernel import TRADE
 from workers.backtest.outcome import (
@@ -27,6 +26,7 @@ from workers.backtest.outcome import (
 )
 from workers.backtest.strategies import strategy_named
 from workers.backtest.trials import fixed_target
+from workers.bars.arrays import Bars
 
 MAX_TRADES = 500  # listed, newest last; all of them count
 MAX_CURVE = 2_000  # points of each curve

@@ -17,9 +17,9 @@ from pydantic import Field
 from schemas.record import Milliseconds, Record, Symbol, Topic
 from streams.processor import Outputs, Processor
 from streams.runtime.memory_driver import replay
-from workers.backtest.bars import Bars
 from workers.backtest.fill_kernel import Floats
 from workers.backtest.fills import FillModel
+from workers.bars.arrays import Bars
 
 
 class MarketBar(Record):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
-from workers.backtest.bars import Bars
 from workers.backtest.outcome import JSON
-from workers.backtest.sources import cut_to
+from workers.bars.arrays import Bars
+from workers.bars.sources import cut_to
 
 MAIN = {"optimize": "top_10", "performance": "daily_pnl", "walk_forward": "windows"}
 FIRST = {"optimize": "heatmap", "performance": "equity", "walk_forward": "equity"}

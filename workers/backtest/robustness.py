@@ -8,10 +8,10 @@ import numpy as np
 
 from streams.evaluation.report import Metrics
 from streams.evaluation.walkforward import coefficient_of_variation
-from workers.backtest.bars import Bars
 from workers.backtest.drawing.charts import Chart, Series
 from workers.backtest.outcome import JSON
 from workers.backtest.verdict import NOISE
+from workers.bars.arrays import Bars
 
 FEW_WINDOWS = 5  # below, one lucky window decides
 FEW_TRADES = 30  # of a window, below which its result is chance

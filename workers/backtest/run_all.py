@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.research import Market, PerformanceSpec
-from workers.backtest.bars import Bars
 from workers.backtest.page import html_of
 from workers.backtest.report import Failure, Result, summary_of
-from workers.backtest.sources import Source
+from workers.bars.arrays import Bars
+from workers.bars.sources import Source
 
 UNSHOWN = ("plots", "png", "trades", "daily_pnl", "spec")  # of a result: the report has no use
 

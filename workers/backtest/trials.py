@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from schemas.research import Grid, PerformanceSpec
 from streams.evaluation.metrics import drawdowns
-from workers.backtest.bars import Bars
 from workers.backtest.grid import GridResult, Progress, blank_result, measures_of, run_grid
 from workers.backtest.indicators import factor_target
 from workers.backtest.outcome import account_of
 from workers.backtest.strategies import strategy_named
+from workers.bars.arrays import Bars
 
 Vector = NDArray[np.float64]
 

@@ -17,7 +17,6 @@ from streams.evaluation.metrics import daily_returns, equity_returns
 from streams.evaluation.overfitting import deflated_sharpe_ratio
 from streams.evaluation.report import Metrics
 from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
-from workers.backtest.bars import Bars
 from workers.backtest.grid import GridResult, parameter_values
 from workers.backtest.optimise import Progress, judged_best
 from workers.backtest.outcome import (
@@ -34,6 +33,7 @@ from workers.backtest.performance import charts_of, curve_of, drawings_of, month
 from workers.backtest.robustness import stability_of, step_charts, verdict_of, warnings_of
 from workers.backtest.trials import part_of, run_trials, target_of
 from workers.backtest.windows import Window, whole_days, windows_of
+from workers.bars.arrays import Bars
 
 
 def walk_forward(

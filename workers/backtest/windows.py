@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.research import WalkForwardSpec
-from workers.backtest.bars import Bars
 from workers.backtest.outcome import DAY_MS
+from workers.bars.arrays import Bars
 
 MIN_TRAIN_DAYS = 10  # fewer daily returns rank nothing
 MIN_TEST_DAYS = 2

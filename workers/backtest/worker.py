@@ -27,10 +27,10 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.backtest.bar_store import BarStore
 from workers.backtest.compute import Compute, Outcome
 from workers.backtest.results import within_bounds
 from workers.backtest.telling import Telling, now_ms
+from workers.bars.bar_store import BarStore
 from workers.settings import Settings
 
 log = logging.getLogger("regimeflow.backtest")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from schemas.market import Origin, RawBar
+from workers.bars.markers import HOUR_MS, Markers
 from workers.ingest.clock import MarketClock
 from workers.ingest.exchange import Exchange, VenueUnavailable
-from workers.ingest.markers import HOUR_MS, Markers
 from workers.ingest.normalise import (
     PayloadRejected,
     Provenance,

@@ -14,10 +14,10 @@ from typing import Protocol
 
 from schemas.market import RawBar
 from schemas.record import Record
+from workers.bars.markers import Markers, finding
 from workers.ingest.backfill import History, Series, origin_of_history
 from workers.ingest.clock import MarketClock
 from workers.ingest.exchange import ExchangeError
-from workers.ingest.markers import Markers, finding
 from workers.ingest.normalise import Trade
 from workers.ingest.trades import RebuiltBar, TradeBars, bar_of, disagreement
 

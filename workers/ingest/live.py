@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from schemas.dead_letter import DeadLetter
 from schemas.topics import RAW_BARS
+from workers.bars.markers import finding, interval_findings, late_finding
 from workers.ingest.clock import FURTHEST_AHEAD_MS, MarketClock
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.feed import Feed, Output, Pace
-from workers.ingest.markers import finding, interval_findings, late_finding
 from workers.ingest.normalise import (
     PayloadRejected,
     bar_of_event,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from schemas.market import Origin, RawBar
 from schemas.symbols import canonical
+from workers.bars.markers import Funding, Mark
 
 KLINE_COLUMNS = 11  # a twelfth is unused
 
@@ -41,22 +42,6 @@ class Trade(NamedTuple):
     price: float
     quantity: float
     taker_buys: bool
-
-
-class Mark(NamedTuple):
-    """Mark price of a contract at a moment, and when funding is next settled."""
-
-    symbol: str
-    time_ms: int
-    price: float
-    next_funding_ms: int
-
-
-class Funding(NamedTuple):
-    """One settlement: the rate that longs paid to shorts, a fraction of the notional."""
-
-    time_ms: int
-    rate: float
 
 
 def bar_of_row(

@@ -6,16 +6,14 @@ ingest holds until a model serves and inference has loaded it, so that every lat
 
 from __future__ import annotations
 
-import heapq
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from schemas.clock import ClockTick
-from schemas.market import HistoryReady, RawBar
+from schemas.market import HistoryReady
 from schemas.models import ModelServing
 from schemas.record import Record
 from schemas.status import WorkerStatus
@@ -23,105 +21,16 @@ from schemas.topics import MODELS_SERVING, WORKER_STATUS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
-from workers.ingest.bar_files import BarFile, BarFileRejected, read_bars, require_order
+from workers.bars.recording import Recording, merged, recording_of
 from workers.ingest.topics import history_is_ready, newest_closes
 from workers.settings import Settings
 
-HISTORY_SHARE = 0.6
 TICK_S = 0.25
 STATUS_S = 1.0
 LONGEST_PAUSE_S = 0.5  # between looks at whether to stop
 UNPACED_SPEED = 1_000.0  # told on clock ticks while nothing can be measured yet
 
 log = logging.getLogger("regimeflow.ingest")
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Files that are played together, and where history ends (a bar's close, UTC epoch ms)."""
-
-    files: tuple[BarFile, ...]
-    cut_ms: int
-
-    @property
-    def timeframe_ms(self) -> int:
-        """Bar length of every file."""
-        return self.files[0].timeframe_ms
-
-    @property
-    def bars(self) -> int:
-        """Bars of all files."""
-        return sum(map(len, self.files))
-
-
-def recording_of(texts: Sequence[str]) -> Recording:
-    """Read and check the files of a replay.
-
-    Args:
-        texts: Paths, or ``FILE=SYMBOL:TIMEFRAME``.
-
-    Raises:
-        BarFileRejected: A file is wrong, timeframes differ, a symbol comes twice, or there is no
-            common span.
-    """
-    if not texts:
-        raise BarFileRejected("a replay needs at least one file of bars (Parquet or CSV)")
-    files = tuple(read_bars(text) for text in texts)
-    for file in files:
-        require_order(file)
-        if file.timeframe_ms != files[0].timeframe_ms:
-            raise BarFileRejected(
-                f"{file.path}: bars of {file.timeframe_ms} ms, expected {files[0].timeframe_ms} ms "
-                f"as in {files[0].path}; one timeframe for all files"
-            )
-    symbols = [file.symbol for file in files]
-    if len(set(symbols)) != len(symbols):
-        raise BarFileRejected(f"symbols {', '.join(symbols)}: expected one file for each")
-    first, last = max(f.from_ms for f in files), min(f.to_ms for f in files)
-    step = files[0].timeframe_ms
-    if last - first < 2 * step:
-        raise BarFileRejected("the files cover no common span; play them one by one")
-    cut_ms = first + int((last - first) * HISTORY_SHARE) // step * step
-    return Recording(files, cut_ms)
-
-
-def raw_bars(file: BarFile, after_ms: int = -1) -> Iterator[RawBar]:
-    """Yield the bars of a file that close after a time, holes counted."""
-    names = ("open", "high", "low", "close", "volume")
-    rows = zip(file.open_time_ms.tolist(), *(file.columns[n].tolist() for n in names), strict=True)
-    source = f"replay/{file.path.name}"
-    expected = None
-    for opened, open_, high, low, close, volume in rows:
-        closed = opened + file.timeframe_ms
-        missing = 0 if expected is None else (opened - expected) // file.timeframe_ms
-        expected = closed
-        if closed > after_ms:
-            yield RawBar(
-                symbol=file.symbol,
-                timeframe_ms=file.timeframe_ms,
-                open_time_ms=opened,
-                event_time_ms=closed,
-                available_time_ms=closed,
-                open=open_,
-                high=high,
-                low=low,
-                close=close,
-                volume=volume,
-                bars_missing=missing,
-                origin="replay",
-                source=source,
-            )
-
-
-def merged(recording: Recording, closes: dict[str, int]) -> Iterator[RawBar]:
-    """Yield the bars of all files by close, then in the order of the files.
-
-    Args:
-        recording: What is played.
-        closes: By symbol, the close up to which it has been played before.
-    """
-    streams = (raw_bars(file, closes.get(file.symbol, -1)) for file in recording.files)
-    return heapq.merge(*streams, key=lambda bar: bar.event_time_ms)
 
 
 class Player:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workers.ingest.bar_files import subject_of
+from workers.bars.bar_files import subject_of
 from workers.settings import Settings
 
 NAME = "source.json"

@@ -17,13 +17,13 @@ from schemas.refdata import RefdataTable
 from schemas.status import WorkerStatus
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import Fatal, KafkaSettings
+from workers.bars.markers import interval_findings, late_finding
 from workers.ingest.backfill import History, Series, patiently
 from workers.ingest.clock import MarketClock
 from workers.ingest.contracts import contracts
 from workers.ingest.exchange import Access, Exchange, VenueRefused, connected
 from workers.ingest.feed import Feed, Output, Pace
 from workers.ingest.live import Live, keep_time, refused, synchronise, tick
-from workers.ingest.markers import interval_findings, late_finding
 from workers.ingest.topics import Outbox, history_is_ready, newest_closes
 from workers.settings import Settings
 

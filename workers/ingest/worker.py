@@ -9,7 +9,7 @@ import logging
 import sys
 
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
-from workers.ingest.bar_files import BarFileRejected
+from workers.bars.bar_files import BarFileRejected
 from workers.ingest.source import SourceRefused, bind_home, source_of
 from workers.settings import Settings
 

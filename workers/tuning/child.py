@@ -24,9 +24,9 @@ from streams.runtime.codec import Received
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
-from workers.backtest.bar_store import BarStore
-from workers.backtest.bars import Bars
 from workers.backtest.telling import Telling, now_ms
+from workers.bars.arrays import Bars
+from workers.bars.bar_store import BarStore
 from workers.settings import Settings
 from workers.tuning.evaluation import end_with_parent
 

@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 from schemas.research import TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
 from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
-from workers.backtest.bars import Bars
 from workers.backtest.drawing.plots import plain
 from workers.backtest.outcome import (
     JSON,
@@ -27,6 +26,7 @@ from workers.backtest.outcome import (
     sharpe_of,
 )
 from workers.backtest.verdict import distribution_of, judge, verdict
+from workers.bars.arrays import Bars
 from workers.tuning.objective import Split, Trialled
 from workers.tuning.search_space import Space
 from workers.tuning.study import finished_trials

@@ -15,7 +15,7 @@ from streams.runtime.memory_driver import replay
 from workers.backtest.signals.recompute import Inference, Recomputation, Span, inference_of_models
 from workers.backtest.signals.report import SignalReport, report_of
 from workers.backtest.signals.tally import Tally
-from workers.ingest.replay import merged, recording_of
+from workers.bars.recording import merged, recording_of
 from workers.models.artifact import REGISTERED, ArtifactError
 
 Progress = Callable[[int, int], None]  # bars done, bars in all

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers.backtest.bars import Bars
 from workers.backtest.strategies import (
     bollinger_breakout,
     donchian,
@@ -13,6 +12,7 @@ from workers.backtest.strategies import (
     rsi_reversion,
 )
 from workers.backtest.strategies.strategy import ParametersRejected, Strategy
+from workers.bars.arrays import Bars
 
 __all__ = ["STRATEGIES", "ParametersRejected", "Strategy", "strategy_named", "warm_up"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from workers.backtest.bars import Bars
 from workers.backtest.indicators import indicator
 from workers.backtest.strategies.strategy import (
     SHORT,
@@ -14,6 +13,7 @@ from workers.backtest.strategies.strategy import (
     number,
     whole_number,
 )
+from workers.bars.arrays import Bars
 
 
 def decide(bars: Bars, params: Params) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from workers.backtest.bars import Bars
 from workers.backtest.strategies.strategy import (
     SHORT,
     Floats,
@@ -15,6 +14,7 @@ from workers.backtest.strategies.strategy import (
     held,
     whole_number,
 )
+from workers.bars.arrays import Bars
 
 
 @njit(cache=True, nogil=True)

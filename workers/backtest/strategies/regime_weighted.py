@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from streams.regimes.hamilton import hamilton_filter, make_filter
-from workers.backtest.bars import Bars
 from workers.backtest.indicators import indicator
 from workers.backtest.strategies import ema_cross, rsi_reversion
 from workers.backtest.strategies.strategy import Floats, Params, Strategy, number, whole_number
+from workers.bars.arrays import Bars
 
 STATES = 3  # bull, bear, sideways
 

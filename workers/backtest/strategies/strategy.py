@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.research import Parameter
-from workers.backtest.bars import Bars
+from workers.bars.arrays import Bars
 
 Floats = NDArray[np.float64]
 Params = Mapping[str, float]

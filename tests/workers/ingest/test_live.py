@@ -11,7 +11,7 @@ import pytest
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, LedgerEntry
 from schemas.status import WorkerStatus
-from tests.workers.ingest_run import HISTORY_BARS, ingesting
+from tests.fakes.ingest_run import HISTORY_BARS, ingesting
 
 MINUTE = 60_000
 EPOCH_MS = 1_735_689_600_000  # the simulated market begins

@@ -12,7 +12,7 @@ import numpy as np
 
 from schemas.market import Bar, LedgerEntry, LedgerKind
 from schemas.timeframes import TIMEFRAMES_MS
-from workers.ingest.bar_files import (
+from workers.bars.bar_files import (
     PRICES,
     SUFFIXES,
     BarFile,
@@ -24,8 +24,7 @@ from workers.ingest.bar_files import (
     subject_of,
     times_of,
 )
-from workers.ingest.markers import finding, interval_findings, late_finding, nominal
-from workers.ingest.normalise import Funding
+from workers.bars.markers import Funding, finding, interval_findings, late_finding, nominal
 
 VOLUME_TOLERANCE = 1e-9  # relative; sums of decimals in float64
 SUSPECT: tuple[LedgerKind, ...] = (

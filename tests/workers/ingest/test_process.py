@@ -21,7 +21,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
 from tests.build import MINUTE_MS, close_time, raw_bar, serving, status
-from tests.workers.ingest_run import venue
+from tests.fakes.ingest_run import venue
 from workers.ingest.topics import LOOK_BACK, newest_closes
 
 pytestmark = pytest.mark.kafka

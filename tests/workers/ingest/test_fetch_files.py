@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.workers.ingest_run import venue
+from tests.fakes.ingest_run import venue
+from workers.bars.ledger import ledger_of_files
+from workers.bars.recording import recording_of
 from workers.ingest.exchange import Access, VenueRefused
-from workers.ingest.fetch import Wanted, fetch_history
-from workers.ingest.ledger import ledger_of_files
-from workers.ingest.replay import recording_of
+from workers.ingest.fetch_files import Wanted, fetch_history
 
 MINUTE = 60_000
 

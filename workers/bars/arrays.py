@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 from schemas.market import Bar
 from schemas.symbols import canonical
-from workers.backtest.funding import (
+from workers.bars.bar_files import (
+    PRICES,
+    BarFileRejected,
+    numbers_of,
+    read_bars,
+    require_columns,
+    require_order,
+    times_of,
+)
+from workers.bars.funding import (
     Floats,
     Ints,
     Settlements,
@@ -28,15 +37,6 @@ from workers.backtest.funding import (
     overlapping,
     recorded_settlements,
     settlements_of,
-)
-from workers.ingest.bar_files import (
-    PRICES,
-    BarFileRejected,
-    numbers_of,
-    read_bars,
-    require_columns,
-    require_order,
-    times_of,
 )
 
 NO_FUNDING = "no funding rates are known: none was paid or earned"

@@ -13,9 +13,9 @@ import numpy as np
 from schemas.market import Bar
 from schemas.research import Market
 from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
-from workers.backtest.bars import Bars, BarsRejected
-from workers.backtest.funding import recorded_settlements
-from workers.ingest.markers import nominal
+from workers.bars.arrays import Bars, BarsRejected
+from workers.bars.funding import recorded_settlements
+from workers.bars.markers import nominal
 
 MOST_BARS = 4_000_000  # of all symbols together, 72 bytes each
 FIELDS = ("open", "high", "low", "close", "volume")

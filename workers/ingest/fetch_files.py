@@ -10,11 +10,11 @@ from typing import Any
 
 from schemas.market import RawBar
 from schemas.timeframes import TIMEFRAMES_MS
+from workers.bars.markers import Markers
 from workers.ingest.backfill import History, Series, patiently
 from workers.ingest.clock import MarketClock
 from workers.ingest.exchange import Access, VenueUnavailable, connected
 from workers.ingest.live import synchronise
-from workers.ingest.markers import Markers
 from workers.ingest.normalise import PayloadRejected
 
 START_PATIENCE_S = 20.0

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.build import START_MS, close_time, raw_bar
+from workers.bars.markers import Funding, Mark, Markers
 from workers.ingest.clock import MarketClock
-from workers.ingest.markers import Markers
-from workers.ingest.normalise import Funding, Mark
 
 HOUR = 3_600_000
 

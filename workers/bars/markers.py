@@ -7,13 +7,29 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.market import LedgerEntry, LedgerKind, RawBar
-from workers.ingest.normalise import Funding, Mark
 
 HOUR_MS = 3_600_000
 STAMP_TOLERANCE_MS = 60_000  # a settlement this late still belongs to its whole hour
 KEPT_MARKS = 16
+
+
+class Mark(NamedTuple):
+    """Mark price of a contract at a moment, and when funding is next settled."""
+
+    symbol: str
+    time_ms: int
+    price: float
+    next_funding_ms: int
+
+
+class Funding(NamedTuple):
+    """One settlement: the rate that longs paid to shorts, a fraction of the notional."""
+
+    time_ms: int
+    rate: float
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.market import Bar
-from workers.ingest.bar_files import (
+from workers.bars.bar_files import (
     BarFile,
     BarFileRejected,
     numbers_of,
@@ -18,8 +18,7 @@ from workers.ingest.bar_files import (
     require_columns,
     times_of,
 )
-from workers.ingest.markers import interval_findings, nominal
-from workers.ingest.normalise import Funding
+from workers.bars.markers import Funding, interval_findings, nominal
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

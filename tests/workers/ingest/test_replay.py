@@ -10,8 +10,9 @@ from schemas.clock import ClockTick
 from schemas.market import HistoryReady, RawBar
 from schemas.status import WorkerStatus
 from tests.real_data import real_file
-from workers.ingest.bar_files import BarFileRejected
-from workers.ingest.replay import Player, recording_of
+from workers.bars.bar_files import BarFileRejected
+from workers.bars.recording import recording_of
+from workers.ingest.replay import Player
 from workers.ingest.source import SourceRefused, bind_home, source_of
 from workers.settings import Settings
 

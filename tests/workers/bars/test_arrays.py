@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.build import MINUTE_MS, bar
+from tests.fakes.random_bars import HOUR_MS, START_MS, bars_of, random_bars
 from tests.real_data import real_file
-from tests.workers.backtest_bars import HOUR_MS, START_MS, bars_of, random_bars
-from workers.backtest.bars import Bars, BarsRejected
+from workers.bars.arrays import Bars, BarsRejected
 
 FOUR_HOURS_MS = 4 * HOUR_MS
 
@@ -187,7 +187,7 @@ def test_a_hole_in_the_funding_is_named_where_it_concerns_the_bars():
     bars = bars_of(
         [100.0] * 8000, open_time_ms=1_738_368_000_000 + HOUR_MS * np.arange(8000)
     )  # from 2025-02-01
-    from workers.backtest.funding import settlements_of
+    from workers.bars.funding import settlements_of
 
     paid = bars.settled(settlements_of(hole))
 

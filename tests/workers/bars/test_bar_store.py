@@ -7,8 +7,8 @@ import pytest
 
 from schemas.research import Market
 from tests.build import MINUTE_MS, START_MS, bar
-from workers.backtest.bar_store import BarStore
-from workers.backtest.bars import Bars, BarsRejected
+from workers.bars.arrays import Bars, BarsRejected
+from workers.bars.bar_store import BarStore
 
 HOUR_MS = 60 * MINUTE_MS
 FIRST = (HOUR_MS - START_MS % HOUR_MS) // MINUTE_MS  # minute of the first whole hour

@@ -11,8 +11,8 @@ from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
 from tests.real_data import real_file
-from workers.ingest.bar_files import BarFileRejected, subject_of
-from workers.ingest.ledger import ledger_of_files, ledger_of_records
+from workers.bars.bar_files import BarFileRejected, subject_of
+from workers.bars.ledger import ledger_of_files, ledger_of_records
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
 

@@ -9,9 +9,9 @@ from schemas.market import Bar
 from schemas.research import Market
 from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
 from schemas.topics import BARS
-from workers.backtest.bar_store import BarStore
-from workers.backtest.bars import Bars, BarsRejected
-from workers.ingest.bar_files import SUFFIXES, BarFileRejected, subject_of
+from workers.bars.arrays import Bars, BarsRejected
+from workers.bars.bar_files import SUFFIXES, BarFileRejected, subject_of
+from workers.bars.bar_store import BarStore
 
 OTHER = ("_funding", "_mark_", "_taker_volume")  # files of a data folder that hold no bars
 

@@ -1,0 +1,1 @@
+"""Recorded bars: from files, archives and topics, with the funding that was paid on them."""

@@ -1,0 +1,100 @@
+"""Recorded files that are played together, and the one cut between their history and the rest."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from schemas.market import RawBar
+from workers.bars.bar_files import BarFile, BarFileRejected, read_bars, require_order
+
+HISTORY_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Files that are played together, and where history ends (a bar's close, UTC epoch ms)."""
+
+    files: tuple[BarFile, ...]
+    cut_ms: int
+
+    @property
+    def timeframe_ms(self) -> int:
+        """Bar length of every file."""
+        return self.files[0].timeframe_ms
+
+    @property
+    def bars(self) -> int:
+        """Bars of all files."""
+        return sum(map(len, self.files))
+
+
+def recording_of(texts: Sequence[str]) -> Recording:
+    """Read and check the files of a replay.
+
+    Args:
+        texts: Paths, or ``FILE=SYMBOL:TIMEFRAME``.
+
+    Raises:
+        BarFileRejected: A file is wrong, timeframes differ, a symbol comes twice, or there is no
+            common span.
+    """
+    if not texts:
+        raise BarFileRejected("a replay needs at least one file of bars (Parquet or CSV)")
+    files = tuple(read_bars(text) for text in texts)
+    for file in files:
+        require_order(file)
+        if file.timeframe_ms != files[0].timeframe_ms:
+            raise BarFileRejected(
+                f"{file.path}: bars of {file.timeframe_ms} ms, expected {files[0].timeframe_ms} ms "
+                f"as in {files[0].path}; one timeframe for all files"
+            )
+    symbols = [file.symbol for file in files]
+    if len(set(symbols)) != len(symbols):
+        raise BarFileRejected(f"symbols {', '.join(symbols)}: expected one file for each")
+    first, last = max(f.from_ms for f in files), min(f.to_ms for f in files)
+    step = files[0].timeframe_ms
+    if last - first < 2 * step:
+        raise BarFileRejected("the files cover no common span; play them one by one")
+    cut_ms = first + int((last - first) * HISTORY_SHARE) // step * step
+    return Recording(files, cut_ms)
+
+
+def raw_bars(file: BarFile, after_ms: int = -1) -> Iterator[RawBar]:
+    """Yield the bars of a file that close after a time, holes counted."""
+    names = ("open", "high", "low", "close", "volume")
+    rows = zip(file.open_time_ms.tolist(), *(file.columns[n].tolist() for n in names), strict=True)
+    source = f"replay/{file.path.name}"
+    expected = None
+    for opened, open_, high, low, close, volume in rows:
+        closed = opened + file.timeframe_ms
+        missing = 0 if expected is None else (opened - expected) // file.timeframe_ms
+        expected = closed
+        if closed > after_ms:
+            yield RawBar(
+                symbol=file.symbol,
+                timeframe_ms=file.timeframe_ms,
+                open_time_ms=opened,
+                event_time_ms=closed,
+                available_time_ms=closed,
+                open=open_,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                bars_missing=missing,
+                origin="replay",
+                source=source,
+            )
+
+
+def merged(recording: Recording, closes: dict[str, int]) -> Iterator[RawBar]:
+    """Yield the bars of all files by close, then in the order of the files.
+
+    Args:
+        recording: What is played.
+        closes: By symbol, the close up to which it has been played before.
+    """
+    streams = (raw_bars(file, closes.get(file.symbol, -1)) for file in recording.files)
+    return heapq.merge(*streams, key=lambda bar: bar.event_time_ms)
