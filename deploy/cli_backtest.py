@@ -80,7 +80,7 @@ def run(
     source = _source(files, funding, symbol)
     spec = _spec(PerformanceSpec, source, fields)
     with spoken_errors(2):
-        from workers.backtest.performance import performance
+        from workers.research.performance import performance
 
         result = performance(spec, source.bars(spec))
     _tell(result, performance_lines, out, as_json=as_json)
@@ -122,7 +122,7 @@ def optimize(
     source = _source(files, funding, symbol)
     spec = _spec(OptimizeSpec, source, fields)
     with bar("parameter sets") as progress, spoken_errors(2):
-        from workers.backtest.optimise import optimise
+        from workers.research.optimise import optimise
 
         bars = source.bars(spec)
         result = optimise(spec, bars, _shown(progress), lambda: False)
@@ -164,7 +164,7 @@ def walk_forward(
     source = _source(files, funding, symbol)
     spec = _spec(WalkForwardSpec, source, fields)
     with bar("parameter sets") as progress, spoken_errors(2):
-        from workers.backtest.walk_forward import walk_forward as run_windows
+        from workers.research.walk_forward import walk_forward as run_windows
 
         result = run_windows(spec, source.bars(spec), _shown(progress), lambda: False)
     _tell(result, walk_forward_lines, out, as_json=as_json)
@@ -189,9 +189,9 @@ def run_all(
 ) -> None:
     """Back-test every symbol with every strategy; exit code 1 when a pair failed."""
     from deploy.backtest_lines import summary_lines
-    from workers.backtest.report import summary_of
-    from workers.backtest.run_all import pairs_of, run_all, write_report
-    from workers.backtest.strategies import STRATEGIES, strategy_named
+    from workers.research.reports.report import summary_of
+    from workers.research.reports.run_all import pairs_of, run_all, write_report
+    from workers.research.strategies import STRATEGIES, strategy_named
 
     request = strategy = None
     fields = _fields(request, locals())

@@ -41,7 +41,7 @@ def replay(
     """
     from deploy.replay_report import report_lines, report_of
     from deploy.verify import replay_log
-    from workers.backtest.signals.recompute import MADE, Span, inference_of_models
+    from workers.research.replay.recompute import MADE, Span, inference_of_models
 
     span = Span(
         moment_ms(since) if since else 0,

@@ -24,8 +24,8 @@ from deploy.console import (
 
 if TYPE_CHECKING:
     from deploy.verify import Report
-    from workers.backtest.signals.recompute import Span
-    from workers.backtest.signals.report import SignalReport
+    from workers.research.replay.recompute import Span
+    from workers.research.replay.report import SignalReport
 
 
 def signals(
@@ -80,7 +80,7 @@ def signals(
 
 def _span(month: str | None, since: str | None, until: str | None, symbol: str | None) -> Span:
     """Return what counts; a bar that closes at midnight belongs to the day that it ends."""
-    from workers.backtest.signals.recompute import Span
+    from workers.research.replay.recompute import Span
 
     name = symbol_of(symbol) if symbol else None
     if month is not None:
@@ -108,8 +108,8 @@ def _of_files(
     files: list[str], model: Path | None, span: Span
 ) -> tuple[SignalReport, Report | None]:
     with bar("bars") as progress, spoken_errors(2):
-        from workers.backtest.signals.replay import backtest_signals, newest_model
         from workers.models.artifact import root_of
+        from workers.research.replay.signal_backtest import backtest_signals, newest_model
 
         folder = model or newest_model(root_of(settings_of().models))
         return backtest_signals(files, folder, span, progress=progress), None
@@ -118,9 +118,9 @@ def _of_files(
 def _of_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, Report]:
     from deploy.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
-    from workers.backtest.signals import recompute
-    from workers.backtest.signals.report import report_of
-    from workers.backtest.signals.tally import Tally
+    from workers.research.replay import recompute
+    from workers.research.replay.report import report_of
+    from workers.research.replay.tally import Tally
 
     inference = recompute.inference_of_models()
     tally = Tally(span.from_ms, inference.priors)
@@ -171,12 +171,12 @@ def _write(
         if out is not None:
             out.write_text(json.dumps(document, allow_nan=False) + "\n")
         if html is not None:
-            from workers.backtest.signals.page import page_of
+            from workers.research.replay.page import page_of
 
             html.write_text(page_of(report))
         if png is not None:
-            from workers.backtest.drawing.figures import png_of
-            from workers.backtest.signals.page import equity_chart, reliability_chart
+            from workers.research.charts.png import png_of
+            from workers.research.replay.page import equity_chart, reliability_chart
 
             png.mkdir(parents=True, exist_ok=True)
             for name, chart in (

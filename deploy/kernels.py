@@ -79,7 +79,7 @@ def simulator() -> None:
 
 def strategies() -> None:
     """Prepare the shipped strategies."""
-    from workers.backtest.strategies import warm_up
+    from workers.research.strategies import warm_up
 
     warm_up()
 

@@ -24,7 +24,7 @@ from schemas.topics import (
 from streams.runtime.codec import Partition, Received, Unreadable, event_time_of
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.backtest.signals.recompute import MADE, Span
+from workers.research.replay.recompute import MADE, Span
 
 # Ingest writes to the ledger too; these kinds are found by the market processor alone.
 RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(

@@ -64,8 +64,8 @@ EXCHANGES: Rows = [
 
 def seeds() -> dict[str, Rows]:
     """Return every table as the code has it; ``symbol`` is empty until ingest has asked a venue."""
-    from workers.backtest.indicators import INDICATORS, SIGNAL_TYPES
-    from workers.backtest.strategies import STRATEGIES
+    from workers.research.indicators import INDICATORS, SIGNAL_TYPES
+    from workers.research.strategies import STRATEGIES
 
     indicators = [asdict(row) for row in INDICATORS]
     for row in indicators:

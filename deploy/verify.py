@@ -19,7 +19,7 @@ from schemas.topics import MODELS_CHANGES, RAW_BARS, topic_of
 from streams.runtime.codec import Received, Stored, Unreadable, misplaced
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.backtest.signals.recompute import MADE, Inference, Recomputation, Span
+from workers.research.replay.recompute import MADE, Inference, Recomputation, Span
 
 SHOWN_FIELDS = 3
 

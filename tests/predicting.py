@@ -10,7 +10,7 @@ from schemas.regimes import RegimeProbabilities
 from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
 from streams.processor import Processor
 from tests.build import MINUTE_MS, close_time, prediction, regime_parameters, registered
-from workers.backtest.signals.recompute import Inference
+from workers.research.replay.recompute import Inference
 
 
 class Nothing(Record):

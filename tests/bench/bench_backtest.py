@@ -17,9 +17,9 @@ import numpy as np
 
 from tests.bench.bench_features import Row, walk
 from tests.bench.race import Entry, race
-from workers.backtest.fills import FillModel, Fills, simulate
-from workers.backtest.strategies import strategy_named
 from workers.bars.arrays import Bars
+from workers.research.fills import FillModel, Fills, simulate
+from workers.research.strategies import strategy_named
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORY = 100_000

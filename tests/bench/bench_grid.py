@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from schemas.research import Grid
 from tests.bench.bench_features import Row, walk
 from tests.bench.race import Entry, race
-from workers.backtest.grid import GridResult, run_grid, warm_up
 from workers.bars.arrays import Bars
+from workers.research.grid import GridResult, run_grid, warm_up
 
 ROOT = Path(__file__).resolve().parents[2]
 YEAR = 8_760  # bars of an hour

@@ -10,13 +10,13 @@ import numpy as np
 
 from schemas.research import WalkForwardSpec
 from tests.bench.race import Entry, race
-from tests.workers.searches import HOUR_MS, START_MS
-from workers.backtest.grid import run_grid
-from workers.backtest.outcome import account_of
-from workers.backtest.trials import target_of
-from workers.backtest.walk_forward import walk_forward
-from workers.backtest.windows import whole_days, windows_of
+from tests.fakes.searches import HOUR_MS, START_MS
 from workers.bars.arrays import Bars
+from workers.research.grid import run_grid
+from workers.research.outcome import account_of
+from workers.research.trials import target_of
+from workers.research.walk_forward import walk_forward
+from workers.research.windows import whole_days, windows_of
 
 YEARS = 6
 COUNT = YEARS * 8_766

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from tests.workers.searches import write
+from tests.fakes.searches import write
 
 GRID = ("--window", "20:80:20", "--signal", "0.5:1.5:0.5")
 

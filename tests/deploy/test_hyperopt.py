@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from deploy.hyperopt_request import parameter_of
 from schemas.research import TuningSpec
-from tests.workers.hourly import trends
+from tests.fakes.hourly_markets import trends
 
 JOB = {
     "job_id": "job-1",

@@ -36,8 +36,8 @@ from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import close_time, raw_bar
 from tests.predicting import PROCESSOR, changed, inference
-from workers.backtest.signals import recompute
-from workers.backtest.signals.recompute import MADE, Span
+from workers.research.replay import recompute
+from workers.research.replay.recompute import MADE, Span
 
 pytestmark = pytest.mark.kafka
 

@@ -31,9 +31,9 @@ from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import MINUTE_MS, START_MS, close_time, regime_parameters
 from tests.fakes.small_models import small_model
-from workers.backtest.signals.replay import backtest_signals, registered_in
 from workers.bars.recording import merged, recording_of
 from workers.models.artifact import REGISTERED
+from workers.research.replay.signal_backtest import backtest_signals, registered_in
 from workers.serving.processor import inference_processor
 from workers.serving.slots import Slots, load
 

@@ -22,7 +22,7 @@ from streams.runtime.codec import dead_letter_topic
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from tests.workers.hourly import records, trends
+from tests.fakes.hourly_markets import records, trends
 from workers.tuning.job import Job, tune
 from workers.tuning.storage import journal_of, open_storage
 

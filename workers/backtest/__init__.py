@@ -1,1 +1,1 @@
-"""Research on recorded bars: fills, grids, optimisation, walk-forward, reports."""
+"""Back-tests as a process: requests in, progress and results out."""

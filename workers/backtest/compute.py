@@ -192,9 +192,9 @@ def run_spec(
     spec: Spec, bars: Bars, progress: Told, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
     """Do what a request asks for; raises ValueError for what is wrong with it or the bars."""
-    from workers.backtest.optimise import optimise
-    from workers.backtest.performance import performance
-    from workers.backtest.walk_forward import walk_forward
+    from workers.research.optimise import optimise
+    from workers.research.performance import performance
+    from workers.research.walk_forward import walk_forward
 
     match spec:
         case OptimizeSpec():

@@ -28,9 +28,9 @@ from streams.runtime.reader import tail
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.backtest.compute import Compute, Outcome
-from workers.backtest.results import within_bounds
-from workers.backtest.telling import Telling, now_ms
 from workers.bars.bar_store import BarStore
+from workers.jobs.progress import Telling, now_ms
+from workers.jobs.results import within_bounds
 from workers.settings import Settings
 
 log = logging.getLogger("regimeflow.backtest")

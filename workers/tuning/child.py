@@ -24,9 +24,9 @@ from streams.runtime.codec import Received
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
-from workers.backtest.telling import Telling, now_ms
 from workers.bars.arrays import Bars
 from workers.bars.bar_store import BarStore
+from workers.jobs.progress import Telling, now_ms
 from workers.settings import Settings
 from workers.tuning.evaluation import end_with_parent
 
@@ -90,7 +90,7 @@ def run_request(
     request: TuningRequest, kept: Kept, kafka: KafkaSettings, stop: threading.Event
 ) -> JobResult:
     """Run one job to its result: a failure is a result too."""
-    from workers.backtest.results import ResultsError
+    from workers.jobs.results import ResultsError
     from workers.tuning.job import Job
     from workers.tuning.results import stored
     from workers.tuning.storage import StorageError

@@ -15,9 +15,9 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from schemas.research import TuningSpec
-from workers.backtest.outcome import JSON
-from workers.backtest.strategies import strategy_named
 from workers.bars.arrays import Bars
+from workers.research.outcome import JSON
+from workers.research.strategies import strategy_named
 from workers.tuning.evaluation import evaluating
 from workers.tuning.objective import Trialled, split_of
 from workers.tuning.report import Tuned, tuning_report

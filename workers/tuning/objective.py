@@ -23,8 +23,8 @@ from streams.evaluation.metrics import (
     sortino_ratio,
     total_return,
 )
-from workers.backtest.outcome import Account, account_of, require_span
 from workers.bars.arrays import Bars
+from workers.research.outcome import Account, account_of, require_span
 from workers.tuning.evaluation import Params, Scores
 
 Vector = NDArray[np.float64]

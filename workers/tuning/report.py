@@ -15,8 +15,9 @@ from optuna.trial import FrozenTrial, TrialState
 from schemas.research import TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
 from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
-from workers.backtest.drawing.plots import plain
-from workers.backtest.outcome import (
+from workers.bars.arrays import Bars
+from workers.research.charts.plotly_json import plain
+from workers.research.outcome import (
     JSON,
     Account,
     account_of,
@@ -25,8 +26,7 @@ from workers.backtest.outcome import (
     held_of,
     sharpe_of,
 )
-from workers.backtest.verdict import distribution_of, judge, verdict
-from workers.bars.arrays import Bars
+from workers.research.verdict import distribution_of, judge, verdict
 from workers.tuning.objective import Split, Trialled
 from workers.tuning.search_space import Space
 from workers.tuning.study import finished_trials

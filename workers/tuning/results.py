@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from schemas.jobs import RESULT_BYTES, JobResult
-from workers.backtest.results import encoded, write_results
+from workers.jobs.results import encoded, write_results
 
 
 def stored(result: JobResult, root: str) -> JobResult:

@@ -31,7 +31,7 @@ from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.reader import tail
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.backtest.telling import now_ms
+from workers.jobs.progress import now_ms
 from workers.settings import Settings
 from workers.tuning.child import Kept, own, share
 

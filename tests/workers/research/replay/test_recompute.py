@@ -1,0 +1,88 @@
+"""Replay in memory: the live chains, models serving from the bar that their change names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.dead_letter import DeadLetter
+from schemas.features import FeatureVector
+from schemas.market import Bar, LedgerEntry
+from schemas.predictions import Prediction
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
+from schemas.signals import ScoredSignal, Signal
+from tests.build import close_time, raw_bar
+from tests.predicting import changed, inference
+from workers.research.replay.recompute import Recomputation
+
+
+def made(work: Recomputation, minutes: Sequence[int], **fields: Any) -> list[Record]:
+    return [record for m in minutes for record in work.feed(raw_bar(m, **fields))]
+
+
+def test_one_bar_leads_to_a_record_on_each_topic_of_the_chains():
+    records = made(Recomputation([], inference()), range(20))
+
+    counts = {kind: sum(isinstance(r, kind) for r in records) for kind in (Bar, FeatureVector)}
+    assert counts == {Bar: 20, FeatureVector: 20}
+    assert sum(isinstance(r, RegimeProbabilities) for r in records) == 20
+    assert sum(isinstance(r, Signal) for r in records) == 20
+    assert sum(isinstance(r, ScoredSignal) for r in records) == 5  # the horizon is 15 bars
+
+
+def test_the_same_bars_lead_to_the_same_bytes():
+    bars = range(30)
+
+    first, second = (made(Recomputation([changed("m1", 3)], inference()), bars) for _ in range(2))
+
+    assert [r.encode() for r in first] == [r.encode() for r in second]
+
+
+def test_regime_parameters_of_a_change_apply_from_its_bar_on():
+    records = made(Recomputation([changed("m1", 3)], inference()), range(6))
+
+    versions = [r.parameters_version for r in records if isinstance(r, RegimeProbabilities)]
+    assert versions == [None, None, None, "m1", "m1", "m1"]
+
+
+def test_a_model_is_loaded_when_its_bar_comes_and_not_before():
+    served = list[str]()
+    work = Recomputation([changed("m2", 4), changed("m1", 2)], inference(served))
+
+    made(work, range(4))
+
+    assert served == ["m1"]
+
+
+def test_a_refused_model_is_named_and_nothing_else_stops():
+    work = Recomputation([changed("bad", 1)], inference(refuse=["bad"]))
+
+    records = made(work, range(3))
+
+    assert work.refused == ["model bad refused"]
+    assert sum(isinstance(r, Prediction) for r in records) == 3
+
+
+def test_bars_after_the_span_reach_the_ledger_but_only_the_first_predicts():
+    work = Recomputation([], inference(), until_ms=close_time(1))
+
+    records = made(work, [0, 1, 2, 3, 4, 3])
+
+    assert sum(isinstance(r, Prediction) for r in records) == 3
+    assert [r.kind for r in records if isinstance(r, LedgerEntry)] == ["duplicate"]
+
+
+def test_what_expires_in_a_hole_at_the_end_of_the_span_is_still_scored():
+    work = Recomputation([], inference(), until_ms=close_time(20))
+
+    records = made(work, [*range(18), 25, 26])
+
+    scored = [r for r in records if isinstance(r, ScoredSignal)]
+    assert close_time(20) in {r.event_time_ms for r in scored if r.outcome is None}
+
+
+def test_a_bar_that_is_refused_becomes_a_dead_letter():
+    records = made(Recomputation([], inference()), [0], high=1.0)
+
+    assert [type(r) for r in records] == [DeadLetter]

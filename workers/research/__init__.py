@@ -1,0 +1,1 @@
+"""Research on recorded bars: fills, grids, optimisation, walk-forward, verdicts."""

@@ -1,0 +1,170 @@
+"""A signal back-test as one HTML file, and its charts: no script, nothing loaded, dark or light."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+
+from workers.research.charts.charts import Chart, Series, Tone
+from workers.research.charts.document import document_of
+from workers.research.charts.svg import svg_of
+from workers.research.replay.report import (
+    EVERY,
+    HOLD,
+    EquityRow,
+    GroupRow,
+    Pair,
+    ProperScores,
+    SignalReport,
+)
+
+
+def equity_chart(found: SignalReport) -> Chart:
+    """Return the accounts over time."""
+    curve = found.equity
+    return Chart(
+        "Equity of every signal at standard size",
+        "",
+        "start = 1",
+        (
+            Series(HOLD, curve.time_ms, curve.buy_and_hold, tone="quiet"),
+            Series(EVERY, curve.time_ms, curve.every_signal),
+        ),
+        x_kind="time",
+    )
+
+
+def reliability_chart(found: SignalReport) -> Chart:
+    """Return what came true over what was stated, with 95 %; on the diagonal they agree."""
+    kinds: tuple[tuple[str, Tone], ...] = (("directional", "main"), ("neutral", "second"))
+    honest = Series("honest", (0.0, 1.0), (0.0, 1.0), "dashed", "quiet")
+    lines = [honest]
+    for name, tone in kinds:
+        rows = [row for row in found.reliability if row.directional is (name == "directional")]
+        stated = [row.mean_confidence for row in rows]
+        ends = [(*row.hit_rate_interval, None) for row in rows]  # one upright, then a hole
+        lines += [
+            Series(name, stated, [row.hit_rate for row in rows], tone=tone),
+            Series(
+                f"{name}, 95 %",
+                [at for at in stated for _ in range(3)],
+                [end for three in ends for end in three],
+                tone=tone,
+            ),
+        ]
+    return Chart("Reliability", "stated", "came true", tuple(lines))
+
+
+def page_of(found: SignalReport) -> str:
+    """Return the report as one HTML file."""
+    if found.first_signal_ms is None or found.last_bar_ms is None:
+        body = "<header><div><h1>Signals</h1></div></header><p>No signal in that span.</p>"
+    else:
+        span = f"{_day(found.first_signal_ms)} to {_day(found.last_bar_ms)}"
+        lead = f"{found.signals:,} signals of {', '.join(found.symbols)}, {span}"
+        body = (
+            f'<header><div><h1>Signals</h1><p class="lead">{escape(lead)}</p></div></header>'
+            f"{_models(found)}{_groups(found.groups)}"
+            '<section><div class="cards">'
+            f'<article class="card"><h3>Equity</h3>{svg_of(equity_chart(found))}{_legend()}'
+            f'</article><article class="card"><h3>Reliability</h3>'
+            f"{svg_of(reliability_chart(found))}{_calibration(found)}</article></div></section>"
+            f"<section>{_accounts(found.rows)}</section>{_footer(found)}"
+        )
+    return document_of("signals", body)
+
+
+def _models(found: SignalReport) -> str:
+    lines = "".join(
+        f"<p>Model {escape(m.model_version)} ({'qualified' if m.qualified else 'unqualified'}): "
+        f"{m.signals:,} signals</p>"
+        for m in found.models
+    )
+    scores = "".join(map(_scores, found.scores))
+    return f'<div class="verdict">{lines}{scores}</div>'
+
+
+def _scores(row: ProperScores) -> str:
+    losses = [_number(value, "{:.4f}") for value in (row.log_loss, row.prior_log_loss)]
+    edge = _number(row.log_loss_edge, "{:+.4f}")
+    interval = _pair(row.log_loss_edge_interval, "{:+.4f}")
+    return (
+        f"<p>{escape(row.group.capitalize())}: log-loss {losses[0]}, class shares {losses[1]}, "
+        f"edge {edge} ({interval})</p>"
+    )
+
+
+def _groups(groups: tuple[GroupRow, ...]) -> str:
+    heads = "".join(
+        f"<th>{name}</th>"
+        for name in (
+            *("Group", "Signals", "Buy", "Sell", "Known", "Hit rate", "95 %, by days"),
+            *("Confidence", "Net return", "95 %, by days"),
+        )
+    )
+    rows = "".join(
+        f"<tr><td>{escape(g.group)}</td><td>{g.signals:,}</td><td>{g.buys:,}</td>"
+        f"<td>{g.sells:,}</td><td>{g.known:,}</td><td>{_number(g.hit_rate, '{:.1%}')}</td>"
+        f"<td>{_pair(g.hit_rate_block_interval, '{:.1%}')}</td>"
+        f"<td>{_number(g.mean_confidence, '{:.1%}')}</td>"
+        f"<td>{_number(g.mean_net_return, '{:+.3%}')}</td>"
+        f"<td>{_pair(g.mean_net_return_interval, '{:+.3%}')}</td></tr>"
+        for g in groups
+        if g.signals
+    )
+    return _table(heads, rows)
+
+
+def _accounts(rows: tuple[EquityRow, ...]) -> str:
+    heads = "".join(
+        f"<th>{name}</th>"
+        for name in ("Account", "Total", "A year", "Sharpe", "95 %", "Max drawdown", "Trades")
+    )
+    lines = "".join(
+        f"<tr><td>{escape(row.name)}</td><td>{_number(row.metrics.total_return, '{:+.1%}')}</td>"
+        f"<td>{_number(row.metrics.annual_return, '{:+.1%}')}</td>"
+        f"<td>{_number(row.metrics.sharpe_ratio, '{:.2f}')}</td>"
+        f"<td>{_pair(row.intervals.get('sharpe_ratio'), '{:.2f}')}</td>"
+        f"<td>{_number(row.metrics.max_drawdown, '{:.1%}')}</td>"
+        f"<td>{row.metrics.trades:,}</td></tr>"
+        for row in rows
+    )
+    return _table(heads, lines)
+
+
+def _table(heads: str, rows: str) -> str:
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
+
+
+def _legend() -> str:
+    return (
+        '<p class="legend"><span><i style="background:var(--main)"></i>every signal</span>'
+        f'<span><i style="background:var(--quiet)"></i>{HOLD}</span></p>'
+    )
+
+
+def _calibration(found: SignalReport) -> str:
+    return (
+        '<p class="legend"><span><i style="background:var(--main)"></i>directional</span>'
+        '<span><i style="background:var(--second)"></i>neutral</span></p>'
+        f"<p>Calibration error {_number(found.calibration_error, '{:.3f}')}, directional "
+        f"{_number(found.directional_calibration_error, '{:.3f}')}</p>"
+    )
+
+
+def _footer(found: SignalReport) -> str:
+    notes = (*found.assumptions, found.funding_note, "Past results, analysis only.")
+    return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in notes if note)}</footer>"
+
+
+def _number(value: float | None, pattern: str) -> str:
+    return "n/a" if value is None else pattern.format(value)
+
+
+def _pair(pair: Pair | None, pattern: str) -> str:
+    return "n/a" if pair is None else f"{pattern.format(pair[0])} to {pattern.format(pair[1])}"
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

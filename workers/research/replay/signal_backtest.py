@@ -1,0 +1,110 @@
+"""Signal back-test: recorded bars and one model through the live processors, signals scored.
+
+``regimeflow backtest signals`` does the same over the topics of a home, with the models that
+served there (``deploy/verify.py``). There is one recomputation, ``recompute``, for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from schemas.models import ModelChanged, ModelRegistered
+from streams.promotion.processor import PROCESSOR as PROMOTION
+from streams.runtime.memory_driver import replay
+from workers.bars.recording import merged, recording_of
+from workers.models.artifact import REGISTERED, ArtifactError
+from workers.research.replay.recompute import Inference, Recomputation, Span, inference_of_models
+from workers.research.replay.report import SignalReport, report_of
+from workers.research.replay.tally import Tally
+
+Progress = Callable[[int, int], None]  # bars done, bars in all
+PROGRESS_BARS = 500
+
+
+def backtest_signals(
+    files: Sequence[str | Path],
+    model: str | Path,
+    span: Span | None = None,
+    inference: Inference | None = None,
+    progress: Progress = lambda _done, _all: None,
+) -> SignalReport:
+    """Return what the live pipeline would have said of some files of bars, and what became of it.
+
+    The model serves from the bar that promotion would have named after its registration, so that
+    nothing it was trained on is scored. Every bar before the span is folded too: states begin at
+    the first one. Signals still open at the end of the span stay unscored.
+
+    Args:
+        files: Parquet or CSV, as ``--replay`` plays them; also ``FILE=SYMBOL:TIMEFRAME``.
+        model: Folder that training wrote.
+        span: Event times that count; default: all.
+        inference: What predicts; default: the model files.
+        progress: Told how many bars are done.
+
+    Raises:
+        BarFileRejected: A file is wrong.
+        ArtifactError: The model is missing, altered, or not of these bars.
+    """
+    span = span or Span()
+    recording = recording_of([str(each) for each in files])
+    change = change_of(registered_in(Path(model)))
+    known = {file.symbol for file in recording.files}
+    if change.model.timeframe_ms != recording.timeframe_ms:
+        raise ArtifactError(
+            f"model {change.model.model_version} is of bars of {change.model.timeframe_ms} ms, the "
+            f"files hold bars of {recording.timeframe_ms} ms"
+        )
+    if missing := known - set(change.model.symbols):
+        raise ArtifactError(
+            f"model {change.model.model_version} was not trained on {', '.join(sorted(missing))}, "
+            f"only on {', '.join(change.model.symbols)}"
+        )
+    inference = inference or inference_of_models()
+    work = Recomputation([change], inference, span.to_ms)
+    tally = Tally(span.from_ms, inference.priors)
+    for done, bar in enumerate(merged(recording, {})):
+        if done % PROGRESS_BARS == 0:
+            progress(done, recording.bars)
+        if span.symbol not in (None, bar.symbol):
+            continue
+        for record in work.feed(bar):
+            if span.holds(record):
+                tally.take(record)
+    progress(recording.bars, recording.bars)
+    if work.refused:
+        raise ArtifactError("; ".join(work.refused))
+    return report_of(tally)
+
+
+def registered_in(folder: Path) -> ModelRegistered:
+    """Return what was announced of the model in a folder, as it lies there now.
+
+    Raises:
+        ArtifactError: The folder holds no registration.
+    """
+    try:
+        model = ModelRegistered.decode((folder / REGISTERED).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{folder / REGISTERED} cannot be read ({type(error).__name__}): expected the folder "
+            "of a model, <models>/<strategy>/<version>, as training wrote it"
+        ) from None
+    return model.model_copy(update={"uri": folder.resolve().as_uri()})
+
+
+def change_of(model: ModelRegistered) -> ModelChanged:
+    """Return the change by which promotion puts a first model in service."""
+    return next(each for each in replay([PROMOTION], [model]) if isinstance(each, ModelChanged))
+
+
+def newest_model(models: Path) -> Path:
+    """Return the folder of the model that was registered last.
+
+    Raises:
+        ArtifactError: There is none.
+    """
+    found = [path.parent for path in models.glob(f"*/*/{REGISTERED}")]
+    if not found:
+        raise ArtifactError(f"{models} holds no model: name one, <models>/<strategy>/<version>")
+    return max(found, key=lambda folder: registered_in(folder).event_time_ms)

@@ -1,0 +1,131 @@
+"""Every market with every shipped strategy, on all cores; a pair that fails stops no other."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from schemas.research import Market, PerformanceSpec
+from workers.bars.arrays import Bars
+from workers.bars.sources import Source
+from workers.research.reports.page import html_of
+from workers.research.reports.report import Failure, Result, summary_of
+
+UNSHOWN = ("plots", "png", "trades", "daily_pnl", "spec")  # of a result: the report has no use
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One market and one strategy, with the costs of ``fields`` (those of ``PerformanceSpec``)."""
+
+    source: Source
+    strategy: str
+    fields: dict[str, Any]
+
+
+def run_all(
+    pairs: Sequence[Pair],
+    progress: Progress,
+    run: Callable[[Pair], Result | Failure] | None = None,
+) -> tuple[list[Result], list[Failure]]:
+    """Run the pairs on all cores; return results in order, and failures grouped by their reason.
+
+    Args:
+        pairs: What to run.
+        progress: Called with how many are done, of how many.
+        run: Of one pair, in a process; ``run_pair`` unless given.
+
+    A process that dies takes down those beside it: they run again one by one, and the one that
+    dies alone is the one that failed.
+    """
+    run = run or run_pair
+    outcomes: dict[int, Result | Failure] = {}
+    with _pool(min(os.cpu_count() or 1, max(len(pairs), 1))) as pool:
+        futures = {pool.submit(run, pair): i for i, pair in enumerate(pairs)}
+        for future in as_completed(futures):
+            number = futures[future]
+            if not isinstance(future.exception(), BrokenProcessPool):
+                outcomes[number] = _outcome(pairs[number], future)
+                progress(len(outcomes), len(pairs))
+    for number, pair in enumerate(pairs):
+        if number not in outcomes:
+            with _pool(1) as pool:
+                outcomes[number] = _outcome(pair, pool.submit(run, pair))
+            progress(len(outcomes), len(pairs))
+    ordered = [outcomes[number] for number in range(len(pairs))]
+    failures: dict[tuple[str, str], tuple[str, ...]] = {}
+    for each in ordered:
+        if isinstance(each, Failure):
+            alike = each.source, each.reason
+            failures[alike] = failures.get(alike, ()) + each.strategies
+    grouped = [Failure(source, names, why) for (source, why), names in failures.items()]
+    return [each for each in ordered if not isinstance(each, Failure)], grouped
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _outcome(pair: Pair, future: Future[Result | Failure]) -> Result | Failure:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    said = "its process died, most likely out of memory"
+    if not isinstance(error, BrokenProcessPool):
+        said = f"a bug: {type(error).__name__}: {error}"
+    return Failure(pair.source.name, (pair.strategy,), said)
+
+
+def run_pair(pair: Pair) -> Result | Failure:
+    """Run one pair; what is wrong with its input is a failure with the reason."""
+    from workers.research.performance import performance
+
+    try:
+        spec = PerformanceSpec(symbol=pair.source.symbol, strategy=pair.strategy, **pair.fields)
+        result = performance(spec, _bars(pair.source, Market(**_market(spec)).model_dump_json()))
+    except (ValueError, OSError) as wrong:
+        return Failure(pair.source.name, (pair.strategy,), str(wrong))
+    kept = {name: part for name, part in result.items() if name not in UNSHOWN}
+    return kept | {"source": pair.source.name}
+
+
+def _market(spec: PerformanceSpec) -> dict[str, Any]:
+    return {name: getattr(spec, name) for name in Market.model_fields}
+
+
+@lru_cache(maxsize=2)  # a process meets the strategies of one market one after another
+def _bars(source: Source, market: str) -> Bars:
+    return source.bars(Market.model_validate_json(market))
+
+
+def write_report(
+    results: Sequence[Result], failures: Sequence[Failure], folder: Path
+) -> tuple[Path, Path]:
+    """Write ``backtest_summary.json`` and ``backtest_report.html``; return where they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    summary, page = folder / "backtest_summary.json", folder / "backtest_report.html"
+    document = json.dumps(summary_of(results, failures), indent=1, allow_nan=False)
+    for path, text in ((summary, document + "\n"), (page, html_of(results, failures))):
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    return summary, page
+
+
+def pairs_of(
+    sources: Sequence[Source], strategies: Sequence[str], fields: dict[str, Any]
+) -> Iterator[Pair]:
+    """Yield every market with every strategy."""
+    for source in sources:
+        for strategy in strategies:
+            yield Pair(source, strategy, fields)

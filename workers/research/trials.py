@@ -1,0 +1,122 @@
+"""The parameter sets of a grid over the same bars, with one kind of result.
+
+Factors run by the grid's kernels; a strategy's sets one by one through the fill engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.research import Grid, PerformanceSpec
+from streams.evaluation.metrics import drawdowns
+from workers.bars.arrays import Bars
+from workers.research.grid import GridResult, Progress, blank_result, measures_of, run_grid
+from workers.research.indicators import factor_target
+from workers.research.outcome import account_of
+from workers.research.strategies import strategy_named
+
+Vector = NDArray[np.float64]
+
+MAX_WORK = 2_000_000_000  # bars times sets of a strategy: about a minute
+
+
+def run_trials(
+    bars: Bars,
+    grid: Grid,
+    *,
+    only: Sequence[int] | None = None,
+    keep_daily: bool | None = None,
+    progress: Progress | None = None,
+) -> GridResult:
+    """Run every parameter set of a grid, or only some; arguments are those of ``run_grid``."""
+    if grid.strategy is None:
+        return run_grid(bars, grid, only=only, keep_daily=keep_daily, progress=progress)
+    indices = np.arange(grid.combinations) if only is None else np.asarray(only, dtype=np.int64)
+    _check(bars, grid, len(indices))
+    found = blank_result(bars, grid, indices, keep_daily=keep_daily)
+    best: float | None = None
+    for number in range(len(indices)):
+        score = _run_strategy(bars, grid, found, number)
+        if np.isfinite(score):
+            best = score if best is None else max(best, score)
+        if progress is not None and not progress(number + 1, len(indices), best):
+            break
+    return found
+
+
+def _check(bars: Bars, grid: Grid, count: int) -> None:
+    """Raise ValueError for a space that the strategy does not have, or too much work."""
+    strategy = strategy_named(grid.strategy or "")
+    if not grid.space:
+        has = ", ".join(f"{n} {p.low:g} to {p.high:g}" for n, p in strategy.parameters.items())
+        raise ValueError(f"space is empty: give ranges of some of {strategy.name}'s {has}")
+    for edge in ("min", "max"):
+        strategy.completed({name: getattr(options, edge) for name, options in grid.space.items()})
+    if (work := len(bars) * count) > MAX_WORK:
+        raise ValueError(
+            f"{len(bars):,} bars times {count:,} sets of a strategy are {work:,} steps, at most "
+            f"{MAX_WORK:,} are run: widen a step, or take a longer timeframe or a shorter span"
+        )
+
+
+def _run_strategy(bars: Bars, grid: Grid, found: GridResult, number: int) -> float:
+    """Run one set, write what it did into the result, and return its objective."""
+    account = account_of(bars, target_of(bars, found, number), grid)
+    fills = account.fills
+    equity, held = account.daily_equity, account.daily_held
+    for name, values in measures_of(equity[:, None]).items():
+        getattr(found, name)[number] = values[0]
+    found.bar_drawdown[number] = float(drawdowns(fills.equity).max())
+    found.exposure[number] = float(np.mean(fills.position != 0.0))
+    found.trades[number] = len(fills.closed)
+    found.liquidated[number] = fills.liquidated_at is not None
+    found.done[number] = True
+    if found.equity is not None and found.held is not None:
+        found.equity[:, number] = equity
+        found.held[:, number] = held
+    return float(getattr(found, grid.objective)[number])
+
+
+def target_of(bars: Bars, found: GridResult, number: int) -> Vector:
+    """Return the decisions of one of the sets that ran, shape (n,)."""
+    if found.grid.strategy is not None:
+        return strategy_named(found.grid.strategy).target(bars, found.params(number))
+    return factor_target(bars, found.factors(number), found.grid.combine)
+
+
+def fixed_target(spec: PerformanceSpec, bars: Bars) -> Vector:
+    """Return the decisions of a back-test at fixed parameters, shape (n,)."""
+    if spec.strategy is not None:
+        return strategy_named(spec.strategy).target(bars, spec.params)
+    return factor_target(bars, spec.all_factors, spec.combine)
+
+
+def part_of(found: GridResult, numbers: NDArray[np.int64]) -> GridResult:
+    """Return some of the sets that ran, in the order given."""
+
+    def cut(values: Any) -> Any:
+        return None if values is None else values[..., numbers]
+
+    names = {field.name for field in fields(found)} - {"grid", "day_ms"}
+    return replace(found, **{name: cut(getattr(found, name)) for name in names})
+
+
+def joined(parts: Sequence[GridResult]) -> GridResult:
+    """Return results of single sets as one, in the order they ran; all or none with daily equity.
+
+    Raises: ValueError without any part.
+    """
+    if not parts:
+        raise ValueError("no parameter set has run")
+    names = {field.name for field in fields(GridResult)} - {"grid", "day_ms"}
+
+    def whole(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if values[0] is None else np.concatenate(values, axis=-1)
+
+    return replace(parts[0], **{name: whole(name) for name in names})

@@ -1,0 +1,215 @@
+"""Walk-forward: choose on one stretch, trade the next, move on, and see how much came back.
+
+Each set's decisions depend on the past alone, so all run once over the whole span; a window then
+only looks at days. What is traded is one account that takes over each window's decisions where
+the last one's end, and so pays for every change of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.research import WalkForwardSpec
+from streams.evaluation.metrics import daily_returns, equity_returns
+from streams.evaluation.overfitting import deflated_sharpe_ratio
+from streams.evaluation.report import Metrics
+from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
+from workers.bars.arrays import Bars
+from workers.research.grid import GridResult, parameter_values
+from workers.research.optimise import Progress, judged_best
+from workers.research.outcome import (
+    JSON,
+    Account,
+    Vector,
+    account_of,
+    benchmarks_of,
+    ground_of,
+    held_of,
+    sharpe_of,
+)
+from workers.research.performance import charts_of, curve_of, drawings_of, monthly_of
+from workers.research.robustness import stability_of, step_charts, verdict_of, warnings_of
+from workers.research.trials import part_of, run_trials, target_of
+from workers.research.windows import Window, whole_days, windows_of
+
+
+def walk_forward(
+    spec: WalkForwardSpec, bars: Bars, progress: Progress, cancelled: Callable[[], bool]
+) -> JSON:
+    """Choose and trade, window after window.
+
+    Args:
+        spec: Grid, windows and costs; its market fields have been applied to ``bars``.
+        bars: Enough for one window; five windows or more say something.
+        progress: Called with how many sets of the grid are done, of how many, and the best so far.
+        cancelled: Asked between blocks; True ends it, and the result is ``partial``: windows are
+            chosen among the sets that ran.
+
+    Returns: A JSON object: ``windows`` with parameters and in- and out-of-sample metrics,
+    ``overfitting_ratio``, ``efficiency``, ``t_statistic`` and metrics of the joined out-of-sample
+    ``equity``, ``stability`` of the parameters, ``pbo``, ``verdict`` and ``plots``.
+    Raises: ValueError naming what is wrong with the spec, or the bars that are needed.
+    """
+    windows = windows_of(spec, bars)
+    ran = run_trials(
+        bars,
+        spec,
+        keep_daily=True,
+        progress=lambda done, total, best: (progress(done, total, best), not cancelled())[1],
+    )
+    done = np.flatnonzero(ran.done)
+    if not len(done):
+        raise ValueError("no parameter set has run: it was cancelled before the first")
+    found = ran if len(done) == len(ran) else part_of(ran, done)
+    steps = _steps(spec, bars, found, windows)
+    return _result(spec, bars, found, steps) | {
+        "partial": len(done) < len(ran),
+        "trials": len(done),
+        "total": len(ran),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A window with what was chosen for it.
+
+    Attributes:
+        number: Of the chosen set; None where no set had a value, and the window is flat.
+        days: Whole days of the training stretch, first and last excluded, within the span's days.
+        sharpes: Of every set over those days, yearly.
+        target: Decisions of the chosen set over the whole span, shape (n,).
+        inside: The chosen set's metrics over those days.
+    """
+
+    window: Window
+    number: int | None
+    days: tuple[int, int]
+    sharpes: Vector
+    target: Vector
+    inside: Metrics | None
+
+
+def _steps(
+    spec: WalkForwardSpec, bars: Bars, found: GridResult, windows: list[Window]
+) -> list[Step]:
+    """Choose a set for every window; each chosen set is run once by the fill engine."""
+    accounts: dict[int, tuple[Vector, Account]] = {}
+    steps = []
+    for window in windows:
+        days = whole_days(bars, window.train)
+        measures = found.segment(*days)
+        scores = np.where(np.isfinite(measures[spec.objective]), measures[spec.objective], -np.inf)
+        number = int(np.argmax(scores))
+        if scores[number] == -np.inf:
+            flat = np.zeros(len(bars))
+            steps.append(Step(window, None, days, measures["sharpe"], flat, None))
+            continue
+        if number not in accounts:
+            target = target_of(bars, found, number)
+            accounts[number] = target, account_of(bars, target, spec)
+        target, account = accounts[number]
+        inside = account.metrics_between(window.train, account.returns[slice(*days)])
+        steps.append(Step(window, number, days, measures["sharpe"], target, inside))
+    return steps
+
+
+def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[Step]) -> JSON:
+    """Return the whole result but for what was cancelled."""
+    start, end = steps[0].window.test[0] - 1, steps[-1].window.test[1]
+    target = np.zeros(len(bars))
+    for step in steps:  # decided from the close before the first test bar
+        first, last = (at - 1 for at in step.window.test)
+        target[first:last] = step.target[first:last]
+    traded = bars[start:end]
+    account, held = account_of(traded, target[start:end], spec), held_of(traded, spec)
+    rows = [
+        {
+            "train": _span(bars, step.window.train),
+            "test": _span(bars, step.window.test),
+            **_row(found, account, step, start),
+        }
+        for step in steps
+    ]
+    out, benchmarks = account.metrics, benchmarks_of(held)
+    ranked = found.ranked(spec.objective, 1)
+    judged = judged_best(bars, spec, found, ranked[0] if ranked else 0)
+    sharpe, growth = (
+        _mean([getattr(step.inside, name) for step in steps if step.inside is not None])
+        for name in ("sharpe_ratio", "annual_return")
+    )
+    bands = [(row["test"]["from_ms"], row["test"]["to_ms"]) for row in rows]
+    charts = charts_of(account, held, bands) | step_charts(rows, bands)
+    return {
+        "kind": spec.kind,
+        "spec": spec.model_dump(mode="json"),
+        "scheme": spec.scheme,
+        "objective": spec.objective,
+        **ground_of(bars, spec),
+        **judged.facts,
+        "in_sample_sharpe_ratio": sharpe,
+        "out_of_sample_sharpe_ratio": out.sharpe_ratio,
+        "overfitting_ratio": overfitting_ratio(sharpe, out.sharpe_ratio),
+        "efficiency": walk_forward_efficiency(growth, out.annual_return),
+        "t_statistic": out.t_statistic,
+        "verdict": verdict_of(out, sharpe, judged.pbo, sharpe_of(benchmarks), len(rows)),
+        "warnings": warnings_of(rows, bars),
+        "windows": rows,
+        "metrics": out.model_dump(),
+        "benchmarks": benchmarks,
+        "stability": stability_of(rows, tuple(parameter_values(spec))),
+        "equity": curve_of(account, held),
+        "monthly": monthly_of(account.day_ms, account.returns),
+        **drawings_of(charts, png=spec.png),
+    }
+
+
+def _row(found: GridResult, account: Account, step: Step, start: int) -> JSON:
+    """Return one window as the result carries it.
+
+    Args:
+        found: What ran.
+        account: What was traded.
+        step: The window.
+        start: Of the account within all bars.
+    """
+    first, last = (at - start for at in step.window.test)
+    part = slice(first - 1, last)  # from the equity before its first open
+    returns = daily_returns(account.bars.close_time_ms[part], account.fills.equity[part])
+    outside = account.metrics_between((first, last), returns)
+    deflated = sharpe = None
+    if step.inside is not None and step.number is not None:
+        sharpe = step.inside.sharpe_ratio
+        deflated = deflated_sharpe_ratio(_returns(found, step), step.sharpes)
+    return {
+        "params": None if step.number is None else found.params(step.number),
+        "in_sample": None if step.inside is None else step.inside.model_dump(),
+        "out_of_sample": outside.model_dump(),
+        "overfitting_ratio": overfitting_ratio(sharpe, outside.sharpe_ratio),
+        "trials": len(found),
+        "deflated_sharpe_ratio": deflated,
+    }
+
+
+def _returns(found: GridResult, step: Step) -> Vector:
+    """Return the chosen set's daily returns over the days it was chosen on."""
+    assert found.equity is not None  # noqa: S101 - daily equity was kept
+    first, last = step.days
+    return equity_returns(found.equity[first : last + 1, step.number])
+
+
+def _span(bars: Bars, span: tuple[int, int]) -> JSON:
+    first, last = span
+    return {
+        "from_ms": int(bars.open_time_ms[first]),
+        "to_ms": int(bars.close_time_ms[last - 1]),
+        "bars": last - first,
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """Return the mean of those that are defined; None without any."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
