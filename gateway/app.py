@@ -13,14 +13,14 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from gateway import errors, pages
-from gateway.bus import Bus, KafkaBus
-from gateway.cache import open_cache
-from gateway.edge import Edge
+from gateway import errors
+from gateway.answers.cache import open_cache
+from gateway.context import Parts
 from gateway.envelope import wall_ms
+from gateway.kafka.bus import Bus, KafkaBus
+from gateway.kafka.worker_client import Questions
 from gateway.metrics import Metrics
-from gateway.parts import Parts
-from gateway.questions import Questions
+from gateway.middleware import Edge
 from gateway.routes import (
     analysis,
     backtest,
@@ -28,14 +28,15 @@ from gateway.routes import (
     explain,
     hyperopt,
     models,
+    pages,
     predict,
     refdata,
     signals,
     system,
 )
 from gateway.settings import Settings
-from gateway.stream import SignalStream
-from gateway.views import Arrival, Unreadable, Views
+from gateway.stream.fan_out import SignalStream
+from gateway.views.views import Arrival, Unreadable, Views
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),

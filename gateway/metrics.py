@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from gateway.errors import GatewayError
-from gateway.views import Views
+from gateway.views.views import Views
 from schemas.telemetry import (
     ACTIONS_TOTAL,
     ACTIVE_REQUESTS,

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.context import Given
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Refused
-from gateway.parts import Given
-from gateway.views import WINDOW
+from gateway.views.views import WINDOW
 from schemas.regimes import RegimeProbabilities
 
 router = APIRouter(prefix="/api/analysis", tags=["analysis"])

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import job_answers as answers
+from gateway.answers import jobs as answers
+from gateway.context import Given
 from gateway.envelope import plain
-from gateway.jobs import Job
-from gateway.parts import Given
 from gateway.routes.refdata import TableView, shown
+from gateway.views.jobs import Job
 from schemas.jobs import JobKind
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 

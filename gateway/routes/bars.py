@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.context import Given
 from gateway.envelope import Envelope, raw, success
-from gateway.parts import Given
-from gateway.views import WINDOW
+from gateway.views.views import WINDOW
 from schemas.market import Bar
 
 router = APIRouter(prefix="/api/bars", tags=["bars"])

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.answers.explain import explanation_of
+from gateway.context import Given
 from gateway.envelope import Envelope, raw, success
-from gateway.explaining import explanation_of
-from gateway.parts import Given
 from schemas.explanations import Explanation
 
 router = APIRouter(prefix="/api/explain", tags=["explain"])

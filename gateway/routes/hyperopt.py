@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import job_answers as answers
+from gateway.answers import jobs as answers
+from gateway.context import Given
 from gateway.envelope import plain
 from gateway.errors import Conflict
-from gateway.jobs import LIVE, Job, Status
-from gateway.parts import Given
 from gateway.routes.backtest import JobList, Key, LastEvent
+from gateway.views.jobs import LIVE, Job, Status
 from schemas.jobs import JobCommand
 from schemas.research import TuningSpec
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.context import Given
 from gateway.envelope import iso, plain
-from gateway.parts import Given
 from schemas.models import ModelMetrics
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])

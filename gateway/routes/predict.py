@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.answering import Question, answer
+from gateway.answers.predict import Question, answer
+from gateway.context import Given
 from gateway.envelope import plain
 from gateway.errors import Detail
-from gateway.parts import Given
 from schemas.explanations import Explanation
 
 router = APIRouter(prefix="/api/v1/predict", tags=["predict"])

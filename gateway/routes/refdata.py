@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.context import Given
 from gateway.envelope import plain
-from gateway.parts import Given
-from gateway.refdata import Table
+from gateway.views.refdata import Table
 from schemas.topics import REFDATA_TABLES
 
 router = APIRouter(prefix="/refdata", tags=["reference data"])

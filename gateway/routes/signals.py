@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.context import Given, Parts
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Unknown
-from gateway.parts import Given, Parts
-from gateway.scores import ReliabilityBin, ScoreRow, reliability, summary
-from gateway.views import HeldSignal
+from gateway.views.scores import ReliabilityBin, ScoreRow, reliability, summary
+from gateway.views.views import HeldSignal
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.answers.health import health
+from gateway.context import Given
 from gateway.envelope import Envelope, plain, success
-from gateway.health import health
-from gateway.parts import Given
 from schemas.dead_letter import DeadLetter
 from schemas.status import CanaryTrace, MonitorWindow
 

@@ -6,7 +6,7 @@ from graphlib import TopologicalSorter
 
 from deploy.drawing import BACK_EDGES, UNDRAWN, edges, rows
 from deploy.pipeline import process_names
-from gateway.bus import PLAIN
+from gateway.kafka.bus import PLAIN
 from schemas.topics import (
     BACKTEST_REQUESTS,
     OPERATOR_AUDIT,

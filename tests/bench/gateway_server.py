@@ -69,7 +69,7 @@ def ours() -> tuple[Any, Broadcast]:
     from deploy.refdata import seeded
     from gateway.app import create_app
     from gateway.settings import Settings
-    from gateway.views import Arrival
+    from gateway.views.views import Arrival
     from schemas.topics import SIGNALS
     from tests.build import explanation, serving, signal, status
     from tests.gateway.conftest import FakeBus, live
@@ -98,8 +98,8 @@ def ours() -> tuple[Any, Broadcast]:
 
 def plain() -> tuple[Any, Broadcast]:
     """One loop over the clients: the peer of the stream."""
-    from gateway.stream import _message
-    from gateway.subscription import encode_cursor
+    from gateway.stream.fan_out import _message
+    from gateway.stream.subscription import encode_cursor
     from tests.build import signal
 
     clients: set[Any] = set()

@@ -17,10 +17,10 @@ from typing import Any, Self
 import uvicorn
 
 from gateway.app import create_app
+from gateway.context import Parts
 from gateway.envelope import wall_ms
-from gateway.parts import Parts
 from gateway.settings import Settings
-from gateway.views import Arrival
+from gateway.views.views import Arrival
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged

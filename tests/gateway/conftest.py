@@ -14,9 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.app import create_app
-from gateway.parts import Parts
+from gateway.context import Parts
 from gateway.settings import Settings
-from gateway.views import Arrival
+from gateway.views.views import Arrival
 from schemas.clock import ClockTick
 from schemas.record import Record
 from schemas.topics import topic_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.views import BUDGET, WINDOW
+from gateway.views.views import BUDGET, WINDOW
 
 HEAVY = (
     *("torch", "xgboost", "ccxt", "mlflow", "pandas", "numba", "numpy", "scipy"),
@@ -21,7 +21,7 @@ FULL = f"""
 import json, sys
 from gateway.app import create_app
 from gateway.settings import Settings
-from gateway.views import Arrival
+from gateway.views.views import Arrival
 from schemas.topics import topic_of
 from tests.build import bar, explanation, features, regimes, scored, signal
 

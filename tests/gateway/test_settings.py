@@ -7,7 +7,7 @@ import ssl
 import pytest
 from pydantic import ValidationError
 
-from gateway.client_options import client_options
+from gateway.kafka.client_options import client_options
 from gateway.settings import Settings
 
 

@@ -21,7 +21,7 @@ import uvicorn
 from deploy.refdata import publish_refdata
 from deploy.topics import ClusterFailed, delete_groups
 from gateway.app import create_app
-from gateway.bus import KafkaBus
+from gateway.kafka.bus import KafkaBus
 from gateway.settings import Settings
 from schemas.topics import JOB_RESULTS
 from streams.runtime.publisher import Publisher

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, Field
 
-from gateway.views import HeldScore, Views
+from gateway.views.views import HeldScore, Views
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 BINS = 10  # of equal width over [0, 1]

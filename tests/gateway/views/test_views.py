@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import clock
-from gateway.series import SLACK, Series
-from gateway.views import BUDGET, WINDOW, Arrival, Views, window
+from gateway.views import clock
+from gateway.views.series import SLACK, Series
+from gateway.views.views import BUDGET, WINDOW, Arrival, Views, window
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from schemas.topics import TOPICS, topic_of
@@ -75,7 +75,7 @@ def test_a_correction_replaces_its_bar():
 
 
 def test_a_signal_that_leaves_the_window_leaves_everything_and_moves_the_horizon(monkeypatch):
-    monkeypatch.setattr("gateway.views.WINDOW", 10)
+    monkeypatch.setattr("gateway.views.views.WINDOW", 10)
     count = 10 + SLACK
     views = folded(*(signal(minute) for minute in range(count)))
 
@@ -91,8 +91,8 @@ def test_what_is_held_and_read_of_some_symbols_is_within_the_budget(symbols):
 
 
 def test_all_symbols_together_stay_within_the_budget_however_many_there_are(monkeypatch):
-    monkeypatch.setattr("gateway.views.WINDOW", 100)
-    monkeypatch.setattr("gateway.views.BUDGET", 400)
+    monkeypatch.setattr("gateway.views.views.WINDOW", 100)
+    monkeypatch.setattr("gateway.views.views.BUDGET", 400)
     views = Views()
     for count in (4, 5, 40):
         for number in range(count):
@@ -135,7 +135,7 @@ def test_a_market_is_known_by_its_bars():
 
 
 def test_every_topic_that_the_gateway_reads_can_be_folded():
-    from gateway.bus import READS
+    from gateway.kafka.bus import READS
 
     folds = Views()._folds
 
@@ -143,7 +143,7 @@ def test_every_topic_that_the_gateway_reads_can_be_folded():
 
 
 def test_the_topology_names_the_topics_that_the_gateway_reads():
-    from gateway.bus import READS
+    from gateway.kafka.bus import READS
     from streams.topology import WORKERS
 
     [row] = [worker for worker in WORKERS if worker.name == "gateway"]

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from gateway import clock
-from gateway.bus import Bus
-from gateway.cache import Cache
+from gateway.answers.cache import Cache
 from gateway.errors import Unavailable, Unknown
+from gateway.kafka.bus import Bus
+from gateway.kafka.worker_client import Questions
 from gateway.metrics import Metrics
-from gateway.questions import Questions
-from gateway.series import Series
 from gateway.settings import Settings
-from gateway.stream import SignalStream
-from gateway.views import SymbolView, Views
+from gateway.stream.fan_out import SignalStream
+from gateway.views import clock
+from gateway.views.series import Series
+from gateway.views.views import SymbolView, Views
 from schemas.symbols import canonical
 
 STARTING = "starting: the views are being read from the topics"

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from gateway import job_answers
+from gateway.answers import jobs as job_answers
 from schemas.jobs import BacktestRequest, JobCommand
 from tests.build import job_progress, job_result, status
-from tests.gateway.test_jobs import GRID, answered, published
+from tests.gateway.answers.test_jobs import GRID, answered, published
 
 pytestmark = pytest.mark.anyio
 

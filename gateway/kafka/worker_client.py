@@ -12,9 +12,9 @@ import asyncio
 from collections.abc import Callable
 from uuid import uuid4
 
-from gateway.bus import Bus
 from gateway.errors import Unavailable
-from gateway.views import HeldSignal
+from gateway.kafka.bus import Bus
+from gateway.views.views import HeldSignal
 from schemas.explanations import Explanation
 from schemas.predictions import PredictionReply, PredictionRequest
 

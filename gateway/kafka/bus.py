@@ -18,10 +18,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from gateway.client_options import client_options
 from gateway.errors import Unavailable, describe
+from gateway.kafka.client_options import client_options
 from gateway.settings import Settings
-from gateway.views import Arrival, Unreadable, window
+from gateway.views.views import Arrival, Unreadable, window
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID

@@ -11,7 +11,7 @@ from gateway.routes.explain import ExplanationAnswer, ExplanationHistory
 from gateway.routes.models import ModelList
 from gateway.routes.signals import SignalDetail, SignalList
 from gateway.routes.system import Health
-from gateway.views import Unreadable
+from gateway.views.views import Unreadable
 from schemas.dead_letter import DeadLetter
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
@@ -353,7 +353,7 @@ async def test_health_shows_processes_markets_canary_windows_and_dead_letters(ga
 
 
 def arrival_of(record, topic):
-    from gateway.views import Arrival
+    from gateway.views.views import Arrival
 
     return Arrival(record, record.encode(), topic, 0, 0, WALL_MS)
 

@@ -12,11 +12,11 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.topics import apply_topics
-from gateway import bus as bus_module
-from gateway.bus import KafkaBus
 from gateway.errors import Unavailable
+from gateway.kafka import bus as bus_module
+from gateway.kafka.bus import KafkaBus
 from gateway.settings import Settings
-from gateway.views import Arrival, Unreadable
+from gateway.views.views import Arrival, Unreadable
 from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.signals import SignalAcknowledged

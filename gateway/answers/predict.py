@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from gateway import clock
+from gateway.answers.explain import explanation_of
+from gateway.context import Parts
 from gateway.envelope import iso, raw
 from gateway.errors import Refused, TooSlow, Unavailable, Unknown
-from gateway.explaining import explanation_of
-from gateway.parts import Parts
-from gateway.views import HeldSignal, SymbolView
+from gateway.views import clock
+from gateway.views.views import HeldSignal, SymbolView
 from schemas.predictions import Prediction, PredictionReply
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}

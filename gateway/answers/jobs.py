@@ -16,10 +16,10 @@ import orjson
 from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.context import Parts
 from gateway.envelope import iso
 from gateway.errors import Conflict, GatewayError, Refused, TooSlow, Unavailable
-from gateway.jobs import Job, Status
-from gateway.parts import Parts
+from gateway.views.jobs import Job, Status
 from schemas.ids import derived_id
 from schemas.jobs import BacktestRequest, JobCommand, JobKind, TuningRequest
 from schemas.research import OptimizeSpec, PerformanceSpec, TuningSpec, WalkForwardSpec

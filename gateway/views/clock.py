@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.views import Views
+from gateway.views.views import Views
 from schemas.clock import ClockTick
 
 STALE_BARS = 2.0

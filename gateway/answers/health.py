@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from gateway import clock
+from gateway.context import Parts
 from gateway.envelope import iso
-from gateway.parts import Parts
-from gateway.views import Views
+from gateway.views import clock
+from gateway.views.views import Views
 from schemas.clock import ClockTick
 
 STOPPED_AFTER_MS = 30_000  # no process takes longer over its end

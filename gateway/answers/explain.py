@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.parts import Parts
-from gateway.views import HeldSignal
+from gateway.context import Parts
+from gateway.views.views import HeldSignal
 from schemas.explanations import Explanation
 
 

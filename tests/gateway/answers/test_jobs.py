@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import job_answers, jobs
+from gateway.answers import jobs as job_answers
 from gateway.errors import Unavailable
+from gateway.views import jobs
 from schemas.jobs import BacktestRequest, JobCommand, TuningRequest
 from tests.build import (
     backtest_request,

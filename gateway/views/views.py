@@ -11,9 +11,9 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.jobs import Jobs
-from gateway.refdata import Refdata
-from gateway.series import Series
+from gateway.views.jobs import Jobs
+from gateway.views.refdata import Refdata
+from gateway.views.series import Series
 from schemas.clock import ClockTick
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from gateway.scores import reliability, summary, wilson
+from gateway.views.scores import reliability, summary, wilson
 from tests.build import scored
-from tests.gateway.test_views import folded
+from tests.gateway.views.test_views import folded
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway import stream
 from gateway.app import quieten
-from gateway.subscription import decode_cursor, encode_cursor
+from gateway.stream import fan_out as stream
+from gateway.stream.subscription import decode_cursor, encode_cursor
 from tests.build import bar, close_time, regimes, signal
 from tests.gateway.conftest import LAST, Running
 

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.subscription import (
+from gateway.stream.subscription import (
     KINDS,
     Cursor,
     Filter,
@@ -41,7 +41,7 @@ from gateway.subscription import (
     from_query,
     reason_of,
 )
-from gateway.views import Arrival, HeldSignal, Views
+from gateway.views.views import Arrival, HeldSignal, Views
 from schemas.signals import Signal
 
 PATH = "/api/realtime/signals"

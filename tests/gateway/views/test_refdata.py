@@ -8,8 +8,8 @@ import pytest
 
 from gateway import app as application
 from gateway.app import create_app
-from gateway.refdata import Refdata
 from gateway.settings import Settings
+from gateway.views.refdata import Refdata
 from schemas.refdata import TABLES
 from tests.build import refdata
 from tests.gateway.conftest import FakeBus

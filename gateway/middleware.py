@@ -14,9 +14,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import stream
+from gateway.context import STARTING, Parts
 from gateway.errors import error_response
-from gateway.parts import STARTING, Parts
+from gateway.stream import fan_out as stream
 
 log = logging.getLogger(__name__)
 

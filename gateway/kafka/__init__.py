@@ -1,0 +1,1 @@
+"""The gateway on Kafka: reads topics, publishes, asks workers and waits for their replies."""

@@ -1,0 +1,1 @@
+"""The WebSocket: what a client asks for, and how each arrival is fanned out to all."""

@@ -1,0 +1,1 @@
+"""Read models: what the gateway answers from, folded from topics and rebuilt at start."""
