@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from deploy.local.supervisor import ONE_THREAD, REFUSED
-from deploy.refusals import reasons
+from workers.settings_errors import reasons
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings

@@ -9,8 +9,8 @@ import hypothesis
 import pytest
 
 from deploy.local.broker import BrokerSettings, LocalBroker
-from deploy.topic_plan import COMPACTED, Wanted, wanted_topics
-from deploy.topics import apply_topics, delete_groups, delete_topics, list_topics
+from deploy.topics.admin import apply_topics, delete_groups, delete_topics, list_topics
+from deploy.topics.plan import COMPACTED, Wanted, wanted_topics
 
 NewTopic = Callable[..., str]
 NewBroker = Callable[..., LocalBroker]

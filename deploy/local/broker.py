@@ -28,7 +28,7 @@ from deploy.local.errors import BrokerDiedError, DiskFullError, FolderError
 from deploy.local.home_lock import HomeLock
 from deploy.local.jars import Progress, default_cache, ensure_jars
 from deploy.local.ports import LOOPBACK, usable_port
-from deploy.topics import broker_answers
+from deploy.topics.admin import broker_answers
 
 TETHER = Path(__file__).with_name("tether.py")
 READY_WITHIN_S = 90.0

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, Response
 
-DIST = Path(__file__).parent / "dashboard" / "dist"
+DIST = Path(__file__).resolve().parents[1] / "dashboard" / "dist"
 METHODS = ("get", "post", "put", "delete")
 
 

@@ -22,7 +22,7 @@ ONLY_HERE = {
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},
     "redis": {"gateway/answers/cache.py"},
-    "confluent_kafka": {"streams/runtime/client.py", "deploy/topics.py"},
+    "confluent_kafka": {"streams/runtime/client.py", "deploy/topics/admin.py"},
     "matplotlib": {"workers/research/charts/png.py"},
     "plotly": {"workers/research/charts/plotly_json.py"},
     "cmaes": {"workers/tuning/samplers.py"},

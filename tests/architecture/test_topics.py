@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.readme import README, parts, rewritten
+from deploy.generate.readme import README, parts, rewritten
 from schemas.topics import TOPICS
 from streams.topology import WORKERS
 from workers.settings import Settings
@@ -18,7 +18,7 @@ NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)+\.v[1-9][0-9]*$")
 
 @pytest.mark.parametrize("name", ["flow", "topics", "settings"])
 def test_a_generated_part_of_the_readme_is_in_step(name):
-    assert parts()[name] in README.read_text(), "run `python -m deploy.readme`"
+    assert parts()[name] in README.read_text(), "run `python -m deploy.generate.readme`"
 
 
 def test_rewriting_a_readme_in_step_changes_nothing():

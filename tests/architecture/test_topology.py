@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graphlib import TopologicalSorter
 
-from deploy.drawing import BACK_EDGES, UNDRAWN, edges, rows
-from deploy.pipeline import process_names
+from deploy.generate.flow_graph import BACK_EDGES, UNDRAWN, edges, rows
+from deploy.local.pipeline import process_names
 from gateway.kafka.bus import PLAIN
 from schemas.topics import (
     BACKTEST_REQUESTS,

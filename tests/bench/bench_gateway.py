@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from deploy.loadtest import Load, percentile, run
+from deploy.cli.loadtest import Load, percentile, run
 from tests.bench import explained
 
 Row = dict[str, object]

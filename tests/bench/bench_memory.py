@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.dashboard import build_dashboard
+from deploy.local.dashboard import build_dashboard
 from deploy.local.ports import usable_port
-from deploy.watch import health_of, newest_signal
-from tests.processes import ends
+from deploy.local.run_watch import health_of, newest_signal
+from tests.fakes.processes import ends
 
 Row = dict[str, object]
 
@@ -47,7 +47,7 @@ class Start:
 def rows() -> list[Row]:
     """Start twice, look at the memory, stop twice."""
     build_dashboard(say)  # this and compiled kernels belong to a machine that is set up
-    subprocess.run([sys.executable, "-m", "deploy.kernels"], check=True)
+    subprocess.run([sys.executable, "-m", "deploy.local.kernels"], check=True)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with running(home, resumed=False) as cold:
@@ -86,7 +86,7 @@ def running(home: Path, *, resumed: bool) -> Iterator[Start]:
     with (home / "run.log").open("ab") as log:
         started = time.monotonic()
         run = subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", "run", "--json", "--port", str(port)],
+            [sys.executable, "-m", "deploy.cli.app", "run", "--json", "--port", str(port)],
             stdout=log,
             stderr=log,
             env={**os.environ, "REGIMEFLOW_HOME": str(home)},

@@ -24,13 +24,13 @@ from typing import Any
 import orjson
 import uvloop
 
-from deploy.loadtest import percentile
+from deploy.cli.loadtest import percentile
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.local.ports import usable_port
+from deploy.local.run_watch import health_of
 from deploy.local.supervisor import Supervisor, process_command
-from deploy.refdata import publish_refdata
-from deploy.topics import apply_topics
-from deploy.watch import health_of
+from deploy.topics.admin import apply_topics
+from deploy.topics.refdata import publish_refdata
 from schemas.market import RawBar
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings

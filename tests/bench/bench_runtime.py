@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.broker import BrokerSettings, LocalBroker
-from deploy.topic_plan import APPEND_TIME, COMPACTED, Wanted
-from deploy.topics import apply_topics
+from deploy.topics.admin import apply_topics
+from deploy.topics.plan import APPEND_TIME, COMPACTED, Wanted
 from schemas.record import Record
 from schemas.topics import FEATURE_VECTORS, RAW_BARS, WORKER_STATUS
 from streams.runtime.codec import Received

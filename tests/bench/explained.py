@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from deploy.local.broker import BrokerSettings, LocalBroker
-from deploy.refdata import publish_refdata
-from deploy.topics import apply_topics
+from deploy.topics.admin import apply_topics
+from deploy.topics.refdata import publish_refdata
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record

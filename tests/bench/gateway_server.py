@@ -66,7 +66,7 @@ def say(value: Any) -> None:
 
 def ours() -> tuple[Any, Broadcast]:
     """The gateway: twenty minutes of four markets; a broadcast is the arrival of a signal."""
-    from deploy.refdata import seeded
+    from deploy.topics.refdata import seeded
     from gateway.app import create_app
     from gateway.settings import Settings
     from gateway.views.views import Arrival

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect, sync_playwright
 
-from deploy.dashboard import build_dashboard
+from deploy.local.dashboard import build_dashboard
 from schemas.record import Record
 from tests.browser import scenes
 from tests.browser.stage import Stage

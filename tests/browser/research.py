@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from deploy.refdata import seeded
+from deploy.topics.refdata import seeded
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult
 from schemas.market import Bar
 from schemas.record import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from deploy.dashboard import SOURCE
+from deploy.local.dashboard import SOURCE
 from schemas.signals import Signal, SignalAcknowledged
 from tests.browser import scenes
 from tests.browser.played import explanation_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.browser.page_types import FILE, written
+from deploy.generate.page_types import FILE, written
 
 
 def test_types_are_in_step_with_the_gateway():
-    assert FILE.read_text() == written(), "run: python -m tests.browser.page_types"
+    assert FILE.read_text() == written(), "run: python -m deploy.generate.page_types"

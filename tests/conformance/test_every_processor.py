@@ -15,7 +15,7 @@ from streams.runtime.batch import external_topics
 from streams.runtime.codec import event_time_of
 from streams.runtime.memory_driver import MemoryDriver
 from streams.topology import CHAINS, PROCESSORS
-from tests.scenario import log, merged
+from tests.fakes.small_day import log, merged
 
 CUTS = 5
 SHUFFLES = 3

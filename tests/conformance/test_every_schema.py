@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from deploy.contract import FOLDER, documents, json_schema, record_types
+from deploy.generate.contract import FOLDER, documents, json_schema, record_types
 from schemas.topics import TOPICS, topic_named, topic_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "schemas"
@@ -103,7 +103,7 @@ def test_the_topic_and_key_of_a_record_are_found_from_the_record(topic):
 def test_published_documents_are_in_step():
     written = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
 
-    assert written == documents(), "run: python -m deploy.contract"
+    assert written == documents(), "run: python -m deploy.generate.contract"
 
 
 def test_the_asyncapi_document_names_every_topic_and_refers_to_real_files():

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploy.local.broker_files import PROPERTIES
-from deploy.pipeline import process_names
+from deploy.local.pipeline import process_names
 from workers.settings import GATEWAY_NAMES, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -242,4 +242,4 @@ class TestDockerfile:
 
         assert entry.stat().st_mode & 0o111
         assert 'ENTRYPOINT ["/app/deploy/docker/entrypoint"]' in self.TEXT
-        assert "RUN .venv/bin/python -m deploy.kernels" in self.TEXT
+        assert "RUN .venv/bin/python -m deploy.local.kernels" in self.TEXT

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.broker import LocalBroker
-from deploy.topic_plan import APPEND_TIME, COMPACTED, Wanted
-from deploy.topics import apply_topics
+from deploy.topics.admin import apply_topics
+from deploy.topics.plan import APPEND_TIME, COMPACTED, Wanted
 from schemas.dead_letter import DeadLetter
 from schemas.record import Topic
 from schemas.topics import (

@@ -18,8 +18,8 @@ import orjson
 import pytest
 import uvicorn
 
-from deploy.refdata import publish_refdata
-from deploy.topics import ClusterFailed, delete_groups
+from deploy.topics.admin import ClusterFailed, delete_groups
+from deploy.topics.refdata import publish_refdata
 from gateway.app import create_app
 from gateway.kafka.bus import KafkaBus
 from gateway.settings import Settings

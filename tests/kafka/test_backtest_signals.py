@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from deploy.cli import app
-from deploy.recorded import read_to_end
-from deploy.topics import ClusterFailed, apply_topics, delete_groups, delete_topics
+from deploy.cli.app import app
+from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
+from deploy.topics.topic_log import read_to_end
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Topic

@@ -10,8 +10,8 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from deploy.topic_plan import APPEND_TIME, Wanted
-from deploy.topics import apply_topics, delete_topics
+from deploy.topics.admin import apply_topics, delete_topics
+from deploy.topics.plan import APPEND_TIME, Wanted
 from schemas.topics import RAW_BARS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.processor import RecordRejected

@@ -19,9 +19,9 @@ from confluent_kafka import Consumer, Producer
 from deploy.local.broker import LocalBroker
 from deploy.local.errors import DiskFullError, FolderError, HomeInUseError, PortTakenError
 from deploy.local.home_lock import holder
-from deploy.topic_plan import Wanted
-from deploy.topics import apply_topics, list_topics
-from tests.processes import ends
+from deploy.topics.admin import apply_topics, list_topics
+from deploy.topics.plan import Wanted
+from tests.fakes.processes import ends
 
 pytestmark = pytest.mark.kafka
 

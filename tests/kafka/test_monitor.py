@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.topics import list_topics
+from deploy.topics.admin import list_topics
 from schemas.record import Record
 from schemas.status import CanaryTrace, MonitorWindow
 from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS, SIGNALS

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.topics import delete_topics, list_topics
+from deploy.topics.admin import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
 from streams.runtime.chain import Limits, run_chain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.topic_plan import Wanted, wanted_topics
-from deploy.topics import Difference, apply_topics, list_topics, mend_topics
+from deploy.topics.admin import Difference, apply_topics, list_topics, mend_topics
+from deploy.topics.plan import Wanted, wanted_topics
 
 pytestmark = pytest.mark.kafka
 

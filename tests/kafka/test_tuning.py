@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import KafkaException
 from optuna.trial import TrialState
 
-from deploy.topics import delete_groups
+from deploy.topics.admin import delete_groups
 from schemas.jobs import JobCommand, JobResult, TuningRequest
 from schemas.research import TuningSpec
 from schemas.topics import BARS, JOB_PROGRESS, JOB_RESULTS, TUNING_REQUESTS

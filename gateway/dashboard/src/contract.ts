@@ -1,4 +1,4 @@
-// Written by tests/browser/page_types.py from the gateway's OpenAPI document.
+// Written by deploy/generate/page_types.py from the gateway's OpenAPI document.
 
 export interface Bar {
   /** Canonical symbol, e.g. BTCUSDT */

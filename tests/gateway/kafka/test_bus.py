@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from deploy.topics import apply_topics
+from deploy.topics.admin import apply_topics
 from gateway.errors import Unavailable
 from gateway.kafka import bus as bus_module
 from gateway.kafka.bus import KafkaBus

@@ -26,7 +26,7 @@ from workers.ingest.topics import LOOK_BACK, newest_closes
 
 pytestmark = pytest.mark.kafka
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WAIT_S = 90.0
 REFUSED = 78
 

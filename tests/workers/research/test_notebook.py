@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.searches import market, write
 from workers.research.notebook import load, optimise, performance, walk_forward
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[3] / "README.md"
 GRID = {"window_range": (20, 80, 20), "signal_range": (0.5, 1.5, 0.5)}
 
 

@@ -1,7 +1,7 @@
 """Signal back-test: recorded bars and one model through the live processors, signals scored.
 
 ``regimeflow backtest signals`` does the same over the topics of a home, with the models that
-served there (``deploy/verify.py``). There is one recomputation, ``recompute``, for both.
+served there (``deploy/topics/verify.py``). There is one recomputation, ``recompute``, for both.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
 from tests.build import close_time, raw_bar
-from tests.predicting import changed, inference
+from tests.fakes.scripted_inference import changed, inference
 from workers.research.replay.recompute import Recomputation
 
 

@@ -25,8 +25,8 @@ from tests.build import (
     scored,
     signal,
 )
+from tests.fakes.scripted_inference import inference
 from tests.fakes.small_models import small_model
-from tests.predicting import inference
 from workers.bars.arrays import Bars
 from workers.bars.recording import merged, recording_of
 from workers.models.artifact import REGISTERED, ArtifactError

@@ -1,0 +1,204 @@
+"""The one command: ``regimeflow <noun> ...``. Heavy imports wait for the command that needs them.
+
+Exit codes: 0 done; 1 it failed or found something wrong; 2 the call itself was wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli import backtest as cli_backtest
+from deploy.cli import checks as cli_checks
+from deploy.cli import data as cli_data
+from deploy.cli import hyperopt as cli_hyperopt
+from deploy.cli import signals as cli_signals
+from deploy.cli import topics as cli_topics
+from deploy.cli.console import (
+    Commands,
+    Json,
+    chosen_port,
+    emit,
+    fail,
+    running_facts,
+    settings_of,
+    shown_time,
+    spoken_errors,
+)
+
+app = typer.Typer(
+    cls=Commands,
+    help="Crypto-futures market data in; explained, graded, honestly scored signals out. "
+    "Analysis only: nothing here can place an order. "
+    "Exit codes: 0 done, 1 failed or found something wrong, 2 wrong call.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(cli_topics.app, name="topics")
+app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_backtest.app, name="backtest")
+app.add_typer(cli_hyperopt.app, name="hyperopt")
+cli_backtest.app.command()(cli_signals.signals)
+
+STOP_WITHIN_S = 40.0
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on stderr and an exit code."""
+    app()
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROCESS...]", help="Some processes; with --replay: FILE..."),
+    ] = None,
+    *,
+    replay_files: Annotated[
+        bool,
+        typer.Option(
+            "--replay", help="The arguments are recorded bars to run over: FILE[=SYMBOL:TIMEFRAME]."
+        ),
+    ] = False,
+    exchange: Annotated[
+        str | None, typer.Option(help="simulated (default) or binanceusdm, the real venue.")
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, help="Market seconds per second [60]; with --replay as fast as it goes."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the simulated market.")] = None,
+    port: Annotated[int | None, typer.Option(help="Gateway port on loopback [8080].")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the pipeline until Ctrl-C; a next run continues."""
+    from deploy.local.live_view import screen_for
+    from deploy.local.pipeline import Run, process_names, run_pipeline
+
+    if replay_files:
+        overrides = _recorded(names or [], exchange, speed)
+    else:
+        overrides = {"exchange": exchange, "speed": speed}
+    settings = settings_of(seed=seed, **overrides)
+    everything = process_names(settings.exchange)
+    wanted = everything if replay_files or not names else tuple(names)
+    if unknown := [name for name in wanted if name not in everything]:
+        hint = "; files need --replay" if any(Path(name).suffix for name in unknown) else ""
+        raise fail(
+            f"unknown process {', '.join(unknown)}; expected {', '.join(everything)}{hint}", 2
+        )
+    with spoken_errors():
+        code = run_pipeline(Run(settings, chosen_port(port), wanted), screen_for(as_json=as_json))
+    raise typer.Exit(code)
+
+
+def _recorded(files: list[str], exchange: str | None, speed: float | None) -> dict[str, Any]:
+    """Return the settings of a replay; every file has been read and is right."""
+    if not files:
+        raise fail("--replay needs at least one file of bars (Parquet or CSV)", 2)
+    if exchange is not None:
+        raise fail(f"--replay runs over files, not over --exchange {exchange}", 2)
+    from deploy.local.doctor import recorded_market
+
+    with spoken_errors():
+        symbols, timeframe = recorded_market(files)
+    return {
+        "exchange": "replay",
+        "replay_files": tuple(files),
+        "replay_speed": speed,
+        "universe": symbols,
+        "timeframe": timeframe,
+    }
+
+
+@app.command()
+def stop(*, as_json: Json = False) -> None:
+    """Stop the run of this home and wait until it has ended."""
+    facts = running_facts()
+    if facts is None:
+        raise fail(f"nothing runs in {settings_of().home}; REGIMEFLOW_HOME chooses another home")
+    os.kill(facts["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + STOP_WITHIN_S
+    while (ended := running_facts() is None) is False and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if not ended:
+        raise fail(
+            f"process {facts['pid']} is still stopping after {STOP_WITHIN_S:.0f} s; look at "
+            f"{settings_of().home / 'logs'}"
+        )
+    if as_json:
+        emit({"stopped": facts["pid"]})
+    else:
+        typer.echo("stopped; the next run continues from here")
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Say what runs here; exit code 1 unless it is healthy."""
+    from deploy.local.run_watch import View, health_of, models_of, summary_lines
+
+    home, facts = settings_of().home, running_facts()
+    url = (facts or {}).get("url")
+    view = View(health_of(url), models_of(url)) if url else View()
+    if as_json:
+        training = (view.models or {}).get("training")
+        emit({"home": str(home), "run": facts, "health": view.health, "training": training})
+    elif facts is None:
+        typer.echo(f"nothing runs in {home}; start with `regimeflow run`")
+    elif url is None:
+        typer.echo(f"process {facts['pid']} is starting in {home}")
+    else:
+        since = shown_time(facts["started_at_ms"])
+        typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")
+        typer.echo(f"dashboard  {url}\nhome       {home}")
+        typer.echo("\n".join(summary_lines(view)))
+    raise typer.Exit(0 if view.health and view.health["status"] == "healthy" else 1)
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Explain what is missing, and the command that mends it."""
+    from deploy.local.doctor import examine
+
+    facts = running_facts()
+    findings = examine(settings_of(), chosen_port(None), facts["pid"] if facts else None)
+    missing = sum(finding.state == "missing" for finding in findings)
+    if as_json:
+        emit([finding.__dict__ for finding in findings])
+    else:
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            mark = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}[finding.state]
+            typer.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
+            if finding.mend:
+                typer.echo(f"         {'':<{width}}  -> {finding.mend}")
+        typer.echo(f"{missing} missing" if missing else "ready: `regimeflow run`")
+    raise typer.Exit(1 if missing else 0)
+
+
+@app.command()
+def graph(*, as_json: Json = False) -> None:
+    """Draw the flow: each process, what it reads and writes."""
+    from deploy.generate.flow_graph import edges, flow_text
+
+    if as_json:
+        emit([edge.__dict__ for edge in edges()])
+    else:
+        typer.echo(flow_text())
+
+
+app.command()(cli_checks.replay)
+app.command()(cli_checks.loadtest)
+
+if __name__ == "__main__":
+    main()

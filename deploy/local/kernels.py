@@ -1,0 +1,152 @@
+"""Compiles every numba kernel once, into the cache beside its file.
+
+``python -m deploy.local.kernels`` does it, and prints a line for each family, such as
+``3 of 8 regime fit: 2.1 s``. A family whose machine code is cached takes next to no time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.local.jars import Progress
+from deploy.local.supervisor import ONE_THREAD, SupervisorError
+
+ROOT = Path(__file__).resolve().parents[2]
+PREPARED = re.compile(r"(\d+) of (\d+) ")  # a line of ``main``
+
+
+def regime_fit() -> None:
+    """Prepare expectation maximisation of the regime filters."""
+    import numpy as np
+
+    from workers.training.baum_welch import HiddenMarkov, Series, expect
+
+    even = np.full((3, 3), 1 / 3)
+    model = HiddenMarkov(
+        even[0].copy(), even, np.zeros((3, 1)), np.ones((3, 1)), np.full(3, np.inf)
+    )
+    expect(model, Series.of([np.zeros((2, 1))]))
+
+
+def forest() -> None:
+    """Prepare the compiled booster."""
+    from workers.models.forest import warm_up
+
+    warm_up()
+
+
+def lstm() -> None:
+    """Prepare the LSTM's step."""
+    from workers.models.lstm import warm_up
+
+    warm_up()
+
+
+def treeshap() -> None:
+    """Prepare the attributions of the booster."""
+    from workers.models.treeshap import warm_up
+
+    warm_up()
+
+
+def lstm_attribution() -> None:
+    """Prepare the attributions of the LSTM."""
+    from workers.models.lstm_attribution import warm_up
+
+    warm_up()
+
+
+def backtest() -> None:
+    """Prepare grids, fills and evaluation."""
+    from workers.backtest.compute import prepare
+
+    prepare()
+
+
+def simulator() -> None:
+    """Prepare the simulated market, its bars and its trades."""
+    from workers.simulator.market import BAR_MS, Market
+
+    Market(0, ["BTCUSDT"]).unfinished("BTCUSDT", 0, BAR_MS)
+
+
+def strategies() -> None:
+    """Prepare the shipped strategies."""
+    from workers.research.strategies import warm_up
+
+    warm_up()
+
+
+WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, backtest, strategies, simulator)
+
+
+def compile_kernels(home: Path, progress: Progress) -> None:
+    """Compile every kernel once, in a process of its own, so that no live process has to.
+
+    Raises:
+        SupervisorError: They do not compile; the end of what the compiler said is in the message.
+    """
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in ("streams", "workers"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    stamp = home / "kernels.stamp"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    progress("compiling kernels (once)")
+    started = time.monotonic()
+    command = [sys.executable, "-m", "deploy.local.kernels"]
+    said: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as compiler:
+        assert compiler.stdout is not None  # noqa: S101 - PIPE above
+        try:
+            for line in compiler.stdout:
+                said.append(line.rstrip())
+                if found := PREPARED.match(line):
+                    progress(f"kernels: {line.strip()}", int(found[1]) / int(found[2]))
+        except BaseException:  # Ctrl-C most of all
+            compiler.kill()
+            raise
+    if compiler.returncode != 0:
+        raise SupervisorError(
+            f"kernels could not be compiled (exit code {compiler.returncode}); free disk space or "
+            "report this:\n" + "\n".join(said[-8:])
+        )
+    stamp.write_text(digest.hexdigest())
+    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+
+
+def families() -> dict[str, Callable[[], None]]:
+    """Return what prepares each family by its name: those of the processors, then of workers."""
+    from streams.topology import PROCESSORS
+
+    return {
+        **{p.name: p.prepare for p in PROCESSORS if p.prepare is not None},
+        **{prepare.__name__.replace("_", " "): prepare for prepare in WORKERS},
+    }
+
+
+def main() -> int:
+    """Prepare every family and say how long each took; return the exit code."""
+    os.environ.update(ONE_THREAD)
+    found = families()
+    for number, (name, prepare) in enumerate(found.items(), start=1):
+        started = time.monotonic()
+        prepare()
+        seconds = time.monotonic() - started
+        sys.stdout.write(f"{number} of {len(found)} {name}: {seconds:.1f} s\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""One run of the pipeline: broker, topics, kernels, dashboard, processes, and their end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from deploy.local.ports import usable_port
+from deploy.local.supervisor import (
+    Supervisor,
+    SupervisorError,
+    interrupt_on_signals,
+    stop_on_signals,
+)
+
+if TYPE_CHECKING:
+    from streams.runtime.settings import KafkaSettings
+    from workers.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOPBACK = "127.0.0.1"
+LOOK_EVERY_S = 0.25
+
+
+class Screen(Protocol):
+    """Where a run tells a human what it does."""
+
+    def step(self, text: str, done: float | None = None, /) -> None:
+        """Say what is being done now, and how far it is in [0, 1] where it has parts."""
+
+    def ready(self, url: str, held_ms: int | None) -> None:
+        """Say where the dashboard is, and up to which bar an earlier run made signals."""
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Show the state of the running pipeline; called several times a second."""
+
+    def close(self) -> None:
+        """Give the terminal back."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be run.
+
+    Attributes:
+        settings: Of every process.
+        port: Of the gateway.
+        processes: Names, in flow order; all of them by default.
+    """
+
+    settings: Settings
+    port: int
+    processes: tuple[str, ...]
+
+
+def process_names(exchange: str) -> tuple[str, ...]:
+    """Return every process of the pipeline in flow order."""
+    from streams.topology import CHAINS, WORKERS
+
+    workers = [row.name for row in WORKERS]
+    names = [*workers[:2], *(chain.name for chain in CHAINS), *workers[2:]]
+    return tuple(n for n in names if n != "simulator" or exchange == "simulated")
+
+
+def run_pipeline(run: Run, screen: Screen) -> int:
+    """Run until Ctrl-C or SIGTERM, then stop everything; return the exit code.
+
+    Raises:
+        BrokerError, SupervisorError: With what is wrong and what to do.
+    """
+    from deploy.local.home_lock import HomeLock
+
+    home = run.settings.home
+    home.mkdir(parents=True, exist_ok=True)
+    interrupt_on_signals()
+    lock = HomeLock(home / "run.lock")
+    lock.take()
+    try:
+        check_port(run)
+        with cluster(run, screen) as found:
+            prepare(run, found.client, screen)
+            stop = threading.Event()
+            stop_on_signals(stop)
+            return _supervise(run, found, stop, screen)
+    except KeyboardInterrupt:
+        screen.step("stopped before anything ran; the next run begins here")
+        return 0
+    finally:
+        screen.close()
+        (home / "run.json").unlink(missing_ok=True)
+        lock.release()
+
+
+def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) -> int:
+    home = run.settings.home
+    environment = environment_of(run.settings) | {
+        "REGIMEFLOW_PORT": str(run.port),
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": found.client["bootstrap.servers"],
+        "REGIMEFLOW_GIT_COMMIT": git_commit(),
+    }
+    if "simulator" in run.processes and run.settings.simulator_url is None:
+        environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{usable_port(0)}"
+
+    def look() -> None:
+        found.keep_up()
+        screen.look(supervisor)
+
+    supervisor = Supervisor(run.processes, home / "logs", environment)
+    held_ms = newest_signal_ms(found.client) if "gateway" in run.processes else None
+    screen.step(f"starting {len(run.processes)} processes")
+    try:
+        supervisor.start()
+        write_run_file(run, environment, supervisor)
+        screen.ready(f"http://{LOOPBACK}:{run.port}/", held_ms)
+        supervisor.watch(stop, LOOK_EVERY_S, look)
+    finally:
+        screen.step("stopping")
+        killed = supervisor.stop()
+    for name in killed:
+        screen.step(f"{name} did not stop in time and was killed; it resumes from its last commit")
+    return 0
+
+
+def check_port(run: Run) -> None:
+    """Raise when the gateway's port is taken, or a port of metrics would be shared."""
+    if "REGIMEFLOW_METRICS_PORT" in os.environ and len(run.processes) > 1:
+        raise SupervisorError(
+            "REGIMEFLOW_METRICS_PORT is the port of one process; unset it, or name the one to run"
+        )
+    if "gateway" not in run.processes:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, run.port))
+        except OSError:
+            raise SupervisorError(
+                f"port {run.port} on loopback is taken; stop what listens there, or choose another "
+                "with --port"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster of a run: client settings, and what starts a dead local broker again."""
+
+    client: Mapping[str, str]
+    keep_up: Callable[[], object]
+
+
+@contextlib.contextmanager
+def cluster(run: Run, screen: Screen) -> Iterator[Cluster]:
+    """Yield the cluster that is set, or a local broker that ends with the block."""
+    from deploy.local.broker import BrokerSettings, LocalBroker
+
+    external = run.settings.kafka_bootstrap_servers
+    if external is not None:
+        client = {"bootstrap.servers": external, **run.settings.kafka_client}
+        yield Cluster(client, lambda: None)
+        return
+    with LocalBroker(BrokerSettings(home=run.settings.home / "kafka"), screen.step) as broker:
+        # Starting a broker that runs does nothing; one that died comes back on the same port.
+        yield Cluster({"bootstrap.servers": broker.bootstrap}, broker.start)
+
+
+def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> None:
+    """Create topics, fill tables, compile kernels, build the dashboard; quick when all is there."""
+    from deploy.local.kernels import compile_kernels
+    from deploy.topics.admin import apply_topics
+    from deploy.topics.refdata import publish_refdata
+
+    screen.step("topics")
+    applied = apply_topics(cluster_settings)
+    publish_refdata(kafka_settings(cluster_settings))
+    for difference in applied.differing:
+        screen.step(f"topic differs from the table: {difference}")
+    compile_kernels(run.settings.home, screen.step)
+    if "gateway" in run.processes:
+        from deploy.local.dashboard import build_dashboard
+
+        build_dashboard(screen.step)
+
+
+def newest_signal_ms(client: Mapping[str, str]) -> int | None:
+    """Return the bar close of the newest signal that earlier runs made; None before the first."""
+    from deploy.topics.tail import newest_close_ms
+    from schemas.topics import SIGNALS
+
+    return newest_close_ms(kafka_settings(client), SIGNALS)
+
+
+def kafka_settings(client: Mapping[str, str]) -> KafkaSettings:
+    """Return the settings of our own clients from those of a librdkafka client."""
+    from streams.runtime.settings import KafkaSettings
+
+    others = {name: value for name, value in client.items() if name != "bootstrap.servers"}
+    return KafkaSettings(client["bootstrap.servers"], others)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the settings as environment variables, without secrets (children inherit those)."""
+    from pydantic import SecretStr
+
+    values: dict[str, str] = {}
+    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
+        if isinstance(getattr(settings, name), SecretStr):
+            continue
+        listed = isinstance(value, list)
+        text = ",".join(map(str, value)) if listed else value
+        values[f"REGIMEFLOW_{name.upper()}"] = text if isinstance(text, str) else json.dumps(text)
+    return values
+
+
+def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervisor) -> None:
+    """Say who runs here, for ``regimeflow status`` and ``stop``."""
+    facts: dict[str, Any] = {
+        "pid": os.getpid(),
+        "port": run.port,
+        "url": f"http://{LOOPBACK}:{run.port}/",
+        "bootstrap_servers": environment["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"],
+        "simulator_url": environment.get("REGIMEFLOW_SIMULATOR_URL"),
+        "exchange": run.settings.exchange,
+        "processes": [child.name for child in supervisor.children],
+        "started_at_ms": int(time.time() * 1000),
+    }
+    path = run.settings.home / "run.json"
+    path.with_suffix(".tmp").write_text(json.dumps(facts))
+    path.with_suffix(".tmp").replace(path)
+
+
+def git_commit() -> str:
+    """Return the commit of this checkout, or ``unknown`` outside one."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown")
+    return done.stdout.strip()

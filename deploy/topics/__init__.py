@@ -1,0 +1,1 @@
+"""The topics of a cluster: applied, read, repaired, verified and exported."""

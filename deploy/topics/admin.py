@@ -1,0 +1,286 @@
+"""Topic administration: apply the topic table to a cluster, list what is there.
+
+A ``cluster`` is a mapping of client settings:
+``bootstrap.servers`` and, for a cluster of one's own, its SASL and TLS settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported without a list
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from deploy.topics.plan import Wanted, wanted_topics
+
+# Short waits between attempts, and no log lines on stderr: the caller reports.
+QUIET = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0}
+TIMEOUT_S = 30.0
+ATTEMPT_S = 5.0
+# What a broker answers for a partition in the moment after its creation or a leader's change.
+NO_LEADER_YET = frozenset(
+    {
+        "FENCED_LEADER_EPOCH",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "UNKNOWN_LEADER_EPOCH",
+        "UNKNOWN_TOPIC_OR_PART",
+        "_NOENT",
+    }
+)
+
+# What the calls here raise, for callers that must not know the client.
+ClusterFailed = KafkaException
+
+EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library ships no types
+LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library ships no types
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting of a topic that is not as wanted; left as it is."""
+
+    topic: str
+    setting: str
+    found: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What ``apply_topics`` did and saw."""
+
+    created: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    differing: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """What a topic holds now, offsets summed over partitions.
+
+    Offsets count transaction markers too, so ``end - start`` bounds the records from above.
+    """
+
+    name: str
+    partitions: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class GroupLag:
+    """How far a consumer group is behind the end of a topic, summed over partitions."""
+
+    group: str
+    topic: str
+    lag: int
+
+
+def broker_answers(
+    bootstrap: str, timeout_s: float, client: Mapping[str, str] | None = None
+) -> bool:
+    """Whether the cluster answers a metadata request with a live broker within the time."""
+    try:
+        admin = _admin({"bootstrap.servers": bootstrap, **(client or {})})
+        metadata = admin.list_topics(timeout=timeout_s)
+    except KafkaException:
+        return False
+    return bool(metadata.brokers)
+
+
+def apply_topics(
+    cluster: Mapping[str, str], partitions: int = 1, topics: Iterable[Wanted] | None = None
+) -> Applied:
+    """Create the topics that are missing; report, and leave, those that differ.
+
+    Safe to run again, and by several processes at once. Replication is the cluster's default.
+    Raises KafkaException when the cluster does not answer or refuses.
+    """
+    admin = _admin(cluster)
+    wanted = {topic.name: topic for topic in (wanted_topics() if topics is None else topics)}
+    present = admin.list_topics(timeout=TIMEOUT_S).topics
+    missing = [topic for topic in wanted.values() if topic.name not in present]
+    created = _create(cluster, missing, partitions) if missing else []
+    known = [name for name in wanted if name in present]
+    differing = [
+        Difference(name, "partitions", str(len(present[name].partitions)), str(partitions))
+        for name in known
+        if len(present[name].partitions) != partitions
+    ]
+    differing += _differing_config(admin, [wanted[name] for name in known])
+    named = {difference.topic for difference in differing}
+    return Applied(
+        created=tuple(created),
+        unchanged=tuple(name for name in wanted if name not in {*created, *named}),
+        differing=tuple(differing),
+    )
+
+
+def mend_topics(cluster: Mapping[str, str], differences: Collection[Difference]) -> None:
+    """Set differing settings as wanted. Partition counts stay: changing one moves keys."""
+    resources = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            difference.topic,
+            incremental_configs=[
+                ConfigEntry(
+                    difference.setting,
+                    difference.wanted,
+                    incremental_operation=AlterConfigOpType.SET,
+                )
+            ],
+        )
+        for difference in differences
+        if difference.setting != "partitions"
+    ]
+    admin = _admin(cluster)
+    for resource in resources:  # one topic may stand there once per request
+        _wait(admin.incremental_alter_configs([resource]))
+
+
+def list_topics(cluster: Mapping[str, str]) -> tuple[TopicState, ...]:
+    """Every topic on the cluster but Kafka's own, by name."""
+    admin = _admin(cluster)
+    topics = admin.list_topics(timeout=TIMEOUT_S).topics
+    partitions = [
+        TopicPartition(name, number)
+        for name, topic in topics.items()
+        if not name.startswith("__")
+        for number in topic.partitions
+    ]
+    start = _offsets(cluster, partitions, EARLIEST)
+    end = _offsets(cluster, partitions, LATEST)
+    return tuple(
+        TopicState(
+            name=name,
+            partitions=len(topics[name].partitions),
+            start=sum(offset for (topic, _), offset in start.items() if topic == name),
+            end=sum(offset for (topic, _), offset in end.items() if topic == name),
+        )
+        for name in sorted({partition.topic for partition in partitions})
+    )
+
+
+def list_lags(cluster: Mapping[str, str]) -> tuple[GroupLag, ...]:
+    """Lag of every consumer group on every topic it has committed, by group and topic."""
+    admin = _admin(cluster)
+    groups = [group.group_id for group in admin.list_consumer_groups().result(TIMEOUT_S).valid]
+    lags: dict[tuple[str, str], int] = {}
+    for group in sorted(groups):
+        request = ConsumerGroupTopicPartitions(group)
+        (future,) = admin.list_consumer_group_offsets([request]).values()
+        committed = [p for p in future.result(TIMEOUT_S).topic_partitions if p.offset >= 0]
+        end = _offsets(cluster, committed, LATEST)
+        for partition in committed:
+            behind = end[partition.topic, partition.partition] - partition.offset
+            key = (group, partition.topic)
+            lags[key] = lags.get(key, 0) + max(behind, 0)
+    return tuple(GroupLag(group, topic, lag) for (group, topic), lag in sorted(lags.items()))
+
+
+def delete_topics(cluster: Mapping[str, str], names: Collection[str]) -> None:
+    """Delete topics and all they hold."""
+    admin = _admin(cluster)
+    if names:
+        _wait(admin.delete_topics(list(names), operation_timeout=TIMEOUT_S))
+
+
+def delete_groups(cluster: Mapping[str, str]) -> None:
+    """Forget every consumer group and its committed offsets; none may have a live member."""
+    admin = _admin(cluster)
+    groups = [group.group_id for group in admin.list_consumer_groups().result(TIMEOUT_S).valid]
+    if groups:
+        _wait(admin.delete_consumer_groups(groups))
+
+
+def _admin(cluster: Mapping[str, str]) -> Any:
+    # Keep it in a name while its futures run: they fail when it is collected.
+    return AdminClient({**QUIET, **cluster})
+
+
+def _wait(futures: Mapping[Any, Future[Any]]) -> None:
+    for future in futures.values():
+        future.result(TIMEOUT_S)
+
+
+def _create(cluster: Mapping[str, str], missing: Iterable[Wanted], partitions: int) -> list[str]:
+    requests = [
+        NewTopic(topic.name, num_partitions=partitions, config=dict(topic.config))
+        for topic in missing
+    ]
+    created = []
+    admin = _admin(cluster)
+    for name, future in admin.create_topics(requests, operation_timeout=TIMEOUT_S).items():
+        try:
+            future.result(TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another process was first
+                raise
+        else:
+            created.append(name)
+    _await_leaders(admin, created)
+    return created
+
+
+def _await_leaders(admin: Any, names: Collection[str]) -> None:
+    """Wait until every partition can be written: a topic is known a moment earlier."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        topics = admin.list_topics(timeout=TIMEOUT_S).topics
+        made = [topics[name].partitions.values() for name in names if name in topics]
+        if len(made) == len(names) and all(p.leader >= 0 for each in made for p in each):
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"topics {', '.join(names)} have no leader after {TIMEOUT_S:.0f} s")
+        time.sleep(0.02)
+
+
+def _differing_config(admin: Any, wanted: Collection[Wanted]) -> list[Difference]:
+    if not wanted:
+        return []
+    resources = {ConfigResource(ResourceType.TOPIC, topic.name): topic for topic in wanted}
+    found = admin.describe_configs(list(resources))
+    return [
+        Difference(topic.name, setting, entries[setting].value, value)
+        for resource, topic in resources.items()
+        for entries in (found[resource].result(TIMEOUT_S),)
+        for setting, value in topic.config.items()
+        if entries[setting].value != value
+    ]
+
+
+def _offsets(
+    cluster: Mapping[str, str], partitions: Collection[TopicPartition], spec: Any
+) -> dict[tuple[str, int], int]:
+    """Offset of each partition; waits for partitions whose leader is just being made."""
+    offsets: dict[tuple[str, int], int] = {}
+    waiting = [(p.topic, p.partition) for p in partitions]
+    deadline = time.monotonic() + TIMEOUT_S
+    while waiting:
+        admin = _admin(cluster)  # a new one: a client remembers that it saw no leader
+        asked = {TopicPartition(*each): spec for each in waiting}
+        waiting = []
+        for partition, future in admin.list_offsets(asked, request_timeout=ATTEMPT_S).items():
+            each = (partition.topic, partition.partition)
+            try:
+                offsets[each] = future.result(ATTEMPT_S).offset
+            except (KafkaException, TimeoutError) as error:
+                known = isinstance(error, TimeoutError) or error.args[0].name() in NO_LEADER_YET
+                if not known or time.monotonic() > deadline:
+                    raise
+                waiting.append(each)
+        time.sleep(0.02 if waiting else 0.0)
+    return offsets

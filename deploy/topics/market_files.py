@@ -1,0 +1,78 @@
+"""Market data of the topics as files.
+
+Bars are written as ``--replay`` and ``data ledger`` read them, one file a symbol and timeframe:
+``BTCUSDT_perp_1m.parquet`` with the columns date, open, high, low, close, volume.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.topics.topic_log import read_to_end
+from schemas.market import RawBar
+from schemas.record import Topic
+from schemas.timeframes import timeframe_name
+from schemas.topics import BARS
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True)
+class BarFile:
+    """One file that was written."""
+
+    path: Path
+    symbol: str
+    timeframe: str
+    bars: int
+    from_ms: int
+    to_ms: int
+
+
+def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[BarFile]:
+    """Write the checked bars of the topics; raises ``Fatal`` when the cluster does not answer."""
+    bars = [
+        message.record
+        for message in read_to_end(Reader(kafka, (BARS,)))
+        if isinstance(message, Received)
+        and isinstance(message.record, RawBar)
+        and symbol in (None, message.record.symbol)
+    ]
+    return write_bars(bars, folder)
+
+
+def export_topics(kafka: KafkaSettings, topics: Sequence[Topic], folder: Path) -> int:
+    """Write whole topics as the archive does, by key and day; return how many records were new."""
+    from workers.archive.worker import follow
+
+    return follow(folder, kafka, tuple(topics), threading.Event(), until_end=True)
+
+
+def write_bars(bars: Iterable[RawBar], folder: Path) -> list[BarFile]:
+    """Write bars, a file a symbol and timeframe; each file appears whole or not at all."""
+    import pandas as pd
+
+    series: dict[tuple[str, int], list[RawBar]] = defaultdict(list)
+    for each in bars:
+        series[each.symbol, each.timeframe_ms].append(each)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for (symbol, length), members in sorted(series.items()):
+        timeframe = timeframe_name(length)
+        path = folder / f"{symbol}_perp_{timeframe}.parquet"
+        table = pd.DataFrame({name: [getattr(b, name) for b in members] for name in COLUMNS})
+        opened = pd.to_datetime([b.open_time_ms for b in members], unit="ms", utc=True)
+        table.insert(0, "date", opened)
+        fresh = path.with_suffix(".new")
+        table.to_parquet(fresh, index=False)
+        fresh.replace(path)
+        span = (members[0].open_time_ms, members[-1].event_time_ms)
+        written.append(BarFile(path, symbol, timeframe, len(members), *span))
+    return written

@@ -1,0 +1,301 @@
+"""The command line: quick to answer, exit codes to rely on, errors of one line."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli.app import app
+from deploy.local.home_lock import HomeLock
+
+HEAVY = (
+    "torch",
+    "xgboost",
+    "ccxt",
+    "mlflow",
+    "pandas",
+    "numba",
+    "numpy",
+    "faust",
+    "fastapi",
+    "optuna",
+)
+COMMANDS = (
+    ("run", "stop", "status", "doctor", "graph", "replay", "loadtest"),
+    ("topics list", "topics apply", "topics tail"),
+    ("topics dlq list", "topics dlq replay", "topics dlq drop"),
+    ("data fetch", "data ledger", "data export"),
+    ("backtest run", "backtest optimize", "backtest walk-forward", "backtest run-all"),
+    ("hyperopt start", "hyperopt list", "hyperopt status", "hyperopt result"),
+    ("hyperopt cancel", "hyperopt resume"),
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home in which nothing runs, and no settings from outside."""
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", raising=False)
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def refusal(*arguments: str, code: int = 2) -> str:
+    """Call what must be refused; returns the one line that says why."""
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith("regimeflow: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_help_loads_nothing_heavy():
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "deploy.cli.app", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in told.stderr.splitlines()}
+    assert "typer" in loaded
+    assert not loaded & {*HEAVY, "pydantic", "rich", "confluent_kafka"}
+
+
+def test_help_answers_within_half_a_second_of_processor_time():
+    program = (
+        "import time, contextlib\n"
+        "from deploy.cli.app import main\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "print('SECONDS', time.process_time())\n"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True
+    )
+
+    assert float(told.stdout.rsplit("SECONDS", 1)[1]) < 0.5
+
+
+# What a run goes on to load in its own process: broker, topics, the newest signal, the live view.
+SUPERVISOR = """
+import sys
+from contextlib import suppress
+from deploy.cli.app import main
+with suppress(SystemExit):
+    main()
+import rich.live, deploy.local.live_view, deploy.local.broker
+import deploy.topics.tail, deploy.topics.admin
+deploy.topics.admin.wanted_topics()
+print("LOADED", *sys.modules)
+"""
+
+
+@pytest.mark.parametrize("arguments", ["run nobody", "status", "topics list", "graph", "doctor"])
+def test_what_only_looks_or_supervises_loads_no_compiler_and_no_model_library(arguments):
+    told = subprocess.run(
+        [sys.executable, "-c", SUPERVISOR, *arguments.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = set(told.stdout.rsplit("LOADED", 1)[1].split())
+    assert "confluent_kafka" in loaded
+    assert not loaded & {*HEAVY, "scipy", "llvmlite", "pyarrow"}
+
+
+@pytest.mark.parametrize("name", [name for group in COMMANDS for name in group])
+def test_every_command_explains_itself_and_knows_json(name):
+    result = call(*name.split(), "--help")
+
+    assert result.exit_code == 0
+    assert "--json" in result.stdout
+
+
+def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant(monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_UNIVERES", "BTC-USD")
+
+    assert "REGIMEFLOW_UNIVERES; did you mean REGIMEFLOW_UNIVERSE?" in refusal("status")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("APP_MODE", "live_trading", "analysis_only"),
+        ("REGIMEFLOW_SPEED", "-1", "greater than 0"),
+        ("REGIMEFLOW_TIMEFRAME", "7m", "'7m' is unknown; expected 1m"),
+        ("UNIVERSE", "BTC-USD,BTCUSDT", "each once"),
+    ],
+)
+def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+
+    said = refusal("run")
+
+    assert told in said
+    assert name.removeprefix("REGIMEFLOW_").lower() in said.lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "markte"], "unknown process markte; expected simulator, ingest"),
+        (["run", "bars_1m.csv"], "files need --replay"),
+        (["run", "--replay"], "--replay needs at least one file"),
+        (["run", "--replay", "x.csv", "--exchange", "binanceusdm"], "over files, not over"),
+        (["run", "--exchange", "nasdaq"], "exchange 'nasdaq': Input should be 'simulated'"),
+        (["run", "--port", "70000"], "port '70000', expected a number from 1 to 65535"),
+        (["replay", "--from", "yesterday"], "time 'yesterday', expected ISO 8601"),
+        (["replay", "--from", "2025-02-01", "--to", "2025-01-01"], "lies before --from"),
+        (["replay", "--symbol", "?"], "'?' is not a symbol; expected e.g. BTCUSDT"),
+        (["data", "export", "--output", "x", "--topic", "nope"], "unknown topic 'nope'"),
+        (["topics", "tail", "nope"], "unknown topic 'nope'; expected one of"),
+        (["topics", "dlq", "list", "--topic", "nope"], "topic 'nope' has no dead letters"),
+        (["topics", "dlq", "list", "--kind", "odd"], "'odd'"),
+        (["topics", "dlq", "replay"], "name letters, or choose them by --topic"),
+        (["topics", "dlq", "drop", "x"], "Missing option '--reason'"),
+        (["run", "--speed", "fast"], "'--speed': Input should be a valid number"),
+        (["run", "--speed=fast"], "not 'fast'; `regimeflow run --help` explains it"),
+        (["data", "ledgre"], "No such command 'ledgre'"),
+        (["data", "fetch"], "Missing argument"),
+        (["data", "fetch", "BTC-USD", "--from", "9", "--to", "8"], "--to 8 is not after --from 9"),
+        (
+            ["data", "export", "--output", "x", "--topic", "market.bars.v1", "--symbol", "BTCUSDT"],
+            "--symbol chooses bars",
+        ),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, told):
+    assert told in refusal(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["stop"], "nothing runs in"),
+        (["topics", "list"], "no cluster: nothing has run in"),
+        (["topics", "dlq", "list"], "no cluster: nothing has run in"),
+        (["replay", "--verify"], "no cluster: nothing has run in"),
+        (["data", "ledger", "nothing_BTCUSDT_1m.csv"], "nothing_BTCUSDT_1m.csv"),
+        (["data", "fetch", "BTC-USD", "--from", "9", "--exchange", "simulated"], "no simulated"),
+        (["loadtest", "--url", "http://127.0.0.1:9"], "no gateway at http://127.0.0.1:9"),
+        (["loadtest", "--output", "/nowhere/x.json"], "a folder that exists"),
+        (["loadtest", "--url", "here"], "url 'here' is no address"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, told):
+    assert told in refusal(*arguments, code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["stop"], 1),
+        (["topics", "list"], 1),
+        (["run", "nobody"], 2),
+        (["run", "--speed", "fast"], 2),
+        (["replay", "--from", "yesterday"], 2),
+        (["data", "fetch"], 2),
+    ],
+)
+def test_an_error_is_a_json_document_too_where_json_was_asked_for(arguments, code):
+    result = call(*arguments, "--json")
+
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["exit_code"]) == (code, code)
+    assert result.stderr == f"regimeflow: {told['error']}\n"
+
+
+def test_a_secret_that_is_refused_is_not_repeated(monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_CLIENT", '{"sasl.password": ["hush"]}')
+
+    assert "hush" not in refusal("status")
+
+
+def test_status_of_a_home_where_nothing_runs_says_so():
+    result = call("status", "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["run"] is None
+
+
+def test_a_run_that_is_still_starting_is_told_apart(tmp_path):
+    (tmp_path / "home").mkdir()
+    lock = HomeLock(tmp_path / "home" / "run.lock")
+    lock.take()
+    try:
+        result = call("status")
+    finally:
+        lock.release()
+
+    assert result.exit_code == 1
+    assert "is starting in" in result.stdout
+
+
+def test_doctor_explains_what_is_missing_and_how_to_mend_it(monkeypatch):
+    with socket.socket() as nobody:  # bound, but not listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", address)
+
+        result = call("doctor", "--json")
+
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert findings["kafka"]["state"] == "missing"
+    assert address in findings["kafka"]["detail"]
+    assert "start it" in findings["kafka"]["mend"]
+    assert findings["packages"]["state"] == "ok"
+
+
+def test_doctor_notes_a_port_that_is_taken(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("REGIMEFLOW_PORT", str(taken.getsockname()[1]))
+
+        result = call("doctor", "--json")
+
+    port = next(each for each in json.loads(result.stdout) if each["name"] == "port")
+    assert port["state"] == "note"
+    assert port["mend"] == "regimeflow run --port N"
+
+
+def test_the_ledger_of_a_file_with_a_gap_tells_it_and_exits_with_1(tmp_path):
+    rows = [f"2025-01-01T00:{minute:02d}:00Z,1,2,1,2,5" for minute in (0, 1, 4)]
+    path = tmp_path / "BTCUSDT_perp_1m.csv"
+    path.write_text("\n".join(["date,open,high,low,close,volume", *rows]))
+
+    result = call("data", "ledger", str(path), "--json")
+
+    told = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [(f["kind"], f["bars"]) for f in told["findings"]] == [("gap", 2)]
+    assert told["held"][0]["bars"] == 3
+
+
+def test_the_graph_fits_one_screen_and_names_every_process():
+    from streams.topology import CHAINS, WORKERS
+
+    drawn = call("graph").stdout.splitlines()
+
+    assert len(drawn) <= 36
+    assert max(map(len, drawn)) <= 100
+    for row in (*CHAINS, *WORKERS):
+        assert sum(f"[{row.name}]" in line for line in drawn) == 1
+
+
+def test_the_graph_as_json_marks_what_runs_back():
+    told = json.loads(call("graph", "--json").stdout)
+
+    back = {(edge["topic"], edge["reader"]) for edge in told if edge["back"]}
+    assert ("models.changes.v1", "inference") in back
+    assert ("market.bars.raw.v1", "market") not in back

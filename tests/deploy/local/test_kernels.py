@@ -1,0 +1,88 @@
+"""Kernels: the command knows every module that compiles, and what it compiled is found again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import kernels
+from deploy.local.kernels import compile_kernels
+from deploy.local.supervisor import SupervisorError
+
+ROOT = Path(__file__).resolve().parents[3]
+CHECK = """
+import sys
+from deploy.local.kernels import main
+main()
+print(*sorted(sys.modules), sep="\\n")
+"""
+
+
+def prepared():
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_DEBUG_CACHE": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def test_every_module_with_a_kernel_is_prepared_and_cached():
+    told = prepared()
+    again = prepared() if "data saved" in told else told
+
+    with_kernels = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for folder in ("streams", "workers")
+        for path in (ROOT / folder).rglob("*.py")
+        if "from numba import" in path.read_text()
+    }
+    assert with_kernels <= set(again.splitlines())
+    assert "data loaded" in again
+    assert "data saved" not in again
+
+
+@pytest.fixture
+def compiler(monkeypatch):
+    """Stand in for the compiler: a program of one line, changed by the test."""
+    program = ["print('1 of 2 features: 0.1 s')\nprint('2 of 2 lstm: 0.1 s')"]
+    started = []
+    real = kernels.subprocess.Popen
+
+    def start(_: object, **options: Any) -> Any:
+        started.append(program[0])
+        return real([sys.executable, "-c", program[0]], **options)
+
+    monkeypatch.setattr(kernels.subprocess, "Popen", start)
+    return program, started
+
+
+def test_kernels_are_compiled_once_for_the_same_code_and_say_how_far_they_are(tmp_path, compiler):
+    told = []
+
+    for _ in range(2):
+        compile_kernels(tmp_path, lambda text, done=None: told.append((text, done)))
+
+    assert len(compiler[1]) == 1
+    assert told[1:3] == [
+        ("kernels: 1 of 2 features: 0.1 s", 0.5),
+        ("kernels: 2 of 2 lstm: 0.1 s", 1.0),
+    ]
+
+
+def test_kernels_that_failed_to_compile_say_why_and_are_tried_again(tmp_path, compiler):
+    compiler[0][0] = "raise SystemExit('no space left')"
+
+    for _ in range(2):
+        with pytest.raises(SupervisorError, match=r"exit code 1.*\nno space left"):
+            compile_kernels(tmp_path, lambda *_: None)
+
+    assert len(compiler[1]) == 2

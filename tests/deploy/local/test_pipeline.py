@@ -1,0 +1,126 @@
+"""A run's plumbing: what children are told, what is refused, what is made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from deploy.local import pipeline
+from deploy.local.home_lock import HomeLock
+from deploy.local.pipeline import (
+    Run,
+    check_port,
+    environment_of,
+    git_commit,
+    process_names,
+    run_pipeline,
+    write_run_file,
+)
+from deploy.local.supervisor import Supervisor, SupervisorError
+from workers.settings import Settings
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run of the gateway alone in a home of its own."""
+    for name in [name for name in os.environ if name.startswith("REGIMEFLOW_")]:
+        monkeypatch.delenv(name)
+    settings = Settings(home=tmp_path, universe="BTC-USD,ETH-USD")
+    return Run(settings, 0, ("gateway",))
+
+
+def told(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings that a child with this environment reads."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def test_a_child_reads_the_settings_that_its_parent_had(run, monkeypatch):
+    settings = run.settings.model_copy(
+        update={
+            "replay_files": ("a_1m.csv=BTCUSDT:1m", "b.parquet"),
+            "replay_speed": 4.5,
+            "kafka_client": {"security.protocol": "SASL_SSL"},
+        }
+    )
+
+    assert told(environment_of(settings), monkeypatch) == settings
+
+
+def test_no_secret_is_written_into_the_environment_of_children(run):
+    settings = Settings(binance_api_key="key", binance_api_secret="hush", home=run.settings.home)  # noqa: S106 - not a real one
+
+    assert not [v for v in environment_of(settings).values() if v in ("key", "hush")]
+
+
+def test_only_a_simulated_market_needs_the_simulator():
+    assert "simulator" in process_names("simulated")
+    assert "simulator" not in process_names("binanceusdm")
+    assert process_names("binanceusdm") == process_names("replay")
+
+
+def test_a_taken_port_is_refused_only_where_the_gateway_runs(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        check_port(replace(run, port=port, processes=("market",)))
+        with pytest.raises(SupervisorError, match=f"port {port} on loopback is taken"):
+            check_port(replace(run, port=port))
+
+
+def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_METRICS_PORT", "9100")
+
+    check_port(run)
+    with pytest.raises(SupervisorError, match="REGIMEFLOW_METRICS_PORT is the port of one process"):
+        check_port(replace(run, processes=("market", "signals")))
+
+
+def test_a_signal_while_all_is_prepared_ends_the_run_in_good_order(run, monkeypatch):
+    told, closed = [], []
+    screen = SimpleNamespace(step=told.append, close=lambda: closed.append(True))
+    monkeypatch.setattr(pipeline, "cluster", lambda *_: nullcontext(SimpleNamespace(client={})))
+    monkeypatch.setattr(pipeline, "prepare", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    try:
+        code = run_pipeline(replace(run, processes=("market",)), screen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert (code, closed) == (0, [True])
+    assert told == ["stopped before anything ran; the next run begins here"]
+    lock = HomeLock(run.settings.home / "run.lock")  # let go
+    lock.take()
+    lock.release()
+
+
+def test_the_run_file_says_who_runs_and_where(run):
+    supervisor = Supervisor(("gateway",), run.settings.home / "logs", {})
+    environment = {
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+        "REGIMEFLOW_SIMULATOR_URL": "http://127.0.0.1:1234",
+    }
+
+    write_run_file(run, environment, supervisor)
+
+    facts = json.loads((run.settings.home / "run.json").read_text())
+    assert facts["pid"] == os.getpid()
+    assert facts["bootstrap_servers"] == "127.0.0.1:9092"
+    assert facts["simulator_url"] == "http://127.0.0.1:1234"
+    assert facts["processes"] == ["gateway"]
+
+
+def test_the_commit_is_known_in_a_checkout():
+    assert len(git_commit()) == 12 or git_commit() == "unknown"

@@ -1,0 +1,154 @@
+"""What a run says of itself: its phase, how far it is, and the first signal that is its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.local import run_watch as watch
+from deploy.local.run_watch import View, Watch, phase_of, shown, summary_lines
+
+URL = "http://127.0.0.1:1/"
+
+
+def body(*, model=False, ingest=None, symbols=(), degraded=()):
+    return {
+        "status": "degraded" if degraded else "healthy",
+        "model_loaded": model,
+        "degraded": list(degraded),
+        "processes": {} if ingest is None else {"ingest": ingest},
+        "symbols": list(symbols),
+        "dead_letters": {},
+    }
+
+
+def ingest(state, detail, done):
+    return {"state": state, "detail": detail, "done": done, "lag_records": None, "device": None}
+
+
+@pytest.fixture
+def gateway(monkeypatch):
+    """Answers by path, to be changed by the test; every call of ``ask`` asks."""
+    answers = {"health": body(model=True)}
+    monkeypatch.setattr(watch, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(watch, "_ask", lambda url: answers.get(url.removeprefix(URL)))
+    return answers
+
+
+def signals(*closes_ms):
+    return {"data": {"signals": [{"event_time_ms": close_ms} for close_ms in closes_ms]}}
+
+
+def test_signals_held_from_an_earlier_run_are_not_the_first_one(gateway):
+    watched = Watch(URL, held_ms=60_000)
+
+    gateway["api/signals?limit=1"] = signals(60_000)
+    held = watched.ask().first
+    gateway["api/signals?limit=1"] = signals(120_000)
+
+    assert (held, watched.ask().first, watched.ask().first) == (False, True, False)
+
+
+def test_in_a_new_home_every_signal_is_new(gateway):
+    gateway["api/signals?limit=1"] = signals()
+    watched = Watch(URL, held_ms=None)
+    before = watched.ask().first
+
+    gateway["api/signals?limit=1"] = signals(0)
+
+    assert (before, watched.ask().first) == (False, True)
+
+
+def models(training=None, serving=()):
+    return {"training": training, "serving": {v: {"model_version": v} for v in serving}}
+
+
+def step(stage, done, note=""):
+    return models({"stage": stage, "done": done, "note": note})
+
+
+def symbol(bars, signals=0, age_bars=0.0):
+    return {"bars": bars, "signals": signals, "age_bars": age_bars, "stale": age_bars > 2.0}
+
+
+def test_models_are_asked_for_until_one_is_loaded(gateway):
+    gateway["api/v1/models"] = step("folds", 0.4)
+    watched = Watch(URL, None)
+    gateway["health"] = body()
+    told = watched.ask().models
+
+    gateway["health"] = body(model=True)
+
+    assert told == step("folds", 0.4)
+    assert watched.ask().models is None
+
+
+def test_nobody_answers():
+    assert Watch(URL, None).ask() == View()
+
+
+@pytest.mark.parametrize(
+    ("view", "told"),
+    [
+        (View(), "processes are starting"),
+        (View(body(ingest=ingest("starting", "", None)), models()), "waiting for the first bars"),
+        (
+            View(body(ingest=ingest("starting", "back-fill BTCUSDT", 0.25))),
+            "[#####...............]  25% back-fill BTCUSDT",
+        ),
+        (
+            View(
+                body(symbols=[symbol(100, age_bars=200.0), symbol(200, age_bars=100.0)]), models()
+            ),
+            "[##########..........]  50% features of the history, 300 bars to go",
+        ),
+        (View(body(symbols=[symbol(300)]), models()), "the first training is about to begin"),
+        (
+            View(body(), step("folds", 0.5, "fold 3 of 6")),
+            "[##########..........]  50% first training, step 2 of 6, folds: fold 3 of 6",
+        ),
+        (
+            View(body(), step("boosted", 0.84)),
+            "[################....]  84% first training, step 4 of 6, boosted",
+        ),
+        (View(body(), step("done", 1.0)), "the model goes into service"),
+        (
+            View(body(), step("failed", 0.0, "12 rows, expected 500")),
+            "training failed: 12 rows, expected 500",
+        ),
+        (View(body(), models(serving=["m1"])), "inference loads model m1"),
+        (
+            View(body(model=True, symbols=[symbol(10, 3), symbol(11, 4)], degraded=["m1 drifts"])),
+            "live, degraded: 21 bars, 7 signals held; m1 drifts",
+        ),
+        (
+            View(body(model=True, ingest=ingest("running", "replay, live: 60 bars", 0.6))),
+            "[############........]  60% live, healthy: 0 bars, 0 signals held",
+        ),
+    ],
+)
+def test_a_phase_says_how_far_it_is(view, told):
+    assert shown(phase_of(view)) == told
+
+
+def test_a_dead_process_is_told_before_all_else():
+    assert phase_of(View(body(model=True)), ["market"]).text == "restarting market"
+
+
+def test_status_tells_how_far_the_first_model_is_only_until_it_is_loaded():
+    training = step("lstm", 0.9)
+
+    assert any("step 5 of 6, lstm" in line for line in summary_lines(View(body(), training)))
+    assert not any("lstm" in line for line in summary_lines(View(body(model=True), training)))
+
+
+def test_status_has_one_line_a_process():
+    given = ingest("running", "live: 4 symbols", 1.0) | {"lag_records": 3}
+
+    lines = summary_lines(View(body(model=True, ingest=given, degraded=["ETHUSDT is old"])))
+
+    assert lines == [
+        "status degraded",
+        "  ETHUSDT is old",
+        "ingest     running 100%, 3 behind, live: 4 symbols",
+        "dead letters 0",
+    ]

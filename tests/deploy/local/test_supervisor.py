@@ -1,0 +1,170 @@
+"""The supervisor: what dies comes back, what refuses ends the run, nothing outlives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.local import supervisor as supervising
+from deploy.local.supervisor import ProcessRefused, Supervisor
+from tests.fakes.processes import ends
+
+ROOT = Path(__file__).resolve().parents[3]
+
+NOTE = (
+    "import os, sys, time, pathlib, signal; "
+    "pathlib.Path(sys.argv[1]).open('a').write(f'{os.getpid()}\\n'); "
+)
+WAITS = NOTE + "time.sleep(60)"
+DRAINS = NOTE + (
+    "signal.signal(signal.SIGTERM, lambda *_: (print('drained', flush=True), sys.exit(0))); "
+    "print('ready', flush=True); time.sleep(60)"
+)
+IGNORES = NOTE + (
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+)
+REFUSES = "import sys; print('UNIVERSE: no such symbol, expected BTCUSDT'); sys.exit(78)"
+
+
+def running(tmp_path: Path, **scripts: str) -> Supervisor:
+    """Return a supervisor of tiny programs, by name; each appends its id to a file of its name."""
+
+    def command(name: str) -> list[str]:
+        return [sys.executable, "-c", scripts[name], str(tmp_path / name)]
+
+    return Supervisor(tuple(scripts), tmp_path / "logs", {}, command)
+
+
+def starts_of(tmp_path: Path, name: str) -> list[int]:
+    path = tmp_path / name
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def watch_until(
+    supervisor: Supervisor, reached: Callable[[], bool], within_s: float = 20.0
+) -> None:
+    """Watch until something is so; fails when it takes too long."""
+    stop = threading.Event()
+    deadline = time.monotonic() + within_s
+
+    def look() -> None:
+        if reached() or time.monotonic() > deadline:
+            stop.set()
+
+    supervisor.watch(stop, 0.02, look)
+    assert reached()
+
+
+def logged(tmp_path: Path, name: str, text: str) -> bool:
+    return text in (tmp_path / "logs" / f"{name}.log").read_text()
+
+
+def test_a_process_that_dies_is_started_again_within_two_seconds(tmp_path):
+    supervisor = running(tmp_path, market=WAITS)
+    supervisor.start()
+    try:
+        watch_until(supervisor, lambda: len(starts_of(tmp_path, "market")) == 1)
+        os.kill(starts_of(tmp_path, "market")[0], signal.SIGKILL)
+        killed_at = time.monotonic()
+
+        watch_until(supervisor, lambda: supervisor.children[0].started_at > killed_at)
+
+        assert supervisor.children[0].started_at - killed_at <= 2.0
+        assert supervisor.children[0].restarts == 1
+        watch_until(supervisor, lambda: len(starts_of(tmp_path, "market")) == 2)
+    finally:
+        supervisor.stop()
+
+
+def test_one_that_keeps_dying_is_tried_again_at_least_every_two_seconds(tmp_path):
+    supervisor = running(tmp_path, market="raise SystemExit(1)")
+    supervisor.start()
+    try:
+        watch_until(supervisor, lambda: supervisor.children[0].restarts >= 3)
+
+        assert supervisor.children[0].delay_s <= 2.0
+    finally:
+        supervisor.stop()
+
+
+def test_a_process_that_refuses_its_configuration_ends_the_run_with_its_message(tmp_path):
+    supervisor = running(tmp_path, market=WAITS, ingest=REFUSES)
+    supervisor.start()
+    try:
+        with pytest.raises(ProcessRefused, match=r"ingest refused.*\n.*expected BTCUSDT"):
+            watch_until(supervisor, lambda: False)
+    finally:
+        supervisor.stop()
+
+    assert not any(child.running for child in supervisor.children)
+
+
+def test_stopping_lets_every_process_drain(tmp_path):
+    supervisor = running(tmp_path, market=DRAINS, signals=DRAINS)
+    supervisor.start()
+    watch_until(
+        supervisor, lambda: all(logged(tmp_path, name, "ready") for name in ("market", "signals"))
+    )
+
+    killed = supervisor.stop()
+
+    assert killed == ()
+    assert all(logged(tmp_path, name, "drained") for name in ("market", "signals"))
+
+
+def test_one_that_does_not_stop_is_killed_and_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervising, "STOP_WITHIN_S", 0.3)
+    supervisor = running(tmp_path, market=IGNORES, signals=DRAINS)
+    supervisor.start()
+    watch_until(
+        supervisor, lambda: all(logged(tmp_path, name, "ready") for name in ("market", "signals"))
+    )
+
+    killed = supervisor.stop()
+
+    assert killed == ("market",)
+    assert not any(child.running for child in supervisor.children)
+
+
+def test_processes_end_when_the_supervisor_is_killed_outright(tmp_path):
+    child = f"from deploy.process import end_with_parent; end_with_parent(); {WAITS}"
+    program = (
+        "import sys, threading, pathlib\n"
+        "from deploy.local.supervisor import Supervisor\n"
+        f"command = lambda name: [sys.executable, '-c', {child!r}, {str(tmp_path / 'market')!r}]\n"
+        f"each = Supervisor(('market',), pathlib.Path({str(tmp_path)!r}), {{}}, command)\n"
+        "each.start()\n"
+        "each.watch(threading.Event(), 0.05, lambda: None)\n"
+    )
+    supervisor = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 30
+        while not starts_of(tmp_path, "market") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        (pid,) = starts_of(tmp_path, "market")
+
+        supervisor.kill()
+
+        assert ends(pid, within_s=5)
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+
+
+def test_a_log_that_has_grown_too_large_is_set_aside_at_the_next_start(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervising, "LOG_LIMIT_BYTES", 10)
+    supervisor = running(tmp_path, market=WAITS)
+    supervisor.children[0].log.write_text("more than ten bytes")
+
+    supervisor.start()
+    supervisor.stop()
+
+    assert (tmp_path / "logs" / "market.log.1").read_text() == "more than ten bytes"

@@ -1,0 +1,48 @@
+"""Which topics the project wants on a cluster, derived from its tables."""
+
+from __future__ import annotations
+
+from deploy.topics.plan import wanted_topics
+from schemas.topics import TOPICS
+from streams.topology import PROCESSORS, WORKERS
+
+WANTED = {topic.name: topic.config for topic in wanted_topics()}
+
+
+def test_every_topic_of_the_table_is_wanted_once():
+    assert len(WANTED) == len(wanted_topics())
+    assert {topic.name for topic in TOPICS} <= set(WANTED)
+
+
+def test_whatever_is_consumed_has_dead_letters_and_nothing_else_has():
+    consumed = {topic.dead_letters for row in (*PROCESSORS, *WORKERS) for topic in row.reads}
+
+    assert {name for name in WANTED if name.endswith(".dlq")} == consumed
+
+
+def test_whatever_keeps_state_has_a_compacted_changelog():
+    names = {processor.changelog for processor in PROCESSORS}
+    names |= {f"{worker.name}.state.v1" for worker in WORKERS if worker.stateful}
+
+    assert all(WANTED[name]["cleanup.policy"] == "compact" for name in names)
+
+
+def test_facts_are_kept_for_ever_and_views_by_key():
+    for topic in TOPICS:
+        config = WANTED[topic.name]
+        if topic.compact:
+            assert config["cleanup.policy"] == "compact"
+        else:
+            assert config["cleanup.policy"] == "delete"
+            assert config["retention.ms"] == str(topic.retention_ms)
+
+
+def test_no_topic_trusts_event_time_for_retention():
+    assert {config["message.timestamp.type"] for config in WANTED.values()} == {"LogAppendTime"}
+
+
+def test_a_dead_letter_holds_the_largest_record_in_base64():
+    largest_record = 1_048_588  # Kafka's own default for a topic
+    letter = int(WANTED["market.bars.raw.v1.dlq"]["max.message.bytes"])
+
+    assert letter > largest_record * 4 / 3 + 10_000

@@ -1,0 +1,209 @@
+"""Replay against a real broker: what the chains wrote is the same, what was altered is found."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.app import app
+from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
+from deploy.topics.plan import wanted_topics
+from deploy.topics.topic_log import read_to_end
+from deploy.topics.verify import Report, replay_log
+from schemas.record import Topic
+from schemas.signals import Signal
+from schemas.topics import (
+    BARS,
+    LEDGER,
+    MODELS_CHANGES,
+    PREDICTIONS,
+    RAW_BARS,
+    SCORED_SIGNALS,
+    SIGNALS,
+)
+from streams.runtime.chain import run_chain
+from streams.runtime.client import flush, produce, producer_of
+from streams.runtime.codec import Outgoing, Received
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from streams.topology import CHAINS
+from tests.build import close_time, raw_bar
+from tests.fakes.scripted_inference import PROCESSOR, changed, inference
+from workers.research.replay import recompute
+from workers.research.replay.recompute import MADE, Span
+
+pytestmark = pytest.mark.kafka
+
+BARS_PLAYED = 40
+CHAIN_OF = {chain.name: chain.processors for chain in CHAINS}
+
+
+@contextmanager
+def chains_running(kafka: KafkaSettings) -> Iterator[None]:
+    """Run the symbol chains, and inference without models, in threads."""
+    stop = threading.Event()
+    chains = {**CHAIN_OF, "inference": (PROCESSOR,)}
+    threads = [
+        threading.Thread(
+            target=run_chain, args=(name, chains[name], kafka), kwargs={"stop": stop}, daemon=True
+        )
+        for name in ("market", "inference", "signals")
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def held(kafka: KafkaSettings, topic: Topic) -> list[Received]:
+    return [m for m in read_to_end(Reader(kafka, (topic,))) if isinstance(m, Received)]
+
+
+def wait_for(reached: Callable[[], bool], within_s: float = 60.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def recording(broker: str) -> list[Outgoing]:
+    """Every message of a log of 40 bars, one of them twice, as the real chains wrote it."""
+    kafka, cluster = KafkaSettings(broker), {"bootstrap.servers": broker}
+    apply_topics(cluster)
+    publisher = Publisher(kafka, "test")
+    change = changed("m1", 3)
+    publisher.publish(change)
+    for parameters in change.model.regimes:
+        effective = {"effective_from_ms": change.effective_from_ms}
+        publisher.publish(parameters.model_copy(update=effective))
+    for minute in (*range(BARS_PLAYED), BARS_PLAYED - 1):
+        publisher.publish(raw_bar(minute, close=100.0 + minute / 100, trades=minute))
+    publisher.flush()
+    with chains_running(kafka):
+        wait_for(lambda: len(held(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15)
+    messages = [m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in held(kafka, topic)]
+    wait_for(lambda: _forgotten(cluster))  # members leave when their session ends
+    delete_topics(cluster, [topic.name for topic in wanted_topics()])
+    return [Outgoing(m.topic, m.key, m.value or b"", list(m.headers)) for m in messages]  # type: ignore[arg-type]  # every header has a value
+
+
+def _forgotten(cluster: dict[str, str]) -> bool:
+    try:
+        delete_groups(cluster)
+    except ClusterFailed:
+        return False
+    return True
+
+
+@pytest.fixture
+def recorded(recording: list[Outgoing], pipeline_topics: str) -> KafkaSettings:
+    """That log on the topics of a broker."""
+    kafka = KafkaSettings(pipeline_topics)
+    producer = producer_of(kafka, "test")
+    for message in recording:
+        produce(producer, message)
+    flush(producer)
+    return kafka
+
+
+def verified(kafka: KafkaSettings, span: Span | None = None) -> Report:
+    return replay_log(kafka, span or Span(), inference(), verify=MADE)
+
+
+def rewrite(kafka: KafkaSettings, topic: Topic, alter: Callable[[Signal], Signal | None]) -> None:
+    """Put altered records in the place of a topic's."""
+    signals = [m.record for m in held(kafka, topic) if isinstance(m.record, Signal)]
+    cluster = {"bootstrap.servers": kafka.bootstrap_servers}
+    delete_topics(cluster, [topic.name])
+    wait_for(lambda: topic.name in apply_topics(cluster).created)
+    publisher = Publisher(kafka, "tamper")
+    for signal in signals:
+        altered = alter(signal)
+        if altered is not None:
+            publisher.publish(altered)
+    publisher.flush()
+
+
+def test_what_the_chains_wrote_is_the_same_byte_for_byte(recorded):
+    report = verified(recorded)
+
+    assert report.differences == []
+    assert report.differing == 0
+    assert report.raw_bars == BARS_PLAYED + 1
+    equal = {name: count.equal for name, count in report.topics.items()}
+    assert equal[BARS.name] == equal[PREDICTIONS.name] == equal[SIGNALS.name] == BARS_PLAYED
+    assert equal[LEDGER.name] == 1  # the duplicate
+    assert equal[SCORED_SIGNALS.name] == BARS_PLAYED - 15
+
+
+def test_a_span_counts_only_what_closes_in_it_and_states_begin_before_it(recorded):
+    report = verified(recorded, Span(close_time(30), close_time(34), "BTCUSDT"))
+
+    assert report.differing == 0
+    assert report.topics[SIGNALS.name].equal == 5
+    assert report.topics[SCORED_SIGNALS.name].equal == 5
+
+
+def test_altered_missing_and_added_records_are_found_and_described(recorded):
+    publisher = Publisher(recorded, "stray")
+    stray = held(recorded, BARS)[0].record
+    publisher.publish(stray)
+    publisher.flush()
+
+    def alter(signal: Signal) -> Signal | None:
+        if signal.event_time_ms == close_time(7):
+            return signal.model_copy(update={"confidence": 0.95, "grade": "B"})
+        return None if signal.event_time_ms == close_time(9) else signal
+
+    rewrite(recorded, SIGNALS, alter)
+
+    report = verified(recorded)
+
+    found = {(d.kind, d.topic, d.event_time_ms): d.detail for d in report.differences}
+    assert report.differing == len(found) == 3
+    altered = found["differs", SIGNALS.name, close_time(7)]
+    assert "confidence is 0.95, recomputed 0.9" in altered
+    assert "grade is 'B'" in altered
+    assert ("missing", SIGNALS.name, close_time(9)) in found
+    assert "no raw bar leads to it" in found["unexpected", BARS.name, close_time(0)]
+
+
+def test_what_is_not_written_yet_is_no_difference(recorded):
+    publisher = Publisher(recorded, "ahead")
+    publisher.publish(raw_bar(BARS_PLAYED))
+    publisher.flush()
+
+    report = verified(recorded)
+
+    assert report.differing == 0
+    assert report.topics[BARS.name].behind == 1
+
+
+def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, tmp_path):
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", recorded.bootstrap_servers)
+    monkeypatch.setattr(recompute, "inference_of_models", inference)
+
+    same = CliRunner().invoke(app, ["replay", "--verify"])
+    publisher = Publisher(recorded, "stray")
+    publisher.publish(held(recorded, SIGNALS)[0].record)
+    publisher.flush()
+    other = CliRunner().invoke(app, ["replay", "--verify", "--json"])
+    plain = CliRunner().invoke(app, ["replay", "--to", str(close_time(4))])
+
+    assert (same.exit_code, other.exit_code, plain.exit_code) == (0, 1, 0), same.output
+    assert "the same: " in same.stdout
+    assert json.loads(other.stdout)["differences"][0]["kind"] == "unexpected"
+    assert "sha256" in plain.stdout

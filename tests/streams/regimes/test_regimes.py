@@ -1,0 +1,186 @@
+"""Regimes: one record a bar, the right lean, parameters on time, and the same on every replay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.regimes import RegimeProbabilities
+from streams.regimes.hamilton import filtered_probabilities
+from streams.regimes.processor import PROCESSOR, RegimeState
+from streams.runtime.memory_driver import MemoryDriver, replay
+from tests.build import close_time, features, regime_parameters
+from tests.streams.regimes.test_trend_state import TRENDING
+
+log_returns = st.floats(min_value=-0.5, max_value=0.5)
+STUDENT_T = {"family": "student_t", "degrees_of_freedom": (4.0, 4.0, 4.0)}
+
+
+def bars(returns, first=0):
+    return [features(first + m, log_return_1=r) for m, r in enumerate(returns)]
+
+
+def posterior(out: RegimeProbabilities):
+    return (out.bull, out.bear, out.sideways)
+
+
+def versions(outputs):
+    return [out.parameters_version for out in outputs]
+
+
+@pytest.mark.parametrize("extra", [{}, STUDENT_T], ids=["gaussian", "student_t"])
+@pytest.mark.parametrize(
+    ("log_return", "expected"), [(+2.5e-3, "bull"), (-6e-3, "bear"), (0.0, "sideways")]
+)
+def test_steady_returns_settle_on_the_matching_regime(log_return, expected, extra):
+    records = [regime_parameters(**extra), *bars([log_return] * 200)]
+
+    last = replay([PROCESSOR], records)[-1]
+
+    assert isinstance(last, RegimeProbabilities)
+    assert max(("bull", "bear", "sideways"), key=lambda r: getattr(last, r)) == expected
+    assert last.entropy < 0.5
+    assert last.log_likelihood is not None
+
+
+def test_without_parameters_probabilities_are_uniform_and_the_rule_still_speaks():
+    (out,) = replay([PROCESSOR], [features(**TRENDING)])
+
+    assert posterior(out) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert out.entropy == pytest.approx(1.0)
+    assert (out.trend_state, out.parameters_version, out.log_likelihood) == ("TRENDING", None, None)
+
+
+@given(st.lists(log_returns, min_size=1, max_size=50))
+def test_output_is_a_distribution_for_any_returns(returns):
+    out = replay([PROCESSOR], [regime_parameters(), *bars(returns)])
+
+    assert len(out) == len(returns)
+    assert all(0.0 <= p.entropy <= 1.0 for p in out)
+
+
+def test_new_parameters_take_over_at_the_first_bar_of_their_time():
+    records = [
+        regime_parameters(model_version="m1", effective_from_ms=close_time(2)),
+        regime_parameters(model_version="m2", effective_from_ms=close_time(4)),
+        regime_parameters(model_version="m3", effective_from_ms=close_time(5)),
+        *bars([1e-3] * 7),
+    ]
+
+    assert versions(replay([PROCESSOR], records)) == [None, None, "m1", "m1", "m2", "m3", "m3"]
+
+
+def test_time_of_arrival_before_their_time_makes_no_difference():
+    first = regime_parameters(model_version="m1")
+    second = regime_parameters(
+        model_version="m2", effective_from_ms=close_time(6), scale=((1.0,),) * 3
+    )
+    history = bars([1e-3, -2e-3, 3e-3, 0.0, 1e-3, -1e-3, 2e-3, 5e-3])
+
+    early = replay([PROCESSOR], [first, second, *history])
+    late = replay([PROCESSOR], [first, *history[:6], second, *history[6:]])
+
+    assert early == late
+
+
+def test_refit_that_changes_nothing_carries_the_posterior_over():
+    history = bars([2e-3] * 10)
+    again = regime_parameters(model_version="m2", effective_from_ms=close_time(5))
+
+    plain = replay([PROCESSOR], [regime_parameters(), *history])
+    refitted = replay([PROCESSOR], [regime_parameters(), again, *history])
+
+    assert list(map(posterior, refitted)) == list(map(posterior, plain))
+    assert versions(refitted) == ["m1"] * 5 + ["m2"] * 5
+
+
+def test_parameters_not_newer_than_the_last_change_nothing():
+    newest = regime_parameters(model_version="m2", effective_from_ms=close_time(1))
+    older = regime_parameters(model_version="m1", effective_from_ms=close_time(0))
+    history = bars([1e-3] * 4)
+
+    out = replay([PROCESSOR], [newest, older, newest, *history])
+
+    assert out == replay([PROCESSOR], [newest, *history])
+
+
+def test_redelivered_and_older_bars_change_nothing():
+    history = bars([1e-3, -4e-3, 2e-3])
+
+    once = replay([PROCESSOR], [regime_parameters(), *history])
+    again = replay([PROCESSOR], [regime_parameters(), *history, *history, history[0]])
+
+    assert again == once
+
+
+def test_changing_the_future_never_changes_a_past_record():
+    history = bars([1e-3, -4e-3, 2e-3, 1e-3])
+    other = [*history[:3], features(3, log_return_1=-0.4)]
+
+    out = replay([PROCESSOR], [regime_parameters(), *history])
+
+    assert out[:3] == replay([PROCESSOR], [regime_parameters(), *other])[:3]
+    assert out[:3] == replay([PROCESSOR], [regime_parameters(), *history[:3]])
+
+
+def test_null_feature_gives_the_prediction_of_the_chain():
+    records = [regime_parameters(), *bars([2e-3] * 20), features(20, log_return_1=None)]
+
+    before, last = replay([PROCESSOR], records)[-2:]
+
+    predicted = np.array(posterior(before)) @ np.array(regime_parameters().transition)
+    assert posterior(last) == pytest.approx(predicted, abs=1e-12)
+    assert (last.parameters_version, last.log_likelihood) == ("m1", None)
+
+
+def test_vector_without_the_observed_feature_is_uniform_and_names_no_parameters():
+    records = [regime_parameters(), *bars([2e-3] * 20), features(20, rsi_14=50.0)]
+
+    last = replay([PROCESSOR], records)[-1]
+
+    assert posterior(last) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert last.parameters_version is None
+
+
+@given(st.lists(st.one_of(st.none(), log_returns), min_size=2, max_size=30), st.integers(1, 5))
+def test_bar_by_bar_equals_the_history_that_training_filters(returns, hole):
+    minutes = [m if m < len(returns) // 2 else m + hole for m in range(len(returns))]
+    history = [features(m, log_return_1=r) for m, r in zip(minutes, returns, strict=True)]
+    record = regime_parameters(**STUDENT_T)
+
+    out = replay([PROCESSOR], [record, *history])
+
+    columns = np.array([[math.nan if r is None else r] for r in returns])
+    times = np.array([close_time(m) for m in minutes], np.int64)
+    expected = filtered_probabilities(record, times, columns)
+    assert np.array_equal(np.array([posterior(p) for p in out]), expected)
+
+
+def test_symbols_do_not_share_a_state():
+    btc, eth = bars([2e-3] * 30), [features(m, "ETHUSDT", log_return_1=-6e-3) for m in range(30)]
+    both = [record for pair in zip(btc, eth, strict=True) for record in pair]
+    parameters = [regime_parameters(), regime_parameters(symbol="ETHUSDT")]
+
+    mixed = replay([PROCESSOR], [*parameters, *both])
+
+    assert mixed[::2] == replay([PROCESSOR], [*parameters, *btc])
+    assert mixed[1::2] == replay([PROCESSOR], [*parameters, *eth])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4, 7])
+def test_state_survives_a_restart_at_any_point(cut):
+    second = regime_parameters(model_version="m2", effective_from_ms=close_time(4))
+    records = [regime_parameters(), second, *bars([1e-3, 2e-3, -5e-3, 0.0, 1e-3, 3e-3])]
+    first = MemoryDriver([PROCESSOR])
+    out = [o for record in records[:cut] for o in first.feed(record)]
+
+    restored = {k: RegimeState.decode(v.encode()) for k, v in first.states.items()}
+    second_half = replace(first, states=dict(restored))
+    out += [o for record in records[cut:] for o in second_half.feed(record)]
+
+    assert out == replay([PROCESSOR], records)
