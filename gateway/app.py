@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -45,7 +46,7 @@ ROUTERS = (
 EXIT_FAILED = 3  # as uvicorn's own
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 DESCRIPTION = """Market data in; explained, graded and honestly scored signals out.
 

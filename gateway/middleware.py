@@ -6,10 +6,10 @@ headers as everything else.
 
 from __future__ import annotations
 
-import logging
 import re
 from uuid import uuid4
 
+import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +18,7 @@ from gateway.context import STARTING, Parts
 from gateway.errors import error_response
 from gateway.stream import fan_out as stream
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 CORRELATION_HEADER = "X-Correlation-ID"
 CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -137,7 +137,7 @@ class Edge:
             try:
                 await self._app(scope, limited, stamped)
             except Exception:  # the last line of defence: a bug in one request stays there
-                log.exception("request.failed path=%s id=%s", scope["path"], correlation_id)
+                log.exception("request.failed", path=scope["path"], trace_id=correlation_id)
                 if started:
                     raise
                 message = f"a bug in the gateway; its log names it by {correlation_id}"

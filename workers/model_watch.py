@@ -6,12 +6,13 @@ A model that cannot be loaded is refused, the one before keeps serving, and the 
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+
+import structlog
 
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel, WorkerStatus
@@ -27,7 +28,7 @@ from workers.serving.slots import KEPT
 
 LOADED_WITHIN_S = 60.0  # what names a model was made of a change that can be read by now
 
-log = logging.getLogger("regimeflow.models")
+log = structlog.get_logger()
 
 Take = Callable[[ModelChanged], LoadedModel]
 
@@ -49,7 +50,7 @@ class Arrivals:
         """Return once a version is settled, or after a time that can only mean it never will."""
         with self._more:
             if not self._more.wait_for(lambda: version in self._settled, within_s):
-                log.error("model.unknown", extra={"model_version": version})
+                log.error("model.unknown", model_version=version)
                 self._settled.add(version)  # once is enough
 
 
@@ -113,7 +114,7 @@ class ModelWatch:
         try:
             self.run(caught_up)
         except Fatal as fatal:
-            log.critical("process.fatal", extra={"cause": str(fatal)})
+            log.critical("process.fatal", cause=str(fatal))
             self.failed = True
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -148,9 +149,9 @@ class ModelWatch:
                 self.status.loaded(self._take(change))
             except ArtifactError as refused:
                 self.status.refused(f"model {version} refused: {refused}")
-                log.exception("model.refused", extra={"model_version": version})
+                log.exception("model.refused", model_version=version)
             else:
-                log.info("model.loaded", extra={"model_version": version})
+                log.info("model.loaded", model_version=version)
             self.arrivals.settle(version)
 
 

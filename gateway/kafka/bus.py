@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -53,7 +53,7 @@ from schemas.topics import (
     topic_of,
 )
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 Inbox = Callable[[Arrival | Unreadable], None]
 
@@ -205,7 +205,7 @@ class KafkaBus:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except Exception as error:  # noqa: BLE001 - who stops reading shows old views for ever
-                log.warning("read.failed cause=%r", error)
+                log.warning("read.failed", cause=repr(error))
                 await asyncio.sleep(RETRY_S)
                 continue
             for records in batches.values():
@@ -226,7 +226,7 @@ class KafkaBus:
                     await client.start()
                 await self._seek()
             except Exception as error:  # noqa: BLE001 - a gateway that gave up would say nothing
-                log.warning("broker.waiting cause=%r", error)
+                log.warning("broker.waiting", cause=repr(error))
                 await self._close()
                 await asyncio.sleep(RETRY_S)
             else:
@@ -279,7 +279,13 @@ class KafkaBus:
             # A view is no processor: every replica and every start would write the same dead
             # letter again. It reports, and the topic goes on.
             bad = Unreadable(record.topic, record.partition, record.offset, _cause(error))
-            log.warning("record.unreadable %s", bad)
+            log.warning(
+                "record.unreadable",
+                topic=bad.topic,
+                partition=bad.partition,
+                offset=bad.offset,
+                cause=bad.cause,
+            )
             inbox(bad)
 
     async def _caught_up(self, goals: dict[TopicPartition, int]) -> bool:
@@ -307,7 +313,7 @@ class KafkaBus:
                     await self._admin.describe_cluster()
                 self.connected = True
             except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
-                log.info("broker.away cause=%r", error)
+                log.info("broker.away", cause=repr(error))
                 self.connected = False
             await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
 
@@ -317,7 +323,7 @@ class KafkaBus:
                 async with asyncio.timeout(MEASURE_S):
                     await self._measure()
             except Exception as error:  # noqa: BLE001 - a lag unknown now is measured again
-                log.info("lag.unknown cause=%r", error)
+                log.info("lag.unknown", cause=repr(error))
             await asyncio.sleep(WATCH_S)
 
     async def _measure(self) -> None:

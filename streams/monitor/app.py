@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+import structlog
 from faust.types.auth import SASLMechanism
 from pydantic import ValidationError
 
@@ -39,7 +40,7 @@ BEHIND_MS = 5_000  # and then what lies between is skipped: fresh and sampled be
 BEHIND_RECORDS = 500
 REPEAT_AFTER_S = 10.0
 
-log = logging.getLogger("regimeflow.monitor")
+log = structlog.get_logger()
 
 
 def run(kafka: KafkaSettings, home: Path) -> int:
@@ -71,7 +72,7 @@ async def _run(kafka: KafkaSettings, home: Path) -> int:
     running = asyncio.ensure_future(_until_stopped(app))
     await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
-        log.critical("monitor.failed: %r", running.exception() or app.crash_reason)
+        log.critical("process.fatal", cause=repr(running.exception() or app.crash_reason))
         os._exit(1)  # the supervisor starts it again; Faust may hang in its own end
     await app.stop()
     return 0
@@ -134,7 +135,7 @@ class _Monitor:
                 self._see(event.message)
             except (ValueError, ValidationError) as error:
                 # No dead letter: whoever processes the topic writes it.
-                log.info("record.skipped", extra={"cause": type(error).__name__})
+                log.info("record.skipped", cause=type(error).__name__)
 
     def _see(self, message: Any) -> None:
         append_ms = round(message.timestamp * 1000)
@@ -175,7 +176,7 @@ class _Monitor:
                 behind[partition] = end
                 self._seen[partition] = (end, now_ms)
         if behind:
-            log.info("monitor.skipped", extra={"partitions": len(behind)})
+            log.info("monitor.skipped", partitions=len(behind))
             await consumer.seek_wait(behind)
 
 

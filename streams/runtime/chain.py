@@ -9,7 +9,6 @@ is open while the consumer is polled, so a rebalance never meets one.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import threading
@@ -17,6 +16,8 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+import structlog
 
 from streams.processor import Processor
 from streams.runtime.batch import (
@@ -42,7 +43,7 @@ LAG_EVERY_S = 1.0
 CLOSE_WITHIN_S = 5.0  # of a process that has already failed
 GARBAGE_AFTER = 50_000  # objects, some tens of batches
 
-log = logging.getLogger("regimeflow.runtime")
+log = structlog.get_logger()
 
 
 # A transaction ends with a marker that takes an offset and is no record. That the end of the
@@ -114,7 +115,7 @@ def run_until_signalled(
     try:
         run_chain(name, processors, kafka, stop=stop, report=status.report)
     except Fatal as fatal:
-        log.critical("process.fatal", extra={"consumer": name, "cause": str(fatal)})
+        log.critical("process.fatal", consumer=name, cause=str(fatal))
         _end_within(CLOSE_WITHIN_S)
         return EXIT_FATAL
     finally:
@@ -208,7 +209,7 @@ class _ChainRun:
 
     def _rewind(self, cause: str) -> None:
         self._metrics.transactions.labels(self._name, "aborted").inc()
-        log.warning("transaction.aborted", extra={"consumer": self._name, "cause": cause})
+        log.warning("transaction.aborted", consumer=self._name, cause=cause)
         self._aborts += 1
         if self._aborts >= ABORTS_IN_A_ROW:
             raise Fatal(f"{self._aborts} transactions aborted in a row, the last: {cause}")
@@ -260,7 +261,7 @@ class _ChainRun:
             self._metrics.records_out.labels(self._name, topic).inc(count)
         for topic, kind, cause in batch.rejections:
             self._metrics.rejected.labels(self._name, topic, kind).inc()
-            log.warning("record.rejected", extra={"topic": topic, "kind": kind, "cause": cause})
+            log.warning("record.rejected", topic=topic, kind=kind, cause=cause)
             if kind == "bug" and not self._degraded:
                 self._degraded = True  # until a restart: someone should look
                 self.report("degraded", f"{topic}: {cause}")

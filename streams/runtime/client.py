@@ -6,7 +6,6 @@ and the error rules were found by killing a real broker and its clients.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from confluent_kafka import (
     Consumer,
     KafkaError,
@@ -36,7 +36,7 @@ TRANSACTION_TIMEOUT_MS = 15_000  # how long a dead instance can hold up readers
 
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library ships no types
 
-log = logging.getLogger("regimeflow.kafka")
+log = structlog.get_logger()
 
 
 def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -56,7 +56,7 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
                 raise Aborted(str(error)) from failed
             if error.fatal() or not error.retriable() or time.monotonic() > deadline:
                 raise Fatal(f"{getattr(call, '__name__', call)}: {error}") from failed
-            log.info("kafka.retry", extra={"reason": str(error)})
+            log.info("kafka.retry", reason=str(error))
             time.sleep(RETRY_PAUSE_S)
 
 
@@ -237,7 +237,7 @@ def _judge(error: KafkaError) -> None:
     # A fenced static member says _FATAL with fatal() False: look at the code.
     transient = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001 - public names
     if error.code() in transient or (error.retriable() and not error.fatal()):
-        log.info("kafka.transient", extra={"reason": error.str()})
+        log.info("kafka.transient", reason=error.str())
         return
     raise Fatal(f"consumer: {error.name()}: {error.str()}")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
 from typing import Literal
+
+import structlog
 
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
@@ -36,7 +37,7 @@ LetterKind = Literal["undecodable", "rejected", "bug"]
 JobFuture = Future[Sequence[Record]]
 Job = Callable[[Received], JobFuture]
 
-log = logging.getLogger("regimeflow.runtime")
+log = structlog.get_logger()
 
 
 def run_jobs(
@@ -150,7 +151,7 @@ class _JobRun:
         if isinstance(failed, Fatal) or not isinstance(failed, Exception):
             raise failed  # not the request's fault: the next start runs it again
         cause = in_one_line(failed)
-        log.error("job.failed", extra={"consumer": self._name, "cause": cause})
+        log.error("job.failed", consumer=self._name, cause=cause)
         return [self._refusal(Unreadable(request.stored, cause, request.trace_id), "bug")]
 
     def _refusal(self, message: Unreadable, kind: LetterKind) -> Outgoing:

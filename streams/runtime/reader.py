@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
+
+import structlog
 
 from schemas.record import Topic
 from streams.runtime.client import Source, end_offsets, partition_counts
 from streams.runtime.codec import Partition, Received, Unreadable, received
 from streams.runtime.settings import KafkaSettings
 
-log = logging.getLogger("regimeflow.kafka")
+log = structlog.get_logger()
 
 TO_THE_END_MS = 20  # that a partition has no more is told when a fetch has waited in vain
 
@@ -95,7 +96,7 @@ def tail(
                 if isinstance(message, Received):
                     yield message
                 else:
-                    log.warning("record.unreadable", extra={"cause": message.cause})
+                    log.warning("record.unreadable", cause=message.cause)
             if caught_up is not None and reader.caught_up:
                 caught_up()
                 caught_up = None

@@ -8,16 +8,17 @@ Errors::
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 LARGEST_MESSAGE_BYTES = 2_097_152  # a dead letter holds its original in base64
 REPEAT_AFTER_S = 10.0
 
-log = logging.getLogger("regimeflow.kafka")
+log = structlog.get_logger()
 
 
 EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: a process that ended by Fatal is started again
@@ -96,4 +97,4 @@ class _ErrorLog:
         name, now = error.name(), time.monotonic()
         if now >= self._silent_until.get(name, 0.0):
             self._silent_until[name] = now + REPEAT_AFTER_S
-            log.warning("kafka.error", extra={"code": name, "reason": error.str()})
+            log.warning("kafka.error", code=name, reason=error.str())

@@ -5,13 +5,14 @@ every fact topic  -->  [archive]  -->  <home>/archive/<topic>/<key>/<day>.parque
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
+
+import structlog
 
 from schemas.record import Topic
 from schemas.topics import TOPICS
@@ -28,7 +29,7 @@ WRITE_EVERY_S = 10.0
 MOST_HELD = 20_000  # records between two writes
 NICENESS = 10  # what waits can wait; signals cannot
 
-log = logging.getLogger("regimeflow.archive")
+log = structlog.get_logger()
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -42,7 +43,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     try:
         follow(settings.home / "archive", kafka, FACTS, stop)
     except Fatal as fatal:
-        log.critical("process.fatal", extra={"cause": str(fatal)})
+        log.critical("process.fatal", cause=str(fatal))
         return EXIT_FATAL
     else:
         status.report("stopping")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import multiprocessing
 import os
 import signal
@@ -22,11 +21,12 @@ from multiprocessing.synchronize import Event
 from typing import Any, Literal
 
 import numpy as np
+import structlog
 
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 from workers.bars.arrays import Bars
 
-log = logging.getLogger("regimeflow.backtest")
+log = structlog.get_logger()
 
 TELL_EVERY_S = 0.05  # progress between the first and the last
 LIVES = 2  # a job that killed as many children is given up
@@ -107,7 +107,7 @@ class Compute:
                     raise
                 self._child.process.join()
                 code = self._child.process.exitcode
-                log.warning("compute.died", extra={"exit_code": code, "life": life})
+                log.warning("compute.died", exit_code=code, life=life)
                 self._child = Child()
         killed = "most likely out of memory; take fewer combinations or a shorter span"
         why = killed if code is not None and code < 0 else "the log of backtest has the reason"

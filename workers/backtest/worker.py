@@ -9,12 +9,13 @@ result and its offset are written in one transaction.
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
+
+import structlog
 
 from schemas.jobs import BacktestRequest, JobCommand, JobResult
 from schemas.market import Bar
@@ -33,7 +34,7 @@ from workers.jobs.progress import Telling, now_ms
 from workers.jobs.results import within_bounds
 from workers.settings import Settings
 
-log = logging.getLogger("regimeflow.backtest")
+log = structlog.get_logger()
 
 CAUGHT_UP_WITHIN_S = 300.0  # tens of millions of bars are read in less
 
@@ -52,7 +53,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         run_jobs("backtest", BACKTEST_REQUESTS, bench.job, kafka, stop=stop)
         bench.raise_fatal()
     except (Aborted, Fatal) as fatal:
-        log.critical("process.fatal", extra={"cause": str(fatal)})
+        log.critical("process.fatal", cause=str(fatal))
         return EXIT_FATAL
     else:
         status.report("stopping")

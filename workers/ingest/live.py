@@ -6,11 +6,12 @@ import asyncio
 import base64
 import contextlib
 import json
-import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import structlog
 
 from schemas.dead_letter import DeadLetter
 from schemas.topics import RAW_BARS
@@ -33,7 +34,7 @@ FUNDING_RETRY_S = 1.0
 JUDGED_SETTLEMENTS = 6  # newest; what came before has been judged
 RECONNECT_S, RECONNECT_AT_MOST_S = 0.1, 5.0
 
-log = logging.getLogger("regimeflow.ingest")
+log = structlog.get_logger()
 
 
 class Outlet(Output, Protocol):
@@ -126,7 +127,7 @@ class Live:
     def refuse(self, raw: str | bytes, error: Exception) -> None:
         """Put a frame that could not be read among the dead letters; the stream goes on."""
         cause = str(error) if isinstance(error, PayloadRejected) else f"unreadable frame: {error}"
-        log.warning("frame.refused", extra={"cause": cause})
+        log.warning("frame.refused", cause=cause)
         self.output.refuse(refused(raw, cause, self.clock.now_ms()))
 
     async def _stream(self) -> None:
@@ -136,7 +137,7 @@ class Live:
             reason = await self._watch_until_lost()
             if self._heard_s > opened_s:
                 wait_s = RECONNECT_S
-            log.warning("stream.lost", extra={"reason": reason})
+            log.warning("stream.lost", reason=reason)
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
             wait_s = min(2 * wait_s, RECONNECT_AT_MOST_S)
             self.reconnects += 1

@@ -6,11 +6,12 @@ ingest holds until a model serves and inference has loaded it, so that every lat
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
 from collections.abc import Callable
+
+import structlog
 
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady
@@ -30,7 +31,7 @@ STATUS_S = 1.0
 LONGEST_PAUSE_S = 0.5  # between looks at whether to stop
 UNPACED_SPEED = 1_000.0  # told on clock ticks while nothing can be measured yet
 
-log = logging.getLogger("regimeflow.ingest")
+log = structlog.get_logger()
 
 
 class Player:
@@ -172,7 +173,7 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     )
     if player.play(closes, hold, announced=announced):
         publisher.flush()
-        log.info("replay.done", extra={"bars": recording.bars})
+        log.info("replay.done", bars=recording.bars)
         while not stop.wait(1.0):
             player.tick()  # recorded time stands still; it is told so that nothing looks gone
     player.say("stopping", "")

@@ -5,8 +5,9 @@ venue or files  -->  [ingest]  -->  market.bars.raw.v1, market.history.v1, clock
 
 from __future__ import annotations
 
-import logging
 import sys
+
+import structlog
 
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from workers.bars.bar_files import BarFileRejected
@@ -15,7 +16,7 @@ from workers.settings import Settings
 
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 
-log = logging.getLogger("regimeflow.ingest")
+log = structlog.get_logger()
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -32,7 +33,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         sys.stderr.write(f"{refusal}\n")
         return EXIT_REFUSED
     except Fatal as fatal:
-        log.critical("process.fatal", extra={"cause": str(fatal)})
+        log.critical("process.fatal", cause=str(fatal))
         return EXIT_FATAL
 
 
@@ -46,6 +47,6 @@ def _on_venue(settings: Settings, kafka: KafkaSettings) -> int:
         sys.stderr.write(f"{refusal}\n")
         return EXIT_REFUSED
     except ExchangeError as away:
-        log.critical("process.fatal", extra={"cause": str(away)})
+        log.critical("process.fatal", cause=str(away))
         return EXIT_FATAL
     return 0

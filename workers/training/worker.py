@@ -8,7 +8,6 @@ version follow from the request and the rows, so nothing is registered twice.
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import signal
 import sys
@@ -17,6 +16,8 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+
+import structlog
 
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
@@ -38,7 +39,7 @@ from workers.training.fit import Plan, TooFewRows
 from workers.training.mirroring import follow
 from workers.training.progress import Told
 
-log = logging.getLogger("regimeflow.training")
+log = structlog.get_logger()
 
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 FEATURES_WITHIN_S = 600.0  # a history of a million bars is folded in less
@@ -63,7 +64,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     try:
         _train_until(stop, models, kafka)
     except (Aborted, Fatal) as fatal:
-        log.critical("process.fatal", extra={"cause": str(fatal)})
+        log.critical("process.fatal", cause=str(fatal))
         return EXIT_FATAL
     finally:
         stop.set()
@@ -98,7 +99,7 @@ def _mirror(
 
     def report(failure: str) -> None:
         if failure:
-            log.error("mlflow.behind", extra={"cause": failure})
+            log.error("mlflow.behind", cause=failure)
         status.report("degraded" if failure else "running", failure)
 
     try:

@@ -5,7 +5,6 @@ Loads Optuna, pandas and the kernels, which go when it ends.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from schemas.jobs import JobCommand, JobResult, TuningRequest
 from schemas.market import Bar
@@ -30,7 +31,7 @@ from workers.jobs.progress import Telling, now_ms
 from workers.settings import Settings
 from workers.tuning.evaluation import end_with_parent
 
-log = logging.getLogger("regimeflow.tuning")
+log = structlog.get_logger()
 
 NICENESS = 5  # signals do not wait for a search
 
@@ -77,7 +78,7 @@ def share(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: Kaf
     try:
         take_part(job, bars_of(asked.spec, kafka), stop)
     except ValueError as refused:  # the owner tells it
-        log.info("share.refused", extra={"job": asked.request_id, "cause": str(refused)})
+        log.info("share.refused", job=asked.request_id, cause=str(refused))
 
 
 def _begin() -> None:

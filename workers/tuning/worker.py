@@ -12,7 +12,6 @@ request to another, and the study goes on; ``study.py`` says what becomes of tri
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import signal
 import threading
@@ -22,6 +21,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
+
+import structlog
 
 from schemas.jobs import JobProgress, JobResult, TuningRequest
 from schemas.record import Record
@@ -35,7 +36,7 @@ from workers.jobs.progress import now_ms
 from workers.settings import Settings
 from workers.tuning.child import Kept, own, share
 
-log = logging.getLogger("regimeflow.tuning")
+log = structlog.get_logger()
 
 LIVES = 2  # a job that killed as many children is given up
 IDLE_FOR_S = 3.0  # before it takes part in another's job: its own may be on the way
@@ -63,7 +64,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         run_jobs("tuning", TUNING_REQUESTS, tuning.job, kafka, stop=stop)
         tuning.raise_fatal()
     except (Aborted, Fatal) as fatal:
-        log.critical("process.fatal", extra={"cause": str(fatal)})
+        log.critical("process.fatal", cause=str(fatal))
         return EXIT_FATAL
     else:
         status.report("stopping")
@@ -179,7 +180,7 @@ class Tuning:
                 return JobResult.decode(child.channel.recv_bytes())
             except (EOFError, OSError):
                 child.process.join()
-                log.warning("child.died", extra={"exit_code": child.process.exitcode, "life": life})
+                log.warning("child.died", exit_code=child.process.exitcode, life=life)
                 if future.cancelled():
                     break
             finally:
