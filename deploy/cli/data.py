@@ -47,17 +47,16 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch final bars from the venue; files are continued."""
-    from workers.ingest.exchange import ExchangeError
-    from workers.ingest.fetch_files import Wanted, fetch_history
-    from workers.ingest.venue import access_of
+    from workers.ingest.exchange import ExchangeError, VenueAccess
+    from workers.ingest.fetch_files import FetchRequest, fetch_history
 
     facts = running_facts() if exchange == "simulated" else None
     settings = settings_of(
         exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
     )
     names = tuple(dict.fromkeys(map(symbol_of, symbols)))
-    wanted = Wanted(names, timeframe, moment_ms(since), moment_ms(until) if until else None)
-    if wanted.to_ms is not None and wanted.to_ms <= wanted.from_ms:
+    request = FetchRequest(names, timeframe, moment_ms(since), moment_ms(until) if until else None)
+    if request.to_ms is not None and request.to_ms <= request.from_ms:
         raise fail(f"--to {until} is not after --from {since}", 2)
     with spoken_errors(), bar(f"{timeframe} bars") as progress:
         done = dict.fromkeys(names, 0.0)
@@ -67,7 +66,7 @@ def fetch(
             progress(sum(done.values()), len(done))
 
         try:
-            files = fetch_history(access_of(settings), wanted, output, share)
+            files = fetch_history(VenueAccess.from_settings(settings), request, output, share)
         except ExchangeError as error:
             raise fail(
                 f"{exchange} did not give it: {error}. Check the network and the symbols, then "

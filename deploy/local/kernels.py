@@ -72,9 +72,9 @@ def backtest() -> None:
 
 def simulator() -> None:
     """Prepare the simulated market, its bars and its trades."""
-    from workers.simulator.market import BAR_MS, Market
+    from workers.simulator.market import BAR_MS, SimulatedMarket
 
-    Market(0, ["BTCUSDT"]).unfinished("BTCUSDT", 0, BAR_MS)
+    SimulatedMarket(0, ["BTCUSDT"]).unfinished("BTCUSDT", 0, BAR_MS)
 
 
 def strategies() -> None:

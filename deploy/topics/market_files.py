@@ -50,9 +50,9 @@ def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[
 
 def export_topics(kafka: KafkaSettings, topics: Sequence[Topic], folder: Path) -> int:
     """Write whole topics as the archive does, by key and day; return how many records were new."""
-    from workers.archive.worker import follow
+    from workers.archive.worker import archive_topics
 
-    return follow(folder, kafka, tuple(topics), threading.Event(), until_end=True)
+    return archive_topics(folder, kafka, tuple(topics), threading.Event(), until_end=True)
 
 
 def write_bars(bars: Iterable[RawBar], folder: Path) -> list[BarFile]:

@@ -25,7 +25,7 @@ from workers.explain.attribution import REGIME_INPUTS
 from workers.explain.history import History
 from workers.models import forest, lstm, lstm_attribution, treeshap
 from workers.models.artifact import read_model
-from workers.simulator.market import Market
+from workers.simulator.market import SimulatedMarket
 
 WARM_UP_BARS = 1_900  # until every feature has a value and the window is full
 SYMBOL = "BTCUSDT"
@@ -43,7 +43,7 @@ def rows() -> list[Row]:
         module.warm_up()
     with tempfile.TemporaryDirectory() as folder:
         model = trained_model(Path(folder))
-        bars = bars_of(Market(7, (SYMBOL,)), SYMBOL, FIRST + HISTORY, WARM_UP_BARS + 1_000)
+        bars = bars_of(SimulatedMarket(7, (SYMBOL,)), SYMBOL, FIRST + HISTORY, WARM_UP_BARS + 1_000)
         return [*_one_symbol(model, bars), _burst(model, bars)]
 
 

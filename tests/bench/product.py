@@ -24,7 +24,7 @@ from workers.explain.attribution import load as load_for_explaining
 from workers.explain.processor import Explainers
 from workers.serving.processor import inference_processor
 from workers.serving.slots import Slots, load
-from workers.simulator.market import Market
+from workers.simulator.market import SimulatedMarket
 from workers.training.dataset import series_of
 from workers.training.fit import Plan
 from workers.training.fit_regimes import OBSERVATIONS
@@ -35,7 +35,7 @@ FIRST = 20_000  # bar of the simulated market
 HISTORY = 5_000  # bars a symbol to train on
 
 
-def bars_of(market: Market, symbol: str, first: int, count: int) -> list[Bar]:
+def bars_of(market: SimulatedMarket, symbol: str, first: int, count: int) -> list[Bar]:
     """Return simulated bars as the market processor would pass them on."""
     made = market.bars(symbol, first, first + count)
     prices = np.stack([made.prices(row) for row in range(1, 5)])
@@ -61,7 +61,7 @@ def bars_of(market: Market, symbol: str, first: int, count: int) -> list[Bar]:
 def trained_model(root: Path) -> ModelRegistered:
     """Train the default plan on two simulated symbols and write it under ``root``."""
     symbols = ("BTCUSDT", "ETHUSDT")
-    market = Market(7, symbols)
+    market = SimulatedMarket(7, symbols)
     vectors: list[FeatureVector] = []
     for symbol in symbols:
         states: dict[tuple[str, StateKey], Record] = {}

@@ -14,9 +14,9 @@ from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
 from schemas.record import Record
 from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
-from workers.ingest.exchange import Access, connected
-from workers.ingest.topics import Outbox
-from workers.ingest.venue import Ingest, Status
+from workers.ingest.exchange import VenueAccess, connected
+from workers.ingest.outbox import Outbox
+from workers.ingest.venue_ingest import Status, VenueIngest
 from workers.settings import Settings
 from workers.simulator.faults import Fault
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
@@ -63,7 +63,7 @@ class Running:
     """A venue, ingest on it, and what ingest has published."""
 
     simulator: RunningSimulator
-    ingest: Ingest
+    ingest: VenueIngest
     records: Records
 
     def fault(self, **fields: object) -> None:
@@ -104,11 +104,11 @@ async def ingesting(
     )
     venue = SimulatorSettings(symbols=symbols, speed=speed, history_minutes=minutes)
     async with serve(venue) as simulator:
-        access = Access("simulated", simulator.rest_url)
+        access = VenueAccess("simulated", simulator.rest_url)
         async with connected(access) as exchange:
             records = Records()
             outbox = Outbox(records)
-            ingest = Ingest(settings, exchange, outbox, Status(outbox))
+            ingest = VenueIngest(settings, exchange, outbox, Status(outbox))
             running = Running(simulator, ingest, records)
             tasks = [
                 asyncio.ensure_future(outbox.run()),

@@ -22,7 +22,7 @@ JSON = pa.string()  # holds JSON text
 POSITION = (pa.field("partition", pa.int32()), pa.field("offset", pa.int64()))
 
 
-def schema_of(record: type[Record]) -> pa.Schema:
+def arrow_schema(record: type[Record]) -> pa.Schema:
     """Return the columns of a record type, then partition and offset of where it lay."""
     fields = record.model_fields
     return pa.schema(
@@ -60,7 +60,7 @@ def _nested_type(model: type[BaseModel]) -> pa.DataType:
     return pa.struct([pa.field(n, arrow_type(f.annotation)) for n, f in model.model_fields.items()])
 
 
-def table_of(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
+def arrow_table(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
     """Return rows as a table; a mapping becomes pairs, as Arrow wants it."""
     arrays = [pa.array([_pairs(row[f.name], f.type) for row in rows], type=f.type) for f in schema]
     return pa.Table.from_arrays(arrays, schema=schema)

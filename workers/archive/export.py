@@ -16,13 +16,13 @@ from schemas.market import RawBar
 from schemas.record import Record, Topic
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
-from workers.archive.columns import schema_of, table_of
+from workers.archive.columns import arrow_schema, arrow_table
 
 ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
-class Span:
+class ExportSpan:
     """Which records: event time in from_ms <= t < to_ms, of one key or of all."""
 
     from_ms: int = 0
@@ -36,7 +36,7 @@ class Span:
         return time_ms >= self.from_ms and not late and self.key in (None, topic.key_of(record))
 
 
-def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: Span) -> int:
+def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: ExportSpan) -> int:
     """Write what a topic holds now of a span; returns the number of records.
 
     Bars get a first column ``date`` (open time, UTC), so that the file can be replayed; Parquet
@@ -64,8 +64,8 @@ def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: Span) -> 
     return int(table.num_rows)
 
 
-def _tables(kafka: KafkaSettings, topic: Topic, span: Span) -> Iterator[pa.Table]:
-    schema, rows = schema_of(topic.record), list[dict[str, Any]]()
+def _tables(kafka: KafkaSettings, topic: Topic, span: ExportSpan) -> Iterator[pa.Table]:
+    schema, rows = arrow_schema(topic.record), list[dict[str, Any]]()
     for message in tail(kafka, (topic,), stop=threading.Event(), until_end=True):
         if not span.holds(topic, message.record):
             continue
@@ -73,7 +73,7 @@ def _tables(kafka: KafkaSettings, topic: Topic, span: Span) -> Iterator[pa.Table
         position = {"partition": stored.partition, "offset": stored.offset}
         rows.append(message.record.model_dump() | position)
         if len(rows) >= ROWS_AT_ONCE:
-            yield table_of(schema, rows)
+            yield arrow_table(schema, rows)
             rows = []
     if rows:
-        yield table_of(schema, rows)
+        yield arrow_table(schema, rows)

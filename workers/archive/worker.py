@@ -20,7 +20,7 @@ from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.archive.store import Archived, Store
+from workers.archive.topic_archive import ArchivedRecord, TopicArchive
 from workers.settings import Settings
 
 FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
@@ -41,7 +41,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     status = StatusPublisher(kafka, "archive")
     status.report("running")
     try:
-        follow(settings.home / "archive", kafka, FACTS, stop)
+        archive_topics(settings.home / "archive", kafka, FACTS, stop)
     except Fatal as fatal:
         log.critical("process.fatal", cause=str(fatal))
         return EXIT_FATAL
@@ -52,7 +52,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         status.close()
 
 
-def follow(
+def archive_topics(
     folder: Path,
     kafka: KafkaSettings,
     topics: tuple[Topic, ...],
@@ -64,14 +64,14 @@ def follow(
 
     Records that cannot be decoded are with the dead letters and are passed over.
     """
-    stores = {topic.name: Store(folder, topic) for topic in topics}
+    stores = {topic.name: TopicArchive(folder, topic) for topic in topics}
     start = {
         (name, partition): offset
         for name, store in stores.items()
         for partition, offset in store.next_offsets().items()
     }
     reader = Reader(kafka, topics, start, follow=not until_end)
-    held: dict[str, list[Archived]] = defaultdict(list)
+    held: dict[str, list[ArchivedRecord]] = defaultdict(list)
     count = total = 0
     due_s = time.monotonic() + WRITE_EVERY_S
     try:
@@ -80,7 +80,7 @@ def follow(
                 if isinstance(message, Received):
                     stored = message.stored
                     position = (stored.partition, stored.offset, stored.append_time_ms)
-                    held[stored.topic].append(Archived(*position, message.record))
+                    held[stored.topic].append(ArchivedRecord(*position, message.record))
                     count, total = count + 1, total + 1
             if count >= MOST_HELD or (count and time.monotonic() >= due_s):
                 _write(stores, held)
@@ -91,7 +91,7 @@ def follow(
     return total
 
 
-def _write(stores: dict[str, Store], held: dict[str, list[Archived]]) -> None:
+def _write(stores: dict[str, TopicArchive], held: dict[str, list[ArchivedRecord]]) -> None:
     for name, records in held.items():
         stores[name].write(records)
     held.clear()

@@ -10,7 +10,7 @@ from schemas.refdata import Row
 PERPETUAL = "PERPETUAL"
 
 
-def contracts(rows: Sequence[Any]) -> list[Row]:
+def contract_rows(rows: Sequence[Any]) -> list[Row]:
     """Return a row of each exchangeInfo row that names its symbol, by symbol.
 
     ``active``: whether it is traded now. A filter that the venue does not state is null.

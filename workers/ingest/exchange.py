@@ -25,6 +25,7 @@ import ccxt
 import ccxt.pro
 
 from schemas.symbols import unified
+from workers.settings import Settings
 
 KEEP_ALIVE_MS = 10_000  # the default lets a dead peer go unnoticed for nine minutes
 REQUEST_TIMEOUT_MS = 10_000
@@ -52,7 +53,7 @@ class VenueRefused(ExchangeError):
     """The venue, or a guard of ours, says no."""
 
 
-class Frames(Protocol):
+class FrameListener(Protocol):
     """Who gets the raw frames of the streams."""
 
     def take(self, frame: dict[str, Any]) -> None:
@@ -63,7 +64,7 @@ class Frames(Protocol):
 
 
 @dataclass(frozen=True)
-class Access:
+class VenueAccess:
     """Where the venue is, and the key to check, if one is set.
 
     Attributes:
@@ -77,11 +78,27 @@ class Access:
     api_key: str | None = field(default=None, repr=False)
     api_secret: str | None = field(default=None, repr=False)
 
+    @classmethod
+    def from_settings(cls, settings: Settings) -> VenueAccess:
+        """Return the access that the settings name; raises ``VenueRefused`` without an address."""
+        if settings.exchange == "simulated":
+            if settings.simulator_url is None:
+                raise VenueRefused(
+                    "no simulated exchange: set REGIMEFLOW_SIMULATOR_URL, or use `regimeflow run`"
+                )
+            return cls("simulated", settings.simulator_url)
+        key, secret = settings.binance_api_key, settings.binance_api_secret
+        return cls(
+            "binanceusdm",
+            api_key=key.get_secret_value() if key else None,
+            api_secret=secret.get_secret_value() if secret else None,
+        )
+
 
 class _ReadOnlyBinance(ccxt.pro.binanceusdm):
     """The venue's client with every way to write closed, and the raw frames tapped."""
 
-    frames: Frames | None = None
+    frames: FrameListener | None = None
 
     def sign(
         self, path: Any, api: Any = "public", method: Any = "GET", *args: Any, **kwargs: Any
@@ -135,7 +152,7 @@ def _surviving(handle: Callable[[Any], None], exchange: _ReadOnlyBinance) -> Cal
 class Exchange:
     """What this system may ask of a venue; see ``connected``."""
 
-    def __init__(self, client: Any, access: Access) -> None:
+    def __init__(self, client: Any, access: VenueAccess) -> None:
         self._client = client
         self._not_before_s = 0.0
         self.source = f"{access.venue}/ccxt-{ccxt.__version__}"
@@ -165,7 +182,7 @@ class Exchange:
         body = await self._ask(self._client.fapiPublicGetExchangeInfo)
         return _rows(body.get("symbols") if isinstance(body, dict) else None)
 
-    async def watch(self, symbols: tuple[str, ...], interval: str, frames: Frames) -> None:
+    async def watch(self, symbols: tuple[str, ...], interval: str, frames: FrameListener) -> None:
         """Give klines, trades and mark prices to ``frames`` until the connection is lost.
 
         Raises:
@@ -257,7 +274,7 @@ class _Nobody:
 
 
 @contextlib.asynccontextmanager
-async def connected(access: Access) -> AsyncIterator[Exchange]:
+async def connected(access: VenueAccess) -> AsyncIterator[Exchange]:
     """Yield an exchange; the key, if any, has been proved harmless.
 
     Raises:

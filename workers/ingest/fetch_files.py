@@ -11,11 +11,11 @@ from typing import Any
 from schemas.market import RawBar
 from schemas.timeframes import TIMEFRAMES_MS
 from workers.bars.markers import Markers
-from workers.ingest.backfill import History, Series, patiently
-from workers.ingest.clock import MarketClock
-from workers.ingest.exchange import Access, VenueUnavailable, connected
-from workers.ingest.live import synchronise
+from workers.ingest.exchange import VenueAccess, VenueUnavailable, connected
+from workers.ingest.live_market import synchronise
+from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import PayloadRejected
+from workers.ingest.rest_history import KlineSeries, RestHistory, with_retries
 
 START_PATIENCE_S = 20.0
 COLUMNS = (
@@ -35,7 +35,7 @@ Progress = Callable[[str, float], None]  # symbol, share done
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FetchRequest:
     """What is to be fetched; ``to_ms`` None: up to the last bar that is over."""
 
     symbols: tuple[str, ...]
@@ -45,7 +45,7 @@ class Wanted:
 
 
 def fetch_history(
-    access: Access, wanted: Wanted, folder: Path, progress: Progress = lambda *_: None
+    access: VenueAccess, wanted: FetchRequest, folder: Path, progress: Progress = lambda *_: None
 ) -> list[Path]:
     """Fetch bars into ``<folder>/<SYMBOL>_perp_<timeframe>.parquet``; returns the files.
 
@@ -60,22 +60,22 @@ def fetch_history(
 
 
 async def _fetch_all(
-    access: Access, wanted: Wanted, folder: Path, progress: Progress
+    access: VenueAccess, wanted: FetchRequest, folder: Path, progress: Progress
 ) -> list[Path]:
     clock = MarketClock()
     async with connected(access) as exchange:
-        await patiently(lambda: synchronise(exchange, clock), START_PATIENCE_S)
-        history = History(exchange, _complain, clock)
-        fetching = Fetching(history, wanted, folder, progress)
+        await with_retries(lambda: synchronise(exchange, clock), START_PATIENCE_S)
+        history = RestHistory(exchange, _complain, clock)
+        fetching = FileFetcher(history, wanted, folder, progress)
         return [await fetching.fetch(symbol) for symbol in wanted.symbols]
 
 
 @dataclass(frozen=True)
-class Fetching:
+class FileFetcher:
     """One request under way."""
 
-    history: History
-    wanted: Wanted
+    history: RestHistory
+    wanted: FetchRequest
     folder: Path
     progress: Progress
 
@@ -89,7 +89,7 @@ class Fetching:
             from_ms = max(from_ms, int(held["date"].iloc[-1].timestamp() * 1000) + step)
         now_ms = self.history.clock.now_ms()
         to_ms = now_ms if self.wanted.to_ms is None else min(self.wanted.to_ms, now_ms)
-        bars = await self._bars(Series(symbol, self.wanted.timeframe, step), from_ms, to_ms)
+        bars = await self._bars(KlineSeries(symbol, self.wanted.timeframe, step), from_ms, to_ms)
         if not bars and held is None:
             raise VenueUnavailable(
                 f"{symbol}: the venue has no {self.wanted.timeframe} bars in that span"
@@ -98,7 +98,7 @@ class Fetching:
         self.progress(symbol, 1.0)
         return path
 
-    async def _bars(self, series: Series, from_ms: int, to_ms: int) -> list[RawBar]:
+    async def _bars(self, series: KlineSeries, from_ms: int, to_ms: int) -> list[RawBar]:
         bars: list[RawBar] = []
         if from_ms + series.timeframe_ms > to_ms:
             return bars

@@ -31,7 +31,7 @@ class Provenance:
     known_at_ms: int = 0
 
 
-class Trade(NamedTuple):
+class AggTrade(NamedTuple):
     """One aggregate trade: price in quote, quantity in base currency."""
 
     symbol: str
@@ -44,7 +44,7 @@ class Trade(NamedTuple):
     taker_buys: bool
 
 
-def bar_of_row(
+def read_kline_row(
     symbol: str, timeframe_ms: int, row: Sequence[Any], provenance: Provenance
 ) -> RawBar:
     """Return the bar of one REST kline row; raises ``PayloadRejected``."""
@@ -54,7 +54,7 @@ def bar_of_row(
     return _bar(symbol, timeframe_ms, dict(zip(names, row, strict=False)), provenance)
 
 
-def bar_of_event(event: Mapping[str, Any], timeframe_ms: int, source: str) -> RawBar | None:
+def read_kline_event(event: Mapping[str, Any], timeframe_ms: int, source: str) -> RawBar | None:
     """Return the bar of a WebSocket kline; None while it is open; raises ``PayloadRejected``."""
     kline = event.get("k")
     if not isinstance(kline, dict):
@@ -70,12 +70,12 @@ def bar_of_event(event: Mapping[str, Any], timeframe_ms: int, source: str) -> Ra
     return _bar(_symbol(event), timeframe_ms, kline, Provenance("stream", source, known_at_ms))
 
 
-def trade_of(payload: Mapping[str, Any], symbol: str | None = None) -> Trade:
+def read_trade(payload: Mapping[str, Any], symbol: str | None = None) -> AggTrade:
     """Return the trade of an aggTrade frame or REST row; raises ``PayloadRejected``."""
     maker_bought = payload.get("m")
     if not isinstance(maker_bought, bool):
         raise PayloadRejected(f"field m {maker_bought!r}, expected true or false")
-    return Trade(
+    return AggTrade(
         symbol or _symbol(payload),
         _integer(payload, "a"),
         _integer(payload, "f"),
@@ -87,12 +87,12 @@ def trade_of(payload: Mapping[str, Any], symbol: str | None = None) -> Trade:
     )
 
 
-def mark_of(event: Mapping[str, Any]) -> Mark:
+def read_mark(event: Mapping[str, Any]) -> Mark:
     """Return the mark price of a markPriceUpdate frame; raises ``PayloadRejected``."""
     return Mark(_symbol(event), _integer(event, "E"), _number(event, "p"), _integer(event, "T"))
 
 
-def mark_of_row(row: Sequence[Any]) -> tuple[int, float]:
+def read_mark_row(row: Sequence[Any]) -> tuple[int, float]:
     """Return (open time, close of the mark price) of a mark kline; raises ``PayloadRejected``."""
     if not isinstance(row, list | tuple) or len(row) < KLINE_COLUMNS:
         raise PayloadRejected(f"mark kline row {row!r}, expected {KLINE_COLUMNS} or more columns")
@@ -100,7 +100,7 @@ def mark_of_row(row: Sequence[Any]) -> tuple[int, float]:
     return _integer(fields, "t"), _number(fields, "c")
 
 
-def funding_of(row: Mapping[str, Any]) -> Funding:
+def read_settlement(row: Mapping[str, Any]) -> Funding:
     """Return one settlement of a fundingRate row; raises ``PayloadRejected``."""
     if not isinstance(row, dict):
         raise PayloadRejected(f"funding row {row!r}, expected an object")

@@ -11,7 +11,7 @@ import structlog
 
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from workers.bars.bar_files import BarFileRejected
-from workers.ingest.source import SourceRefused, bind_home, source_of
+from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
 from workers.settings import Settings
 
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
@@ -22,14 +22,14 @@ log = structlog.get_logger()
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
     try:
-        bind_home(settings.home, source_of(settings))
+        bind_home(settings.home, market_identity(settings))
         if settings.exchange == "replay":
             from workers.ingest.replay import run_replay
 
             run_replay(settings, kafka)
             return 0
         return _on_venue(settings, kafka)
-    except (SourceRefused, BarFileRejected) as refusal:
+    except (HomeRefused, BarFileRejected) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return EXIT_REFUSED
     except Fatal as fatal:
@@ -39,7 +39,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
 
 def _on_venue(settings: Settings, kafka: KafkaSettings) -> int:
     from workers.ingest.exchange import ExchangeError, VenueRefused
-    from workers.ingest.venue import run_venue
+    from workers.ingest.venue_ingest import run_venue
 
     try:
         run_venue(settings, kafka)

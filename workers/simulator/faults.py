@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workers.simulator.market import BAR_MS
-from workers.simulator.protocol.feed import Frame, Kind
+from workers.simulator.protocol.frames import Frame, Kind
 
 FaultKind = Literal[
     "gap",
@@ -64,7 +64,7 @@ class Fault(BaseModel):
 
 
 @dataclass
-class Scheduled:
+class ScheduledFault:
     """A fault on the desk and how often it struck."""
 
     number: int
@@ -91,15 +91,15 @@ class FaultDesk:
     """Decides what becomes of each frame and request; without faults, nothing changes."""
 
     def __init__(self) -> None:
-        self.scheduled: dict[int, Scheduled] = {}
+        self.scheduled: dict[int, ScheduledFault] = {}
         self._numbers = itertools.count(1)
         self._due: list[tuple[int, int, Delivery]] = []  # heap by release time, then arrival
         self._overtaken: dict[str, Frame] = {}  # by stream: waits for its successor
 
-    def add(self, fault: Fault, now_ms: int) -> Scheduled:
+    def add(self, fault: Fault, now_ms: int) -> ScheduledFault:
         """Schedule a fault; without ``from_ms`` it begins now, with the minute that is open."""
         from_ms = now_ms // BAR_MS * BAR_MS if fault.from_ms is None else fault.from_ms
-        row = Scheduled(next(self._numbers), fault, from_ms)
+        row = ScheduledFault(next(self._numbers), fault, from_ms)
         self.scheduled[row.number] = row
         return row
 
@@ -193,7 +193,7 @@ class FaultDesk:
 
     def _strikes(
         self, kind: FaultKind, frame: Frame, now_ms: int | None = None
-    ) -> Iterator[Scheduled]:
+    ) -> Iterator[ScheduledFault]:
         time_ms = frame.time_ms if now_ms is None else now_ms
         for row in self.scheduled.values():
             fault = row.fault

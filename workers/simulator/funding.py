@@ -12,7 +12,7 @@ import numpy as np
 
 from workers.simulator import kernel
 from workers.simulator.kernel import Floats
-from workers.simulator.market import BAR_MS, EPOCH_MS, Market
+from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
 
 INTEREST_RATE = 1e-4  # an interval of eight hours
 CLAMP = 5e-4
@@ -40,7 +40,7 @@ class Settlement:
     mark: float
 
 
-def opening_premium(market: Market, symbol: str, first: int, last: int) -> Floats:
+def opening_premium(market: SimulatedMarket, symbol: str, first: int, last: int) -> Floats:
     """Premium of contract over index as each bar opened, shape (last - first,)."""
     if first > 0:
         earlier: Floats = market.bars(symbol, first - 1, max(first, last) - 1).floats[
@@ -56,7 +56,7 @@ def mark_factor(premium: Floats) -> Floats:
     return 1.0 - MARK_SHARE * premium
 
 
-def quote(market: Market, symbol: str, now_ms: int) -> Quote:
+def quote(market: SimulatedMarket, symbol: str, now_ms: int) -> Quote:
     """Mark, index and estimated funding now; uses no trade after ``now_ms``."""
     bar, elapsed_ms = divmod(now_ms - EPOCH_MS, BAR_MS)
     column = market.unfinished(symbol, bar, elapsed_ms)
@@ -78,7 +78,7 @@ def quote(market: Market, symbol: str, now_ms: int) -> Quote:
     )
 
 
-def history(market: Market, symbol: str, first_ms: int, last_ms: int) -> list[Settlement]:
+def history(market: SimulatedMarket, symbol: str, first_ms: int, last_ms: int) -> list[Settlement]:
     """Settlements with first_ms <= stamp <= last_ms, oldest first."""
     interval = interval_bars(market, symbol)
     step_ms = interval * BAR_MS
@@ -89,12 +89,12 @@ def history(market: Market, symbol: str, first_ms: int, last_ms: int) -> list[Se
     ]
 
 
-def interval_bars(market: Market, symbol: str) -> int:
+def interval_bars(market: SimulatedMarket, symbol: str) -> int:
     """Bars from one funding stamp to the next."""
     return market.contract(symbol).funding_interval_hours * HOUR_BARS
 
 
-def _settlement(market: Market, symbol: str, bar: int) -> Settlement:
+def _settlement(market: SimulatedMarket, symbol: str, bar: int) -> Settlement:
     rate = _rate(market, symbol, bar - interval_bars(market, symbol), bar)
     done = market.bars(symbol, bar - 1, bar)
     premium = float(done.floats[kernel.PREMIUM, 0])
@@ -102,12 +102,12 @@ def _settlement(market: Market, symbol: str, bar: int) -> Settlement:
     return Settlement(time_ms=EPOCH_MS + bar * BAR_MS, rate=rate, mark=mark)
 
 
-def _rate(market: Market, symbol: str, first: int, last: int) -> float:
+def _rate(market: SimulatedMarket, symbol: str, first: int, last: int) -> float:
     premium = float(opening_premium(market, symbol, first, last).mean())
     share = market.contract(symbol).funding_interval_hours / 8.0
     rate = premium + min(CLAMP, max(-CLAMP, INTEREST_RATE - premium))
     return min(CAP, max(-CAP, rate * share))
 
 
-def _anchor(market: Market, symbol: str) -> float:
+def _anchor(market: SimulatedMarket, symbol: str) -> float:
     return market.contract(symbol).anchor_price_usd

@@ -26,7 +26,7 @@ BLOCKS_KEPT = 32  # a symbol; about 7 MB
 
 
 @dataclass(frozen=True)
-class Bars:
+class SimulatedBars:
     """Consecutive one-minute bars of one contract, in ticks and steps."""
 
     contract: Instrument
@@ -73,7 +73,7 @@ class _Track:
     blocks: OrderedDict[int, tuple[Ints, Floats]]
 
 
-class Market:
+class SimulatedMarket:
     """A market of several correlated contracts, drawn from one seed.
 
     The same (seed, symbol, bar) gives the same bar whatever else was asked for before, in
@@ -95,7 +95,7 @@ class Market:
         """Contract of a listed symbol; raises KeyError for another."""
         return self._tracks[symbol].contract
 
-    def bars(self, symbol: str, first: int, last: int) -> Bars:
+    def bars(self, symbol: str, first: int, last: int) -> SimulatedBars:
         """Bars first <= index < last, shape (last - first,); first >= 0."""
         if not 0 <= first <= last:
             raise ValueError(f"bars {first} to {last}: expected 0 <= first <= last")
@@ -107,10 +107,10 @@ class Market:
         cut = slice(begin, begin + last - first)
         if len(blocks) == 1:
             ints, floats = blocks[0]
-            return Bars(track.contract, first, ints[:, cut], floats[:, cut])
+            return SimulatedBars(track.contract, first, ints[:, cut], floats[:, cut])
         ints = np.concatenate([b[0] for b in blocks], axis=1)[:, cut]
         floats = np.concatenate([b[1] for b in blocks], axis=1)[:, cut]
-        return Bars(track.contract, first, ints, floats)
+        return SimulatedBars(track.contract, first, ints, floats)
 
     def trades(self, symbol: str, bar: int) -> Ints:
         """Aggregate trades of one bar in time order, shape (n, TRADE_COLUMNS).

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from workers.simulator.clock import SimulatedClock
-from workers.simulator.market import BAR_MS, EPOCH_MS, Market
+from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
 from workers.simulator.protocol import account, control, payloads, rest, sockets
 from workers.simulator.protocol.query import VENUE
 from workers.simulator.protocol.venue import KeyRights, Venue
+from workers.simulator.simulated_clock import SimulatedClock
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
@@ -72,7 +72,7 @@ async def serve(settings: SimulatorSettings) -> AsyncIterator[RunningSimulator]:
     Raises: OSError when the port is taken; ValueError on settings that make no market.
     """
     clock = SimulatedClock(settings.first_now_ms(), settings.speed, paused=settings.paused)
-    market = Market(settings.seed, settings.symbols)
+    market = SimulatedMarket(settings.seed, settings.symbols)
     for symbol in settings.symbols:
         # Draw the past before the first client comes: a request must not wait for it.
         market.unfinished(symbol, payloads.bar_at(settings.first_now_ms()), 0)

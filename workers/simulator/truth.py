@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.simulator import kernel
 from workers.simulator.kernel import Floats, Ints
-from workers.simulator.market import BAR_MS, EPOCH_MS, Bars, Market
+from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedBars, SimulatedMarket
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Emissions:
     covariance: Floats  # shape (K, d, d)
 
 
-def true_regimes(market: Market, symbol: str, from_ms: int, to_ms: int) -> Ints:
+def true_regimes(market: SimulatedMarket, symbol: str, from_ms: int, to_ms: int) -> Ints:
     """True regime of each minute that opens in from_ms <= open < to_ms, shape (n,).
 
     Values index ``REGIMES``. Times before the market's epoch have no bars.
@@ -52,7 +52,7 @@ def true_regimes(market: Market, symbol: str, from_ms: int, to_ms: int) -> Ints:
     return market.bars(symbol, first, last).regimes
 
 
-def true_parameters(market: Market, symbol: str) -> TrueParameters:
+def true_parameters(market: SimulatedMarket, symbol: str) -> TrueParameters:
     """Exact parameters that a contract's bars are drawn with."""
     table = market.model.table(market.contract(symbol))
     scalars = market.model.scalars(market.contract(symbol))
@@ -88,7 +88,7 @@ def true_emissions(observations: Floats, regimes: Ints) -> Emissions:
     )
 
 
-def observations(bars: Bars) -> Floats:
+def observations(bars: SimulatedBars) -> Floats:
     """Log return, log range and log volume of each bar but the first, shape (n - 1, 3)."""
     high, low = bars.prices(kernel.HIGH), bars.prices(kernel.LOW)
     half_tick = 0.5 * float(bars.contract.tick_size)

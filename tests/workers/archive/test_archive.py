@@ -13,24 +13,24 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.topology import WORKERS
 from tests.build import MINUTE_MS, START_MS, features, prediction, raw_bar
-from workers.archive import store as store_module
-from workers.archive.columns import schema_of
-from workers.archive.export import Span, export_topic
-from workers.archive.store import OFFSETS, Archived, Store
-from workers.archive.worker import FACTS, follow
+from workers.archive import topic_archive
+from workers.archive.columns import arrow_schema
+from workers.archive.export import ExportSpan, export_topic
+from workers.archive.topic_archive import OFFSETS, ArchivedRecord, TopicArchive
+from workers.archive.worker import FACTS, archive_topics
 from workers.bars.bar_files import read_bars
 
 DAY_BARS = 1440
 
 
 def archived(records, first=0, partition=0):
-    return [Archived(partition, first + i, 0, record) for i, record in enumerate(records)]
+    return [ArchivedRecord(partition, first + i, 0, record) for i, record in enumerate(records)]
 
 
 def test_a_folder_reads_in_one_line_with_every_value(tmp_path):
     bars = [raw_bar(m, mark_price=99.0 if m % 2 else None) for m in range(DAY_BARS)]
 
-    Store(tmp_path, RAW_BARS).write(archived(bars))
+    TopicArchive(tmp_path, RAW_BARS).write(archived(bars))
 
     table = pd.read_parquet(tmp_path / RAW_BARS.name)
     assert len(table) == DAY_BARS
@@ -51,8 +51,8 @@ def _python(value):
 
 
 def test_records_with_nested_values_keep_them(tmp_path):
-    Store(tmp_path, FEATURE_VECTORS).write(archived([features(0, rsi_14=50.0, adx_14=None)]))
-    Store(tmp_path, PREDICTIONS).write(archived([prediction(0)]))
+    TopicArchive(tmp_path, FEATURE_VECTORS).write(archived([features(0, rsi_14=50.0, adx_14=None)]))
+    TopicArchive(tmp_path, PREDICTIONS).write(archived([prediction(0)]))
 
     (vector,) = pd.read_parquet(tmp_path / FEATURE_VECTORS.name).to_dict("records")
     assert dict(vector["values"]) == {"rsi_14": 50.0, "adx_14": None}
@@ -62,7 +62,7 @@ def test_records_with_nested_values_keep_them(tmp_path):
 
 def test_writing_again_changes_nothing(tmp_path):
     rows = archived([raw_bar(m) for m in range(10)])
-    store = Store(tmp_path, RAW_BARS)
+    store = TopicArchive(tmp_path, RAW_BARS)
 
     store.write(rows)
     store.write(rows[5:])
@@ -72,18 +72,18 @@ def test_writing_again_changes_nothing(tmp_path):
 
 
 def test_offsets_are_known_by_partition(tmp_path):
-    store = Store(tmp_path, RAW_BARS)
+    store = TopicArchive(tmp_path, RAW_BARS)
 
     store.write(archived([raw_bar(0)], first=7))
     store.write(archived([raw_bar(1)], first=3, partition=2))
 
-    assert Store(tmp_path, RAW_BARS).next_offsets() == {0: 8, 2: 4}
+    assert TopicArchive(tmp_path, RAW_BARS).next_offsets() == {0: 8, 2: 4}
     assert len(pd.read_parquet(tmp_path / RAW_BARS.name)) == 2
 
 
 def test_crash_between_two_files_loses_and_doubles_nothing(tmp_path, monkeypatch):
     rows = archived([raw_bar(m, symbol=s) for m in range(5) for s in ("BTCUSDT", "ETHUSDT")])
-    replace = store_module._replace
+    replace = topic_archive._replace
     written = []
 
     def dies_at_the_second(path, content):
@@ -93,11 +93,11 @@ def test_crash_between_two_files_loses_and_doubles_nothing(tmp_path, monkeypatch
         replace(path, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, "_replace", dies_at_the_second)
+        patched.setattr(topic_archive, "_replace", dies_at_the_second)
         with pytest.raises(OSError, match="killed"):
-            Store(tmp_path, RAW_BARS).write(rows)
+            TopicArchive(tmp_path, RAW_BARS).write(rows)
     (tmp_path / RAW_BARS.name / "BTCUSDT" / "_2025-06-15.parquet.new").write_bytes(b"half")
-    after = Store(tmp_path, RAW_BARS)
+    after = TopicArchive(tmp_path, RAW_BARS)
     start = after.next_offsets().get(0, 0)
     after.write(rows[start:])
 
@@ -106,7 +106,7 @@ def test_crash_between_two_files_loses_and_doubles_nothing(tmp_path, monkeypatch
 
 
 def test_key_that_is_no_file_name_is_made_one(tmp_path):
-    Store(tmp_path, RAW_BARS).write(archived([raw_bar(0, symbol="../BTC/USDT")]))
+    TopicArchive(tmp_path, RAW_BARS).write(archived([raw_bar(0, symbol="../BTC/USDT")]))
 
     assert (tmp_path / RAW_BARS.name / "___BTC_USDT").is_dir()
     assert (tmp_path / RAW_BARS.name / OFFSETS).exists()
@@ -114,7 +114,7 @@ def test_key_that_is_no_file_name_is_made_one(tmp_path):
 
 def test_every_fact_topic_has_columns():
     for topic in FACTS:
-        names = schema_of(topic.record).names
+        names = arrow_schema(topic.record).names
         assert names[: len(topic.record.model_fields)] == list(topic.record.model_fields)
 
 
@@ -130,7 +130,7 @@ class Strange(Record):
 
 def test_field_without_a_column_type_is_named():
     with pytest.raises(TypeError, match="complex"):
-        schema_of(Strange)
+        arrow_schema(Strange)
 
 
 @pytest.mark.kafka
@@ -145,16 +145,16 @@ def test_span_of_a_topic_is_exported_and_bars_can_be_replayed(pipeline_topics, t
     parquet, text = tmp_path / "BTCUSDT_1m.parquet", tmp_path / "BTCUSDT_1m.csv"
 
     for path in (parquet, text):
-        span = Span(from_ms=START_MS + 11 * MINUTE_MS, to_ms=until, key="BTCUSDT")
+        span = ExportSpan(from_ms=START_MS + 11 * MINUTE_MS, to_ms=until, key="BTCUSDT")
         assert export_topic(kafka, RAW_BARS, path, span) == 19
 
     for path in (parquet, text):
         file = read_bars(str(path))
         assert (file.from_ms, file.to_ms) == (START_MS + 10 * MINUTE_MS, until - MINUTE_MS)
     with pytest.raises(ValueError, match="holds no record"):
-        export_topic(kafka, RAW_BARS, parquet, Span(from_ms=until * 2))
+        export_topic(kafka, RAW_BARS, parquet, ExportSpan(from_ms=until * 2))
     with pytest.raises(ValueError, match=r"\.parquet or \.csv"):
-        export_topic(kafka, RAW_BARS, tmp_path / "bars.xlsx", Span())
+        export_topic(kafka, RAW_BARS, tmp_path / "bars.xlsx", ExportSpan())
 
 
 @pytest.mark.kafka
@@ -166,7 +166,7 @@ def test_topics_are_archived_once_over_restarts(pipeline_topics, tmp_path):
         for minute in range(part * 5, part * 5 + 5):
             publisher.publish(raw_bar(minute))
         publisher.flush()
-        assert follow(tmp_path, kafka, FACTS, stop, until_end=True) == 5
+        assert archive_topics(tmp_path, kafka, FACTS, stop, until_end=True) == 5
 
     table = pd.read_parquet(tmp_path / RAW_BARS.name).sort_values("event_time_ms")
     assert list(table.event_time_ms) == [START_MS + (m + 1) * MINUTE_MS for m in range(15)]

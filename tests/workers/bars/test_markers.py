@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.build import START_MS, close_time, raw_bar
 from workers.bars.markers import Funding, Mark, Markers
-from workers.ingest.clock import MarketClock
+from workers.ingest.market_clock import MarketClock
 
 HOUR = 3_600_000
 

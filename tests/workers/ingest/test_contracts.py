@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.ingest.contracts import contracts
+from workers.ingest.contracts import contract_rows
 
 ROW = {
     "symbol": "BTCUSDT",
@@ -19,7 +19,7 @@ ROW = {
 
 
 def test_filters_become_numbers():
-    (row,) = contracts([ROW])
+    (row,) = contract_rows([ROW])
 
     assert row == {
         "symbol": "BTCUSDT",
@@ -40,7 +40,7 @@ def test_filters_become_numbers():
 def test_what_is_missing_or_no_number_is_null_and_a_row_without_a_symbol_is_none():
     odd = {"symbol": "AUSDT", "filters": [{"filterType": "LOT_SIZE", "stepSize": "nan"}, "x"]}
 
-    rows = contracts([ROW, odd, {"status": "TRADING"}, "x"])
+    rows = contract_rows([ROW, odd, {"status": "TRADING"}, "x"])
 
     assert [row["symbol"] for row in rows] == ["AUSDT", "BTCUSDT"]
     assert rows[0]["step_size"] is None

@@ -9,8 +9,8 @@ import inspect
 import ccxt
 import pytest
 
-from workers.ingest.backfill import patiently
-from workers.ingest.exchange import Access, Exchange, VenueRefused, VenueUnavailable, connected
+from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, VenueUnavailable, connected
+from workers.ingest.rest_history import with_retries
 from workers.simulator.faults import Fault
 from workers.simulator.protocol.venue import KeyRights
 from workers.simulator.server import SimulatorSettings, serve
@@ -23,7 +23,7 @@ async def venue_and_exchange(key=None, **settings):
     settings = {"symbols": SYMBOLS, "history_minutes": 2_000} | settings
     async with serve(SimulatorSettings(**settings)) as simulator:
         secret = "secret" if key else None
-        access = Access("simulated", simulator.rest_url, key, secret)
+        access = VenueAccess("simulated", simulator.rest_url, key, secret)
         async with connected(access) as exchange:
             yield simulator.venue, exchange
 
@@ -133,7 +133,7 @@ def test_key_that_may_do_more_than_read_is_refused_at_start(rights, named):
 
 
 def test_no_key_is_needed_and_a_secret_is_never_shown():
-    access = Access("binanceusdm", api_key="visible?", api_secret="hidden?")  # noqa: S106 - it is not one
+    access = VenueAccess("binanceusdm", api_key="visible?", api_secret="hidden?")  # noqa: S106 - it is not one
 
     assert "visible?" not in repr(access)
     assert "hidden?" not in repr(access)
@@ -146,7 +146,7 @@ def test_retry_after_is_waited_for(status):
             fault(venue, kind="http_error", status=status, retry_after_s=1, count=1, path="/fapi")
             loop = asyncio.get_running_loop()
             began = loop.time()
-            assert await patiently(exchange.server_time_ms, 5.0) > 0
+            assert await with_retries(exchange.server_time_ms, 5.0) > 0
             assert loop.time() - began >= 1.0
             assert venue.requests["/fapi/v1/time"] <= 2
 
@@ -173,7 +173,7 @@ def test_server_errors_are_asked_again(status):
     async def main():
         async with venue_and_exchange(paused=True) as (venue, exchange):
             fault(venue, kind="http_error", status=status, count=2, path="/fapi/v1/time")
-            assert await patiently(exchange.server_time_ms, 5.0) > 0
+            assert await with_retries(exchange.server_time_ms, 5.0) > 0
 
     asyncio.run(main())
 
@@ -183,7 +183,7 @@ def test_patience_ends():
         async with venue_and_exchange(paused=True) as (venue, exchange):
             fault(venue, kind="http_error", status=503, path="/fapi/v1/time")
             with pytest.raises(VenueUnavailable):
-                await patiently(exchange.server_time_ms, 0.5)
+                await with_retries(exchange.server_time_ms, 0.5)
 
     asyncio.run(main())
 
@@ -199,14 +199,14 @@ def test_unknown_symbol_is_refused_at_once():
 
 def test_venue_that_is_not_there_is_unavailable():
     async def main():
-        async with connected(Access("simulated", "http://127.0.0.1:9")) as exchange:
+        async with connected(VenueAccess("simulated", "http://127.0.0.1:9")) as exchange:
             await exchange.server_time_ms()
 
     with pytest.raises(VenueUnavailable):
         asyncio.run(main())
 
 
-class Frames:
+class FrameListener:
     """Keeps what the streams give; a frame of one kind is made to fail."""
 
     def __init__(self, bad_kind=""):
@@ -242,7 +242,7 @@ def watched(frames, speed=600.0, **fault_fields):
 
 
 def test_streams_give_raw_frames_of_all_kinds_and_nothing_is_sent_but_reads():
-    frames = Frames()
+    frames = FrameListener()
 
     refused_writes = watched(frames)
 
@@ -252,7 +252,7 @@ def test_streams_give_raw_frames_of_all_kinds_and_nothing_is_sent_but_reads():
 
 
 def test_exception_in_a_handler_does_not_silence_the_stream():
-    frames = Frames(bad_kind="kline")
+    frames = FrameListener(bad_kind="kline")
 
     watched(frames)
 
@@ -261,7 +261,7 @@ def test_exception_in_a_handler_does_not_silence_the_stream():
 
 
 def test_truncated_frame_does_not_silence_the_stream():
-    frames = Frames()
+    frames = FrameListener()
 
     watched(frames, kind="malformed", stream="kline", count=5)
 
@@ -273,7 +273,7 @@ def test_truncated_frame_does_not_silence_the_stream():
 def test_lost_connection_is_told():
     async def main():
         async with venue_and_exchange(speed=60.0) as (venue, exchange):
-            frames = Frames()
+            frames = FrameListener()
             watch = asyncio.ensure_future(exchange.watch(SYMBOLS, "1m", frames))
             async with asyncio.timeout(10):
                 await until(lambda: frames.kinds)

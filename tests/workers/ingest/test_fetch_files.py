@@ -8,8 +8,8 @@ import pytest
 from tests.fakes.ingest_run import venue
 from workers.bars.ledger import ledger_of_files
 from workers.bars.recording import recording_of
-from workers.ingest.exchange import Access, VenueRefused
-from workers.ingest.fetch_files import Wanted, fetch_history
+from workers.ingest.exchange import VenueAccess, VenueRefused
+from workers.ingest.fetch_files import FetchRequest, fetch_history
 
 MINUTE = 60_000
 
@@ -17,13 +17,13 @@ MINUTE = 60_000
 def test_history_is_fetched_continued_and_replayable(tmp_path):
     shares = []
     with venue() as running:
-        access = Access("simulated", running.rest_url)
+        access = VenueAccess("simulated", running.rest_url)
         now = running.venue.clock.now_ms() // MINUTE * MINUTE
         start = now - 1_200 * MINUTE
-        part = Wanted(("BTCUSDT", "ETHUSDT"), "1m", start, start + 700 * MINUTE)
+        part = FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start, start + 700 * MINUTE)
 
         files = fetch_history(access, part, tmp_path, lambda *each: shares.append(each))
-        again = fetch_history(access, Wanted(("BTCUSDT", "ETHUSDT"), "1m", start), tmp_path)
+        again = fetch_history(access, FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start), tmp_path)
 
         assert files == again
         # Time stands still at a close: nothing shows yet that the very last bar is over.
@@ -42,4 +42,6 @@ def test_history_is_fetched_continued_and_replayable(tmp_path):
 
 def test_unknown_symbol_is_refused(tmp_path):
     with venue() as running, pytest.raises(VenueRefused):
-        fetch_history(Access("simulated", running.rest_url), Wanted(("NOUSDT",), "1m", 0), tmp_path)
+        fetch_history(
+            VenueAccess("simulated", running.rest_url), FetchRequest(("NOUSDT",), "1m", 0), tmp_path
+        )

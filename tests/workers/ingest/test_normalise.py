@@ -11,12 +11,12 @@ from tests.real_data import real_file
 from workers.ingest.normalise import (
     PayloadRejected,
     Provenance,
-    bar_of_event,
-    bar_of_row,
-    funding_of,
-    mark_of,
-    mark_of_row,
-    trade_of,
+    read_kline_event,
+    read_kline_row,
+    read_mark,
+    read_mark_row,
+    read_settlement,
+    read_trade,
 )
 
 MINUTE = 60_000
@@ -47,7 +47,7 @@ def event(**fields):
 
 
 def test_final_kline_becomes_a_bar_with_exclusive_close():
-    bar = bar_of_event(event(), MINUTE, "test")
+    bar = read_kline_event(event(), MINUTE, "test")
 
     assert (bar.open_time_ms, bar.event_time_ms) == (T0, T0 + MINUTE)
     assert bar.available_time_ms == T0 + MINUTE + 3
@@ -57,20 +57,20 @@ def test_final_kline_becomes_a_bar_with_exclusive_close():
 
 def test_bar_from_the_future_is_refused():
     with pytest.raises(PayloadRejected, match="is after the event's own time"):
-        bar_of_event(event(t=T0 + 2 * MINUTE, T=T0 + 3 * MINUTE - 1), MINUTE, "test")
+        read_kline_event(event(t=T0 + 2 * MINUTE, T=T0 + 3 * MINUTE - 1), MINUTE, "test")
 
 
 def test_open_kline_is_no_bar():
-    assert bar_of_event(event(x=False), MINUTE, "test") is None
+    assert read_kline_event(event(x=False), MINUTE, "test") is None
 
 
 def test_row_and_event_of_one_bar_agree():
     k = kline()
     row = [k[n] for n in ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q")] + ["0"]
 
-    bar = bar_of_row("BTCUSDT", MINUTE, row, Provenance("stream", "test", T0 + MINUTE + 3))
+    bar = read_kline_row("BTCUSDT", MINUTE, row, Provenance("stream", "test", T0 + MINUTE + 3))
 
-    assert bar == bar_of_event(event(), MINUTE, "test")
+    assert bar == read_kline_event(event(), MINUTE, "test")
 
 
 @pytest.mark.parametrize(
@@ -89,20 +89,20 @@ def test_row_and_event_of_one_bar_agree():
 )
 def test_wrong_field_is_named_with_its_value(fields, named):
     with pytest.raises(PayloadRejected, match=named):
-        bar_of_event(event(**fields), MINUTE, "test")
+        read_kline_event(event(**fields), MINUTE, "test")
 
 
 def test_unknown_symbol_missing_object_and_short_row_are_refused():
     with pytest.raises(PayloadRejected, match="field s"):
-        bar_of_event(event() | {"s": "???"}, MINUTE, "test")
+        read_kline_event(event() | {"s": "???"}, MINUTE, "test")
     with pytest.raises(PayloadRejected, match="field s 7, expected a symbol"):
-        trade_of({"m": True, "s": 7})
+        read_trade({"m": True, "s": 7})
     with pytest.raises(PayloadRejected, match="field k"):
-        bar_of_event({"e": "kline", "E": 1, "s": "BTCUSDT", "k": [9]}, MINUTE, "test")
+        read_kline_event({"e": "kline", "E": 1, "s": "BTCUSDT", "k": [9]}, MINUTE, "test")
     with pytest.raises(PayloadRejected, match="kline row"):
-        bar_of_row("BTCUSDT", MINUTE, [9, None], Provenance("backfill", "test"))
+        read_kline_row("BTCUSDT", MINUTE, [9, None], Provenance("backfill", "test"))
     with pytest.raises(PayloadRejected, match="field m"):
-        trade_of({"m": 1})
+        read_trade({"m": 1})
 
 
 def fixture(name):
@@ -113,14 +113,14 @@ def test_documented_examples_are_read():
     for name in ("ws_kline_stream_open.json", "ws_kline_stream_closed.json"):
         frame = fixture(name)
         frame = frame.get("data", frame)
-        bar = bar_of_event(frame, frame["k"]["T"] + 1 - frame["k"]["t"], "test")
+        bar = read_kline_event(frame, frame["k"]["T"] + 1 - frame["k"]["t"], "test")
         assert (bar is not None) == frame["k"]["x"]
     mark = fixture("ws_mark_price_stream.json")
-    assert mark_of(mark.get("data", mark)).price > 0
+    assert read_mark(mark.get("data", mark)).price > 0
     trade = fixture("ws_agg_trade_stream.json")
-    assert trade_of(trade.get("data", trade)).quantity > 0
-    assert funding_of(fixture("http_futures_market_funding_rate.json")[0]).time_ms > 0
-    assert mark_of_row(fixture("http_futures_market_mark_price_klines.json")[0])[1] > 0
+    assert read_trade(trade.get("data", trade)).quantity > 0
+    assert read_settlement(fixture("http_futures_market_funding_rate.json")[0]).time_ms > 0
+    assert read_mark_row(fixture("http_futures_market_mark_price_klines.json")[0])[1] > 0
 
 
 def test_recorded_frames_of_the_venue_are_read():
@@ -134,8 +134,8 @@ def test_recorded_frames_of_the_venue_are_read():
             frame = json.loads(frame) if isinstance(frame, str) else frame
             frame = frame.get("data", frame)
             if frame.get("e") == "kline":
-                bars += bar_of_event(frame, MINUTE, "test") is not None
+                bars += read_kline_event(frame, MINUTE, "test") is not None
             elif frame.get("e") == "aggTrade":
-                trades += trade_of(frame).quantity > 0
+                trades += read_trade(frame).quantity > 0
 
     assert (bars, trades) == (4, 91)

@@ -12,8 +12,8 @@ from schemas.status import WorkerStatus
 from tests.real_data import real_file
 from workers.bars.bar_files import BarFileRejected
 from workers.bars.recording import recording_of
+from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
 from workers.ingest.replay import Player
-from workers.ingest.source import SourceRefused, bind_home, source_of
 from workers.settings import Settings
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -203,17 +203,17 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, files):
 
 def test_home_is_bound_to_its_first_source(tmp_path, files):
     simulated = Settings(exchange="simulated", home=tmp_path)
-    bind_home(tmp_path, source_of(simulated))
+    bind_home(tmp_path, market_identity(simulated))
 
-    bind_home(tmp_path, source_of(simulated))
+    bind_home(tmp_path, market_identity(simulated))
 
     for other in (
         Settings(exchange="simulated", seed=8, home=tmp_path),
         Settings(exchange="binanceusdm", home=tmp_path),
         Settings(exchange="replay", replay_files=tuple(files), home=tmp_path),
     ):
-        with pytest.raises(SourceRefused, match="REGIMEFLOW_HOME"):
-            bind_home(tmp_path, source_of(other))
+        with pytest.raises(HomeRefused, match="REGIMEFLOW_HOME"):
+            bind_home(tmp_path, market_identity(other))
 
 
 def test_files_are_given_as_a_list_in_one_variable(monkeypatch, files):

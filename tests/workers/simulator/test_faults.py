@@ -8,19 +8,19 @@ import pytest
 from pydantic import ValidationError
 
 from workers.simulator.faults import Fault, FaultDesk
-from workers.simulator.market import BAR_MS, Market
-from workers.simulator.protocol.feed import Feed, parse_stream
+from workers.simulator.market import BAR_MS, SimulatedMarket
+from workers.simulator.protocol.frames import FrameSource, parse_stream
 from workers.simulator.protocol.payloads import open_ms
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-MARKET = Market(7, SYMBOLS)
+MARKET = SimulatedMarket(7, SYMBOLS)
 START = open_ms(500)
 BAR_2 = {"from_ms": START + 2 * BAR_MS, "until_ms": START + 3 * BAR_MS}
 
 
 def arrivals(*faults, names=("btcusdt@kline_1m", "ethusdt@kline_1m"), minutes=6):
     """What a watcher of some streams receives, a quarter of a minute at a time."""
-    feed, desk = Feed(MARKET, START), FaultDesk()
+    feed, desk = FrameSource(MARKET, START), FaultDesk()
     streams = [parse_stream(name, SYMBOLS) for name in names]
     for fault in faults:
         desk.add(Fault(**fault), START)
@@ -39,7 +39,7 @@ def closed(texts, symbol="BTCUSDT"):
 
 
 def test_without_faults_every_frame_arrives_unchanged():
-    feed = Feed(MARKET, START)
+    feed = FrameSource(MARKET, START)
     stream = parse_stream("btcusdt@kline_1m", SYMBOLS)
     (frame,) = (f for f in feed.advance(START + BAR_MS, [stream], BAR_MS) if f.final)
 
@@ -169,7 +169,7 @@ def test_a_gap_on_rest_too_hides_its_moments_there():
 
 
 def test_cleared_faults_still_release_what_they_held():
-    desk, feed = FaultDesk(), Feed(MARKET, START)
+    desk, feed = FaultDesk(), FrameSource(MARKET, START)
     stream = parse_stream("btcusdt@kline_1m", SYMBOLS)
     desk.add(Fault(kind="late", delay_ms=1000), START)
     (frame,) = (f for f in feed.advance(START + BAR_MS, [stream], BAR_MS) if f.final)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from workers.simulator import funding, kernel
-from workers.simulator.market import BAR_MS, EPOCH_MS, Market
+from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
 
-MARKET = Market(7, ["BTCUSDT", "A3USDT"])
+MARKET = SimulatedMarket(7, ["BTCUSDT", "A3USDT"])
 EIGHT_HOURS = 480
 
 
@@ -40,10 +40,10 @@ def test_a_contract_of_four_hours_pays_twice_as_often():
     symbol = next(
         f"A{i}USDT"
         for i in range(99)
-        if Market(7, [f"A{i}USDT"]).contract(f"A{i}USDT").funding_interval_hours == 4
+        if SimulatedMarket(7, [f"A{i}USDT"]).contract(f"A{i}USDT").funding_interval_hours == 4
     )
 
-    past = funding.history(Market(7, [symbol]), symbol, EPOCH_MS, EPOCH_MS + 1440 * BAR_MS)
+    past = funding.history(SimulatedMarket(7, [symbol]), symbol, EPOCH_MS, EPOCH_MS + 1440 * BAR_MS)
 
     assert len(past) == 6
 

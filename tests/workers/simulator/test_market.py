@@ -12,7 +12,7 @@ from scipy import stats
 
 from workers.simulator import kernel, market
 from workers.simulator.instruments import instrument
-from workers.simulator.market import BLOCK_BARS, Market
+from workers.simulator.market import BLOCK_BARS, SimulatedMarket
 from workers.simulator.model import REGIMES, MarketModel
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -21,7 +21,7 @@ DAYS = 5 * BLOCK_BARS
 
 @pytest.fixture(scope="module")
 def drawn():
-    return Market(7, SYMBOLS)
+    return SimulatedMarket(7, SYMBOLS)
 
 
 def fold(trades):
@@ -55,8 +55,8 @@ def test_hash_gives_the_published_sequence():
 )
 @settings(max_examples=20, deadline=None)
 def test_any_span_asked_for_in_any_order_is_the_same_market(spans):
-    whole = Market(7, ["BTCUSDT"]).bars("BTCUSDT", 0, 4 * BLOCK_BARS)
-    asked = Market(7, ["ETHUSDT", "BTCUSDT"])
+    whole = SimulatedMarket(7, ["BTCUSDT"]).bars("BTCUSDT", 0, 4 * BLOCK_BARS)
+    asked = SimulatedMarket(7, ["ETHUSDT", "BTCUSDT"])
 
     for first, length in spans:
         part = asked.bars("BTCUSDT", first, first + length)
@@ -67,7 +67,7 @@ def test_any_span_asked_for_in_any_order_is_the_same_market(spans):
 
 def test_a_day_dropped_from_memory_comes_back_the_same(monkeypatch):
     monkeypatch.setattr(market, "BLOCKS_KEPT", 1)
-    small = Market(7, ["BTCUSDT"])
+    small = SimulatedMarket(7, ["BTCUSDT"])
     before = small.bars("BTCUSDT", 0, 10).ints.copy()
 
     small.bars("BTCUSDT", 0, DAYS)
@@ -76,7 +76,7 @@ def test_a_day_dropped_from_memory_comes_back_the_same(monkeypatch):
 
 
 def test_another_seed_is_another_market(drawn):
-    other = Market(8, SYMBOLS)
+    other = SimulatedMarket(8, SYMBOLS)
 
     ours, theirs = (m.bars("BTCUSDT", 0, 100).ints for m in (drawn, other))
 
@@ -119,7 +119,7 @@ def test_unfinished_bar_holds_the_trades_so_far_and_no_other(drawn):
 @given(st.integers(1, 200_000))
 @settings(max_examples=50, deadline=None)
 def test_a_trade_is_found_by_its_id(trade_id):
-    drawn = Market(7, ["BTCUSDT"])
+    drawn = SimulatedMarket(7, ["BTCUSDT"])
 
     bar = drawn.bar_of_trade("BTCUSDT", trade_id, last=3000)
 
@@ -129,7 +129,7 @@ def test_a_trade_is_found_by_its_id(trade_id):
 
 
 def test_every_bar_trades_and_its_high_and_low_hold_open_and_close():
-    many = Market(3, [f"A{i}USDT" for i in range(50)])
+    many = SimulatedMarket(3, [f"A{i}USDT" for i in range(50)])
 
     for symbol in many.symbols:
         rows = many.bars(symbol, 0, BLOCK_BARS).ints
@@ -143,7 +143,7 @@ def test_shocks_are_student_t_of_six_degrees_and_unit_variance():
     plain = dataclasses.replace(
         MarketModel(), overreaction=0.0, anchor_half_life_bars=1e12, factor_share=0.5
     )
-    bars = Market(7, ["BTCUSDT"], plain).bars("BTCUSDT", 0, 40_000)
+    bars = SimulatedMarket(7, ["BTCUSDT"], plain).bars("BTCUSDT", 0, 40_000)
     drift = plain.drift[bars.regimes]
 
     shocks = (bars.floats[kernel.END] - bars.floats[kernel.START] - drift) / bars.floats[
@@ -195,7 +195,7 @@ def test_contracts_move_together(drawn):
 @pytest.mark.parametrize("symbol", ["btcusdt", "BTC/USDT", "BTCEUR", "USDT", ""])
 def test_a_symbol_that_is_not_canonical_is_refused_by_name(symbol):
     with pytest.raises(ValueError, match=r"expected|no base"):
-        Market(7, [symbol])
+        SimulatedMarket(7, [symbol])
 
 
 def test_a_symbol_of_its_own_has_five_digits_of_price():

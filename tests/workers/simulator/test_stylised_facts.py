@@ -10,7 +10,7 @@ from scipy import stats
 
 from tests.real_data import real_file
 from workers.simulator import kernel
-from workers.simulator.market import Market
+from workers.simulator.market import SimulatedMarket
 
 WINDOW = 2_000  # hours, a quarter: facts of crises and calms differ, so quarters are compared
 HOURS = 4 * WINDOW
@@ -70,7 +70,7 @@ def quarters(close, volume):
 @pytest.fixture(scope="module")
 def simulated():
     """Median quarter of each contract."""
-    drawn = Market(7, ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"])
+    drawn = SimulatedMarket(7, ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"])
     out = {}
     for symbol in drawn.symbols:
         bars = drawn.bars(symbol, 0, HOURS * 60)

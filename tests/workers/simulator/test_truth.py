@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workers.simulator.market import BAR_MS, BLOCK_BARS, EPOCH_MS, Market
+from workers.simulator.market import BAR_MS, BLOCK_BARS, EPOCH_MS, SimulatedMarket
 from workers.simulator.truth import (
     observations,
     true_emissions,
@@ -33,7 +33,7 @@ def balanced_accuracy(guess, truth):
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"])
 def test_filter_with_true_parameters_finds_the_regimes(symbol):
-    drawn = Market(7, [symbol])
+    drawn = SimulatedMarket(7, [symbol])
     seen, truth = observations(drawn.bars(symbol, 0, DAYS)), drawn.bars(symbol, 1, DAYS).regimes
     half = len(seen) // 2
     moments = true_emissions(seen[:half], truth[:half])
@@ -50,7 +50,7 @@ def test_filter_with_true_parameters_finds_the_regimes(symbol):
 
 
 def test_true_regimes_are_those_of_the_bars_asked_for():
-    drawn = Market(7, ["BTCUSDT"])
+    drawn = SimulatedMarket(7, ["BTCUSDT"])
     start = EPOCH_MS + 10 * BAR_MS
 
     asked = true_regimes(drawn, "BTCUSDT", start + 1, start + 100 * BAR_MS)
@@ -60,7 +60,7 @@ def test_true_regimes_are_those_of_the_bars_asked_for():
 
 
 def test_true_parameters_scale_with_the_contract():
-    drawn = Market(7, ["BTCUSDT", "SOLUSDT"])
+    drawn = SimulatedMarket(7, ["BTCUSDT", "SOLUSDT"])
 
     btc, sol = (true_parameters(drawn, symbol) for symbol in drawn.symbols)
 

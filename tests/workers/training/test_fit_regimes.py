@@ -13,7 +13,7 @@ from streams.features.catalog import FEATURE_NAMES
 from streams.features.kernel import Bars, batch_features
 from streams.regimes.hamilton import filtered_probabilities, hamilton_filter
 from workers.simulator import funding, kernel
-from workers.simulator.market import BAR_MS, Market
+from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.training.baum_welch import HiddenMarkov, Series, climb, expect, maximise
 from workers.training.fit_regimes import (
     OBSERVATIONS,
@@ -280,7 +280,7 @@ def true_model(market, observations, regimes):
 @pytest.mark.parametrize("seed", [1, 4])
 def test_true_regimes_are_detected_as_well_as_true_parameters_allow(seed, record_property):
     history, span = 10_000, 30_000
-    market = Market(seed, SYMBOLS)
+    market = SimulatedMarket(seed, SYMBOLS)
     drawn = {s: simulated(market, s, 2_000, 2_000 + span) for s in SYMBOLS}
     tracks = {s: Track(seen[:history], back[:history]) for s, (seen, back, _) in drawn.items()}
 

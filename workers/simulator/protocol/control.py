@@ -10,11 +10,11 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from workers.simulator.faults import Fault, Scheduled
+from workers.simulator.faults import Fault, ScheduledFault
 from workers.simulator.market import BAR_MS, EPOCH_MS
 from workers.simulator.model import REGIMES
 from workers.simulator.protocol import payloads
-from workers.simulator.protocol.query import VENUE, VenueError, integer, reply, symbol_of
+from workers.simulator.protocol.query import VENUE, VenueError, integer, listed_symbol, reply
 from workers.simulator.truth import true_parameters
 
 MAX_REGIME_BARS = 50_000
@@ -43,7 +43,7 @@ async def set_clock(request: web.Request) -> web.Response:
 
 async def true_regimes(request: web.Request) -> web.Response:
     """GET /sim/regimes: true regime of each closed minute, startTime <= open < endTime."""
-    venue, symbol = request.app[VENUE], symbol_of(request)
+    venue, symbol = request.app[VENUE], listed_symbol(request)
     now = payloads.bar_at(venue.clock.now_ms())
     start, end = integer(request, "startTime"), integer(request, "endTime")
     first = 0 if start is None else max(0, -((EPOCH_MS - start) // BAR_MS))
@@ -56,7 +56,7 @@ async def true_regimes(request: web.Request) -> web.Response:
 
 async def parameters(request: web.Request) -> web.Response:
     """GET /sim/parameters: what a symbol's bars are drawn with."""
-    truth = true_parameters(request.app[VENUE].market, symbol_of(request))
+    truth = true_parameters(request.app[VENUE].market, listed_symbol(request))
     values = dataclasses.asdict(truth)
     shown = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
     return reply({"regimes": REGIMES, **shown})
@@ -88,7 +88,7 @@ async def end_faults(request: web.Request) -> web.Response:
     return reply([])
 
 
-def _fault_row(row: Scheduled) -> dict[str, Any]:
+def _fault_row(row: ScheduledFault) -> dict[str, Any]:
     shown = row.fault.model_dump()
     return {**shown, "id": row.number, "from_ms": row.from_ms, "hits": row.hits}
 

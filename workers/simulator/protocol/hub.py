@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from workers.simulator.protocol.feed import Stream, parse_stream
+from workers.simulator.protocol.frames import Stream, parse_stream
 
 QUEUE_FRAMES = 50_000  # a client that is this far behind is dropped
 TOO_SLOW, GOING_AWAY = 1008, 1001

@@ -13,7 +13,7 @@ import numpy as np
 from workers.simulator import funding, kernel
 from workers.simulator.instruments import QUOTE, Instrument
 from workers.simulator.kernel import Floats, Ints
-from workers.simulator.market import BAR_MS, EPOCH_MS, Market
+from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
 
 Json = dict[str, Any]
 
@@ -50,7 +50,9 @@ def decimal(units: float, places: int) -> str:
     return f"{units / 10**places:.{places}f}"
 
 
-def columns(market: Market, symbol: str, first: int, last: int, now_ms: int) -> tuple[Ints, Floats]:
+def columns(
+    market: SimulatedMarket, symbol: str, first: int, last: int, now_ms: int
+) -> tuple[Ints, Floats]:
     """One-minute columns first <= bar < last, up to now, the unfinished one included.
 
     Returns: integer columns (INT_ROWS, n) and the premium at each bar's open (n,); n is smaller
@@ -190,7 +192,7 @@ def trade_event(contract: Instrument, bar: int, trade: Sequence[int]) -> Json:
 
 
 def agg_trades(
-    market: Market,
+    market: SimulatedMarket,
     symbol: str,
     query: tuple[int | None, int | None, int | None],
     limit: int,
@@ -222,7 +224,7 @@ def agg_trades(
     return rows
 
 
-def _newest_trades(market: Market, symbol: str, end_ms: int, limit: int) -> list[Json]:
+def _newest_trades(market: SimulatedMarket, symbol: str, end_ms: int, limit: int) -> list[Json]:
     contract, rows = market.contract(symbol), list[Json]()
     for index in range(bar_at(end_ms), -1, -1):
         trades = [
@@ -236,7 +238,7 @@ def _newest_trades(market: Market, symbol: str, end_ms: int, limit: int) -> list
     return rows
 
 
-def premium_index(market: Market, symbol: str, now_ms: int) -> Json:
+def premium_index(market: SimulatedMarket, symbol: str, now_ms: int) -> Json:
     """REST premium index of one contract now."""
     quote = funding.quote(market, symbol, now_ms)
     return {
@@ -251,7 +253,7 @@ def premium_index(market: Market, symbol: str, now_ms: int) -> Json:
     }
 
 
-def mark_event(market: Market, symbol: str, event_ms: int) -> Json:
+def mark_event(market: SimulatedMarket, symbol: str, event_ms: int) -> Json:
     """WebSocket mark price of one contract at ``event_ms``."""
     quote = funding.quote(market, symbol, event_ms)
     return {
@@ -268,7 +270,7 @@ def mark_event(market: Market, symbol: str, event_ms: int) -> Json:
     }
 
 
-def exchange_info(market: Market, weight_limit: int, now_ms: int) -> Json:
+def exchange_info(market: SimulatedMarket, weight_limit: int, now_ms: int) -> Json:
     """REST exchangeInfo: every contract with its filters, and the request limit."""
     contracts = [market.contract(symbol) for symbol in market.symbols]
     return {

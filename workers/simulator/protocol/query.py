@@ -20,7 +20,7 @@ class VenueError(Exception):
         self.code, self.message, self.status = code, message, status
 
 
-def symbol_of(request: web.Request) -> str:
+def listed_symbol(request: web.Request) -> str:
     """Listed symbol of a request; raises VenueError -1102 or -1121."""
     symbol = request.query.get("symbol")
     if symbol is None:

@@ -16,9 +16,9 @@ from workers.simulator.protocol.query import (
     VENUE,
     VenueError,
     integer,
+    listed_symbol,
     page_limit,
     reply,
-    symbol_of,
 )
 
 CONTROL = "/sim/"  # the simulator's own routes: no part of the venue's protocol
@@ -102,7 +102,7 @@ async def mark_klines(request: web.Request) -> web.Response:
 
 
 def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
-    venue, symbol = request.app[VENUE], symbol_of(request)
+    venue, symbol = request.app[VENUE], listed_symbol(request)
     interval = request.query.get("interval", "")
     if interval not in INTERVAL_BARS:
         raise VenueError(-1120, "Invalid interval.")
@@ -122,7 +122,7 @@ def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
 
 async def agg_trades(request: web.Request) -> web.Response:
     """GET /fapi/v1/aggTrades."""
-    venue, symbol = request.app[VENUE], symbol_of(request)
+    venue, symbol = request.app[VENUE], listed_symbol(request)
     query = (
         integer(request, "fromId"),
         integer(request, "startTime"),
@@ -138,14 +138,14 @@ async def premium_index(request: web.Request) -> web.Response:
     venue = request.app[VENUE]
     now_ms = venue.clock.now_ms()
     if "symbol" in request.query:
-        return reply(payloads.premium_index(venue.market, symbol_of(request), now_ms))
+        return reply(payloads.premium_index(venue.market, listed_symbol(request), now_ms))
     return reply([payloads.premium_index(venue.market, s, now_ms) for s in venue.market.symbols])
 
 
 async def funding_rate(request: web.Request) -> web.Response:
     """GET /fapi/v1/fundingRate."""
     venue, now_ms = request.app[VENUE], request.app[VENUE].clock.now_ms()
-    symbols = (symbol_of(request),) if "symbol" in request.query else venue.market.symbols
+    symbols = (listed_symbol(request),) if "symbol" in request.query else venue.market.symbols
     limit, start = page_limit(request, 100, 1000), integer(request, "startTime")
     end = min(now_ms, integer(request, "endTime") or now_ms)
     rows: list[payloads.Json] = [
@@ -180,7 +180,7 @@ async def funding_info(request: web.Request) -> web.Response:
 
 async def open_interest(request: web.Request) -> web.Response:
     """GET /fapi/v1/openInterest: two days' volume, a plain stand-in."""
-    venue, symbol = request.app[VENUE], symbol_of(request)
+    venue, symbol = request.app[VENUE], listed_symbol(request)
     now_ms = venue.clock.now_ms()
     bar = payloads.bar_at(now_ms)
     held = float(venue.market.bars(symbol, max(0, bar - 2 * 1440), bar).volume.sum())

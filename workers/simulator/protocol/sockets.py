@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import WSMsgType, web
 
-from workers.simulator.protocol.feed import Feed
+from workers.simulator.protocol.frames import FrameSource
 from workers.simulator.protocol.hub import GOING_AWAY, Connection
 from workers.simulator.protocol.query import VENUE
 from workers.simulator.protocol.venue import Venue
@@ -20,7 +20,7 @@ HEARTBEAT_SECONDS = 180.0  # the venue pings every three minutes
 
 async def pump(venue: Venue) -> None:
     """Push market events to their watchers as simulated time passes; runs until cancelled."""
-    feed = Feed(venue.market, venue.clock.now_ms())
+    feed = FrameSource(venue.market, venue.clock.now_ms())
     while True:
         await asyncio.sleep(TICK_SECONDS)
         now_ms = venue.clock.now_ms()

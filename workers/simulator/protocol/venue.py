@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from workers.simulator.clock import SimulatedClock
 from workers.simulator.faults import FaultDesk
-from workers.simulator.market import Market
+from workers.simulator.market import SimulatedMarket
 from workers.simulator.protocol.hub import Hub
+from workers.simulator.simulated_clock import SimulatedClock
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class KeyRights:
 class Venue:
     """The running exchange: shared by every request and socket."""
 
-    market: Market
+    market: SimulatedMarket
     clock: SimulatedClock
     weight_limit: int
     key_rights: KeyRights

@@ -11,7 +11,7 @@ import pytest
 from schemas.topics import BARS
 from tests.build import bar
 from tests.fakes.searches import dying_pair, write
-from workers.archive.store import Archived, Store
+from workers.archive.topic_archive import ArchivedRecord, TopicArchive
 from workers.bars.bar_files import BarFileRejected
 from workers.bars.sources import archived_sources, source_of, sources_of
 from workers.research.reports.report import Failure, summary_of
@@ -151,8 +151,8 @@ def test_bars_of_the_archive_are_those_that_were_archived(tmp_path):
 
     closes = np.linspace(100.0, 110.0, 50)
     rows = [bar(minute=i, close=float(c), high=200.0) for i, c in enumerate(closes)]
-    Store(tmp_path / "archive", BARS).write(
-        Archived(0, offset, 0, row) for offset, row in enumerate(rows)
+    TopicArchive(tmp_path / "archive", BARS).write(
+        ArchivedRecord(0, offset, 0, row) for offset, row in enumerate(rows)
     )
 
     (source,) = archived_sources(tmp_path)

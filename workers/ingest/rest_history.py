@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from schemas.market import Origin, RawBar
 from workers.bars.markers import HOUR_MS, Markers
-from workers.ingest.clock import MarketClock
 from workers.ingest.exchange import Exchange, VenueUnavailable
+from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import (
     PayloadRejected,
     Provenance,
-    bar_of_row,
-    funding_of,
-    mark_of_row,
+    read_kline_row,
+    read_mark_row,
+    read_settlement,
 )
 
 PAGE_BARS = 499  # most bars for one unit of request weight
@@ -34,7 +34,7 @@ Refuse = Callable[[Any, PayloadRejected], None]
 
 
 @dataclass(frozen=True)
-class Series:
+class KlineSeries:
     """One symbol's bars of one length; ``interval`` is the venue's word for it, e.g. 1m."""
 
     symbol: str
@@ -42,7 +42,7 @@ class Series:
     timeframe_ms: int
 
 
-async def patiently(ask: Callable[[], Awaitable[Answer]], patience_s: float) -> Answer:
+async def with_retries(ask: Callable[[], Awaitable[Answer]], patience_s: float) -> Answer:
     """Return the answer, asking again while the venue cannot give it.
 
     Waits grow with jitter and are never shorter than the venue's ``Retry-After``.
@@ -64,7 +64,7 @@ async def patiently(ask: Callable[[], Awaitable[Answer]], patience_s: float) -> 
 
 
 @dataclass(frozen=True)
-class History:
+class RestHistory:
     """Asks one venue for the past of series."""
 
     exchange: Exchange
@@ -72,22 +72,22 @@ class History:
     clock: MarketClock
     patience_s: float = 600.0
 
-    async def settlements(self, series: Series, from_ms: int, markers: Markers) -> None:
+    async def settlements(self, series: KlineSeries, from_ms: int, markers: Markers) -> None:
         """Fetch every settlement since the last one before ``from_ms`` into ``markers``."""
         start_ms = max(0, from_ms - LONGEST_INTERVAL_MS - HOUR_MS)
         while True:
-            rows = await patiently(
+            rows = await with_retries(
                 lambda start=start_ms: self.exchange.funding_rates(series.symbol, start),  # type: ignore[misc]  # mypy cannot infer a default's type
                 self.patience_s,
             )
-            new = markers.add_settlements([funding_of(row) for row in rows])
+            new = markers.add_settlements([read_settlement(row) for row in rows])
             if not new:
                 return
             start_ms = new[-1].time_ms + 1
 
     async def pages(
         self,
-        series: Series,
+        series: KlineSeries,
         span: tuple[int, int],
         markers: Markers,
         provenance: Provenance = Provenance("backfill", ""),  # noqa: B008 - frozen
@@ -117,13 +117,13 @@ class History:
             cursor_ms = bars[-1].event_time_ms
 
     async def _page(
-        self, series: Series, start_ms: int, end_ms: int, provenance: Provenance
+        self, series: KlineSeries, start_ms: int, end_ms: int, provenance: Provenance
     ) -> list[RawBar]:
         limit = min(PAGE_BARS, (end_ms - start_ms) // series.timeframe_ms + 1)
         query = (series.symbol, series.interval, start_ms, limit)
         for attempt in range(1, ATTEMPTS + 1):
             asked_ms = self.clock.now_ms()
-            rows, marks = await patiently(
+            rows, marks = await with_retries(
                 lambda: asyncio.gather(
                     self.exchange.klines(*query), self.exchange.mark_klines(*query)
                 ),
@@ -148,13 +148,13 @@ class History:
 
 
 def _read(
-    series: Series, rows: list[Any], provenance: Provenance
+    series: KlineSeries, rows: list[Any], provenance: Provenance
 ) -> tuple[list[RawBar], list[tuple[Any, PayloadRejected]]]:
     bars: dict[int, RawBar] = {}
     refused: list[tuple[Any, PayloadRejected]] = []
     for row in rows:
         try:
-            bar = bar_of_row(series.symbol, series.timeframe_ms, row, provenance)
+            bar = read_kline_row(series.symbol, series.timeframe_ms, row, provenance)
         except PayloadRejected as error:
             refused.append((row, error))
         else:
@@ -166,7 +166,7 @@ def _marks(rows: list[Any]) -> list[tuple[int, float]]:
     found: list[tuple[int, float]] = []
     for row in rows:
         try:
-            found.append(mark_of_row(row))
+            found.append(read_mark_row(row))
         except PayloadRejected:
             continue  # the bar then says that its mark price is not known
     return found

@@ -18,13 +18,13 @@ from schemas.status import WorkerStatus
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import Fatal, KafkaSettings
 from workers.bars.markers import interval_findings, late_finding
-from workers.ingest.backfill import History, Series, patiently
-from workers.ingest.clock import MarketClock
-from workers.ingest.contracts import contracts
-from workers.ingest.exchange import Access, Exchange, VenueRefused, connected
-from workers.ingest.feed import Feed, Output, Pace
-from workers.ingest.live import Live, keep_time, refused, synchronise, tick
-from workers.ingest.topics import Outbox, history_is_ready, newest_closes
+from workers.ingest.contracts import contract_rows
+from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, connected
+from workers.ingest.live_market import LiveMarket, keep_time, refused, synchronise, tick
+from workers.ingest.market_clock import MarketClock
+from workers.ingest.outbox import Outbox, history_is_ready, newest_closes
+from workers.ingest.rest_history import KlineSeries, RestHistory, with_retries
+from workers.ingest.symbol_feed import Output, SymbolFeed, WaitLimits
 from workers.settings import Settings
 
 START_PATIENCE_S = 60.0
@@ -72,22 +72,6 @@ async def _until_stopped(work: Awaitable[None]) -> None:
     task.result()
 
 
-def access_of(settings: Settings) -> Access:
-    """Return where the venue is; raises ``VenueRefused`` without a simulator's address."""
-    if settings.exchange == "simulated":
-        if settings.simulator_url is None:
-            raise VenueRefused(
-                "no simulated exchange: set REGIMEFLOW_SIMULATOR_URL, or use `regimeflow run`"
-            )
-        return Access("simulated", settings.simulator_url)
-    key, secret = settings.binance_api_key, settings.binance_api_secret
-    return Access(
-        "binanceusdm",
-        api_key=key.get_secret_value() if key else None,
-        api_secret=secret.get_secret_value() if secret else None,
-    )
-
-
 async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
     outbox = Outbox(Publisher(kafka, f"ingest-{kafka.instance}"))
     told = Status(outbox)
@@ -95,12 +79,12 @@ async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
         writing = tasks.create_task(outbox.run())
         try:
             told.say("starting", f"connecting to {settings.exchange}")
-            async with connected(access_of(settings)) as exchange:
+            async with connected(VenueAccess.from_settings(settings)) as exchange:
                 closes = await asyncio.to_thread(
                     newest_closes, kafka, settings.universe, settings.timeframe_ms
                 )
                 announced = await asyncio.to_thread(history_is_ready, kafka, settings.strategy)
-                ingest = Ingest(settings, exchange, outbox, told)
+                ingest = VenueIngest(settings, exchange, outbox, told)
                 await ingest.run(closes, announced=announced)
         finally:
             told.say("stopping")
@@ -126,7 +110,7 @@ class Status:
         )
 
 
-class Ingest:
+class VenueIngest:
     """One venue from where the topic ends: back-fill, announcement, live."""
 
     def __init__(
@@ -136,7 +120,7 @@ class Ingest:
         self._outbox, self._status = outbox, status
         self._speed = settings.speed if settings.exchange == "simulated" else 1.0
         self.clock = MarketClock(self._speed)
-        self._history = History(exchange, self._refuse, self.clock)
+        self._history = RestHistory(exchange, self._refuse, self.clock)
 
     async def run(self, closes: dict[str, int], *, announced: bool) -> None:
         """Run until cancelled.
@@ -145,7 +129,7 @@ class Ingest:
             closes: Close of the newest bar of each symbol that the topic holds.
             announced: Whether a complete history has been announced before.
         """
-        await patiently(lambda: synchronise(self._exchange, self.clock), START_PATIENCE_S)
+        await with_retries(lambda: synchronise(self._exchange, self.clock), START_PATIENCE_S)
         await self._require_listed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(tick(self.clock, self._outbox))
@@ -154,13 +138,13 @@ class Ingest:
             await self._fill(feeds, new=set(feeds) - closes.keys())
             if not announced:
                 self._announce(feeds)
-            pace = Pace.of(self._settings.timeframe_ms, self._speed)
-            live = Live(self._exchange, feeds, self.clock, self._outbox, pace)
+            pace = WaitLimits.of(self._settings.timeframe_ms, self._speed)
+            live = LiveMarket(self._exchange, feeds, self.clock, self._outbox, pace)
             tasks.create_task(live.run())
             tasks.create_task(self._report(live))
 
     async def _require_listed(self) -> None:
-        listed = contracts(await patiently(self._exchange.listed, START_PATIENCE_S))
+        listed = contract_rows(await with_retries(self._exchange.listed, START_PATIENCE_S))
         traded = {row["symbol"] for row in listed if row["active"]}
         unknown = [symbol for symbol in self._settings.universe if symbol not in traded]
         if unknown:
@@ -171,14 +155,14 @@ class Ingest:
             RefdataTable.of("symbol", listed, self._exchange.source, int(time.time() * 1000))
         )
 
-    def _feeds(self, closes: dict[str, int]) -> dict[str, Feed]:
+    def _feeds(self, closes: dict[str, int]) -> dict[str, SymbolFeed]:
         settings, step = self._settings, self._settings.timeframe_ms
         now_ms = self.clock.now_ms()
         first_ms = now_ms // step * step - settings.history_bars * step
-        pace = Pace.of(step, self._speed)
+        pace = WaitLimits.of(step, self._speed)
         return {
-            symbol: Feed(
-                Series(symbol, settings.timeframe, step),
+            symbol: SymbolFeed(
+                KlineSeries(symbol, settings.timeframe, step),
                 self._history,
                 self.clock,
                 self._outbox,
@@ -188,7 +172,7 @@ class Ingest:
             for symbol in settings.universe
         }
 
-    async def _fill(self, feeds: dict[str, Feed], new: set[str]) -> None:
+    async def _fill(self, feeds: dict[str, SymbolFeed], new: set[str]) -> None:
         """Fetch what each feed lacks until it stands at the last closed bar."""
         step = self._settings.timeframe_ms
         places = asyncio.Semaphore(FILLED_TOGETHER)
@@ -200,7 +184,7 @@ class Ingest:
             filled = sum(feed.expected_ms - begun[symbol] for symbol, feed in feeds.items())
             return min(1.0, filled / total)
 
-        async def fill(symbol: str, feed: Feed, until_ms: int) -> None:
+        async def fill(symbol: str, feed: SymbolFeed, until_ms: int) -> None:
             async with places:
                 if not feed.markers.settlements:
                     await self._history.settlements(feed.series, feed.expected_ms, feed.markers)
@@ -224,14 +208,14 @@ class Ingest:
             if sum(feed.expected_ms for feed in feeds.values()) == before:
                 return
 
-    def _book_settlements(self, feed: Feed) -> None:
+    def _book_settlements(self, feed: SymbolFeed) -> None:
         rows = feed.markers.settlements
         entries = interval_findings(feed.contract, rows, ended=False)
         for entry in (*entries, *late_finding(feed.contract, rows)):
             if entry.to_ms > feed.expected_ms:
                 self._outbox.put(entry)
 
-    def _announce(self, feeds: dict[str, Feed]) -> None:
+    def _announce(self, feeds: dict[str, SymbolFeed]) -> None:
         step = self._settings.timeframe_ms
         to_ms = min(feed.expected_ms for feed in feeds.values())
         self._outbox.put(
@@ -246,7 +230,7 @@ class Ingest:
             )
         )
 
-    async def _report(self, live: Live) -> None:
+    async def _report(self, live: LiveMarket) -> None:
         while True:
             repaired = sum(feed.repaired for feed in live.feeds.values())
             skew = self.clock.skew_ms

@@ -12,11 +12,11 @@ from workers.settings import Settings
 NAME = "source.json"
 
 
-class SourceRefused(ValueError):
+class HomeRefused(ValueError):
     """The home is bound to another source; says which, and the way out."""
 
 
-def source_of(settings: Settings) -> dict[str, Any]:
+def market_identity(settings: Settings) -> dict[str, Any]:
     """Return what identifies the market that the settings ask for."""
     source: dict[str, Any] = {"exchange": settings.exchange}
     if settings.exchange == "replay":
@@ -33,7 +33,7 @@ def bind_home(home: Path, source: dict[str, Any]) -> None:
     """Bind a home to its source on first use.
 
     Raises:
-        SourceRefused: It is bound to another one.
+        HomeRefused: It is bound to another one.
     """
     path = home / NAME
     home.mkdir(parents=True, exist_ok=True)
@@ -45,9 +45,9 @@ def bind_home(home: Path, source: dict[str, Any]) -> None:
         fresh.replace(path)
         return
     except ValueError:
-        raise SourceRefused(f"{path} is not readable; remove {home} to start anew") from None
+        raise HomeRefused(f"{path} is not readable; remove {home} to start anew") from None
     if bound != source:
-        raise SourceRefused(
+        raise HomeRefused(
             f"{home} holds the market {_told(bound)}, not {_told(source)}; choose another folder "
             f"with REGIMEFLOW_HOME, or remove this one to start anew"
         )

@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.record import Record, Topic
-from workers.archive.columns import schema_of, table_of
+from workers.archive.columns import arrow_schema, arrow_table
 
 OFFSETS = "_offsets.json"  # readers of Parquet folders pass over names with an underscore
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
-class Archived(NamedTuple):
+class ArchivedRecord(NamedTuple):
     """One record and where it lay."""
 
     partition: int
@@ -33,13 +33,13 @@ class Archived(NamedTuple):
     record: Record
 
 
-class Store:
+class TopicArchive:
     """The archive of one topic under a folder."""
 
     def __init__(self, folder: Path, topic: Topic) -> None:
         self.folder = folder / topic.name
         self._topic = topic
-        self._schema = schema_of(topic.record)
+        self._schema = arrow_schema(topic.record)
 
     def next_offsets(self) -> dict[int, int]:
         """Return by partition the offset from which on nothing is archived for sure."""
@@ -49,9 +49,9 @@ class Store:
             return {}
         return {int(partition): int(offset) for partition, offset in stored.items()}
 
-    def write(self, records: Iterable[Archived]) -> None:
+    def write(self, records: Iterable[ArchivedRecord]) -> None:
         """Add records to the files of their days, and note how far the archive reaches."""
-        days: dict[tuple[str, str], list[Archived]] = defaultdict(list)
+        days: dict[tuple[str, str], list[ArchivedRecord]] = defaultdict(list)
         reached = self.next_offsets()
         for each in records:
             days[self._key(each.record), day_of(each)].append(each)
@@ -61,13 +61,13 @@ class Store:
         if days:
             _replace(self.folder / OFFSETS, json.dumps(reached).encode())
 
-    def _add(self, path: Path, rows: list[Archived]) -> None:
+    def _add(self, path: Path, rows: list[ArchivedRecord]) -> None:
         known = pq.read_table(path, schema=self._schema) if path.exists() else None
         held = _positions(known) if known is not None else set()
         new = [row for row in rows if (row.partition, row.offset) not in held]
         if not new:
             return
-        table = table_of(self._schema, [_row(row) for row in new])
+        table = arrow_table(self._schema, [_row(row) for row in new])
         if known is not None:
             table = pa.concat_tables([known, table])
         sink = pa.BufferOutputStream()
@@ -78,13 +78,13 @@ class Store:
         return UNSAFE.sub("_", self._topic.key_of(record)) or "_"
 
 
-def day_of(archived: Archived) -> str:
+def day_of(archived: ArchivedRecord) -> str:
     """Return the UTC day of a record's event time, else of its arrival, e.g. 2025-01-31."""
     time_ms = getattr(archived.record, "event_time_ms", archived.append_time_ms)
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def _row(archived: Archived) -> dict[str, Any]:
+def _row(archived: ArchivedRecord) -> dict[str, Any]:
     position = {"partition": archived.partition, "offset": archived.offset}
     return archived.record.model_dump() | position
 

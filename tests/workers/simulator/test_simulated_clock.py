@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.simulator.clock import SimulatedClock
+from workers.simulator.simulated_clock import SimulatedClock
 
 
 class Wall:

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.build import START_MS, raw_bar
-from workers.ingest.normalise import Trade
-from workers.ingest.trades import TradeBars, bar_of, disagreement
+from workers.ingest.normalise import AggTrade
+from workers.ingest.rebuilt_bars import BarRebuilder, bar_of, disagreement
 
 MINUTE = 60_000
 
 
 def trade(number, second, price=100.0, quantity=1.0, *, buys=True):
     time_ms = START_MS + int(second * 1000)
-    return Trade("BTCUSDT", number, number * 2, number * 2 + 1, time_ms, price, quantity, buys)
+    return AggTrade("BTCUSDT", number, number * 2, number * 2 + 1, time_ms, price, quantity, buys)
 
 
 def fed(trades):
-    bars = TradeBars(MINUTE)
+    bars = BarRebuilder(MINUTE)
     return bars, [over for each in trades if (over := bars.add(each))]
 
 

@@ -16,16 +16,16 @@ import structlog
 from schemas.dead_letter import DeadLetter
 from schemas.topics import RAW_BARS
 from workers.bars.markers import finding, interval_findings, late_finding
-from workers.ingest.clock import FURTHEST_AHEAD_MS, MarketClock
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
-from workers.ingest.feed import Feed, Output, Pace
+from workers.ingest.market_clock import FURTHEST_AHEAD_MS, MarketClock
 from workers.ingest.normalise import (
     PayloadRejected,
-    bar_of_event,
-    funding_of,
-    mark_of,
-    trade_of,
+    read_kline_event,
+    read_mark,
+    read_settlement,
+    read_trade,
 )
+from workers.ingest.symbol_feed import Output, SymbolFeed, WaitLimits
 
 TICK_S = 1.0
 LOOK_S = 0.1
@@ -62,7 +62,7 @@ def refused(raw: Any, cause: str, now_ms: int) -> DeadLetter:
 
 
 @dataclass
-class Live:
+class LiveMarket:
     """Runs until cancelled; every feed must know where it goes on.
 
     Attributes:
@@ -75,10 +75,10 @@ class Live:
     """
 
     exchange: Exchange
-    feeds: Mapping[str, Feed]
+    feeds: Mapping[str, SymbolFeed]
     clock: MarketClock
     output: Outlet
-    pace: Pace
+    pace: WaitLimits
     reconnects: int = 0
     _heard_s: float = 0.0
     _heard_ms: int = 0
@@ -97,11 +97,11 @@ class Live:
         self._heard_s = asyncio.get_running_loop().time()
         kind = frame["e"]
         if kind == "aggTrade":
-            trade = trade_of(frame)
+            trade = read_trade(frame)
             if trade.symbol in self.feeds:
                 self.feeds[trade.symbol].add_trade(trade)
         elif kind == "markPriceUpdate":
-            mark = mark_of(frame)
+            mark = read_mark(frame)
             self._see(mark.time_ms)
             if mark.symbol in self.feeds:
                 self.feeds[mark.symbol].markers.add_mark(mark)
@@ -110,7 +110,7 @@ class Live:
 
     def _take_kline(self, frame: dict[str, Any]) -> None:
         series = next(iter(self.feeds.values())).series
-        bar = bar_of_event(frame, series.timeframe_ms, self.exchange.source)
+        bar = read_kline_event(frame, series.timeframe_ms, self.exchange.source)
         if isinstance(frame.get("E"), int):
             self._see(frame["E"])
         if bar is not None and bar.event_time_ms > self.clock.now_ms() + FURTHEST_AHEAD_MS:
@@ -182,12 +182,12 @@ class Live:
                     with contextlib.suppress(ExchangeError):
                         await self._fetch_settlements(feed)
 
-    async def _fetch_settlements(self, feed: Feed) -> None:
+    async def _fetch_settlements(self, feed: SymbolFeed) -> None:
         markers = feed.markers
         last = markers.settlements[-1].time_ms if markers.settlements else markers.pending_ms - 1
         rows = await self.exchange.funding_rates(feed.series.symbol, last + 1)
         try:
-            new = markers.add_settlements([funding_of(row) for row in rows])
+            new = markers.add_settlements([read_settlement(row) for row in rows])
         except PayloadRejected as error:
             self.output.refuse(refused(rows, str(error), self.clock.now_ms()))
             return
@@ -195,7 +195,7 @@ class Live:
         self.book(feed, [*interval_findings(feed.contract, newest, ended=False)])
         self.book(feed, late_finding(feed.contract, new))
 
-    def book(self, feed: Feed, entries: list[Any]) -> None:
+    def book(self, feed: SymbolFeed, entries: list[Any]) -> None:
         """Put ledger entries out that were not put out before."""
         for entry in entries:
             mark = (feed.series.symbol, entry.kind, entry.from_ms)

@@ -10,7 +10,7 @@ import numpy as np
 
 from workers.simulator import kernel
 from workers.simulator.kernel import Ints
-from workers.simulator.market import BAR_MS, Market
+from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.payloads import INTERVAL_BARS, Json, bar_at, open_ms
 
@@ -65,7 +65,7 @@ def parse_stream(name: str, symbols: tuple[str, ...]) -> Stream | None:
     return None
 
 
-class Feed:
+class FrameSource:
     """Turns the passing of simulated time into frames, for the streams that are watched.
 
     Every trade and every closing bar comes exactly once and in time order. Unfinished bars
@@ -73,7 +73,7 @@ class Feed:
     scales with the speed; a mark price always comes with a bar's close.
     """
 
-    def __init__(self, market: Market, start_ms: int) -> None:
+    def __init__(self, market: SimulatedMarket, start_ms: int) -> None:
         self._market = market
         self._now_ms = start_ms
         self._updated_ms: dict[str, int] = {}

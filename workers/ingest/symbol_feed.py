@@ -15,11 +15,11 @@ from typing import Protocol
 from schemas.market import RawBar
 from schemas.record import Record
 from workers.bars.markers import Markers, finding
-from workers.ingest.backfill import History, Series, origin_of_history
-from workers.ingest.clock import MarketClock
 from workers.ingest.exchange import ExchangeError
-from workers.ingest.normalise import Trade
-from workers.ingest.trades import RebuiltBar, TradeBars, bar_of, disagreement
+from workers.ingest.market_clock import MarketClock
+from workers.ingest.normalise import AggTrade
+from workers.ingest.rebuilt_bars import BarRebuilder, RebuiltBar, bar_of, disagreement
+from workers.ingest.rest_history import KlineSeries, RestHistory, origin_of_history
 
 REMEMBERED = 256  # bars sent last, to tell a duplicate from a correction
 RETRY_S = 0.2
@@ -35,7 +35,7 @@ class Output(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
+class WaitLimits:
     """How long to wait, in wall-clock seconds.
 
     Attributes:
@@ -49,7 +49,7 @@ class Pace:
     silence_s: float
 
     @classmethod
-    def of(cls, timeframe_ms: int, speed: float) -> Pace:
+    def of(cls, timeframe_ms: int, speed: float) -> WaitLimits:
         """Return waits that suit bars of a length at a speed."""
         bar_s = timeframe_ms / 1000.0 / speed
         return cls(
@@ -60,32 +60,32 @@ class Pace:
 
 
 @dataclass
-class Feed:
+class SymbolFeed:
     """Follows one series from ``expected_ms``, the open time of the next bar."""
 
-    series: Series
-    history: History
+    series: KlineSeries
+    history: RestHistory
     clock: MarketClock
     output: Output
-    pace: Pace
+    pace: WaitLimits
     expected_ms: int
     markers: Markers = field(default_factory=Markers)
     queue: asyncio.Queue[RawBar | RebuiltBar] = field(default_factory=asyncio.Queue)
     repaired: int = 0
-    _trades: TradeBars = field(init=False)
+    _trades: BarRebuilder = field(init=False)
     _sent: OrderedDict[int, RawBar] = field(default_factory=OrderedDict)
     _overdue_since_s: float | None = None
     _ask_again_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self._trades = TradeBars(self.series.timeframe_ms)
+        self._trades = BarRebuilder(self.series.timeframe_ms)
 
     @property
     def contract(self) -> tuple[str, int]:
         """Symbol and timeframe, as the ledger books them."""
         return self.series.symbol, self.series.timeframe_ms
 
-    def add_trade(self, trade: Trade) -> None:
+    def add_trade(self, trade: AggTrade) -> None:
         """Take the next trade; the bar it ends is held against the venue's."""
         over = self._trades.add(trade)
         if over is not None:

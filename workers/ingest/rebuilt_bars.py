@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from schemas.market import LedgerKind, RawBar
-from workers.ingest.normalise import Trade
+from workers.ingest.normalise import AggTrade
 
 # Sums of decimals in float64: far above round-off, far below any real difference.
 VOLUME_TOLERANCE = 1e-9
@@ -28,7 +28,7 @@ class RebuiltBar:
     trades: int = 0
     complete: bool = True
 
-    def add(self, trade: Trade) -> None:
+    def add(self, trade: AggTrade) -> None:
         """Fold in the next trade."""
         self.high = max(self.high, trade.price)
         self.low = min(self.low, trade.price)
@@ -41,10 +41,10 @@ class RebuiltBar:
 
 
 @dataclass
-class TradeBars:
+class BarRebuilder:
     """Rebuilds the bars of one symbol from its trades in order.
 
-    Trade numbers are consecutive: a jump means that trades were missed, and the bars on both
+    AggTrade numbers are consecutive: a jump means that trades were missed, and the bars on both
     sides of it are not complete.
     """
 
@@ -53,7 +53,7 @@ class TradeBars:
     _current: RebuiltBar | None = None
     _last_number: int | None = None
 
-    def add(self, trade: Trade) -> RebuiltBar | None:
+    def add(self, trade: AggTrade) -> RebuiltBar | None:
         """Fold in one trade; returns the bar that it shows to be over, when it is complete."""
         if self._last_number is not None and trade.number <= self._last_number:
             return None

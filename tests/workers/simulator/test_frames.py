@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.simulator import kernel
-from workers.simulator.market import BAR_MS, Market
+from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.simulator.protocol import payloads
-from workers.simulator.protocol.feed import Feed, Kind, parse_stream
+from workers.simulator.protocol.frames import FrameSource, Kind, parse_stream
 from workers.simulator.protocol.payloads import open_ms
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-MARKET = Market(7, SYMBOLS)
+MARKET = SimulatedMarket(7, SYMBOLS)
 START = open_ms(1000)
 MINUTES = 11
 NAMES = ["btcusdt@aggTrade", "btcusdt@kline_1m", "ethusdt@kline_1m", "btcusdt@kline_5m"]
@@ -26,13 +26,13 @@ def lasting(frames):
 
 
 def whole():
-    return list(Feed(MARKET, START).advance(START + MINUTES * BAR_MS, STREAMS, 15_000))
+    return list(FrameSource(MARKET, START).advance(START + MINUTES * BAR_MS, STREAMS, 15_000))
 
 
 @given(st.lists(st.integers(1, MINUTES * BAR_MS), max_size=30))
 @settings(max_examples=30, deadline=None)
 def test_trades_and_closed_bars_come_once_however_time_is_cut(cuts):
-    feed, frames = Feed(MARKET, START), []
+    feed, frames = FrameSource(MARKET, START), []
 
     for cut in [*sorted(cuts), MINUTES * BAR_MS]:
         frames += feed.advance(START + cut, STREAMS, 15_000)
@@ -74,7 +74,7 @@ def test_trades_come_in_order_and_before_their_bar_closes():
 
 
 def test_updates_show_no_trade_of_later():
-    feed, now = Feed(MARKET, START), START + 25_000
+    feed, now = FrameSource(MARKET, START), START + 25_000
 
     (update,) = feed.advance(now, [STREAMS[1]], 15_000)
 
@@ -87,7 +87,7 @@ def test_updates_show_no_trade_of_later():
 def test_a_mark_price_comes_with_every_close():
     stream = parse_stream("btcusdt@markPrice@1s", SYMBOLS)
 
-    frames = Feed(MARKET, START).advance(START + 3 * BAR_MS, [stream], 10**9)
+    frames = FrameSource(MARKET, START).advance(START + 3 * BAR_MS, [stream], 10**9)
 
     assert [f.event_ms for f in frames] == [START + i * BAR_MS for i in (1, 2, 3)]
 
