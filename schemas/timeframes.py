@@ -1,20 +1,24 @@
-"""Bar lengths by name."""
+"""Lengths of time in milliseconds, and bar lengths by name."""
 
 from __future__ import annotations
 
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
 TIMEFRAMES_MS = {
-    "1m": 60_000,
-    "3m": 180_000,
-    "5m": 300_000,
-    "15m": 900_000,
-    "30m": 1_800_000,
-    "1h": 3_600_000,
-    "4h": 14_400_000,
-    "1d": 86_400_000,
+    "1m": MINUTE_MS,
+    "3m": 3 * MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": HOUR_MS,
+    "4h": 4 * HOUR_MS,
+    "1d": DAY_MS,
 }
 _NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
 
 
 def timeframe_name(timeframe_ms: int) -> str:
-    """Return the name of a bar length, in minutes where it has none of its own."""
-    return _NAMES.get(timeframe_ms, f"{timeframe_ms // 60_000}m")
+    """Return the name of a bar length; one outside the table is counted in minutes."""
+    return _NAMES.get(timeframe_ms, f"{timeframe_ms // MINUTE_MS}m")

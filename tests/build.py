@@ -17,8 +17,8 @@ from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, Signal
 from schemas.status import LoadedModel, WorkerStatus
+from schemas.timeframes import MINUTE_MS
 
-MINUTE_MS = 60_000
 START_MS = 1_750_000_020_000  # a whole minute
 FEATURE_SET = "test-features"
 

@@ -14,11 +14,11 @@ from pydantic.fields import FieldInfo
 from deploy.generate.flow_graph import flow_text, rows
 from gateway.settings import Settings as GatewaySettings
 from schemas.record import Topic
+from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.topics import TOPICS
 from workers.settings import Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-DAY_MS = 86_400_000
 HOME = "the user's state folder"
 
 
@@ -54,7 +54,7 @@ def _kept(topic: Topic) -> str:
         return "last of each key"
     if topic.retention_ms < 0:
         return "for ever"
-    minutes = topic.retention_ms // 60_000
+    minutes = topic.retention_ms // MINUTE_MS
     return f"{topic.retention_ms // DAY_MS} d" if topic.retention_ms >= DAY_MS else f"{minutes} min"
 
 

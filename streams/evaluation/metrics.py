@@ -12,10 +12,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.timeframes import DAY_MS
+
 Vector = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365
-DAY_MS = 86_400_000
 
 # A daily return is the ratio of two float64 less one: below this a deviation is rounding.
 NO_SPREAD = 1e-14

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from schemas.market import RawBar
 from schemas.status import CanaryTrace, MonitorWindow
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
@@ -29,7 +30,7 @@ STAGES = tuple(
     topic.name for topic in (BARS, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTIONS, SIGNALS)
 )
 
-WINDOW_MS = 60_000
+WINDOW_MS = MINUTE_MS
 CANARY_EVERY_MS = 5_000  # a symbol
 CANARY_WITHIN_MS = 10_000  # then the stages not seen stay null
 FRESH_MS = 3_000  # an older raw bar says that the monitor itself is behind

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from schemas.timeframes import MINUTE_MS
 from tests.bench.bench_features import Row, walk
 from tests.bench.race import Entry, race
 from workers.bars.arrays import Bars
@@ -25,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HISTORY = 100_000
 WARM_UP = 1_000  # bars after which it no longer matters how a mean was begun
 PARAMS = {"fast": 10.0, "slow": 50.0}
-MINUTE_MS = 60_000
 
 
 class Nautilus:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.research import Grid
+from schemas.timeframes import HOUR_MS
 from tests.bench.bench_features import Row, walk
 from tests.bench.race import Entry, race
 from workers.bars.arrays import Bars
@@ -29,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 YEAR = 8_760  # bars of an hour
 LONG = 100_000
 MARKETS = 3
-HOUR_MS = 3_600_000
 FIRST_MS = 1_577_836_800_000  # 2020-01-01
 LIMIT_MIB = 500
 EQUAL = 1e-9

@@ -16,10 +16,11 @@ import pandas as pd
 
 from schemas.market import Bar
 from schemas.models import ModelRegistered
+from schemas.timeframes import MINUTE_MS
 from streams.features import kernel
 from streams.processor import StateKey
 from tests.bench.naive_path import WINDOW_BARS, Naive, indicators
-from tests.bench.product import FIRST, HISTORY, MINUTE_MS, Product, bars_of, trained_model
+from tests.bench.product import FIRST, HISTORY, Product, bars_of, trained_model
 from tests.bench.race import Entry, Work, race
 from workers.explain.attribution import REGIME_INPUTS
 from workers.explain.history import History

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from schemas.research import WalkForwardSpec
+from schemas.timeframes import HOUR_MS
 from tests.bench.race import Entry, race
-from tests.fakes.searches import HOUR_MS, START_MS
+from tests.fakes.searches import START_MS
 from workers.bars.arrays import Bars
 from workers.research.grid import run_grid
 from workers.research.outcome import account_of

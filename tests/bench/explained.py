@@ -28,6 +28,7 @@ from deploy.topics.refdata import publish_refdata
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
+from schemas.timeframes import MINUTE_MS
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.bench.naive_models import FEATURES, boosters
@@ -124,7 +125,7 @@ def _publish_model(publisher: Publisher, home: Path) -> str:
         strategy="ensemble",
         feature_set_id="test-features",
         feature_names=NAMES,
-        timeframe_ms=60_000,
+        timeframe_ms=MINUTE_MS,
         horizon_bars=15,
         volatility_feature=NAMES[0],
         label_width=1.0,

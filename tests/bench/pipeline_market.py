@@ -21,6 +21,7 @@ from schemas.market import Bar, RawBar
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities
+from schemas.timeframes import MINUTE_MS
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, OUTPUTS
 from streams.features.memory import LAYOUT
@@ -35,7 +36,7 @@ from streams.runtime.codec import changelog_entry, message_of
 from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.bench.pipeline_model import default_size_model
-from tests.build import MINUTE_MS, close_time, raw_bar, regime_parameters
+from tests.build import close_time, raw_bar, regime_parameters
 from workers.serving.pairing import PairingState
 from workers.serving.processor import inference_processor
 from workers.serving.slots import Slots, load

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelRegistered
+from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_SET_ID
-from tests.build import MINUTE_MS, registered
+from tests.build import registered
 from workers.models.artifact import Manifest, ParityCase, file_of, write_model
 from workers.models.ensemble import chances
 from workers.models.lstm import LstmConfig, write_lstm

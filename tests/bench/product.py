@@ -15,6 +15,7 @@ from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import Signal
+from schemas.timeframes import MINUTE_MS
 from schemas.training import TrainingRequest
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.processor import Folded, Processor, StateKey, States, fold
@@ -30,7 +31,6 @@ from workers.training.fit import Plan
 from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.train import MODEL_FEATURES, register, train
 
-MINUTE_MS = 60_000
 FIRST = 20_000  # bar of the simulated market
 HISTORY = 5_000  # bars a symbol to train on
 

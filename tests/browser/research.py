@@ -19,12 +19,12 @@ from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult
 from schemas.market import Bar
 from schemas.record import Record
 from schemas.research import OptimizeSpec
+from schemas.timeframes import HOUR_MS
 from tests.build import START_MS, status
 from workers.backtest.compute import run_spec
 from workers.bars.arrays import Bars
 from workers.bars.sources import cut_to
 
-HOUR_MS = 3_600_000
 DAYS = 500
 FIRST_MS = START_MS - START_MS % (24 * HOUR_MS) - DAYS * 24 * HOUR_MS
 PRICES = {"BTCUSDT": 64_180.0, "ETHUSDT": 3_142.0, "SOLUSDT": 147.6}

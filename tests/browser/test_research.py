@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from schemas.jobs import BacktestRequest
+from schemas.timeframes import DAY_MS
 from tests.browser import research, scenes
 from tests.browser.conftest import NewPage, Watched
 from tests.browser.research import Bench
@@ -237,7 +238,7 @@ def test_what_the_worker_refuses_stands_at_the_field_it_names(lab, new_page):
 
 def test_what_a_search_refuses_after_its_stream_began_stands_in_the_form(lab, bench, new_page):
     start_ms = int(bench.held["BTCUSDT"].open_time_ms[0])
-    span = f"&from_ms={start_ms}&to_ms={start_ms + 2 * 86_400_000}"
+    span = f"&from_ms={start_ms}&to_ms={start_ms + 2 * DAY_MS}"
     page = opened(new_page, lab, SEARCH + span).page
 
     page.keyboard.press("Control+Enter")

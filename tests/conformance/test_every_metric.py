@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from schemas.timeframes import HOUR_MS
 from streams.evaluation.metrics import daily_returns
 from streams.evaluation.report import METRICS, Metrics, Run, Trades, report
 from tests.conformance.metric_oracles import ORACLES
@@ -78,7 +79,7 @@ def bitcoin() -> Run:
     frame = pd.read_parquet(real_file("ohlcv/BTCUSDT_perp_1h.parquet"))
     opened = frame["date"].dt.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64)
     close = frame["close"].to_numpy(np.float64)
-    return replace(run_of(1), returns=daily_returns(opened + 3_600_000, close))
+    return replace(run_of(1), returns=daily_returns(opened + HOUR_MS, close))
 
 
 finite = st.floats(-0.5, 0.5).map(lambda x: round(x, 9))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.market import Bar
+from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
 
-HOUR_MS = 3_600_000
 START_MS = 1_600_000_000_000 // HOUR_MS * HOUR_MS
 DAYS = 150
 PRICES = ("open", "high", "low", "close", "volume")

@@ -12,6 +12,7 @@ from typing import Any
 from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
 from schemas.record import Record
+from schemas.timeframes import MINUTE_MS
 from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from workers.ingest.exchange import VenueAccess, connected
@@ -84,7 +85,7 @@ class Running:
 
     def next_open_ms(self, bars: int = 1) -> int:
         """Open time of a bar that has not opened yet."""
-        return (self.simulator.venue.clock.now_ms() // 60_000 + bars) * 60_000
+        return (self.simulator.venue.clock.now_ms() // MINUTE_MS + bars) * MINUTE_MS
 
 
 @contextlib.asynccontextmanager

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
 
-HOUR_MS = 3_600_000
 START_MS = 1_750_003_200_000  # a midnight less eight hours; a whole hour
 
 

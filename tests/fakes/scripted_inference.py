@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from schemas.models import ModelChanged
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
 from streams.processor import Processor
-from tests.build import MINUTE_MS, close_time, prediction, regime_parameters, registered
+from tests.build import close_time, prediction, regime_parameters, registered
 from workers.research.replay.recompute import Inference
 
 

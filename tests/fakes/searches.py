@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from schemas.research import OptimizeSpec, WalkForwardSpec
+from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
 from workers.research.reports.report import Result
 from workers.research.reports.run_all import Pair
 
-HOUR_MS = 3_600_000
 START_MS = 1_704_067_200_000  # 2024-01-01
 FREE = {"fee_bps": 0.0, "slippage_bps": 0.0, "funding": False}
 

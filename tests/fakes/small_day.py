@@ -10,6 +10,7 @@ from schemas.market import HistoryReady
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.record import Record, Topic
 from schemas.regimes import RegimeProbabilities
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
     FEATURE_VECTORS,
     HISTORY,
@@ -25,7 +26,6 @@ from streams.runtime.codec import event_time_of
 from streams.runtime.memory_driver import replay
 from streams.topology import CHAINS
 from tests.build import (
-    MINUTE_MS,
     close_time,
     prediction,
     raw_bar,

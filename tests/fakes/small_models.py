@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelRegistered
-from tests.build import FEATURE_SET, MINUTE_MS, registered
+from schemas.timeframes import MINUTE_MS
+from tests.build import FEATURE_SET, registered
 from workers.models.artifact import MANIFEST, Manifest, ParityCase, file_of, write_model
 from workers.models.ensemble import chances
 from workers.models.lstm import LstmConfig, write_lstm

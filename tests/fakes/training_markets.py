@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.build import MINUTE_MS, START_MS
+from schemas.timeframes import MINUTE_MS
+from tests.build import START_MS
 from workers.training.dataset import Series
 from workers.training.fit import Plan
 from workers.training.fit_boosted import BoostedPlan

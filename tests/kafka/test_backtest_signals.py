@@ -21,6 +21,7 @@ from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Topic
 from schemas.signals import Signal
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import MODELS_CHANGES, RAW_BARS, SCORED_SIGNALS, SIGNALS
 from streams.features.catalog import FEATURE_SET_ID
 from streams.runtime.chain import run_chain
@@ -29,7 +30,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
-from tests.build import MINUTE_MS, START_MS, close_time, regime_parameters
+from tests.build import START_MS, close_time, regime_parameters
 from tests.fakes.small_models import small_model
 from workers.bars.recording import merged, recording_of
 from workers.models.artifact import REGISTERED

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.topics.admin import apply_topics, delete_topics
 from deploy.topics.plan import APPEND_TIME, Wanted
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import RAW_BARS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.processor import RecordRejected
@@ -20,7 +21,7 @@ from streams.runtime.jobs import run_jobs
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
-from tests.build import MINUTE_MS, raw_bar
+from tests.build import raw_bar
 
 pytestmark = pytest.mark.kafka
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import BARS, FEATURE_VECTORS, RAW_BARS, REGIME_PROBABILITIES
 from streams.processor import Folded, Processor, fold
 from tests.build import raw_bar
@@ -30,17 +31,17 @@ def test_each_output_is_fed_to_the_next_step_and_all_are_kept():
 def test_states_are_kept_apart_by_state_key():
     into = folded(raw_bar(), raw_bar(symbol="ETHUSDT"), raw_bar(1))
 
-    assert into.states["audit_check", ("BTCUSDT", 60_000)].passed == 2
-    assert into.states["audit_check", ("ETHUSDT", 60_000)].passed == 1
+    assert into.states["audit_check", ("BTCUSDT", MINUTE_MS)].passed == 2
+    assert into.states["audit_check", ("ETHUSDT", MINUTE_MS)].passed == 1
 
 
 def test_committed_states_are_read_and_never_written():
-    states = {("audit_check", ("BTCUSDT", 60_000)): CheckState(passed=7)}
+    states = {("audit_check", ("BTCUSDT", MINUTE_MS)): CheckState(passed=7)}
 
     into = folded(raw_bar(), states=states)
 
-    assert states["audit_check", ("BTCUSDT", 60_000)].passed == 7
-    assert into.states["audit_check", ("BTCUSDT", 60_000)].passed == 8
+    assert states["audit_check", ("BTCUSDT", MINUTE_MS)].passed == 7
+    assert into.states["audit_check", ("BTCUSDT", MINUTE_MS)].passed == 8
 
 
 def test_a_refused_record_leaves_no_state_and_no_output():

@@ -24,13 +24,13 @@ import numpy as np
 import structlog
 
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
+from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
 
 log = structlog.get_logger()
 
 TELL_EVERY_S = 0.05  # progress between the first and the last
 LIVES = 2  # a job that killed as many children is given up
-HOUR_MS = 3_600_000
 NICENESS = 5  # signals do not wait for a back-test
 
 Spec = OptimizeSpec | PerformanceSpec | WalkForwardSpec

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.symbols import canonical
+from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("date", *PRICES, "volume")
-UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 NAME = re.compile(
     r"^(?P<base>[A-Z0-9]{1,20}?)[-_]?(?P<quote>USDT|USDC|BUSD|FDUSD|USD)(?=[-_])"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.market import LedgerEntry, LedgerKind, RawBar
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 
-HOUR_MS = 3_600_000
-STAMP_TOLERANCE_MS = 60_000  # a settlement this late still belongs to its whole hour
+STAMP_TOLERANCE_MS = MINUTE_MS  # a settlement this late still belongs to its whole hour
 KEPT_MARKS = 16
 
 

@@ -25,6 +25,7 @@ import ccxt
 import ccxt.pro
 
 from schemas.symbols import unified
+from schemas.timeframes import MINUTE_MS
 from workers.settings import Settings
 
 KEEP_ALIVE_MS = 10_000  # the default lets a dead peer go unnoticed for nine minutes
@@ -284,7 +285,7 @@ async def connected(access: VenueAccess) -> AsyncIterator[Exchange]:
     client = _ReadOnlyBinance(
         {
             "enableRateLimit": True,
-            "rateLimit": 60_000 / WEIGHT_PER_MINUTE,
+            "rateLimit": MINUTE_MS / WEIGHT_PER_MINUTE,
             "rateLimiterAlgorithm": "rollingWindow",
             "timeout": REQUEST_TIMEOUT_MS,
             "apiKey": access.api_key,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from schemas.market import Origin, RawBar
-from workers.bars.markers import HOUR_MS, Markers
+from schemas.timeframes import HOUR_MS
+from workers.bars.markers import Markers
 from workers.ingest.exchange import Exchange, VenueUnavailable
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import (

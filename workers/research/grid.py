@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.research import Factor, FixedFactor, Grid, Objective
+from schemas.timeframes import DAY_MS
 from workers.bars.arrays import Bars
 from workers.research import grid_kernel as kernel
 from workers.research.fills import FillModel, terms_of
@@ -30,7 +31,6 @@ ABREAST = 64  # combinations that advance together
 CODES_BYTES = 64 * 2**20  # of thresholds crossed, held at once; more is done in parts
 DAILY_BYTES = 128 * 2**20  # of daily equity kept unless asked for
 DAILY_CELL = 12  # bytes of one day of one combination
-DAY_MS = 86_400_000
 MAX_WORK = 20_000_000_000  # bars times combinations: about a minute of one core
 MAX_THRESHOLDS = 32_767  # of one factor: they are counted in 16 bits
 WINDOWS_AT_ONCE = 8  # indicators held in full before they are encoded

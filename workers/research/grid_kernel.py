@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from streams.evaluation.metrics import DAY_MS, DAYS_PER_YEAR, NO_SPREAD
+from schemas.timeframes import DAY_MS
+from streams.evaluation.metrics import DAYS_PER_YEAR, NO_SPREAD
 from workers.bars.arrays import Bars
 from workers.research.fill_kernel import Columns, Terms
 from workers.research.fills import FillModel, columns_of

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.research import Market
-from schemas.timeframes import timeframe_name
+from schemas.timeframes import DAY_MS, timeframe_name
 from streams.evaluation.metrics import daily_returns
 from streams.evaluation.report import Metrics, Run, Trades, report
 from workers.bars.arrays import Bars
@@ -20,7 +20,6 @@ from workers.research.fills import FillModel, Fills, simulate
 JSON = dict[str, Any]
 Vector = NDArray[np.float64]
 
-DAY_MS = 86_400_000
 HOLD, CASH = "buy and hold", "cash"
 
 

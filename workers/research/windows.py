@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.research import WalkForwardSpec
+from schemas.timeframes import DAY_MS
 from workers.bars.arrays import Bars
-from workers.research.outcome import DAY_MS
 
 MIN_TRAIN_DAYS = 10  # fewer daily returns rank nothing
 MIN_TEST_DAYS = 2

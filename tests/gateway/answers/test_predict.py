@@ -9,9 +9,9 @@ import pytest
 from gateway.envelope import iso
 from gateway.routes.predict import PredictAnswer
 from schemas.predictions import PredictionReply, PredictionRequest
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingProgress
 from tests.build import (
-    MINUTE_MS,
     bar,
     close_time,
     explanation,
@@ -194,7 +194,7 @@ async def test_age_grows_while_no_tick_arrives(gateway):
 
 async def test_recorded_bars_do_not_age_when_the_recording_has_ended(empty):
     empty.bus.feed(bar(0, origin="replay"), signal(0), tick(0, speed=1e6))
-    empty.wall_ms = WALL_MS + 3_600_000
+    empty.wall_ms = WALL_MS + HOUR_MS
 
     status_code, body = await ask(empty)
 

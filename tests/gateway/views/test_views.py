@@ -11,6 +11,7 @@ from gateway.views.series import SLACK, Series
 from gateway.views.views import BUDGET, WINDOW, Arrival, Views, window
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import TOPICS, topic_of
 from tests.build import bar, close_time, explanation, features, regimes, scored, signal
 from tests.gateway.conftest import WALL_MS, live, tick
@@ -160,7 +161,7 @@ def test_market_time_runs_on_between_ticks_at_their_speed(seconds, speed, bars):
     now = clock.market_ms(views, WALL_MS + seconds * 1000)
 
     assert now is not None
-    assert clock.age(close_time(0), 60_000, now).bars == bars
+    assert clock.age(close_time(0), MINUTE_MS, now).bars == bars
 
 
 def test_market_time_is_unknown_before_anything_was_seen_and_never_behind_a_bar():

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from schemas.timeframes import DAY_MS, HOUR_MS
 from streams.evaluation.metrics import (
-    DAY_MS,
     annual_return,
     calmar_ratio,
     cost_share,
@@ -37,8 +37,6 @@ from streams.evaluation.walkforward import (
     t_statistic,
     walk_forward_efficiency,
 )
-
-HOUR_MS = 3_600_000
 
 
 def floats(*values: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.features import FeatureVector
 from schemas.market import Bar
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, FEATURES
 from streams.features.kernel import Bars, batch_features
 from streams.features.processor import PROCESSOR, refill, step
@@ -23,10 +24,9 @@ from streams.runtime.memory_driver import replay
 from tests.build import START_MS, bar
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "features.csv"
-HOUR_MS = 3_600_000
 
 
-def waves(count: int, timeframe_ms: int = 60_000) -> list[Bar]:
+def waves(count: int, timeframe_ms: int = MINUTE_MS) -> list[Bar]:
     """Return bars in closed form: slow and fast waves in price, another in volume."""
     t = np.arange(count + 1)
     prices = 100.0 * np.exp(0.05 * np.sin(t / 97.0) + 0.01 * np.sin(t / 11.0) + 0.002 * np.cos(t))

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.market.processor import PROCESSOR
 from streams.market.quality import fault_of, without
 from streams.runtime.memory_driver import replay
-from tests.build import MINUTE_MS, START_MS, raw_bar
+from tests.build import START_MS, raw_bar
 
 
 def bars_of(outputs):
@@ -138,7 +139,7 @@ def test_first_bar_keeps_the_hole_that_ingest_knew_of():
 
 
 def test_timeframes_do_not_disturb_each_other():
-    hour = 3_600_000
+    hour = HOUR_MS
     hourly = raw_bar(0, timeframe_ms=hour, open_time_ms=0, event_time_ms=hour)
 
     out = replay([PROCESSOR], [raw_bar(0), hourly, raw_bar(1)])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from schemas.market import HistoryReady
 from schemas.models import ModelChanged, ModelMetrics, ModelRegistered, ModelServing
 from schemas.regimes import RegimeParameters
+from schemas.timeframes import MINUTE_MS
 from schemas.training import TrainingRequest
 from streams.promotion.processor import LEAD_BARS, PROCESSOR
 from streams.runtime.memory_driver import replay
-from tests.build import MINUTE_MS, close_time, regime_parameters
+from tests.build import close_time, regime_parameters
 
 
 def history(minute=100):

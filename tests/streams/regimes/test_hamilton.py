@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from schemas.timeframes import MINUTE_MS
 from streams.regimes.hamilton import (
     filter_of,
     filtered_probabilities,
@@ -20,7 +21,7 @@ from streams.regimes.hamilton import (
     make_filter,
     stationary_distribution,
 )
-from tests.build import MINUTE_MS, regime_parameters
+from tests.build import regime_parameters
 
 TRANSITION = np.array([[0.95, 0.02, 0.03], [0.04, 0.9, 0.06], [0.02, 0.03, 0.95]])
 LOCATION = np.array([[0.6, 0.2], [-0.7, 0.5], [0.0, -0.6]])

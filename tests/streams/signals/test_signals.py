@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.predictions import ClassProbabilities
 from schemas.signals import Confirmation
+from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import replay
 from streams.signals.grading import GRADES, confirmations_of, direction_of, grade_of
 from streams.signals.processor import PROCESSOR
@@ -96,7 +97,7 @@ def test_redelivered_prediction_changes_nothing():
 def test_signal_says_when_it_expires_and_that_no_account_is_known():
     (signal,) = replay([PROCESSOR], [prediction()])
 
-    assert signal.expires_ms == signal.event_time_ms + 15 * 60_000
+    assert signal.expires_ms == signal.event_time_ms + 15 * MINUTE_MS
     assert not signal.risk_approved
     assert signal.recommended_quantity is None
     assert {check.outcome for check in signal.risk_checks} == {"fail"}

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from schemas.record import Record
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, PREDICTIONS, RAW_BARS, REGIME_PARAMETERS
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.topology import WORKERS
-from tests.build import MINUTE_MS, START_MS, features, prediction, raw_bar
+from tests.build import START_MS, features, prediction, raw_bar
 from workers.archive import topic_archive
 from workers.archive.columns import arrow_schema
 from workers.archive.export import ExportSpan, export_topic

@@ -10,12 +10,12 @@ import pytest
 
 from schemas.jobs import RESULT_BYTES
 from schemas.research import OptimizeSpec, PerformanceSpec
+from schemas.timeframes import HOUR_MS
 from tests.build import job_result
 from workers.backtest.compute import Compute
 from workers.bars.arrays import Bars
 from workers.jobs.results import within_bounds
 
-HOUR_MS = 3_600_000
 FEW = {"window_range": [10, 20, 10], "signal_range": [0.5, 1.5, 0.5]}
 MANY = {"window_range": [10, 400, 1], "signal_range": [0.0, 3.0, 0.01]}
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.build import MINUTE_MS, bar
-from tests.fakes.random_bars import HOUR_MS, START_MS, bars_of, random_bars
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from tests.build import bar
+from tests.fakes.random_bars import START_MS, bars_of, random_bars
 from tests.real_data import real_file
 from workers.bars.arrays import Bars, BarsRejected
 
@@ -112,7 +113,7 @@ def test_longer_bars_are_those_of_pandas_without_the_unfinished_ends(seed):
 
 def test_bars_cannot_be_cut_finer_or_askew():
     with pytest.raises(BarsRejected, match="expected a multiple"):
-        bars_of([100.0] * 9).resample(90 * 60_000)
+        bars_of([100.0] * 9).resample(90 * MINUTE_MS)
     with pytest.raises(BarsRejected, match="hold no whole one"):
         bars_of([100.0] * 9).resample(24 * HOUR_MS)
 

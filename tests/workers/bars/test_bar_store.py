@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from schemas.research import Market
-from tests.build import MINUTE_MS, START_MS, bar
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from tests.build import START_MS, bar
 from workers.bars.arrays import Bars, BarsRejected
 from workers.bars.bar_store import BarStore
 
-HOUR_MS = 60 * MINUTE_MS
 FIRST = (HOUR_MS - START_MS % HOUR_MS) // MINUTE_MS  # minute of the first whole hour
 
 

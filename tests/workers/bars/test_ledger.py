@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from schemas.market import LedgerEntry
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
@@ -145,7 +146,7 @@ def test_funding_hole_is_told_from_a_changed_interval(tmp_path):
 
 
 def test_late_funding_stamps_are_one_note(tmp_path):
-    late = pd.to_timedelta([0, 8 * 3_600_000 + 7, 16 * 3_600_000 + 15], unit="ms")
+    late = pd.to_timedelta([0, 8 * HOUR_MS + 7, 16 * HOUR_MS + 15], unit="ms")
 
     found = counts(tmp_path, AUSDT_funding=funding(START + late))
 
@@ -165,9 +166,9 @@ def test_a_named_file_that_cannot_be_read_is_refused_and_one_in_a_folder_is_skip
 @pytest.mark.parametrize(
     ("text", "subject"),
     [
-        ("BTCUSDT_perp_1m.parquet", ("BTCUSDT", 60_000)),
-        ("BTCUSDT_spot_1h_with_outages.parquet", ("BTCUSDT", 3_600_000)),
-        ("BTC_USDT-1h.csv", ("BTCUSDT", 3_600_000)),
+        ("BTCUSDT_perp_1m.parquet", ("BTCUSDT", MINUTE_MS)),
+        ("BTCUSDT_spot_1h_with_outages.parquet", ("BTCUSDT", HOUR_MS)),
+        ("BTC_USDT-1h.csv", ("BTCUSDT", HOUR_MS)),
         ("BTC_USDT_USDT-5m-futures.parquet", ("BTCUSDT", 300_000)),
         ("1000SHIBUSDT-15m.csv.gz", ("1000SHIBUSDT", 900_000)),
         ("anything.csv=ETH-USD:4h", ("ETHUSDT", 14_400_000)),

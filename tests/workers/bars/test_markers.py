@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.timeframes import HOUR_MS
 from tests.build import START_MS, close_time, raw_bar
 from workers.bars.markers import Funding, Mark, Markers
 from workers.ingest.market_clock import MarketClock
-
-HOUR = 3_600_000
 
 
 def test_bar_gets_the_last_mark_not_later_than_its_close():
@@ -31,7 +30,7 @@ def test_mark_older_than_the_bar_is_not_used():
 
 def test_settlement_at_the_very_close_belongs_to_the_next_bar():
     markers = Markers()
-    markers.add_settlements([Funding(close_time(0) - HOUR, 1e-4), Funding(close_time(0), 2e-4)])
+    markers.add_settlements([Funding(close_time(0) - HOUR_MS, 1e-4), Funding(close_time(0), 2e-4)])
 
     assert markers.joined(raw_bar(0)).funding_rate == 1e-4
     joined = markers.joined(raw_bar(1))
@@ -40,10 +39,12 @@ def test_settlement_at_the_very_close_belongs_to_the_next_bar():
 
 def test_settlements_are_taken_once():
     markers = Markers()
-    rows = [Funding(HOUR, 1e-4), Funding(2 * HOUR, 2e-4)]
+    rows = [Funding(HOUR_MS, 1e-4), Funding(2 * HOUR_MS, 2e-4)]
 
     assert markers.add_settlements(rows) == rows
-    assert markers.add_settlements([*rows, Funding(3 * HOUR, 3e-4)]) == [Funding(3 * HOUR, 3e-4)]
+    assert markers.add_settlements([*rows, Funding(3 * HOUR_MS, 3e-4)]) == [
+        Funding(3 * HOUR_MS, 3e-4)
+    ]
 
 
 @given(st.lists(st.integers(1, 10_000), unique=True, max_size=30), st.integers(0, 10_000))

@@ -8,8 +8,9 @@ import pytest
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
 from schemas.predictions import ClassProbabilities, PredictionRequest
+from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import MemoryDriver
-from tests.build import FEATURE_SET, MINUTE_MS, close_time, features, prediction
+from tests.build import FEATURE_SET, close_time, features, prediction
 from tests.fakes.small_models import NAMES, WINDOW, small_model
 from workers.explain.attribution import explain, explained_class, load
 from workers.explain.history import BARS_BEHIND, History

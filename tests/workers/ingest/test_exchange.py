@@ -9,6 +9,7 @@ import inspect
 import ccxt
 import pytest
 
+from schemas.timeframes import DAY_MS, MINUTE_MS
 from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, VenueUnavailable, connected
 from workers.ingest.rest_history import with_retries
 from workers.simulator.faults import Fault
@@ -38,12 +39,12 @@ def test_history_is_read_through_real_ccxt():
             now = await exchange.server_time_ms()
             assert now == venue.clock.now_ms()
             assert {row["symbol"] for row in await exchange.listed()} == set(SYMBOLS)
-            start = now // 60_000 * 60_000 - 600 * 60_000
+            start = now // MINUTE_MS * MINUTE_MS - 600 * MINUTE_MS
             rows = await exchange.klines("BTCUSDT", "1m", start, 499)
-            assert [row[0] for row in rows] == [start + i * 60_000 for i in range(499)]
+            assert [row[0] for row in rows] == [start + i * MINUTE_MS for i in range(499)]
             marks = await exchange.mark_klines("BTCUSDT", "1m", start, 10)
             assert [row[0] for row in marks] == [row[0] for row in rows[:10]]
-            settled = await exchange.funding_rates("BTCUSDT", now - 86_400_000)
+            settled = await exchange.funding_rates("BTCUSDT", now - DAY_MS)
             assert len(settled) == 3
 
     asyncio.run(main())

@@ -5,22 +5,21 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from schemas.timeframes import MINUTE_MS
 from tests.fakes.ingest_run import venue
 from workers.bars.ledger import ledger_of_files
 from workers.bars.recording import recording_of
 from workers.ingest.exchange import VenueAccess, VenueRefused
 from workers.ingest.fetch_files import FetchRequest, fetch_history
 
-MINUTE = 60_000
-
 
 def test_history_is_fetched_continued_and_replayable(tmp_path):
     shares = []
     with venue() as running:
         access = VenueAccess("simulated", running.rest_url)
-        now = running.venue.clock.now_ms() // MINUTE * MINUTE
-        start = now - 1_200 * MINUTE
-        part = FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start, start + 700 * MINUTE)
+        now = running.venue.clock.now_ms() // MINUTE_MS * MINUTE_MS
+        start = now - 1_200 * MINUTE_MS
+        part = FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start, start + 700 * MINUTE_MS)
 
         files = fetch_history(access, part, tmp_path, lambda *each: shares.append(each))
         again = fetch_history(access, FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start), tmp_path)
@@ -31,7 +30,7 @@ def test_history_is_fetched_continued_and_replayable(tmp_path):
     assert shares[-1] == ("ETHUSDT", 1.0)
     table = pd.read_parquet(tmp_path / "BTCUSDT_perp_1m.parquet")
     opened = table.date.astype("datetime64[ms, UTC]").astype("int64")
-    assert list(opened) == list(range(start, now - MINUTE, MINUTE))
+    assert list(opened) == list(range(start, now - MINUTE_MS, MINUTE_MS))
     assert list(opened) == truth.open_time_ms.tolist()
     assert table.volume.to_numpy() == pytest.approx(truth.volume)
     assert table.mark_price.notna().all()

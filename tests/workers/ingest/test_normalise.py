@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from schemas.timeframes import MINUTE_MS
 from tests.real_data import real_file
 from workers.ingest.normalise import (
     PayloadRejected,
@@ -19,14 +20,13 @@ from workers.ingest.normalise import (
     read_trade,
 )
 
-MINUTE = 60_000
 T0 = 1_750_000_020_000
 
 
 def kline(**fields):
     return {
         "t": T0,
-        "T": T0 + MINUTE - 1,
+        "T": T0 + MINUTE_MS - 1,
         "s": "BTCUSDT",
         "i": "1m",
         "o": "100.0",
@@ -43,34 +43,36 @@ def kline(**fields):
 
 
 def event(**fields):
-    return {"e": "kline", "E": T0 + MINUTE + 3, "s": "BTCUSDT", "k": kline(**fields), "st": 1}
+    return {"e": "kline", "E": T0 + MINUTE_MS + 3, "s": "BTCUSDT", "k": kline(**fields), "st": 1}
 
 
 def test_final_kline_becomes_a_bar_with_exclusive_close():
-    bar = read_kline_event(event(), MINUTE, "test")
+    bar = read_kline_event(event(), MINUTE_MS, "test")
 
-    assert (bar.open_time_ms, bar.event_time_ms) == (T0, T0 + MINUTE)
-    assert bar.available_time_ms == T0 + MINUTE + 3
+    assert (bar.open_time_ms, bar.event_time_ms) == (T0, T0 + MINUTE_MS)
+    assert bar.available_time_ms == T0 + MINUTE_MS + 3
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (100.0, 101.0, 99.0, 100.5, 12.5)
     assert (bar.quote_volume, bar.taker_buy_volume, bar.trades) == (1253.0, 6.25, 42)
 
 
 def test_bar_from_the_future_is_refused():
     with pytest.raises(PayloadRejected, match="is after the event's own time"):
-        read_kline_event(event(t=T0 + 2 * MINUTE, T=T0 + 3 * MINUTE - 1), MINUTE, "test")
+        read_kline_event(event(t=T0 + 2 * MINUTE_MS, T=T0 + 3 * MINUTE_MS - 1), MINUTE_MS, "test")
 
 
 def test_open_kline_is_no_bar():
-    assert read_kline_event(event(x=False), MINUTE, "test") is None
+    assert read_kline_event(event(x=False), MINUTE_MS, "test") is None
 
 
 def test_row_and_event_of_one_bar_agree():
     k = kline()
     row = [k[n] for n in ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q")] + ["0"]
 
-    bar = read_kline_row("BTCUSDT", MINUTE, row, Provenance("stream", "test", T0 + MINUTE + 3))
+    bar = read_kline_row(
+        "BTCUSDT", MINUTE_MS, row, Provenance("stream", "test", T0 + MINUTE_MS + 3)
+    )
 
-    assert bar == read_kline_event(event(), MINUTE, "test")
+    assert bar == read_kline_event(event(), MINUTE_MS, "test")
 
 
 @pytest.mark.parametrize(
@@ -83,24 +85,24 @@ def test_row_and_event_of_one_bar_agree():
         ({"l": "cheap"}, "field l 'cheap'"),
         ({"n": 1.5}, "field n 1.5, expected a whole number"),
         ({"t": "soon"}, "field t 'soon'"),
-        ({"T": T0 + MINUTE}, f"field T {T0 + MINUTE}"),
+        ({"T": T0 + MINUTE_MS}, f"field T {T0 + MINUTE_MS}"),
         ({"x": "yes"}, "field x 'yes', expected true or false"),
     ],
 )
 def test_wrong_field_is_named_with_its_value(fields, named):
     with pytest.raises(PayloadRejected, match=named):
-        read_kline_event(event(**fields), MINUTE, "test")
+        read_kline_event(event(**fields), MINUTE_MS, "test")
 
 
 def test_unknown_symbol_missing_object_and_short_row_are_refused():
     with pytest.raises(PayloadRejected, match="field s"):
-        read_kline_event(event() | {"s": "???"}, MINUTE, "test")
+        read_kline_event(event() | {"s": "???"}, MINUTE_MS, "test")
     with pytest.raises(PayloadRejected, match="field s 7, expected a symbol"):
         read_trade({"m": True, "s": 7})
     with pytest.raises(PayloadRejected, match="field k"):
-        read_kline_event({"e": "kline", "E": 1, "s": "BTCUSDT", "k": [9]}, MINUTE, "test")
+        read_kline_event({"e": "kline", "E": 1, "s": "BTCUSDT", "k": [9]}, MINUTE_MS, "test")
     with pytest.raises(PayloadRejected, match="kline row"):
-        read_kline_row("BTCUSDT", MINUTE, [9, None], Provenance("backfill", "test"))
+        read_kline_row("BTCUSDT", MINUTE_MS, [9, None], Provenance("backfill", "test"))
     with pytest.raises(PayloadRejected, match="field m"):
         read_trade({"m": 1})
 
@@ -134,7 +136,7 @@ def test_recorded_frames_of_the_venue_are_read():
             frame = json.loads(frame) if isinstance(frame, str) else frame
             frame = frame.get("data", frame)
             if frame.get("e") == "kline":
-                bars += read_kline_event(frame, MINUTE, "test") is not None
+                bars += read_kline_event(frame, MINUTE_MS, "test") is not None
             elif frame.get("e") == "aggTrade":
                 trades += read_trade(frame).quantity > 0
 

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.timeframes import MINUTE_MS
 from tests.build import START_MS, raw_bar
 from workers.ingest.normalise import AggTrade
 from workers.ingest.rebuilt_bars import BarRebuilder, bar_of, disagreement
-
-MINUTE = 60_000
 
 
 def trade(number, second, price=100.0, quantity=1.0, *, buys=True):
@@ -19,7 +18,7 @@ def trade(number, second, price=100.0, quantity=1.0, *, buys=True):
 
 
 def fed(trades):
-    bars = BarRebuilder(MINUTE)
+    bars = BarRebuilder(MINUTE_MS)
     return bars, [over for each in trades if (over := bars.add(each))]
 
 
@@ -30,7 +29,7 @@ def test_first_bar_is_not_complete_and_the_next_is():
     bars, over = fed([*first, *second, trade(6, 121)])
 
     (bar,) = over
-    assert bars.take(START_MS + MINUTE) is bar
+    assert bars.take(START_MS + MINUTE_MS) is bar
     assert (bar.open, bar.high, bar.low, bar.close) == (101, 101, 99, 100.5)
     assert (bar.volume, bar.taker_buy_volume, bar.trades) == (4.0, 3.0, 6)
     assert bar.quote_volume == 101 + 99 + 2 * 100.5

@@ -9,6 +9,7 @@ import pytest
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, RawBar
 from schemas.status import WorkerStatus
+from schemas.timeframes import MINUTE_MS
 from tests.real_data import real_file
 from workers.bars.bar_files import BarFileRejected
 from workers.bars.recording import recording_of
@@ -17,7 +18,6 @@ from workers.ingest.replay import Player
 from workers.settings import Settings
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
-MINUTE = 60_000
 
 
 def table(rows=100, start=START):
@@ -60,8 +60,8 @@ def test_cut_is_at_sixty_percent_of_the_common_span(files):
 
     first, last = 20, 100  # minutes after the start that both files cover
     minutes = first + int(0.6 * (last - first))
-    assert recording.cut_ms == START.value // 10**6 + minutes * MINUTE
-    assert (recording.bars, recording.timeframe_ms) == (200, MINUTE)
+    assert recording.cut_ms == START.value // 10**6 + minutes * MINUTE_MS
+    assert (recording.bars, recording.timeframe_ms) == (200, MINUTE_MS)
 
 
 def test_history_comes_first_then_the_rest_by_time(files):
@@ -103,7 +103,7 @@ def test_ticks_carry_recorded_time(files):
 
     ticks = [r.event_time_ms for r in out if isinstance(r, ClockTick)]
     assert ticks == sorted(ticks)
-    assert ticks[-1] == START.value // 10**6 + 120 * MINUTE
+    assert ticks[-1] == START.value // 10**6 + 120 * MINUTE_MS
 
 
 def test_nothing_after_the_cut_is_played_before_a_model_serves(files):

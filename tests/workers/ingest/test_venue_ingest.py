@@ -11,15 +11,15 @@ import pytest
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, LedgerEntry
 from schemas.status import WorkerStatus
+from schemas.timeframes import MINUTE_MS
 from tests.fakes.ingest_run import HISTORY_BARS, ingesting
 
-MINUTE = 60_000
 EPOCH_MS = 1_735_689_600_000  # the simulated market begins
 
 
 def holds_every_bar(bars):
     opened = [bar.open_time_ms for bar in bars]
-    return opened == list(range(opened[0], opened[-1] + MINUTE, MINUTE))
+    return opened == list(range(opened[0], opened[-1] + MINUTE_MS, MINUTE_MS))
 
 
 def beside_repairs(ledger):
@@ -52,7 +52,7 @@ def test_history_then_live_without_a_seam():
                 assert abs(bars[-1].mark_price / bars[-1].close - 1) < 0.01
             (ready,) = running.records.of(HistoryReady)
             assert ready.symbols == ("BTCUSDT", "ETHUSDT")
-            assert ready.to_ms - ready.from_ms == HISTORY_BARS * MINUTE
+            assert ready.to_ms - ready.from_ms == HISTORY_BARS * MINUTE_MS
             ticks = [tick.event_time_ms for tick in running.records.of(ClockTick)]
             assert ticks == sorted(ticks)
             done = [s.done for s in running.records.of(WorkerStatus) if s.done is not None]
@@ -65,7 +65,7 @@ def test_history_then_live_without_a_seam():
 
 def test_restart_goes_on_after_the_last_bar_of_the_topic():
     async def main():
-        last = EPOCH_MS + (HISTORY_BARS + 100) * MINUTE
+        last = EPOCH_MS + (HISTORY_BARS + 100) * MINUTE_MS
         async with ingesting("BTCUSDT", closes={"BTCUSDT": last}) as running:
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert bars[0].open_time_ms == last
@@ -77,15 +77,15 @@ def test_restart_goes_on_after_the_last_bar_of_the_topic():
 
 def test_settlement_is_joined_to_bars_that_close_after_it():
     async def main():
-        stamp = EPOCH_MS + 4 * 480 * MINUTE
+        stamp = EPOCH_MS + 4 * 480 * MINUTE_MS
         async with ingesting("BTCUSDT", minutes=4 * 480 - 8) as running:
             await running.until(
-                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > stamp + 12 * MINUTE
+                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > stamp + 12 * MINUTE_MS
             )
             bars = running.records.raw("BTCUSDT")
             at = {bar.event_time_ms: bar.funding_time_ms for bar in bars}
-            assert at[stamp] == stamp - 480 * MINUTE
-            assert at[stamp + 10 * MINUTE] == stamp
+            assert at[stamp] == stamp - 480 * MINUTE_MS
+            assert at[stamp + 10 * MINUTE_MS] == stamp
             joined = [bar.funding_time_ms for bar in bars]
             assert joined == sorted(joined)
             rates = {bar.funding_time_ms: bar.funding_rate for bar in bars}
@@ -99,7 +99,7 @@ def test_bar_that_the_stream_lost_is_repaired_in_its_place():
     async def main():
         async with ingesting("BTCUSDT") as running:
             lost = running.next_open_ms()
-            running.fault(kind="gap", stream="kline", from_ms=lost, until_ms=lost + 2 * MINUTE)
+            running.fault(kind="gap", stream="kline", from_ms=lost, until_ms=lost + 2 * MINUTE_MS)
             await running.more_bars("BTCUSDT", 8)
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert holds_every_bar(bars)
@@ -114,9 +114,9 @@ def test_hole_that_stays_is_counted_and_nothing_waits_for_ever():
     async def main():
         async with ingesting("BTCUSDT") as running:
             lost = running.next_open_ms()
-            running.fault(kind="gap", rest=True, from_ms=lost, until_ms=lost + 2 * MINUTE)
+            running.fault(kind="gap", rest=True, from_ms=lost, until_ms=lost + 2 * MINUTE_MS)
             await running.until(
-                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > lost + 6 * MINUTE
+                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > lost + 6 * MINUTE_MS
             )
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert ("gap", 2) in ledger
@@ -146,8 +146,8 @@ def test_late_bar_is_repaired_first_and_its_late_frame_changes_nothing():
                 kind="late",
                 stream="kline",
                 from_ms=late,
-                until_ms=late + MINUTE,
-                delay_ms=4 * MINUTE,
+                until_ms=late + MINUTE_MS,
+                delay_ms=4 * MINUTE_MS,
             )
             await running.more_bars("BTCUSDT", 10)
             bars, ledger, _ = running.records.checked("BTCUSDT")
@@ -173,7 +173,7 @@ def test_corrected_bar_is_a_new_revision_with_the_venues_last_word():
     async def main():
         async with ingesting("BTCUSDT") as running:
             wrong = running.next_open_ms(2)
-            running.fault(kind="correction", from_ms=wrong, until_ms=wrong + MINUTE)
+            running.fault(kind="correction", from_ms=wrong, until_ms=wrong + MINUTE_MS)
             await running.until(lambda: any(b.revision for b in running.records.raw("BTCUSDT")))
             await running.more_bars("BTCUSDT", 4)
             raw = [b for b in running.records.raw("BTCUSDT") if b.open_time_ms == wrong]
@@ -191,7 +191,10 @@ def test_bar_that_contradicts_its_trades_is_held_against_rest():
         async with ingesting("BTCUSDT") as running:
             wrong = running.next_open_ms(3)
             running.fault(
-                kind="correction", from_ms=wrong, until_ms=wrong + MINUTE, delay_ms=600 * MINUTE
+                kind="correction",
+                from_ms=wrong,
+                until_ms=wrong + MINUTE_MS,
+                delay_ms=600 * MINUTE_MS,
             )
             await running.until(lambda: running.records.of(LedgerEntry))
             (entry,) = running.records.of(LedgerEntry)
@@ -208,7 +211,7 @@ def test_frozen_feed_is_served_from_rest_until_it_thaws():
         async with ingesting("BTCUSDT", "ETHUSDT") as running:
             frozen = running.next_open_ms()
             running.fault(
-                kind="frozen", symbol="BTCUSDT", from_ms=frozen, until_ms=frozen + 8 * MINUTE
+                kind="frozen", symbol="BTCUSDT", from_ms=frozen, until_ms=frozen + 8 * MINUTE_MS
             )
             await running.more_bars("BTCUSDT", 14)
             bars, ledger, _ = running.records.checked("BTCUSDT")
@@ -244,7 +247,7 @@ def test_disconnect_is_survived_without_a_lost_bar(abrupt):
             await running.until(
                 lambda: all(
                     running.records.raw(s)[-1].origin == "stream"
-                    and running.records.raw(s)[-1].open_time_ms > until_ms + 3 * MINUTE
+                    and running.records.raw(s)[-1].open_time_ms > until_ms + 3 * MINUTE_MS
                     for s in ("BTCUSDT", "ETHUSDT")
                 )
             )
@@ -266,14 +269,14 @@ def test_repair_waits_as_the_venue_asks_and_holds_nobody_else_up(status):
                 symbol="BTCUSDT",
                 stream="kline",
                 from_ms=lost,
-                until_ms=lost + MINUTE,
+                until_ms=lost + MINUTE_MS,
             )
             running.fault(
                 kind="http_error", status=status, retry_after_s=1, count=1, path="/fapi/v1/klines"
             )
             await running.more_bars("ETHUSDT", 4)
             await running.until(
-                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > lost + 4 * MINUTE
+                lambda: running.records.raw("BTCUSDT")[-1].open_time_ms > lost + 4 * MINUTE_MS
             )
             bars, _, _ = running.records.checked("BTCUSDT")
             assert holds_every_bar(bars)
@@ -287,7 +290,7 @@ def test_rest_away_leaves_the_bar_that_trades_make():
         async with ingesting("BTCUSDT") as running:
             lost = running.next_open_ms(2)
             running.fault(kind="http_error", status=503, path="/fapi/v1/klines")
-            running.fault(kind="gap", stream="kline", from_ms=lost, until_ms=lost + MINUTE)
+            running.fault(kind="gap", stream="kline", from_ms=lost, until_ms=lost + MINUTE_MS)
             await running.until(
                 lambda: any(b.open_time_ms > lost for b in running.records.raw("BTCUSDT"))
             )
@@ -334,13 +337,20 @@ def test_bar_from_the_far_future_is_a_dead_letter_and_moves_nothing():
     async def main():
         async with ingesting("BTCUSDT") as running:
             far = 4_102_444_800_000
-            kline = {"t": far, "T": far + MINUTE - 1, "s": "BTCUSDT", "i": "1m", "x": True, "n": 1}
+            kline = {
+                "t": far,
+                "T": far + MINUTE_MS - 1,
+                "s": "BTCUSDT",
+                "i": "1m",
+                "x": True,
+                "n": 1,
+            }
             numbers = dict.fromkeys(("o", "h", "l", "c", "v", "q", "V", "Q"), "1.0")
-            frame = {"e": "kline", "E": far + MINUTE, "s": "BTCUSDT", "k": kline | numbers}
+            frame = {"e": "kline", "E": far + MINUTE_MS, "s": "BTCUSDT", "k": kline | numbers}
             running.simulator.venue.hub.publish("btcusdt@kline_1m", json.dumps(frame))
             await running.more_bars("BTCUSDT", 4)
             (letter,) = running.records.letters
-            assert letter.cause.startswith(f"bar closes at {far + MINUTE}, market time is")
+            assert letter.cause.startswith(f"bar closes at {far + MINUTE_MS}, market time is")
             assert holds_every_bar(running.records.checked("BTCUSDT")[0])
             assert running.ingest.clock.now_ms() < far
 

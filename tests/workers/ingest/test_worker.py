@@ -16,11 +16,12 @@ import pytest
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, LedgerEntry, RawBar
 from schemas.status import LoadedModel, WorkerStatus
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import CLOCK_TICKS, HISTORY, LEDGER, RAW_BARS, WORKER_STATUS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
-from tests.build import MINUTE_MS, close_time, raw_bar, serving, status
+from tests.build import close_time, raw_bar, serving, status
 from tests.fakes.ingest_run import venue
 from workers.ingest.outbox import LOOK_BACK, newest_closes
 
@@ -98,7 +99,7 @@ def test_restarted_ingest_neither_loses_nor_doubles_a_bar(pipeline_topics, tmp_p
 
     for symbol in ("BTCUSDT", "ETHUSDT"):
         times = opened(pipeline_topics, symbol)
-        assert times == list(range(times[0], times[-1] + 60_000, 60_000))
+        assert times == list(range(times[0], times[-1] + MINUTE_MS, MINUTE_MS))
     assert len([r for r in records(pipeline_topics, HISTORY) if isinstance(r, HistoryReady)]) == 1
     ticks = [r.event_time_ms for r in records(pipeline_topics, CLOCK_TICKS)]
     assert ticks == sorted(ticks)
@@ -205,7 +206,7 @@ def test_newest_close_is_found_behind_a_long_tail_of_other_symbols(pipeline_topi
     publisher.publish(raw_bar(3, symbol="ETHUSDT"))
     for minute in range(LOOK_BACK + 10):
         publisher.publish(raw_bar(minute))
-    publisher.publish(raw_bar(0, timeframe_ms=3_600_000))
+    publisher.publish(raw_bar(0, timeframe_ms=HOUR_MS))
     publisher.flush()
 
     closes = newest_closes(kafka, ("BTCUSDT", "ETHUSDT", "SOLUSDT"), MINUTE_MS)

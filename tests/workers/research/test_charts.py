@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.timeframes import DAY_MS
 from workers.research.charts.charts import Chart, HeatMap, Series, kept_points, rounded
 from workers.research.charts.plotly_json import figure_of, plain, plotly_of
 from workers.research.charts.png import png_of
 from workers.research.charts.svg import svg_of, ticks, time_ticks
 
-DAY_MS = 86_400_000
 TIMES = [1_700_000_000_000 + i * DAY_MS for i in range(4)]
 CHARTS = {
     "lines": Chart(

@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.research import PerformanceSpec
-from tests.fakes.random_bars import HOUR_MS, START_MS, bars_of, random_bars
+from schemas.timeframes import HOUR_MS
+from tests.fakes.random_bars import START_MS, bars_of, random_bars
 from workers.research.fills import FillModel, FillsRejected, simulate
 from workers.research.reference import Account, liquidation_price, marks_of
 

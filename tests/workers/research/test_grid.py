@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.research import Grid
+from schemas.timeframes import HOUR_MS
 from streams.evaluation import metrics
 from workers.bars.arrays import Bars
 from workers.research import grid as grids
@@ -18,7 +19,6 @@ from workers.research.fills import FillModel, simulate
 from workers.research.grid import parameter_values, run_grid
 from workers.research.indicators import INDICATORS, SIGNAL_TYPES, factor_target
 
-HOUR = 3_600_000
 NAMES = [row.name for row in INDICATORS]
 TYPES = [row.name for row in SIGNAL_TYPES]
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
@@ -31,7 +31,7 @@ MEASURES = {
 }
 
 
-def market(count=500, seed=1, scale=0.01, timeframe_ms=HOUR):
+def market(count=500, seed=1, scale=0.01, timeframe_ms=HOUR_MS):
     """Bars of a jumpy walk with gaps between closes and opens, quiet bars and funding."""
     rng = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(rng.standard_t(3, count) * scale))

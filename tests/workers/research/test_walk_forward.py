@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from schemas.timeframes import HOUR_MS
 from streams.evaluation.metrics import sharpe_ratio
 from tests.fakes.random_bars import random_bars
-from tests.fakes.searches import FREE, HOUR_MS, market, never, stepped, untold
+from tests.fakes.searches import FREE, market, never, stepped, untold
 from workers.research.fills import FillModel, simulate
 from workers.research.trials import run_trials, target_of
 from workers.research.walk_forward import walk_forward

@@ -8,8 +8,9 @@ import pytest
 from schemas.dead_letter import DeadLetter
 from schemas.models import ModelChanged
 from schemas.predictions import Prediction, PredictionRequest
+from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import MemoryDriver, replay
-from tests.build import MINUTE_MS, START_MS, close_time, features, regimes
+from tests.build import START_MS, close_time, features, regimes
 from tests.fakes.small_models import NAMES, WINDOW, small_model
 from workers.models.ensemble import calibrate, pool, specialist_weights
 from workers.serving.predict import predict

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from schemas.timeframes import MINUTE_MS
 from workers.simulator import kernel, market
 from workers.simulator.instruments import instrument
 from workers.simulator.market import BLOCK_BARS, SimulatedMarket
@@ -100,7 +101,7 @@ def test_trade_ids_run_on_without_a_gap_and_times_within_the_bar(drawn):
     np.testing.assert_array_equal(
         trades[1:, kernel.T_FIRST_RAW], trades[:-1, kernel.T_LAST_RAW] + 1
     )
-    assert all((np.diff(t) >= 0).all() and t[0] >= 0 and t[-1] < 60_000 for t in times)
+    assert all((np.diff(t) >= 0).all() and t[0] >= 0 and t[-1] < MINUTE_MS for t in times)
 
 
 def test_unfinished_bar_holds_the_trades_so_far_and_no_other(drawn):
@@ -112,7 +113,7 @@ def test_unfinished_bar_holds_the_trades_so_far_and_no_other(drawn):
     np.testing.assert_array_equal(column[FOLDED], fold(so_far))
     assert drawn.unfinished("BTCUSDT", 50, int(trades[0, kernel.T_TIME]) - 1) is None
     np.testing.assert_array_equal(
-        drawn.unfinished("BTCUSDT", 50, 60_000), drawn.bars("BTCUSDT", 50, 51).ints[:, 0]
+        drawn.unfinished("BTCUSDT", 50, MINUTE_MS), drawn.bars("BTCUSDT", 50, 51).ints[:, 0]
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.build import MINUTE_MS, close_time, features
+from schemas.timeframes import MINUTE_MS
+from tests.build import close_time, features
 from workers.training.dataset import series_of
 from workers.training.table import LabelPlan, Windows, table_of
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES
 from streams.features.kernel import Bars, batch_features
 from streams.regimes.hamilton import filtered_probabilities, hamilton_filter
@@ -129,8 +130,8 @@ def test_known_model_is_recovered(drawn, fitted):
     location = moments.centre + moments.spread * fitted.model.location
 
     posteriors = filtered_probabilities(
-        fitted.parameters("BTCUSDT", 60_000, 0),
-        np.arange(1, len(states) + 1) * 60_000,
+        fitted.parameters("BTCUSDT", MINUTE_MS, 0),
+        np.arange(1, len(states) + 1) * MINUTE_MS,
         observations,
     )
 
@@ -143,7 +144,7 @@ def test_known_model_is_recovered(drawn, fitted):
 
 
 def test_held_out_likelihood_is_almost_that_of_the_truth(fitted):
-    record = fitted.parameters("BTCUSDT", 60_000, 0)
+    record = fitted.parameters("BTCUSDT", MINUTE_MS, 0)
     true = record.model_copy(
         update={
             "centre": (0.0, 0.0),
@@ -165,12 +166,12 @@ def test_held_out_likelihood_is_almost_that_of_the_truth(fitted):
 def test_same_inputs_and_seed_give_the_same_fit(drawn, fitted):
     again = fit_regimes({"BTCUSDT": track(drawn[1])}, NAMES)
 
-    assert again.parameters("BTCUSDT", 60_000, 0) == fitted.parameters("BTCUSDT", 60_000, 0)
+    assert again.parameters("BTCUSDT", MINUTE_MS, 0) == fitted.parameters("BTCUSDT", MINUTE_MS, 0)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_refits_never_swap_names(fitted, seed):
-    previous = {"BTCUSDT": fitted.parameters("BTCUSDT", 60_000, 0)}
+    previous = {"BTCUSDT": fitted.parameters("BTCUSDT", MINUTE_MS, 0)}
     later = {"BTCUSDT": track(sample(8_000, seed=20 + seed)[1])}
 
     refit = fit_regimes(later, NAMES, FitPlan(seed=seed), previous)
@@ -182,7 +183,7 @@ def test_refits_never_swap_names(fitted, seed):
 
 def test_names_kept_from_before_outweigh_a_close_call_but_not_a_contradiction(drawn, fitted):
     _, observations = drawn
-    record = fitted.parameters("BTCUSDT", 60_000, 0)
+    record = fitted.parameters("BTCUSDT", MINUTE_MS, 0)
     # Returns now rank the old sideways state above the old bull; the bear stays below both.
     quiet_wins = Track(observations, 1e-3 * (observations[:, 0] - 3.0 * observations[:, 1]))
     reversed_ = Track(observations, -1e-3 * observations[:, 0])
@@ -214,7 +215,7 @@ def test_symbols_of_different_size_share_one_model(drawn):
 
     fit = fit_regimes(tracks, NAMES)
 
-    btc, eth = (fit.parameters(s, 60_000, 0) for s in tracks)
+    btc, eth = (fit.parameters(s, MINUTE_MS, 0) for s in tracks)
     assert btc.transition == eth.transition
     assert np.array(eth.spread) == pytest.approx(1e-4 * np.array(btc.spread), rel=0.2)
 

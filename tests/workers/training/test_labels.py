@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.timeframes import MINUTE_MS
 from streams.costs import DEFAULT_COSTS, label_of, label_threshold
-from tests.build import MINUTE_MS, START_MS
+from tests.build import START_MS
 from workers.training.dataset import Series
 from workers.training.labels import UNKNOWN, label
 

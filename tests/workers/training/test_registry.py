@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.models import ModelChanged, ModelRegistered
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import topic_of
 from streams.runtime.codec import Received, Stored
 from tests.build import START_MS, registered
@@ -33,7 +34,7 @@ def received(record: Any) -> Received:
 
 
 def changed(model: ModelRegistered, minute: int = 0) -> ModelChanged:
-    time = START_MS + minute * 60_000
+    time = START_MS + minute * MINUTE_MS
     return ModelChanged(
         strategy=model.strategy,
         event_time_ms=time,

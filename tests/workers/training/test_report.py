@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from schemas.timeframes import MINUTE_MS
 from streams.costs import DEFAULT_COSTS
 from workers.training.report import (
     StitchedRows,
@@ -17,8 +18,6 @@ from workers.training.report import (
     net_returns,
     prior_of,
 )
-
-MINUTE_MS = 60_000
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from schemas.timeframes import MINUTE_MS
 from schemas.training import TrainingRequest
-from tests.build import MINUTE_MS, START_MS
+from tests.build import START_MS
 from tests.fakes.training_markets import SMALL, market
 from workers.models.artifact import REGISTERED, folder_of, read_model
 from workers.serving.slots import load

@@ -14,6 +14,7 @@ import pytest
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
 from schemas.models import ModelChanged
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import TRAINING_PROGRESS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
@@ -21,7 +22,7 @@ from streams.processor import RecordRejected
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from tests.build import MINUTE_MS, START_MS, close_time
+from tests.build import START_MS, close_time
 from tests.fakes.small_models import small_model
 from workers.serving.slots import load
 from workers.settings import Settings

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from schemas.timeframes import DAY_MS
 from workers.research.charts.charts import Chart, Drawable, HeatMap, Series
 from workers.research.charts.plotly_json import COLOURS
 
 INCHES = (8.0, 4.0)
 DPI = 110
-MS_PER_DAY = 86_400_000  # matplotlib counts days from the epoch
 MOST_TICKS = 12
 
 
@@ -46,7 +46,7 @@ def _draw_chart(axes: Any, chart: Chart) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import PercentFormatter
 
-    scale = MS_PER_DAY if chart.x_kind == "time" else 1
+    scale = DAY_MS if chart.x_kind == "time" else 1  # matplotlib counts days from the epoch
     for start, end in chart.bands[::2]:
         axes.axvspan(start / scale, end / scale, color="#5640d4", alpha=0.07, linewidth=0)
     for series in chart.series:

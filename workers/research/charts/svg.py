@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
+from schemas.timeframes import DAY_MS
 from workers.research.charts.charts import Chart, Number, Series
 
 TOP, RIGHT, BOTTOM, LEFT = 8.0, 10.0, 20.0, 46.0
-DAY_MS = 86_400_000
 LABELS = 5  # about as many on each axis
 
 Point = tuple[float, float]

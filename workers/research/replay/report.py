@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.record import Record
-from schemas.timeframes import timeframe_name
+from schemas.timeframes import DAY_MS, timeframe_name
 from streams.evaluation.calibration import (
     Bin,
     expected_calibration_error,
@@ -21,7 +21,7 @@ from streams.evaluation.metrics import Vector, equity_curve, equity_returns
 from streams.evaluation.overfitting import Interval
 from streams.evaluation.report import Metrics, Run, Trades, intervals, report
 from streams.evaluation.resampling import ratio_interval
-from workers.research.replay.tally import DAY_MS, GROUPS, Sums, Tally, day_of
+from workers.research.replay.tally import GROUPS, Sums, Tally, day_of
 
 EVERY, HOLD, CASH = "every signal, standard size", "buy and hold", "cash"
 ASSUMPTIONS = (

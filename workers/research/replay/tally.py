@@ -17,11 +17,11 @@ import numpy as np
 from schemas.market import Bar
 from schemas.record import Record
 from schemas.signals import ScoredSignal, Signal
+from schemas.timeframes import DAY_MS
 from streams.costs import DEFAULT_COSTS, Costs, direction_sign
 from streams.evaluation.calibration import Bin, bin_of
 from workers.research.replay.recompute import Prior
 
-DAY_MS = 86_400_000
 CLASSES = ("sell", "neutral", "buy")
 GROUPS = ("directional", "A+", "A", "B", "C", "neutral")  # grades count directional signals only
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from schemas.timeframes import MINUTE_MS
 from workers.bars.arrays import Bars
 from workers.research.strategies import (
     bollinger_breakout,
@@ -37,6 +38,6 @@ def strategy_named(name: str) -> Strategy:
 def warm_up() -> None:
     """Compile or load what the strategies compute with."""
     price = np.ones(2)
-    bars = Bars("BTCUSDT", 60_000, np.array([0, 60_000]), price, price, price, price, price)
+    bars = Bars("BTCUSDT", MINUTE_MS, np.array([0, MINUTE_MS]), price, price, price, price, price)
     for strategy in STRATEGIES:
         strategy.target(bars)

@@ -11,12 +11,12 @@ from scipy.stats import binomtest
 
 from schemas.predictions import ClassProbabilities
 from schemas.signals import ScoredSignal, Signal
+from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.costs import DEFAULT_COSTS
 from streams.runtime.memory_driver import replay
 from streams.scoring.outcome import CLASSES, brier_score, log_loss
 from streams.topology import CHAINS
 from tests.build import (
-    MINUTE_MS,
     START_MS,
     bar,
     close_time,
@@ -40,7 +40,7 @@ from workers.research.replay.signal_backtest import (
     newest_model,
     registered_in,
 )
-from workers.research.replay.tally import DAY_MS, GROUPS, Tally
+from workers.research.replay.tally import GROUPS, Tally
 from workers.training.report import calibration_error
 
 SIGNALS_CHAIN = next(chain.processors for chain in CHAINS if chain.name == "signals")
@@ -312,7 +312,7 @@ def test_a_model_serves_from_the_bar_that_promotion_names(model):
 
 
 def test_a_model_of_other_bars_is_refused(file, model):
-    hourly = registered_in(model).model_copy(update={"timeframe_ms": 3_600_000})
+    hourly = registered_in(model).model_copy(update={"timeframe_ms": HOUR_MS})
     (model / REGISTERED).write_bytes(hourly.encode())
 
     with pytest.raises(ArtifactError, match="is of bars of 3600000 ms"):
