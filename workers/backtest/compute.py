@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -26,12 +23,12 @@ import structlog
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
+from workers.child import SPAWN, Child
 
 log = structlog.get_logger()
 
 TELL_EVERY_S = 0.05  # progress between the first and the last
 LIVES = 2  # a job that killed as many children is given up
-NICENESS = 5  # signals do not wait for a back-test
 
 Spec = OptimizeSpec | PerformanceSpec | WalkForwardSpec
 Fault = Literal["request", "worker"]
@@ -53,28 +50,18 @@ class Outcome:
     fault: Fault | None = None
 
 
-class Child:
-    """One child process and the pipe to it."""
-
-    def __init__(self) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self.channel, theirs = spawn.Pipe()
-        self.ready = spawn.Event()
-        self.process = spawn.Process(
-            target=serve, args=(theirs, self.ready), name="compute", daemon=True
-        )
-        self.process.start()
-        theirs.close()
-
-
 class Compute:
     """Runs one job at a time in a child that is started at once and loaded before the first job."""
 
     def __init__(self) -> None:
-        self._child = Child()
+        self._start()
         self._sending = threading.Lock()
         self._one = threading.Lock()
         self._closed = False
+
+    def _start(self) -> None:
+        self._warm = SPAWN.Event()
+        self._child = Child(serve, self._warm)
 
     @property
     def pid(self) -> int | None:
@@ -83,7 +70,7 @@ class Compute:
 
     def ready(self, within_s: float) -> bool:
         """Wait until the child is warm; jobs may be given before."""
-        return self._child.ready.wait(within_s)
+        return self._warm.wait(within_s)
 
     def run(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> Outcome:
         """Compute one job and return what came of it; a killed child is replaced and starts over.
@@ -108,7 +95,7 @@ class Compute:
                 self._child.process.join()
                 code = self._child.process.exitcode
                 log.warning("compute.died", exit_code=code, life=life)
-                self._child = Child()
+                self._start()
         killed = "most likely out of memory; take fewer combinations or a shorter span"
         why = killed if code is not None and code < 0 else "the log of backtest has the reason"
         error = f"the computation ended {LIVES} times without a result (exit code {code}): {why}"
@@ -116,6 +103,7 @@ class Compute:
 
     def _begin(self, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
         with self._sending:
+            self._child.stop.clear()  # the wish may have come after the end of another job
             self._child.channel.send((spec, bars))
         if stopped():
             self.stop_job()
@@ -133,29 +121,22 @@ class Compute:
 
     def stop_job(self) -> None:
         """Ask the running job to end at its next step; nothing happens when none runs."""
-        with self._sending, contextlib.suppress(OSError):
-            self._child.channel.send(None)
+        with self._sending:
+            self._child.stop.set()
 
     def close(self) -> None:
         """End the child; a job under way is lost."""
         self._closed = True
-        self._child.process.kill()
-        self._child.process.join()
+        self._child.kill()
 
 
-def serve(channel: Connection, ready: Event) -> None:
+def serve(channel: Connection, stop: Event, warm: Event) -> None:
     """Compute jobs until the parent is gone; the child's main function."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
     prepare()
-    ready.set()
-    while True:
-        try:
-            job = channel.recv()
-        except EOFError:
-            return
-        if job is not None:  # a wish to stop may come after the end
-            channel.send(_answer(channel, *job))
+    warm.set()
+    with contextlib.suppress(EOFError):
+        while True:
+            channel.send(_answer(channel, stop, *channel.recv()))
 
 
 def prepare() -> None:
@@ -176,9 +157,9 @@ def _rehearsal_bars() -> Bars:
     return Bars("BTCUSDT", HOUR_MS, opened * HOUR_MS, price, price + 1, price - 1, price, price)
 
 
-def _answer(channel: Connection, spec: Spec, bars: Bars) -> tuple[Any, ...]:
+def _answer(channel: Connection, stop: Event, spec: Spec, bars: Bars) -> tuple[Any, ...]:
     try:
-        return "done", json.dumps(_run(channel, spec, bars), allow_nan=False)
+        return "done", json.dumps(_run(channel, stop, spec, bars), allow_nan=False)
     except ValueError as wrong:
         return "failed", str(wrong), "request"
     except MemoryError:
@@ -205,7 +186,7 @@ def run_spec(
             return performance(spec, bars)
 
 
-def _run(channel: Connection, spec: Spec, bars: Bars) -> dict[str, Any]:
+def _run(channel: Connection, stop: Event, spec: Spec, bars: Bars) -> dict[str, Any]:
     last_s = 0.0
 
     def progress(done: int, total: int, best: float | None) -> None:
@@ -215,4 +196,4 @@ def _run(channel: Connection, spec: Spec, bars: Bars) -> dict[str, Any]:
             last_s = now_s
             channel.send(("progress", done, total, best))
 
-    return run_spec(spec, bars, progress, channel.poll)
+    return run_spec(spec, bars, progress, stop.is_set)

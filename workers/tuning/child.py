@@ -5,8 +5,6 @@ Loads Optuna, pandas and the kernels, which go when it ends.
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -29,11 +27,8 @@ from workers.bars.arrays import Bars
 from workers.bars.bar_store import BarStore
 from workers.jobs.progress import Telling, now_ms
 from workers.settings import Settings
-from workers.tuning.evaluation import end_with_parent
 
 log = structlog.get_logger()
-
-NICENESS = 5  # signals do not wait for a search
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,6 @@ class Kept:
 
 def own(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: KafkaSettings) -> None:
     """Run a job and send its encoded result."""
-    _begin()
     channel.send_bytes(run_request(TuningRequest.decode(request), kept, kafka, stop).encode())
 
 
@@ -72,19 +66,12 @@ def share(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: Kaf
     from workers.tuning.job import Job, take_part
 
     del channel
-    _begin()
     asked = TuningRequest.decode(request)
     job = Job(asked.request_id, asked.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url)
     try:
         take_part(job, bars_of(asked.spec, kafka), stop)
     except ValueError as refused:  # the owner tells it
         log.info("share.refused", job=asked.request_id, cause=str(refused))
-
-
-def _begin() -> None:
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
 
 
 def run_request(

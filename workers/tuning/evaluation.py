@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+
+from workers.child import SPAWN, end_with_parent
 
 Value = str | float | bool
 Params = Mapping[str, Value]
@@ -16,8 +14,6 @@ Scores = Sequence[float]  # of one window, one per objective; larger is better
 Asked = tuple[Params, Sequence[int]]  # a trial and the windows to try it on
 Score = Callable[[Params, Sequence[int]], "list[Scores] | str"]
 Evaluate = Callable[[Sequence[Asked]], "list[list[Scores] | str]"]
-
-LOOK_EVERY_S = 0.2
 
 _held: list[Score] = []  # of a pool's process: what it was started with
 
@@ -34,9 +30,8 @@ def evaluating(score: Score, processes: int = 1) -> Iterator[Evaluate]:
     if processes == 1:
         yield lambda batch: [score(*asked) for asked in batch]
         return
-    spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        processes, mp_context=spawn, initializer=_hold, initargs=(score,)
+        processes, mp_context=SPAWN, initializer=_hold, initargs=(score,)
     ) as pool:
         yield lambda batch: list(pool.map(_scored, batch))
 
@@ -48,18 +43,3 @@ def _hold(score: Score) -> None:
 
 def _scored(asked: Asked) -> list[Scores] | str:
     return _held[0](*asked)
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it went.
-
-    A pool's process would wait for work for ever, or do that of a parent which was replaced.
-    """
-    parent = os.getppid()
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_EVERY_S)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True, name="parent").start()

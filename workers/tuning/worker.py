@@ -12,15 +12,10 @@ request to another, and the study goes on; ``study.py`` says what becomes of tri
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 
@@ -32,6 +27,7 @@ from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.reader import tail
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
+from workers.child import Child
 from workers.jobs.progress import now_ms
 from workers.settings import Settings
 from workers.tuning.child import Kept, own, share
@@ -41,9 +37,6 @@ log = structlog.get_logger()
 LIVES = 2  # a job that killed as many children is given up
 IDLE_FOR_S = 3.0  # before it takes part in another's job: its own may be on the way
 LOOK_EVERY_S = 0.2
-ENDS_WITHIN_S = 10.0  # a child that was asked to stop; then it is killed
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -75,36 +68,6 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         for thread in threads:
             thread.join()
         status.close()
-
-
-@dataclass
-class Child:
-    """A child process at one job, and the pipe that brings its result."""
-
-    process: SpawnProcess
-    channel: Connection
-    stop: Any  # an event of multiprocessing
-
-    @classmethod
-    def start(cls, target: Callable[..., None], *arguments: object) -> Child:
-        """Start ``target(channel, stop, *arguments)``."""
-        ours, theirs = SPAWN.Pipe()
-        stop = SPAWN.Event()
-        process = SPAWN.Process(target=target, args=(theirs, stop, *arguments))
-        process.start()
-        theirs.close()
-        return cls(process, ours, stop)
-
-    def kill(self) -> None:
-        """End it now; its trial is taken up by whoever runs the job next."""
-        self.process.kill()
-        self.process.join()
-
-    def finish(self) -> None:
-        """Ask it to stop after its trial, and wait."""
-        self.stop.set()
-        self.process.join(ENDS_WITHIN_S)
-        self.kill()
 
 
 class Tuning:
@@ -175,7 +138,7 @@ class Tuning:
     def _result(self, request: TuningRequest, future: JobFuture) -> JobResult:
         started_s = time.monotonic()
         for life in range(1, LIVES + 1):
-            child = self._own = Child.start(own, request.encode(), self._kept, self._kafka)
+            child = self._own = Child(own, request.encode(), self._kept, self._kafka)
             try:
                 return JobResult.decode(child.channel.recv_bytes())
             except (EOFError, OSError):
@@ -207,7 +170,7 @@ class Tuning:
             wanted = self._started_job()
             if self._busy.is_set() or wanted is None or idle_s < IDLE_FOR_S:
                 continue
-            child = self._shared = Child.start(share, wanted.encode(), self._kept, self._kafka)
+            child = self._shared = Child(share, wanted.encode(), self._kept, self._kafka)
             while child.process.is_alive() and not self._stop.is_set():
                 if self._busy.is_set() or self._open.get(wanted.request_id) is not wanted:
                     child.finish()

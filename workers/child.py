@@ -1,0 +1,86 @@
+"""Child processes: how a worker starts one, asks it to stop, and ends it."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+
+SPAWN = multiprocessing.get_context("spawn")
+NICENESS = 5  # signals do not wait for a job
+STOPS_WITHIN_S = 10.0  # a child that was asked to stop; then it is killed
+
+
+class Child:
+    """A process that runs one function, and the pipe to it.
+
+    The child has a lower priority than its parent, ignores Ctrl-C, which its parent gets too, and
+    ends when its parent is gone, however it went.
+
+    Attributes:
+        process: The child.
+        channel: This end of the pipe; ``recv`` raises EOFError or OSError when the child has ended.
+        stop: Set to ask the child to stop; its function looks at it.
+    """
+
+    def __init__(
+        self, target: Callable[..., None], *arguments: object, niceness: int = NICENESS
+    ) -> None:
+        """Start ``target(channel, stop, *arguments)`` in a new process.
+
+        Args:
+            target: Function of a module; gets its end of the pipe and the event of ``stop`` first.
+            *arguments: What can be pickled, and events of ``SPAWN``.
+            niceness: By how much the child's priority is lower than its parent's.
+        """
+        self.channel, theirs = SPAWN.Pipe()
+        self.stop: Event = SPAWN.Event()
+        self.process = SPAWN.Process(
+            target=_run, args=(target, niceness, theirs, self.stop, *arguments)
+        )
+        self.process.start()
+        theirs.close()
+        atexit.register(self.kill)  # Python would wait for it
+
+    def kill(self) -> None:
+        """End the child now."""
+        self.process.kill()
+        self.process.join()
+        atexit.unregister(self.kill)
+
+    def finish(self, within_s: float = STOPS_WITHIN_S) -> None:
+        """Ask the child to stop and wait for its end; a child that takes longer is killed."""
+        self.stop.set()
+        self.process.join(within_s)
+        self.kill()
+
+
+def _run(
+    target: Callable[..., None],
+    niceness: int,
+    channel: Connection,
+    stop: Event,
+    *arguments: object,
+) -> None:
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(niceness)
+    target(channel, stop, *arguments)
+
+
+def end_with_parent() -> None:
+    """End this process, a child of ``SPAWN``, as soon as its parent is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("only a child process has a parent to end with")
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
