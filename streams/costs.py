@@ -49,7 +49,7 @@ def label_threshold(
     return max(width * volatility * math.sqrt(horizon_bars), costs.round_trip)
 
 
-def label_of(forward_return: float, threshold: float) -> Label:
+def label_return(forward_return: float, threshold: float) -> Label:
     """Return the ternary label of a simple return from next open to the horizon's close."""
     if forward_return > threshold:
         return "buy"

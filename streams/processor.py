@@ -98,7 +98,7 @@ class Rejection:
 
 
 @dataclass
-class Folded:
+class Changes:
     """What folding some records changed: states by reference, outputs in order, rejections."""
 
     states: MutableMapping[StateRef, Record] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Folded:
     rejections: list[Rejection] = field(default_factory=list)
 
 
-def fold(chain: Sequence[Processor], states: States, record: Record, into: Folded) -> None:
+def fold(chain: Sequence[Processor], states: States, record: Record, into: Changes) -> None:
     """Run one record through a chain, feeding each output to the chain's next steps.
 
     Args:
@@ -126,7 +126,7 @@ def fold(chain: Sequence[Processor], states: States, record: Record, into: Folde
                 waiting.extend(_advance(processor, states, current, into))
 
 
-def _advance(processor: Processor, states: States, record: Record, into: Folded) -> Outputs:
+def _advance(processor: Processor, states: States, record: Record, into: Changes) -> Outputs:
     key = processor.key_of(record)
     reference = (processor.name, key)
     before = into.states.get(reference) or states.get(reference, processor.initial)

@@ -29,7 +29,7 @@ from schemas.topics import (
 )
 from streams.processor import Processor
 from streams.runtime.client import Transactions
-from streams.runtime.codec import Headers, Outgoing, Received, dead_letter_topic, message_of
+from streams.runtime.codec import Headers, Outgoing, Received, dead_letter_topic, record_message
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
@@ -253,5 +253,5 @@ def _commit(
         )
         for each in chosen
     ]
-    audit = [message_of(entry, None, kafka.git_commit) for entry in entries]
+    audit = [record_message(entry, None, kafka.git_commit) for entry in entries]
     Transactions(kafka, "operator").commit([*messages, *audit], {}, None)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from deploy.topics.dead_letters import consumed_topics
 from schemas.record import Topic
 from schemas.topics import TOPICS
-from streams.runtime.codec import Received, dead_letter_topic, event_time_of
+from streams.runtime.codec import Received, dead_letter_topic, event_time
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 
@@ -63,7 +63,7 @@ def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
         deadline = time.monotonic() + OPEN_WITHIN_S
         while not reader.caught_up and time.monotonic() < deadline:
             messages = reader.take()
-            found += [event_time_of(m.record) for m in messages if isinstance(m, Received)]
+            found += [event_time(m.record) for m in messages if isinstance(m, Received)]
     finally:
         reader.close()
     return max(found) if max(found) >= 0 else None

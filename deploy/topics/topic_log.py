@@ -21,7 +21,7 @@ from schemas.topics import (
     topic_named,
     topic_of,
 )
-from streams.runtime.codec import Partition, Received, Unreadable, event_time_of
+from streams.runtime.codec import Partition, Received, Unreadable, event_time
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.research.replay.recompute import MADE, Span
@@ -76,7 +76,7 @@ class Log:
                 self.held[identity].append(Recorded(*where, digest_of(message.stored.value or b"")))
             if topic_of(message.record) in PACES.values():
                 series = series_of(message.record)
-                self.newest[series] = max(self.newest[series], event_time_of(message.record))
+                self.newest[series] = max(self.newest[series], event_time(message.record))
 
     def take(self, record: Record) -> Recorded | None:
         """Return what the topics hold in a record's place."""

@@ -36,7 +36,7 @@ class Bin:
         return self.hits / self.count
 
 
-def bin_of(confidence: float) -> int:
+def bin_index(confidence: float) -> int:
     """Return the number of the bin, from 0, that a probability falls into."""
     return min(int(confidence * BINS), BINS - 1)
 

@@ -1,4 +1,4 @@
-"""One bar close as every family sees it: its number, its prices, and sums needed more than once."""
+"""One bar close as every family sees it: number, prices, and sums that several families need."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ReturnSums(NamedTuple):
 
 @compiled
 def block_sums(ring: Floats, at: int) -> tuple[float, float, float, float]:
-    """Return sum, squares, squares of the negative and lagged products of 20 log returns."""
+    """Return four sums over 20 log returns: plain, squared, squared falls, lagged products."""
     total, squares, falls, lagged = 0.0, 0.0, 0.0, 0.0
     for i in range(20):
         value, before = ring[at - i], ring[at - i - 1]
@@ -92,5 +92,5 @@ class Close(NamedTuple):
     n: int
     at: int  # newest(n)
     bar: Ohlcv
-    around: Extremes
+    extremes: Extremes
     returns: ReturnSums

@@ -1,7 +1,8 @@
-"""The catalogue: every feature in order, when it first has a value, and what defines it.
+"""The catalogue: every feature in order, with its warm-up and its definition.
 
-To add one: write it in its family, add its line here and its oracle in the conformance suite.
-Change a definition: raise ``version``. Names, versions and order give ``FEATURE_SET_ID``.
+To add a feature: write it in its family, add its line here and its oracle in the conformance
+suite. To change a definition: raise ``version``. Names, versions and order give
+``FEATURE_SET_ID``.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from streams.features.ladder import LADDER, RUNG_FEATURES
 
 Family = Literal["momentum", "volatility", "trend", "volume", "ladder"]
 
-# A recursion never quite forgets how it was started. Wilder's mean of period p waits until the
-# start weighs about 1e-5 (10 p and more), an exponential mean of span s about 5e-5 (5 s).
+# A recursion never quite forgets its start. A Wilder mean of period p waits until the start weighs
+# about 1e-5 (10 p bars and more), an exponential mean of span s until about 5e-5 (5 s bars).
 WILDER_7, WILDER_14, WILDER_50 = 75, 150, 535
 ADX = 250  # two such means in a row
 ADXR = ADX + 13
-SUPERTREND = 300  # Wilder 10, then any band still standing, then the cap of the flip's age
+SUPERTREND = 300  # Wilder 10, then a band left from the start, then the cap of the flip's age
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,8 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("funding_rate", _Q, 1, "Last settled funding rate", optional=True),
 )
 
-# In closed higher bars. A Wilder mean at 28 still holds 30 % of its start: shorter than on the
-# base bar on purpose, or the top rung would need 9,000 base bars.
+# In closed higher bars. At bar 28 the start still weighs 30 % in a Wilder mean. That is shorter
+# than on the base bar on purpose: the top rung would need 9,000 base bars.
 RUNG_WARM_UP = {
     "direction": (25, "Sign of ema_slope_20 beyond 0.02 ATR a bar"),
     "log_return_1": (2, "ln(close / close before)"),

@@ -28,14 +28,14 @@ from streams.features import (
 )
 from streams.features.bar_close import Close, extremes, return_sums
 from streams.features.catalog import BASE_FEATURES, FEATURE_NAMES, FEATURES, OUTPUTS, RUNG_WARM_UP
-from streams.features.ladder import LADDER, RUNG, RUNG_FEATURES, climb
+from streams.features.ladder import LADDER, RUNG, RUNG_FEATURES, update_rung
 from streams.features.momentum import MOMENTUM
 from streams.features.rolling import RINGS, Fields, Floats, Ohlcv, compiled, newest, push
 from streams.features.trend import TREND
 from streams.features.volatility import VOLATILITY
 from streams.features.volume import VOLUME, Marks
 
-# What the past left behind and no window can rebuild; kept on the changelog.
+# The recursions: no window can rebuild them, so the changelog keeps them.
 STATE = np.dtype(
     [
         ("n", "i8"),  # bars since the start or the last hole
@@ -54,7 +54,7 @@ WIDTH = len(RUNG_FEATURES)
 BASE_COUNT = len(BASE_FEATURES)
 BASE_WARM_UP = np.array([feature.warm_up for feature in BASE_FEATURES])
 LADDER_WARM_UP = np.array([RUNG_WARM_UP[name][0] for name in RUNG_FEATURES])
-WARM = max(feature.warm_up for feature in FEATURES)  # at this bar all windows are full
+WARM = max(feature.warm_up for feature in FEATURES)  # from this bar on every feature has a value
 COLUMNS = ("open", "high", "low", "close", "volume", *Marks._fields)
 
 _SOURCES = (
@@ -73,16 +73,16 @@ SOURCE_ID = int(
 )
 
 
-class Given(NamedTuple):
-    """What is known of a bar beside its prices."""
+class BarExtras(NamedTuple):
+    """The facts of a bar beside its prices and volume."""
 
     marks: Marks
     close_index: int  # close time over timeframe
 
 
 @compiled
-def gate(row: Floats, warm_up: Any, n: int) -> None:
-    """Turn what is still warming up at bar ``n`` into nan."""
+def mask_warm_up(row: Floats, warm_up: Any, n: int) -> None:
+    """Set every feature that is still warming up at bar ``n`` to nan."""
     if n < WARM:
         for i in range(warm_up.size):
             if n < warm_up[i]:
@@ -90,21 +90,21 @@ def gate(row: Floats, warm_up: Any, n: int) -> None:
 
 
 @compiled
-def show(row: Floats, rung: Fields) -> None:
-    """Copy the features of a rung's last closed bar, as far as they are warm."""
+def copy_rung(row: Floats, rung: Fields) -> None:
+    """Copy the features of a rung's last closed bar; those still warming up are nan."""
     row[:] = rung.held
-    gate(row, LADDER_WARM_UP, rung.n)
+    mask_warm_up(row, LADDER_WARM_UP, rung.n)
 
 
 @compiled
-def advance(s: Fields, rings: Fields, bar: Ohlcv, given: Given, out: Fields) -> None:
+def advance(s: Fields, rings: Fields, bar: Ohlcv, extras: BarExtras, out: Fields) -> None:
     """Fold one bar into the state and write all features of its close, warm or not.
 
     Args:
         s: Record of dtype ``STATE``, written in place.
         rings: Record of dtype ``RINGS``, written in place.
         bar: The bar.
-        given: What else is known of it.
+        extras: Its other facts.
         out: Record of dtype ``OUTPUTS``, written in place.
     """
     s.n += 1
@@ -115,13 +115,13 @@ def advance(s: Fields, rings: Fields, bar: Ohlcv, given: Given, out: Fields) -> 
     momentum.update(s.momentum, rings, now, out)
     volatility.update(s.volatility, rings, now, out)
     trend.update(s.trend, rings, now, s.volatility.atr_14, out)
-    volume.update(s.volume, rings, now, given.marks, out)
-    climb(s.rung_1, RUNG_1, bar, given.close_index)
-    climb(s.rung_2, RUNG_2, bar, given.close_index)
-    climb(s.rung_3, RUNG_3, bar, given.close_index)
-    show(out.ladder[0], s.rung_1)
-    show(out.ladder[1], s.rung_2)
-    show(out.ladder[2], s.rung_3)
+    volume.update(s.volume, rings, now, extras.marks, out)
+    update_rung(s.rung_1, RUNG_1, bar, extras.close_index)
+    update_rung(s.rung_2, RUNG_2, bar, extras.close_index)
+    update_rung(s.rung_3, RUNG_3, bar, extras.close_index)
+    copy_rung(out.ladder[0], s.rung_1)
+    copy_rung(out.ladder[1], s.rung_2)
+    copy_rung(out.ladder[2], s.rung_3)
 
 
 @compiled
@@ -131,9 +131,8 @@ def bar_at(bars: Floats, t: int) -> Ohlcv:
 
 
 def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
-    # numba looks only at this file when it decides whether cached machine code is stale. The
-    # closure is part of its cache key, so naming the sources' hash here makes an edit of any
-    # family count.
+    # numba checks only this file to decide whether its cached machine code is stale. The closure
+    # is part of the cache key, and ``source_id`` brings the sources of all families into it.
     @njit(cache=True, error_model="numpy")
     def step(  # noqa: PLR0917 - scalars cross from Python fastest
         state: Any,
@@ -151,9 +150,9 @@ def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
         row: Any,
     ) -> int:
         bar = Ohlcv(open_, high, low, close, volume)
-        given = Given(Marks(taker_buy_volume, mark_price, funding_rate), close_index)
-        advance(state[0], rings[0], bar, given, out[0])
-        gate(row, BASE_WARM_UP, state[0].n)
+        extras = BarExtras(Marks(taker_buy_volume, mark_price, funding_rate), close_index)
+        advance(state[0], rings[0], bar, extras, out[0])
+        mask_warm_up(row, BASE_WARM_UP, state[0].n)
         return source_id
 
     @njit(cache=True, error_model="numpy")
@@ -161,9 +160,9 @@ def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
         state: Any, rings: Any, bars: Any, close_index: Any, out: Any, rows: Any
     ) -> int:
         for t in range(close_index.size):
-            given = Given(Marks(bars[5, t], bars[6, t], bars[7, t]), close_index[t])
-            advance(state[0], rings[0], bar_at(bars, t), given, out[t])
-            gate(rows[t], BASE_WARM_UP, state[0].n)
+            extras = BarExtras(Marks(bars[5, t], bars[6, t], bars[7, t]), close_index[t])
+            advance(state[0], rings[0], bar_at(bars, t), extras, out[t])
+            mask_warm_up(rows[t], BASE_WARM_UP, state[0].n)
         return source_id
 
     @njit(cache=True, error_model="numpy")
@@ -179,8 +178,8 @@ step, batch, refill = _compile(SOURCE_ID)
 
 
 @dataclass(frozen=True)
-class Bars:
-    """Columns of T consecutive bars of one symbol; a column that no source gave is nan.
+class BarColumns:
+    """Columns of T consecutive bars of one symbol; a column without a source is nan.
 
     Attributes:
         close_index: Close time over timeframe, shape (T,), ascending; a step above 1 is a hole.
@@ -198,15 +197,15 @@ class Bars:
             )
 
     @classmethod
-    def of(cls, close_index: Any, **columns: Any) -> Bars:
-        """Build from named columns; those of ``Marks`` may be left out."""
+    def of(cls, close_index: Any, **columns: Any) -> BarColumns:
+        """Build from columns by name; those of ``Marks`` are optional."""
         indices = np.ascontiguousarray(close_index, dtype=np.int64)
         absent = np.full(len(indices), np.nan)
         rows = [columns.get(name, absent) for name in (*COLUMNS[:5], *Marks._fields)]
         return cls(indices, np.ascontiguousarray(np.stack(rows), dtype=np.float64))
 
 
-def batch_features(bars: Bars) -> Floats:
+def batch_features(bars: BarColumns) -> Floats:
     """Return all features of every bar, shape (T, F), in catalogue order; nan means null.
 
     Row t uses no bar after t. Warm-up starts again after a hole.
@@ -229,8 +228,8 @@ def batch_features(bars: Bars) -> Floats:
 
 
 def prepare() -> None:
-    """Compile the kernel, or load it from the cache: half a minute once, then no time."""
-    one = Bars.of([1], open=[1.0], high=[1.0], low=[1.0], close=[1.0], volume=[0.0])
+    """Load the kernel from the cache. The very first call compiles it: half a minute."""
+    one = BarColumns.of([1], open=[1.0], high=[1.0], low=[1.0], close=[1.0], volume=[0.0])
     batch_features(one)
     rows = np.empty((1, len(FEATURE_NAMES)))
     state, rings = np.zeros(1, STATE), np.zeros(1, RINGS)

@@ -1,8 +1,8 @@
-"""The ladder: features of higher timeframes, built from base bars; a bar joins once it closed.
+"""The ladder: features of higher timeframes, built from base bars; only closed bars count.
 
-A higher bar spans a multiple of the base bar and is aligned to the UTC epoch. One of which some
-base bars are missing (the first after a start or a hole) is left out. Between closes the last
-closed bar's features stand.
+A higher bar spans a multiple of the base bar and is aligned to the UTC epoch. It is left out when
+base bars are missing (the first one after a start or a hole). Between two closes the features of
+the last closed bar stand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from streams.features.smoothing import ema, wilder_mean
 from streams.features.trend import DIRECTIONAL, directional, efficiency_ratio, ema_slope
 
 LADDER = (5, 15, 60)  # base bars in one bar of rung 1, 2, 3
-RUNG_FEATURES = (  # in the order that ``climb`` writes them
+RUNG_FEATURES = (  # in the order that ``update_rung`` writes them
     "direction",
     "log_return_1",
     "rsi_14",
@@ -26,7 +26,7 @@ RUNG_FEATURES = (  # in the order that ``climb`` writes them
 )
 RUNG = np.dtype(
     [
-        ("base_bars", "i8"),  # seen of the bar being built
+        ("base_bars", "i8"),  # so far in the bar being built
         ("open", "f8"),
         ("high", "f8"),
         ("low", "f8"),
@@ -47,8 +47,8 @@ DEAD_BAND = 0.02  # ATRs per bar: an EMA flatter than this has no direction
 
 
 @compiled
-def climb(rung: Fields, multiple: int, bar: Ohlcv, close_index: int) -> None:
-    """Fold one base bar into its higher bar, and that into its features when it closes.
+def update_rung(rung: Fields, multiple: int, bar: Ohlcv, close_index: int) -> None:
+    """Fold one base bar into its higher bar; when that closes, update its features.
 
     Args:
         rung: Record of dtype ``RUNG``.
@@ -79,10 +79,10 @@ def close_bar(rung: Fields, bar: Ohlcv) -> None:
     rung.ema = ema(rung.ema, bar.close, n, 20)
     if n > 1:
         last = Ohlcv(last_close, rung.last_high, rung.last_low, last_close, 0.0)
-        reach = true_range(bar, last_close)
-        rung.atr = wilder_mean(rung.atr, reach, n - 1, 14)
+        bar_true_range = true_range(bar, last_close)
+        rung.atr = wilder_mean(rung.atr, bar_true_range, n - 1, 14)
         strength = rsi(rung.rsi, bar.close - last_close, n - 1, 14)
-        adx = directional(rung.directional, bar, last, reach, n - 1)[2]
+        adx = directional(rung.directional, bar, last, bar_true_range, n - 1)[2]
         slope = ema_slope(rung.past_ema, n, rung.ema, rung.atr)
         direction = 1.0 if slope > DEAD_BAND else (-1.0 if slope < -DEAD_BAND else 0.0)
         rung.held[0] = direction

@@ -57,13 +57,13 @@ def macd(state: Fields, close: float, n: int) -> tuple[float, float]:
 
 
 @compiled
-def stochastic(state: Fields, close: float, around: Extremes, n: int) -> tuple[float, float]:
+def stochastic(state: Fields, close: float, extremes: Extremes, n: int) -> tuple[float, float]:
     """Slow stochastic %K and %D (14, 3, 3) in [0, 100]; 50 for a bar in a window without range.
 
     Source: Lane (1984), Lane's Stochastics.
     """
-    spread = around.high_14 - around.low_14
-    state.fast_k[n % 3] = 100.0 * (close - around.low_14) / spread if spread > 0.0 else 50.0
+    spread = extremes.high_14 - extremes.low_14
+    state.fast_k[n % 3] = 100.0 * (close - extremes.low_14) / spread if spread > 0.0 else 50.0
     slow_k = (state.fast_k[0] + state.fast_k[1] + state.fast_k[2]) / 3.0
     state.slow_k[n % 3] = slow_k
     return slow_k, (state.slow_k[0] + state.slow_k[1] + state.slow_k[2]) / 3.0
@@ -111,5 +111,5 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.macd_line = line / bar.close
     out.macd_signal = signal / bar.close
     out.macd_histogram = (line - signal) / bar.close
-    out.stochastic_k_14, out.stochastic_d_14 = stochastic(state, bar.close, now.around, n)
+    out.stochastic_k_14, out.stochastic_d_14 = stochastic(state, bar.close, now.extremes, n)
     out.cci_20 = commodity_channel(rings, at)

@@ -2,12 +2,12 @@
 
     market.bars.v1  -->  [features]  -->  features.vectors.v1
 
-One kernel state per (symbol, timeframe); any timeframe works. The recursive part of the state is
-on the changelog, the windows are rebuilt from the last bars at restore. A hole starts warm-up
-again: every window and recursion over it is null until it has refilled.
+One kernel state per (symbol, timeframe); any timeframe works. The changelog holds the recursive
+part of the state; a restore rebuilds the windows from the last bars. A hole starts warm-up again:
+every feature is null until its window or recursion has refilled.
 
-What is compiled lies in ``memory`` and loads when it is first needed, so that whoever only reads
-the topology does not wait for it.
+``kernel_state`` imports the compiled kernel. It loads when it is first needed, so that reading the
+topology stays fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def step(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, Outputs]:
     """
     if bar.event_time_ms <= state.event_time_ms:
         return state, ()
-    from streams.features.memory import fold_bar
+    from streams.features.kernel_state import fold_bar
 
     after, vector = fold_bar(state, bar)
     return after, (vector,)
@@ -39,13 +39,13 @@ def refill(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
     Raises:
         ValueError: When the bars do not reach back as far as the windows do.
     """
-    from streams.features.memory import refilled
+    from streams.features.kernel_state import refill_windows
 
-    return refilled(state, bars)
+    return refill_windows(state, bars)
 
 
 def prepare() -> None:
-    """Load what is compiled, or compile it: half a minute once, then a moment."""
+    """Load the compiled kernel. The very first call compiles it, which takes half a minute."""
     from streams.features import kernel
 
     kernel.prepare()

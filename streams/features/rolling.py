@@ -1,9 +1,10 @@
 """Rings of the last bars and windows over them, compiled; every feature family uses them.
 
-Bar number ``n`` counts from 1 at the start or the last hole. A ring keeps the last 64 values twice
-over, so that every window is one stretch of memory: the newest value is at ``newest(n)``, the one
-``i`` bars ago at ``newest(n) - i``. Windows are summed afresh at each bar, so no rounding gathers
-and a constant window gives exact zeros; only 50 and 200 closes are kept as compensated sums.
+Bar number ``n`` counts from 1 at the start or the last hole. A ring stores the last 64 values
+twice, so that every window is one stretch of memory: the newest value is at ``newest(n)``, the one
+``i`` bars ago at ``newest(n) - i``. Every window is summed afresh at each bar: no rounding error
+gathers, and a constant window gives exact zeros. Only the sums over 50 and 200 closes run on,
+compensated.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Fields = Any  # a numpy record of the dtype that stands beside the function; numba types it
 
-# Division by zero gives inf or nan as in numpy, and every caller that can meet one decides first.
-# No fast-math: one bar at a time and in batch must give the same bits. Inlined, because each call
-# would pass every ring it reads as seven words.
+# Division by zero gives inf or nan as in numpy; callers test the divisor first. No fast-math: bar
+# by bar and in batch must give the same bits. Inlined, because a call would pass every ring that
+# it reads as seven words.
 compiled = njit(error_model="numpy", forceinline=True)
 
-RING = 64  # longest window is 60, and some look one bar further back
-LONG = 256  # longest running sum is over 200 closes
+RING = 64  # the longest window is 60 bars, and some read one bar more
+LONG = 256  # the longest running sum is over 200 closes
 
 
 class Ohlcv(NamedTuple):
@@ -36,7 +37,7 @@ class Ohlcv(NamedTuple):
     volume: float
 
 
-# Everything here is a function of the last bars alone: ``refill`` rebuilds it from them.
+# A function of the last bars alone: ``refill`` rebuilds it from them.
 RINGS = np.dtype(
     [
         ("past_close", "f8", (LONG,)),  # once, at n & 255
@@ -63,7 +64,7 @@ GARMAN_KLASS = 2.0 * LN_2 - 1.0
 
 @compiled
 def newest(n: int) -> int:
-    """Return where a ring keeps the value of bar ``n``, all bars before it lying to the left."""
+    """Return the place of bar ``n`` in a ring; the bars before it lie to the left."""
     return (n & (RING - 1)) + RING
 
 
@@ -76,7 +77,7 @@ def put(ring: Floats, at: int, value: float) -> None:
 
 @compiled
 def push(rings: Fields, n: int, bar: Ohlcv) -> None:
-    """Write bar ``n`` and what follows from it and the bars before it into the rings."""
+    """Write bar ``n``, and the values derived from it and the bars before, into the rings."""
     at = newest(n)
     typical = (bar.high + bar.low + bar.close) / 3.0
     spread = bar.high - bar.low
@@ -117,7 +118,7 @@ def true_range(bar: Ohlcv, last_close: float) -> float:
     return max(bar.high, last_close) - min(bar.low, last_close)
 
 
-# Additions of one chain wait for each other; four chains do not. Fixed order, fixed bits.
+# Four independent sums: additions of one sum wait for each other. Fixed order, fixed bits.
 @compiled
 def window_sum(ring: Floats, at: int, bars: int) -> float:
     """Return the sum of the last ``bars`` values, a multiple of 4."""
@@ -146,8 +147,8 @@ def window_squares(ring: Floats, at: int, bars: int) -> float:
 def window_moments(ring: Floats, at: int, bars: int) -> tuple[float, float]:
     """Return mean minus the last value, and the squared deviations from the mean, of even bars.
 
-    Taken relative to the last value, so a constant window gives exact zeros and a high price
-    level costs no digits.
+    Both are taken relative to the last value: a constant window gives exact zeros, and a high
+    price level costs no digits.
     """
     last = ring[at]
     total_a, total_b, squares_a, squares_b = 0.0, 0.0, 0.0, 0.0
@@ -164,16 +165,16 @@ def window_moments(ring: Floats, at: int, bars: int) -> tuple[float, float]:
 @compiled
 def highest(ring: Floats, at: int, first: int, stop: int) -> float:
     """Return the maximum of the values ``first`` to ``stop - 1`` bars ago."""
-    known: float = ring[at - first]
+    peak: float = ring[at - first]
     for i in range(first + 1, stop):
-        known = max(known, ring[at - i])
-    return known
+        peak = max(peak, ring[at - i])
+    return peak
 
 
 @compiled
 def lowest(ring: Floats, at: int, first: int, stop: int) -> float:
     """Return the minimum of the values ``first`` to ``stop - 1`` bars ago."""
-    known: float = ring[at - first]
+    trough: float = ring[at - first]
     for i in range(first + 1, stop):
-        known = min(known, ring[at - i])
-    return known
+        trough = min(trough, ring[at - i])
+    return trough

@@ -1,4 +1,4 @@
-"""Recursions that every feature family shares: exponential and Wilder means, running sums."""
+"""Recursions that the feature families share: exponential and Wilder means, running sums."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SUM = np.dtype([("total", "f8"), ("lost", "f8")])
 
 @compiled
 def running_sum(state: Fields, new: float, old: float) -> float:
-    """Add one value to a sum, take one away, and keep what rounding lost. Source: Neumaier (1974).
+    """Add one value to a compensated sum and subtract another. Source: Neumaier (1974).
 
     Args:
         state: Record of dtype ``SUM``.
         new: The value that enters the window.
-        old: The value that leaves it, 0 while it fills.
+        old: The value that leaves it; 0 while the window fills.
     """
     more = state.total + new
     virtual = more - state.total
@@ -35,9 +35,9 @@ def ema(previous: float, value: float, count: int, span: int) -> float:
     """Advance an exponential mean that starts as the mean of its first ``span`` values.
 
     Args:
-        previous: What the last call returned, 0 before the first.
+        previous: The result of the last call; 0 before the first.
         value: The new value.
-        count: Which value this is, from 1; until ``span`` the result is only a running sum.
+        count: Number of this value, from 1; before ``span`` the result is a running sum.
         span: Smoothing 2 / (span + 1).
     """
     if count < span:

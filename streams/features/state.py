@@ -1,4 +1,4 @@
-"""What the features processor remembers of a symbol and timeframe."""
+"""The state record of the features processor, as it lies on the changelog."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pydantic import ConfigDict, Field
 
 from schemas.record import Record
 
-WINDOW = 264  # bars; a few more than the longest ring: the oldest value looks back itself
+WINDOW = 264  # bars; a few more than the longest ring, whose oldest value looks back too
 
 
 class FeaturesState(Record):
-    """What must survive a restart; ``windows`` is rebuilt by ``refill``."""
+    """What must survive a restart of one symbol and timeframe; ``refill`` rebuilds ``windows``."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 

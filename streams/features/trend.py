@@ -44,12 +44,12 @@ TREND = np.dtype(
 
 LN_14 = float(np.log(14.0))
 SLOPE_BARS = 5
-FLIP_CAP_BARS = 200.0  # an older flip says no more than "long ago"
+FLIP_CAP_BARS = 200.0  # an older flip is just "long ago"
 
 
 @compiled
 def directional(
-    state: Fields, bar: Ohlcv, last: Ohlcv, reach: float, count: int
+    state: Fields, bar: Ohlcv, last: Ohlcv, true_range: float, count: int
 ) -> tuple[float, float, float, float]:
     """Directional movement, period 14: +DI, -DI, ADX, ADXR, each in [0, 100].
 
@@ -57,7 +57,7 @@ def directional(
         state: Record of dtype ``DIRECTIONAL``.
         bar: This bar.
         last: The bar before it.
-        reach: True range of this bar.
+        true_range: Of this bar.
         count: Which change this is, from 1; 14 for the first DI, 27 for the first ADX.
 
     0/0 gives 0. ADXR averages ADX with its value 13 bars ago.
@@ -68,7 +68,7 @@ def directional(
     minus = down if down > up and down > 0.0 else 0.0
     state.plus = wilder_sum(state.plus, plus, count, 14)
     state.minus = wilder_sum(state.minus, minus, count, 14)
-    state.range = wilder_sum(state.range, reach, count, 14)
+    state.range = wilder_sum(state.range, true_range, count, 14)
     plus_di = 100.0 * state.plus / state.range if state.range > 0.0 else 0.0
     minus_di = 100.0 * state.minus / state.range if state.range > 0.0 else 0.0
     both = plus_di + minus_di
@@ -80,12 +80,14 @@ def directional(
 
 
 @compiled
-def supertrend(state: Fields, bar: Ohlcv, last_close: float, reach: float, count: int) -> float:
+def supertrend(
+    state: Fields, bar: Ohlcv, last_close: float, true_range: float, count: int
+) -> float:
     """Supertrend line, ATR 10 times 3; sets ``direction`` (+1, -1) and ``bars`` since it turned.
 
     Source: Seban (2009); bands only tighten until the close before crosses them.
     """
-    state.atr = wilder_mean(state.atr, reach, count, 10)
+    state.atr = wilder_mean(state.atr, true_range, count, 10)
     if count < 10:
         return bar.close
     middle = 0.5 * (bar.high + bar.low)
@@ -107,15 +109,15 @@ def supertrend(state: Fields, bar: Ohlcv, last_close: float, reach: float, count
 
 
 @compiled
-def ichimoku(state: Fields, n: int, close: float, around: Extremes, out: Fields) -> None:
+def ichimoku(state: Fields, n: int, close: float, extremes: Extremes, out: Fields) -> None:
     """Ichimoku 9, 26, 52: distances of the close, and where it stands to the cloud above it.
 
     The cloud at t was drawn 26 bars ago. The lagging span is left out: it would need the future.
     Source: Hosoda (1969).
     """
-    tenkan = 0.5 * (around.high_9 + around.low_9)
-    kijun = 0.5 * (around.high_26 + around.low_26)
-    lead_a, lead_b = 0.5 * (tenkan + kijun), 0.5 * (around.high_52 + around.low_52)
+    tenkan = 0.5 * (extremes.high_9 + extremes.low_9)
+    kijun = 0.5 * (extremes.high_26 + extremes.low_26)
+    lead_a, lead_b = 0.5 * (tenkan + kijun), 0.5 * (extremes.high_52 + extremes.low_52)
     span_a, span_b = state.span_a[n % 26], state.span_b[n % 26]
     state.span_a[n % 26], state.span_b[n % 26] = lead_a, lead_b
     out.ichimoku_tenkan_distance = close / tenkan - 1.0
@@ -183,9 +185,10 @@ def regression(rings: Fields, at: int) -> tuple[float, float]:
 
 @compiled
 def persistence(rings: Fields, at: int, returns: ReturnSums, out: Fields) -> None:
-    """Write how much returns continue: first autocorrelation and variance ratio, about zero mean.
+    """Write the first autocorrelation and the variance ratio of log returns, about zero mean.
 
-    Source: Lo and MacKinlay (1988), Review of Financial Studies 1(1). 0 and 1 without movement.
+    0 and 1 without movement.
+    Source: Lo and MacKinlay (1988), Review of Financial Studies 1(1).
     """
     squares = returns.squares_60
     fives = window_squares(rings.log_return_5, at, 60)
@@ -221,25 +224,25 @@ def averages(state: Fields, rings: Fields, n: int, atr: float, out: Fields) -> N
 @compiled
 def update(state: Fields, rings: Fields, now: Close, atr: float, out: Fields) -> None:
     """Write the trend features of one bar; ``atr`` is Wilder's, period 14."""
-    n, at, bar, around = now.n, now.at, now.bar, now.around
+    n, at, bar, extremes = now.n, now.at, now.bar, now.extremes
     averages(state, rings, n, atr, out)
-    reach = rings.true_range[at]
+    true_range = rings.true_range[at]
     last_close = rings.close[at - 1]
     line = bar.close
     if n > 1:
         last = Ohlcv(last_close, rings.high[at - 1], rings.low[at - 1], last_close, 0.0)
-        plus, minus, adx, adxr = directional(state.directional, bar, last, reach, n - 1)
+        plus, minus, adx, adxr = directional(state.directional, bar, last, true_range, n - 1)
         out.plus_di_14, out.minus_di_14, out.adx_14, out.adxr_14 = plus, minus, adx, adxr
-        line = supertrend(state.supertrend, bar, last_close, reach, n - 1)
+        line = supertrend(state.supertrend, bar, last_close, true_range, n - 1)
     out.supertrend_direction = state.supertrend.direction
     out.supertrend_distance = bar.close / line - 1.0
     out.bars_since_supertrend_flip = min(state.supertrend.bars, FLIP_CAP_BARS)
-    ichimoku(state, n, bar.close, around, out)
-    out.choppiness_14 = choppiness(rings, at, around.high_14 - around.low_14)
+    ichimoku(state, n, bar.close, extremes, out)
+    out.choppiness_14 = choppiness(rings, at, extremes.high_14 - extremes.low_14)
     out.efficiency_ratio_10 = efficiency_ratio(rings.close, at, 10)
     out.efficiency_ratio_30 = efficiency_ratio(rings.close, at, 30)
-    span_20, span_52 = around.high_20 - around.low_20, around.high_52 - around.low_52
-    out.donchian_position_20 = (bar.close - around.low_20) / span_20 if span_20 > 0.0 else 0.5
-    out.donchian_position_52 = (bar.close - around.low_52) / span_52 if span_52 > 0.0 else 0.5
+    span_20, span_52 = extremes.high_20 - extremes.low_20, extremes.high_52 - extremes.low_52
+    out.donchian_position_20 = (bar.close - extremes.low_20) / span_20 if span_20 > 0.0 else 0.5
+    out.donchian_position_52 = (bar.close - extremes.low_52) / span_52 if span_52 > 0.0 else 0.5
     out.regression_slope_20, out.regression_r2_20 = regression(rings, at)
     persistence(rings, at, now.returns, out)

@@ -47,9 +47,9 @@ def bollinger(rings: Fields, at: int) -> tuple[float, float]:
 def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     """Write the volatility features of one bar."""
     n, at, bar, returns = now.n, now.at, now.bar, now.returns
-    reach = rings.true_range[at]
-    state.atr_14 = wilder_mean(state.atr_14, reach, n - 1, 14)
-    state.atr_50 = wilder_mean(state.atr_50, reach, n - 1, 50)
+    true_range = rings.true_range[at]
+    state.atr_14 = wilder_mean(state.atr_14, true_range, n - 1, 14)
+    state.atr_50 = wilder_mean(state.atr_50, true_range, n - 1, 50)
     natr = state.atr_14 / bar.close
     state.natr[n % RANKED] = natr
     out.atr_14 = state.atr_14
@@ -57,7 +57,7 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.natr_50 = state.atr_50 / bar.close
     out.atr_ratio_14_50 = state.atr_14 / state.atr_50 if state.atr_50 > 0.0 else 1.0
     out.natr_rank_100 = rank(state.natr, natr)
-    out.true_range_ratio = reach / bar.close
+    out.true_range_ratio = true_range / bar.close
     out.log_range = rings.log_range[at]
     out.bollinger_position_20, out.bollinger_width_20 = bollinger(rings, at)
 

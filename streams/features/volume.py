@@ -1,4 +1,4 @@
-"""Volume: how much was traded, at what prices, by which side, and what it costs to hold."""
+"""Volume: how much was traded, at what prices, by which side; mark price and funding."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from streams.features.smoothing import ema
 MEDIAN_BARS = 20
 VOLUME = np.dtype([("sorted", "f8", (MEDIAN_BARS,)), ("mean", "f8")])
 
-RATIO_CAP = 100.0  # a first trade after a dead market is "very much", not infinite
-LOG_RATIO_CAP = 5.0  # about 150 times, either way
+RATIO_CAP = 100.0  # a first trade after a dead market is very much, not infinite
+LOG_RATIO_CAP = 5.0  # 150 times as much, or as little
 
 
 class Marks(NamedTuple):
-    """What only some sources tell of a bar; nan where this one does not."""
+    """The optional fields of a bar; nan where its source lacks one."""
 
     taker_buy_volume: float
     mark_price: float
@@ -26,17 +26,17 @@ class Marks(NamedTuple):
 
 
 @compiled
-def sorted_exchange(values: Floats, held: int, old: float, new: float) -> None:
+def sorted_exchange(values: Floats, count: int, old: float, new: float) -> None:
     """Replace ``old`` by ``new`` in ascending order; while not full, ``new`` is just added.
 
     Args:
-        values: Ascending in its first ``held`` places.
-        held: How many values are held before the call.
-        old: One of the values, ignored while there is room.
+        values: Ascending in its first ``count`` places.
+        count: Number of values before the call.
+        old: One of the values; ignored while there is room.
         new: The value to add.
     """
-    i = held
-    if held == values.size:
+    i = count
+    if count == values.size:
         i = 0
         while values[i] != old:
             i += 1
@@ -96,7 +96,7 @@ def money_flow(rings: Fields, at: int, bars: int) -> float:
 
 @compiled
 def update(state: Fields, rings: Fields, now: Close, marks: Marks, out: Fields) -> None:
-    """Write the volume features of one bar; those of ``marks`` are nan where it is."""
+    """Write the volume features of one bar; nan where ``marks`` is nan."""
     n, at, bar = now.n, now.at, now.bar
     out.volume_to_median_20 = ratio_to_median(state, rings, n, bar.volume)
     out.log_volume_ratio = log_ratio(bar.volume, state.mean)

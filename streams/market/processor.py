@@ -11,7 +11,7 @@ from __future__ import annotations
 from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
 from schemas.record import Record
 from schemas.topics import BARS, LEDGER, RAW_BARS
-from streams.market.quality import PRICES, Span, fault_of, place_of, without
+from streams.market.quality import PRICES, Span, find_fault, locate_bar, without
 from streams.processor import Outputs, Processor, RecordRejected
 
 KEPT_HOLES = 64  # newest; a bar late by more than these is booked as a duplicate
@@ -28,10 +28,10 @@ class MarketState(Record):
 
 def step(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
     """Check one raw bar; raises ``RecordRejected`` naming the value that is wrong."""
-    fault = fault_of(raw)
+    fault = find_fault(raw)
     if fault is not None:
         raise RecordRejected(fault)
-    place = place_of(raw.open_time_ms, state.first_ms, state.event_time_ms, state.holes)
+    place = locate_bar(raw.open_time_ms, state.first_ms, state.event_time_ms, state.holes)
     if place == "next":
         return _accept(state, raw)
     if place == "missing":

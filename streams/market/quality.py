@@ -14,7 +14,7 @@ PRICES = ("open", "high", "low", "close")
 AMOUNTS = ("volume", "quote_volume", "taker_buy_volume", "trades")
 
 
-def fault_of(bar: RawBar) -> str | None:
+def find_fault(bar: RawBar) -> str | None:
     """Return why a bar cannot be used, naming value and expectation; None when it can."""
     return _symbol_fault(bar.symbol) or _number_fault(bar) or _order_fault(bar) or _time_fault(bar)
 
@@ -60,7 +60,7 @@ def _time_fault(bar: RawBar) -> str | None:
     return None
 
 
-def place_of(
+def locate_bar(
     open_time_ms: int, first_ms: int, last_close_ms: int, holes: tuple[Span, ...]
 ) -> Place:
     """Return where a bar stands: after all others, in a known hole (or before all), or seen.

@@ -27,8 +27,8 @@ from schemas.record import Record
 from schemas.telemetry import HEADER_TRACE_ID
 from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS
 from streams.monitor.windows import STAGES, Sighting, Watch
-from streams.runtime.codec import message_of
-from streams.runtime.metrics import metrics_of
+from streams.runtime.codec import record_message
+from streams.runtime.metrics import process_metrics
 from streams.runtime.settings import KafkaSettings
 
 NAME = "monitor"
@@ -117,7 +117,7 @@ class _Monitor:
         self._watch = Watch(_now_ms())
         self._seen: dict[Any, tuple[int, int]] = {}  # partition to offset and append time
         self._windows_due = 0.0
-        self._metrics = metrics_of()
+        self._metrics = process_metrics()
         # Without acks nothing is committed: every start and every rebalance goes on at the end.
         self._topics = {
             topic.name: app.topic(topic.name, acks=False)
@@ -159,7 +159,7 @@ class _Monitor:
         await self._catch_up(now_ms)
 
     async def _publish(self, record: Record, trace_id: str | None) -> None:
-        message = message_of(record, trace_id, self._git_commit)
+        message = record_message(record, trace_id, self._git_commit)
         await self._topics[message.topic].send(
             key=message.key, value=message.value, headers=message.headers
         )

@@ -48,7 +48,7 @@ def make_filter(transition: Array, location: Array, scale: Array, freedom: Array
 
 
 @lru_cache(maxsize=1024)
-def filter_of(parameters: RegimeParameters) -> Array:
+def packed_filter(parameters: RegimeParameters) -> Array:
     """Return the packed filter of a parameter record, in the units of the features themselves."""
     centre, spread = np.array(parameters.centre), np.array(parameters.spread)
     return make_filter(
@@ -172,7 +172,7 @@ def observe(
     """
     observation = np.array([math.nan if value is None else value for value in values])
     after = np.array(posterior)
-    increment = hamilton_step(filter_of(parameters), after, observation, elapsed_bars)
+    increment = hamilton_step(packed_filter(parameters), after, observation, elapsed_bars)
     bull, bear, sideways = after.tolist()
     return (bull, bear, sideways), increment
 
@@ -192,7 +192,7 @@ def filtered_probabilities(
     elapsed = np.diff(event_time_ms) // parameters.timeframe_ms
     steps = np.concatenate([np.ones(1, np.int64), np.maximum(elapsed, 1)])[: len(observations)]
     posteriors, _ = hamilton_filter(
-        filter_of(parameters),
+        packed_filter(parameters),
         np.array(parameters.initial),
         np.ascontiguousarray(observations, dtype=np.float64),
         steps,

@@ -15,7 +15,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.processor import (
-    Folded,
+    Changes,
     Outputs,
     Processor,
     RecordRejected,
@@ -33,7 +33,7 @@ from streams.runtime.codec import (
     Stamp,
     Unreadable,
     changelog_entry,
-    event_time_of,
+    event_time,
     letter_message,
     outgoing,
     rejected_letter,
@@ -108,7 +108,7 @@ class Merge:
         """Take the next record of its partition."""
         source = message.stored.source
         if len(self._rank) > 1 and isinstance(message, Received):
-            self._latest[source] = max(self._latest[source], event_time_of(message.record))
+            self._latest[source] = max(self._latest[source], event_time(message.record))
         self._waiting[source].append((self._latest[source], message))
 
     def waiting(self) -> set[Partition]:
@@ -169,7 +169,7 @@ def offsets_after(messages: Sequence[Message]) -> dict[Partition, int]:
 
 
 @dataclass(frozen=True)
-class Fold:
+class BatchContext:
     """What stays the same from batch to batch.
 
     Attributes:
@@ -185,7 +185,9 @@ class Fold:
     git_commit: str
 
 
-def folding(batch: Batch, how: Fold, messages: Sequence[Message]) -> Iterator[Outgoing]:
+def process_batch(
+    batch: Batch, context: BatchContext, messages: Sequence[Message]
+) -> Iterator[Outgoing]:
     """Fold records, in the order given, into a batch, yielding what is to be written when known.
 
     The network is then busy while later records are folded. Outputs and dead letters come first,
@@ -196,10 +198,10 @@ def folding(batch: Batch, how: Fold, messages: Sequence[Message]) -> Iterator[Ou
         if isinstance(message, Received):
             readable.append(message)
         else:
-            _refuse(batch, unreadable_letter(message, how.name), message, how.git_commit)
-    together = how.chain[0].step_batch is not None
+            _refuse(batch, unreadable_letter(message, context.name), message, context.git_commit)
+    together = context.chain[0].step_batch is not None
     given = 0
-    for _ in (_fold_together if together else _fold_each)(batch, how, readable):
+    for _ in (_process_together if together else _process_one_by_one)(batch, context, readable):
         yield from batch.messages[given:]
         given = len(batch.messages)
     yield from batch.messages[given:]
@@ -234,22 +236,24 @@ def in_one_line(failed: BaseException) -> str:
     return " ".join(f"{type(failed).__name__}: {failed}".split())[:LONGEST_CAUSE]
 
 
-def _fold_each(batch: Batch, how: Fold, messages: Iterable[Received]) -> Iterator[None]:
-    chain = [guarded(processor) for processor in how.chain]
-    folded: dict[int, Folded] = {}
+def _process_one_by_one(
+    batch: Batch, context: BatchContext, messages: Iterable[Received]
+) -> Iterator[None]:
+    chain = [guarded(processor) for processor in context.chain]
+    folded: dict[int, Changes] = {}
     for message in messages:
         partition = message.stored.partition
         into = folded.get(partition)
         if into is None:
-            into = folded[partition] = Folded()
-        fold(chain, how.states.get(partition, NO_STATES), message.record, into)
-        _collect(batch, into, message, how.git_commit)
+            into = folded[partition] = Changes()
+        fold(chain, context.states.get(partition, NO_STATES), message.record, into)
+        _collect(batch, into, message, context.git_commit)
         yield
     for partition, into in folded.items():
-        _keep_states(batch, how, partition, into.states)
+        _keep_states(batch, context, partition, into.states)
 
 
-def _collect(batch: Batch, into: Folded, message: Received, git_commit: str) -> None:
+def _collect(batch: Batch, into: Changes, message: Received, git_commit: str) -> None:
     stamp = Stamp(message.trace_id, git_commit)
     for record in into.outputs:
         batch.messages.append(outgoing(topic_of(record), record, stamp))
@@ -261,38 +265,40 @@ def _collect(batch: Batch, into: Folded, message: Received, git_commit: str) -> 
 
 
 def _keep_states(
-    batch: Batch, how: Fold, partition: int, states: Mapping[StateRef, Record]
+    batch: Batch, context: BatchContext, partition: int, states: Mapping[StateRef, Record]
 ) -> None:
-    processors = {processor.name: processor for processor in how.chain}
+    processors = {processor.name: processor for processor in context.chain}
     for (name, key), state in states.items():
-        entry = changelog_entry(processors[name], key, state, partition, how.git_commit)
+        entry = changelog_entry(processors[name], key, state, partition, context.git_commit)
         batch.messages.append(entry)
     batch.states.setdefault(partition, {}).update(states)
 
 
-def _fold_together(batch: Batch, how: Fold, messages: Sequence[Received]) -> Iterator[None]:
+def _process_together(
+    batch: Batch, context: BatchContext, messages: Sequence[Received]
+) -> Iterator[None]:
     """Give a batch step all records at once; one by one when it raises, to find which fails."""
-    (processor,) = how.chain
+    (processor,) = context.chain
     changed: dict[int, dict[StateRef, Record]] = {}
     groups = [messages] if messages else []
     while groups:
         group = groups.pop(0)
         try:
-            each = _step_batch(processor, how.states, changed, group)
+            each = _step_batch(processor, context.states, changed, group)
         except MemoryError:
             raise
         except Exception as failed:  # noqa: BLE001 - the driver: whatever it is, one record has it
             if len(group) > 1:
                 groups = [[message] for message in group]
                 continue
-            each = [Folded(rejections=[_rejection(processor, group[0], failed)])]
+            each = [Changes(rejections=[_rejection(processor, group[0], failed)])]
         for message, into in zip(group, each, strict=True):
             for reference, state in into.states.items():
                 changed.setdefault(message.stored.partition, {})[reference] = state
-            _collect(batch, into, message, how.git_commit)
+            _collect(batch, into, message, context.git_commit)
         yield
     for partition, new in changed.items():
-        _keep_states(batch, how, partition, new)
+        _keep_states(batch, context, partition, new)
 
 
 def _step_batch(
@@ -300,7 +306,7 @@ def _step_batch(
     states: StatesByPartition,
     changed: Mapping[int, Mapping[StateRef, Record]],
     group: Sequence[Received],
-) -> list[Folded]:
+) -> list[Changes]:
     """Run one batch step; a changed state is filed under the last record of its key."""
     assert processor.step_batch is not None  # noqa: S101 - the caller asked
     before: dict[StateKey, Record] = {}
@@ -314,7 +320,7 @@ def _step_batch(
     after, outputs = processor.step_batch(before, [message.record for message in group])
     if len(outputs) != len(group):
         raise ValueError(f"{len(outputs)} groups of outputs for {len(group)} records")
-    each = [Folded(outputs=list(made)) for made in outputs]
+    each = [Changes(outputs=list(made)) for made in outputs]
     for key, state in after.items():
         if state is not before[key]:
             each[last[key]].states[processor.name, key] = state

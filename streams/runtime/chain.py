@@ -22,17 +22,17 @@ import structlog
 from streams.processor import Processor
 from streams.runtime.batch import (
     Batch,
-    Fold,
+    BatchContext,
     Merge,
     Message,
     external_topics,
-    folding,
     offsets_after,
+    process_batch,
     to_hold_back,
 )
 from streams.runtime.client import Member, Transactions, partition_counts
 from streams.runtime.codec import Partition, Received, misplaced, received
-from streams.runtime.metrics import Metrics, metrics_of
+from streams.runtime.metrics import ProcessMetrics, process_metrics
 from streams.runtime.restore import States, restore
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import Report, StatusPublisher
@@ -146,9 +146,9 @@ class _ChainRun:
         self._name, self._chain, self._kafka, self._limits = name, chain, kafka, limits
         self._topics = {topic.name: topic for topic in external_topics(chain)}
         self._merge = Merge(tuple(self._topics.values()))
-        self._metrics: Metrics = metrics_of()
+        self._metrics: ProcessMetrics = process_metrics()
         self._states: dict[int, States] = {}
-        self._fold = Fold(chain, name, self._states, kafka.git_commit)
+        self._context = BatchContext(chain, name, self._states, kafka.git_commit)
         self._committed: dict[Partition, int] = {}  # next offset to fold; -1: from the beginning
         self._fetched: dict[Partition, int] = {}  # next offset to take into the merge
         self._paused: set[Partition] = set()
@@ -195,7 +195,7 @@ class _ChainRun:
 
     def _transact(self, messages: Sequence[Message]) -> None:
         batch, offsets = Batch(), offsets_after(messages)
-        made = folding(batch, self._fold, messages)
+        made = process_batch(batch, self._context, messages)
         try:
             self._transactions.commit(made, offsets, self._member.group_metadata())
         except Aborted as aborted:

@@ -80,10 +80,10 @@ class Stamp(NamedTuple):
         ]
 
 
-def message_of(record: Record, trace_id: str | None, git_commit: str) -> Outgoing:
+def record_message(record: Record, trace_id: str | None, git_commit: str) -> Outgoing:
     """Return the message of a record that starts a trace, or carries one on."""
     topic = topic_of(record)
-    derived = trace_id or trace_of(topic.name, topic.key_of(record), event_time_of(record))
+    derived = trace_id or derive_trace_id(topic.name, topic.key_of(record), event_time(record))
     return outgoing(topic, record, Stamp(derived, git_commit))
 
 
@@ -99,13 +99,13 @@ def schema_header(record_type: type[Record]) -> bytes:
     return record_type.schema_name().encode()
 
 
-def event_time_of(record: Record) -> int:
+def event_time(record: Record) -> int:
     """Return the time that orders a record: its event time, else when it takes effect, else 0."""
     found = getattr(record, "event_time_ms", None)
     return int(getattr(record, "effective_from_ms", 0) if found is None else found)
 
 
-def trace_of(topic: str, key: str, event_time_ms: int) -> str:
+def derive_trace_id(topic: str, key: str, event_time_ms: int) -> str:
     """Return the trace id of a record that came without one: the same after every redelivery."""
     return hashlib.sha256(f"{topic}|{key}|{event_time_ms}".encode()).hexdigest()[:32]
 
@@ -133,7 +133,9 @@ def received(topic: Topic, stored: Stored) -> Received | Unreadable:
     except ValidationError as invalid:
         return Unreadable(stored, _cause(invalid), trace_id)
     key = topic.key_of(record) if topic.key else ""
-    return Received(stored, record, trace_id or trace_of(topic.name, key, event_time_of(record)))
+    return Received(
+        stored, record, trace_id or derive_trace_id(topic.name, key, event_time(record))
+    )
 
 
 def misplaced(topic: Topic, message: Received) -> Unreadable | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.topics import topic_of
-from streams.processor import Folded, Processor, Rejection, StateRef, fold
+from streams.processor import Changes, Processor, Rejection, StateRef, fold
 
 
 @dataclass
@@ -24,7 +24,7 @@ class MemoryDriver:
 
     def feed(self, record: Record) -> list[Record]:
         """Return the outputs of one record, dead letters last; a bug in a step raises."""
-        folded = Folded()
+        folded = Changes()
         fold(self.chain, self.states, type(record).decode(record.encode()), folded)
         self.states.update(folded.states)
         outputs = [type(output).decode(output.encode()) for output in folded.outputs]
@@ -47,7 +47,7 @@ def dead_letter(rejection: Rejection) -> DeadLetter:
     )
 
 
-def outputs_of(chain: Sequence[Processor], records: Iterable[Record]) -> Iterator[Record]:
+def iter_outputs(chain: Sequence[Processor], records: Iterable[Record]) -> Iterator[Record]:
     """Yield every output of a chain over a recorded log, in order."""
     driver = MemoryDriver(chain)
     for record in records:
@@ -56,4 +56,4 @@ def outputs_of(chain: Sequence[Processor], records: Iterable[Record]) -> Iterato
 
 def replay(chain: Sequence[Processor], records: Iterable[Record]) -> list[Record]:
     """Return every output of a chain over a recorded log, in order."""
-    return list(outputs_of(chain, records))
+    return list(iter_outputs(chain, records))

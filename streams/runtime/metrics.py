@@ -19,7 +19,7 @@ from schemas.telemetry import (
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
 
 
-class Metrics:
+class ProcessMetrics:
     """Counters of one process; made once per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -54,6 +54,6 @@ class Metrics:
 
 
 @functools.cache
-def metrics_of(registry: CollectorRegistry = REGISTRY) -> Metrics:
+def process_metrics(registry: CollectorRegistry = REGISTRY) -> ProcessMetrics:
     """Return the one set of counters of a registry."""
-    return Metrics(registry)
+    return ProcessMetrics(registry)

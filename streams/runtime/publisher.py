@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from streams.runtime.client import Transactions, flush, produce, producer_of
-from streams.runtime.codec import Outgoing, Stamp, letter_message, message_of
+from streams.runtime.codec import Outgoing, Stamp, letter_message, record_message
 from streams.runtime.settings import Fatal, KafkaSettings
 
 
@@ -25,7 +25,7 @@ class Publisher:
         Raises:
             Fatal: An earlier record could not be delivered.
         """
-        self._send(message_of(record, trace_id, self._git_commit))
+        self._send(record_message(record, trace_id, self._git_commit))
 
     def refuse(self, letter: DeadLetter) -> None:
         """Queue a dead letter for ``<its topic>.dlq``."""
@@ -68,5 +68,5 @@ class TransactionalPublisher:
             Aborted: None of them was written; publish them again.
             Fatal: Unknown; look at what is on the topic after a restart.
         """
-        messages = [message_of(record, None, self._git_commit) for record in records]
+        messages = [record_message(record, None, self._git_commit) for record in records]
         self._transactions.commit(messages, {}, None)

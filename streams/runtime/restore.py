@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from schemas.record import Record, Topic
 from streams.processor import Processor, StateKey, StateRef
 from streams.runtime.client import end_offsets
-from streams.runtime.codec import Partition, Received, changelog_topic, event_time_of, state_key
+from streams.runtime.codec import Partition, Received, changelog_topic, event_time, state_key
 from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings
 
@@ -87,7 +87,7 @@ def _refill(
             inputs[key] += found
     for key in keys:
         # Each topic's last ``window`` records: a busy one must not crowd out a quiet one.
-        ordered = sorted(inputs[key], key=event_time_of)
+        ordered = sorted(inputs[key], key=event_time)
         reference = (processor.name, key)
         states[reference] = processor.refill(states[reference], ordered)
 
@@ -113,7 +113,7 @@ def _last_inputs(
             known = last.get(processor.key_of(message.record))
             if known is None or message.stored.offset >= end:
                 continue
-            if not known or event_time_of(message.record) > event_time_of(known[-1]):
+            if not known or event_time(message.record) > event_time(known[-1]):
                 known.append(message.record)
         if start == 0 or all(len(known) == processor.window for known in last.values()):
             return last

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from schemas.predictions import ClassProbabilities
 from schemas.signals import Direction
-from streams.costs import DEFAULT_COSTS, Costs, Label, direction_sign, funding_paid, label_of
+from streams.costs import DEFAULT_COSTS, Costs, Label, direction_sign, funding_paid, label_return
 
 CLASSES: tuple[Label, ...] = ("sell", "neutral", "buy")
 SMALLEST = 1e-12  # keeps a log finite when a model was certain and wrong
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SignalOutcome:
     """Returns and costs as fractions of notional, in the signal's direction."""
 
     label: Label
@@ -28,13 +28,13 @@ class Outcome:
         return self.gross_return - self.cost - self.funding
 
 
-def outcome_of(
+def signal_outcome(
     direction: Direction,
     prices: tuple[float, float],
     threshold: float,
     funding_rates: tuple[float, ...],
     costs: Costs = DEFAULT_COSTS,
-) -> Outcome:
+) -> SignalOutcome:
     """Return the outcome of holding a direction from the next open to the horizon's close.
 
     Args:
@@ -47,8 +47,8 @@ def outcome_of(
     entry, exit_ = prices
     forward = exit_ / entry - 1.0
     side = direction_sign(direction)
-    return Outcome(
-        label=label_of(forward, threshold),
+    return SignalOutcome(
+        label=label_return(forward, threshold),
         gross_return=side * forward,
         cost=costs.round_trip if side else 0.0,
         funding=sum(funding_paid(direction, rate) for rate in funding_rates),

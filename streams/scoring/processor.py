@@ -14,7 +14,7 @@ from schemas.record import Record
 from schemas.signals import Direction, Grade, ScoredSignal, Signal
 from schemas.topics import SCORED_SIGNALS, SIGNALS
 from streams.processor import Outputs, Processor
-from streams.scoring.outcome import brier_score, log_loss, outcome_of
+from streams.scoring.outcome import brier_score, log_loss, signal_outcome
 
 
 class PendingSignal(Record):
@@ -91,7 +91,7 @@ def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
     known = not waiting.broken and entry is not None and waiting.expires_ms == signal.event_time_ms
     outcome = None
     if known and entry is not None:
-        outcome = outcome_of(
+        outcome = signal_outcome(
             waiting.direction,
             (entry, signal.context.close),
             waiting.threshold,

@@ -11,7 +11,7 @@ MEDIAN_VOLUME = 1.0  # a bar confirms with at least the median volume of 20 bars
 MAX_ENTROPY = 0.9
 
 
-def direction_of(chances: ClassProbabilities) -> tuple[Direction, float]:
+def choose_direction(chances: ClassProbabilities) -> tuple[Direction, float]:
     """Return the most probable class and its probability; a tie is neutral."""
     best = max(chances.sell, chances.neutral, chances.buy)
     if chances.buy == best and chances.sell < best and chances.neutral < best:
@@ -21,7 +21,7 @@ def direction_of(chances: ClassProbabilities) -> tuple[Direction, float]:
     return "neutral", chances.neutral
 
 
-def grade_of(
+def assign_grade(
     confidence: float, confirmations: tuple[Confirmation, ...], *, qualified: bool, members: int
 ) -> Grade:
     """Return the grade of a calibrated confidence in [0, 1].
@@ -42,7 +42,7 @@ def grade_of(
     return GRADES[min(rank, len(GRADES) - 1)]
 
 
-def confirmations_of(prediction: Prediction, direction: Direction) -> tuple[Confirmation, ...]:
+def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Confirmation, ...]:
     """Return the four named checks of a direction; null where there is nothing to judge by."""
     context, regime = prediction.context, prediction.regime
     return (

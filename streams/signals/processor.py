@@ -11,7 +11,7 @@ from schemas.record import Record
 from schemas.signals import Signal
 from schemas.topics import PREDICTIONS, SIGNALS
 from streams.processor import Outputs, Processor
-from streams.signals.grading import confirmations_of, direction_of, grade_of
+from streams.signals.grading import assign_grade, choose_direction, confirm_direction
 from streams.signals.risk import ACCOUNT_CHECKS, price_levels, risk_notes
 
 
@@ -30,8 +30,8 @@ def step(state: SignalsState, prediction: Prediction) -> tuple[SignalsState, Out
 
 def graded(prediction: Prediction) -> Signal:
     """Return the signal of a prediction; uses nothing else."""
-    direction, confidence = direction_of(prediction.probabilities)
-    confirmations = confirmations_of(prediction, direction)
+    direction, confidence = choose_direction(prediction.probabilities)
+    confirmations = confirm_direction(prediction, direction)
     invalidation, target = price_levels(prediction, direction)
     horizon_ms = prediction.horizon_bars * prediction.timeframe_ms
     return Signal(
@@ -47,7 +47,7 @@ def graded(prediction: Prediction) -> Signal:
         qualified=prediction.qualified,
         direction=direction,
         confidence=confidence,
-        grade=grade_of(
+        grade=assign_grade(
             confidence,
             confirmations,
             qualified=prediction.qualified,

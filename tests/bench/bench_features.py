@@ -71,7 +71,7 @@ def walk(count: int, seed: int = 3) -> NDArray[np.float64]:
 def features(bars: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the kernel's batch over the bars."""
     columns = dict(zip(kernel.COLUMNS[:5], bars.T, strict=True))
-    return kernel.batch_features(kernel.Bars.of(np.arange(1, len(bars) + 1), **columns))
+    return kernel.batch_features(kernel.BarColumns.of(np.arange(1, len(bars) + 1), **columns))
 
 
 def our_entry(bars: NDArray[np.float64], chunk: int = CHUNK) -> Entry:

@@ -24,15 +24,15 @@ from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.timeframes import MINUTE_MS
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, OUTPUTS
-from streams.features.memory import LAYOUT
+from streams.features.kernel_state import LAYOUT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.features.rolling import RINGS
 from streams.features.state import FeaturesState
 from streams.market.processor import PROCESSOR as MARKET
-from streams.processor import Folded, Processor, StateKey, StateRef, fold
+from streams.processor import Changes, Processor, StateKey, StateRef, fold
 from streams.regimes.processor import RegimeState
 from streams.runtime.client import flush, produce, producer_of
-from streams.runtime.codec import changelog_entry, message_of
+from streams.runtime.codec import changelog_entry, record_message
 from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.bench.pipeline_model import default_size_model
@@ -65,7 +65,7 @@ class Past:
     def feed(self, chain: Sequence[Processor], records: Iterable[Record]) -> None:
         """Fold records through a chain."""
         for record in records:
-            folded = Folded()
+            folded = Changes()
             fold(chain, self.states, record, folded)
             assert not folded.rejections, folded.rejections[0].cause
             self.states.update(folded.states)
@@ -135,11 +135,11 @@ def put(market: Market, kafka: KafkaSettings) -> None:
     for past in market.pasts:
         for records in past.last.values():
             for record in records:
-                produce(producer, message_of(record, None, "bench"))
+                produce(producer, record_message(record, None, "bench"))
                 producer.poll(0)
         for (name, key), state in past.states.items():
             produce(producer, changelog_entry(named[name], key, state, 0, "bench"))
-    produce(producer, message_of(market.model, None, "bench"))
+    produce(producer, record_message(market.model, None, "bench"))
     flush(producer)
 
 

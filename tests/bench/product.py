@@ -18,7 +18,7 @@ from schemas.signals import Signal
 from schemas.timeframes import MINUTE_MS
 from schemas.training import TrainingRequest
 from streams.features.processor import PROCESSOR as FEATURES
-from streams.processor import Folded, Processor, StateKey, States, fold
+from streams.processor import Changes, Processor, StateKey, States, fold
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.signals.processor import PROCESSOR as SIGNALS
 from workers.explain.attribution import load as load_for_explaining
@@ -66,7 +66,7 @@ def trained_model(root: Path) -> ModelRegistered:
     for symbol in symbols:
         states: dict[tuple[str, StateKey], Record] = {}
         for bar in bars_of(market, symbol, FIRST, HISTORY):
-            folded = Folded()
+            folded = Changes()
             fold((FEATURES,), states, bar, folded)
             states.update(folded.states)
             vectors += [v for v in folded.outputs if isinstance(v, FeatureVector)]
@@ -108,7 +108,7 @@ class Product:
             self._run((REGIMES,), parameters.model_copy(update={"symbol": symbol}))
 
     def _run(self, chain: tuple[Processor, ...], record: Record) -> list[Record]:
-        folded = Folded()
+        folded = Changes()
         fold(chain, self.states, record, folded)
         assert not folded.rejections, folded.rejections
         self.states.update(folded.states)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.features.catalog import FEATURE_NAMES, FEATURES, REQUIRED_NAMES, Feature
-from streams.features.kernel import COLUMNS, Bars, batch_features
+from streams.features.kernel import COLUMNS, BarColumns, batch_features
 from tests.conformance.indicator_oracles import ORACLES, Market, Series
 from tests.real_data import real_file
 
@@ -51,7 +51,7 @@ def bitcoin() -> Market:
 
 def kernel(market: Market) -> Series:
     return batch_features(
-        Bars.of(market.close_index, **{name: getattr(market, name) for name in COLUMNS})
+        BarColumns.of(market.close_index, **{name: getattr(market, name) for name in COLUMNS})
     )
 
 
@@ -192,7 +192,7 @@ def test_optional_features_are_null_without_their_source_and_no_other_is():
     market = walk(bars=1900)
 
     values = batch_features(
-        Bars.of(market.close_index, **{name: getattr(market, name) for name in COLUMNS[:5]})
+        BarColumns.of(market.close_index, **{name: getattr(market, name) for name in COLUMNS[:5]})
     )
 
     null = {name for name, value in zip(FEATURE_NAMES, values[-1], strict=True) if np.isnan(value)}

@@ -12,7 +12,7 @@ from schemas.record import Record
 from schemas.topics import LEDGER, topic_of
 from streams.processor import Processor
 from streams.runtime.batch import external_topics
-from streams.runtime.codec import event_time_of
+from streams.runtime.codec import event_time
 from streams.runtime.memory_driver import MemoryDriver
 from streams.topology import CHAINS, PROCESSORS
 from tests.fakes.small_day import log, merged
@@ -137,7 +137,7 @@ def test_any_interleaving_in_event_time_order_gives_each_key_the_same(processor,
 
     shuffled = sorted(
         records,
-        key=lambda r: (event_time_of(r), draw[processor.key_of(r)], rank[topic_of(r)]),
+        key=lambda r: (event_time(r), draw[processor.key_of(r)], rank[topic_of(r)]),
     )
 
     assert by_key(run(processor, shuffled)) == by_key(run(processor, records))

@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from gateway.metrics import Metrics as GatewayMetrics
 from schemas import telemetry
-from streams.runtime.metrics import Metrics as PipelineMetrics
+from streams.runtime.metrics import ProcessMetrics
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 ALERTS = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
@@ -54,7 +54,7 @@ def labels_of(expression):
 
 
 def declared_labels():
-    held = (PipelineMetrics(CollectorRegistry()), GatewayMetrics())
+    held = (ProcessMetrics(CollectorRegistry()), GatewayMetrics())
     metrics = [m for each in held for m in vars(each).values() if isinstance(m, MetricWrapperBase)]
     return {label for metric in metrics for label in metric._labelnames}
 

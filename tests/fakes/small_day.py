@@ -22,7 +22,7 @@ from schemas.topics import (
     topic_of,
 )
 from streams.runtime.batch import external_topics
-from streams.runtime.codec import event_time_of
+from streams.runtime.codec import event_time
 from streams.runtime.memory_driver import replay
 from streams.topology import CHAINS
 from tests.build import (
@@ -157,6 +157,4 @@ def log() -> Log:
 
 def merged(records: Log, topics: Iterable[Topic]) -> list[Record]:
     """Return the records of some topics by event time, ties in the order of the topics."""
-    return sorted(
-        (record for topic in topics for record in records.get(topic, [])), key=event_time_of
-    )
+    return sorted((record for topic in topics for record in records.get(topic, [])), key=event_time)

@@ -16,7 +16,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
 from streams.runtime.chain import Limits, run_chain
 from streams.runtime.codec import Received, dead_letter_topic
-from streams.runtime.metrics import metrics_of
+from streams.runtime.metrics import process_metrics
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings
@@ -91,7 +91,7 @@ def test_lag_is_nothing_when_only_the_marker_of_a_transaction_is_left(bootstrap)
     with running(bootstrap, group="caught-up"):
         feeder.publish([raw_bar(minute) for minute in range(3)])
         [partition] = {m.stored.partition for m in take(bootstrap, REGIME_PROBABILITIES, 3)}
-        lag = metrics_of().lag.labels("caught-up", RAW_BARS.name, partition)
+        lag = process_metrics().lag.labels("caught-up", RAW_BARS.name, partition)
         lag.set(-1)  # until it is measured again
         deadline = time.time() + WITHIN_S
         while lag._value.get() < 0:

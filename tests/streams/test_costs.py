@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.costs import Costs, funding_paid, label_of, label_threshold
+from streams.costs import Costs, funding_paid, label_return, label_threshold
 
 
 def test_round_trip_is_two_fees_and_two_slippages():
@@ -26,8 +26,8 @@ def test_threshold_grows_with_the_root_of_the_horizon_and_never_falls_below_cost
 def test_label_is_symmetric_and_open_at_the_threshold(forward, threshold):
     expected = "buy" if forward > threshold else "sell" if forward < -threshold else "neutral"
 
-    assert label_of(forward, threshold) == expected
-    assert label_of(math.copysign(threshold, forward), threshold) == "neutral"
+    assert label_return(forward, threshold) == expected
+    assert label_return(math.copysign(threshold, forward), threshold) == "neutral"
 
 
 def test_longs_pay_a_positive_funding_rate_and_shorts_receive_it():

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import BARS, FEATURE_VECTORS, RAW_BARS, REGIME_PROBABILITIES
-from streams.processor import Folded, Processor, fold
+from streams.processor import Changes, Processor, fold
 from tests.build import raw_bar
 from tests.kafka.audit_chain import CHAIN, CHECK, CheckState, check
 
@@ -14,7 +14,7 @@ KEY = ("symbol", "timeframe_ms")
 
 
 def folded(*records, states=None):
-    into = Folded()
+    into = Changes()
     for record in records:
         fold(CHAIN, states or {}, record, into)
     return into
@@ -54,7 +54,7 @@ def test_a_refused_record_leaves_no_state_and_no_output():
 
 def test_an_unchanged_state_is_not_written_again():
     into = folded(raw_bar())
-    fresh = Folded()
+    fresh = Changes()
 
     fold(CHAIN, into.states, raw_bar(), fresh)
 

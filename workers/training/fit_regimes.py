@@ -19,8 +19,8 @@ from scipy.optimize import linear_sum_assignment
 from schemas.regimes import RegimeParameters, Triple
 from streams.regimes.hamilton import (
     Array,
-    filter_of,
     hamilton_filter,
+    packed_filter,
     stationary_distribution,
 )
 from workers.training.baum_welch import STATES, Climb, HiddenMarkov, Series, climb, expect
@@ -198,7 +198,9 @@ def log_likelihood_per_bar(
     total, bars = 0.0, 0
     for symbol, track in tracks.items():
         record = parameters[symbol]
-        _, increments = _filtered(filter_of(record), np.array(record.initial), track.observations)
+        _, increments = _filtered(
+            packed_filter(record), np.array(record.initial), track.observations
+        )
         present = (~np.isnan(track.observations)).sum(axis=0)
         total += increments.sum() + float((np.log(record.spread) * present).sum())
         bars += len(increments)
@@ -346,7 +348,7 @@ def _agreement(posteriors: Array, old: Mapping[str, RegimeParameters], pool: _Po
         if symbol in old:
             record, moments = old[symbol], pool.moments[symbol]
             observations = block * moments.spread + moments.centre
-            before, _ = _filtered(filter_of(record), np.array(record.initial), observations)
+            before, _ = _filtered(packed_filter(record), np.array(record.initial), observations)
             same += int((before.argmax(axis=1) == names[first : first + len(block)]).sum())
             bars += len(block)
         first += len(block)

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from streams.evaluation.calibration import (
     BINS,
     Bin,
-    bin_of,
+    bin_index,
     expected_calibration_error,
     wilson_interval,
 )
@@ -38,7 +38,7 @@ def test_the_calibration_error_is_that_of_training():
     classes = rng.integers(0, 3, 500)
     sums = {number: [0, 0, 0.0] for number in range(BINS)}
     for row, truth in zip(chances, classes, strict=True):
-        found = sums[bin_of(row.max())]
+        found = sums[bin_index(row.max())]
         found[0] += 1
         found[1] += int(row.argmax() == truth)
         found[2] += row.max()
@@ -54,4 +54,4 @@ def test_nothing_stated_has_no_calibration_error():
 
 @pytest.mark.parametrize(("stated", "number"), [(0.0, 0), (0.05, 0), (0.1, 1), (0.95, 9), (1.0, 9)])
 def test_a_probability_of_1_falls_into_the_last_bin(stated, number):
-    assert bin_of(stated) == number
+    assert bin_index(stated) == number

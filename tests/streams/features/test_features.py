@@ -16,7 +16,7 @@ from schemas.features import FeatureVector
 from schemas.market import Bar
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, FEATURES
-from streams.features.kernel import Bars, batch_features
+from streams.features.kernel import BarColumns, batch_features
 from streams.features.processor import PROCESSOR, refill, step
 from streams.features.rolling import LONG
 from streams.features.state import FeaturesState
@@ -49,10 +49,10 @@ def waves(count: int, timeframe_ms: int = MINUTE_MS) -> list[Bar]:
     ]
 
 
-def columns(bars: list[Bar]) -> Bars:
+def columns(bars: list[Bar]) -> BarColumns:
     names = ("open", "high", "low", "close", "volume")
     optional = ("taker_buy_volume", "mark_price", "funding_rate")
-    return Bars.of(
+    return BarColumns.of(
         [b.event_time_ms // b.timeframe_ms for b in bars],
         **{name: [getattr(b, name) for b in bars] for name in names + optional},
     )

@@ -10,7 +10,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.market.processor import PROCESSOR
-from streams.market.quality import fault_of, without
+from streams.market.quality import find_fault, without
 from streams.runtime.memory_driver import replay
 from tests.build import START_MS, raw_bar
 
@@ -175,4 +175,4 @@ def test_without_removes_exactly_one_minute(spans, minute):
 
 
 def test_sound_bar_has_no_fault():
-    assert fault_of(raw_bar(0)) is None
+    assert find_fault(raw_bar(0)) is None

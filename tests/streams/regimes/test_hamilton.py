@@ -14,11 +14,11 @@ from scipy import stats
 
 from schemas.timeframes import MINUTE_MS
 from streams.regimes.hamilton import (
-    filter_of,
     filtered_probabilities,
     hamilton_filter,
     hamilton_step,
     make_filter,
+    packed_filter,
     stationary_distribution,
 )
 from tests.build import regime_parameters
@@ -202,7 +202,7 @@ def test_parameters_are_read_in_the_units_of_the_features():
         np.full(3, math.inf),
     )
 
-    in_features, _ = hamilton_filter(filter_of(record), START, returns, ones(3))
+    in_features, _ = hamilton_filter(packed_filter(record), START, returns, ones(3))
     in_deviations, _ = hamilton_filter(standardised, START, (returns - 2e-4) / 1e-3, ones(3))
 
     assert in_features == pytest.approx(in_deviations, abs=1e-12)
@@ -216,7 +216,7 @@ def test_history_counts_holes_by_event_time():
     posteriors = filtered_probabilities(record, times, returns)
 
     expected, _ = hamilton_filter(
-        filter_of(record), np.array(record.initial), returns, np.array([1, 1, 4])
+        packed_filter(record), np.array(record.initial), returns, np.array([1, 1, 4])
     )
     assert np.array_equal(posteriors, expected)
 

@@ -16,12 +16,12 @@ from schemas.topics import FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
 from streams.processor import Processor, RecordRejected
 from streams.runtime.batch import (
     Batch,
-    Fold,
+    BatchContext,
     Merge,
     external_topics,
-    folding,
     guarded,
     offsets_after,
+    process_batch,
     to_hold_back,
 )
 from streams.runtime.codec import Received, Stored, Unreadable, received
@@ -45,7 +45,7 @@ def raw(offset, **fields):
 
 def fold_batch(chain, name, states, messages, git_commit):
     batch = Batch()
-    for _ in folding(batch, Fold(chain, name, states, git_commit), messages):
+    for _ in process_batch(batch, BatchContext(chain, name, states, git_commit), messages):
         pass
     return batch
 

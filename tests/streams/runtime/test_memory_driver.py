@@ -10,7 +10,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.record import Record, Topic
 from schemas.topics import RAW_BARS
 from streams.processor import Processor
-from streams.runtime.memory_driver import MemoryDriver, outputs_of, replay
+from streams.runtime.memory_driver import MemoryDriver, iter_outputs, replay
 from tests.build import raw_bar
 from tests.kafka.audit_chain import CHAIN, POISON_VOLUME
 
@@ -39,7 +39,7 @@ def test_a_refused_record_comes_back_as_a_dead_letter_with_its_bytes():
 
 
 def test_outputs_are_made_as_they_are_asked_for():
-    made = outputs_of(CHAIN, (raw_bar(minute) for minute in range(10**9)))
+    made = iter_outputs(CHAIN, (raw_bar(minute) for minute in range(10**9)))
 
     assert next(made).symbol == "BTCUSDT"
 

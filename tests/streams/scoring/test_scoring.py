@@ -13,7 +13,7 @@ from schemas.predictions import ClassProbabilities
 from schemas.signals import ScoredSignal
 from streams.costs import DEFAULT_COSTS
 from streams.runtime.memory_driver import replay
-from streams.scoring.outcome import brier_score, log_loss, outcome_of
+from streams.scoring.outcome import brier_score, log_loss, signal_outcome
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.signals.processor import PROCESSOR as SIGNALS
 from tests.build import START_MS, close_time, prediction
@@ -74,8 +74,8 @@ def test_funding_is_paid_once_for_a_settlement_inside_the_holding_time():
 
 
 def test_costs_never_raise_a_return_and_neutral_holds_nothing():
-    long = outcome_of("buy", (100.0, 101.0), 0.002, ())
-    flat = outcome_of("neutral", (100.0, 101.0), 0.002, (0.001,))
+    long = signal_outcome("buy", (100.0, 101.0), 0.002, ())
+    flat = signal_outcome("neutral", (100.0, 101.0), 0.002, (0.001,))
 
     assert long.net_return < long.gross_return
     assert (flat.gross_return, flat.cost, flat.funding) == (0.0, 0.0, 0.0)

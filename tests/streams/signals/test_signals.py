@@ -10,7 +10,7 @@ from schemas.predictions import ClassProbabilities
 from schemas.signals import Confirmation
 from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import replay
-from streams.signals.grading import GRADES, confirmations_of, direction_of, grade_of
+from streams.signals.grading import GRADES, assign_grade, choose_direction, confirm_direction
 from streams.signals.processor import PROCESSOR
 from streams.signals.risk import price_levels
 from tests.build import prediction
@@ -26,26 +26,26 @@ UNKNOWN = (Confirmation(name="x", passed=None, detail=""),)
      (0.649999, "C"), (1 / 3, "C")],
 )  # fmt: skip
 def test_grade_bands_are_half_open(confidence, grade):
-    assert grade_of(confidence, PASSED, qualified=True, members=2) == grade
+    assert assign_grade(confidence, PASSED, qualified=True, members=2) == grade
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_more_confidence_never_grades_lower(a, b):
     low, high = sorted((a, b))
 
-    grades = [grade_of(c, PASSED, qualified=True, members=2) for c in (low, high)]
+    grades = [assign_grade(c, PASSED, qualified=True, members=2) for c in (low, high)]
 
     assert GRADES.index(grades[1]) <= GRADES.index(grades[0])
 
 
 @pytest.mark.parametrize("checks", [FAILED, UNKNOWN, FAILED + FAILED + UNKNOWN])
 def test_any_failed_or_unknown_confirmation_lowers_one_grade_in_all(checks):
-    assert grade_of(0.9, checks, qualified=True, members=2) == "A"
-    assert grade_of(0.5, checks, qualified=True, members=2) == "C"
+    assert assign_grade(0.9, checks, qualified=True, members=2) == "A"
+    assert assign_grade(0.5, checks, qualified=True, members=2) == "C"
 
 
 def test_an_unqualified_model_never_grades_above_c():
-    assert grade_of(0.99, PASSED, qualified=False, members=2) == "C"
+    assert assign_grade(0.99, PASSED, qualified=False, members=2) == "C"
 
     (signal,) = replay([PROCESSOR], [prediction(qualified=False)])
 
@@ -54,7 +54,7 @@ def test_an_unqualified_model_never_grades_above_c():
 
 
 def test_a_single_member_never_grades_a_plus():
-    assert grade_of(0.99, PASSED, qualified=True, members=1) == "A"
+    assert assign_grade(0.99, PASSED, qualified=True, members=1) == "A"
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,16 @@ def test_a_single_member_never_grades_a_plus():
 def test_direction_is_the_most_probable_class_and_a_tie_is_neutral(chances, expected):
     sell, neutral, buy = chances
 
-    assert direction_of(ClassProbabilities(sell=sell, neutral=neutral, buy=buy)) == expected
+    assert choose_direction(ClassProbabilities(sell=sell, neutral=neutral, buy=buy)) == expected
 
 
 def test_four_confirmations_are_named_and_judged():
-    checks = {c.name: c.passed for c in confirmations_of(prediction(), "buy")}
+    checks = {c.name: c.passed for c in confirm_direction(prediction(), "buy")}
 
     assert checks == {
         "trend_state": True, "higher_timeframe": True, "volume": True, "entropy": True
     }  # fmt: skip
-    assert {c.name: c.passed for c in confirmations_of(prediction(), "sell")}[
+    assert {c.name: c.passed for c in confirm_direction(prediction(), "sell")}[
         "higher_timeframe"
     ] is False
 

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES
-from streams.features.kernel import Bars, batch_features
+from streams.features.kernel import BarColumns, batch_features
 from streams.regimes.hamilton import filtered_probabilities, hamilton_filter
 from workers.simulator import funding, kernel
 from workers.simulator.market import BAR_MS, SimulatedMarket
@@ -243,7 +243,7 @@ def simulated(market, symbol, first, last):
     bars = market.bars(symbol, first, last)
     close = bars.prices(kernel.CLOSE)
     premium = funding.opening_premium(market, symbol, first, last)
-    columns = Bars.of(
+    columns = BarColumns.of(
         bars.open_time_ms // BAR_MS + 1,
         open=bars.prices(kernel.OPEN),
         high=bars.prices(kernel.HIGH),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.timeframes import MINUTE_MS
-from streams.costs import DEFAULT_COSTS, label_of, label_threshold
+from streams.costs import DEFAULT_COSTS, label_return, label_threshold
 from tests.build import START_MS
 from workers.training.dataset import Series
 from workers.training.labels import UNKNOWN, label
@@ -53,7 +53,7 @@ def brute_force(one, horizon, width):
             continue
         forward = one.close[ahead[-1]] / one.open[ahead[0]] - 1.0
         threshold = label_threshold(one.column("realised_volatility_60")[i], horizon, width)
-        found.append((CLASSES[label_of(forward, threshold)], forward))
+        found.append((CLASSES[label_return(forward, threshold)], forward))
     return found
 
 

@@ -19,7 +19,7 @@ from schemas.record import Record
 from schemas.signals import ScoredSignal, Signal
 from schemas.timeframes import DAY_MS
 from streams.costs import DEFAULT_COSTS, Costs, direction_sign
-from streams.evaluation.calibration import Bin, bin_of
+from streams.evaluation.calibration import Bin, bin_index
 from workers.research.replay.recompute import Prior
 
 CLASSES = ("sell", "neutral", "buy")
@@ -202,7 +202,7 @@ class Tally:
             self.days[group, day].add(score, prior)
         if score.hit is None:
             return
-        found = self.bins[neutral, bin_of(score.confidence)]
+        found = self.bins[neutral, bin_index(score.confidence)]
         found[0] += 1
         found[1] += score.hit
         found[2] += score.confidence

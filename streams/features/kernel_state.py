@@ -1,4 +1,4 @@
-"""A bar folded into the kernel's memory, and that memory rebuilt from the last bars."""
+"""Between the state record and the kernel: load its arrays, step one bar, save them again."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from streams.features.state import WINDOW, FeaturesState
 
 Array = NDArray[Any]
 
-# A state of another catalogue or shape cannot be read: warm-up starts again instead.
+# A state of another catalogue or shape cannot be read: warm-up starts again.
 LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()).hexdigest()[:12]
 
 
 def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVector]:
     """Return the state after a bar, and the vector at its close; uses no data after it."""
-    recursions, windows = _memory(state, bar)
+    recursions, windows = _load(state, bar)
     row = np.empty((1, len(FEATURE_NAMES)))
     out = row.reshape(-1).view(OUTPUTS)
     kernel.step(
@@ -55,7 +55,7 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         funding_rate=bar.funding_rate,
         funding_time_ms=bar.funding_time_ms,
         bars_missing=bar.bars_missing,
-        values=_named(row[0]),
+        values=_values_by_name(row[0]),
     )
     after = FeaturesState(
         event_time_ms=bar.event_time_ms,
@@ -66,8 +66,8 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
     return after, vector
 
 
-def refilled(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
-    """Return a state with its windows, bit for bit, from the last ``WINDOW`` bars in order.
+def refill_windows(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
+    """Rebuild the windows of a state, bit for bit, from the last ``WINDOW`` bars in order.
 
     Raises:
         ValueError: When the bars do not reach back as far as the windows do.
@@ -75,35 +75,35 @@ def refilled(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
     if not state.recursions or state.layout != LAYOUT:
         return state
     seen = int(np.frombuffer(state.recursions, STATE)["n"][0])
-    wanted = min(seen, WINDOW)
-    known = {b.event_time_ms: b for b in bars if b.event_time_ms <= state.event_time_ms}
-    last = [known[time] for time in sorted(known)][-wanted:]
+    needed = min(seen, WINDOW)
+    past = {b.event_time_ms: b for b in bars if b.event_time_ms <= state.event_time_ms}
+    last = [past[time] for time in sorted(past)][-needed:]
     unbroken = all(a.event_time_ms == b.open_time_ms for a, b in pairwise(last))
-    if len(last) < wanted or last[-1].event_time_ms != state.event_time_ms or not unbroken:
+    if len(last) < needed or last[-1].event_time_ms != state.event_time_ms or not unbroken:
         raise ValueError(
             f"{len(last)} bars do not refill the windows at {state.event_time_ms}, expected the "
-            f"last {wanted} without a hole; delete the state to warm up again"
+            f"last {needed} without a hole; delete the state to warm up again"
         )
     columns = np.array([[b.open, b.high, b.low, b.close, b.volume] for b in last]).T.copy()
     windows = np.zeros(1, RINGS)
-    kernel.refill(windows, columns, seen - wanted + 1)
+    kernel.refill(windows, columns, seen - needed + 1)
     return state.model_copy(update={"windows": windows.tobytes()})
 
 
-def _memory(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
-    """Return copies of the state's memory, or fresh memory at a start or after a hole."""
+def _load(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
+    """Return copies of the state's arrays; fresh ones at a start and after a hole."""
     unbroken = bar.bars_missing == 0 and bar.open_time_ms == state.event_time_ms
     if state.layout != LAYOUT or not unbroken:
         return np.zeros(1, STATE), np.zeros(1, RINGS)
     if not state.windows:
         raise ValueError(f"features of {bar.symbol} at {bar.event_time_ms} before refill")
-    # A bytearray is a plain copy of memory; numpy would copy the records field by field.
+    # A bytearray copies the memory at once; numpy would copy the records field by field.
     recursions = np.frombuffer(bytearray(state.recursions), STATE)
     return recursions, np.frombuffer(bytearray(state.windows), RINGS)
 
 
-def _named(row: Array) -> dict[str, float | None]:
-    """Return the kernel's output by name; its nan is our null."""
+def _values_by_name(row: Array) -> dict[str, float | None]:
+    """Return the kernel's output by feature name; nan becomes None."""
     values: dict[str, float | None] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
     for i in np.flatnonzero(np.isnan(row)):
         values[FEATURE_NAMES[i]] = None
