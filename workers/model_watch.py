@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
@@ -23,6 +22,7 @@ from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from streams.runtime.status import State, StatusPublisher
+from streams.runtime.wall_clock import wall_ms
 from workers.models.artifact import ArtifactError
 from workers.serving.slots import KEPT
 
@@ -89,7 +89,7 @@ class ModelStatus(StatusPublisher):
         self.publish(
             WorkerStatus(
                 process=self._process,
-                event_time_ms=int(time.time() * 1000),
+                event_time_ms=wall_ms(),
                 state="degraded" if running and self._refused else self._state,
                 detail=self._refused or self._detail or ("" if models else "no model yet"),
                 models=models,

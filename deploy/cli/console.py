@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -226,8 +225,3 @@ def bar(title: str) -> Iterator[Any]:
     with drawn:
         task = drawn.add_task(title, total=None)
         yield lambda done, total: drawn.update(task, completed=done, total=total)
-
-
-def now_ms() -> int:
-    """Return the wall clock, UTC epoch milliseconds."""
-    return int(time.time() * 1000)

@@ -13,11 +13,11 @@ from deploy.cli.console import (
     emit,
     fail,
     kafka,
-    now_ms,
     shown_time,
     spoken_errors,
     symbol_of,
 )
+from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:
     from deploy.topics.dead_letters import Filter, Letter
@@ -176,7 +176,7 @@ def dlq_replay(
     _require_chosen(wanted)
     with kafka() as settings:
         chosen = _chosen(settings, wanted)
-        replay_letters(settings, chosen, Order(getpass.getuser(), now_ms(), reason))
+        replay_letters(settings, chosen, Order(getpass.getuser(), wall_ms(), reason))
     _told("replayed", chosen, as_json=as_json)
 
 
@@ -199,7 +199,7 @@ def dlq_drop(
     _require_chosen(wanted)
     with kafka() as settings:
         chosen = _chosen(settings, wanted)
-        drop_letters(settings, chosen, Order(getpass.getuser(), now_ms(), reason))
+        drop_letters(settings, chosen, Order(getpass.getuser(), wall_ms(), reason))
     _told("dropped", chosen, as_json=as_json)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.refdata import TABLES, RefdataTable
 from schemas.timeframes import TIMEFRAMES_MS
 from schemas.topics import REFDATA_TABLES
+from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -123,7 +123,7 @@ def publish_refdata(kafka: KafkaSettings, folder: Path = FOLDER) -> tuple[str, .
     from streams.runtime.publisher import Publisher
 
     held = held_tables(kafka)
-    wanted = seeded(time.time_ns() // 1_000_000, folder)
+    wanted = seeded(wall_ms(), folder)
     new = [table for table in wanted if _supersedes(table, held.get(table.table))]
     if new:
         publisher = Publisher(kafka, "refdata")

@@ -30,6 +30,7 @@ from streams.monitor.windows import STAGES, Sighting, Watch
 from streams.runtime.codec import record_message
 from streams.runtime.metrics import process_metrics
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 
 NAME = "monitor"
 LOOK_EVERY_S = 1.0
@@ -114,7 +115,7 @@ class _Monitor:
 
     def __init__(self, app: Any, git_commit: str) -> None:
         self._app, self._git_commit = app, git_commit
-        self._watch = Watch(_now_ms())
+        self._watch = Watch(wall_ms())
         self._seen: dict[Any, tuple[int, int]] = {}  # partition to offset and append time
         self._windows_due = 0.0
         self._metrics = process_metrics()
@@ -146,10 +147,10 @@ class _Monitor:
             return  # not written by this project
         bar = RawBar.decode(message.value) if message.topic == RAW_BARS.name else None
         symbol, trace = message.key.decode(), trace_id.decode()
-        self._watch.see(Sighting(message.topic, symbol, trace, append_ms, bar), _now_ms())
+        self._watch.see(Sighting(message.topic, symbol, trace, append_ms, bar), wall_ms())
 
     async def _look(self) -> None:
-        now_ms = _now_ms()
+        now_ms = wall_ms()
         for trace in self._watch.canaries(now_ms):
             await self._publish(trace, trace.trace_id)
         if time.monotonic() >= self._windows_due:
@@ -231,7 +232,3 @@ def _quieten(library: str) -> None:
     handler.addFilter(_Seldom())
     logger.addHandler(handler)
     logger.propagate = False
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 from typing import Literal
 
 from schemas.status import WorkerStatus
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import Fatal, KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 
 CLOSE_WITHIN_S = 2.0
 
@@ -26,7 +26,7 @@ class StatusPublisher:
 
     def report(self, state: State, detail: str = "") -> None:
         """Say what the process does now; wall clock."""
-        now_ms = int(time.time() * 1000)
+        now_ms = wall_ms()
         self.publish(
             WorkerStatus(process=self._process, event_time_ms=now_ms, state=state, detail=detail)
         )

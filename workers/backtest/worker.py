@@ -28,9 +28,10 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
+from streams.runtime.wall_clock import wall_ms
 from workers.backtest.compute import Compute, Outcome
 from workers.bars.bar_store import BarStore
-from workers.jobs.progress import Telling, now_ms
+from workers.jobs.progress import Telling
 from workers.jobs.results import within_bounds
 from workers.settings import Settings
 
@@ -157,7 +158,7 @@ class Bench:
         result = JobResult(
             job_id=request.request_id,
             kind=spec.kind,
-            event_time_ms=now_ms(),
+            event_time_ms=wall_ms(),
             status="cancelled" if stopped else "failed" if outcome.result is None else "done",
             error=outcome.error,
             fault=outcome.fault,

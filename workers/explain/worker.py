@@ -7,6 +7,7 @@ import time
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 from workers.explain.attribution import load
 from workers.explain.processor import Explainers, explain_processor
 from workers.model_watch import ModelWatch, run_with_models
@@ -26,7 +27,7 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
         return LoadedModel(
             name=model.manifest.strategy,
             version=model.version,
-            loaded_at_ms=int(time.time() * 1000),
+            loaded_at_ms=wall_ms(),
             device="cpu",
             parameters=model.parameters,
             qualified=change.model.qualified,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import forest, lstm
 from workers.serving.processor import inference_processor
@@ -26,5 +25,5 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
         return loaded.status()
 
     watch = ModelWatch(kafka, "inference", take)
-    processor = inference_processor(slots, lambda: int(time.time() * 1000), watch.arrivals.wait_for)
+    processor = inference_processor(slots, wall_ms, watch.arrivals.wait_for)
     return run_with_models(processor, watch, kafka)

@@ -22,6 +22,7 @@ from schemas.topics import MODELS_SERVING, WORKER_STATUS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 from workers.bars.recording import Recording, merged, recording_of
 from workers.ingest.outbox import history_is_ready, newest_closes
 from workers.settings import Settings
@@ -102,7 +103,7 @@ class Player:
     def say(self, state: str, detail: str, done: float | None = None) -> None:
         """Publish a status; wall clock."""
         fields = {"process": "ingest", "state": state, "detail": detail, "done": done}
-        now_ms = int(time.time() * 1000)
+        now_ms = wall_ms()
         self._put(WorkerStatus.model_validate({**fields, "event_time_ms": now_ms}))
 
     def _at_cut(self, hold: Callable[[], bool], *, announced: bool) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ from schemas.refdata import RefdataTable
 from schemas.status import WorkerStatus
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import Fatal, KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 from workers.bars.markers import interval_findings, late_finding
 from workers.ingest.contracts import contract_rows
 from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, connected
@@ -102,7 +102,7 @@ class Status:
 
     def say(self, state: State, detail: str = "", done: float | None = None) -> None:
         """Publish one status; wall clock."""
-        now_ms = int(time.time() * 1000)
+        now_ms = wall_ms()
         self.output.put(
             WorkerStatus(
                 process="ingest", event_time_ms=now_ms, state=state, detail=detail, done=done
@@ -151,9 +151,7 @@ class VenueIngest:
             raise VenueRefused(
                 f"{', '.join(unknown)} is not traded on {self._settings.exchange}; change UNIVERSE"
             )
-        self._outbox.put(
-            RefdataTable.of("symbol", listed, self._exchange.source, int(time.time() * 1000))
-        )
+        self._outbox.put(RefdataTable.of("symbol", listed, self._exchange.source, wall_ms()))
 
     def _feeds(self, closes: dict[str, int]) -> dict[str, SymbolFeed]:
         settings, step = self._settings, self._settings.timeframe_ms

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Literal
 
 from schemas.jobs import JobProgress
 from streams.runtime.publisher import Publisher
+from streams.runtime.wall_clock import wall_ms
 
 Stage = Literal["init", "progress", "partial"]
 
@@ -34,7 +34,7 @@ class Telling:
         self._publisher.publish(
             JobProgress(
                 job_id=self._job_id,
-                event_time_ms=now_ms(),
+                event_time_ms=wall_ms(),
                 sequence=self._sequence,
                 stage=stage,
                 trial=trial,
@@ -43,8 +43,3 @@ class Telling:
                 note=note,
             )
         )
-
-
-def now_ms() -> int:
-    """Return the wall clock in epoch milliseconds."""
-    return time.time_ns() // 1_000_000

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.status import LoadedModel
+from streams.runtime.wall_clock import wall_ms
 from workers.models import forest as forests
 from workers.models import lstm as lstms
 from workers.models.artifact import ArtifactError, Manifest, ParityCase, read_model
@@ -95,7 +96,7 @@ def load(model: ModelRegistered) -> LoadedEnsemble:
             registered=model,
             forest=forests.compile_forest(read_booster(contents["forest"])),
             network=network_on(lstms.read_lstm(contents["lstm"])),
-            loaded_at_ms=int(time.time() * 1000),
+            loaded_at_ms=wall_ms(),
             load_seconds=0.0,
         )
         for case in manifest.parity:

@@ -7,6 +7,7 @@ import time
 from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 
 TOLD_EVERY_S = 0.25
 
@@ -40,7 +41,7 @@ class Told:
             TrainingProgress(
                 request_id=self._request.request_id,
                 strategy=self._request.strategy,
-                event_time_ms=int(time.time() * 1000),
+                event_time_ms=wall_ms(),
                 stage=stage,
                 done=overall(stage, done),
                 note=note,

@@ -23,9 +23,10 @@ from streams.runtime.codec import Received
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
 from workers.bars.arrays import Bars
 from workers.bars.bar_store import BarStore
-from workers.jobs.progress import Telling, now_ms
+from workers.jobs.progress import Telling
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -110,7 +111,7 @@ def run_request(
     result = JobResult(
         job_id=request.request_id,
         kind="hyperopt",
-        event_time_ms=now_ms(),
+        event_time_ms=wall_ms(),
         status=status,
         error=failed[0] if failed else None,
         fault=failed[1] if failed else None,  # type: ignore[arg-type]  # one of the two words above

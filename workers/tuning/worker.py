@@ -27,8 +27,8 @@ from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.reader import tail
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
+from streams.runtime.wall_clock import wall_ms
 from workers.child import Child
-from workers.jobs.progress import now_ms
 from workers.settings import Settings
 from workers.tuning.child import Kept, own, share
 
@@ -153,7 +153,7 @@ class Tuning:
         return JobResult(
             job_id=request.request_id,
             kind="hyperopt",
-            event_time_ms=now_ms(),
+            event_time_ms=wall_ms(),
             status="failed",
             error=f"the search ended {LIVES} times without a result, most likely out of memory; "
             "its trials are kept: take a shorter span and resume",
