@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from deploy.local.supervisor import ONE_THREAD, REFUSED
-from workers.settings_errors import reasons
+from workers.settings_errors import error_lines
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -36,7 +36,7 @@ def main() -> int:
         serve_metrics(name)
         return run(name, settings)
     except ValidationError as invalid:  # of these settings, or of the gateway's own
-        sys.stderr.write("\n".join((*reasons(invalid), "")))
+        sys.stderr.write("\n".join((*error_lines(invalid), "")))
         return REFUSED
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.topics.admin import apply_topics, delete_groups, delete_topics, list_topics
-from deploy.topics.plan import COMPACTED, Wanted, wanted_topics
+from deploy.topics.plan import COMPACTED, TopicPlan, planned_topics
 
 NewTopic = Callable[..., str]
 NewBroker = Callable[..., LocalBroker]
@@ -37,7 +37,7 @@ def new_topic(broker: str) -> NewTopic:
     def make(partitions: int = 1, *, compact: bool = False) -> str:
         name = f"test.{next(_numbers)}"
         config = COMPACTED if compact else {}
-        apply_topics({"bootstrap.servers": broker}, partitions, [Wanted(name, config)])
+        apply_topics({"bootstrap.servers": broker}, partitions, [TopicPlan(name, config)])
         return name
 
     return make
@@ -53,7 +53,7 @@ def pipeline_topics(broker: str) -> Iterator[str]:
     apply_topics(cluster)
     yield broker
     delete_groups(cluster)
-    ours = {topic.name for topic in wanted_topics()}
+    ours = {topic.name for topic in planned_topics()}
     delete_topics(cluster, [topic.name for topic in list_topics(cluster) if topic.name in ours])
 
 

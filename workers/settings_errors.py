@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SECRET = ("binance_", "kafka_client", "redis_url", "tuning_storage")
 
 
-def reasons(invalid: ValidationError) -> list[str]:
+def error_lines(invalid: ValidationError) -> list[str]:
     """Return one line for each setting that is wrong; no secret is repeated."""
     return [_reason(error["loc"], error["input"], error["msg"]) for error in invalid.errors()]
 

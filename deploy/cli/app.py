@@ -14,25 +14,26 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import backtest as cli_backtest
-from deploy.cli import checks as cli_checks
 from deploy.cli import data as cli_data
 from deploy.cli import hyperopt as cli_hyperopt
-from deploy.cli import signals as cli_signals
 from deploy.cli import topics as cli_topics
+from deploy.cli.backtest_signals import signals
 from deploy.cli.console import (
-    Commands,
+    CommandGroup,
     Json,
-    chosen_port,
     emit,
     fail,
+    gateway_port,
+    load_settings,
+    report_errors,
     running_facts,
-    settings_of,
-    shown_time,
-    spoken_errors,
+    time_text,
 )
+from deploy.cli.loadtest import loadtest
+from deploy.cli.replay import replay
 
 app = typer.Typer(
-    cls=Commands,
+    cls=CommandGroup,
     help="Crypto-futures market data in; explained, graded, honestly scored signals out. "
     "Analysis only: nothing here can place an order. "
     "Exit codes: 0 done, 1 failed or found something wrong, 2 wrong call.",
@@ -45,7 +46,7 @@ app.add_typer(cli_topics.app, name="topics")
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_backtest.app, name="backtest")
 app.add_typer(cli_hyperopt.app, name="hyperopt")
-cli_backtest.app.command()(cli_signals.signals)
+cli_backtest.app.command()(signals)
 
 STOP_WITHIN_S = 40.0
 
@@ -89,7 +90,7 @@ def run(
         overrides = _recorded(names or [], exchange, speed)
     else:
         overrides = {"exchange": exchange, "speed": speed}
-    settings = settings_of(seed=seed, **overrides)
+    settings = load_settings(seed=seed, **overrides)
     everything = process_names(settings.exchange)
     wanted = everything if replay_files or not names else tuple(names)
     if unknown := [name for name in wanted if name not in everything]:
@@ -97,8 +98,8 @@ def run(
         raise fail(
             f"unknown process {', '.join(unknown)}; expected {', '.join(everything)}{hint}", 2
         )
-    with spoken_errors():
-        code = run_pipeline(Run(settings, chosen_port(port), wanted), screen_for(as_json=as_json))
+    with report_errors():
+        code = run_pipeline(Run(settings, gateway_port(port), wanted), screen_for(as_json=as_json))
     raise typer.Exit(code)
 
 
@@ -108,10 +109,10 @@ def _recorded(files: list[str], exchange: str | None, speed: float | None) -> di
         raise fail("--replay needs at least one file of bars (Parquet or CSV)", 2)
     if exchange is not None:
         raise fail(f"--replay runs over files, not over --exchange {exchange}", 2)
-    from deploy.local.doctor import recorded_market
+    from deploy.local.doctor import read_recorded_market
 
-    with spoken_errors():
-        symbols, timeframe = recorded_market(files)
+    with report_errors():
+        symbols, timeframe = read_recorded_market(files)
     return {
         "exchange": "replay",
         "replay_files": tuple(files),
@@ -126,7 +127,7 @@ def stop(*, as_json: Json = False) -> None:
     """Stop the run of this home and wait until it has ended."""
     facts = running_facts()
     if facts is None:
-        raise fail(f"nothing runs in {settings_of().home}; REGIMEFLOW_HOME chooses another home")
+        raise fail(f"nothing runs in {load_settings().home}; REGIMEFLOW_HOME chooses another home")
     os.kill(facts["pid"], signal.SIGTERM)
     deadline = time.monotonic() + STOP_WITHIN_S
     while (ended := running_facts() is None) is False and time.monotonic() < deadline:
@@ -134,7 +135,7 @@ def stop(*, as_json: Json = False) -> None:
     if not ended:
         raise fail(
             f"process {facts['pid']} is still stopping after {STOP_WITHIN_S:.0f} s; look at "
-            f"{settings_of().home / 'logs'}"
+            f"{load_settings().home / 'logs'}"
         )
     if as_json:
         emit({"stopped": facts["pid"]})
@@ -145,11 +146,11 @@ def stop(*, as_json: Json = False) -> None:
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Say what runs here; exit code 1 unless it is healthy."""
-    from deploy.local.run_watch import View, health_of, models_of, summary_lines
+    from deploy.local.run_watch import RunView, read_health, read_models, summary_lines
 
-    home, facts = settings_of().home, running_facts()
+    home, facts = load_settings().home, running_facts()
     url = (facts or {}).get("url")
-    view = View(health_of(url), models_of(url)) if url else View()
+    view = RunView(read_health(url), read_models(url)) if url else RunView()
     if as_json:
         training = (view.models or {}).get("training")
         emit({"home": str(home), "run": facts, "health": view.health, "training": training})
@@ -158,7 +159,7 @@ def status(*, as_json: Json = False) -> None:
     elif url is None:
         typer.echo(f"process {facts['pid']} is starting in {home}")
     else:
-        since = shown_time(facts["started_at_ms"])
+        since = time_text(facts["started_at_ms"])
         typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")
         typer.echo(f"dashboard  {url}\nhome       {home}")
         typer.echo("\n".join(summary_lines(view)))
@@ -171,7 +172,7 @@ def doctor(*, as_json: Json = False) -> None:
     from deploy.local.doctor import examine
 
     facts = running_facts()
-    findings = examine(settings_of(), chosen_port(None), facts["pid"] if facts else None)
+    findings = examine(load_settings(), gateway_port(None), facts["pid"] if facts else None)
     missing = sum(finding.state == "missing" for finding in findings)
     if as_json:
         emit([finding.__dict__ for finding in findings])
@@ -197,8 +198,8 @@ def graph(*, as_json: Json = False) -> None:
         typer.echo(flow_text())
 
 
-app.command()(cli_checks.replay)
-app.command()(cli_checks.loadtest)
+app.command()(replay)
+app.command()(loadtest)
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from deploy.cli.console import Json, bar, emit, fail, moment_ms, settings_of, spoken_errors
+from deploy.cli.console import (
+    Json,
+    emit,
+    fail,
+    load_settings,
+    parse_time_ms,
+    progress_bar,
+    report_errors,
+)
 
 if TYPE_CHECKING:
     from schemas.research import Market
@@ -72,14 +80,14 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Back-test a strategy at fixed parameters."""
-    from deploy.cli.backtest_lines import performance_lines
+    from deploy.cli.tables.backtest import performance_lines
     from schemas.research import PerformanceSpec
 
     params = {name: _number(value) for name, value in map(_named, param or ())}
     fields = _fields(request, locals()) | ({"params": params} if params else {})
     source = _source(files, funding, symbol)
     spec = _spec(PerformanceSpec, source, fields)
-    with spoken_errors(2):
+    with report_errors(2):
         from workers.research.performance import performance
 
         result = performance(spec, source.bars(spec))
@@ -115,13 +123,13 @@ def optimize(
     as_json: Json = False,
 ) -> None:
     """Search parameters, and say how much of the best is luck."""
-    from deploy.cli.backtest_lines import optimize_lines
+    from deploy.cli.tables.backtest import optimize_lines
     from schemas.research import OptimizeSpec
 
     fields = _fields(request, locals()) | _ranges(window, signal, space)
     source = _source(files, funding, symbol)
     spec = _spec(OptimizeSpec, source, fields)
-    with bar("parameter sets") as progress, spoken_errors(2):
+    with progress_bar("parameter sets") as progress, report_errors(2):
         from workers.research.optimise import optimise
 
         bars = source.bars(spec)
@@ -157,13 +165,13 @@ def walk_forward(
     as_json: Json = False,
 ) -> None:
     """Choose on one stretch, trade the next, move on."""
-    from deploy.cli.backtest_lines import walk_forward_lines
+    from deploy.cli.tables.backtest import walk_forward_lines
     from schemas.research import WalkForwardSpec
 
     fields = _fields(request, locals()) | _ranges(window, signal, space)
     source = _source(files, funding, symbol)
     spec = _spec(WalkForwardSpec, source, fields)
-    with bar("parameter sets") as progress, spoken_errors(2):
+    with progress_bar("parameter sets") as progress, report_errors(2):
         from workers.research.walk_forward import walk_forward as run_windows
 
         result = run_windows(spec, source.bars(spec), _shown(progress), lambda: False)
@@ -188,19 +196,19 @@ def run_all(
     as_json: Json = False,
 ) -> None:
     """Back-test every symbol with every strategy; exit code 1 when a pair failed."""
-    from deploy.cli.backtest_lines import summary_lines
+    from deploy.cli.tables.backtest import summary_lines
     from workers.research.reports.report import summary_of
     from workers.research.reports.run_all import pairs_of, run_all, write_report
     from workers.research.strategies import STRATEGIES, strategy_named
 
     request = strategy = None
     fields = _fields(request, locals())
-    with spoken_errors(2):
+    with report_errors(2):
         names = [strategy_named(name).name for name in only or [s.name for s in STRATEGIES]]
         sources, passed = _sources(files, funding)
-    with bar("back-tests") as progress:
+    with progress_bar("back-tests") as progress:
         results, failures = run_all(list(pairs_of(sources, names, fields)), progress)
-    with spoken_errors():
+    with report_errors():
         written = write_report(results, failures, out)
     if as_json:
         emit(summary_of(results, failures))
@@ -229,7 +237,7 @@ def _fields(request: Path | None, given: dict[str, Any]) -> dict[str, Any]:
             raise fail(f"--spec {request}: expected one JSON object, got {fields!r:.40}", 2)
     options = {name: given[name] for name in FIELDS if given.get(name) is not None}
     times = {"from_ms": given.get("since"), "to_ms": given.get("until")}
-    return fields | options | {name: moment_ms(text) for name, text in times.items() if text}
+    return fields | options | {name: parse_time_ms(text) for name, text in times.items() if text}
 
 
 def _ranges(window: str | None, signal: str | None, space: list[str] | None) -> dict[str, Any]:
@@ -272,7 +280,7 @@ def _sources(files: list[str] | None, funding: Path | None) -> tuple[list[Source
         found, passed = sources_of(files, funding)
         where = ", ".join(files)
     else:
-        home = settings_of().home
+        home = load_settings().home
         found, passed, where = archived_sources(home), [], f"the archive of {home}"
     if not found:
         raise fail(
@@ -285,12 +293,12 @@ def _sources(files: list[str] | None, funding: Path | None) -> tuple[list[Source
 
 def _source(files: list[str] | None, funding: Path | None, symbol: str | None) -> Source:
     """Return the one market that is meant."""
-    from deploy.cli.console import symbol_of
+    from deploy.cli.console import parse_symbol
 
-    with spoken_errors(2):
+    with report_errors(2):
         found, _ = _sources(files, funding)
     if symbol is not None:
-        found = [source for source in found if source.symbol == symbol_of(symbol)]
+        found = [source for source in found if source.symbol == parse_symbol(symbol)]
     if len(found) != 1:
         names = ", ".join(source.name for source in found) or "none"
         raise fail(f"expected bars of one market, got {names}; choose with --data or --symbol", 2)
@@ -300,12 +308,12 @@ def _source(files: list[str] | None, funding: Path | None, symbol: str | None) -
 def _spec(kind: type[SPEC], source: Source, fields: dict[str, Any]) -> SPEC:
     from pydantic import ValidationError
 
-    from workers.settings_errors import reasons
+    from workers.settings_errors import error_lines
 
     try:
         return kind(**(fields | {"symbol": source.symbol}))
     except ValidationError as invalid:
-        raise fail("; ".join(reasons(invalid)), 2) from None
+        raise fail("; ".join(error_lines(invalid)), 2) from None
 
 
 def _shown(progress: Callable[[int, int], None]) -> Callable[[int, int, float | None], None]:
@@ -320,7 +328,7 @@ def _tell(
     as_json: bool,
 ) -> None:
     if out is not None:
-        with spoken_errors():
+        with report_errors():
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(result, allow_nan=False) + "\n")
     if as_json:

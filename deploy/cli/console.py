@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from workers.settings_errors import reasons
+from workers.settings_errors import error_lines
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -31,7 +31,7 @@ NAME = "regimeflow"
 _wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """Says a wrong call as every other error is said: on one line, and as JSON where asked for."""
 
     def main(  # type: ignore[override]  # always leaves by SystemExit
@@ -81,7 +81,7 @@ def emit(value: Any) -> None:
 
 
 @contextmanager
-def spoken_errors(code: int = 1) -> Iterator[None]:
+def report_errors(code: int = 1) -> Iterator[None]:
     """Turn the errors that a user can mend into one line and an exit code."""
     from deploy.local.dashboard import DashboardError
     from deploy.local.errors import BrokerError
@@ -99,7 +99,7 @@ def spoken_errors(code: int = 1) -> Iterator[None]:
         raise fail(f"the Kafka cluster failed: {error}") from None
 
 
-def settings_of(**overrides: Any) -> Settings:
+def load_settings(**overrides: Any) -> Settings:
     """Return the settings; a bad value is one line that names it, and exit code 2."""
     from pydantic import ValidationError
 
@@ -108,18 +108,18 @@ def settings_of(**overrides: Any) -> Settings:
     try:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as invalid:
-        raise fail("; ".join(reasons(invalid)), 2) from None
+        raise fail("; ".join(error_lines(invalid)), 2) from None
 
 
-def symbol_of(text: str) -> str:
+def parse_symbol(text: str) -> str:
     """Return the canonical name of a symbol in any spelling; exit code 2 for what is none."""
     from schemas.symbols import canonical
 
-    with spoken_errors(2):
+    with report_errors(2):
         return canonical(text)
 
 
-def chosen_port(port: int | None) -> int:
+def gateway_port(port: int | None) -> int:
     """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080."""
     text = os.environ.get("REGIMEFLOW_PORT", "8080") if port is None else str(port)
     if not text.isdecimal() or not 0 < int(text) < 65_536:
@@ -127,7 +127,7 @@ def chosen_port(port: int | None) -> int:
     return int(text)
 
 
-def moment_ms(text: str) -> int:
+def parse_time_ms(text: str) -> int:
     """Return a point in time given as ISO 8601 (UTC when it names no zone) or epoch ms."""
     if text.isdecimal():
         return int(text)
@@ -140,7 +140,7 @@ def moment_ms(text: str) -> int:
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def shown_time(time_ms: int) -> str:
+def time_text(time_ms: int) -> str:
     """Return a point in time for people, UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -152,7 +152,7 @@ def running_facts() -> dict[str, Any] | None:
     """
     from deploy.local.home_lock import holder
 
-    home = settings_of().home
+    home = load_settings().home
     pid = holder(home / "run.lock").get("pid")
     if not isinstance(pid, int):
         return None
@@ -169,7 +169,7 @@ def cluster() -> Iterator[dict[str, str]]:
 
     The broker of a home that does not run is started for this one command.
     """
-    settings = settings_of()
+    settings = load_settings()
     if settings.kafka_bootstrap_servers is not None:
         yield {"bootstrap.servers": settings.kafka_bootstrap_servers, **settings.kafka_client}
         return
@@ -186,7 +186,7 @@ def cluster() -> Iterator[dict[str, str]]:
         )
     from deploy.local.broker import BrokerSettings, LocalBroker
 
-    with LocalBroker(BrokerSettings(home=settings.home / "kafka"), aside) as broker:
+    with LocalBroker(BrokerSettings(home=settings.home / "kafka"), note) as broker:
         yield {"bootstrap.servers": broker.bootstrap}
 
 
@@ -196,19 +196,19 @@ def kafka() -> Iterator[KafkaSettings]:
     from deploy.local.pipeline import git_commit
     from streams.runtime.settings import KafkaSettings
 
-    with spoken_errors(), cluster() as client:
+    with report_errors(), cluster() as client:
         others = {key: value for key, value in client.items() if key != "bootstrap.servers"}
         yield KafkaSettings(client["bootstrap.servers"], others, git_commit())
 
 
-def aside(text: str, done: float | None = None) -> None:
+def note(text: str, done: float | None = None) -> None:
     """Say on stderr what is being done, so that output stays what was asked for."""
     if done in (None, 1.0):
         typer.echo(text, err=True)
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Any]:
+def progress_bar(title: str) -> Iterator[Any]:
     """Yield ``progress(done, total)``: one bar on stderr, nothing where no one watches."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn

@@ -9,20 +9,20 @@ import typer
 
 from deploy.cli.console import (
     Json,
-    bar,
     emit,
     fail,
     kafka,
-    moment_ms,
+    load_settings,
+    parse_symbol,
+    parse_time_ms,
+    progress_bar,
+    report_errors,
     running_facts,
-    settings_of,
-    shown_time,
-    spoken_errors,
-    symbol_of,
+    time_text,
 )
 
 if TYPE_CHECKING:
-    from deploy.topics.market_files import BarFile
+    from deploy.topics.export import ExportedFile
     from workers.bars.ledger import Ledger
 
 app = typer.Typer(
@@ -51,14 +51,15 @@ def fetch(
     from workers.ingest.fetch_files import FetchRequest, fetch_history
 
     facts = running_facts() if exchange == "simulated" else None
-    settings = settings_of(
+    settings = load_settings(
         exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
     )
-    names = tuple(dict.fromkeys(map(symbol_of, symbols)))
-    request = FetchRequest(names, timeframe, moment_ms(since), moment_ms(until) if until else None)
+    names = tuple(dict.fromkeys(map(parse_symbol, symbols)))
+    to_ms = parse_time_ms(until) if until else None
+    request = FetchRequest(names, timeframe, parse_time_ms(since), to_ms)
     if request.to_ms is not None and request.to_ms <= request.from_ms:
         raise fail(f"--to {until} is not after --from {since}", 2)
-    with spoken_errors(), bar(f"{timeframe} bars") as progress:
+    with report_errors(), progress_bar(f"{timeframe} bars") as progress:
         done = dict.fromkeys(names, 0.0)
 
         def share(symbol: str, part: float) -> None:
@@ -95,7 +96,7 @@ def ledger(
     from workers.bars.ledger import SUSPECT, ledger_of_files
 
     if paths:
-        with spoken_errors():
+        with report_errors():
             found = ledger_of_files(paths)
     else:
         found = _ledger_of_topics()
@@ -131,7 +132,7 @@ def _ledger_lines(found: Ledger, *, each: bool) -> list[str]:
     lines = []
     counts = found.counts()
     for holding in found.held:
-        span = f"{shown_time(holding.from_ms)} to {shown_time(holding.to_ms)}"
+        span = f"{time_text(holding.from_ms)} to {time_text(holding.to_ms)}"
         lines.append(f"{holding.name}  {holding.bars} held, {span}")
         for (name, kind), (entries, bars) in counts.items():
             if name == holding.name:
@@ -139,8 +140,8 @@ def _ledger_lines(found: Ledger, *, each: bool) -> list[str]:
     if each:
         lines.append("")
         lines += [
-            f"{f.name}  {f.entry.kind}  {shown_time(f.entry.from_ms)} to "
-            f"{shown_time(f.entry.to_ms)}  {f.entry.bars}  {f.entry.note}".rstrip()
+            f"{f.name}  {f.entry.kind}  {time_text(f.entry.from_ms)} to "
+            f"{time_text(f.entry.to_ms)}  {f.entry.bars}  {f.entry.note}".rstrip()
             for f in found.findings
         ]
     return [*lines, *(f"{name}: not read: {cause}" for name, cause in found.skipped)]
@@ -158,14 +159,14 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write checked bars, or whole topics, as Parquet files."""
-    from deploy.topics.market_files import export_bars, export_topics
+    from deploy.topics.export import export_bars, export_topics
     from deploy.topics.tail import topic_row
 
     if topics and symbol:
         raise fail("--symbol chooses bars; with --topic whole topics are written", 2)
-    with spoken_errors(2):
+    with report_errors(2):
         rows = [topic_row(name) for name in topics or ()]
-    wanted = symbol_of(symbol) if symbol else None
+    wanted = parse_symbol(symbol) if symbol else None
     with kafka() as settings:
         if not rows:
             _tell(export_bars(settings, wanted, output), as_json=as_json)
@@ -177,12 +178,12 @@ def export(
         typer.echo(f"{count} records written under {output}")
 
 
-def _tell(written: list[BarFile], *, as_json: bool) -> None:
+def _tell(written: list[ExportedFile], *, as_json: bool) -> None:
     if not written:
         raise fail("the topics hold no bars of it; `regimeflow data ledger` says what they hold")
     if as_json:
         emit([file.__dict__ for file in written])
         return
     for file in written:
-        span = f"{shown_time(file.from_ms)} to {shown_time(file.to_ms)}"
+        span = f"{time_text(file.from_ms)} to {time_text(file.to_ms)}"
         typer.echo(f"{file.path}  {file.bars} bars, {span}")

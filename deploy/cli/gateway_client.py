@@ -7,22 +7,22 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from deploy.cli.console import chosen_port, running_facts
+from deploy.cli.console import gateway_port, running_facts
 
 WITHIN_S = 30.0
 
 Answer = dict[str, Any]
 
 
-class AskFailed(ValueError):
+class GatewayFailed(ValueError):
     """The gateway refused, or does not answer; the message is what it said."""
 
 
 def gateway_url(url: str | None) -> str:
     """Return the gateway's address: the one given, that of this home's run, or the usual one."""
-    found = url or (running_facts() or {}).get("url") or f"http://127.0.0.1:{chosen_port(None)}/"
+    found = url or (running_facts() or {}).get("url") or f"http://127.0.0.1:{gateway_port(None)}/"
     if not found.startswith(("http://", "https://")):
-        raise AskFailed(f"--url {found}, expected http:// or https://")
+        raise GatewayFailed(f"--url {found}, expected http:// or https://")
     return f"{found.rstrip('/')}/"
 
 
@@ -30,7 +30,7 @@ def ask(url: str, path: str, body: Answer | None = None, *, method: str = "GET")
     """Return the answer of one request; one with a body is a POST.
 
     Raises:
-        AskFailed: It was refused, or nobody answers.
+        GatewayFailed: It was refused, or nobody answers.
     """
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - gateway_url has checked the scheme
@@ -43,14 +43,14 @@ def ask(url: str, path: str, body: Answer | None = None, *, method: str = "GET")
         with urllib.request.urlopen(request, timeout=WITHIN_S) as reply:  # noqa: S310 - as above
             answer = json.load(reply)
     except urllib.error.HTTPError as refused:
-        raise AskFailed(_said(refused)) from None
+        raise GatewayFailed(_said(refused)) from None
     except (OSError, ValueError) as failed:
-        raise AskFailed(
+        raise GatewayFailed(
             f"no gateway answers at {url} ({getattr(failed, 'reason', failed)}): start it with "
             "`regimeflow run`, or give --url"
         ) from None
     if not isinstance(answer, dict):
-        raise AskFailed(f"{url}{path} did not answer with a JSON object; is it RegimeFlow?")
+        raise GatewayFailed(f"{url}{path} did not answer with a JSON object; is it RegimeFlow?")
     return answer
 
 

@@ -10,18 +10,18 @@ import typer
 
 from deploy.cli.console import (
     Json,
-    aside,
-    bar,
     emit,
     fail,
-    moment_ms,
-    settings_of,
-    spoken_errors,
-    symbol_of,
+    load_settings,
+    note,
+    parse_symbol,
+    parse_time_ms,
+    progress_bar,
+    report_errors,
 )
 from deploy.cli.gateway_client import Answer, ask, gateway_url
-from deploy.cli.hyperopt_lines import job_line, result_lines
-from deploy.cli.hyperopt_request import optimization_of, parameter_of, request_of
+from deploy.cli.hyperopt_request import parse_parameter, read_optimization, read_request
+from deploy.cli.tables.hyperopt import job_line, result_lines
 
 if TYPE_CHECKING:
     from schemas.research import TuningSpec
@@ -87,28 +87,30 @@ def start(
     """Start a search; --local runs it here, and the same call again goes on where it was."""
     given = {
         "strategy_name": strategy,
-        "symbol": symbol_of(symbol) if symbol else None,
+        "symbol": parse_symbol(symbol) if symbol else None,
         "timeframe": timeframe,
-        "from_ms": moment_ms(since) if since else None,
-        "to_ms": moment_ms(until) if until else None,
+        "from_ms": parse_time_ms(since) if since else None,
+        "to_ms": parse_time_ms(until) if until else None,
         "n_trials": n_trials,
         "preset": preset,
-        "optimization": optimization_of(config) if config else None,
+        "optimization": read_optimization(config) if config else None,
         "sampler": sampler,
         "loss_function": loss or None,
         "spaces": spaces or None,
-        "param_space": dict(map(parameter_of, param)) if param else None,
+        "param_space": dict(map(parse_parameter, param)) if param else None,
         "windows": windows,
         "pruning": pruning or None,
         "batch": batch,
         "seed": seed,
         "timeout_s": timeout_s,
     }
-    fields = request_of(spec) | {name: value for name, value in given.items() if value is not None}
+    fields = read_request(spec) | {
+        name: value for name, value in given.items() if value is not None
+    }
     if local is not None:
         _tell(_run_here(local, fields), as_json=as_json)
         return
-    with spoken_errors():
+    with report_errors():
         address = gateway_url(url)
         body = _checked(fields).model_dump(mode="json", exclude_unset=True)
         job = ask(address, ROUTE, body)
@@ -118,13 +120,13 @@ def start(
         emit(job)
     else:
         typer.echo(job["job_id"])
-        aside(f"follow it with `regimeflow hyperopt status {job['job_id']} --follow`")
+        note(f"follow it with `regimeflow hyperopt status {job['job_id']} --follow`")
 
 
 @app.command(name="list")
 def list_jobs(*, url: Url = None, as_json: Json = False) -> None:
     """List the searches, newest first."""
-    with spoken_errors():
+    with report_errors():
         jobs = ask(gateway_url(url), ROUTE)["jobs"]
     if as_json:
         emit(jobs)
@@ -132,7 +134,7 @@ def list_jobs(*, url: Url = None, as_json: Json = False) -> None:
     for job in jobs:
         typer.echo(f"{job['job_id']}  {job_line(job)}")
     if not jobs:
-        aside("no search yet: `regimeflow hyperopt start STRATEGY`")
+        note("no search yet: `regimeflow hyperopt start STRATEGY`")
 
 
 @app.command()
@@ -144,7 +146,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Say how a search stands; exit code 1 when it failed."""
-    with spoken_errors():
+    with report_errors():
         address = gateway_url(url)
         job = ask(address, f"{ROUTE}/{job_id}")
     if follow:
@@ -162,7 +164,7 @@ def status(
 @app.command()
 def result(job_id: JobId, *, url: Url = None, as_json: Json = False) -> None:
     """Show what a search found."""
-    with spoken_errors():
+    with report_errors():
         found = ask(gateway_url(url), f"{ROUTE}/{job_id}/result")
     _tell(found, as_json=as_json)
 
@@ -180,7 +182,7 @@ def resume(job_id: JobId, *, url: Url = None, as_json: Json = False) -> None:
 
 
 def _command(job_id: str, word: str, url: str | None, *, as_json: bool) -> None:
-    with spoken_errors():
+    with report_errors():
         job = ask(gateway_url(url), f"{ROUTE}/{job_id}/{word}", method="POST")
     if as_json:
         emit(job)
@@ -190,13 +192,13 @@ def _command(job_id: str, word: str, url: str | None, *, as_json: bool) -> None:
 
 def _follow(address: str, job_id: str, *, as_json: bool) -> None:
     """Show progress until the end, then the result."""
-    with spoken_errors(), bar("trials") as progress:
+    with report_errors(), progress_bar("trials") as progress:
         while (job := ask(address, f"{ROUTE}/{job_id}"))["status"] in LIVE:
             progress(job["trial"] or 0, job["total_trials"])
             time.sleep(LOOK_EVERY_S)
     if job["error"]:
         raise fail(job["error"])
-    with spoken_errors():
+    with report_errors():
         found = ask(address, f"{ROUTE}/{job_id}/result")
     _tell(found, as_json=as_json)
 
@@ -208,8 +210,8 @@ def _run_here(local: str, fields: Answer) -> Answer:
     from workers.bars.sources import source_of
     from workers.tuning.job import Job, tune
 
-    settings, stop = settings_of(), Event()
-    with spoken_errors(2):
+    settings, stop = load_settings(), Event()
+    with report_errors(2):
         source = source_of(local)
         spec = _checked(fields | {"symbol": source.symbol})
         bars = source.bars(spec)
@@ -218,11 +220,11 @@ def _run_here(local: str, fields: Answer) -> Answer:
     secret = settings.tuning_storage
     storage = None if secret is None else secret.get_secret_value()
     job = Job(job_id, spec, "local", settings.home, storage)
-    with spoken_errors(), bar("trials") as progress, _interrupted(stop):
+    with report_errors(), progress_bar("trials") as progress, _interrupted(stop):
         found = tune(job, bars, lambda done, total, *_: progress(done, total), stop)
         urls = _write(job_id, found, settings.results)
     if found["partial"]:
-        aside("stopped: the same command goes on where it was")
+        note("stopped: the same command goes on where it was")
     return found | {"job_id": job_id, "status": "partial" if found["partial"] else "done"} | urls
 
 
@@ -253,14 +255,14 @@ def _checked(fields: Answer) -> TuningSpec:
     from pydantic import ValidationError
 
     from schemas.research import TuningSpec
-    from workers.settings_errors import reasons
+    from workers.settings_errors import error_lines
 
     if "strategy_name" not in fields:
         raise fail("which strategy? `regimeflow hyperopt start ema_cross`", 2)
     try:
         return TuningSpec(**fields)
     except ValidationError as invalid:
-        raise fail("; ".join(reasons(invalid)), 2) from None
+        raise fail("; ".join(error_lines(invalid)), 2) from None
 
 
 def _tell(found: Answer, *, as_json: bool) -> None:

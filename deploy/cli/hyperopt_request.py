@@ -9,7 +9,7 @@ from deploy.cli.console import fail
 from deploy.cli.gateway_client import Answer
 
 
-def request_of(path: Path | None) -> Answer:
+def read_request(path: Path | None) -> Answer:
     """Return the fields of a request in a file; none without a file."""
     if path is None:
         return {}
@@ -22,7 +22,7 @@ def request_of(path: Path | None) -> Answer:
     return fields
 
 
-def optimization_of(path: Path) -> Answer:
+def read_optimization(path: Path) -> Answer:
     """Return the ``optimization`` part of a strategy's config."""
     import yaml
 
@@ -36,7 +36,7 @@ def optimization_of(path: Path) -> Answer:
     return found
 
 
-def parameter_of(text: str) -> tuple[str, Answer]:
+def parse_parameter(text: str) -> tuple[str, Answer]:
     """Return name and range of ``NAME=LOW:HIGH``, with a step or ``log``, or ``NAME=A,B``."""
     name, mark, values = text.partition("=")
     parts = values.split(":")

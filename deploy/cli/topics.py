@@ -13,14 +13,14 @@ from deploy.cli.console import (
     emit,
     fail,
     kafka,
-    shown_time,
-    spoken_errors,
-    symbol_of,
+    parse_symbol,
+    report_errors,
+    time_text,
 )
 from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:
-    from deploy.topics.dead_letters import Filter, Letter
+    from deploy.topics.dead_letters import LetterFilter, StoredLetter
     from streams.runtime.settings import KafkaSettings
 
 app = typer.Typer(help="The topics on the cluster.", no_args_is_help=True, rich_markup_mode=None)
@@ -47,7 +47,7 @@ def topics_list(*, as_json: Json = False) -> None:
     """List every topic, its records, and who is behind."""
     from deploy.topics.admin import list_lags, list_topics
 
-    with spoken_errors(), cluster() as client:
+    with report_errors(), cluster() as client:
         states, lags = list_topics(client), list_lags(client)
     if as_json:
         emit({"topics": [s.__dict__ for s in states], "lags": [lag.__dict__ for lag in lags]})
@@ -70,7 +70,7 @@ def topics_apply(
     from deploy.topics.admin import apply_topics, mend_topics
     from deploy.topics.refdata import publish_refdata
 
-    with spoken_errors(), cluster() as client:
+    with report_errors(), cluster() as client:
         applied = apply_topics(client, partitions)
         if mend:
             mend_topics(client, applied.differing)
@@ -107,13 +107,13 @@ def topics_tail(
     as_json: Json = False,
 ) -> None:
     """Print the newest records of a topic, one a line."""
-    from deploy.topics.tail import newest, topic_row
+    from deploy.topics.tail import newest_records, topic_row
 
-    with spoken_errors(2):
+    with report_errors(2):
         row = topic_row(topic)
-    wanted = symbol_of(symbol) if symbol else None
+    wanted = parse_symbol(symbol) if symbol else None
     with kafka() as settings:
-        for record in newest(settings, row, symbol=wanted, count=count, follow=follow):
+        for record in newest_records(settings, row, symbol=wanted, count=count, follow=follow):
             typer.echo(record if as_json else record[:LONGEST_SHOWN])
 
 
@@ -129,14 +129,14 @@ def dlq_list(
     as_json: Json = False,
 ) -> None:
     """List open dead letters by cause."""
-    from deploy.topics.dead_letters import Filter, grouped, letters
+    from deploy.topics.dead_letters import LetterFilter, group_letters, read_letters
 
-    with spoken_errors(2):
-        wanted = Filter((), topic, consumer, kind, cause)
+    with report_errors(2):
+        wanted = LetterFilter((), topic, consumer, kind, cause)
     with kafka() as settings:
-        found = letters(settings, wanted)
+        found = read_letters(settings, wanted)
     shown = [letter for letter in found if every or letter.state == "open"]
-    groups = grouped(shown)
+    groups = group_letters(shown)
     if as_json and each:
         emit([{**one.__dict__, "letter": one.letter.model_dump()} for one in shown])
     elif as_json:
@@ -147,12 +147,12 @@ def dlq_list(
         for one in shown:
             inside = one.letter
             typer.echo(
-                f"{one.id}  {one.state}  {shown_time(one.seen_ms)}  {inside.consumer}  "
+                f"{one.id}  {one.state}  {time_text(one.seen_ms)}  {inside.consumer}  "
                 f"{inside.kind}: {inside.cause}"
             )
     else:
         for group in groups:
-            span = f"{shown_time(group.first_seen_ms)} to {shown_time(group.last_seen_ms)}"
+            span = f"{time_text(group.first_seen_ms)} to {time_text(group.last_seen_ms)}"
             typer.echo(f"{group.count:>7}  {group.topic}  {group.consumer}  {span}")
             typer.echo(f"         {group.kind}: {group.cause}")
 
@@ -169,14 +169,14 @@ def dlq_replay(
     as_json: Json = False,
 ) -> None:
     """Publish the bytes of commands and requests again."""
-    from deploy.topics.dead_letters import Filter, Order, replay_letters
+    from deploy.topics.dead_letters import AuditStamp, LetterFilter, replay_letters
 
-    with spoken_errors(2):
-        wanted = Filter(tuple(ids or ()), topic, consumer, kind, cause)
+    with report_errors(2):
+        wanted = LetterFilter(tuple(ids or ()), topic, consumer, kind, cause)
     _require_chosen(wanted)
     with kafka() as settings:
         chosen = _chosen(settings, wanted)
-        replay_letters(settings, chosen, Order(getpass.getuser(), wall_ms(), reason))
+        replay_letters(settings, chosen, AuditStamp(getpass.getuser(), wall_ms(), reason))
     _told("replayed", chosen, as_json=as_json)
 
 
@@ -192,34 +192,34 @@ def dlq_drop(
     as_json: Json = False,
 ) -> None:
     """Say that letters need nothing more; --all lists them still."""
-    from deploy.topics.dead_letters import Filter, Order, drop_letters
+    from deploy.topics.dead_letters import AuditStamp, LetterFilter, drop_letters
 
-    with spoken_errors(2):
-        wanted = Filter(tuple(ids or ()), topic, consumer, kind, cause)
+    with report_errors(2):
+        wanted = LetterFilter(tuple(ids or ()), topic, consumer, kind, cause)
     _require_chosen(wanted)
     with kafka() as settings:
         chosen = _chosen(settings, wanted)
-        drop_letters(settings, chosen, Order(getpass.getuser(), wall_ms(), reason))
+        drop_letters(settings, chosen, AuditStamp(getpass.getuser(), wall_ms(), reason))
     _told("dropped", chosen, as_json=as_json)
 
 
-def _require_chosen(wanted: Filter) -> None:
+def _require_chosen(wanted: LetterFilter) -> None:
     if wanted.empty:
         raise fail("name letters, or choose them by --topic, --consumer, --kind or --cause", 2)
 
 
-def _chosen(settings: KafkaSettings, wanted: Filter) -> list[Letter]:
+def _chosen(settings: KafkaSettings, wanted: LetterFilter) -> list[StoredLetter]:
     """Return the letters that an operator names; open ones where a filter finds them."""
-    from deploy.topics.dead_letters import letters
+    from deploy.topics.dead_letters import read_letters
 
-    found = letters(settings, wanted)
+    found = read_letters(settings, wanted)
     absent = sorted(set(wanted.ids) - {letter.id for letter in found})
     if absent:
         raise fail(f"no dead letter {', '.join(absent)}; `topics dlq list --each` names them", 2)
     return [letter for letter in found if wanted.ids or letter.state == "open"]
 
 
-def _told(done: str, chosen: list[Letter], *, as_json: bool) -> None:
+def _told(done: str, chosen: list[StoredLetter], *, as_json: bool) -> None:
     if as_json:
         emit({done: [letter.id for letter in chosen]})
     else:

@@ -32,7 +32,7 @@ MANY = 8  # topics; more are counted, and --json lists them
 
 
 @dataclass(frozen=True)
-class Row:
+class FlowRow:
     """One process: the processors fused in it, the topics it takes in and those it writes."""
 
     name: str
@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Edge:
+class FlowEdge:
     """One topic between two processes; ``back`` says why it may run against the flow."""
 
     writer: str
@@ -51,10 +51,10 @@ class Edge:
     back: str = ""
 
 
-def rows() -> tuple[Row, ...]:
+def rows() -> tuple[FlowRow, ...]:
     """Return every process in flow order; a fused chain reads only what comes from outside."""
     waiting = {row.name: row for row in (*_chains(), *_workers())}
-    placed: list[Row] = []
+    placed: list[FlowRow] = []
     while waiting:
         ready = (row for row in waiting.values() if not _needs(row, waiting))
         # In a circle, which a test refuses, the first goes first.
@@ -63,32 +63,32 @@ def rows() -> tuple[Row, ...]:
     return tuple(placed)
 
 
-def _needs(row: Row, waiting: Mapping[str, Row]) -> bool:
+def _needs(row: FlowRow, waiting: Mapping[str, FlowRow]) -> bool:
     """Whether another that is not placed yet writes what a process reads on its way forward."""
     reads = {topic for topic in row.reads if (topic, row.name) not in BACK_EDGES} - UNDRAWN
     return any(reads & set(other.writes) for other in waiting.values() if other is not row)
 
 
-def _chains() -> Iterator[Row]:
+def _chains() -> Iterator[FlowRow]:
     for chain in CHAINS:
         writes = dict.fromkeys(t.name for p in chain.processors for t in p.writes)
         reads = dict.fromkeys(t.name for p in chain.processors for t in p.reads)
         outside = tuple(topic for topic in reads if topic not in writes)
         steps = tuple(processor.name for processor in chain.processors)
-        yield Row(chain.name, steps, outside, tuple(writes))
+        yield FlowRow(chain.name, steps, outside, tuple(writes))
 
 
-def _workers() -> Iterator[Row]:
+def _workers() -> Iterator[FlowRow]:
     for worker in WORKERS:
         reads, writes = (tuple(t.name for t in ts) for ts in (worker.reads, worker.writes))
-        yield Row(worker.name, (), reads, writes)
+        yield FlowRow(worker.name, (), reads, writes)
 
 
-def edges() -> tuple[Edge, ...]:
+def edges() -> tuple[FlowEdge, ...]:
     """Return every topic between two processes."""
     everyone = rows()
     return tuple(
-        Edge(writer.name, topic, reader.name, BACK_EDGES.get((topic, reader.name), ""))
+        FlowEdge(writer.name, topic, reader.name, BACK_EDGES.get((topic, reader.name), ""))
         for writer in everyone
         for topic in writer.writes
         for reader in everyone
@@ -111,7 +111,7 @@ def flow_text() -> str:
     return "\n".join(lines)
 
 
-def _block(row: Row) -> list[str]:
+def _block(row: FlowRow) -> list[str]:
     left = _cell(row.reads, row.name, READS_WIDTH)
     right = _cell(row.writes, "", WRITES_WIDTH)
     names = [f"[{row.name}]"]

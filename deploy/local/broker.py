@@ -26,7 +26,7 @@ from deploy.local.broker_files import (
 from deploy.local.diagnosis import cause_of_death, check_data_folder
 from deploy.local.errors import BrokerDiedError, DiskFullError, FolderError
 from deploy.local.home_lock import HomeLock
-from deploy.local.jars import Progress, default_cache, ensure_jars
+from deploy.local.jars import OnStep, default_cache, ensure_jars
 from deploy.local.ports import LOOPBACK, usable_port
 from deploy.topics.admin import broker_answers
 
@@ -36,8 +36,8 @@ STOP_WITHIN_S = 20.0
 MEBIBYTE = 1 << 20
 
 
-def silent(_text: str, _done: float | None = None) -> None:
-    """Progress that nobody watches."""
+def ignore_step(_text: str, _done: float | None = None) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class LocalBroker:
     It ends with the process that started it, however that one ends.
     """
 
-    def __init__(self, settings: BrokerSettings, progress: Progress = silent) -> None:
+    def __init__(self, settings: BrokerSettings, progress: OnStep = ignore_step) -> None:
         self.settings = settings
         self.home = settings.home.absolute()
         self.log = self.home / "logs" / "broker.log"

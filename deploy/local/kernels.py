@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.local.jars import Progress
+from deploy.local.jars import OnStep
 from deploy.local.supervisor import ONE_THREAD, SupervisorError
 
 ROOT = Path(__file__).resolve().parents[2]
-PREPARED = re.compile(r"(\d+) of (\d+) ")  # a line of ``main``
+PROGRESS_LINE = re.compile(r"(\d+) of (\d+) ")  # a line of ``main``
 
 
 def regime_fit() -> None:
@@ -84,10 +84,19 @@ def strategies() -> None:
     warm_up()
 
 
-WORKERS = (regime_fit, forest, lstm, treeshap, lstm_attribution, backtest, strategies, simulator)
+WORKER_FAMILIES = (
+    regime_fit,
+    forest,
+    lstm,
+    treeshap,
+    lstm_attribution,
+    backtest,
+    strategies,
+    simulator,
+)
 
 
-def compile_kernels(home: Path, progress: Progress) -> None:
+def compile_kernels(home: Path, progress: OnStep) -> None:
     """Compile every kernel once, in a process of its own, so that no live process has to.
 
     Raises:
@@ -111,7 +120,7 @@ def compile_kernels(home: Path, progress: Progress) -> None:
         try:
             for line in compiler.stdout:
                 said.append(line.rstrip())
-                if found := PREPARED.match(line):
+                if found := PROGRESS_LINE.match(line):
                     progress(f"kernels: {line.strip()}", int(found[1]) / int(found[2]))
         except BaseException:  # Ctrl-C most of all
             compiler.kill()
@@ -131,7 +140,7 @@ def families() -> dict[str, Callable[[], None]]:
 
     return {
         **{p.name: p.prepare for p in PROCESSORS if p.prepare is not None},
-        **{prepare.__name__.replace("_", " "): prepare for prepare in WORKERS},
+        **{prepare.__name__.replace("_", " "): prepare for prepare in WORKER_FAMILIES},
     }
 
 

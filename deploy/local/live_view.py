@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deploy.cli.console import shown_time
-from deploy.local.run_watch import Phase, View, Watch, phase_of, shown
+from deploy.cli.console import time_text
+from deploy.local.run_watch import Phase, RunView, RunWatch, phase_line, pipeline_phase
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -49,7 +49,7 @@ class PlainScreen:
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._watch: Watch | None = None
+        self._watch: RunWatch | None = None
         self._first = ""
         self._phase = Phase("starting", "")
         self._told_at = -LIVE_EVERY_S
@@ -63,7 +63,7 @@ class PlainScreen:
 
     def ready(self, url: str, held_ms: int | None) -> None:
         """Say where the dashboard is, and what is continued."""
-        self._watch, self._first = Watch(url, held_ms), first_text(held_ms)
+        self._watch, self._first = RunWatch(url, held_ms), first_text(held_ms)
         for line in opening_lines(url, held_ms):
             self.step(line)
 
@@ -74,12 +74,12 @@ class PlainScreen:
         view = self._watch.ask()
         if view.first:
             self.step(self._first.format(self._clock()))
-        phase = phase_of(view, dead(supervisor))
+        phase = pipeline_phase(view, dead(supervisor))
         every_s = LIVE_EVERY_S if phase.done is None else PROGRESS_EVERY_S
         due = phase != self._phase and self._clock() - self._told_at >= every_s
         if due or phase.name != self._phase.name:
             self._phase = phase
-            self.step(shown(phase))
+            self.step(phase_line(phase))
 
     def close(self) -> None:
         """Nothing is left to be done."""
@@ -90,7 +90,7 @@ class JsonScreen:
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._watch: Watch | None = None
+        self._watch: RunWatch | None = None
         self._held_ms: int | None = None
         self._told_at = {"progress": -LIVE_EVERY_S, "health": -LIVE_EVERY_S}
 
@@ -103,7 +103,7 @@ class JsonScreen:
 
     def ready(self, url: str, held_ms: int | None) -> None:
         """Say where the dashboard is, and what is continued."""
-        self._watch, self._held_ms = Watch(url, held_ms), held_ms
+        self._watch, self._held_ms = RunWatch(url, held_ms), held_ms
         self._say("ready", url=url, continued=held_ms is not None, held_ms=held_ms)
 
     def look(self, supervisor: Supervisor) -> None:
@@ -114,7 +114,7 @@ class JsonScreen:
         if view.first:
             continued = self._held_ms is not None
             self._say("first_signal", after_s=round(self._clock(), 2), continued=continued)
-        phase = phase_of(view, dead(supervisor))
+        phase = pipeline_phase(view, dead(supervisor))
         if phase.done is not None and self._due("progress", PROGRESS_EVERY_S):
             self._say("progress", phase=phase.name, text=phase.text, done=phase.done)
         if self._due("health", LIVE_EVERY_S):
@@ -138,7 +138,7 @@ class TerminalScreen:
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._watch: Watch | None = None
+        self._watch: RunWatch | None = None
         self._first = ""
         self._url = ""
         self._live: Live | None = None
@@ -152,7 +152,7 @@ class TerminalScreen:
 
     def ready(self, url: str, held_ms: int | None) -> None:
         """Say where the dashboard is, and what is continued."""
-        self._watch, self._first, self._url = Watch(url, held_ms), first_text(held_ms), url
+        self._watch, self._first, self._url = RunWatch(url, held_ms), first_text(held_ms), url
         for line in opening_lines(url, held_ms):
             self.step(line)
         self.step("Ctrl-C stops everything and loses nothing; the next run continues")
@@ -164,7 +164,8 @@ class TerminalScreen:
         view = self._watch.ask()
         if view.first:
             self.step(self._first.format(self._clock()))
-        title = f"{self._url}   {self._clock():.0f} s\n{shown(phase_of(view, dead(supervisor)))}"
+        phase = phase_line(pipeline_phase(view, dead(supervisor)))
+        title = f"{self._url}   {self._clock():.0f} s\n{phase}"
         self._started().update(_under(title, _table(view, supervisor)))
 
     def close(self) -> None:
@@ -189,7 +190,7 @@ def opening_lines(url: str, held_ms: int | None) -> list[str]:
     lines = [f"dashboard: {url}"]
     if held_ms is not None:
         lines.append(
-            f"continued: signals up to the bar of {shown_time(held_ms)} UTC are held from before"
+            f"continued: signals up to the bar of {time_text(held_ms)} UTC are held from before"
         )
     return lines
 
@@ -224,7 +225,7 @@ def _under(title: str, table: Any) -> Any:
     return Group(title, table)  # a title of the table's own would wrap at its width
 
 
-def _table(view: View, supervisor: Supervisor) -> Any:
+def _table(view: RunView, supervisor: Supervisor) -> Any:
     from rich.table import Table
 
     table = Table()

@@ -27,7 +27,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class View:
+class RunView:
     """What was answered last.
 
     Attributes:
@@ -41,7 +41,7 @@ class View:
     first: bool = False
 
 
-class Watch:
+class RunWatch:
     """Asks once a second, and notices the first signal that this run made.
 
     Args:
@@ -53,41 +53,41 @@ class Watch:
         self._url = url
         self._held_ms = -1 if held_ms is None else held_ms
         self._asked = 0.0
-        self._view = View()
+        self._view = RunView()
         self._seen = False
 
-    def ask(self) -> View:
+    def ask(self) -> RunView:
         """Return what is known, at most a second old; ``first`` is true once in a run."""
         now = time.monotonic()
         if now - self._asked < ASK_EVERY_S:
-            return View(self._view.health, self._view.models)
-        health = health_of(self._url)
+            return RunView(self._view.health, self._view.models)
+        health = read_health(self._url)
         waiting = health is not None and not health["model_loaded"]
-        models = models_of(self._url) if waiting else None
+        models = read_models(self._url) if waiting else None
         first = not self._seen and health is not None and self._has_new_signal()
         self._seen = self._seen or first
         self._asked = now
-        self._view = View(health, models, first)
+        self._view = RunView(health, models, first)
         return self._view
 
     def _has_new_signal(self) -> bool:
-        newest = newest_signal(self._url)
+        newest = read_newest_signal(self._url)
         return newest is not None and newest["event_time_ms"] > self._held_ms
 
 
-def health_of(url: str) -> Answer | None:
+def read_health(url: str) -> Answer | None:
     """Return the gateway's health; None when it does not answer."""
     answer = _ask(f"{url}health")
     return answer if answer and "processes" in answer else None
 
 
-def models_of(url: str) -> Answer | None:
+def read_models(url: str) -> Answer | None:
     """Return what is trained, loaded and in service; None when nobody answers."""
     answer = _ask(f"{url}api/v1/models")
     return answer if answer and "serving" in answer else None
 
 
-def newest_signal(url: str) -> Answer | None:
+def read_newest_signal(url: str) -> Answer | None:
     """Return the signal of the newest bar; None when there is none or nobody answers."""
     body = (_ask(f"{url}api/signals?limit=1") or {}).get("data") or {}
     signals: Sequence[Answer] = body.get("signals") or ()
@@ -108,7 +108,7 @@ def _ask(url: str) -> Answer | None:
     return answer if isinstance(answer, dict) else None
 
 
-def phase_of(view: View, dead: Sequence[str] = ()) -> Phase:
+def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
     """Return what the pipeline is at; ``dead`` are processes about to be started again."""
     health = view.health
     if dead:
@@ -162,14 +162,14 @@ def _training(step: Answer) -> Phase:
     return Phase("training", text, step["done"])
 
 
-def summary_lines(view: View) -> list[str]:
+def summary_lines(view: RunView) -> list[str]:
     """Return the state of the pipeline as plain lines."""
     health = view.health
     if health is None:
         return ["gateway does not answer yet"]
     lines = [f"status {health['status']}", *(f"  {why}" for why in health["degraded"])]
     if not health["model_loaded"]:
-        lines.append(shown(phase_of(view)))
+        lines.append(phase_line(pipeline_phase(view)))
     for name, process in sorted(health["processes"].items()):
         done = "" if process["done"] is None else f" {process['done']:.0%}"
         lag = "" if process["lag_records"] is None else f"{process['lag_records']} behind"
@@ -183,12 +183,12 @@ def summary_lines(view: View) -> list[str]:
     return [*lines, f"dead letters {letters}"]
 
 
-def shown(phase: Phase) -> str:
+def phase_line(phase: Phase) -> str:
     """Return a phase as one line, with a bar where it has an end."""
-    return phase.text if phase.done is None else f"{drawn(phase.done)} {phase.text}"
+    return phase.text if phase.done is None else f"{text_bar(phase.done)} {phase.text}"
 
 
-def drawn(done: float, width: int = 20) -> str:
+def text_bar(done: float, width: int = 20) -> str:
     """Return a bar of plain characters and its percentage."""
     full = int(done * width)
     return f"[{'#' * full}{'.' * (width - full)}] {done:4.0%}"

@@ -23,7 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from deploy.topics.plan import Wanted, wanted_topics
+from deploy.topics.plan import TopicPlan, planned_topics
 
 # Short waits between attempts, and no log lines on stderr: the caller reports.
 QUIET = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0}
@@ -49,7 +49,7 @@ LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the librar
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingDifference:
     """A setting of a topic that is not as wanted; left as it is."""
 
     topic: str
@@ -59,12 +59,12 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Applied:
+class AppliedTopics:
     """What ``apply_topics`` did and saw."""
 
     created: tuple[str, ...]
     unchanged: tuple[str, ...]
-    differing: tuple[Difference, ...]
+    differing: tuple[SettingDifference, ...]
 
 
 @dataclass(frozen=True)
@@ -102,34 +102,34 @@ def broker_answers(
 
 
 def apply_topics(
-    cluster: Mapping[str, str], partitions: int = 1, topics: Iterable[Wanted] | None = None
-) -> Applied:
+    cluster: Mapping[str, str], partitions: int = 1, topics: Iterable[TopicPlan] | None = None
+) -> AppliedTopics:
     """Create the topics that are missing; report, and leave, those that differ.
 
     Safe to run again, and by several processes at once. Replication is the cluster's default.
     Raises KafkaException when the cluster does not answer or refuses.
     """
     admin = _admin(cluster)
-    wanted = {topic.name: topic for topic in (wanted_topics() if topics is None else topics)}
+    wanted = {topic.name: topic for topic in (planned_topics() if topics is None else topics)}
     present = admin.list_topics(timeout=TIMEOUT_S).topics
     missing = [topic for topic in wanted.values() if topic.name not in present]
     created = _create(cluster, missing, partitions) if missing else []
     known = [name for name in wanted if name in present]
     differing = [
-        Difference(name, "partitions", str(len(present[name].partitions)), str(partitions))
+        SettingDifference(name, "partitions", str(len(present[name].partitions)), str(partitions))
         for name in known
         if len(present[name].partitions) != partitions
     ]
     differing += _differing_config(admin, [wanted[name] for name in known])
     named = {difference.topic for difference in differing}
-    return Applied(
+    return AppliedTopics(
         created=tuple(created),
         unchanged=tuple(name for name in wanted if name not in {*created, *named}),
         differing=tuple(differing),
     )
 
 
-def mend_topics(cluster: Mapping[str, str], differences: Collection[Difference]) -> None:
+def mend_topics(cluster: Mapping[str, str], differences: Collection[SettingDifference]) -> None:
     """Set differing settings as wanted. Partition counts stay: changing one moves keys."""
     resources = [
         ConfigResource(
@@ -216,7 +216,7 @@ def _wait(futures: Mapping[Any, Future[Any]]) -> None:
         future.result(TIMEOUT_S)
 
 
-def _create(cluster: Mapping[str, str], missing: Iterable[Wanted], partitions: int) -> list[str]:
+def _create(cluster: Mapping[str, str], missing: Iterable[TopicPlan], partitions: int) -> list[str]:
     requests = [
         NewTopic(topic.name, num_partitions=partitions, config=dict(topic.config))
         for topic in missing
@@ -248,13 +248,13 @@ def _await_leaders(admin: Any, names: Collection[str]) -> None:
         time.sleep(0.02)
 
 
-def _differing_config(admin: Any, wanted: Collection[Wanted]) -> list[Difference]:
+def _differing_config(admin: Any, wanted: Collection[TopicPlan]) -> list[SettingDifference]:
     if not wanted:
         return []
     resources = {ConfigResource(ResourceType.TOPIC, topic.name): topic for topic in wanted}
     found = admin.describe_configs(list(resources))
     return [
-        Difference(topic.name, setting, entries[setting].value, value)
+        SettingDifference(topic.name, setting, entries[setting].value, value)
         for resource, topic in resources.items()
         for entries in (found[resource].result(TIMEOUT_S),)
         for setting, value in topic.config.items()

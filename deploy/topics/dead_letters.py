@@ -29,7 +29,14 @@ from schemas.topics import (
 )
 from streams.processor import Processor
 from streams.runtime.client import Transactions
-from streams.runtime.codec import Headers, Outgoing, Received, dead_letter_topic, record_message
+from streams.runtime.codec import (
+    Headers,
+    Outgoing,
+    Received,
+    Stored,
+    dead_letter_topic,
+    record_message,
+)
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
@@ -47,7 +54,7 @@ class LettersRefused(ValueError):
 
 
 @dataclass(frozen=True)
-class Letter:
+class StoredLetter:
     """One dead letter, where it lies, and what became of it."""
 
     id: str
@@ -57,7 +64,7 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Group:
+class LetterGroup:
     """Letters with one cause."""
 
     topic: str
@@ -71,7 +78,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Filter:
+class LetterFilter:
     """Which letters are meant; all fields given must fit.
 
     Raises:
@@ -96,7 +103,7 @@ class Filter:
         """Whether it lets everything through."""
         return not (self.ids or self.topic or self.consumer or self.kind or self.cause)
 
-    def fits(self, letter: Letter) -> bool:
+    def fits(self, letter: StoredLetter) -> bool:
         """Whether a letter is meant; ``cause`` may be a part of it."""
         inside = letter.letter
         return (
@@ -115,7 +122,7 @@ def consumed_topics() -> tuple[Topic, ...]:
     return tuple(topic for topic in TOPICS if topic in read)
 
 
-def letters(kafka: KafkaSettings, wanted: Filter) -> list[Letter]:
+def read_letters(kafka: KafkaSettings, wanted: LetterFilter) -> list[StoredLetter]:
     """Return the letters that fit, by topic and offset, with what became of each.
 
     Raises:
@@ -123,24 +130,24 @@ def letters(kafka: KafkaSettings, wanted: Filter) -> list[Letter]:
     """
     topics = [t for t in consumed_topics() if wanted.topic in (None, t.name)]
     read = [dead_letter_topic(topic) for topic in topics]
-    dealt_with = _dealt_with(kafka)
-    found = [
-        Letter(name, message.record, message.stored.append_time_ms, dealt_with.get(name, "open"))
-        for message in read_to_end(Reader(kafka, read))
-        if isinstance(message, Received) and isinstance(message.record, DeadLetter)
-        for name in (id_of(message.stored.topic, message.stored.partition, message.stored.offset),)
-    ]
+    states = _read_states(kafka)
+    letters = []
+    for message in read_to_end(Reader(kafka, read)):
+        if isinstance(message, Received) and isinstance(message.record, DeadLetter):
+            name = letter_id(message.stored)
+            seen_ms = message.stored.append_time_ms
+            letters.append(StoredLetter(name, message.record, seen_ms, states.get(name, "open")))
     order = {row.name: number for number, row in enumerate(read)}
-    found.sort(key=lambda each: (order[each.id.rpartition("/")[0]], each.seen_ms))
-    return [letter for letter in found if wanted.fits(letter)]
+    letters.sort(key=lambda letter: (order[letter.id.rpartition("/")[0]], letter.seen_ms))
+    return [letter for letter in letters if wanted.fits(letter)]
 
 
-def id_of(topic: str, partition: int, offset: int) -> str:
-    """Return the name under which a letter is listed and dealt with."""
-    return f"{topic}/{partition}@{offset}"
+def letter_id(stored: Stored) -> str:
+    """Return the name under which a letter is listed, replayed and dropped."""
+    return f"{stored.topic}/{stored.partition}@{stored.offset}"
 
 
-def _dealt_with(kafka: KafkaSettings) -> dict[str, State]:
+def _read_states(kafka: KafkaSettings) -> dict[str, State]:
     return {
         message.record.subject: ACTIONS[message.record.action]
         for message in read_to_end(Reader(kafka, (OPERATOR_AUDIT,)))
@@ -150,14 +157,14 @@ def _dealt_with(kafka: KafkaSettings) -> dict[str, State]:
     }
 
 
-def grouped(found: Iterable[Letter]) -> list[Group]:
+def group_letters(found: Iterable[StoredLetter]) -> list[LetterGroup]:
     """Return letters by topic, consumer, kind and cause, in the order of their first."""
-    groups: dict[tuple[str, str, str, str], list[Letter]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, str], list[StoredLetter]] = defaultdict(list)
     for each in found:
         inside = each.letter
         groups[inside.topic, inside.consumer, inside.kind, inside.cause].append(each)
     return [
-        Group(
+        LetterGroup(
             *key,
             count=len(members),
             first_seen_ms=min(letter.seen_ms for letter in members),
@@ -169,7 +176,7 @@ def grouped(found: Iterable[Letter]) -> list[Group]:
 
 
 @dataclass(frozen=True)
-class Order:
+class AuditStamp:
     """Who deals with letters, when (wall clock) and why."""
 
     by: str
@@ -177,7 +184,7 @@ class Order:
     reason: str = ""
 
 
-def replay_letters(kafka: KafkaSettings, chosen: Sequence[Letter], order: Order) -> None:
+def replay_letters(kafka: KafkaSettings, chosen: Sequence[StoredLetter], order: AuditStamp) -> None:
     """Publish the original bytes again under their key, and say so, in one transaction.
 
     Raises:
@@ -185,11 +192,11 @@ def replay_letters(kafka: KafkaSettings, chosen: Sequence[Letter], order: Order)
         Aborted, Fatal: The cluster did not take them.
     """
     _require_open(chosen)
-    originals = [original_of(each) for each in chosen]
+    originals = [original_message(each) for each in chosen]
     _commit(kafka, originals, chosen, "dlq.replay", order)
 
 
-def drop_letters(kafka: KafkaSettings, chosen: Sequence[Letter], order: Order) -> None:
+def drop_letters(kafka: KafkaSettings, chosen: Sequence[StoredLetter], order: AuditStamp) -> None:
     """Say that letters need nothing more; they stay on their topic.
 
     Raises:
@@ -202,7 +209,7 @@ def drop_letters(kafka: KafkaSettings, chosen: Sequence[Letter], order: Order) -
     _commit(kafka, [], chosen, "dlq.drop", order)
 
 
-def original_of(each: Letter) -> Outgoing:
+def original_message(each: StoredLetter) -> Outgoing:
     """Return the message that a letter holds, for the topic it came from.
 
     Without the schema header, which was not kept: the record is judged by its body.
@@ -230,7 +237,7 @@ def original_of(each: Letter) -> Outgoing:
     return Outgoing(topic.name, key, payload, headers)
 
 
-def _require_open(chosen: Sequence[Letter]) -> None:
+def _require_open(chosen: Sequence[StoredLetter]) -> None:
     done = next((each for each in chosen if each.state != "open"), None)
     if done is not None:
         raise LettersRefused(f"{done.id} was {done.state} before; expected an open letter")
@@ -239,9 +246,9 @@ def _require_open(chosen: Sequence[Letter]) -> None:
 def _commit(
     kafka: KafkaSettings,
     messages: Sequence[Outgoing],
-    chosen: Sequence[Letter],
+    chosen: Sequence[StoredLetter],
     action: str,
-    order: Order,
+    order: AuditStamp,
 ) -> None:
     entries = [
         OperatorAction(

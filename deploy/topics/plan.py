@@ -30,23 +30,23 @@ DEAD_LETTERS = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TopicPlan:
     """A topic as it should be on the cluster."""
 
     name: str
     config: Mapping[str, str]
 
 
-def wanted_topics() -> tuple[Wanted, ...]:
+def planned_topics() -> tuple[TopicPlan, ...]:
     """Every topic of the project: the table, dead letters of what is consumed, changelogs."""
     rows: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
     consumed = {topic for row in rows for topic in row.reads}
     changelogs = [row.changelog for row in PROCESSORS]
     changelogs += [f"{row.name}.state.v1" for row in WORKERS if row.stateful]
     return (
-        *(Wanted(topic.name, _config(topic)) for topic in TOPICS),
-        *(Wanted(topic.dead_letters, DEAD_LETTERS) for topic in TOPICS if topic in consumed),
-        *(Wanted(name, COMPACTED) for name in changelogs),
+        *(TopicPlan(topic.name, _config(topic)) for topic in TOPICS),
+        *(TopicPlan(topic.dead_letters, DEAD_LETTERS) for topic in TOPICS if topic in consumed),
+        *(TopicPlan(name, COMPACTED) for name in changelogs),
     )
 
 

@@ -94,12 +94,12 @@ def seeds() -> dict[str, Rows]:
     return {name: [{"active": True, **row} for row in tables[name]] for name in TABLES}
 
 
-def files() -> dict[str, str]:
+def seed_files() -> dict[str, str]:
     """Return file name to text of every seed."""
     return {f"{name}.json": json.dumps(rows, indent=1) + "\n" for name, rows in seeds().items()}
 
 
-def seeded(now_ms: int, folder: Path = FOLDER) -> list[RefdataTable]:
+def read_seeds(now_ms: int, folder: Path = FOLDER) -> list[RefdataTable]:
     """Return the tables of the seed files.
 
     Raises:
@@ -122,8 +122,8 @@ def publish_refdata(kafka: KafkaSettings, folder: Path = FOLDER) -> tuple[str, .
     """
     from streams.runtime.publisher import Publisher
 
-    held = held_tables(kafka)
-    wanted = seeded(wall_ms(), folder)
+    held = read_tables(kafka)
+    wanted = read_seeds(wall_ms(), folder)
     new = [table for table in wanted if _supersedes(table, held.get(table.table))]
     if new:
         publisher = Publisher(kafka, "refdata")
@@ -137,7 +137,7 @@ def _supersedes(seed: RefdataTable, held: RefdataTable | None) -> bool:
     return held is None or (held.source == seed.source and held.version != seed.version)
 
 
-def held_tables(kafka: KafkaSettings) -> dict[str, RefdataTable]:
+def read_tables(kafka: KafkaSettings) -> dict[str, RefdataTable]:
     """Return the tables that are on the topic, by name."""
     from streams.runtime.reader import tail
 
@@ -149,7 +149,7 @@ def held_tables(kafka: KafkaSettings) -> dict[str, RefdataTable]:
 def main(folder: Path = FOLDER) -> None:
     """Write every seed file."""
     folder.mkdir(exist_ok=True)
-    for name, text in files().items():
+    for name, text in seed_files().items():
         (folder / name).write_text(text)
 
 

@@ -32,7 +32,7 @@ def topic_row(name: str) -> Topic:
     return rows[name]
 
 
-def newest(
+def newest_records(
     kafka: KafkaSettings, topic: Topic, *, symbol: str | None, count: int, follow: bool
 ) -> Iterator[str]:
     """Yield the newest records as JSON, oldest first; with ``follow`` wait for more, for ever."""

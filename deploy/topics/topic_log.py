@@ -33,7 +33,7 @@ RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(
 
 # One transaction writes what a bar leads to: the topic that has a record for every bar says how far
 # its writer has come, so that only what is newer counts as not written yet.
-PACES = {
+PROGRESS_TOPICS = {
     BARS: BARS,
     LEDGER: BARS,
     FEATURE_VECTORS: BARS,
@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]  # offsets read, offsets in all
 
 
 @dataclass(frozen=True)
-class Recorded:
+class LogEntry:
     """Where a record lies and the digest of its bytes."""
 
     source: Partition
@@ -56,39 +56,40 @@ class Recorded:
     digest: bytes
 
 
-class Log:
+class TopicLog:
     """What the topics hold of a span, by identity, taken out as it is found to be right."""
 
     def __init__(self, kafka: KafkaSettings, span: Span, topics: Sequence[Topic] = MADE) -> None:
         self._kafka, self.topics = kafka, tuple(topics)
-        self.held: dict[Identity, list[Recorded]] = defaultdict(list)
+        self.held: dict[Identity, list[LogEntry]] = defaultdict(list)
         self.newest: dict[Identity, int] = defaultdict(lambda: -1)
         self.unreadable: list[Unreadable] = []
-        read = dict.fromkeys((*self.topics, *(PACES[topic] for topic in self.topics)))
+        read = dict.fromkeys((*self.topics, *(PROGRESS_TOPICS[topic] for topic in self.topics)))
         for message in read_to_end(Reader(kafka, tuple(read))):
             wanted = topic_named(message.stored.topic) in self.topics
             if isinstance(message, Unreadable):
                 self.unreadable += [message] if wanted else []
                 continue
             if wanted and span.holds(message.record) and _is_recomputed(message.record):
-                identity = identity_of(message.record)
-                where = message.stored.source, message.stored.offset
-                self.held[identity].append(Recorded(*where, digest_of(message.stored.value or b"")))
-            if topic_of(message.record) in PACES.values():
-                series = series_of(message.record)
+                identity = record_identity(message.record)
+                stored = message.stored
+                digest = value_digest(stored.value or b"")
+                self.held[identity].append(LogEntry(stored.source, stored.offset, digest))
+            if topic_of(message.record) in PROGRESS_TOPICS.values():
+                series = writer_series(message.record)
                 self.newest[series] = max(self.newest[series], event_time(message.record))
 
-    def take(self, record: Record) -> Recorded | None:
+    def take(self, record: Record) -> LogEntry | None:
         """Return what the topics hold in a record's place."""
-        found = self.held.get(identity_of(record))
+        found = self.held.get(record_identity(record))
         if not found:
             return None
         taken = found.pop(0)
         if not found:
-            del self.held[identity_of(record)]
+            del self.held[record_identity(record)]
         return taken
 
-    def value_at(self, place: Recorded) -> bytes:
+    def value_at(self, place: LogEntry) -> bytes:
         """Read one value again."""
         reader = Reader(
             self._kafka,
@@ -115,22 +116,22 @@ def read_to_end(
         reader.close()
 
 
-def identity_of(record: Any) -> Identity:
+def record_identity(record: Any) -> Identity:
     """Return what tells a record from all others of its topic, but for its content."""
     kind = record.kind if isinstance(record, LedgerEntry) else ""
     topic = topic_of(record).name
     return (topic, record.symbol, record.timeframe_ms, record.event_time_ms, kind)
 
 
-def series_of(record: Any) -> Identity:
+def writer_series(record: Any) -> Identity:
     """Return the series whose newest record says how far the writer of this one has come."""
-    return (PACES[topic_of(record)].name, record.symbol, record.timeframe_ms, 0, "")
+    return (PROGRESS_TOPICS[topic_of(record)].name, record.symbol, record.timeframe_ms, 0, "")
 
 
 def _is_recomputed(record: Record) -> bool:
     return not isinstance(record, LedgerEntry) or record.kind in RECOMPUTED_KINDS
 
 
-def digest_of(value: bytes) -> bytes:
+def value_digest(value: bytes) -> bytes:
     """Return 16 bytes that stand for a value."""
     return hashlib.blake2b(value, digest_size=16).digest()

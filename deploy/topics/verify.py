@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.topics.topic_log import Log, Progress, digest_of, read_to_end, series_of
+from deploy.topics.topic_log import Progress, TopicLog, read_to_end, value_digest, writer_series
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
@@ -25,7 +25,7 @@ SHOWN_FIELDS = 3
 
 
 @dataclass(frozen=True)
-class Difference:
+class RecordDifference:
     """One record that is not as it must be."""
 
     topic: str
@@ -36,7 +36,7 @@ class Difference:
 
 
 @dataclass
-class Count:
+class TopicCount:
     """What became of one topic; ``behind``: recomputed, but not written yet."""
 
     recomputed: int = 0
@@ -47,14 +47,14 @@ class Count:
 
 
 @dataclass
-class Report:
+class ReplayReport:
     """The outcome of one replay; ``differences`` holds the first ones only."""
 
-    topics: dict[str, Count]
+    topics: dict[str, TopicCount]
     raw_bars: int = 0
     rejected: int = 0
     refused_models: list[str] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[RecordDifference] = field(default_factory=list)
 
     @property
     def differing(self) -> int:
@@ -71,7 +71,7 @@ def replay_log(
     shown: int = 20,
     progress: Progress = lambda _done, _all: None,
     each: Callable[[Record], None] = lambda _record: None,
-) -> Report:
+) -> ReplayReport:
     """Recompute a span from the raw bars; with ``verify`` compare it with those topics.
 
     Args:
@@ -86,7 +86,7 @@ def replay_log(
     Raises:
         Fatal: The cluster does not answer, or a topic is missing.
     """
-    log = Log(kafka, span, verify) if verify else None
+    log = TopicLog(kafka, span, verify) if verify else None
     # Opened after the log was read: every record there comes of a bar that is read here.
     raw = Reader(kafka, (RAW_BARS,))
     changes = [
@@ -95,7 +95,7 @@ def replay_log(
         if isinstance(message, Received) and isinstance(message.record, ModelChanged)
     ]
     work = Recomputation(changes, inference, span.to_ms)
-    replay = _Replay(span, log, shown, each)
+    replay = _Comparison(span, log, shown, each)
     for message in read_to_end(raw, progress):
         replay.take(message, work)
     report = replay.finish()
@@ -103,15 +103,15 @@ def replay_log(
     return report
 
 
-class _Replay:
+class _Comparison:
     """Counts and compares what the recomputation makes."""
 
     def __init__(
-        self, span: Span, log: Log | None, shown: int, each: Callable[[Record], None]
+        self, span: Span, log: TopicLog | None, shown: int, each: Callable[[Record], None]
     ) -> None:
         self._span, self._log, self._shown, self._each = span, log, shown, each
         self._digests = {topic.name: hashlib.sha256() for topic in MADE}
-        self.report = Report({topic.name: Count() for topic in MADE})
+        self.report = ReplayReport({topic.name: TopicCount() for topic in MADE})
 
     def take(self, message: Received | Unreadable, work: Recomputation) -> None:
         """Fold one raw message as the market chain did."""
@@ -129,7 +129,7 @@ class _Replay:
                 self._compare(record)
                 self._each(record)
 
-    def finish(self) -> Report:
+    def finish(self) -> ReplayReport:
         """Book what the topics hold and no bar led to."""
         for name, digest in self._digests.items():
             self.report.topics[name].sha256 = digest.hexdigest()
@@ -154,14 +154,14 @@ class _Replay:
         if self._log is None or topic_of(record) not in self._log.topics:
             return
         found = self._log.take(record)
-        if found is not None and found.digest == digest_of(value):
+        if found is not None and found.digest == value_digest(value):
             count.equal += 1
         elif found is not None:
             detail = f"offset {found.offset}"
             if len(self.report.differences) < self._shown:
                 detail += f": {_fields(record, self._log.value_at(found))}"
             self._book(topic, record.symbol, record.event_time_ms, "differs", detail)
-        elif record.event_time_ms > self._log.newest[series_of(record)]:
+        elif record.event_time_ms > self._log.newest[writer_series(record)]:
             count.behind += 1
         else:
             self._book(topic, record.symbol, record.event_time_ms, "missing", "not on the topic")
@@ -169,7 +169,7 @@ class _Replay:
     def _book(self, topic: str, symbol: str, time_ms: int, kind: str, detail: str) -> None:
         self.report.topics[topic].differing += 1
         if len(self.report.differences) < self._shown:
-            self.report.differences.append(Difference(topic, symbol, time_ms, kind, detail))
+            self.report.differences.append(RecordDifference(topic, symbol, time_ms, kind, detail))
 
 
 def _key(stored: Stored) -> str:

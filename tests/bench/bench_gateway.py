@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from deploy.cli.loadtest import Load, percentile, run
+from deploy.cli.load_client import LoadResult, percentile, run
 from tests.bench import explained
 
 Row = dict[str, object]
@@ -106,14 +106,14 @@ def explanations() -> list[Row]:
     return made
 
 
-def ask(one: Server, requests: int) -> Load:
+def ask(one: Server, requests: int) -> LoadResult:
     """Send requests for four markets in turn."""
     target = urlsplit(f"http://127.0.0.1:{one.port}")
     bodies = [json.dumps({"symbol": f"{s}-USD"}).encode() for s in ("BTC", "ETH", "SOL", "BNB")]
     return uvloop.run(run(target, bodies, requests, CONNECTIONS))
 
 
-def rate(load: Load) -> float:
+def rate(load: LoadResult) -> float:
     """Return requests a second."""
     return len(load.latencies_ms) / load.elapsed_s
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from deploy.local.dashboard import build_dashboard
 from deploy.local.ports import usable_port
-from deploy.local.run_watch import health_of, newest_signal
+from deploy.local.run_watch import read_health, read_newest_signal
 from tests.fakes.processes import ends
 
 Row = dict[str, object]
@@ -115,7 +115,7 @@ def wait_for_signal(run: subprocess.Popen[bytes], url: str, home: Path, *, resum
     deadline = time.monotonic() + GIVE_UP_S
     held_ms = None if resumed else -1
     while True:
-        newest = newest_signal(url) if views_are_read(url) else None
+        newest = read_newest_signal(url) if views_are_read(url) else None
         if newest is not None and held_ms is None:
             held_ms = newest["event_time_ms"]
         if newest is not None and held_ms is not None and newest["event_time_ms"] > held_ms:
@@ -128,7 +128,7 @@ def wait_for_signal(run: subprocess.Popen[bytes], url: str, home: Path, *, resum
 
 def views_are_read(url: str) -> bool:
     """Whether the gateway holds all that was there when it started."""
-    health = health_of(url)
+    health = read_health(url)
     return health is not None and health["status"] != "starting"
 
 

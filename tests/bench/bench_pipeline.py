@@ -24,10 +24,10 @@ from typing import Any
 import orjson
 import uvloop
 
-from deploy.cli.loadtest import percentile
+from deploy.cli.load_client import percentile
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.local.ports import usable_port
-from deploy.local.run_watch import health_of
+from deploy.local.run_watch import read_health
 from deploy.local.supervisor import Supervisor, process_command
 from deploy.topics.admin import apply_topics
 from deploy.topics.refdata import publish_refdata
@@ -87,7 +87,7 @@ class Stack:
             got = sorted({len(client.signals) for client in self.clients})
             raise AssertionError(
                 f"port {self.port}: {len(late)} clients have {got} of {len(bars)} signals of "
-                f"{bars[0].event_time_ms} after {ARRIVED_WITHIN_S:.0f} s; {health_of(f'http://127.0.0.1:{self.port}/')}"
+                f"{bars[0].event_time_ms} after {ARRIVED_WITHIN_S:.0f} s; {read_health(f'http://127.0.0.1:{self.port}/')}"
             )
         await asyncio.sleep(PAUSE_S)
         first = self.clients[0].signals
@@ -181,7 +181,7 @@ def wait_until_ready(supervisor: Supervisor, url: str) -> None:
     while True:
         for child in supervisor.children:
             assert child.running, f"{child.name} ended:\n{child.last_lines()}"
-        health = health_of(url)
+        health = read_health(url)
         if health is not None and health["status"] != "starting":
             states = {name: one["state"] for name, one in health["processes"].items()}
             if all(states.get(name) == "running" for name in PROCESSES[:-1]):

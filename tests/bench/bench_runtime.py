@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.topics.admin import apply_topics
-from deploy.topics.plan import APPEND_TIME, COMPACTED, Wanted
+from deploy.topics.plan import APPEND_TIME, COMPACTED, TopicPlan
 from schemas.record import Record
 from schemas.topics import FEATURE_VECTORS, RAW_BARS, WORKER_STATUS
 from streams.runtime.codec import Received
@@ -54,10 +54,10 @@ def rows() -> list[Row]:
 
 def _fill(bootstrap: str) -> list[bytes]:
     """Write the input; return what must come of it."""
-    topics = [Wanted(name, APPEND_TIME) for name in (RAW_BARS.name, RAW_BARS.dead_letters)]
-    topics += [Wanted(name, APPEND_TIME) for name in (FEATURE_VECTORS.name, WORKER_STATUS.name)]
+    topics = [TopicPlan(name, APPEND_TIME) for name in (RAW_BARS.name, RAW_BARS.dead_letters)]
+    topics += [TopicPlan(name, APPEND_TIME) for name in (FEATURE_VECTORS.name, WORKER_STATUS.name)]
     changelogs = [mean_of(f"ours-{number}").changelog for number in range(ROUNDS + 1)]
-    topics += [Wanted(name, COMPACTED) for name in (BARE_CHANGELOG, *changelogs)]
+    topics += [TopicPlan(name, COMPACTED) for name in (BARE_CHANGELOG, *changelogs)]
     apply_topics({"bootstrap.servers": bootstrap}, 1, topics)
     records: list[Record] = [
         raw_bar(

@@ -66,7 +66,7 @@ def say(value: Any) -> None:
 
 def ours() -> tuple[Any, Broadcast]:
     """The gateway: twenty minutes of four markets; a broadcast is the arrival of a signal."""
-    from deploy.topics.refdata import seeded
+    from deploy.topics.refdata import read_seeds
     from gateway.app import create_app
     from gateway.settings import Settings
     from gateway.views.views import Arrival
@@ -84,7 +84,7 @@ def ours() -> tuple[Any, Broadcast]:
         now = time.time_ns() // 1_000_000
         for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"):
             bus.feed(*live(symbol), explanation(19, symbol=symbol), appended_ms=now)
-        bus.feed(serving(), status(), *seeded(now), appended_ms=now)
+        bus.feed(serving(), status(), *read_seeds(now), appended_ms=now)
 
     bus.start = start_filled  # type: ignore[method-assign]  # the one place that prefills
     made = signal(PAYLOAD_MINUTE)

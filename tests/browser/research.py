@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from deploy.topics.refdata import seeded
+from deploy.topics.refdata import read_seeds
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult
 from schemas.market import Bar
 from schemas.record import Record
@@ -92,7 +92,7 @@ def records(held: dict[str, Bars], *, running: bool = True) -> Iterator[Record]:
                 origin="backfill",
                 source="binanceusdm/simulated",
             )
-    yield from seeded(START_MS)
+    yield from read_seeds(START_MS)
     if running:
         yield status("backtest", event_time_ms=START_MS)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from deploy.local.broker import LocalBroker
 from deploy.topics.admin import apply_topics
-from deploy.topics.plan import APPEND_TIME, COMPACTED, Wanted
+from deploy.topics.plan import APPEND_TIME, COMPACTED, TopicPlan
 from schemas.dead_letter import DeadLetter
 from schemas.record import Topic
 from schemas.topics import (
@@ -59,8 +59,8 @@ def make_topics(bootstrap: str, partitions: int) -> None:
     """Create every topic of the audit's chain."""
     plain = [*OUTPUTS, RAW_BARS, WORKER_STATUS]
     names = [t.name for t in plain] + [t.dead_letters for t in CONSUMED]
-    wanted = [Wanted(name, APPEND_TIME) for name in names]
-    wanted += [Wanted(processor.changelog, COMPACTED) for processor in CHAIN]
+    wanted = [TopicPlan(name, APPEND_TIME) for name in names]
+    wanted += [TopicPlan(processor.changelog, COMPACTED) for processor in CHAIN]
     apply_topics({"bootstrap.servers": bootstrap}, partitions, wanted)
 
 

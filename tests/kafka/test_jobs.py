@@ -11,7 +11,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.topics.admin import apply_topics, delete_topics
-from deploy.topics.plan import APPEND_TIME, Wanted
+from deploy.topics.plan import APPEND_TIME, TopicPlan
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import RAW_BARS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest
@@ -35,8 +35,8 @@ def kafka(broker):
     names = [RAW_BARS.name, TRAINING_PROGRESS.name, TRAINING_REQUESTS.name]
     names += [TRAINING_REQUESTS.dead_letters]
     cluster = {"bootstrap.servers": broker}
-    apply_topics(cluster, 1, [Wanted(name, APPEND_TIME) for name in names[1:]])
-    apply_topics(cluster, PARTITIONS, [Wanted(names[0], APPEND_TIME)])
+    apply_topics(cluster, 1, [TopicPlan(name, APPEND_TIME) for name in names[1:]])
+    apply_topics(cluster, PARTITIONS, [TopicPlan(names[0], APPEND_TIME)])
     yield KafkaSettings(broker)
     delete_topics(cluster, names)
 

@@ -20,7 +20,7 @@ from deploy.local.broker import LocalBroker
 from deploy.local.errors import DiskFullError, FolderError, HomeInUseError, PortTakenError
 from deploy.local.home_lock import holder
 from deploy.topics.admin import apply_topics, list_topics
-from deploy.topics.plan import Wanted
+from deploy.topics.plan import TopicPlan
 from tests.fakes.processes import ends
 
 pytestmark = pytest.mark.kafka
@@ -63,7 +63,7 @@ def test_data_and_identity_survive_a_stop_and_a_crash(new_broker):
     broker = new_broker()
     first = broker.start()
     identity = cluster_id(broker)
-    apply_topics({"bootstrap.servers": first}, 1, [Wanted("facts", {})])
+    apply_topics({"bootstrap.servers": first}, 1, [TopicPlan("facts", {})])
     produce(first, "facts", [b"before the stop"])
 
     broker.stop()
@@ -137,7 +137,7 @@ def garble_metadata_log(data: Path) -> None:
 def test_damaged_data_is_refused_and_the_way_out_works(new_broker, damage):
     broker = new_broker()
     cluster = {"bootstrap.servers": broker.start()}
-    apply_topics(cluster, 1, [Wanted("facts", {})])
+    apply_topics(cluster, 1, [TopicPlan("facts", {})])
     broker.stop()
     data = broker.home / "data"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.topics.admin import Difference, apply_topics, list_topics, mend_topics
-from deploy.topics.plan import Wanted, wanted_topics
+from deploy.topics.admin import SettingDifference, apply_topics, list_topics, mend_topics
+from deploy.topics.plan import TopicPlan, planned_topics
 
 pytestmark = pytest.mark.kafka
 
@@ -15,7 +15,7 @@ def test_applying_the_table_twice_creates_everything_once(pipeline_topics):
 
     again = apply_topics(cluster)
 
-    names = {topic.name for topic in wanted_topics()}
+    names = {topic.name for topic in planned_topics()}
     assert again.created == ()
     assert again.differing == ()
     assert set(again.unchanged) == names
@@ -25,14 +25,14 @@ def test_applying_the_table_twice_creates_everything_once(pipeline_topics):
 def test_a_differing_topic_is_reported_left_alone_and_mended_on_request(broker, new_topic):
     cluster = {"bootstrap.servers": broker}
     name = new_topic(partitions=2)
-    wanted = [Wanted(name, {"retention.ms": "-1"})]
+    wanted = [TopicPlan(name, {"retention.ms": "-1"})]
 
     report = apply_topics(cluster, 1, wanted)
     mend_topics(cluster, report.differing)
     mended = apply_topics(cluster, 2, wanted)
 
     assert report.differing == (
-        Difference(name, "partitions", "2", "1"),
-        Difference(name, "retention.ms", "604800000", "-1"),
+        SettingDifference(name, "partitions", "2", "1"),
+        SettingDifference(name, "retention.ms", "604800000", "-1"),
     )
     assert mended.unchanged == (name,)

@@ -95,7 +95,7 @@ with suppress(SystemExit):
     main()
 import rich.live, deploy.local.live_view, deploy.local.broker
 import deploy.topics.tail, deploy.topics.admin
-deploy.topics.admin.wanted_topics()
+deploy.topics.admin.planned_topics()
 print("LOADED", *sys.modules)
 """
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.app import app
-from deploy.cli.hyperopt_request import parameter_of
+from deploy.cli.hyperopt_request import parse_parameter
 from schemas.research import TuningSpec
 from tests.fakes.hourly_markets import trends
 
@@ -88,8 +88,8 @@ def call(*arguments):
     ],
 )
 def test_a_range_is_written_in_one_word(text, expected):
-    assert parameter_of(text) == (text.partition("=")[0], expected)
-    TuningSpec(strategy_name="any", param_space=dict([parameter_of(text)]))
+    assert parse_parameter(text) == (text.partition("=")[0], expected)
+    TuningSpec(strategy_name="any", param_space=dict([parse_parameter(text)]))
 
 
 def test_a_search_without_a_broker_ends_and_the_same_call_only_reports(bars, home):

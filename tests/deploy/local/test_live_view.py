@@ -11,7 +11,7 @@ from rich.console import Console
 
 from deploy.local import live_view as live
 from deploy.local.live_view import JsonScreen, PlainScreen, TerminalScreen
-from deploy.local.run_watch import View
+from deploy.local.run_watch import RunView
 
 URL = "http://127.0.0.1:8080/"
 RUNNING = SimpleNamespace(children=(SimpleNamespace(name="ingest", running=True, restarts=0),))
@@ -29,13 +29,13 @@ HEALTH = {
 def views(monkeypatch):
     """What the gateway answers, one view for each look."""
     given = []
-    monkeypatch.setattr(live, "Watch", lambda *_: SimpleNamespace(ask=lambda: given.pop(0)))
+    monkeypatch.setattr(live, "RunWatch", lambda *_: SimpleNamespace(ask=lambda: given.pop(0)))
     return given
 
 
 def training(stage, done):
     step = {"stage": stage, "done": done, "note": ""}
-    return View(HEALTH, {"serving": {}, "training": step})
+    return RunView(HEALTH, {"serving": {}, "training": step})
 
 
 def said(capsys):
@@ -45,7 +45,7 @@ def said(capsys):
 def test_a_first_start_tells_its_first_signal(views, capsys):
     screen = PlainScreen()
     screen.ready(URL, None)
-    views += [View(HEALTH | {"model_loaded": True}, None, first=True)]
+    views += [RunView(HEALTH | {"model_loaded": True}, None, first=True)]
     screen.look(RUNNING)
 
     opening, first, summary = said(capsys)
@@ -57,7 +57,7 @@ def test_a_first_start_tells_its_first_signal(views, capsys):
 def test_a_restart_says_that_it_continues_and_counts_the_first_new_signal(views, capsys):
     screen = PlainScreen()
     screen.ready(URL, 1_767_225_600_000)
-    views += [View(HEALTH | {"model_loaded": True}, None, first=True)]
+    views += [RunView(HEALTH | {"model_loaded": True}, None, first=True)]
     screen.look(RUNNING)
 
     told = said(capsys)
@@ -68,7 +68,12 @@ def test_a_restart_says_that_it_continues_and_counts_the_first_new_signal(views,
 def test_progress_is_thinned_out_but_a_new_phase_is_told_at_once(views, capsys):
     screen = PlainScreen()
     screen.ready(URL, None)
-    views += [View(), training("folds", 0.2), training("folds", 0.3), View(HEALTH, None)]
+    views += [
+        RunView(),
+        training("folds", 0.2),
+        training("folds", 0.3),
+        RunView(HEALTH, None),
+    ]
     for _ in range(3):
         screen.look(RUNNING)
 
@@ -100,7 +105,7 @@ def test_json_lines_are_json_and_say_whether_the_run_continues(views, capsys):
     screen = JsonScreen()
     screen.step("kernels: 1 of 8", 0.125)
     screen.ready(URL, 60_000)
-    views += [training("lstm", 0.9), View(HEALTH, None, first=True)]
+    views += [training("lstm", 0.9), RunView(HEALTH, None, first=True)]
     screen.look(RUNNING)
     screen.look(RUNNING)
 

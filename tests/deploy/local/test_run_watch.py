@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from deploy.local import run_watch as watch
-from deploy.local.run_watch import View, Watch, phase_of, shown, summary_lines
+from deploy.local.run_watch import (
+    RunView,
+    RunWatch,
+    phase_line,
+    pipeline_phase,
+    summary_lines,
+)
 
 URL = "http://127.0.0.1:1/"
 
@@ -39,7 +45,7 @@ def signals(*closes_ms):
 
 
 def test_signals_held_from_an_earlier_run_are_not_the_first_one(gateway):
-    watched = Watch(URL, held_ms=60_000)
+    watched = RunWatch(URL, held_ms=60_000)
 
     gateway["api/signals?limit=1"] = signals(60_000)
     held = watched.ask().first
@@ -50,7 +56,7 @@ def test_signals_held_from_an_earlier_run_are_not_the_first_one(gateway):
 
 def test_in_a_new_home_every_signal_is_new(gateway):
     gateway["api/signals?limit=1"] = signals()
-    watched = Watch(URL, held_ms=None)
+    watched = RunWatch(URL, held_ms=None)
     before = watched.ask().first
 
     gateway["api/signals?limit=1"] = signals(0)
@@ -72,7 +78,7 @@ def symbol(bars, signals=0, age_bars=0.0):
 
 def test_models_are_asked_for_until_one_is_loaded(gateway):
     gateway["api/v1/models"] = step("folds", 0.4)
-    watched = Watch(URL, None)
+    watched = RunWatch(URL, None)
     gateway["health"] = body()
     told = watched.ask().models
 
@@ -83,68 +89,76 @@ def test_models_are_asked_for_until_one_is_loaded(gateway):
 
 
 def test_nobody_answers():
-    assert Watch(URL, None).ask() == View()
+    assert RunWatch(URL, None).ask() == RunView()
 
 
 @pytest.mark.parametrize(
     ("view", "told"),
     [
-        (View(), "processes are starting"),
-        (View(body(ingest=ingest("starting", "", None)), models()), "waiting for the first bars"),
+        (RunView(), "processes are starting"),
         (
-            View(body(ingest=ingest("starting", "back-fill BTCUSDT", 0.25))),
+            RunView(body(ingest=ingest("starting", "", None)), models()),
+            "waiting for the first bars",
+        ),
+        (
+            RunView(body(ingest=ingest("starting", "back-fill BTCUSDT", 0.25))),
             "[#####...............]  25% back-fill BTCUSDT",
         ),
         (
-            View(
+            RunView(
                 body(symbols=[symbol(100, age_bars=200.0), symbol(200, age_bars=100.0)]), models()
             ),
             "[##########..........]  50% features of the history, 300 bars to go",
         ),
-        (View(body(symbols=[symbol(300)]), models()), "the first training is about to begin"),
         (
-            View(body(), step("folds", 0.5, "fold 3 of 6")),
+            RunView(body(symbols=[symbol(300)]), models()),
+            "the first training is about to begin",
+        ),
+        (
+            RunView(body(), step("folds", 0.5, "fold 3 of 6")),
             "[##########..........]  50% first training, step 2 of 6, folds: fold 3 of 6",
         ),
         (
-            View(body(), step("boosted", 0.84)),
+            RunView(body(), step("boosted", 0.84)),
             "[################....]  84% first training, step 4 of 6, boosted",
         ),
-        (View(body(), step("done", 1.0)), "the model goes into service"),
+        (RunView(body(), step("done", 1.0)), "the model goes into service"),
         (
-            View(body(), step("failed", 0.0, "12 rows, expected 500")),
+            RunView(body(), step("failed", 0.0, "12 rows, expected 500")),
             "training failed: 12 rows, expected 500",
         ),
-        (View(body(), models(serving=["m1"])), "inference loads model m1"),
+        (RunView(body(), models(serving=["m1"])), "inference loads model m1"),
         (
-            View(body(model=True, symbols=[symbol(10, 3), symbol(11, 4)], degraded=["m1 drifts"])),
+            RunView(
+                body(model=True, symbols=[symbol(10, 3), symbol(11, 4)], degraded=["m1 drifts"])
+            ),
             "live, degraded: 21 bars, 7 signals held; m1 drifts",
         ),
         (
-            View(body(model=True, ingest=ingest("running", "replay, live: 60 bars", 0.6))),
+            RunView(body(model=True, ingest=ingest("running", "replay, live: 60 bars", 0.6))),
             "[############........]  60% live, healthy: 0 bars, 0 signals held",
         ),
     ],
 )
 def test_a_phase_says_how_far_it_is(view, told):
-    assert shown(phase_of(view)) == told
+    assert phase_line(pipeline_phase(view)) == told
 
 
 def test_a_dead_process_is_told_before_all_else():
-    assert phase_of(View(body(model=True)), ["market"]).text == "restarting market"
+    assert pipeline_phase(RunView(body(model=True)), ["market"]).text == "restarting market"
 
 
 def test_status_tells_how_far_the_first_model_is_only_until_it_is_loaded():
     training = step("lstm", 0.9)
 
-    assert any("step 5 of 6, lstm" in line for line in summary_lines(View(body(), training)))
-    assert not any("lstm" in line for line in summary_lines(View(body(model=True), training)))
+    assert any("step 5 of 6, lstm" in line for line in summary_lines(RunView(body(), training)))
+    assert not any("lstm" in line for line in summary_lines(RunView(body(model=True), training)))
 
 
 def test_status_has_one_line_a_process():
     given = ingest("running", "live: 4 symbols", 1.0) | {"lag_records": 3}
 
-    lines = summary_lines(View(body(model=True, ingest=given, degraded=["ETHUSDT is old"])))
+    lines = summary_lines(RunView(body(model=True, ingest=given, degraded=["ETHUSDT is old"])))
 
     assert lines == [
         "status degraded",

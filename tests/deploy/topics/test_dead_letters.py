@@ -12,14 +12,14 @@ from typer.testing import CliRunner, Result
 from deploy.cli.app import app
 from deploy.topics.dead_letters import (
     REPLAYABLE,
-    Filter,
-    Letter,
+    AuditStamp,
+    LetterFilter,
     LettersRefused,
-    Order,
+    StoredLetter,
     consumed_topics,
     drop_letters,
-    grouped,
-    original_of,
+    group_letters,
+    original_message,
     replay_letters,
 )
 from deploy.topics.topic_log import read_to_end
@@ -58,19 +58,21 @@ def dead(topic: str = TRAINING_REQUESTS.name, **fields: Any) -> DeadLetter:
     return DeadLetter(**(defaults | fields))
 
 
-def letter(number: int = 0, state: Any = "open", seen_ms: int = 5_000, **fields: Any) -> Letter:
+def letter(
+    number: int = 0, state: Any = "open", seen_ms: int = 5_000, **fields: Any
+) -> StoredLetter:
     inside = dead(**fields)
-    return Letter(f"{inside.topic}.dlq/0@{number}", inside, seen_ms, state)
+    return StoredLetter(f"{inside.topic}.dlq/0@{number}", inside, seen_ms, state)
 
 
-ORDER = Order("ada", 9_000, "understood")
+ORDER = AuditStamp("ada", 9_000, "understood")
 NOWHERE = KafkaSettings("127.0.0.1:1")  # a refusal comes before any connection
 
 
 def test_letters_of_one_cause_are_one_group_with_first_and_last_seen():
     found = [letter(0, seen_ms=50), letter(1, seen_ms=20), letter(2, kind="bug", cause="KeyError")]
 
-    first, second = grouped(found)
+    first, second = group_letters(found)
 
     assert (first.count, first.first_seen_ms, first.last_seen_ms) == (2, 20, 50)
     assert first.ids == (found[0].id, found[1].id)
@@ -80,13 +82,13 @@ def test_letters_of_one_cause_are_one_group_with_first_and_last_seen():
 @pytest.mark.parametrize(
     ("wanted", "fits"),
     [
-        (Filter(), True),
-        (Filter(topic=TRAINING_REQUESTS.name, kind="undecodable"), True),
-        (Filter(cause="invalid"), True),
-        (Filter(ids=("training.requests.v1.dlq/0@0",)), True),
-        (Filter(ids=("training.requests.v1.dlq/0@1",)), False),
-        (Filter(consumer="market"), False),
-        (Filter(kind="bug", cause="invalid"), False),
+        (LetterFilter(), True),
+        (LetterFilter(topic=TRAINING_REQUESTS.name, kind="undecodable"), True),
+        (LetterFilter(cause="invalid"), True),
+        (LetterFilter(ids=("training.requests.v1.dlq/0@0",)), True),
+        (LetterFilter(ids=("training.requests.v1.dlq/0@1",)), False),
+        (LetterFilter(consumer="market"), False),
+        (LetterFilter(kind="bug", cause="invalid"), False),
     ],
 )
 def test_every_field_of_a_filter_must_fit(wanted, fits):
@@ -94,7 +96,7 @@ def test_every_field_of_a_filter_must_fit(wanted, fits):
 
 
 def test_the_original_goes_back_with_its_bytes_key_and_trace():
-    message = original_of(letter())
+    message = original_message(letter())
 
     assert message.topic == TRAINING_REQUESTS.name
     assert (message.key, message.value) == (b"ensemble", PAYLOAD)
@@ -104,12 +106,12 @@ def test_the_original_goes_back_with_its_bytes_key_and_trace():
 @pytest.mark.parametrize("topic", [RAW_BARS, BARS, SIGNALS], ids=lambda topic: topic.name)
 def test_a_symbol_chain_is_refused_with_what_mends_it(topic):
     with pytest.raises(LettersRefused, match="ingest's gap repair"):
-        original_of(letter(topic=topic.name))
+        original_message(letter(topic=topic.name))
 
 
 def test_a_letter_without_bytes_cannot_be_replayed():
     with pytest.raises(LettersRefused, match="holds no bytes"):
-        original_of(letter(payload_base64=""))
+        original_message(letter(payload_base64=""))
 
 
 def test_a_letter_that_was_dealt_with_is_refused():
@@ -119,7 +121,7 @@ def test_a_letter_that_was_dealt_with_is_refused():
 
 def test_dropping_needs_a_reason():
     with pytest.raises(LettersRefused, match="needs a reason"):
-        drop_letters(NOWHERE, [letter()], Order("ada", 1, "  "))
+        drop_letters(NOWHERE, [letter()], AuditStamp("ada", 1, "  "))
 
 
 def test_what_can_be_replayed_has_dead_letters():

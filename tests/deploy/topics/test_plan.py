@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from deploy.topics.plan import wanted_topics
+from deploy.topics.plan import planned_topics
 from schemas.topics import TOPICS
 from streams.topology import PROCESSORS, WORKERS
 
-WANTED = {topic.name: topic.config for topic in wanted_topics()}
+WANTED = {topic.name: topic.config for topic in planned_topics()}
 
 
 def test_every_topic_of_the_table_is_wanted_once():
-    assert len(WANTED) == len(wanted_topics())
+    assert len(WANTED) == len(planned_topics())
     assert {topic.name for topic in TOPICS} <= set(WANTED)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deploy.topics.refdata import FOLDER, files, held_tables, publish_refdata, seeded
+from deploy.topics.refdata import FOLDER, publish_refdata, read_seeds, read_tables, seed_files
 from schemas.refdata import TABLES, RefdataTable
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
@@ -15,11 +15,11 @@ from streams.runtime.settings import KafkaSettings
 def test_seeds_are_in_step_with_the_codes_own_tables():
     written = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
 
-    assert written == files(), "run `python -m deploy.topics.refdata`"
+    assert written == seed_files(), "run `python -m deploy.topics.refdata`"
 
 
 def test_every_table_has_a_seed_and_every_row_says_whether_it_is_active():
-    tables = {table.table: table for table in seeded(0)}
+    tables = {table.table: table for table in read_seeds(0)}
 
     assert tuple(sorted(tables)) == TABLES
     assert all("active" in row for table in tables.values() for row in table.rows)
@@ -36,7 +36,7 @@ def test_a_seed_that_is_no_list_of_rows_is_named(tmp_path):
     (tmp_path / "indicator.json").write_text('{"a": 1}')
 
     with pytest.raises(ValueError, match=r"indicator\.json: expected a list of rows"):
-        seeded(0, tmp_path)
+        read_seeds(0, tmp_path)
 
 
 @pytest.mark.kafka
@@ -45,7 +45,7 @@ def test_seeds_are_published_once_again_when_they_change_and_never_over_a_venues
 ):
     kafka = KafkaSettings(pipeline_topics)
     venue = RefdataTable.of("symbol", [{"symbol": "BTCUSDT"}], "simulated", 1)
-    for name, text in files().items():
+    for name, text in seed_files().items():
         (tmp_path / name).write_text(text)
 
     first = publish_refdata(kafka, tmp_path)
@@ -58,6 +58,6 @@ def test_seeds_are_published_once_again_when_they_change_and_never_over_a_venues
     third = publish_refdata(kafka, tmp_path)
 
     assert (first, second, third) == (TABLES, (), ("exchange",))
-    held = held_tables(kafka)
+    held = read_tables(kafka)
     assert held["symbol"] == venue
     assert held["exchange"].rows == ({"name": "new"},)

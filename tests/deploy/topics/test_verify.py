@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from deploy.cli.app import app
 from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
-from deploy.topics.plan import wanted_topics
+from deploy.topics.plan import planned_topics
 from deploy.topics.topic_log import read_to_end
-from deploy.topics.verify import Report, replay_log
+from deploy.topics.verify import ReplayReport, replay_log
 from schemas.record import Topic
 from schemas.signals import Signal
 from schemas.topics import (
@@ -95,7 +95,7 @@ def recording(broker: str) -> list[Outgoing]:
         wait_for(lambda: len(held(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15)
     messages = [m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in held(kafka, topic)]
     wait_for(lambda: _forgotten(cluster))  # members leave when their session ends
-    delete_topics(cluster, [topic.name for topic in wanted_topics()])
+    delete_topics(cluster, [topic.name for topic in planned_topics()])
     return [Outgoing(m.topic, m.key, m.value or b"", list(m.headers)) for m in messages]  # type: ignore[arg-type]  # every header has a value
 
 
@@ -118,7 +118,7 @@ def recorded(recording: list[Outgoing], pipeline_topics: str) -> KafkaSettings:
     return kafka
 
 
-def verified(kafka: KafkaSettings, span: Span | None = None) -> Report:
+def verified(kafka: KafkaSettings, span: Span | None = None) -> ReplayReport:
     return replay_log(kafka, span or Span(), inference(), verify=MADE)
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from deploy.cli.app import app
-from deploy.topics.market_files import write_bars
+from deploy.topics.export import write_bars
 from deploy.topics.tail import newest_close_ms
 from schemas.topics import BARS, SIGNALS
 from streams.runtime.publisher import Publisher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.cli.console import shown_time
+from deploy.cli.console import time_text
 
 
 def signal_lines(found: dict[str, Any]) -> list[str]:
@@ -16,7 +16,7 @@ def signal_lines(found: dict[str, Any]) -> list[str]:
             *_verified(found["verified"]),
         ]
     bars = f"{found['bars']} bars of {found['timeframe'] or 'several timeframes'}"
-    span = f"{shown_time(found['first_signal_ms'])} to {shown_time(found['last_bar_ms'])}"
+    span = f"{time_text(found['first_signal_ms'])} to {time_text(found['last_bar_ms'])}"
     symbols = ", ".join(found["symbols"])
     gaps = (found["calibration_error"], found["directional_calibration_error"])
     both = [_number(gap, "{:.3f}") for gap in gaps]
@@ -89,7 +89,7 @@ def _verified(verified: dict[str, Any] | None) -> list[str]:
         return []
     lines = [
         f"{each['kind'].upper()} {each['topic']} {each['symbol']} "
-        f"{shown_time(each['event_time_ms'])}: {each['detail']}"
+        f"{time_text(each['event_time_ms'])}: {each['detail']}"
         for each in verified["differences"]
     ]
     counts = ", ".join(f"{c['equal']} of {name}" for name, c in verified["topics"].items())

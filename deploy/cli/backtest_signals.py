@@ -12,18 +12,18 @@ import typer
 
 from deploy.cli.console import (
     Json,
-    bar,
     emit,
     fail,
     kafka,
-    moment_ms,
-    settings_of,
-    spoken_errors,
-    symbol_of,
+    load_settings,
+    parse_symbol,
+    parse_time_ms,
+    progress_bar,
+    report_errors,
 )
 
 if TYPE_CHECKING:
-    from deploy.topics.verify import Report
+    from deploy.topics.verify import ReplayReport
     from workers.research.replay.recompute import Span
     from workers.research.replay.report import SignalReport
 
@@ -57,7 +57,7 @@ def signals(
     Over this home's topics with the models that served, or over files with one model. Exit code 1
     when a record differs. Everything before the span is recomputed too.
     """
-    from deploy.cli.signal_lines import signal_lines
+    from deploy.cli.tables.signals import signal_lines
 
     span = _span(month, since, until, symbol)
     if files and verify:
@@ -82,13 +82,13 @@ def _span(month: str | None, since: str | None, until: str | None, symbol: str |
     """Return what counts; a bar that closes at midnight belongs to the day that it ends."""
     from workers.research.replay.recompute import Span
 
-    name = symbol_of(symbol) if symbol else None
+    name = parse_symbol(symbol) if symbol else None
     if month is not None:
         if since or until:
             raise fail("--month and --from or --to exclude each other", 2)
         first, last = _month(month)
         return Span(first + 1, last, name)
-    span = Span(moment_ms(since) if since else 0, moment_ms(until) if until else None, name)
+    span = Span(parse_time_ms(since) if since else 0, parse_time_ms(until) if until else None, name)
     if span.to_ms is not None and span.to_ms < span.from_ms:
         raise fail(f"--to {until} lies before --from {since}", 2)
     return span
@@ -106,16 +106,16 @@ def _month(text: str) -> tuple[int, int]:
 
 def _of_files(
     files: list[str], model: Path | None, span: Span
-) -> tuple[SignalReport, Report | None]:
-    with bar("bars") as progress, spoken_errors(2):
+) -> tuple[SignalReport, ReplayReport | None]:
+    with progress_bar("bars") as progress, report_errors(2):
         from workers.models.artifact import root_of
         from workers.research.replay.signal_backtest import backtest_signals, newest_model
 
-        folder = model or newest_model(root_of(settings_of().models))
+        folder = model or newest_model(root_of(load_settings().models))
         return backtest_signals(files, folder, span, progress=progress), None
 
 
-def _of_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, Report]:
+def _of_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, ReplayReport]:
     from deploy.topics.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
     from workers.research.replay import recompute
@@ -124,7 +124,7 @@ def _of_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, R
 
     inference = recompute.inference_of_models()
     tally = Tally(span.from_ms, inference.priors)
-    with kafka() as settings, bar("raw bars") as progress:
+    with kafka() as settings, progress_bar("raw bars") as progress:
         compared = replay_log(
             settings,
             span,
@@ -138,16 +138,16 @@ def _of_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, R
 
 
 def _document(
-    report: SignalReport, span: Span, compared: Report | None, *, verified: bool
+    report: SignalReport, span: Span, compared: ReplayReport | None, *, verified: bool
 ) -> dict[str, Any]:
-    from deploy.cli.replay_lines import report_of as replay_of
+    from deploy.cli.tables.replay import report_document
 
     found: dict[str, Any] = report.model_dump(mode="json")
     found |= {"from_ms": span.from_ms or None, "to_ms": span.to_ms}
     found["refused_models"] = [] if compared is None else compared.refused_models
     found["verified"] = None
     if verified and compared is not None:
-        whole = replay_of(compared, verified=True)
+        whole = report_document(compared, verified=True)
         topics = {n: c for n, c in whole["topics"].items() if n.startswith("signals.")}
         found["verified"] = {
             "topics": topics,
@@ -164,7 +164,7 @@ def _write(
     html: Path | None,
     png: Path | None,
 ) -> None:
-    with spoken_errors():
+    with report_errors():
         for path in (out, html):
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)

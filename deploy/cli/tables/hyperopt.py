@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.cli.console import shown_time
+from deploy.cli.console import time_text
 from deploy.cli.gateway_client import Answer
 
 
@@ -16,7 +16,7 @@ def job_line(job: Answer) -> str:
 def result_lines(found: Answer) -> list[str]:
     """Return a result for people."""
     market = found["market"]
-    span = f"{shown_time(market['from_ms'])} to {shown_time(market['to_ms'])}"
+    span = f"{time_text(market['from_ms'])} to {time_text(market['to_ms'])}"
     lines = [
         f"{found['strategy']} on {market['symbol']} {market['timeframe']}, {span}",
         (

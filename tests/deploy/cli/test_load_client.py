@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cli.loadtest import loadtest, percentile
+from deploy.cli.load_client import measure_load, percentile
 from tests.gateway.conftest import anyio_backend, served, settings
 
 __all__ = ["anyio_backend", "served", "settings"]
@@ -29,7 +29,7 @@ def test_percentiles_equal_numpys(numbers, percent):
 async def test_report_has_percentiles_success_rate_and_actions(served, tmp_path):
     output = tmp_path / "results.json"
 
-    report = await asyncio.to_thread(loadtest, served.url, 60, 7, output)
+    report = await asyncio.to_thread(measure_load, served.url, 60, 7, output)
 
     assert report["requests"] == 60
     assert report["success_rate"] == 1.0
@@ -44,7 +44,7 @@ async def test_report_has_percentiles_success_rate_and_actions(served, tmp_path)
 async def test_failures_are_counted_not_hidden(served):
     served.bus.feed(late())
 
-    report = await asyncio.to_thread(loadtest, served.url, 10, 2)
+    report = await asyncio.to_thread(measure_load, served.url, 10, 2)
 
     assert report["success_rate"] == 0.0
     assert report["statuses"] == {"503": 10}
@@ -62,4 +62,4 @@ def late():
 )
 def test_what_cannot_be_run_is_refused(arguments, named):
     with pytest.raises(ValueError, match=named):
-        loadtest(*arguments)
+        measure_load(*arguments)

@@ -25,7 +25,7 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True)
-class BarFile:
+class ExportedFile:
     """One file that was written."""
 
     path: Path
@@ -36,7 +36,7 @@ class BarFile:
     to_ms: int
 
 
-def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[BarFile]:
+def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[ExportedFile]:
     """Write the checked bars of the topics; raises ``Fatal`` when the cluster does not answer."""
     bars = [
         message.record
@@ -55,7 +55,7 @@ def export_topics(kafka: KafkaSettings, topics: Sequence[Topic], folder: Path) -
     return archive_topics(folder, kafka, tuple(topics), threading.Event(), until_end=True)
 
 
-def write_bars(bars: Iterable[RawBar], folder: Path) -> list[BarFile]:
+def write_bars(bars: Iterable[RawBar], folder: Path) -> list[ExportedFile]:
     """Write bars, a file a symbol and timeframe; each file appears whole or not at all."""
     import pandas as pd
 
@@ -74,5 +74,5 @@ def write_bars(bars: Iterable[RawBar], folder: Path) -> list[BarFile]:
         table.to_parquet(fresh, index=False)
         fresh.replace(path)
         span = (members[0].open_time_ms, members[-1].event_time_ms)
-        written.append(BarFile(path, symbol, timeframe, len(members), *span))
+        written.append(ExportedFile(path, symbol, timeframe, len(members), *span))
     return written

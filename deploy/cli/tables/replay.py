@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.cli.console import shown_time
-from deploy.topics.verify import Difference, Report
+from deploy.cli.console import time_text
+from deploy.topics.verify import RecordDifference, ReplayReport
 
 
-def report_of(report: Report, *, verified: bool) -> dict[str, Any]:
+def report_document(report: ReplayReport, *, verified: bool) -> dict[str, Any]:
     """Return the report as one JSON document."""
     return {
         "verified": verified,
@@ -21,7 +21,7 @@ def report_of(report: Report, *, verified: bool) -> dict[str, Any]:
     }
 
 
-def report_lines(report: Report, *, verified: bool) -> list[str]:
+def report_lines(report: ReplayReport, *, verified: bool) -> list[str]:
     """Return the report as lines: counts by topic, then every difference that is described."""
     width = max(map(len, report.topics))
     lines = [f"{report.raw_bars} raw bars, {report.rejected} records rejected", ""]
@@ -43,12 +43,12 @@ def report_lines(report: Report, *, verified: bool) -> list[str]:
     return lines
 
 
-def _line(found: Difference) -> str:
-    when = shown_time(found.event_time_ms)
+def _line(found: RecordDifference) -> str:
+    when = time_text(found.event_time_ms)
     return f"{found.kind.upper()} {found.topic} {found.symbol} {when}: {found.detail}"
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: ReplayReport) -> str:
     if report.differing:
         return (
             f"NOT THE SAME: {report.differing} records differ from what the code makes of the log"

@@ -1,0 +1,167 @@
+"""Load test of ``/api/v1/predict``: latencies, success rate, action mix.
+
+The client keeps its connections and speaks just enough HTTP/1.1, so that what is measured is the
+server and not the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+PREDICT = "/api/v1/predict"
+PERCENTILES = (50, 75, 90, 95, 99)
+TIMEOUT_S = 30.0
+
+
+@dataclass
+class LoadResult:
+    """What came back."""
+
+    latencies_ms: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    elapsed_s: float = 0.0
+
+
+def measure_load(
+    url: str = "http://localhost:8080",
+    requests: int = 1_000,
+    concurrent: int = 10,
+    output: Path | None = None,
+) -> dict[str, Any]:
+    """Send predictions for every known symbol in turn and return the report.
+
+    Args:
+        url: Where the gateway is.
+        requests: How many in all, over all connections.
+        concurrent: Open connections, each waiting for its answer before it asks again.
+        output: Where the report is written as JSON.
+
+    Raises:
+        ValueError: A count is below 1, the URL is no http or https address, or the folder of the
+            output does not exist.
+        OSError: Nobody answers at the URL.
+    """
+    if requests < 1 or concurrent < 1:
+        raise ValueError(f"requests {requests} and concurrent {concurrent} must be at least 1")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise ValueError(f"output {output}: expected a file in a folder that exists")
+    target = urlsplit(url)
+    if target.scheme not in {"http", "https"} or target.hostname is None:
+        raise ValueError(f"url {url!r} is no address; expected e.g. http://localhost:8080")
+    symbols = known_symbols(url)
+    bodies = [json.dumps({"symbol": symbol}).encode() for symbol in symbols]
+    load = asyncio.run(run(target, bodies, requests, concurrent))
+    made = report(load) | {"url": url, "concurrent": concurrent, "symbols": symbols}
+    if output is not None:
+        output.write_text(json.dumps(made, indent=2) + "\n")
+    return made
+
+
+def known_symbols(url: str) -> list[str]:
+    """Return the symbols that the gateway knows; raises ``ValueError`` when it knows none.
+
+    Raises:
+        ConnectionError: Nobody answers.
+    """
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/api/system/health", timeout=5) as reply:  # noqa: S310 - the scheme was checked
+            health = json.load(reply)["data"]
+    except urllib.error.URLError as error:
+        raise ConnectionError(
+            f"no gateway at {url} ({error.reason}); start one with `regimeflow run`, or name "
+            "another with --url"
+        ) from None
+    symbols = [row["symbol"] for row in health["symbols"]]
+    if not symbols:
+        raise ValueError(f"the gateway at {url} has no market yet; wait for the first signal")
+    return symbols
+
+
+async def run(
+    target: SplitResult, bodies: Sequence[bytes], requests: int, concurrent: int
+) -> LoadResult:
+    """Send the bodies in turn over ``concurrent`` connections until all requests are answered."""
+    load = LoadResult()
+    turns = itertools.cycle(bodies)
+    queue = iter(range(requests))
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrent, requests)):
+            group.create_task(_connection(target, turns, queue, load))
+    load.elapsed_s = time.perf_counter() - started
+    return load
+
+
+async def _connection(
+    target: SplitResult, turns: itertools.cycle[bytes], queue: Any, load: LoadResult
+) -> None:
+    port = target.port or (443 if target.scheme == "https" else 80)
+    secure = target.scheme == "https"
+    reader, writer = await asyncio.open_connection(target.hostname, port, ssl=secure or None)
+    try:
+        for _ in queue:
+            started = time.perf_counter()
+            writer.write(_request(target, next(turns)))
+            status, body = await asyncio.wait_for(_answer(reader), TIMEOUT_S)
+            load.latencies_ms.append((time.perf_counter() - started) * 1000)
+            load.statuses[status] += 1
+            if status == 200:
+                load.actions[json.loads(body)["action"]] += 1
+    finally:
+        writer.close()
+
+
+def _request(target: SplitResult, body: bytes) -> bytes:
+    head = (
+        f"POST {target.path.rstrip('/')}{PREDICT} HTTP/1.1\r\nHost: {target.netloc}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    at = head.index(b"content-length:") + len(b"content-length:")
+    length = int(head[at : head.index(b"\r\n", at)])
+    return int(head[9:12]), await reader.readexactly(length)
+
+
+def report(load: LoadResult) -> dict[str, Any]:
+    """Return percentiles in milliseconds, success rate, statuses and the action mix."""
+    ordered = sorted(load.latencies_ms)
+    succeeded = load.statuses[200]
+    return {
+        "requests": len(ordered),
+        "elapsed_s": round(load.elapsed_s, 3),
+        "requests_per_second": round(len(ordered) / load.elapsed_s, 1),
+        "success_rate": succeeded / len(ordered),
+        "latency_ms": {
+            "mean": round(statistics.fmean(ordered), 3),
+            "median": round(statistics.median(ordered), 3),
+            **{f"p{p}": round(percentile(ordered, p), 3) for p in PERCENTILES},
+            "max": round(ordered[-1], 3),
+        },
+        "statuses": {str(status): count for status, count in sorted(load.statuses.items())},
+        "actions": {action: load.actions[action] for action in ("BUY", "SELL", "HOLD")},
+    }
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Return the percentile of sorted numbers, interpolated linearly between neighbours."""
+    place = (len(ordered) - 1) * percent / 100
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
