@@ -1,6 +1,7 @@
-"""The table of contents: every processor in flow order, every chain, every worker.
+"""The table of contents: every processor in flow order, every chain, every worker, the operator.
 
-The drawn graph, the list of processes and the Compose test are made from these rows.
+The drawn graph, the topic table of the README, the list of processes and the Compose test are made
+from these rows. A test compares each row with the records that its code makes.
 """
 
 from __future__ import annotations
@@ -56,12 +57,24 @@ class Chain:
     name: str
     processors: tuple[Processor, ...]
 
+    @property
+    def reads(self) -> tuple[Topic, ...]:
+        """Topics from outside: what its processors read and none of them writes."""
+        read = dict.fromkeys(t for processor in self.processors for t in processor.reads)
+        return tuple(topic for topic in read if topic not in self.writes)
+
+    @property
+    def writes(self) -> tuple[Topic, ...]:
+        """Topics of its processors, and the status that its driver reports."""
+        written = dict.fromkeys(t for processor in self.processors for t in processor.writes)
+        return (*written, WORKER_STATUS)
+
 
 @dataclass(frozen=True)
 class Worker:
     """One process with side effects; the row says what it reads and writes.
 
-    A stateful one runs a processor of its own name, and so has the changelog of that.
+    A stateful worker runs a processor of its own name and owns the changelog of that processor.
     """
 
     name: str
@@ -78,7 +91,7 @@ CHAINS: tuple[Chain, ...] = (
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
 
-# What happened and is kept for ever; the rest are views, or gone after a while.
+# Kept for ever, every record; the other topics are views or expire.
 FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
 
 WORKERS: tuple[Worker, ...] = (
@@ -151,7 +164,10 @@ WORKERS: tuple[Worker, ...] = (
             BACKTEST_REQUESTS,
             TUNING_REQUESTS,
             JOB_COMMANDS,
-            OPERATOR_AUDIT,
         ),
     ),
 )
+
+# No process: the commands of `regimeflow`. A replayed dead letter goes back to its topic as its
+# writer made it, so it makes the operator no writer of that topic.
+OPERATOR = Worker("operator", (), (REFDATA_TABLES, OPERATOR_AUDIT))

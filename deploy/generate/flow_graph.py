@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from streams.topology import CHAINS, WORKERS
+from schemas.record import Topic
+from streams.topology import CHAINS, OPERATOR, WORKERS
 
 # Data flows one way but for these reads, each with its reason. What decides a prediction comes back
 # with a time from which it counts; the rest only waits, or answers a question.
@@ -33,7 +34,7 @@ MANY = 8  # topics; more are counted, and --json lists them
 
 @dataclass(frozen=True)
 class FlowRow:
-    """One process: the processors fused in it, the topics it takes in and those it writes."""
+    """One process, or the operator: the processors fused in it, what it reads and writes."""
 
     name: str
     steps: tuple[str, ...]
@@ -52,7 +53,7 @@ class FlowEdge:
 
 
 def rows() -> tuple[FlowRow, ...]:
-    """Return every process in flow order; a fused chain reads only what comes from outside."""
+    """Return every process and the operator, in flow order."""
     waiting = {row.name: row for row in (*_chains(), *_workers())}
     placed: list[FlowRow] = []
     while waiting:
@@ -71,17 +72,17 @@ def _needs(row: FlowRow, waiting: Mapping[str, FlowRow]) -> bool:
 
 def _chains() -> Iterator[FlowRow]:
     for chain in CHAINS:
-        writes = dict.fromkeys(t.name for p in chain.processors for t in p.writes)
-        reads = dict.fromkeys(t.name for p in chain.processors for t in p.reads)
-        outside = tuple(topic for topic in reads if topic not in writes)
         steps = tuple(processor.name for processor in chain.processors)
-        yield FlowRow(chain.name, steps, outside, tuple(writes))
+        yield FlowRow(chain.name, steps, _names(chain.reads), _names(chain.writes))
 
 
 def _workers() -> Iterator[FlowRow]:
-    for worker in WORKERS:
-        reads, writes = (tuple(t.name for t in ts) for ts in (worker.reads, worker.writes))
-        yield FlowRow(worker.name, (), reads, writes)
+    for worker in (*WORKERS, OPERATOR):
+        yield FlowRow(worker.name, (), _names(worker.reads), _names(worker.writes))
+
+
+def _names(topics: Iterable[Topic]) -> tuple[str, ...]:
+    return tuple(topic.name for topic in topics)
 
 
 def edges() -> tuple[FlowEdge, ...]:

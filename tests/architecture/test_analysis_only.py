@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDERS = ("schemas", "streams", "workers", "gateway", "deploy")
-CCXT_HOME = Path("workers/ingest/exchange.py")
-SIMULATOR = Path("workers/simulator")  # the venue itself: it answers requests and sends none
+from tests.architecture.sources import MODULES, SOURCES
+
+CCXT_HOME = "workers/ingest/exchange.py"
+SIMULATOR = "workers/simulator/"  # the venue itself: it answers requests and sends none
 
 # Whole words of ccxt's unified and implicit methods that write, in snake and camel case.
 WRITES = re.compile(
@@ -24,7 +24,7 @@ WRITES = re.compile(
 )
 HTTP_WRITES = frozenset({"post", "put", "patch", "delete"})
 HTTP_CLIENTS = ("aiohttp", "httpx", "requests", "urllib", "http")
-ASKED = frozenset(  # every call that reaches the venue
+CALLS = frozenset(  # every call that reaches the venue
     {
         "fapiPublicGetTime",
         "fapiPublicGetExchangeInfo",
@@ -54,17 +54,7 @@ HOUSEKEEPING = frozenset(
 )
 
 
-def sources():
-    for folder in FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if "node_modules" not in path.parts:
-                yield path.relative_to(ROOT), ast.parse(path.read_text(), str(path))
-
-
-SOURCES = list(sources())
-
-
-def names_in(tree):
+def names_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Every identifier and every string that could name a method."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -75,14 +65,6 @@ def names_in(tree):
             yield node.name, node.lineno
         elif isinstance(node, ast.Constant) and str(node.value).isidentifier():
             yield str(node.value), node.lineno
-
-
-def imported(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module or ""
 
 
 @pytest.mark.parametrize(
@@ -113,20 +95,18 @@ def test_the_scan_leaves_reads_alone(name):
 
 
 def test_no_file_names_a_call_that_writes_to_an_exchange():
-    found = [
-        f"{path}:{line} {name}"
-        for path, tree in SOURCES
-        for name, line in names_in(tree)
+    writes = [
+        f"{source.name}:{line} {name}"
+        for source in SOURCES
+        for name, line in names_in(source.tree)
         if WRITES.search(name)
     ]
 
-    assert found == []
+    assert writes == []
 
 
 def test_only_one_file_imports_ccxt():
-    users = {
-        path for path, tree in SOURCES if any(n.split(".")[0] == "ccxt" for n in imported(tree))
-    }
+    users = {source.name for source in SOURCES if "ccxt" in source.roots}
 
     assert users == {CCXT_HOME}
 
@@ -134,11 +114,11 @@ def test_only_one_file_imports_ccxt():
 def test_no_exchange_library_but_ccxt_is_imported():
     others = re.compile(r"^(binance|cryptofeed|python_binance|pybit|nautilus_trader|freqtrade)\b")
 
-    assert [path for path, tree in SOURCES if any(others.match(n) for n in imported(tree))] == []
+    assert [s.name for s in SOURCES if any(others.match(name) for name in s.imported)] == []
 
 
 def test_every_call_of_the_client_is_on_the_read_only_list():
-    tree = dict(SOURCES)[CCXT_HOME]
+    tree = MODULES["workers.ingest.exchange"].tree
     called = {
         node.attr
         for node in ast.walk(tree)
@@ -149,7 +129,7 @@ def test_every_call_of_the_client_is_on_the_read_only_list():
         )
     }
 
-    assert called - HOUSEKEEPING - {"handle_message"} == ASKED
+    assert called - HOUSEKEEPING - {"handle_message"} == CALLS
     dynamic = [
         node.lineno
         for node in ast.walk(tree)
@@ -162,46 +142,46 @@ def test_every_call_of_the_client_is_on_the_read_only_list():
 
 def test_the_client_leaves_its_file_only_inside_the_facade():
     users = [
-        path
-        for path, tree in SOURCES
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr == "_client" and path != CCXT_HOME
-        if path.parts[:2] == ("workers", "ingest")
+        source.name
+        for source in SOURCES
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and node.attr == "_client" and source.name != CCXT_HOME
+        if source.parts[:2] == ("workers", "ingest")
     ]
 
     assert users == []
 
 
 def test_no_http_write_leaves_workers_or_streams():
-    found = []
-    for path, tree in SOURCES:
-        if path.is_relative_to(SIMULATOR) or path.parts[0] not in ("workers", "streams", "schemas"):
+    writes = []
+    for source in SOURCES:
+        if source.name.startswith(SIMULATOR) or source.folder in ("gateway", "deploy"):
             continue
-        clients = any(n.split(".")[0] in HTTP_CLIENTS for n in imported(tree))
-        if clients and path != CCXT_HOME and "urllib.parse" not in set(imported(tree)):
-            found += [
-                f"{path}:{node.lineno} {node.func.attr}"
-                for node in ast.walk(tree)
+        reaches_out = bool(source.roots & set(HTTP_CLIENTS)) and source.name != CCXT_HOME
+        if reaches_out and "urllib.parse" not in source.imported:
+            writes += [
+                f"{source.name}:{node.lineno} {node.func.attr}"
+                for node in ast.walk(source.tree)
                 if isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
                 and node.func.attr in HTTP_WRITES
             ]
 
-    assert found == []
+    assert writes == []
 
 
 def test_real_venue_is_named_by_nobody_else():
     hosts = re.compile(r"binance\.(com|vision)|wss?://(?!127\.0\.0\.1|localhost|\{)\w")
-    found = [
-        f"{path}:{node.lineno}"
-        for path, tree in SOURCES
-        for node in ast.walk(tree)
+    named = [
+        f"{source.name}:{node.lineno}"
+        for source in SOURCES
+        for node in ast.walk(source.tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and hosts.search(node.value)
     ]
 
-    assert found == []
+    assert named == []
 
 
 def test_guards_are_still_in_place():
@@ -214,7 +194,7 @@ def test_guards_are_still_in_place():
         client().sign("order", ["fapiPrivate"], "POST", {"symbol": "BTCUSDT"})
 
 
-def test_only_analysis_mode_exists(monkeypatch):
+def test_only_analysis_mode_exists(monkeypatch: pytest.MonkeyPatch):
     from workers.settings import Settings
 
     assert Settings().app_mode == "analysis_only"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("schemas", "streams", "workers", "gateway", "deploy")
-SOURCES = [
-    path
-    for folder in FOLDERS
-    for path in sorted((ROOT / folder).rglob("*.py"))
-    if "node_modules" not in path.parts
-]
+from tests.architecture.sources import (
+    FOLDERS,
+    MODULES,
+    ROOT,
+    SOURCES,
+    SourceFile,
+    imported_modules,
+)
 
 ONLY_HERE = {
     "ccxt": {"workers/ingest/exchange.py"},
@@ -57,82 +56,74 @@ PURE_RUNTIME = ("batch", "codec", "memory_driver")
 LIBRARY_RUNTIME = (*PURE_RUNTIME, "wall_clock")
 
 
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+def in_folder(*parts: str) -> list[SourceFile]:
+    """Return the files below a folder, named part by part."""
+    return [source for source in SOURCES if source.parts[: len(parts)] == parts]
 
 
-def imported(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_packages_import_in_one_direction(source: SourceFile):
+    ours = source.roots & {*FOLDERS, "tests"}
+
+    assert ours <= ALLOWED_OURS[source.folder], f"{source.name} imports {ours}"
 
 
-def roots(path: Path) -> set[str]:
-    return {name.split(".")[0] for name in imported(path)}
+def test_no_import_runs_in_a_circle():
+    graph = {source.module: imported_modules(source) for source in SOURCES}
 
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError on a circle
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_packages_import_in_one_direction(path):
-    package = path.relative_to(ROOT).parts[0]
-
-    ours = {name for name in roots(path) if name in FOLDERS or name == "tests"}
-
-    assert ours <= ALLOWED_OURS[package], f"{name_of(path)} imports {ours}"
+    assert set(order) == graph.keys()
 
 
 def test_the_gateway_uses_pure_domain_maths_only():
-    for path in SOURCES:
-        ours = {name for name in imported(path) if name.startswith("streams")}
-        if path.relative_to(ROOT).parts[0] == "gateway":
-            assert all(name.startswith(GATEWAY_MATHS) for name in ours), f"{name_of(path)}: {ours}"
+    for source in in_folder("gateway"):
+        streams = {name for name in source.imported if name.startswith("streams")}
+
+        assert all(name.startswith(GATEWAY_MATHS) for name in streams), f"{source.name}: {streams}"
 
 
 @pytest.mark.parametrize("library", sorted(ONLY_HERE))
-def test_each_edge_library_is_imported_in_its_one_place(library):
-    users = {name_of(path) for path in SOURCES if library in roots(path)}
+def test_each_edge_library_is_imported_in_its_one_place(library: str):
+    users = {source.name for source in SOURCES if library in source.roots}
 
     assert users <= ONLY_HERE[library]
 
 
 def test_back_tests_meet_optuna_in_one_place():
-    users = {name_of(path) for path in SOURCES if "optuna" in roots(path)}
+    users = {source.name for source in SOURCES if "optuna" in source.roots}
 
     outside = {name for name in users if not name.startswith("workers/tuning/")}
     assert outside == {"workers/research/optuna_sampler.py"}
 
 
 def test_schemas_import_pydantic_only():
-    outside = set()
-    for path in SOURCES:
-        if path.relative_to(ROOT).parts[0] == "schemas":
-            outside |= roots(path) - {"schemas", "pydantic", "__future__"}
+    roots = set[str]().union(*(source.roots for source in in_folder("schemas")))
 
-    assert outside <= {"dataclasses", "typing", "re", "math", "uuid", "collections"}
+    standard = {"__future__", "dataclasses", "typing", "re", "math", "uuid", "collections"}
+    assert roots <= {"schemas", "pydantic", *standard}
 
 
 def test_no_processor_imports_another_or_a_driver():
     rooms = {path.name for path in (ROOT / "streams").iterdir() if path.is_dir()}
-    for path in sorted((ROOT / "streams").glob("*/*.py")):
-        own = path.parent.name
-        others = {name.split(".")[1] for name in imported(path) if name.startswith("streams.")}
-        allowed = {own, "runtime"} if own == "monitor" else {own}
+    for source in in_folder("streams"):
+        room = source.parts[1]
+        if room not in rooms:
+            continue
+        imported = {name.split(".")[1] for name in source.imported if name.startswith("streams.")}
+        allowed = {room, "runtime"} if room == "monitor" else {room}
 
-        assert others & rooms <= allowed, f"{name_of(path)} imports {others}"
+        assert imported & rooms <= allowed, f"{source.name} imports {imported}"
 
 
 @pytest.mark.parametrize("module", PURE_RUNTIME)
-def test_what_runs_a_replay_in_memory_knows_no_kafka_client(module):
-    path = ROOT / "streams" / "runtime" / f"{module}.py"
+def test_what_runs_a_replay_in_memory_knows_no_kafka_client(module: str):
+    source = MODULES[f"streams.runtime.{module}"]
 
-    ours = {name for name in imported(path) if name.startswith("streams.runtime.")}
+    runtime = {name for name in source.imported if name.startswith("streams.runtime.")}
 
-    assert {name.split(".")[2] for name in ours} <= {*PURE_RUNTIME, "settings"}
-    assert not roots(path) & CLOCKS
+    assert {name.split(".")[2] for name in runtime} <= {*PURE_RUNTIME, "settings"}
+    assert not source.roots & CLOCKS
 
 
 WORKERS = ROOT / "workers"
@@ -141,46 +132,46 @@ LIBRARIES = {path.parent.name for path in WORKERS.glob("*/__init__.py")} - PROCE
 KAFKA_CLIENTS = {"confluent_kafka", "aiokafka", "faust"}
 
 
-def workers_imported(path: Path) -> set[str]:
-    return {name.split(".")[1] for name in imported(path) if name.startswith("workers.")}
+def imported_workers(source: SourceFile) -> set[str]:
+    """Return the rooms of ``workers/`` that a file imports."""
+    return {name.split(".")[1] for name in source.imported if name.startswith("workers.")}
 
 
 @pytest.mark.parametrize("library", sorted(LIBRARIES - {"jobs"}))  # jobs publishes progress
-def test_a_folder_of_workers_without_a_worker_is_a_library(library):
-    for path in sorted((WORKERS / library).rglob("*.py")):
+def test_a_folder_of_workers_without_a_worker_is_a_library(library: str):
+    for source in in_folder("workers", library):
         drivers = {
             name
-            for name in imported(path)
+            for name in source.imported
             if name.startswith("streams.runtime.") and name.split(".")[2] not in LIBRARY_RUNTIME
         }
 
-        assert not roots(path) & KAFKA_CLIENTS, f"{name_of(path)} imports a Kafka client"
-        assert not drivers, f"{name_of(path)} imports {drivers}"
-        assert not workers_imported(path) & PROCESSES, f"{name_of(path)} imports a process"
+        assert not source.roots & KAFKA_CLIENTS, f"{source.name} imports a Kafka client"
+        assert not drivers, f"{source.name} imports {drivers}"
+        assert not imported_workers(source) & PROCESSES, f"{source.name} imports a process"
 
 
 @pytest.mark.parametrize("process", sorted(PROCESSES))
-def test_no_process_imports_another(process):
-    for path in sorted((WORKERS / process).rglob("*.py")):
-        others = workers_imported(path) & (PROCESSES - {process})
+def test_no_process_imports_another(process: str):
+    for source in in_folder("workers", process):
+        others = imported_workers(source) & (PROCESSES - {process})
 
-        assert not others, f"{name_of(path)} imports {others}"
+        assert not others, f"{source.name} imports {others}"
 
 
 def test_what_a_replay_must_reproduce_sees_no_clock_and_no_outside():
-    for path in SOURCES:
-        name = name_of(path)
-        if not name.startswith("streams/") or name.startswith(DRIVERS):
-            continue
-
-        assert not roots(path) & CLOCKS, f"{name} imports {roots(path) & CLOCKS}"
+    for source in in_folder("streams"):
+        if not source.name.startswith(DRIVERS):
+            assert not source.roots & CLOCKS, f"{source.name} imports {source.roots & CLOCKS}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_module_grows_beyond_400_lines(path):
-    assert len(path.read_text().splitlines()) <= 400
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_no_module_grows_beyond_400_lines(source: SourceFile):
+    assert len(source.text.splitlines()) <= 400
 
 
 def test_every_folder_of_code_is_a_package():
-    for path in SOURCES:
-        assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
+    for source in SOURCES:
+        folder = (ROOT / source.name).parent
+
+        assert (folder / "__init__.py").exists(), f"{folder} has no __init__.py"

@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from deploy.generate.flow_graph import BACK_EDGES, UNDRAWN, edges, rows
 from deploy.local.pipeline import process_names
 from gateway.kafka.bus import PLAIN
+from schemas.record import Topic
 from schemas.topics import (
     BACKTEST_REQUESTS,
     OPERATOR_AUDIT,
@@ -16,10 +17,10 @@ from schemas.topics import (
     TUNING_REQUESTS,
 )
 from streams.processor import Processor
-from streams.topology import CHAINS, PROCESSORS, WORKERS, Worker
+from streams.topology import CHAINS, OPERATOR, PROCESSORS, WORKERS, Worker
 
-EVERYONE: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
-# Read outside the processes: by operators' tools, and by people.
+EVERYONE: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS, OPERATOR)
+# Read outside the processes, by operators' tools and by people.
 PUBLIC_OUTPUTS = frozenset({OPERATOR_AUDIT, TRAINING_PROGRESS})
 
 
@@ -35,19 +36,20 @@ def test_data_flows_one_way_but_for_the_declared_back_edges():
 
 
 def test_every_declared_back_edge_is_one_that_exists_and_is_needed():
-    there = {(edge.topic, edge.reader) for edge in edges()}
+    reads = {(edge.topic, edge.reader) for edge in edges()}
 
-    assert BACK_EDGES.keys() <= there
+    assert BACK_EDGES.keys() <= reads
 
 
 def test_only_declared_processes_read_what_they_write():
-    own = {(e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN}
+    loops = {
+        (e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN
+    }
 
-    # Ingest finds where it stopped; training mirrors what it registered into MLflow, from the log;
-    # tuning takes part in others' jobs until they have a result;
-    # a gateway shows what people acknowledged, asked for or cancelled at another replica.
-    assert own <= {
-        ("training", "models.registered.v1"),
+    # Ingest finds where it stopped. Training mirrors registered models into MLflow, from the log.
+    # Tuning helps with jobs of other replicas until they have a result. A gateway shows what people
+    # did at another replica.
+    assert loops <= {
         ("ingest", "market.bars.raw.v1"),
         ("ingest", "market.history.v1"),
         ("training", "models.registered.v1"),
@@ -61,14 +63,14 @@ def test_only_declared_processes_read_what_they_write():
 
 
 def test_processors_stand_in_the_order_of_the_flow():
-    made = set[object]()
+    seen = set[Topic]()
     for chain in CHAINS:
         written = {topic for processor in chain.processors for topic in processor.writes}
         for processor in chain.processors:
-            late = [t.name for t in processor.reads if t in written - made]
+            late = [t.name for t in processor.reads if t in written - seen]
 
             assert not late, f"{processor.name} reads {late} before it is written"
-            made |= set(processor.writes)
+            seen |= set(processor.writes)
 
 
 def test_the_gateway_knows_which_consumed_topics_end_without_a_transactions_marker():

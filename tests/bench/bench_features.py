@@ -19,7 +19,7 @@ from streams.features.catalog import FEATURE_NAMES, FEATURES, OUTPUTS
 from streams.features.rolling import RINGS
 from tests.bench import feature_peers as peers
 from tests.bench.race import Entry, race
-from tests.conformance.indicator_oracles import ORACLES, Market
+from tests.conformance.indicator_oracles import ORACLES, MarketColumns
 
 HISTORY = 10_000  # bars: the default history of a symbol
 CHUNK = 200  # bars in one timed call, so that the clock itself costs nothing
@@ -127,7 +127,7 @@ def against_nautilus(bars: NDArray[np.float64]) -> Row:
     title, bar = "P2 one bar, per output", 12.0
     with tempfile.TemporaryDirectory() as folder:
         try:
-            theirs = peers.Nautilus(bars, Path(folder))
+            theirs = peers.NautilusIndicators(bars, Path(folder))
             answer = theirs.update(3000)
         except OSError as error:
             peer = f"nautilus_trader 1.221.0: not run, {error}"
@@ -185,7 +185,7 @@ def agreement(bars: NDArray[np.float64]) -> list[Row]:
     assert unequal == 0, f"P4: {unequal} bars differ between incremental and batch"
 
     columns = [*bars.T.copy()] + 3 * [np.full(len(bars), np.nan)]
-    market = Market(np.arange(1, len(bars) + 1), *columns)
+    market = MarketColumns(np.arange(1, len(bars) + 1), *columns)
     worst = 0.0
     for i, feature in enumerate(FEATURES):
         if not feature.optional:

@@ -36,7 +36,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.bench.bench_gateway import row
 from tests.bench.pass_through import write_canned
-from tests.bench.pipeline_market import SYMBOLS, Market, put, steady_market
+from tests.bench.pipeline_market import SYMBOLS, PipelineMarket, put, steady_market
 
 Row = dict[str, object]
 
@@ -122,7 +122,7 @@ def rows() -> list[Row]:
 Delays = tuple[list[float], list[float]]  # ours and the peer's, ms
 
 
-async def measured(market: Market, ours: Stack, peer: Stack) -> list[Delays]:
+async def measured(market: PipelineMarket, ours: Stack, peer: Stack) -> list[Delays]:
     """Return our delays and the peer's by round, bursts interleaved."""
     for one in (ours, peer):
         await one.connect()
@@ -144,7 +144,7 @@ async def measured(market: Market, ours: Stack, peer: Stack) -> list[Delays]:
 
 
 @contextmanager
-def stack(home: Path, market: Market, passing: tuple[str, ...]) -> Iterator[Stack]:
+def stack(home: Path, market: PipelineMarket, passing: tuple[str, ...]) -> Iterator[Stack]:
     """Run a pipeline that finds the market's past on its topics; ``passing`` makes it the peer."""
     with LocalBroker(BrokerSettings(home=home / "kafka", min_free_mb=100)) as broker:
         apply_topics({"bootstrap.servers": broker.bootstrap})

@@ -181,7 +181,7 @@ class TalibHandles:
             update(*(bar[key] for key in inputs))
 
 
-class Nautilus:
+class NautilusIndicators:
     """nautilus_trader's compiled indicators, in a process and environment of their own."""
 
     outputs = 31

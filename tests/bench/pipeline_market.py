@@ -98,7 +98,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Market:
+class PipelineMarket:
     """Everything that a stack starts from, and the bars that follow."""
 
     pasts: tuple[Past, ...]
@@ -116,7 +116,7 @@ class Market:
         return [bar_of(s, w, HISTORY + number) for s, w in zip(SYMBOLS, self.walks, strict=True)]
 
 
-def steady_market(folder: Path, live_bars: int) -> Market:
+def steady_market(folder: Path, live_bars: int) -> PipelineMarket:
     """Make the market; ``live_bars`` closes follow the history, the model lies in ``folder``."""
     rng = np.random.default_rng(20)
     walks = tuple(_walk(rng, HISTORY + live_bars + 1) for _ in SYMBOLS)
@@ -125,10 +125,10 @@ def steady_market(folder: Path, live_bars: int) -> Market:
     for past in pasts:
         past.name_filter(model.model_version)
     _predict(pasts, _served(model, HISTORY - PREDICTED))
-    return Market(pasts, _served(model, HISTORY), walks)
+    return PipelineMarket(pasts, _served(model, HISTORY), walks)
 
 
-def put(market: Market, kafka: KafkaSettings) -> None:
+def put(market: PipelineMarket, kafka: KafkaSettings) -> None:
     """Write the states and last records to the topics of a cluster, and the model that serves."""
     producer = producer_of(kafka, "steady-market")
     named = {p.name: p for processors in CHAIN_OF.values() for p in processors}

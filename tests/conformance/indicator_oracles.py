@@ -17,7 +17,7 @@ Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Market:
+class MarketColumns:
     """Columns of consecutive bars, each of shape (T,)."""
 
     close_index: NDArray[np.int64]
@@ -30,12 +30,12 @@ class Market:
     mark_price: Series
     funding_rate: Series
 
-    def rows(self, part: slice) -> Market:
-        return Market(*(getattr(self, name)[part] for name in self.__dataclass_fields__))
+    def rows(self, part: slice) -> MarketColumns:
+        return MarketColumns(*(getattr(self, name)[part] for name in self.__dataclass_fields__))
 
-    def scaled(self, price: float = 1.0, volume: float = 1.0) -> Market:
+    def scaled(self, price: float = 1.0, volume: float = 1.0) -> MarketColumns:
         """Return the same market in other units."""
-        return Market(
+        return MarketColumns(
             self.close_index,
             self.open * price,
             self.high * price,
@@ -58,11 +58,11 @@ def windows(x: Series, bars: int, of: Callable[..., Series]) -> Series:
     return np.concatenate([np.full(bars - 1, np.nan), values])
 
 
-def log_returns(m: Market, bars: int = 1) -> Series:
+def log_returns(m: MarketColumns, bars: int = 1) -> Series:
     return np.log(m.close / lag(m.close, bars))
 
 
-def typical(m: Market) -> Series:
+def typical(m: MarketColumns) -> Series:
     return (m.high + m.low + m.close) / 3.0
 
 
@@ -70,11 +70,11 @@ def zero_mean_deviation(x: Series, bars: int) -> Series:
     return np.sqrt(windows(x**2, bars, np.mean))
 
 
-def midpoint(m: Market, bars: int) -> Series:
+def midpoint(m: MarketColumns, bars: int) -> Series:
     return talib.MIDPRICE(m.high, m.low, bars)
 
 
-def bollinger(m: Market) -> tuple[Series, Series, Series]:
+def bollinger(m: MarketColumns) -> tuple[Series, Series, Series]:
     # About the mean: TA-Lib sums squares, which costs digits at a high price level.
     level = m.close.mean()
     upper, middle, lower = talib.BBANDS(m.close - level, 20, 2.0, 2.0)
@@ -86,7 +86,7 @@ def ema_slope(close: Series, high: Series, low: Series, span: int) -> Series:
     return (mean - lag(mean, 5)) / (5.0 * talib.ATR(high, low, close, 14))
 
 
-def ema_order(m: Market) -> Series:
+def ema_order(m: MarketColumns) -> Series:
     fast, middle, slow = (talib.EMA(m.close, span) for span in (12, 26, 50))
     up, down = (fast > middle) & (middle > slow), (fast < middle) & (middle < slow)
     return up.astype(float) - down
@@ -105,14 +105,14 @@ def bars_since_change(direction: Series) -> Series:
     return found
 
 
-def choppiness(m: Market) -> Series:
+def choppiness(m: MarketColumns) -> Series:
     path = windows(talib.TRANGE(m.high, m.low, m.close), 14, np.sum)
     spread = talib.MAX(m.high, 14) - talib.MIN(m.low, 14)
     found: Series = 100.0 * np.log10(path / spread) / np.log10(14.0)
     return found
 
 
-def donchian_position(m: Market, bars: int) -> Series:
+def donchian_position(m: MarketColumns, bars: int) -> Series:
     upper, _, lower = talib.DONCHIAN(m.high, m.low, bars)
     return (m.close - lower) / (upper - lower)
 
@@ -124,70 +124,70 @@ def r_squared(window: Series, axis: int) -> Series:
     return found
 
 
-def signal_line(m: Market, column: int) -> Series:
+def signal_line(m: MarketColumns, column: int) -> Series:
     line: Series = talib.MACD(m.close)[column] / m.close
     return line
 
 
-def smoothed_stochastic(m: Market, column: int) -> Series:
+def smoothed_stochastic(m: MarketColumns, column: int) -> Series:
     fast = talib.STOCHF(m.high, m.low, m.close, 14, 1)[0]
     slow = windows(fast, 3, np.mean)
     return slow if column == 0 else windows(slow, 3, np.mean)
 
 
-def parkinson(m: Market) -> Series:
+def parkinson(m: MarketColumns) -> Series:
     found: Series = np.sqrt(
         windows(np.log(m.high / m.low) ** 2, 20, np.sum) / (4.0 * np.log(2.0) * 20.0)
     )
     return found
 
 
-def garman_klass(m: Market) -> Series:
+def garman_klass(m: MarketColumns) -> Series:
     body = (2.0 * np.log(2.0) - 1.0) * np.log(m.close / m.open) ** 2
     return np.sqrt(windows(0.5 * np.log(m.high / m.low) ** 2 - body, 20, np.mean))
 
 
-def falling_share(m: Market) -> Series:
+def falling_share(m: MarketColumns) -> Series:
     returns = log_returns(m)
     return windows(np.where(returns < 0.0, returns**2, 0.0 * returns), 60, np.sum) / windows(
         returns**2, 60, np.sum
     )
 
 
-def autocorrelation(m: Market) -> Series:
+def autocorrelation(m: MarketColumns) -> Series:
     returns = log_returns(m)
     return windows(returns * lag(returns, 1), 60, np.sum) / windows(returns**2, 60, np.sum)
 
 
-def share_of_volume(flow: Series, m: Market) -> Series:
+def share_of_volume(flow: Series, m: MarketColumns) -> Series:
     return windows(flow, 20, np.sum) / windows(m.volume, 20, np.sum)
 
 
-def vwap_distance(m: Market, bars: int) -> Series:
+def vwap_distance(m: MarketColumns, bars: int) -> Series:
     vwap = windows(typical(m) * m.volume, bars, np.sum) / windows(m.volume, bars, np.sum)
     return m.close / vwap - 1.0
 
 
-def supertrend(m: Market, column: int) -> Series:
+def supertrend(m: MarketColumns, column: int) -> Series:
     return talib.SUPERTREND(m.high, m.low, m.close, 10, 3.0)[column].astype(float)
 
 
-def cloud_position(m: Market) -> Series:
+def cloud_position(m: MarketColumns) -> Series:
     span_a = lag((midpoint(m, 9) + midpoint(m, 26)) / 2.0, 26)
     span_b = lag(midpoint(m, 52), 26)
     top, bottom = np.maximum(span_a, span_b), np.minimum(span_a, span_b)
     return (m.close > top).astype(float) - (m.close < bottom)
 
 
-def lead_spread(m: Market) -> Series:
+def lead_spread(m: MarketColumns) -> Series:
     return ((midpoint(m, 9) + midpoint(m, 26)) / 2.0 - midpoint(m, 52)) / m.close
 
 
-def volume_mean(m: Market) -> Series:
+def volume_mean(m: MarketColumns) -> Series:
     return talib.EMA(m.volume, 20)
 
 
-def higher_bars(m: Market, multiple: int) -> tuple[NDArray[np.int64], Market]:
+def higher_bars(m: MarketColumns, multiple: int) -> tuple[NDArray[np.int64], MarketColumns]:
     """Return where each complete higher bar closes, and the bars themselves."""
     closes = [
         t
@@ -196,7 +196,7 @@ def higher_bars(m: Market, multiple: int) -> tuple[NDArray[np.int64], Market]:
     ]
     parts = [m.rows(slice(t - multiple + 1, t + 1)) for t in closes]
     empty = np.zeros(len(parts))
-    higher = Market(
+    higher = MarketColumns(
         np.array([m.close_index[t] // multiple for t in closes]),
         np.array([p.open[0] for p in parts]),
         np.array([p.high.max() for p in parts]),
@@ -207,10 +207,12 @@ def higher_bars(m: Market, multiple: int) -> tuple[NDArray[np.int64], Market]:
     return np.array(closes), higher
 
 
-def on_rung(multiple: int, of: Callable[[Market], Series]) -> Callable[[Market], Series]:
+def on_rung(
+    multiple: int, of: Callable[[MarketColumns], Series]
+) -> Callable[[MarketColumns], Series]:
     """Return an oracle that holds ``of`` the higher bars from each close to the next."""
 
-    def held(m: Market) -> Series:
+    def held(m: MarketColumns) -> Series:
         closes, higher = higher_bars(m, multiple)
         values = np.concatenate([[np.nan], of(higher)])
         return values[np.searchsorted(closes, np.arange(len(m.close)), side="right")]
@@ -218,12 +220,12 @@ def on_rung(multiple: int, of: Callable[[Market], Series]) -> Callable[[Market],
     return held
 
 
-def direction(m: Market) -> Series:
+def direction(m: MarketColumns) -> Series:
     slope = ema_slope(m.close, m.high, m.low, 20)
     return (slope > 0.02).astype(float) - (slope < -0.02)
 
 
-Oracle = Callable[[Market], Series]
+Oracle = Callable[[MarketColumns], Series]
 
 HIGHER: dict[str, Oracle] = {
     "direction": direction,

@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 
 from streams.features.catalog import FEATURE_NAMES, FEATURES, REQUIRED_NAMES, Feature
 from streams.features.kernel import COLUMNS, BarColumns, batch_features
-from tests.conformance.indicator_oracles import ORACLES, Market, Series
+from tests.conformance.indicator_oracles import ORACLES, MarketColumns, Series
 from tests.real_data import real_file
 
 CASES = [pytest.param(feature, id=feature.name) for feature in FEATURES]
 TOLERANCE = 1e-10  # absolute for ratios and scales of 100, relative for prices
 
 
-def walk(bars: int = 2600, seed: int = 1, first: int = 1) -> Market:
+def walk(bars: int = 2600, seed: int = 1, first: int = 1) -> MarketColumns:
     """Return a random walk from 100 with fat tails; bar ``first`` counts from the UTC epoch."""
     rng = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(rng.standard_t(4, bars) * 0.002))
     before = np.concatenate([[100.0], close[:-1]])
     reach = np.abs(rng.normal(0.0, 0.001, (2, bars)))
     volume = rng.lognormal(3.0, 1.0, bars)
-    return Market(
+    return MarketColumns(
         np.arange(first, first + bars),
         before,
         np.maximum(before, close) * np.exp(reach[0]),
@@ -38,7 +38,7 @@ def walk(bars: int = 2600, seed: int = 1, first: int = 1) -> Market:
     )
 
 
-def bitcoin() -> Market:
+def bitcoin() -> MarketColumns:
     """Return 6,000 hours of 2021, the crash of May among them."""
     import pandas as pd
 
@@ -46,23 +46,23 @@ def bitcoin() -> Market:
     hours = frame["date"].dt.tz_convert(None).to_numpy("datetime64[h]").astype(np.int64)
     absent = np.full(len(frame), np.nan)
     columns = [frame[name].to_numpy(np.float64) for name in COLUMNS[:5]] + 3 * [absent]
-    return Market(hours + 1, *columns)
+    return MarketColumns(hours + 1, *columns)
 
 
-def kernel(market: Market) -> Series:
+def kernel(market: MarketColumns) -> Series:
     return batch_features(
         BarColumns.of(market.close_index, **{name: getattr(market, name) for name in COLUMNS})
     )
 
 
 @pytest.fixture(scope="module")
-def walked() -> tuple[Market, Series]:
+def walked() -> tuple[MarketColumns, Series]:
     market = walk()
     return market, kernel(market)
 
 
 @pytest.fixture(scope="module")
-def real() -> tuple[Market, Series]:
+def real() -> tuple[MarketColumns, Series]:
     market = bitcoin()
     return market, kernel(market)
 
@@ -72,7 +72,7 @@ def test_every_feature_has_an_oracle_and_a_name_of_its_own():
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) >= 60
 
 
-def assert_equal_to_oracle(feature: Feature, market: Market, values: Series) -> None:
+def assert_equal_to_oracle(feature: Feature, market: MarketColumns, values: Series) -> None:
     ours = values[:, FEATURE_NAMES.index(feature.name)]
     with np.errstate(invalid="ignore", divide="ignore"):
         theirs = ORACLES[feature.name](market)
@@ -119,7 +119,7 @@ def test_a_cut_or_changed_future_changes_no_past_value(walked):
 
     for cut in (1, 14, 64, 257, 1000, 1805, 2599):
         past, future = market.rows(slice(None, cut)), wild.rows(slice(cut, None))
-        changed = Market(
+        changed = MarketColumns(
             *(np.concatenate([getattr(past, n), getattr(future, n)]) for n in vars(market))
         )
         assert np.array_equal(kernel(past), values[:cut], equal_nan=True)
@@ -148,7 +148,7 @@ def flat(volume: float, bars: int = 2000) -> Series:
     """Return the last features of a market whose price never moves."""
     price, traded = np.full(bars, 0.1), np.full(bars, volume)
     basis = (traded / 2.0, price, np.zeros(bars))
-    market = Market(np.arange(1, bars + 1), price, price, price, price, traded, *basis)
+    market = MarketColumns(np.arange(1, bars + 1), price, price, price, price, traded, *basis)
     last: Series = kernel(market)[-1]
     return last
 
@@ -214,7 +214,7 @@ def test_warm_values_are_finite_and_in_range_in_any_market(seed, roughness, sile
     volume = rng.lognormal(3.0, 3.0, bars) * (rng.random(bars) > silent)
     high, low = np.maximum(before, close), np.minimum(before, close)
     taker, ones = volume * rng.random(bars), np.ones(bars)
-    market = Market(
+    market = MarketColumns(
         np.arange(1, bars + 1), before, high, low, close, volume, taker, ones, 0.0 * ones
     )
 

@@ -57,7 +57,7 @@ def test_states_are_what_a_changelog_would_hold():
     assert {name for name, _ in driver.states} == {"audit_check", "audit_window", "audit_tally"}
 
 
-class Count(Record):
+class RunningCount(Record):
     """How many numbers of a name there were."""
 
     name: str = ""
@@ -65,18 +65,25 @@ class Count(Record):
 
 
 def test_a_chain_of_private_records_runs_without_a_line_in_the_topic_table():
-    numbers = Topic("numbers.test.v1", Count, "name", "Private to this test")
+    numbers = Topic("numbers.test.v1", RunningCount, "name", "Private to this test")
     counter = Processor(
         name="counter",
         reads=(numbers,),
         writes=(),
-        initial=Count(),
+        initial=RunningCount(),
         state_key=("name",),
-        step=lambda state, number: (Count(name=number.name, count=state.count + number.count), ()),
+        step=lambda state, number: (
+            RunningCount(name=number.name, count=state.count + number.count),
+            (),
+        ),
     )
     driver = MemoryDriver([counter])
 
-    for number in (Count(name="a", count=1), Count(name="b", count=5), Count(name="a", count=2)):
+    for number in (
+        RunningCount(name="a", count=1),
+        RunningCount(name="b", count=5),
+        RunningCount(name="a", count=2),
+    ):
         driver.feed(number)
 
-    assert driver.states["counter", ("a",)] == Count(name="a", count=3)
+    assert driver.states["counter", ("a",)] == RunningCount(name="a", count=3)
