@@ -8,6 +8,8 @@ from pydantic import Field
 
 from schemas.record import Milliseconds, Record
 
+DeadLetterKind = Literal["undecodable", "rejected", "bug"]
+
 
 class DeadLetter(Record):
     """One rejected record: original bytes, cause, consumer and source position."""
@@ -17,7 +19,7 @@ class DeadLetter(Record):
     offset: int = Field(ge=-1)
     key: str | None
     consumer: str = Field(description="Processor or worker that rejected it")
-    kind: Literal["undecodable", "rejected", "bug"]
+    kind: DeadLetterKind
     cause: str
     payload_base64: str
     event_time_ms: Milliseconds = Field(description="Log append time of the source record")

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+from schemas.dead_letter import DeadLetterKind
 from schemas.record import Record, Topic
 
 Outputs = tuple[Record, ...]
@@ -27,7 +28,7 @@ Refill = Callable[[Any, Sequence[Any]], Any]
 class RecordRejected(Exception):
     """The record cannot be folded; its reason goes to the dead letters."""
 
-    kind: ClassVar[Literal["rejected", "bug"]] = "rejected"
+    kind: ClassVar[DeadLetterKind] = "rejected"
 
 
 class StepFailed(RecordRejected):
@@ -93,7 +94,7 @@ class Rejection:
 
     processor: Processor
     record: Record
-    kind: Literal["rejected", "bug"]
+    kind: DeadLetterKind
     cause: str
 
 

@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -18,7 +18,7 @@ from schemas.status import LoadedModel, WorkerStatus
 from schemas.topics import MODELS_CHANGES
 from streams.processor import Processor
 from streams.runtime.chain import run_until_signalled
-from streams.runtime.codec import Received
+from streams.runtime.codec import Received, Unreadable
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from streams.runtime.status import State, StatusPublisher
@@ -120,24 +120,11 @@ class ModelWatch:
 
     def run(self, caught_up: threading.Event) -> None:
         """Follow the topic until told to stop; set ``caught_up`` when its past is loaded."""
-        reader = Reader(self._kafka, (MODELS_CHANGES,), follow=True)
-        past: list[ModelChanged] = []
-        try:
+        with Reader(self._kafka, (MODELS_CHANGES,), follow=True) as reader:
+            self.apply(_changes(reader.read_to_end()))
+            caught_up.set()
             while not self.stop.is_set():
-                changes = [
-                    message.record
-                    for message in reader.take()
-                    if isinstance(message, Received) and isinstance(message.record, ModelChanged)
-                ]
-                if caught_up.is_set():
-                    self.apply(changes)
-                    continue
-                past += changes
-                if reader.caught_up:
-                    self.apply(past)
-                    caught_up.set()
-        finally:
-            reader.close()
+                self.apply(_changes(reader.take()))
 
     def apply(self, changes: list[ModelChanged]) -> None:
         """Load the latest of some changes, refuse what does not fit its registration."""
@@ -153,6 +140,11 @@ class ModelWatch:
             else:
                 log.info("model.loaded", model_version=version)
             self.arrivals.settle(version)
+
+
+def _changes(messages: Iterable[Received | Unreadable]) -> list[ModelChanged]:
+    records = [message.record for message in messages if isinstance(message, Received)]
+    return [record for record in records if isinstance(record, ModelChanged)]
 
 
 def run_with_models(processor: Processor, watch: ModelWatch, kafka: KafkaSettings) -> int:

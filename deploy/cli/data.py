@@ -115,16 +115,13 @@ def ledger(
 
 
 def _ledger_of_topics() -> Ledger:
-    from deploy.topics.topic_log import read_to_end
     from schemas.market import Bar, LedgerEntry
     from schemas.topics import BARS, LEDGER
-    from streams.runtime.codec import Received
     from streams.runtime.reader import Reader
     from workers.bars.ledger import ledger_of_records
 
-    with kafka() as settings:
-        messages = read_to_end(Reader(settings, (BARS, LEDGER)))
-        records = (m.record for m in messages if isinstance(m, Received))
+    with kafka() as settings, Reader(settings, (BARS, LEDGER)) as reader:
+        records = (message.record for message in reader.read_to_end())
         return ledger_of_records(r for r in records if isinstance(r, Bar | LedgerEntry))
 
 

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.topics.topic_log import read_to_end
 from schemas.dead_letter import DeadLetter
 from schemas.record import Topic
 from schemas.status import OperatorAction
@@ -29,14 +28,7 @@ from schemas.topics import (
 )
 from streams.processor import Processor
 from streams.runtime.client import Transactions
-from streams.runtime.codec import (
-    Headers,
-    Outgoing,
-    Received,
-    Stored,
-    dead_letter_topic,
-    record_message,
-)
+from streams.runtime.codec import Headers, Outgoing, Stored, dead_letter_topic, record_message
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
@@ -132,11 +124,13 @@ def read_letters(kafka: KafkaSettings, wanted: LetterFilter) -> list[StoredLette
     read = [dead_letter_topic(topic) for topic in topics]
     states = _read_states(kafka)
     letters = []
-    for message in read_to_end(Reader(kafka, read)):
-        if isinstance(message, Received) and isinstance(message.record, DeadLetter):
-            name = letter_id(message.stored)
-            seen_ms = message.stored.append_time_ms
-            letters.append(StoredLetter(name, message.record, seen_ms, states.get(name, "open")))
+    with Reader(kafka, read) as reader:
+        for message in reader.read_to_end():
+            if isinstance(message.record, DeadLetter):
+                name = letter_id(message.stored)
+                seen_ms = message.stored.append_time_ms
+                letter = StoredLetter(name, message.record, seen_ms, states.get(name, "open"))
+                letters.append(letter)
     order = {row.name: number for number, row in enumerate(read)}
     letters.sort(key=lambda letter: (order[letter.id.rpartition("/")[0]], letter.seen_ms))
     return [letter for letter in letters if wanted.fits(letter)]
@@ -148,13 +142,10 @@ def letter_id(stored: Stored) -> str:
 
 
 def _read_states(kafka: KafkaSettings) -> dict[str, State]:
-    return {
-        message.record.subject: ACTIONS[message.record.action]
-        for message in read_to_end(Reader(kafka, (OPERATOR_AUDIT,)))
-        if isinstance(message, Received)
-        and isinstance(message.record, OperatorAction)
-        and message.record.action in ACTIONS
-    }
+    with Reader(kafka, (OPERATOR_AUDIT,)) as reader:
+        records = [message.record for message in reader.read_to_end()]
+    actions = [record for record in records if isinstance(record, OperatorAction)]
+    return {each.subject: ACTIONS[each.action] for each in actions if each.action in ACTIONS}
 
 
 def group_letters(found: Iterable[StoredLetter]) -> list[LetterGroup]:

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.topics.topic_log import read_to_end
 from schemas.market import RawBar
 from schemas.record import Topic
 from schemas.timeframes import timeframe_name
 from schemas.topics import BARS
-from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 
@@ -38,13 +36,12 @@ class ExportedFile:
 
 def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[ExportedFile]:
     """Write the checked bars of the topics; raises ``Fatal`` when the cluster does not answer."""
-    bars = [
-        message.record
-        for message in read_to_end(Reader(kafka, (BARS,)))
-        if isinstance(message, Received)
-        and isinstance(message.record, RawBar)
-        and symbol in (None, message.record.symbol)
-    ]
+    with Reader(kafka, (BARS,)) as reader:
+        bars = [
+            message.record
+            for message in reader.read_to_end()
+            if isinstance(message.record, RawBar) and symbol in (None, message.record.symbol)
+        ]
     return write_bars(bars, folder)
 
 

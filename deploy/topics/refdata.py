@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,11 +138,11 @@ def _supersedes(seed: RefdataTable, held: RefdataTable | None) -> bool:
 
 def read_tables(kafka: KafkaSettings) -> dict[str, RefdataTable]:
     """Return the tables that are on the topic, by name."""
-    from streams.runtime.reader import tail
+    from streams.runtime.reader import Reader
 
-    stored = tail(kafka, (REFDATA_TABLES,), stop=threading.Event(), until_end=True)
-    tables = (message.record for message in stored)
-    return {table.table: table for table in tables if isinstance(table, RefdataTable)}
+    with Reader(kafka, (REFDATA_TABLES,)) as reader:
+        tables = (message.record for message in reader.read_to_end())
+        return {table.table: table for table in tables if isinstance(table, RefdataTable)}
 
 
 def main(folder: Path = FOLDER) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from deploy.topics.dead_letters import consumed_topics
 from schemas.record import Topic
 from schemas.topics import TOPICS
-from streams.runtime.codec import Received, dead_letter_topic, event_time
-from streams.runtime.reader import Reader
+from streams.runtime.codec import Received, Unreadable, dead_letter_topic, event_time
+from streams.runtime.reader import BeforeEnd, Reader, Start
 from streams.runtime.settings import KafkaSettings
 
 BACK_PER_RECORD = 8  # offsets looked at for each one wanted: markers and other symbols
@@ -36,17 +36,16 @@ def newest_records(
     kafka: KafkaSettings, topic: Topic, *, symbol: str | None, count: int, follow: bool
 ) -> Iterator[str]:
     """Yield the newest records as JSON, oldest first; with ``follow`` wait for more, for ever."""
-    reader = Reader(kafka, (topic,))
-    try:
-        starts = {s: max(end - count * BACK_PER_RECORD, 0) for s, end in reader.ends.items()}
-        if symbol is None:  # a symbol may be rare: then the whole topic is read
-            reader.assign(starts)
-            reader.positions.update(starts)
-        yield from _held(reader, symbol, count)
+    # A symbol may be rare: then the whole topic is read.
+    start: Start = BeforeEnd(count * BACK_PER_RECORD) if symbol is None else "beginning"
+    last: deque[str] = deque(maxlen=count)
+    with Reader(kafka, (topic,), start) as reader:
+        for message in reader.read_to_end(unreadable=lambda bad: last.append(_json(bad))):
+            if _is_of(symbol, message):
+                last.append(_json(message))
+        yield from last
         while follow:
-            yield from _shown(reader, symbol)
-    finally:
-        reader.close()
+            yield from (_json(each) for each in reader.take() if _is_of(symbol, each))
 
 
 def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
@@ -54,31 +53,23 @@ def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
 
     A transaction that a killed process left open hides the very end: it is not waited for.
     """
-    reader = Reader(kafka, (topic,))
-    found = [-1]
-    try:
-        starts = {source: max(end - NEAR_END, 0) for source, end in reader.ends.items()}
-        reader.assign(starts)
-        reader.positions.update(starts)
-        deadline = time.monotonic() + OPEN_WITHIN_S
+    times = [-1]
+    deadline = time.monotonic() + OPEN_WITHIN_S
+    with Reader(kafka, (topic,), BeforeEnd(NEAR_END)) as reader:
         while not reader.caught_up and time.monotonic() < deadline:
             messages = reader.take()
-            found += [event_time(m.record) for m in messages if isinstance(m, Received)]
-    finally:
-        reader.close()
-    return max(found) if max(found) >= 0 else None
+            times += [event_time(m.record) for m in messages if isinstance(m, Received)]
+    return max(times) if max(times) >= 0 else None
 
 
-def _held(reader: Reader, symbol: str | None, count: int) -> Iterator[str]:
-    held: deque[str] = deque(maxlen=count)
-    while not reader.caught_up:
-        held.extend(_shown(reader, symbol))
-    yield from held
+def _is_of(symbol: str | None, message: Received | Unreadable) -> bool:
+    """Whether to show a message: also one that cannot be decoded or has no symbol."""
+    if symbol is None or isinstance(message, Unreadable):
+        return True
+    return bool(getattr(message.record, "symbol", symbol) == symbol)
 
 
-def _shown(reader: Reader, symbol: str | None) -> Iterator[str]:
-    for message in reader.take():
-        if not isinstance(message, Received):
-            yield json.dumps({"unreadable": message.cause, "offset": message.stored.offset})
-        elif symbol is None or getattr(message.record, "symbol", symbol) == symbol:
-            yield message.record.model_dump_json()
+def _json(message: Received | Unreadable) -> str:
+    if isinstance(message, Unreadable):
+        return json.dumps({"unreadable": message.cause, "offset": message.stored.offset})
+    return message.record.model_dump_json()

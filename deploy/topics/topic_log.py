@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,6 @@ PROGRESS_TOPICS = {
 }
 
 Identity = tuple[str, str, int, int, str]  # topic, symbol, timeframe, event time, kind
-Progress = Callable[[int, int], None]  # offsets read, offsets in all
 
 
 @dataclass(frozen=True)
@@ -65,19 +64,23 @@ class TopicLog:
         self.newest: dict[Identity, int] = defaultdict(lambda: -1)
         self.unreadable: list[Unreadable] = []
         read = dict.fromkeys((*self.topics, *(PROGRESS_TOPICS[topic] for topic in self.topics)))
-        for message in read_to_end(Reader(kafka, tuple(read))):
-            wanted = topic_named(message.stored.topic) in self.topics
-            if isinstance(message, Unreadable):
-                self.unreadable += [message] if wanted else []
-                continue
-            if wanted and span.holds(message.record) and _is_recomputed(message.record):
-                identity = record_identity(message.record)
-                stored = message.stored
-                digest = value_digest(stored.value or b"")
-                self.held[identity].append(LogEntry(stored.source, stored.offset, digest))
-            if topic_of(message.record) in PROGRESS_TOPICS.values():
-                series = writer_series(message.record)
-                self.newest[series] = max(self.newest[series], event_time(message.record))
+        with Reader(kafka, tuple(read)) as reader:
+            for message in reader.read_to_end(unreadable=self._add_unreadable):
+                self._add(message, span)
+
+    def _add(self, message: Received, span: Span) -> None:
+        stored, record = message.stored, message.record
+        wanted = topic_named(stored.topic) in self.topics
+        if wanted and span.holds(record) and _is_recomputed(record):
+            recorded = LogEntry(stored.source, stored.offset, value_digest(stored.value or b""))
+            self.held[record_identity(record)].append(recorded)
+        if topic_of(record) in PROGRESS_TOPICS.values():
+            series = writer_series(record)
+            self.newest[series] = max(self.newest[series], event_time(record))
+
+    def _add_unreadable(self, message: Unreadable) -> None:
+        if topic_named(message.stored.topic) in self.topics:
+            self.unreadable.append(message)
 
     def take(self, record: Record) -> LogEntry | None:
         """Return what the topics hold in a record's place."""
@@ -91,29 +94,13 @@ class TopicLog:
 
     def value_at(self, place: LogEntry) -> bytes:
         """Read one value again."""
-        reader = Reader(
-            self._kafka,
-            (topic_named(place.source[0]),),
-            {place.source: place.offset},
-            {place.source: place.offset + 1},
-        )
-        for message in read_to_end(reader):
-            if message.stored.offset == place.offset:
-                return message.stored.value or b""
+        topic = topic_named(place.source[0])
+        start, until = {place.source: place.offset}, {place.source: place.offset + 1}
+        with Reader(self._kafka, (topic,), start, until) as reader:
+            for message in reader.read_to_end():
+                if message.stored.offset == place.offset:
+                    return message.stored.value or b""
         raise ValueError(f"{place.source} offset {place.offset} can no longer be read")
-
-
-def read_to_end(
-    reader: Reader, progress: Progress = lambda _done, _all: None
-) -> Iterator[Received | Unreadable]:
-    """Yield what a reader finds up to the ends it was opened with, then close it."""
-    total = sum(reader.ends.values())
-    try:
-        while not reader.caught_up:
-            yield from reader.take(5_000)
-            progress(min(sum(reader.positions.values()), total), total)
-    finally:
-        reader.close()
 
 
 def record_identity(record: Any) -> Identity:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.topics.topic_log import Progress, TopicLog, read_to_end, value_digest, writer_series
+from deploy.topics.topic_log import TopicLog, value_digest, writer_series
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
 from schemas.topics import MODELS_CHANGES, RAW_BARS, topic_of
 from streams.runtime.codec import Received, Stored, Unreadable, misplaced
-from streams.runtime.reader import Reader
+from streams.runtime.reader import OnProgress, Reader
 from streams.runtime.settings import KafkaSettings
 from workers.research.replay.recompute import MADE, Inference, Recomputation, Span
 
@@ -69,7 +69,7 @@ def replay_log(
     *,
     verify: Sequence[Topic] = (),
     shown: int = 20,
-    progress: Progress = lambda _done, _all: None,
+    progress: OnProgress | None = None,
     each: Callable[[Record], None] = lambda _record: None,
 ) -> ReplayReport:
     """Recompute a span from the raw bars; with ``verify`` compare it with those topics.
@@ -87,17 +87,14 @@ def replay_log(
         Fatal: The cluster does not answer, or a topic is missing.
     """
     log = TopicLog(kafka, span, verify) if verify else None
-    # Opened after the log was read: every record there comes of a bar that is read here.
-    raw = Reader(kafka, (RAW_BARS,))
-    changes = [
-        message.record
-        for message in read_to_end(Reader(kafka, (MODELS_CHANGES,)))
-        if isinstance(message, Received) and isinstance(message.record, ModelChanged)
-    ]
-    work = Recomputation(changes, inference, span.to_ms)
     replay = _Comparison(span, log, shown, each)
-    for message in read_to_end(raw, progress):
-        replay.take(message, work)
+    # Opened after the log was read: every record there comes of a bar that is read here.
+    with Reader(kafka, (RAW_BARS,)) as raw_bars, Reader(kafka, (MODELS_CHANGES,)) as changes:
+        records = [message.record for message in changes.read_to_end()]
+        models = [record for record in records if isinstance(record, ModelChanged)]
+        work = Recomputation(models, inference, span.to_ms)
+        for message in raw_bars.read_to_end(unreadable=replay.reject, progress=progress):
+            replay.take(message, work)
     report = replay.finish()
     report.refused_models = work.refused
     return report
@@ -113,9 +110,13 @@ class _Comparison:
         self._digests = {topic.name: hashlib.sha256() for topic in MADE}
         self.report = ReplayReport({topic.name: TopicCount() for topic in MADE})
 
-    def take(self, message: Received | Unreadable, work: Recomputation) -> None:
+    def reject(self, _: Unreadable) -> None:
+        """Count a raw message that is no raw bar."""
+        self.report.rejected += 1
+
+    def take(self, message: Received, work: Recomputation) -> None:
         """Fold one raw message as the market chain did."""
-        if isinstance(message, Unreadable) or misplaced(RAW_BARS, message) is not None:
+        if misplaced(RAW_BARS, message) is not None:
             self.report.rejected += 1
             return
         assert isinstance(message.record, RawBar)  # noqa: S101 - the topic holds nothing else

@@ -33,11 +33,11 @@ from streams.runtime.codec import (
     Stamp,
     Unreadable,
     changelog_entry,
+    dead_letter,
     event_time,
     letter_message,
     outgoing,
     rejected_letter,
-    unreadable_letter,
 )
 
 LONGEST_CAUSE = 500  # characters
@@ -198,7 +198,10 @@ def process_batch(
         if isinstance(message, Received):
             readable.append(message)
         else:
-            _refuse(batch, unreadable_letter(message, context.name), message, context.git_commit)
+            letter = dead_letter(
+                message.stored, context.name, "undecodable", message.cause, message.trace_id
+            )
+            _refuse(batch, letter, message, context.git_commit)
     together = context.chain[0].step_batch is not None
     given = 0
     for _ in (_process_together if together else _process_one_by_one)(batch, context, readable):

@@ -7,11 +7,11 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, DeadLetterKind
 from schemas.record import Record, Topic
 from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
 from schemas.topics import topic_of
@@ -195,44 +195,18 @@ def dead_letter_topic(topic: Topic) -> Topic:
     return Topic(topic.dead_letters, DeadLetter, "key", f"What was refused from {topic.name}")
 
 
-def unreadable_letter(message: Unreadable, consumer: str) -> DeadLetter:
-    """Return the dead letter of a message that could not be decoded."""
-    return _letter(message.stored, consumer, "undecodable", message.cause, message.trace_id)
-
-
-def rejected_letter(rejection: Rejection, origin: Received) -> DeadLetter:
-    """Return the dead letter of a record that a processor refused.
-
-    ``origin`` is the consumed record; a record that was made from it inside a chain has no
-    partition and offset of its own yet.
-    """
-    if rejection.record is origin.record:
-        name, trace_id = rejection.processor.name, origin.trace_id
-        return _letter(origin.stored, name, rejection.kind, rejection.cause, trace_id)
-    topic = topic_of(rejection.record)
-    made = origin.stored._replace(
-        topic=topic.name,
-        partition=-1,
-        offset=-1,
-        key=topic.key_of(rejection.record).encode(),
-        value=rejection.record.encode(),
-    )
-    return _letter(made, rejection.processor.name, rejection.kind, rejection.cause, origin.trace_id)
-
-
-def letter_message(letter: DeadLetter, key: bytes | None, stamp: Stamp) -> Outgoing:
-    """Return the message of a dead letter, keyed as the record it holds was."""
-    headers = stamp.headers(DeadLetter)
-    return Outgoing(f"{letter.topic}.dlq", key, letter.encode(), headers)
-
-
-def _letter(
-    stored: Stored,
-    consumer: str,
-    kind: Literal["undecodable", "rejected", "bug"],
-    cause: str,
-    trace_id: str,
+def dead_letter(
+    stored: Stored, consumer: str, kind: DeadLetterKind, cause: str, trace_id: str = ""
 ) -> DeadLetter:
+    """Return the dead letter of a message.
+
+    Args:
+        stored: The message, see ``never_stored`` for one that did not get to a topic.
+        consumer: The processor or worker that refused it.
+        kind: Whether it could not be decoded, was refused, or met a bug.
+        cause: For people, in one line.
+        trace_id: Of the message.
+    """
     return DeadLetter(
         topic=stored.topic,
         partition=stored.partition,
@@ -245,3 +219,40 @@ def _letter(
         event_time_ms=max(stored.append_time_ms, 0),
         trace_id=trace_id,
     )
+
+
+def never_stored(topic: str, key: bytes | None, value: bytes, time_ms: int) -> Stored:
+    """Return a message that did not get to its topic: partition and offset are -1."""
+    return Stored(topic, -1, -1, time_ms, key, value, ())
+
+
+def rejected_letter(rejection: Rejection, origin: Received) -> DeadLetter:
+    """Return the dead letter of a record that a processor refused.
+
+    ``origin`` is the consumed record. A record that a chain made from it has no partition and
+    offset of its own yet.
+    """
+    if rejection.record is origin.record:
+        stored = origin.stored
+    else:
+        stored = _unwritten(rejection.record, origin.stored.append_time_ms)
+    name = rejection.processor.name
+    return dead_letter(stored, name, rejection.kind, rejection.cause, origin.trace_id)
+
+
+def replayed_letter(rejection: Rejection) -> DeadLetter:
+    """Return the dead letter of a record that was never on Kafka; its time is its event time."""
+    record = rejection.record
+    stored = _unwritten(record, getattr(record, "event_time_ms", 0))
+    return dead_letter(stored, rejection.processor.name, rejection.kind, rejection.cause)
+
+
+def _unwritten(record: Record, time_ms: int) -> Stored:
+    topic = topic_of(record)
+    return never_stored(topic.name, topic.key_of(record).encode(), record.encode(), time_ms)
+
+
+def letter_message(letter: DeadLetter, key: bytes | None, stamp: Stamp) -> Outgoing:
+    """Return the message of a dead letter, keyed as the record it holds was."""
+    headers = stamp.headers(DeadLetter)
+    return Outgoing(f"{letter.topic}.dlq", key, letter.encode(), headers)

@@ -7,10 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
-from typing import Literal
 
 import structlog
 
+from schemas.dead_letter import DeadLetterKind
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.processor import RecordRejected
@@ -23,17 +23,16 @@ from streams.runtime.codec import (
     Stamp,
     Stored,
     Unreadable,
+    dead_letter,
     letter_message,
     outgoing,
     received,
-    unreadable_letter,
 )
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 
 POLL_S = 0.2
 MOST_WAITING = 1_000  # requests fetched while one runs
 
-LetterKind = Literal["undecodable", "rejected", "bug"]
 JobFuture = Future[Sequence[Record]]
 Job = Callable[[Received], JobFuture]
 
@@ -129,7 +128,7 @@ class _JobRun:
         """Run one request and commit what came of it, unless it is no longer ours to run."""
         decoded = received(self._topic, message)
         if isinstance(decoded, Unreadable):
-            self._commit(message, [self._refusal(decoded, "undecodable")])
+            self._commit(message, [self._refusal(decoded, "undecodable", decoded.cause)])
             return
         future = job(decoded)
         while not future.done():
@@ -146,16 +145,17 @@ class _JobRun:
             stamp = Stamp(request.trace_id, self._git_commit)
             return [outgoing(topic_of(record), record, stamp) for record in future.result()]
         if isinstance(failed, RecordRejected):
-            refused = Unreadable(request.stored, str(failed), request.trace_id)
-            return [self._refusal(refused, failed.kind)]
+            return [self._refusal(request, failed.kind, str(failed))]
         if isinstance(failed, Fatal) or not isinstance(failed, Exception):
             raise failed  # not the request's fault: the next start runs it again
         cause = in_one_line(failed)
         log.error("job.failed", consumer=self._name, cause=cause)
-        return [self._refusal(Unreadable(request.stored, cause, request.trace_id), "bug")]
+        return [self._refusal(request, "bug", cause)]
 
-    def _refusal(self, message: Unreadable, kind: LetterKind) -> Outgoing:
-        letter = unreadable_letter(message, self._name).model_copy(update={"kind": kind})
+    def _refusal(
+        self, message: Received | Unreadable, kind: DeadLetterKind, cause: str
+    ) -> Outgoing:
+        letter = dead_letter(message.stored, self._name, kind, cause, message.trace_id)
         stamp = Stamp(message.trace_id, self._git_commit)
         return letter_message(letter, message.stored.key, stamp)
 

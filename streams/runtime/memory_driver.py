@@ -5,14 +5,12 @@ Every record and state is encoded and decoded as Kafka would do it.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from schemas.dead_letter import DeadLetter
 from schemas.record import Record
-from schemas.topics import topic_of
-from streams.processor import Changes, Processor, Rejection, StateRef, fold
+from streams.processor import Changes, Processor, StateRef, fold
+from streams.runtime.codec import replayed_letter
 
 
 @dataclass
@@ -28,23 +26,7 @@ class MemoryDriver:
         fold(self.chain, self.states, type(record).decode(record.encode()), folded)
         self.states.update(folded.states)
         outputs = [type(output).decode(output.encode()) for output in folded.outputs]
-        return [*outputs, *map(dead_letter, folded.rejections)]
-
-
-def dead_letter(rejection: Rejection) -> DeadLetter:
-    """Return the dead letter of a record that never had an offset of its own."""
-    topic = topic_of(rejection.record)
-    return DeadLetter(
-        topic=topic.name,
-        partition=-1,
-        offset=-1,
-        key=topic.key_of(rejection.record),
-        consumer=rejection.processor.name,
-        kind=rejection.kind,
-        cause=rejection.cause,
-        payload_base64=base64.b64encode(rejection.record.encode()).decode(),
-        event_time_ms=getattr(rejection.record, "event_time_ms", 0),
-    )
+        return [*outputs, *map(replayed_letter, folded.rejections)]
 
 
 def iter_outputs(chain: Sequence[Processor], records: Iterable[Record]) -> Iterator[Record]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from schemas.record import Record, Topic
 from streams.processor import Processor, StateKey, StateRef
 from streams.runtime.client import end_offsets
-from streams.runtime.codec import Partition, Received, changelog_topic, event_time, state_key
+from streams.runtime.codec import Partition, Unreadable, changelog_topic, event_time, state_key
 from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings
 
@@ -42,9 +42,10 @@ def restore(
     names = {processor.changelog: processor.name for processor in chain}
     changelogs = [changelog_topic(processor) for processor in chain]
     ends = end_offsets(kafka, [(row.name, number) for row in changelogs for number in partitions])
-    for entry in _read_to_end(Reader(kafka, changelogs, until=ends)):
-        reference = (names[entry.stored.topic], state_key(entry.stored.key))
-        states[entry.stored.partition][reference] = entry.record
+    with Reader(kafka, changelogs, until=ends) as reader:
+        for entry in reader.read_to_end(unreadable=_cannot_restore):
+            reference = (names[entry.stored.topic], state_key(entry.stored.key))
+            states[entry.stored.partition][reference] = entry.record
     for processor in chain:
         if processor.refill is not None:
             for partition, known in states.items():
@@ -52,19 +53,9 @@ def restore(
     return states
 
 
-def _read_to_end(reader: Reader) -> Iterator[Received]:
-    try:
-        while not reader.caught_up:
-            for message in reader.take():
-                if not isinstance(message, Received):
-                    stored = message.stored
-                    raise Fatal(
-                        f"{stored.topic}/{stored.partition}@{stored.offset} cannot be restored: "
-                        f"{message.cause}"
-                    )
-                yield message
-    finally:
-        reader.close()
+def _cannot_restore(message: Unreadable) -> None:
+    topic, partition = message.stored.source
+    raise Fatal(f"{topic}/{partition}@{message.stored.offset} cannot be restored: {message.cause}")
 
 
 def _refill(
@@ -109,12 +100,13 @@ def _last_inputs(
     while True:
         start = max(end - span, 0)
         last: dict[StateKey, deque[Record]] = {key: deque(maxlen=processor.window) for key in keys}
-        for message in _read_to_end(Reader(kafka, [topic], {source: start}, until)):
-            known = last.get(processor.key_of(message.record))
-            if known is None or message.stored.offset >= end:
-                continue
-            if not known or event_time(message.record) > event_time(known[-1]):
-                known.append(message.record)
+        with Reader(kafka, [topic], {source: start}, until) as reader:
+            for message in reader.read_to_end(unreadable=_cannot_restore):
+                known = last.get(processor.key_of(message.record))
+                if known is None or message.stored.offset >= end:
+                    continue
+                if not known or event_time(message.record) > event_time(known[-1]):
+                    known.append(message.record)
         if start == 0 or all(len(known) == processor.window for known in last.values()):
             return last
         span *= WIDER

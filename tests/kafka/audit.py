@@ -173,12 +173,11 @@ class Answer:
 
 def stored(bootstrap: str, *topics: Topic) -> list[Received | Unreadable]:
     """Return everything committed on some topics."""
-    reader = Reader(KafkaSettings(bootstrap), topics)
-    found: list[Received | Unreadable] = []
-    while not reader.caught_up:
-        found += reader.take()
-    reader.close()
-    return found
+    messages: list[Received | Unreadable] = []
+    with Reader(KafkaSettings(bootstrap), topics) as reader:
+        for message in reader.read_to_end(unreadable=messages.append):
+            messages.append(message)  # noqa: PERF402 - in order with those that are unreadable
+    return messages
 
 
 def expected(bootstrap: str, group: str = GROUP) -> Answer:

@@ -140,11 +140,8 @@ async def events(response):
 
 
 def results(kafka, job_id):
-    reader, found = Reader(kafka, (JOB_RESULTS,)), []
-    while not reader.caught_up:
-        found += [m.record for m in reader.take() if m.record.job_id == job_id]
-    reader.close()
-    return found
+    with Reader(kafka, (JOB_RESULTS,)) as reader:
+        return [m.record for m in reader.read_to_end() if m.record.job_id == job_id]
 
 
 async def test_progress_comes_at_once_and_the_result_is_that_of_the_plain_route(kafka, tmp_path):

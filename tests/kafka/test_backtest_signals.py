@@ -16,7 +16,6 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
 from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
-from deploy.topics.topic_log import read_to_end
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Topic
@@ -89,7 +88,8 @@ def model_folder(folder: Path) -> Path:
 
 
 def held(kafka: KafkaSettings, topic: Topic) -> list[Received]:
-    return [m for m in read_to_end(Reader(kafka, (topic,))) if isinstance(m, Received)]
+    with Reader(kafka, (topic,)) as reader:
+        return list(reader.read_to_end())
 
 
 def wait_for(reached: Callable[[], bool]) -> None:

@@ -176,8 +176,8 @@ def test_a_transactional_publisher_writes_a_group_whole(kafka):
     publisher.publish([raw_bar(minute) for minute in range(5)])
     publisher.publish([raw_bar(5)])
 
-    stop = threading.Event()
-    minutes = [m.record.open_time_ms for m in tail(kafka, [RAW_BARS], stop=stop, until_end=True)]
+    with Reader(kafka, [RAW_BARS]) as reader:
+        minutes = [message.record.open_time_ms for message in reader.read_to_end()]
     assert minutes == [raw_bar(minute).open_time_ms for minute in range(6)]
 
 

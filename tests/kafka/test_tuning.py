@@ -86,11 +86,8 @@ def worker(kafka, home, instance="0"):
 
 
 def on(kafka, topic):
-    reader, found = Reader(kafka, (topic,)), []
-    while not reader.caught_up:
-        found += [message.record for message in reader.take()]
-    reader.close()
-    return found
+    with Reader(kafka, (topic,)) as reader:
+        return [message.record for message in reader.read_to_end()]
 
 
 def until(what, condition):

@@ -30,11 +30,10 @@ def change(model, minute=0):
 
 
 def statuses(kafka):
-    reader, found = Reader(kafka, (WORKER_STATUS,)), []
-    while not reader.caught_up:
-        found += [m.record for m in reader.take() if isinstance(m.record, WorkerStatus)]
-    reader.close()
-    return [s for s in found if s.process == "inference"]
+    with Reader(kafka, (WORKER_STATUS,)) as reader:
+        records = [message.record for message in reader.read_to_end()]
+    statuses = [record for record in records if isinstance(record, WorkerStatus)]
+    return [status for status in statuses if status.process == "inference"]
 
 
 def test_waiting_ends_when_a_version_is_settled():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 
 from schemas.market import RawBar
 from schemas.record import Record, Topic
-from streams.runtime.reader import tail
+from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.archive.columns import arrow_schema, arrow_table
 
@@ -66,14 +65,15 @@ def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: ExportSpa
 
 def _tables(kafka: KafkaSettings, topic: Topic, span: ExportSpan) -> Iterator[pa.Table]:
     schema, rows = arrow_schema(topic.record), list[dict[str, Any]]()
-    for message in tail(kafka, (topic,), stop=threading.Event(), until_end=True):
-        if not span.holds(topic, message.record):
-            continue
-        stored = message.stored
-        position = {"partition": stored.partition, "offset": stored.offset}
-        rows.append(message.record.model_dump() | position)
-        if len(rows) >= ROWS_AT_ONCE:
-            yield arrow_table(schema, rows)
-            rows = []
+    with Reader(kafka, (topic,)) as reader:
+        for message in reader.read_to_end():
+            if not span.holds(topic, message.record):
+                continue
+            stored = message.stored
+            position = {"partition": stored.partition, "offset": stored.offset}
+            rows.append(message.record.model_dump() | position)
+            if len(rows) >= ROWS_AT_ONCE:
+                yield arrow_table(schema, rows)
+                rows = []
     if rows:
         yield arrow_table(schema, rows)

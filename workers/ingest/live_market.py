@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import random
@@ -15,6 +14,7 @@ import structlog
 
 from schemas.dead_letter import DeadLetter
 from schemas.topics import RAW_BARS
+from streams.runtime.codec import dead_letter, never_stored
 from workers.bars.markers import finding, interval_findings, late_finding
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.market_clock import FURTHEST_AHEAD_MS, MarketClock
@@ -48,16 +48,8 @@ def refused(raw: Any, cause: str, now_ms: int) -> DeadLetter:
     """Return the dead letter of a payload that never became a raw bar."""
     body = raw if isinstance(raw, bytes) else (raw if isinstance(raw, str) else json.dumps(raw))
     payload = body if isinstance(body, bytes) else body.encode()
-    return DeadLetter(
-        topic=RAW_BARS.name,
-        partition=-1,
-        offset=-1,
-        key=None,
-        consumer="ingest",
-        kind="undecodable",
-        cause=cause,
-        payload_base64=base64.b64encode(payload).decode(),
-        event_time_ms=now_ms,
+    return dead_letter(
+        never_stored(RAW_BARS.name, None, payload, now_ms), "ingest", "undecodable", cause
     )
 
 

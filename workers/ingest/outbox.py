@@ -10,8 +10,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.market import HistoryReady, RawBar
 from schemas.record import Record
 from schemas.topics import HISTORY, RAW_BARS
-from streams.runtime.codec import Received
-from streams.runtime.reader import Reader
+from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import KafkaSettings
 
 LOOK_BACK = 4_096  # records read first from the end of the raw bars
@@ -26,34 +25,24 @@ def newest_closes(
     Reads backwards in growing steps, so that a long history costs nothing at a restart.
     """
     look_back = LOOK_BACK
-    probe = Reader(kafka, (RAW_BARS,), "end")
-    ends = dict(probe.ends)
-    probe.close()
     while True:
-        start = {source: max(0, end - look_back) for source, end in ends.items()}
-        found: dict[str, int] = {}
-        for record in _records(Reader(kafka, (RAW_BARS,), start, ends)):
-            if isinstance(record, RawBar) and record.timeframe_ms == timeframe_ms:
-                found[record.symbol] = max(found.get(record.symbol, 0), record.event_time_ms)
-        if found.keys() >= set(symbols) or not any(start.values()):
-            return {symbol: close for symbol, close in found.items() if symbol in symbols}
+        closes: dict[str, int] = {}
+        with Reader(kafka, (RAW_BARS,), BeforeEnd(look_back)) as reader:
+            whole = not any(reader.positions.values())
+            for message in reader.read_to_end():
+                bar = message.record
+                if isinstance(bar, RawBar) and bar.timeframe_ms == timeframe_ms:
+                    closes[bar.symbol] = max(closes.get(bar.symbol, 0), bar.event_time_ms)
+        if whole or closes.keys() >= set(symbols):
+            return {symbol: close for symbol, close in closes.items() if symbol in symbols}
         look_back *= WIDER
 
 
 def history_is_ready(kafka: KafkaSettings, strategy: str) -> bool:
     """Return whether a complete history has been announced for a strategy."""
-    records = _records(Reader(kafka, (HISTORY,)))
+    with Reader(kafka, (HISTORY,)) as reader:
+        records = [message.record for message in reader.read_to_end()]
     return any(isinstance(r, HistoryReady) and r.strategy == strategy for r in records)
-
-
-def _records(reader: Reader) -> list[Record]:
-    found: list[Record] = []
-    try:
-        while not reader.caught_up:
-            found += [m.record for m in reader.take(5_000) if isinstance(m, Received)]
-    finally:
-        reader.close()
-    return found
 
 
 class Writer(Protocol):

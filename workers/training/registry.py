@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.telemetry import HEADER_GIT_COMMIT
@@ -127,19 +127,13 @@ def mirror(tracking: Tracking, kafka: KafkaSettings) -> int:
         MirrorIncomplete: Models were left out; the message says which and why.
         Exception: Whatever MLflow raises where it cannot be reached or written.
     """
-    versions = versions_of(_whole(kafka, MODELS_REGISTERED), _whole(kafka, MODELS_CHANGES))
+    with (
+        Reader(kafka, (MODELS_REGISTERED,)) as registered,
+        Reader(kafka, (MODELS_CHANGES,)) as changes,
+    ):
+        versions = versions_of(registered.read_to_end(), changes.read_to_end())
     mirror_versions(tracking, versions)
     return len(versions)
-
-
-def _whole(kafka: KafkaSettings, topic: Any) -> list[Received]:
-    reader, found = Reader(kafka, (topic,)), list[Received]()
-    try:
-        while not reader.caught_up:
-            found += [message for message in reader.take() if isinstance(message, Received)]
-    finally:
-        reader.close()
-    return found
 
 
 def mirror_versions(tracking: Tracking, versions: Sequence[Version]) -> None:

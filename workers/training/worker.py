@@ -27,10 +27,9 @@ from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
 from streams.processor import RecordRejected
-from streams.runtime.client import end_offsets
 from streams.runtime.codec import Received
 from streams.runtime.jobs import run_jobs
-from streams.runtime.reader import Reader
+from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.models.artifact import ArtifactError, root_of
@@ -42,6 +41,7 @@ from workers.training.progress import Told
 log = structlog.get_logger()
 
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
+LAST_TICKS = 20  # offsets: the newest tick, and the markers of transactions behind it
 FEATURES_WITHIN_S = 600.0  # a history of a million bars is folded in less
 
 
@@ -186,15 +186,6 @@ def features_of(request: TrainingRequest, kafka: KafkaSettings) -> Iterator[Feat
 
 def market_time(kafka: KafkaSettings) -> int | None:
     """Return the newest tick of the market's clock; None before the first."""
-    source = (CLOCK_TICKS.name, 0)
-    end = end_offsets(kafka, [source])[source]
-    reader = Reader(kafka, (CLOCK_TICKS,), {source: max(end - 20, 0)}, {source: end})
-    newest = None
-    try:
-        while not reader.caught_up:
-            for message in reader.take():
-                if isinstance(message, Received) and isinstance(message.record, ClockTick):
-                    newest = max(newest or 0, message.record.event_time_ms)
-    finally:
-        reader.close()
-    return newest
+    with Reader(kafka, (CLOCK_TICKS,), BeforeEnd(LAST_TICKS)) as reader:
+        records = [message.record for message in reader.read_to_end()]
+    return max((r.event_time_ms for r in records if isinstance(r, ClockTick)), default=None)

@@ -16,12 +16,13 @@ import structlog
 
 from schemas.jobs import JobCommand, JobResult, TuningRequest
 from schemas.market import Bar
+from schemas.record import Record
 from schemas.research import TuningSpec
 from schemas.topics import BARS, JOB_COMMANDS
 from streams.runtime.batch import in_one_line
 from streams.runtime.codec import Received
 from streams.runtime.publisher import Publisher
-from streams.runtime.reader import Reader, tail
+from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.bars.arrays import Bars
@@ -160,25 +161,25 @@ class Commands:
         self._request, self._stop = request, stop
         self.cancelled = False
         self._reader = Reader(kafka, (JOB_COMMANDS,), follow=True)
-        while not self._reader.caught_up:
-            self._take()
+        for message in self._reader.read_to_end():
+            self._apply(message.record)
         threading.Thread(target=self._follow, daemon=True, name="commands").start()
 
     def _follow(self) -> None:
         while not self.cancelled:
-            self._take()
+            for message in self._reader.take():
+                if isinstance(message, Received):
+                    self._apply(message.record)
 
-    def _take(self) -> None:
-        for message in self._reader.take():
-            record = message.record if isinstance(message, Received) else None
-            if (
-                isinstance(record, JobCommand)
-                and record.command == "cancel"
-                and record.job_id == self._request.request_id
-                and record.event_time_ms >= self._request.event_time_ms
-            ):
-                self.cancelled = True
-                self._stop.set()
+    def _apply(self, record: Record) -> None:
+        if (
+            isinstance(record, JobCommand)
+            and record.command == "cancel"
+            and record.job_id == self._request.request_id
+            and record.event_time_ms >= self._request.event_time_ms
+        ):
+            self.cancelled = True
+            self._stop.set()
 
 
 def bars_of(spec: TuningSpec, kafka: KafkaSettings) -> Bars:
@@ -187,9 +188,10 @@ def bars_of(spec: TuningSpec, kafka: KafkaSettings) -> Bars:
     Raises: BarsRejected when there are none.
     """
     store, others = BarStore(1), set[str]()
-    for message in tail(kafka, (BARS,), stop=threading.Event(), until_end=True):
-        bar = message.record
-        if isinstance(bar, Bar) and (bar.symbol == spec.symbol or bar.symbol not in others):
-            store.put(bar)  # one of each other symbol, for the list of those known
-            others.add(bar.symbol)
+    with Reader(kafka, (BARS,)) as reader:
+        for message in reader.read_to_end():
+            bar = message.record
+            if isinstance(bar, Bar) and (bar.symbol == spec.symbol or bar.symbol not in others):
+                store.put(bar)  # one of each other symbol, for the list of those known
+                others.add(bar.symbol)
     return store.of(spec)

@@ -22,7 +22,6 @@ from deploy.topics.dead_letters import (
     original_message,
     replay_letters,
 )
-from deploy.topics.topic_log import read_to_end
 from schemas.dead_letter import DeadLetter
 from schemas.status import OperatorAction
 from schemas.topics import (
@@ -34,7 +33,7 @@ from schemas.topics import (
     TRAINING_REQUESTS,
 )
 from schemas.training import TrainingRequest
-from streams.runtime.codec import Received
+from streams.runtime.codec import Unreadable
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
@@ -170,9 +169,13 @@ def test_letters_are_listed_replayed_and_dropped_and_the_audit_says_so(call, pip
         second: "open",
     }
     kafka = KafkaSettings(pipeline_topics)
-    (back,) = read_to_end(Reader(kafka, (TRAINING_REQUESTS,)))
+    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
+        unreadable: list[Unreadable] = []
+        assert list(reader.read_to_end(unreadable=unreadable.append)) == []
+    (back,) = unreadable
     assert (back.stored.key, back.stored.value) == (b"ensemble", PAYLOAD)
-    audit = [m.record for m in read_to_end(Reader(kafka, (OPERATOR_AUDIT,)))]
+    with Reader(kafka, (OPERATOR_AUDIT,)) as reader:
+        audit = [message.record for message in reader.read_to_end()]
     assert [(a.action, a.subject, a.reason) for a in audit if isinstance(a, OperatorAction)] == [
         ("dlq.replay", first, "fixed"),
         ("dlq.drop", f"{RAW_BARS.dead_letters}/0@0", "venue outage"),
@@ -200,8 +203,8 @@ def test_a_request_that_was_refused_is_read_after_its_replay(call, pipeline_topi
     done = call("replay", "--cause", "mended")
 
     assert done.exit_code == 0, done.output
-    (back,) = read_to_end(Reader(kafka, (TRAINING_REQUESTS,)))
-    assert isinstance(back, Received)
+    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
+        (back,) = reader.read_to_end()
     assert back.record == request
 
 

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from deploy.cli.app import app
 from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
 from deploy.topics.plan import planned_topics
-from deploy.topics.topic_log import read_to_end
 from deploy.topics.verify import ReplayReport, replay_log
 from schemas.record import Topic
 from schemas.signals import Signal
@@ -67,7 +66,8 @@ def chains_running(kafka: KafkaSettings) -> Iterator[None]:
 
 
 def held(kafka: KafkaSettings, topic: Topic) -> list[Received]:
-    return [m for m in read_to_end(Reader(kafka, (topic,))) if isinstance(m, Received)]
+    with Reader(kafka, (topic,)) as reader:
+        return list(reader.read_to_end())
 
 
 def wait_for(reached: Callable[[], bool], within_s: float = 60.0) -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import CLOCK_TICKS, HISTORY, LEDGER, RAW_BARS, WORKER_STATUS
 from streams.runtime.publisher import Publisher
-from streams.runtime.reader import tail
+from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import close_time, raw_bar, serving, status
 from tests.fakes.ingest_run import venue
@@ -61,8 +60,8 @@ class Process:
 
 def records(bootstrap, *topics):
     """Everything that the topics hold now."""
-    messages = tail(KafkaSettings(bootstrap), topics, stop=threading.Event(), until_end=True)
-    return [message.record for message in messages]
+    with Reader(KafkaSettings(bootstrap), topics) as reader:
+        return [message.record for message in reader.read_to_end()]
 
 
 def until(reached, process):

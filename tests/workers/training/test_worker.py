@@ -65,11 +65,8 @@ def request(to_bar, from_bar=0):
 
 
 def told(kafka):
-    reader, found = Reader(kafka, (TRAINING_PROGRESS,)), []
-    while not reader.caught_up:
-        found += [message.record for message in reader.take()]
-    reader.close()
-    return found
+    with Reader(kafka, (TRAINING_PROGRESS,)) as reader:
+        return [message.record for message in reader.read_to_end()]
 
 
 @pytest.mark.kafka
