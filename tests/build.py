@@ -150,11 +150,11 @@ def prediction(
 
 def signal(minute: int = 0, **fields: Any) -> Signal:
     """Return the graded A+ buy of ``prediction(minute)``."""
-    made = prediction(minute).model_copy(update={"symbol": fields.get("symbol", "BTCUSDT")})
-    shared = {name: getattr(made, name) for name in Signal.model_fields if hasattr(made, name)}
+    source = prediction(minute).model_copy(update={"symbol": fields.get("symbol", "BTCUSDT")})
+    shared = {name: getattr(source, name) for name in Signal.model_fields if hasattr(source, name)}
     defaults: dict[str, Any] = {
-        "signal_id": f"signal-{made.symbol}-{minute}",
-        "prediction_id": f"prediction-{made.symbol}-{minute}",
+        "signal_id": f"signal-{source.symbol}-{minute}",
+        "prediction_id": f"prediction-{source.symbol}-{minute}",
         "direction": "buy",
         "confidence": 0.9,
         "grade": "A+",
@@ -326,7 +326,7 @@ def job_progress(job_id: str = "job-1", trial: int = 3, **fields: Any) -> JobPro
 
 
 def job_result(job_id: str = "job-1", **fields: Any) -> JobResult:
-    """Return what came of ``backtest_request()``."""
+    """Return the result of ``backtest_request()``."""
     defaults: dict[str, Any] = {
         "job_id": job_id,
         "kind": "optimize",
@@ -341,7 +341,7 @@ def job_result(job_id: str = "job-1", **fields: Any) -> JobResult:
 
 
 def refdata(table: str = "indicator", *rows: dict[str, JsonValue]) -> RefdataTable:
-    """Return a table of one row, or of those given."""
+    """Return a table of ``rows``, by default of one row."""
     return RefdataTable(
         table=table,
         event_time_ms=START_MS,

@@ -10,7 +10,7 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def real_file(name: str) -> Path:
-    """Path of a recorded file such as ``ohlcv/BTCUSDT_perp_1h.parquet``; skips without it."""
+    """Return the path of a recorded file, e.g. ``ohlcv/BTCUSDT_perp_1h.parquet``, or skip."""
     path = REAL_DATA / name
     if not path.is_file():
         pytest.skip(f"recorded data {name} is not beside this checkout (shared/data)")

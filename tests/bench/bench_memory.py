@@ -1,8 +1,8 @@
-"""The whole of ``regimeflow run`` on a folder of its own: memory once live, seconds to a signal.
+"""A whole ``regimeflow run``: its memory once live, and the seconds to its first signal.
 
-One start without a model, one with it; every process must be gone within 30 s of SIGTERM.
-Memory is what /proc calls PSS, in which a page that n processes share counts 1/n for each; where
-that cannot be read it is RSS, which counts it n times.
+It starts once without a model and once with it. Every process must end within 30 s of SIGTERM.
+Memory is PSS: a page that n processes share counts 1/n for each. Where PSS cannot be read it is
+RSS, which counts the page n times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WARM_LIMIT_S = 60.0
 GIVE_UP_S = 300.0
 STOP_WITHIN_S = 30.0
 WATCH_S = 20.0  # once live; the largest sample counts
-LOOK_EVERY_S = 0.25
+POLL_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Start:
 
 
 def rows() -> list[Row]:
-    """Start twice, look at the memory, stop twice."""
-    build_dashboard(say)  # this and compiled kernels belong to a machine that is set up
+    """Start twice, measure the memory, stop twice."""
+    build_dashboard(say)  # the limits hold for a machine that is set up
     subprocess.run([sys.executable, "-m", "deploy.local.kernels"], check=True)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -77,9 +77,9 @@ def within(name: str, limit: float, measured: float) -> Row:
 
 @contextmanager
 def running(home: Path, *, resumed: bool) -> Iterator[Start]:
-    """Run the pipeline, hand over when it has made a signal, stop it.
+    """Run the pipeline until its first signal, yield, then stop it.
 
-    Asserts that it and every process under it have ended in time.
+    Asserts that every process ends in time.
     """
     port = usable_port(0)
     url = f"http://127.0.0.1:{port}/"
@@ -111,36 +111,36 @@ def running(home: Path, *, resumed: bool) -> Iterator[Start]:
 
 
 def wait_for_signal(run: subprocess.Popen[bytes], url: str, home: Path, *, resumed: bool) -> None:
-    """Wait for the first signal; for a newer one than is held at first when the run resumes."""
+    """Wait for the first signal; after a resume, for one newer than the first that is shown."""
     deadline = time.monotonic() + GIVE_UP_S
-    held_ms = None if resumed else -1
+    known_ms = None if resumed else -1
     while True:
         newest = read_newest_signal(url) if views_are_read(url) else None
-        if newest is not None and held_ms is None:
-            held_ms = newest["event_time_ms"]
-        if newest is not None and held_ms is not None and newest["event_time_ms"] > held_ms:
+        if newest is not None and known_ms is None:
+            known_ms = newest["event_time_ms"]
+        if newest is not None and known_ms is not None and newest["event_time_ms"] > known_ms:
             return
-        told = "\n".join((home / "run.log").read_text().splitlines()[-12:])
-        assert run.poll() is None, f"the run ended:\n{told}"
-        assert time.monotonic() < deadline, f"no signal in {GIVE_UP_S:.0f} s:\n{told}"
-        time.sleep(LOOK_EVERY_S)
+        log_tail = "\n".join((home / "run.log").read_text().splitlines()[-12:])
+        assert run.poll() is None, f"the run ended:\n{log_tail}"
+        assert time.monotonic() < deadline, f"no signal in {GIVE_UP_S:.0f} s:\n{log_tail}"
+        time.sleep(POLL_S)
 
 
 def views_are_read(url: str) -> bool:
-    """Whether the gateway holds all that was there when it started."""
+    """Return whether the gateway has read all that was there when it started."""
     health = read_health(url)
     return health is not None and health["status"] != "starting"
 
 
 def largest_memory(pid: int) -> tuple[float, float, str]:
-    """Return the largest MiB of all processes under one and of the gateway, and what was read."""
+    """Return the largest MiB of a process tree and of the gateway in it, and the kind of memory."""
     totals, gateways, kinds = [], [], set()
     until = time.monotonic() + WATCH_S
     while time.monotonic() < until:
         family = descendants(pid) | {pid}
-        found = [memory(member) for member in family]
-        totals.append(sum(used for used, _ in found))
-        kinds |= {kind for used, kind in found if used}
+        samples = [memory(member) for member in family]
+        totals.append(sum(used for used, _ in samples))
+        kinds |= {kind for used, kind in samples if used}
         gateways += [rss(member) for member in family if command(member)[-1:] == ["gateway"]]
         time.sleep(1.0)
     assert gateways, "no gateway runs"
@@ -148,21 +148,21 @@ def largest_memory(pid: int) -> tuple[float, float, str]:
 
 
 def descendants(pid: int) -> set[int]:
-    """Return every living process under one."""
+    """Return every living descendant of a process."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         if (text := read(path)) is not None:
             parents[int(path.parent.name)] = int(text.rpartition(")")[2].split()[1])
-    found: set[int] = set()
+    family: set[int] = set()
     newest = {pid}
     while newest:
-        newest = {child for child, parent in parents.items() if parent in newest} - found
-        found |= newest
-    return found
+        newest = {child for child, parent in parents.items() if parent in newest} - family
+        family |= newest
+    return family
 
 
 def memory(pid: int) -> tuple[float, str]:
-    """Return the PSS of a process in MiB, or its RSS where that is not to be read; 0: gone."""
+    """Return the PSS of a process in MiB, or its RSS where PSS cannot be read; 0: it has ended."""
     text = read(Path(f"/proc/{pid}/smaps_rollup"))
     for line in (text or "").splitlines():
         if line.startswith("Pss:"):
@@ -171,18 +171,18 @@ def memory(pid: int) -> tuple[float, str]:
 
 
 def rss(pid: int) -> float:
-    """Return the resident memory of a process in MiB; 0: gone."""
+    """Return the resident memory of a process in MiB; 0: it has ended."""
     text = read(Path(f"/proc/{pid}/statm"))
     return 0.0 if text is None else int(text.split()[1]) * os.sysconf("SC_PAGESIZE") / MEBIBYTE
 
 
 def command(pid: int) -> list[str]:
-    """Return the command line of a process; empty: gone."""
+    """Return the command line of a process; empty: it has ended."""
     return (read(Path(f"/proc/{pid}/cmdline")) or "").rstrip("\0").split("\0")
 
 
 def read(path: Path) -> str | None:
-    """Return a file of /proc; None when the process is gone or not ours to read."""
+    """Return a file of /proc; None when the process has ended or is not ours."""
     try:
         return path.read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Ingest against the simulated exchange through real ccxt, its records kept in a list."""
+"""Ingest on the simulated exchange through real ccxt; its records stay in a list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
@@ -17,7 +17,7 @@ from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from workers.ingest.exchange import VenueAccess, connected
 from workers.ingest.outbox import Outbox
-from workers.ingest.venue_ingest import Status, VenueIngest
+from workers.ingest.venue_ingest import VenueIngest
 from workers.settings import Settings
 from workers.simulator.faults import Fault
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
@@ -26,10 +26,12 @@ SPEED = 240.0  # a minute lasts a quarter of a second
 HISTORY_BARS = 1_000
 WAIT_S = 20.0
 
+R = TypeVar("R", bound=Record)
+
 
 @dataclass
-class Records:
-    """Takes the place of a publisher."""
+class PublishedRecords:
+    """A publisher that keeps its records in lists."""
 
     all: list[Record] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
@@ -41,9 +43,9 @@ class Records:
         self.letters.append(letter)
 
     def flush(self) -> None:
-        """Everything is kept at once."""
+        """Nothing waits."""
 
-    def of(self, kind: type[Record]) -> list[Record]:
+    def of(self, kind: type[R]) -> list[R]:
         return [record for record in self.all if type(record) is kind]
 
     def raw(self, symbol: str) -> list[RawBar]:
@@ -60,31 +62,31 @@ class Records:
 
 
 @dataclass
-class Running:
-    """A venue, ingest on it, and what ingest has published."""
+class RunningIngest:
+    """A venue, ingest on it, and the records that ingest has published."""
 
     simulator: RunningSimulator
     ingest: VenueIngest
-    records: Records
+    records: PublishedRecords
 
     def fault(self, **fields: object) -> None:
-        """Put a fault on the venue's desk."""
+        """Schedule a fault on the venue."""
         venue = self.simulator.venue
         venue.faults.add(Fault.model_validate(fields), venue.clock.now_ms())
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         async with asyncio.timeout(WAIT_S):
             while not reached():  # noqa: ASYNC110 - what is reached is on the other side of a socket
                 await asyncio.sleep(0.02)
 
     async def more_bars(self, symbol: str, count: int) -> None:
-        """Wait for so many more raw bars of a symbol."""
+        """Wait for ``count`` more raw bars of a symbol."""
         before = len(self.records.raw(symbol))
         await self.until(lambda: len(self.records.raw(symbol)) >= before + count)
 
     def next_open_ms(self, bars: int = 1) -> int:
-        """Open time of a bar that has not opened yet."""
+        """Return the open time of a bar that has not opened yet."""
         return (self.simulator.venue.clock.now_ms() // MINUTE_MS + bars) * MINUTE_MS
 
 
@@ -95,7 +97,7 @@ async def ingesting(
     closes: dict[str, int] | None = None,
     start: bool = True,
     minutes: int = HISTORY_BARS + 600,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningIngest]:
     """Run venue and ingest; with ``start``, until the first live bars have come.
 
     ``minutes`` have passed on the venue since it listed everything.
@@ -107,10 +109,10 @@ async def ingesting(
     async with serve(venue) as simulator:
         access = VenueAccess("simulated", simulator.rest_url)
         async with connected(access) as exchange:
-            records = Records()
+            records = PublishedRecords()
             outbox = Outbox(records)
-            ingest = VenueIngest(settings, exchange, outbox, Status(outbox))
-            running = Running(simulator, ingest, records)
+            ingest = VenueIngest(settings, exchange, outbox)
+            running = RunningIngest(simulator, ingest, records)
             tasks = [
                 asyncio.ensure_future(outbox.run()),
                 asyncio.ensure_future(ingest.run(closes or {}, announced=False)),
@@ -137,16 +139,16 @@ async def ingesting(
 
 @contextlib.contextmanager
 def venue(**settings: Any) -> Iterator[RunningSimulator]:
-    """Serve a venue from a thread of its own, for callers that run their own loop; paused."""
-    loop, ready, found = asyncio.new_event_loop(), threading.Event(), list[Any]()
+    """Serve a paused venue in its own thread, for callers that run their own loop."""
+    loop, ready = asyncio.new_event_loop(), threading.Event()
+    served: list[tuple[RunningSimulator, asyncio.Event]] = []
 
     async def main() -> None:
         stop = asyncio.Event()
-        wanted = SimulatorSettings(
-            ("BTCUSDT", "ETHUSDT"), **({"history_minutes": 2_000, "paused": True} | settings)
-        )
-        async with serve(wanted) as running:
-            found.extend((running, stop))
+        defaults: dict[str, Any] = {"history_minutes": 2_000, "paused": True}
+        chosen = SimulatorSettings(("BTCUSDT", "ETHUSDT"), **(defaults | settings))
+        async with serve(chosen) as running:
+            served.append((running, stop))
             ready.set()
             await stop.wait()
 
@@ -154,8 +156,8 @@ def venue(**settings: Any) -> Iterator[RunningSimulator]:
     thread.start()
     try:
         assert ready.wait(20)
-        yield found[0]
+        yield served[0][0]
     finally:
-        loop.call_soon_threadsafe(found[1].set)
+        loop.call_soon_threadsafe(served[0][1].set)
         thread.join()
         loop.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def ends(pid: int, within_s: float) -> bool:
-    """Whether the process ends in time; one that nobody has waited for counts as ended."""
+    """Return whether a process ends in time; a zombie counts as ended."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:

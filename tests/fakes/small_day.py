@@ -1,4 +1,4 @@
-"""A small day of the pipeline: raw bars of a seeded market, and what every topic made of them."""
+"""A small day of the pipeline: raw bars of a seeded market, and the records of every topic."""
 
 from __future__ import annotations
 
@@ -85,15 +85,17 @@ def _parameters() -> list[Record]:
 def _predictions(regimes: Iterable[Record], seed: int = 11) -> list[Record]:
     """Return a prediction for every regime posterior of the second half; calls vary."""
     chance = random.Random(seed)
-    made: list[Record] = []
+    predictions: list[Record] = []
     for regime in regimes:
         assert isinstance(regime, RegimeProbabilities)
         if regime.event_time_ms < close_time(MINUTES // 2):
             continue
         weights = [chance.random() ** 4 + 1e-3 for _ in range(3)]
         sell, neutral, buy = (weight / sum(weights) for weight in weights)
-        made.append(_prediction(regime, ClassProbabilities(sell=sell, neutral=neutral, buy=buy)))
-    return made
+        predictions.append(
+            _prediction(regime, ClassProbabilities(sell=sell, neutral=neutral, buy=buy))
+        )
+    return predictions
 
 
 def _prediction(regime: RegimeProbabilities, chances: ClassProbabilities) -> Prediction:
@@ -138,7 +140,7 @@ def _bootstrap() -> list[Record]:
 @functools.cache
 def log() -> Log:
     """Return every record of every topic, in order."""
-    found: Log = {
+    records: Log = {
         RAW_BARS: raw_bars(),
         REGIME_PARAMETERS: _parameters(),
         HISTORY: _bootstrap()[:2],
@@ -146,13 +148,13 @@ def log() -> Log:
     }
     for chain in CHAINS:
         if PREDICTIONS in external_topics(chain.processors):
-            found[PREDICTIONS] = _predictions(found[REGIME_PROBABILITIES])
-        for output in replay(chain.processors, merged(found, external_topics(chain.processors))):
+            records[PREDICTIONS] = _predictions(records[REGIME_PROBABILITIES])
+        for output in replay(chain.processors, merged(records, external_topics(chain.processors))):
             topic = topic_of(output)
             if topic is not REGIME_PARAMETERS:  # fitted ones stand in for promotion's
-                found.setdefault(topic, []).append(output)
-    assert all(found[topic] for topic in (FEATURE_VECTORS, PREDICTIONS))
-    return found
+                records.setdefault(topic, []).append(output)
+    assert all(records[topic] for topic in (FEATURE_VECTORS, PREDICTIONS))
+    return records
 
 
 def merged(records: Log, topics: Iterable[Topic]) -> list[Record]:

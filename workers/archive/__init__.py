@@ -1,1 +1,1 @@
-"""Archive: every fact topic kept as Parquet by day."""
+"""Archive: every fact topic as Parquet files by day."""

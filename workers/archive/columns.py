@@ -1,4 +1,4 @@
-"""Arrow columns of a record type: the same in every file, so that a folder reads as one table."""
+"""Arrow columns of a record type, the same in every file: a folder reads as one table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POSITION = (pa.field("partition", pa.int32()), pa.field("offset", pa.int64()))
 
 
 def arrow_schema(record: type[Record]) -> pa.Schema:
-    """Return the columns of a record type, then partition and offset of where it lay."""
+    """Return the columns of a record type, followed by the record's partition and offset."""
     fields = record.model_fields
     return pa.schema(
         [*(pa.field(n, arrow_type(f.annotation)) for n, f in fields.items()), *POSITION]
@@ -54,27 +54,29 @@ def arrow_type(annotation: Any) -> pa.DataType:
 
 
 def _nested_type(model: type[BaseModel]) -> pa.DataType:
-    """Return a struct; text for a part of a request, whose shape depends on what is asked for."""
+    """Return a struct; JSON text for request parameters, whose shape differs by kind of request."""
     if not issubclass(model, Record):
         return JSON
     return pa.struct([pa.field(n, arrow_type(f.annotation)) for n, f in model.model_fields.items()])
 
 
 def arrow_table(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
-    """Return rows as a table; a mapping becomes pairs, as Arrow wants it."""
-    arrays = [pa.array([_pairs(row[f.name], f.type) for row in rows], type=f.type) for f in schema]
+    """Return rows as a table; Arrow takes a mapping as a list of pairs."""
+    arrays = [
+        pa.array([_arrow_value(row[f.name], f.type) for row in rows], type=f.type) for f in schema
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _pairs(value: Any, kind: pa.DataType) -> Any:
+def _arrow_value(value: Any, kind: pa.DataType) -> Any:
     if value is None:
         return None
     if pa.types.is_map(kind):
-        return [(key, _pairs(each, kind.item_type)) for key, each in value.items()]
+        return [(key, _arrow_value(item, kind.item_type)) for key, item in value.items()]
     if pa.types.is_struct(kind):
-        return {f.name: _pairs(value[f.name], f.type) for f in kind}
+        return {f.name: _arrow_value(value[f.name], f.type) for f in kind}
     if pa.types.is_string(kind) and not isinstance(value, str):
         return json.dumps(value)
     if pa.types.is_list(kind):
-        return [_pairs(each, kind.value_type) for each in value]
+        return [_arrow_value(item, kind.value_type) for item in value]
     return value

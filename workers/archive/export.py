@@ -1,4 +1,4 @@
-"""A span of a topic into one Parquet or CSV file."""
+"""Export a span of a topic into one Parquet or CSV file."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ ROWS_AT_ONCE = 20_000
 
 @dataclass(frozen=True)
 class ExportSpan:
-    """Which records: event time in from_ms <= t < to_ms, of one key or of all."""
+    """Records with event time from_ms <= t < to_ms, of one key or of all keys."""
 
     from_ms: int = 0
     to_ms: int | None = None
     key: str | None = None
 
     def holds(self, topic: Topic, record: Record) -> bool:
-        """Whether a record of the topic belongs to the span."""
+        """Return whether a record of the topic belongs to the span."""
         time_ms = getattr(record, "event_time_ms", 0)
         late = self.to_ms is not None and time_ms >= self.to_ms
         return time_ms >= self.from_ms and not late and self.key in (None, topic.key_of(record))
 
 
 def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: ExportSpan) -> int:
-    """Write what a topic holds now of a span; returns the number of records.
+    """Write the records of a span that the topic holds now; returns their number.
 
-    Bars get a first column ``date`` (open time, UTC), so that the file can be replayed; Parquet
-    keeps nested values, CSV leaves them out.
+    Bars get a first column ``date`` (open time, UTC), so that the file can be replayed. Parquet
+    keeps nested values; CSV omits them.
 
     Raises:
-        ValueError: The name ends neither in .parquet nor in .csv, or the span holds nothing.
+        ValueError: The name ends neither in .parquet nor in .csv, or the span is empty.
     """
     if path.suffix not in (".parquet", ".csv"):
         raise ValueError(f"{path}: expected a name that ends in .parquet or .csv")

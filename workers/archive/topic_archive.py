@@ -1,7 +1,8 @@
-"""Parquet by topic, key and day; ``pandas.read_parquet(<home>/archive/<topic>)`` reads it all.
+"""The Parquet files of a topic: ``<topic>/<key>/<YYYY-MM-DD>.parquet``, by event time.
 
-``<topic>/<key>/<YYYY-MM-DD>.parquet`` by event time. Writing a record again changes nothing: it
-is known by partition and offset. ``_offsets.json`` is written last: a crash repeats a batch.
+``pandas.read_parquet(<home>/archive/<topic>)`` reads a whole topic. A record is identified by
+partition and offset, so writing it again changes nothing. ``_offsets.json`` is written last, so
+a crash repeats a batch and loses none.
 """
 
 from __future__ import annotations
@@ -20,17 +21,28 @@ import pyarrow.parquet as pq
 from schemas.record import Record, Topic
 from workers.archive.columns import arrow_schema, arrow_table
 
-OFFSETS = "_offsets.json"  # readers of Parquet folders pass over names with an underscore
+OFFSETS = "_offsets.json"  # readers of a Parquet folder skip names that begin with _
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ArchivedRecord(NamedTuple):
-    """One record and where it lay."""
+    """One record with its position on the topic."""
 
     partition: int
     offset: int
     append_time_ms: int
     record: Record
+
+    @property
+    def day(self) -> str:
+        """UTC day of the event time, else of the append time, e.g. 2025-01-31."""
+        time_ms = getattr(self.record, "event_time_ms", self.append_time_ms)
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+    def values(self) -> dict[str, Any]:
+        """Return the values by column."""
+        position = {"partition": self.partition, "offset": self.offset}
+        return self.record.model_dump() | position
 
 
 class TopicArchive:
@@ -42,7 +54,7 @@ class TopicArchive:
         self._schema = arrow_schema(topic.record)
 
     def next_offsets(self) -> dict[int, int]:
-        """Return by partition the offset from which on nothing is archived for sure."""
+        """Return by partition the first offset that may not be archived yet."""
         try:
             stored = json.loads((self.folder / OFFSETS).read_text())
         except FileNotFoundError:
@@ -50,43 +62,33 @@ class TopicArchive:
         return {int(partition): int(offset) for partition, offset in stored.items()}
 
     def write(self, records: Iterable[ArchivedRecord]) -> None:
-        """Add records to the files of their days, and note how far the archive reaches."""
+        """Add records to the files of their days, then save how far the archive reaches."""
         days: dict[tuple[str, str], list[ArchivedRecord]] = defaultdict(list)
-        reached = self.next_offsets()
-        for each in records:
-            days[self._key(each.record), day_of(each)].append(each)
-            reached[each.partition] = max(reached.get(each.partition, 0), each.offset + 1)
+        next_offsets = self.next_offsets()
+        for row in records:
+            days[self._key(row.record), row.day].append(row)
+            next_offset = max(next_offsets.get(row.partition, 0), row.offset + 1)
+            next_offsets[row.partition] = next_offset
         for (key, day), rows in days.items():
             self._add(self.folder / key / f"{day}.parquet", rows)
         if days:
-            _replace(self.folder / OFFSETS, json.dumps(reached).encode())
+            _replace(self.folder / OFFSETS, json.dumps(next_offsets).encode())
 
     def _add(self, path: Path, rows: list[ArchivedRecord]) -> None:
-        known = pq.read_table(path, schema=self._schema) if path.exists() else None
-        held = _positions(known) if known is not None else set()
-        new = [row for row in rows if (row.partition, row.offset) not in held]
+        existing = pq.read_table(path, schema=self._schema) if path.exists() else None
+        archived = _positions(existing) if existing is not None else set()
+        new = [row for row in rows if (row.partition, row.offset) not in archived]
         if not new:
             return
-        table = arrow_table(self._schema, [_row(row) for row in new])
-        if known is not None:
-            table = pa.concat_tables([known, table])
+        table = arrow_table(self._schema, [row.values() for row in new])
+        if existing is not None:
+            table = pa.concat_tables([existing, table])
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
         _replace(path, sink.getvalue().to_pybytes())
 
     def _key(self, record: Record) -> str:
         return UNSAFE.sub("_", self._topic.key_of(record)) or "_"
-
-
-def day_of(archived: ArchivedRecord) -> str:
-    """Return the UTC day of a record's event time, else of its arrival, e.g. 2025-01-31."""
-    time_ms = getattr(archived.record, "event_time_ms", archived.append_time_ms)
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _row(archived: ArchivedRecord) -> dict[str, Any]:
-    position = {"partition": archived.partition, "offset": archived.offset}
-    return archived.record.model_dump() | position
 
 
 def _positions(table: pa.Table) -> set[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Archive as a process: follows every fact topic and keeps it as Parquet.
+"""Archive as a process: writes every fact topic to Parquet files.
 
 every fact topic  -->  [archive]  -->  <home>/archive/<topic>/<key>/<day>.parquet
 """
@@ -26,14 +26,14 @@ from workers.settings import Settings
 FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
 
 WRITE_EVERY_S = 10.0
-MOST_HELD = 20_000  # records between two writes
-NICENESS = 10  # what waits can wait; signals cannot
+MAX_BATCH = 20_000  # records between two writes
+NICENESS = 10  # the archive can wait for the processes that make signals
 
 log = structlog.get_logger()
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
-    """Run until SIGTERM; what has arrived by then is written. Returns the exit code."""
+    """Run until SIGTERM, then write what has arrived. Returns the exit code."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -60,18 +60,18 @@ def archive_topics(
     *,
     until_end: bool = False,
 ) -> int:
-    """Archive topics until stopped, or to their present end; returns how many records were read.
+    """Archive topics until stopped, or up to their present end; returns the records read.
 
-    Records that cannot be decoded are with the dead letters and are passed over.
+    A record that cannot be decoded is skipped: the dead letters have it.
     """
-    stores = {topic.name: TopicArchive(folder, topic) for topic in topics}
+    archives = {topic.name: TopicArchive(folder, topic) for topic in topics}
     start = {
         (name, partition): offset
-        for name, store in stores.items()
-        for partition, offset in store.next_offsets().items()
+        for name, archive in archives.items()
+        for partition, offset in archive.next_offsets().items()
     }
     reader = Reader(kafka, topics, start, follow=not until_end)
-    held: dict[str, list[ArchivedRecord]] = defaultdict(list)
+    batch: dict[str, list[ArchivedRecord]] = defaultdict(list)
     count = total = 0
     due_s = time.monotonic() + WRITE_EVERY_S
     try:
@@ -80,18 +80,18 @@ def archive_topics(
                 if isinstance(message, Received):
                     stored = message.stored
                     position = (stored.partition, stored.offset, stored.append_time_ms)
-                    held[stored.topic].append(ArchivedRecord(*position, message.record))
+                    batch[stored.topic].append(ArchivedRecord(*position, message.record))
                     count, total = count + 1, total + 1
-            if count >= MOST_HELD or (count and time.monotonic() >= due_s):
-                _write(stores, held)
+            if count >= MAX_BATCH or (count and time.monotonic() >= due_s):
+                _write(archives, batch)
                 count, due_s = 0, time.monotonic() + WRITE_EVERY_S
-        _write(stores, held)
+        _write(archives, batch)
     finally:
         reader.close()
     return total
 
 
-def _write(stores: dict[str, TopicArchive], held: dict[str, list[ArchivedRecord]]) -> None:
-    for name, records in held.items():
-        stores[name].write(records)
-    held.clear()
+def _write(archives: dict[str, TopicArchive], batch: dict[str, list[ArchivedRecord]]) -> None:
+    for name, records in batch.items():
+        archives[name].write(records)
+    batch.clear()

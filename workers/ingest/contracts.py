@@ -1,4 +1,4 @@
-"""Contracts of a venue as rows of the table ``symbol``: names, state and filters."""
+"""Contracts of a venue as rows of the reference table ``symbol``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ PERPETUAL = "PERPETUAL"
 
 
 def contract_rows(rows: Sequence[Any]) -> list[Row]:
-    """Return a row of each exchangeInfo row that names its symbol, by symbol.
+    """Return a table row for each exchangeInfo row with a symbol, sorted by symbol.
 
-    ``active``: whether it is traded now. A filter that the venue does not state is null.
+    ``active`` says whether the contract is traded now. A filter that the venue omits is null.
     """
     named = [row for row in rows if isinstance(row, dict) and isinstance(row.get("symbol"), str)]
     return [_contract(row) for row in sorted(named, key=lambda row: str(row["symbol"]))]
@@ -46,7 +46,7 @@ def _number(value: object) -> float | None:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         return None
     try:
-        found = float(value)
+        number = float(value)
     except ValueError:
         return None
-    return found if abs(found) < float("inf") else None  # NaN is not less than anything
+    return number if abs(number) < float("inf") else None  # NaN is not less than anything

@@ -1,8 +1,11 @@
-"""The exchange, read-only: the one place that knows ccxt.
+"""The exchange, read-only: the one module that imports ccxt.
 
-Four layers keep orders out: no key is needed, and one that may do more than read is refused; every
-request that is not a GET is refused before it is signed and again before it is sent; the
-order socket has no address; and callers get this façade, not the client.
+Four layers keep orders out:
+
+1. No key is needed, and a key that may do more than read is refused.
+2. A request that is not a GET is refused before it is signed, and again before it is sent.
+3. The socket that takes orders has no address.
+4. Callers get this façade, never the ccxt client.
 
 Errors::
 
@@ -28,18 +31,18 @@ from schemas.symbols import unified
 from schemas.timeframes import MINUTE_MS
 from workers.settings import Settings
 
-KEEP_ALIVE_MS = 10_000  # the default lets a dead peer go unnoticed for nine minutes
+KEEP_ALIVE_MS = 10_000  # ccxt's default notices a dead peer after nine minutes
 REQUEST_TIMEOUT_MS = 10_000
 WEIGHT_PER_MINUTE = 2_000  # of the venue's 2,400
 BAN_WAIT_S = 30.0  # after a 418 that names no time
 HOPELESS = (ccxt.AuthenticationError, ccxt.BadRequest, ccxt.ArgumentsRequired, ccxt.NotSupported)
-PARAMETER_ERROR = '"code":-11'  # the venue's codes -1100 to -1199: asked wrongly
-REFUSED_RIGHTS = ("enable", "permits")  # prefixes of what a key may be allowed to do
+PARAMETER_ERROR = '"code":-11'  # codes -1100 to -1199: the request is wrong
+RIGHT_PREFIXES = ("enable", "permits")  # fields that name a right of a key
 HARMLESS_RIGHTS = frozenset({"enableReading"})
 
 
 class ExchangeError(Exception):
-    """The venue did not give what was asked for."""
+    """The venue did not answer a request."""
 
 
 class VenueUnavailable(ExchangeError):
@@ -51,27 +54,27 @@ class VenueUnavailable(ExchangeError):
 
 
 class VenueRefused(ExchangeError):
-    """The venue, or a guard of ours, says no."""
+    """The venue or one of our guards refuses the request."""
 
 
 class FrameListener(Protocol):
-    """Who gets the raw frames of the streams."""
+    """Receives the raw frames of the streams."""
 
     def take(self, frame: dict[str, Any]) -> None:
         """Take one market event."""
 
     def refuse(self, raw: str | bytes, error: Exception) -> None:
-        """Take a frame that could not be read or folded, and why."""
+        """Take a frame that could not be read, and the reason."""
 
 
 @dataclass(frozen=True)
 class VenueAccess:
-    """Where the venue is, and the key to check, if one is set.
+    """Address of a venue, and the key to check, if one is set.
 
     Attributes:
         venue: Name for the records, e.g. ``binanceusdm``.
         base_url: REST root of a simulated venue; None for the real one.
-        api_key, api_secret: Only to prove that they cannot trade.
+        api_key, api_secret: Used once, to prove that they cannot trade.
     """
 
     venue: str
@@ -81,7 +84,7 @@ class VenueAccess:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> VenueAccess:
-        """Return the access that the settings name; raises ``VenueRefused`` without an address."""
+        """Return the settings' venue; raises ``VenueRefused`` without a simulator's address."""
         if settings.exchange == "simulated":
             if settings.simulator_url is None:
                 raise VenueRefused(
@@ -97,7 +100,7 @@ class VenueAccess:
 
 
 class _ReadOnlyBinance(ccxt.pro.binanceusdm):
-    """The venue's client with every way to write closed, and the raw frames tapped."""
+    """ccxt's client without any way to write; raw frames go to ``frames``."""
 
     frames: FrameListener | None = None
 
@@ -115,11 +118,11 @@ class _ReadOnlyBinance(ccxt.pro.binanceusdm):
         known = url in (self.clients or {})
         client = super().client(url)
         if not known:
-            client.handle_message = _surviving(client.handle_message, self)
+            client.handle_message = _with_guard(client.handle_message, self)
         return client
 
     def handle_message(self, client: Any, message: Any) -> None:
-        """Give market events to the tap, unparsed; ccxt sees acknowledgements and errors alone."""
+        """Pass market events to ``frames`` unparsed; ccxt gets acknowledgements and errors only."""
         inner = message.get("data", message) if isinstance(message, dict) else message
         for event in inner if isinstance(inner, list) else (inner,):
             if isinstance(event, dict) and "e" in event and self.frames is not None:
@@ -135,8 +138,8 @@ def _require_get(method: Any, target: Any) -> None:
         raise VenueRefused(f"{method} {target}: this system only reads, expected GET")
 
 
-def _surviving(handle: Callable[[Any], None], exchange: _ReadOnlyBinance) -> Callable[[Any], None]:
-    """Wrap a socket's handler: one bad frame must not silence the whole connection."""
+def _with_guard(handle: Callable[[Any], None], exchange: _ReadOnlyBinance) -> Callable[[Any], None]:
+    """Wrap a socket's handler, so that one bad frame does not end the connection."""
 
     def guarded(message: Any) -> None:
         try:
@@ -151,7 +154,7 @@ def _surviving(handle: Callable[[Any], None], exchange: _ReadOnlyBinance) -> Cal
 
 
 class Exchange:
-    """What this system may ask of a venue; see ``connected``."""
+    """Every request that this system may send to a venue; made by ``connected``."""
 
     def __init__(self, client: Any, access: VenueAccess) -> None:
         self._client = client
@@ -179,19 +182,19 @@ class Exchange:
         return _rows(await self._ask(self._client.fapiPublicGetFundingRate, query))
 
     async def listed(self) -> list[Any]:
-        """Return the raw exchangeInfo row of every contract of the venue, traded now or not."""
+        """Return the raw exchangeInfo row of every contract, traded now or not."""
         body = await self._ask(self._client.fapiPublicGetExchangeInfo)
         return _rows(body.get("symbols") if isinstance(body, dict) else None)
 
     async def watch(self, symbols: tuple[str, ...], interval: str, frames: FrameListener) -> None:
-        """Give klines, trades and mark prices to ``frames`` until the connection is lost.
+        """Pass klines, trades and mark prices to ``frames`` until the connection is lost.
 
         Raises:
-            VenueUnavailable: Always, in the end; nothing that was missed is sent again.
+            VenueUnavailable: Always, in the end. The venue does not repeat what was missed.
         """
         names = [unified(symbol) for symbol in symbols]
         self._client.frames = frames
-        self._client.ws_dial_backoff = {}  # ccxt's may wait 30 s more; the caller has its own
+        self._client.ws_dial_backoff = {}  # ccxt's would add up to 30 s to the caller's own
         watches = [
             asyncio.ensure_future(watch)
             for watch in (
@@ -205,7 +208,7 @@ class Exchange:
             error = next((task.exception() for task in done if not task.cancelled()), None)
             raise VenueUnavailable(f"stream lost: {error or 'closed'}")
         finally:
-            self._client.frames = _Nobody()
+            self._client.frames = _Discard()
             for task in watches:
                 task.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
@@ -213,10 +216,10 @@ class Exchange:
                 await self._client.close_ws_clients()
 
     async def require_harmless_key(self) -> None:
-        """Refuse a key that may do anything but read, then forget it.
+        """Check that the key may only read, then forget it.
 
         Raises:
-            VenueRefused: The key may trade, move money, or does not say what it may do.
+            VenueRefused: The key has another right, or does not name its rights.
         """
         try:
             await self._ask(self._client.load_time_difference)
@@ -228,7 +231,7 @@ class Exchange:
         allowed = sorted(
             name
             for name, value in rights.items()
-            if name.startswith(REFUSED_RIGHTS)
+            if name.startswith(RIGHT_PREFIXES)
             and name not in HARMLESS_RIGHTS
             and value is not False
         )
@@ -253,30 +256,31 @@ class Exchange:
         except ccxt.BaseError as error:
             if isinstance(error, HOPELESS) or PARAMETER_ERROR in str(error):
                 raise VenueRefused(str(error)) from error
-            raise VenueUnavailable(str(error)) from error  # a cut-off body is an ExchangeError too
+            # A truncated body is one of ccxt's ExchangeErrors too.
+            raise VenueUnavailable(str(error)) from error
 
     def _retry_after_s(self) -> float:
         headers = self._client.last_response_headers or {}
-        told = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
+        header = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
         try:
-            return max(0.0, float(told))  # type: ignore[arg-type]  # None lands in the except
+            return max(0.0, float(header))  # type: ignore[arg-type]  # None lands in the except
         except (TypeError, ValueError):
             return BAN_WAIT_S if self._client.last_http_response is None else 1.0
 
 
-class _Nobody:
-    """Takes the frames that still arrive while a connection is being closed."""
+class _Discard:
+    """Discards frames that arrive while the connection is being closed."""
 
     def take(self, frame: dict[str, Any]) -> None:
-        """Drop it: what was missed is fetched again."""
+        """Drop the frame; its bar is fetched over REST."""
 
     def refuse(self, raw: str | bytes, error: Exception) -> None:
-        """Drop it."""
+        """Drop the frame."""
 
 
 @contextlib.asynccontextmanager
 async def connected(access: VenueAccess) -> AsyncIterator[Exchange]:
-    """Yield an exchange; the key, if any, has been proved harmless.
+    """Yield an exchange; a key, if there is one, has been checked.
 
     Raises:
         VenueRefused: The key may do more than read.
@@ -309,9 +313,9 @@ async def connected(access: VenueAccess) -> AsyncIterator[Exchange]:
 
 
 def _moved(addresses: Any, base_url: str) -> Any:
-    """Return the tree of addresses with every scheme and host replaced."""
+    """Return ccxt's tree of addresses with scheme and host of ``base_url``."""
     if isinstance(addresses, dict):
-        return {name: _moved(each, base_url) for name, each in addresses.items()}
+        return {name: _moved(address, base_url) for name, address in addresses.items()}
     base, parts = urlsplit(base_url), urlsplit(addresses)
     secure = base.scheme == "https"
     scheme = ("wss" if secure else "ws") if parts.scheme.startswith("ws") else base.scheme

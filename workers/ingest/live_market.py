@@ -1,4 +1,4 @@
-"""The live market: one stream connection kept alive, a feed for each symbol, time as a topic."""
+"""The live market: one stream connection, kept alive, that serves a feed for each symbol."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from schemas.dead_letter import DeadLetter
+from schemas.market import LedgerEntry
 from schemas.topics import RAW_BARS
 from streams.runtime.codec import dead_letter, never_stored
 from workers.bars.markers import finding, interval_findings, late_finding
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
-from workers.ingest.market_clock import FURTHEST_AHEAD_MS, MarketClock
+from workers.ingest.market_clock import MAX_AHEAD_MS, MarketClock
 from workers.ingest.normalise import (
     PayloadRejected,
     read_kline_event,
@@ -25,23 +26,15 @@ from workers.ingest.normalise import (
     read_settlement,
     read_trade,
 )
-from workers.ingest.symbol_feed import Output, SymbolFeed, WaitLimits
+from workers.ingest.outbox import Outbox
+from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
 
-TICK_S = 1.0
-LOOK_S = 0.1
-SYNCHRONISE_S = 5.0
+POLL_S = 0.1
 FUNDING_RETRY_S = 1.0
-JUDGED_SETTLEMENTS = 6  # newest; what came before has been judged
-RECONNECT_S, RECONNECT_AT_MOST_S = 0.1, 5.0
+CHECKED_SETTLEMENTS = 6  # the newest ones; older ones have been checked before
+FIRST_RECONNECT_S, LONGEST_RECONNECT_S = 0.1, 5.0
 
 log = structlog.get_logger()
-
-
-class Outlet(Output, Protocol):
-    """An output that takes dead letters too."""
-
-    def refuse(self, letter: DeadLetter) -> None:
-        """Take one dead letter for the raw bars."""
 
 
 def refused(raw: Any, cause: str, now_ms: int) -> DeadLetter:
@@ -55,37 +48,37 @@ def refused(raw: Any, cause: str, now_ms: int) -> DeadLetter:
 
 @dataclass
 class LiveMarket:
-    """Runs until cancelled; every feed must know where it goes on.
+    """Follows the streams of a venue until cancelled.
 
     Attributes:
         exchange: The venue.
-        feeds: By symbol, all of one timeframe.
+        feeds: By symbol, all of one timeframe; backfilled up to now.
         clock: Market time.
-        output: Where records and dead letters go.
-        pace: Waits in wall-clock seconds.
+        outbox: Takes records and dead letters.
+        limits: Waits in wall-clock seconds.
         reconnects: How often the stream was opened again.
     """
 
     exchange: Exchange
     feeds: Mapping[str, SymbolFeed]
     clock: MarketClock
-    output: Outlet
-    pace: WaitLimits
+    outbox: Outbox
+    limits: WaitLimits
     reconnects: int = 0
     _heard_s: float = 0.0
     _heard_ms: int = 0
-    _booked: set[tuple[str, str, int]] = field(default_factory=set)
+    _published: set[tuple[str, str, int]] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Follow the market; raises what ends it."""
+        """Follow the market; raises whatever ends a task."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stream())
-            tasks.create_task(self._settle())
+            tasks.create_task(self._fetch_due_settlements())
             for feed in self.feeds.values():
                 tasks.create_task(feed.follow())
 
     def take(self, frame: dict[str, Any]) -> None:
-        """Take one raw market event; raises ``PayloadRejected``, which comes back by ``refuse``."""
+        """Hand one raw market event to its feed; raises ``PayloadRejected``."""
         self._heard_s = asyncio.get_running_loop().time()
         kind = frame["e"]
         if kind == "aggTrade":
@@ -105,7 +98,7 @@ class LiveMarket:
         bar = read_kline_event(frame, series.timeframe_ms, self.exchange.source)
         if isinstance(frame.get("E"), int):
             self._see(frame["E"])
-        if bar is not None and bar.event_time_ms > self.clock.now_ms() + FURTHEST_AHEAD_MS:
+        if bar is not None and bar.event_time_ms > self.clock.now_ms() + MAX_AHEAD_MS:
             raise PayloadRejected(
                 f"bar closes at {bar.event_time_ms}, market time is {self.clock.now_ms()}"
             )
@@ -117,21 +110,21 @@ class LiveMarket:
         self._heard_ms = max(self._heard_ms, event_ms)
 
     def refuse(self, raw: str | bytes, error: Exception) -> None:
-        """Put a frame that could not be read among the dead letters; the stream goes on."""
+        """Send an unreadable frame to the dead letters; the stream goes on."""
         cause = str(error) if isinstance(error, PayloadRejected) else f"unreadable frame: {error}"
         log.warning("frame.refused", cause=cause)
-        self.output.refuse(refused(raw, cause, self.clock.now_ms()))
+        self.outbox.refuse(refused(raw, cause, self.clock.now_ms()))
 
     async def _stream(self) -> None:
-        wait_s = RECONNECT_S
+        wait_s = FIRST_RECONNECT_S
         while True:
             opened_s = self._heard_s = asyncio.get_running_loop().time()
             reason = await self._watch_until_lost()
             if self._heard_s > opened_s:
-                wait_s = RECONNECT_S
+                wait_s = FIRST_RECONNECT_S
             log.warning("stream.lost", reason=reason)
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
-            wait_s = min(2 * wait_s, RECONNECT_AT_MOST_S)
+            wait_s = min(2 * wait_s, LONGEST_RECONNECT_S)
             self.reconnects += 1
 
     async def _watch_until_lost(self) -> str:
@@ -140,10 +133,10 @@ class LiveMarket:
         loop = asyncio.get_running_loop()
         try:
             while not watch.done():
-                await asyncio.wait([watch], timeout=LOOK_S)
-                if loop.time() - self._heard_s > self.pace.silence_s:
-                    self._book_stall()
-                    return f"no message for {self.pace.silence_s:g} s"
+                await asyncio.wait([watch], timeout=POLL_S)
+                if loop.time() - self._heard_s > self.limits.silence_s:
+                    self._publish_stall()
+                    return f"no message for {self.limits.silence_s:g} s"
         finally:
             watch.cancel()
             outcome = (await asyncio.gather(watch, return_exceptions=True))[0]
@@ -151,7 +144,7 @@ class LiveMarket:
             raise outcome if isinstance(outcome, BaseException) else AssertionError(outcome)
         return str(outcome)
 
-    def _book_stall(self) -> None:
+    def _publish_stall(self) -> None:
         if not self._heard_ms:
             return
         now_ms = max(self.clock.now_ms(), self._heard_ms)
@@ -159,18 +152,18 @@ class LiveMarket:
             bars = (now_ms - self._heard_ms) // feed.series.timeframe_ms
             note = "the stream fell silent and was opened again"
             entry = finding(feed.contract, "stall", (self._heard_ms, now_ms), bars=bars, note=note)
-            self.output.put(entry)
+            self.outbox.put(entry)
 
-    async def _settle(self) -> None:
-        """Fetch each funding settlement once the venue has announced that it is due."""
-        ask_again_s: dict[str, float] = {}
+    async def _fetch_due_settlements(self) -> None:
+        """Fetch each funding settlement once its announced time has come."""
+        retry_at_s: dict[str, float] = {}
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
             for symbol, feed in self.feeds.items():
                 due = feed.markers.due(self.clock.now_ms())
-                if due and loop.time() >= ask_again_s.get(symbol, 0.0):
-                    ask_again_s[symbol] = loop.time() + FUNDING_RETRY_S
+                if due and loop.time() >= retry_at_s.get(symbol, 0.0):
+                    retry_at_s[symbol] = loop.time() + FUNDING_RETRY_S
                     with contextlib.suppress(ExchangeError):
                         await self._fetch_settlements(feed)
 
@@ -179,40 +172,18 @@ class LiveMarket:
         last = markers.settlements[-1].time_ms if markers.settlements else markers.pending_ms - 1
         rows = await self.exchange.funding_rates(feed.series.symbol, last + 1)
         try:
-            new = markers.add_settlements([read_settlement(row) for row in rows])
+            added = markers.add_settlements([read_settlement(row) for row in rows])
         except PayloadRejected as error:
-            self.output.refuse(refused(rows, str(error), self.clock.now_ms()))
+            self.outbox.refuse(refused(rows, str(error), self.clock.now_ms()))
             return
-        newest = markers.settlements[-JUDGED_SETTLEMENTS:]
-        self.book(feed, [*interval_findings(feed.contract, newest, ended=False)])
-        self.book(feed, late_finding(feed.contract, new))
+        newest = markers.settlements[-CHECKED_SETTLEMENTS:]
+        self._publish_new(feed, [*interval_findings(feed.contract, newest, ended=False)])
+        self._publish_new(feed, late_finding(feed.contract, added))
 
-    def book(self, feed: SymbolFeed, entries: list[Any]) -> None:
-        """Put ledger entries out that were not put out before."""
+    def _publish_new(self, feed: SymbolFeed, entries: list[LedgerEntry]) -> None:
+        """Publish the ledger entries that have not been published before."""
         for entry in entries:
-            mark = (feed.series.symbol, entry.kind, entry.from_ms)
-            if mark not in self._booked:
-                self._booked.add(mark)
-                self.output.put(entry)
-
-
-async def keep_time(exchange: Exchange, clock: MarketClock) -> None:
-    """Ask the venue for its time again and again; between the answers the clock runs by itself."""
-    while True:
-        await asyncio.sleep(SYNCHRONISE_S)
-        with contextlib.suppress(ExchangeError):
-            await synchronise(exchange, clock)
-
-
-async def synchronise(exchange: Exchange, clock: MarketClock) -> None:
-    """Set market time from the venue's; raises ``VenueUnavailable``."""
-    asked_s = clock.monotonic_s()
-    venue_ms = await exchange.server_time_ms()
-    clock.set(venue_ms, asked_s, clock.monotonic_s())
-
-
-async def tick(clock: MarketClock, output: Output) -> None:
-    """Publish market time once a second."""
-    while True:
-        output.put(clock.tick())
-        await asyncio.sleep(TICK_S)
+            identity = (feed.series.symbol, entry.kind, entry.from_ms)
+            if identity not in self._published:
+                self._published.add(identity)
+                self.outbox.put(entry)

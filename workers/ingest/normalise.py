@@ -1,7 +1,7 @@
-"""Venue payloads (Binance USD-M) to records: pure, and strict about what a number is.
+"""Payloads of Binance USD-M to records: pure functions, strict about numbers.
 
-Unknown fields are ignored, as newer frames carry more of them. The venue's close time ...999 is
-made exclusive here, and nowhere else.
+Unknown fields are ignored: the venue adds new ones. The venue's inclusive close time (...999)
+becomes exclusive here and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from schemas.market import Origin, RawBar
 from schemas.symbols import canonical
 from workers.bars.markers import Funding, Mark
 
-KLINE_COLUMNS = 11  # a twelfth is unused
+KLINE_COLUMNS = 11  # the twelfth is unused
 
 
 class PayloadRejected(ValueError):
-    """A payload is not what the venue documents; names the field, its value and what it must be."""
+    """A payload is not as documented; the message names field, value and expectation."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a bar comes from, and when it could first be known (UTC epoch ms)."""
+    """Where a bar comes from, and when it was first known, UTC epoch milliseconds."""
 
     origin: Origin
     source: str

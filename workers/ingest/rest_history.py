@@ -1,17 +1,17 @@
-"""History by pages of raw klines, with mark price and funding joined as of each close.
+"""Past bars of a venue, page by page over REST, with mark price and funding as of each close.
 
-The cursor is ours: ccxt's own pagination silently ignores a start that is too old.
+We page ourselves: ccxt's pagination silently ignores a start that is too old.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from schemas.market import Origin, RawBar
+from schemas.market import RawBar
 from schemas.timeframes import HOUR_MS
 from workers.bars.markers import Markers
 from workers.ingest.exchange import Exchange, VenueUnavailable
@@ -23,50 +23,28 @@ from workers.ingest.normalise import (
     read_mark_row,
     read_settlement,
 )
+from workers.ingest.retry import with_retries
 
 PAGE_BARS = 499  # most bars for one unit of request weight
-ATTEMPTS = 3  # at a page that holds rows which are no bars
-CLOCK_DOUBT_S = 2.0  # how far our idea of the venue's time may be off, in wall-clock seconds
-LONGEST_INTERVAL_MS = 8 * HOUR_MS  # between settlements; one more is asked for
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
+PAGE_ATTEMPTS = 3  # while a page holds rows that are not klines
+CLOCK_ERROR_S = 2.0  # wall-clock seconds by which our estimate of venue time may be wrong
+FUNDING_INTERVAL_MS = 8 * HOUR_MS  # the longest between two settlements
 
-Answer = TypeVar("Answer")
 Refuse = Callable[[Any, PayloadRejected], None]
 
 
 @dataclass(frozen=True)
 class KlineSeries:
-    """One symbol's bars of one length; ``interval`` is the venue's word for it, e.g. 1m."""
+    """Klines of one symbol and timeframe; ``interval`` is the venue's name for it, e.g. 1m."""
 
     symbol: str
     interval: str
     timeframe_ms: int
 
 
-async def with_retries(ask: Callable[[], Awaitable[Answer]], patience_s: float) -> Answer:
-    """Return the answer, asking again while the venue cannot give it.
-
-    Waits grow with jitter and are never shorter than the venue's ``Retry-After``.
-
-    Raises:
-        VenueUnavailable: Not answered within ``patience_s``.
-    """
-    loop = asyncio.get_running_loop()
-    deadline_s, wait_s = loop.time() + patience_s, FIRST_WAIT_S
-    while True:
-        try:
-            return await ask()
-        except VenueUnavailable as error:
-            pause_s = max(error.retry_after_s, wait_s * random.uniform(0.75, 1.25))
-            if loop.time() + pause_s > deadline_s:
-                raise
-        await asyncio.sleep(pause_s)
-        wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-
-
 @dataclass(frozen=True)
 class RestHistory:
-    """Asks one venue for the past of series."""
+    """Reads past klines and settlements of one venue."""
 
     exchange: Exchange
     refuse: Refuse
@@ -74,42 +52,46 @@ class RestHistory:
     patience_s: float = 600.0
 
     async def settlements(self, series: KlineSeries, from_ms: int, markers: Markers) -> None:
-        """Fetch every settlement since the last one before ``from_ms`` into ``markers``."""
-        start_ms = max(0, from_ms - LONGEST_INTERVAL_MS - HOUR_MS)
+        """Add to ``markers`` every settlement from the last one before ``from_ms`` on."""
+        start_ms = max(0, from_ms - FUNDING_INTERVAL_MS - HOUR_MS)
         while True:
             rows = await with_retries(
                 lambda start=start_ms: self.exchange.funding_rates(series.symbol, start),  # type: ignore[misc]  # mypy cannot infer a default's type
                 self.patience_s,
             )
-            new = markers.add_settlements([read_settlement(row) for row in rows])
-            if not new:
+            added = markers.add_settlements([read_settlement(row) for row in rows])
+            if not added:
                 return
-            start_ms = new[-1].time_ms + 1
+            start_ms = added[-1].time_ms + 1
 
     async def pages(
         self,
         series: KlineSeries,
         span: tuple[int, int],
         markers: Markers,
-        provenance: Provenance = Provenance("backfill", ""),  # noqa: B008 - frozen
+        *,
+        repaired_at_ms: int | None = None,
     ) -> AsyncIterator[list[RawBar]]:
-        """Yield the final bars of a span in order, a page at a time.
+        """Yield the final bars of a span in time order, one page at a time.
 
         Args:
-            series: What to ask for.
-            span: Open time of the first bar; time at which the last must have closed.
-            markers: Settlements to join, see ``settlements``.
-            provenance: Why they are fetched, and when they are known.
+            series: Symbol and timeframe.
+            span: Open time of the first bar; latest close of the last bar.
+            markers: Settlements to join; fill them with ``settlements`` first.
+            repaired_at_ms: Market time of a repair, when its bars become known; None: backfill.
 
         Raises:
             VenueUnavailable: No answer within ``patience_s``.
         """
         cursor_ms, end_ms = span
-        known = Provenance(provenance.origin, self.exchange.source, provenance.known_at_ms)
+        source = self.exchange.source
+        provenance = Provenance("backfill", source)
+        if repaired_at_ms is not None:
+            provenance = Provenance("repair", source, repaired_at_ms)
         while cursor_ms + series.timeframe_ms <= end_ms:
             bars = [
                 bar
-                for bar in await self._page(series, cursor_ms, end_ms, known)
+                for bar in await self._page(series, cursor_ms, end_ms, provenance)
                 if bar.open_time_ms >= cursor_ms and bar.event_time_ms <= end_ms
             ]
             if not bars:
@@ -122,58 +104,52 @@ class RestHistory:
     ) -> list[RawBar]:
         limit = min(PAGE_BARS, (end_ms - start_ms) // series.timeframe_ms + 1)
         query = (series.symbol, series.interval, start_ms, limit)
-        for attempt in range(1, ATTEMPTS + 1):
-            asked_ms = self.clock.now_ms()
+        for attempt in range(1, PAGE_ATTEMPTS + 1):
+            requested_ms = self.clock.now_ms()
             rows, marks = await with_retries(
                 lambda: asyncio.gather(
                     self.exchange.klines(*query), self.exchange.mark_klines(*query)
                 ),
                 self.patience_s,
             )
-            bars, refused = _read(series, rows, provenance)
-            if not refused or attempt == ATTEMPTS:
+            bars, rejected = _read_bars(series, rows, provenance)
+            if not rejected or attempt == PAGE_ATTEMPTS:
                 break
-        for row, error in refused:
+        for row, error in rejected:
             self.refuse(row, error)
-        if refused and not bars:
+        if rejected and not bars:
             raise VenueUnavailable(f"{series.symbol}: a page without one usable row")
-        prices = dict(_marks(marks))
-        # Our clock alone does not prove that the newest bar is over: a venue that is a moment
-        # behind, or answered a moment before, still adds to it. A successor proves it.
-        doubt_ms = max(series.timeframe_ms, int(CLOCK_DOUBT_S * 1000.0 * self.clock.speed))
+        mark_prices = _read_mark_prices(marks)
+        # Our clock does not prove that the newest bar has closed: the venue's may be behind ours.
+        # A bar is final when a later one exists, or when it closed longer ago than clocks differ.
+        margin_ms = max(series.timeframe_ms, int(CLOCK_ERROR_S * 1000.0 * self.clock.speed))
         return [
-            bar.model_copy(update={"mark_price": prices.get(bar.open_time_ms)})
+            bar.model_copy(update={"mark_price": mark_prices.get(bar.open_time_ms)})
             for bar in bars
-            if bar is not bars[-1] or bar.event_time_ms <= asked_ms - doubt_ms
+            if bar is not bars[-1] or bar.event_time_ms <= requested_ms - margin_ms
         ]
 
 
-def _read(
+def _read_bars(
     series: KlineSeries, rows: list[Any], provenance: Provenance
 ) -> tuple[list[RawBar], list[tuple[Any, PayloadRejected]]]:
     bars: dict[int, RawBar] = {}
-    refused: list[tuple[Any, PayloadRejected]] = []
+    rejected: list[tuple[Any, PayloadRejected]] = []
     for row in rows:
         try:
             bar = read_kline_row(series.symbol, series.timeframe_ms, row, provenance)
         except PayloadRejected as error:
-            refused.append((row, error))
+            rejected.append((row, error))
         else:
             bars[bar.open_time_ms] = bar
-    return [bars[opened] for opened in sorted(bars)], refused
+    return [bars[opened] for opened in sorted(bars)], rejected
 
 
-def _marks(rows: list[Any]) -> list[tuple[int, float]]:
-    found: list[tuple[int, float]] = []
+def _read_mark_prices(rows: list[Any]) -> dict[int, float]:
+    """Return mark prices by open time; a bar without one has mark price null."""
+    prices: dict[int, float] = {}
     for row in rows:
-        try:
-            found.append(read_mark_row(row))
-        except PayloadRejected:
-            continue  # the bar then says that its mark price is not known
-    return found
-
-
-def origin_of_history(*, repair: bool, known_at_ms: int) -> Provenance:
-    """Return the provenance of bars fetched from REST; only repairs were known late."""
-    origin: Origin = "repair" if repair else "backfill"
-    return Provenance(origin, "", known_at_ms if repair else 0)
+        with contextlib.suppress(PayloadRejected):
+            open_time_ms, price = read_mark_row(row)
+            prices[open_time_ms] = price
+    return prices

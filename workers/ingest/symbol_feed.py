@@ -1,7 +1,8 @@
-"""One symbol live: its bars leave once, in order, whatever the stream does.
+"""Live bars of one symbol: each is published once and in order, whatever the stream does.
 
-A hole is repaired from REST before anything goes on, within a bounded wait; after that the trades'
-own bar is taken where it is complete, else the hole shows as ``bars_missing`` on the next bar.
+A missing bar is fetched over REST before any later bar is published. If REST does not give it
+within a bounded wait, the bar rebuilt from trades takes its place. If that is incomplete too, the
+next bar counts it in ``bars_missing``.
 """
 
 from __future__ import annotations
@@ -9,39 +10,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from schemas.market import RawBar
-from schemas.record import Record
 from workers.bars.markers import Markers, finding
 from workers.ingest.exchange import ExchangeError
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import AggTrade
-from workers.ingest.rebuilt_bars import BarRebuilder, RebuiltBar, bar_of, disagreement
-from workers.ingest.rest_history import KlineSeries, RestHistory, origin_of_history
+from workers.ingest.outbox import Outbox
+from workers.ingest.rebuilt_bars import BarRebuilder, RebuiltBar, disagreement
+from workers.ingest.rest_history import KlineSeries, RestHistory
 
-REMEMBERED = 256  # bars sent last, to tell a duplicate from a correction
+SENT_BARS = 256  # published last and remembered, to tell a duplicate from a correction
 RETRY_S = 0.2
-SETTLEMENT_LOOK_S = 0.02
-VALUES = ("open", "high", "low", "close", "volume")
-
-
-class Output(Protocol):
-    """Where records go; in order, and durable before the process ends well."""
-
-    def put(self, record: Record) -> None:
-        """Take one record."""
+SETTLEMENT_POLL_S = 0.02
+COMPARED = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True)
 class WaitLimits:
-    """How long to wait, in wall-clock seconds.
+    """Longest waits, in wall-clock seconds.
 
     Attributes:
-        grace_s: After a bar should have come, before REST is asked for it.
-        patience_s: For a repair, before a hole is let stand.
-        silence_s: Without any message, before the connection is given up.
+        grace_s: From a bar's due time until REST is asked for it.
+        patience_s: For the repair of a hole, until the hole is left open.
+        silence_s: Without any message, until the connection is opened again.
     """
 
     grace_s: float
@@ -49,8 +43,8 @@ class WaitLimits:
     silence_s: float
 
     @classmethod
-    def of(cls, timeframe_ms: int, speed: float) -> WaitLimits:
-        """Return waits that suit bars of a length at a speed."""
+    def for_bars(cls, timeframe_ms: int, speed: float) -> WaitLimits:
+        """Return limits for bars of a timeframe, where market time runs at ``speed``."""
         bar_s = timeframe_ms / 1000.0 / speed
         return cls(
             grace_s=min(max(0.1 * bar_s, 0.5), 5.0),
@@ -61,35 +55,35 @@ class WaitLimits:
 
 @dataclass
 class SymbolFeed:
-    """Follows one series from ``expected_ms``, the open time of the next bar."""
+    """Publishes the bars of one series from ``expected_ms`` on, the open time of the next bar."""
 
     series: KlineSeries
     history: RestHistory
     clock: MarketClock
-    output: Output
-    pace: WaitLimits
+    outbox: Outbox
+    limits: WaitLimits
     expected_ms: int
     markers: Markers = field(default_factory=Markers)
     queue: asyncio.Queue[RawBar | RebuiltBar] = field(default_factory=asyncio.Queue)
     repaired: int = 0
-    _trades: BarRebuilder = field(init=False)
+    _rebuilder: BarRebuilder = field(init=False)
     _sent: OrderedDict[int, RawBar] = field(default_factory=OrderedDict)
     _overdue_since_s: float | None = None
-    _ask_again_s: float = 0.0
+    _retry_at_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self._trades = BarRebuilder(self.series.timeframe_ms)
+        self._rebuilder = BarRebuilder(self.series.timeframe_ms)
 
     @property
     def contract(self) -> tuple[str, int]:
-        """Symbol and timeframe, as the ledger books them."""
+        """Symbol and timeframe of ledger entries."""
         return self.series.symbol, self.series.timeframe_ms
 
     def add_trade(self, trade: AggTrade) -> None:
-        """Take the next trade; the bar it ends is held against the venue's."""
-        over = self._trades.add(trade)
-        if over is not None:
-            self.queue.put_nowait(over)
+        """Add the next trade; a bar that it ends is compared with the venue's."""
+        finished = self._rebuilder.add(trade)
+        if finished is not None:
+            self.queue.put_nowait(finished)
 
     async def follow(self) -> None:
         """Publish bars until cancelled."""
@@ -103,13 +97,13 @@ class SymbolFeed:
                 await self._compare(item.open_time_ms)
 
     async def _next(self) -> RawBar | RebuiltBar | None:
-        """Return what comes next; None when a bar should have come and has not."""
+        """Return the next arrival; None when a bar is overdue."""
         if not self.queue.empty():
             return self.queue.get_nowait()
         now_s = asyncio.get_running_loop().time()
         due_ms = self.expected_ms + self.series.timeframe_ms
-        wait_s = self.clock.seconds_until(due_ms) + self.pace.grace_s
-        wait_s = max(wait_s, self._ask_again_s - now_s, 0.0)
+        wait_s = self.clock.seconds_until(due_ms) + self.limits.grace_s
+        wait_s = max(wait_s, self._retry_at_s - now_s, 0.0)
         try:
             async with asyncio.timeout(wait_s):  # wait_for may swallow a cancellation in 3.11
                 return await self.queue.get()
@@ -117,53 +111,56 @@ class SymbolFeed:
             return None
 
     async def _arrived(self, bar: RawBar) -> None:
-        known = self._sent.get(bar.open_time_ms)
-        if known is not None:
-            self._again(known, bar)
+        sent = self._sent.get(bar.open_time_ms)
+        if sent is not None:
+            self._send_again(sent, bar)
             return
         if bar.open_time_ms > self.expected_ms:
             await self._repair(bar.open_time_ms)
         if bar.open_time_ms < self.expected_ms:
-            self._send(bar)  # late, or older than what is remembered: the market ledger tells
+            self._send(bar)  # late: the market processor books it in the ledger
             return
-        await self._settled(bar)
+        await self._wait_for_settlement(bar)
         self.advance(bar)
         await self._compare(bar.open_time_ms)
 
-    async def _settled(self, bar: RawBar) -> None:
-        """Wait a moment for the settlement that the first bar after its stamp should carry."""
+    async def _wait_for_settlement(self, bar: RawBar) -> None:
+        """Wait, at most ``grace_s``, for a settlement that this bar is the first to carry."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self.pace.grace_s
+        deadline_s = loop.time() + self.limits.grace_s
         first = bar.event_time_ms - self.markers.pending_ms <= bar.timeframe_ms
         while first and self.markers.due(bar.event_time_ms - 1) and loop.time() < deadline_s:  # noqa: ASYNC110 - time may pass without any event
-            await asyncio.sleep(SETTLEMENT_LOOK_S)
+            await asyncio.sleep(SETTLEMENT_POLL_S)
 
-    def _again(self, known: RawBar, bar: RawBar) -> None:
-        """A bar sent before: ours confirmed, the venue's twice, or a correction."""
-        if all(getattr(known, name) == getattr(bar, name) for name in VALUES):
-            if known.origin == "stream":
+    def _send_again(self, sent: RawBar, bar: RawBar) -> None:
+        """Publish a bar that was published before: a duplicate, or a correction.
+
+        A streamed bar that only confirms a repaired one is not published.
+        """
+        if _same_values(sent, bar):
+            if sent.origin == "stream":
                 self._send(bar)
             return
-        self._send(bar.model_copy(update={"revision": known.revision + 1}))
+        self._send(bar.model_copy(update={"revision": sent.revision + 1}))
 
     async def _overdue(self) -> None:
-        """Ask REST for bars that have closed and have not come."""
+        """Fetch the bars that have closed and have not arrived."""
         now_s = asyncio.get_running_loop().time()
         if self._overdue_since_s is None:
             self._overdue_since_s = now_s
         closed_ms = self.clock.now_ms() // self.series.timeframe_ms * self.series.timeframe_ms
-        patient = now_s < self._overdue_since_s + self.pace.patience_s
+        patient = now_s < self._overdue_since_s + self.limits.patience_s
         with contextlib.suppress(ExchangeError, TimeoutError):
-            async with asyncio.timeout(self.pace.patience_s):
+            async with asyncio.timeout(self.limits.patience_s):
                 await self._fetch(closed_ms, holes=not patient)
         if not patient:
             self._take_rebuilt(closed_ms)
-        self._ask_again_s = asyncio.get_running_loop().time() + max(RETRY_S, self.pace.grace_s)
+        self._retry_at_s = asyncio.get_running_loop().time() + max(RETRY_S, self.limits.grace_s)
 
     async def _repair(self, until_ms: int) -> None:
-        """Fill the hole before ``until_ms`` from REST; give up after the bounded wait."""
+        """Fetch the bars before ``until_ms``; leave what is still missing after ``patience_s``."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self.pace.patience_s
+        deadline_s = loop.time() + self.limits.patience_s
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline_s):
                 while self.expected_ms < until_ms:
@@ -175,14 +172,12 @@ class SymbolFeed:
             self._take_rebuilt(until_ms)
         if self.expected_ms < until_ms:
             with contextlib.suppress(ExchangeError, TimeoutError):
-                async with asyncio.timeout(self.pace.patience_s):
+                async with asyncio.timeout(self.limits.patience_s):
                     await self._fetch(until_ms, holes=True)
 
     async def _fetch(self, until_ms: int, *, holes: bool) -> None:
-        """Publish what REST has before ``until_ms``; without ``holes``, up to the first hole."""
-        provenance = origin_of_history(repair=True, known_at_ms=self.clock.now_ms())
-        span = (self.expected_ms, until_ms)
-        async for page in self.history.pages(self.series, span, self.markers, provenance):
+        """Publish what REST has before ``until_ms``; without ``holes``, stop at the first hole."""
+        async for page in self._pages((self.expected_ms, until_ms)):
             for bar in page:
                 if bar.open_time_ms > self.expected_ms and not holes:
                     return
@@ -190,14 +185,14 @@ class SymbolFeed:
                 self.advance(bar)
 
     def _take_rebuilt(self, until_ms: int) -> None:
-        """Publish bars made of trades alone, as long as they are complete."""
+        """Publish bars rebuilt from trades, up to the first that is incomplete."""
         while self.expected_ms < until_ms:
-            rebuilt = self._trades.take(self.expected_ms)
+            rebuilt = self._rebuilder.take(self.expected_ms)
             if rebuilt is None:
                 return
-            self.advance(bar_of(rebuilt, self._blank(self.expected_ms)))
+            self.advance(rebuilt.as_raw_bar(self._blank_bar(self.expected_ms)))
 
-    def _blank(self, open_time_ms: int) -> RawBar:
+    def _blank_bar(self, open_time_ms: int) -> RawBar:
         symbol, timeframe_ms = self.contract
         close_ms = open_time_ms + timeframe_ms
         return RawBar(
@@ -216,45 +211,52 @@ class SymbolFeed:
         )
 
     def advance(self, bar: RawBar) -> None:
-        """Publish the next bar, with what is missing before it."""
+        """Publish the next bar, with the number of bars that are missing before it."""
         missing = (bar.open_time_ms - self.expected_ms) // self.series.timeframe_ms
         joined = self.markers.joined(bar, bar.mark_price)
         self._send(joined.model_copy(update={"bars_missing": missing}))
         self.expected_ms = bar.event_time_ms
-        self._overdue_since_s, self._ask_again_s = None, 0.0
+        self._overdue_since_s, self._retry_at_s = None, 0.0
 
     def _send(self, bar: RawBar) -> None:
-        self.output.put(bar)
+        self.outbox.put(bar)
         self._sent[bar.open_time_ms] = bar
-        while len(self._sent) > REMEMBERED:
+        while len(self._sent) > SENT_BARS:
             self._sent.popitem(last=False)
 
     async def _compare(self, open_time_ms: int) -> None:
-        """Hold the venue's bar against its trades; where they differ, REST decides."""
+        """Compare the venue's bar with its trades; where they differ, REST decides."""
         sent = self._sent.get(open_time_ms)
-        rebuilt = self._trades.take(open_time_ms) if sent is not None else None
+        rebuilt = self._rebuilder.take(open_time_ms) if sent is not None else None
         if sent is None or rebuilt is None or sent.origin == "trades":
             return
-        found = disagreement(rebuilt, sent)
-        if found is None:
+        difference = disagreement(rebuilt, sent)
+        if difference is None:
             return
-        kind, note = found
-        told = await self._told_again(open_time_ms)
-        if told is None:
+        kind, note = difference
+        bar = await self._fetch_one(open_time_ms)
+        if bar is None:
             verdict = "REST does not tell"
-        elif all(getattr(told, name) == getattr(sent, name) for name in VALUES):
+        elif _same_values(bar, sent):
             verdict = "REST confirms the kline"
         else:
             verdict = "REST corrects the kline"
-            self._send(told.model_copy(update={"revision": sent.revision + 1}))
+            self._send(bar.model_copy(update={"revision": sent.revision + 1}))
         span = (open_time_ms, sent.event_time_ms)
-        self.output.put(finding(self.contract, kind, span, note=f"{note}; {verdict}"))
+        self.outbox.put(finding(self.contract, kind, span, note=f"{note}; {verdict}"))
 
-    async def _told_again(self, open_time_ms: int) -> RawBar | None:
-        provenance = origin_of_history(repair=True, known_at_ms=self.clock.now_ms())
+    async def _fetch_one(self, open_time_ms: int) -> RawBar | None:
         span = (open_time_ms, open_time_ms + self.series.timeframe_ms)
         with contextlib.suppress(ExchangeError, TimeoutError):
-            async with asyncio.timeout(self.pace.patience_s):
-                async for page in self.history.pages(self.series, span, self.markers, provenance):
+            async with asyncio.timeout(self.limits.patience_s):
+                async for page in self._pages(span):
                     return page[0]
         return None
+
+    def _pages(self, span: tuple[int, int]) -> AsyncIterator[list[RawBar]]:
+        now_ms = self.clock.now_ms()
+        return self.history.pages(self.series, span, self.markers, repaired_at_ms=now_ms)
+
+
+def _same_values(one: RawBar, other: RawBar) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in COMPARED)

@@ -1,60 +1,59 @@
-"""Ingest as a process: resume, back-fill, announce, follow; or play recorded files.
-
-venue or files  -->  [ingest]  -->  market.bars.raw.v1, market.history.v1, clock.ticks.v1
-"""
+"""Ingest of a venue: resume after the last bar of the topic, backfill, announce, follow live."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Literal
 
 from schemas.market import HistoryReady
 from schemas.refdata import RefdataTable
-from schemas.status import WorkerStatus
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.bars.markers import interval_findings, late_finding
 from workers.ingest.contracts import contract_rows
 from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, connected
-from workers.ingest.live_market import LiveMarket, keep_time, refused, synchronise, tick
-from workers.ingest.market_clock import MarketClock
+from workers.ingest.live_market import LiveMarket, refused
+from workers.ingest.market_clock import (
+    MarketClock,
+    keep_synchronised,
+    publish_ticks,
+    synchronise,
+)
 from workers.ingest.outbox import Outbox, history_is_ready, newest_closes
-from workers.ingest.rest_history import KlineSeries, RestHistory, with_retries
-from workers.ingest.symbol_feed import Output, SymbolFeed, WaitLimits
+from workers.ingest.rest_history import KlineSeries, RestHistory
+from workers.ingest.retry import with_retries
+from workers.ingest.status import ingest_status
+from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
 from workers.settings import Settings
 
 START_PATIENCE_S = 60.0
 STATUS_EVERY_S = 5.0
-MOST_WAITING = 4_000  # records that back-fill may be ahead of the broker
-FILLED_TOGETHER = 8
-
-State = Literal["starting", "running", "holding", "stopping", "failed"]
+MAX_UNACKNOWLEDGED = 4_000  # records that the backfill may be ahead of the broker
+FILLED_AT_ONCE = 8  # symbols
 
 
 def run_venue(settings: Settings, kafka: KafkaSettings) -> None:
     """Follow the settings' venue until SIGTERM.
 
     Raises:
-        VenueRefused: The venue, the universe or the key cannot work; starting again will not help.
-        Fatal: The cluster; start it again.
+        VenueRefused: The venue, the universe or the key cannot work; a restart does not help.
+        Fatal: The cluster failed; a restart helps.
     """
     try:
         asyncio.run(_until_stopped(_ingest(settings, kafka)))
     except ExceptionGroup as group:
-        raise _first(group) from group
+        raise _first_cause(group) from group
 
 
-def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """Return one cause of a group: what is fatal before what can be mended by settings."""
+def _first_cause(group: ExceptionGroup[Exception]) -> Exception:
+    """Return one cause of a group, a fatal one first."""
     fatal, rest = group.split(Fatal)
-    found: Exception = fatal if fatal is not None else rest or group
-    while isinstance(found, ExceptionGroup):
-        found = found.exceptions[0]
-    return found
+    cause: Exception = fatal if fatal is not None else rest or group
+    while isinstance(cause, ExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause
 
 
 async def _until_stopped(work: Awaitable[None]) -> None:
@@ -74,50 +73,30 @@ async def _until_stopped(work: Awaitable[None]) -> None:
 
 async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
     outbox = Outbox(Publisher(kafka, f"ingest-{kafka.instance}"))
-    told = Status(outbox)
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(outbox.run())
         try:
-            told.say("starting", f"connecting to {settings.exchange}")
+            outbox.put(ingest_status("starting", f"connecting to {settings.exchange}"))
             async with connected(VenueAccess.from_settings(settings)) as exchange:
                 closes = await asyncio.to_thread(
                     newest_closes, kafka, settings.universe, settings.timeframe_ms
                 )
                 announced = await asyncio.to_thread(history_is_ready, kafka, settings.strategy)
-                ingest = VenueIngest(settings, exchange, outbox, told)
+                ingest = VenueIngest(settings, exchange, outbox)
                 await ingest.run(closes, announced=announced)
         finally:
-            told.say("stopping")
+            outbox.put(ingest_status("stopping"))
             drained = asyncio.ensure_future(outbox.below(1))
             await asyncio.wait((writing, drained), return_when=asyncio.FIRST_COMPLETED)
             for task in (writing, drained):
                 task.cancel()
 
 
-@dataclass
-class Status:
-    """Says what the process does, with its progress."""
-
-    output: Output
-
-    def say(self, state: State, detail: str = "", done: float | None = None) -> None:
-        """Publish one status; wall clock."""
-        now_ms = wall_ms()
-        self.output.put(
-            WorkerStatus(
-                process="ingest", event_time_ms=now_ms, state=state, detail=detail, done=done
-            )
-        )
-
-
 class VenueIngest:
-    """One venue from where the topic ends: back-fill, announcement, live."""
+    """Ingest of one connected venue."""
 
-    def __init__(
-        self, settings: Settings, exchange: Exchange, outbox: Outbox, status: Status
-    ) -> None:
-        self._settings, self._exchange = settings, exchange
-        self._outbox, self._status = outbox, status
+    def __init__(self, settings: Settings, exchange: Exchange, outbox: Outbox) -> None:
+        self._settings, self._exchange, self._outbox = settings, exchange, outbox
         self._speed = settings.speed if settings.exchange == "simulated" else 1.0
         self.clock = MarketClock(self._speed)
         self._history = RestHistory(exchange, self._refuse, self.clock)
@@ -126,20 +105,20 @@ class VenueIngest:
         """Run until cancelled.
 
         Args:
-            closes: Close of the newest bar of each symbol that the topic holds.
+            closes: By symbol, the close of the newest bar on the topic.
             announced: Whether a complete history has been announced before.
         """
         await with_retries(lambda: synchronise(self._exchange, self.clock), START_PATIENCE_S)
         await self._require_listed()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(tick(self.clock, self._outbox))
-            tasks.create_task(keep_time(self._exchange, self.clock))
+            tasks.create_task(publish_ticks(self.clock, self._outbox))
+            tasks.create_task(keep_synchronised(self._exchange, self.clock))
             feeds = self._feeds(closes)
             await self._fill(feeds, new=set(feeds) - closes.keys())
             if not announced:
                 self._announce(feeds)
-            pace = WaitLimits.of(self._settings.timeframe_ms, self._speed)
-            live = LiveMarket(self._exchange, feeds, self.clock, self._outbox, pace)
+            limits = WaitLimits.for_bars(self._settings.timeframe_ms, self._speed)
+            live = LiveMarket(self._exchange, feeds, self.clock, self._outbox, limits)
             tasks.create_task(live.run())
             tasks.create_task(self._report(live))
 
@@ -157,23 +136,23 @@ class VenueIngest:
         settings, step = self._settings, self._settings.timeframe_ms
         now_ms = self.clock.now_ms()
         first_ms = now_ms // step * step - settings.history_bars * step
-        pace = WaitLimits.of(step, self._speed)
+        limits = WaitLimits.for_bars(step, self._speed)
         return {
             symbol: SymbolFeed(
                 KlineSeries(symbol, settings.timeframe, step),
                 self._history,
                 self.clock,
                 self._outbox,
-                pace,
+                limits,
                 closes.get(symbol, first_ms),
             )
             for symbol in settings.universe
         }
 
     async def _fill(self, feeds: dict[str, SymbolFeed], new: set[str]) -> None:
-        """Fetch what each feed lacks until it stands at the last closed bar."""
+        """Publish past bars until every feed has reached the last closed one."""
         step = self._settings.timeframe_ms
-        places = asyncio.Semaphore(FILLED_TOGETHER)
+        slots = asyncio.Semaphore(FILLED_AT_ONCE)
         begun = {symbol: feed.expected_ms for symbol, feed in feeds.items()}
 
         def share() -> float:
@@ -183,19 +162,19 @@ class VenueIngest:
             return min(1.0, filled / total)
 
         async def fill(symbol: str, feed: SymbolFeed, until_ms: int) -> None:
-            async with places:
+            async with slots:
                 if not feed.markers.settlements:
                     await self._history.settlements(feed.series, feed.expected_ms, feed.markers)
-                    self._book_settlements(feed)
+                    self._publish_settlement_findings(feed)
                 span = (feed.expected_ms, until_ms)
                 async for page in self._history.pages(feed.series, span, feed.markers):
                     if symbol in new:
                         new.discard(symbol)
-                        feed.expected_ms = page[0].open_time_ms  # listed later: no hole before
+                        feed.expected_ms = page[0].open_time_ms  # its listing
                     for bar in page:
                         feed.advance(bar)
-                    self._status.say("starting", f"back-fill {symbol}", share())
-                    await self._outbox.below(MOST_WAITING)
+                    self._outbox.put(ingest_status("starting", f"back-fill {symbol}", share()))
+                    await self._outbox.below(MAX_UNACKNOWLEDGED)
 
         while True:
             until_ms = self.clock.now_ms() // step * step
@@ -206,7 +185,7 @@ class VenueIngest:
             if sum(feed.expected_ms for feed in feeds.values()) == before:
                 return
 
-    def _book_settlements(self, feed: SymbolFeed) -> None:
+    def _publish_settlement_findings(self, feed: SymbolFeed) -> None:
         rows = feed.markers.settlements
         entries = interval_findings(feed.contract, rows, ended=False)
         for entry in (*entries, *late_finding(feed.contract, rows)):
@@ -235,7 +214,7 @@ class VenueIngest:
             detail = f"live: {len(live.feeds)} symbols, {repaired} bars repaired, "
             detail += f"{live.reconnects} reconnects"
             detail += "" if skew is None else f", local clock {skew:+.0f} ms"
-            self._status.say("running", detail, 1.0)
+            self._outbox.put(ingest_status("running", detail, 1.0))
             await asyncio.sleep(STATUS_EVERY_S)
 
     def _refuse(self, row: object, error: Exception) -> None:

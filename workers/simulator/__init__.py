@@ -1,1 +1,1 @@
-"""The simulated exchange: a seeded market behind Binance USD-M's own protocol, on loopback."""
+"""The simulated exchange: a seeded market that speaks the protocol of Binance USD-M."""

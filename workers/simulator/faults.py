@@ -1,7 +1,7 @@
 """Faults on request: what a venue does to its clients on a bad day, scheduled by market time.
 
-A fault matches frames by symbol, stream and time. The time of a kline frame is its bar's open,
-so that a window of bars is hit with all its frames; of any other frame, the event's own.
+A fault matches frames by symbol, stream and time. A kline frame has the time of its bar's open, so
+that a fault hits all frames of a bar. Any other frame has the time of its event.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workers.simulator.market import BAR_MS
-from workers.simulator.protocol.frames import Frame, Kind
+from workers.simulator.protocol.frames import Frame, StreamKind
 
 FaultKind = Literal[
     "gap",
@@ -30,11 +30,11 @@ FaultKind = Literal[
     "clock_skew",
     "malformed",
 ]
-REVISION = 0.9  # share of the volume in a closed bar that will be corrected
+UNREVISED_SHARE = 0.9  # of its volume, that a bar shows before its correction
 
 
 class Fault(BaseModel):
-    """One fault; what is left out matches everything."""
+    """One fault; a field that is not set matches everything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -65,7 +65,7 @@ class Fault(BaseModel):
 
 @dataclass
 class ScheduledFault:
-    """A fault on the desk and how often it struck."""
+    """A scheduled fault and how often it has struck."""
 
     number: int
     fault: Fault
@@ -73,7 +73,7 @@ class ScheduledFault:
     hits: int = 0
 
     def active(self, time_ms: int) -> bool:
-        """Whether the window holds a moment and strikes are left."""
+        """Return whether the fault strikes at a moment: within its window and its count."""
         until_ms, count = self.fault.until_ms, self.fault.count
         begun = self.from_ms <= time_ms
         return begun and (until_ms is None or time_ms < until_ms) and self.hits != count
@@ -81,14 +81,14 @@ class ScheduledFault:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Text for the watchers of one stream."""
+    """Text for the subscribers of one stream."""
 
     stream: str
     text: str
 
 
 class FaultDesk:
-    """Decides what becomes of each frame and request; without faults, nothing changes."""
+    """Applies the scheduled faults to frames and requests."""
 
     def __init__(self) -> None:
         self.scheduled: dict[int, ScheduledFault] = {}
@@ -97,18 +97,18 @@ class FaultDesk:
         self._overtaken: dict[str, Frame] = {}  # by stream: waits for its successor
 
     def add(self, fault: Fault, now_ms: int) -> ScheduledFault:
-        """Schedule a fault; without ``from_ms`` it begins now, with the minute that is open."""
+        """Schedule a fault; without ``from_ms`` it begins with the current minute."""
         from_ms = now_ms // BAR_MS * BAR_MS if fault.from_ms is None else fault.from_ms
         row = ScheduledFault(next(self._numbers), fault, from_ms)
         self.scheduled[row.number] = row
         return row
 
     def clear(self) -> None:
-        """End every fault; frames that are held back still come."""
+        """End every fault; delayed frames still come."""
         self.scheduled.clear()
 
     def admit(self, frame: Frame, now_ms: int) -> list[Delivery]:
-        """Deliveries that a frame turns into now; those of later come from ``released``."""
+        """Return the deliveries of a frame that are due now; ``released`` gives the later ones."""
         if not self.scheduled and not self._overtaken:
             return [_encoded(frame)]
         if any(self._strikes("gap", frame)) or any(self._strikes("frozen", frame, now_ms)):
@@ -117,10 +117,10 @@ class FaultDesk:
             frame = _skewed(frame, row.fault.skew_ms)
         for row in self._strikes("correction", frame):
             if frame.final:
-                self._hold(_encoded(frame), frame.event_ms + row.fault.delay_ms)
+                self._delay(_encoded(frame), frame.event_ms + row.fault.delay_ms)
                 frame = _unrevised(frame)
         for row in self._strikes("late", frame):
-            self._hold(_encoded(frame), frame.event_ms + row.fault.delay_ms)
+            self._delay(_encoded(frame), frame.event_ms + row.fault.delay_ms)
             return []
         waiting = self._overtaken.get(frame.stream.name)
         if waiting is not None and (frame.final or not waiting.final):
@@ -135,12 +135,12 @@ class FaultDesk:
         return out * (2 if any(self._strikes("duplicate", frame)) else 1)
 
     def released(self, now_ms: int) -> Iterator[Delivery]:
-        """Deliveries that were held back until now."""
+        """Yield the delayed deliveries that are due by now."""
         while self._due and self._due[0][0] <= now_ms:
             yield heapq.heappop(self._due)[2]
 
     def disconnects(self, now_ms: int) -> Fault | None:
-        """Fault that ends every connection at this moment; each ends them once."""
+        """Return the fault that ends every connection now; each fault does so once."""
         for row in self.scheduled.values():
             if row.fault.kind == "disconnect" and row.hits == 0 and row.active(now_ms):
                 row.hits = 1
@@ -148,7 +148,7 @@ class FaultDesk:
         return None
 
     def refuses_sockets(self, now_ms: int) -> bool:
-        """Whether new WebSockets are turned away: a disconnect with an end, until then."""
+        """Return whether new WebSockets are refused: a disconnect refuses them until its end."""
         return any(
             row.fault.kind == "disconnect"
             and row.fault.until_ms is not None
@@ -159,7 +159,7 @@ class FaultDesk:
     def request_fault(
         self, kind: FaultKind, path: str, symbol: str | None, now_ms: int
     ) -> Fault | None:
-        """Fault of a kind (http_error, malformed) that strikes this REST request."""
+        """Return the fault of a kind (http_error, malformed) that strikes a REST request."""
         for row in self.scheduled.values():
             fault = row.fault
             if (
@@ -174,14 +174,14 @@ class FaultDesk:
         return None
 
     def skew_ms(self, now_ms: int) -> int:
-        """What the venue's clock is off by."""
+        """Return the error of the venue's clock in milliseconds."""
         rows = self.scheduled.values()
         return sum(
             r.fault.skew_ms for r in rows if r.fault.kind == "clock_skew" and r.active(now_ms)
         )
 
     def hidden(self, symbol: str, time_ms: int) -> bool:
-        """Whether REST has lost this moment too: a bar's open or a trade's time."""
+        """Return whether REST omits a moment too: a bar's open or a trade's time."""
         return any(
             row.fault.kind == "gap"
             and row.fault.rest
@@ -204,14 +204,22 @@ class FaultDesk:
                 and fault.stream in (None, frame.stream.kind.value)
                 and (frame.final or not fault.final_only)
                 and (kind != "correction" or frame.final)
-                and (frame.final or kind != "out_of_order" or frame.stream.kind is not Kind.KLINE)
+                and (
+                    frame.final
+                    or kind != "out_of_order"
+                    or frame.stream.kind is not StreamKind.KLINE
+                )
                 and row.active(time_ms)
             ):
                 row.hits += 1
                 yield row
 
-    def _hold(self, delivery: Delivery, due_ms: int) -> None:
+    def _delay(self, delivery: Delivery, due_ms: int) -> None:
         heapq.heappush(self._due, (due_ms, next(self._numbers), delivery))
+
+
+def _is_open_kline(frame: Frame) -> bool:
+    return frame.stream.kind is StreamKind.KLINE and not frame.final
 
 
 def _encoded(frame: Frame) -> Delivery:
@@ -220,19 +228,19 @@ def _encoded(frame: Frame) -> Delivery:
 
 def _skewed(frame: Frame, skew_ms: int) -> Frame:
     if isinstance(frame.payload, list):
-        shifted = [{**each, "E": each["E"] + skew_ms} for each in frame.payload]
+        shifted = [{**event, "E": event["E"] + skew_ms} for event in frame.payload]
         return replace(frame, payload=shifted)
     return replace(frame, payload={**frame.payload, "E": frame.payload["E"] + skew_ms})
 
 
 def _unrevised(frame: Frame) -> Frame:
-    """The closed bar as first sent: its last trades are not in it yet."""
+    """Return a closed bar as first sent, without its last trades."""
     if isinstance(frame.payload, list):
         return frame
     bar = dict(frame.payload["k"])
     for name in ("v", "q", "V", "Q"):
         places = len(bar[name].partition(".")[2])
-        bar[name] = f"{float(bar[name]) * REVISION:.{places}f}"
+        bar[name] = f"{float(bar[name]) * UNREVISED_SHARE:.{places}f}"
     bar["c"] = bar["o"]
     return replace(frame, payload={**frame.payload, "k": bar})
 
@@ -242,7 +250,7 @@ def _malformed(frame: Frame, form: str) -> Delivery:
     if form == "truncated":
         return Delivery(frame.stream.name, text[: len(text) // 2])
     payload: Any = frame.payload
-    keep = {"e", "E", "s"}
+    intact = {"e", "E", "s"}
     if isinstance(payload, dict):
-        payload = {key: value if key in keep else None for key, value in payload.items()}
+        payload = {key: value if key in intact else None for key, value in payload.items()}
     return Delivery(frame.stream.name, orjson.dumps(payload).decode())

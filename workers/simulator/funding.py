@@ -1,7 +1,7 @@
-"""Index, mark and funding of a simulated contract, from the premium that the market draws.
+"""Index price, mark price and funding of a simulated contract, from its premium.
 
-Funding follows the venue's formula: mean premium of the interval plus the interest rate's
-distance from it, clamped to 5 bp.
+The funding rate follows the venue's formula: the mean premium of the interval, plus the interest
+rate's distance from it, clamped to 5 bps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from workers.simulator import kernel
 from workers.simulator.kernel import Floats
 from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
 
-INTEREST_RATE = 1e-4  # an interval of eight hours
+INTEREST_RATE = 1e-4  # of eight hours
 CLAMP = 5e-4
 CAP = 3e-3
 MARK_SHARE = 1.0 / 3.0  # of the premium that the mark price smooths away
@@ -23,7 +23,7 @@ HOUR_BARS = 60
 
 @dataclass(frozen=True)
 class Quote:
-    """Mark and index of one contract at a moment, in USDT, and the funding it heads for."""
+    """Mark and index price of one contract at a moment, in USDT, and its next funding."""
 
     mark: float
     index: float
@@ -33,7 +33,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Settlement:
-    """One funding stamp: the rate that longs paid to shorts."""
+    """One settlement of funding: the rate that longs paid to shorts."""
 
     time_ms: int
     rate: float
@@ -41,7 +41,7 @@ class Settlement:
 
 
 def opening_premium(market: SimulatedMarket, symbol: str, first: int, last: int) -> Floats:
-    """Premium of contract over index as each bar opened, shape (last - first,)."""
+    """Return the premium of contract over index at each bar's open, shape (last - first,)."""
     if first > 0:
         earlier: Floats = market.bars(symbol, first - 1, max(first, last) - 1).floats[
             kernel.PREMIUM
@@ -52,17 +52,17 @@ def opening_premium(market: SimulatedMarket, symbol: str, first: int, last: int)
 
 
 def mark_factor(premium: Floats) -> Floats:
-    """Mark price over last price at a premium."""
+    """Return mark price over last price at a premium."""
     return 1.0 - MARK_SHARE * premium
 
 
 def quote(market: SimulatedMarket, symbol: str, now_ms: int) -> Quote:
-    """Mark, index and estimated funding now; uses no trade after ``now_ms``."""
+    """Return mark, index and estimated funding now; uses no trade after ``now_ms``."""
     bar, elapsed_ms = divmod(now_ms - EPOCH_MS, BAR_MS)
     column = market.unfinished(symbol, bar, elapsed_ms)
     tick = float(market.contract(symbol).tick_size)
     if column is None:
-        # Before a minute's first trade the price is the last minute's close.
+        # Before a minute's first trade the price is the last close.
         done = market.bars(symbol, max(0, bar - 1), bar)
         last = float(done.prices(kernel.CLOSE)[-1]) if len(done) else _anchor(market, symbol)
     else:
@@ -79,7 +79,7 @@ def quote(market: SimulatedMarket, symbol: str, now_ms: int) -> Quote:
 
 
 def history(market: SimulatedMarket, symbol: str, first_ms: int, last_ms: int) -> list[Settlement]:
-    """Settlements with first_ms <= stamp <= last_ms, oldest first."""
+    """Return the settlements with first_ms <= time <= last_ms, oldest first."""
     interval = interval_bars(market, symbol)
     step_ms = interval * BAR_MS
     begin = max(1, -((EPOCH_MS - first_ms) // step_ms))
@@ -90,7 +90,7 @@ def history(market: SimulatedMarket, symbol: str, first_ms: int, last_ms: int) -
 
 
 def interval_bars(market: SimulatedMarket, symbol: str) -> int:
-    """Bars from one funding stamp to the next."""
+    """Return the bars from one settlement to the next."""
     return market.contract(symbol).funding_interval_hours * HOUR_BARS
 
 

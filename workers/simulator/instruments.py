@@ -1,4 +1,4 @@
-"""What each simulated contract looks like: price level, tick, step, turnover, funding interval."""
+"""Simulated contracts: price level, tick, step, turnover and funding interval of each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Instrument:
 
 
 def decimals(unit: Decimal) -> int:
-    """Decimal places of a power of ten at most 1, e.g. 2 for 0.01."""
+    """Return the decimal places of a power of ten of at most 1, e.g. 2 for 0.01."""
     return max(0, -int(unit.normalize().as_tuple().exponent))
 
 
@@ -56,7 +56,7 @@ _KNOWN = {
 
 
 def instrument(symbol: str) -> Instrument:
-    """Contract of a symbol: listed values for the majors, else derived from the name alone.
+    """Return the contract of a symbol: known values for the majors, else derived from the name.
 
     Raises:
         ValueError: The symbol is not a USDT contract in canonical form.

@@ -1,7 +1,7 @@
-"""The market's random walk, compiled: one block of bars, and the trades inside any bar.
+"""The market's random walk, compiled: blocks of bars, and the trades inside a bar.
 
-Every draw is a hash of (key, bar, slot), so a bar's trades can be made again without
-making those before it, and generating more never changes the past.
+Every draw is a hash of (key, bar, slot). So the trades of a bar can be generated without those
+before it, and generating more bars never changes earlier ones.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _FIRST_TRADE_SLOT = 32
 
 @njit(uint64(uint64, uint64), cache=True)
 def mix(key: np.uint64, counter: np.uint64) -> np.uint64:
-    """64-bit hash of a key and a counter (splitmix64; Steele, Lea and Flood, 2014)."""
+    """Return a 64-bit hash of a key and a counter (splitmix64; Steele, Lea and Flood, 2014)."""
     x = key + (counter + uint64(1)) * uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> uint64(27))) * uint64(0x94D049BB133111EB)
@@ -141,7 +141,7 @@ def fill_trades(key: np.uint64, ints: Ints, floats: Floats, consts: Floats, out:
 def bar_trades(
     keys: NDArray[np.uint64], bar: int, ints: Ints, floats: Floats, consts: Floats
 ) -> Ints:
-    """Trades of one bar that was generated before, shape (TRADES, TRADE_COLUMNS)."""
+    """Return the trades of a bar whose columns exist, shape (TRADES, TRADE_COLUMNS)."""
     out = np.empty((MAX_TRADES, TRADE_COLUMNS), np.int64)
     fill_trades(mix(keys[0], uint64(bar)), ints, floats, consts, out)
     return out[: ints[TRADES]]
@@ -149,7 +149,7 @@ def bar_trades(
 
 @njit(cache=True)
 def aggregate(trades: Ints, ints: Ints) -> None:
-    """Fold the first ``ints[TRADES]`` trades, at least one, into a bar's own columns."""
+    """Sum the first ``ints[TRADES]`` trades, at least one, into the bar's column ``ints``."""
     n = ints[TRADES]
     ints[OPEN], ints[CLOSE] = trades[0, T_PRICE], trades[n - 1, T_PRICE]
     ints[HIGH], ints[LOW] = trades[0, T_PRICE], trades[0, T_PRICE]

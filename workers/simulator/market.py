@@ -1,7 +1,7 @@
-"""The seeded market: bars, trades and true regimes of any symbol at any time, always the same.
+"""The seeded market: bars, trades and true regimes of any symbol at any time.
 
-Bars are counted from a fixed epoch. A day is generated at a time; the hidden state at each
-day's start is kept, so a day that was dropped from memory is made again, bit for bit.
+Bars are counted from a fixed epoch and generated a day at a time. The hidden state at each day's
+start stays in memory, so a day that was dropped can be generated again, bit for bit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workers.simulator.model import MarketModel
 EPOCH_MS = 1_735_689_600_000  # 2025-01-01 00:00 UTC, the listing of every contract
 BAR_MS = kernel.BAR_MS
 BLOCK_BARS = 1440  # a UTC day
-BLOCKS_KEPT = 32  # a symbol; about 7 MB
+MAX_BLOCKS = 32  # in memory, a symbol; about 7 MB
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class SimulatedBars:
 
 @dataclass
 class _Track:
-    """What is known of one symbol: its parameters, and its state at each day's start."""
+    """One symbol: its parameters, its state at each day's start, and the days in memory."""
 
     contract: Instrument
     keys: NDArray[np.uint64]
@@ -76,8 +76,8 @@ class _Track:
 class SimulatedMarket:
     """A market of several correlated contracts, drawn from one seed.
 
-    The same (seed, symbol, bar) gives the same bar whatever else was asked for before, in
-    whatever order, and whichever other symbols exist.
+    The same (seed, symbol, bar) gives the same bar, whatever was read before and whichever other
+    symbols exist.
     """
 
     def __init__(self, seed: int, symbols: Sequence[str], model: MarketModel | None = None) -> None:
@@ -92,11 +92,11 @@ class SimulatedMarket:
         self._tracks = {symbol: self._track(symbol) for symbol in symbols}
 
     def contract(self, symbol: str) -> Instrument:
-        """Contract of a listed symbol; raises KeyError for another."""
+        """Return the contract of a listed symbol; raises KeyError for any other."""
         return self._tracks[symbol].contract
 
     def bars(self, symbol: str, first: int, last: int) -> SimulatedBars:
-        """Bars first <= index < last, shape (last - first,); first >= 0."""
+        """Return the bars first <= index < last; first >= 0."""
         if not 0 <= first <= last:
             raise ValueError(f"bars {first} to {last}: expected 0 <= first <= last")
         track = self._tracks[symbol]
@@ -113,7 +113,7 @@ class SimulatedMarket:
         return SimulatedBars(track.contract, first, ints, floats)
 
     def trades(self, symbol: str, bar: int) -> Ints:
-        """Aggregate trades of one bar in time order, shape (n, TRADE_COLUMNS).
+        """Return the aggregate trades of one bar in time order, shape (n, TRADE_COLUMNS).
 
         Prices are in ticks, quantities in steps, times in ms after the bar's open.
         """
@@ -124,7 +124,7 @@ class SimulatedMarket:
         return kernel.bar_trades(track.keys, bar, ints, floats, track.scalars)
 
     def unfinished(self, symbol: str, bar: int, elapsed_ms: int) -> Ints | None:
-        """Integer column of a bar as it stands ``elapsed_ms`` after its open, shape (INT_ROWS,).
+        """Return the integer column of a bar ``elapsed_ms`` after its open, shape (INT_ROWS,).
 
         Uses no trade after that moment; None before the bar's first trade.
         """
@@ -138,7 +138,7 @@ class SimulatedMarket:
         return column
 
     def bar_of_trade(self, symbol: str, trade_id: int, last: int) -> int:
-        """Index of the bar before ``last`` that holds an aggregate trade id, or ``last``."""
+        """Return the index of the bar that holds an aggregate trade id, at most ``last``."""
         track = self._tracks[symbol]
         self.bars(symbol, last, last)
         day = last // BLOCK_BARS
@@ -185,7 +185,7 @@ class SimulatedMarket:
         if len(track.starts) == day + 1:
             track.starts.append((state, ids))
         track.blocks[day] = (ints, floats)
-        while len(track.blocks) > BLOCKS_KEPT:
+        while len(track.blocks) > MAX_BLOCKS:
             track.blocks.popitem(last=False)
         return ints, floats
 

@@ -1,4 +1,4 @@
-"""The market's law of motion in numbers: regimes, volatility, volume, premium.
+"""Parameters of the simulated market: regimes, volatility, volume, premium.
 
 All scales are for one minute of BTCUSDT; a contract multiplies drift and volatility by its
 beta. Regime order is (bull, bear, sideways) throughout.
@@ -22,7 +22,7 @@ BP = 1e-4
 
 @dataclass(frozen=True)
 class RegimeLaw:
-    """How one regime behaves, a minute of BTCUSDT."""
+    """Parameters of one regime, per minute of BTCUSDT."""
 
     dwell_bars: float  # expected length of a spell
     drift: float  # log return a bar
@@ -33,7 +33,7 @@ class RegimeLaw:
 
 def _default_laws() -> tuple[RegimeLaw, RegimeLaw, RegimeLaw]:
     bull = RegimeLaw(320.0, 0.05 * 5.0 * BP, 5.0 * BP, 0.8, 8.0 * BP)
-    # The bear's drift takes back exactly what the bull gives: see MarketModel.drift.
+    # The bear's drift offsets the bull's exactly: see MarketModel.drift.
     bear = RegimeLaw(260.0, math.nan, 13.0 * BP, 1.6, -6.0 * BP)
     sideways = RegimeLaw(380.0, 0.0, 2.7 * BP, 0.0, 1.0 * BP)
     return bull, bear, sideways

@@ -1,6 +1,6 @@
-"""Binance USD-M on loopback: REST and WebSocket over the simulated market.
+"""The simulated exchange as a server on loopback: REST and WebSockets of Binance USD-M.
 
-Analysis only: there is no order route. Whatever is not a GET is refused and counted.
+Analysis only: there is no order route. Every request but GET is refused and counted.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ SHUTDOWN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """What the simulated exchange is started with."""
+    """Settings of one simulated exchange."""
 
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     seed: int = 7
     speed: float = 60.0  # simulated seconds in a second
     port: int = 0  # on loopback; 0 takes a free one
-    history_minutes: int = 14 * 1440  # that have passed when a new market starts
-    start_time_ms: int | None = None  # where an old market goes on; beats history_minutes
+    history_minutes: int = 14 * 1440  # market time that has passed at a new market's start
+    start_time_ms: int | None = None  # resume an earlier market here; overrides history_minutes
     paused: bool = False
     weight_limit: int = 2400  # request weight a minute, as on the venue
     key_rights: KeyRights = field(default_factory=KeyRights)
 
     def first_now_ms(self) -> int:
-        """Simulated time at the start; raises ValueError before the market's epoch."""
+        """Return simulated time at the start; raises ValueError before the market's epoch."""
         if self.start_time_ms is None:
             return EPOCH_MS + self.history_minutes * BAR_MS
         if self.start_time_ms < EPOCH_MS:
@@ -48,11 +48,11 @@ class SimulatorSettings:
 
 @dataclass(frozen=True)
 class RunningSimulator:
-    """A simulated exchange that answers on loopback."""
+    """A simulated exchange that is being served."""
 
     venue: Venue
     port: int
-    pump: asyncio.Task[None]  # pushes the market's events; it never ends by itself
+    pump: asyncio.Task[None]  # sends the market's events; ends only when cancelled
 
     @property
     def rest_url(self) -> str:
@@ -74,7 +74,7 @@ async def serve(settings: SimulatorSettings) -> AsyncIterator[RunningSimulator]:
     clock = SimulatedClock(settings.first_now_ms(), settings.speed, paused=settings.paused)
     market = SimulatedMarket(settings.seed, settings.symbols)
     for symbol in settings.symbols:
-        # Draw the past before the first client comes: a request must not wait for it.
+        # Generate the past before the first client connects: no request must wait for it.
         market.unfinished(symbol, payloads.bar_at(settings.first_now_ms()), 0)
     venue = Venue(market, clock, settings.weight_limit, settings.key_rights)
     runner = web.AppRunner(application(venue), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -96,7 +96,7 @@ async def serve(settings: SimulatorSettings) -> AsyncIterator[RunningSimulator]:
 
 
 def application(venue: Venue) -> web.Application:
-    """Every route of the venue."""
+    """Return the application with every route of the venue."""
     app = web.Application(middlewares=[rest.guard])
     app[VENUE] = venue
     for routes in (rest.ROUTES, account.ROUTES, control.ROUTES, sockets.ROUTES):

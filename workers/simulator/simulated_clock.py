@@ -1,4 +1,4 @@
-"""Simulated time: runs at a multiple of wall-clock time, can be paused and continued."""
+"""Simulated time: a multiple of wall-clock time that can be paused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_SPEED = 6_000.0  # ten seconds of wall-clock time for a thousand minutes
 
 
 class SimulatedClock:
-    """The venue's clock; every time that a client sees comes from here."""
+    """The venue's clock: the source of every time that a client sees."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class SimulatedClock:
         self._wall_seconds = wall_seconds
         self._anchor_ms = float(start_ms)
         self._anchor_wall = wall_seconds()
-        self._speed = _checked(speed)
+        self._speed = _valid_speed(speed)
         self._paused = paused
 
     def now_ms(self) -> int:
@@ -41,7 +41,7 @@ class SimulatedClock:
 
     def set_speed(self, speed: float) -> None:
         """Go on from now at another speed."""
-        _checked(speed)
+        _valid_speed(speed)
         self._anchor()
         self._speed = speed
 
@@ -65,7 +65,7 @@ class SimulatedClock:
         return self._anchor_ms + (self._wall_seconds() - self._anchor_wall) * self._speed * 1000.0
 
 
-def _checked(speed: float) -> float:
+def _valid_speed(speed: float) -> float:
     if not 0.0 < speed <= MAX_SPEED:
         raise ValueError(f"speed {speed!r}: expected more than 0 and at most {MAX_SPEED:g}")
     return speed

@@ -1,6 +1,6 @@
-"""What the simulated market knows and no client may: its regimes and its parameters.
+"""The true regimes and parameters of the simulated market, which no client can see.
 
-For scoring a regime filter: run it once with these parameters, once with fitted ones.
+They score a regime filter: run it once with these parameters and once with fitted ones.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class TrueParameters:
 
 @dataclass(frozen=True)
 class Emissions:
-    """Moments of an observation by true regime: what a filter needs beside the transition."""
+    """Moments of an observation by true regime: with the transition, all that a filter needs."""
 
     mean: Floats  # shape (K, d)
     covariance: Floats  # shape (K, d, d)
 
 
 def true_regimes(market: SimulatedMarket, symbol: str, from_ms: int, to_ms: int) -> Ints:
-    """True regime of each minute that opens in from_ms <= open < to_ms, shape (n,).
+    """Return the true regime of each minute with from_ms <= open < to_ms, shape (n,).
 
     Values index ``REGIMES``. Times before the market's epoch have no bars.
     """
@@ -53,7 +53,7 @@ def true_regimes(market: SimulatedMarket, symbol: str, from_ms: int, to_ms: int)
 
 
 def true_parameters(market: SimulatedMarket, symbol: str) -> TrueParameters:
-    """Exact parameters that a contract's bars are drawn with."""
+    """Return the exact parameters of a contract's bars."""
     table = market.model.table(market.contract(symbol))
     scalars = market.model.scalars(market.contract(symbol))
     return TrueParameters(
@@ -69,27 +69,27 @@ def true_parameters(market: SimulatedMarket, symbol: str) -> TrueParameters:
 
 
 def true_emissions(observations: Floats, regimes: Ints) -> Emissions:
-    """Moments of any observation vector by true regime.
+    """Return the moments of an observation vector by true regime.
 
     Args:
-        observations: What the filter sees, shape (n, d), finite.
+        observations: What the filter observes, shape (n, d), finite.
         regimes: True regime of each row, shape (n,); each of the three must occur.
 
     Raises: ValueError when a regime does not occur more than d times.
     """
     rows = [observations[regimes == regime] for regime in range(3)]
-    if min(len(each) for each in rows) <= observations.shape[1]:
+    if min(len(group) for group in rows) <= observations.shape[1]:
         raise ValueError(f"regime counts {[len(r) for r in rows]}: take a longer span")
     return Emissions(
-        mean=np.array([each.mean(axis=0) for each in rows]),
+        mean=np.array([group.mean(axis=0) for group in rows]),
         covariance=np.array(
-            [np.cov(each, rowvar=False).reshape(each.shape[1], -1) for each in rows]
+            [np.cov(group, rowvar=False).reshape(group.shape[1], -1) for group in rows]
         ),
     )
 
 
 def observations(bars: SimulatedBars) -> Floats:
-    """Log return, log range and log volume of each bar but the first, shape (n - 1, 3)."""
+    """Return log return, log range and log volume of each bar but the first, shape (n - 1, 3)."""
     high, low = bars.prices(kernel.HIGH), bars.prices(kernel.LOW)
     half_tick = 0.5 * float(bars.contract.tick_size)
     span = np.log((high + half_tick) / (low - half_tick))

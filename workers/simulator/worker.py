@@ -1,4 +1,4 @@
-"""Run the simulated exchange as a process: it serves until told to stop, then saves its time."""
+"""The simulated exchange as a process: it serves until it is stopped, then saves its time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
 
 SAVE_SECONDS = 1.0
 CLOCK_FILE = "simulator.json"
-SPARE_MINUTES = 1440  # of past beyond the back-fill, so that its first bar has one before it
+SPARE_MINUTES = 1440  # of market time before the first bar of the backfill
 
 
 def run(settings: Settings) -> None:
-    """Serve the settings' universe until SIGTERM or SIGINT; goes on where the home stopped."""
+    """Serve the settings' universe until SIGTERM or SIGINT; resumes where the home stopped."""
     if not structlog.is_configured():
         structlog.configure(
             processors=[
@@ -31,11 +31,11 @@ def run(settings: Settings) -> None:
             ]
         )
     settings.home.mkdir(parents=True, exist_ok=True)
-    run_market(simulated(settings), settings.home / CLOCK_FILE)
+    run_market(simulator_settings(settings), settings.home / CLOCK_FILE)
 
 
-def simulated(settings: Settings) -> SimulatorSettings:
-    """What the pipeline's settings mean for the simulated exchange."""
+def simulator_settings(settings: Settings) -> SimulatorSettings:
+    """Return the simulator's settings that follow from the pipeline's."""
     port = None if settings.simulator_url is None else urlsplit(settings.simulator_url).port
     past_ms = settings.history_bars * settings.timeframe_ms
     return SimulatorSettings(
@@ -52,9 +52,9 @@ def run_market(settings: SimulatorSettings, clock_file: Path) -> None:
 
     Args:
         settings: What to serve.
-        clock_file: Where simulated time is kept between runs; when it exists, the market goes
-            on from there and ``settings.start_time_ms`` is not used. After a crash it goes on a
-            little later than it stopped, never earlier.
+        clock_file: Holds simulated time between runs. When it exists, the market resumes from
+            there and ``settings.start_time_ms`` is not used. After a crash it resumes a little
+            later than it stopped, never earlier.
     """
     if clock_file.exists():
         settings = dataclasses.replace(settings, start_time_ms=saved_time_ms(clock_file))
@@ -62,7 +62,7 @@ def run_market(settings: SimulatorSettings, clock_file: Path) -> None:
 
 
 def saved_time_ms(clock_file: Path) -> int:
-    """Simulated time that a run left behind; raises ValueError on a file that is not ours."""
+    """Return the simulated time of a clock file; raises ValueError when it is not one."""
     try:
         return int(orjson.loads(clock_file.read_bytes())["now_ms"])
     except (KeyError, TypeError, ValueError) as error:

@@ -1,8 +1,9 @@
-"""Archive: every fact once, by day, readable in one line, whatever is repeated or cut short."""
+"""Archive: every fact once, by day, whatever is repeated or interrupted."""
 
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -57,8 +58,8 @@ def test_records_with_nested_values_keep_them(tmp_path):
 
     (vector,) = pd.read_parquet(tmp_path / FEATURE_VECTORS.name).to_dict("records")
     assert dict(vector["values"]) == {"rsi_14": 50.0, "adx_14": None}
-    (made,) = pd.read_parquet(tmp_path / PREDICTIONS.name).to_dict("records")
-    assert made["probabilities"] == {"sell": 0.05, "neutral": 0.05, "buy": 0.9}
+    (row,) = pd.read_parquet(tmp_path / PREDICTIONS.name).to_dict("records")
+    assert row["probabilities"] == {"sell": 0.05, "neutral": 0.05, "buy": 0.9}
 
 
 def test_writing_again_changes_nothing(tmp_path):
@@ -85,7 +86,7 @@ def test_offsets_are_known_by_partition(tmp_path):
 def test_crash_between_two_files_loses_and_doubles_nothing(tmp_path, monkeypatch):
     rows = archived([raw_bar(m, symbol=s) for m in range(5) for s in ("BTCUSDT", "ETHUSDT")])
     replace = topic_archive._replace
-    written = []
+    written: list[Path] = []
 
     def dies_at_the_second(path, content):
         if len(written) == 1:

@@ -1,15 +1,13 @@
-"""Funding, mark price and market time: joined as of the close, never later."""
+"""Funding and mark price: joined as of the close, never later."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.timeframes import HOUR_MS
 from tests.build import START_MS, close_time, raw_bar
 from workers.bars.markers import Funding, Mark, Markers
-from workers.ingest.market_clock import MarketClock
 
 
 def test_bar_gets_the_last_mark_not_later_than_its_close():
@@ -57,58 +55,3 @@ def test_settled_before_equals_brute_force(stamps, close):
     assert (found.time_ms if found else None) == max(
         (stamp for stamp in stamps if stamp < close), default=None
     )
-
-
-class Seconds:
-    """A settable clock."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-def clock(speed=60.0):
-    seconds = Seconds()
-    return MarketClock(speed, seconds, lambda: 1000.0 + seconds.now), seconds
-
-
-def test_market_time_advances_at_speed_from_the_middle_of_a_request():
-    market, seconds = clock()
-    seconds.now = 0.2
-
-    market.set(1_000_000, 0.0, 0.2)
-
-    assert market.now_ms() == 1_006_000
-    seconds.now = 1.2
-    assert market.now_ms() == 1_066_000
-    assert market.seconds_until(1_066_000 + 30_000) == pytest.approx(0.5)
-
-
-def test_market_time_never_goes_back_and_follows_events_that_are_ahead():
-    market, seconds = clock()
-    market.set(1_000_000, 0.0, 0.0)
-    market.see(1_050_000)
-    assert market.now_ms() == 1_050_000
-
-    market.set(1_000_000, 0.0, 0.0)
-    market.see(900_000)
-
-    market.see(10**15)
-
-    assert market.now_ms() == 1_050_000
-    seconds.now = 1.0
-    assert market.tick().event_time_ms == 1_060_000
-
-
-def test_skew_is_measured_only_where_market_time_is_wall_clock_time():
-    real, seconds = clock(speed=1.0)
-    seconds.now = 0.1
-
-    real.set(998_800, 0.0, 0.1)
-
-    assert real.skew_ms == pytest.approx(1_250.0)
-    simulated, _ = clock(speed=60.0)
-    simulated.set(1, 0.0, 0.1)
-    assert simulated.skew_ms is None

@@ -1,17 +1,18 @@
-"""The exchange is read-only in four layers, and says why when it cannot be asked."""
+"""The exchange is read-only in four layers, and says why it cannot answer."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import inspect
+from typing import Any
 
 import ccxt
 import pytest
 
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, VenueUnavailable, connected
-from workers.ingest.rest_history import with_retries
+from workers.ingest.retry import with_retries
 from workers.simulator.faults import Fault
 from workers.simulator.protocol.venue import KeyRights
 from workers.simulator.server import SimulatorSettings, serve
@@ -20,9 +21,9 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 
 @contextlib.asynccontextmanager
-async def venue_and_exchange(key=None, **settings):
-    settings = {"symbols": SYMBOLS, "history_minutes": 2_000} | settings
-    async with serve(SimulatorSettings(**settings)) as simulator:
+async def venue_and_exchange(key=None, **settings: Any):
+    defaults: dict[str, Any] = {"symbols": SYMBOLS, "history_minutes": 2_000}
+    async with serve(SimulatorSettings(**(defaults | settings))) as simulator:
         secret = "secret" if key else None
         access = VenueAccess("simulated", simulator.rest_url, key, secret)
         async with connected(access) as exchange:
@@ -93,7 +94,7 @@ def test_no_write_reaches_the_venue_even_through_the_raw_client():
     asyncio.run(main())
 
 
-def test_what_can_be_asked_is_a_short_list():
+def test_the_requests_are_a_short_list():
     public = {name for name, _ in inspect.getmembers(Exchange) if not name.startswith("_")}
 
     assert public == {
@@ -158,9 +159,9 @@ def test_every_request_waits_while_the_venue_asks_for_it():
     async def main():
         async with venue_and_exchange(paused=True) as (venue, exchange):
             fault(venue, kind="http_error", status=429, retry_after_s=1, count=1, path="/fapi")
-            with pytest.raises(VenueUnavailable) as told:
+            with pytest.raises(VenueUnavailable) as unavailable:
                 await exchange.server_time_ms()
-            assert told.value.retry_after_s == 1.0
+            assert unavailable.value.retry_after_s == 1.0
             loop = asyncio.get_running_loop()
             began = loop.time()
             await exchange.listed()
@@ -207,8 +208,8 @@ def test_venue_that_is_not_there_is_unavailable():
         asyncio.run(main())
 
 
-class FrameListener:
-    """Keeps what the streams give; a frame of one kind is made to fail."""
+class RecordingListener:
+    """Keeps the frames of the streams; frames of one kind raise."""
 
     def __init__(self, bad_kind=""):
         self.kinds, self.refused, self.bad_kind = [], [], bad_kind
@@ -243,7 +244,7 @@ def watched(frames, speed=600.0, **fault_fields):
 
 
 def test_streams_give_raw_frames_of_all_kinds_and_nothing_is_sent_but_reads():
-    frames = FrameListener()
+    frames = RecordingListener()
 
     refused_writes = watched(frames)
 
@@ -253,7 +254,7 @@ def test_streams_give_raw_frames_of_all_kinds_and_nothing_is_sent_but_reads():
 
 
 def test_exception_in_a_handler_does_not_silence_the_stream():
-    frames = FrameListener(bad_kind="kline")
+    frames = RecordingListener(bad_kind="kline")
 
     watched(frames)
 
@@ -262,7 +263,7 @@ def test_exception_in_a_handler_does_not_silence_the_stream():
 
 
 def test_truncated_frame_does_not_silence_the_stream():
-    frames = FrameListener()
+    frames = RecordingListener()
 
     watched(frames, kind="malformed", stream="kline", count=5)
 
@@ -271,10 +272,10 @@ def test_truncated_frame_does_not_silence_the_stream():
     assert all(str(raw).startswith('{"e":"kline"') for raw, _ in frames.refused)
 
 
-def test_lost_connection_is_told():
+def test_lost_connection_raises():
     async def main():
         async with venue_and_exchange(speed=60.0) as (venue, exchange):
-            frames = FrameListener()
+            frames = RecordingListener()
             watch = asyncio.ensure_future(exchange.watch(SYMBOLS, "1m", frames))
             async with asyncio.timeout(10):
                 await until(lambda: frames.kinds)

@@ -19,13 +19,13 @@ def test_history_is_fetched_continued_and_replayable(tmp_path):
         access = VenueAccess("simulated", running.rest_url)
         now = running.venue.clock.now_ms() // MINUTE_MS * MINUTE_MS
         start = now - 1_200 * MINUTE_MS
-        part = FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start, start + 700 * MINUTE_MS)
+        first_part = FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start, start + 700 * MINUTE_MS)
 
-        files = fetch_history(access, part, tmp_path, lambda *each: shares.append(each))
+        files = fetch_history(access, first_part, tmp_path, lambda *share: shares.append(share))
         again = fetch_history(access, FetchRequest(("BTCUSDT", "ETHUSDT"), "1m", start), tmp_path)
 
         assert files == again
-        # Time stands still at a close: nothing shows yet that the very last bar is over.
+        # Time stands still at a close: nothing proves yet that the last bar is final.
         truth = running.venue.market.bars("BTCUSDT", 800, 1_999)
     assert shares[-1] == ("ETHUSDT", 1.0)
     table = pd.read_parquet(tmp_path / "BTCUSDT_perp_1m.parquet")

@@ -49,6 +49,7 @@ def event(**fields):
 def test_final_kline_becomes_a_bar_with_exclusive_close():
     bar = read_kline_event(event(), MINUTE_MS, "test")
 
+    assert bar is not None
     assert (bar.open_time_ms, bar.event_time_ms) == (T0, T0 + MINUTE_MS)
     assert bar.available_time_ms == T0 + MINUTE_MS + 3
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (100.0, 101.0, 99.0, 100.5, 12.5)

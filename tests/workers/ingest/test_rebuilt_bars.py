@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.timeframes import MINUTE_MS
 from tests.build import START_MS, raw_bar
 from workers.ingest.normalise import AggTrade
-from workers.ingest.rebuilt_bars import BarRebuilder, bar_of, disagreement
+from workers.ingest.rebuilt_bars import BarRebuilder, disagreement
 
 
 def trade(number, second, price=100.0, quantity=1.0, *, buys=True):
@@ -19,7 +19,7 @@ def trade(number, second, price=100.0, quantity=1.0, *, buys=True):
 
 def fed(trades):
     bars = BarRebuilder(MINUTE_MS)
-    return bars, [over for each in trades if (over := bars.add(each))]
+    return bars, [ended for trade in trades if (ended := bars.add(trade))]
 
 
 def test_first_bar_is_not_complete_and_the_next_is():
@@ -59,18 +59,24 @@ def test_disagreement_names_what_differs():
         "volume_mismatch",
         "trades 2, kline 2.5",
     )
-    kind, note = disagreement(bar, like.model_copy(update={"high": 102.0}))
-    assert kind == "price_mismatch"
-    assert note == "high: trades 101.0, kline 102.0"
+    assert disagreement(bar, like.model_copy(update={"high": 102.0})) == (
+        "price_mismatch",
+        "high: trades 101.0, kline 102.0",
+    )
 
 
 def test_rebuilt_bar_is_published_as_made_from_trades():
     _, (bar,) = fed([trade(1, 10), trade(2, 61, 101.0), trade(3, 121)])
 
-    made = bar_of(bar, raw_bar(1))
+    published = bar.as_raw_bar(raw_bar(1))
 
-    assert (made.origin, made.open, made.volume, made.trades) == ("trades", 101.0, 1.0, 2)
-    assert made.event_time_ms == raw_bar(1).event_time_ms
+    assert (published.origin, published.open, published.volume, published.trades) == (
+        "trades",
+        101.0,
+        1.0,
+        2,
+    )
+    assert published.event_time_ms == raw_bar(1).event_time_ms
 
 
 @given(

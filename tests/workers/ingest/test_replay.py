@@ -8,6 +8,7 @@ import pytest
 
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, RawBar
+from schemas.record import Record
 from schemas.status import WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from tests.real_data import real_file
@@ -41,7 +42,7 @@ def files(tmp_path):
 
 
 def played(texts, closes=None, *, announced=False, hold=lambda: True, stop_after=None):
-    out = []
+    out: list[Record] = []
 
     def wait(_):
         return stop_after is not None and len(bars(out)) >= stop_after
@@ -116,7 +117,7 @@ def test_nothing_after_the_cut_is_played_before_a_model_serves(files):
 @pytest.mark.parametrize("stop_after", [1, 57, 116, 150, 200])
 def test_restart_plays_each_bar_once_and_announces_once(files, stop_after):
     first, _ = played(files, stop_after=stop_after)
-    closes = {}
+    closes: dict[str, int] = {}
     for bar in bars(first):
         closes[bar.symbol] = max(closes.get(bar.symbol, 0), bar.event_time_ms)
     announced = any(isinstance(r, HistoryReady) for r in first)
@@ -139,7 +140,8 @@ def test_hole_in_a_file_is_counted_on_the_next_bar(tmp_path):
 
 
 def test_speed_paces_what_comes_after_the_cut(files):
-    out, waits = [], []
+    out: list[Record] = []
+    waits: list[float] = []
 
     def wait(seconds):
         waits.append(seconds)
@@ -178,10 +180,10 @@ def changed(tmp_path, column, row, value):
     ],
 )
 def test_wrong_value_is_refused_with_file_column_and_row(tmp_path, column, value, said):
-    with pytest.raises(BarFileRejected, match=said) as told:
+    with pytest.raises(BarFileRejected, match=said) as refused:
         recording_of([changed(tmp_path, column, 5, value)])
 
-    assert "BTCUSDT_1m.csv" in str(told.value)
+    assert "BTCUSDT_1m.csv" in str(refused.value)
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path, files):
@@ -201,7 +203,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, files):
         recording_of([str(tmp_path / "BTCUSDT_5m.parquet")])
 
 
-def test_home_is_bound_to_its_first_source(tmp_path, files):
+def test_home_is_bound_to_its_first_market(tmp_path, files):
     simulated = Settings(exchange="simulated", home=tmp_path)
     bind_home(tmp_path, market_identity(simulated))
 
@@ -216,7 +218,7 @@ def test_home_is_bound_to_its_first_source(tmp_path, files):
             bind_home(tmp_path, market_identity(other))
 
 
-def test_files_are_given_as_a_list_in_one_variable(monkeypatch, files):
+def test_one_variable_lists_the_files(monkeypatch, files):
     monkeypatch.setenv("REGIMEFLOW_REPLAY_FILES", ",".join(files))
 
     assert Settings(exchange="replay").replay_files == tuple(files)

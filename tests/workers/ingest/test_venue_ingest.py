@@ -1,4 +1,4 @@
-"""Ingest live: whatever the venue does, every bar arrives once, in order, or the ledger says so."""
+"""Ingest of a venue: every bar comes once and in order, or the ledger names what is missing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def holds_every_bar(bars):
     return opened == list(range(opened[0], opened[-1] + MINUTE_MS, MINUTE_MS))
 
 
-def beside_repairs(ledger):
-    """What was found, but for bars that REST gave first because this machine was busy."""
+def without_repairs(ledger):
+    """Ledger without repairs: on a busy machine REST may give a bar before the stream does."""
     return [entry for entry in ledger if entry[0] != "repaired"]
 
 
@@ -46,10 +46,12 @@ def test_history_then_live_without_a_seam():
                 bars, ledger, letters = running.records.checked(symbol)
                 origins = Counter(bar.origin for bar in bars)
                 assert holds_every_bar(bars)
-                assert (beside_repairs(ledger), letters) == ([], [])
+                assert (without_repairs(ledger), letters) == ([], [])
                 assert origins["backfill"] >= HISTORY_BARS
                 assert all(bar.mark_price and bar.funding_rate is not None for bar in bars)
-                assert abs(bars[-1].mark_price / bars[-1].close - 1) < 0.01
+                mark_price = bars[-1].mark_price
+                assert mark_price is not None
+                assert abs(mark_price / bars[-1].close - 1) < 0.01
             (ready,) = running.records.of(HistoryReady)
             assert ready.symbols == ("BTCUSDT", "ETHUSDT")
             assert ready.to_ms - ready.from_ms == HISTORY_BARS * MINUTE_MS
@@ -70,7 +72,7 @@ def test_restart_goes_on_after_the_last_bar_of_the_topic():
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert bars[0].open_time_ms == last
             assert holds_every_bar(bars)
-            assert beside_repairs(ledger) == []
+            assert without_repairs(ledger) == []
 
     asyncio.run(main())
 
@@ -86,7 +88,7 @@ def test_settlement_is_joined_to_bars_that_close_after_it():
             at = {bar.event_time_ms: bar.funding_time_ms for bar in bars}
             assert at[stamp] == stamp - 480 * MINUTE_MS
             assert at[stamp + 10 * MINUTE_MS] == stamp
-            joined = [bar.funding_time_ms for bar in bars]
+            joined = [bar.funding_time_ms or 0 for bar in bars]
             assert joined == sorted(joined)
             rates = {bar.funding_time_ms: bar.funding_rate for bar in bars}
             rows = await running.ingest._exchange.funding_rates("BTCUSDT", stamp)
@@ -133,7 +135,7 @@ def test_bar_sent_twice_is_published_twice_and_booked_as_duplicate():
             await running.more_bars("BTCUSDT", 8)
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert holds_every_bar(bars)
-            assert set(beside_repairs(ledger)) == {("duplicate", 1)}
+            assert set(without_repairs(ledger)) == {("duplicate", 1)}
 
     asyncio.run(main())
 
@@ -196,7 +198,7 @@ def test_bar_that_contradicts_its_trades_is_held_against_rest():
                 until_ms=wrong + MINUTE_MS,
                 delay_ms=600 * MINUTE_MS,
             )
-            await running.until(lambda: running.records.of(LedgerEntry))
+            await running.until(lambda: bool(running.records.of(LedgerEntry)))
             (entry,) = running.records.of(LedgerEntry)
             assert (entry.kind, entry.from_ms) == ("volume_mismatch", wrong)
             assert entry.note.endswith("REST corrects the kline")
@@ -219,7 +221,7 @@ def test_frozen_feed_is_served_from_rest_until_it_thaws():
             assert set(ledger) == {("repaired", 1)}
             assert bars[-1].origin == "stream"
             _, other, _ = running.records.checked("ETHUSDT")
-            assert beside_repairs(other) == []
+            assert without_repairs(other) == []
 
     asyncio.run(main())
 
@@ -295,8 +297,8 @@ def test_rest_away_leaves_the_bar_that_trades_make():
                 lambda: any(b.open_time_ms > lost for b in running.records.raw("BTCUSDT"))
             )
             bars, _, _ = running.records.checked("BTCUSDT")
-            made = [bar for bar in bars if bar.open_time_ms == lost]
-            assert [bar.origin for bar in made] == ["trades"]
+            rebuilt = [bar for bar in bars if bar.open_time_ms == lost]
+            assert [bar.origin for bar in rebuilt] == ["trades"]
             expected = await truth(running, "BTCUSDT", lost)
             assert values(bars, lost)[0] == pytest.approx(expected, rel=1e-9)
 
@@ -363,9 +365,9 @@ def test_malformed_page_of_history_is_asked_for_again():
             running.fault(
                 kind="malformed", form="nulls", rest=True, path="/fapi/v1/klines", count=1
             )
-            await running.until(lambda: running.records.of(HistoryReady))
+            await running.until(lambda: bool(running.records.of(HistoryReady)))
             bars, ledger, _ = running.records.checked("BTCUSDT")
             assert holds_every_bar(bars)
-            assert beside_repairs(ledger) == []
+            assert without_repairs(ledger) == []
 
     asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 import aiohttp
 import ccxt.pro
@@ -22,9 +23,9 @@ NOW_MS = EPOCH_MS + 3000 * BAR_MS
 
 
 def at(address, running):
-    """ccxt's addresses with scheme and host of the simulator."""
+    """Return ccxt's addresses with scheme and host of the simulator."""
     if isinstance(address, dict):
-        return {name: at(each, running) for name, each in address.items()}
+        return {name: at(part, running) for name, part in address.items()}
     scheme, _, rest = address.partition("://")
     base = running.ws_url if scheme == "wss" else running.rest_url
     return base + "/" + rest.partition("/")[2]
@@ -42,8 +43,8 @@ async def client(running, **keys):
         await exchange.close()
 
 
-def told(settings, story, **keys):
-    """Outcome of a story that needs a running exchange and a ccxt client of it."""
+def run_story(settings, story, **keys):
+    """Return what a story returns; it gets a running exchange and a ccxt client of it."""
 
     async def run():
         async with serve(settings) as running, client(running, **keys) as exchange:
@@ -53,7 +54,7 @@ def told(settings, story, **keys):
 
 
 def watched(settings, story, streams, path="/market/ws/0"):
-    """Outcome of a story with a bare WebSocket that has subscribed to some streams."""
+    """Return what a story returns; it gets a bare WebSocket with its subscriptions."""
 
     async def run():
         async with (
@@ -82,7 +83,7 @@ def test_markets_load_with_their_filters():
     async def story(_, exchange):
         return exchange.markets
 
-    markets = told(STILL, story)
+    markets = run_story(STILL, story)
 
     assert set(markets) == {BTC, ETH, "SOL/USDT:USDT", "BNB/USDT:USDT"}
     assert markets[BTC]["precision"]["price"] == 0.1
@@ -103,7 +104,7 @@ def test_klines_page_without_gap_or_overlap_and_equal_the_market():
             since = int(page[-1][0]) + BAR_MS
         return rows, running.venue.market.bars("BTCUSDT", 0, 3000)
 
-    rows, bars = told(STILL, story)
+    rows, bars = run_story(STILL, story)
 
     assert [row[0] for row in rows] == bars.open_time_ms.tolist()
     assert {len(row) for row in rows} == {12}
@@ -118,7 +119,7 @@ def test_page_is_at_most_1500_rows_and_ends_with_the_open_bar():
         ask = {"symbol": "BTCUSDT", "interval": "1m", "limit": 5000}
         return await exchange.fapiPublicGetKlines(ask)
 
-    rows = told(settings, story)
+    rows = run_story(settings, story)
 
     assert len(rows) == 1500
     assert rows[-1][0] == NOW_MS
@@ -133,7 +134,7 @@ def test_hours_are_the_sum_of_their_minutes():
             await exchange.fetch_mark_ohlcv(ETH, "1h", since=EPOCH_MS, limit=16),
         )
 
-    minutes, hours, marks = told(STILL, story)
+    minutes, hours, marks = run_story(STILL, story)
 
     for i, hour in enumerate(hours):
         parts = minutes[i * 60 : i * 60 + 60]
@@ -156,7 +157,7 @@ def test_trades_fetched_by_id_rebuild_the_klines():
         since = {"symbol": "BTCUSDT", "interval": "1m", "startTime": NOW_MS - 100 * BAR_MS}
         return trades, await exchange.fapiPublicGetKlines(since)
 
-    trades, rows = told(STILL, story)
+    trades, rows = run_story(STILL, story)
 
     assert [t["a"] for t in trades] == list(range(trades[0]["a"], trades[-1]["a"] + 1))
     assert len(rows) == 100
@@ -181,7 +182,7 @@ def test_funding_mark_and_interest_are_read_as_on_the_venue():
             await exchange.fetch_open_interest(BTC),
         )
 
-    now, every, history, intervals, interest = told(STILL, story)
+    now, every, history, intervals, interest = run_story(STILL, story)
 
     assert now["fundingTimestamp"] > NOW_MS
     assert set(every) == {BTC, ETH, "SOL/USDT:USDT", "BNB/USDT:USDT"}
@@ -207,7 +208,7 @@ def test_account_routes_say_what_a_key_may_do(rights):
         )
 
     key = {"apiKey": "any", "secret": "any"}
-    restrictions, account, balance, positions = told(settings, story, **key)
+    restrictions, account, balance, positions = run_story(settings, story, **key)
 
     assert restrictions["enableFutures"] is rights.futures
     assert account["canTrade"] is rights.can_trade
@@ -219,7 +220,7 @@ def test_an_account_route_without_a_key_is_refused():
     async def story(running, _):
         return await get(running.rest_url + "/fapi/v1/accountConfig")
 
-    status, _, body = told(STILL, story)
+    status, _, body = run_story(STILL, story)
 
     assert (status, body["code"]) == (401, -2014)
 
@@ -234,7 +235,7 @@ def test_no_write_is_taken_and_each_is_counted(method, path):
         ):
             return response.status, running.venue.refused_writes
 
-    assert told(STILL, story) == (403, 1)
+    assert run_story(STILL, story) == (403, 1)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_a_wrong_request_gets_the_venues_error(query, code):
     async def story(running, _):
         return await get(running.rest_url + "/fapi/v1/" + query)
 
-    status, headers, body = told(STILL, story)
+    status, headers, body = run_story(STILL, story)
 
     assert status in (400, 404)
     assert set(body) == {"code", "msg"}
@@ -268,7 +269,7 @@ def test_weight_beyond_the_limit_is_refused_with_a_time_to_wait():
         url = running.rest_url + "/fapi/v1/aggTrades?symbol=BTCUSDT&limit=1"
         return [await get(url) for _ in range(8)]
 
-    answers = told(settings, story)
+    answers = run_story(settings, story)
 
     refused = [(headers, body) for status, headers, body in answers if status == 429]
     assert refused
@@ -285,16 +286,16 @@ def test_watched_bars_trades_and_marks_arrive():
         await exchange.un_watch_ohlcv_for_symbols([[BTC, "1m"], [ETH, "1m"]])
         return bars, trades, marks
 
-    bars, trades, marks = told(FAST, story)
+    bars, trades, marks = run_story(FAST, story)
 
     assert set(bars) <= {BTC, ETH}
     assert trades[0]["price"] > 0
     assert set(marks) <= {BTC, ETH}
 
 
-def test_every_closed_bar_is_told_once_and_equals_rest():
+def test_every_closed_bar_comes_once_and_equals_rest():
     async def story(running, socket):
-        bars = []
+        bars: list[dict[str, Any]] = []
         while len(bars) < 8:
             kline = (await socket.receive_json())["k"]
             bars += [kline] if kline["x"] else []
@@ -377,7 +378,7 @@ def test_a_disconnect_is_seen_and_the_next_call_reconnects():
             await until_it_breaks()
         return await exchange.watch_trades(BTC, params={"name": "aggTrade"})
 
-    assert told(FAST, story)
+    assert run_story(FAST, story)
 
 
 @pytest.mark.parametrize("abrupt", [False, True])
@@ -395,7 +396,7 @@ def test_a_disconnect_ends_the_socket(abrupt):
 
 
 @pytest.mark.parametrize("status", [429, 418])
-def test_a_ban_is_told_with_the_time_to_wait(status):
+def test_a_ban_names_the_time_to_wait(status):
     async def story(running, exchange):
         fault = {"kind": "http_error", "status": status, "retry_after_s": 7, "count": 1}
         await post(running.rest_url + "/sim/faults", fault)
@@ -404,7 +405,7 @@ def test_a_ban_is_told_with_the_time_to_wait(status):
         headers = exchange.last_response_headers
         return headers["Retry-After"], await exchange.fetch_time()
 
-    waited, time_ms = told(STILL, story)
+    waited, time_ms = run_story(STILL, story)
 
     assert waited == "7"
     assert time_ms == EPOCH_MS + STILL.history_minutes * BAR_MS
@@ -415,7 +416,7 @@ def test_a_skewed_clock_shows_in_the_server_time():
         await post(running.rest_url + "/sim/faults", {"kind": "clock_skew", "skew_ms": 5000})
         return await exchange.fetch_time()
 
-    assert told(STILL, story) == NOW_MS + 5000
+    assert run_story(STILL, story) == NOW_MS + 5000
 
 
 def test_a_gap_on_rest_too_and_a_malformed_body_reach_the_client():
@@ -429,7 +430,7 @@ def test_a_gap_on_rest_too_and_a_malformed_body_reach_the_client():
         _, _, broken = await get(klines)
         return rows, broken
 
-    rows, broken = told(STILL, story)
+    rows, broken = run_story(STILL, story)
 
     opens = [row[0] for row in rows]
     assert NOW_MS - 3 * BAR_MS not in opens
@@ -448,7 +449,7 @@ def test_faults_are_listed_ended_and_refused_when_wrong():
             ended = await response.json()
         return added, wrong, unknown, listed, ended
 
-    added, wrong, unknown, listed, ended = told(STILL, story)
+    added, wrong, unknown, listed, ended = run_story(STILL, story)
 
     assert added[0] == 200
     assert wrong[0] == 400
@@ -466,7 +467,7 @@ def test_clock_is_shown_changed_and_stops_when_paused():
         wrong = await post(clock, {"speed": -1})
         return paused, later, wrong
 
-    paused, later, wrong = told(FAST, story)
+    paused, later, wrong = run_story(FAST, story)
 
     assert paused == later
     assert (paused["speed"], paused["paused"]) == (120.0, True)
@@ -483,7 +484,7 @@ def test_true_regimes_and_parameters_can_be_asked_for():
             (await get(f"{sim}parameters?symbol=BTCUSDT"))[2],
         )
 
-    part, whole, parameters = told(STILL, story)
+    part, whole, parameters = run_story(STILL, story)
 
     assert part["regime"] == whole["regime"][:100]
     assert len(whole["regime"]) == 3000
@@ -497,7 +498,7 @@ def test_fifty_symbols_are_kept_up_with():
     names = [f"{symbol.lower()}@kline_1m" for symbol in symbols]
 
     async def story(_, socket):
-        closed = []
+        closed: list[tuple[int, str]] = []
         while len(closed) < 150:
             kline = (await socket.receive_json())["k"]
             closed += [(kline["t"], kline["s"])] if kline["x"] else []

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from workers.simulator.faults import Fault, FaultDesk
 from workers.simulator.market import BAR_MS, SimulatedMarket
-from workers.simulator.protocol.frames import FrameSource, parse_stream
+from workers.simulator.protocol.frames import Frame, FrameSource, Stream, parse_stream
 from workers.simulator.protocol.payloads import open_ms
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 MARKET = SimulatedMarket(7, SYMBOLS)
 START = open_ms(500)
-BAR_2 = {"from_ms": START + 2 * BAR_MS, "until_ms": START + 3 * BAR_MS}
+BAR_2: dict[str, Any] = {"from_ms": START + 2 * BAR_MS, "until_ms": START + 3 * BAR_MS}
+
+
+def streams(*names: str) -> list[Stream]:
+    return [stream for name in names if (stream := parse_stream(name, SYMBOLS))]
+
+
+def closed_bar() -> Frame:
+    """The last frame of the first minute."""
+    frames = FrameSource(MARKET, START).advance(START + BAR_MS, streams("btcusdt@kline_1m"), BAR_MS)
+    return next(frame for frame in frames if frame.final)
 
 
 def arrivals(*faults, names=("btcusdt@kline_1m", "ethusdt@kline_1m"), minutes=6):
-    """What a watcher of some streams receives, a quarter of a minute at a time."""
-    feed, desk = FrameSource(MARKET, START), FaultDesk()
-    streams = [parse_stream(name, SYMBOLS) for name in names]
+    """Texts that a subscriber receives, a quarter of a minute at a time."""
+    source, desk = FrameSource(MARKET, START), FaultDesk()
     for fault in faults:
         desk.add(Fault(**fault), START)
-    out = []
+    out: list[str] = []
     for now in range(START, START + minutes * BAR_MS + 1, BAR_MS // 4):
         out += [d.text for d in desk.released(now)]
-        for frame in feed.advance(now, streams, BAR_MS // 4):
+        for frame in source.advance(now, streams(*names), BAR_MS // 4):
             out += [d.text for d in desk.admit(frame, now)]
     return out
 
@@ -39,9 +49,7 @@ def closed(texts, symbol="BTCUSDT"):
 
 
 def test_without_faults_every_frame_arrives_unchanged():
-    feed = FrameSource(MARKET, START)
-    stream = parse_stream("btcusdt@kline_1m", SYMBOLS)
-    (frame,) = (f for f in feed.advance(START + BAR_MS, [stream], BAR_MS) if f.final)
+    frame = closed_bar()
 
     (delivery,) = FaultDesk().admit(frame, START + BAR_MS)
 
@@ -169,11 +177,9 @@ def test_a_gap_on_rest_too_hides_its_moments_there():
 
 
 def test_cleared_faults_still_release_what_they_held():
-    desk, feed = FaultDesk(), FrameSource(MARKET, START)
-    stream = parse_stream("btcusdt@kline_1m", SYMBOLS)
+    desk = FaultDesk()
     desk.add(Fault(kind="late", delay_ms=1000), START)
-    (frame,) = (f for f in feed.advance(START + BAR_MS, [stream], BAR_MS) if f.final)
-    desk.admit(frame, START + BAR_MS)
+    desk.admit(closed_bar(), START + BAR_MS)
 
     desk.clear()
 

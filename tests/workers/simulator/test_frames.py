@@ -1,4 +1,4 @@
-"""The feed: every trade and every closed bar once, in order, however time is cut up."""
+"""Frames: every trade and every closed bar once, in order, however time is divided."""
 
 from __future__ import annotations
 
@@ -9,20 +9,28 @@ from hypothesis import strategies as st
 from workers.simulator import kernel
 from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.simulator.protocol import payloads
-from workers.simulator.protocol.frames import FrameSource, Kind, parse_stream
+from workers.simulator.protocol.frames import Frame, FrameSource, Stream, StreamKind, parse_stream
 from workers.simulator.protocol.payloads import open_ms
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 MARKET = SimulatedMarket(7, SYMBOLS)
 START = open_ms(1000)
 MINUTES = 11
+
+
+def streams(*names: str) -> list[Stream]:
+    return [stream for name in names if (stream := parse_stream(name, SYMBOLS))]
+
+
 NAMES = ["btcusdt@aggTrade", "btcusdt@kline_1m", "ethusdt@kline_1m", "btcusdt@kline_5m"]
-STREAMS = [parse_stream(name, SYMBOLS) for name in NAMES]
+STREAMS = streams(*NAMES)
 
 
 def lasting(frames):
-    """Frames that do not depend on how often the feed is asked: trades and closed bars."""
-    return [(f.stream.name, f.payload) for f in frames if f.stream.kind is Kind.TRADE or f.final]
+    """Trades and closed bars: the frames that do not depend on the number of calls."""
+    return [
+        (f.stream.name, f.payload) for f in frames if f.stream.kind is StreamKind.TRADE or f.final
+    ]
 
 
 def whole():
@@ -32,10 +40,11 @@ def whole():
 @given(st.lists(st.integers(1, MINUTES * BAR_MS), max_size=30))
 @settings(max_examples=30, deadline=None)
 def test_trades_and_closed_bars_come_once_however_time_is_cut(cuts):
-    feed, frames = FrameSource(MARKET, START), []
+    source = FrameSource(MARKET, START)
+    frames: list[Frame] = []
 
     for cut in [*sorted(cuts), MINUTES * BAR_MS]:
-        frames += feed.advance(START + cut, STREAMS, 15_000)
+        frames += source.advance(START + cut, STREAMS, 15_000)
 
     assert lasting(frames) == lasting(whole())
 
@@ -60,7 +69,7 @@ def test_closed_bars_are_those_of_rest():
             k["Q"],
             "0",
         ]
-        for k in (frame.payload["k"] for frame in frames)
+        for k in (frame.payload["k"] for frame in frames if isinstance(frame.payload, dict))
     ]
 
     assert shown == rows
@@ -74,20 +83,22 @@ def test_trades_come_in_order_and_before_their_bar_closes():
 
 
 def test_updates_show_no_trade_of_later():
-    feed, now = FrameSource(MARKET, START), START + 25_000
+    source, now = FrameSource(MARKET, START), START + 25_000
 
-    (update,) = feed.advance(now, [STREAMS[1]], 15_000)
+    (update,) = source.advance(now, [STREAMS[1]], 15_000)
 
     column = MARKET.unfinished("BTCUSDT", 1000, 25_000)
+    assert column is not None
     assert not update.final
+    assert isinstance(update.payload, dict)
     assert update.payload["k"]["n"] == column[kernel.RAW_TRADES]
     assert update.payload["E"] == now
 
 
 def test_a_mark_price_comes_with_every_close():
-    stream = parse_stream("btcusdt@markPrice@1s", SYMBOLS)
+    marks = streams("btcusdt@markPrice@1s")
 
-    frames = FrameSource(MARKET, START).advance(START + 3 * BAR_MS, [stream], 10**9)
+    frames = FrameSource(MARKET, START).advance(START + 3 * BAR_MS, marks, 10**9)
 
     assert [f.event_ms for f in frames] == [START + i * BAR_MS for i in (1, 2, 3)]
 

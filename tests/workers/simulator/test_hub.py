@@ -1,4 +1,4 @@
-"""The hub: each watcher gets its streams, and one that is too slow is closed, not waited for."""
+"""The hub: each client gets its streams, and one that is too slow is closed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workers.simulator.protocol import hub
 from workers.simulator.protocol.hub import Connection, Hub
 
 
-class Client:
+class FakeSocket:
     """A socket that keeps what it is sent."""
 
     def __init__(self):
@@ -22,7 +22,7 @@ class Client:
 
 
 def connected(desk, names):
-    connection = Connection(Client(), lambda: None, delivers=True, combined=False)
+    connection = Connection(FakeSocket(), lambda: None, delivers=True, combined=False)
     desk.connections.add(connection)
     desk.subscribe(connection, names)
     return connection
@@ -42,9 +42,9 @@ def test_each_watcher_gets_its_own_streams_until_it_leaves():
     desk.drop(one)
 
     assert (waiting(one), waiting(two)) == (["b"], ["b", "e"])
-    assert [s.name for s in desk.watched()] == ["btcusdt@aggTrade", "ethusdt@aggTrade"]
+    assert [s.name for s in desk.subscribed()] == ["btcusdt@aggTrade", "ethusdt@aggTrade"]
     desk.drop(two)
-    assert desk.watched() == []
+    assert desk.subscribed() == []
 
 
 def test_a_client_too_far_behind_is_closed_and_the_others_go_on(monkeypatch):

@@ -25,7 +25,7 @@ def drawn():
     return SimulatedMarket(7, SYMBOLS)
 
 
-def fold(trades):
+def sum_trades(trades):
     """Bar of some trades, by hand: open, high, low, close, volume, turnover, taker volume."""
     price, quantity = trades[:, kernel.T_PRICE], trades[:, kernel.T_QUANTITY]
     bought = trades[:, kernel.T_SELL] == 0
@@ -33,7 +33,7 @@ def fold(trades):
     return (*ohlc, quantity.sum(), price @ quantity, quantity[bought].sum())
 
 
-FOLDED = [
+SUMMED = [
     kernel.OPEN,
     kernel.HIGH,
     kernel.LOW,
@@ -55,12 +55,12 @@ def test_hash_gives_the_published_sequence():
     st.lists(st.tuples(st.integers(0, 3 * BLOCK_BARS), st.integers(0, 400)), min_size=1, max_size=6)
 )
 @settings(max_examples=20, deadline=None)
-def test_any_span_asked_for_in_any_order_is_the_same_market(spans):
+def test_any_span_read_in_any_order_is_the_same_market(spans):
     whole = SimulatedMarket(7, ["BTCUSDT"]).bars("BTCUSDT", 0, 4 * BLOCK_BARS)
-    asked = SimulatedMarket(7, ["ETHUSDT", "BTCUSDT"])
+    other = SimulatedMarket(7, ["ETHUSDT", "BTCUSDT"])
 
     for first, length in spans:
-        part = asked.bars("BTCUSDT", first, first + length)
+        part = other.bars("BTCUSDT", first, first + length)
 
         np.testing.assert_array_equal(part.ints, whole.ints[:, first : first + length])
         np.testing.assert_array_equal(part.floats, whole.floats[:, first : first + length])
@@ -88,9 +88,9 @@ def test_another_seed_is_another_market(drawn):
 def test_bars_rebuilt_from_their_trades_are_the_bars(drawn, symbol):
     bars = drawn.bars(symbol, 1000, 1500)
 
-    rebuilt = np.array([fold(drawn.trades(symbol, bar)) for bar in range(1000, 1500)])
+    rebuilt = np.array([sum_trades(drawn.trades(symbol, bar)) for bar in range(1000, 1500)])
 
-    np.testing.assert_array_equal(rebuilt.T, bars.ints[FOLDED])
+    np.testing.assert_array_equal(rebuilt.T, bars.ints[SUMMED])
 
 
 def test_trade_ids_run_on_without_a_gap_and_times_within_the_bar(drawn):
@@ -110,7 +110,7 @@ def test_unfinished_bar_holds_the_trades_so_far_and_no_other(drawn):
 
     column = drawn.unfinished("BTCUSDT", 50, 30_000)
 
-    np.testing.assert_array_equal(column[FOLDED], fold(so_far))
+    np.testing.assert_array_equal(column[SUMMED], sum_trades(so_far))
     assert drawn.unfinished("BTCUSDT", 50, int(trades[0, kernel.T_TIME]) - 1) is None
     np.testing.assert_array_equal(
         drawn.unfinished("BTCUSDT", 50, MINUTE_MS), drawn.bars("BTCUSDT", 50, 51).ints[:, 0]

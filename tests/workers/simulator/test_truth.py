@@ -1,4 +1,4 @@
-"""True regimes and parameters: a filter that is told them finds the regimes."""
+"""True regimes and parameters: a filter that has them finds the regimes."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_filter_with_true_parameters_finds_the_regimes(symbol):
     assert balanced_accuracy(guess, truth[half:]) > 0.75
 
 
-def test_true_regimes_are_those_of_the_bars_asked_for():
+def test_true_regimes_are_those_of_the_requested_bars():
     drawn = SimulatedMarket(7, ["BTCUSDT"])
     start = EPOCH_MS + 10 * BAR_MS
 
-    asked = true_regimes(drawn, "BTCUSDT", start + 1, start + 100 * BAR_MS)
+    regimes = true_regimes(drawn, "BTCUSDT", start + 1, start + 100 * BAR_MS)
 
-    np.testing.assert_array_equal(asked, drawn.bars("BTCUSDT", 11, 110).regimes)
+    np.testing.assert_array_equal(regimes, drawn.bars("BTCUSDT", 11, 110).regimes)
     assert len(true_regimes(drawn, "BTCUSDT", 0, EPOCH_MS)) == 0
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from workers.settings import Settings
 from workers.simulator.market import BAR_MS, EPOCH_MS
-from workers.simulator.worker import CLOCK_FILE, SPARE_MINUTES, saved_time_ms, simulated
+from workers.simulator.worker import CLOCK_FILE, SPARE_MINUTES, saved_time_ms, simulator_settings
 
 PROGRAM = """
 import sys
@@ -24,10 +24,11 @@ run(Settings(home=Path(sys.argv[1]), universe=("BTCUSDT",), history_bars=1000))
 
 
 def started(home):
-    """The process, and what its first line says."""
+    """Start the process; return it and its first log line."""
     child = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(home)], stdout=subprocess.PIPE, text=True
     )
+    assert child.stdout is not None
     return child, json.loads(child.stdout.readline())
 
 
@@ -77,8 +78,8 @@ def test_settings_of_the_pipeline_give_a_past_as_long_as_the_back_fill(tmp_path)
         home=tmp_path, timeframe="1h", history_bars=1000, simulator_url="http://127.0.0.1:4321"
     )
 
-    meant = simulated(hourly)
+    settings = simulator_settings(hourly)
 
-    assert meant.port == 4321
-    assert meant.symbols == hourly.universe
-    assert meant.history_minutes >= 60_000
+    assert settings.port == 4321
+    assert settings.symbols == hourly.universe
+    assert settings.history_minutes >= 60_000

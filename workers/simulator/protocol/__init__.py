@@ -1,1 +1,1 @@
-"""Binance USD-M as it is spoken on the wire: REST routes, WebSocket streams, payloads."""
+"""The protocol of Binance USD-M: REST routes, WebSocket streams, payloads."""

@@ -1,4 +1,4 @@
-"""Account routes: read-only, for checking what a key may do. Nothing can be traded here."""
+"""Account routes, read-only: they tell the rights of a key. Nothing can be traded here."""
 
 from __future__ import annotations
 

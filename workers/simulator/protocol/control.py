@@ -1,4 +1,4 @@
-"""The simulator's own routes under /sim/: no part of the venue's protocol."""
+"""Routes under /sim/ that control the simulator; the real venue has none of them."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ async def show_clock(request: web.Request) -> web.Response:
 
 async def set_clock(request: web.Request) -> web.Response:
     """POST /sim/clock with ``speed`` and/or ``paused``."""
-    clock, wish = request.app[VENUE].clock, await _body(request)
-    if not wish.keys() <= {"speed", "paused"}:
-        raise VenueError(-1104, f"expected speed and/or paused, got {', '.join(sorted(wish))}")
+    clock, change = request.app[VENUE].clock, await _body(request)
+    if not change.keys() <= {"speed", "paused"}:
+        raise VenueError(-1104, f"expected speed and/or paused, got {', '.join(sorted(change))}")
     try:
-        if "speed" in wish:
-            clock.set_speed(float(wish["speed"]))
+        if "speed" in change:
+            clock.set_speed(float(change["speed"]))
     except (TypeError, ValueError) as error:
         raise VenueError(-1102, str(error)) from None
-    if "paused" in wish:
-        (clock.pause if wish["paused"] is True else clock.resume)()
+    if "paused" in change:
+        (clock.pause if change["paused"] is True else clock.resume)()
     return await show_clock(request)
 
 
@@ -55,7 +55,7 @@ async def true_regimes(request: web.Request) -> web.Response:
 
 
 async def parameters(request: web.Request) -> web.Response:
-    """GET /sim/parameters: what a symbol's bars are drawn with."""
+    """GET /sim/parameters: the true parameters of a symbol's bars."""
     truth = true_parameters(request.app[VENUE].market, listed_symbol(request))
     values = dataclasses.asdict(truth)
     shown = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
@@ -63,7 +63,7 @@ async def parameters(request: web.Request) -> web.Response:
 
 
 async def show_faults(request: web.Request) -> web.Response:
-    """GET /sim/faults: what is scheduled and how often each struck."""
+    """GET /sim/faults: the scheduled faults and how often each has struck."""
     rows = request.app[VENUE].faults.scheduled.values()
     return reply([_fault_row(row) for row in rows])
 

@@ -1,4 +1,4 @@
-"""Market events as time passes: what the venue's streams say between two moments."""
+"""The frames that the venue's streams send as simulated time passes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.simulator.protocol.payloads import INTERVAL_BARS, Json, bar_at, ope
 ALL_MARKS = "!markPrice@arr"
 
 
-class Kind(StrEnum):
+class StreamKind(StrEnum):
     """What a stream carries."""
 
     TRADE = "aggTrade"
@@ -30,7 +30,7 @@ class Stream:
     """One subscribable stream, parsed from the venue's name for it."""
 
     name: str
-    kind: Kind
+    kind: StreamKind
     symbol: str  # empty for all symbols at once
     interval: str = ""  # of a kline
     period_ms: int = 0  # of a mark price
@@ -38,39 +38,41 @@ class Stream:
 
 @dataclass(frozen=True)
 class Frame:
-    """One event on its way to the subscribers of a stream."""
+    """One event for the subscribers of a stream."""
 
     stream: Stream
     event_ms: int
     payload: Json | list[Json]
-    time_ms: int  # what faults are scheduled by: a kline's open, else the event
+    time_ms: int  # that faults are matched by: a kline's open, else the event's time
     final: bool = False  # a kline that has closed
 
 
 def parse_stream(name: str, symbols: tuple[str, ...]) -> Stream | None:
-    """Stream of a name such as ``btcusdt@kline_1m``; None where the market has no such thing."""
+    """Return the stream of a name such as ``btcusdt@kline_1m``; None where there is none."""
     if name.removesuffix("@1s") == ALL_MARKS:
-        return Stream(name, Kind.MARK, "", period_ms=1000 if name.endswith("@1s") else 3000)
+        return Stream(name, StreamKind.MARK, "", period_ms=1000 if name.endswith("@1s") else 3000)
     prefix, _, rest = name.partition("@")
     symbol = prefix.upper()
     if symbol not in symbols or prefix != prefix.lower():
         return None
     if rest == "aggTrade":
-        return Stream(name, Kind.TRADE, symbol)
+        return Stream(name, StreamKind.TRADE, symbol)
     if rest in ("markPrice", "markPrice@1s"):
-        return Stream(name, Kind.MARK, symbol, period_ms=1000 if rest.endswith("1s") else 3000)
+        return Stream(
+            name, StreamKind.MARK, symbol, period_ms=1000 if rest.endswith("1s") else 3000
+        )
     interval = rest.removeprefix("kline_")
     if rest != interval and interval in INTERVAL_BARS:
-        return Stream(name, Kind.KLINE, symbol, interval=interval)
+        return Stream(name, StreamKind.KLINE, symbol, interval=interval)
     return None
 
 
 class FrameSource:
-    """Turns the passing of simulated time into frames, for the streams that are watched.
+    """Makes the frames of the subscribed streams as simulated time passes.
 
-    Every trade and every closing bar comes exactly once and in time order. Unfinished bars
-    and mark prices come at most once in ``update_ms`` of simulated time, which the caller
-    scales with the speed; a mark price always comes with a bar's close.
+    Every trade and every closed bar comes exactly once, in time order. Open bars and mark prices
+    come at most once in ``update_ms`` of simulated time, which the caller scales with the speed.
+    A mark price also comes with every bar's close.
     """
 
     def __init__(self, market: SimulatedMarket, start_ms: int) -> None:
@@ -79,13 +81,13 @@ class FrameSource:
         self._updated_ms: dict[str, int] = {}
 
     def advance(self, now_ms: int, streams: list[Stream], update_ms: int) -> Iterator[Frame]:
-        """Frames of events after the last call's moment, up to and at ``now_ms``."""
+        """Yield the frames of events after the last call, up to and including ``now_ms``."""
         since_ms, self._now_ms = self._now_ms, max(self._now_ms, now_ms)
         bars = range(bar_at(since_ms), bar_at(self._now_ms) + 1)
         for bar in bars:
             until_ms = min(self._now_ms, open_ms(bar + 1))
             for stream in streams:
-                if stream.kind is Kind.TRADE:
+                if stream.kind is StreamKind.TRADE:
                     yield from self._trades(stream, bar, since_ms, until_ms)
             if until_ms == open_ms(bar + 1) and since_ms < until_ms:
                 for stream in streams:
@@ -103,10 +105,10 @@ class FrameSource:
             yield Frame(stream, event["T"], event, event["T"])
 
     def _closes(self, stream: Stream, close_ms: int) -> Iterator[Frame]:
-        if stream.kind is Kind.MARK:
+        if stream.kind is StreamKind.MARK:
             self._updated_ms[stream.name] = close_ms
             yield self._mark(stream, close_ms)
-        if stream.kind is not Kind.KLINE:
+        if stream.kind is not StreamKind.KLINE:
             return
         bars, end = INTERVAL_BARS[stream.interval], bar_at(close_ms)
         if end % bars == 0:
@@ -117,9 +119,9 @@ class FrameSource:
     def _updates(self, stream: Stream, update_ms: int) -> Iterator[Frame]:
         now_ms = self._now_ms
         due_ms = self._updated_ms.get(stream.name, 0) + max(update_ms, stream.period_ms)
-        if stream.kind is Kind.TRADE or now_ms < due_ms or now_ms % BAR_MS == 0:
+        if stream.kind is StreamKind.TRADE or now_ms < due_ms or now_ms % BAR_MS == 0:
             return
-        if stream.kind is Kind.MARK:
+        if stream.kind is StreamKind.MARK:
             self._updated_ms[stream.name] = now_ms
             yield self._mark(stream, now_ms)
             return

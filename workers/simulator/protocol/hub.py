@@ -1,4 +1,4 @@
-"""Who listens to what: subscriptions of open sockets, and delivery without waiting."""
+"""Subscriptions of the open sockets; delivery never waits for a client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOO_SLOW, GOING_AWAY = 1008, 1001
 
 
 class Socket(Protocol):
-    """The two things that the hub asks of a socket."""
+    """The part of a WebSocket that the hub uses."""
 
     async def send_str(self, text: str) -> None:
         """Send one text frame."""
@@ -23,7 +23,7 @@ class Socket(Protocol):
 
 
 class Connection:
-    """One client: its streams and the frames that wait to be written to it."""
+    """One client: its streams and its queue of frames."""
 
     def __init__(
         self, socket: Socket, abort: Callable[[], None], *, delivers: bool, combined: bool
@@ -44,42 +44,42 @@ class Connection:
         return True
 
     async def write(self) -> None:
-        """Write queued frames until told to stop by a None."""
+        """Write queued frames until a None comes."""
         while (text := await self.queue.get()) is not None:
             await self.socket.send_str(text)
 
 
 class Hub:
-    """All open connections and the union of what they watch."""
+    """All open connections and the streams that they subscribe to."""
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self._symbols = symbols
         self.connections: set[Connection] = set()
-        self._watchers: dict[str, set[Connection]] = {}
+        self._subscribers: dict[str, set[Connection]] = {}
         self._streams: dict[str, Stream] = {}
         self._closing: dict[Connection, asyncio.Future[Any]] = {}
 
-    def watched(self) -> list[Stream]:
-        """Streams with at least one watcher, in order of first subscription."""
+    def subscribed(self) -> list[Stream]:
+        """Return the streams with a subscriber, in order of first subscription."""
         return list(self._streams.values())
 
     def subscribe(self, connection: Connection, names: list[str]) -> None:
-        """Add streams; names that no market event matches are accepted, as the venue does."""
+        """Add streams; unknown names are accepted too, as on the venue."""
         for name in names:
             connection.streams.add(name)
             stream = parse_stream(name, self._symbols)
             if stream is not None and connection.delivers:
                 self._streams[name] = stream
-                self._watchers.setdefault(name, set()).add(connection)
+                self._subscribers.setdefault(name, set()).add(connection)
 
     def unsubscribe(self, connection: Connection, names: list[str]) -> None:
         """Remove streams; names never subscribed are ignored."""
         for name in names:
             connection.streams.discard(name)
-            watchers = self._watchers.get(name, set())
-            watchers.discard(connection)
-            if not watchers:
-                self._watchers.pop(name, None)
+            subscribers = self._subscribers.get(name, set())
+            subscribers.discard(connection)
+            if not subscribers:
+                self._subscribers.pop(name, None)
                 self._streams.pop(name, None)
 
     def drop(self, connection: Connection) -> None:
@@ -89,14 +89,14 @@ class Hub:
         self._closing.pop(connection, None)
 
     def publish(self, stream: str, text: str) -> None:
-        """Queue a text for a stream's watchers; one too far behind to take it is closed."""
-        for connection in self._watchers.get(stream, ()):
+        """Queue a text for a stream's subscribers; one that is too far behind is closed."""
+        for connection in self._subscribers.get(stream, ()):
             wrapped = f'{{"stream":"{stream}","data":{text}}}' if connection.combined else text
             if not connection.put(wrapped):
                 self.close(connection, TOO_SLOW)
 
     def close(self, connection: Connection, code: int) -> None:
-        """Begin to close a socket; its client's answer is not waited for."""
+        """Begin to close a socket, without waiting for the client's answer."""
         if connection in self._closing:
             return
         task = asyncio.ensure_future(connection.socket.close(code=code))

@@ -1,6 +1,6 @@
-"""Binance USD-M payloads from the market: REST bodies and WebSocket events, as pure functions.
+"""Payloads of Binance USD-M, made from the market: REST bodies and WebSocket events.
 
-Nothing here shows a trade after ``now_ms``.
+Pure functions; none shows a trade after ``now_ms``.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ _SUMMED = (kernel.VOLUME, kernel.TURNOVER, kernel.TAKER_VOLUME, kernel.TAKER_TUR
 
 
 def bar_at(time_ms: int) -> int:
-    """Index of the one-minute bar that holds a time."""
+    """Return the index of the one-minute bar that holds a time."""
     return (time_ms - EPOCH_MS) // BAR_MS
 
 
 def open_ms(bar: int) -> int:
-    """Open time of a one-minute bar, UTC epoch milliseconds."""
+    """Return the open time of a one-minute bar, UTC epoch milliseconds."""
     return EPOCH_MS + bar * BAR_MS
 
 
 def decimal(units: float, places: int) -> str:
-    """A whole number of 10^-places as the venue writes it, e.g. (12345, 2) -> "123.45"."""
+    """Return a whole number of 10^-places as the venue writes it: (12345, 2) -> "123.45"."""
     return f"{units / 10**places:.{places}f}"
 
 
 def columns(
     market: SimulatedMarket, symbol: str, first: int, last: int, now_ms: int
 ) -> tuple[Ints, Floats]:
-    """One-minute columns first <= bar < last, up to now, the unfinished one included.
+    """Return the one-minute columns first <= bar < last up to now, with the unfinished bar.
 
-    Returns: integer columns (INT_ROWS, n) and the premium at each bar's open (n,); n is smaller
-    than asked where the market has not got that far.
+    Returns: integer columns (INT_ROWS, n) and the premium at each bar's open (n,); n is less than
+    last - first where the market has not come that far.
     """
     current = bar_at(now_ms)
     first = max(0, first)
@@ -70,7 +70,7 @@ def columns(
 
 
 def group(ints: Ints, bars: int) -> Ints:
-    """Add consecutive columns up, ``bars`` at a time; the last group may be shorter."""
+    """Merge consecutive columns, ``bars`` at a time; the last group may be shorter."""
     if bars == 1 or ints.shape[1] == 0:
         return ints
     starts = np.arange(0, ints.shape[1], bars)
@@ -87,9 +87,9 @@ def group(ints: Ints, bars: int) -> Ints:
 def window(
     interval_bars: int, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int
 ) -> tuple[int, int]:
-    """First and last (exclusive) one-minute bar of a page of klines, as the venue pages.
+    """Return first and last (exclusive) one-minute bar of a page of klines, as the venue pages.
 
-    From ``start_ms`` on when given, else the newest before ``end_ms``.
+    With ``start_ms`` the page begins there; without it, it ends at ``end_ms``.
     """
     newest = bar_at(now_ms if end_ms is None else min(now_ms, end_ms)) // interval_bars
     if start_ms is None:
@@ -102,7 +102,7 @@ def window(
 
 
 def kline_rows(contract: Instrument, first: int, bars: int, ints: Ints) -> list[list[Any]]:
-    """REST klines of 12 columns from grouped columns whose first bar is ``first``."""
+    """Return REST klines of 12 columns from grouped columns whose first bar is ``first``."""
     price, quantity = contract.price_decimals, contract.quantity_decimals
     step_ms = bars * BAR_MS
     rows = []
@@ -130,7 +130,7 @@ def kline_rows(contract: Instrument, first: int, bars: int, ints: Ints) -> list[
 def mark_rows(
     contract: Instrument, first: int, bars: int, ints: Ints, premium: Floats
 ) -> list[list[Any]]:
-    """REST mark-price klines from one-minute columns: prices only, as the venue gives them."""
+    """Return REST mark-price klines from one-minute columns, prices only, as on the venue."""
     tick = float(contract.tick_size)
     factor = funding.mark_factor(premium)
     prices = ints[[kernel.OPEN, kernel.HIGH, kernel.LOW, kernel.CLOSE]] * tick * factor
@@ -147,7 +147,7 @@ def mark_rows(
 def kline_event(
     contract: Instrument, interval: str, bar: int, column: list[int], event_ms: int
 ) -> Json:
-    """WebSocket kline of one grouped column that opened at ``bar``; closed from its end on."""
+    """Return the WebSocket kline of one grouped column that opened at ``bar``."""
     price, quantity = contract.price_decimals, contract.quantity_decimals
     symbol, opened, step_ms = contract.symbol, open_ms(bar), INTERVAL_BARS[interval] * BAR_MS
     kline = {
@@ -173,7 +173,7 @@ def kline_event(
 
 
 def trade_row(contract: Instrument, bar: int, trade: Sequence[int]) -> Json:
-    """One aggregate trade as REST gives it."""
+    """Return one aggregate trade in REST's form."""
     return {
         "a": trade[kernel.T_ID],
         "p": decimal(trade[kernel.T_PRICE], contract.price_decimals),
@@ -186,7 +186,7 @@ def trade_row(contract: Instrument, bar: int, trade: Sequence[int]) -> Json:
 
 
 def trade_event(contract: Instrument, bar: int, trade: Sequence[int]) -> Json:
-    """One aggregate trade as the WebSocket gives it."""
+    """Return one aggregate trade in the WebSocket's form."""
     row = trade_row(contract, bar, trade)
     return {"e": "aggTrade", "E": row["T"], "s": contract.symbol, **row, "st": 1}
 
@@ -198,9 +198,9 @@ def agg_trades(
     limit: int,
     now_ms: int,
 ) -> list[Json]:
-    """REST aggregate trades of (from_id, start_ms, end_ms), oldest first, at most ``limit``.
+    """Return REST aggregate trades of (from_id, start_ms, end_ms), oldest first.
 
-    Without any of the three: the newest.
+    At most ``limit``; the newest when none of the three is set.
     """
     from_id, start_ms, end_ms = query
     contract, current = market.contract(symbol), bar_at(now_ms)
@@ -239,7 +239,7 @@ def _newest_trades(market: SimulatedMarket, symbol: str, end_ms: int, limit: int
 
 
 def premium_index(market: SimulatedMarket, symbol: str, now_ms: int) -> Json:
-    """REST premium index of one contract now."""
+    """Return the REST premium index of one contract now."""
     quote = funding.quote(market, symbol, now_ms)
     return {
         "symbol": symbol,
@@ -254,7 +254,7 @@ def premium_index(market: SimulatedMarket, symbol: str, now_ms: int) -> Json:
 
 
 def mark_event(market: SimulatedMarket, symbol: str, event_ms: int) -> Json:
-    """WebSocket mark price of one contract at ``event_ms``."""
+    """Return the WebSocket mark price of one contract at ``event_ms``."""
     quote = funding.quote(market, symbol, event_ms)
     return {
         "e": "markPriceUpdate",
@@ -271,7 +271,7 @@ def mark_event(market: SimulatedMarket, symbol: str, event_ms: int) -> Json:
 
 
 def exchange_info(market: SimulatedMarket, weight_limit: int, now_ms: int) -> Json:
-    """REST exchangeInfo: every contract with its filters, and the request limit."""
+    """Return REST's exchangeInfo: every contract with its filters, and the request limit."""
     contracts = [market.contract(symbol) for symbol in market.symbols]
     return {
         "timezone": "UTC",

@@ -1,4 +1,4 @@
-"""Reading a request's parameters and writing a reply, as the venue does both."""
+"""Parameters of a request and the form of a reply, as on the venue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VENUE = web.AppKey("venue", Venue)
 
 
 class VenueError(Exception):
-    """An error that the venue answers with, in its own form."""
+    """An error in the form of the venue."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class VenueError(Exception):
 
 
 def listed_symbol(request: web.Request) -> str:
-    """Listed symbol of a request; raises VenueError -1102 or -1121."""
+    """Return the listed symbol of a request; raises VenueError -1102 or -1121."""
     symbol = request.query.get("symbol")
     if symbol is None:
         raise VenueError(-1102, "Mandatory parameter 'symbol' was not sent.")
@@ -31,7 +31,7 @@ def listed_symbol(request: web.Request) -> str:
 
 
 def integer(request: web.Request, name: str) -> int | None:
-    """Whole number parameter, None when not sent; raises VenueError -1100."""
+    """Return a whole-number parameter, None when not sent; raises VenueError -1100."""
     text = request.query.get(name)
     if text is None:
         return None
@@ -41,7 +41,7 @@ def integer(request: web.Request, name: str) -> int | None:
 
 
 def page_limit(request: web.Request, default: int, most: int) -> int:
-    """Rows asked for, at most what the venue gives; raises VenueError -1130."""
+    """Return the number of rows, at most ``most``; raises VenueError -1130."""
     limit = integer(request, "limit")
     if limit is None:
         return default
@@ -53,7 +53,7 @@ def page_limit(request: web.Request, default: int, most: int) -> int:
 def reply(
     body: dict[str, Any] | list[Any], status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """JSON response."""
+    """Return a JSON response."""
     return web.Response(
         body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
     )

@@ -1,4 +1,4 @@
-"""The venue's REST side: the guard before every route, and the market routes."""
+"""The venue's REST routes for market data, and the guard before every route."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workers.simulator.protocol.query import (
     reply,
 )
 
-CONTROL = "/sim/"  # the simulator's own routes: no part of the venue's protocol
+CONTROL = "/sim/"  # routes that the real venue does not have
 MAX_KLINES = 1500
 MAX_TRADES = 1000
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -29,7 +29,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def guard(request: web.Request, handler: Answer) -> web.StreamResponse:
-    """Refuse writes, count request weight, and give errors the venue's form."""
+    """Refuse writes, count request weight, and answer errors in the venue's form."""
     venue = request.app[VENUE]
     if (
         request.path.startswith(CONTROL)
@@ -70,7 +70,7 @@ def _broken(fault: Fault) -> web.Response:
 
 
 async def unknown_route(request: web.Request) -> web.Response:
-    """What the venue has and the simulator has not."""
+    """Any route that the simulator does not have."""
     raise VenueError(-5000, f"Path {request.path}, Method {request.method} is invalid", 404)
 
 
@@ -179,20 +179,20 @@ async def funding_info(request: web.Request) -> web.Response:
 
 
 async def open_interest(request: web.Request) -> web.Response:
-    """GET /fapi/v1/openInterest: two days' volume, a plain stand-in."""
+    """GET /fapi/v1/openInterest: the volume of two days stands in for it."""
     venue, symbol = request.app[VENUE], listed_symbol(request)
     now_ms = venue.clock.now_ms()
     bar = payloads.bar_at(now_ms)
-    held = float(venue.market.bars(symbol, max(0, bar - 2 * 1440), bar).volume.sum())
+    interest = float(venue.market.bars(symbol, max(0, bar - 2 * 1440), bar).volume.sum())
     places = venue.market.contract(symbol).quantity_decimals
-    return reply({"symbol": symbol, "openInterest": f"{held:.{places}f}", "time": now_ms})
+    return reply({"symbol": symbol, "openInterest": f"{interest:.{places}f}", "time": now_ms})
 
 
 def _weight(request: web.Request) -> int:
     path = request.path
     if path in ("/fapi/v1/klines", "/fapi/v1/markPriceKlines"):
-        asked = request.query.get("limit", "")
-        limit = int(asked) if asked.isdecimal() else 500
+        text = request.query.get("limit", "")
+        limit = int(text) if text.isdecimal() else 500
         return next(w for most, w in ((99, 1), (499, 2), (1000, 5), (10**9, 10)) if limit <= most)
     if path == "/fapi/v1/aggTrades":
         return 20

@@ -1,4 +1,4 @@
-"""The venue's WebSocket side: subscriptions in, market events out."""
+"""The venue's WebSockets: subscriptions in, market events out."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ HEARTBEAT_SECONDS = 180.0  # the venue pings every three minutes
 
 
 async def pump(venue: Venue) -> None:
-    """Push market events to their watchers as simulated time passes; runs until cancelled."""
-    feed = FrameSource(venue.market, venue.clock.now_ms())
+    """Send market events to their subscribers as simulated time passes, until cancelled."""
+    source = FrameSource(venue.market, venue.clock.now_ms())
     while True:
         await asyncio.sleep(TICK_SECONDS)
         now_ms = venue.clock.now_ms()
         _disconnect(venue, now_ms)
-        for held in venue.faults.released(now_ms):
-            venue.hub.publish(held.stream, held.text)
+        for delivery in venue.faults.released(now_ms):
+            venue.hub.publish(delivery.stream, delivery.text)
         update_ms = int(UPDATE_SECONDS * 1000.0 * venue.clock.speed)
-        for frame in feed.advance(now_ms, venue.hub.watched(), update_ms):
+        for frame in source.advance(now_ms, venue.hub.subscribed(), update_ms):
             for delivery in venue.faults.admit(frame, now_ms):
                 venue.hub.publish(delivery.stream, delivery.text)
 
@@ -50,7 +50,7 @@ async def market_socket(request: web.Request) -> web.WebSocketResponse:
 
 
 async def silent_socket(request: web.Request) -> web.WebSocketResponse:
-    """A root that acknowledges market streams and never delivers them, as the venue's."""
+    """A root that accepts market streams and never delivers them, as on the venue."""
     return await _converse(request, delivers=False)
 
 

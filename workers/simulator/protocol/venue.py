@@ -1,4 +1,4 @@
-"""What the simulated exchange knows beside its market: clock, sockets, request counts."""
+"""State of the simulated exchange beside its market: clock, sockets, request counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workers.simulator.simulated_clock import SimulatedClock
 
 @dataclass(frozen=True)
 class KeyRights:
-    """What the venue says that any API key may do; the default key may only read."""
+    """Rights of every API key on the venue; the default key may only read."""
 
     reading: bool = True
     futures: bool = False
@@ -33,7 +33,7 @@ class Venue:
     key_rights: KeyRights
     hub: Hub = field(init=False)
     faults: FaultDesk = field(default_factory=FaultDesk)
-    refused_writes: int = 0  # requests that were not reads; stays 0 in an analysis-only system
+    refused_writes: int = 0  # 0 in a system that only analyses
     requests: Counter[str] = field(default_factory=Counter)  # by path
     _weight_minute: int = 0
     _weight: int = 0
@@ -42,7 +42,7 @@ class Venue:
         self.hub = Hub(self.market.symbols)
 
     def spend(self, weight: int) -> int:
-        """Count a request's weight; returns the weight used in this wall-clock minute."""
+        """Add a request's weight; returns the weight used in this wall-clock minute."""
         minute = int(time.time() // 60)
         if minute != self._weight_minute:
             self._weight_minute, self._weight = minute, 0
@@ -50,11 +50,11 @@ class Venue:
         return self._weight
 
     def shown_now_ms(self) -> int:
-        """Time as the venue tells it: simulated time and whatever skew was asked for."""
+        """Return the time that the venue shows: simulated time plus the skew of a fault."""
         now_ms = self.clock.now_ms()
         return now_ms + self.faults.skew_ms(now_ms)
 
     @staticmethod
     def seconds_to_next_minute() -> int:
-        """Wall-clock seconds until the request weight is counted anew, at least 1."""
+        """Return the wall-clock seconds until the request weight starts anew, at least 1."""
         return max(1, 60 - int(time.time() % 60))
