@@ -49,7 +49,7 @@ def run(name: str, settings: Settings) -> int:
         return 0
     if name == "gateway":
         from gateway.app import run as serve
-        from gateway.settings import Settings as GatewaySettings
+        from gateway.settings import GatewaySettings
 
         return serve(GatewaySettings())
     kafka = kafka_of(settings)

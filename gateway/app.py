@@ -16,12 +16,12 @@ from fastapi import FastAPI
 
 from gateway import errors
 from gateway.answers.cache import open_cache
-from gateway.context import Parts
+from gateway.context import AppContext
 from gateway.envelope import wall_ms
 from gateway.kafka.bus import Bus, KafkaBus
-from gateway.kafka.worker_client import Questions
-from gateway.metrics import Metrics
-from gateway.middleware import Edge
+from gateway.kafka.worker_client import WorkerClient
+from gateway.metrics import GatewayMetrics
+from gateway.middleware import EdgeMiddleware
 from gateway.routes import (
     analysis,
     backtest,
@@ -35,9 +35,11 @@ from gateway.routes import (
     signals,
     system,
 )
-from gateway.settings import Settings
-from gateway.stream.fan_out import SignalStream
-from gateway.views.views import Arrival, Unreadable, Views
+from gateway.settings import GatewaySettings
+from gateway.stream.signal_stream import SignalStream
+from gateway.views import clock
+from gateway.views.arrival import Arrival, UnreadableArrival
+from gateway.views.read_model import ReadModel
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
@@ -56,7 +58,7 @@ carries `X-Correlation-ID`."""
 
 
 def create_app(
-    settings: Settings,
+    settings: GatewaySettings,
     bus: Bus,
     now_ms: Callable[[], int] = wall_ms,
     dashboard: Path = pages.DIST,
@@ -64,21 +66,26 @@ def create_app(
 ) -> FastAPI:
     """Return the app; it reads from the bus for as long as its lifespan runs.
 
-    ``refuse`` is told why the gateway cannot do its work, and must end it.
+    Args:
+        settings: Read once, at the start.
+        bus: Where the records come from and go to.
+        now_ms: The wall clock.
+        dashboard: Folder of the built dashboard.
+        refuse: Called with the reason when the gateway cannot do its work; must end the process.
     """
-    given = _parts(settings, bus, now_ms)
+    ctx = _context(settings, bus, now_ms)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await bus.start(lambda arrival: _take(given, arrival))
-        heartbeats = asyncio.create_task(given.stream.heartbeats(), name="heartbeats")
-        required = asyncio.create_task(_require_refdata(given, refuse), name="reference data")
+        await bus.start(lambda arrival: _receive(ctx, arrival))
+        heartbeats = asyncio.create_task(ctx.stream.heartbeats(), name="heartbeats")
+        required = asyncio.create_task(_require_refdata(ctx, refuse), name="reference data")
         yield
         for task in (heartbeats, required):
             task.cancel()
         await asyncio.gather(heartbeats, required, return_exceptions=True)
         await bus.stop()
-        await given.cache.close()
+        await ctx.cache.close()
 
     app = FastAPI(
         title="RegimeFlow",
@@ -89,8 +96,8 @@ def create_app(
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    app.state.parts = given
-    app.add_middleware(Edge, given=given)
+    app.state.ctx = ctx
+    app.add_middleware(EdgeMiddleware, ctx=ctx)
     errors.install(app)
     for routes in ROUTERS:
         app.include_router(routes.router, responses=errors.documented(routes.router.prefix))
@@ -98,56 +105,55 @@ def create_app(
     return app
 
 
-async def _require_refdata(given: Parts, refuse: Callable[[str], None]) -> None:
-    missing = await given.views.refdata.required(lambda: given.bus.ready)
+async def _require_refdata(ctx: AppContext, refuse: Callable[[str], None]) -> None:
+    missing = await ctx.views.refdata.wait_until_complete(lambda: ctx.bus.ready)
     if missing:
         refuse(missing)
 
 
-def _parts(settings: Settings, bus: Bus, now_ms: Callable[[], int]) -> Parts:
-    views = Views()
-    metrics = Metrics()
+def _context(settings: GatewaySettings, bus: Bus, now_ms: Callable[[], int]) -> AppContext:
+    views = ReadModel()
+    metrics = GatewayMetrics()
 
-    def beat() -> dict[str, Any]:
-        return {"clock_ms": given.market_ms(), "broker_connected": bus.connected}
+    def heartbeat() -> dict[str, Any]:
+        return {"clock_ms": clock.market_ms(views, now_ms()), "broker_connected": bus.connected}
 
-    given = Parts(
+    return AppContext(
         settings=settings,
         bus=bus,
         views=views,
         cache=open_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
-        questions=Questions(bus, settings.replica, now_ms),
-        stream=SignalStream(views, beat, metrics.dropped.inc),
+        worker_client=WorkerClient(bus, settings.replica, now_ms),
+        stream=SignalStream(views, heartbeat, metrics.dropped.inc),
         metrics=metrics,
         wall_ms=now_ms,
     )
-    return given
 
 
-def _take(given: Parts, arrival: Arrival | Unreadable) -> None:
-    """Fold one arrival, then tell whoever waits for it."""
-    if isinstance(arrival, Unreadable):
-        given.metrics.rejected.labels(arrival.topic).inc()
-        given.views.pass_over(arrival)
+def _receive(ctx: AppContext, arrival: Arrival | UnreadableArrival) -> None:
+    """Fold one arrival into the views, then pass it to the callers and streams that wait."""
+    if isinstance(arrival, UnreadableArrival):
+        ctx.metrics.rejected.labels(arrival.topic).inc()
+        ctx.views.count_unreadable(arrival)
         return
-    given.views.fold(arrival)
-    given.questions.take(arrival.record, arrival.raw)
-    given.stream.take(arrival, live=given.bus.ready)
+    ctx.views.fold(arrival)
+    ctx.worker_client.deliver(arrival.record, arrival.raw)
+    ctx.stream.publish(arrival, live=ctx.bus.ready)
 
 
 def quieten() -> None:
-    """Keep out of the log what is no news."""
+    """Silence library messages that tell an operator nothing."""
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    # uvicorn 0.54 takes a WebSocket that was denied for one left unanswered (its request 3138).
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    # uvicorn 0.54 reports a denied WebSocket as one left unanswered (its pull request 3138).
     return record.msg != "ASGI callable returned without completing handshake."
 
 
-def run(settings: Settings) -> int:
-    """Serve until a signal to stop, or until it cannot do its work; return the exit code."""
+def run(settings: GatewaySettings) -> int:
+    """Serve until a signal to stop, or until the gateway is refused; return the exit code."""
     quieten()
     refusals: list[str] = []
 

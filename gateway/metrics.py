@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from gateway.errors import GatewayError
-from gateway.views.views import Views
+from gateway.views.read_model import ReadModel
 from schemas.telemetry import (
     ACTIONS_TOTAL,
     ACTIVE_REQUESTS,
@@ -25,8 +25,8 @@ from schemas.telemetry import (
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
-class Metrics:
-    """One registry for each app."""
+class GatewayMetrics:
+    """The metrics of one app, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -61,7 +61,7 @@ class Metrics:
         )
 
     @contextmanager
-    def prediction(self) -> Iterator[None]:
+    def timed_prediction(self) -> Iterator[None]:
         """Time and count one answer of ``/predict``."""
         started = time.perf_counter()
         status = "error"
@@ -75,13 +75,15 @@ class Metrics:
             self._latency.observe(time.perf_counter() - started)
             self._predictions.labels(status).inc()
 
-    def action(self, action: str) -> None:
-        """Count what was answered."""
+    def count_action(self, action: str) -> None:
+        """Count the action that an answer advised."""
         self._actions.labels(action).inc()
 
-    def render(self, views: Views, clients: Collection[object], wall_ms: int) -> bytes:
+    def render(self, views: ReadModel, clients: Collection[object], wall_ms: int) -> bytes:
         """Return all metrics in the text format."""
-        self._load.set(max((model.load_seconds or 0.0 for model in views.loaded()), default=0.0))
+        self._load.set(
+            max((model.load_seconds or 0.0 for model in views.loaded_models()), default=0.0)
+        )
         self._clients.set(len(clients))
         for topic, appended_ms in views.last_append_ms.items():
             self._ages.labels(topic).set(max(0, wall_ms - appended_ms) / 1000)

@@ -1,7 +1,7 @@
-"""What every request passes first: correlation id, limits, security headers, WebSockets.
+"""The outermost middleware: correlation id, limits, security headers, WebSockets.
 
-Pure ASGI and outermost, so that 404, 500, static files and accepted streams carry the same
-headers as everything else.
+It is pure ASGI and wraps the whole app, so that errors, static files and streams carry the same
+headers as every other response.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.context import STARTING, Parts
+from gateway.context import STARTING, AppContext
 from gateway.errors import error_response
-from gateway.stream import fan_out as stream
+from gateway.stream import handshake
 
 log = structlog.get_logger()
 
@@ -34,13 +34,13 @@ SECURITY_HEADERS = {
 }
 
 
-class Edge:
-    """ASGI middleware; ``given`` says which app it guards."""
+class EdgeMiddleware:
+    """Checks every connection, stamps every response, and serves the stream."""
 
-    def __init__(self, app: ASGIApp, given: Parts) -> None:
+    def __init__(self, app: ASGIApp, ctx: AppContext) -> None:
         self._app = app
-        self._given = given
-        self._loopback = given.settings.loopback
+        self._ctx = ctx
+        self._loopback = ctx.settings.loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -48,8 +48,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = {k: v.decode("latin-1") for k, v in scope["headers"]}
-        found = headers.get(b"x-correlation-id", "")
-        correlation_id = found if CORRELATION_ID.fullmatch(found) else str(uuid4())
+        sent_id = headers.get(b"x-correlation-id", "")
+        correlation_id = sent_id if CORRELATION_ID.fullmatch(sent_id) else str(uuid4())
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         refusal = self._refusal(scope, headers)
         if scope["type"] == "websocket":
@@ -64,7 +64,7 @@ class Edge:
             # A page elsewhere whose name resolves to loopback must not read a local gateway.
             return 400, f"host {host!r} is not this machine; expected one of {LOOPBACK_HOSTS}"
         unsafe = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}
-        if unsafe and not stream.same_origin(scope["headers"]):
+        if unsafe and not handshake.same_origin(scope["headers"]):
             return 403, "the page that asks is of another origin"
         length = headers.get(b"content-length", "0")
         if not length.isdigit() or int(length) > BODY_BYTES:
@@ -79,8 +79,8 @@ class Edge:
         refusal: tuple[int, str] | None,
         correlation_id: str,
     ) -> None:
-        if scope["path"] != stream.PATH:
-            refusal = 404, f"no stream {scope['path']}; expected {stream.PATH}"
+        if scope["path"] != handshake.PATH:
+            refusal = 404, f"no stream {scope['path']}; expected {handshake.PATH}"
         stamp = (CORRELATION_HEADER.lower().encode(), correlation_id.encode())
         stamped = False
 
@@ -93,12 +93,12 @@ class Edge:
 
         if refusal is not None:
             await receive()
-            await stream.refuse(accept, *refusal)
-        elif not self._given.bus.ready:
+            await handshake.refuse(accept, *refusal)
+        elif not self._ctx.bus.ready:
             await receive()
-            await stream.send_away(accept, send, STARTING)
+            await handshake.close_at_once(accept, send, STARTING)
         else:
-            await self._given.stream.serve(scope, receive, accept, send)
+            await self._ctx.stream.serve(scope, receive, accept, send)
 
     async def _http(
         self,
@@ -133,7 +133,7 @@ class Edge:
         if refusal is not None:
             await error_response(scope["path"], *refusal)(scope, receive, stamped)
             return
-        with self._given.metrics.active.track_inprogress():
+        with self._ctx.metrics.active.track_inprogress():
             try:
                 await self._app(scope, limited, stamped)
             except Exception:  # the last line of defence: a bug in one request stays there

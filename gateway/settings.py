@@ -13,8 +13,8 @@ from gateway.kafka.client_options import client_options
 from schemas.symbols import canonical
 
 
-class Settings(BaseSettings):
-    """What the gateway is told; refuses to listen beyond loopback without being told twice."""
+class GatewaySettings(BaseSettings):
+    """Settings of the gateway; it listens beyond loopback only with ``insecure`` set too."""
 
     model_config = SettingsConfigDict(
         env_prefix="REGIMEFLOW_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -47,12 +47,12 @@ class Settings(BaseSettings):
 
     @field_validator("kafka_client")
     @classmethod
-    def _understood(cls, value: dict[str, str]) -> dict[str, str]:
-        client_options(value)  # wrong ones end the process at once, not each attempt to connect
+    def _usable_by_the_client(cls, value: dict[str, str]) -> dict[str, str]:
+        client_options(value)  # fail at the start, not at each attempt to connect
         return value
 
     @model_validator(mode="after")
-    def _loopback_unless_told(self) -> Self:
+    def _loopback_unless_insecure(self) -> Self:
         if not self.loopback and not self.insecure:
             raise ValueError(
                 f"host {self.host} can be reached from other machines, and the gateway has no "
@@ -72,5 +72,5 @@ class Settings(BaseSettings):
 
     @property
     def replica(self) -> str:
-        """Name under which this gateway asks questions."""
+        """Name of this gateway in its requests to workers."""
         return f"gateway-{socket.gethostname()}-{self.port}"

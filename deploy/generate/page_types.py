@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.app import create_app
 from gateway.kafka.bus import KafkaBus
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from streams.evaluation.report import Metrics
 
 FILE = Path(__file__).resolve().parents[2] / "gateway" / "dashboard" / "src" / "contract.ts"
@@ -41,7 +41,7 @@ ROOTS = (
 
 def written() -> str:
     """Return the whole file."""
-    settings = Settings()
+    settings = GatewaySettings()
     app = create_app(settings, KafkaBus(settings))  # never started
     schemas: dict[str, Any] = app.openapi()["components"]["schemas"]
     # Results of research jobs are free JSON to the gateway; their metrics are this record.

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from deploy.generate.flow_graph import flow_text, rows
-from gateway.settings import Settings as GatewaySettings
+from gateway.settings import GatewaySettings
 from schemas.record import Topic
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.topics import TOPICS

@@ -1,23 +1,28 @@
-"""Explanations: from the view, else from the cache, else asked for and waited for briefly."""
+"""Explanations: from the view, else from the cache, else from a worker within the bound."""
 
 from __future__ import annotations
 
-from gateway.context import Parts
-from gateway.views.views import HeldSignal
+from gateway.context import AppContext
+from gateway.views.compact import PredictedBar
 from schemas.explanations import Explanation
 
 
-async def explanation_of(given: Parts, signal: HeldSignal, trace_id: str = "") -> bytes | None:
-    """Return the encoded explanation of a signal; None when it is not made within the bound."""
-    made = given.views.explanation_of(signal)
-    if made is not None:
-        return made
+async def find_explanation(
+    ctx: AppContext, predicted: PredictedBar, trace_id: str = ""
+) -> bytes | None:
+    """Return the encoded explanation of a prediction; None when it is not ready in time."""
+    viewed = ctx.views.explanation(predicted)
+    if viewed is not None:
+        return viewed
     shape = Explanation.schema_name()
-    key = f"explanation:{shape}:{signal.symbol}:{signal.event_time_ms}:{signal.model_version}"
-    cached = await given.cache.get(key)
+    key = (
+        f"explanation:{shape}:{predicted.symbol}:{predicted.event_time_ms}:"
+        f"{predicted.model_version}"
+    )
+    cached = await ctx.cache.get(key)
     if cached is not None:
         return cached
-    made = await given.questions.explanation(signal, trace_id)
-    if made is not None:
-        await given.cache.put(key, made)
-    return made
+    fresh = await ctx.worker_client.explanation(predicted, trace_id)
+    if fresh is not None:
+        await ctx.cache.put(key, fresh)
+    return fresh

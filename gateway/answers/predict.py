@@ -1,4 +1,4 @@
-"""What ``/api/v1/predict`` answers: from the view, or from a worker for an override."""
+"""The answer of ``/api/v1/predict``: from the view, or from a worker for an override."""
 
 from __future__ import annotations
 
@@ -8,88 +8,91 @@ from typing import Any
 
 import orjson
 
-from gateway.answers.explain import explanation_of
-from gateway.context import Parts
+from gateway.answers.explain import find_explanation
+from gateway.context import AppContext
 from gateway.envelope import iso, raw
 from gateway.errors import Refused, TooSlow, Unavailable, Unknown
 from gateway.views import clock
-from gateway.views.views import HeldSignal, SymbolView
+from gateway.views.compact import CompactSignal, PredictedBar
+from gateway.views.symbol_view import SymbolView
 from schemas.predictions import Prediction, PredictionReply
+from streams.signals.grading import choose_direction
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}
-SKEW_MS = 1_000  # how far a caller's clock may be ahead of the market's
+SKEW_MS = 1_000  # by how much a caller's clock may run ahead of market time
 
 
 @dataclass(frozen=True)
-class Question:
+class PredictQuery:
     """One validated request."""
 
     symbol: str
-    asked_ms: int | None
+    as_of_ms: int | None
     model: str | None
     risk_check: bool
     explain: bool
     trace_id: str
 
 
-async def answer(given: Parts, question: Question) -> dict[str, Any]:
-    """Return the body; raises what ``gateway.errors`` lists."""
+async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
+    """Return the body of the answer; raises a ``GatewayError``."""
     started = time.perf_counter()
-    symbol, view = given.symbol(question.symbol)
-    version = _version(given, question.model)
-    signal, age = _signal(given, view, symbol, question.asked_ms)
-    shown = orjson.loads(signal.raw)
+    symbol, view = ctx.symbol(query.symbol)
+    version = _version(ctx, query.model)
+    signal, age = _signal(ctx, view, symbol, query.as_of_ms)
+    fields = orjson.loads(signal.raw)
+    predicted: PredictedBar = signal
     if version is None or version == signal.model_version:
-        body = _from_signal(shown)
-        explained = signal
+        body = _signal_body(fields)
     else:
-        body, explained = await _override(given, question, signal, version)
-    body["risk_validation"] = _risk(shown) if question.risk_check else None
+        predicted = prediction = await _override(ctx, query, signal, version)
+        body = _prediction_body(prediction)
+    body["risk_validation"] = _risk(fields) if query.risk_check else None
     body["explanation"], body["explanation_status"] = None, "not_requested"
-    if question.explain:
-        made = await explanation_of(given, explained, question.trace_id)
-        body["explanation"] = raw(made)
-        body["explanation_status"] = "pending" if made is None else "ready"
+    if query.explain:
+        explanation = await find_explanation(ctx, predicted, query.trace_id)
+        body["explanation"] = raw(explanation)
+        body["explanation_status"] = "pending" if explanation is None else "ready"
     body["stale"] = age.stale
     body["metadata"] |= {
         "age_bars": round(age.bars, 3),
         "latency_ms": round((time.perf_counter() - started) * 1000, 3),
-        "timestamp": iso(given.wall_ms()),
+        "timestamp": iso(ctx.wall_ms()),
     }
     return body
 
 
-def _version(given: Parts, model: str | None) -> str | None:
-    """Return the version of the model that was named; raises ``Refused`` for one not loaded."""
+def _version(ctx: AppContext, model: str | None) -> str | None:
+    """Return the version of the named model; raises ``Refused`` for one that is not loaded."""
     if model is None:
         return None
-    loaded = given.views.named()
-    for name, one in loaded.items():
-        if model in {name, one.version}:
-            return one.version
-    names = ", ".join(f"{name} ({one.version})" for name, one in loaded.items()) or "none"
+    loaded = ctx.views.models_by_name()
+    for name, candidate in loaded.items():
+        if model in {name, candidate.version}:
+            return candidate.version
+    names = ", ".join(f"{name} ({other.version})" for name, other in loaded.items()) or "none"
     raise Refused(f"strategy_override: model {model!r} is not loaded; loaded: {names}")
 
 
 def _signal(
-    given: Parts, view: SymbolView, symbol: str, asked_ms: int | None
-) -> tuple[HeldSignal, clock.Age]:
+    ctx: AppContext, view: SymbolView, symbol: str, as_of_ms: int | None
+) -> tuple[CompactSignal, clock.Age]:
     """Return the newest signal at or before the moment, and its age at that moment."""
     newest = view.signals.newest()
-    now_ms = given.market_ms()
+    now_ms = ctx.market_ms()
     assert now_ms is not None  # noqa: S101 - the symbol is known by its bars
-    if asked_ms is not None and asked_ms > now_ms + SKEW_MS:
-        raise Refused(f"timestamp: {iso(asked_ms)} is in the future; market time is {iso(now_ms)}")
+    if as_of_ms is not None and as_of_ms > now_ms + SKEW_MS:
+        raise Refused(f"timestamp: {iso(as_of_ms)} is in the future; market time is {iso(now_ms)}")
     if newest is None:
-        raise _not_yet(given, symbol)
-    signal = newest if asked_ms is None else view.signals.at_or_before(asked_ms)
+        raise _no_prediction_yet(ctx, symbol)
+    signal = newest if as_of_ms is None else view.signals.at_or_before(as_of_ms)
     if signal is None:
         oldest = view.signals.items[0].event_time_ms
         raise Unknown(
-            f"timestamp: no prediction of {symbol} is held at or before {iso(asked_ms or 0)}; "
+            f"timestamp: no prediction of {symbol} is held at or before {iso(as_of_ms or 0)}; "
             f"the oldest is of {iso(oldest)}"
         )
-    moment = now_ms if asked_ms is None else min(asked_ms, now_ms)
+    moment = now_ms if as_of_ms is None else min(as_of_ms, now_ms)
     age = clock.age(signal.event_time_ms, signal.timeframe_ms, moment)
     if age.dead:
         raise Unavailable(
@@ -99,10 +102,10 @@ def _signal(
     return signal, age
 
 
-def _not_yet(given: Parts, symbol: str) -> Unavailable:
-    if given.views.serving:
+def _no_prediction_yet(ctx: AppContext, symbol: str) -> Unavailable:
+    if ctx.views.serving:
         return Unavailable(f"no prediction of {symbol} yet: its features are warming up")
-    progress = given.views.training
+    progress = ctx.views.training
     if progress is None:
         return Unavailable("training: the first model waits for enough history", progress=None)
     step = {"stage": progress.stage, "done": progress.done, "note": progress.note}
@@ -112,42 +115,30 @@ def _not_yet(given: Parts, symbol: str) -> Unavailable:
 
 
 async def _override(
-    given: Parts, question: Question, signal: HeldSignal, version: str
-) -> tuple[dict[str, Any], HeldSignal]:
-    # The shape is part of the key: a release that reads another one must not trip over this.
+    ctx: AppContext, query: PredictQuery, signal: CompactSignal, version: str
+) -> Prediction:
+    """Return the prediction that another model makes of the signal's bar."""
+    # The schema is part of the key, because releases with different schemas share one Redis.
     shape = Prediction.schema_name()
     key = f"override:{shape}:{signal.symbol}:{signal.event_time_ms}:{version}"
-    cached = await given.cache.get(key)
+    cached = await ctx.cache.get(key)
     if cached is not None:
-        prediction = Prediction.decode(cached)
-    else:
-        reply = await given.questions.prediction(
-            signal, version, explain=question.explain, trace_id=question.trace_id
-        )
-        prediction = _answered(reply, version, question.asked_ms)
-        await given.cache.put(key, prediction.encode())
-    explained = HeldSignal(
-        raw=b"",
-        signal_id="",
-        prediction_id=prediction.prediction_id,
-        symbol=signal.symbol,
-        timeframe_ms=signal.timeframe_ms,
-        event_time_ms=signal.event_time_ms,
-        model_version=prediction.model_version,
-        direction="",
-        grade="",
-        partition=-1,
-        offset=-1,
+        return Prediction.decode(cached)
+    reply = await ctx.worker_client.prediction(
+        signal, version, explain=query.explain, trace_id=query.trace_id
     )
-    return _from_prediction(prediction), explained
+    prediction = _prediction(reply, version, query.as_of_ms)
+    await ctx.cache.put(key, prediction.encode())
+    return prediction
 
 
-def _answered(reply: PredictionReply | None, version: str, asked_ms: int | None) -> Prediction:
+def _prediction(reply: PredictionReply | None, version: str, as_of_ms: int | None) -> Prediction:
+    """Return the prediction of a reply; raises the error that tells why it has none."""
     if reply is None or reply.status == "expired":
         raise TooSlow(f"strategy_override: {version} was not answered within 100 ms; try again")
     if reply.status == "unknown_model":
         raise Refused(f"strategy_override: {reply.detail or version + ' is not loaded'}")
-    if reply.status == "unknown_bar" and asked_ms is None:
+    if reply.status == "unknown_bar" and as_of_ms is None:
         raise Unavailable("a newer bar is just being predicted; try again")
     if reply.status == "unknown_bar":
         raise Unknown(f"timestamp: {reply.detail or 'inference does not hold this bar any more'}")
@@ -156,7 +147,7 @@ def _answered(reply: PredictionReply | None, version: str, asked_ms: int | None)
     return reply.prediction
 
 
-def _from_signal(signal: dict[str, Any]) -> dict[str, Any]:
+def _signal_body(signal: dict[str, Any]) -> dict[str, Any]:
     return {
         "decision_id": signal["prediction_id"],
         "symbol": signal["symbol"],
@@ -181,28 +172,19 @@ def _from_signal(signal: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _from_prediction(prediction: Prediction) -> dict[str, Any]:
-    chances = prediction.probabilities
-    direction = _direction(chances.sell, chances.neutral, chances.buy)
-    body = prediction.model_dump()
-    return _from_signal(
-        body
+def _prediction_body(prediction: Prediction) -> dict[str, Any]:
+    direction, confidence = choose_direction(prediction.probabilities)
+    return _signal_body(
+        prediction.model_dump()
         | {
             "direction": direction,
-            "confidence": getattr(chances, direction),
+            "confidence": confidence,
             "recommended_quantity": None,
             "signal_id": None,
             "grade": None,
             "reference_price": prediction.context.close,
         }
     )
-
-
-def _direction(sell: float, neutral: float, buy: float) -> str:
-    """Return the likeliest class; a tie is no direction."""
-    if buy > max(sell, neutral):
-        return "buy"
-    return "sell" if sell > max(buy, neutral) else "neutral"
 
 
 def _regime(regime: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The gateway's side of Kafka: reads topics into the views, publishes, knows how it stands.
+"""The gateway on Kafka: hands over what arrives, publishes, watches the broker and the lags.
 
-The only importer of aiokafka. Reads without a group: every replica reads everything, from the
-start of its window, committed records only.
+The only importer of aiokafka. It reads committed records, without a consumer group: every replica
+reads every topic, from the start of its window.
 """
 
 from __future__ import annotations
@@ -20,76 +20,17 @@ from pydantic import ValidationError
 
 from gateway.errors import Unavailable, describe
 from gateway.kafka.client_options import client_options
-from gateway.settings import Settings
-from gateway.views.views import Arrival, Unreadable, window
-from schemas.dead_letter import DeadLetter
+from gateway.kafka.lag import group_lag, topic_lag
+from gateway.kafka.topics import DEAD_LETTERS, READS, decode, start_offset
+from gateway.settings import GatewaySettings
+from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.record import Record
 from schemas.telemetry import HEADER_GIT_COMMIT, HEADER_SCHEMA, HEADER_TRACE_ID
-from schemas.topics import (
-    ACKNOWLEDGED,
-    BACKTEST_REQUESTS,
-    BARS,
-    CLOCK_TICKS,
-    EXPLANATIONS,
-    FEATURE_VECTORS,
-    HISTORY,
-    JOB_COMMANDS,
-    JOB_PROGRESS,
-    JOB_RESULTS,
-    MODELS_SERVING,
-    MONITOR_TRACES,
-    MONITOR_WINDOWS,
-    PREDICTION_REPLIES,
-    PREDICTION_REQUESTS,
-    RAW_BARS,
-    REFDATA_TABLES,
-    REGIME_PROBABILITIES,
-    SCORED_SIGNALS,
-    SIGNALS,
-    TOPICS,
-    TRAINING_PROGRESS,
-    TUNING_REQUESTS,
-    WORKER_STATUS,
-    topic_of,
-)
+from schemas.topics import topic_of
 
 log = structlog.get_logger()
 
-Inbox = Callable[[Arrival | Unreadable], None]
-
-ALL = -1  # from the first record kept
-VIEW = -2  # as far back as the views hold
-# How many offsets before the end a topic is read from.
-READS: dict[str, int] = {
-    CLOCK_TICKS.name: 200,
-    BARS.name: VIEW,
-    FEATURE_VECTORS.name: VIEW,
-    REGIME_PROBABILITIES.name: VIEW,
-    SIGNALS.name: VIEW,
-    SCORED_SIGNALS.name: VIEW,
-    EXPLANATIONS.name: VIEW,
-    ACKNOWLEDGED.name: ALL,
-    MODELS_SERVING.name: ALL,
-    WORKER_STATUS.name: ALL,
-    TRAINING_PROGRESS.name: 500,
-    REFDATA_TABLES.name: ALL,
-    BACKTEST_REQUESTS.name: 500,
-    TUNING_REQUESTS.name: 500,
-    JOB_COMMANDS.name: 500,
-    JOB_PROGRESS.name: 1_000,
-    JOB_RESULTS.name: 500,
-    MONITOR_WINDOWS.name: 1_000,
-    MONITOR_TRACES.name: 100,
-    PREDICTION_REPLIES.name: 0,
-}
-DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
-# Consumed, and written without transactions. Every other topic ends with the marker of its last
-# transaction, which takes an offset and is nothing to be read.
-PLAIN = frozenset(
-    topic.name
-    for topic in (RAW_BARS, HISTORY, PREDICTION_REQUESTS, BACKTEST_REQUESTS, TUNING_REQUESTS)
-)
-RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
+Inbox = Callable[[Arrival | UnreadableArrival], None]
 
 SHOWN_ERRORS = 3  # of one unreadable record; the first ones name the fault
 POLL_RECORDS = 500
@@ -131,7 +72,7 @@ class Bus(Protocol):
 class KafkaBus:
     """``Bus`` on Kafka; survives the broker's absence and reads on from where it was."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: GatewaySettings) -> None:
         self.ready = False
         self.connected = False
         self.lag: dict[str, int] = {}
@@ -183,28 +124,28 @@ class KafkaBus:
         """Read a topic once more from its start; returns when its end has been reached."""
         if not self.ready or not self.connected:
             raise Unavailable("the message broker is away; try again in a moment")
-        mine = [each for each in self._consumer.assignment() if each.topic == topic]
+        partitions = [p for p in self._consumer.assignment() if p.topic == topic]
         try:
             async with asyncio.timeout(PUBLISH_S):
-                first = await self._consumer.beginning_offsets(mine)
-                ends = await self._consumer.end_offsets(mine)
-                for partition in mine:
+                first = await self._consumer.beginning_offsets(partitions)
+                ends = await self._consumer.end_offsets(partitions)
+                for partition in partitions:
                     self._consumer.seek(partition, first[partition])
-                while any([await self._consumer.position(p) < ends[p] for p in mine]):  # noqa: ASYNC110 - the reading task moves the positions
+                while any([await self._consumer.position(p) < ends[p] for p in partitions]):  # noqa: ASYNC110 - the reading task moves the positions
                     await asyncio.sleep(POLL_MS / 10_000)
         except (KafkaError, TimeoutError) as error:
             raise Unavailable(f"{topic} could not be read: {type(error).__name__}") from error
 
     async def _read(self, inbox: Inbox) -> None:
         await self._connect()
-        goals: dict[TopicPartition, int] = {}
+        first_ends: dict[TopicPartition, int] = {}
         self.connected = True
         self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
-        self._tasks.append(asyncio.create_task(self._keep_lags(), name="measure lags"))
+        self._tasks.append(asyncio.create_task(self._measure_lags(), name="measure lags"))
         while True:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            except Exception as error:  # noqa: BLE001 - who stops reading shows old views for ever
+            except Exception as error:  # noqa: BLE001 - without its reader the gateway would show old views for ever
                 log.warning("read.failed", cause=repr(error))
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -212,9 +153,9 @@ class KafkaBus:
                 for record in records:
                     self._hand_over(record, inbox)
             if not self.ready:
-                self.ready = await self._caught_up(goals)
+                self.ready = await self._caught_up(first_ends)
                 if self.ready:
-                    gc.freeze()  # full views are no garbage: walking them would stall requests
+                    gc.freeze()  # the collector would stall requests while it walks full views
             await asyncio.sleep(0)  # requests are answered between two polls
 
     async def _connect(self) -> None:
@@ -225,7 +166,7 @@ class KafkaBus:
                 for client in self._clients():
                     await client.start()
                 await self._seek()
-            except Exception as error:  # noqa: BLE001 - a gateway that gave up would say nothing
+            except Exception as error:  # noqa: BLE001 - a gateway that gave up would answer nothing
                 log.warning("broker.waiting", cause=repr(error))
                 await self._close()
                 await asyncio.sleep(RETRY_S)
@@ -259,26 +200,22 @@ class KafkaBus:
         missing = sorted(READS.keys() - present.keys())
         if missing:
             raise LookupError(f"topics {', '.join(missing)} are missing; run topics apply")
-        windows = READS | {name: n for name, n in DEAD_LETTERS.items() if name in present}
-        partitions = [TopicPartition(name, p) for name in windows for p in sorted(present[name])]
+        topics = [*READS, *(name for name in DEAD_LETTERS if name in present)]
+        partitions = [TopicPartition(name, p) for name in topics for p in sorted(present[name])]
         self._consumer.assign(partitions)
         first = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
-        # Facts take one offset each, and as much again for the markers of their transactions.
-        symbols = max(1, len(self._settings.universe))
-        facts = 2 * symbols * window(symbols)
+        symbols = len(self._settings.universe)
         for partition in partitions:
-            wanted = windows[partition.topic]
-            back = facts if wanted == VIEW else ends[partition] if wanted == ALL else wanted
-            self._consumer.seek(partition, max(first[partition], ends[partition] - back))
+            offset = start_offset(partition.topic, first[partition], ends[partition], symbols)
+            self._consumer.seek(partition, offset)
 
     def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:
         try:
             inbox(_arrival(record))
         except Exception as error:  # noqa: BLE001 - one bad record must not end the reading
-            # A view is no processor: every replica and every start would write the same dead
-            # letter again. It reports, and the topic goes on.
-            bad = Unreadable(record.topic, record.partition, record.offset, _cause(error))
+            # No dead letter: every replica would write it again at every start.
+            bad = UnreadableArrival(record.topic, record.partition, record.offset, _cause(error))
             log.warning(
                 "record.unreadable",
                 topic=bad.topic,
@@ -288,15 +225,15 @@ class KafkaBus:
             )
             inbox(bad)
 
-    async def _caught_up(self, goals: dict[TopicPartition, int]) -> bool:
+    async def _caught_up(self, first_ends: dict[TopicPartition, int]) -> bool:
         """Whether every partition was read to the end that its first fetch told.
 
-        That end counts open transactions: one whose commit was just answered may look open for
-        a moment, and an end before it would call the views ready without it.
+        That end counts open transactions. A transaction whose commit was just answered may look
+        open for a moment: an end before it would call the views ready without its records.
         """
         for partition in self._consumer.assignment():
             end = self._consumer.highwater(partition)
-            if end is None or await self._consumer.position(partition) < goals.setdefault(
+            if end is None or await self._consumer.position(partition) < first_ends.setdefault(
                 partition, end
             ):
                 return False
@@ -305,44 +242,27 @@ class KafkaBus:
     async def _watch(self) -> None:
         """Ask the broker every two seconds whether it is there; no answer means it is away.
 
-        Lags are asked for apart: on a busy broker they take longer, and prove nothing.
+        The lags are measured by a task of their own: on a busy broker they take longer.
         """
         while True:
             try:
                 async with asyncio.timeout(WATCH_S):
                     await self._admin.describe_cluster()
                 self.connected = True
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
+            except Exception as error:  # noqa: BLE001 - any error means that there is no answer
                 log.info("broker.away", cause=repr(error))
                 self.connected = False
             await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
 
-    async def _keep_lags(self) -> None:
+    async def _measure_lags(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(MEASURE_S):
-                    await self._measure()
+                    self.lag = await topic_lag(self._consumer)
+                    self.process_lag = await group_lag(self._admin, self._consumer)
             except Exception as error:  # noqa: BLE001 - a lag unknown now is measured again
                 log.info("lag.unknown", cause=repr(error))
             await asyncio.sleep(WATCH_S)
-
-    async def _measure(self) -> None:
-        partitions = sorted(self._consumer.assignment())
-        ends = await self._consumer.end_offsets(partitions)
-        lag: dict[str, int] = {}
-        for partition in partitions:
-            behind = max(0, ends[partition] - await self._consumer.position(partition))
-            lag[partition.topic] = lag.get(partition.topic, 0) + behind
-        self.lag = lag
-        groups = [name for name, _ in await self._admin.list_consumer_groups()]
-        self.process_lag = {name: await self._group_lag(name) for name in groups}
-
-    async def _group_lag(self, group: str) -> int:
-        """Return what a group has not consumed yet; 0 when only a marker lies ahead of it."""
-        committed = await self._admin.list_consumer_group_offsets(group)
-        ends = await self._consumer.end_offsets(list(committed))
-        ahead = {p: ends[p] - (p.topic not in PLAIN) for p in committed}
-        return sum(max(0, ahead[p] - at.offset) for p, at in committed.items() if at.offset >= 0)
 
 
 def _cause(error: Exception) -> str:
@@ -353,13 +273,8 @@ def _cause(error: Exception) -> str:
 
 def _arrival(record: ConsumerRecord) -> Arrival:
     """Decode a record; raises ``ValueError`` for one that is not of its topic."""
-    shape = RECORDS[record.topic]
-    said = dict(record.headers).get(HEADER_SCHEMA)
-    if said is not None and said != shape.schema_name().encode():
-        found = said.decode(errors="replace")
-        raise ValueError(f"schema {found!r}, expected {shape.schema_name()!r}")
     return Arrival(
-        record=shape.decode(record.value or b""),
+        record=decode(record.topic, record.headers, record.value),
         raw=record.value,
         topic=record.topic,
         partition=record.partition,

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.context import Given
+from gateway.context import ContextDep
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Refused
-from gateway.views.views import WINDOW
+from gateway.views.symbol_view import WINDOW
 from schemas.regimes import RegimeProbabilities
 
 router = APIRouter(prefix="/api/analysis", tags=["analysis"])
@@ -47,7 +47,7 @@ class Indicators(BaseModel):
 @router.get("/{ticker:path}/regime", response_model=Envelope[RegimeAnswer])
 async def regime(
     ticker: str,
-    given: Given,
+    ctx: ContextDep,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
     before_ms: Annotated[int | None, Query(ge=0, description="History: only before this")] = None,
 ) -> Response:
@@ -55,11 +55,11 @@ async def regime(
 
     ``entropy`` is Shannon over ln 3: 0 means one regime is certain. Never smoothed.
     """
-    symbol, view = given.symbol(ticker)
+    symbol, view = ctx.symbol(ticker)
     body = {
         "symbol": symbol,
         "regime": raw(view.regimes.newest()),
-        "stale": given.stale(view, view.regimes),
+        "stale": ctx.stale(view, view.regimes),
         "history": [raw(item) for item in view.regimes.tail(history, before_ms)],
     }
     return success(body)
@@ -68,12 +68,12 @@ async def regime(
 @router.get("/{ticker:path}/indicators", response_model=Envelope[Indicators])
 async def indicators(
     ticker: str,
-    given: Given,
+    ctx: ContextDep,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
     names: Annotated[str, Query(description="Features of the history, by comma")] = "",
 ) -> Response:
     """Return every feature at the newest close, and the history of the named ones."""
-    symbol, view = given.symbol(ticker)
+    symbol, view = ctx.symbol(ticker)
     newest = view.features.newest()
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if history and not wanted:
@@ -85,13 +85,13 @@ async def indicators(
     points = []
     for item in view.features.tail(history):
         values = item.values()
-        chosen = {name: values.get(name) for name in wanted}
-        points.append({"event_time_ms": item.event_time_ms, "values": chosen})
+        wanted_values = {name: values.get(name) for name in wanted}
+        points.append({"event_time_ms": item.event_time_ms, "values": wanted_values})
     body = {
         "symbol": symbol,
         "event_time_ms": newest.event_time_ms if newest else None,
         "feature_set_id": newest.feature_set_id if newest else None,
-        "stale": given.stale(view, view.features),
+        "stale": ctx.stale(view, view.features),
         "values": newest.values() if newest else {},
         "history": points,
     }

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.context import Given
+from gateway.context import ContextDep
 from gateway.envelope import Envelope, raw, success
-from gateway.views.views import WINDOW
+from gateway.views.symbol_view import WINDOW
 from schemas.market import Bar
 
 router = APIRouter(prefix="/api/bars", tags=["bars"])
@@ -27,7 +27,7 @@ class BarList(BaseModel):
 @router.get("/{ticker:path}", response_model=Envelope[BarList])
 async def bars(
     ticker: str,
-    given: Given,
+    ctx: ContextDep,
     limit: Annotated[int, Query(ge=1, le=WINDOW)] = 500,
     before_ms: Annotated[int | None, Query(ge=0, description="Only closes before this")] = None,
 ) -> Response:
@@ -35,9 +35,9 @@ async def bars(
 
     Symbols are accepted in any spelling. 404 for a symbol without bars.
     """
-    symbol, view = given.symbol(ticker)
-    held = view.bars.tail(limit, before_ms)
-    timeframe = held[-1].timeframe_ms if held else 0
+    symbol, view = ctx.symbol(ticker)
+    newest = view.bars.tail(limit, before_ms)
+    timeframe = newest[-1].timeframe_ms if newest else 0
     return success(
-        {"symbol": symbol, "timeframe_ms": timeframe, "bars": [raw(bar.raw) for bar in held]}
+        {"symbol": symbol, "timeframe_ms": timeframe, "bars": [raw(bar.raw) for bar in newest]}
     )

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.answers.explain import explanation_of
-from gateway.context import Given
+from gateway.answers.explain import find_explanation
+from gateway.context import ContextDep
 from gateway.envelope import Envelope, raw, success
 from schemas.explanations import Explanation
 
@@ -37,30 +37,30 @@ class ExplanationHistory(BaseModel):
 
 @router.get("/{ticker:path}/history", response_model=Envelope[ExplanationHistory])
 async def history(
-    ticker: str, given: Given, limit: Annotated[int, Query(ge=1, le=500)] = 10
+    ticker: str, ctx: ContextDep, limit: Annotated[int, Query(ge=1, le=500)] = 10
 ) -> Response:
     """Return up to ``limit`` newest explanations that have been made, oldest first."""
-    symbol, view = given.symbol(ticker)
-    made = [raw(item) for item in view.explanations.tail(limit)]
-    return success({"symbol": symbol, "explanations": made})
+    symbol, view = ctx.symbol(ticker)
+    explanations = [raw(item) for item in view.explanations.tail(limit)]
+    return success({"symbol": symbol, "explanations": explanations})
 
 
 @router.get("/{ticker:path}", response_model=Envelope[ExplanationAnswer])
-async def explain(ticker: str, given: Given) -> Response:
+async def explain(ticker: str, ctx: ContextDep) -> Response:
     """Return the explanation of the newest signal, asking for it where it is not made yet.
 
     Waits at most 100 ms; then ``status`` is ``pending`` and the explanation follows on the
     stream and on the next call.
     """
-    symbol, view = given.symbol(ticker)
+    symbol, view = ctx.symbol(ticker)
     signal = view.signals.newest()
-    made = None if signal is None else await explanation_of(given, signal)
-    found = "pending" if made is None else "ready"
+    explanation = None if signal is None else await find_explanation(ctx, signal)
+    status = "none" if signal is None else "pending" if explanation is None else "ready"
     body = {
         "symbol": symbol,
         "signal_id": signal.signal_id if signal else None,
-        "status": found if signal else "none",
-        "stale": given.stale(view, view.signals),
-        "explanation": raw(made),
+        "status": status,
+        "stale": ctx.stale(view, view.signals),
+        "explanation": raw(explanation),
     }
     return success(body)

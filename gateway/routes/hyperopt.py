@@ -11,13 +11,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.answers import jobs as answers
-from gateway.context import Given
+from gateway.answers import job_bodies, job_events, job_requests
+from gateway.context import ContextDep
 from gateway.envelope import plain
 from gateway.errors import Conflict
-from gateway.routes.backtest import JobList, Key, LastEvent
-from gateway.views.jobs import LIVE, Job, Status
-from schemas.jobs import JobCommand
+from gateway.routes.backtest import JobList, Key, LastEventId
+from gateway.views.jobs import UNFINISHED, JobStatus, JobView
 from schemas.research import TuningSpec
 
 router = APIRouter(prefix="/api/v1/hyperopt", tags=["hyperopt"])
@@ -31,24 +30,26 @@ class Accepted(BaseModel):
     """A job that was asked for."""
 
     job_id: str
-    status: Status
+    status: JobStatus
     url: str
 
 
-async def followed(job_id: str, given: Given, seen: LastEvent = None) -> tuple[Job, int | None]:
-    """Return a job and where its reader was."""
-    return _named(given, job_id), answers.resumed_at(seen)
+async def followed(
+    job_id: str, ctx: ContextDep, last_event_id: LastEventId = None
+) -> tuple[JobView, int | None]:
+    """Return a job and the place of the last event that its reader has seen."""
+    return _search(ctx, job_id), job_events.parse_last_event_id(last_event_id)
 
 
-def _named(given: Given, job_id: str) -> Job:
-    given.require_ready()
-    return given.views.jobs.named(job_id, "hyperopt")
+def _search(ctx: ContextDep, job_id: str) -> JobView:
+    ctx.require_ready()
+    return ctx.views.jobs.require(job_id, "hyperopt")
 
 
 @router.post("", status_code=202, response_model=Accepted)
-async def start(body: TuningSpec, request: Request, given: Given, key: Key = None) -> Response:
+async def start(body: TuningSpec, request: Request, ctx: ContextDep, key: Key = None) -> Response:
     """Start a search; it goes on whether anybody watches or not."""
-    job = await answers.submit(given, body, key, request.state.correlation_id)
+    job = await job_requests.submit(ctx, body, key, request.state.correlation_id)
     url = f"{router.prefix}/{job.job_id}"
     response = plain({"job_id": job.job_id, "status": job.status, "url": url}, 202)
     response.headers["Location"] = url
@@ -56,55 +57,47 @@ async def start(body: TuningSpec, request: Request, given: Given, key: Key = Non
 
 
 @router.get("", response_model=JobList)
-async def jobs(given: Given) -> Response:
+async def jobs(ctx: ContextDep) -> Response:
     """Return the searches, newest first."""
-    given.require_ready()
-    return plain({"jobs": [answers.summary(job) for job in given.views.jobs.newest("hyperopt")]})
+    ctx.require_ready()
+    return plain({"jobs": [job_bodies.summary(job) for job in ctx.views.jobs.newest("hyperopt")]})
 
 
-@router.get("/{job_id}", response_model=answers.JobDetail)
-async def job(job_id: str, given: Given) -> Response:
+@router.get("/{job_id}", response_model=job_bodies.JobDetail)
+async def job(job_id: str, ctx: ContextDep) -> Response:
     """Return how one search stands."""
-    return plain(answers.detail(_named(given, job_id)))
+    return plain(job_bodies.detail(_search(ctx, job_id)))
 
 
-@router.get("/{job_id}/result", response_model=answers.JobAnswer, responses=NOT_YET)
-async def result(job_id: str, given: Given) -> Response:
+@router.get("/{job_id}/result", response_model=job_bodies.JobAnswer, responses=NOT_YET)
+async def result(job_id: str, ctx: ContextDep) -> Response:
     """Return what a search found; 409 before its end."""
-    return plain(answers.answer(_named(given, job_id)))
+    return plain(job_bodies.answer(_search(ctx, job_id)))
 
 
-@router.post("/{job_id}/cancel", response_model=answers.JobSummary)
-async def cancel(job_id: str, request: Request, given: Given) -> Response:
+@router.post("/{job_id}/cancel", response_model=job_bodies.JobSummary)
+async def cancel(job_id: str, request: Request, ctx: ContextDep) -> Response:
     """Stop a search after the trials under way; what it has found is kept."""
-    found = _named(given, job_id)
-    await answers.cancel(given, found, request.state.correlation_id)
-    return plain(answers.summary(found))
+    job = _search(ctx, job_id)
+    await job_requests.cancel(ctx, job, request.state.correlation_id)
+    return plain(job_bodies.summary(job))
 
 
 @router.post("/{job_id}/resume", status_code=202, response_model=Accepted, responses=NOT_YET)
-async def resume(job_id: str, request: Request, given: Given) -> Response:
+async def resume(job_id: str, request: Request, ctx: ContextDep) -> Response:
     """Go on with a search that was cancelled, failed or ran out of time."""
-    found = _named(given, job_id)
-    if found.status in LIVE or found.status == "done":
-        raise Conflict(f"job {job_id} is {found.status}; only one that was cut short is resumed")
-    ended_ms = max(found.cancelled_ms, found.requested_ms)
-    now_ms = max(given.wall_ms(), ended_ms + 1)
-    trace_id = request.state.correlation_id
-    told = JobCommand(job_id=job_id, event_time_ms=now_ms, command="resume")
-    await given.bus.publish(told, trace_id=trace_id)
-    spec = TuningSpec.model_validate(found.spec)
-    again = answers.request_of(job_id, spec, now_ms)
-    await given.bus.publish(again, trace_id=trace_id)
-    given.views.jobs.request(again)
+    job = _search(ctx, job_id)
+    if job.status in UNFINISHED or job.status == "done":
+        raise Conflict(f"job {job_id} is {job.status}; only one that was cut short is resumed")
+    await job_requests.resume(ctx, job, request.state.correlation_id)
     url = f"{router.prefix}/{job_id}"
-    return plain({"job_id": job_id, "status": found.status, "url": url}, 202)
+    return plain({"job_id": job_id, "status": job.status, "url": url}, 202)
 
 
 @router.get("/{job_id}/stream", response_class=EventSourceResponse)
 async def stream(
-    found: Annotated[tuple[Job, int | None], Depends(followed)], given: Given
+    reader: Annotated[tuple[JobView, int | None], Depends(followed)], ctx: ContextDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a search: `init`, `progress`, then `result` or `error`."""
-    async for event in answers.events(given, *found):
+    async for event in job_events.events(ctx, *reader):
         yield event

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.context import Given
+from gateway.context import ContextDep
 from gateway.envelope import iso, plain
 from schemas.models import ModelMetrics
 
@@ -64,10 +64,10 @@ class ModelList(BaseModel):
 
 
 @router.get("", response_model=ModelList)
-async def models(given: Given) -> Response:
+async def models(ctx: ContextDep) -> Response:
     """Return every model that is loaded; one of them can be named as ``strategy_override``."""
-    given.require_ready()
-    versions = {serving.model.model_version for serving in given.views.serving.values()}
+    ctx.require_ready()
+    versions = {serving.model.model_version for serving in ctx.views.serving.values()}
     loaded = {
         name: {
             "name": model.name,
@@ -78,9 +78,9 @@ async def models(given: Given) -> Response:
             "qualified": model.qualified,
             "serving": model.version in versions,
         }
-        for name, model in given.views.named().items()
+        for name, model in ctx.views.models_by_name().items()
     }
-    progress = given.views.training
+    progress = ctx.views.training
     training = (
         {"stage": progress.stage, "done": progress.done, "note": progress.note}
         if progress
@@ -89,7 +89,7 @@ async def models(given: Given) -> Response:
     body = {
         "models": loaded,
         "total_models": len(loaded),
-        "serving": {name: _serving(change) for name, change in given.views.serving.items()},
+        "serving": {name: _serving(change) for name, change in ctx.views.serving.items()},
         "training": training,
     }
     return plain(body)

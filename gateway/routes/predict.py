@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.answers.predict import Question, answer
-from gateway.context import Given
+from gateway.answers.predict import PredictQuery, answer
+from gateway.context import ContextDep
 from gateway.envelope import plain
 from gateway.errors import Detail
 from schemas.explanations import Explanation
@@ -127,24 +127,24 @@ class NotYet(Detail):
         504: {"model": Detail, "description": "The override was not answered within 100 ms"},
     },
 )
-async def predict(body: PredictBody, request: Request, given: Given) -> Response:
+async def predict(body: PredictBody, request: Request, ctx: ContextDep) -> Response:
     """Return the newest prediction at or before ``timestamp``.
 
     Answered from the view; a worker is asked only for an override or an explanation not made
     yet, for at most 100 ms: the explanation is then ``pending``, the override gets 504.
     """
-    asked_ms = None
+    as_of_ms = None
     if body.timestamp is not None:
-        asked_ms = int(datetime.fromisoformat(body.timestamp).timestamp() * 1000)
-    question = Question(
+        as_of_ms = int(datetime.fromisoformat(body.timestamp).timestamp() * 1000)
+    query = PredictQuery(
         symbol=body.symbol,
-        asked_ms=asked_ms,
+        as_of_ms=as_of_ms,
         model=body.strategy_override,
         risk_check=body.risk_check,
         explain=body.explain,
         trace_id=request.state.correlation_id,
     )
-    with given.metrics.prediction():
-        found = await answer(given, question)
-    given.metrics.action(found["action"])
-    return plain(found)
+    with ctx.metrics.timed_prediction():
+        advice = await answer(ctx, query)
+    ctx.metrics.count_action(advice["action"])
+    return plain(advice)

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.context import Given
+from gateway.context import ContextDep
 from gateway.envelope import plain
-from gateway.views.refdata import Table
+from gateway.views.refdata import matching_rows
+from schemas.refdata import RefdataTable, Row
 from schemas.topics import REFDATA_TABLES
 
 router = APIRouter(prefix="/refdata", tags=["reference data"])
@@ -41,10 +42,10 @@ class RefreshedList(BaseModel):
     tables: list[Refreshed]
 
 
-def shown(table: Table, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return rows of a table as ``TableView``."""
+def table_body(table: RefdataTable, rows: list[Row]) -> dict[str, Any]:
+    """Return rows of a table, the fields of ``TableView``."""
     return {
-        "table": table.name,
+        "table": table.table,
         "version": table.version,
         "source": table.source,
         "count": len(rows),
@@ -53,25 +54,25 @@ def shown(table: Table, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @router.get("/{table_name}", response_model=TableView)
-async def table(table_name: str, request: Request, given: Given) -> Response:
+async def table(table_name: str, request: Request, ctx: ContextDep) -> Response:
     """Return a table; a column's name in the query keeps the rows with that value.
 
     For example `/refdata/symbol?active=true`.
     """
-    given.require_ready()
-    found = given.views.refdata.table(table_name)
-    return plain(shown(found, found.where(dict(request.query_params))))
+    ctx.require_ready()
+    table = ctx.views.refdata.table(table_name)
+    return plain(table_body(table, matching_rows(table, dict(request.query_params))))
 
 
 @router.post("/refresh", response_model=RefreshedList)
-async def refresh(given: Given) -> Response:
+async def refresh(ctx: ContextDep) -> Response:
     """Read all tables again from their topic and return what is held now.
 
     Not needed after a change: the topic is followed.
     """
-    given.require_ready()
-    await given.bus.read_again(REFDATA_TABLES.name)
-    tables = given.views.refdata.tables
+    ctx.require_ready()
+    await ctx.bus.read_again(REFDATA_TABLES.name)
+    tables = ctx.views.refdata.tables
     rows = [
         {"table": name, "version": tables[name].version, "rows": len(tables[name].rows)}
         for name in sorted(tables)

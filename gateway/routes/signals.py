@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.context import Given, Parts
+from gateway.context import AppContext, ContextDep
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Unknown
+from gateway.views.compact import CompactSignal
+from gateway.views.read_model import ReadModel
 from gateway.views.scores import ReliabilityBin, ScoreRow, reliability, summary
-from gateway.views.views import HeldSignal
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
 
@@ -73,80 +74,80 @@ class SignalFilter(BaseModel):
     direction: list[Direction] | None = Field(default=None, description="May be repeated")
     before_ms: int | None = Field(default=None, ge=0, description="Only bar closes before")
 
-    def passes(self, given: Parts, held: HeldSignal) -> bool:
+    def passes(self, views: ReadModel, signal: CompactSignal) -> bool:
         """Whether a signal belongs in the answer."""
         return (
-            (self.grade is None or held.grade in self.grade)
-            and (self.direction is None or held.direction in self.direction)
-            and (self.scored is None or (given.views.score_of(held) is not None) == self.scored)
+            (self.grade is None or signal.grade in self.grade)
+            and (self.direction is None or signal.direction in self.direction)
+            and (self.scored is None or (views.score(signal) is not None) == self.scored)
         )
 
 
-def _item(given: Parts, held: HeldSignal) -> dict[str, Any]:
-    body: dict[str, Any] = orjson.loads(held.raw)
-    seen = given.views.acknowledged.get(held.signal_id)
-    score = given.views.score_of(held)
-    body["acknowledged"] = seen.model_dump() if seen else None
+def _item(views: ReadModel, signal: CompactSignal) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(signal.raw)
+    acknowledged = views.acknowledged.get(signal.signal_id)
+    score = views.score(signal)
+    body["acknowledged"] = acknowledged.model_dump() if acknowledged else None
     body["score"] = raw(score.raw) if score else None
-    body["explained"] = given.views.explanation_of(held) is not None
+    body["explained"] = views.explanation(signal) is not None
     return body
 
 
 @router.get("", response_model=Envelope[SignalList])
-async def signals(given: Given, wanted: Annotated[SignalFilter, Query()]) -> Response:
+async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> Response:
     """Return the newest signals first, filtered.
 
     With ``scored=true`` also the track record: hit rate with its 95 % Wilson interval, mean net
     return and calibration by grade.
     """
-    given.require_ready()
-    symbols = [given.symbol(wanted.ticker)[0]] if wanted.ticker else given.views.known()
-    series = [given.views.of(symbol).signals for symbol in symbols]
+    ctx.require_ready()
+    symbols = [ctx.symbol(wanted.ticker)[0]] if wanted.ticker else ctx.views.known_symbols()
+    windows = [ctx.views.symbol(symbol).signals for symbol in symbols]
     newest_first = merge(
-        *(reversed(one.tail(one.limit, wanted.before_ms)) for one in series),
-        key=lambda held: held.event_time_ms,
+        *(reversed(window.tail(window.limit, wanted.before_ms)) for window in windows),
+        key=lambda signal: signal.event_time_ms,
         reverse=True,
     )
-    passing = (held for held in newest_first if wanted.passes(given, held))
+    passing = (signal for signal in newest_first if wanted.passes(ctx.views, signal))
     body = {
-        "signals": [_item(given, held) for held in islice(passing, wanted.limit)],
-        "summary": summary(given.views, symbols) if wanted.scored else None,
-        "reliability": reliability(given.views, symbols) if wanted.scored else None,
+        "signals": [_item(ctx.views, signal) for signal in islice(passing, wanted.limit)],
+        "summary": summary(ctx.views, symbols) if wanted.scored else None,
+        "reliability": reliability(ctx.views, symbols) if wanted.scored else None,
     }
     return success(body)
 
 
-def _held(given: Parts, signal_id: str) -> HeldSignal:
-    given.require_ready()
-    held = given.views.signals.get(signal_id)
-    if held is None:
+def _signal(ctx: AppContext, signal_id: str) -> CompactSignal:
+    ctx.require_ready()
+    compact = ctx.views.signals.get(signal_id)
+    if compact is None:
         raise Unknown(f"signal {signal_id} is not among the newest held; GET /api/signals lists")
-    return held
+    return compact
 
 
 @router.get("/{signal_id}", response_model=Envelope[SignalDetail])
-async def signal(signal_id: str, given: Given) -> Response:
+async def signal(signal_id: str, ctx: ContextDep) -> Response:
     """Return one signal with its explanation, score and acknowledgement."""
-    held = _held(given, signal_id)
-    body = _item(given, held)
-    body["explanation"] = raw(given.views.explanation_of(held))
+    compact = _signal(ctx, signal_id)
+    body = _item(ctx.views, compact)
+    body["explanation"] = raw(ctx.views.explanation(compact))
     return success(body)
 
 
 @router.post("/{signal_id}/acknowledge", response_model=Envelope[SignalAcknowledged])
 async def acknowledge(
-    signal_id: str, request: Request, given: Given, body: Acknowledge | None = None
+    signal_id: str, request: Request, ctx: ContextDep, body: Acknowledge | None = None
 ) -> Response:
     """Mark a signal as seen; doing it again changes nothing and returns the first mark."""
-    held = _held(given, signal_id)
-    seen = given.views.acknowledged.get(signal_id)
-    if seen is None:
-        seen = SignalAcknowledged(
+    compact = _signal(ctx, signal_id)
+    acknowledged = ctx.views.acknowledged.get(signal_id)
+    if acknowledged is None:
+        acknowledged = SignalAcknowledged(
             signal_id=signal_id,
-            symbol=held.symbol,
-            event_time_ms=given.wall_ms(),
+            symbol=compact.symbol,
+            event_time_ms=ctx.wall_ms(),
             by=(body or Acknowledge()).by,
         )
-        await given.bus.publish(seen, trace_id=request.state.correlation_id)
-        seen = given.views.acknowledged.setdefault(signal_id, seen)
-    return success(seen.model_dump())
+        await ctx.bus.publish(acknowledged, trace_id=request.state.correlation_id)
+        acknowledged = ctx.views.acknowledged.setdefault(signal_id, acknowledged)
+    return success(acknowledged.model_dump())

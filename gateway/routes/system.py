@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.answers.health import health
-from gateway.context import Given
+from gateway.context import ContextDep
 from gateway.envelope import Envelope, plain, success
 from schemas.dead_letter import DeadLetter
 from schemas.status import CanaryTrace, MonitorWindow
@@ -89,26 +89,26 @@ class Health(BaseModel):
 
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
-async def plain_health(given: Given) -> Response:
+async def plain_health(ctx: ContextDep) -> Response:
     """Return 200 once the views are read, 503 with ``starting`` before."""
-    body = health(given)
+    body = health(ctx)
     return plain(body, 503 if body["status"] == "starting" else 200)
 
 
 @router.get("/api/v1/health", response_model=Health, responses={503: {"model": Health}})
-async def v1_health(given: Given) -> Response:
+async def v1_health(ctx: ContextDep) -> Response:
     """Return the same as ``/health``."""
-    return await plain_health(given)
+    return await plain_health(ctx)
 
 
 @router.get("/api/system/health", response_model=Envelope[Health])
-async def system_health(given: Given) -> Response:
+async def system_health(ctx: ContextDep) -> Response:
     """Return the same in the envelope, always 200."""
-    return success(health(given))
+    return success(health(ctx))
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(given: Given) -> Response:
+async def metrics(ctx: ContextDep) -> Response:
     """Return the metrics in Prometheus' text format."""
-    text = given.metrics.render(given.views, given.stream.clients, given.wall_ms())
+    text = ctx.metrics.render(ctx.views, ctx.stream.clients, ctx.wall_ms())
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,4 +1,4 @@
-"""What a streaming client asks for: kinds, markets, grades, and where to go on from."""
+"""What a streaming client asks for: kinds, symbols, grades, and the cursor to resume from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Cursor = dict[int, int]  # partition of the signals topic to the next offset
 
 
 class Subscription(BaseModel):
-    """What a client wants to see; also the shape of its messages."""
+    """What a client asks for, in its query or in a message."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -49,7 +49,7 @@ def encode_cursor(cursor: Cursor) -> str:
 
 
 def decode_cursor(text: str) -> Cursor:
-    """Return the position; raises ``ValueError`` for what we never gave out."""
+    """Return the position; raises ``ValueError`` for text that is no cursor of this gateway."""
     try:
         parsed = orjson.loads(base64.urlsafe_b64decode(text.encode()))
         cursor = {int(partition): offset for partition, offset in parsed.items()}
@@ -61,22 +61,22 @@ def decode_cursor(text: str) -> Cursor:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """What a client wants to see; clients with equal filters are one audience."""
+class StreamFilter:
+    """Which messages a client gets; clients with equal filters are one audience."""
 
     kinds: frozenset[str]
     symbols: frozenset[str]
     grades: frozenset[str]
 
     @classmethod
-    def of(cls, wants: Subscription) -> Filter:
+    def from_subscription(cls, subscription: Subscription) -> StreamFilter:
         """Return the filter; raises ``ValueError`` naming the wrong field."""
-        unknown = set(wants.kinds) - set(KINDS.values())
+        unknown = set(subscription.kinds) - set(KINDS.values())
         if unknown:
             expected = ", ".join(KINDS.values())
             raise ValueError(f"kinds: {', '.join(sorted(unknown))} unknown; expected {expected}")
-        symbols = frozenset(canonical(ticker) for ticker in wants.ticker)
-        return cls(frozenset(wants.kinds), symbols, frozenset(wants.grade))
+        symbols = frozenset(canonical(ticker) for ticker in subscription.ticker)
+        return cls(frozenset(subscription.kinds), symbols, frozenset(subscription.grade))
 
     def passes(self, kind: str, symbol: str | None, grade: str | None) -> bool:
         """Whether a message is wanted."""
@@ -87,13 +87,13 @@ class Filter:
         )
 
 
-def from_query(query: bytes) -> Subscription:
-    """Return what a query string asks for; raises ``ValueError`` naming the wrong field."""
+def parse_query(query: bytes) -> Subscription:
+    """Return the subscription in a query string; raises ``ValueError`` naming the wrong field."""
     fields = parse_qs(query.decode("latin-1"), keep_blank_values=False)
     unknown = fields.keys() - Subscription.model_fields.keys()
     if unknown:
         raise ValueError(f"{', '.join(sorted(unknown))}: unknown query field")
-    wanted: dict[str, Any] = {k: v for k, v in fields.items() if k in {"ticker", "grade"}}
+    wanted: dict[str, Any] = {name: fields[name] for name in ("ticker", "grade") if name in fields}
     if "kinds" in fields:
         wanted["kinds"] = [kind for part in fields["kinds"] for kind in part.split(",")]
     if "cursor" in fields:
@@ -101,6 +101,6 @@ def from_query(query: bytes) -> Subscription:
     return Subscription.model_validate(wanted)
 
 
-def reason_of(error: ValueError) -> str:
+def explain_error(error: ValueError) -> str:
     """Return one line that names each wrong field and what was expected of it."""
     return describe(error.errors()) if isinstance(error, ValidationError) else str(error)

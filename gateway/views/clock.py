@@ -1,11 +1,10 @@
-"""Market time between clock ticks, and the age of what is shown."""
+"""Market time between clock ticks, and the age of bars against it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.views.views import Views
-from schemas.clock import ClockTick
+from gateway.views.read_model import ReadModel
 
 STALE_BARS = 2.0
 DEAD_BARS = 10.0
@@ -28,19 +27,18 @@ class Age:
         return self.bars > DEAD_BARS
 
 
-def market_ms(views: Views, wall_ms: int) -> int | None:
-    """Return market time now; None before anything has been seen.
+def market_ms(views: ReadModel, wall_ms: int) -> int | None:
+    """Return market time now; None before the first bar or tick.
 
     Between ticks time runs on at the tick's speed, so that a dead feed or broker shows as age.
-    Recorded bars have no such clock: their time is the last tick's.
+    Recorded bars have no running clock: their time is the last tick's.
     """
     newest = [view.bars.newest() for view in views.symbols.values()]
     bars = [bar for bar in newest if bar is not None]
     last_close = max((bar.event_time_ms for bar in bars), default=None)
     if views.clock is None:
         return last_close
-    tick = views.clock.record
-    assert isinstance(tick, ClockTick)  # noqa: S101 - the view keeps nothing else there
+    tick = views.clock.tick
     now = tick.event_time_ms
     if not any(bar.recorded for bar in bars):
         now += int(max(0, wall_ms - views.clock.appended_ms) * tick.speed)

@@ -1,6 +1,6 @@
-"""View of research jobs: what was asked for, how far each is, what came of it; who waits is woken.
+"""View of research jobs: what was requested, how far each job is, and what came of it.
 
-Holds the newest ``JOBS`` jobs, and results up to ``RESULTS_BYTES`` in all: older ones stay on
+Keeps the newest ``JOBS`` jobs, and their results up to ``RESULTS_BYTES`` in all. Older ones stay on
 their topic and in its archive.
 """
 
@@ -19,19 +19,19 @@ from schemas.jobs import BacktestRequest, JobCommand, JobKind, JobProgress, JobR
 JOBS = 1_000
 RESULTS_BYTES = 32 * 2**20
 
-Status = Literal["queued", "running", "cancelling", "done", "failed", "cancelled", "partial"]
-WORKERS: dict[str, str] = {
+JobStatus = Literal["queued", "running", "cancelling", "done", "failed", "cancelled", "partial"]
+WORKERS: dict[JobKind, str] = {
     "optimize": "backtest",
     "performance": "backtest",
     "walk_forward": "backtest",
     "hyperopt": "tuning",
 }
-LIVE = ("queued", "running", "cancelling")
+UNFINISHED = ("queued", "running", "cancelling")
 
 
 @dataclass(frozen=True, slots=True)
-class HeldResult:
-    """What came of a job; the result itself as JSON, null once it had to make room."""
+class CompactResult:
+    """What came of a job; ``raw`` is the result as JSON, None without one or to save room."""
 
     status: Literal["done", "failed", "cancelled", "partial"]
     error: str | None
@@ -42,19 +42,33 @@ class HeldResult:
     raw: bytes | None
     urls: dict[str, str]
 
+    @classmethod
+    def from_record(cls, record: JobResult) -> CompactResult:
+        """Return the compact form of a result."""
+        return cls(
+            status=record.status,
+            error=record.error,
+            fault=record.fault,
+            trials=record.trials,
+            seconds=record.seconds,
+            event_time_ms=record.event_time_ms,
+            raw=None if record.result is None else orjson.dumps(record.result),
+            urls=record.urls,
+        )
+
 
 @dataclass
-class Job:
+class JobView:
     """One job, as far as it is known here."""
 
     job_id: str
     kind: JobKind
     spec: dict[str, Any]
     requested_ms: int
-    again: bool = False  # asked for once more: what it said before no longer counts
+    resumed: bool = False  # requested more than once: what was said before no longer counts
     progress: JobProgress | None = None
     place: int = 0  # of that progress on its topic: what a stream resumes from
-    result: HeldResult | None = None
+    result: CompactResult | None = None
     cancelled_ms: int = -1
     watchers: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,38 +79,38 @@ class Job:
         return WORKERS[self.kind]
 
     @property
-    def status(self) -> Status:
-        """How it stands."""
+    def status(self) -> JobStatus:
+        """Where it stands."""
         if self.result is not None:
             return self.result.status
         if self.cancelled_ms >= self.requested_ms:
             return "cancelling"
         return "queued" if self.progress is None else "running"
 
-    def outdates(self, said_ms: int) -> bool:
-        """Whether what was said at a time was said by a run before the newest request."""
-        # Only then are the clocks of two machines compared.
-        return self.again and said_ms < self.requested_ms
+    def outdates(self, event_time_ms: int) -> bool:
+        """Whether a record of that time comes from a run before the newest request."""
+        # The clocks of two machines are compared only where a job was requested more than once.
+        return self.resumed and event_time_ms < self.requested_ms
 
-    def touch(self) -> None:
-        """Wake who waits for a change."""
-        woken, self.changed = self.changed, asyncio.Event()
-        woken.set()
+    def notify(self) -> None:
+        """Wake whoever waits for a change."""
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
 
 
-class Jobs:
-    """All jobs by id, in the order they were asked for; written on the event loop only."""
+class JobIndex:
+    """All jobs by id, in the order of their requests; written on the event loop only."""
 
     def __init__(self) -> None:
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._with_result: OrderedDict[str, int] = OrderedDict()  # bytes, oldest first
+        self._jobs: OrderedDict[str, JobView] = OrderedDict()
+        self._result_bytes: OrderedDict[str, int] = OrderedDict()  # oldest result first
 
-    def get(self, job_id: str) -> Job | None:
-        """Return a job; None when it is not held."""
+    def get(self, job_id: str) -> JobView | None:
+        """Return a job; None for an unknown one."""
         return self._jobs.get(job_id)
 
-    def named(self, job_id: str, *kinds: JobKind) -> Job:
-        """Return a job of some kinds; raises ``Unknown``."""
+    def require(self, job_id: str, *kinds: JobKind) -> JobView:
+        """Return a job of one of the kinds; raises ``Unknown``."""
         job = self._jobs.get(job_id)
         if job is None or job.kind not in kinds:
             raise Unknown(
@@ -105,32 +119,32 @@ class Jobs:
             )
         return job
 
-    def newest(self, *kinds: JobKind) -> list[Job]:
-        """Return the jobs of some kinds, newest first."""
+    def newest(self, *kinds: JobKind) -> list[JobView]:
+        """Return the jobs of these kinds, newest first."""
         return [job for job in reversed(self._jobs.values()) if job.kind in kinds]
 
-    def busy(self, worker: str) -> Job | None:
-        """Return a job that a worker is at, as far as is known; None when there is none."""
-        running = (j for j in self._jobs.values() if j.worker == worker and j.result is None)
-        return next((job for job in running if job.progress is not None), None)
+    def running_on(self, worker: str) -> JobView | None:
+        """Return the job that a worker is known to run; None when there is none."""
+        unfinished = (j for j in self._jobs.values() if j.worker == worker and j.result is None)
+        return next((job for job in unfinished if job.progress is not None), None)
 
-    def request(self, record: BacktestRequest | TuningRequest) -> Job:
-        """Take a request; one of a later time puts a job that had ended on its way again."""
+    def request(self, record: BacktestRequest | TuningRequest) -> JobView:
+        """Take a request; a later one for a job that has ended starts it again."""
         job = self._jobs.get(record.request_id)
         if job is None:
             spec = record.spec.model_dump(mode="json")
-            job = Job(record.request_id, record.spec.kind, spec, record.event_time_ms)
+            job = JobView(record.request_id, record.spec.kind, spec, record.event_time_ms)
             self._put(job)
         elif record.event_time_ms > job.requested_ms:
-            job.requested_ms, job.again = record.event_time_ms, True
+            job.requested_ms, job.resumed = record.event_time_ms, True
             if job.result is not None and job.result.event_time_ms < record.event_time_ms:
                 job.result, job.progress = None, None
-                self._with_result.pop(job.job_id, None)
-            job.touch()
+                self._result_bytes.pop(job.job_id, None)
+            job.notify()
         return job
 
-    def forget(self, job: Job) -> None:
-        """Drop a job whose request never left."""
+    def forget(self, job: JobView) -> None:
+        """Drop a job whose request was never published."""
         self._jobs.pop(job.job_id, None)
 
     def command(self, record: JobCommand) -> None:
@@ -138,49 +152,39 @@ class Jobs:
         job = self._jobs.get(record.job_id)
         if job is not None and record.command == "cancel":
             job.cancelled_ms = max(job.cancelled_ms, record.event_time_ms)
-            job.touch()
+            job.notify()
 
     def progress(self, record: JobProgress, place: int) -> None:
-        """Take progress; that of a job not held, or of an earlier run, changes nothing."""
+        """Take progress; that of an unknown job, or of an earlier run, changes nothing."""
         job = self._jobs.get(record.job_id)
         if job is None or job.result is not None or job.outdates(record.event_time_ms):
             return
         job.progress, job.place = record, place
-        job.touch()
+        job.notify()
 
     def result(self, record: JobResult) -> None:
         """Take a result; the newest one of a job counts."""
         job = self._jobs.get(record.job_id)
         if job is None:  # its request lies before what was read
-            job = Job(record.job_id, record.kind, record.spec, record.event_time_ms)
+            job = JobView(record.job_id, record.kind, record.spec, record.event_time_ms)
             self._put(job)
         if job.outdates(record.event_time_ms):
             return
-        raw = None if record.result is None else orjson.dumps(record.result)
-        job.result = HeldResult(
-            record.status,
-            record.error,
-            record.fault,
-            record.trials,
-            record.seconds,
-            record.event_time_ms,
-            raw,
-            record.urls,
-        )
-        self._make_room(job.job_id, len(raw or b""))
-        job.touch()
+        job.result = CompactResult.from_record(record)
+        self._make_room(job.job_id, len(job.result.raw or b""))
+        job.notify()
 
-    def _put(self, job: Job) -> None:
+    def _put(self, job: JobView) -> None:
         self._jobs[job.job_id] = job
         while len(self._jobs) > JOBS:
-            gone, _ = self._jobs.popitem(last=False)
-            self._with_result.pop(gone, None)
+            oldest, _ = self._jobs.popitem(last=False)
+            self._result_bytes.pop(oldest, None)
 
     def _make_room(self, job_id: str, size: int) -> None:
-        self._with_result[job_id] = size
-        self._with_result.move_to_end(job_id)
-        while sum(self._with_result.values()) > RESULTS_BYTES:
-            oldest, _ = self._with_result.popitem(last=False)
-            held = self._jobs[oldest].result
-            if held is not None:
-                self._jobs[oldest].result = replace(held, raw=None)
+        self._result_bytes[job_id] = size
+        self._result_bytes.move_to_end(job_id)
+        while sum(self._result_bytes.values()) > RESULTS_BYTES:
+            oldest, _ = self._result_bytes.popitem(last=False)
+            job = self._jobs[oldest]
+            if job.result is not None:
+                job.result = replace(job.result, raw=None)

@@ -1,14 +1,14 @@
-"""View of reference data: every table in memory, as its topic had it last."""
+"""View of reference data: the newest version of every table."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+
+from pydantic import JsonValue
 
 from gateway.errors import Refused, Unavailable, Unknown
-from schemas.refdata import TABLES, RefdataTable
+from schemas.refdata import TABLES, RefdataTable, Row
 
 WITHIN_S = 30.0  # after the topics were read; then nobody is about to publish them
 
@@ -18,57 +18,24 @@ MISSING = (
 )
 
 
-@dataclass(frozen=True)
-class Table:
-    """One table."""
-
-    name: str
-    version: str
-    source: str
-    rows: tuple[dict[str, Any], ...]
-
-    def where(self, wanted: dict[str, str]) -> list[dict[str, Any]]:
-        """Return the rows whose columns have the given values, as text.
-
-        Raises ``Refused`` for a column that no row has.
-        """
-        columns = dict.fromkeys(name for row in self.rows for name in row)
-        unknown = [name for name in wanted if name not in columns]
-        if unknown and self.rows:
-            raise Refused(
-                f"{', '.join(unknown)}: no column of {self.name}; expected {', '.join(columns)}"
-            )
-        return [
-            row
-            for row in self.rows
-            if all(_text(row.get(name)) == value for name, value in wanted.items())
-        ]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-class Refdata:
+class RefdataView:
     """All tables by name; written on the event loop only."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, Table] = {}
+        self.tables: dict[str, RefdataTable] = {}
         self._arrived = asyncio.Event()
 
-    def take(self, record: RefdataTable) -> None:
-        """Take a table in the place of the one before."""
-        self.tables[record.table] = Table(record.table, record.version, record.source, record.rows)
+    def put(self, table: RefdataTable) -> None:
+        """Replace the version of a table that came before."""
+        self.tables[table.table] = table
         self._arrived.set()
 
     @property
     def missing(self) -> list[str]:
-        """The tables that must be there and are not."""
+        """The required tables that have not arrived."""
         return [name for name in TABLES if name not in self.tables]
 
-    def table(self, name: str) -> Table:
+    def table(self, name: str) -> RefdataTable:
         """Return a table; raises ``Unknown`` with the list, ``Unavailable`` until all are read."""
         if name in self.tables:
             return self.tables[name]
@@ -76,8 +43,10 @@ class Refdata:
             raise Unavailable(MISSING.format(tables=", ".join(self.missing)))
         raise Unknown(f"no table {name!r}; expected {', '.join(sorted(self.tables))}")
 
-    async def required(self, ready: Callable[[], bool], within_s: float = WITHIN_S) -> str:
-        """Wait until every table is there; return why it was given up, or an empty string.
+    async def wait_until_complete(
+        self, ready: Callable[[], bool], within_s: float = WITHIN_S
+    ) -> str:
+        """Wait until every required table is there; return an empty string, or what is missing.
 
         Args:
             ready: Whether the topics have been read; time counts from then.
@@ -93,3 +62,27 @@ class Refdata:
         except TimeoutError:
             return MISSING.format(tables=", ".join(self.missing))
         return ""
+
+
+def matching_rows(table: RefdataTable, wanted: dict[str, str]) -> list[Row]:
+    """Return the rows in which every wanted column, as text, equals the wanted value.
+
+    Raises ``Refused`` for a column that no row has.
+    """
+    columns = dict.fromkeys(name for row in table.rows for name in row)
+    unknown = [name for name in wanted if name not in columns]
+    if unknown and table.rows:
+        raise Refused(
+            f"{', '.join(unknown)}: no column of {table.table}; expected {', '.join(columns)}"
+        )
+    return [
+        row
+        for row in table.rows
+        if all(_text(row.get(name)) == value for name, value in wanted.items())
+    ]
+
+
+def _text(value: JsonValue) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""The track record: how often signals came true, what they returned, how honest they were."""
+"""The track record: how often signals came true, what they returned, how well calibrated."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, Field
 
-from gateway.views.views import HeldScore, Views
+from gateway.views.compact import CompactScore
+from gateway.views.read_model import ReadModel
+from streams.evaluation.calibration import Bin, bin_index, wilson_interval
 
-Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
-BINS = 10  # of equal width over [0, 1]
 GROUPS = ("directional", "A+", "A", "B", "C", "neutral")
 
 
@@ -41,25 +41,11 @@ class ReliabilityBin(BaseModel):
     hit_rate_high: float
 
 
-def wilson(hits: int, trials: int) -> tuple[float, float] | None:
-    """Return the 95 % interval of a proportion; None without trials.
-
-    Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
-    """
-    if trials == 0:
-        return None
-    share = hits / trials
-    spread = Z95 * math.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
-    scale = 1 + Z95**2 / trials
-    centre = share + Z95**2 / (2 * trials)
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
-def summary(views: Views, symbols: Sequence[str]) -> list[dict[str, object]]:
+def summary(views: ReadModel, symbols: Sequence[str]) -> list[dict[str, object]]:
     """Return one row for each group that has signals."""
-    groups: dict[str, list[HeldScore]] = {group: [] for group in GROUPS}
+    groups: dict[str, list[CompactScore]] = {group: [] for group in GROUPS}
     for symbol in symbols:
-        for score in views.of(symbol).scores.items:
+        for score in views.symbol(symbol).scores.items:
             if score.direction == "neutral":
                 groups["neutral"].append(score)
             else:
@@ -68,35 +54,36 @@ def summary(views: Views, symbols: Sequence[str]) -> list[dict[str, object]]:
     return [_row(group, scores).model_dump() for group, scores in groups.items() if scores]
 
 
-def reliability(views: Views, symbols: Sequence[str]) -> list[dict[str, object]]:
+def reliability(views: ReadModel, symbols: Sequence[str]) -> list[dict[str, object]]:
     """Return the bins that hold signals, directional first, by rising confidence."""
-    bins: dict[tuple[bool, int], list[HeldScore]] = {}
+    bins: dict[tuple[bool, int], list[CompactScore]] = {}
     for symbol in symbols:
-        for score in views.of(symbol).scores.items:
+        for score in views.symbol(symbol).scores.items:
             if score.hit is not None:
-                place = min(int(score.confidence * BINS), BINS - 1)
-                bins.setdefault((score.direction == "neutral", place), []).append(score)
-    return [_bin(not neutral, bins[neutral, place]) for neutral, place in sorted(bins)]
+                key = (score.direction == "neutral", bin_index(score.confidence))
+                bins.setdefault(key, []).append(score)
+    return [_bin_row(bins[key], directional=not key[0]).model_dump() for key in sorted(bins)]
 
 
-def _bin(directional: bool, scores: Sequence[HeldScore]) -> dict[str, object]:  # noqa: FBT001 - names the group
+def _bin_row(scores: Sequence[CompactScore], *, directional: bool) -> ReliabilityBin:
     hits = sum(bool(score.hit) for score in scores)
-    low, high = wilson(hits, len(scores)) or (0.0, 1.0)
-    made = ReliabilityBin(
+    stated = Bin(len(scores), hits, math.fsum(score.confidence for score in scores))
+    interval = wilson_interval(hits, stated.count)
+    assert interval is not None  # noqa: S101 - a bin is opened by its first score
+    return ReliabilityBin(
         directional=directional,
-        known=len(scores),
-        mean_confidence=math.fsum(score.confidence for score in scores) / len(scores),
-        hit_rate=hits / len(scores),
-        hit_rate_low=low,
-        hit_rate_high=high,
+        known=stated.count,
+        mean_confidence=stated.mean_confidence,
+        hit_rate=stated.hit_rate,
+        hit_rate_low=interval.low,
+        hit_rate_high=interval.high,
     )
-    return made.model_dump()
 
 
-def _row(group: str, scores: Sequence[HeldScore]) -> ScoreRow:
+def _row(group: str, scores: Sequence[CompactScore]) -> ScoreRow:
     known = [score for score in scores if score.hit is not None]
     hits = sum(bool(score.hit) for score in known)
-    interval = wilson(hits, len(known))
+    interval = wilson_interval(hits, len(known))
     hit_rate = hits / len(known) if known else None
     confidence = _mean(score.confidence for score in known)
     return ScoreRow(
@@ -105,8 +92,8 @@ def _row(group: str, scores: Sequence[HeldScore]) -> ScoreRow:
         known=len(known),
         hits=hits,
         hit_rate=hit_rate,
-        hit_rate_low=interval[0] if interval else None,
-        hit_rate_high=interval[1] if interval else None,
+        hit_rate_low=interval.low if interval else None,
+        hit_rate_high=interval.high if interval else None,
         mean_confidence=confidence,
         calibration_gap=None if confidence is None or hit_rate is None else confidence - hit_rate,
         mean_net_return=_mean(s.net_return for s in known if s.net_return is not None),
@@ -115,5 +102,5 @@ def _row(group: str, scores: Sequence[HeldScore]) -> ScoreRow:
 
 
 def _mean(numbers: Iterable[float]) -> float | None:
-    found = list(numbers)
-    return math.fsum(found) / len(found) if found else None
+    terms = list(numbers)
+    return math.fsum(terms) / len(terms) if terms else None

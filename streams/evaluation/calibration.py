@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streams.evaluation.overfitting import NORMAL, Interval
+from streams.evaluation.interval import NORMAL, Interval
 
 BINS = 10  # of equal width over [0, 1]
 

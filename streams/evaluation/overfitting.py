@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.evaluation.interval import NORMAL, Interval
 from streams.evaluation.metrics import (
     DAYS_PER_YEAR,
     Vector,
@@ -24,20 +24,10 @@ from streams.evaluation.metrics import (
 
 Matrix = NDArray[np.float64]
 
-NORMAL = NormalDist()
 EULER_GAMMA = 0.5772156649015329
 
 MAX_BLOCKS = 20  # 184,756 ways to halve them
 CHUNK = 512  # trials standardised at once
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Where a value lies with probability ``level``."""
-
-    low: float
-    high: float
-    level: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ import numpy as np
 from schemas.record import Record
 from streams.evaluation import metrics as m
 from streams.evaluation import overfitting as o
+from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector
 from streams.evaluation.resampling import bootstrap_interval
 from streams.evaluation.walkforward import t_statistic
@@ -267,7 +268,7 @@ def report(run: Run) -> Metrics:
     )
 
 
-def intervals(returns: Vector, seed: int = 0, draws: int = 1000) -> dict[str, o.Interval | None]:
+def intervals(returns: Vector, seed: int = 0, draws: int = 1000) -> dict[str, Interval | None]:
     """Return the 95 % interval of each of ``HEADLINES`` by the stationary bootstrap.
 
     Args:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector, finite
-from streams.evaluation.overfitting import Interval
 
 MIN_DAYS = 10  # fewer say nothing of how days hang together
 MAX_UNDEFINED = 0.05  # share of draws without a value beyond which the interval has none

@@ -9,42 +9,27 @@ from collections import defaultdict
 from tests.architecture.sources import SOURCES, source_files
 
 # Names that two classes may share, each with its reason.
-SHARED = {
-    "Settings": "the environment of the pipeline, and that of the gateway",
-}
+SHARED: dict[str, str] = {}
 
 # Names that two classes share today; each goes when one of them is renamed.
 TO_RENAME = {
     "Account",
-    "BarFile",
     "Bench",
     "Child",
-    "Client",
     "Columns",
-    "Commands",
-    "Difference",
-    "Edge",
-    "Filter",
-    "Finding",
     "FrameListener",
     "Indicators",
-    "Job",
     "Listener",
     "Mark",
     "Market",
-    "Metrics",
     "Network",
     "Pair",
     "Run",
-    "Running",
     "Search",
     "Series",
-    "Server",
     "Source",
     "Stage",
-    "Table",
     "Told",
-    "Unreadable",
     "Watch",
     "Window",
     "Worker",

@@ -6,7 +6,7 @@ from graphlib import TopologicalSorter
 
 from deploy.generate.flow_graph import BACK_EDGES, UNDRAWN, edges, rows
 from deploy.local.pipeline import process_names
-from gateway.kafka.bus import PLAIN
+from gateway.kafka.lag import WITHOUT_TRANSACTIONS
 from schemas.record import Topic
 from schemas.topics import (
     BACKTEST_REQUESTS,
@@ -82,8 +82,10 @@ def test_the_gateway_knows_which_consumed_topics_end_without_a_transactions_mark
             consumed |= set(row.reads)
     writers = {topic: {row.name for row in rows() if topic in row.writes} for topic in consumed}
 
-    assert {topic for topic in consumed if not writers[topic] & transactional} == PLAIN
-    assert all(len(writers[topic]) == 1 for topic in PLAIN)
+    assert {
+        topic for topic in consumed if not writers[topic] & transactional
+    } == WITHOUT_TRANSACTIONS
+    assert all(len(writers[topic]) == 1 for topic in WITHOUT_TRANSACTIONS)
 
 
 def test_every_topic_has_a_writer():

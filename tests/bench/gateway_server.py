@@ -68,14 +68,14 @@ def ours() -> tuple[Any, Broadcast]:
     """The gateway: twenty minutes of four markets; a broadcast is the arrival of a signal."""
     from deploy.topics.refdata import read_seeds
     from gateway.app import create_app
-    from gateway.settings import Settings
-    from gateway.views.views import Arrival
+    from gateway.settings import GatewaySettings
+    from gateway.views.arrival import Arrival
     from schemas.topics import SIGNALS
     from tests.build import explanation, serving, signal, status
-    from tests.gateway.conftest import FakeBus, live
+    from tests.fakes.gateway import FakeBus, live
 
     bus = FakeBus()
-    app = create_app(Settings(), bus)
+    app = create_app(GatewaySettings(), bus)
 
     start = bus.start
 
@@ -98,12 +98,12 @@ def ours() -> tuple[Any, Broadcast]:
 
 def plain() -> tuple[Any, Broadcast]:
     """One loop over the clients: the peer of the stream."""
-    from gateway.stream.fan_out import _message
+    from gateway.stream.signal_stream import encode_message
     from gateway.stream.subscription import encode_cursor
     from tests.build import signal
 
     clients: set[Any] = set()
-    text = _message("signal", signal(PAYLOAD_MINUTE).encode(), encode_cursor({0: 1}))
+    text = encode_message("signal", signal(PAYLOAD_MINUTE).encode(), encode_cursor({0: 1}))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "websocket":

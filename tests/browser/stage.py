@@ -17,16 +17,16 @@ from typing import Any, Self
 import uvicorn
 
 from gateway.app import create_app
-from gateway.context import Parts
+from gateway.context import AppContext
 from gateway.envelope import wall_ms
-from gateway.settings import Settings
-from gateway.views.views import Arrival
+from gateway.settings import GatewaySettings
+from gateway.views.arrival import Arrival
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from tests.browser import research, scenes
 from tests.browser.research import Bench
-from tests.gateway.conftest import FakeBus
+from tests.fakes.gateway import FakeBus
 
 WAIT_S = 20.0
 
@@ -60,18 +60,18 @@ class Stage:
         return f"http://127.0.0.1:{self.port}/"
 
     @property
-    def parts(self) -> Parts:
-        """Return the gateway's parts, to look at."""
-        found = self._app.state.parts
-        assert isinstance(found, Parts)
-        return found
+    def ctx(self) -> AppContext:
+        """Return the gateway's context, to look at."""
+        ctx = self._app.state.ctx
+        assert isinstance(ctx, AppContext)
+        return ctx
 
     def open(self) -> None:
         """Start serving what has been fed so far, on the port used before."""
         self.bus = FakeBus()
         self.bus.ready = self.ready
         self.bus.answers = self._answers
-        self._app = create_app(Settings(), self.bus)
+        self._app = create_app(GatewaySettings(), self.bus)
         self._up: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
@@ -114,7 +114,7 @@ class Stage:
         """End every stream, as a proxy or a restart would."""
 
         def drop() -> None:
-            for client in self.parts.stream.clients:
+            for client in self.ctx.stream.clients:
                 client.drop(1012, "cut by the test")
 
         self._on_loop(drop)

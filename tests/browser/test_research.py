@@ -61,7 +61,7 @@ def asked(stage: Stage) -> list[BacktestRequest]:
 
 
 def results(stage: Stage, kind: str) -> list[dict[str, object]]:
-    jobs = stage.parts.views.jobs.newest(kind)  # type: ignore[arg-type]  # one of the literal's words
+    jobs = stage.ctx.views.jobs.newest(kind)  # type: ignore[arg-type]  # one of the literal's words
     return [json.loads(job.result.raw) for job in jobs if job.result and job.result.raw]
 
 

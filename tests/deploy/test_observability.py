@@ -11,7 +11,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from gateway.metrics import Metrics as GatewayMetrics
+from gateway.metrics import GatewayMetrics
 from schemas import telemetry
 from streams.runtime.metrics import ProcessMetrics
 

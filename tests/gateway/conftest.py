@@ -1,108 +1,18 @@
-"""A gateway over a hand-fed bus: in process for HTTP, on a free port for WebSockets."""
+"""Fixtures of the gateway's tests: an empty one, one with live markets, one on a real server."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
-from gateway.app import create_app
-from gateway.context import Parts
-from gateway.settings import Settings
-from gateway.views.views import Arrival
-from schemas.clock import ClockTick
-from schemas.record import Record
-from schemas.topics import topic_of
-from tests.build import bar, close_time, features, regimes, serving, signal, status
-
-WALL_MS = 1_800_000_000_000
-LAST = 19  # minute of the newest bar of ``live``
-
-
-class FakeBus:
-    """A bus whose records are fed by the test."""
-
-    def __init__(self) -> None:
-        self.ready = self.connected = True
-        self.lag: dict[str, int] = {}
-        self.process_lag: dict[str, int] = {}
-        self.published: list[tuple[Record, str]] = []
-        self.answers: Any = lambda _: ()
-        self._offsets = itertools.count()
-
-    async def start(self, inbox: Any) -> None:
-        self.inbox = inbox
-
-    async def stop(self) -> None: ...
-
-    async def publish(self, record: Record, trace_id: str = "") -> None:
-        self.published.append((record, trace_id))
-        self.feed(*self.answers(record))
-
-    async def read_again(self, topic: str) -> None:
-        self.again = topic
-
-    def feed(self, *records: Record, appended_ms: int = WALL_MS) -> None:
-        for each in records:
-            name = topic_of(each).name
-            self.inbox(Arrival(each, each.encode(), name, 0, next(self._offsets), appended_ms))
-
-
-@dataclass
-class Running:
-    """A started gateway, its bus, a client for it."""
-
-    app: FastAPI
-    bus: FakeBus
-    client: httpx.AsyncClient
-    wall_ms: int = WALL_MS
-    url: str = "http://127.0.0.1"
-
-    @property
-    def parts(self) -> Parts:
-        found = self.app.state.parts
-        assert isinstance(found, Parts)
-        return found
-
-    async def get(self, path: str, **query: Any) -> Any:
-        response = await self.client.get(path, params=query or None)
-        return response.json()
-
-
-class Server(uvicorn.Server):
-    """Says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
-def tick(minute: int = LAST, seconds: float = 0.0, speed: float = 1.0) -> ClockTick:
-    return ClockTick(event_time_ms=close_time(minute) + round(seconds * 1000), speed=speed)
-
-
-def live(symbol: str = "BTCUSDT", minutes: int = LAST + 1) -> list[Record]:
-    """Bars, features, regimes and signals of some minutes."""
-    records: list[Record] = []
-    for minute in range(minutes):
-        records += [
-            bar(minute, symbol=symbol),
-            features(minute, symbol, rsi_14=50.0 + minute, natr_14=None),
-            regimes(minute, symbol=symbol),
-            signal(minute, symbol=symbol),
-        ]
-    return records
+from gateway.settings import GatewaySettings
+from tests.fakes.gateway import (
+    RunningGateway,
+    feed_live_markets,
+    in_process_gateway,
+    served_gateway,
+)
 
 
 @pytest.fixture
@@ -111,54 +21,26 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings()
+def settings() -> GatewaySettings:
+    return GatewaySettings()
 
 
 @pytest.fixture
-async def empty(settings: Settings) -> AsyncIterator[Running]:
+async def empty(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     """A ready gateway that has read nothing."""
-    bus = FakeBus()
-    running: Running
-    app = create_app(settings, bus, lambda: running.wall_ms)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
-        app.router.lifespan_context(app),
-    ):
-        running = Running(app, bus, client)
+    async with in_process_gateway(settings) as running:
         yield running
 
 
 @pytest.fixture
-async def gateway(empty: Running) -> Running:
+async def gateway(empty: RunningGateway) -> RunningGateway:
     """A gateway with twenty minutes of two markets and a model in service."""
-    empty.bus.feed(*live("BTCUSDT"), *live("ETHUSDT"), serving(), status(), tick())
+    feed_live_markets(empty.bus)
     return empty
 
 
 @pytest.fixture
-async def served(settings: Settings) -> AsyncIterator[Running]:
+async def served(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     """The same on a real server and a free port."""
-    bus = FakeBus()
-    app = create_app(settings, bus, lambda: WALL_MS)
-    config = uvicorn.Config(
-        app,
-        port=0,
-        ws="websockets-sansio",
-        http="httptools",
-        ws_per_message_deflate=False,
-        log_level="error",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = Server(config)
-    serving_task = asyncio.create_task(server.serve())
-    await server.up.wait()
-    host, port = server.servers[0].sockets[0].getsockname()
-    bus.feed(*live("BTCUSDT"), *live("ETHUSDT"), serving(), status(), tick())
-    url = f"http://{host}:{port}"
-    async with httpx.AsyncClient(base_url=url) as client:
-        yield Running(app, bus, client, url=url)
-    server.should_exit = True
-    await serving_task
+    async with served_gateway(settings) as running:
+        yield running

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.views.views import BUDGET, WINDOW
+from gateway.views.symbol_view import BUDGET, WINDOW
 
 HEAVY = (
     *("torch", "xgboost", "ccxt", "mlflow", "pandas", "numba", "numpy", "scipy"),
@@ -20,8 +20,8 @@ LIMIT_MB = 250
 FULL = f"""
 import json, sys
 from gateway.app import create_app
-from gateway.settings import Settings
-from gateway.views.views import Arrival
+from gateway.settings import GatewaySettings
+from gateway.views.arrival import Arrival
 from schemas.topics import topic_of
 from tests.build import bar, explanation, features, regimes, scored, signal
 
@@ -30,7 +30,7 @@ class Bus:
     lag = {{}}
     process_lag = {{}}
 
-views = create_app(Settings(), Bus()).state.parts.views
+views = create_app(GatewaySettings(), Bus()).state.ctx.views
 names = {{f"feature_{{n}}_14": 0.123456789 * n for n in range(70)}}
 for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"):
     for minute in range({WINDOW}):

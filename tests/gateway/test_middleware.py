@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from gateway.app import create_app
-from gateway.settings import Settings
-from tests.gateway.conftest import FakeBus
+from gateway.settings import GatewaySettings
+from tests.fakes.gateway import FakeBus
 
 pytestmark = pytest.mark.anyio
 
@@ -125,7 +125,7 @@ async def test_a_name_that_resolves_to_loopback_is_no_key_to_a_local_gateway(gat
 
 
 async def test_a_gateway_told_to_listen_beyond_loopback_answers_to_any_name():
-    app = create_app(Settings(host="0.0.0.0", insecure=True), FakeBus())
+    app = create_app(GatewaySettings(host="0.0.0.0", insecure=True), FakeBus())
     transport = httpx.ASGITransport(app)
 
     async with (
@@ -157,7 +157,7 @@ async def test_the_dashboard_is_served_at_the_root_once_it_is_built(tmp_path):
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<title>built</title>")
     (tmp_path / "assets" / "app.js").write_text("1")
-    app = create_app(Settings(), FakeBus(), dashboard=tmp_path)
+    app = create_app(GatewaySettings(), FakeBus(), dashboard=tmp_path)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
@@ -178,7 +178,7 @@ async def test_a_build_made_while_serving_takes_nothing_away(tmp_path):
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<title>old</title>")
     (tmp_path / "assets" / "app-1.js").write_text("1")
-    app = create_app(Settings(), FakeBus(), dashboard=tmp_path)
+    app = create_app(GatewaySettings(), FakeBus(), dashboard=tmp_path)
     shutil.rmtree(tmp_path)
 
     async with httpx.AsyncClient(
@@ -192,7 +192,7 @@ async def test_a_build_made_while_serving_takes_nothing_away(tmp_path):
 
 
 async def test_without_a_build_the_root_says_how_to_make_one(tmp_path):
-    app = create_app(Settings(), FakeBus(), dashboard=tmp_path)
+    app = create_app(GatewaySettings(), FakeBus(), dashboard=tmp_path)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"

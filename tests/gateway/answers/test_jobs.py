@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.answers import jobs as job_answers
+from gateway.answers import job_bodies, job_events
 from gateway.errors import Unavailable
 from gateway.views import jobs
 from schemas.jobs import BacktestRequest, JobCommand, TuningRequest
@@ -20,7 +20,7 @@ from tests.build import (
     refdata,
     status,
 )
-from tests.gateway.conftest import WALL_MS
+from tests.fakes.gateway import WALL_MS
 from tests.gateway.test_contract import json_values
 
 pytestmark = pytest.mark.anyio
@@ -50,10 +50,10 @@ def answered(**fields):
     def answer(record):
         if not isinstance(record, BacktestRequest):
             return ()
-        told = job_progress(record.request_id, event_time_ms=WALL_MS)
+        progress = job_progress(record.request_id, event_time_ms=WALL_MS)
         kind = record.spec.kind
         ended = {"kind": kind, "event_time_ms": WALL_MS + 1} | fields
-        return told, job_result(record.request_id, **ended)
+        return progress, job_result(record.request_id, **ended)
 
     return answer
 
@@ -152,7 +152,7 @@ async def test_a_worker_that_is_away_is_named(gateway, state):
 
 
 async def test_a_job_that_nobody_takes_stays_queued_and_is_told(bench, monkeypatch):
-    monkeypatch.setattr(job_answers, "TAKEN_WITHIN_S", 0.01)
+    monkeypatch.setattr(job_events, "TAKEN_WITHIN_S", 0.01)
 
     response = await bench.client.post("/backtest/optimize", json=GRID)
 
@@ -163,7 +163,7 @@ async def test_a_job_that_nobody_takes_stays_queued_and_is_told(bench, monkeypat
 
 
 async def test_a_job_that_takes_long_goes_on_and_is_fetched_later(bench, monkeypatch):
-    monkeypatch.setattr(job_answers, "ANSWER_WITHIN_S", 0.02)
+    monkeypatch.setattr(job_events, "ANSWER_WITHIN_S", 0.02)
     bench.bus.answers = lambda record: (job_progress(record.request_id),)
 
     response = await bench.client.post("/backtest/optimize", json=GRID)
@@ -255,8 +255,8 @@ async def test_a_search_that_was_cut_short_is_resumed_under_its_id(bench):
     commands = published(bench, JobCommand)
     assert (at_once.status_code, resumed.status_code) == (409, 202)
     assert cancelled.json()["status"] == "cancelling"
-    assert [each.request_id for each in asked] == [job_id, job_id]
-    assert [each.command for each in commands] == ["cancel", "resume"]
+    assert [request.request_id for request in asked] == [job_id, job_id]
+    assert [command.command for command in commands] == ["cancel", "resume"]
     assert asked[0].event_time_ms <= commands[0].event_time_ms < asked[1].event_time_ms
     assert resumed.json()["status"] == "queued"
 
@@ -293,19 +293,19 @@ async def test_an_unknown_search_is_404_everywhere(bench):
 
 def test_results_beyond_the_room_leave_and_their_jobs_stay(monkeypatch):
     monkeypatch.setattr(jobs, "RESULTS_BYTES", 250)
-    view = jobs.Jobs()
+    view = jobs.JobIndex()
     for number in range(5):
         view.request(backtest_request(f"job-{number}"))
         view.result(job_result(f"job-{number}", result={"x": "y" * 90}))
 
-    held = [view.get(f"job-{number}").result for number in range(5)]
+    details = [job_bodies.detail(job) for job in reversed(view.newest("optimize"))]
 
-    assert [result.raw is None for result in held] == [True, True, True, False, False]
-    assert {result.status for result in held} == {"done"}
+    assert [detail["result"] is None for detail in details] == [True, True, True, False, False]
+    assert {detail["status"] for detail in details} == {"done"}
 
 
 def test_what_an_earlier_run_says_late_does_not_end_a_resumed_job():
-    view = jobs.Jobs()
+    view = jobs.JobIndex()
     job = view.request(backtest_request(event_time_ms=10))
     view.result(job_result(event_time_ms=20, status="cancelled"))
     view.request(backtest_request(event_time_ms=30))
@@ -317,17 +317,17 @@ def test_what_an_earlier_run_says_late_does_not_end_a_resumed_job():
 
 
 def test_a_result_whose_request_was_not_read_is_a_job_too():
-    view = jobs.Jobs()
+    view = jobs.JobIndex()
 
     view.result(job_result())
 
-    assert view.named("job-1", "optimize").status == "done"
-    assert job_answers.summary(view.named("job-1", "optimize"))["total_trials"] == 6
+    assert view.require("job-1", "optimize").status == "done"
+    assert job_bodies.summary(view.require("job-1", "optimize"))["total_trials"] == 6
 
 
 def test_the_oldest_jobs_leave(monkeypatch):
     monkeypatch.setattr(jobs, "JOBS", 3)
-    view = jobs.Jobs()
+    view = jobs.JobIndex()
     for number in range(5):
         view.request(backtest_request(f"job-{number}"))
         view.result(job_result(f"job-{number}"))

@@ -19,12 +19,12 @@ from tests.build import (
     signal,
     status,
 )
-from tests.gateway.conftest import LAST, WALL_MS, Running, live, tick
+from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, live, tick
 
 pytestmark = pytest.mark.anyio
 
 
-async def ask(gateway: Running, **body: Any) -> tuple[int, Any]:
+async def ask(gateway: RunningGateway, **body: Any) -> tuple[int, Any]:
     response = await gateway.client.post("/api/v1/predict", json={"symbol": "BTC-USD", **body})
     return response.status_code, response.json()
 

@@ -13,10 +13,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.topics.admin import apply_topics
 from gateway.errors import Unavailable
-from gateway.kafka import bus as bus_module
 from gateway.kafka.bus import KafkaBus
-from gateway.settings import Settings
-from gateway.views.views import Arrival, Unreadable
+from gateway.kafka.topics import READS
+from gateway.settings import GatewaySettings
+from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.signals import SignalAcknowledged
@@ -33,10 +33,10 @@ class Reading:
 
     bus: KafkaBus
     arrivals: list[Arrival] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableArrival] = field(default_factory=list)
 
-    def take(self, arrival: Arrival | Unreadable) -> None:
-        if isinstance(arrival, Unreadable):
+    def take(self, arrival: Arrival | UnreadableArrival) -> None:
+        if isinstance(arrival, UnreadableArrival):
             self.unreadable.append(arrival)
         else:
             self.arrivals.append(arrival)
@@ -52,7 +52,9 @@ class Reading:
 
 @asynccontextmanager
 async def reading(bootstrap: str) -> AsyncIterator[Reading]:
-    found = Reading(KafkaBus(Settings(kafka_bootstrap_servers=bootstrap, universe=("BTCUSDT",))))
+    found = Reading(
+        KafkaBus(GatewaySettings(kafka_bootstrap_servers=bootstrap, universe=("BTCUSDT",)))
+    )
     await found.bus.start(found.take)
     try:
         yield found
@@ -109,7 +111,7 @@ async def test_the_past_is_read_before_ready_and_aborted_records_never(pipeline_
 
 
 async def test_only_the_newest_window_is_read(pipeline_topics, producer, monkeypatch):
-    monkeypatch.setitem(bus_module.READS, SIGNALS.name, 10)
+    monkeypatch.setitem(READS, SIGNALS.name, 10)
     for minute in range(20):
         commit(producer, signal(minute))
 

@@ -8,15 +8,15 @@ import pytest
 
 from gateway import app as application
 from gateway.app import create_app
-from gateway.settings import Settings
-from gateway.views.refdata import Refdata
-from schemas.refdata import TABLES
+from gateway.settings import GatewaySettings
+from gateway.views.refdata import RefdataView
+from schemas.refdata import TABLES, Row
 from tests.build import refdata
-from tests.gateway.conftest import FakeBus
+from tests.fakes.gateway import FakeBus
 
 pytestmark = pytest.mark.anyio
 
-ROWS = (
+ROWS: tuple[Row, ...] = (
     {"symbol": "BTCUSDT", "active": True, "tick_size": 0.1},
     {"symbol": "OLDUSDT", "active": False, "tick_size": None},
 )
@@ -87,15 +87,15 @@ async def test_a_new_table_counts_at_once_and_refresh_reads_the_topic_again(fill
     refreshed = (await filled.client.post("/refdata/refresh")).json()
 
     assert found["rows"] == [{"symbol": "NEWUSDT"}]
-    assert filled.bus.again == "refdata.tables.v1"
+    assert filled.bus.read_again_topics == ["refdata.tables.v1"]
     assert [row["table"] for row in refreshed["tables"]] == list(TABLES)
     assert {row["version"] for row in refreshed["tables"]} == {"0011223344556677"}
     assert {row["rows"] for row in refreshed["tables"]} == {1}
 
 
 async def test_a_gateway_without_reference_data_gives_up_and_says_why(settings, monkeypatch):
-    monkeypatch.setattr(Refdata.required, "__defaults__", (0.01,))
-    refused = asyncio.Queue()
+    monkeypatch.setattr(RefdataView.wait_until_complete, "__defaults__", (0.01,))
+    refused: asyncio.Queue[str] = asyncio.Queue()
     app = create_app(settings, FakeBus(), refuse=refused.put_nowait)
 
     async with app.router.lifespan_context(app), asyncio.timeout(10):
@@ -106,22 +106,23 @@ async def test_a_gateway_without_reference_data_gives_up_and_says_why(settings, 
 
 
 async def test_tables_that_come_late_are_waited_for(settings):
-    refused, bus = asyncio.Queue(), FakeBus()
+    refused: asyncio.Queue[str] = asyncio.Queue()
+    bus = FakeBus()
     app = create_app(settings, bus, refuse=refused.put_nowait)
 
     async with app.router.lifespan_context(app):
         bus.feed(*(refdata(name) for name in TABLES))
         await asyncio.sleep(0)
 
-        assert app.state.parts.views.refdata.missing == []
+        assert app.state.ctx.views.refdata.missing == []
         assert refused.empty()
 
 
 def test_the_process_ends_with_the_reason_and_is_not_started_again(monkeypatch, capsys):
-    monkeypatch.setattr(Refdata.required, "__defaults__", (0.01,))
+    monkeypatch.setattr(RefdataView.wait_until_complete, "__defaults__", (0.01,))
     monkeypatch.setattr(application, "KafkaBus", lambda _: FakeBus())
 
-    code = application.run(Settings(port=0))
+    code = application.run(GatewaySettings(port=0))
 
     assert code == application.EXIT_REFUSED
     assert "regimeflow topics apply" in capsys.readouterr().err

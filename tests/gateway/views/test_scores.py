@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from gateway.views.scores import reliability, summary, wilson
+from gateway.views.scores import reliability, summary
 from tests.build import scored
 from tests.gateway.views.test_views import folded
-
-
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_interval_equals_statsmodels(trials, share):
-    hits = round(share * trials)
-
-    low, high = wilson(hits, trials) or (None, None)
-
-    expected = proportion_confint(hits, trials, method="wilson")
-    assert (low, high) == pytest.approx(expected, abs=1e-12)
-
-
-def test_without_trials_there_is_no_interval():
-    assert wilson(0, 0) is None
 
 
 def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():

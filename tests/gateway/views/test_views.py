@@ -7,20 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.views import clock
-from gateway.views.series import SLACK, Series
-from gateway.views.views import BUDGET, WINDOW, Arrival, Views, window
+from gateway.views.arrival import Arrival
+from gateway.views.read_model import ReadModel
+from gateway.views.sorted_window import SLACK, SortedWindow
+from gateway.views.symbol_view import BUDGET, WINDOW, bars_per_symbol
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import TOPICS, topic_of
 from tests.build import bar, close_time, explanation, features, regimes, scored, signal
-from tests.gateway.conftest import WALL_MS, live, tick
+from tests.fakes.gateway import WALL_MS, live, tick
 
 pairs = st.lists(st.tuples(st.integers(0, 400), st.integers()), max_size=600)
 
 
-def folded(*records: Record) -> Views:
-    views = Views()
+def folded(*records: Record) -> ReadModel:
+    views = ReadModel()
     for offset, record in enumerate(records):
         name = topic_of(record).name
         views.fold(Arrival(record, record.encode(), name, 0, offset, WALL_MS))
@@ -28,32 +30,32 @@ def folded(*records: Record) -> Views:
 
 
 @given(pairs)
-def test_a_series_is_the_newest_of_a_sorted_dictionary(puts):
-    series: Series[int] = Series(limit=50)
+def test_a_window_is_the_newest_of_a_sorted_dictionary(puts):
+    window: SortedWindow[int] = SortedWindow(limit=50)
     truth: dict[int, int] = {}
 
     for key, item in puts:
-        gone = series.put(key, item)
+        pushed_out = window.put(key, item)
         truth[key] = item
-        for old in sorted(truth)[: len(gone)]:
+        for old in sorted(truth)[: len(pushed_out)]:
             truth.pop(old)
 
-    assert list(zip(series.keys, series.items, strict=True)) == sorted(truth.items())
-    assert len(series) <= 50 + 50 // SLACK
+    assert list(zip(window.keys, window.items, strict=True)) == sorted(truth.items())
+    assert len(window) <= 50 + 50 // SLACK
 
 
 @given(pairs, st.integers(-1, 401))
 def test_looking_up_a_moment_finds_the_last_item_not_after_it(puts, moment):
-    series: Series[int] = Series(limit=1_000)
+    window: SortedWindow[int] = SortedWindow(limit=1_000)
     for key, item in puts:
-        series.put(key, item)
+        window.put(key, item)
 
     truth = dict(puts)
     earlier = [key for key in truth if key <= moment]
 
-    assert series.at_or_before(moment) == (truth[max(earlier)] if earlier else None)
-    assert series.get(moment) == truth.get(moment)
-    assert series.tail(3, before=moment) == [truth[k] for k in sorted(truth) if k < moment][-3:]
+    assert window.at_or_before(moment) == (truth[max(earlier)] if earlier else None)
+    assert window.get(moment) == truth.get(moment)
+    assert window.tail(3, before=moment) == [truth[k] for k in sorted(truth) if k < moment][-3:]
 
 
 def test_reading_a_topic_twice_changes_nothing():
@@ -61,40 +63,40 @@ def test_reading_a_topic_twice_changes_nothing():
 
     once, twice = folded(*records), folded(*records, *records)
 
-    assert once.of("BTCUSDT").signals.keys == twice.of("BTCUSDT").signals.keys
-    assert once.of("BTCUSDT").bars.items == twice.of("BTCUSDT").bars.items
-    assert once.of("BTCUSDT").scores.items == twice.of("BTCUSDT").scores.items
+    assert once.symbol("BTCUSDT").signals.keys == twice.symbol("BTCUSDT").signals.keys
+    assert once.symbol("BTCUSDT").bars.items == twice.symbol("BTCUSDT").bars.items
+    assert once.symbol("BTCUSDT").scores.items == twice.symbol("BTCUSDT").scores.items
     assert len(once.signals) == len(twice.signals)
 
 
 def test_a_correction_replaces_its_bar():
     views = folded(bar(0), bar(1), bar(0, revision=1, close=99.5))
 
-    bars = views.of("BTCUSDT").bars
+    bars = views.symbol("BTCUSDT").bars
     assert len(bars) == 2
     assert b'"close":99.5' in bars.items[0].raw
 
 
 def test_a_signal_that_leaves_the_window_leaves_everything_and_moves_the_horizon(monkeypatch):
-    monkeypatch.setattr("gateway.views.views.WINDOW", 10)
+    monkeypatch.setattr("gateway.views.symbol_view.WINDOW", 10)
     count = 10 + SLACK
     views = folded(*(signal(minute) for minute in range(count)))
 
-    assert len(views.signals) == len(views.of("BTCUSDT").signals) == 10
+    assert len(views.signals) == len(views.symbol("BTCUSDT").signals) == 10
     assert "signal-BTCUSDT-0" not in views.signals
     assert views.horizon == {0: SLACK}
 
 
 @given(st.integers(0, BUDGET))
 def test_what_is_held_and_read_of_some_symbols_is_within_the_budget(symbols):
-    assert 1 <= window(symbols) <= WINDOW
-    assert symbols * window(symbols) <= BUDGET
+    assert 1 <= bars_per_symbol(symbols) <= WINDOW
+    assert symbols * bars_per_symbol(symbols) <= BUDGET
 
 
 def test_all_symbols_together_stay_within_the_budget_however_many_there_are(monkeypatch):
-    monkeypatch.setattr("gateway.views.views.WINDOW", 100)
-    monkeypatch.setattr("gateway.views.views.BUDGET", 400)
-    views = Views()
+    monkeypatch.setattr("gateway.views.symbol_view.WINDOW", 100)
+    monkeypatch.setattr("gateway.views.symbol_view.BUDGET", 400)
+    views = ReadModel()
     for count in (4, 5, 40):
         for number in range(count):
             symbol = f"S{number:02}USDT"
@@ -104,14 +106,13 @@ def test_all_symbols_together_stay_within_the_budget_however_many_there_are(monk
                     name = topic_of(record).name
                     views.fold(Arrival(record, record.encode(), name, 0, offset, WALL_MS))
 
-        held = [view for view in views.symbols.values() if len(view.bars)]
+        filled = [view for view in views.symbols.values() if len(view.bars)]
         bound = 400 + 400 // SLACK
-        assert len(held) == count
-        assert min(len(view.bars) for view in held) >= min(100, 400 // count)
-        assert sum(len(view.bars) for view in held) <= bound
-        assert sum(len(view.signals) for view in held) == len(views.signals) <= bound
-        newest = {view.bars.newest().event_time_ms for view in held}
-        assert newest == {close_time(199)}
+        assert len(filled) == count
+        assert min(len(view.bars) for view in filled) >= min(100, 400 // count)
+        assert sum(len(view.bars) for view in filled) <= bound
+        assert sum(len(view.signals) for view in filled) == len(views.signals) <= bound
+        assert {view.bars.items[-1].event_time_ms for view in filled} == {close_time(199)}
 
 
 def test_the_first_acknowledgement_is_the_one_that_counts():
@@ -124,27 +125,27 @@ def test_the_first_acknowledgement_is_the_one_that_counts():
 def test_features_keep_their_nulls():
     views = folded(features(0, rsi_14=50.0, natr_14=None))
 
-    held = views.of("BTCUSDT").features.newest()
-    assert held is not None
-    assert held.values() == {"rsi_14": 50.0, "natr_14": None}
+    compact = views.symbol("BTCUSDT").features.newest()
+    assert compact is not None
+    assert compact.values() == {"rsi_14": 50.0, "natr_14": None}
 
 
 def test_a_market_is_known_by_its_bars():
     views = folded(regimes(0, symbol="ETHUSDT"), bar(0))
 
-    assert views.known() == ["BTCUSDT"]
+    assert views.known_symbols() == ["BTCUSDT"]
 
 
 def test_every_topic_that_the_gateway_reads_can_be_folded():
-    from gateway.kafka.bus import READS
+    from gateway.kafka.topics import READS
 
-    folds = Views()._folds
+    folds = ReadModel()._folds
 
     assert {topic.record for topic in TOPICS if topic.name in READS} <= folds.keys()
 
 
 def test_the_topology_names_the_topics_that_the_gateway_reads():
-    from gateway.kafka.bus import READS
+    from gateway.kafka.topics import READS
     from streams.topology import WORKERS
 
     [row] = [worker for worker in WORKERS if worker.name == "gateway"]
@@ -165,6 +166,6 @@ def test_market_time_runs_on_between_ticks_at_their_speed(seconds, speed, bars):
 
 
 def test_market_time_is_unknown_before_anything_was_seen_and_never_behind_a_bar():
-    assert clock.market_ms(Views(), WALL_MS) is None
+    assert clock.market_ms(ReadModel(), WALL_MS) is None
     assert clock.market_ms(folded(bar(3)), WALL_MS) == close_time(3)
     assert clock.market_ms(folded(bar(3), tick(0)), WALL_MS) == close_time(3)

@@ -17,8 +17,8 @@ from streams.evaluation.calibration import (
     expected_calibration_error,
     wilson_interval,
 )
+from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector, equity_curve, equity_returns
-from streams.evaluation.overfitting import Interval
 from streams.evaluation.report import Metrics, Run, Trades, intervals, report
 from streams.evaluation.resampling import ratio_interval
 from workers.research.replay.tally import GROUPS, Sums, Tally, day_of

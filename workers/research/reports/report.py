@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from streams.evaluation.overfitting import NORMAL, expected_max_sharpe
+from streams.evaluation.interval import NORMAL
+from streams.evaluation.overfitting import expected_max_sharpe
 
 Result = dict[str, Any]  # what ``performance`` returns
 

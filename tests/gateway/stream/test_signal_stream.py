@@ -13,18 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from gateway.app import quieten
-from gateway.stream import fan_out as stream
+from gateway.stream import client as stream_client
+from gateway.stream import signal_stream
+from gateway.stream.handshake import PATH
 from gateway.stream.subscription import decode_cursor, encode_cursor
 from tests.build import bar, close_time, regimes, signal
-from tests.gateway.conftest import LAST, Running
+from tests.fakes.gateway import LAST, RunningGateway
 
 pytestmark = pytest.mark.anyio
 
 
-def address(gateway: Running, query: str = "") -> str:
-    return gateway.url.replace("http", "ws") + stream.PATH + query
+def address(gateway: RunningGateway, query: str = "") -> str:
+    return gateway.url.replace("http", "ws") + PATH + query
 
 
 async def read(socket: Any) -> Any:
@@ -95,25 +98,31 @@ async def test_a_cursor_resumes_after_the_last_signal_seen(served):
     assert live == [f"signal-BTCUSDT-{LAST + 4}"]
 
 
-async def test_what_was_missed_is_written_out_only_as_fast_as_the_client_reads(served, monkeypatch):
-    written, sent, reading = [], asyncio.Event(), asyncio.Semaphore(1)
-    as_before = stream._message
-    monkeypatch.setattr(stream, "_message", lambda *of: written.append(of) or as_before(*of))
+async def test_what_was_missed_is_encoded_only_as_fast_as_the_client_reads(served, monkeypatch):
+    encoded: list[str] = []
+    sent, client_reads = asyncio.Event(), asyncio.Semaphore(1)
+    encode_message = signal_stream.encode_message
+
+    def record_encoding(*arguments):
+        encoded.append(encode_message(*arguments))
+        return encoded[-1]
+
+    monkeypatch.setattr(signal_stream, "encode_message", record_encoding)
 
     async def send(_):
-        await reading.acquire()
+        await client_reads.acquire()
         sent.set()
 
     async def receive(first=[{"type": "websocket.connect"}]):  # noqa: B006 - once, then silence
         return first.pop() if first else await asyncio.Event().wait()
 
     scope = {"query_string": f"cursor={encode_cursor({})}".encode()}
-    serve = served.parts.stream.serve
+    serve = served.ctx.stream.serve
     serving = asyncio.create_task(serve(scope, receive, never_refused, send))
     await sent.wait()
     await asyncio.sleep(0)
 
-    assert len(written) <= 1
+    assert len(encoded) <= 1
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
@@ -186,13 +195,13 @@ async def test_the_accepted_handshake_carries_the_correlation_id(served):
 
 async def test_a_page_of_another_origin_is_denied(served):
     with pytest.raises(InvalidStatus) as denied:
-        await connect(address(served), origin="https://elsewhere.example").__aenter__()
+        await connect(address(served), origin=Origin("https://elsewhere.example")).__aenter__()
 
     assert denied.value.response.status_code == 403
 
 
 async def test_a_page_of_our_own_is_accepted(served):
-    async with connect(address(served), origin=served.url) as socket:
+    async with connect(address(served), origin=Origin(served.url)) as socket:
         assert (await read(socket))["type"] == "hello"
 
 
@@ -205,14 +214,18 @@ async def test_other_stream_paths_do_not_exist(served):
 
 @pytest.fixture
 def server_log():
-    """What the server says of itself, as ``gateway.app.run`` sets it up."""
+    """The messages that the server logs under the set-up of ``gateway.app.run``."""
     quieten()
-    said: list[str] = []
-    listener = logging.Handler()
-    listener.emit = lambda record: said.append(record.getMessage())
-    logging.getLogger("uvicorn.error").addHandler(listener)
-    yield said
-    logging.getLogger("uvicorn.error").removeHandler(listener)
+    messages: list[str] = []
+
+    class MessageCollector(logging.Handler):
+        def emit(self, record):
+            messages.append(record.getMessage())
+
+    collector = MessageCollector()
+    logging.getLogger("uvicorn.error").addHandler(collector)
+    yield messages
+    logging.getLogger("uvicorn.error").removeHandler(collector)
 
 
 async def test_a_stream_that_comes_too_early_is_closed_with_the_reason(served, server_log):
@@ -231,7 +244,7 @@ async def test_a_stream_that_comes_too_early_is_closed_with_the_reason(served, s
 
 
 async def test_one_stream_too_many_is_closed_with_the_reason(served, monkeypatch):
-    monkeypatch.setattr(stream, "CLIENTS", 1)
+    monkeypatch.setattr(signal_stream, "CLIENTS", 1)
     async with connect(address(served)) as first, connect(address(served)) as second:
         await read(first)
         with pytest.raises(ConnectionClosed) as closed:
@@ -251,8 +264,8 @@ async def test_a_denied_stream_is_no_error_of_ours(served, server_log):
 
 
 async def test_heartbeats_keep_an_idle_stream_alive(served, monkeypatch):
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.01)
-    beats = asyncio.create_task(served.parts.stream.heartbeats())
+    monkeypatch.setattr(signal_stream, "HEARTBEAT_S", 0.01)
+    beats = asyncio.create_task(served.ctx.stream.heartbeats())
     async with connect(address(served)) as socket:
         await read(socket)
 
@@ -272,14 +285,14 @@ async def test_a_client_that_does_not_read_is_dropped_with_a_reason_and_slows_no
     ):
         await read(quick)
         received = 0
-        for each in heavy:
-            served.bus.feed(each)
+        for large in heavy:
+            served.bus.feed(large)
             message = await read(quick)
-            assert message["data"]["signal_id"] == each.signal_id
+            assert message["data"]["signal_id"] == large.signal_id
             received += 1
 
         assert received == 500
-        assert len(served.parts.stream.clients) == 1
+        assert len(served.ctx.stream.clients) == 1
         with pytest.raises(ConnectionClosed) as closed:
             await drain(slow)
 
@@ -290,20 +303,20 @@ async def test_a_client_that_does_not_read_is_dropped_with_a_reason_and_slows_no
 
 
 async def test_a_client_that_never_reads_again_is_left_to_itself(served, monkeypatch):
-    monkeypatch.setattr(stream, "GOODBYE_S", 0.05)
+    monkeypatch.setattr(stream_client, "GOODBYE_S", 0.05)
     heavy = signal(LAST + 1, risk_notes=("x" * 60_000,))
     reader, writer = await asyncio.open_connection(*served.url.removeprefix("http://").split(":"))
     writer.write(
-        f"GET {stream.PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
     await reader.readuntil(b"\r\n\r\n")
-    while not served.parts.stream.clients:  # noqa: ASYNC110 - the server adds it on its own time
+    while not served.ctx.stream.clients:  # noqa: ASYNC110 - the server adds it on its own time
         await asyncio.sleep(0)
-    [client] = served.parts.stream.clients
+    [client] = served.ctx.stream.clients
 
-    while served.parts.stream.clients:
+    while served.ctx.stream.clients:
         served.bus.feed(heavy)
         await asyncio.sleep(0)
 
@@ -317,9 +330,9 @@ async def test_stopping_the_gateway_ends_every_stream(served):
     async with connect(address(served)) as socket:
         await read(socket)
 
-        assert len(served.parts.stream.clients) == 1
+        assert len(served.ctx.stream.clients) == 1
     async with asyncio.timeout(5):
-        while served.parts.stream.clients:  # noqa: ASYNC110 - the close frame travels
+        while served.ctx.stream.clients:  # noqa: ASYNC110 - the close frame travels
             await asyncio.sleep(0)
 
 

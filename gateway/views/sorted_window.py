@@ -10,7 +10,7 @@ V = TypeVar("V")
 SLACK = 20  # a twentieth above the limit is trimmed at once: dropping the oldest costs nothing
 
 
-class Series(Generic[V]):
+class SortedWindow(Generic[V]):
     """About ``limit`` items; keys sort by time, appending the newest is the fast path."""
 
     def __init__(self, limit: int) -> None:

@@ -1,0 +1,121 @@
+"""What the routes say about a job: in a list, in full, and its result alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.envelope import iso, raw
+from gateway.errors import Conflict, GatewayError, Refused
+from gateway.views.jobs import JobStatus, JobView
+from schemas.jobs import JobKind
+from schemas.research import OptimizeSpec
+
+
+class JobSummary(BaseModel):
+    """A job in a list."""
+
+    job_id: str
+    kind: JobKind
+    symbol: str | None
+    status: JobStatus
+    requested_at: str = Field(description="ISO 8601, UTC")
+    trial: int | None = Field(description="Done so far; null before a worker has taken it")
+    total_trials: int | None
+    best: float | None = Field(description="Of the objective so far")
+    objective: str | None
+    note: str
+    seconds: float | None = Field(description="How long it took; null before its end")
+    error: str | None
+
+
+class JobDetail(JobSummary):
+    """One job with what was asked for and, at its end, what came of it."""
+
+    spec: dict[str, Any]
+    result: dict[str, Any] | None
+    urls: dict[str, str] = Field(description="Parts of the result that are files")
+
+
+class JobAnswer(BaseModel):
+    """The result of a job, its fields beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    job_id: str
+    status: JobStatus
+    urls: dict[str, str]
+
+
+def summary(job: JobView) -> dict[str, Any]:
+    """Return a job as lists show it, the fields of ``JobSummary``."""
+    progress, result = job.progress, job.result
+    trial = result.trials if result is not None else progress.trial if progress else None
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "symbol": job.spec.get("symbol"),
+        "status": job.status,
+        "requested_at": iso(job.requested_ms),
+        "trial": trial,
+        "total_trials": total_trials(job),
+        "best": progress.best if progress is not None else None,
+        "objective": objective(job),
+        "note": progress.note if progress is not None else "",
+        "seconds": result.seconds if result is not None else None,
+        "error": result.error if result is not None else None,
+    }
+
+
+def detail(job: JobView) -> dict[str, Any]:
+    """Return one job with its request and result, the fields of ``JobDetail``."""
+    result = job.result
+    return summary(job) | {
+        "spec": job.spec,
+        "result": raw(result.raw) if result is not None else None,
+        "urls": result.urls if result is not None else {},
+    }
+
+
+def answer(job: JobView) -> dict[str, Any]:
+    """Return the result of a job, the fields of ``JobAnswer``.
+
+    Raises:
+        Conflict: The job has no result, or not yet, or no longer.
+        Refused: The job failed because its request was wrong.
+        GatewayError: The job failed for another reason.
+    """
+    result = job.result
+    if result is None:
+        raise Conflict(f"job {job.job_id} is {job.status}, it has no result yet", job_id=job.job_id)
+    if result.status == "failed":
+        failure = Refused if result.fault == "request" else GatewayError
+        raise failure(result.error or "no reason given", job_id=job.job_id)
+    if result.raw is None:
+        why = "was cancelled before it had any" if result.status == "cancelled" else "is not held"
+        raise Conflict(f"the result of job {job.job_id} {why}", job_id=job.job_id)
+    return {
+        "job_id": job.job_id,
+        "status": result.status,
+        "urls": result.urls,
+        **orjson.loads(result.raw),
+    }
+
+
+def total_trials(job: JobView) -> int | None:
+    """Return how many trials a job has; None while only its worker can tell."""
+    if job.progress is not None and job.progress.total is not None:
+        return job.progress.total
+    if job.kind == "optimize":
+        return OptimizeSpec.model_validate(job.spec).trials
+    return job.spec.get("n_trials")
+
+
+def objective(job: JobView) -> str | None:
+    """Return what a job maximises; None if it maximises nothing, or several things at once."""
+    named = job.spec.get("objective") or job.spec.get("loss_function")
+    if isinstance(named, list):
+        return named[0] if len(named) == 1 else None
+    return named

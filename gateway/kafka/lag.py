@@ -1,0 +1,48 @@
+"""How far the gateway and the consumer groups are behind the ends of their topics, in records.
+
+Works on a started aiokafka consumer and admin client.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.topics import (
+    BACKTEST_REQUESTS,
+    HISTORY,
+    PREDICTION_REQUESTS,
+    RAW_BARS,
+    TUNING_REQUESTS,
+)
+
+# Topics that are written without transactions. Every other topic ends with the marker of its last
+# transaction, which takes an offset and is nothing to be read.
+WITHOUT_TRANSACTIONS = frozenset(
+    topic.name
+    for topic in (RAW_BARS, HISTORY, PREDICTION_REQUESTS, BACKTEST_REQUESTS, TUNING_REQUESTS)
+)
+
+
+async def topic_lag(consumer: Any) -> dict[str, int]:
+    """Return by topic what the consumer has not read yet."""
+    partitions = sorted(consumer.assignment())
+    ends = await consumer.end_offsets(partitions)
+    lag: dict[str, int] = {}
+    for partition in partitions:
+        behind = max(0, ends[partition] - await consumer.position(partition))
+        lag[partition.topic] = lag.get(partition.topic, 0) + behind
+    return lag
+
+
+async def group_lag(admin: Any, consumer: Any) -> dict[str, int]:
+    """Return by consumer group what it has not consumed yet."""
+    groups = [name for name, _ in await admin.list_consumer_groups()]
+    return {name: await _one_group(admin, consumer, name) for name in groups}
+
+
+async def _one_group(admin: Any, consumer: Any, group: str) -> int:
+    """Return the lag of a group; 0 when only a marker lies ahead of it."""
+    committed = await admin.list_consumer_group_offsets(group)
+    ends = await consumer.end_offsets(list(committed))
+    ahead = {p: ends[p] - (p.topic not in WITHOUT_TRANSACTIONS) for p in committed}
+    return sum(max(0, ahead[p] - at.offset) for p, at in committed.items() if at.offset >= 0)

@@ -1,0 +1,90 @@
+"""The topics that the gateway reads: from which offset, and as which record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.views.symbol_view import bars_per_symbol
+from schemas.dead_letter import DeadLetter
+from schemas.record import Record
+from schemas.telemetry import HEADER_SCHEMA
+from schemas.topics import (
+    ACKNOWLEDGED,
+    BACKTEST_REQUESTS,
+    BARS,
+    CLOCK_TICKS,
+    EXPLANATIONS,
+    FEATURE_VECTORS,
+    JOB_COMMANDS,
+    JOB_PROGRESS,
+    JOB_RESULTS,
+    MODELS_SERVING,
+    MONITOR_TRACES,
+    MONITOR_WINDOWS,
+    PREDICTION_REPLIES,
+    REFDATA_TABLES,
+    REGIME_PROBABILITIES,
+    SCORED_SIGNALS,
+    SIGNALS,
+    TOPICS,
+    TRAINING_PROGRESS,
+    TUNING_REQUESTS,
+    WORKER_STATUS,
+)
+
+ALL = -1  # from the first record kept
+VIEW = -2  # as far back as the views reach
+# How many offsets before the end a topic is read from.
+READS: dict[str, int] = {
+    CLOCK_TICKS.name: 200,
+    BARS.name: VIEW,
+    FEATURE_VECTORS.name: VIEW,
+    REGIME_PROBABILITIES.name: VIEW,
+    SIGNALS.name: VIEW,
+    SCORED_SIGNALS.name: VIEW,
+    EXPLANATIONS.name: VIEW,
+    ACKNOWLEDGED.name: ALL,
+    MODELS_SERVING.name: ALL,
+    WORKER_STATUS.name: ALL,
+    TRAINING_PROGRESS.name: 500,
+    REFDATA_TABLES.name: ALL,
+    BACKTEST_REQUESTS.name: 500,
+    TUNING_REQUESTS.name: 500,
+    JOB_COMMANDS.name: 500,
+    JOB_PROGRESS.name: 1_000,
+    JOB_RESULTS.name: 500,
+    MONITOR_WINDOWS.name: 1_000,
+    MONITOR_TRACES.name: 100,
+    PREDICTION_REPLIES.name: 0,
+}
+DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
+RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
+
+
+def start_offset(topic: str, first: int, end: int, symbols: int) -> int:
+    """Return the offset from which a partition is read.
+
+    Args:
+        topic: Name of its topic, of ``READS`` or ``DEAD_LETTERS``.
+        first: Its first offset kept.
+        end: The offset after its last record.
+        symbols: How many symbols share the views.
+    """
+    back = READS[topic] if topic in READS else DEAD_LETTERS[topic]
+    if back == ALL:
+        return first
+    if back == VIEW:
+        symbols = max(1, symbols)
+        # A record takes one offset, and the marker of its transaction as much again.
+        back = 2 * symbols * bars_per_symbol(symbols)
+    return max(first, end - back)
+
+
+def decode(topic: str, headers: Sequence[tuple[str, bytes]], encoded: bytes | None) -> Record:
+    """Return a record of a topic; raises ``ValueError`` for what is none of that topic."""
+    shape = RECORDS[topic]
+    schema = dict(headers).get(HEADER_SCHEMA)
+    if schema is not None and schema != shape.schema_name().encode():
+        name = schema.decode(errors="replace")
+        raise ValueError(f"schema {name!r}, expected {shape.schema_name()!r}")
+    return shape.decode(encoded or b"")

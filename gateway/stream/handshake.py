@@ -1,0 +1,34 @@
+"""Opening the stream: its path, who may connect, and how a connection is denied."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.types import Send
+
+PATH = "/api/realtime/signals"
+TRY_LATER = 1013  # close code, from the registry of RFC 6455
+
+
+def same_origin(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a browser's page may connect: no Origin (no browser), or that of the gateway."""
+    by_name = dict(headers)
+    origin = by_name.get(b"origin")
+    if origin is None:
+        return True
+    return urlsplit(origin.decode("latin-1")).netloc == by_name.get(b"host", b"").decode("latin-1")
+
+
+async def close_at_once(accept: Send, send: Send, reason: str) -> None:
+    """Accept and close at once, so that a browser's page can read the reason."""
+    await accept({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": TRY_LATER, "reason": reason})
+
+
+async def refuse(send: Send, status: int, reason: str) -> None:
+    """Deny a wrong request before it is accepted, with a readable body."""
+    body = orjson.dumps({"success": False, "data": None, "error": reason})
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

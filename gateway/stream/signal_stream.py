@@ -1,0 +1,192 @@
+"""WebSocket ``/api/realtime/signals``: each arrival is encoded once and sent to many clients.
+
+Messages are JSON objects with a ``type``:
+
+    {"type": "hello", "cursor", "kinds", "heartbeat_s"}        after connecting
+    {"type": "signal", "cursor", "data": Signal}               a new signal
+    {"type": "bar" | "regime" | "explanation" | "acknowledged" | "score" | "status", "data"}
+    {"type": "heartbeat", "clock_ms", "broker_connected"}      at least every 5 s
+    {"type": "gap", "reason"}                                  signals after the cursor were missed
+    {"type": "error", "error"}                                 a message that was not understood
+
+Query: ``ticker`` and ``grade`` (each may be repeated), ``kinds`` (by comma; default ``signal``),
+``cursor`` (of the last message seen: signals after it are sent first). The same four fields may
+be sent later as one JSON object. Only signals are resumed; other kinds are read by REST.
+
+A wrong request is denied with HTTP 400, 403 or 404. A client that comes too early, is one too many,
+or reads too slowly is closed with 1013 and the reason. It connects again later, with its cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import orjson
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.stream.client import QUEUE, StreamClient, text_frame
+from gateway.stream.handshake import TRY_LATER, close_at_once, refuse
+from gateway.stream.subscription import (
+    KINDS,
+    Cursor,
+    StreamFilter,
+    Subscription,
+    decode_cursor,
+    encode_cursor,
+    explain_error,
+    parse_query,
+)
+from gateway.views.arrival import Arrival
+from gateway.views.compact import CompactSignal
+from gateway.views.read_model import ReadModel
+from schemas.signals import Signal
+
+CLIENTS = 2_000
+HEARTBEAT_S = 5.0
+
+
+class SignalStream:
+    """All open connections; one arrival becomes one encoded message."""
+
+    def __init__(
+        self,
+        views: ReadModel,
+        heartbeat: Callable[[], dict[str, Any]],
+        count_dropped: Callable[[], None],
+    ) -> None:
+        self._audiences: dict[StreamFilter, set[StreamClient]] = {}
+        self._views = views
+        self._heartbeat = heartbeat
+        self._count_dropped = count_dropped
+        self._cursor: Cursor = {}
+
+    @property
+    def clients(self) -> list[StreamClient]:
+        """Every open connection."""
+        return [client for audience in self._audiences.values() for client in audience]
+
+    def publish(self, arrival: Arrival, *, live: bool) -> None:
+        """Move the cursor past a signal; send a live arrival to the clients that asked for it."""
+        record = arrival.record
+        if type(record) is Signal:
+            self._cursor[arrival.partition] = arrival.offset + 1
+        kind = KINDS.get(type(record))
+        if kind is None or not live or not self._audiences:
+            return
+        cursor = encode_cursor(self._cursor) if kind == "signal" else None
+        symbol = getattr(record, "symbol", None)
+        grade = record.grade if type(record) is Signal else None
+        audiences = [
+            audience
+            for wanted, audience in self._audiences.items()
+            if wanted.passes(kind, symbol, grade)
+        ]
+        if audiences:
+            self._broadcast(text_frame(encode_message(kind, arrival.raw, cursor)), audiences)
+
+    def _broadcast(self, message: Message, audiences: Iterable[set[StreamClient]]) -> None:
+        slow = [
+            client for audience in audiences for client in audience if not client.offer(message)
+        ]
+        for client in slow:
+            self._leave(client)
+            self._count_dropped()
+            client.drop(TRY_LATER, f"too slow: {QUEUE} messages behind; resume with your cursor")
+
+    async def heartbeats(self) -> None:
+        """Send heartbeats for ever."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            message = text_frame(orjson.dumps({"type": "heartbeat", **self._heartbeat()}).decode())
+            self._broadcast(message, list(self._audiences.values()))
+
+    async def serve(self, scope: Scope, receive: Receive, accept: Send, send: Send) -> None:
+        """Run one connection on ``PATH``; ``accept`` sends the handshake, ``send`` the rest."""
+        await receive()  # websocket.connect
+        try:
+            subscription = parse_query(scope["query_string"])
+            client = StreamClient(send, StreamFilter.from_subscription(subscription))
+            cursor = decode_cursor(subscription.cursor) if subscription.cursor else None
+        except ValueError as error:
+            await refuse(accept, 400, explain_error(error))
+            return
+        if len(self.clients) >= CLIENTS:
+            await close_at_once(
+                accept, send, f"{CLIENTS} streams are open already; try again later"
+            )
+            return
+        await accept({"type": "websocket.accept"})
+        hello = {
+            "type": "hello",
+            "cursor": encode_cursor(self._cursor if cursor is None else cursor),
+            "kinds": sorted(client.filter.kinds),
+            "heartbeat_s": HEARTBEAT_S,
+            **self._heartbeat(),
+        }
+        client.resume([orjson.dumps(hello).decode()])
+        client.resume(self._missed(client, cursor))
+        self._join(client)
+        try:
+            await client.converse(partial(self._listen, client, receive))
+        finally:
+            self._leave(client)
+
+    def _join(self, client: StreamClient) -> None:
+        self._audiences.setdefault(client.filter, set()).add(client)
+
+    def _leave(self, client: StreamClient) -> None:
+        audience = self._audiences.get(client.filter, set())
+        audience.discard(client)
+        if not audience:
+            self._audiences.pop(client.filter, None)
+
+    async def _listen(self, client: StreamClient, receive: Receive) -> None:
+        while (message := await receive())["type"] != "websocket.disconnect":
+            try:
+                subscription = Subscription.model_validate_json(message.get("text") or "")
+                cursor = decode_cursor(subscription.cursor) if subscription.cursor else None
+                wanted = StreamFilter.from_subscription(subscription)
+            except ValueError as error:
+                complaint = {"type": "error", "error": explain_error(error)}
+                client.resume([orjson.dumps(complaint).decode()])
+                continue
+            listening = client in self._audiences.get(client.filter, ())
+            self._leave(client)
+            client.filter = wanted
+            if listening:  # else it was dropped, and waits for its close frame
+                self._join(client)
+                client.resume(self._missed(client, cursor))
+
+    def _missed(self, client: StreamClient, cursor: Cursor | None) -> Iterator[str]:
+        """Return the messages of the signals after a cursor, in order of arrival."""
+        if cursor is None:
+            return iter(())
+        signals = tuple(self._views.signals.values())
+        missed = _after(cursor, signals, client.filter)
+        if any(cursor.get(p, 0) < offset for p, offset in self._views.horizon.items()):
+            gap = {"type": "gap", "reason": "older signals are not held; read them from the log"}
+            return chain((orjson.dumps(gap).decode(),), missed)
+        return missed
+
+
+def _after(cursor: Cursor, signals: Iterable[CompactSignal], wanted: StreamFilter) -> Iterator[str]:
+    position = dict(cursor)
+    for signal in signals:
+        if signal.offset < cursor.get(signal.partition, 0):
+            continue
+        position[signal.partition] = signal.offset + 1
+        if wanted.passes("signal", signal.symbol, signal.grade):
+            yield encode_message("signal", signal.raw, encode_cursor(position))
+
+
+def encode_message(kind: str, encoded: bytes, cursor: str | None) -> str:
+    """Return one message around an encoded record."""
+    body: dict[str, Any] = {"type": kind}
+    if cursor is not None:
+        body["cursor"] = cursor
+    body["data"] = orjson.Fragment(encoded)
+    return orjson.dumps(body).decode()

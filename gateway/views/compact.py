@@ -1,0 +1,137 @@
+"""Compact forms of records: the topic's bytes, and the few fields that lookups and sums need.
+
+The bytes are small in memory and are ready to be sent.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.views.arrival import Arrival
+from schemas.features import FeatureVector
+from schemas.market import Bar
+from schemas.signals import ScoredSignal, Signal
+
+
+class PredictedBar(Protocol):
+    """One bar as one model predicted it: a signal tells which, and so does a prediction."""
+
+    @property
+    def symbol(self) -> str:
+        """Canonical symbol."""
+        ...
+
+    @property
+    def timeframe_ms(self) -> int:
+        """Length of the bar."""
+        ...
+
+    @property
+    def event_time_ms(self) -> int:
+        """Close of the bar."""
+        ...
+
+    @property
+    def model_version(self) -> str:
+        """Version of the model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CompactBar:
+    """A bar's bytes, and what ages and candles need without decoding them."""
+
+    raw: bytes
+    event_time_ms: int
+    timeframe_ms: int
+    recorded: bool
+
+    @classmethod
+    def from_arrival(cls, bar: Bar, arrival: Arrival) -> CompactBar:
+        """Return the compact form of a bar."""
+        return cls(arrival.raw, bar.event_time_ms, bar.timeframe_ms, bar.origin == "replay")
+
+
+@dataclass(frozen=True, slots=True)
+class CompactFeatures:
+    """A feature vector in 8 bytes a value; NaN stands for null in memory only."""
+
+    event_time_ms: int
+    feature_set_id: str
+    names: tuple[str, ...]
+    numbers: array[float]
+
+    @classmethod
+    def from_vector(cls, vector: FeatureVector, names: tuple[str, ...]) -> CompactFeatures:
+        """Return the compact form of a vector; ``names`` is the tuple that vectors share."""
+        numbers = array("d", (float("nan") if v is None else v for v in vector.values.values()))
+        return cls(vector.event_time_ms, vector.feature_set_id, names, numbers)
+
+    def values(self) -> dict[str, float | None]:
+        """Return the values by name, in catalogue order."""
+        return {
+            name: (None if number != number else number)  # noqa: PLR0124 - NaN is not itself
+            for name, number in zip(self.names, self.numbers, strict=True)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CompactSignal:
+    """A signal's bytes, its place on the topic, and what lists filter by."""
+
+    raw: bytes
+    signal_id: str
+    symbol: str
+    timeframe_ms: int
+    event_time_ms: int
+    model_version: str
+    direction: str
+    grade: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def from_arrival(cls, signal: Signal, arrival: Arrival) -> CompactSignal:
+        """Return the compact form of a signal."""
+        return cls(
+            raw=arrival.raw,
+            signal_id=signal.signal_id,
+            symbol=signal.symbol,
+            timeframe_ms=signal.timeframe_ms,
+            event_time_ms=signal.event_time_ms,
+            model_version=signal.model_version,
+            direction=signal.direction,
+            grade=signal.grade,
+            partition=arrival.partition,
+            offset=arrival.offset,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompactScore:
+    """A score's bytes, and what the track record adds up."""
+
+    raw: bytes
+    signal_id: str
+    direction: str
+    grade: str
+    hit: bool | None
+    confidence: float
+    net_return: float | None
+    brier: float | None
+
+    @classmethod
+    def from_arrival(cls, score: ScoredSignal, arrival: Arrival) -> CompactScore:
+        """Return the compact form of a score."""
+        return cls(
+            raw=arrival.raw,
+            signal_id=score.signal_id,
+            direction=score.direction,
+            grade=score.grade,
+            hit=score.hit,
+            confidence=score.confidence,
+            net_return=score.net_return,
+            brier=score.brier,
+        )

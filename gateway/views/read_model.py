@@ -1,0 +1,225 @@
+"""All views of the topics: the one state that the gateway answers from, rebuilt at every start.
+
+A symbol's view covers its newest bars, at most ``symbol_view.WINDOW``. Many symbols share a budget.
+Folding is idempotent: reading a topic twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.views.arrival import Arrival, UnreadableArrival
+from gateway.views.compact import (
+    CompactBar,
+    CompactFeatures,
+    CompactScore,
+    CompactSignal,
+    PredictedBar,
+)
+from gateway.views.jobs import JobIndex
+from gateway.views.refdata import RefdataView
+from gateway.views.symbol_view import SymbolView, bars_per_symbol
+from schemas.clock import ClockTick
+from schemas.dead_letter import DeadLetter
+from schemas.explanations import Explanation
+from schemas.features import FeatureVector
+from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
+from schemas.market import Bar
+from schemas.models import ModelServing
+from schemas.predictions import PredictionReply
+from schemas.record import Record
+from schemas.refdata import RefdataTable
+from schemas.regimes import RegimeProbabilities
+from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
+from schemas.status import CanaryTrace, LoadedModel, MonitorWindow, WorkerStatus
+from schemas.training import TrainingProgress
+
+
+@dataclass(frozen=True)
+class UnreadableCount:
+    """How many records of a topic could not be read since the start, and the newest."""
+
+    count: int
+    newest: UnreadableArrival
+
+
+@dataclass(frozen=True)
+class DeadLetterCount:
+    """How many records of a topic were rejected in the window read, and the newest."""
+
+    count: int
+    newest: DeadLetter
+
+
+@dataclass(frozen=True)
+class TickArrival:
+    """The newest clock tick and when it was written, wall clock."""
+
+    tick: ClockTick
+    appended_ms: int
+
+
+class ReadModel:
+    """All views; one writer, ``fold``, called on the event loop."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[str, SymbolView] = {}
+        self.signals: dict[str, CompactSignal] = {}  # in order of arrival
+        self.horizon: dict[int, int] = {}  # partition to the offset below which signals left
+        self.acknowledged: dict[str, SignalAcknowledged] = {}
+        self.clock: TickArrival | None = None
+        self.serving: dict[str, ModelServing] = {}
+        self.training: TrainingProgress | None = None
+        self.statuses: dict[str, WorkerStatus] = {}
+        self.jobs = JobIndex()
+        self.refdata = RefdataView()
+        self.windows: dict[str, MonitorWindow] = {}
+        self.canary: CanaryTrace | None = None
+        self.dead_letters: dict[str, DeadLetterCount] = {}
+        self.unreadable: dict[str, UnreadableCount] = {}
+        self.last_append_ms: dict[str, int] = {}
+        self._feature_names: dict[tuple[str, ...], tuple[str, ...]] = {}  # one tuple for all
+        self._folds: dict[type[Record], Callable[[Any, Arrival], object]] = {
+            Bar: self._bar,
+            FeatureVector: self._features,
+            RegimeProbabilities: self._regime,
+            Signal: self._signal,
+            SignalAcknowledged: self._acknowledged,
+            ScoredSignal: self._score,
+            Explanation: self._explanation,
+            ClockTick: self._tick,
+            ModelServing: self._serving,
+            TrainingProgress: self._training,
+            WorkerStatus: self._status,
+            BacktestRequest: lambda request, _: self.jobs.request(request),
+            TuningRequest: lambda request, _: self.jobs.request(request),
+            JobCommand: lambda command, _: self.jobs.command(command),
+            JobProgress: lambda progress, arrival: self.jobs.progress(progress, arrival.offset + 1),
+            JobResult: lambda result, _: self.jobs.result(result),
+            RefdataTable: lambda table, _: self.refdata.put(table),
+            MonitorWindow: self._window,
+            CanaryTrace: self._canary,
+            DeadLetter: self._dead_letter,
+            PredictionReply: lambda *_: None,  # for whoever asked, not for a view
+        }
+
+    def fold(self, arrival: Arrival) -> None:
+        """Take one record into the views; raises ``KeyError`` for a type not read here."""
+        self.last_append_ms[arrival.topic] = arrival.appended_ms
+        self._folds[type(arrival.record)](arrival.record, arrival)
+
+    def count_unreadable(self, unreadable: UnreadableArrival) -> None:
+        """Count a record that is in no view."""
+        before = self.unreadable.get(unreadable.topic)
+        count = 1 if before is None else before.count + 1
+        self.unreadable[unreadable.topic] = UnreadableCount(count, unreadable)
+
+    def known_symbols(self) -> list[str]:
+        """Return the symbols that have a bar."""
+        return sorted(name for name, view in self.symbols.items() if len(view.bars))
+
+    def loaded_models(self) -> list[LoadedModel]:
+        """Return the models in the memory of inference."""
+        return [
+            model
+            for status in self.statuses.values()
+            if status.process.startswith("inference")
+            for model in status.models
+        ]
+
+    def models_by_name(self) -> dict[str, LoadedModel]:
+        """Return the loaded models by the name that an override may give.
+
+        The newest of several with one name has the bare name, the others ``name@version``.
+        """
+        by_name: dict[str, LoadedModel] = {}
+        for model in reversed(self.loaded_models()):
+            name = f"{model.name}@{model.version}" if model.name in by_name else model.name
+            by_name[name] = model
+        return by_name
+
+    def symbol(self, symbol: str) -> SymbolView:
+        """Return the view of a symbol, created when first seen."""
+        view = self.symbols.get(symbol)
+        if view is None:
+            view = self.symbols[symbol] = SymbolView()
+            self._share_budget()
+        return view
+
+    def _share_budget(self) -> None:
+        limit = bars_per_symbol(len(self.symbols))
+        for view in self.symbols.values():
+            if limit < view.bars.limit:
+                self._forget(view.shrink(limit))
+
+    def score(self, signal: CompactSignal) -> CompactScore | None:
+        """Return what became of a signal; None before its expiry."""
+        return self.symbol(signal.symbol).scores.get((signal.event_time_ms, signal.signal_id))
+
+    def explanation(self, predicted: PredictedBar) -> bytes | None:
+        """Return the encoded explanation of a prediction; None when it does not exist yet."""
+        key = (predicted.event_time_ms, predicted.model_version)
+        return self.symbol(predicted.symbol).explanations.get(key)
+
+    def _bar(self, bar: Bar, arrival: Arrival) -> None:
+        compact = CompactBar.from_arrival(bar, arrival)
+        self.symbol(bar.symbol).bars.put(bar.event_time_ms, compact)
+
+    def _features(self, vector: FeatureVector, _: Arrival) -> None:
+        names = tuple(vector.values)
+        names = self._feature_names.setdefault(names, names)
+        compact = CompactFeatures.from_vector(vector, names)
+        self.symbol(vector.symbol).features.put(vector.event_time_ms, compact)
+
+    def _regime(self, regime: RegimeProbabilities, arrival: Arrival) -> None:
+        self.symbol(regime.symbol).regimes.put(regime.event_time_ms, arrival.raw)
+
+    def _signal(self, signal: Signal, arrival: Arrival) -> None:
+        compact = CompactSignal.from_arrival(signal, arrival)
+        pushed_out = self.symbol(signal.symbol).signals.put(signal.event_time_ms, compact)
+        self.signals[signal.signal_id] = compact
+        self.horizon.setdefault(arrival.partition, arrival.offset)
+        self._forget(pushed_out)
+
+    def _forget(self, signals: list[CompactSignal]) -> None:
+        for old in signals:
+            self.horizon[old.partition] = max(self.horizon[old.partition], old.offset + 1)
+            self.signals.pop(old.signal_id, None)
+            self.acknowledged.pop(old.signal_id, None)
+
+    def _acknowledged(self, acknowledged: SignalAcknowledged, _: Arrival) -> None:
+        self.acknowledged.setdefault(acknowledged.signal_id, acknowledged)
+
+    def _score(self, score: ScoredSignal, arrival: Arrival) -> None:
+        key = (score.signal_time_ms, score.signal_id)
+        self.symbol(score.symbol).scores.put(key, CompactScore.from_arrival(score, arrival))
+
+    def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
+        key = (explanation.event_time_ms, explanation.model_version)
+        self.symbol(explanation.symbol).explanations.put(key, arrival.raw)
+
+    def _tick(self, tick: ClockTick, arrival: Arrival) -> None:
+        if self.clock is None or tick.event_time_ms >= self.clock.tick.event_time_ms:
+            self.clock = TickArrival(tick, arrival.appended_ms)
+
+    def _serving(self, serving: ModelServing, _: Arrival) -> None:
+        self.serving[serving.strategy] = serving
+
+    def _training(self, progress: TrainingProgress, _: Arrival) -> None:
+        self.training = progress
+
+    def _status(self, status: WorkerStatus, _: Arrival) -> None:
+        self.statuses[status.process] = status
+
+    def _window(self, window: MonitorWindow, _: Arrival) -> None:
+        self.windows[window.subject] = window
+
+    def _canary(self, trace: CanaryTrace, _: Arrival) -> None:
+        self.canary = trace
+
+    def _dead_letter(self, letter: DeadLetter, _: Arrival) -> None:
+        before = self.dead_letters.get(letter.topic)
+        count = 1 if before is None else before.count + 1
+        self.dead_letters[letter.topic] = DeadLetterCount(count, letter)
