@@ -1,52 +1,16 @@
-"""Ingest's side of the bus: what is already there, and an outbox that never blocks the market."""
+"""The outbox of ingest: it takes records at once, so that publishing never delays the market."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 from typing import Protocol
 
 from schemas.dead_letter import DeadLetter
-from schemas.market import HistoryReady, RawBar
 from schemas.record import Record
-from schemas.topics import HISTORY, RAW_BARS
-from streams.runtime.reader import BeforeEnd, Reader
-from streams.runtime.settings import KafkaSettings
-
-LOOK_BACK = 4_096  # records read first from the end of the raw bars
-WIDER = 8
-
-
-def newest_closes(
-    kafka: KafkaSettings, symbols: Collection[str], timeframe_ms: int
-) -> dict[str, int]:
-    """Return the close of the newest raw bar of each symbol that is on the topic.
-
-    Reads backwards in growing steps, so that a long history costs nothing at a restart.
-    """
-    look_back = LOOK_BACK
-    while True:
-        closes: dict[str, int] = {}
-        with Reader(kafka, (RAW_BARS,), BeforeEnd(look_back)) as reader:
-            whole = not any(reader.positions.values())
-            for message in reader.read_to_end():
-                bar = message.record
-                if isinstance(bar, RawBar) and bar.timeframe_ms == timeframe_ms:
-                    closes[bar.symbol] = max(closes.get(bar.symbol, 0), bar.event_time_ms)
-        if whole or closes.keys() >= set(symbols):
-            return {symbol: close for symbol, close in closes.items() if symbol in symbols}
-        look_back *= WIDER
-
-
-def history_is_ready(kafka: KafkaSettings, strategy: str) -> bool:
-    """Return whether a complete history has been announced for a strategy."""
-    with Reader(kafka, (HISTORY,)) as reader:
-        records = [message.record for message in reader.read_to_end()]
-    return any(isinstance(r, HistoryReady) and r.strategy == strategy for r in records)
 
 
 class Writer(Protocol):
-    """What ``streams.runtime.chain.Publisher`` does."""
+    """The part of ``streams.runtime.publisher.Publisher`` that the outbox uses."""
 
     def publish(self, record: Record, trace_id: str | None = None) -> None:
         """Queue a record."""
@@ -59,7 +23,7 @@ class Writer(Protocol):
 
 
 class Outbox:
-    """Takes records at once and writes them in order, in a thread, with each batch acknowledged."""
+    """Queues records and writes them in order, in a thread; each batch is acknowledged."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -79,7 +43,7 @@ class Outbox:
         self._ready.set()
 
     async def run(self) -> None:
-        """Write until cancelled; raises what the writer raises, and the process must end."""
+        """Write until cancelled; raises what the writer raises, which ends the process."""
         while True:
             await self._ready.wait()
             self._ready.clear()
@@ -91,7 +55,7 @@ class Outbox:
                 self._changed.notify_all()
 
     async def below(self, limit: int) -> None:
-        """Wait until fewer than ``limit`` records are not yet acknowledged."""
+        """Wait until fewer than ``limit`` records are unacknowledged."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._waiting) + self._writing < limit)
 

@@ -21,8 +21,9 @@ from workers.ingest.market_clock import (
     publish_ticks,
     synchronise,
 )
-from workers.ingest.outbox import Outbox, history_is_ready, newest_closes
+from workers.ingest.outbox import Outbox
 from workers.ingest.rest_history import KlineSeries, RestHistory
+from workers.ingest.resume import history_is_ready, newest_closes
 from workers.ingest.retry import with_retries
 from workers.ingest.status import ingest_status
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits

@@ -22,7 +22,7 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import close_time, raw_bar, serving, status
 from tests.fakes.ingest_run import venue
-from workers.ingest.outbox import LOOK_BACK, newest_closes
+from workers.ingest.resume import LOOK_BACK, newest_closes
 
 pytestmark = pytest.mark.kafka
 
