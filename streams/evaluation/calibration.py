@@ -37,7 +37,11 @@ class Bin:
 
 
 def bin_index(confidence: float) -> int:
-    """Return the number of the bin, from 0, that a probability falls into."""
+    """Return the number of the bin, from 0, that a probability falls into.
+
+    >>> bin_index(0.95), bin_index(1.0)
+    (9, 9)
+    """
     return min(int(confidence * BINS), BINS - 1)
 
 
@@ -45,6 +49,9 @@ def expected_calibration_error(bins: Iterable[Bin]) -> float | None:
     """Return the mean gap between what was stated and what came true, in [0, 1]; None if empty.
 
     Source: Guo et al. (2017), ICML, 1321-1330.
+
+    >>> expected_calibration_error([Bin(count=4, hits=3, confidence=2.0)])
+    0.25
     """
     found = list(bins)
     total = sum(each.count for each in found)
@@ -58,6 +65,10 @@ def wilson_interval(hits: int, trials: int, level: float = 0.95) -> Interval | N
     """Return where the probability behind a share lies, if trials do not depend on each other.
 
     None without trials. Source: Wilson (1927), JASA 22(158), 209-212.
+
+    >>> interval = wilson_interval(hits=8, trials=10)
+    >>> round(interval.low, 2), round(interval.high, 2)
+    (0.49, 0.94)
     """
     if trials == 0:
         return None

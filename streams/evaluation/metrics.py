@@ -1,8 +1,8 @@
-"""Metrics of a run: each has one definition, here, and None where it has no value.
+"""Metrics of returns and equity: each has one definition, here, and is None where undefined.
 
 Series are daily: simple returns of equity over UTC days, flat days included, or the equity itself
 with the start equity first. A crypto year has 365 periods. Deviations are of a sample (n - 1).
-Trades are net of every cost. Each metric looks back over a finished run: none belongs in a signal.
+Each metric looks back over a finished run: none belongs in a signal.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ def daily_returns(times_ms: NDArray[np.int64], equity: Vector) -> Vector:
     after it.
 
     Raises: ValueError for unequal lengths, times out of order or equity that is not finite.
+
+    >>> closes_ms = np.array([1, 2]) * DAY_MS
+    >>> daily_returns(closes_ms, np.array([100.0, 110.0]))
+    array([0. , 0.1])
     """
     times_ms = np.asarray(times_ms, dtype=np.int64)
     equity = finite(equity, "equity")
@@ -52,6 +56,9 @@ def equity_returns(equity: Vector) -> Vector:
     """Return ``equity[t] / equity[t-1] - 1``, shape (n - 1,); after a total loss 0.
 
     Raises: ValueError unless the start equity is positive and all are finite.
+
+    >>> equity_returns(np.array([100.0, 110.0, 99.0]))
+    array([ 0.1, -0.1])
     """
     equity = finite(equity, "equity")
     if equity.size == 0:
@@ -68,35 +75,51 @@ def equity_returns(equity: Vector) -> Vector:
 
 
 def equity_curve(returns: Vector) -> Vector:
-    """Return the equity that starts at 1 and grows by ``returns``, shape (n + 1,); lost is lost."""
+    """Return the equity that starts at 1 and grows by ``returns``, shape (n + 1,); lost is lost.
+
+    >>> equity_curve(np.array([0.1, -0.5]))
+    array([1.  , 1.1 , 0.55])
+    """
     growth = np.maximum(1.0 + finite(returns, "returns"), 0.0)
     return np.concatenate((np.ones(1), np.cumprod(growth)))
 
 
 def total_return(equity: Vector) -> float | None:
-    """Return last over start equity, less 1, a fraction >= -1; None without a period."""
+    """Return last over start equity, less 1, a fraction >= -1; None without a period.
+
+    >>> total_return(np.array([100.0, 90.0, 125.0]))
+    0.25
+    """
     equity = finite(equity, "equity")
     if equity.size < 2:
         return None
-    return _number(max(equity[-1], 0.0) / equity[0] - 1.0)
+    return finite_or_none(max(equity[-1], 0.0) / equity[0] - 1.0)
 
 
 def annual_return(equity: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return the compound growth per year, a fraction >= -1; None without a period."""
+    """Return the compound growth per year, a fraction >= -1; None without a period.
+
+    >>> annual_return(np.array([100.0, 150.0, 225.0]), periods=1)
+    0.5
+    """
     growth = total_return(equity)
     if growth is None:
         return None
     years = (len(equity) - 1) / periods
     with np.errstate(over="ignore"):
-        return _number(np.float64(1.0 + growth) ** (1.0 / years) - 1.0)
+        return finite_or_none(np.float64(1.0 + growth) ** (1.0 / years) - 1.0)
 
 
 def annual_volatility(returns: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return the deviation of returns times sqrt(periods); None below two returns."""
+    """Return the deviation of returns times sqrt(periods); None below two returns.
+
+    >>> round(annual_volatility(np.array([0.01, -0.02, 0.03]), periods=1), 4)
+    0.0252
+    """
     returns = finite(returns, "returns")
     if returns.size < 2:
         return None
-    return _number(_spread(returns) * math.sqrt(periods))
+    return finite_or_none(_spread(returns) * math.sqrt(periods))
 
 
 def sharpe_ratio(
@@ -111,6 +134,9 @@ def sharpe_ratio(
 
     None below two returns or without any spread.
     Source: Sharpe (1994), Journal of Portfolio Management 21(1), 49-58.
+
+    >>> round(sharpe_ratio(np.array([0.01, -0.02, 0.03])), 2)
+    5.06
     """
     returns = finite(returns, "returns")
     if returns.size < 2:
@@ -118,7 +144,7 @@ def sharpe_ratio(
     spread = _spread(returns)
     if spread == 0.0:
         return None
-    return _number((returns.mean() - risk_free / periods) / spread * math.sqrt(periods))
+    return finite_or_none((returns.mean() - risk_free / periods) / spread * math.sqrt(periods))
 
 
 def sortino_ratio(
@@ -133,6 +159,9 @@ def sortino_ratio(
 
     The downside deviation averages over all n returns. None below two returns or without a
     shortfall. Source: Sortino and Price (1994), Journal of Investing 3(3), 59-64.
+
+    >>> round(sortino_ratio(np.array([0.01, -0.02, 0.03])), 2)
+    11.03
     """
     excess = finite(returns, "returns") - minimum / periods
     if excess.size < 2:
@@ -140,19 +169,27 @@ def sortino_ratio(
     downside = math.sqrt(float(np.mean(np.minimum(excess, 0.0) ** 2)))
     if downside <= NO_SPREAD:
         return None
-    return _number(excess.mean() / downside * math.sqrt(periods))
+    return finite_or_none(excess.mean() / downside * math.sqrt(periods))
 
 
 def calmar_ratio(equity: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return annual return over maximum drawdown, both of this run; None without a drawdown."""
+    """Return annual return over maximum drawdown, both of this run; None without a drawdown.
+
+    >>> calmar_ratio(np.array([100.0, 50.0, 225.0]), periods=1)
+    1.0
+    """
     growth, fall = annual_return(equity, periods), max_drawdown(equity)
     if growth is None or not fall:
         return None
-    return _number(growth / fall)
+    return finite_or_none(growth / fall)
 
 
 def drawdowns(equity: Vector) -> Vector:
-    """Return the fall from the highest equity so far as a fraction of it, in [0, 1], shape (n,)."""
+    """Return the fall from the highest equity so far as a fraction of it, in [0, 1], shape (n,).
+
+    >>> drawdowns(np.array([100.0, 120.0, 90.0]))
+    array([0.  , 0.  , 0.25])
+    """
     equity = np.maximum(finite(equity, "equity"), 0.0)
     if equity.size and equity[0] <= 0.0:
         raise ValueError(f"expected a positive start equity, got {equity[0]}")
@@ -163,15 +200,21 @@ def max_drawdown(equity: Vector) -> float | None:
     """Return the deepest relative drawdown, in [0, 1]; the start equity is a peak.
 
     None without a period. The deepest fall in money may be another, on another day.
+
+    >>> max_drawdown(np.array([100.0, 120.0, 90.0]))
+    0.25
     """
     depth = drawdowns(equity)
-    return _number(depth.max()) if depth.size > 1 else None
+    return finite_or_none(depth.max()) if depth.size > 1 else None
 
 
 def max_drawdown_days(equity: Vector) -> float | None:
     """Return the most closes in a row below an earlier peak, the last one included; None if none.
 
     None without a period; 0 for a run that never fell.
+
+    >>> max_drawdown_days(np.array([100.0, 120.0, 90.0, 110.0, 130.0]))
+    2.0
     """
     depth = drawdowns(equity)
     if depth.size < 2:
@@ -184,9 +227,12 @@ def ulcer_index(equity: Vector) -> float | None:
     """Return the root mean square drawdown, in percent, over the periods after the start.
 
     None without a period. Source: Martin and McCann (1989), The Investor's Guide.
+
+    >>> round(ulcer_index(np.array([100.0, 120.0, 90.0])), 2)
+    17.68
     """
     depth = drawdowns(equity)[1:]
-    return _number(100.0 * math.sqrt(float(np.mean(depth**2)))) if depth.size else None
+    return finite_or_none(100.0 * math.sqrt(float(np.mean(depth**2)))) if depth.size else None
 
 
 def omega_ratio(
@@ -195,104 +241,46 @@ def omega_ratio(
     """Return the sum of returns above ``minimum`` (yearly) over the sum below it.
 
     None without a return below. Source: Keating and Shadwick (2002).
+
+    >>> omega_ratio(np.array([0.01, -0.02, 0.03]))
+    2.0
     """
     excess = finite(returns, "returns") - minimum / periods
     below = -float(np.minimum(excess, 0.0).sum())
     if below <= NO_SPREAD:
         return None
-    return _number(np.maximum(excess, 0.0).sum() / below)
+    return finite_or_none(np.maximum(excess, 0.0).sum() / below)
 
 
 def tail_ratio(returns: Vector) -> float | None:
-    """Return the 95th percentile over the 5th, both absolute; None if the 5th is 0 or n < 2."""
+    """Return the 95th percentile over the 5th, both absolute; None if the 5th is 0 or n < 2.
+
+    >>> round(tail_ratio(np.array([0.01, -0.02, 0.03])), 2)
+    1.65
+    """
     returns = finite(returns, "returns")
     if returns.size < 2:
         return None
     low, high = np.abs(np.percentile(returns, (5.0, 95.0)))
-    return _number(high / low) if low > NO_SPREAD else None
+    return finite_or_none(high / low) if low > NO_SPREAD else None
 
 
 def skewness(returns: Vector) -> float | None:
-    """Return the third standardised moment of the returns; None without spread."""
+    """Return the third standardised moment of the returns; None without spread.
+
+    >>> round(skewness(np.array([0.01, -0.02, 0.03])), 2)
+    -0.24
+    """
     return _moment(returns, 3)
 
 
 def kurtosis(returns: Vector) -> float | None:
-    """Return the fourth standardised moment, 3 for a normal (not excess); None without spread."""
+    """Return the fourth standardised moment, 3 for a normal (not excess); None without spread.
+
+    >>> round(kurtosis(np.array([0.01, -0.02, 0.03])), 2)
+    1.5
+    """
     return _moment(returns, 4)
-
-
-def win_rate(pnl: Vector) -> float | None:
-    """Return the share of trades that earned more than 0, in [0, 1]; None without a trade."""
-    pnl = finite(pnl, "pnl")
-    return _number(float(np.mean(pnl > 0.0))) if pnl.size else None
-
-
-def profit_factor(pnl: Vector) -> float | None:
-    """Return gross win over gross loss; None without a losing trade, which a gate must expect."""
-    pnl = finite(pnl, "pnl")
-    loss = -float(pnl[pnl < 0.0].sum())
-    return _number(pnl[pnl > 0.0].sum() / loss) if loss > 0.0 else None
-
-
-def expectancy(pnl: Vector) -> float | None:
-    """Return the mean result of a trade, in the unit of ``pnl``; None without a trade."""
-    pnl = finite(pnl, "pnl")
-    return _number(pnl.mean()) if pnl.size else None
-
-
-def expectancy_ratio(pnl: Vector) -> float | None:
-    """Return ``(1 + mean win / mean loss) * win rate - 1``; None without a losing trade."""
-    pnl = finite(pnl, "pnl")
-    wins, losses = pnl[pnl > 0.0], pnl[pnl < 0.0]
-    if losses.size == 0:
-        return None
-    reward = wins.mean() / -losses.mean() if wins.size else 0.0
-    return _number((1.0 + reward) * (wins.size / pnl.size) - 1.0)
-
-
-def average_hold_ms(hold_ms: Vector) -> float | None:
-    """Return the mean time from entry to exit, in ms; None without a trade."""
-    hold_ms = finite(hold_ms, "hold_ms")
-    return _number(hold_ms.mean()) if hold_ms.size else None
-
-
-def median_hold_ms(hold_ms: Vector) -> float | None:
-    """Return the median time from entry to exit, in ms; None without a trade."""
-    hold_ms = finite(hold_ms, "hold_ms")
-    return _number(float(np.median(hold_ms))) if hold_ms.size else None
-
-
-def cost_share(pnl: Vector, cost: Vector) -> float | None:
-    """Return all costs over the result before costs; above 1 they took more than was earned.
-
-    Args:
-        pnl: Net of costs, one per trade.
-        cost: Fees, slippage and funding paid, one per trade; funding earned is negative.
-
-    None unless the result before costs is positive.
-    """
-    pnl, cost = finite(pnl, "pnl"), finite(cost, "cost")
-    gross = float(pnl.sum() + cost.sum())
-    return _number(cost.sum() / gross) if gross > 0.0 else None
-
-
-def exposure(position: Vector) -> float | None:
-    """Return the share of bars with a position, in [0, 1]; None without a bar."""
-    position = finite(position, "position")
-    return _number(float(np.mean(position != 0.0))) if position.size else None
-
-
-def turnover(traded: Vector, days: int, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return what was bought and sold in a year, in multiples of equity; None without a day.
-
-    Args:
-        traded: Notional of each fill over the equity before it, both sides, shape (fills,).
-        days: Length of the run, in periods.
-        periods: In a year.
-    """
-    traded = finite(traded, "traded")
-    return _number(np.abs(traded).sum() * periods / days) if days > 0 else None
 
 
 def finite(values: Vector, name: str) -> Vector:
@@ -306,6 +294,11 @@ def finite(values: Vector, name: str) -> Vector:
     return values
 
 
+def finite_or_none(value: float | np.float64) -> float | None:
+    """Return a plain float; None where it left the range of one."""
+    return float(value) if math.isfinite(value) else None
+
+
 def _spread(values: Vector) -> float:
     """Return the sample deviation, exactly 0 where what is left is rounding."""
     spread = float(values.std(ddof=1))
@@ -317,9 +310,4 @@ def _moment(returns: Vector, order: int) -> float | None:
     if returns.size < 2 or _spread(returns) == 0.0:
         return None
     standard = (returns - returns.mean()) / returns.std()
-    return _number(np.mean(standard**order))
-
-
-def _number(value: float | np.float64) -> float | None:
-    """Return a plain float; None where it left the range of one."""
-    return float(value) if math.isfinite(value) else None
+    return finite_or_none(np.mean(standard**order))

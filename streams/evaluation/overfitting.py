@@ -61,6 +61,9 @@ def sharpe_standard_error(returns: Vector, periods: int = DAYS_PER_YEAR) -> floa
     """Return the standard error of the yearly Sharpe ratio, for skewed and fat-tailed returns.
 
     None where the Sharpe ratio is. Source: Mertens (2002); Bailey and Lopez de Prado (2012).
+
+    >>> round(sharpe_standard_error(np.array([0.01, -0.02, 0.03, 0.01])), 2)
+    12.0
     """
     moments = _moments(returns)
     if moments is None:
@@ -86,6 +89,9 @@ def probabilistic_sharpe_ratio(
 
     None where the Sharpe ratio is.
     Source: Bailey and Lopez de Prado (2012), Journal of Risk 15(2), 3-44.
+
+    >>> round(probabilistic_sharpe_ratio(np.array([0.01, -0.02, 0.03, 0.01])), 2)
+    0.72
     """
     sharpe, error = sharpe_ratio(returns, periods=periods), sharpe_standard_error(returns, periods)
     if sharpe is None or not error:
@@ -102,6 +108,9 @@ def expected_max_sharpe(trials: float, spread: float) -> float:
 
     Raises: ValueError below one trial.
     Source: Bailey and Lopez de Prado (2014), equation 1.
+
+    >>> round(expected_max_sharpe(100, spread=1.0), 2)
+    2.53
     """
     if trials < 1.0:
         raise ValueError(f"expected at least 1 trial, got {trials}")
@@ -195,6 +204,9 @@ def effective_trials(returns: Matrix) -> float | None:
 
     rho is the mean correlation of two columns, taken within [0, 1]. None without a column that
     moves. Source: Lopez de Prado and Lewis (2019), Quantitative Finance 19(9).
+
+    >>> round(effective_trials(np.array([[0.01, 0.01], [-0.02, -0.02], [0.03, 0.03]])), 6)
+    1.0
     """
     days, _ = _shape(returns)
     total, count = np.zeros(days), 0

@@ -16,10 +16,11 @@ import numpy as np
 from schemas.record import Record
 from streams.evaluation import metrics as m
 from streams.evaluation import overfitting as o
+from streams.evaluation import trade_metrics as t
 from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector
+from streams.evaluation.out_of_sample import t_statistic
 from streams.evaluation.resampling import bootstrap_interval
-from streams.evaluation.walkforward import t_statistic
 
 Unit = Literal["fraction", "ratio", "percent", "days", "ms", "currency", "equity/year", "number"]
 
@@ -199,24 +200,24 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         m.kurtosis, _returns, "number", "either", (1.0, None), "Fourth moment of days, normal 3"
     ),
-    Metric(m.win_rate, _pnl, "fraction", "higher", SHARE, "Share of winning trades"),
+    Metric(t.win_rate, _pnl, "fraction", "higher", SHARE, "Share of winning trades"),
     Metric(
-        m.profit_factor, _pnl, "ratio", "higher", POSITIVE, "Gross win over gross loss of trades"
+        t.profit_factor, _pnl, "ratio", "higher", POSITIVE, "Gross win over gross loss of trades"
     ),
-    Metric(m.expectancy, _pnl, "currency", "higher", ANY, "Mean net result of a trade"),
+    Metric(t.expectancy, _pnl, "currency", "higher", ANY, "Mean net result of a trade"),
     Metric(
-        m.expectancy_ratio,
+        t.expectancy_ratio,
         _pnl,
         "ratio",
         "higher",
         (-1.0, None),
         "Mean result for each unit at risk",
     ),
-    Metric(m.average_hold_ms, _hold, "ms", "either", POSITIVE, "Mean time in a trade"),
-    Metric(m.median_hold_ms, _hold, "ms", "either", POSITIVE, "Median time in a trade"),
-    Metric(m.cost_share, _cost, "fraction", "lower", ANY, "Costs over the result before costs"),
-    Metric(m.exposure, _position, "fraction", "either", SHARE, "Share of bars with a position"),
-    Metric(m.turnover, _traded, "equity/year", "either", POSITIVE, "Bought and sold a year"),
+    Metric(t.average_hold_ms, _hold, "ms", "either", POSITIVE, "Mean time in a trade"),
+    Metric(t.median_hold_ms, _hold, "ms", "either", POSITIVE, "Median time in a trade"),
+    Metric(t.cost_share, _cost, "fraction", "lower", ANY, "Costs over the result before costs"),
+    Metric(t.exposure, _position, "fraction", "either", SHARE, "Share of bars with a position"),
+    Metric(t.turnover, _traded, "equity/year", "either", POSITIVE, "Bought and sold a year"),
 )
 
 HEADLINES = ("annual_return", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "max_drawdown")

@@ -26,6 +26,9 @@ def stationary_bootstrap(
         generator: Seeded by the caller.
 
     Source: Politis and Romano (1994), JASA 89(428), 1303-1313.
+
+    >>> stationary_bootstrap(5, 2.0, np.random.default_rng(0))
+    array([4, 0, 1, 2, 3])
     """
     starts = generator.integers(size, size=size)
     fresh = generator.random(size) < 1.0 / block

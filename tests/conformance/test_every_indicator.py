@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from streams.features.catalog import FEATURE_NAMES, FEATURES, REQUIRED_NAMES, Feature
 from streams.features.kernel import COLUMNS, BarColumns, batch_features
@@ -100,14 +101,14 @@ def test_equals_its_oracle_on_bitcoin(feature, real):
 
 
 @cache
-def nulls(first: int) -> Series:
-    return np.isnan(kernel(walk(bars=1800, first=first)))
+def has_values(first: int) -> NDArray[np.bool_]:
+    return ~np.isnan(kernel(walk(bars=1800, first=first)))
 
 
 @pytest.mark.parametrize("feature", CASES)
 @pytest.mark.parametrize("first", [1, 8, 61, 119])
 def test_first_value_is_at_the_declared_bar(feature, first):
-    has_value = ~nulls(first)[:, FEATURE_NAMES.index(feature.name)]
+    has_value = has_values(first)[:, FEATURE_NAMES.index(feature.name)]
 
     assert np.flatnonzero(has_value)[0] + 1 == feature.first_bar(first)
     assert has_value[feature.first_bar(first) - 1 :].all()

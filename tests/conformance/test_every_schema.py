@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from deploy.generate.contract import FOLDER, documents, json_schema, record_types
+from schemas.record import Record
 from schemas.topics import TOPICS, topic_named, topic_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "schemas"
@@ -23,7 +24,7 @@ def golden_lines():
             yield pytest.param(path.stem, line, id=f"{path.stem}:{number}")
 
 
-def current(name: str) -> type:
+def current(name: str) -> type[Record]:
     """The type that reads a released version: the newest of that record."""
     return RECORDS[name]
 

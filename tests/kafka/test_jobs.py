@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
@@ -12,16 +13,18 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.topics.admin import apply_topics, delete_topics
 from deploy.topics.plan import APPEND_TIME, TopicPlan
+from schemas.market import RawBar
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import RAW_BARS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.processor import RecordRejected
 from streams.runtime.codec import dead_letter_topic
-from streams.runtime.jobs import run_jobs
+from streams.runtime.jobs import JobFuture, run_jobs
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
 from tests.build import raw_bar
+from tests.narrow import all_are
 
 pytestmark = pytest.mark.kafka
 
@@ -74,12 +77,13 @@ def publish(kafka, *records):
 
 
 def take(kafka, topic, count):
-    reader, found, deadline = Reader(kafka, [topic]), [], time.monotonic() + WITHIN_S
-    while len(found) < count:
-        assert time.monotonic() < deadline, f"{len(found)} of {count} on {topic.name}"
-        found += reader.take()
+    reader, deadline = Reader(kafka, [topic]), time.monotonic() + WITHIN_S
+    messages: list[Any] = []
+    while len(messages) < count:
+        assert time.monotonic() < deadline, f"{len(messages)} of {count} on {topic.name}"
+        messages += reader.take()
     reader.close()
-    return found
+    return messages
 
 
 def run(kafka, group, job, until):
@@ -127,7 +131,8 @@ def test_each_request_gives_one_result_and_each_refusal_a_dead_letter(kafka):
 
 def test_a_job_that_was_under_way_at_the_stop_is_run_again_and_counts_once(kafka):
     publish(kafka, request(0), request(1))
-    never, started = Future(), threading.Event()
+    never: JobFuture = Future()
+    started = threading.Event()
 
     def begin(_):
         started.set()
@@ -150,7 +155,7 @@ def test_a_job_longer_than_the_session_keeps_its_place(kafka):
     publish(kafka, request(0))
 
     def long(received):
-        finished = Future()
+        finished: JobFuture = Future()
         threading.Timer(8.0, lambda: finished.set_result(result_of(received))).start()
         return finished
 
@@ -163,11 +168,11 @@ def test_a_symbol_lies_on_the_partition_that_other_clients_look_at(kafka):
     symbols = [f"SYM{number}USDT" for number in range(40)]
     publish(kafka, *(raw_bar(symbol=symbol) for symbol in symbols))
 
-    found = {m.record.symbol: m.stored.partition for m in take(kafka, RAW_BARS, len(symbols))}
+    placed = {m.record.symbol: m.stored.partition for m in take(kafka, RAW_BARS, len(symbols))}
 
     partitions = list(range(PARTITIONS))
     ours = DefaultPartitioner()  # aiokafka's; Faust hands its keys to the same one
-    assert found == {s: ours(s.encode(), partitions, partitions) for s in symbols}
+    assert placed == {s: ours(s.encode(), partitions, partitions) for s in symbols}
 
 
 def test_a_transactional_publisher_writes_a_group_whole(kafka):
@@ -177,8 +182,9 @@ def test_a_transactional_publisher_writes_a_group_whole(kafka):
     publisher.publish([raw_bar(5)])
 
     with Reader(kafka, [RAW_BARS]) as reader:
-        minutes = [message.record.open_time_ms for message in reader.read_to_end()]
-    assert minutes == [raw_bar(minute).open_time_ms for minute in range(6)]
+        records = [message.record for message in reader.read_to_end()]
+    opened = [raw.open_time_ms for raw in all_are(RawBar, records)]
+    assert opened == [raw_bar(minute).open_time_ms for minute in range(6)]
 
 
 def test_a_tail_from_the_end_sees_only_what_comes_after(kafka):
@@ -201,16 +207,16 @@ def test_committed_offsets_are_told_only_when_the_transaction_that_moves_them_ha
     producer.begin_transaction()
     place = TopicPartition(RAW_BARS.name, 0, 7)
     producer.send_offsets_to_transaction([place], reading.consumer_group_metadata(), WITHIN_S)
-    told = Future()
+    offset: Future[int] = Future()
     thread = threading.Thread(
-        target=lambda: told.set_result(reading.committed([place], WITHIN_S)[0].offset)
+        target=lambda: offset.set_result(reading.committed([place], WITHIN_S)[0].offset)
     )
 
     thread.start()
     thread.join(1.0)
-    early = told.done()
+    early = offset.done()
     producer.commit_transaction(WITHIN_S)
 
-    assert told.result(WITHIN_S) == 7
+    assert offset.result(WITHIN_S) == 7
     assert not early
     reading.close()

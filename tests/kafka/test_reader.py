@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,8 @@ def fetches(broker, topic, **options):
         brokers = json.loads(raw)["brokers"].values()
         counts.append(sum(each["req"].get("Fetch", 0) for each in brokers))
 
-    told = {"statistics.interval.ms": 100, "stats_cb": count}
-    reader = Reader(KafkaSettings(broker, told), [topic], **options)
+    client: Any = {"statistics.interval.ms": 100, "stats_cb": count}
+    reader = Reader(KafkaSettings(broker, client), [topic], **options)
     while not reader.caught_up or not counts:
         reader.take()
     before, end = counts[-1], time.monotonic() + IDLE_S

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -67,11 +68,8 @@ def running(bootstrap, chain=CHAIN, group=None, **options):
 
 def take(bootstrap, topic, count, start="beginning"):
     """Wait for some records of a topic."""
-    reader, records, deadline = (
-        Reader(KafkaSettings(bootstrap), [topic], start),
-        [],
-        time.time() + WITHIN_S,
-    )
+    reader, deadline = Reader(KafkaSettings(bootstrap), [topic], start), time.time() + WITHIN_S
+    records: list[Any] = []
     while len(records) < count:
         assert time.time() < deadline, f"{len(records)} of {count} records on {topic.name}"
         records += reader.take()
@@ -201,7 +199,8 @@ def test_partitions_move_to_a_new_instance_and_back_without_a_trace(bootstrap):
 
         run_chain(group, CHAIN, replace(kafka, instance=number), stop=stop, report=note)
 
-    stops, reports = [threading.Event(), threading.Event()], ([], [])
+    stops = [threading.Event(), threading.Event()]
+    reports: tuple[list[str], list[str]] = ([], [])
     threads = [
         threading.Thread(target=instance, args=(str(n), stops[n], reports[n])) for n in (0, 1)
     ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.research import PerformanceSpec
 from streams.evaluation import metrics as m
+from streams.evaluation import trade_metrics as t
 from streams.evaluation.resampling import bootstrap_interval
 from workers.bars.arrays import Bars
 from workers.research.charts.charts import Chart, Series, kept_points, over_time, rounded
@@ -52,10 +53,10 @@ ON_EQUITY: dict[str, Statistic] = {
     "ulcer_index": m.ulcer_index,
 }
 ON_TRADES: dict[str, Statistic] = {
-    "win_rate": m.win_rate,
-    "profit_factor": m.profit_factor,
-    "expectancy": m.expectancy,
-    "expectancy_ratio": m.expectancy_ratio,
+    "win_rate": t.win_rate,
+    "profit_factor": t.profit_factor,
+    "expectancy": t.expectancy,
+    "expectancy_ratio": t.expectancy_ratio,
 }
 
 

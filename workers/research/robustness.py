@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from streams.evaluation.out_of_sample import coefficient_of_variation
 from streams.evaluation.report import Metrics
-from streams.evaluation.walkforward import coefficient_of_variation
 from workers.bars.arrays import Bars
 from workers.research.charts.charts import Chart, Series
 from workers.research.outcome import JSON

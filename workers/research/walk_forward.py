@@ -14,9 +14,9 @@ import numpy as np
 
 from schemas.research import WalkForwardSpec
 from streams.evaluation.metrics import daily_returns, equity_returns
+from streams.evaluation.out_of_sample import overfitting_ratio, walk_forward_efficiency
 from streams.evaluation.overfitting import deflated_sharpe_ratio
 from streams.evaluation.report import Metrics
-from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
 from workers.bars.arrays import Bars
 from workers.research.grid import GridResult, parameter_values
 from workers.research.optimise import Progress, judged_best

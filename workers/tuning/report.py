@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from schemas.research import TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
-from streams.evaluation.walkforward import overfitting_ratio, walk_forward_efficiency
+from streams.evaluation.out_of_sample import overfitting_ratio, walk_forward_efficiency
 from workers.bars.arrays import Bars
 from workers.research.charts.plotly_json import plain
 from workers.research.outcome import (

@@ -15,6 +15,7 @@ from streams.evaluation.calibration import (
     expected_calibration_error,
     wilson_interval,
 )
+from tests.narrow import known
 from workers.training.report import calibration_error
 
 
@@ -22,7 +23,7 @@ from workers.training.report import calibration_error
 def test_the_wilson_interval_is_that_of_scipy(case):
     hits, trials = case
 
-    ours = wilson_interval(hits, trials)
+    ours = known(wilson_interval(hits, trials))
 
     other = binomtest(hits, trials).proportion_ci(method="wilson")
     assert (ours.low, ours.high) == pytest.approx((other.low, other.high), abs=1e-12)
@@ -36,14 +37,13 @@ def test_the_calibration_error_is_that_of_training():
     rng = np.random.default_rng(5)
     chances = rng.dirichlet((1.0, 1.0, 1.0), 500)
     classes = rng.integers(0, 3, 500)
-    sums = {number: [0, 0, 0.0] for number in range(BINS)}
+    bins = {number: Bin(0, 0, 0.0) for number in range(BINS)}
     for row, truth in zip(chances, classes, strict=True):
-        found = sums[bin_index(row.max())]
-        found[0] += 1
-        found[1] += int(row.argmax() == truth)
-        found[2] += row.max()
+        number, hit = bin_index(row.max()), int(row.argmax() == truth)
+        before = bins[number]
+        bins[number] = Bin(before.count + 1, before.hits + hit, before.confidence + row.max())
 
-    ours = expected_calibration_error(Bin(*each) for each in sums.values() if each[0])
+    ours = expected_calibration_error(one for one in bins.values() if one.count)
 
     assert ours == pytest.approx(calibration_error(chances, classes), abs=1e-12)
 

@@ -16,26 +16,28 @@ from schemas.timeframes import DAY_MS, HOUR_MS
 from streams.evaluation.metrics import (
     annual_return,
     calmar_ratio,
-    cost_share,
     daily_returns,
     equity_curve,
     equity_returns,
-    expectancy_ratio,
     max_drawdown,
     max_drawdown_days,
     omega_ratio,
-    profit_factor,
     sharpe_ratio,
     sortino_ratio,
-    turnover,
     ulcer_index,
-    win_rate,
 )
-from streams.evaluation.walkforward import (
+from streams.evaluation.out_of_sample import (
     coefficient_of_variation,
     overfitting_ratio,
     t_statistic,
     walk_forward_efficiency,
+)
+from streams.evaluation.trade_metrics import (
+    cost_share,
+    expectancy_ratio,
+    profit_factor,
+    turnover,
+    win_rate,
 )
 
 
@@ -48,9 +50,10 @@ def test_daily_returns_are_those_of_a_calendar_with_the_missing_days_flat():
     opened = pd.date_range("2026-02-27 05:00", periods=200, freq="h", tz="UTC")
     equity = pd.Series(1000.0 * np.exp(np.cumsum(rng.normal(0, 0.01, 200))), opened)
     equity = equity.drop(equity.loc["2026-03-02":"2026-03-03"].index)
-    times_ms = equity.index.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64) + HOUR_MS
+    index = pd.DatetimeIndex(equity.index).tz_convert(None)
+    times_ms = index.to_numpy("datetime64[ms]").astype(np.int64) + HOUR_MS
 
-    ours = daily_returns(times_ms, equity.to_numpy())
+    ours = daily_returns(times_ms, equity.to_numpy(np.float64))
 
     closes = equity.resample("D").last().ffill()
     before = [equity.iloc[0], *closes[:-1]]
@@ -196,7 +199,7 @@ def test_the_stability_of_a_parameter_is_its_coefficient_of_variation():
 
 def test_scalars_load_no_compiler():
     code = (
-        "import sys, streams.evaluation.report, streams.evaluation.walkforward\n"
+        "import sys, streams.evaluation.report, streams.evaluation.out_of_sample\n"
         "print({'numba', 'scipy', 'pandas'} & set(sys.modules))"
     )
 

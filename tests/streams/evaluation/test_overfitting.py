@@ -24,6 +24,7 @@ from streams.evaluation.overfitting import (
     sharpe_interval,
     sharpe_standard_error,
 )
+from tests.narrow import known
 
 
 def returns_of(sharpe: float, values: tuple[float, ...], counts: tuple[int, ...]) -> np.ndarray:
@@ -77,16 +78,16 @@ def test_the_minimum_track_record_of_the_paper(periods, years):
 
     length = minimum_track_record_length(returns, benchmark=1.0, periods=periods)
 
-    assert length / periods == pytest.approx(years, abs=5e-3)
+    assert known(length) / periods == pytest.approx(years, abs=5e-3)
 
 
 def test_a_track_record_as_long_as_the_minimum_is_just_sure_enough():
     returns = np.random.default_rng(3).standard_t(5, 2000) * 0.01 + 6e-4
 
-    length = round(minimum_track_record_length(returns))
+    length = round(known(minimum_track_record_length(returns)))
 
-    error = sharpe_standard_error(returns) * math.sqrt((returns.size - 1) / (length - 1))
-    assert stats.norm.cdf(sharpe_ratio(returns) / error) == pytest.approx(0.95, abs=1e-3)
+    error = known(sharpe_standard_error(returns)) * math.sqrt((returns.size - 1) / (length - 1))
+    assert stats.norm.cdf(known(sharpe_ratio(returns)) / error) == pytest.approx(0.95, abs=1e-3)
 
 
 def test_a_track_record_never_shows_what_is_not_there():
@@ -100,9 +101,9 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     true = 1.5
     noise = rng.standard_t(8, (2000, 400)) / math.sqrt(8 / 6)
 
-    found = [sharpe_interval(0.01 * (x + true / math.sqrt(365))) for x in noise]
+    intervals = [known(sharpe_interval(0.01 * (x + true / math.sqrt(365)))) for x in noise]
 
-    assert np.mean([i.low <= true <= i.high for i in found]) == pytest.approx(0.95, abs=0.015)
+    assert np.mean([i.low <= true <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.015)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,9 @@ def test_gains_that_follow_gains_are_worth_less_than_the_square_root_says():
     noise = np.random.default_rng(1).normal(0.0, 0.01, 3001)
     trending = 1e-3 + noise[1:] + 0.5 * noise[:-1]
 
-    assert autocorrelation_adjusted_sharpe_ratio(trending) < 0.85 * sharpe_ratio(trending)
+    adjusted = known(autocorrelation_adjusted_sharpe_ratio(trending))
+
+    assert adjusted < 0.85 * known(sharpe_ratio(trending))
 
 
 def test_effective_trials_are_those_of_the_mean_correlation():
@@ -176,15 +179,15 @@ def test_cscv_is_that_of_brute_force(blocks, trials, days):
     matrix[: days // 2, 3] = 0.0  # only in one half
     logits, seen, unseen = brute_force(matrix, blocks)
 
-    found = probability_of_backtest_overfitting(matrix, blocks)
+    ours = known(probability_of_backtest_overfitting(matrix, blocks))
 
-    assert found.logits == pytest.approx(logits, abs=1e-12)
-    assert found.in_sample == pytest.approx(seen, rel=1e-9)
-    assert found.out_of_sample == pytest.approx(unseen, rel=1e-9, abs=1e-12)
-    assert found.pbo == np.mean(logits <= 0)
-    assert found.probability_of_loss == np.mean(unseen < 0)
+    assert ours.logits == pytest.approx(logits, abs=1e-12)
+    assert ours.in_sample == pytest.approx(seen, rel=1e-9)
+    assert ours.out_of_sample == pytest.approx(unseen, rel=1e-9, abs=1e-12)
+    assert ours.pbo == np.mean(logits <= 0)
+    assert ours.probability_of_loss == np.mean(unseen < 0)
     if np.ptp(seen) > 0:
-        assert found.degradation == pytest.approx(stats.linregress(seen, unseen).slope)
+        assert ours.degradation == pytest.approx(stats.linregress(seen, unseen).slope)
 
 
 @settings(max_examples=25)
@@ -193,8 +196,10 @@ def test_cscv_depends_neither_on_the_order_of_trials_nor_on_their_size(seed, sca
     rng = np.random.default_rng(seed)
     matrix = rng.normal(0.0, 0.01, (66, 7))
 
-    one = probability_of_backtest_overfitting(matrix, 6)
-    other = probability_of_backtest_overfitting(matrix[:, rng.permutation(7)] * scale, 6)
+    shuffled = matrix[:, rng.permutation(7)] * scale
+
+    one = known(probability_of_backtest_overfitting(matrix, 6))
+    other = known(probability_of_backtest_overfitting(shuffled, 6))
 
     assert other.logits == pytest.approx(one.logits)
 
@@ -202,10 +207,11 @@ def test_cscv_depends_neither_on_the_order_of_trials_nor_on_their_size(seed, sca
 def test_float32_and_days_that_do_not_divide_are_taken():
     matrix = np.random.default_rng(0).normal(0.0, 0.01, (1003, 20))
 
-    exact = probability_of_backtest_overfitting(matrix)
+    exact = known(probability_of_backtest_overfitting(matrix))
+    rounded = known(probability_of_backtest_overfitting(matrix.astype(np.float32)))
 
     assert exact.logits.size == math.comb(16, 8)
-    assert probability_of_backtest_overfitting(matrix.astype(np.float32)).pbo == exact.pbo
+    assert rounded.pbo == exact.pbo
 
 
 @pytest.mark.parametrize(
@@ -234,14 +240,14 @@ def test_the_best_of_a_thousand_worthless_trials_is_called_luck():
     tried = sharpes(noise)
     best = noise[:, tried.argmax()]
 
-    found = probability_of_backtest_overfitting(noise)
+    cscv = known(probability_of_backtest_overfitting(noise))
 
     assert tried.max() > 1.7
-    assert probabilistic_sharpe_ratio(best) > 0.99
-    assert deflated_sharpe_ratio(best, tried) < 0.95
-    assert found.pbo == pytest.approx(0.5, abs=0.15)
-    assert found.in_sample.mean() > 2.0
-    assert abs(np.median(found.out_of_sample)) < 0.5
+    assert known(probabilistic_sharpe_ratio(best)) > 0.99
+    assert known(deflated_sharpe_ratio(best, tried)) < 0.95
+    assert cscv.pbo == pytest.approx(0.5, abs=0.15)
+    assert cscv.in_sample.mean() > 2.0
+    assert abs(np.median(cscv.out_of_sample)) < 0.5
 
 
 def test_one_real_edge_among_a_thousand_trials_is_found():
@@ -249,9 +255,9 @@ def test_one_real_edge_among_a_thousand_trials_is_found():
     trials[:, 123] += 0.003
     tried = sharpes(trials)
 
-    found = probability_of_backtest_overfitting(trials)
+    cscv = known(probability_of_backtest_overfitting(trials))
 
     assert tried.argmax() == 123
-    assert deflated_sharpe_ratio(trials[:, 123], tried) > 0.95
-    assert found.pbo < 0.1
-    assert found.probability_of_loss < 0.01
+    assert known(deflated_sharpe_ratio(trials[:, 123], tried)) > 0.95
+    assert cscv.pbo < 0.1
+    assert cscv.probability_of_loss < 0.01

@@ -13,6 +13,7 @@ from streams.market.processor import PROCESSOR
 from streams.market.quality import find_fault, without
 from streams.runtime.memory_driver import replay
 from tests.build import START_MS, raw_bar
+from tests.narrow import all_are
 
 
 def bars_of(outputs):
@@ -66,8 +67,9 @@ def test_correction_says_what_changed_and_emits_no_bar():
     out = replay([PROCESSOR], [raw_bar(0), raw_bar(0, revision=1, close=100.7)])
 
     assert len(bars_of(out)) == 1
-    assert out[-1].kind == "correction"
-    assert "close 100.5 -> 100.7" in out[-1].note
+    (entry,) = all_are(LedgerEntry, out[1:])
+    assert entry.kind == "correction"
+    assert "close 100.5 -> 100.7" in entry.note
 
 
 def test_unannounced_change_of_the_newest_bar_is_a_correction():
@@ -133,7 +135,7 @@ def test_rejected_bar_leaves_a_hole():
 
 
 def test_first_bar_keeps_the_hole_that_ingest_knew_of():
-    (out,) = replay([PROCESSOR], [raw_bar(9, bars_missing=4)])
+    (out,) = all_are(Bar, replay([PROCESSOR], [raw_bar(9, bars_missing=4)]))
 
     assert out.bars_missing == 4
 

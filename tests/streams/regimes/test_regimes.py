@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from streams.regimes.hamilton import filtered_probabilities
 from streams.regimes.processor import PROCESSOR, RegimeState
 from streams.runtime.memory_driver import MemoryDriver, replay
 from tests.build import close_time, features, regime_parameters
+from tests.narrow import all_are
 from tests.streams.regimes.test_trend_state import TRENDING
 
 log_returns = st.floats(min_value=-0.5, max_value=0.5)
-STUDENT_T = {"family": "student_t", "degrees_of_freedom": (4.0, 4.0, 4.0)}
+STUDENT_T: dict[str, Any] = {"family": "student_t", "degrees_of_freedom": (4.0, 4.0, 4.0)}
 
 
 def bars(returns, first=0):
     return [features(first + m, log_return_1=r) for m, r in enumerate(returns)]
 
 
-def posterior(out: RegimeProbabilities):
+def filtered(records: Sequence[Record]) -> list[RegimeProbabilities]:
+    return all_are(RegimeProbabilities, replay([PROCESSOR], records))
+
+
+def posterior(out: RegimeProbabilities) -> tuple[float, float, float]:
     return (out.bull, out.bear, out.sideways)
 
 
@@ -40,7 +48,7 @@ def versions(outputs):
 def test_steady_returns_settle_on_the_matching_regime(log_return, expected, extra):
     records = [regime_parameters(**extra), *bars([log_return] * 200)]
 
-    last = replay([PROCESSOR], records)[-1]
+    last = filtered(records)[-1]
 
     assert isinstance(last, RegimeProbabilities)
     assert max(("bull", "bear", "sideways"), key=lambda r: getattr(last, r)) == expected
@@ -49,7 +57,7 @@ def test_steady_returns_settle_on_the_matching_regime(log_return, expected, extr
 
 
 def test_without_parameters_probabilities_are_uniform_and_the_rule_still_speaks():
-    (out,) = replay([PROCESSOR], [features(**TRENDING)])
+    (out,) = filtered([features(**TRENDING)])
 
     assert posterior(out) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert out.entropy == pytest.approx(1.0)
@@ -58,7 +66,7 @@ def test_without_parameters_probabilities_are_uniform_and_the_rule_still_speaks(
 
 @given(st.lists(log_returns, min_size=1, max_size=50))
 def test_output_is_a_distribution_for_any_returns(returns):
-    out = replay([PROCESSOR], [regime_parameters(), *bars(returns)])
+    out = filtered([regime_parameters(), *bars(returns)])
 
     assert len(out) == len(returns)
     assert all(0.0 <= p.entropy <= 1.0 for p in out)
@@ -72,7 +80,7 @@ def test_new_parameters_take_over_at_the_first_bar_of_their_time():
         *bars([1e-3] * 7),
     ]
 
-    assert versions(replay([PROCESSOR], records)) == [None, None, "m1", "m1", "m2", "m3", "m3"]
+    assert versions(filtered(records)) == [None, None, "m1", "m1", "m2", "m3", "m3"]
 
 
 def test_time_of_arrival_before_their_time_makes_no_difference():
@@ -82,8 +90,8 @@ def test_time_of_arrival_before_their_time_makes_no_difference():
     )
     history = bars([1e-3, -2e-3, 3e-3, 0.0, 1e-3, -1e-3, 2e-3, 5e-3])
 
-    early = replay([PROCESSOR], [first, second, *history])
-    late = replay([PROCESSOR], [first, *history[:6], second, *history[6:]])
+    early = filtered([first, second, *history])
+    late = filtered([first, *history[:6], second, *history[6:]])
 
     assert early == late
 
@@ -92,8 +100,8 @@ def test_refit_that_changes_nothing_carries_the_posterior_over():
     history = bars([2e-3] * 10)
     again = regime_parameters(model_version="m2", effective_from_ms=close_time(5))
 
-    plain = replay([PROCESSOR], [regime_parameters(), *history])
-    refitted = replay([PROCESSOR], [regime_parameters(), again, *history])
+    plain = filtered([regime_parameters(), *history])
+    refitted = filtered([regime_parameters(), again, *history])
 
     assert list(map(posterior, refitted)) == list(map(posterior, plain))
     assert versions(refitted) == ["m1"] * 5 + ["m2"] * 5
@@ -104,16 +112,16 @@ def test_parameters_not_newer_than_the_last_change_nothing():
     older = regime_parameters(model_version="m1", effective_from_ms=close_time(0))
     history = bars([1e-3] * 4)
 
-    out = replay([PROCESSOR], [newest, older, newest, *history])
+    out = filtered([newest, older, newest, *history])
 
-    assert out == replay([PROCESSOR], [newest, *history])
+    assert out == filtered([newest, *history])
 
 
 def test_redelivered_and_older_bars_change_nothing():
     history = bars([1e-3, -4e-3, 2e-3])
 
-    once = replay([PROCESSOR], [regime_parameters(), *history])
-    again = replay([PROCESSOR], [regime_parameters(), *history, *history, history[0]])
+    once = filtered([regime_parameters(), *history])
+    again = filtered([regime_parameters(), *history, *history, history[0]])
 
     assert again == once
 
@@ -122,16 +130,16 @@ def test_changing_the_future_never_changes_a_past_record():
     history = bars([1e-3, -4e-3, 2e-3, 1e-3])
     other = [*history[:3], features(3, log_return_1=-0.4)]
 
-    out = replay([PROCESSOR], [regime_parameters(), *history])
+    out = filtered([regime_parameters(), *history])
 
-    assert out[:3] == replay([PROCESSOR], [regime_parameters(), *other])[:3]
-    assert out[:3] == replay([PROCESSOR], [regime_parameters(), *history[:3]])
+    assert out[:3] == filtered([regime_parameters(), *other])[:3]
+    assert out[:3] == filtered([regime_parameters(), *history[:3]])
 
 
 def test_null_feature_gives_the_prediction_of_the_chain():
     records = [regime_parameters(), *bars([2e-3] * 20), features(20, log_return_1=None)]
 
-    before, last = replay([PROCESSOR], records)[-2:]
+    before, last = filtered(records)[-2:]
 
     predicted = np.array(posterior(before)) @ np.array(regime_parameters().transition)
     assert posterior(last) == pytest.approx(predicted, abs=1e-12)
@@ -141,7 +149,7 @@ def test_null_feature_gives_the_prediction_of_the_chain():
 def test_vector_without_the_observed_feature_is_uniform_and_names_no_parameters():
     records = [regime_parameters(), *bars([2e-3] * 20), features(20, rsi_14=50.0)]
 
-    last = replay([PROCESSOR], records)[-1]
+    last = filtered(records)[-1]
 
     assert posterior(last) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert last.parameters_version is None
@@ -153,7 +161,7 @@ def test_bar_by_bar_equals_the_history_that_training_filters(returns, hole):
     history = [features(m, log_return_1=r) for m, r in zip(minutes, returns, strict=True)]
     record = regime_parameters(**STUDENT_T)
 
-    out = replay([PROCESSOR], [record, *history])
+    out = filtered([record, *history])
 
     columns = np.array([[math.nan if r is None else r] for r in returns])
     times = np.array([close_time(m) for m in minutes], np.int64)
@@ -166,10 +174,10 @@ def test_symbols_do_not_share_a_state():
     both = [record for pair in zip(btc, eth, strict=True) for record in pair]
     parameters = [regime_parameters(), regime_parameters(symbol="ETHUSDT")]
 
-    mixed = replay([PROCESSOR], [*parameters, *both])
+    mixed = filtered([*parameters, *both])
 
-    assert mixed[::2] == replay([PROCESSOR], [*parameters, *btc])
-    assert mixed[1::2] == replay([PROCESSOR], [*parameters, *eth])
+    assert mixed[::2] == filtered([*parameters, *btc])
+    assert mixed[1::2] == filtered([*parameters, *eth])
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4, 7])
@@ -183,4 +191,4 @@ def test_state_survives_a_restart_at_any_point(cut):
     second_half = replace(first, states=dict(restored))
     out += [o for record in records[cut:] for o in second_half.feed(record)]
 
-    assert out == replay([PROCESSOR], records)
+    assert out == filtered(records)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from streams.features.catalog import FEATURE_NAMES
 from streams.regimes.trend_state import FEATURES, SHORTEST_STAY_BARS, Trend, next_trend
 
-TRENDING = {
+TRENDING: dict[str, Any] = {
     "adx_14": 30.0,
     "efficiency_ratio_10": 0.5,
     "ema_slope_20": 0.2,

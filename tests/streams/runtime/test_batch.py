@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dead_letter import DeadLetter
+from schemas.record import Record
 from schemas.regimes import RegimeParameters
 from schemas.topics import FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
-from streams.processor import Processor, RecordRejected
+from streams.processor import Processor, RecordRejected, StateRef
 from streams.runtime.batch import (
     Batch,
     BatchContext,
@@ -29,6 +30,7 @@ from streams.runtime.memory_driver import MemoryDriver
 from streams.topology import CHAINS
 from tests.build import close_time, features, raw_bar, regime_parameters
 from tests.kafka.audit_chain import CHAIN, CHECK, POISON_VOLUME, CheckState
+from tests.narrow import all_are
 
 
 def arrived(topic, record, offset=0, partition=0):
@@ -194,8 +196,8 @@ def test_any_batch_split_gives_the_in_memory_bytes(times, cuts):
     driver = MemoryDriver(CHAIN)
     expected = [output.encode() for m in records for output in driver.feed(m.record)]
 
-    states = {0: {}}
-    made = []
+    states: dict[int, dict[StateRef, Record]] = {0: {}}
+    made: list[bytes] = []
     edges = sorted({0, len(records), *(cut for cut in cuts if cut < len(records))})
     for start, end in itertools.pairwise(edges):
         batch = fold_batch(CHAIN, "chain", states, records[start:end], "c0ffee")
@@ -311,6 +313,6 @@ def test_a_guarded_step_lets_a_rejection_through_and_names_a_bug():
 
     failing = Processor("failing", (RAW_BARS,), (), CheckState(), ("symbol",), step)
 
-    letters = MemoryDriver([guarded(failing)]).feed(raw_bar())
+    letters = all_are(DeadLetter, MemoryDriver([guarded(failing)]).feed(raw_bar()))
 
     assert [(x.kind, x.cause) for x in letters] == [("bug", "ZeroDivisionError: by zero")]

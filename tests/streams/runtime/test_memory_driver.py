@@ -8,7 +8,7 @@ import pytest
 
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record, Topic
-from schemas.topics import RAW_BARS
+from schemas.topics import RAW_BARS, topic_of
 from streams.processor import Processor
 from streams.runtime.memory_driver import MemoryDriver, iter_outputs, replay
 from tests.build import raw_bar
@@ -39,9 +39,10 @@ def test_a_refused_record_comes_back_as_a_dead_letter_with_its_bytes():
 
 
 def test_outputs_are_made_as_they_are_asked_for():
-    made = iter_outputs(CHAIN, (raw_bar(minute) for minute in range(10**9)))
+    outputs = iter_outputs(CHAIN, (raw_bar(minute) for minute in range(10**9)))
 
-    assert next(made).symbol == "BTCUSDT"
+    first = next(outputs)
+    assert topic_of(first).key_of(first) == "BTCUSDT"
 
 
 def test_a_bug_in_a_step_is_raised():

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.predictions import ClassProbabilities
-from schemas.signals import Confirmation
+from schemas.signals import Confirmation, Signal
 from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import replay
 from streams.signals.grading import GRADES, assign_grade, choose_direction, confirm_direction
 from streams.signals.processor import PROCESSOR
 from streams.signals.risk import price_levels
 from tests.build import prediction
+from tests.narrow import all_are, known
 
 PASSED = (Confirmation(name="x", passed=True, detail=""),)
 FAILED = (Confirmation(name="x", passed=False, detail=""),)
@@ -47,7 +48,7 @@ def test_any_failed_or_unknown_confirmation_lowers_one_grade_in_all(checks):
 def test_an_unqualified_model_never_grades_above_c():
     assert assign_grade(0.99, PASSED, qualified=False, members=2) == "C"
 
-    (signal,) = replay([PROCESSOR], [prediction(qualified=False)])
+    (signal,) = all_are(Signal, replay([PROCESSOR], [prediction(qualified=False)]))
 
     assert signal.grade == "C"
     assert any(note.startswith("unqualified") for note in signal.risk_notes)
@@ -82,9 +83,10 @@ def test_four_confirmations_are_named_and_judged():
 
 def test_levels_are_on_the_right_side_of_the_close():
     low, high = price_levels(prediction(), "buy")
+    above, _ = price_levels(prediction(), "sell")
 
-    assert low < prediction().context.close < high
-    assert price_levels(prediction(), "sell")[0] > prediction().context.close
+    assert known(low) < prediction().context.close < known(high)
+    assert known(above) > prediction().context.close
     assert price_levels(prediction(), "neutral") == (None, None)
 
 
@@ -95,7 +97,7 @@ def test_redelivered_prediction_changes_nothing():
 
 
 def test_signal_says_when_it_expires_and_that_no_account_is_known():
-    (signal,) = replay([PROCESSOR], [prediction()])
+    (signal,) = all_are(Signal, replay([PROCESSOR], [prediction()]))
 
     assert signal.expires_ms == signal.event_time_ms + 15 * MINUTE_MS
     assert not signal.risk_approved

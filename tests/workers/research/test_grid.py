@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.research import Grid
 from schemas.timeframes import HOUR_MS
-from streams.evaluation import metrics
+from streams.evaluation import metrics, trade_metrics
 from workers.bars.arrays import Bars
 from workers.research import grid as grids
 from workers.research.fills import FillModel, simulate
@@ -72,7 +72,7 @@ def held_to_fills(bars, grid):
         )
         assert found.trades[number] == len(fills.closed)
         assert found.liquidated[number] == (fills.liquidated_at is not None)
-        assert found.exposure[number] == metrics.exposure(fills.position)
+        assert found.exposure[number] == trade_metrics.exposure(fills.position)
         deepest = metrics.max_drawdown(fills.equity)
         assert found.bar_drawdown[number] == pytest.approx(deepest, rel=1e-9, abs=1e-9)
         for name, measure in MEASURES.items():
