@@ -3,7 +3,7 @@
 Errors::
 
     RecordRejected    the record is wrong: dead letter, carry on
-    (anything else)   a bug: deterministic, so the record becomes a dead letter of kind "bug"
+    StepFailed        a bug in the step: deterministic, so a dead letter of kind "bug"
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RecordRejected(Exception):
 
 
 class StepFailed(RecordRejected):
-    """A driver's name for any other exception of a step: deterministic, so a dead letter too."""
+    """Any other exception of a step, as a driver raises it: a dead letter of kind "bug"."""
 
     kind = "bug"
 
@@ -42,19 +42,19 @@ class Processor:
     """A pure step over the records of some topics, with one state per state key.
 
     Attributes:
-        name: Also the name of its changelog, ``<name>.state.v1``.
+        name: Of the processor and of its changelog, ``<name>.state.v1``.
         reads: Input topics.
         writes: Every topic it may write to.
         initial: State of a key never seen.
         step: ``(state, record) -> (state, outputs)``; mutates nothing.
         state_key: Fields of the record that select the state.
-        step_batch: Instead of ``step``: all records of a poll at once,
+        step_batch: In place of ``step``, for all records of a poll at once:
             ``(states, records) -> (changed states, outputs of each record)``.
-        window: How many past inputs of a key, of each topic, ``refill`` needs at restore.
-        refill: ``(state, last inputs in order) -> state``, for long windows kept off the
-            changelog.
-        prepare: Loads what is compiled, so that the first record does not wait for it.
-        takes: The record types of ``reads``; a topic has one.
+        window: Past inputs of a key that ``refill`` needs at restore, of each topic.
+        refill: ``(state, last inputs in order) -> state``: rebuilds windows that are too long for
+            the changelog.
+        prepare: Loads compiled code, so that the first record does not wait for it.
+        takes: The record types of ``reads``.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Rejection:
 
 @dataclass
 class Changes:
-    """What folding some records changed: states by reference, outputs in order, rejections."""
+    """The effect of some records: changed states by reference, outputs in order, rejections."""
 
     states: MutableMapping[StateRef, Record] = field(default_factory=dict)
     outputs: list[Record] = field(default_factory=list)
@@ -108,16 +108,16 @@ class Changes:
 
 
 def fold(chain: Sequence[Processor], states: States, record: Record, into: Changes) -> None:
-    """Run one record through a chain, feeding each output to the chain's next steps.
+    """Run one record through a chain; each output is an input of the steps after it.
 
     Args:
         chain: Processors in flow order; they share the symbol as Kafka key.
         states: Committed states; never written to.
         record: One input of the chain.
-        into: Collects changed states, outputs and rejections; read before ``states``.
+        into: Collects the changes; its states supersede ``states``.
 
     Raises:
-        Exception: Whatever a step raises beside ``RecordRejected``; the caller decides.
+        Exception: Whatever a step raises beside ``RecordRejected``.
     """
     waiting: deque[Record] = deque((record,))
     while waiting:

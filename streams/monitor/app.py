@@ -1,7 +1,7 @@
 """The Faust app around ``windows``: reads six topics from their end, publishes what it saw.
 
-The only importer of faust. It reads uncommitted records, commits no offset and owns no topic, so
-nothing is lost with it: its counts are approximate and say so.
+The only importer of faust. It reads uncommitted records, commits no offset and owns no topic:
+nothing is lost with it. Its counts are approximate, and say so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.market import RawBar
 from schemas.record import Record
 from schemas.telemetry import HEADER_TRACE_ID
 from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS
-from streams.monitor.windows import STAGES, Sighting, Watch
+from streams.monitor.windows import STAGES, Sighting, TopicTraffic
 from streams.runtime.codec import record_message
 from streams.runtime.metrics import process_metrics
 from streams.runtime.settings import KafkaSettings
@@ -36,8 +36,8 @@ NAME = "monitor"
 LOOK_EVERY_S = 1.0
 WINDOWS_EVERY_S = 5.0
 STOP_WITHIN_S = 4.0
-NICE = 10  # whatever else the machine does goes first
-BEHIND_MS = 5_000  # and then what lies between is skipped: fresh and sampled beats old and complete
+NICE = 10  # every other process goes first
+BEHIND_MS = 5_000  # beyond both limits it skips to the end: a fresh sample beats an old whole
 BEHIND_RECORDS = 500
 REPEAT_AFTER_S = 10.0
 
@@ -62,7 +62,7 @@ async def _run(kafka: KafkaSettings, home: Path) -> int:
 
     def end() -> None:
         stop.set()
-        limit = threading.Timer(STOP_WITHIN_S, os._exit, (0,))  # there is nothing it could lose
+        limit = threading.Timer(STOP_WITHIN_S, os._exit, (0,))  # it holds nothing to lose
         limit.daemon = True
         limit.start()
 
@@ -85,7 +85,7 @@ async def _until_stopped(app: Any) -> None:
 
 
 def make_app(kafka: KafkaSettings, home: Path) -> Any:
-    """Return the app, not started; its topics must exist, it makes none."""
+    """Return the app, not started; it creates no topic."""
     app = faust.App(
         NAME,
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
@@ -111,11 +111,11 @@ def make_app(kafka: KafkaSettings, home: Path) -> Any:
 
 
 class _Monitor:
-    """What the app does with a record, and every second."""
+    """What the app does with each record, and once a second."""
 
     def __init__(self, app: Any, git_commit: str) -> None:
         self._app, self._git_commit = app, git_commit
-        self._watch = Watch(wall_ms())
+        self._traffic = TopicTraffic(wall_ms())
         self._seen: dict[Any, tuple[int, int]] = {}  # partition to offset and append time
         self._windows_due = 0.0
         self._metrics = process_metrics()
@@ -135,7 +135,7 @@ class _Monitor:
             try:
                 self._see(event.message)
             except (ValueError, ValidationError) as error:
-                # No dead letter: whoever processes the topic writes it.
+                # No dead letter: the processor of the topic writes it.
                 log.info("record.skipped", cause=type(error).__name__)
 
     def _see(self, message: Any) -> None:
@@ -147,15 +147,15 @@ class _Monitor:
             return  # not written by this project
         bar = RawBar.decode(message.value) if message.topic == RAW_BARS.name else None
         symbol, trace = message.key.decode(), trace_id.decode()
-        self._watch.see(Sighting(message.topic, symbol, trace, append_ms, bar), wall_ms())
+        self._traffic.see(Sighting(message.topic, symbol, trace, append_ms, bar), wall_ms())
 
     async def _look(self) -> None:
         now_ms = wall_ms()
-        for trace in self._watch.canaries(now_ms):
+        for trace in self._traffic.canaries(now_ms):
             await self._publish(trace, trace.trace_id)
         if time.monotonic() >= self._windows_due:
             self._windows_due = time.monotonic() + WINDOWS_EVERY_S
-            for window in self._watch.windows(now_ms):
+            for window in self._traffic.windows(now_ms):
                 await self._publish(window, None)
         await self._catch_up(now_ms)
 
@@ -167,7 +167,7 @@ class _Monitor:
         self._metrics.records_out.labels(NAME, message.topic).inc()
 
     async def _catch_up(self, now_ms: int) -> None:
-        """Go on at the end where a flood is read more slowly than it is written."""
+        """Skip to the end of a partition that grows faster than it is read."""
         consumer = self._app.consumer
         behind: dict[Any, int] = {}
         for partition in consumer.assignment() & self._seen.keys():
@@ -193,15 +193,16 @@ def credentials(client: Mapping[str, str]) -> Any:
     context = _tls(client) if protocol.endswith("SSL") else None
     if not protocol.startswith("SASL"):
         return context
-    mechanism = client.get("sasl.mechanism", client.get("sasl.mechanisms", "PLAIN"))
-    known = [each.value for each in SASLMechanism if each.value.startswith(("PLAIN", "SCRAM"))]
-    if mechanism not in known:
-        raise ValueError(f"sasl.mechanism {mechanism!r}: the monitor knows {', '.join(known)}")
+    name = client.get("sasl.mechanism", client.get("sasl.mechanisms", "PLAIN"))
+    values = [mechanism.value for mechanism in SASLMechanism]
+    supported = [value for value in values if value.startswith(("PLAIN", "SCRAM"))]
+    if name not in supported:
+        raise ValueError(f"sasl.mechanism {name!r}: the monitor knows {', '.join(supported)}")
     return faust.SASLCredentials(
         username=client.get("sasl.username"),
         password=client.get("sasl.password"),
         ssl_context=context,
-        mechanism=mechanism,
+        mechanism=name,
     )
 
 

@@ -1,9 +1,9 @@
-"""What the monitor knows: rate, delay and silence of each topic and symbol, and the canaries.
+"""Rate, delay and silence of each topic and symbol over the last minute, and the canaries.
 
     raw bars, bars, features, regimes, predictions, signals  -->  [monitor]  -->  windows, traces
 
-A record's delay is its append time minus that of the raw bar of the same trace: wall clock on both
-sides, so it means the same at any speed of the market. Pure: the clock is passed in.
+A record's delay is its append time minus that of the raw bar of the same trace. Both are wall
+clock, so a delay means the same at any speed of the market. Pure: the clock is an argument.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ STAGES = tuple(
 
 WINDOW_MS = MINUTE_MS
 CANARY_EVERY_MS = 5_000  # a symbol
-CANARY_WITHIN_MS = 10_000  # then the stages not seen stay null
-FRESH_MS = 3_000  # an older raw bar says that the monitor itself is behind
+CANARY_WITHIN_MS = 10_000  # after that, stages not seen stay null
+FRESH_MS = 3_000  # with an older raw bar the monitor itself is behind
 TRACES_KEPT = 8_192  # bars under way; 5 MB
 SAMPLES_A_SECOND = 32  # delays kept for the median
 
@@ -67,7 +67,7 @@ class _Subject:
     def count(self, append_ms: int) -> None:
         self.seconds.setdefault(append_ms // 1000, _Second()).records += 1
 
-    def delayed(self, append_ms: int, delay_ms: float) -> None:
+    def add_delay(self, append_ms: int, delay_ms: float) -> None:
         second = self.seconds.get(append_ms // 1000)
         if second is None:  # it has left the window
             return
@@ -76,14 +76,14 @@ class _Subject:
         second.slowest = max(delay_ms, second.slowest or 0.0)
 
 
-Appended = dict[str, int]  # when each topic got its record of one bar, wall clock ms
+Appended = dict[str, int]  # topic to append time of its record of one bar, wall clock ms
 
 
-class Watch:
-    """Everything seen in the last minute; its memory is bounded by symbols and by traces kept.
+class TopicTraffic:
+    """Records seen in the last minute; symbols and kept traces bound its memory.
 
     Args:
-        started_ms: Wall clock; until a whole window has passed, windows are as long as that.
+        started_ms: Wall clock; a window is shorter until a whole one has passed since.
     """
 
     def __init__(self, started_ms: int) -> None:
@@ -94,27 +94,26 @@ class Watch:
         self._last_bar_ms: dict[str, int] = {}
         self._canary_due_ms: dict[str, int] = {}
 
-    def see(self, seen: Sighting, now_ms: int) -> None:
+    def see(self, sighting: Sighting, now_ms: int) -> None:
         """Count one record; topics may arrive in any order, and any record twice."""
-        subject = self._subjects.setdefault(
-            (seen.topic, seen.symbol), _Subject(seen.append_time_ms)
-        )
-        subject.last_append_ms = max(subject.last_append_ms, seen.append_time_ms)
-        if seen.append_time_ms > now_ms - WINDOW_MS:
-            subject.count(seen.append_time_ms)
-        trace = self._trace(seen.trace_id)
-        if seen.topic in trace:
+        topic, symbol, append_ms = sighting.topic, sighting.symbol, sighting.append_time_ms
+        subject = self._subjects.setdefault((topic, symbol), _Subject(append_ms))
+        subject.last_append_ms = max(subject.last_append_ms, append_ms)
+        if append_ms > now_ms - WINDOW_MS:
+            subject.count(append_ms)
+        trace = self._trace(sighting.trace_id)
+        if topic in trace:
             return
-        trace[seen.topic] = seen.append_time_ms
-        if seen.topic == START:
-            for topic in trace.keys() - {START}:
-                self._delayed(topic, seen.symbol, trace)
-            self._send_canary(seen, trace, now_ms)
+        trace[topic] = append_ms
+        if topic == START:
+            for later in trace.keys() - {START}:
+                self._add_delay(later, symbol, trace)
+            self._send_canary(sighting, trace, now_ms)
         elif START in trace:
-            self._delayed(seen.topic, seen.symbol, trace)
+            self._add_delay(topic, symbol, trace)
 
     def windows(self, now_ms: int) -> list[MonitorWindow]:
-        """Return one window for each topic and symbol ever seen, and forget what has left it."""
+        """Return one window for each topic and symbol ever seen; forget records before it."""
         length_ms = min(max(now_ms - self._started_ms, 1000), WINDOW_MS)
         return [
             _window(topic, symbol, subject, (now_ms, length_ms))
@@ -122,7 +121,7 @@ class Watch:
         ]
 
     def canaries(self, now_ms: int) -> list[CanaryTrace]:
-        """Return the canaries that have arrived or run out of time; each is told once."""
+        """Return the canaries that have arrived or run out of time, each one once."""
         ended = []
         for symbol, (trace_id, bar, trace) in list(self._canaries.items()):
             start_ms = trace[START]
@@ -149,25 +148,26 @@ class Watch:
                 self._traces.popitem(last=False)
         return trace
 
-    def _delayed(self, topic: str, symbol: str, trace: Appended) -> None:
+    def _add_delay(self, topic: str, symbol: str, trace: Appended) -> None:
         delay_ms, subject = _delay(trace, topic), self._subjects.get((topic, symbol))
         if delay_ms is not None and subject is not None:
-            subject.delayed(trace[topic], delay_ms)
+            subject.add_delay(trace[topic], delay_ms)
 
-    def _send_canary(self, seen: Sighting, trace: Appended, now_ms: int) -> None:
-        """Follow this bar, if it is one that should come through and none is under way."""
-        symbol, bar = seen.symbol, seen.bar
+    def _send_canary(self, sighting: Sighting, trace: Appended, now_ms: int) -> None:
+        """Follow this bar if it should reach every stage and the symbol has no canary yet."""
+        symbol, bar = sighting.symbol, sighting.bar
         if bar is None or bar.revision or bar.event_time_ms <= self._last_bar_ms.get(symbol, -1):
             return  # corrections and repeats go no further than the market processor
         self._last_bar_ms[symbol] = bar.event_time_ms
         due = now_ms >= self._canary_due_ms.get(symbol, 0)
-        if due and symbol not in self._canaries and now_ms - seen.append_time_ms <= FRESH_MS:
+        fresh = now_ms - sighting.append_time_ms <= FRESH_MS
+        if due and fresh and symbol not in self._canaries:
             self._canary_due_ms[symbol] = now_ms + CANARY_EVERY_MS
-            self._canaries[symbol] = (seen.trace_id, bar, trace)
+            self._canaries[symbol] = (sighting.trace_id, bar, trace)
 
 
 def _delay(trace: Appended, topic: str) -> float | None:
-    """Return ms from the raw bar to that topic; brokers' clocks may differ a little, hence 0."""
+    """Return ms from the raw bar to that topic; 0 where brokers' clocks differ a little."""
     appended = trace.get(topic)
     return None if appended is None else float(max(appended - trace[START], 0))
 
@@ -177,9 +177,10 @@ def _window(topic: str, symbol: str, subject: _Subject, span: tuple[int, int]) -
     first = (now_ms - WINDOW_MS) // 1000 + 1
     for old in [second for second in subject.seconds if second < first]:
         del subject.seconds[old]
-    held = subject.seconds.values()
-    records = sum(second.records for second in held)
-    delays = [delay for second in held for delay in second.delays]
+    seconds = subject.seconds.values()
+    records = sum(second.records for second in seconds)
+    delays = [delay for second in seconds for delay in second.delays]
+    slowest = [second.slowest for second in seconds if second.slowest is not None]
     return MonitorWindow(
         subject=f"{topic}/{symbol}",
         topic=topic,
@@ -189,6 +190,6 @@ def _window(topic: str, symbol: str, subject: _Subject, span: tuple[int, int]) -
         records=records,
         per_second=records / (length_ms / 1000),
         lateness_p50_ms=statistics.median(delays) if delays else None,
-        lateness_max_ms=max((s.slowest for s in held if s.slowest is not None), default=None),
+        lateness_max_ms=max(slowest, default=None),
         staleness_ms=float(max(now_ms - subject.last_append_ms, 0)),
     )

@@ -1,7 +1,7 @@
-"""One batch of a chain: put its records in order, fold them, collect what is to be written. Pure.
+"""One batch of a chain: order its records, fold them, collect the messages to write. Pure.
 
-A step that raises loses only the record it raised on: the step is pure, so nothing has to be
-undone, and what the chain's earlier processors made of the record stays.
+A step that raises loses one record only. The step is pure, so nothing has to be undone; outputs of
+the processors before it stay.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ StatesByPartition = Mapping[int, States]
 def external_topics(chain: Sequence[Processor]) -> tuple[Topic, ...]:
     """Return the topics a chain consumes: what it reads and does not write itself.
 
-    They come in the order in which records of one event time must be folded: a topic that a step
-    reads before another stands before whatever that other one is made of.
+    They come in the order in which records of one event time are folded. Where a step reads topic
+    A before topic B, A stands before the inputs of B.
     """
     makers = {topic: processor for processor in chain for topic in processor.writes}
     order: dict[Topic, None] = {}
@@ -71,10 +71,10 @@ def external_topics(chain: Sequence[Processor]) -> tuple[Topic, ...]:
 class Merge:
     """Records of several topics in event-time order; each partition keeps its own order.
 
-    Ties go to the topic named first. Nothing is released past a partition that is known to hold
-    more than what has arrived: a bar must not overtake the parameters that were there before it,
-    and of two topics that describe the same bars the one with small records, which is fetched
-    faster, must not run away. A partition read to its end holds nobody up.
+    Ties go to the topic named first. No record is released while a partition is known to hold
+    records that have not arrived: a bar must not overtake the parameters before it, and the topic
+    with the smaller records, which is fetched faster, must not run ahead of the other. A partition
+    read to its end holds nothing back.
     """
 
     def __init__(self, topics: Sequence[Topic]) -> None:
@@ -116,7 +116,7 @@ class Merge:
         return {source for source, queue in self._waiting.items() if queue}
 
     def take(self, limit: int) -> list[Message]:
-        """Return up to ``limit`` records that nothing still to come may precede."""
+        """Return up to ``limit`` records that no later arrival can precede."""
         taken: list[Message] = []
         if len(self._rank) == 1:  # nothing to merge: partitions hold different keys
             for queue in self._waiting.values():
@@ -140,14 +140,15 @@ class Merge:
 
 
 def to_hold_back(paused: set[Partition], merge: Merge, limit: int) -> set[Partition]:
-    """Return the partitions not to be fetched now: those with records that wait, in a full merge.
+    """Return the partitions to pause: in a full merge, those whose records wait.
 
-    A partition without any is always fetched: the others may be waiting for just that one.
+    A partition without waiting records is always fetched: the others may wait for it.
 
     Args:
-        paused: What was held back before.
-        merge: The records that wait.
-        limit: Of one batch; a merge is full at four times that, and has room again below it.
+        paused: Partitions paused now.
+        merge: The waiting records.
+        limit: Records of one batch. A merge is full above four times that, and has room again
+            below it.
     """
     if len(merge) > 4 * limit:
         return merge.waiting()
@@ -156,7 +157,7 @@ def to_hold_back(paused: set[Partition], merge: Merge, limit: int) -> set[Partit
 
 @dataclass
 class Batch:
-    """What one transaction is to write, and the states it leads to."""
+    """The messages of one transaction, and the states it leads to."""
 
     messages: list[Outgoing] = field(default_factory=list)
     states: dict[int, dict[StateRef, Record]] = field(default_factory=dict)
@@ -164,17 +165,17 @@ class Batch:
 
 
 def offsets_after(messages: Sequence[Message]) -> dict[Partition, int]:
-    """Return where reading goes on in each partition once these have been folded."""
+    """Return the next offset of each partition after these messages."""
     return {message.stored.source: message.stored.offset + 1 for message in messages}
 
 
 @dataclass(frozen=True)
 class BatchContext:
-    """What stays the same from batch to batch.
+    """What every batch of a chain shares.
 
     Attributes:
         chain: Processors in flow order; a ``step_batch`` processor stands alone.
-        name: Of the chain: the consumer named on what could not be decoded.
+        name: Of the chain; the consumer on the dead letter of an undecodable message.
         states: Committed states of each partition; never written to.
         git_commit: Of the running code, for the headers.
     """
@@ -188,9 +189,9 @@ class BatchContext:
 def process_batch(
     batch: Batch, context: BatchContext, messages: Sequence[Message]
 ) -> Iterator[Outgoing]:
-    """Fold records, in the order given, into a batch, yielding what is to be written when known.
+    """Fold records in order into a batch; yield each message as soon as it is known.
 
-    The network is then busy while later records are folded. Outputs and dead letters come first,
+    So the network is busy while later records are folded. Outputs and dead letters come first,
     then one changelog entry for each changed state.
     """
     readable: list[Received] = []
@@ -203,16 +204,16 @@ def process_batch(
             )
             _refuse(batch, letter, message, context.git_commit)
     together = context.chain[0].step_batch is not None
-    given = 0
+    yielded = 0
     for _ in (_process_together if together else _process_one_by_one)(batch, context, readable):
-        yield from batch.messages[given:]
-        given = len(batch.messages)
-    yield from batch.messages[given:]
+        yield from batch.messages[yielded:]
+        yielded = len(batch.messages)
+    yield from batch.messages[yielded:]
 
 
 def _refuse(batch: Batch, letter: DeadLetter, message: Message, git_commit: str) -> None:
-    made = letter.partition < 0 and letter.key is not None
-    key = letter.key.encode() if made and letter.key else message.stored.key
+    unpublished = letter.partition < 0 and letter.key is not None  # made inside the chain
+    key = letter.key.encode() if unpublished and letter.key else message.stored.key
     batch.messages.append(letter_message(letter, key, Stamp(message.trace_id, git_commit)))
     batch.rejections.append((letter.topic, letter.kind, letter.cause))
 
@@ -243,28 +244,28 @@ def _process_one_by_one(
     batch: Batch, context: BatchContext, messages: Iterable[Received]
 ) -> Iterator[None]:
     chain = [guarded(processor) for processor in context.chain]
-    folded: dict[int, Changes] = {}
+    by_partition: dict[int, Changes] = {}
     for message in messages:
         partition = message.stored.partition
-        into = folded.get(partition)
-        if into is None:
-            into = folded[partition] = Changes()
-        fold(chain, context.states.get(partition, NO_STATES), message.record, into)
-        _collect(batch, into, message, context.git_commit)
+        changes = by_partition.get(partition)
+        if changes is None:
+            changes = by_partition[partition] = Changes()
+        fold(chain, context.states.get(partition, NO_STATES), message.record, changes)
+        _collect(batch, changes, message, context.git_commit)
         yield
-    for partition, into in folded.items():
-        _keep_states(batch, context, partition, into.states)
+    for partition, changes in by_partition.items():
+        _keep_states(batch, context, partition, changes.states)
 
 
-def _collect(batch: Batch, into: Changes, message: Received, git_commit: str) -> None:
+def _collect(batch: Batch, changes: Changes, message: Received, git_commit: str) -> None:
     stamp = Stamp(message.trace_id, git_commit)
-    for record in into.outputs:
+    for record in changes.outputs:
         batch.messages.append(outgoing(topic_of(record), record, stamp))
-    into.outputs.clear()
-    if into.rejections:
-        for rejection in into.rejections:
+    changes.outputs.clear()
+    if changes.rejections:
+        for rejection in changes.rejections:
             _refuse(batch, rejected_letter(rejection, message), message, git_commit)
-        into.rejections.clear()
+        changes.rejections.clear()
 
 
 def _keep_states(
@@ -280,25 +281,25 @@ def _keep_states(
 def _process_together(
     batch: Batch, context: BatchContext, messages: Sequence[Received]
 ) -> Iterator[None]:
-    """Give a batch step all records at once; one by one when it raises, to find which fails."""
+    """Give a batch step all records at once; when it raises, one by one to find the bad one."""
     (processor,) = context.chain
     changed: dict[int, dict[StateRef, Record]] = {}
     groups = [messages] if messages else []
     while groups:
         group = groups.pop(0)
         try:
-            each = _step_batch(processor, context.states, changed, group)
+            effects = _step_batch(processor, context.states, changed, group)
         except MemoryError:
             raise
-        except Exception as failed:  # noqa: BLE001 - the driver: whatever it is, one record has it
+        except Exception as failed:  # noqa: BLE001 - the driver: it costs one record
             if len(group) > 1:
                 groups = [[message] for message in group]
                 continue
-            each = [Changes(rejections=[_rejection(processor, group[0], failed)])]
-        for message, into in zip(group, each, strict=True):
-            for reference, state in into.states.items():
+            effects = [Changes(rejections=[_rejection(processor, group[0], failed)])]
+        for message, changes in zip(group, effects, strict=True):
+            for reference, state in changes.states.items():
                 changed.setdefault(message.stored.partition, {})[reference] = state
-            _collect(batch, into, message, context.git_commit)
+            _collect(batch, changes, message, context.git_commit)
         yield
     for partition, new in changed.items():
         _keep_states(batch, context, partition, new)
@@ -311,23 +312,23 @@ def _step_batch(
     group: Sequence[Received],
 ) -> list[Changes]:
     """Run one batch step; a changed state is filed under the last record of its key."""
-    assert processor.step_batch is not None  # noqa: S101 - the caller asked
+    assert processor.step_batch is not None  # noqa: S101 - the caller checks
     before: dict[StateKey, Record] = {}
     last: dict[StateKey, int] = {}
     for number, message in enumerate(group):
         key, partition = processor.key_of(message.record), message.stored.partition
         reference = (processor.name, key)
-        known = states.get(partition, {}).get(reference, processor.initial)
-        before[key] = changed.get(partition, {}).get(reference, known)
+        committed = states.get(partition, {}).get(reference, processor.initial)
+        before[key] = changed.get(partition, {}).get(reference, committed)
         last[key] = number
     after, outputs = processor.step_batch(before, [message.record for message in group])
     if len(outputs) != len(group):
         raise ValueError(f"{len(outputs)} groups of outputs for {len(group)} records")
-    each = [Changes(outputs=list(made)) for made in outputs]
+    effects = [Changes(outputs=list(records)) for records in outputs]
     for key, state in after.items():
         if state is not before[key]:
-            each[last[key]].states[processor.name, key] = state
-    return each
+            effects[last[key]].states[processor.name, key] = state
+    return effects
 
 
 def _rejection(processor: Processor, message: Received, failed: Exception) -> Rejection:

@@ -1,4 +1,4 @@
-"""What lies on Kafka: records with their headers, changelog entries, dead letters. Pure."""
+"""Messages on Kafka: records with headers, changelog entries, dead letters. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Received(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A message that is no record of its topic, and why."""
+    """A message that is no record of its topic, with the cause."""
 
     stored: Stored
     cause: str
@@ -57,7 +57,7 @@ class Unreadable(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message to be written; partition -1 means by key."""
+    """A message to write; partition -1 means by key."""
 
     topic: str
     key: bytes | None
@@ -67,7 +67,7 @@ class Outgoing(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What every outgoing message says of its making."""
+    """Trace id and commit of an outgoing message."""
 
     trace_id: str
     git_commit: str
@@ -81,7 +81,7 @@ class Stamp(NamedTuple):
 
 
 def record_message(record: Record, trace_id: str | None, git_commit: str) -> Outgoing:
-    """Return the message of a record that starts a trace, or carries one on."""
+    """Return the message of a record; it carries on a trace, or starts one without an id."""
     topic = topic_of(record)
     derived = trace_id or derive_trace_id(topic.name, topic.key_of(record), event_time(record))
     return outgoing(topic, record, Stamp(derived, git_commit))
@@ -100,13 +100,13 @@ def schema_header(record_type: type[Record]) -> bytes:
 
 
 def event_time(record: Record) -> int:
-    """Return the time that orders a record: its event time, else when it takes effect, else 0."""
-    found = getattr(record, "event_time_ms", None)
-    return int(getattr(record, "effective_from_ms", 0) if found is None else found)
+    """Return the time that orders a record: its event time, else its effective time, else 0."""
+    time_ms = getattr(record, "event_time_ms", None)
+    return int(getattr(record, "effective_from_ms", 0) if time_ms is None else time_ms)
 
 
 def derive_trace_id(topic: str, key: str, event_time_ms: int) -> str:
-    """Return the trace id of a record that came without one: the same after every redelivery."""
+    """Return the trace id of a record without one: the same after every redelivery."""
     return hashlib.sha256(f"{topic}|{key}|{event_time_ms}".encode()).hexdigest()[:32]
 
 
@@ -122,9 +122,9 @@ def received(topic: Topic, stored: Stored) -> Received | Unreadable:
         elif name == HEADER_SCHEMA:
             schema = value
     if schema is not None and schema != schema_header(topic.record):
-        found = schema.decode(errors="replace")
+        name = schema.decode(errors="replace")
         return Unreadable(
-            stored, f"schema {found!r}, expected {topic.record.schema_name()!r}", trace_id
+            stored, f"schema {name!r}, expected {topic.record.schema_name()!r}", trace_id
         )
     if stored.value is None:
         return Unreadable(stored, f"no value, expected {topic.record.schema_name()}", trace_id)
@@ -141,13 +141,13 @@ def received(topic: Topic, stored: Stored) -> Received | Unreadable:
 def misplaced(topic: Topic, message: Received) -> Unreadable | None:
     """Return the fault of a record whose Kafka key is not its own key, else None.
 
-    Such a record may lie on a partition whose states are not its own.
+    Such a record may lie on a partition that does not hold its state.
     """
     expected = topic.key_of(message.record)
     if message.stored.key == expected.encode():
         return None
-    found = (message.stored.key or b"").decode(errors="replace")
-    return Unreadable(message.stored, f"key {found!r}, expected {expected!r}", message.trace_id)
+    key = (message.stored.key or b"").decode(errors="replace")
+    return Unreadable(message.stored, f"key {key!r}, expected {expected!r}", message.trace_id)
 
 
 def _cause(invalid: ValidationError) -> str:
@@ -178,7 +178,7 @@ def changelog_entry(
 ) -> Outgoing:
     """Return the message that keeps a state; it lies on the partition of the state's inputs.
 
-    It carries no trace: a state comes of many records.
+    It carries no trace: many records make one state.
     """
     name = json.dumps(key, separators=(",", ":")).encode()
     headers = list(steady_headers(type(state), git_commit))

@@ -44,14 +44,14 @@ def run_jobs(
 ) -> None:
     """Run one job per record of a topic, one after the other, until ``stop`` is set.
 
-    While a job runs polling goes on, so the group keeps this member for as long as it takes. A job
-    under way when ``stop`` is set, or when its partition goes to
-    another member, is cancelled and not committed: the next owner runs it again.
+    Polling goes on while a job runs, so the group keeps this member however long it takes. When
+    ``stop`` is set or the partition goes to another member, the job is cancelled and not
+    committed: the next owner runs it again.
 
     Args:
-        name: Consumer group and consumer named on dead letters.
+        name: Consumer group, and consumer on dead letters.
         topic: Requests.
-        job: Starts the work, in a child process or thread, and returns its result to come: what
+        job: Starts the work in a child process or thread, and returns the future of the records
             to publish. ``RecordRejected`` refuses the request; any other exception is a bug.
         kafka: The cluster.
         stop: Set to return.
@@ -69,11 +69,11 @@ def run_jobs(
 
 
 def in_thread(work: Callable[[JobFuture], Sequence[Record]]) -> JobFuture:
-    """Start the work of one job; it is given its own future, to see whether it was cancelled."""
+    """Run the work of one job in a thread; its argument is its future, to check for a cancel."""
     future: JobFuture = Future()
 
     def run() -> None:
-        with contextlib.suppress(InvalidStateError):  # cancelled: it is another's to run
+        with contextlib.suppress(InvalidStateError):  # cancelled: another member runs it
             try:
                 future.set_result(work(future))
             except Exception as failed:  # noqa: BLE001 - handed to the driver of jobs as it is
@@ -100,11 +100,11 @@ class _JobRun:
     def _revoked(self, sources: Collection[Partition]) -> None:
         for source in sources:
             self._next.pop(source, None)
-        # Should one come back, it is read anew from where its other owner was.
+        # A partition that comes back is read from the offset of its last owner.
         self._waiting = deque(m for m in self._waiting if m.source not in sources)
 
     def next(self) -> list[Stored]:
-        """Return the next request, or nothing when none has arrived."""
+        """Return the next request in a list; an empty one when none has arrived."""
         if not self._waiting:
             if self._paused:
                 self._member.resume(self._next)
@@ -114,7 +114,7 @@ class _JobRun:
         return [message] if message is not None and self._owns(message) else []
 
     def _fetch(self, timeout_s: float) -> None:
-        # Not paused at once: a resumed partition is looked at again only after a second.
+        # Not paused at once: the client fetches a resumed partition only after a second.
         if len(self._waiting) >= MOST_WAITING:
             self._member.pause(self._next)
             self._paused = True
@@ -125,7 +125,7 @@ class _JobRun:
         return message.offset >= self._next.get(message.source, message.offset + 1)
 
     def finish(self, message: Stored, job: Job, stop: threading.Event) -> None:
-        """Run one request and commit what came of it, unless it is no longer ours to run."""
+        """Run one request and commit its records, unless this member has lost it."""
         decoded = received(self._topic, message)
         if isinstance(decoded, Unreadable):
             self._commit(message, [self._refusal(decoded, "undecodable", decoded.cause)])
@@ -136,7 +136,7 @@ class _JobRun:
                 future.cancel()
                 return
             self._fetch(0.0)
-            wait((future,), POLL_S)  # a short job is not held up by a poll of nothing
+            wait((future,), POLL_S)  # not in the poll: a short job would wait for it
         self._commit(message, self._outcome(decoded, future))
 
     def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> list[Outgoing]:
@@ -147,7 +147,7 @@ class _JobRun:
         if isinstance(failed, RecordRejected):
             return [self._refusal(request, failed.kind, str(failed))]
         if isinstance(failed, Fatal) or not isinstance(failed, Exception):
-            raise failed  # not the request's fault: the next start runs it again
+            raise failed  # no fault of the request: the next start runs it again
         cause = in_one_line(failed)
         log.error("job.failed", consumer=self._name, cause=cause)
         return [self._refusal(request, "bug", cause)]

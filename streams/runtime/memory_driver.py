@@ -1,6 +1,6 @@
 """Driver 1: processors in memory, for tests, replay and backtest.
 
-Every record and state is encoded and decoded as Kafka would do it.
+Every record is encoded and decoded, as on Kafka.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from streams.runtime.codec import replayed_letter
 
 @dataclass
 class MemoryDriver:
-    """Folds records one at a time; ``states`` is what a changelog would hold."""
+    """Folds records one at a time; ``states`` holds what a changelog would."""
 
     chain: Sequence[Processor]
     states: dict[StateRef, Record] = field(default_factory=dict)
 
     def feed(self, record: Record) -> list[Record]:
         """Return the outputs of one record, dead letters last; a bug in a step raises."""
-        folded = Changes()
-        fold(self.chain, self.states, type(record).decode(record.encode()), folded)
-        self.states.update(folded.states)
-        outputs = [type(output).decode(output.encode()) for output in folded.outputs]
-        return [*outputs, *map(replayed_letter, folded.rejections)]
+        changes = Changes()
+        fold(self.chain, self.states, type(record).decode(record.encode()), changes)
+        self.states.update(changes.states)
+        outputs = [type(output).decode(output.encode()) for output in changes.outputs]
+        return [*outputs, *map(replayed_letter, changes.rejections)]
 
 
 def iter_outputs(chain: Sequence[Processor], records: Iterable[Record]) -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""What every process counts; names are those of ``schemas.telemetry``."""
+"""The counters of every process; ``schemas.telemetry`` names them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.
 
 
 class ProcessMetrics:
-    """Counters of one process; made once per registry."""
+    """Counters of one process; one set per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.records_in = Counter(

@@ -1,4 +1,4 @@
-"""Writing records that no chain made: ingest, status, results of tools."""
+"""Writing records outside a chain: ingest, status, tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Publisher:
         self._producer = producer_of(kafka, name)
 
     def publish(self, record: Record, trace_id: str | None = None) -> None:
-        """Queue a record for its topic; the trace id is derived when none is given.
+        """Queue a record for its topic; without a trace id one is derived.
 
         Raises:
             Fatal: An earlier record could not be delivered.

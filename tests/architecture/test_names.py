@@ -30,7 +30,6 @@ TO_RENAME = {
     "Source",
     "Stage",
     "Told",
-    "Watch",
     "Window",
     "Worker",
 }

@@ -53,7 +53,7 @@ def test_daily_returns_are_those_of_a_calendar_with_the_missing_days_flat():
     index = pd.DatetimeIndex(equity.index).tz_convert(None)
     times_ms = index.to_numpy("datetime64[ms]").astype(np.int64) + HOUR_MS
 
-    ours = daily_returns(times_ms, equity.to_numpy(np.float64))
+    ours = daily_returns(times_ms, np.asarray(equity, dtype=np.float64))
 
     closes = equity.resample("D").last().ffill()
     before = [equity.iloc[0], *closes[:-1]]

@@ -18,7 +18,7 @@ from streams.monitor.windows import (
     TRACES_KEPT,
     WINDOW_MS,
     Sighting,
-    Watch,
+    TopicTraffic,
 )
 from tests.build import raw_bar
 
@@ -30,22 +30,22 @@ def sighting(topic=START, append=NOW, trace="t", symbol="BTCUSDT", minute=0, **b
     return Sighting(topic, symbol, trace, append, record)
 
 
-def watch_of(*seen, now=NOW):
-    watch = Watch(NOW - WINDOW_MS)
+def traffic_after(*seen, now=NOW):
+    traffic = TopicTraffic(NOW - WINDOW_MS)
     for each in seen:
-        watch.see(each, now)
-    return watch
+        traffic.see(each, now)
+    return traffic
 
 
-def windows_of(watch, now=NOW):
-    return {(window.topic, window.symbol): window for window in watch.windows(now)}
+def windows_by_subject(traffic, now=NOW):
+    return {(window.topic, window.symbol): window for window in traffic.windows(now)}
 
 
 def test_rate_counts_the_records_of_the_last_minute_by_topic_and_symbol():
     bars = [sighting(append=NOW - 500 * i, trace=f"b{i}", minute=-i) for i in range(120)]
     other = [sighting(append=NOW - 500, trace="e", symbol="ETHUSDT")]
 
-    windows = windows_of(watch_of(*bars, *other))
+    windows = windows_by_subject(traffic_after(*bars, *other))
 
     assert windows[START, "BTCUSDT"].records == 120
     assert windows[START, "BTCUSDT"].per_second == pytest.approx(2.0)
@@ -54,9 +54,9 @@ def test_rate_counts_the_records_of_the_last_minute_by_topic_and_symbol():
 
 
 def test_records_leave_the_window_and_the_silence_stays():
-    watch = watch_of(sighting())
+    traffic = traffic_after(sighting())
 
-    later = windows_of(watch, NOW + WINDOW_MS + 5000)[START, "BTCUSDT"]
+    later = windows_by_subject(traffic, NOW + WINDOW_MS + 5000)[START, "BTCUSDT"]
 
     assert later.records == 0
     assert later.per_second == 0.0
@@ -64,25 +64,25 @@ def test_records_leave_the_window_and_the_silence_stays():
 
 
 def test_a_young_monitor_divides_by_the_time_it_has_watched():
-    watch = Watch(NOW - 10_000)
+    traffic = TopicTraffic(NOW - 10_000)
     for i in range(20):
-        watch.see(sighting(append=NOW - 400 * i, trace=f"b{i}", minute=-i), NOW)
+        traffic.see(sighting(append=NOW - 400 * i, trace=f"b{i}", minute=-i), NOW)
 
-    window = windows_of(watch)[START, "BTCUSDT"]
+    window = windows_by_subject(traffic)[START, "BTCUSDT"]
 
     assert window.window_ms == 10_000
     assert window.per_second == pytest.approx(2.0)
 
 
 def test_delay_is_counted_from_the_raw_bar_of_the_same_trace():
-    watch = watch_of(
+    traffic = traffic_after(
         sighting(trace="a", append=NOW - 3000),
         sighting(trace="b", append=NOW - 2000, minute=1),
         sighting(SIGNALS.name, trace="a", append=NOW - 2960),
         sighting(SIGNALS.name, trace="b", append=NOW - 1980),
     )
 
-    windows = windows_of(watch)
+    windows = windows_by_subject(traffic)
 
     assert windows[SIGNALS.name, "BTCUSDT"].lateness_p50_ms == 30.0
     assert windows[SIGNALS.name, "BTCUSDT"].lateness_max_ms == 40.0
@@ -90,7 +90,7 @@ def test_delay_is_counted_from_the_raw_bar_of_the_same_trace():
 
 
 def test_delay_without_a_raw_bar_is_null():
-    window = windows_of(watch_of(sighting(SIGNALS.name)))[SIGNALS.name, "BTCUSDT"]
+    window = windows_by_subject(traffic_after(sighting(SIGNALS.name)))[SIGNALS.name, "BTCUSDT"]
 
     assert window.records == 1
     assert window.lateness_p50_ms is None
@@ -100,16 +100,16 @@ def test_delay_without_a_raw_bar_is_null():
 @given(st.permutations([START, *STAGES]), st.lists(st.integers(0, 5), min_size=6, max_size=6))
 def test_any_order_of_topics_and_any_repeat_give_the_same_delays_and_canary(order, repeats):
     delays = {topic: 10 * i for i, topic in enumerate((START, *STAGES))}
-    watch = Watch(NOW - WINDOW_MS)
+    traffic = TopicTraffic(NOW - WINDOW_MS)
     for topic, times in zip(order, repeats, strict=True):
         for _ in range(times + 1):
-            watch.see(sighting(topic, append=NOW - 1000 + delays[topic]), NOW)
+            traffic.see(sighting(topic, append=NOW - 1000 + delays[topic]), NOW)
 
-    (trace,) = watch.canaries(NOW)
+    (trace,) = traffic.canaries(NOW)
 
     assert trace.complete
     assert trace.stages_ms == {topic: float(delays[topic]) for topic in STAGES}
-    windows = windows_of(watch)
+    windows = windows_by_subject(traffic)
     assert [windows[topic, "BTCUSDT"].lateness_p50_ms for topic in STAGES] == [
         delays[topic] for topic in STAGES
     ]
@@ -117,42 +117,42 @@ def test_any_order_of_topics_and_any_repeat_give_the_same_delays_and_canary(orde
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=30))
 def test_median_and_maximum_are_those_of_the_statistics_module(delays):
-    watch = Watch(NOW - WINDOW_MS)
+    traffic = TopicTraffic(NOW - WINDOW_MS)
     for i, delay in enumerate(delays):
-        watch.see(sighting(trace=f"b{i}", append=NOW - delay, minute=i), NOW)
-        watch.see(sighting(BARS.name, trace=f"b{i}", append=NOW), NOW)
+        traffic.see(sighting(trace=f"b{i}", append=NOW - delay, minute=i), NOW)
+        traffic.see(sighting(BARS.name, trace=f"b{i}", append=NOW), NOW)
 
-    window = windows_of(watch)[BARS.name, "BTCUSDT"]
+    window = windows_by_subject(traffic)[BARS.name, "BTCUSDT"]
 
     assert window.lateness_p50_ms == statistics.median(delays)
     assert window.lateness_max_ms == max(delays)
 
 
 def test_a_canary_that_does_not_arrive_in_time_keeps_its_stages_null():
-    watch = watch_of(sighting(), sighting(BARS.name, append=NOW + 7))
+    traffic = traffic_after(sighting(), sighting(BARS.name, append=NOW + 7))
 
-    early = watch.canaries(NOW + CANARY_WITHIN_MS)
-    (late,) = watch.canaries(NOW + CANARY_WITHIN_MS + 1)
+    early = traffic.canaries(NOW + CANARY_WITHIN_MS)
+    (late,) = traffic.canaries(NOW + CANARY_WITHIN_MS + 1)
 
     assert early == []
     assert not late.complete
     assert late.stages_ms == dict.fromkeys(STAGES) | {BARS.name: 7.0}
-    assert watch.canaries(NOW + 2 * CANARY_WITHIN_MS) == []
+    assert traffic.canaries(NOW + 2 * CANARY_WITHIN_MS) == []
 
 
 def test_each_symbol_sends_one_canary_at_a_time_and_not_too_often():
-    watch = watch_of(sighting(trace="a"), sighting(trace="e", symbol="ETHUSDT"))
+    traffic = traffic_after(sighting(trace="a"), sighting(trace="e", symbol="ETHUSDT"))
     for topic in STAGES:
-        watch.see(sighting(topic, trace="a"), NOW)
-    first = watch.canaries(NOW)
-    watch.see(sighting(trace="b", minute=1), NOW)
+        traffic.see(sighting(topic, trace="a"), NOW)
+    first = traffic.canaries(NOW)
+    traffic.see(sighting(trace="b", minute=1), NOW)
     due = NOW + CANARY_EVERY_MS
-    watch.see(sighting(trace="c", minute=2, append=due), due)
+    traffic.see(sighting(trace="c", minute=2, append=due), due)
     for topic in STAGES:
-        watch.see(sighting(topic, trace="b"), due)
-        watch.see(sighting(topic, trace="c", append=due), due)
+        traffic.see(sighting(topic, trace="b"), due)
+        traffic.see(sighting(topic, trace="c", append=due), due)
 
-    second = watch.canaries(due)
+    second = traffic.canaries(due)
 
     assert [trace.trace_id for trace in first] == ["a"]
     assert [trace.trace_id for trace in second] == ["c"]
@@ -168,18 +168,18 @@ def test_each_symbol_sends_one_canary_at_a_time_and_not_too_often():
     ids=["a correction", "a repeat", "an old bar"],
 )
 def test_a_bar_that_need_not_come_through_is_no_canary(seen):
-    watch = watch_of(sighting(trace="first", minute=0, append=NOW - FRESH_MS - 1))
+    traffic = traffic_after(sighting(trace="first", minute=0, append=NOW - FRESH_MS - 1))
 
-    watch.see(seen._replace(trace_id="second"), NOW)
+    traffic.see(seen._replace(trace_id="second"), NOW)
 
-    assert watch.canaries(NOW + 2 * CANARY_WITHIN_MS) == []
+    assert traffic.canaries(NOW + 2 * CANARY_WITHIN_MS) == []
 
 
 def test_memory_is_bounded_by_the_traces_kept():
-    watch = Watch(NOW)
+    traffic = TopicTraffic(NOW)
 
     for i in range(TRACES_KEPT + 10):
-        watch.see(sighting(BARS.name, trace=f"b{i}"), NOW)
+        traffic.see(sighting(BARS.name, trace=f"b{i}"), NOW)
 
-    assert len(watch._traces) == TRACES_KEPT
-    assert len(watch._subjects[BARS.name, "BTCUSDT"].seconds) == 1
+    assert len(traffic._traces) == TRACES_KEPT
+    assert len(traffic._subjects[BARS.name, "BTCUSDT"].seconds) == 1
