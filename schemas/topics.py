@@ -18,10 +18,10 @@ from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
-from schemas.timeframes import DAY_MS
+from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.training import TrainingProgress, TrainingRequest
 
-TEN_MINUTES_MS = 600_000
+TEN_MINUTES_MS = 10 * MINUTE_MS
 
 CLOCK_TICKS = Topic(
     "clock.ticks.v1", ClockTick, "clock", "Market time, for schedules and ages", retention_ms=DAY_MS

@@ -32,8 +32,6 @@ class TrainingProgress(Record):
     request_id: str
     strategy: str
     event_time_ms: Milliseconds
-    stage: Literal[
-        "dataset", "regimes", "folds", "boosted", "lstm", "calibration", "done", "failed"
-    ]
+    stage: TrainingStage
     done: Probability
     note: str = ""

@@ -1,4 +1,4 @@
-"""How honest stated probabilities were: shares with their interval, bins of equal confidence."""
+"""Calibration of stated probabilities: bins of similar confidence, shares with intervals."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BINS = 10  # of equal width over [0, 1]
 
 @dataclass(frozen=True)
 class Bin:
-    """Statements of similar confidence.
+    """Predictions of similar confidence.
 
     Attributes:
-        count: How many, at least 1.
-        hits: How many came true.
-        confidence: Sum of what was stated.
+        count: Number of predictions, at least 1.
+        hits: Number that came true.
+        confidence: Sum of their confidences.
     """
 
     count: int
@@ -27,17 +27,17 @@ class Bin:
 
     @property
     def mean_confidence(self) -> float:
-        """What was stated, in [0, 1]."""
+        """Mean stated probability, in [0, 1]."""
         return self.confidence / self.count
 
     @property
     def hit_rate(self) -> float:
-        """What came true, in [0, 1]."""
+        """Share that came true, in [0, 1]."""
         return self.hits / self.count
 
 
 def bin_index(confidence: float) -> int:
-    """Return the number of the bin, from 0, that a probability falls into.
+    """Return the index of the bin of a probability.
 
     >>> bin_index(0.95), bin_index(1.0)
     (9, 9)
@@ -46,23 +46,23 @@ def bin_index(confidence: float) -> int:
 
 
 def expected_calibration_error(bins: Iterable[Bin]) -> float | None:
-    """Return the mean gap between what was stated and what came true, in [0, 1]; None if empty.
+    """Return the mean gap between mean confidence and hit rate, in [0, 1]; None if empty.
 
     Source: Guo et al. (2017), ICML, 1321-1330.
 
     >>> expected_calibration_error([Bin(count=4, hits=3, confidence=2.0)])
     0.25
     """
-    found = list(bins)
-    total = sum(each.count for each in found)
+    listed = list(bins)
+    total = sum(bin_.count for bin_ in listed)
     if total == 0:
         return None
-    gaps = (each.count * abs(each.hit_rate - each.mean_confidence) for each in found)
+    gaps = (bin_.count * abs(bin_.hit_rate - bin_.mean_confidence) for bin_ in listed)
     return math.fsum(gaps) / total
 
 
 def wilson_interval(hits: int, trials: int, level: float = 0.95) -> Interval | None:
-    """Return where the probability behind a share lies, if trials do not depend on each other.
+    """Return the interval of the probability behind a share of independent trials.
 
     None without trials. Source: Wilson (1927), JASA 22(158), 209-212.
 

@@ -1,7 +1,7 @@
-"""Every way to halve a matrix of returns: what was best in one half, and its rank in the other.
+"""Every way to halve a matrix of returns: the best trial of one half, its rank in the other.
 
-A half is a set of blocks of days. Sums of returns and of squares of every subset of four blocks
-are made once, so a half of sixteen blocks is four look-ups per trial.
+A half is a set of blocks of days. Sums of returns and of squares are tabled once for every subset
+of four blocks, so a half of sixteen blocks costs four look-ups per trial.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def halves_and_ranks(returns: Matrix, blocks: int) -> Matrix:
 
     Args:
         returns: Days x trials, at least 2 x ``blocks`` days and 2 trials.
-        blocks: Even; days are shared out as evenly as they go, in order.
+        blocks: Even; consecutive days, divided as evenly as possible.
 
     Returns: shape (3, combinations), NaN where no trial moves in sample. Rank 1 is the worst.
     Raises: ValueError for a return that is not finite.
@@ -104,7 +104,7 @@ def _sharpes(
             total += sums[g, subset, t]
             square += squares[g, subset, t]
         spread = square - total * total / n
-        # A millionth of the root mean square is what rounding leaves of a constant.
+        # Rounding leaves up to a millionth of the root mean square of a constant.
         flat = spread <= 1e-12 * square
         out[t] = np.nan if flat else total / n / np.sqrt(spread / (n - 1.0))
 

@@ -75,7 +75,7 @@ def equity_returns(equity: Vector) -> Vector:
 
 
 def equity_curve(returns: Vector) -> Vector:
-    """Return the equity that starts at 1 and grows by ``returns``, shape (n + 1,); lost is lost.
+    """Return equity from 1, grown by ``returns``, shape (n + 1,); after a total loss 0.
 
     >>> equity_curve(np.array([0.1, -0.5]))
     array([1.  , 1.1 , 0.55])
@@ -154,7 +154,7 @@ def sortino_ratio(
 
     Args:
         returns: Shape (n,).
-        minimum: Yearly return asked for, spread evenly over the periods.
+        minimum: Required yearly return, spread evenly over the periods.
         periods: Of one return in a year.
 
     The downside deviation averages over all n returns. None below two returns or without a
@@ -199,7 +199,7 @@ def drawdowns(equity: Vector) -> Vector:
 def max_drawdown(equity: Vector) -> float | None:
     """Return the deepest relative drawdown, in [0, 1]; the start equity is a peak.
 
-    None without a period. The deepest fall in money may be another, on another day.
+    None without a period. The deepest fall in money may be on another day.
 
     >>> max_drawdown(np.array([100.0, 120.0, 90.0]))
     0.25
@@ -209,7 +209,7 @@ def max_drawdown(equity: Vector) -> float | None:
 
 
 def max_drawdown_days(equity: Vector) -> float | None:
-    """Return the most closes in a row below an earlier peak, the last one included; None if none.
+    """Return the largest number of consecutive closes below an earlier peak, also at the end.
 
     None without a period; 0 for a run that never fell.
 
@@ -295,12 +295,12 @@ def finite(values: Vector, name: str) -> Vector:
 
 
 def finite_or_none(value: float | np.float64) -> float | None:
-    """Return a plain float; None where it left the range of one."""
+    """Return a plain float; None for infinity and NaN."""
     return float(value) if math.isfinite(value) else None
 
 
 def _spread(values: Vector) -> float:
-    """Return the sample deviation, exactly 0 where what is left is rounding."""
+    """Return the sample deviation, exactly 0 where it is only rounding."""
     spread = float(values.std(ddof=1))
     return spread if spread > NO_SPREAD * max(1.0, float(np.abs(values).max())) else 0.0
 

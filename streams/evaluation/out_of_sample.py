@@ -1,4 +1,4 @@
-"""Walk-forward: how much of the in-sample result came back out of sample."""
+"""Out of sample against in sample: how much of a walk-forward's result came back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streams.evaluation.metrics import NO_SPREAD, Vector, finite, sharpe_ratio
 
 
 def overfitting_ratio(in_sample: float | None, out_of_sample: float | None) -> float | None:
-    """Return ``1 - out-of-sample / in-sample`` Sharpe: 0 kept all, 1 lost all, above 1 lost money.
+    """Return ``1 - out-of-sample / in-sample`` Sharpe: 0 lost nothing, 1 all, above 1 money.
 
     None unless the in-sample Sharpe is positive.
 

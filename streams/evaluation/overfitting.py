@@ -1,4 +1,4 @@
-"""How sure a Sharpe ratio is, and how much of the best of many is luck.
+"""How certain a Sharpe ratio is, and how much of the best of many trials is luck.
 
 Sharpe ratios go in and come out per year; the formulas underneath are per period. ``returns`` are
 the daily returns of one run.
@@ -32,11 +32,11 @@ CHUNK = 512  # trials standardised at once
 
 @dataclass(frozen=True, eq=False)
 class Overfitting:
-    """What CSCV says of a choice of the best of ``trials``.
+    """Result of CSCV: how well the best of ``trials`` in sample does out of sample.
 
     Attributes:
         pbo: Share of combinations whose in-sample best is no better than the median out of
-            sample; below 0.1 good, 0.5 is what noise gives.
+            sample; below 0.1 is good, noise gives 0.5.
         logits: ln(w / (1 - w)) of the best's relative out-of-sample rank w, one per combination;
             0 or below is a median or worse.
         in_sample: Sharpe per year of the chosen trial in each combination, in sample.
@@ -60,7 +60,7 @@ class Overfitting:
 def sharpe_standard_error(returns: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
     """Return the standard error of the yearly Sharpe ratio, for skewed and fat-tailed returns.
 
-    None where the Sharpe ratio is. Source: Mertens (2002); Bailey and Lopez de Prado (2012).
+    None where the Sharpe ratio is None. Source: Mertens (2002); Bailey and Lopez de Prado (2012).
 
     >>> round(sharpe_standard_error(np.array([0.01, -0.02, 0.03, 0.01])), 2)
     12.0
@@ -74,7 +74,10 @@ def sharpe_standard_error(returns: Vector, periods: int = DAYS_PER_YEAR) -> floa
 def sharpe_interval(
     returns: Vector, level: float = 0.95, periods: int = DAYS_PER_YEAR
 ) -> Interval | None:
-    """Return the interval of the yearly Sharpe ratio by its standard error; None where that is."""
+    """Return the interval of the yearly Sharpe ratio by its standard error.
+
+    None where the standard error is None.
+    """
     sharpe, error = sharpe_ratio(returns, periods=periods), sharpe_standard_error(returns, periods)
     if sharpe is None or error is None:
         return None
@@ -87,7 +90,7 @@ def probabilistic_sharpe_ratio(
 ) -> float | None:
     """Return the probability that the true yearly Sharpe ratio is above ``benchmark``, in [0, 1].
 
-    None where the Sharpe ratio is.
+    None where the Sharpe ratio is None.
     Source: Bailey and Lopez de Prado (2012), Journal of Risk 15(2), 3-44.
 
     >>> round(probabilistic_sharpe_ratio(np.array([0.01, -0.02, 0.03, 0.01])), 2)
@@ -100,10 +103,10 @@ def probabilistic_sharpe_ratio(
 
 
 def expected_max_sharpe(trials: float, spread: float) -> float:
-    """Return the Sharpe ratio that the best of ``trials`` worthless ones is expected to show.
+    """Return the expected Sharpe ratio of the best of ``trials`` without any skill.
 
     Args:
-        trials: Independent ones, 1 or more; 1 gives 0.
+        trials: Number of independent trials, 1 or more; 1 gives 0.
         spread: Deviation of the Sharpe ratio over the trials; the result is in its unit.
 
     Raises: ValueError below one trial.
@@ -235,8 +238,10 @@ def probability_of_backtest_overfitting(
         periods: Of one return in a year.
 
     Each combination picks the first column of highest Sharpe ratio, as a search would, and ranks
-    it among all out of sample; equal columns share their mean rank. A column without spread in a
-    half cannot be picked there and counts as 0 out of sample. Extra memory: 1 kB per trial.
+    it among all columns out of sample; equal columns share their mean rank. A column without
+    spread in a half cannot be picked there and counts as 0 out of sample.
+
+    Extra memory: 1 kB per trial.
 
     None below two trials, two days per block, or where no half has anything to pick.
     Raises: ValueError for an odd or too large number of blocks, or a matrix that is not finite.

@@ -1,6 +1,6 @@
-"""The metrics of one run in one record, and the catalogue that says what each number is.
+"""The metrics of one run in one record, and the catalogue of their units and meanings.
 
-To add one: write it in its module, add its field and its line here and its oracle in the
+To add a metric: write it in its module, add its field and its line here and its oracle in the
 conformance suite.
 """
 
@@ -47,14 +47,14 @@ class Trades:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """All that the metrics look at.
+class FinishedRun:
+    """The series of a finished run that the metrics read.
 
     Attributes:
         returns: Of each UTC day, ``metrics.daily_returns``.
-        position: Signed, of each bar; only whether it is 0 counts.
+        position: Of each bar, signed; metrics ask only whether it is 0.
         traded: Notional of each fill over the equity before it.
-        trades: The closed ones.
+        trades: Closed ones.
     """
 
     returns: Vector
@@ -73,16 +73,16 @@ class Metric:
     """One line of the catalogue.
 
     Attributes:
-        function: Its one definition; its name is the field of ``Metrics``.
-        arguments: Takes from a run what the function is called with.
+        function: Its one definition; the function's name is the field of ``Metrics``.
+        arguments: Takes the arguments of the function from a run.
         unit: Of the value.
-        better: Which of two values.
+        better: Which of two values is better.
         range: Smallest and largest possible value, None without a bound.
         meaning: One line for people.
     """
 
     function: Callable[..., float | None]
-    arguments: Callable[[Run], tuple[object, ...]]
+    arguments: Callable[[FinishedRun], tuple[object, ...]]
     unit: Unit
     better: Literal["higher", "lower", "either"]
     range: Range
@@ -93,36 +93,36 @@ class Metric:
         """Also the field of ``Metrics``."""
         return self.function.__name__
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: FinishedRun) -> float | None:
         """Return its value for a run, None where undefined."""
         return self.function(*self.arguments(run))
 
 
-def _returns(run: Run) -> tuple[object, ...]:
+def _returns(run: FinishedRun) -> tuple[object, ...]:
     return (run.returns,)
 
 
-def _equity(run: Run) -> tuple[object, ...]:
+def _equity(run: FinishedRun) -> tuple[object, ...]:
     return (run.equity,)
 
 
-def _pnl(run: Run) -> tuple[object, ...]:
+def _pnl(run: FinishedRun) -> tuple[object, ...]:
     return (run.trades.pnl,)
 
 
-def _hold(run: Run) -> tuple[object, ...]:
+def _hold(run: FinishedRun) -> tuple[object, ...]:
     return (run.trades.hold_ms,)
 
 
-def _cost(run: Run) -> tuple[object, ...]:
+def _cost(run: FinishedRun) -> tuple[object, ...]:
     return run.trades.pnl, run.trades.cost
 
 
-def _position(run: Run) -> tuple[object, ...]:
+def _position(run: FinishedRun) -> tuple[object, ...]:
     return (run.position,)
 
 
-def _traded(run: Run) -> tuple[object, ...]:
+def _traded(run: FinishedRun) -> tuple[object, ...]:
     return run.traded, run.returns.size
 
 
@@ -130,7 +130,7 @@ ANY: Range = (None, None)
 POSITIVE: Range = (0.0, None)
 SHARE: Range = (0.0, 1.0)
 
-# Function, what it is called with, unit, which is better, range, meaning.
+# Function, its arguments, unit, which value is better, range, meaning.
 METRICS: tuple[Metric, ...] = (
     Metric(m.total_return, _equity, "fraction", "higher", (-1.0, None), "Growth of equity"),
     Metric(m.annual_return, _equity, "fraction", "higher", (-1.0, None), "Compound growth a year"),
@@ -224,7 +224,7 @@ HEADLINES = ("annual_return", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "
 
 
 class Metrics(Record):
-    """What a run earned, and how sure that is; null where undefined. Units are in ``METRICS``."""
+    """Every metric of a run, null where undefined; ``METRICS`` has the units."""
 
     days: int
     trades: int
@@ -258,7 +258,7 @@ class Metrics(Record):
     turnover: float | None
 
 
-def report(run: Run) -> Metrics:
+def report(run: FinishedRun) -> Metrics:
     """Return every metric of a finished run."""
     interval = o.sharpe_interval(run.returns)
     return Metrics(
@@ -274,10 +274,10 @@ def intervals(returns: Vector, seed: int = 0, draws: int = 1000) -> dict[str, In
 
     Args:
         returns: Of each UTC day.
-        seed: The same one gives the same intervals; all metrics see the same draws.
-        draws: Series drawn.
+        seed: The same seed gives the same intervals; all metrics see the same draws.
+        draws: Number of resampled series.
 
-    A drawdown is of the drawn order of days. None as in ``bootstrap_interval``.
+    A drawdown is that of the resampled order of days. None as in ``bootstrap_interval``.
     """
     return {
         metric.name: bootstrap_interval(returns, partial(_of_days, metric), seed, draws)
@@ -287,4 +287,4 @@ def intervals(returns: Vector, seed: int = 0, draws: int = 1000) -> dict[str, In
 
 
 def _of_days(metric: Metric, returns: Vector) -> float | None:
-    return metric.of(Run(returns, _none(), _none()))
+    return metric.of(FinishedRun(returns, _none(), _none()))

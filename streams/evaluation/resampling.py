@@ -1,4 +1,4 @@
-"""Intervals without a formula: the stationary bootstrap, which keeps runs of days together."""
+"""Intervals by resampling: the stationary bootstrap, which keeps runs of days together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector, finite
 
-MIN_DAYS = 10  # fewer say nothing of how days hang together
-MAX_UNDEFINED = 0.05  # share of draws without a value beyond which the interval has none
+MIN_DAYS = 10  # fewer show no dependence between days
+MAX_UNDEFINED = 0.05  # with a larger share of undefined draws there is no interval
 
 
 def stationary_bootstrap(
@@ -39,10 +39,10 @@ def stationary_bootstrap(
 
 
 def optimal_block_length(values: Vector) -> float | None:
-    """Return the mean block length that suits the memory of ``values``, 1 or more.
+    """Return the mean block length that fits the dependence in ``values``, 1 or more.
 
-    None below 10 values or without spread. Memory is read up to the first lag that begins a row of
-    autocorrelations too small to tell from 0.
+    None below 10 values or without spread. Lags count up to the first run of autocorrelations
+    that are too small to tell from 0.
     Source: Politis and White (2004), Econometric Reviews 23(1); corrected by Patton, Politis and
     White (2009).
     """
@@ -92,9 +92,9 @@ def bootstrap_interval(
     Args:
         returns: Shape (n,).
         statistic: A metric; for one of equity, compose it with ``equity_curve``.
-        seed: The same one gives the same interval.
-        draws: Series drawn.
-        level: Probability that it covers.
+        seed: The same seed gives the same interval.
+        draws: Number of resampled series.
+        level: Probability that it covers the true value.
 
     None without a block length, or where over 5 % of the draws have no value.
     """
@@ -107,17 +107,17 @@ def bootstrap_interval(
 def ratio_interval(
     amounts: Vector, counts: Vector, seed: int = 0, draws: int = 1000, level: float = 0.95
 ) -> Interval | None:
-    """Return the percentile interval of the mean of events, whole days of them drawn together.
+    """Return the percentile interval of the mean of events; whole days are resampled.
 
     Args:
         amounts: Sum over the events of each day, shape (n,).
-        counts: How many events each day had, shape (n,).
-        seed: The same one gives the same interval.
-        draws: Series drawn.
-        level: Probability that it covers.
+        counts: Number of events of each day, shape (n,).
+        seed: The same seed gives the same interval.
+        draws: Number of resampled series.
+        level: Probability that it covers the true value.
 
-    Events of one day and of days that hang together stay together, so that a hundred which overlap
-    do not pass for a hundred. None as in ``bootstrap_interval``.
+    Events of one day stay together, and so do dependent days: a hundred overlapping events do not
+    count as a hundred independent ones. None as in ``bootstrap_interval``.
     """
     amounts, counts = finite(amounts, "amounts"), finite(counts, "counts")
     if amounts.shape != counts.shape:
@@ -137,7 +137,7 @@ def _drawn(
     draws: int,
     level: float,
 ) -> Interval | None:
-    """Return the interval of a statistic of the indices that are drawn from a series."""
+    """Return the interval of a statistic of resampled indices of a series."""
     block = optimal_block_length(series)
     if block is None:
         return None

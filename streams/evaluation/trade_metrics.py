@@ -21,7 +21,7 @@ def win_rate(pnl: Vector) -> float | None:
 
 
 def profit_factor(pnl: Vector) -> float | None:
-    """Return gross win over gross loss; None without a losing trade, which a gate must expect.
+    """Return gross win over gross loss; None without a losing trade.
 
     >>> profit_factor(np.array([2.0, -1.0, 4.0, -2.0]))
     2.0
@@ -76,7 +76,7 @@ def median_hold_ms(hold_ms: Vector) -> float | None:
 
 
 def cost_share(pnl: Vector, cost: Vector) -> float | None:
-    """Return all costs over the result before costs; above 1 they took more than was earned.
+    """Return all costs over the result before costs; above 1 costs exceed it.
 
     Args:
         pnl: Net of costs, one per trade.
@@ -103,7 +103,7 @@ def exposure(position: Vector) -> float | None:
 
 
 def turnover(traded: Vector, days: int, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return what was bought and sold in a year, in multiples of equity; None without a day.
+    """Return the notional bought and sold in a year over equity; None without a day.
 
     Args:
         traded: Notional of each fill over the equity before it, both sides, shape (fills,).

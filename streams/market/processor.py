@@ -2,7 +2,7 @@
 
 market.bars.raw.v1  -->  [market]  -->  market.bars.v1, market.ledger.v1
 
-Bars leave once each and in order. What comes late, twice or corrected is written to the ledger and
+Each bar leaves once and in order. A late, repeated or corrected bar is written to the ledger and
 goes no further: features never run backwards, and the next training reads the correction.
 """
 
@@ -14,11 +14,11 @@ from schemas.topics import BARS, LEDGER, RAW_BARS
 from streams.market.quality import PRICES, Span, find_fault, locate_bar, without
 from streams.processor import Outputs, Processor, RecordRejected
 
-KEPT_HOLES = 64  # newest; a bar late by more than these is booked as a duplicate
+KEPT_HOLES = 64  # the newest; a bar of an older hole is booked as a duplicate
 
 
 class MarketState(Record):
-    """What has been seen of one symbol and timeframe."""
+    """Bars seen of one symbol and timeframe."""
 
     first_ms: int = -1
     event_time_ms: int = -1
@@ -80,7 +80,9 @@ def _book_late(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
 def _repeated(state: MarketState, raw: RawBar) -> LedgerEntry:
     newest = raw.event_time_ms == state.event_time_ms
     if raw.revision or (newest and _values(raw) != state.values):
-        return _finding(raw, "correction", note=_difference(state, raw) if newest else _told(raw))
+        return _finding(
+            raw, "correction", note=_difference(state, raw) if newest else _summary(raw)
+        )
     return _finding(raw, "duplicate")
 
 
@@ -90,7 +92,7 @@ def _difference(state: MarketState, raw: RawBar) -> str:
     return ", ".join((f"revision {raw.revision}", *changes))
 
 
-def _told(raw: RawBar) -> str:
+def _summary(raw: RawBar) -> str:
     return f"revision {raw.revision}, close {raw.close!r}, volume {raw.volume!r}"
 
 

@@ -1,4 +1,4 @@
-"""What makes a raw bar unusable, and where a bar stands beside those already seen."""
+"""Faults that make a raw bar unusable, and the place of a bar among those seen."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def _time_fault(bar: RawBar) -> str | None:
 def locate_bar(
     open_time_ms: int, first_ms: int, last_close_ms: int, holes: tuple[Span, ...]
 ) -> Place:
-    """Return where a bar stands: after all others, in a known hole (or before all), or seen.
+    """Return the place of a bar: after all others, in a known hole (or before all), or seen.
 
     Args:
         open_time_ms: Of the bar.
-        first_ms: Open time of the first bar seen; negative when none was.
-        last_close_ms: Close time of the last bar seen; negative when none was.
-        holes: Spans known to be missing.
+        first_ms: Open time of the first bar seen; negative without one.
+        last_close_ms: Close time of the last bar seen; negative without one.
+        holes: Known missing spans.
     """
     if open_time_ms >= last_close_ms:
         return "next"
@@ -81,10 +81,10 @@ def locate_bar(
 def without(holes: tuple[Span, ...], bar: Span) -> tuple[Span, ...]:
     """Return the holes less one bar's span."""
     start, end = bar
-    left: list[Span] = []
+    rest: list[Span] = []
     for low, high in holes:
         if end <= low or high <= start:
-            left.append((low, high))
+            rest.append((low, high))
         else:
-            left.extend(part for part in ((low, start), (end, high)) if part[0] < part[1])
-    return tuple(left)
+            rest.extend(part for part in ((low, start), (end, high)) if part[0] < part[1])
+    return tuple(rest)

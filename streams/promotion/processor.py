@@ -3,8 +3,8 @@
     market.history.v1, models.registered.v1  -->  [promotion]  -->  training.requests.v1,
     models.changes.v1, models.serving.v1, regimes.parameters.v1
 
-Bootstrap only: where no model serves, ready history asks for one; the first registered model
-serves even if it failed its gates (and says so) until a qualified one replaces it.
+Bootstrap only. Ready history asks for a model where none serves. The first registered model serves
+even if it failed its gates (its signals say so), until a qualified one replaces it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from schemas.topics import (
 from schemas.training import TrainingRequest
 from streams.processor import Outputs, Processor
 
-# At least two by decision; more, because the change must reach inference and the regime filter
-# before the bar it names, also when a market minute lasts one second.
+# Two at least. More, because the change must reach inference and the regime filter before its bar,
+# also when a market minute lasts one second.
 LEAD_BARS = 5
 
 
 class PromotionState(Record):
-    """What has been asked for and what serves, by strategy."""
+    """The last request and the serving model of a strategy."""
 
     requested_to_ms: int = -1
     registered_ms: int = -1

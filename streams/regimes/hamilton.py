@@ -19,8 +19,8 @@ from schemas.regimes import RegimeParameters, Triple
 Array = NDArray[np.float64]
 
 LARGEST_DEVIATION = 1e30  # in scales; a larger one could overflow its square or their product
-FLUSH_ABOVE = 1e200  # times one more factor of at most 1e60 is still a finite product
-LONGEST_GAP_BARS = 100_000  # far beyond any dwell: the chain has forgotten, so stop counting
+FLUSH_ABOVE = 1e200  # one more factor, at most 1e60, still gives a finite product
+LONGEST_GAP_BARS = 100_000  # far beyond any dwell: the chain has forgotten its start
 
 
 def make_filter(transition: Array, location: Array, scale: Array, freedom: Array) -> Array:
@@ -209,7 +209,7 @@ def prepare() -> None:
 
 
 def stationary_distribution(transition: Array) -> Array:
-    """Return the distribution that the chain keeps, shape (K,), sums to 1.
+    """Return the stationary distribution of the chain, shape (K,), sums to 1.
 
     Least-squares solution of ``p P = p, sum p = 1``; among several, the one nearest to zero.
     """

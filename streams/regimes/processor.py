@@ -2,16 +2,16 @@
 
     regimes.parameters.v1, features.vectors.v1  -->  [regimes]  -->  regimes.probabilities.v1
 
-Exactly one record for each feature vector. Until the first parameters are effective, and where the
-features do not carry what the parameters read, probabilities are uniform and
-``parameters_version`` is null. A null feature leaves its factor out of the filter; with all of them
-null the posterior is what the chain predicts.
+Exactly one record for each feature vector. Probabilities are uniform and ``parameters_version`` is
+null until the first parameters are effective, and where a feature of the parameters is absent. A
+null feature leaves its factor out of the filter; with all of them null the posterior is the
+prediction of the chain.
 
 New parameters take over at the first bar at or after ``effective_from_ms``. The posterior is
 carried over, because fits are aligned: bull stays bull. Only the first parameters start from
 their ``initial`` distribution.
 
-The compiled filter loads when it is first needed: reading the topology does not wait for it.
+The compiled filter loads when it is first needed, so that reading the topology stays fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNIFORM: Triple = (1 / 3, 1 / 3, 1 / 3)
 
 
 class RegimeState(Record):
-    """What must survive a restart: filter, posterior, and parameters that wait for their time."""
+    """What must survive a restart: filter, posterior, and parameters not effective yet."""
 
     event_time_ms: int = -1
     active: RegimeParameters | None = None
@@ -89,18 +89,18 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
 def _filtered(
     state: RegimeState, active: RegimeParameters | None, features: FeatureVector
 ) -> tuple[Triple | None, float | None]:
-    """Return the posterior and the bar's log-likelihood; null where there is no filter to run."""
+    """Return the posterior and the bar's log-likelihood; null without a filter to run."""
     if active is None or not all(name in features.values for name in active.observations):
         return None, None
     from streams.regimes.hamilton import observe
 
-    known = [features.values[name] for name in active.observations]
+    values = [features.values[name] for name in active.observations]
     elapsed_bars = 1
     if state.posterior is not None:
         elapsed_bars = max(1, (features.event_time_ms - state.event_time_ms) // active.timeframe_ms)
-    posterior, increment = observe(active, state.posterior or active.initial, known, elapsed_bars)
-    seen = any(value is not None for value in known)
-    return posterior, increment if seen else None
+    posterior, increment = observe(active, state.posterior or active.initial, values, elapsed_bars)
+    observed = any(value is not None for value in values)
+    return posterior, increment if observed else None
 
 
 def prepare() -> None:

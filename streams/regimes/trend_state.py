@@ -27,7 +27,7 @@ FEATURES = (
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a state begins, or, looser, where it ends."""
+    """Levels at which a state begins; looser ones, at which it ends."""
 
     adx: float  # 0..100, at least
     efficiency: float  # Kaufman's ratio of a trend, at least
@@ -37,7 +37,7 @@ class Thresholds:
     choppiness: float  # 0..100, at least
 
 
-# The textbook levels to enter; about a fifth looser to stay, so that the edge is not a flicker.
+# Textbook levels to enter a state; about a fifth looser to stay, so that it does not flicker.
 ENTER = Thresholds(
     adx=25.0, efficiency=0.30, slope=0.05, noise=0.15, natr_rank=0.70, choppiness=61.8
 )
@@ -61,10 +61,10 @@ def next_trend(before: Trend, values: Mapping[str, float | None]) -> Trend:
     TRENDING needs direction, efficiency and ordered averages; CHOPPY little efficiency in a wide
     or overlapping range; everything else is RANGING. A state holds for at least 5 bars.
     """
-    known = [values.get(name) for name in FEATURES]
-    if any(value is None for value in known):
+    inputs = [values.get(name) for name in FEATURES]
+    if any(value is None for value in inputs):
         return Trend(bars=before.bars + 1 if before.state == "UNKNOWN" else 1)
-    adx, efficiency, slope, order, natr_rank, choppiness = (float(v or 0.0) for v in known)
+    adx, efficiency, slope, order, natr_rank, choppiness = (float(v or 0.0) for v in inputs)
 
     def trending(at: Thresholds) -> bool:
         strong = adx >= at.adx and efficiency >= at.efficiency and abs(slope) >= at.slope
@@ -74,10 +74,10 @@ def next_trend(before: Trend, values: Mapping[str, float | None]) -> Trend:
         return efficiency <= at.noise and (natr_rank >= at.natr_rank or choppiness >= at.choppiness)
 
     state: TrendState = before.state
-    held = before.state != "UNKNOWN" and before.bars < SHORTEST_STAY_BARS
+    too_young = before.state != "UNKNOWN" and before.bars < SHORTEST_STAY_BARS
     stays = (before.state == "TRENDING" and trending(STAY)) or (
         before.state == "CHOPPY" and choppy(STAY)
     )
-    if not (held or stays):
+    if not (too_young or stays):
         state = "TRENDING" if trending(ENTER) else "CHOPPY" if choppy(ENTER) else "RANGING"
     return Trend(state=state, bars=before.bars + 1 if state == before.state else 1)

@@ -183,7 +183,7 @@ def flush(producer: Any, within_s: float = 2 * CALL_TIMEOUT_S) -> None:
         raise Fatal(f"{left} messages were not acknowledged in {within_s:.0f} s")
 
 
-class Source:
+class PartitionSource:
     """What group members and readers share: polling, and which errors end the process."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -242,7 +242,7 @@ def _judge(error: KafkaError) -> None:
     raise Fatal(f"consumer: {error.name()}: {error.str()}")
 
 
-class Member(Source):
+class Member(PartitionSource):
     """A member of a consumer group.
 
     ``assigned`` is called with the committed offset of each new partition (-1: none yet) before

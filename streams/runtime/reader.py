@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Self
 import structlog
 
 from schemas.record import Topic
-from streams.runtime.client import Source, end_offsets, partition_counts
+from streams.runtime.client import PartitionSource, end_offsets, partition_counts
 from streams.runtime.codec import Partition, Received, Unreadable, received
 from streams.runtime.settings import KafkaSettings
 
@@ -35,7 +35,7 @@ def log_unreadable(message: Unreadable) -> None:
     log.warning("record.unreadable", cause=message.cause)
 
 
-class Reader(Source):
+class Reader(PartitionSource):
     """Reads whole topics, committed records only, without a group; closed as a context manager.
 
     Args:

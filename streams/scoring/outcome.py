@@ -1,4 +1,4 @@
-"""What became of one signal: label, return after costs, proper scores of its probabilities."""
+"""Outcome of one signal: label, return after costs, proper scores of its probabilities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SignalOutcome:
 
     @property
     def net_return(self) -> float:
-        """What was left after fees, slippage and funding."""
+        """Return after fees, slippage and funding."""
         return self.gross_return - self.cost - self.funding
 
 
@@ -61,5 +61,5 @@ def brier_score(chances: ClassProbabilities, label: Label) -> float:
 
 
 def log_loss(chances: ClassProbabilities, label: Label) -> float:
-    """Return minus the natural log of the probability given to what came true."""
+    """Return minus the natural log of the probability of the true label."""
     return -math.log(max(getattr(chances, label), SMALLEST))

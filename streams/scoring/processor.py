@@ -2,9 +2,9 @@
 
     signals.graded.v1  -->  [scoring]  -->  signals.scored.v1
 
-A signal carries its bar's open, close and funding, so the signals that follow one are also the
-bars that score it: one input, no join, the same answer live and replayed. A hole in the bars
-makes every outcome that spans it unknowable, and the score says null.
+A signal carries its bar's open, close and funding, so later signals are also the bars that score
+it: one input, no join, the same answer live and replayed. An outcome that spans a hole in the bars
+is unknowable: its score is null.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streams.scoring.outcome import brier_score, log_loss, signal_outcome
 
 
 class PendingSignal(Record):
-    """A signal whose horizon is still running, and what has been seen of it."""
+    """A signal before its expiry, and the bars seen since."""
 
     signal_id: str
     event_time_ms: int
@@ -44,7 +44,7 @@ class ScoringState(Record):
 
 
 def step(state: ScoringState, signal: Signal) -> tuple[ScoringState, Outputs]:
-    """Let one more bar pass over every waiting signal; emit those that expire."""
+    """Show one more bar to every waiting signal; score those that expire."""
     if signal.event_time_ms <= state.event_time_ms:
         return state, ()
     follows = signal.event_time_ms == state.event_time_ms + signal.timeframe_ms
@@ -80,7 +80,7 @@ def _see(waiting: PendingSignal, signal: Signal, *, follows: bool) -> PendingSig
     stamp, rate = signal.context.funding_time_ms, signal.context.funding_rate
     if stamp is not None and stamp != waiting.funding_time_ms:
         changed["funding_time_ms"] = stamp
-        # A settlement at or before the entry was not ours to pay.
+        # The position pays no settlement at or before its entry.
         if rate is not None and stamp > waiting.event_time_ms:
             changed["funding_rates"] = (*waiting.funding_rates, rate)
     return waiting.model_copy(update=changed) if changed else waiting

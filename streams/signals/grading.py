@@ -28,7 +28,7 @@ def assign_grade(
 
     Args:
         confidence: Calibrated probability of the direction.
-        confirmations: Any one that did not pass lowers the grade by one, in all.
+        confirmations: One or more that did not pass lower the grade by one.
         qualified: A model that failed its gates never grades above C.
         members: Models behind the confidence; a single one never gives A+.
     """
@@ -43,7 +43,7 @@ def assign_grade(
 
 
 def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Confirmation, ...]:
-    """Return the four named checks of a direction; null where there is nothing to judge by."""
+    """Return the four named checks of a direction; null where their value is unknown."""
     context, regime = prediction.context, prediction.regime
     return (
         _trend(regime.trend_state, direction),

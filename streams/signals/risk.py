@@ -1,4 +1,4 @@
-"""Advice about risk: levels, checks that fail closed, notes a trader should read."""
+"""Advice about risk: price levels, checks that fail closed, notes for the trader."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | 
     side = direction_sign(direction)
     if side == 0 or natr is None:
         return None, None
-    reach = natr * close
-    invalidation = close - side * INVALIDATION_ATR * reach
-    target = close + side * TARGET_ATR * reach
+    atr = natr * close
+    invalidation = close - side * INVALIDATION_ATR * atr
+    target = close + side * TARGET_ATR * atr
     return (invalidation, target) if min(invalidation, target) > 0.0 else (None, None)
 
 
 def risk_notes(prediction: Prediction, direction: Direction) -> tuple[str, ...]:
-    """Return what speaks against acting on this signal, one sentence each."""
+    """Return the reasons against acting on this signal, one sentence each."""
     notes = []
     if not prediction.qualified:
         notes.append("unqualified: the model failed its gates out of sample")

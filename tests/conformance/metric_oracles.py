@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.tsa.stattools import acf
 
-from streams.evaluation.report import Run
+from streams.evaluation.report import FinishedRun
 
 Vector = NDArray[np.float64]
 YEAR = 365
 
 
-def equity_of(run: Run) -> pd.Series:
+def equity_curve(run: FinishedRun) -> pd.Series:
     return pd.Series([1.0, *(1.0 + run.returns).cumprod()])
 
 
-def underwater(run: Run) -> pd.Series:
-    equity = equity_of(run)
+def underwater(run: FinishedRun) -> pd.Series:
+    equity = equity_curve(run)
     return 1.0 - equity / equity.cummax()
 
 
-def longest_underwater(run: Run) -> float:
+def longest_underwater(run: FinishedRun) -> float:
     """Walk the days one by one."""
     longest = current = 0
     for below in underwater(run) > 0.0:
@@ -40,7 +40,7 @@ def longest_underwater(run: Run) -> float:
     return float(longest)
 
 
-def ulcer(run: Run) -> float:
+def ulcer(run: FinishedRun) -> float:
     percent = [100.0 * d for d in underwater(run)][1:]
     return math.sqrt(sum(d * d for d in percent) / len(percent))
 
@@ -52,22 +52,22 @@ def mertens(returns: Vector) -> float:
     return float(1.0 + sharpe**2 / 2.0 - stats.skew(returns) * sharpe + excess * sharpe**2 / 4.0)
 
 
-def standard_error(run: Run) -> float:
+def standard_error(run: FinishedRun) -> float:
     return math.sqrt(mertens(run.returns) / (len(run.returns) - 1)) * math.sqrt(YEAR)
 
 
-def probability_above_zero(run: Run) -> float:
+def probability_above_zero(run: FinishedRun) -> float:
     sharpe = np.mean(run.returns) / stats.tstd(run.returns)
     statistic = sharpe * math.sqrt(len(run.returns) - 1) / math.sqrt(mertens(run.returns))
     return float(stats.norm.cdf(statistic))
 
 
-def track_record(run: Run) -> float:
+def track_record(run: FinishedRun) -> float:
     sharpe = np.mean(run.returns) / stats.tstd(run.returns)
     return float(1.0 + mertens(run.returns) * (stats.norm.ppf(0.95) / sharpe) ** 2)
 
 
-def lo(run: Run) -> float:
+def lo(run: FinishedRun) -> float:
     """Write the variance of a sum of q returns out as its q x q correlations."""
     lags = int(4.0 * (len(run.returns) / 100.0) ** (2.0 / 9.0))
     rho = np.zeros(YEAR)
@@ -77,27 +77,27 @@ def lo(run: Run) -> float:
     return float(YEAR * sharpe / math.sqrt(rho[apart].sum()))
 
 
-def profit_factor(run: Run) -> float:
+def profit_factor(run: FinishedRun) -> float:
     pnl = run.trades.pnl.tolist()
     return float(sum(p for p in pnl if p > 0) / sum(-p for p in pnl if p < 0))
 
 
-def expectancy_ratio(run: Run) -> float:
+def expectancy_ratio(run: FinishedRun) -> float:
     pnl = run.trades.pnl.tolist()
     wins, losses = [p for p in pnl if p > 0], [-p for p in pnl if p < 0]
     return float((1.0 + mean(wins) / mean(losses)) * len(wins) / len(pnl) - 1.0)
 
 
-def cost_share(run: Run) -> float:
+def cost_share(run: FinishedRun) -> float:
     cost = math.fsum(run.trades.cost)
     return cost / (math.fsum(run.trades.pnl) + cost)
 
 
-def turnover(run: Run) -> float:
+def turnover(run: FinishedRun) -> float:
     return math.fsum(abs(t) for t in run.traded) / (len(run.returns) / YEAR)
 
 
-ORACLES: dict[str, Callable[[Run], float]] = {
+ORACLES: dict[str, Callable[[FinishedRun], float]] = {
     "total_return": lambda r: empyrical.cum_returns_final(r.returns),
     "annual_return": lambda r: empyrical.annual_return(r.returns, annualization=YEAR),
     "annual_volatility": lambda r: empyrical.annual_volatility(r.returns, annualization=YEAR),

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from schemas.timeframes import HOUR_MS
 from streams.evaluation.metrics import daily_returns
-from streams.evaluation.report import METRICS, Metrics, Run, Trades, report
+from streams.evaluation.report import METRICS, FinishedRun, Metrics, Trades, report
 from tests.conformance.metric_oracles import ORACLES
 from tests.real_data import real_file
 
@@ -59,12 +59,12 @@ def cases(names: set[str] | None = None) -> list[object]:
     return [pytest.param(m, id=m.name) for m in METRICS if names is None or m.name in names]
 
 
-def run_of(seed: int, days: int = 700, drift: float = 5e-4) -> Run:
+def finished_run(seed: int, days: int = 700, drift: float = 5e-4) -> FinishedRun:
     """Return fat-tailed days that remember a little, and 150 trades, some of them of zero."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_t(4, days + 1) * 0.012
     pnl = np.round(rng.standard_t(5, 150) * 40.0 + 8.0)
-    return Run(
+    return FinishedRun(
         returns=drift + noise[1:] + 0.2 * noise[:-1],
         position=rng.choice([-1.0, 0.0, 0.0, 2.0], 24 * days),
         traded=rng.exponential(0.8, 300),
@@ -72,14 +72,14 @@ def run_of(seed: int, days: int = 700, drift: float = 5e-4) -> Run:
     )
 
 
-def bitcoin() -> Run:
+def bitcoin() -> FinishedRun:
     """Return bitcoin held for the six years of the hourly file."""
     import pandas as pd
 
     frame = pd.read_parquet(real_file("ohlcv/BTCUSDT_perp_1h.parquet"))
     opened = frame["date"].dt.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64)
     close = frame["close"].to_numpy(np.float64)
-    return replace(run_of(1), returns=daily_returns(opened + HOUR_MS, close))
+    return replace(finished_run(1), returns=daily_returns(opened + HOUR_MS, close))
 
 
 finite = st.floats(-0.5, 0.5).map(lambda x: round(x, 9))
@@ -97,7 +97,7 @@ def test_every_metric_has_an_oracle_and_a_field_of_its_name():
 @pytest.mark.parametrize("metric", cases())
 @pytest.mark.parametrize("seed", range(3))
 def test_a_metric_equals_its_oracle_on_fat_tails(metric, seed):
-    run = run_of(seed, drift=3e-3)
+    run = finished_run(seed, drift=3e-3)
 
     assert metric.of(run) == pytest.approx(ORACLES[metric.name](run), rel=1e-9)
 
@@ -111,7 +111,9 @@ def test_a_metric_equals_its_oracle_on_bitcoin(metric):
 
 @given(days=series, pnl=series, position=series, traded=series)
 def test_a_metric_is_null_or_finite_and_in_its_range(days, pnl, position, traded):
-    run = Run(days, position, np.abs(traded), Trades(pnl, np.abs(pnl) / 3.0, 1e6 * np.abs(pnl)))
+    run = FinishedRun(
+        days, position, np.abs(traded), Trades(pnl, np.abs(pnl) / 3.0, 1e6 * np.abs(pnl))
+    )
 
     values = {metric: metric.of(run) for metric in METRICS}
 
@@ -128,14 +130,14 @@ def test_a_metric_is_null_or_finite_and_in_its_range(days, pnl, position, traded
 def test_a_metric_of_nothing_is_null(metric):
     none = np.empty(0)
 
-    assert metric.of(Run(none, none, none)) is None
+    assert metric.of(FinishedRun(none, none, none)) is None
 
 
 @pytest.mark.parametrize("metric", cases())
 @pytest.mark.parametrize("each", [0.0, 0.1, -0.003, 1e-7])
 @pytest.mark.parametrize("days", [1, 2, 1000])
 def test_a_series_without_spread_has_no_ratio_to_it(metric, each, days):
-    value = metric.of(replace(run_of(1), returns=np.full(days, each)))
+    value = metric.of(replace(finished_run(1), returns=np.full(days, each)))
 
     assert value is None or math.isfinite(value)
     if metric.name in NEED_SPREAD:
@@ -144,7 +146,7 @@ def test_a_series_without_spread_has_no_ratio_to_it(metric, each, days):
 
 @pytest.mark.parametrize("metric", cases(OF_TRADES))
 def test_the_order_of_trades_changes_nothing(metric):
-    run = run_of(4)
+    run = finished_run(4)
     order = np.random.default_rng(0).permutation(run.trades.pnl.size)
     trades = Trades(*(getattr(run.trades, f)[order] for f in ("pnl", "cost", "hold_ms")))
 
@@ -153,7 +155,7 @@ def test_the_order_of_trades_changes_nothing(metric):
 
 @pytest.mark.parametrize("metric", cases())
 def test_the_order_of_days_changes_what_is_of_the_path_and_nothing_else(metric):
-    run = run_of(4)
+    run = finished_run(4)
 
     value = metric.of(replace(run, returns=np.sort(run.returns)))
 
@@ -166,7 +168,7 @@ def test_the_order_of_days_changes_what_is_of_the_path_and_nothing_else(metric):
 @pytest.mark.parametrize("metric", cases(SCALE_FREE))
 @pytest.mark.parametrize("factor", [1e-3, 0.5, 4.0])
 def test_a_ratio_does_not_depend_on_the_size_of_the_bet(metric, factor):
-    run = run_of(5, drift=3e-3)
+    run = finished_run(5, drift=3e-3)
     trades = Trades(run.trades.pnl * factor, run.trades.cost * factor, run.trades.hold_ms)
 
     scaled = replace(run, returns=run.returns * factor, trades=trades)
@@ -176,7 +178,7 @@ def test_a_ratio_does_not_depend_on_the_size_of_the_bet(metric, factor):
 
 @pytest.mark.parametrize("metric", cases())
 def test_a_better_run_is_better_in_the_direction_that_the_catalogue_states(metric):
-    run = run_of(6, drift=3e-3)
+    run = finished_run(6, drift=3e-3)
     trades = Trades(run.trades.pnl + 1.0, run.trades.cost, run.trades.hold_ms)
 
     value, better = (
@@ -191,7 +193,7 @@ def test_a_better_run_is_better_in_the_direction_that_the_catalogue_states(metri
 
 
 def test_the_report_carries_every_metric_of_the_run_and_survives_the_wire():
-    run = run_of(7)
+    run = finished_run(7)
 
     made = report(run)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from schemas.research import Market
 from schemas.timeframes import DAY_MS, timeframe_name
 from streams.evaluation.metrics import daily_returns
-from streams.evaluation.report import Metrics, Run, Trades, report
+from streams.evaluation.report import FinishedRun, Metrics, Trades, report
 from workers.bars.arrays import Bars
 from workers.research.fills import FillModel, Fills, simulate
 
@@ -65,7 +65,9 @@ class Account:
     def metrics(self) -> Metrics:
         """Every metric of the run."""
         fills = self.fills
-        return report(Run(self.returns, fills.position, fills.traded, trades_in(fills.closed)))
+        return report(
+            FinishedRun(self.returns, fills.position, fills.traded, trades_in(fills.closed))
+        )
 
     def metrics_between(self, span: tuple[int, int], returns: Vector) -> Metrics:
         """Return the metrics of the bars [from, to), with the trades that were closed there.
@@ -82,7 +84,7 @@ class Account:
         ]
         part = slice(first, last)
         position, traded = self.fills.position[part], self.fills.traded[part]
-        return report(Run(returns, position, traded, trades_in(inside)))
+        return report(FinishedRun(returns, position, traded, trades_in(inside)))
 
 
 def trades_in(closed: NDArray[Any]) -> Trades:
@@ -113,7 +115,9 @@ def held_of(bars: Bars, market: Market) -> Account:
 
 def benchmarks_of(held: Account) -> list[JSON]:
     """Return the rows of buy-and-hold and cash, which every report shows."""
-    cash = Run(np.zeros_like(held.returns), np.zeros(len(held.bars)), np.zeros(len(held.bars)))
+    cash = FinishedRun(
+        np.zeros_like(held.returns), np.zeros(len(held.bars)), np.zeros(len(held.bars))
+    )
     return [
         {"name": HOLD, "metrics": held.metrics.model_dump()},
         {"name": CASH, "metrics": report(cash).model_dump()},

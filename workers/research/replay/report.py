@@ -19,7 +19,7 @@ from streams.evaluation.calibration import (
 )
 from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector, equity_curve, equity_returns
-from streams.evaluation.report import Metrics, Run, Trades, intervals, report
+from streams.evaluation.report import FinishedRun, Metrics, Trades, intervals, report
 from streams.evaluation.resampling import ratio_interval
 from workers.research.replay.tally import GROUPS, Sums, Tally, day_of
 
@@ -263,10 +263,12 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
     none, once = np.empty(0), np.ones(1)
     rows = (
         _row(
-            EVERY, Run(returns, position, traded, Trades(pnl / parts, cost / parts, hold_ms)), seed
+            EVERY,
+            FinishedRun(returns, position, traded, Trades(pnl / parts, cost / parts, hold_ms)),
+            seed,
         ),
-        _row(HOLD, Run(market, always, once), seed),
-        _row(CASH, Run(np.zeros(len(days)), flat, none), seed),
+        _row(HOLD, FinishedRun(market, always, once), seed),
+        _row(CASH, FinishedRun(np.zeros(len(days)), flat, none), seed),
     )
     ends = [int(days[0]) * DAY_MS, *((days + 1) * DAY_MS).tolist()]
     return rows, EquityCurve(
@@ -284,7 +286,7 @@ def _held(closes: dict[int, float], days: NDArray[np.int64]) -> Vector:
     return np.array(found)
 
 
-def _row(name: str, run: Run, seed: int) -> EquityRow:
+def _row(name: str, run: FinishedRun, seed: int) -> EquityRow:
     found = {key: _pair(each) for key, each in intervals(run.returns, seed).items()}
     return EquityRow(name=name, metrics=report(run), intervals=found)
 
