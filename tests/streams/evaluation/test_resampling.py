@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from arch import bootstrap
@@ -59,8 +61,8 @@ def test_blocks_have_the_mean_length_and_start_anywhere():
 
 def test_the_interval_is_that_of_arch():
     returns = autoregression(0.3, 800, seed=2) + 1e-3
-    block = known(optimal_block_length(returns))
-    theirs = bootstrap.StationaryBootstrap(block, returns, seed=3).conf_int(  # type: ignore[arg-type]  # arch takes a mean length that is no whole number
+    block: Any = known(optimal_block_length(returns))  # arch's types ask for a whole number
+    theirs = bootstrap.StationaryBootstrap(block, returns, seed=3).conf_int(
         lambda drawn: np.array([known(sharpe_ratio(drawn))]), 4000, method="percentile"
     )
 
