@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import sys
 import threading
 import time
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from deploy.local.supervisor import ONE_THREAD, REFUSED
-from workers.settings_errors import error_lines
+import structlog
+
+from deploy.local.supervisor import ONE_THREAD
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
+
+log = structlog.get_logger()
 
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY_S = 0.5
@@ -24,20 +29,42 @@ LOOK_EVERY_S = 0.5
 
 def main() -> int:
     """Run the named process until SIGTERM; return its exit code."""
+    began_s = time.monotonic()
     os.environ.update(ONE_THREAD)
-    end_with_parent()
-    name = sys.argv[1]
     from pydantic import ValidationError
 
+    from workers.process import LogSettings, SettingsRefused, configure_logging, refused
     from workers.settings import Settings
+    from workers.settings_errors import error_lines
 
+    name = sys.argv[1]
+    configure_logging(LogSettings(name))
+    drain_with_supervisor()
     try:
         settings = Settings()
+        configure_logging(LogSettings(name, settings.log_level))
+        say_versions()
         serve_metrics(name)
-        return run(name, settings)
+        code = run(name, settings)
     except ValidationError as invalid:  # of these settings, or of the gateway's own
-        sys.stderr.write("\n".join((*error_lines(invalid), "")))
-        return REFUSED
+        return refused("; ".join(error_lines(invalid)))
+    except SettingsRefused as refusal:
+        return refused(str(refusal))
+    if code == 0:
+        log.info("process.drained", lived_s=round(time.monotonic() - began_s, 1))
+    return code
+
+
+def say_versions() -> None:
+    """Log what is about to run."""
+    log.info(
+        "process.started",
+        version=version("regimeflow"),
+        git_commit=os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown"),
+        python=platform.python_version(),
+        confluent_kafka=version("confluent-kafka"),
+        pid=os.getpid(),
+    )
 
 
 def run(name: str, settings: Settings) -> int:
@@ -93,9 +120,10 @@ def serve_metrics(name: str) -> None:
 def kafka_of(settings: Settings) -> KafkaSettings:
     """Return how to reach the cluster; the supervisor has put the local broker's address there."""
     from streams.runtime.settings import KafkaSettings
+    from workers.process import SettingsRefused
 
     if settings.kafka_bootstrap_servers is None:
-        raise SystemExit(
+        raise SettingsRefused(
             "no Kafka cluster: set REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS, or use `regimeflow run`, "
             "which starts a local broker"
         )
@@ -107,7 +135,7 @@ def kafka_of(settings: Settings) -> KafkaSettings:
     )
 
 
-def end_with_parent() -> None:
+def drain_with_supervisor() -> None:
     """Ask for SIGTERM when the supervisor is gone, however it went."""
     parent = os.getppid()
     if sys.platform.startswith("linux"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -143,7 +142,6 @@ def _receive(ctx: AppContext, arrival: Arrival | UnreadableArrival) -> None:
 
 def quieten() -> None:
     """Silence library messages that tell an operator nothing."""
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
 
 
@@ -172,13 +170,13 @@ def run(settings: GatewaySettings) -> int:
             ws_max_size=65_536,
             ws_per_message_deflate=False,
             access_log=False,
-            log_level="warning",
+            log_config=None,  # uvicorn's records take the way of all others
             server_header=False,
             timeout_graceful_shutdown=10,
         )
     )
     server.run()
     if refusals:
-        sys.stderr.write(f"{refusals[0]}\n")
+        log.error("process.refused", cause=refusals[0], remedy="do what it says, then start again")
         return EXIT_REFUSED
     return 0 if server.started else EXIT_FAILED

@@ -1,12 +1,16 @@
-"""A real broker for tests marked ``kafka``: one per run, fresh topics per test."""
+"""For every test: logging as before. For those marked ``kafka``: a real broker, fresh topics."""
 
 from __future__ import annotations
 
 import itertools
+import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
+import structlog
 
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.topics.admin import apply_topics, delete_groups, delete_topics, list_topics
@@ -20,6 +24,20 @@ _numbers = itertools.count()
 # In a fresh checkout the first example compiles a kernel, and a busy machine is no failure.
 hypothesis.settings.register_profile("regimeflow", deadline=None)
 hypothesis.settings.load_profile("regimeflow")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a command or a process that ran inside a test made of logging."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
+from workers.process import LogSettings, configure_logging, current_log
+
 SPAWN = multiprocessing.get_context("spawn")
 NICENESS = 5  # signals do not wait for a job
 STOPS_WITHIN_S = 10.0  # a child that was asked to stop; then it is killed
 
 
 class Child:
-    """A process that runs one function, and the pipe to it.
+    """A process that runs one function, and the pipe to it; it writes its parent's log.
 
     The child has a lower priority than its parent, ignores Ctrl-C, which its parent gets too, and
     ends when its parent is gone, however it went.
@@ -41,7 +43,7 @@ class Child:
         self.channel, theirs = SPAWN.Pipe()
         self.stop: Event = SPAWN.Event()
         self.process = SPAWN.Process(
-            target=_run, args=(target, niceness, theirs, self.stop, *arguments)
+            target=_run, args=(target, current_log(), niceness, theirs, self.stop, *arguments)
         )
         self.process.start()
         theirs.close()
@@ -62,11 +64,13 @@ class Child:
 
 def _run(
     target: Callable[..., None],
+    log: LogSettings,
     niceness: int,
     channel: Connection,
     stop: Event,
     *arguments: object,
 ) -> None:
+    configure_logging(log)
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(niceness)

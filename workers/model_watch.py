@@ -24,6 +24,7 @@ from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from streams.runtime.status import State, StatusPublisher
 from streams.runtime.wall_clock import wall_ms
 from workers.models.artifact import ArtifactError
+from workers.process import fatal as log_fatal
 from workers.serving.slots import KEPT
 
 LOADED_WITHIN_S = 60.0  # what names a model was made of a change that can be read by now
@@ -50,7 +51,13 @@ class Arrivals:
         """Return once a version is settled, or after a time that can only mean it never will."""
         with self._more:
             if not self._more.wait_for(lambda: version in self._settled, within_s):
-                log.error("model.unknown", model_version=version)
+                log.error(
+                    "model.unknown",
+                    model_version=version,
+                    waited_s=within_s,
+                    remedy="look for model.refused above; bars of that version stay without a "
+                    "prediction",
+                )
                 self._settled.add(version)  # once is enough
 
 
@@ -114,7 +121,7 @@ class ModelWatch:
         try:
             self.run(caught_up)
         except Fatal as fatal:
-            log.critical("process.fatal", cause=str(fatal))
+            log_fatal(fatal)
             self.failed = True
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -133,12 +140,25 @@ class ModelWatch:
         for change in changes[-KEPT:]:
             version = change.model.model_version
             try:
-                self.status.loaded(self._take(change))
+                loaded = self._take(change)
+                self.status.loaded(loaded)
             except ArtifactError as refused:
                 self.status.refused(f"model {version} refused: {refused}")
-                log.exception("model.refused", model_version=version)
+                log.error(
+                    "model.refused",
+                    model_version=version,
+                    cause=str(refused),
+                    remedy="the one before goes on serving; train again, or restore its folder",
+                )
             else:
-                log.info("model.loaded", model_version=version)
+                log.info(
+                    "model.loaded",
+                    model_version=version,
+                    qualified=change.model.qualified,
+                    serves_from_ms=change.effective_from_ms,
+                    seconds=round(loaded.load_seconds or 0.0, 2),
+                    device=loaded.device,
+                )
             self.arrivals.settle(version)
 
 

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="Which one this is of several that run the same process; stable over restarts",
     )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO",
+        validation_alias=_alias("LOG_LEVEL", "LOG_LEVEL", "STRATEGY_SERVICE_LOG_LEVEL"),
+        description="From which level on a process writes its log",
+    )
     mlflow_tracking_uri: str | None = Field(
         default=None,
         validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
@@ -105,6 +110,19 @@ class Settings(BaseSettings):
         validation_alias=_alias("BINANCE_API_SECRET", "BINANCE_API_SECRET"),
         description="Belongs to the key",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _debug(cls, values: dict[str, object]) -> dict[str, object]:
+        """STRATEGY_SERVICE_DEBUG is the level DEBUG, unless a level is named."""
+        wanted = os.environ.get("STRATEGY_SERVICE_DEBUG", "").lower() in {"1", "true", "yes", "on"}
+        named = any(name.endswith("log_level") for name in values)
+        return {**values, "log_level": "DEBUG"} if wanted and not named else values
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
 
     @field_validator("universe", mode="before")
     @classmethod

@@ -30,6 +30,7 @@ from deploy.cli.console import (
     time_text,
 )
 from deploy.cli.loadtest import loadtest
+from deploy.cli.logs import logs
 from deploy.cli.replay import replay
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_backtest.app, name="backtest")
 app.add_typer(cli_hyperopt.app, name="hyperopt")
 cli_backtest.app.command()(signals)
+app.command()(logs)
 
 STOP_WITHIN_S = 40.0
 

@@ -88,7 +88,9 @@ def report_errors(code: int = 1) -> Iterator[None]:
     from deploy.local.supervisor import SupervisorError
     from deploy.topics.admin import ClusterFailed
     from streams.runtime.settings import Aborted, Fatal
+    from workers.process import LogSettings, configure_logging
 
+    configure_logging(LogSettings(NAME, "WARNING"))
     try:
         yield
     except BrokenPipeError:  # whoever read our output has seen enough

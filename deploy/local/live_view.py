@@ -204,7 +204,7 @@ def dead(supervisor: Supervisor) -> list[str]:
     """Return the processes that do not run now; of one that keeps dying also its last words."""
     return [
         child.name
-        + (f" again ({child.restarts} times): {child.last_lines(1)}" if child.restarts > 2 else "")
+        + (f" again ({child.restarts} times): {child.last_words(1)}" if child.restarts > 2 else "")
         for child in supervisor.children
         if not child.running
     ]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
 
 from deploy.local.ports import usable_port
 from deploy.local.supervisor import (
@@ -25,6 +29,8 @@ from deploy.local.supervisor import (
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
+
+log = structlog.get_logger()
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
@@ -45,6 +51,32 @@ class Screen(Protocol):
 
     def close(self) -> None:
         """Give the terminal back."""
+
+
+class LoggedScreen:
+    """A screen whose words stand in the log of the run too."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def step(self, text: str, done: float | None = None, /) -> None:
+        """Say and log what is being done now; progress is only shown."""
+        if done is None:
+            log.info("run.step", text=text)
+        self._screen.step(text, done)
+
+    def ready(self, url: str, held_ms: int | None) -> None:
+        """Say and log where the dashboard is, and what is continued."""
+        log.info("run.ready", url=url, continues_from_ms=held_ms)
+        self._screen.ready(url, held_ms)
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Show the state of the running pipeline."""
+        self._screen.look(supervisor)
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._screen.close()
 
 
 @dataclass(frozen=True)
@@ -77,13 +109,30 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     Raises:
         BrokerError, SupervisorError: With what is wrong and what to do.
     """
+    from deploy.local.dashboard import DashboardError
+    from deploy.local.errors import BrokerError
     from deploy.local.home_lock import HomeLock
+    from deploy.local.log_files import LogFile
+    from workers.process import LogSettings, configure_logging
 
     home = run.settings.home
     home.mkdir(parents=True, exist_ok=True)
     interrupt_on_signals()
     lock = HomeLock(home / "run.lock")
     lock.take()
+    screen = LoggedScreen(screen)
+    configure_logging(
+        LogSettings("run", run.settings.log_level), LogFile(home / "logs", "run").write
+    )
+    log.info(
+        "run.started",
+        version=version("regimeflow"),
+        git_commit=git_commit(),
+        python=platform.python_version(),
+        exchange=run.settings.exchange,
+        home=home,
+        installed_in_s=os.environ.get("INSTALLED_IN_S"),
+    )
     try:
         check_port(run)
         with cluster(run, screen) as found:
@@ -91,6 +140,9 @@ def run_pipeline(run: Run, screen: Screen) -> int:
             stop = threading.Event()
             stop_on_signals(stop)
             return _supervise(run, found, stop, screen)
+    except (BrokerError, SupervisorError, DashboardError, OSError) as error:
+        log.error("run.failed", cause=str(error), remedy="do what it says, then run again")
+        raise
     except KeyboardInterrupt:
         screen.step("stopped before anything ran; the next run begins here")
         return 0
@@ -124,7 +176,17 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         supervisor.watch(stop, LOOK_EVERY_S, look)
     finally:
         screen.step("stopping")
+        stopping_s = time.monotonic()
         killed = supervisor.stop()
+        log.info(
+            "run.stopped",
+            processes=len(run.processes),
+            killed=killed,
+            restarts={
+                child.name: child.restarts for child in supervisor.children if child.restarts
+            },
+            seconds=round(time.monotonic() - stopping_s, 1),
+        )
     for name in killed:
         screen.step(f"{name} did not stop in time and was killed; it resumes from its last commit")
     return 0

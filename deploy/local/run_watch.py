@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import structlog
+
+log = structlog.get_logger()
+
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 1.0
 
@@ -66,9 +70,16 @@ class RunWatch:
         models = read_models(self._url) if waiting else None
         first = not self._seen and health is not None and self._has_new_signal()
         self._seen = self._seen or first
+        if first:
+            self._log_first()
         self._asked = now
         self._view = RunView(health, models, first)
         return self._view
+
+    def _log_first(self) -> None:
+        signal = read_newest_signal(self._url) or {}
+        names = ("symbol", "event_time_ms", "direction", "grade", "confidence", "model_version")
+        log.info("signal.first", **{name: signal.get(name) for name in names})
 
     def _has_new_signal(self) -> bool:
         newest = read_newest_signal(self._url)

@@ -18,12 +18,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
+from deploy.local.log_files import LogFile
+from streams.runtime.settings import EXIT_REFUSED
+
 STOP_WITHIN_S = 27.0  # the runtime drains within 25
 RESTART_AFTER_S = 0.5
 RESTART_AT_MOST_AFTER_S = 2.0
+WORDS_WITHIN_S = 2.0  # of a process that has ended: until its last line is in its log
 STEADY_S = 30.0  # a process that lived this long starts again without back-off
-LOG_LIMIT_BYTES = 20_000_000
-REFUSED = 78  # EX_CONFIG: starting again would not help
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -35,6 +39,8 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+
+log = structlog.get_logger()
 
 
 class SupervisorError(Exception):
@@ -50,24 +56,24 @@ class Child:
     """One supervised process and its recent past."""
 
     name: str
-    log: Path
+    log: LogFile
     popen: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restarts: int = 0
     delay_s: float = RESTART_AFTER_S
     start_at: float = field(default=0.0)
+    log_thread: threading.Thread | None = None
 
     @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self.popen is not None and self.popen.poll() is None
 
-    def last_lines(self, count: int = 8) -> str:
-        """Return the end of its log."""
-        try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
-        except OSError:
-            return ""
+    def last_words(self, count: int = 8) -> str:
+        """Return the end of what it said in this life."""
+        if self.log_thread is not None:
+            self.log_thread.join(WORDS_WITHIN_S)
+        return "\n".join([*self.log.last_words][-count:])
 
 
 def process_command(name: str) -> list[str]:
@@ -85,8 +91,7 @@ class Supervisor:
         environment: Mapping[str, str],
         command: Callable[[str], list[str]] = process_command,
     ) -> None:
-        logs.mkdir(parents=True, exist_ok=True)
-        self.children = tuple(Child(name, logs / f"{name}.log") for name in names)
+        self.children = tuple(Child(name, LogFile(logs, name)) for name in names)
         self._command = command
         self._environment = {**os.environ, **ONE_THREAD, **environment}
 
@@ -127,31 +132,42 @@ class Supervisor:
             return
         now = time.monotonic()
         if child.popen is not None:
-            if child.popen.returncode == REFUSED:
-                raise ProcessRefused(f"{child.name} refused to start:\n{child.last_lines()}")
+            if child.popen.returncode == EXIT_REFUSED:
+                raise ProcessRefused(f"{child.name} refused to start:\n{child.last_words()}")
             steady = now - child.started_at > STEADY_S
             child.delay_s = (
                 RESTART_AFTER_S if steady else min(2 * child.delay_s, RESTART_AT_MOST_AFTER_S)
             )
-            child.popen, child.start_at = None, now + child.delay_s
             child.restarts += 1
+            log.warning(
+                "process.restarted",
+                name=child.name,
+                ended_by=_cause_of_end(child.popen.returncode),
+                after_s=round(now - child.started_at, 1),
+                restarts=child.restarts,
+                remedy="none: it resumes from its last commit",
+            )
+            child.popen, child.start_at = None, now + child.delay_s
         if now >= child.start_at:
             self._start(child)
 
     def _start(self, child: Child) -> None:
-        if child.log.exists() and child.log.stat().st_size > LOG_LIMIT_BYTES:
-            child.log.replace(child.log.with_suffix(".log.1"))
-        with child.log.open("ab") as log:
-            child.popen = subprocess.Popen(
-                self._command(child.name),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-                # Ctrl-C reaches the supervisor alone, which then ends its children in good order.
-                start_new_session=True,
-            )
+        child.popen = subprocess.Popen(
+            self._command(child.name),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            # Ctrl-C reaches the supervisor alone, which then ends its children in good order.
+            start_new_session=True,
+        )
+        assert child.popen.stdout is not None  # noqa: S101 - PIPE above
+        child.log_thread = child.log.follow(child.popen.stdout)
         child.started_at = time.monotonic()
+
+
+def _cause_of_end(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def interrupt_on_signals() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -139,6 +140,7 @@ class KafkaBus:
     async def _read(self, inbox: Inbox) -> None:
         await self._connect()
         first_ends: dict[TopicPartition, int] = {}
+        began_s, failing = time.monotonic(), False
         self.connected = True
         self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
         self._tasks.append(asyncio.create_task(self._measure_lags(), name="measure lags"))
@@ -146,20 +148,25 @@ class KafkaBus:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except Exception as error:  # noqa: BLE001 - without its reader the gateway would show old views for ever
-                log.warning("read.failed", cause=repr(error))
+                if not failing:
+                    log.warning("read.failed", cause=repr(error), remedy="none: it is tried again")
+                failing = True
                 await asyncio.sleep(RETRY_S)
                 continue
+            failing = False
             for records in batches.values():
                 for record in records:
                     self._hand_over(record, inbox)
             if not self.ready:
                 self.ready = await self._caught_up(first_ends)
                 if self.ready:
+                    log.info("views.ready", seconds=round(time.monotonic() - began_s, 2))
                     gc.freeze()  # the collector would stall requests while it walks full views
             await asyncio.sleep(0)  # requests are answered between two polls
 
     async def _connect(self) -> None:
         """Connect and seek, trying until it works."""
+        waiting = False
         while True:
             try:
                 self._open()
@@ -167,7 +174,14 @@ class KafkaBus:
                     await client.start()
                 await self._seek()
             except Exception as error:  # noqa: BLE001 - a gateway that gave up would answer nothing
-                log.warning("broker.waiting", cause=repr(error))
+                if not waiting:
+                    log.warning(
+                        "broker.lost",
+                        reason=repr(error),
+                        remedy="none: it is connected to again; check "
+                        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS if it stays away",
+                    )
+                waiting = True
                 await self._close()
                 await asyncio.sleep(RETRY_S)
             else:
@@ -222,6 +236,7 @@ class KafkaBus:
                 partition=bad.partition,
                 offset=bad.offset,
                 cause=bad.cause,
+                remedy="none: the views went on without it; /health counts such records",
             )
             inbox(bad)
 
@@ -250,7 +265,12 @@ class KafkaBus:
                     await self._admin.describe_cluster()
                 self.connected = True
             except Exception as error:  # noqa: BLE001 - any error means that there is no answer
-                log.info("broker.away", cause=repr(error))
+                if self.connected:
+                    log.warning(
+                        "broker.lost",
+                        reason=repr(error),
+                        remedy="none: answers come from the views, and it is connected to again",
+                    )
                 self.connected = False
             await asyncio.sleep(WATCH_S if self.connected else WATCH_S / 4)
 
@@ -261,7 +281,7 @@ class KafkaBus:
                     self.lag = await topic_lag(self._consumer)
                     self.process_lag = await group_lag(self._admin, self._consumer)
             except Exception as error:  # noqa: BLE001 - a lag unknown now is measured again
-                log.info("lag.unknown", cause=repr(error))
+                log.debug("lag.unknown", cause=repr(error))
             await asyncio.sleep(WATCH_S)
 
 

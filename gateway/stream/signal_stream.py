@@ -26,6 +26,7 @@ from itertools import chain
 from typing import Any
 
 import orjson
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.stream.client import QUEUE, StreamClient, text_frame
@@ -44,6 +45,8 @@ from gateway.views.arrival import Arrival
 from gateway.views.compact import CompactSignal
 from gateway.views.read_model import ReadModel
 from schemas.signals import Signal
+
+log = structlog.get_logger()
 
 CLIENTS = 2_000
 HEARTBEAT_S = 5.0
@@ -95,6 +98,12 @@ class SignalStream:
         for client in slow:
             self._leave(client)
             self._count_dropped()
+            log.warning(
+                "client.dropped",
+                behind=QUEUE,
+                clients=len(self.clients),
+                remedy="none: it may come back with its cursor; if many are, they read too slowly",
+            )
             client.drop(TRY_LATER, f"too slow: {QUEUE} messages behind; resume with your cursor")
 
     async def heartbeats(self) -> None:

@@ -7,7 +7,6 @@ nothing is lost with it. Its counts are approximate, and say so.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import ssl
@@ -39,7 +38,6 @@ STOP_WITHIN_S = 4.0
 NICE = 10  # every other process goes first
 BEHIND_MS = 5_000  # beyond both limits it skips to the end: a fresh sample beats an old whole
 BEHIND_RECORDS = 500
-REPEAT_AFTER_S = 10.0
 
 log = structlog.get_logger()
 
@@ -52,7 +50,6 @@ def run(kafka: KafkaSettings, home: Path) -> int:
         home: Folder that Faust may write to.
     """
     os.nice(NICE)
-    _quieten("aiokafka")
     home.mkdir(parents=True, exist_ok=True)
     return asyncio.run(_run(kafka, home))
 
@@ -136,7 +133,7 @@ class _Monitor:
                 self._see(event.message)
             except (ValueError, ValidationError) as error:
                 # No dead letter: the processor of the topic writes it.
-                log.info("record.skipped", cause=type(error).__name__)
+                log.debug("record.skipped", cause=type(error).__name__)
 
     def _see(self, message: Any) -> None:
         append_ms = round(message.timestamp * 1000)
@@ -177,7 +174,7 @@ class _Monitor:
                 behind[partition] = end
                 self._seen[partition] = (end, now_ms)
         if behind:
-            log.info("monitor.skipped", partitions=len(behind))
+            log.debug("monitor.skipped", partitions=len(behind))
             await consumer.seek_wait(behind)
 
 
@@ -211,25 +208,3 @@ def _tls(client: Mapping[str, str]) -> ssl.SSLContext:
     if "ssl.certificate.location" in client:
         context.load_cert_chain(client["ssl.certificate.location"], client.get("ssl.key.location"))
     return context
-
-
-class _Seldom(logging.Filter):
-    """Lets each kind of message pass once in a while."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._silent_until: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        passes = time.monotonic() >= self._silent_until.get(record.msg, 0.0)
-        if passes:
-            self._silent_until[record.msg] = time.monotonic() + REPEAT_AFTER_S
-        return passes
-
-
-def _quieten(library: str) -> None:
-    # While the broker is away it says the same few things ten times a second.
-    logger, handler = logging.getLogger(library), logging.StreamHandler()
-    handler.addFilter(_Seldom())
-    logger.addHandler(handler)
-    logger.propagate = False

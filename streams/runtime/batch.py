@@ -161,7 +161,7 @@ class Batch:
 
     messages: list[Outgoing] = field(default_factory=list)
     states: dict[int, dict[StateRef, Record]] = field(default_factory=dict)
-    rejections: list[tuple[str, str, str]] = field(default_factory=list)  # topic, kind, cause
+    letters: list[DeadLetter] = field(default_factory=list)
 
 
 def offsets_after(messages: Sequence[Message]) -> dict[Partition, int]:
@@ -215,7 +215,7 @@ def _refuse(batch: Batch, letter: DeadLetter, message: Message, git_commit: str)
     unpublished = letter.partition < 0 and letter.key is not None  # made inside the chain
     key = letter.key.encode() if unpublished and letter.key else message.stored.key
     batch.messages.append(letter_message(letter, key, Stamp(message.trace_id, git_commit)))
-    batch.rejections.append((letter.topic, letter.kind, letter.cause))
+    batch.letters.append(letter)
 
 
 def guarded(processor: Processor) -> Processor:

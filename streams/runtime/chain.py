@@ -32,6 +32,7 @@ from streams.runtime.batch import (
 )
 from streams.runtime.client import Member, Transactions, partition_counts
 from streams.runtime.codec import Partition, Received, misplaced, received
+from streams.runtime.dead_letters import log_dead_letter
 from streams.runtime.metrics import ProcessMetrics, process_metrics
 from streams.runtime.restore import States, restore
 from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
@@ -115,7 +116,12 @@ def run_until_signalled(
     try:
         run_chain(name, processors, kafka, stop=stop, report=status.report)
     except Fatal as fatal:
-        log.critical("process.fatal", consumer=name, cause=str(fatal))
+        log.critical(
+            "process.fatal",
+            consumer=name,
+            cause=str(fatal),
+            remedy="none: it is started again and resumes from its last commit",
+        )
         _end_within(CLOSE_WITHIN_S)
         return EXIT_FATAL
     finally:
@@ -209,7 +215,13 @@ class _ChainRun:
 
     def _rewind(self, cause: str) -> None:
         self._metrics.transactions.labels(self._name, "aborted").inc()
-        log.warning("transaction.aborted", consumer=self._name, cause=cause)
+        log.warning(
+            "transaction.aborted",
+            consumer=self._name,
+            cause=cause,
+            in_a_row=self._aborts + 1,
+            remedy="none: nothing of it counts, and its records are read again",
+        )
         self._aborts += 1
         if self._aborts >= ABORTS_IN_A_ROW:
             raise Fatal(f"{self._aborts} transactions aborted in a row, the last: {cause}")
@@ -221,10 +233,18 @@ class _ChainRun:
 
     def _assigned(self, offsets: Mapping[Partition, int]) -> None:
         began = time.monotonic()
+        log.info("partitions.assigned", consumer=self._name, partitions=_named(offsets))
         numbers = {number for _, number in offsets} - self._states.keys()
         if numbers:
             self.report("restoring", f"partitions {sorted(numbers)}")
             self._states.update(restore(self._kafka, self._chain, numbers, offsets))
+            log.info(
+                "state.restored",
+                consumer=self._name,
+                partitions=sorted(numbers),
+                keys=sum(len(self._states[number]) for number in numbers),
+                seconds=round(time.monotonic() - began, 2),
+            )
         for source, offset in offsets.items():
             self._committed[source] = self._fetched[source] = offset
             self._merge.open(source)
@@ -241,6 +261,7 @@ class _ChainRun:
             self._paused.discard(source)
         for number in {number for _, number in sources}:
             self._states.pop(number, None)
+        log.info("partitions.revoked", consumer=self._name, partitions=_named(sources))
 
     def _hold_back(self) -> None:
         """Stop fetching what waits for another topic, go on once it has been folded."""
@@ -259,12 +280,12 @@ class _ChainRun:
             self._metrics.records_in.labels(self._name, topic).inc(count)
         for topic, count in Counter(made.topic for made in batch.messages).items():
             self._metrics.records_out.labels(self._name, topic).inc(count)
-        for topic, kind, cause in batch.rejections:
-            self._metrics.rejected.labels(self._name, topic, kind).inc()
-            log.warning("record.rejected", topic=topic, kind=kind, cause=cause)
-            if kind == "bug" and not self._degraded:
+        for letter in batch.letters:
+            self._metrics.rejected.labels(self._name, letter.topic, letter.kind).inc()
+            log_dead_letter(letter)
+            if letter.kind == "bug" and not self._degraded:
                 self._degraded = True  # until a restart: someone should look
-                self.report("degraded", f"{topic}: {cause}")
+                self.report("degraded", f"{letter.topic}: {letter.cause}")
         self._metrics.transactions.labels(self._name, "committed").inc()
 
     def _observe_lag(self) -> None:
@@ -286,6 +307,10 @@ class _ChainRun:
         changelogs = [processor.changelog for processor in self._chain]
         letters = [topic.dead_letters for topic in read]
         return sorted({*(topic.name for topic in read), *written, *changelogs, *letters})
+
+
+def _named(sources: Collection[Partition]) -> list[str]:
+    return sorted(f"{topic}/{number}" for topic, number in sources)
 
 
 def _check_chain(chain: Sequence[Processor]) -> None:

@@ -28,7 +28,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from streams.runtime.codec import Outgoing, Partition, Stored
-from streams.runtime.settings import Aborted, Fatal, KafkaSettings
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings, log_client_error
 
 CALL_TIMEOUT_S = 10.0
 RETRY_PAUSE_S = 0.02
@@ -46,7 +46,7 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
         Aborted: The transaction must be aborted.
         Fatal: Fatal, unknown, or still failing after a second time-out's time.
     """
-    deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
+    deadline, retried = time.monotonic() + 2 * CALL_TIMEOUT_S, False
     while True:
         try:
             return call(*arguments, CALL_TIMEOUT_S)
@@ -56,7 +56,10 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
                 raise Aborted(str(error)) from failed
             if error.fatal() or not error.retriable() or time.monotonic() > deadline:
                 raise Fatal(f"{getattr(call, '__name__', call)}: {error}") from failed
-            log.info("kafka.retry", reason=str(error))
+            if not retried:
+                what = getattr(call, "__name__", str(call))
+                log.warning("kafka.retried", call=what, reason=str(error), remedy="none")
+            retried = True
             time.sleep(RETRY_PAUSE_S)
 
 
@@ -237,7 +240,7 @@ def _judge(error: KafkaError) -> None:
     # A fenced static member says _FATAL with fatal() False: look at the code.
     transient = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001 - public names
     if error.code() in transient or (error.retriable() and not error.fatal()):
-        log.info("kafka.transient", reason=error.str())
+        log_client_error(error)
         return
     raise Fatal(f"consumer: {error.name()}: {error.str()}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
@@ -28,6 +29,7 @@ from streams.runtime.codec import (
     outgoing,
     received,
 )
+from streams.runtime.dead_letters import log_dead_letter
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 
 POLL_S = 0.2
@@ -130,14 +132,19 @@ class _JobRun:
         if isinstance(decoded, Unreadable):
             self._commit(message, [self._refusal(decoded, "undecodable", decoded.cause)])
             return
+        began_s = time.monotonic()
+        job_log = log.bind(consumer=self._name, request=message.offset, trace_id=decoded.trace_id)
+        job_log.info("job.begun")
         future = job(decoded)
         while not future.done():
             if stop.is_set() or not self._owns(message):
                 future.cancel()
+                job_log.info("job.left", cause="stopping, or its partition moved; it runs again")
                 return
             self._fetch(0.0)
             wait((future,), POLL_S)  # not in the poll: a short job would wait for it
         self._commit(message, self._outcome(decoded, future))
+        job_log.info("job.ended", seconds=round(time.monotonic() - began_s, 2))
 
     def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> list[Outgoing]:
         failed = future.exception()
@@ -149,13 +156,13 @@ class _JobRun:
         if isinstance(failed, Fatal) or not isinstance(failed, Exception):
             raise failed  # no fault of the request: the next start runs it again
         cause = in_one_line(failed)
-        log.error("job.failed", consumer=self._name, cause=cause)
         return [self._refusal(request, "bug", cause)]
 
     def _refusal(
         self, message: Received | Unreadable, kind: DeadLetterKind, cause: str
     ) -> Outgoing:
         letter = dead_letter(message.stored, self._name, kind, cause, message.trace_id)
+        log_dead_letter(letter)
         stamp = Stamp(message.trace_id, self._git_commit)
         return letter_message(letter, message.stored.key, stamp)
 

@@ -8,6 +8,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from streams.runtime.client import Transactions, flush, produce, producer_of
 from streams.runtime.codec import Outgoing, Stamp, letter_message, record_message
+from streams.runtime.dead_letters import log_dead_letter
 from streams.runtime.settings import Fatal, KafkaSettings
 
 
@@ -29,6 +30,7 @@ class Publisher:
 
     def refuse(self, letter: DeadLetter) -> None:
         """Queue a dead letter for ``<its topic>.dlq``."""
+        log_dead_letter(letter)
         key = None if letter.key is None else letter.key.encode()
         self._send(letter_message(letter, key, Stamp(letter.trace_id, self._git_commit)))
 

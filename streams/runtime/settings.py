@@ -16,12 +16,16 @@ from typing import Any
 import structlog
 
 LARGEST_MESSAGE_BYTES = 2_097_152  # a dead letter holds its original in base64
-REPEAT_AFTER_S = 10.0
+QUIET_S = 10.0  # without a complaint: then the next one is news again
+# librdkafka's _TRANSPORT, _RESOLVE, _ALL_BROKERS_DOWN, _TIMED_OUT: nobody can be reached.
+OUTAGES = frozenset({-195, -193, -187, -185})
+ERROR_REMEDY = "check REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS and REGIMEFLOW_KAFKA_CLIENT if it repeats"
 
 log = structlog.get_logger()
 
-
-EXIT_FATAL = 75  # sysexits' EX_TEMPFAIL: a process that ended by Fatal is started again
+# Exit codes of sysexits. After the first a process is started again, after the second it is not.
+EXIT_FATAL = 75  # EX_TEMPFAIL
+EXIT_REFUSED = 78  # EX_CONFIG: its settings must change first
 
 
 class Fatal(Exception):
@@ -56,7 +60,7 @@ class KafkaSettings:
             "reconnect.backoff.max.ms": 500,  # the default stays away for 10 s
             "socket.keepalive.enable": True,
             "log_level": 2,  # what matters comes through the callback
-            "error_cb": _ErrorLog(),
+            "error_cb": log_client_error,
             **self.client,
         }
 
@@ -88,13 +92,29 @@ class KafkaSettings:
 
 
 class _ErrorLog:
-    """Logs a client's errors, each kind at most every few seconds: reconnects repeat them."""
+    """Logs what the clients of this process complain of: an outage of the broker once.
+
+    While a broker is away each of some clients repeats a handful of complaints ten times a second.
+    """
 
     def __init__(self) -> None:
-        self._silent_until: dict[str, float] = {}
+        self._last_s: dict[str, float] = {}
 
     def __call__(self, error: Any) -> None:
-        name, now = error.name(), time.monotonic()
-        if now >= self._silent_until.get(name, 0.0):
-            self._silent_until[name] = now + REPEAT_AFTER_S
-            log.warning("kafka.error", code=name, reason=error.str())
+        outage = error.code() in OUTAGES
+        kind, now = "outage" if outage else error.name(), time.monotonic()
+        quiet_s = now - self._last_s.get(kind, -QUIET_S)
+        self._last_s[kind] = now
+        if quiet_s < QUIET_S:
+            return
+        if outage:
+            log.warning(
+                "broker.lost",
+                reason=error.str(),
+                remedy="none: it is connected to again; if it stays away, look at the broker's log",
+            )
+        else:
+            log.warning("kafka.error", code=kind, reason=error.str(), remedy=ERROR_REMEDY)
+
+
+log_client_error = _ErrorLog()

@@ -180,7 +180,7 @@ def wait_until_ready(supervisor: Supervisor, url: str) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
         for child in supervisor.children:
-            assert child.running, f"{child.name} ended:\n{child.last_lines()}"
+            assert child.running, f"{child.name} ended:\n{child.last_words()}"
         health = read_health(url)
         if health is not None and health["status"] != "starting":
             states = {name: one["state"] for name, one in health["processes"].items()}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.supervisor import ONE_THREAD
-from deploy.process import end_with_parent, kafka_of
+from deploy.process import drain_with_supervisor, kafka_of
 from schemas.features import FeatureVector
 from schemas.market import Bar
 from schemas.predictions import Prediction
@@ -104,7 +104,7 @@ def stamped(canned: Record, record: Any) -> Record:
 def main() -> int:
     """Run the named process until SIGTERM; return its exit code."""
     os.environ.update(ONE_THREAD)
-    end_with_parent()
+    drain_with_supervisor()
     from streams.runtime.chain import run_until_signalled
     from streams.topology import CHAINS
     from workers.serving.processor import inference_processor

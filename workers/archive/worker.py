@@ -6,7 +6,6 @@ every fact topic  -->  [archive]  -->  <home>/archive/<topic>/<key>/<day>.parque
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections import defaultdict
@@ -18,9 +17,10 @@ from schemas.record import Topic
 from schemas.topics import TOPICS
 from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
-from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
+from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.archive.topic_archive import ArchivedRecord, TopicArchive
+from workers.process import event_on_signals, fatal
 from workers.settings import Settings
 
 FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
@@ -34,17 +34,14 @@ log = structlog.get_logger()
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM, then write what has arrived. Returns the exit code."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = event_on_signals()
     os.nice(NICENESS)
     status = StatusPublisher(kafka, "archive")
     status.report("running")
     try:
         archive_topics(settings.home / "archive", kafka, FACTS, stop)
-    except Fatal as fatal:
-        log.critical("process.fatal", cause=str(fatal))
-        return EXIT_FATAL
+    except Fatal as error:
+        return fatal(error)
     else:
         status.report("stopping")
         return 0

@@ -9,7 +9,6 @@ result and its offset are written in one transaction.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -26,13 +25,14 @@ from streams.runtime.codec import Received
 from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
-from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from streams.runtime.wall_clock import wall_ms
 from workers.backtest.compute import Compute, Outcome
 from workers.bars.bar_store import BarStore
 from workers.jobs.progress import Telling
 from workers.jobs.results import within_bounds
+from workers.process import event_on_signals, fatal
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -42,9 +42,7 @@ CAUGHT_UP_WITHIN_S = 300.0  # tens of millions of bars are read in less
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = event_on_signals()
     status = StatusPublisher(kafka, "backtest")
     bench = Bench(settings, kafka, stop)
     warm = threading.Thread(target=_say_when_warm, args=(bench, status, stop), name="warm")
@@ -53,9 +51,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         bench.start()
         run_jobs("backtest", BACKTEST_REQUESTS, bench.job, kafka, stop=stop)
         bench.raise_fatal()
-    except (Aborted, Fatal) as fatal:
-        log.critical("process.fatal", cause=str(fatal))
-        return EXIT_FATAL
+    except (Aborted, Fatal) as error:
+        return fatal(error)
     else:
         status.report("stopping")
         return 0

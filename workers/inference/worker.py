@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
 from streams.runtime.settings import KafkaSettings
@@ -9,15 +11,17 @@ from streams.runtime.wall_clock import wall_ms
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import forest, lstm
 from workers.serving.processor import inference_processor
-from workers.serving.slots import Slots, load
+from workers.serving.slots import LoadedEnsemble, Slots, load
 from workers.settings import Settings
+
+log = structlog.get_logger()
 
 
 def run(_settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
     forest.warm_up()
     lstm.warm_up()
-    slots = Slots()
+    slots = Slots(on_switch=_log_switch)
 
     def take(change: ModelChanged) -> LoadedModel:
         loaded = load(change.model)
@@ -27,3 +31,12 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     watch = ModelWatch(kafka, "inference", take)
     processor = inference_processor(slots, wall_ms, watch.arrivals.wait_for)
     return run_with_models(processor, watch, kafka)
+
+
+def _log_switch(model: LoadedEnsemble, event_time_ms: int) -> None:
+    log.info(
+        "model.switched",
+        model_version=model.version,
+        first_bar_ms=event_time_ms,
+        qualified=model.registered.qualified,
+    )

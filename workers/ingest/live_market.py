@@ -112,7 +112,6 @@ class LiveMarket:
     def refuse(self, raw: str | bytes, error: Exception) -> None:
         """Send an unreadable frame to the dead letters; the stream goes on."""
         cause = str(error) if isinstance(error, PayloadRejected) else f"unreadable frame: {error}"
-        log.warning("frame.refused", cause=cause)
         self.outbox.refuse(refused(raw, cause, self.clock.now_ms()))
 
     async def _stream(self) -> None:
@@ -122,7 +121,13 @@ class LiveMarket:
             reason = await self._watch_until_lost()
             if self._heard_s > opened_s:
                 wait_s = FIRST_RECONNECT_S
-            log.warning("stream.lost", reason=reason)
+            log.warning(
+                "stream.lost",
+                source=self.exchange.source,
+                reason=reason,
+                reconnects=self.reconnects,
+                remedy="none: it is opened again, and what was missed is fetched",
+            )
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
             wait_s = min(2 * wait_s, LONGEST_RECONNECT_S)
             self.reconnects += 1

@@ -119,6 +119,7 @@ class Player:
             )
         waiting = "history is complete; waiting for a model to serve"
         self._put(ingest_status("holding", waiting, self._share()))
+        log.info("history.announced", symbols=[file.symbol for file in files], to_ms=cut_ms)
         released = hold()
         self._anchor = (time.monotonic(), self._now_ms)
         return released
@@ -159,6 +160,13 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     publisher = Publisher(kafka, f"ingest-{kafka.instance}")
     symbols = [file.symbol for file in recording.files]
     closes = newest_closes(kafka, symbols, recording.timeframe_ms)
+    log.info(
+        "replay.started",
+        files=[file.path.name for file in recording.files],
+        bars=recording.bars,
+        cut_ms=recording.cut_ms,
+        resumed=sorted(closes),
+    )
     announced = history_is_ready(kafka, settings.strategy)
 
     def hold() -> bool:

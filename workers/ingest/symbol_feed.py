@@ -13,6 +13,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import structlog
+
 from schemas.market import RawBar
 from workers.bars.markers import Markers, finding
 from workers.ingest.exchange import ExchangeError
@@ -26,6 +28,8 @@ SENT_BARS = 256  # published last and remembered, to tell a duplicate from a cor
 RETRY_S = 0.2
 SETTLEMENT_POLL_S = 0.02
 COMPARED = ("open", "high", "low", "close", "volume")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,15 @@ class WaitLimits:
         )
 
 
+@dataclass(frozen=True)
+class Gap:
+    """Where bars began to be missing, and how the feed stood then."""
+
+    from_ms: int
+    repaired_before: int
+    began_s: float
+
+
 @dataclass
 class SymbolFeed:
     """Publishes the bars of one series from ``expected_ms`` on, the open time of the next bar."""
@@ -68,6 +81,7 @@ class SymbolFeed:
     repaired: int = 0
     _rebuilder: BarRebuilder = field(init=False)
     _sent: OrderedDict[int, RawBar] = field(default_factory=OrderedDict)
+    _gap: Gap | None = None  # bars fetched because the stream did not bring them
     _overdue_since_s: float | None = None
     _retry_at_s: float = 0.0
 
@@ -120,6 +134,9 @@ class SymbolFeed:
         if bar.open_time_ms < self.expected_ms:
             self._send(bar)  # late: the market processor books it in the ledger
             return
+        if self._gap is not None:
+            self._log_gap(self._gap, bar.open_time_ms)
+            self._gap = None
         await self._wait_for_settlement(bar)
         self.advance(bar)
         await self._compare(bar.open_time_ms)
@@ -148,6 +165,7 @@ class SymbolFeed:
         now_s = asyncio.get_running_loop().time()
         if self._overdue_since_s is None:
             self._overdue_since_s = now_s
+        gap = Gap(self.expected_ms, self.repaired, now_s)
         closed_ms = self.clock.now_ms() // self.series.timeframe_ms * self.series.timeframe_ms
         patient = now_s < self._overdue_since_s + self.limits.patience_s
         with contextlib.suppress(ExchangeError, TimeoutError):
@@ -155,12 +173,15 @@ class SymbolFeed:
                 await self._fetch(closed_ms, holes=not patient)
         if not patient:
             self._take_rebuilt(closed_ms)
+        if self.expected_ms > gap.from_ms:
+            self._gap = self._gap or gap  # told as one when the stream is back
         self._retry_at_s = asyncio.get_running_loop().time() + max(RETRY_S, self.limits.grace_s)
 
     async def _repair(self, until_ms: int) -> None:
         """Fetch the bars before ``until_ms``; leave what is still missing after ``patience_s``."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self.limits.patience_s
+        gap = Gap(self.expected_ms, self.repaired, loop.time())
+        deadline_s = gap.began_s + self.limits.patience_s
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline_s):
                 while self.expected_ms < until_ms:
@@ -174,6 +195,33 @@ class SymbolFeed:
             with contextlib.suppress(ExchangeError, TimeoutError):
                 async with asyncio.timeout(self.limits.patience_s):
                     await self._fetch(until_ms, holes=True)
+        self._log_gap(gap, until_ms)
+
+    def _log_gap(self, gap: Gap, until_ms: int) -> None:
+        """Say how many bars had not come before ``until_ms``, and what became of them."""
+        step = self.series.timeframe_ms
+        bars = (until_ms - gap.from_ms) // step
+        missing = max(until_ms - self.expected_ms, 0) // step
+        fetched = self.repaired - gap.repaired_before
+        facts = {
+            "symbol": self.series.symbol,
+            "timeframe": self.series.interval,
+            "from_ms": gap.from_ms,
+            "bars": bars,
+            "fetched": fetched,
+            "from_trades": bars - missing - fetched,
+            "seconds": round(asyncio.get_running_loop().time() - gap.began_s, 2),
+        }
+        if missing:
+            log.warning(
+                "gap.left",
+                **facts,
+                missing=missing,
+                remedy="none: features are null until their windows refill; `regimeflow data "
+                "ledger` lists it",
+            )
+        else:
+            log.info("gap.repaired", **facts)
 
     async def _fetch(self, until_ms: int, *, holes: bool) -> None:
         """Publish what REST has before ``until_ms``; without ``holes``, stop at the first hole."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable
+
+import structlog
 
 from schemas.market import HistoryReady
 from schemas.refdata import RefdataTable
@@ -33,6 +36,8 @@ START_PATIENCE_S = 60.0
 STATUS_EVERY_S = 5.0
 MAX_UNACKNOWLEDGED = 4_000  # records that the backfill may be ahead of the broker
 FILLED_AT_ONCE = 8  # symbols
+
+log = structlog.get_logger()
 
 
 def run_venue(settings: Settings, kafka: KafkaSettings) -> None:
@@ -110,6 +115,13 @@ class VenueIngest:
             announced: Whether a complete history has been announced before.
         """
         await with_retries(lambda: synchronise(self._exchange, self.clock), START_PATIENCE_S)
+        log.info(
+            "venue.connected",
+            source=self._exchange.source,
+            universe=self._settings.universe,
+            timeframe=self._settings.timeframe,
+            resumed=sorted(closes),
+        )
         await self._require_listed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publish_ticks(self.clock, self._outbox))
@@ -177,6 +189,7 @@ class VenueIngest:
                     self._outbox.put(ingest_status("starting", f"back-fill {symbol}", share()))
                     await self._outbox.below(MAX_UNACKNOWLEDGED)
 
+        began_s = time.monotonic()
         while True:
             until_ms = self.clock.now_ms() // step * step
             before = sum(feed.expected_ms for feed in feeds.values())
@@ -184,7 +197,12 @@ class VenueIngest:
                 for symbol, feed in feeds.items():
                     tasks.create_task(fill(symbol, feed, until_ms))
             if sum(feed.expected_ms for feed in feeds.values()) == before:
-                return
+                break
+        log.info(
+            "backfill.done",
+            bars={name: (feed.expected_ms - begun[name]) // step for name, feed in feeds.items()},
+            seconds=round(time.monotonic() - began_s, 1),
+        )
 
     def _publish_settlement_findings(self, feed: SymbolFeed) -> None:
         rows = feed.markers.settlements
@@ -196,6 +214,7 @@ class VenueIngest:
     def _announce(self, feeds: dict[str, SymbolFeed]) -> None:
         step = self._settings.timeframe_ms
         to_ms = min(feed.expected_ms for feed in feeds.values())
+        log.info("history.announced", symbols=tuple(feeds), to_ms=to_ms)
         self._outbox.put(
             HistoryReady(
                 strategy=self._settings.strategy,

@@ -5,18 +5,11 @@ venue or files  -->  [ingest]  -->  market.bars.raw.v1, market.history.v1, clock
 
 from __future__ import annotations
 
-import sys
-
-import structlog
-
-from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
+from streams.runtime.settings import Fatal, KafkaSettings
 from workers.bars.bar_files import BarFileRejected
 from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
+from workers.process import fatal, refused
 from workers.settings import Settings
-
-EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
-
-log = structlog.get_logger()
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -30,11 +23,9 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
             return 0
         return _on_venue(settings, kafka)
     except (HomeRefused, BarFileRejected) as refusal:
-        sys.stderr.write(f"{refusal}\n")
-        return EXIT_REFUSED
-    except Fatal as fatal:
-        log.critical("process.fatal", cause=str(fatal))
-        return EXIT_FATAL
+        return refused(str(refusal))
+    except Fatal as error:
+        return fatal(error)
 
 
 def _on_venue(settings: Settings, kafka: KafkaSettings) -> int:
@@ -44,9 +35,7 @@ def _on_venue(settings: Settings, kafka: KafkaSettings) -> int:
     try:
         run_venue(settings, kafka)
     except VenueRefused as refusal:
-        sys.stderr.write(f"{refusal}\n")
-        return EXIT_REFUSED
+        return refused(str(refusal))
     except ExchangeError as away:
-        log.critical("process.fatal", cause=str(away))
-        return EXIT_FATAL
+        return fatal(away)
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -131,10 +131,14 @@ def _triple(chances: ClassProbabilities) -> NDArray[np.float64]:
 class Slots:
     """Every loaded model by the bar from which it serves; replaced as a whole, never in part.
 
-    ``kept`` of them: a replay reads symbols one after the other, and so needs all of its past.
+    Attributes:
+        kept: How many; a replay reads symbols one after the other, and so needs all of its past.
+        on_switch: Told the model and the bar when a newer one answers for the first time.
     """
 
     kept: int = KEPT
+    on_switch: Callable[[LoadedEnsemble, int], None] = lambda _model, _bar_ms: None
+    _newest_ms: int = -1  # from when the newest model that has answered serves
     _serving: tuple[tuple[int, LoadedEnsemble], ...] = field(default=())
 
     def put(self, change: ModelChanged, loaded: LoadedEnsemble) -> None:
@@ -148,8 +152,14 @@ class Slots:
 
     def for_bar(self, event_time_ms: int) -> LoadedEnsemble | None:
         """Return the model of a bar close; None before the first one serves."""
-        serving = [loaded for since, loaded in self._serving if since <= event_time_ms]
-        return serving[-1] if serving else None
+        serving = [slot for slot in self._serving if slot[0] <= event_time_ms]
+        if not serving:
+            return None
+        since, loaded = serving[-1]
+        if since > self._newest_ms:
+            self._newest_ms = since
+            self.on_switch(loaded, event_time_ms)
+        return loaded
 
     def named(self, version: str) -> LoadedEnsemble | None:
         """Return a loaded model by version, or the newest by strategy name."""

@@ -15,6 +15,8 @@ from workers.settings import Settings
 from workers.simulator.market import BAR_MS
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
 
+log = structlog.get_logger()
+
 SAVE_SECONDS = 1.0
 CLOCK_FILE = "simulator.json"
 SPARE_MINUTES = 1440  # of market time before the first bar of the backfill
@@ -22,14 +24,6 @@ SPARE_MINUTES = 1440  # of market time before the first bar of the backfill
 
 def run(settings: Settings) -> None:
     """Serve the settings' universe until SIGTERM or SIGINT; resumes where the home stopped."""
-    if not structlog.is_configured():
-        structlog.configure(
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso"),
-                structlog.processors.JSONRenderer(),
-            ]
-        )
     settings.home.mkdir(parents=True, exist_ok=True)
     run_market(simulator_settings(settings), settings.home / CLOCK_FILE)
 
@@ -72,7 +66,6 @@ def saved_time_ms(clock_file: Path) -> int:
 
 
 async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path) -> None:
-    log = structlog.get_logger("simulator")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,12 +11,16 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import structlog
+
 from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.runtime.batch import in_one_line
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.settings import Settings
 from workers.training.registry import Tracking, mirror
+
+log = structlog.get_logger()
 
 # A registration and the change it leads to come together, and then the first bars of the new
 # model want the processor more.
@@ -57,6 +61,7 @@ def follow(settings: Settings, kafka: KafkaSettings, report: Report, stop: threa
             failure = _in_child(tracking, kafka, settings.home, stop)
             if failure == "":
                 marker.write_text(reached)
+                log.info("mlflow.mirrored", positions=json.loads(reached)["positions"])
             else:
                 due = time.monotonic() + AGAIN_AFTER_S
             report(failure)

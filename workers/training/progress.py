@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+import structlog
+
 from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
+
+log = structlog.get_logger()
 
 TOLD_EVERY_S = 0.25
 
@@ -30,10 +34,13 @@ class Told:
         self._request = request
         self._publisher = Publisher(kafka, f"training-{kafka.instance}-progress")
         self._last = ("", 0.0)
+        self._began_s = time.monotonic()
 
     def progress(self, stage: TrainingStage, done: float, note: str) -> None:
         """Tell a step; ``done`` is the share of that stage."""
         said, at = self._last
+        if said != stage:
+            self._log_stage(stage, note)
         if said == stage and done < 1.0 and time.monotonic() - at < TOLD_EVERY_S:
             return
         self._last = (stage, time.monotonic())
@@ -48,6 +55,16 @@ class Told:
             )
         )
         self._publisher.flush()
+
+    def _log_stage(self, stage: TrainingStage, note: str) -> None:
+        now_s = time.monotonic()
+        log.info(
+            "training.stage",
+            request_id=self._request.request_id,
+            stage=stage,
+            note=note,
+            since_start_s=round(now_s - self._began_s, 1),
+        )
 
 
 def overall(stage: TrainingStage, done: float) -> float:

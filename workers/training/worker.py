@@ -9,8 +9,6 @@ version follow from the request and the rows, so nothing is registered twice.
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -30,9 +28,16 @@ from streams.processor import RecordRejected
 from streams.runtime.codec import Received
 from streams.runtime.jobs import run_jobs
 from streams.runtime.reader import BeforeEnd, Reader
-from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.models.artifact import ArtifactError, root_of
+from workers.process import (
+    configure_logging,
+    current_log,
+    event_on_signals,
+    fatal,
+    refused,
+)
 from workers.settings import Settings
 from workers.training.fit import Plan, TooFewRows
 from workers.training.mirroring import follow
@@ -40,7 +45,6 @@ from workers.training.progress import Told
 
 log = structlog.get_logger()
 
-EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 LAST_TICKS = 20  # offsets: the newest tick, and the markers of transactions behind it
 FEATURES_WITHIN_S = 600.0  # a history of a million bars is folded in less
 
@@ -49,12 +53,9 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
     try:
         models = root_of(settings.models)
-    except ArtifactError as refused:
-        sys.stderr.write(f"REGIMEFLOW_MODEL_DIR: {refused}\n")
-        return EXIT_REFUSED
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    except ArtifactError as error:
+        return refused(f"REGIMEFLOW_MODEL_DIR: {error}")
+    stop = event_on_signals()
     status = StatusPublisher(kafka, "training")
     status.report("running")
     mirroring = threading.Thread(
@@ -63,9 +64,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     mirroring.start()
     try:
         _train_until(stop, models, kafka)
-    except (Aborted, Fatal) as fatal:
-        log.critical("process.fatal", cause=str(fatal))
-        return EXIT_FATAL
+    except (Aborted, Fatal) as error:
+        return fatal(error)
     finally:
         stop.set()
         for child in multiprocessing.active_children():
@@ -78,7 +78,13 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
 def _train_until(stop: threading.Event, models: Path, kafka: KafkaSettings) -> None:
     # One child a request: torch and the rows of a run, 1 GB, go when it ends.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(
+        1,
+        mp_context=spawn,
+        max_tasks_per_child=1,
+        initializer=configure_logging,
+        initargs=(current_log(),),
+    ) as pool:
 
         def job(received: Received) -> Future[Sequence[Record]]:
             request = received.record
@@ -99,13 +105,17 @@ def _mirror(
 
     def report(failure: str) -> None:
         if failure:
-            log.error("mlflow.behind", cause=failure)
+            log.error(
+                "mlflow.behind",
+                cause=failure,
+                remedy="look at REGIMEFLOW_MLFLOW_TRACKING_URI; it is tried again every 5 minutes",
+            )
         status.report("degraded" if failure else "running", failure)
 
     try:
         follow(settings, kafka, report, stop)
-    except Fatal as fatal:
-        report(f"MLflow is not followed: {fatal}")
+    except Fatal as error:
+        report(f"MLflow is not followed: {error}")
 
 
 def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Record]:
@@ -132,6 +142,17 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
         raise RecordRejected(str(short)) from None
     model = register(trained, request, models, market_time(kafka) or request.to_ms)
     told.progress("done", 1.0, _verdict(model))
+    log.info(
+        "model.registered",
+        model_version=model.model_version,
+        qualified=model.qualified,
+        gates=model.gates,
+        symbols=request.symbols,
+        rows=model.metrics.rows,
+        log_loss=model.metrics.log_loss,
+        prior_log_loss=model.metrics.prior_log_loss,
+        uri=model.uri,
+    )
     return (model,)
 
 

@@ -12,7 +12,6 @@ request to another, and the study goes on; ``study.py`` says what becomes of tri
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -25,10 +24,11 @@ from schemas.topics import JOB_PROGRESS, JOB_RESULTS, TUNING_REQUESTS
 from streams.runtime.codec import Received
 from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.reader import tail
-from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from streams.runtime.wall_clock import wall_ms
 from workers.child import Child
+from workers.process import event_on_signals, fatal
 from workers.settings import Settings
 from workers.tuning.child import Kept, own, share
 
@@ -41,9 +41,7 @@ LOOK_EVERY_S = 0.2
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = event_on_signals()
     status = StatusPublisher(kafka, "tuning")
     status.report("running")
     tuning = Tuning(Kept.of(settings), kafka, stop)
@@ -56,9 +54,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     try:
         run_jobs("tuning", TUNING_REQUESTS, tuning.job, kafka, stop=stop)
         tuning.raise_fatal()
-    except (Aborted, Fatal) as fatal:
-        log.critical("process.fatal", cause=str(fatal))
-        return EXIT_FATAL
+    except (Aborted, Fatal) as error:
+        return fatal(error)
     else:
         status.report("stopping")
         return 0

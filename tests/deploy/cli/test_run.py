@@ -55,10 +55,11 @@ def test_a_port_that_is_taken_is_refused_with_the_way_out(tmp_path):
 
     assert f"port {port} on loopback is taken" in said
     assert "--port" in said
-    lock = HomeLock(tmp_path / "run.lock")  # nothing is left behind
+    lock = HomeLock(tmp_path / "run.lock")  # nothing is left behind but the log
     lock.take()
     lock.release()
-    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "run.lock"]
+    assert "run.failed" in (tmp_path / "logs" / "run.log").read_text()
 
 
 def test_a_home_that_cannot_be_made_is_refused(tmp_path):

@@ -84,7 +84,7 @@ def test_progress_is_thinned_out_but_a_new_phase_is_told_at_once(views, capsys):
 def test_a_process_that_keeps_dying_is_told_with_its_last_words():
     once = SimpleNamespace(name="market", running=False, restarts=1)
     often = SimpleNamespace(
-        name="ingest", running=False, restarts=5, last_lines=lambda _: "no such venue"
+        name="ingest", running=False, restarts=5, last_words=lambda _: "no such venue"
     )
 
     told = live.dead(SimpleNamespace(children=(once, often, *RUNNING.children)))

@@ -88,7 +88,9 @@ def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):
 
 def test_a_signal_while_all_is_prepared_ends_the_run_in_good_order(run, monkeypatch):
     told, closed = [], []
-    screen = SimpleNamespace(step=told.append, close=lambda: closed.append(True))
+    screen = SimpleNamespace(
+        step=lambda text, _done: told.append(text), close=lambda: closed.append(True)
+    )
     monkeypatch.setattr(pipeline, "cluster", lambda *_: nullcontext(SimpleNamespace(client={})))
     monkeypatch.setattr(pipeline, "prepare", lambda *_: signal.raise_signal(signal.SIGTERM))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

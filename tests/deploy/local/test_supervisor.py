@@ -64,7 +64,8 @@ def watch_until(
 
 
 def logged(tmp_path: Path, name: str, text: str) -> bool:
-    return text in (tmp_path / "logs" / f"{name}.log").read_text()
+    path = tmp_path / "logs" / f"{name}.log"
+    return path.exists() and text in path.read_text()
 
 
 def test_a_process_that_dies_is_started_again_within_two_seconds(tmp_path):
@@ -135,7 +136,7 @@ def test_one_that_does_not_stop_is_killed_and_named(tmp_path, monkeypatch):
 
 
 def test_processes_end_when_the_supervisor_is_killed_outright(tmp_path):
-    child = f"from deploy.process import end_with_parent; end_with_parent(); {WAITS}"
+    child = f"from deploy.process import drain_with_supervisor; drain_with_supervisor(); {WAITS}"
     program = (
         "import sys, threading, pathlib\n"
         "from deploy.local.supervisor import Supervisor\n"
@@ -157,14 +158,3 @@ def test_processes_end_when_the_supervisor_is_killed_outright(tmp_path):
     finally:
         supervisor.kill()
         supervisor.wait()
-
-
-def test_a_log_that_has_grown_too_large_is_set_aside_at_the_next_start(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervising, "LOG_LIMIT_BYTES", 10)
-    supervisor = running(tmp_path, market=WAITS)
-    supervisor.children[0].log.write_text("more than ten bytes")
-
-    supervisor.start()
-    supervisor.stop()
-
-    assert (tmp_path / "logs" / "market.log.1").read_text() == "more than ten bytes"

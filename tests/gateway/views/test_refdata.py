@@ -125,4 +125,4 @@ def test_the_process_ends_with_the_reason_and_is_not_started_again(monkeypatch, 
     code = application.run(GatewaySettings(port=0))
 
     assert code == application.EXIT_REFUSED
-    assert "regimeflow topics apply" in capsys.readouterr().err
+    assert "regimeflow topics apply" in capsys.readouterr().out

@@ -17,8 +17,10 @@ from workers.simulator.worker import CLOCK_FILE, SPARE_MINUTES, saved_time_ms, s
 PROGRAM = """
 import sys
 from pathlib import Path
+from workers.process import LogSettings, configure_logging
 from workers.settings import Settings
 from workers.simulator.worker import run
+configure_logging(LogSettings("simulator"), lambda line: print(line, flush=True))
 run(Settings(home=Path(sys.argv[1]), universe=("BTCUSDT",), history_bars=1000))
 """
 

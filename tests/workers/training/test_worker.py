@@ -21,14 +21,14 @@ from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import RecordRejected
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
-from streams.runtime.settings import KafkaSettings
+from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
 from tests.build import START_MS, close_time
 from tests.fakes.small_models import small_model
 from workers.serving.slots import load
 from workers.settings import Settings
 from workers.training import mirroring
 from workers.training.progress import STAGES, overall
-from workers.training.worker import EXIT_REFUSED, run, run_request
+from workers.training.worker import run, run_request
 
 BARS = 2_300
 
@@ -103,7 +103,7 @@ def test_a_model_folder_that_cannot_be_written_to_is_refused_with_its_setting(tm
 
     assert (
         "REGIMEFLOW_MODEL_DIR: model URL s3://bucket/models is not file://"
-        in capsys.readouterr().err
+        in capsys.readouterr().out
     )
 
 

@@ -1,0 +1,173 @@
+"""A process's log: lines of JSON in one order, from every source, without a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import structlog
+
+from streams.runtime.settings import EXIT_FATAL, EXIT_REFUSED
+from workers.process import (
+    LogSettings,
+    configure_logging,
+    event_on_signals,
+    fatal,
+    refused,
+    secrets_in,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+CANARIES = {
+    "REGIMEFLOW_BINANCE_API_SECRET": "canary-of-the-key",
+    "REGIMEFLOW_KAFKA_CLIENT": '{"sasl.username": "desk", "sasl.password": "canary-of-kafka"}',
+    "REGIMEFLOW_REDIS_URL": "redis://user:canary-of-redis@cache:6379/0",
+    "REGIMEFLOW_TUNING_STORAGE": "postgresql://u:canary-of-storage@db/studies",
+}
+
+
+@pytest.fixture
+def lines():
+    """What this process logs at DEBUG, as parsed lines."""
+    written: list[str] = []
+    configure_logging(LogSettings("market", "DEBUG"), written.append)
+    return lambda: [json.loads(line) for line in written]
+
+
+def test_a_line_is_time_level_process_event_and_then_the_facts(lines):
+    structlog.get_logger().info("gap.repaired", symbol="BTCUSDT", bars=3)
+
+    [line] = lines()
+
+    assert list(line) == ["time", "level", "process", "event", "symbol", "bars"]
+    assert line["time"].endswith("Z")
+    assert (line["level"], line["process"], line["event"]) == ("info", "market", "gap.repaired")
+
+
+def test_a_level_silences_what_is_below_it():
+    written: list[str] = []
+    configure_logging(LogSettings("market", "WARNING"), written.append)
+
+    structlog.get_logger().info("state.restored")
+    structlog.get_logger().warning("transaction.aborted")
+
+    assert [json.loads(line)["event"] for line in written] == ["transaction.aborted"]
+
+
+def test_what_a_library_says_takes_the_same_way_and_is_not_repeated(lines):
+    for number in range(3):
+        logging.getLogger("aiohttp.client").warning("connection %d lost", number)
+
+    [line] = lines()
+
+    assert line["event"] == "library.said"
+    assert line["library"] == "aiohttp.client"
+    assert line["said"] == "connection 0 lost"
+
+
+def test_a_warning_of_python_is_a_line(lines):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("soon gone", stacklevel=1)
+
+    [line] = lines()
+
+    assert "soon gone" in line["said"]
+
+
+def test_a_caught_exception_is_one_line_with_its_trace(lines):
+    try:
+        int("no such bar")
+    except ValueError:
+        structlog.get_logger().exception("record.failed")
+
+    [line] = lines()
+
+    assert line["exception"].endswith(
+        "ValueError: invalid literal for int() with base 10: 'no such bar'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "event", "level"),
+    [
+        (refused, EXIT_REFUSED, "process.refused", "error"),
+        (fatal, EXIT_FATAL, "process.fatal", "critical"),
+    ],
+)
+def test_an_end_is_one_line_with_cause_and_remedy(lines, end, code, event, level):
+    assert end("the topic is gone") == code
+
+    [line] = lines()
+
+    assert (line["event"], line["level"]) == (event, level)
+    assert line["cause"] == "the topic is gone"
+    assert line["remedy"]
+
+
+def test_secrets_are_found_by_name_in_json_and_in_urls():
+    assert secrets_in(CANARIES | {"REGIMEFLOW_PORT": "8080", "KEY": "abc"}) == {
+        "canary-of-the-key",
+        "canary-of-kafka",
+        "canary-of-redis",
+        "canary-of-storage",
+    }
+
+
+def test_no_secret_gets_into_a_line(monkeypatch):
+    for name, value in CANARIES.items():
+        monkeypatch.setenv(name, value)
+    written: list[str] = []
+    configure_logging(LogSettings("market", "DEBUG"), written.append)
+
+    structlog.get_logger().error("kafka.error", reason=str(CANARIES), nested=CANARIES)
+    logging.getLogger("redis").error("cannot reach %s", CANARIES["REGIMEFLOW_REDIS_URL"])
+
+    assert len(written) == 2
+    assert not any("canary" in line for line in written)
+
+
+CRASHES = """
+from workers.process import LogSettings, configure_logging
+configure_logging(LogSettings("archive"))
+import threading
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+raise KeyError("no such topic")
+"""
+
+
+def test_what_nobody_caught_is_one_line_a_time_also_in_a_thread():
+    done = subprocess.run(
+        [sys.executable, "-c", CRASHES], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert done.returncode == 1
+    assert [line["event"] for line in lines] == ["process.crashed"] * 2
+    assert [line["cause"] for line in lines] == [
+        "ZeroDivisionError: division by zero",
+        "KeyError: 'no such topic'",
+    ]
+    assert all("Traceback" in line["exception"] for line in lines)
+
+
+def test_a_signal_sets_the_event_that_ends_a_process():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        stop = event_on_signals()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        assert stop.wait(5.0)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
