@@ -99,7 +99,7 @@ def create_app(
     app.add_middleware(EdgeMiddleware, ctx=ctx)
     errors.install(app)
     for routes in ROUTERS:
-        app.include_router(routes.router, responses=errors.documented(routes.router.prefix))
+        app.include_router(routes.router, responses=errors.openapi_responses(routes.router.prefix))
     pages.install(app, dashboard)
     return app
 

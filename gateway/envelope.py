@@ -1,4 +1,4 @@
-"""The two response shapes, encoded once by orjson: plain JSON and the envelope of ``/api``."""
+"""The two shapes of a response: plain JSON, and the envelope of ``/api``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def iso(epoch_ms: int) -> str:
 
 
 def raw(encoded: bytes | None) -> Any:
-    """Return JSON that is encoded already, for use inside a body."""
+    """Return encoded JSON as a part of a body; None stays null."""
     return None if encoded is None else orjson.Fragment(encoded)
 
 
@@ -44,7 +44,7 @@ def encode(body: Any) -> bytes:
 
 
 def plain(body: Any, status: int = 200) -> Response:
-    """Return a body as it is."""
+    """Return a body without an envelope."""
     return Response(encode(body), status, media_type="application/json")
 
 
@@ -55,5 +55,5 @@ def success(payload: Any, status: int = 200) -> Response:
 
 
 def failure(message: str) -> bytes:
-    """Return an encoded envelope that says what went wrong."""
+    """Return an encoded envelope with an error message."""
     return encode({"success": False, "data": None, "error": message, "timestamp": iso(wall_ms())})

@@ -1,10 +1,10 @@
-"""What a request can fail with, and how each family of routes says it.
+"""The errors of a request, and the shape in which each family of routes answers them.
 
     GatewayError            status and message for the caller
       Refused         400   the request is wrong; names the field and the expectation
       Unknown         404   no such symbol, signal or bar
       Conflict        409   not as things stand
-      Unavailable     503   no answer now; try again after ``retry_after_s``
+      Unavailable     503   no answer yet; try again after ``retry_after_s``
       TooSlow         504   a worker did not answer in time
 
 ``/api/...`` without ``v1`` answers in the envelope, everything else ``{"detail": ...}``.
@@ -25,7 +25,7 @@ from gateway.envelope import Envelope, encode, failure
 
 
 class GatewayError(Exception):
-    """An answer that is no success; ``extra`` is added to the body beside the message."""
+    """A failed request; ``extra`` is added to the body beside the message."""
 
     status: ClassVar[int] = 500
 
@@ -42,19 +42,19 @@ class Refused(GatewayError):
 
 
 class Unknown(GatewayError):
-    """What was asked for is not here."""
+    """The gateway knows nothing of that name."""
 
     status = 404
 
 
 class Conflict(GatewayError):
-    """What is asked for cannot be done as things stand."""
+    """The request contradicts the present state."""
 
     status = 409
 
 
 class Unavailable(GatewayError):
-    """There is no answer now, but there will be."""
+    """There is no answer yet; a later attempt may get one."""
 
     status = 503
     retry_after_s: ClassVar[int] = 2
@@ -76,12 +76,15 @@ def _enveloped(path: str) -> bool:
     return path.startswith("/api/") and not path.startswith("/api/v1/")
 
 
-def documented(prefix: str) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI tells the errors of a family of routes."""
+def openapi_responses(prefix: str) -> dict[int | str, dict[str, Any]]:
+    """Return the error responses of a family of routes, for OpenAPI."""
     model = Envelope[None] if _enveloped(prefix) else Detail
-    wrong = {"model": model, "description": "Names the field and what was expected"}
-    away = {"model": model, "description": "No answer now; try again after Retry-After seconds"}
-    return {"4XX": wrong, "503": away} if prefix else {"4XX": wrong}
+    client_error = {"model": model, "description": "Names the field and what was expected"}
+    unavailable = {
+        "model": model,
+        "description": "No answer now; try again after Retry-After seconds",
+    }
+    return {"4XX": client_error, "503": unavailable} if prefix else {"4XX": client_error}
 
 
 def error_response(
@@ -108,10 +111,10 @@ def describe(errors: Sequence[Any]) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Make every failure of the app answer in its family's shape."""
+    """Answer every error of the app in the shape of its family of routes."""
 
     @app.exception_handler(GatewayError)
-    async def _told(request: Request, error: GatewayError) -> Response:
+    async def _gateway_error(request: Request, error: GatewayError) -> Response:
         return error_response(request.url.path, error.status, error.message, error.extra)
 
     @app.exception_handler(RequestValidationError)

@@ -61,7 +61,7 @@ class EdgeMiddleware:
         host = headers.get(b"host", "")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if self._loopback and name not in LOOPBACK_HOSTS:
-            # A page elsewhere whose name resolves to loopback must not read a local gateway.
+            # Another site can make its name resolve to loopback; it must not read this gateway.
             return 400, f"host {host!r} is not this machine; expected one of {LOOPBACK_HOSTS}"
         unsafe = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}
         if unsafe and not handshake.same_origin(scope["headers"]):
@@ -120,13 +120,13 @@ class EdgeMiddleware:
                     headers[name] = text
             await send(message)
 
-        seen = 0
+        received = 0
 
         async def limited() -> Message:
-            nonlocal seen
+            nonlocal received
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > BODY_BYTES:
+            received += len(message.get("body", b""))
+            if received > BODY_BYTES:
                 raise HTTPException(413, f"the body has more than {BODY_BYTES} bytes")
             return message
 
@@ -136,7 +136,7 @@ class EdgeMiddleware:
         with self._ctx.metrics.active.track_inprogress():
             try:
                 await self._app(scope, limited, stamped)
-            except Exception:  # the last line of defence: a bug in one request stays there
+            except Exception:  # a bug in one request must not reach the others
                 log.exception("request.failed", path=scope["path"], trace_id=correlation_id)
                 if started:
                     raise

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.kafka.client_options import client_options
-from schemas.symbols import canonical
+from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 
 
 class GatewaySettings(BaseSettings):
@@ -31,7 +31,7 @@ class GatewaySettings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(default=None, description="Shared cache; unset: memory")
     universe: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"),
+        default=DEFAULT_UNIVERSE,
         validation_alias=AliasChoices("regimeflow_universe", "universe"),
         description="Says how far back the views must read",
     )
@@ -39,11 +39,8 @@ class GatewaySettings(BaseSettings):
 
     @field_validator("universe", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        names = value.split(",") if isinstance(value, str) else value
-        if not isinstance(names, list | tuple):
-            raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
-        return tuple(canonical(str(name)) for name in names if str(name).strip())
+    def _parsed_universe(cls, value: object) -> tuple[str, ...]:
+        return parse_universe(value)
 
     @field_validator("kafka_client")
     @classmethod

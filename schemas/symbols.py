@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+DEFAULT_UNIVERSE = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
 QUOTES = ("USDT", "USDC", "BUSD", "FDUSD")
 SPELLING = re.compile(
     r"^([A-Z0-9]{1,20})[-/_]?(USDT|USDC|BUSD|FDUSD|USD)(?::[A-Z]{3,5})?(?:[-_]PERP)?$"
@@ -26,6 +27,19 @@ def canonical(text: str) -> str:
         )
     base, quote = match.groups()
     return base + ("USDT" if quote == "USD" else quote)
+
+
+def parse_universe(value: object) -> tuple[str, ...]:
+    """Return the canonical symbols of a text with commas, or of a sequence of texts.
+
+    Raises:
+        TypeError: The value is neither.
+        ValueError: One of the texts is no symbol.
+    """
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
+    return tuple(canonical(str(name)) for name in names if str(name).strip())
 
 
 def unified(symbol: str) -> str:

@@ -1,1 +1,1 @@
-"""Answers: what a route says, made of the views and, where they cannot tell, of a worker."""
+"""Answers: bodies of responses, from the views or, for what the views lack, from a worker."""

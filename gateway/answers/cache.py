@@ -1,7 +1,7 @@
-"""What gateway replicas would compute twice: explanations and override replies.
+"""Cache of explanations and override predictions, which every replica would ask for again.
 
-In memory by default; in Redis when it is set, so that replicas share it. Keys name the bar and
-the model version, so that nothing in it can ever be wrong, only unused: entries expire.
+It lives in memory by default, and in Redis where one is set, so that replicas share it. A key names
+the bar and the model version, so that an entry never becomes wrong. Unused entries expire.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ PREFIX = "regimeflow:"
 
 
 class Cache(Protocol):
-    """Bytes by key."""
+    """Encoded records by key."""
 
     @property
     def state(self) -> Literal["memory", "redis", "degraded"]:
-        """Where entries are; degraded: Redis is set but away, so they are in memory."""
+        """Where entries are kept; degraded: in memory, because Redis is away."""
         ...
 
     async def get(self, key: str) -> bytes | None:
-        """Return the entry; None when there is none."""
+        """Return the entry; None without one."""
         ...
 
     async def put(self, key: str, entry: bytes) -> None:
@@ -34,7 +34,7 @@ class Cache(Protocol):
         ...
 
     async def close(self) -> None:
-        """Release what is held."""
+        """Close the connections."""
         ...
 
 
@@ -62,7 +62,7 @@ class MemoryCache:
 
 
 class RedisCache:
-    """Entries in Redis; in memory for as long as Redis is away."""
+    """Entries in Redis, and in memory while Redis is away."""
 
     def __init__(self, url: str, timeout_s: float = 0.05) -> None:
         from redis.asyncio import Redis  # noqa: PLC0415 - loaded only where a Redis is set
@@ -78,12 +78,12 @@ class RedisCache:
         from redis.exceptions import RedisError  # noqa: PLC0415 - loaded only where a Redis is set
 
         try:
-            found = await self._redis.get(PREFIX + key)
+            entry = await self._redis.get(PREFIX + key)
         except RedisError:
             self.state = "degraded"
             return await self._memory.get(key)
         self.state = "redis"
-        return found if isinstance(found, bytes) else await self._memory.get(key)
+        return entry if isinstance(entry, bytes) else await self._memory.get(key)
 
     async def put(self, key: str, entry: bytes) -> None:
         """Keep an entry for ``EXPIRY_S``."""

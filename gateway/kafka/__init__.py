@@ -1,1 +1,1 @@
-"""The gateway on Kafka: reads topics, publishes, asks workers and waits for their replies."""
+"""The gateway on Kafka: what it reads and publishes, and requests to workers."""

@@ -1,4 +1,4 @@
-"""librdkafka's security settings, the one spelling of the project, as aiokafka names them."""
+"""Client settings: librdkafka's names, which the project uses, translated to aiokafka's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def client_options(settings: dict[str, str]) -> dict[str, Any]:
     """Return librdkafka's security settings as aiokafka names them.
 
     Raises:
-        ValueError: A setting has no counterpart here, is none of the choices, or is missing.
+        ValueError: A setting is unknown to the gateway, has a wrong value, or is missing.
     """
     options: dict[str, Any] = dict(_translated(settings))
     protocol = options.get("security_protocol", "PLAINTEXT")

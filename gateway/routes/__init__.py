@@ -1,1 +1,1 @@
-"""One file for each noun of the API; each validates, reads or publishes, and replies."""
+"""One file for each noun of the API: its routes validate, read or publish, and reply."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.context import ContextDep
 from gateway.envelope import iso, plain
-from schemas.models import ModelMetrics
+from schemas.models import ModelMetrics, ModelServing
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
@@ -95,7 +95,7 @@ async def models(ctx: ContextDep) -> Response:
     return plain(body)
 
 
-def _serving(change: Any) -> dict[str, Any]:
+def _serving(change: ModelServing) -> dict[str, Any]:
     model = change.model
     return {
         "model_version": model.model_version,

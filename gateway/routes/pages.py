@@ -1,7 +1,7 @@
-"""The pages: the dashboard at /, and the API's documentation at /docs. No other host is named.
+"""The pages: the dashboard at /, and the API's documentation at /docs. They name no other host.
 
-The dashboard is read once, at the start: a build that is made meanwhile empties its folder first,
-and page and scripts must be of one build. The next start serves the new one.
+The dashboard is read once, at the start, because its page and scripts must come from one build. A
+later build is served after the next start.
 """
 
 from __future__ import annotations

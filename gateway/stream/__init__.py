@@ -1,1 +1,1 @@
-"""The WebSocket: what a client asks for, and how each arrival is fanned out to all."""
+"""The WebSocket: subscriptions of clients, and the fan-out of arrivals to them."""

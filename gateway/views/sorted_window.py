@@ -1,4 +1,4 @@
-"""The newest items of one kind, in key order, found by key."""
+"""The newest items of one kind, sorted by key."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
-SLACK = 20  # a twentieth above the limit is trimmed at once: dropping the oldest costs nothing
+SLACK = 20  # trims at a twentieth above the limit, so that trimming is rare and cheap
 
 
 class SortedWindow(Generic[V]):
-    """About ``limit`` items; keys sort by time, appending the newest is the fast path."""
+    """About ``limit`` items; keys sort by time, so that the newest item is appended fast."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -22,7 +22,7 @@ class SortedWindow(Generic[V]):
         return len(self.keys)
 
     def put(self, key: Any, item: V) -> list[V]:
-        """Insert or replace; return the items that had to leave for it."""
+        """Insert or replace an item; return the items pushed out."""
         if not self.keys or key > self.keys[-1]:
             self.keys.append(key)
             self.items.append(item)
@@ -36,16 +36,16 @@ class SortedWindow(Generic[V]):
         return self._trim() if len(self.keys) > self.limit + self.limit // SLACK else []
 
     def shrink(self, limit: int) -> list[V]:
-        """Hold no more than ``limit`` from now on; return the items that had to leave."""
+        """Lower the limit; return the items pushed out."""
         self.limit = limit
         return self._trim()
 
     def _trim(self) -> list[V]:
         excess = max(0, len(self.keys) - self.limit)
-        gone = self.items[:excess]
+        pushed_out = self.items[:excess]
         del self.keys[:excess]
         del self.items[:excess]
-        return gone
+        return pushed_out
 
     def get(self, key: Any) -> V | None:
         """Return the item of exactly that key."""
@@ -53,7 +53,7 @@ class SortedWindow(Generic[V]):
         return self.items[at] if at < len(self.keys) and self.keys[at] == key else None
 
     def at_or_before(self, key: Any) -> V | None:
-        """Return the newest item whose key is not after ``key``."""
+        """Return the item with the largest key up to ``key``."""
         at = bisect_right(self.keys, key)
         return self.items[at - 1] if at else None
 

@@ -28,7 +28,7 @@ class SymbolView:
     explanations: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
 
     def shrink(self, limit: int) -> list[CompactSignal]:
-        """Keep no more than ``limit`` bars from now on; return the signals that had to leave."""
+        """Lower the limit of every window; return the signals pushed out."""
         for window in (self.bars, self.features, self.regimes, self.scores, self.explanations):
             window.shrink(limit)
         return self.signals.shrink(limit)

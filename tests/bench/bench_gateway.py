@@ -98,12 +98,14 @@ def predictions() -> list[Row]:
 def explanations() -> list[Row]:
     """P16: one connection, each answer explains a bar that nobody asked about before."""
     measured = sorted(explained.latencies_ms())
-    made: list[Row] = []
+    table: list[Row] = []
     for name, (percent, limit) in EXPLAINED_LIMITS_MS.items():
         # Nearest rank: what never came is infinite, and has no neighbour to interpolate with.
         ratio = limit / measured[math.ceil(len(measured) * percent / 100) - 1]
-        made.append(row(f"P16 /predict explained {name} of {limit:g} ms", "spec", [ratio] * 2, 1.0))
-    return made
+        table.append(
+            row(f"P16 /predict explained {name} of {limit:g} ms", "spec", [ratio] * 2, 1.0)
+        )
+    return table
 
 
 def ask(one: Server, requests: int) -> LoadResult:
@@ -120,15 +122,15 @@ def rate(load: LoadResult) -> float:
 
 def streams() -> list[Row]:
     """P19: paced delivery p99 within its limit, and bursts against the plain loop."""
-    made: list[Row] = []
+    table: list[Row] = []
     for clients, limit in STREAM_LIMITS_MS.items():
         with server("ours") as our, server("plain") as peer:
             ratios, delays = uvloop.run(fan_out(our, peer, clients))
         within = [limit / one for one in delays]
-        made.append(row(f"P19 p99 of {limit:g} ms, {clients:,} clients", "spec", within, 1.0))
+        table.append(row(f"P19 p99 of {limit:g} ms, {clients:,} clients", "spec", within, 1.0))
         name = f"P19 deliveries a second, {clients:,} clients"
-        made.append(row(name, "uvicorn sansio, plain loop", ratios, 0.9))
-    return made
+        table.append(row(name, "uvicorn sansio, plain loop", ratios, 0.9))
+    return table
 
 
 async def fan_out(our: Server, peer: Server, clients: int) -> tuple[list[float], list[float]]:
@@ -150,19 +152,19 @@ class Listeners:
     """Many clients of one server that count what they get."""
 
     server: Server
-    clients: list[Listener] = field(default_factory=list)
+    clients: list[StampingClient] = field(default_factory=list)
 
     @classmethod
     async def connect(cls, one: Server, count: int) -> Listeners:
         """Open the connections and wait until all are accepted."""
-        made = cls(one)
+        listeners = cls(one)
         loop = asyncio.get_running_loop()
         for _ in range(count):
-            _, client = await loop.create_connection(Listener, "127.0.0.1", one.port)
+            _, client = await loop.create_connection(StampingClient, "127.0.0.1", one.port)
             await client.opened
-            made.clients.append(client)
+            listeners.clients.append(client)
         await asyncio.sleep(0.5)  # greetings
-        return made
+        return listeners
 
     async def burst(self, count: int) -> float:
         """Return the seconds from the first broadcast to the last delivery."""
@@ -192,8 +194,8 @@ class Listeners:
             client.transport.close()
 
 
-class Listener(asyncio.Protocol):
-    """A WebSocket client that stamps each message and keeps nothing of it."""
+class StampingClient(asyncio.Protocol):
+    """A WebSocket client that stamps the arrival of each message, and discards the message."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -221,33 +223,33 @@ class Listener(asyncio.Protocol):
 
     def data_received(self, received: bytes) -> None:
         """Count whole frames."""
-        held = self._bytes
-        held += received
+        buffer = self._bytes
+        buffer += received
         if not self.opened.done():
-            end = held.find(b"\r\n\r\n")
+            end = buffer.find(b"\r\n\r\n")
             if end < 0:
                 return
-            assert held.startswith(b"HTTP/1.1 101"), bytes(held)
-            del held[: end + 4]
+            assert buffer.startswith(b"HTTP/1.1 101"), bytes(buffer)
+            del buffer[: end + 4]
             self.opened.set_result(None)
-        while (size := _frame_size(held)) is not None and len(held) >= size:
+        while (size := _frame_size(buffer)) is not None and len(buffer) >= size:
             # Greetings and heartbeats are shorter than any signal.
             if size > 1_000:
                 self.times.append(monotonic_ns())
-            del held[:size]
+            del buffer[:size]
         if len(self.times) >= self._expected and not self.complete.done():
             self.complete.set_result(None)
 
 
-def _frame_size(held: bytearray) -> int | None:
-    if len(held) < 4:
+def _frame_size(buffer: bytearray) -> int | None:
+    if len(buffer) < 4:
         return None
-    length = held[1] & 0x7F
+    length = buffer[1] & 0x7F
     if length < 126:
         return 2 + length
     if length == 126:
-        return 4 + int.from_bytes(held[2:4], "big")
-    return 10 + int.from_bytes(held[2:10], "big") if len(held) >= 10 else None
+        return 4 + int.from_bytes(buffer[2:4], "big")
+    return 10 + int.from_bytes(buffer[2:10], "big") if len(buffer) >= 10 else None
 
 
 def row(name: str, peer: str, ratios: Sequence[float], bar: float) -> Row:

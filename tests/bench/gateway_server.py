@@ -1,4 +1,4 @@
-"""A server under test in a process of its own, told what to do by lines on stdin.
+"""A server under test in a process of its own; lines on stdin say what to broadcast.
 
     python -m tests.bench.gateway_server ours|plain|naive
 
@@ -87,11 +87,11 @@ def ours() -> tuple[Any, Broadcast]:
         bus.feed(serving(), status(), *read_seeds(now), appended_ms=now)
 
     bus.start = start_filled  # type: ignore[method-assign]  # the one place that prefills
-    made = signal(PAYLOAD_MINUTE)
-    encoded = made.encode()
+    record = signal(PAYLOAD_MINUTE)
+    encoded = record.encode()
 
     async def broadcast(number: int) -> None:
-        bus.inbox(Arrival(made, encoded, SIGNALS.name, 0, number, 0))
+        bus.inbox(Arrival(record, encoded, SIGNALS.name, 0, number, 0))
 
     return app, broadcast
 

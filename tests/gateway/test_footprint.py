@@ -57,7 +57,7 @@ def test_full_views_of_four_markets_fit_and_nothing_heavy_is_imported():
         [sys.executable, "-c", FULL], capture_output=True, text=True, check=True, timeout=120
     )
 
-    found = json.loads(done.stdout)
-    assert found["heavy"] == []
-    assert found["signals"] == 4 * WINDOW == BUDGET
-    assert found["megabytes"] < LIMIT_MB
+    measured = json.loads(done.stdout)
+    assert measured["heavy"] == []
+    assert measured["signals"] == 4 * WINDOW == BUDGET
+    assert measured["megabytes"] < LIMIT_MB

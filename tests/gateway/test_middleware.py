@@ -112,10 +112,10 @@ async def test_a_page_of_another_origin_cannot_write(gateway):
     path = "/api/signals/signal-BTCUSDT-3/acknowledge"
 
     other = await gateway.client.post(path, headers={"Origin": "https://elsewhere.example"})
-    own = await gateway.client.post(path, headers={"Origin": "http://127.0.0.1"})
+    same = await gateway.client.post(path, headers={"Origin": "http://127.0.0.1"})
 
     assert other.status_code == 403
-    assert own.status_code == 200
+    assert same.status_code == 200
 
 
 async def test_a_name_that_resolves_to_loopback_is_no_key_to_a_local_gateway(gateway):

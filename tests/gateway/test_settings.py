@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gateway.kafka.client_options import client_options
 from gateway.settings import GatewaySettings
+from workers.settings import GATEWAY_NAMES, PREFIX, Settings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
@@ -36,6 +37,12 @@ def test_environment_names_are_the_documented_ones(monkeypatch):
     assert "secret" not in repr(settings)
 
 
+def test_the_pipeline_knows_every_setting_of_the_gateway():
+    names = {f"{PREFIX}{field}".upper() for field in GatewaySettings.model_fields}
+
+    assert names <= {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | GATEWAY_NAMES
+
+
 def test_client_settings_are_translated_from_librdkafkas_names():
     options = client_options(
         {
@@ -56,7 +63,7 @@ def test_client_settings_are_translated_from_librdkafkas_names():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"linger.ms": "5"}, r"linger\.ms"),
         ({"security.protocol": "TLS"}, "expected one of PLAINTEXT, SSL"),
@@ -65,6 +72,6 @@ def test_client_settings_are_translated_from_librdkafkas_names():
         ({"security.protocol": "SSL", "ssl.ca.location": "nowhere.pem"}, "No such file"),
     ],
 )
-def test_client_settings_that_cannot_work_here_are_refused_at_the_start(wrong, told):
-    with pytest.raises(ValidationError, match=told):
+def test_client_settings_that_cannot_work_here_are_refused_at_the_start(wrong, message):
+    with pytest.raises(ValidationError, match=message):
         GatewaySettings(kafka_client=wrong)

@@ -50,15 +50,15 @@ async def events(response):
 
 
 async def test_init_comes_at_once_then_progress_then_the_result_of_the_plain_route(streaming):
-    async with stream(streaming) as told:
-        name, _, init = await anext(told)
+    async with stream(streaming) as stream_events:
+        name, _, init = await anext(stream_events)
         job_id = init["job_id"]
         streaming.bus.feed(job_progress(job_id, 0))
-        first = await anext(told)
+        first = await anext(stream_events)
         streaming.bus.feed(job_progress(job_id, 3))
-        second = await anext(told)
+        second = await anext(stream_events)
         streaming.bus.feed(job_result(job_id))
-        rest = [event async for event in told]
+        rest = [event async for event in stream_events]
     streaming.bus.answers = answered()
     plain = (await streaming.client.post("/backtest/optimize", json=GRID)).json()
 
@@ -84,25 +84,25 @@ async def test_a_failure_is_an_error_event(streaming):
     failed = {"status": "failed", "error": "only 3 days", "fault": "request", "result": None}
     streaming.bus.answers = answered(**failed)
 
-    async with stream(streaming) as told:
-        *_, (event, place, body) = [each async for each in told]
+    async with stream(streaming) as stream_events:
+        *_, (name, place, body) = [event async for event in stream_events]
 
-    assert (event, place) == ("error", "end")
+    assert (name, place) == ("error", "end")
     assert (body["detail"], body["status"], body["fault"]) == ("only 3 days", "failed", "request")
 
 
 async def test_a_reader_that_comes_back_gets_what_came_after_its_last_event(streaming):
-    async with stream(streaming) as told:
-        job_id = (await anext(told))[2]["job_id"]
+    async with stream(streaming) as stream_events:
+        job_id = (await anext(stream_events))[2]["job_id"]
         streaming.bus.feed(job_progress(job_id, 1))
-        _, place, _ = await anext(told)
+        _, place, _ = await anext(stream_events)
         path = f"/backtest/jobs/{job_id}/stream"
         async with stream(streaming, path, **{"Last-Event-ID": place}) as again:
             streaming.bus.feed(job_progress(job_id, 5), job_result(job_id))
             resumed = [event async for event in again]
         late = await streaming.client.get(path, headers={"Last-Event-ID": "end"})
         wrong = await streaming.client.get(path, headers={"Last-Event-ID": "x"})
-        whole = [event async for event in events_of(await streaming.client.get(path))]
+        whole = [event async for event in response_events(await streaming.client.get(path))]
 
     assert [name for name, _, _ in resumed][-1] == "result"
     assert all(
@@ -113,7 +113,7 @@ async def test_a_reader_that_comes_back_gets_what_came_after_its_last_event(stre
     assert [name for name, _, _ in whole] == ["init", "progress", "result"]
 
 
-async def events_of(response):
+async def response_events(response):
     async for event in events(response):
         yield event
 
@@ -123,31 +123,31 @@ async def test_a_reader_that_goes_away_cancels_its_job_or_not(
     streaming, monkeypatch, flag, cancelled
 ):
     monkeypatch.setattr(job_events, "COME_BACK_S", 0.05)
-    async with stream(streaming, body=GRID | {"cancel_on_disconnect": flag}) as told:
-        job_id = (await anext(told))[2]["job_id"]
+    async with stream(streaming, body=GRID | {"cancel_on_disconnect": flag}) as stream_events:
+        job_id = (await anext(stream_events))[2]["job_id"]
     job = streaming.ctx.views.jobs.get(job_id)
 
-    await quiet(job)
+    await reader_gone(job)
 
     assert [c.job_id for c in published(streaming, JobCommand)] == [job_id] * cancelled
 
 
 async def test_a_reader_that_comes_back_in_time_keeps_its_job(streaming, monkeypatch):
     monkeypatch.setattr(job_events, "COME_BACK_S", 0.2)
-    async with stream(streaming) as told:
-        job_id = (await anext(told))[2]["job_id"]
-    async with stream(streaming, f"/backtest/jobs/{job_id}/stream") as told:
-        await anext(told)
+    async with stream(streaming) as stream_events:
+        job_id = (await anext(stream_events))[2]["job_id"]
+    async with stream(streaming, f"/backtest/jobs/{job_id}/stream") as stream_events:
+        await anext(stream_events)
         while job_events._abandonments:  # noqa: ASYNC110 - a task of the server
             await asyncio.sleep(0.01)
         streaming.bus.feed(job_result(job_id))
-        assert [name async for name, _, _ in told] == ["result"]
+        assert [name async for name, _, _ in stream_events] == ["result"]
 
     assert published(streaming, JobCommand) == []
 
 
-async def quiet(job):
-    """Wait until the server has seen its reader go, and has thought about it."""
+async def reader_gone(job):
+    """Wait until the server has noticed that the reader left, and has acted on it."""
     async with asyncio.timeout(10):
         while job.watchers or job_events._abandonments:  # noqa: ASYNC110 - the server goes on
             await asyncio.sleep(0.01)
@@ -157,8 +157,8 @@ async def test_fifty_readers_of_fifty_jobs_each_get_their_own(streaming):
     streaming.client.timeout = 30
 
     async def read(seed):
-        async with stream(streaming, body=GRID | {"seed": seed}) as told:
-            return [(name, body["job_id"]) async for name, _, body in told]
+        async with stream(streaming, body=GRID | {"seed": seed}) as stream_events:
+            return [(name, body["job_id"]) async for name, _, body in stream_events]
 
     readers = [asyncio.create_task(read(seed)) for seed in range(50)]
     async with asyncio.timeout(20):
@@ -166,11 +166,11 @@ async def test_fifty_readers_of_fifty_jobs_each_get_their_own(streaming):
             await asyncio.sleep(0.01)
     for record in published(streaming, BacktestRequest):
         streaming.bus.feed(job_progress(record.request_id), job_result(record.request_id))
-    seen = await asyncio.gather(*readers)
+    streams = await asyncio.gather(*readers)
 
-    assert len({job_id for told in seen for _, job_id in told}) == 50
-    assert all((told[0][0], told[-1][0]) == ("init", "result") for told in seen)
-    assert all(len({job_id for _, job_id in told}) == 1 for told in seen)
+    assert len({job_id for received in streams for _, job_id in received}) == 50
+    assert all((received[0][0], received[-1][0]) == ("init", "result") for received in streams)
+    assert all(len({job_id for _, job_id in received}) == 1 for received in streams)
 
 
 async def test_a_silent_stream_is_kept_open_by_comments(streaming, monkeypatch):

@@ -75,10 +75,10 @@ async def test_a_request_is_published_and_its_result_answered(bench, path, body,
 
     response = await bench.client.post(f"/backtest/{path}", json=body)
 
-    (asked,) = published(bench, BacktestRequest)
-    assert (asked.spec.kind, asked.spec.symbol) == (kind, "BTCUSDT")
+    (request,) = published(bench, BacktestRequest)
+    assert (request.spec.kind, request.spec.symbol) == (kind, "BTCUSDT")
     assert response.json() == {
-        "job_id": asked.request_id,
+        "job_id": request.request_id,
         "status": "done",
         "urls": {},
         "trials": 6,
@@ -228,15 +228,15 @@ async def test_a_search_is_started_followed_and_answered(bench):
     job_id = started.json()["job_id"]
     early = await bench.client.get(f"/api/v1/hyperopt/{job_id}/result")
     bench.bus.feed(job_progress(job_id, 10, total=100))
-    seen = await bench.get(f"/api/v1/hyperopt/{job_id}")
+    running = await bench.get(f"/api/v1/hyperopt/{job_id}")
     bench.bus.feed(job_result(job_id, kind="hyperopt", result={"best_params": {"fast": 0.05}}))
     result = await bench.get(f"/api/v1/hyperopt/{job_id}/result")
 
     assert (started.status_code, early.status_code) == (202, 409)
     assert started.headers["Location"] == f"/api/v1/hyperopt/{job_id}"
-    (asked,) = published(bench, TuningRequest)
-    assert asked.spec.n_trials == 100
-    assert (seen["status"], seen["trial"], seen["total_trials"]) == ("running", 10, 100)
+    (request,) = published(bench, TuningRequest)
+    assert request.spec.n_trials == 100
+    assert (running["status"], running["trial"], running["total_trials"]) == ("running", 10, 100)
     assert result["best_params"] == {"fast": 0.05}
     assert [job["job_id"] for job in (await bench.get("/api/v1/hyperopt"))["jobs"]] == [job_id]
     assert (await bench.get("/backtest/jobs"))["jobs"] == []
@@ -251,13 +251,13 @@ async def test_a_search_that_was_cut_short_is_resumed_under_its_id(bench):
 
     resumed = await bench.client.post(f"/api/v1/hyperopt/{job_id}/resume")
 
-    asked = published(bench, TuningRequest)
+    requests = published(bench, TuningRequest)
     commands = published(bench, JobCommand)
     assert (at_once.status_code, resumed.status_code) == (409, 202)
     assert cancelled.json()["status"] == "cancelling"
-    assert [request.request_id for request in asked] == [job_id, job_id]
+    assert [request.request_id for request in requests] == [job_id, job_id]
     assert [command.command for command in commands] == ["cancel", "resume"]
-    assert asked[0].event_time_ms <= commands[0].event_time_ms < asked[1].event_time_ms
+    assert requests[0].event_time_ms <= commands[0].event_time_ms < requests[1].event_time_ms
     assert resumed.json()["status"] == "queued"
 
 

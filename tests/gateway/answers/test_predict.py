@@ -35,13 +35,13 @@ def answering(model: str) -> Any:
     def answers(record: Any) -> list[Any]:
         if not isinstance(record, PredictionRequest) or record.model_override is None:
             return []
-        made = prediction(LAST, (0.7, 0.2, 0.1), model_version=model, prediction_id="other")
+        override = prediction(LAST, (0.7, 0.2, 0.1), model_version=model, prediction_id="other")
         reply = PredictionReply(
             request_id=record.request_id,
             reply_to=record.reply_to,
             event_time_ms=WALL_MS,
             status="ok",
-            prediction=made,
+            prediction=override,
         )
         return [reply]
 
@@ -317,10 +317,10 @@ async def test_override_that_is_late_gives_504(gateway):
 async def test_what_the_worker_could_not_do_has_its_own_status(gateway, reply_status, expected):
     loaded = status().models[0].model_copy(update={"name": "challenger", "version": "m2"})
     gateway.bus.feed(status(models=(loaded,)))
-    gateway.bus.answers = lambda asked: [
+    gateway.bus.answers = lambda request: [
         PredictionReply(
-            request_id=asked.request_id,
-            reply_to=asked.reply_to,
+            request_id=request.request_id,
+            reply_to=request.reply_to,
             event_time_ms=WALL_MS,
             status=reply_status,
         )
@@ -336,10 +336,10 @@ async def test_what_the_worker_could_not_do_has_its_own_status(gateway, reply_st
 async def test_a_tie_of_an_override_is_no_direction(gateway):
     loaded = status().models[0].model_copy(update={"version": "m2"})
     gateway.bus.feed(status(models=(loaded,)))
-    gateway.bus.answers = lambda asked: [
+    gateway.bus.answers = lambda request: [
         PredictionReply(
-            request_id=asked.request_id,
-            reply_to=asked.reply_to,
+            request_id=request.request_id,
+            reply_to=request.reply_to,
             event_time_ms=WALL_MS,
             status="ok",
             prediction=prediction(LAST, (0.4, 0.2, 0.4), model_version="m2"),

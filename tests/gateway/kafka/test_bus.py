@@ -52,20 +52,20 @@ class Reading:
 
 @asynccontextmanager
 async def reading(bootstrap: str) -> AsyncIterator[Reading]:
-    found = Reading(
+    read = Reading(
         KafkaBus(GatewaySettings(kafka_bootstrap_servers=bootstrap, universe=("BTCUSDT",)))
     )
-    await found.bus.start(found.take)
+    await read.bus.start(read.take)
     try:
-        yield found
+        yield read
     finally:
-        await found.bus.stop()
+        await read.bus.stop()
 
 
 @pytest.fixture
 def producer(pipeline_topics: str) -> Iterator[Producer]:
     """A transactional producer, as the runtime's."""
-    made = Producer(
+    transactional = Producer(
         {
             "bootstrap.servers": pipeline_topics,
             "transactional.id": "test",
@@ -73,9 +73,9 @@ def producer(pipeline_topics: str) -> Iterator[Producer]:
             "log_level": 0,
         }
     )
-    made.init_transactions(30)
-    yield made
-    made.flush(10)
+    transactional.init_transactions(30)
+    yield transactional
+    transactional.flush(10)
 
 
 def commit(producer: Producer, *records: Record) -> None:
@@ -145,14 +145,14 @@ async def test_what_arrives_later_is_delivered_and_a_bad_record_stops_nothing(
 
 
 async def test_what_is_published_comes_back_with_its_headers(pipeline_topics):
-    seen = SignalAcknowledged(signal_id="s", symbol="BTCUSDT", event_time_ms=1, by="ada")
+    acknowledged = SignalAcknowledged(signal_id="s", symbol="BTCUSDT", event_time_ms=1, by="ada")
     async with reading(pipeline_topics) as read:
         await read.until(lambda: read.bus.ready)
 
-        await read.bus.publish(seen, trace_id="trace")
+        await read.bus.publish(acknowledged, trace_id="trace")
         await read.until(lambda: bool(read.arrivals))
 
-        assert read.arrivals[0].record == seen
+        assert read.arrivals[0].record == acknowledged
 
 
 async def test_a_group_with_nothing_left_to_read_lags_by_nothing(pipeline_topics, producer):

@@ -14,7 +14,7 @@ from gateway.routes.explain import ExplanationAnswer, ExplanationHistory
 from gateway.routes.models import ModelList
 from gateway.routes.signals import SignalDetail, SignalList
 from gateway.routes.system import Health
-from gateway.views.arrival import UnreadableArrival
+from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.dead_letter import DeadLetter
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
@@ -140,7 +140,7 @@ async def test_explanation_history_is_oldest_first(gateway):
 
     body = checked(ExplanationHistory, await gateway.get("/api/explain/BTC/USDT/history", limit=2))
 
-    assert [made["event_time_ms"] for made in body["explanations"]] == [
+    assert [item["event_time_ms"] for item in body["explanations"]] == [
         close_time(2),
         close_time(3),
     ]
@@ -343,7 +343,7 @@ async def test_health_shows_processes_markets_canary_windows_and_dead_letters(ga
     trace = CanaryTrace(
         trace_id="t", symbol="BTCUSDT", event_time_ms=1, stages_ms={"a": 1.0}, complete=True
     )
-    gateway.ctx.views.fold(arrival_of(letter, "market.bars.raw.v1.dlq"))
+    gateway.ctx.views.fold(arrival(letter, "market.bars.raw.v1.dlq"))
     gateway.bus.feed(window, trace)
 
     body = checked(Health, await gateway.get("/api/system/health"))
@@ -356,9 +356,7 @@ async def test_health_shows_processes_markets_canary_windows_and_dead_letters(ga
     assert body["clock_ms"] == close_time(LAST)
 
 
-def arrival_of(record, topic):
-    from gateway.views.arrival import Arrival
-
+def arrival(record, topic):
     return Arrival(record, record.encode(), topic, 0, 0, WALL_MS)
 
 

@@ -31,9 +31,9 @@ def filled(gateway):
 
 
 async def test_a_table_is_returned_whole_with_its_version(filled):
-    found = await filled.get("/refdata/symbol")
+    answer = await filled.get("/refdata/symbol")
 
-    assert found == {
+    assert answer == {
         "table": "symbol",
         "version": "0011223344556677",
         "source": "symbol.json",
@@ -53,9 +53,9 @@ async def test_a_table_is_returned_whole_with_its_version(filled):
     ],
 )
 async def test_a_column_in_the_query_keeps_the_rows_with_that_value(filled, query, symbols):
-    found = await filled.get("/refdata/symbol", **query)
+    answer = await filled.get("/refdata/symbol", **query)
 
-    assert [row["symbol"] for row in found["rows"]] == symbols
+    assert [row["symbol"] for row in answer["rows"]] == symbols
 
 
 async def test_an_unknown_table_is_404_with_the_list_and_an_unknown_column_400(filled):
@@ -83,10 +83,10 @@ async def test_missing_tables_are_503_with_what_to_do(gateway):
 async def test_a_new_table_counts_at_once_and_refresh_reads_the_topic_again(filled):
     filled.bus.feed(refdata("symbol", {"symbol": "NEWUSDT"}))
 
-    found = await filled.get("/refdata/symbol")
+    answer = await filled.get("/refdata/symbol")
     refreshed = (await filled.client.post("/refdata/refresh")).json()
 
-    assert found["rows"] == [{"symbol": "NEWUSDT"}]
+    assert answer["rows"] == [{"symbol": "NEWUSDT"}]
     assert filled.bus.read_again_topics == ["refdata.tables.v1"]
     assert [row["table"] for row in refreshed["tables"]] == list(TABLES)
     assert {row["version"] for row in refreshed["tables"]} == {"0011223344556677"}
