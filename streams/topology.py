@@ -1,7 +1,7 @@
 """The table of contents: every processor in flow order, every chain, every worker, the operator.
 
-The drawn graph, the topic table of the README, the list of processes and the Compose test are made
-from these rows. A test compares each row with the records that its code makes.
+The drawn graph, the table of topics, the list of processes and the Compose test are made from these
+rows. A test compares each row with the records that its code makes.
 """
 
 from __future__ import annotations

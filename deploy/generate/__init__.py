@@ -1,1 +1,1 @@
-"""What is written from the code itself: the contract, the README's tables, the page's types."""
+"""Files generated from the code: the contract, tables in Markdown, the dashboard's types."""

@@ -1,4 +1,4 @@
-"""What README.md says of topics, flow and settings is what the code says."""
+"""What README.md and CONTRIBUTING.md say of topics, flow, settings and files is true."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.generate.readme import README, parts, rewritten
+from deploy.generate.markdown import PARTS, parts, rewritten
 from schemas.topics import TOPICS
 from streams.topology import WORKERS
 from workers.settings import Settings
@@ -16,18 +16,20 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)+\.v[1-9][0-9]*$")
 
 
-@pytest.mark.parametrize("name", ["flow", "topics", "settings"])
-def test_a_generated_part_of_the_readme_is_in_step(name):
-    assert parts()[name] in README.read_text(), "run `python -m deploy.generate.readme`"
+@pytest.mark.parametrize("file", sorted(PARTS))
+def test_a_file_with_generated_parts_is_in_step(file: str):
+    text = (ROOT / file).read_text()
+
+    assert rewritten(file, text) == text, "run `python -m deploy.generate.markdown`"
 
 
-def test_rewriting_a_readme_in_step_changes_nothing():
-    assert rewritten(README.read_text()) == README.read_text()
+def test_every_generated_part_has_one_file():
+    assert sorted(name for names in PARTS.values() for name in names) == sorted(parts())
 
 
-def test_a_readme_without_a_place_for_a_part_is_refused_by_name():
-    with pytest.raises(ValueError, match="no place for flow"):
-        rewritten("# RegimeFlow")
+def test_a_text_without_a_place_for_a_part_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"CONTRIBUTING\.md has no place for flow"):
+        rewritten("CONTRIBUTING.md", "# Contributing")
 
 
 def test_topic_names_say_flow_noun_and_version_and_nothing_twice():
@@ -44,8 +46,10 @@ def test_one_record_type_stands_on_one_topic_and_has_its_key():
     assert all(topic.key in topic.record.model_fields for topic in TOPICS)
 
 
-def test_every_file_the_readme_names_is_there():
-    text = re.sub(r"<!-- (\w+) -->.*?<!-- end \1 -->", "", README.read_text(), flags=re.DOTALL)
+@pytest.mark.parametrize("file", sorted(PARTS))
+def test_every_file_that_a_text_names_is_there(file: str):
+    text = (ROOT / file).read_text()
+    text = re.sub(r"<!-- (\w+) -->.*?<!-- end \1 -->", "", text, flags=re.DOTALL)
     quoted = set(re.findall(r"`((?:schemas|streams|workers|gateway|deploy|tests)/[\w./]+)`", text))
 
     assert quoted

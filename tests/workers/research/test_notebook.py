@@ -19,7 +19,7 @@ def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
     write(tmp_path, "BTCUSDT_perp_1h.parquet", count=4000)
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(
-        r"```python\n(from workers\.backtest\.research.*?)```", README.read_text(), re.DOTALL
+        r"```python\n(from workers\.research\.notebook.*?)```", README.read_text(), re.DOTALL
     )
     names: dict[str, object] = {}
 

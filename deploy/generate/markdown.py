@@ -1,6 +1,7 @@
-"""Keeps the generated parts of README.md in step; ``python -m deploy.generate.readme`` writes them.
+"""The generated parts of README.md and CONTRIBUTING.md.
 
-A part stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``; a test fails when one differs.
+``python -m deploy.generate.markdown`` writes them. A part stands between ``<!-- NAME -->`` and
+``<!-- end NAME -->``; a test fails when one differs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.topics import TOPICS
 from workers.settings import Settings
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = {"README.md": ("settings",), "CONTRIBUTING.md": ("flow", "topics")}  # by file
 HOME = "the user's state folder"
 
 
@@ -91,19 +93,23 @@ def _meaning(field: FieldInfo) -> str:
     return (field.description or "").replace("|", "\\|").replace("<", "\\<")
 
 
-def rewritten(text: str) -> str:
-    """Return a README with its generated parts as they must be.
+def rewritten(file: str, text: str) -> str:
+    """Return the text of a file with its generated parts in step.
 
     Raises:
-        ValueError: A part has no place in it.
+        ValueError: The text has no place for a part.
     """
-    for name, part in parts().items():
+    generated = parts()
+    for name in PARTS[file]:
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        if not place.search(text):
-            raise ValueError(f"README.md has no place for {name}: <!-- {name} --> is missing")
-        text = place.sub(lambda found, part=part: f"{found[1]}{part}\n{found[2]}", text)  # type: ignore[misc]  # mypy cannot infer a default's type
+        match = place.search(text)
+        if match is None:
+            raise ValueError(f"{file} has no place for {name}: <!-- {name} --> is missing")
+        part = f"{match[1]}{generated[name]}\n{match[2]}"
+        text = text[: match.start()] + part + text[match.end() :]
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text()))
+    for file in PARTS:
+        (ROOT / file).write_text(rewritten(file, (ROOT / file).read_text()))
