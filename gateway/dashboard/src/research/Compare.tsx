@@ -1,11 +1,11 @@
 // Pinned runs side by side: their equity overlaid, their numbers in columns.
 
-import { signedPercent } from '../format'
-import { Nothing, Panel } from '../parts/marks'
+import { signedPercent } from '../lib/format'
+import { Nothing, Panel } from '../ui/marks'
 import { linkOf } from './draft'
 import { MOST_PINS, type Pin, togglePin, usePins } from './pins'
-import { Plot } from './Plot'
-import { COLUMNS, valueOf } from './Tables'
+import { Plot } from './LinePlot'
+import { COLUMNS, valueOf } from './ResultTables'
 
 export function Compare() {
   const pins = usePins()

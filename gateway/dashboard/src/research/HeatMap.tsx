@@ -2,7 +2,7 @@
 
 import { type KeyboardEvent, memo, type PointerEvent, useMemo, useState } from 'react'
 
-import { useWidth } from './Plot'
+import { useWidth } from './LinePlot'
 import { linear } from './scale'
 import { labelOf } from './schema'
 import { type Heat, type Neighbourhood, numberText, type Params } from './result'

@@ -1,6 +1,6 @@
 // What stands in the form: as typed, as the gateway's request, and as a link.
 
-import { RESEARCH } from '../route'
+import { RESEARCH } from '../lib/route'
 import type { Field, Group, Kind } from './schema'
 
 export interface RangeText {

@@ -1,6 +1,6 @@
 // The form's fields, read from the gateway's own OpenAPI document: a field added there shows here.
 
-import { askedPlain } from '../desk/api'
+import { askedPlain } from '../lib/api'
 
 export type Kind = 'optimize' | 'performance' | 'walk_forward'
 

@@ -1,0 +1,41 @@
+// What is not at its best, in the gateway's own words.
+
+import { useState } from 'react'
+
+import { useDesk } from './LiveStore'
+import { wallText } from '../lib/format'
+
+export function Banner() {
+  const health = useDesk((state) => state.health)
+  const silent = useDesk((state) => state.silent)
+  const hasModel = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
+  const [hidden, setHidden] = useState('')
+  if (silent && health)
+    return (
+      <div className="banner banner-bad" role="alert">
+        <b>The gateway does not answer.</b>
+        <span>
+          What you see is from {wallText(silent.sinceMs)}. Trying again by itself. Correlation id{' '}
+          <code>{silent.error.correlationId}</code>
+        </span>
+      </div>
+    )
+  const reasons = health?.degraded ?? []
+  const known = reasons.join('\n')
+  // Ages grow in the text of a reason; hiding it must not end with the next bar.
+  const kind = known.replace(/[\d.]+/g, '#')
+  if (!hasModel || reasons.length === 0 || hidden === kind) return null
+  return (
+    <div className="banner banner-warn" role="status">
+      <b>Degraded</b>
+      <ul>
+        {reasons.map((reason) => (
+          <li key={reason}>{reason}</li>
+        ))}
+      </ul>
+      <button type="button" className="button" onClick={() => setHidden(kind)}>
+        Hide
+      </button>
+    </div>
+  )
+}

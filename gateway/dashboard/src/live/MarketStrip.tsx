@@ -1,0 +1,106 @@
+// Every market at a glance: price, its last hours, its regime, its newest signal.
+
+import type { Bar, SignalItem } from '../contract'
+import { useDesk } from './LiveStore'
+import { NO_SERIES } from './fold'
+import { barsText, percent, priceText, signedPercent } from '../lib/format'
+import { ARROW, RegimeChip, RegimeShares, TONE, WORD } from '../ui/marks'
+
+const SPARK_BARS = 60
+
+interface Props {
+  symbol: string | null
+  newest: ReadonlyMap<string, SignalItem>
+  onToggle: (symbol: string) => void
+}
+
+export function MarketStrip({ symbol, newest, onToggle }: Props) {
+  const markets = useDesk((state) => state.health?.symbols)
+  const serves = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
+  if (!markets?.length) return null
+  return (
+    <nav className="strip" aria-label="Markets">
+      {markets.map((market) => (
+        <Market
+          key={market.symbol}
+          symbol={market.symbol}
+          stale={market.stale ? market.age_bars : null}
+          serves={serves}
+          price={market.last_price}
+          signal={newest.get(market.symbol) ?? null}
+          chosen={symbol === market.symbol}
+          onToggle={onToggle}
+        />
+      ))}
+    </nav>
+  )
+}
+
+interface MarketProps {
+  symbol: string
+  stale: number | null
+  serves: boolean
+  price: number
+  signal: SignalItem | null
+  chosen: boolean
+  onToggle: (symbol: string) => void
+}
+
+function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: MarketProps) {
+  const { bars, regimes } = useDesk((state) => state.series.get(symbol)) ?? NO_SERIES
+  const recent = bars.slice(-SPARK_BARS)
+  const close = bars.at(-1)?.close ?? price
+  const change = recent[0] ? close / recent[0].open - 1 : null
+  const regime = regimes.at(-1)
+  return (
+    <button type="button" className="market" aria-pressed={chosen} onClick={() => onToggle(symbol)}>
+      <span className="market-top">
+        <b>{symbol}</b>
+        {stale === null ? (
+          signal && (
+            <span className={`direction ${TONE[signal.direction]}`}>
+              <span aria-hidden="true">{ARROW[signal.direction]}</span>
+              <span className="unseen">newest signal {WORD[signal.direction]}</span> {signal.grade}{' '}
+              {percent(signal.confidence)}
+            </span>
+          )
+        ) : (
+          <span className={serves ? 'tag warn' : 'muted'}>
+            {serves ? 'stale' : 'to go'} {barsText(stale)}
+          </span>
+        )}
+      </span>
+      <span className="market-middle">
+        <span className="price">{priceText(close)}</span>
+        <Spark bars={recent} />
+      </span>
+      <span className="market-bottom">
+        <span className={`change ${change === null ? '' : change < 0 ? 'down' : 'up'}`}>
+          {signedPercent(change)} <span className="muted">{recent.length} bars</span>
+        </span>
+        {regime &&
+          (regime.parameters_version === null ? (
+            <span className="muted">regime unfitted</span>
+          ) : (
+            <RegimeChip chances={regime} />
+          ))}
+      </span>
+      {regime && <RegimeShares chances={regime} />}
+    </button>
+  )
+}
+
+function Spark({ bars }: { bars: readonly Bar[] }) {
+  if (bars.length < 2) return null
+  const closes = bars.map((bar) => bar.close)
+  const [low, high] = [Math.min(...closes), Math.max(...closes)]
+  const points = closes.map((close, place) => {
+    const x = (place / (closes.length - 1)) * 100
+    return `${x.toFixed(1)},${(27 - (26 * (close - low)) / (high - low || 1)).toFixed(1)}`
+  })
+  return (
+    <svg className="spark" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
+      <polyline points={points.join(' ')} vectorEffect="non-scaling-stroke" />
+    </svg>
+  )
+}

@@ -1,0 +1,57 @@
+// The chart's twin for who cannot see it, or wants the numbers: the newest bars as a table.
+
+import type { SignalItem } from '../../contract'
+import type { Series } from '../fold'
+import { closeText, percent, priceText } from '../../lib/format'
+import { DirectionMark } from '../../ui/marks'
+
+const ROWS = 60
+
+export function ChartTable({ series, signals }: { series: Series; signals: readonly SignalItem[] }) {
+  const regimes = new Map(series.regimes.slice(-ROWS - 5).map((r) => [r.event_time_ms, r]))
+  const byClose = new Map(signals.map((signal) => [signal.event_time_ms, signal]))
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label="Bars as a table">
+      <table>
+        <caption className="unseen">The newest {ROWS} bars with regimes and signals, newest first</caption>
+        <thead>
+          <tr>
+            {['Close, UTC', 'Open', 'High', 'Low', 'Close', 'Bull', 'Side', 'Bear', 'Entropy', 'Signal'].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {series.bars
+            .slice(-ROWS)
+            .toReversed()
+            .map((bar) => {
+              const regime = regimes.get(bar.event_time_ms)
+              const signal = byClose.get(bar.event_time_ms)
+              return (
+                <tr key={bar.event_time_ms}>
+                  <th scope="row">{closeText(bar.event_time_ms)}</th>
+                  {[bar.open, bar.high, bar.low, bar.close].map((price, place) => (
+                    <td key={place}>{priceText(price, bar.close)}</td>
+                  ))}
+                  <td>{percent(regime?.bull)}</td>
+                  <td>{percent(regime?.sideways)}</td>
+                  <td>{percent(regime?.bear)}</td>
+                  <td>{regime?.entropy.toFixed(2) ?? '–'}</td>
+                  <td>
+                    {signal && (
+                      <>
+                        <DirectionMark direction={signal.direction} /> {signal.grade}
+                      </>
+                    )}
+                  </td>
+                </tr>
+              )
+            })}
+        </tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,58 @@
+// The newest jobs of this gateway, whoever asked for them; each can be opened again.
+
+import { useEffect, useState } from 'react'
+
+import type { JobSummary } from '../contract'
+import { countText, durationText, wallText } from '../lib/format'
+import { bench, useBench } from './ResearchStore'
+import { KINDS, TITLES } from './draft'
+
+const FEW = 5
+const MANY = 30
+const TONES: Record<JobSummary['status'], string> = {
+  queued: 'muted',
+  running: 'accent',
+  cancelling: 'warn',
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'warn',
+  partial: 'warn',
+}
+
+export function Recent({ onShow }: { onShow: (jobId: string) => void }) {
+  const jobs = useBench((state) => state.recent)
+  const shown = useBench((state) => state.run?.jobId)
+  const [all, setAll] = useState(false)
+  useEffect(() => {
+    const pulse = setInterval(() => void bench.readRecent(), 5_000)
+    return () => clearInterval(pulse)
+  }, [])
+  if (jobs === null || jobs.length === 0) return null
+  return (
+    <section className="panel recent" aria-label="Recent runs">
+      <header className="panel-head">
+        <h3>Recent runs</h3>
+        {jobs.length > FEW && (
+          <button type="button" className="button" aria-pressed={all} onClick={() => setAll(!all)}>
+            {all ? 'Fewer' : `${countText(Math.min(jobs.length, MANY))}`}
+          </button>
+        )}
+      </header>
+      <ul>
+        {jobs.slice(0, all ? MANY : FEW).map((job) => (
+          <li key={job.job_id}>
+            <button type="button" aria-current={job.job_id === shown} onClick={() => onShow(job.job_id)}>
+              <b>{TITLES[KINDS.find((kind) => kind === job.kind) ?? 'performance']}</b> {job.symbol}
+              <span className={TONES[job.status]}>{job.status}</span>
+              <span className="muted">
+                {wallText(Date.parse(job.requested_at))}
+                {job.kind !== 'performance' && job.trial !== null ? ` · ${countText(job.trial)} trials` : ''}
+                {job.seconds === null ? '' : ` · ${durationText(job.seconds * 1_000)}`}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}

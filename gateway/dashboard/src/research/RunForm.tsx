@@ -1,0 +1,219 @@
+// The form: what to run. Its fields are the gateway's schema; its names are the gateway's tables.
+
+import { type RefObject, useMemo } from 'react'
+
+import { useDesk } from '../live/LiveStore'
+import { countText } from '../lib/format'
+import { Failed } from '../ui/marks'
+import { bench, isLive, useBench } from './ResearchStore'
+import { combinationsOf, type Draft, isAsked, KINDS, TITLES, type Value, type Way, wayOf } from './draft'
+import { Input, type Named, Parameters } from './FieldInputs'
+import { isOfRequest, NOT_REFUSED, refusedOf, saidOf } from './fieldErrors'
+import type { Field, Group, Kind } from './schema'
+import { rangeOfIndicator, spaceOf } from './startingDraft'
+
+const WAYS: readonly (readonly [Way, string])[] = [
+  ['single', 'One factor'],
+  ['multi', 'Several'],
+  ['strategy', 'Strategy'],
+]
+// Rarely changed: folded away, and open when something in it is refused.
+const FOLDED = new Set(['Costs and account', 'More'])
+
+interface Props {
+  kind: Kind
+  draft: Draft
+  groups: readonly Group[]
+  form: RefObject<HTMLFormElement | null>
+  onKind: (kind: Kind) => void
+  onChange: (draft: Draft) => void
+  onRun: () => void
+}
+
+export function Form({ kind, draft, groups, form, onKind, onChange, onRun }: Props) {
+  const run = useBench((state) => state.run)
+  const error = run?.kind === kind ? run.error : null
+  const refused = useMemo(
+    () => (isOfRequest(error) ? refusedOf(error, groups, draft) : NOT_REFUSED),
+    // Said of what was asked for; it stays while the draft is mended.
+    [error, groups],
+  )
+  const namesOf = useNames()
+  const tables = useBench((state) => state.tables)
+  const set = (name: string, value: Value) => onChange(changed(draft, name, value, tables?.indicator))
+  const live = run !== null && isLive(run)
+  const strategy = tables?.strategy.find((row) => row['name'] === draft['strategy'])
+  return (
+    <form
+      ref={form}
+      className="panel form"
+      aria-label="What to run"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault()
+        onRun()
+      }}
+    >
+      <div className="choices form-kind" role="group" aria-label="Kind of run">
+        {KINDS.map((each) => (
+          <button key={each} type="button" aria-pressed={each === kind} onClick={() => onKind(each)}>
+            {TITLES[each]}
+          </button>
+        ))}
+      </div>
+      <div className="form-fields">
+        {groups.map(({ name, fields }) => {
+          const asked = fields.filter((field) => isAsked(field, draft))
+          const wrong = asked.some((field) => saidOf(refused, field.name) !== undefined)
+          const inputs = asked.map((field) =>
+            field.kind === 'ranges' || field.kind === 'numbers' ? (
+              <Parameters
+                key={field.name}
+                field={field}
+                value={(draft[field.name] ?? {}) as never}
+                said={saidOf(refused, field.name)}
+                parameters={(strategy?.['parameters'] ?? {}) as never}
+                onChange={(value) => set(field.name, value)}
+              />
+            ) : (
+              <Input
+                key={field.name}
+                field={field}
+                path={field.name}
+                value={draft[field.name] ?? ''}
+                said={saidOf(refused, field.name)}
+                refused={refused}
+                names={namesOf(field.name)}
+                namesOf={namesOf}
+                onChange={(value) => set(field.name, value)}
+              />
+            ),
+          )
+          if (asked.length === 0) return null
+          if (FOLDED.has(name))
+            return (
+              <details key={name} className="group" open={wrong || undefined}>
+                <summary>
+                  <h2>{name}</h2>
+                  <span className="muted">{name === 'More' ? '' : costText(draft)}</span>
+                </summary>
+                <div className="fields">{inputs}</div>
+              </details>
+            )
+          return (
+            <section key={name} className="group" aria-label={name}>
+              <header className="group-head">
+                <h2>{name}</h2>
+                {name === 'Decision' && <WayChoice draft={draft} fields={fields} onChange={onChange} />}
+              </header>
+              <div className="fields">{inputs}</div>
+            </section>
+          )
+        })}
+      </div>
+      <footer className="form-foot">
+        {isOfRequest(error) && run?.phase === 'failed' && (
+          <div className="failed" role="alert">
+            <p>
+              <strong>{error.status === 400 ? 'Refused.' : 'No result.'}</strong>{' '}
+              {refused.rest.length > 0
+                ? refused.rest.join('; ')
+                : `${refused.fields.size === 1 ? 'One field' : `${refused.fields.size} fields`} above ${refused.fields.size === 1 ? 'is' : 'are'} not as expected.`}
+            </p>
+          </div>
+        )}
+        {error !== null && !isOfRequest(error) && run?.phase === 'failed' && <Failed error={error} onRetry={onRun} />}
+        <Size kind={kind} draft={draft} />
+        <div className="form-acts">
+          <button type="submit" className="button button-main" disabled={live}>
+            Run <kbd>Ctrl</kbd>
+            <kbd>↵</kbd>
+          </button>
+          <button type="button" className="button" disabled={!live} onClick={() => void bench.cancel()}>
+            Cancel <kbd>Esc</kbd>
+          </button>
+        </div>
+      </footer>
+    </form>
+  )
+}
+
+function Size({ kind, draft }: { kind: Kind; draft: Draft }) {
+  const count = kind === 'performance' ? null : combinationsOf(draft)
+  if (kind === 'performance') return <p className="muted form-size">One run, nothing is searched.</p>
+  if (count === null) return <p className="muted form-size">Give each range min, max and step.</p>
+  return (
+    <p className="form-size">
+      <b>{countText(count)}</b> <span className="muted">{count === 1 ? 'combination' : 'combinations'}; each makes luck more likely</span>
+    </p>
+  )
+}
+
+function WayChoice({ draft, fields, onChange }: {
+  draft: Draft
+  fields: readonly Field[]
+  onChange: (draft: Draft) => void
+}) {
+  const tables = useBench((state) => state.tables)
+  const way = wayOf(draft)
+  const choose = (next: Way) => {
+    const first = tables?.strategy[0]
+    const strategy = next === 'strategy' ? String(first?.['name'] ?? '') : ''
+    const factor = fields.find((field) => field.name === 'factors')
+    const held = (draft['factors'] ?? []) as readonly Draft[]
+    const factors = next === 'multi' && held.length === 0 && factor ? [likeSingle(factor, draft)] : held
+    onChange({
+      ...draft,
+      mode: next === 'multi' ? 'multi' : 'single',
+      strategy,
+      factors,
+      space: next === 'strategy' ? (spaceOf(first) as never) : {},
+      params: {},
+    })
+  }
+  return (
+    <div className="choices" role="group" aria-label="What decides">
+      {WAYS.map(([each, text]) => (
+        <button key={each} type="button" aria-pressed={each === way} onClick={() => choose(each)}>
+          {text}
+        </button>
+      ))}
+    </div>
+  )
+}
+
+/** The first of several factors is the one that stood there alone. */
+function likeSingle(field: Field, draft: Draft): Draft {
+  return Object.fromEntries(field.items.map((each) => [each.name, draft[each.name] ?? '']))
+}
+
+function changed(draft: Draft, name: string, value: Value, indicators: readonly Record<string, unknown>[] | undefined): Draft {
+  const next = { ...draft, [name]: value }
+  // Thresholds of one indicator mean nothing to another.
+  if (name === 'indicator') return { ...next, ...rangeOfIndicator(String(value), indicators, draft) }
+  return next
+}
+
+function costText(draft: Draft): string {
+  return `${String(draft['fee_bps'])} + ${String(draft['slippage_bps'])} bps${draft['funding'] ? ', funding' : ''}`
+}
+
+function useNames(): (name: string) => readonly Named[] | undefined {
+  const tables = useBench((state) => state.tables)
+  const symbols = useDesk((state) => state.health?.symbols)
+  return useMemo(() => {
+    const rows = (table: readonly Record<string, unknown>[] | undefined) => table as readonly Named[] | undefined
+    const strategies = rows(tables?.strategy)?.map(({ name, label }) => ({
+      name,
+      ...(label === undefined ? {} : { meaning: label }),
+    }))
+    const known: Record<string, readonly Named[] | undefined> = {
+      symbol: symbols?.map(({ symbol }) => ({ name: symbol, label: symbol })),
+      strategy: strategies,
+      indicator: rows(tables?.indicator),
+      signal_type: rows(tables?.signal_type),
+    }
+    return (name: string) => known[name]
+  }, [tables, symbols])
+}
+

@@ -1,0 +1,184 @@
+// The master list: a listbox that draws only the rows in sight, however many there are.
+
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+
+import { useMarketTime } from '../live/marketTime'
+import type { SignalItem } from '../contract'
+import { desk, useDesk } from '../live/LiveStore'
+import { type Filter, queryOf } from '../live/filter'
+import { ageText, countText, percent } from '../lib/format'
+import { DirectionMark, Failed, GradeMark, Nothing, OutcomeMark, RegimeChip, TONE } from '../ui/marks'
+
+const ROW_PX = 58
+const OVER = 6
+
+interface Props {
+  signals: readonly SignalItem[]
+  filter: Filter
+  chosenId: string | null
+  onChoose: (signalId: string) => void
+  onShowNeutral: () => void
+}
+
+export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral }: Props) {
+  const page = useDesk((state) => state.pages.get(queryOf(filter)))
+  const now = useMarketTime()
+  const box = useRef<HTMLDivElement>(null)
+  const [view, setView] = useState({ top: 0, height: 600 })
+  useAnchor(box, signals)
+
+  useEffect(() => {
+    const element = box.current
+    if (element === null) return
+    const measure = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }))
+    measure.observe(element)
+    return () => measure.disconnect()
+  }, [signals.length === 0])
+
+  const chosenAt = signals.findIndex((signal) => signal.signal_id === chosenId)
+  useEffect(() => {
+    const element = box.current
+    if (element === null || chosenAt < 0) return
+    const top = chosenAt * ROW_PX
+    if (top < element.scrollTop) element.scrollTop = top
+    else if (top + ROW_PX > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + ROW_PX - element.clientHeight
+  }, [chosenId])
+
+  if (page?.error && signals.length === 0)
+    return <Failed error={page.error} onRetry={() => desk.readOlder(filter)} />
+  if (signals.length === 0)
+    return <Empty loading={page?.loading ?? true} filter={filter} onShowNeutral={onShowNeutral} />
+
+  const first = Math.max(0, Math.floor(view.top / ROW_PX) - OVER)
+  const last = Math.min(signals.length, Math.ceil((view.top + view.height) / ROW_PX) + OVER)
+  const seen = chosenAt >= first && chosenAt < last
+  return (
+    <div
+      ref={box}
+      className="rows"
+      role="listbox"
+      aria-label="Signals, newest first"
+      tabIndex={0}
+      {...(seen ? { 'aria-activedescendant': `signal-${chosenId}` } : {})}
+      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+        setView({ top: scrollTop, height: clientHeight })
+        if (scrollTop + clientHeight > scrollHeight - 20 * ROW_PX) desk.readOlder(filter)
+      }}
+    >
+      <div role="presentation" className="rows-all" style={{ height: signals.length * ROW_PX }}>
+        {signals.slice(first, last).map((signal, place) => (
+          <Row
+            key={signal.signal_id}
+            signal={signal}
+            at={first + place}
+            count={page?.depth === 0 ? signals.length : -1}
+            chosen={signal.signal_id === chosenId}
+            now={now}
+            onChoose={onChoose}
+          />
+        ))}
+      </div>
+    </div>
+  )
+}
+
+interface RowProps {
+  signal: SignalItem
+  at: number
+  count: number
+  chosen: boolean
+  now: number | null
+  onChoose: (signalId: string) => void
+}
+
+function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
+  const { signal_id: id, direction, confidence, timeframe_ms: frame } = signal
+  const age = now === null ? null : Math.max(0, (now - signal.event_time_ms) / frame)
+  const left = Math.min(Math.ceil((signal.expires_ms - (now ?? 0)) / frame), signal.horizon_bars)
+  return (
+    <div
+      id={`signal-${id}`}
+      role="option"
+      aria-selected={chosen}
+      aria-posinset={at + 1}
+      aria-setsize={count}
+      className={`row ${TONE[direction]}-edge${signal.acknowledged ? ' row-seen' : ''}`}
+      style={{ transform: `translateY(${at * ROW_PX}px)` }}
+      onClick={() => onChoose(id)}
+    >
+      <GradeMark grade={signal.grade} />
+      <span className="row-main">
+        <b>{signal.symbol}</b> <DirectionMark direction={direction} />
+        {!signal.qualified && <span className="tag warn">unqualified</span>}
+      </span>
+      <span className="row-confidence">
+        <span className="unseen">confidence </span>
+        {percent(confidence)}
+        <span className="meter" aria-hidden="true">
+          <i className={TONE[direction]} style={{ width: `${confidence * 100}%` }} />
+        </span>
+      </span>
+      <span className="row-under muted">
+        {age === null ? '–' : ageText(age)}
+        {age !== null && age >= 1 && <span className="unseen"> ago</span>} <RegimeChip chances={signal.regime} />
+      </span>
+      <span className="row-end">
+        {signal.acknowledged && (
+          <span className="muted" title="Acknowledged">
+            <span aria-hidden="true">◉</span>
+            <span className="unseen">acknowledged</span>
+          </span>
+        )}
+        {signal.score ? (
+          <OutcomeMark signal={signal} />
+        ) : (
+          <span className="muted">{left > 0 ? `${left} left` : 'expiring'}</span>
+        )}
+      </span>
+    </div>
+  )
+}
+
+/** New rows come in above: what is being read stays where it is, unless it is the top. */
+function useAnchor(box: React.RefObject<HTMLDivElement | null>, signals: readonly SignalItem[]): void {
+  const before = useRef<readonly SignalItem[]>([])
+  useLayoutEffect(() => {
+    const element = box.current
+    const held = before.current
+    before.current = signals
+    if (element === null || element.scrollTop < ROW_PX) return
+    const anchor = held[Math.floor(element.scrollTop / ROW_PX)]
+    const from = held.indexOf(anchor as SignalItem)
+    const to = signals.findIndex((signal) => signal.signal_id === anchor?.signal_id)
+    if (to >= 0 && to !== from) element.scrollTop += (to - from) * ROW_PX
+  }, [box, signals])
+}
+
+function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: Filter; onShowNeutral: () => void }) {
+  const held = useDesk((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
+  if (held === 0)
+    return (
+      <Nothing title="No signals yet">
+        <p>One comes with every bar close, once a model serves.</p>
+      </Nothing>
+    )
+  if (loading)
+    return (
+      <div className="rows rows-loading" aria-busy="true" aria-label="Signals are being read">
+        {Array.from({ length: 8 }, (_, place) => (
+          <i key={place} className="ghost" />
+        ))}
+      </div>
+    )
+  return (
+    <Nothing title="No signal passes the filter">
+      <p>{countText(held)} signals are held. Widen the filter to see more of them.</p>
+      {!filter.directions.includes('neutral') && (
+        <button type="button" className="button" onClick={onShowNeutral}>
+          Show neutral signals
+        </button>
+      )}
+    </Nothing>
+  )
+}
