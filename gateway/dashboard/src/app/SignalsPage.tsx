@@ -4,21 +4,21 @@ import { type RefObject, useCallback, useEffect, useEffectEvent, useMemo, useRef
 
 import type { SignalItem } from '../contract'
 import { type ApiError, asApiError } from '../lib/api'
-import { desk, useDesk } from '../live/LiveStore'
+import { liveStore, useLive } from '../live/LiveStore'
 import { DEFAULT_FILTER, DIRECTIONS, type Filter, isQuiet, passes, queryOf, toggled } from '../live/filter'
-import { Announcer } from '../signals/SignalAnnouncer'
-import { Banner } from '../live/HealthBanner'
-import { Beginning } from '../live/StartupProgress'
+import { SignalAnnouncer } from '../signals/SignalAnnouncer'
+import { HealthBanner } from '../live/HealthBanner'
+import { StartupProgress } from '../live/StartupProgress'
 import { Dialog, Help } from '../ui/Dialog'
-import { Filters } from '../signals/SignalFilters'
+import { SignalFilters } from '../signals/SignalFilters'
 import { MarketStrip } from '../live/MarketStrip'
 import { Failed, Nothing } from '../ui/marks'
-import { Record } from '../signals/TrackRecord'
+import { TrackRecord } from '../signals/TrackRecord'
 import { Levels, SignalChart, SignalHead } from '../signals/SignalDetail'
 import { SignalList } from '../signals/SignalList'
-import { System } from '../live/SystemStatus'
+import { SystemStatus } from '../live/SystemStatus'
 import { TopBar } from '../live/TopBar'
-import { Why } from '../signals/Explanation'
+import { Explanation } from '../signals/Explanation'
 import { RESEARCH, signalOfHash } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
 
@@ -49,7 +49,7 @@ function rememberedFilter(): Filter {
   }
 }
 
-export function App() {
+export function SignalsPage() {
   const [filter, setFilter] = useState(rememberedFilter)
   const [chosenId, setChosenId] = useState(signalOfHash)
   const [opened, setOpened] = useState(() => signalOfHash() !== null)
@@ -58,13 +58,13 @@ export function App() {
   const search = useRef<HTMLInputElement>(null)
   const heading = useRef<HTMLHeadingElement>(null)
 
-  const all = useDesk((state) => state.signals)
-  const paused = useDesk((state) => state.paused)
-  const page = useDesk((state) => state.pages.get(queryOf(filter)))
+  const all = useLive((state) => state.signals)
+  const paused = useLive((state) => state.paused)
+  const page = useLive((state) => state.pages.get(queryOf(filter)))
   // Before the first direction is seen there is nothing else to show than neutral signals.
   const quiet = isQuiet(filter) && page?.depth === 0 && !all.some((signal) => passes(filter, signal))
   const wanted = useMemo(() => (quiet ? { ...filter, directions: DIRECTIONS } : filter), [filter, quiet])
-  const depth = useDesk((state) => state.pages.get(queryOf(wanted))?.depth ?? Infinity)
+  const depth = useLive((state) => state.pages.get(queryOf(wanted))?.depth ?? Infinity)
   const shown = useMemo(() => {
     const since = Number.isFinite(depth) ? depth : 0
     return all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
@@ -73,7 +73,7 @@ export function App() {
   const chosen = all.find((signal) => signal.signal_id === chosenId) ?? null
 
   useEffect(() => {
-    desk.show(wanted)
+    liveStore.show(wanted)
     localStorage.setItem(FILTER_KEY, JSON.stringify(filter))
   }, [filter, wanted])
 
@@ -83,13 +83,13 @@ export function App() {
     if (chosenId === null && first !== null) setChosenId(first)
   }, [chosenId, first])
 
-  const live = useDesk((state) => state.connection.phase === 'live')
+  const live = useLive((state) => state.connection.phase === 'live')
   useEffect(() => {
-    if (chosenId !== null && live) void desk.open(chosenId)
+    if (chosenId !== null && live) void liveStore.open(chosenId)
   }, [chosenId, live])
 
   // A link may name a signal that is no longer held.
-  const gone = useDesk((state) => chosenId !== null && state.reasons.get(chosenId)?.error?.status === 404)
+  const gone = useLive((state) => chosenId !== null && state.reasons.get(chosenId)?.error?.status === 404)
   useEffect(() => {
     if (gone && chosen === null) setChosenId(null)
   }, [gone, chosen])
@@ -102,7 +102,7 @@ export function App() {
 
   const acknowledge = useCallback(async (signal: SignalItem) => {
     setRefused(null)
-    await desk.acknowledge(signal).catch((error: unknown) => {
+    await liveStore.acknowledge(signal).catch((error: unknown) => {
       setRefused({ id: signal.signal_id, error: asApiError(error) })
     })
   }, [])
@@ -142,7 +142,7 @@ export function App() {
     },
     a: () => chosen && !chosen.acknowledged && void acknowledge(chosen),
     n: toggleNeutral,
-    p: () => desk.pause(!paused),
+    p: () => liveStore.pause(!paused),
     r: () => {
       location.hash = RESEARCH
     },
@@ -152,22 +152,22 @@ export function App() {
   })
 
   return (
-    <div className="desk" data-opened={opened && chosen !== null}>
+    <div className="liveStore" data-opened={opened && chosen !== null}>
       <a className="skip" href="#detail">
         Skip to the chosen signal
       </a>
       <TopBar page="signals" onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
-      <Banner />
+      <HealthBanner />
       <MarketStrip symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
       <main className="work">
         <section className="panel master" aria-label="Signals">
-          <Filters
+          <SignalFilters
             filter={filter}
             count={shown.length}
             search={search}
             paused={paused}
             onChange={setFilter}
-            onPause={() => desk.pause(!paused)}
+            onPause={() => liveStore.pause(!paused)}
           />
           {quiet && shown.length > 0 && (
             <p className="quiet muted">Nothing but neutral so far; directions come here once there are any.</p>
@@ -196,9 +196,9 @@ export function App() {
           TradingView Lightweight Charts™
         </a>
       </footer>
-      <Announcer filter={filter} />
+      <SignalAnnouncer filter={filter} />
       <Dialog title="State of the system" side open={sheet === 'system'} onClose={() => setSheet(null)}>
-        <System />
+        <SystemStatus />
       </Dialog>
       <Dialog title="Keyboard" open={sheet === 'help'} onClose={() => setSheet(null)}>
         <Help keys={KEYS}>
@@ -221,11 +221,11 @@ interface DetailProps {
 }
 
 function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onBack }: DetailProps) {
-  const market = useDesk((state) => state.health?.symbols[0]?.symbol)
-  const hasModel = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
-  const heard = useDesk((state) => state.health !== null)
-  const starting = useDesk((state) => state.health?.status === 'starting')
-  const silent = useDesk((state) => state.silent)
+  const market = useLive((state) => state.health?.symbols[0]?.symbol)
+  const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
+  const heard = useLive((state) => state.health !== null)
+  const starting = useLive((state) => state.health?.status === 'starting')
+  const silent = useLive((state) => state.silent)
   if (chosen === null) {
     const charted = symbol ?? market
     return (
@@ -245,7 +245,7 @@ function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onB
               </Nothing>
             </section>
           ) : (
-            <Beginning />
+            <StartupProgress />
           )}
           {charted && !starting && <SignalChart signal={null} symbol={charted} onChoose={onChoose} />}
         </div>
@@ -260,10 +260,10 @@ function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onB
         <section className="panel" aria-label="Levels">
           <Levels signal={chosen} />
         </section>
-        <Record symbol={chosen.symbol} />
+        <TrackRecord symbol={chosen.symbol} />
       </div>
       <aside className="detail-why" aria-label="Why this signal">
-        <Why signal={chosen} />
+        <Explanation signal={chosen} />
       </aside>
     </div>
   )

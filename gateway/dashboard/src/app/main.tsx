@@ -11,33 +11,33 @@ import '../styles/widths.css'
 import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 
-import { App } from './SignalsPage'
-import { desk } from '../live/LiveStore'
-import { Boundary } from '../ui/ErrorBoundary'
+import { SignalsPage } from './SignalsPage'
+import { liveStore } from '../live/LiveStore'
+import { ErrorBoundary } from '../ui/ErrorBoundary'
 import { usePage } from '../lib/route'
 import { applyTheme } from '../lib/theme'
 
 // Read when it is first asked for: most visits are to the signals.
-const Research = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.Research })))
+const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 
 function Pages() {
   return usePage() === 'research' ? (
-    <Suspense fallback={<div className="desk" aria-busy="true" />}>
-      <Research />
+    <Suspense fallback={<div className="liveStore" aria-busy="true" />}>
+      <ResearchPage />
     </Suspense>
   ) : (
-    <App />
+    <SignalsPage />
   )
 }
 
 applyTheme()
-desk.start()
+liveStore.start()
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no element with the id root')
 createRoot(root).render(
   <StrictMode>
-    <Boundary what="The page">
+    <ErrorBoundary what="The page">
       <Pages />
-    </Boundary>
+    </ErrorBoundary>
   </StrictMode>,
 )

@@ -2,13 +2,13 @@
 
 import { useState } from 'react'
 
-import { useDesk } from './LiveStore'
+import { useLive } from './LiveStore'
 import { wallText } from '../lib/format'
 
-export function Banner() {
-  const health = useDesk((state) => state.health)
-  const silent = useDesk((state) => state.silent)
-  const hasModel = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
+export function HealthBanner() {
+  const health = useLive((state) => state.health)
+  const silent = useLive((state) => state.silent)
+  const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   const [hidden, setHidden] = useState('')
   if (silent && health)
     return (

@@ -1,4 +1,4 @@
-// The page's state: folded from REST and the stream, read by the parts through `useDesk`.
+// The page's state: folded from REST and the stream, read by the parts through `useLive`.
 
 import { useSyncExternalStore } from 'react'
 
@@ -49,7 +49,7 @@ export interface TrackRecord {
   bins: NonNullable<SignalList['reliability']>
 }
 
-export interface DeskState {
+export interface LiveState {
   connection: Connection
   health: Health | null
   /** Why the last health question failed, and since when nothing is heard. */
@@ -71,8 +71,8 @@ export interface DeskState {
   heard: readonly SignalItem[]
 }
 
-export class Desk {
-  private state: DeskState = {
+export class LiveStore {
+  private state: LiveState = {
     connection: { phase: 'connecting', attempt: 0, retryAtMs: null },
     health: null,
     silent: null,
@@ -101,7 +101,7 @@ export class Desk {
     (connection) => this.set({ connection }),
   )
 
-  readonly snapshot = (): DeskState => this.state
+  readonly snapshot = (): LiveState => this.state
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener)
@@ -334,7 +334,7 @@ export class Desk {
     this.set({ reasons: new Map(this.state.reasons).set(signalId, reason) })
   }
 
-  private set(fields: Partial<DeskState>): void {
+  private set(fields: Partial<LiveState>): void {
     this.state = { ...this.state, ...fields }
     this.listeners.forEach((listener) => listener())
   }
@@ -345,9 +345,9 @@ function every(waitMs: number, act: () => Promise<void>): void {
   void act().finally(() => setTimeout(() => every(waitMs, act), waitMs))
 }
 
-export const desk = new Desk()
+export const liveStore = new LiveStore()
 
 /** Read one value of the state; the part is drawn again when it changes. */
-export function useDesk<T>(select: (state: DeskState) => T): T {
-  return useSyncExternalStore(desk.subscribe, () => select(desk.snapshot()))
+export function useLive<T>(select: (state: LiveState) => T): T {
+  return useSyncExternalStore(liveStore.subscribe, () => select(liveStore.snapshot()))
 }

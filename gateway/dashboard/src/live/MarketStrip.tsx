@@ -1,7 +1,7 @@
 // Every market at a glance: price, its last hours, its regime, its newest signal.
 
 import type { Bar, SignalItem } from '../contract'
-import { useDesk } from './LiveStore'
+import { useLive } from './LiveStore'
 import { NO_SERIES } from './fold'
 import { barsText, percent, priceText, signedPercent } from '../lib/format'
 import { ARROW, RegimeChip, RegimeShares, TONE, WORD } from '../ui/marks'
@@ -15,8 +15,8 @@ interface Props {
 }
 
 export function MarketStrip({ symbol, newest, onToggle }: Props) {
-  const markets = useDesk((state) => state.health?.symbols)
-  const serves = useDesk((state) => Object.keys(state.models?.serving ?? {}).length > 0)
+  const markets = useLive((state) => state.health?.symbols)
+  const serves = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   if (!markets?.length) return null
   return (
     <nav className="strip" aria-label="Markets">
@@ -47,7 +47,7 @@ interface MarketProps {
 }
 
 function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: MarketProps) {
-  const { bars, regimes } = useDesk((state) => state.series.get(symbol)) ?? NO_SERIES
+  const { bars, regimes } = useLive((state) => state.series.get(symbol)) ?? NO_SERIES
   const recent = bars.slice(-SPARK_BARS)
   const close = bars.at(-1)?.close ?? price
   const change = recent[0] ? close / recent[0].open - 1 : null

@@ -1,7 +1,7 @@
 // Before the first signal: what is happening now, and what still has to.
 
 import type { Health, ModelList } from '../contract'
-import { useDesk } from './LiveStore'
+import { useLive } from './LiveStore'
 import { countText, percent, stampText } from '../lib/format'
 import { Bar } from '../ui/marks'
 
@@ -21,9 +21,9 @@ interface Step {
   state: 'done' | 'now' | 'next' | 'failed'
 }
 
-export function Beginning() {
-  const health = useDesk((state) => state.health)
-  const models = useDesk((state) => state.models)
+export function StartupProgress() {
+  const health = useLive((state) => state.health)
+  const models = useLive((state) => state.models)
   if (health === null) return null
   const { title, lead, done, steps } = told(health, models)
   return (

@@ -1,13 +1,13 @@
 // Behind the lights: processes, the canary's way, rates by topic, rejected records, the model.
 
 import type { CanaryTrace, Health, ModelList, MonitorWindow } from '../contract'
-import { useDesk } from './LiveStore'
+import { useLive } from './LiveStore'
 import { countText, durationText, percent, signedPercent, stampText } from '../lib/format'
 import { Nothing } from '../ui/marks'
 
-export function System() {
-  const health = useDesk((state) => state.health)
-  const models = useDesk((state) => state.models)
+export function SystemStatus() {
+  const health = useLive((state) => state.health)
+  const models = useLive((state) => state.models)
   if (health === null) return <Nothing title="Nothing heard from the gateway yet" />
   return (
     <div className="system">

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 
 import { marketNow } from './marketTime'
 import type { Health, ModelList } from '../contract'
-import { type DeskState, useDesk } from './LiveStore'
+import { type LiveState, useLive } from './LiveStore'
 import { clockText, countText, dayText, durationText, percent } from '../lib/format'
 import { type Page, RESEARCH, SIGNALS } from '../lib/route'
 import { type Theme, toggleTheme, useTheme } from '../lib/theme'
@@ -23,9 +23,9 @@ interface State {
 }
 
 export function TopBar({ page, onSystem, onHelp }: Props) {
-  const health = useDesk((state) => state.health)
-  const models = useDesk((state) => state.models)
-  const silent = useDesk((state) => state.silent !== null)
+  const health = useLive((state) => state.health)
+  const models = useLive((state) => state.models)
+  const silent = useLive((state) => state.silent !== null)
   return (
     <header className="top">
       <h1 className="brand">
@@ -80,8 +80,8 @@ function Light({ name, state, onOpen }: { name: string; state: State; onOpen: ()
 }
 
 function Stream({ onSystem }: { onSystem: () => void }) {
-  const connection = useDesk((state) => state.connection)
-  const paused = useDesk((state) => state.paused)
+  const connection = useLive((state) => state.connection)
+  const paused = useLive((state) => state.paused)
   const [, redraw] = useState(0)
   useEffect(() => {
     if (connection.phase !== 'waiting') return
@@ -91,7 +91,7 @@ function Stream({ onSystem }: { onSystem: () => void }) {
   return <Light name="Stream" state={streamState(connection, paused)} onOpen={onSystem} />
 }
 
-function streamState({ phase, attempt, retryAtMs }: DeskState['connection'], paused: boolean): State {
+function streamState({ phase, attempt, retryAtMs }: LiveState['connection'], paused: boolean): State {
   if (phase === 'live')
     return paused
       ? { tone: 'calm', text: 'Paused', under: 'still connected' }
@@ -157,8 +157,8 @@ function rejectedState(health: Health | null): State {
 }
 
 function MarketClock() {
-  const clock = useDesk((state) => state.clock)
-  const health = useDesk((state) => state.health)
+  const clock = useLive((state) => state.clock)
+  const health = useLive((state) => state.health)
   const [now, setNow] = useState<number | null>(null)
   useEffect(() => {
     setNow(marketNow(clock))

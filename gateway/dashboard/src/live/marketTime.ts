@@ -2,18 +2,18 @@
 
 import { useEffect, useState } from 'react'
 
-import { type DeskState, useDesk } from './LiveStore'
+import { type LiveState, useLive } from './LiveStore'
 
 /** Milliseconds of market time now; null before anything was heard. */
-export function marketNow(clock: DeskState['clock']): number | null {
+export function marketNow(clock: LiveState['clock']): number | null {
   if (clock === null) return null
   return clock.marketMs + (performance.now() - clock.atMs) * clock.speed
 }
 
 /** Market time, redrawn each second; still while updates are paused. */
 export function useMarketTime(): number | null {
-  const clock = useDesk((state) => state.clock)
-  const paused = useDesk((state) => state.paused)
+  const clock = useLive((state) => state.clock)
+  const paused = useLive((state) => state.paused)
   const [now, setNow] = useState(() => marketNow(clock))
   useEffect(() => {
     if (paused) return

@@ -4,7 +4,7 @@ import { signedPercent } from '../lib/format'
 import { Nothing, Panel } from '../ui/marks'
 import { linkOf } from './draft'
 import { MOST_PINS, type Pin, togglePin, usePins } from './pins'
-import { Plot } from './LinePlot'
+import { LinePlot } from './LinePlot'
 import { COLUMNS, valueOf } from './ResultTables'
 
 export function Compare() {
@@ -33,7 +33,7 @@ export function Compare() {
             ))}
           </ul>
         </header>
-        <Plot
+        <LinePlot
           label="Growth of pinned runs over time"
           height={300}
           panes={[

@@ -3,7 +3,7 @@
 import { useState } from 'react'
 
 import { percent, signedPercent, stampText } from '../lib/format'
-import { type Band, Plot } from './LinePlot'
+import { type Band, LinePlot } from './LinePlot'
 import type { Curve } from './result'
 
 const ROWS = 40
@@ -14,7 +14,7 @@ interface Props {
   bands?: readonly Band[]
 }
 
-export function Equity({ curve, title, bands = [] }: Props) {
+export function EquityChart({ curve, title, bands = [] }: Props) {
   const [table, setTable] = useState(false)
   const grown = (values: readonly number[]) => {
     const start = values[0] ?? 1
@@ -38,7 +38,7 @@ export function Equity({ curve, title, bands = [] }: Props) {
       {table ? (
         <EquityTable curve={curve} own={own} held={held} />
       ) : (
-        <Plot
+        <LinePlot
           label={`${title}, buy and hold, and drawdown over time`}
           height={340}
           bands={bands}

@@ -47,7 +47,7 @@ const GAP = 14
 
 const NO_BANDS: readonly Band[] = []
 
-export function Plot({ label, panes, bands = NO_BANDS, height }: Props) {
+export function LinePlot({ label, panes, bands = NO_BANDS, height }: Props) {
   const [box, width] = useWidth()
   const { first, last, x, laid } = useMemo(() => layout(panes, width, height), [panes, width, height])
   const [cursor, setCursor] = useState<number | null>(null)

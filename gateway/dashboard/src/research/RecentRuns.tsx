@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 
 import type { JobSummary } from '../contract'
 import { countText, durationText, wallText } from '../lib/format'
-import { bench, useBench } from './ResearchStore'
+import { researchStore, useResearch } from './ResearchStore'
 import { KINDS, TITLES } from './draft'
 
 const FEW = 5
@@ -19,12 +19,12 @@ const TONES: Record<JobSummary['status'], string> = {
   partial: 'warn',
 }
 
-export function Recent({ onShow }: { onShow: (jobId: string) => void }) {
-  const jobs = useBench((state) => state.recent)
-  const shown = useBench((state) => state.run?.jobId)
+export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
+  const jobs = useResearch((state) => state.recent)
+  const shown = useResearch((state) => state.run?.jobId)
   const [all, setAll] = useState(false)
   useEffect(() => {
-    const pulse = setInterval(() => void bench.readRecent(), 5_000)
+    const pulse = setInterval(() => void researchStore.readRecent(), 5_000)
     return () => clearInterval(pulse)
   }, [])
   if (jobs === null || jobs.length === 0) return null

@@ -4,21 +4,21 @@ import '../styles/research.css'
 
 import { useEffect, useEffectEvent, useRef, useState } from 'react'
 
-import { useDesk } from '../live/LiveStore'
+import { useLive } from '../live/LiveStore'
 import { countText } from '../lib/format'
 import { Dialog, Help } from '../ui/Dialog'
 import { Failed, Nothing } from '../ui/marks'
-import { System } from '../live/SystemStatus'
+import { SystemStatus } from '../live/SystemStatus'
 import { TopBar } from '../live/TopBar'
 import { SIGNALS } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
-import { bench, isLive, useBench } from './ResearchStore'
+import { researchStore, isLive, useResearch } from './ResearchStore'
 import { Compare } from './Compare'
 import { type Body, bodyOf, type Draft, draftOf, linkOf, requestOf, TITLES } from './draft'
-import { Form } from './RunForm'
-import { Outcome } from './RunOutcome'
+import { RunForm } from './RunForm'
+import { RunOutcome } from './RunOutcome'
 import { usePins } from './pins'
-import { Recent } from './RecentRuns'
+import { RecentRuns } from './RecentRuns'
 import { isOfRequest, refusedOf } from './fieldErrors'
 import type { Forms, Kind } from './schema'
 import { carried, startingDraft } from './startingDraft'
@@ -38,19 +38,19 @@ const KEYS = [
 
 type Tab = 'run' | 'compare'
 
-export function Research() {
-  const forms = useBench((state) => state.forms)
-  const tables = useBench((state) => state.tables)
-  const error = useBench((state) => state.formsError)
-  const symbols = useDesk((state) => state.health?.symbols)
-  const starting = useDesk((state) => state.health?.status === 'starting')
+export function ResearchPage() {
+  const forms = useResearch((state) => state.forms)
+  const tables = useResearch((state) => state.tables)
+  const error = useResearch((state) => state.formsError)
+  const symbols = useLive((state) => state.health?.symbols)
+  const starting = useLive((state) => state.health?.status === 'starting')
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
   useEffect(() => {
-    void bench.open()
+    void researchStore.open()
   }, [starting])
   const ready = forms !== null && tables !== null && symbols !== undefined && !starting
   return (
-    <div className="desk research">
+    <div className="liveStore research">
       <a className="skip" href="#outcome" onClick={(event) => skipTo(event, 'outcome')}>
         Skip to the result
       </a>
@@ -66,10 +66,10 @@ export function Research() {
           <section className="panel" aria-label="Getting ready">
             {error && !starting ? (
               <>
-                <Nothing title="The research bench cannot be reached">
+                <Nothing title="The research researchStore cannot be reached">
                   <p>The form is made from what the gateway says of itself.</p>
                 </Nothing>
-                <Failed error={error} onRetry={() => void bench.open()} />
+                <Failed error={error} onRetry={() => void researchStore.open()} />
               </>
             ) : (
               <div className="ghosts" aria-busy="true" aria-label="The form is being read">
@@ -85,7 +85,7 @@ export function Research() {
         Analysis only: nothing here can place an order. Past results say little of what comes. <a href="/docs">API</a>
       </footer>
       <Dialog title="State of the system" side open={sheet === 'system'} onClose={() => setSheet(null)}>
-        <System />
+        <SystemStatus />
       </Dialog>
       <Dialog title="Keyboard" open={sheet === 'help'} onClose={() => setSheet(null)}>
         <Help keys={KEYS}>
@@ -118,8 +118,8 @@ function asked(forms: Forms, { kind, body }: { kind: Kind; body: Body }): Asked 
 }
 
 function Workplace({ forms, starting, onHelp }: WorkProps) {
-  const run = useBench((state) => state.run)
-  const result = useBench((state) => state.result)
+  const run = useResearch((state) => state.run)
+  const result = useResearch((state) => state.result)
   const pins = usePins()
   const [tab, setTab] = useState<Tab>('run')
   const [linked, setLinked] = useState(() => requestOf(location.hash) !== null && run === null)
@@ -151,7 +151,7 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
     history.replaceState(null, '', linkOf(kind, body))
     setLinked(false)
     setTab('run')
-    void bench.start(kind, body)
+    void researchStore.start(kind, body)
     outcome.current?.scrollTo(0, 0)
     outcome.current?.scrollIntoView({ block: 'start' })
   }
@@ -167,7 +167,7 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
 
   useShortcuts({
     run: start,
-    cancel: () => void bench.cancel(),
+    cancel: () => void researchStore.cancel(),
     f: () => form.current?.querySelector<HTMLElement>('select, input')?.focus(),
     l: () => document.getElementById('copy-link')?.click(),
     p: () => document.getElementById('pin-run')?.click(),
@@ -182,7 +182,7 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
   return (
     <main className="research-work">
       <div className="research-form">
-        <Form
+        <RunForm
           key={kind}
           kind={kind}
           draft={draft}
@@ -192,11 +192,11 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
           onChange={(next) => setAsked({ kind, draft: next })}
           onRun={start}
         />
-        <Recent
+        <RecentRuns
           onShow={async (jobId) => {
             setTab('run')
             setLinked(false)
-            const job = await bench.show(jobId)
+            const job = await researchStore.show(jobId)
             if (job !== null && job.kind !== 'hyperopt') fill({ kind: job.kind, body: job.spec })
           }}
         />
@@ -220,7 +220,7 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
         ) : run === null ? (
           <Idle onRun={start} />
         ) : (
-          <Outcome run={run} />
+          <RunOutcome run={run} />
         )}
       </div>
     </main>
@@ -228,7 +228,7 @@ function Workplace({ forms, starting, onHelp }: WorkProps) {
 }
 
 function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void; onLeave: () => void }) {
-  const run = useBench((state) => state.run)
+  const run = useResearch((state) => state.run)
   return (
     <section className="panel idle" aria-label="From a link">
       <p className="eyebrow">From a link</p>
@@ -291,7 +291,7 @@ function useShortcuts(acts: { readonly [key: string]: () => unknown }): void {
     const act = acts[name]
     if (act === undefined) return
     event.preventDefault()
-    if (name === 'run' && bench.snapshot().run !== null && isLive(bench.snapshot().run!)) return
+    if (name === 'run' && researchStore.snapshot().run !== null && isLive(researchStore.snapshot().run!)) return
     act()
   })
   useEffect(() => {

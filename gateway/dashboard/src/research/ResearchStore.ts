@@ -46,7 +46,7 @@ export interface Tables {
   strategy: TableView['rows']
 }
 
-export interface BenchState {
+export interface ResearchState {
   forms: Forms | null
   tables: Tables | null
   formsError: ApiError | null
@@ -65,8 +65,8 @@ const LOOK_MS = 250
 const LONGEST_MS = 600_000
 const AGAIN_MS = [500, 1_000, 2_000, 4_000, 8_000]
 
-class Bench {
-  private state: BenchState = {
+class ResearchStore {
+  private state: ResearchState = {
     forms: null,
     tables: null,
     formsError: null,
@@ -78,7 +78,7 @@ class Bench {
   private readonly listeners = new Set<() => void>()
   private stopping = new AbortController()
 
-  readonly snapshot = (): BenchState => this.state
+  readonly snapshot = (): ResearchState => this.state
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener)
@@ -324,7 +324,7 @@ class Bench {
     if (run !== null) this.set({ run: { ...run, ...fields } })
   }
 
-  private set(fields: Partial<BenchState>): void {
+  private set(fields: Partial<ResearchState>): void {
     this.state = { ...this.state, ...fields }
     this.listeners.forEach((listener) => listener())
   }
@@ -346,9 +346,9 @@ function isPart(part: unknown, whole: unknown): boolean {
   return Object.entries(part).every(([name, value]) => isPart(value, (whole as Body)[name]))
 }
 
-export const bench = new Bench()
+export const researchStore = new ResearchStore()
 
 /** Read one value of the state; the part is drawn again when it changes. */
-export function useBench<T>(select: (state: BenchState) => T): T {
-  return useSyncExternalStore(bench.subscribe, () => select(bench.snapshot()))
+export function useResearch<T>(select: (state: ResearchState) => T): T {
+  return useSyncExternalStore(researchStore.subscribe, () => select(researchStore.snapshot()))
 }

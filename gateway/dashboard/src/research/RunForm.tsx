@@ -2,10 +2,10 @@
 
 import { type RefObject, useMemo } from 'react'
 
-import { useDesk } from '../live/LiveStore'
+import { useLive } from '../live/LiveStore'
 import { countText } from '../lib/format'
 import { Failed } from '../ui/marks'
-import { bench, isLive, useBench } from './ResearchStore'
+import { researchStore, isLive, useResearch } from './ResearchStore'
 import { combinationsOf, type Draft, isAsked, KINDS, TITLES, type Value, type Way, wayOf } from './draft'
 import { Input, type Named, Parameters } from './FieldInputs'
 import { isOfRequest, NOT_REFUSED, refusedOf, saidOf } from './fieldErrors'
@@ -30,8 +30,8 @@ interface Props {
   onRun: () => void
 }
 
-export function Form({ kind, draft, groups, form, onKind, onChange, onRun }: Props) {
-  const run = useBench((state) => state.run)
+export function RunForm({ kind, draft, groups, form, onKind, onChange, onRun }: Props) {
+  const run = useResearch((state) => state.run)
   const error = run?.kind === kind ? run.error : null
   const refused = useMemo(
     () => (isOfRequest(error) ? refusedOf(error, groups, draft) : NOT_REFUSED),
@@ -39,7 +39,7 @@ export function Form({ kind, draft, groups, form, onKind, onChange, onRun }: Pro
     [error, groups],
   )
   const namesOf = useNames()
-  const tables = useBench((state) => state.tables)
+  const tables = useResearch((state) => state.tables)
   const set = (name: string, value: Value) => onChange(changed(draft, name, value, tables?.indicator))
   const live = run !== null && isLive(run)
   const strategy = tables?.strategy.find((row) => row['name'] === draft['strategy'])
@@ -129,7 +129,7 @@ export function Form({ kind, draft, groups, form, onKind, onChange, onRun }: Pro
             Run <kbd>Ctrl</kbd>
             <kbd>↵</kbd>
           </button>
-          <button type="button" className="button" disabled={!live} onClick={() => void bench.cancel()}>
+          <button type="button" className="button" disabled={!live} onClick={() => void researchStore.cancel()}>
             Cancel <kbd>Esc</kbd>
           </button>
         </div>
@@ -154,7 +154,7 @@ function WayChoice({ draft, fields, onChange }: {
   fields: readonly Field[]
   onChange: (draft: Draft) => void
 }) {
-  const tables = useBench((state) => state.tables)
+  const tables = useResearch((state) => state.tables)
   const way = wayOf(draft)
   const choose = (next: Way) => {
     const first = tables?.strategy[0]
@@ -199,8 +199,8 @@ function costText(draft: Draft): string {
 }
 
 function useNames(): (name: string) => readonly Named[] | undefined {
-  const tables = useBench((state) => state.tables)
-  const symbols = useDesk((state) => state.health?.symbols)
+  const tables = useResearch((state) => state.tables)
+  const symbols = useLive((state) => state.health?.symbols)
   return useMemo(() => {
     const rows = (table: readonly Record<string, unknown>[] | undefined) => table as readonly Named[] | undefined
     const strategies = rows(tables?.strategy)?.map(({ name, label }) => ({

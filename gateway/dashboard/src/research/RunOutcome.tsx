@@ -3,24 +3,24 @@
 import { useState } from 'react'
 
 import { Failed, Nothing } from '../ui/marks'
-import { bench, isLive, type Looked, type Run, useBench } from './ResearchStore'
+import { researchStore, isLive, type Looked, type Run, useResearch } from './ResearchStore'
 import { linkOf } from './draft'
-import { Equity } from './EquityChart'
+import { EquityChart } from './EquityChart'
 import { HeatMap } from './HeatMap'
 import { pinOf, togglePin, usePins } from './pins'
 import type { Band } from './LinePlot'
-import { Progress } from './RunProgress'
+import { RunProgress } from './RunProgress'
 import { isOfRequest } from './fieldErrors'
 import { type OptimizeResult, paramsText, type PerformanceResult, requestOfResult, type Result, type WalkForwardResult } from './result'
-import { Spread } from './TrialHistogram'
+import { TrialHistogram } from './TrialHistogram'
 import { Months, Rows, sameParams, Trials } from './ResultTables'
 import { Verdict } from './Verdict'
-import { Windows } from './WalkForwardWindows'
+import { WalkForwardWindows } from './WalkForwardWindows'
 
-export function Outcome({ run }: { run: Run }) {
-  const result = useBench((state) => state.result)
-  const looked = useBench((state) => state.looked)
-  if (isLive(run)) return <Progress run={run} />
+export function RunOutcome({ run }: { run: Run }) {
+  const result = useResearch((state) => state.result)
+  const looked = useResearch((state) => state.looked)
+  if (isLive(run)) return <RunProgress run={run} />
   if (result === null) return <Without run={run} />
   return (
     <>
@@ -49,7 +49,7 @@ function Without({ run }: { run: Run }) {
         </p>
       </Nothing>
       {!cancelled && error !== null && !isOfRequest(error) && (
-        <Failed error={error} onRetry={() => void bench.start(run.kind, run.body)} />
+        <Failed error={error} onRetry={() => void researchStore.start(run.kind, run.body)} />
       )}
     </section>
   )
@@ -101,14 +101,14 @@ async function copied(text: string): Promise<string> {
 
 function Searched({ result, looked }: { result: OptimizeResult; looked: Looked | null }) {
   const { best, best_params: params, heatmap, distribution } = result
-  const look = (chosen: typeof params) => void (chosen && bench.look(chosen))
+  const look = (chosen: typeof params) => void (chosen && researchStore.look(chosen))
   return (
     <>
       {looked && <LookedAt looked={looked} isBest={params !== null && sameParams(looked.params, params)} />}
       <div className="pair">
         {heatmap && params && <HeatMap heat={heatmap} around={result.neighbourhood} best={params} onLook={look} />}
         {distribution && (
-          <Spread
+          <TrialHistogram
             spread={distribution}
             best={best?.metrics.sharpe_ratio ?? null}
             luck={result.expected_max_sharpe}
@@ -131,14 +131,14 @@ function Searched({ result, looked }: { result: OptimizeResult; looked: Looked |
 
 function LookedAt({ looked, isBest }: { looked: Looked; isBest: boolean }) {
   const title = `${isBest ? 'Best trial' : 'Trial'}: ${paramsText(looked.params)}`
-  if (looked.result?.equity) return <Equity curve={looked.result.equity} title={title} />
+  if (looked.result?.equity) return <EquityChart curve={looked.result.equity} title={title} />
   return (
     <section className="panel" aria-label="Equity">
       <header className="panel-head">
         <h3>{title}</h3>
       </header>
       {looked.error ? (
-        <Failed error={looked.error} onRetry={() => void bench.look(looked.params)} />
+        <Failed error={looked.error} onRetry={() => void researchStore.look(looked.params)} />
       ) : (
         <div className="ghosts ghosts-chart" aria-busy="true" aria-label="Its equity is being computed">
           <i className="ghost" />
@@ -156,8 +156,8 @@ function Walked({ result }: { result: WalkForwardResult }) {
   }))
   return (
     <>
-      {result.equity && <Equity curve={result.equity} title="Out of sample, window after window" bands={bands} />}
-      <Windows result={result} />
+      {result.equity && <EquityChart curve={result.equity} title="Out of sample, window after window" bands={bands} />}
+      <WalkForwardWindows result={result} />
       <Rows
         title="Against buy and hold, and cash"
         rows={[{ name: 'out of sample', metrics: result.metrics, strong: true }, ...result.benchmarks]}
@@ -170,7 +170,7 @@ function Walked({ result }: { result: WalkForwardResult }) {
 function Ran({ result, title }: { result: PerformanceResult; title: string }) {
   return (
     <>
-      {result.equity && <Equity curve={result.equity} title={title} />}
+      {result.equity && <EquityChart curve={result.equity} title={title} />}
       <Rows
         title="Against buy and hold, and cash"
         rows={[{ name: 'strategy', metrics: result.metrics, strong: true }, ...result.benchmarks]}

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 
 import { countText, durationText } from '../lib/format'
 import { Bar } from '../ui/marks'
-import { bench, type Run, type Told } from './ResearchStore'
+import { researchStore, type Run, type Told } from './ResearchStore'
 import { TITLES } from './draft'
 import { linear } from './scale'
 
@@ -17,7 +17,7 @@ const WORD: Record<Run['phase'], string> = {
   failed: 'Failed',
 }
 
-export function Progress({ run }: { run: Run }) {
+export function RunProgress({ run }: { run: Run }) {
   const elapsed = useElapsed(run.startedMs)
   const last = run.told.at(-1)
   const total = last?.total ?? null
@@ -30,7 +30,7 @@ export function Progress({ run }: { run: Run }) {
         <h2>
           {TITLES[run.kind]} <span className="muted">{String(run.body['symbol'] ?? '')}</span>
         </h2>
-        <button type="button" className="button" disabled={run.phase === 'cancelling'} onClick={() => void bench.cancel()}>
+        <button type="button" className="button" disabled={run.phase === 'cancelling'} onClick={() => void researchStore.cancel()}>
           Cancel <kbd>Esc</kbd>
         </button>
       </header>

@@ -1,6 +1,6 @@
 // Sharpe ratios of all trials, and where luck alone would have put the best of them.
 
-import { numberText, type Spread as Distribution } from './result'
+import { numberText, type Distribution } from './result'
 import { useWidth } from './LinePlot'
 import { linear, ticks } from './scale'
 
@@ -15,7 +15,7 @@ interface Props {
   trials: number
 }
 
-export function Spread({ spread, best, luck, trials }: Props) {
+export function TrialHistogram({ spread, best, luck, trials }: Props) {
   const [box, width] = useWidth()
   if (spread.count === 0) return null
   const marks = [best, luck, 0].filter((value) => value !== null)

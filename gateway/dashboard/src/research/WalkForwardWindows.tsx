@@ -5,7 +5,7 @@ import { Panel } from '../ui/marks'
 import { numberText, paramsText, type Step, type WalkForwardResult } from './result'
 import { linear, timeTicks } from './scale'
 
-export function Windows({ result }: { result: WalkForwardResult }) {
+export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
   const { windows, stability } = result
   if (windows === null) return null
   const from = Math.min(...windows.map((step) => step.train.from_ms))

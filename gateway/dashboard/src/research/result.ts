@@ -67,7 +67,7 @@ export interface Neighbourhood {
   shape: 'plateau' | 'lone peak' | 'unknown'
 }
 
-export interface Spread {
+export interface Distribution {
   count: number
   undefined: number
   mean?: number
@@ -81,7 +81,7 @@ export interface OptimizeResult extends Ground, Judged {
   best_params: Params | null
   best: Trial | null
   top_10: readonly Trial[]
-  distribution: Spread | null
+  distribution: Distribution | null
   neighbourhood: Neighbourhood | null
   heatmap: Heat | null
 }

@@ -1,12 +1,12 @@
 // Why: drivers and their sentence, confirmations and risk, the models behind it, provenance.
 
 import type { Driver, SignalItem } from '../contract'
-import { desk, type Reason, useDesk } from '../live/LiveStore'
+import { liveStore, type Reason, useLive } from '../live/LiveStore'
 import type { Direction } from '../live/filter'
 import { percent, stampText, valueText } from '../lib/format'
 import { Failed, Nothing, Panel, Shares, TONE, WORD } from '../ui/marks'
 
-export function Why({ signal }: { signal: SignalItem }) {
+export function Explanation({ signal }: { signal: SignalItem }) {
   return (
     <>
       <Drivers signal={signal} />
@@ -18,8 +18,8 @@ export function Why({ signal }: { signal: SignalItem }) {
 }
 
 function Drivers({ signal }: { signal: SignalItem }) {
-  const reason = useDesk((state) => state.reasons.get(signal.signal_id))
-  const ask = () => void desk.explain(signal)
+  const reason = useLive((state) => state.reasons.get(signal.signal_id))
+  const ask = () => void liveStore.explain(signal)
   return (
     <Panel title="Why" className="drivers-panel">
       {reason?.explanation ? (

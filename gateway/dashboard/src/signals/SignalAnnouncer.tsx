@@ -2,20 +2,20 @@
 
 import { useEffect, useRef, useState } from 'react'
 
-import { desk } from '../live/LiveStore'
+import { liveStore } from '../live/LiveStore'
 import { type Filter, passes } from '../live/filter'
 import { WORD } from '../ui/marks'
 
 const EVERY_MS = 5_000
 
-export function Announcer({ filter }: { filter: Filter }) {
+export function SignalAnnouncer({ filter }: { filter: Filter }) {
   const [text, setText] = useState('')
   const told = useRef<string | null>(null)
   const wanted = useRef(filter)
   wanted.current = filter
   useEffect(() => {
     const pulse = setInterval(() => {
-      const { heard } = desk.snapshot()
+      const { heard } = liveStore.snapshot()
       const from = heard.findIndex((signal) => signal.signal_id === told.current) + 1
       told.current = heard.at(-1)?.signal_id ?? null
       const fresh = heard.slice(from).filter((signal) => passes(wanted.current, signal))

@@ -6,12 +6,12 @@ import { PriceChart } from '../live/chart/PriceChart'
 import { useMarketTime } from '../live/marketTime'
 import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
-import { desk, useDesk } from '../live/LiveStore'
+import { liveStore, useLive } from '../live/LiveStore'
 import { NO_SERIES } from '../live/fold'
 import { barsText, closeText, dayText, percent, priceText, signedPercent, timeframeText, wallText } from '../lib/format'
 import { useTheme } from '../lib/theme'
-import { Boundary } from '../ui/ErrorBoundary'
-import { ChartTable } from '../live/chart/BarTable'
+import { ErrorBoundary } from '../ui/ErrorBoundary'
+import { BarTable } from '../live/chart/BarTable'
 import { Bar, DirectionMark, Failed, GradeMark, OutcomeMark, Shares } from '../ui/marks'
 
 interface Props {
@@ -119,14 +119,14 @@ export function SignalChart({ signal, symbol, onChoose }: {
   onChoose: (signalId: string) => void
 }) {
   const theme = useTheme()
-  const series = useDesk((state) => state.series.get(symbol)) ?? NO_SERIES
-  const all = useDesk((state) => state.signals)
-  const error = useDesk((state) => state.seriesError)
-  const stale = useDesk((state) => state.health?.symbols.find((s) => s.symbol === symbol && s.stale))
+  const series = useLive((state) => state.series.get(symbol)) ?? NO_SERIES
+  const all = useLive((state) => state.signals)
+  const error = useLive((state) => state.seriesError)
+  const stale = useLive((state) => state.health?.symbols.find((s) => s.symbol === symbol && s.stale))
   const [twin, setTwin] = useState(false)
   const first = series.bars[0]?.event_time_ms
   const backTo = signal === null ? Infinity : signal.event_time_ms - 100 * signal.timeframe_ms
-  useEffect(() => void desk.readSeries(symbol, backTo), [symbol, backTo, first === undefined])
+  useEffect(() => void liveStore.readSeries(symbol, backTo), [symbol, backTo, first === undefined])
   const signals = useMemo(() => all.filter((each) => each.symbol === symbol), [all, symbol])
   return (
     <section className="panel chart-panel" aria-label={`${symbol} chart`}>
@@ -145,11 +145,11 @@ export function SignalChart({ signal, symbol, onChoose }: {
         </button>
       </header>
       {error && series.bars.length === 0 ? (
-        <Failed error={error} onRetry={() => void desk.readSeries(symbol, backTo)} />
+        <Failed error={error} onRetry={() => void liveStore.readSeries(symbol, backTo)} />
       ) : twin ? (
-        <ChartTable series={series} signals={signals} />
+        <BarTable series={series} signals={signals} />
       ) : (
-        <Boundary what="The chart">
+        <ErrorBoundary what="The chart">
           <PriceChart
             bars={series.bars}
             regimes={series.regimes}
@@ -158,7 +158,7 @@ export function SignalChart({ signal, symbol, onChoose }: {
             theme={theme}
             onChoose={onChoose}
           />
-        </Boundary>
+        </ErrorBoundary>
       )}
     </section>
   )

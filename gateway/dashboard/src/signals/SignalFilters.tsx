@@ -2,7 +2,7 @@
 
 import type { RefObject } from 'react'
 
-import { useDesk } from '../live/LiveStore'
+import { useLive } from '../live/LiveStore'
 import { DIRECTIONS, type Filter, GRADES, toggled } from '../live/filter'
 import { ARROW, TONE, WORD } from '../ui/marks'
 
@@ -15,8 +15,8 @@ interface Props {
   onPause: () => void
 }
 
-export function Filters({ filter, count, search, paused, onChange, onPause }: Props) {
-  const waiting = useDesk((state) => state.waiting)
+export function SignalFilters({ filter, count, search, paused, onChange, onPause }: Props) {
+  const waiting = useLive((state) => state.waiting)
   return (
     <div className="filters" role="search" aria-label="Filter signals">
       <div className="filters-line">

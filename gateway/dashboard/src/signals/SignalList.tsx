@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 
 import { useMarketTime } from '../live/marketTime'
 import type { SignalItem } from '../contract'
-import { desk, useDesk } from '../live/LiveStore'
+import { liveStore, useLive } from '../live/LiveStore'
 import { type Filter, queryOf } from '../live/filter'
 import { ageText, countText, percent } from '../lib/format'
 import { DirectionMark, Failed, GradeMark, Nothing, OutcomeMark, RegimeChip, TONE } from '../ui/marks'
@@ -21,7 +21,7 @@ interface Props {
 }
 
 export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral }: Props) {
-  const page = useDesk((state) => state.pages.get(queryOf(filter)))
+  const page = useLive((state) => state.pages.get(queryOf(filter)))
   const now = useMarketTime()
   const box = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: 0, height: 600 })
@@ -46,7 +46,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
   }, [chosenId])
 
   if (page?.error && signals.length === 0)
-    return <Failed error={page.error} onRetry={() => desk.readOlder(filter)} />
+    return <Failed error={page.error} onRetry={() => liveStore.readOlder(filter)} />
   if (signals.length === 0)
     return <Empty loading={page?.loading ?? true} filter={filter} onShowNeutral={onShowNeutral} />
 
@@ -63,7 +63,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
       {...(seen ? { 'aria-activedescendant': `signal-${chosenId}` } : {})}
       onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
         setView({ top: scrollTop, height: clientHeight })
-        if (scrollTop + clientHeight > scrollHeight - 20 * ROW_PX) desk.readOlder(filter)
+        if (scrollTop + clientHeight > scrollHeight - 20 * ROW_PX) liveStore.readOlder(filter)
       }}
     >
       <div role="presentation" className="rows-all" style={{ height: signals.length * ROW_PX }}>
@@ -156,7 +156,7 @@ function useAnchor(box: React.RefObject<HTMLDivElement | null>, signals: readonl
 }
 
 function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: Filter; onShowNeutral: () => void }) {
-  const held = useDesk((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
+  const held = useLive((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
   if (held === 0)
     return (
       <Nothing title="No signals yet">

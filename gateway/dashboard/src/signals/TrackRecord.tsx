@@ -1,7 +1,7 @@
 // The score of past signals: hit rates with their intervals, returns after costs, honesty.
 
 import type { ReliabilityBin, ScoreRow } from '../contract'
-import { desk, useDesk } from '../live/LiveStore'
+import { liveStore, useLive } from '../live/LiveStore'
 import { countText, percent, signedPercent } from '../lib/format'
 import { Failed, Nothing, Panel } from '../ui/marks'
 
@@ -9,9 +9,9 @@ const FEW = 30 // fewer outcomes than this prove nothing
 
 const NAMES: Record<string, string> = { directional: 'All directional', neutral: 'Neutral' }
 
-export function Record({ symbol }: { symbol: string | null }) {
-  const record = useDesk((state) => state.record)
-  const error = useDesk((state) => state.recordError)
+export function TrackRecord({ symbol }: { symbol: string | null }) {
+  const record = useLive((state) => state.record)
+  const error = useLive((state) => state.recordError)
   const scope = record?.symbol ?? null
   return (
     <Panel
@@ -19,11 +19,11 @@ export function Record({ symbol }: { symbol: string | null }) {
       className="record"
       aside={
         <span className="choices" role="group" aria-label="Scored markets">
-          <button type="button" aria-pressed={scope === null} onClick={() => desk.scoreOf(null)}>
+          <button type="button" aria-pressed={scope === null} onClick={() => liveStore.scoreOf(null)}>
             All
           </button>
           {symbol && (
-            <button type="button" aria-pressed={scope === symbol} onClick={() => desk.scoreOf(symbol)}>
+            <button type="button" aria-pressed={scope === symbol} onClick={() => liveStore.scoreOf(symbol)}>
               {symbol}
             </button>
           )}
@@ -36,7 +36,7 @@ export function Record({ symbol }: { symbol: string | null }) {
           <Reliability bins={record.bins} />
         </div>
       ) : error ? (
-        <Failed error={error} onRetry={() => desk.scoreOf(scope)} />
+        <Failed error={error} onRetry={() => liveStore.scoreOf(scope)} />
       ) : (
         <Nothing title="Nothing has expired yet">
           <p>Each signal is scored at its horizon, after costs, against the next bar's open.</p>

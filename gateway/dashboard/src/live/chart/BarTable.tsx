@@ -7,7 +7,7 @@ import { DirectionMark } from '../../ui/marks'
 
 const ROWS = 60
 
-export function ChartTable({ series, signals }: { series: Series; signals: readonly SignalItem[] }) {
+export function BarTable({ series, signals }: { series: Series; signals: readonly SignalItem[] }) {
   const regimes = new Map(series.regimes.slice(-ROWS - 5).map((r) => [r.event_time_ms, r]))
   const byClose = new Map(signals.map((signal) => [signal.event_time_ms, signal]))
   return (
