@@ -1,98 +1,46 @@
-// The page: signals on the left, the chosen one on the right, the system's state above.
+// The signals page: the list on the left, the chosen signal on the right, all markets above.
 
-import { type RefObject, useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 
 import type { SignalItem } from '../contract'
 import { type ApiError, asApiError } from '../lib/api'
-import { liveStore, useLive } from '../live/LiveStore'
+import { signalOf } from '../lib/route'
+import { readJson, writeJson } from '../lib/storage'
 import { DEFAULT_FILTER, DIRECTIONS, type Filter, isQuiet, passes, queryOf, toggled } from '../live/filter'
-import { SignalAnnouncer } from '../signals/SignalAnnouncer'
 import { HealthBanner } from '../live/HealthBanner'
-import { StartupProgress } from '../live/StartupProgress'
-import { Dialog, Help } from '../ui/Dialog'
-import { SignalFilters } from '../signals/SignalFilters'
+import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
-import { Failed, Nothing } from '../ui/marks'
-import { TrackRecord } from '../signals/TrackRecord'
-import { Levels, SignalChart, SignalHead } from '../signals/SignalDetail'
+import { SignalAnnouncer } from '../signals/SignalAnnouncer'
+import { SignalDetail } from '../signals/SignalDetail'
+import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
-import { SystemStatus } from '../live/SystemStatus'
-import { TopBar } from '../live/TopBar'
-import { Explanation } from '../signals/Explanation'
-import { RESEARCH, signalOfHash } from '../lib/route'
-import { toggleTheme } from '../lib/theme'
-
-const KEYS = [
-  ['j ↓', 'Next signal'],
-  ['k ↑', 'Previous signal'],
-  ['Home End', 'Newest, oldest'],
-  ['Enter', 'Open the signal'],
-  ['Esc', 'Back to the list'],
-  ['/', 'Find a symbol'],
-  ['a', 'Acknowledge'],
-  ['n', 'Neutral signals on or off'],
-  ['p', 'Pause or resume updates'],
-  ['r', 'To the research page'],
-  ['s', 'State of the system'],
-  ['t', 'Dark or light'],
-  ['?', 'This help'],
-] as const
+import { PageFrame } from './PageFrame'
 
 const FILTER_KEY = 'regimeflow.filter'
 
-function rememberedFilter(): Filter {
-  try {
-    const held = JSON.parse(localStorage.getItem(FILTER_KEY) ?? '{}') as Partial<Filter>
-    return { ...DEFAULT_FILTER, ...held, text: '' }
-  } catch {
-    return DEFAULT_FILTER
-  }
+function storedFilter(): Filter {
+  return { ...DEFAULT_FILTER, ...(readJson(FILTER_KEY) as Partial<Filter> | null), text: '' }
 }
 
 export function SignalsPage() {
-  const [filter, setFilter] = useState(rememberedFilter)
-  const [chosenId, setChosenId] = useState(signalOfHash)
-  const [opened, setOpened] = useState(() => signalOfHash() !== null)
-  const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
-  const [refused, setRefused] = useState<{ id: string; error: ApiError } | null>(null)
+  const [filter, setFilter] = useState(storedFilter)
+  const [chosenId, setChosenId] = useState(() => signalOf(location.hash))
+  const [opened, setOpened] = useState(() => chosenId !== null)
+  const [refusal, setRefusal] = useState<{ id: string; error: ApiError } | null>(null)
   const search = useRef<HTMLInputElement>(null)
   const heading = useRef<HTMLHeadingElement>(null)
 
   const all = useLive((state) => state.signals)
   const paused = useLive((state) => state.paused)
-  const page = useLive((state) => state.pages.get(queryOf(filter)))
-  // Before the first direction is seen there is nothing else to show than neutral signals.
-  const quiet = isQuiet(filter) && page?.depth === 0 && !all.some((signal) => passes(filter, signal))
-  const wanted = useMemo(() => (quiet ? { ...filter, directions: DIRECTIONS } : filter), [filter, quiet])
-  const depth = useLive((state) => state.pages.get(queryOf(wanted))?.depth ?? Infinity)
-  const shown = useMemo(() => {
-    const since = Number.isFinite(depth) ? depth : 0
-    return all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
-  }, [all, wanted, depth])
+  const { shown, wanted, quiet } = useShownSignals(all, filter)
   const newest = useMemo(() => newestBySymbol(all), [all])
   const chosen = all.find((signal) => signal.signal_id === chosenId) ?? null
 
   useEffect(() => {
     liveStore.show(wanted)
-    localStorage.setItem(FILTER_KEY, JSON.stringify(filter))
+    writeJson(FILTER_KEY, filter)
   }, [filter, wanted])
-
-  // Whoever has not chosen yet looks at the newest that the filter shows.
-  const first = shown[0]?.signal_id ?? all[0]?.signal_id ?? null
-  useEffect(() => {
-    if (chosenId === null && first !== null) setChosenId(first)
-  }, [chosenId, first])
-
-  const live = useLive((state) => state.connection.phase === 'live')
-  useEffect(() => {
-    if (chosenId !== null && live) void liveStore.open(chosenId)
-  }, [chosenId, live])
-
-  // A link may name a signal that is no longer held.
-  const gone = useLive((state) => chosenId !== null && state.reasons.get(chosenId)?.error?.status === 404)
-  useEffect(() => {
-    if (gone && chosen === null) setChosenId(null)
-  }, [gone, chosen])
+  useChoice(chosen, chosenId, shown[0]?.signal_id ?? all[0]?.signal_id ?? null, setChosenId)
 
   const choose = useCallback((signalId: string) => {
     setChosenId(signalId)
@@ -101,9 +49,9 @@ export function SignalsPage() {
   }, [])
 
   const acknowledge = useCallback(async (signal: SignalItem) => {
-    setRefused(null)
+    setRefusal(null)
     await liveStore.acknowledge(signal).catch((error: unknown) => {
-      setRefused({ id: signal.signal_id, error: asApiError(error) })
+      setRefusal({ id: signal.signal_id, error: asApiError(error) })
     })
   }, [])
 
@@ -124,39 +72,46 @@ export function SignalsPage() {
     history.replaceState(null, '', `#${to.signal_id}`)
   }
 
-  useKeys({
-    j: () => step(1),
-    k: () => step(-1),
-    ArrowDown: () => step(1),
-    ArrowUp: () => step(-1),
-    Home: () => step(-Infinity),
-    End: () => step(Infinity),
-    Enter: () => {
-      setOpened(true)
-      heading.current?.focus()
-    },
-    Escape: () => setOpened(false),
-    '/': () => {
-      setOpened(false)
-      search.current?.focus()
-    },
-    a: () => chosen && !chosen.acknowledged && void acknowledge(chosen),
-    n: toggleNeutral,
-    p: () => liveStore.pause(!paused),
-    r: () => {
-      location.hash = RESEARCH
-    },
-    s: () => setSheet('system'),
-    t: toggleTheme,
-    '?': () => setSheet('help'),
-  })
+  const openChosen = () => {
+    setOpened(true)
+    heading.current?.focus()
+  }
+
+  const findSymbol = () => {
+    setOpened(false)
+    search.current?.focus()
+  }
 
   return (
-    <div className="liveStore" data-opened={opened && chosen !== null}>
-      <a className="skip" href="#detail">
-        Skip to the chosen signal
-      </a>
-      <TopBar page="signals" onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
+    <PageFrame
+      page="signals"
+      className={opened && chosen !== null ? 'detail-open' : 'list-open'}
+      skipLink={
+        <a className="skip" href="#detail">
+          Skip to the chosen signal
+        </a>
+      }
+      keys={[
+        { keys: ['j', 'ArrowDown'], meaning: 'Next signal', act: () => step(1) },
+        { keys: ['k', 'ArrowUp'], meaning: 'Previous signal', act: () => step(-1) },
+        { keys: ['Home', 'End'], meaning: 'Newest, oldest', act: (key) => step(key === 'Home' ? -Infinity : Infinity) },
+        { keys: ['Enter'], meaning: 'Open the signal', act: openChosen },
+        { keys: ['Escape'], meaning: 'Back to the list', act: () => setOpened(false) },
+        { keys: ['/'], meaning: 'Find a symbol', act: findSymbol },
+        { keys: ['a'], meaning: 'Acknowledge', act: () => chosen && !chosen.acknowledged && void acknowledge(chosen) },
+        { keys: ['n'], meaning: 'Neutral signals on or off', act: toggleNeutral },
+        { keys: ['p'], meaning: 'Pause or resume updates', act: () => liveStore.pause(!paused) },
+      ]}
+      help="Times are bar closes in market time, UTC. Rising bars are hollow, falling bars are full. Signals are advice: no part of this system can place an order."
+      footer={
+        <>
+          Analysis only: nothing here can place an order. <a href="/docs">API</a> · Charts by{' '}
+          <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
+            TradingView Lightweight Charts™
+          </a>
+        </>
+      }
+    >
       <HealthBanner />
       <MarketStrip symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
       <main className="work">
@@ -180,122 +135,60 @@ export function SignalsPage() {
             onShowNeutral={toggleNeutral}
           />
         </section>
-        <Detail
-          chosen={chosen}
+        <SignalDetail
+          signal={chosen}
           symbol={filter.symbol}
           heading={heading}
-          refused={refused !== null && refused.id === chosenId ? refused.error : null}
+          refusal={refusal !== null && refusal.id === chosenId ? refusal.error : null}
           onChoose={choose}
           onAcknowledge={(signal) => void acknowledge(signal)}
           onBack={() => setOpened(false)}
         />
       </main>
-      <footer className="foot muted">
-        Analysis only: nothing here can place an order. <a href="/docs">API</a> · Charts by{' '}
-        <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
-          TradingView Lightweight Charts™
-        </a>
-      </footer>
       <SignalAnnouncer filter={filter} />
-      <Dialog title="State of the system" side open={sheet === 'system'} onClose={() => setSheet(null)}>
-        <SystemStatus />
-      </Dialog>
-      <Dialog title="Keyboard" open={sheet === 'help'} onClose={() => setSheet(null)}>
-        <Help keys={KEYS}>
-          Times are bar closes in market time, UTC. Rising bars are hollow, falling bars are full. Signals are advice: no
-          part of this system can place an order.
-        </Help>
-      </Dialog>
-    </div>
+    </PageFrame>
   )
 }
 
-interface DetailProps {
-  chosen: SignalItem | null
-  symbol: string | null
-  heading: RefObject<HTMLHeadingElement | null>
-  refused: ApiError | null
-  onChoose: (signalId: string) => void
-  onAcknowledge: (signal: SignalItem) => void
-  onBack: () => void
+/** The signals that a filter shows, as far back as they have been read. */
+function useShownSignals(all: readonly SignalItem[], filter: Filter) {
+  const page = useLive((state) => state.pages.get(queryOf(filter)))
+  // Before the first direction is seen there is nothing else to show than neutral signals.
+  const quiet = isQuiet(filter) && page?.depth === 0 && !all.some((signal) => passes(filter, signal))
+  const wanted = useMemo(() => (quiet ? { ...filter, directions: DIRECTIONS } : filter), [filter, quiet])
+  const depth = useLive((state) => state.pages.get(queryOf(wanted))?.depth ?? Infinity)
+  const shown = useMemo(() => {
+    const since = Number.isFinite(depth) ? depth : 0
+    return all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
+  }, [all, wanted, depth])
+  return { shown, wanted, quiet }
 }
 
-function Detail({ chosen, symbol, heading, refused, onChoose, onAcknowledge, onBack }: DetailProps) {
-  const market = useLive((state) => state.health?.symbols[0]?.symbol)
-  const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
-  const heard = useLive((state) => state.health !== null)
-  const starting = useLive((state) => state.health?.status === 'starting')
-  const silent = useLive((state) => state.silent)
-  if (chosen === null) {
-    const charted = symbol ?? market
-    return (
-      <div id="detail" className="detail">
-        <div className="detail-main">
-          {!heard && silent ? (
-            <section className="panel">
-              <Nothing title="The gateway cannot be reached">
-                <p>Is it running? This page tries again by itself.</p>
-              </Nothing>
-              <Failed error={silent.error} />
-            </section>
-          ) : hasModel && charted && !starting ? (
-            <section className="panel">
-              <Nothing title="The model is in service; its first signal comes with the next bars">
-                <p>It predicts from the second bar after it was announced.</p>
-              </Nothing>
-            </section>
-          ) : (
-            <StartupProgress />
-          )}
-          {charted && !starting && <SignalChart signal={null} symbol={charted} onChoose={onChoose} />}
-        </div>
-      </div>
-    )
-  }
-  return (
-    <div id="detail" className="detail detail-two">
-      <div className="detail-main">
-        <SignalHead signal={chosen} heading={heading} failure={refused} onAcknowledge={onAcknowledge} onBack={onBack} />
-        <SignalChart signal={chosen} symbol={chosen.symbol} onChoose={onChoose} />
-        <section className="panel" aria-label="Levels">
-          <Levels signal={chosen} />
-        </section>
-        <TrackRecord symbol={chosen.symbol} />
-      </div>
-      <aside className="detail-why" aria-label="Why this signal">
-        <Explanation signal={chosen} />
-      </aside>
-    </div>
-  )
+/** Read the chosen signal; without a choice, look at the newest that the filter shows. */
+function useChoice(
+  chosen: SignalItem | null,
+  chosenId: string | null,
+  newestId: string | null,
+  choose: (signalId: string | null) => void,
+): void {
+  useEffect(() => {
+    if (chosenId === null && newestId !== null) choose(newestId)
+  }, [chosenId, newestId, choose])
+
+  const isLive = useLive((state) => state.connection.phase === 'live')
+  useEffect(() => {
+    if (chosenId !== null && isLive) void liveStore.explanations.open(chosenId)
+  }, [chosenId, isLive])
+
+  // A link may name a signal that the gateway no longer has.
+  const isGone = useLive((state) => chosenId !== null && state.explanations.get(chosenId)?.error?.status === 404)
+  useEffect(() => {
+    if (isGone && chosen === null) choose(null)
+  }, [isGone, chosen, choose])
 }
 
 function newestBySymbol(signals: readonly SignalItem[]): ReadonlyMap<string, SignalItem> {
-  const found = new Map<string, SignalItem>()
-  for (const signal of signals) if (!found.has(signal.symbol)) found.set(signal.symbol, signal)
-  return found
-}
-
-const ROVING = new Set(['ArrowDown', 'ArrowUp', 'Home', 'End', 'Enter'])
-
-/** Keys of the whole page; they rest while someone types, and while a sheet is open. */
-function useKeys(acts: { readonly [key: string]: () => unknown }): void {
-  const press = useEffectEvent((event: KeyboardEvent) => {
-    const target = event.target as HTMLElement
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog')) return
-    if (target.closest('input')) {
-      if (event.key === 'Escape' || event.key === 'Enter') target.blur()
-      return
-    }
-    // Arrows scroll and Enter presses, but on the list and where nothing has the focus.
-    if (ROVING.has(event.key) && target !== document.body && target.role !== 'listbox') return
-    const act = acts[event.key]
-    if (act === undefined) return
-    event.preventDefault()
-    act()
-  })
-  useEffect(() => {
-    const listen = (event: KeyboardEvent) => press(event)
-    addEventListener('keydown', listen)
-    return () => removeEventListener('keydown', listen)
-  }, [])
+  const newest = new Map<string, SignalItem>()
+  for (const signal of signals) if (!newest.has(signal.symbol)) newest.set(signal.symbol, signal)
+  return newest
 }

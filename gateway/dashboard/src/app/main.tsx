@@ -11,23 +11,35 @@ import '../styles/widths.css'
 import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 
-import { SignalsPage } from './SignalsPage'
-import { liveStore } from '../live/LiveStore'
-import { ErrorBoundary } from '../ui/ErrorBoundary'
-import { usePage } from '../lib/route'
 import { applyTheme } from '../lib/theme'
+import { liveStore, useLive } from '../live/LiveStore'
+import { ErrorBoundary } from '../ui/ErrorBoundary'
+import type { FrameProps } from '../ui/frame'
+import { usePage } from './page'
+import { PageFrame } from './PageFrame'
+import { SignalsPage } from './SignalsPage'
 
-// Read when it is first asked for: most visits are to the signals.
+// Loaded when it is first asked for: most visits are to the signals.
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 
 function Pages() {
   return usePage() === 'research' ? (
-    <Suspense fallback={<div className="liveStore" aria-busy="true" />}>
-      <ResearchPage />
+    <Suspense fallback={<div className="desk" aria-busy="true" />}>
+      <Research />
     </Suspense>
   ) : (
     <SignalsPage />
   )
+}
+
+function Research() {
+  const symbols = useLive((state) => state.health?.symbols)
+  const isStarting = useLive((state) => state.health?.status === 'starting')
+  return <ResearchPage Frame={ResearchFrame} symbols={symbols} isStarting={isStarting} />
+}
+
+function ResearchFrame(props: FrameProps) {
+  return <PageFrame page="research" {...props} />
 }
 
 applyTheme()

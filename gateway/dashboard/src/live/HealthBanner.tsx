@@ -7,23 +7,23 @@ import { wallText } from '../lib/format'
 
 export function HealthBanner() {
   const health = useLive((state) => state.health)
-  const silent = useLive((state) => state.silent)
+  const outage = useLive((state) => state.outage)
   const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   const [hidden, setHidden] = useState('')
-  if (silent && health)
+  if (outage && health)
     return (
       <div className="banner banner-bad" role="alert">
         <b>The gateway does not answer.</b>
         <span>
-          What you see is from {wallText(silent.sinceMs)}. Trying again by itself. Correlation id{' '}
-          <code>{silent.error.correlationId}</code>
+          What you see is from {wallText(outage.sinceMs)}. Trying again by itself. Correlation id{' '}
+          <code>{outage.error.correlationId}</code>
         </span>
       </div>
     )
   const reasons = health?.degraded ?? []
-  const known = reasons.join('\n')
+  const text = reasons.join('\n')
   // Ages grow in the text of a reason; hiding it must not end with the next bar.
-  const kind = known.replace(/[\d.]+/g, '#')
+  const kind = text.replace(/[\d.]+/g, '#')
   if (!hasModel || reasons.length === 0 || hidden === kind) return null
   return (
     <div className="banner banner-warn" role="status">

@@ -4,7 +4,8 @@ import { useEffect, useState } from 'react'
 
 import { marketNow } from './marketTime'
 import type { Health, ModelList } from '../contract'
-import { type LiveState, useLive } from './LiveStore'
+import { useLive } from './LiveStore'
+import type { Connection } from './socket'
 import { clockText, countText, dayText, durationText, percent } from '../lib/format'
 import { type Page, RESEARCH, SIGNALS } from '../lib/route'
 import { type Theme, toggleTheme, useTheme } from '../lib/theme'
@@ -25,7 +26,7 @@ interface State {
 export function TopBar({ page, onSystem, onHelp }: Props) {
   const health = useLive((state) => state.health)
   const models = useLive((state) => state.models)
-  const silent = useLive((state) => state.silent !== null)
+  const silent = useLive((state) => state.outage !== null)
   return (
     <header className="top">
       <h1 className="brand">
@@ -91,7 +92,7 @@ function Stream({ onSystem }: { onSystem: () => void }) {
   return <Light name="Stream" state={streamState(connection, paused)} onOpen={onSystem} />
 }
 
-function streamState({ phase, attempt, retryAtMs }: LiveState['connection'], paused: boolean): State {
+function streamState({ phase, attempt, retryAtMs }: Connection, paused: boolean): State {
   if (phase === 'live')
     return paused
       ? { tone: 'calm', text: 'Paused', under: 'still connected' }

@@ -2,10 +2,11 @@
 
 import { useEffect, useState } from 'react'
 
-import { type LiveState, useLive } from './LiveStore'
+import type { MarketClock } from './LiveState'
+import { useLive } from './LiveStore'
 
 /** Milliseconds of market time now; null before anything was heard. */
-export function marketNow(clock: LiveState['clock']): number | null {
+export function marketNow(clock: MarketClock | null): number | null {
   if (clock === null) return null
   return clock.marketMs + (performance.now() - clock.atMs) * clock.speed
 }

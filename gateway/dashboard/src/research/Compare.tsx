@@ -3,7 +3,8 @@
 import { signedPercent } from '../lib/format'
 import { Nothing, Panel } from '../ui/marks'
 import { linkOf } from './draft'
-import { MOST_PINS, type Pin, togglePin, usePins } from './pins'
+import { MOST_PINS, type Pin } from './pins'
+import { togglePin, usePins } from './pinStore'
 import { LinePlot } from './LinePlot'
 import { COLUMNS, valueOf } from './ResultTables'
 

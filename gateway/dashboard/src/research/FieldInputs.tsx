@@ -4,7 +4,7 @@ import { type ReactNode, useId } from 'react'
 
 import { countText } from '../lib/format'
 import { countOf, type Draft, NO_RANGE, type RangeText, type Value } from './draft'
-import { NOT_REFUSED, type Refused, saidOf } from './fieldErrors'
+import { errorAt, type FieldErrors, NO_ERRORS } from './fieldErrors'
 import type { Field } from './schema'
 
 export interface Named {
@@ -16,13 +16,13 @@ export interface Named {
 interface Props<T = Value> {
   field: Field
   value: T
-  said: string | undefined
+  error: string | undefined
   /** Names that the gateway knows for this field, with what they mean. */
   names?: readonly Named[] | undefined
   onChange: (value: Value) => void
 }
 
-export function Input(props: Props & { refused?: Refused; path: string; namesOf: (name: string) => readonly Named[] | undefined }) {
+export function Input(props: Props & { errors?: FieldErrors; path: string; namesOf: (name: string) => readonly Named[] | undefined }) {
   const { field, value } = props
   switch (field.kind) {
     case 'flag':
@@ -30,7 +30,7 @@ export function Input(props: Props & { refused?: Refused; path: string; namesOf:
     case 'range':
       return <RangeInput {...props} value={value as unknown as RangeText} />
     case 'list':
-      return <List {...props} refused={props.refused ?? NOT_REFUSED} value={value as readonly Draft[]} />
+      return <List {...props} errors={props.errors ?? NO_ERRORS} value={value as readonly Draft[]} />
     case 'choice':
       if (field.choices.length <= 2 && !field.nullable) return <Choices {...props} value={String(value)} />
       return <Select {...props} value={String(value)} options={field.choices} />
@@ -45,30 +45,30 @@ export function Input(props: Props & { refused?: Refused; path: string; namesOf:
   }
 }
 
-function Labelled({ field, said, id, children, aside }: {
+function Labelled({ field, error, id, children, aside }: {
   field: Field
-  said: string | undefined
+  error: string | undefined
   id: string
   aside?: ReactNode
   children: ReactNode
 }) {
   return (
-    <div className={`field field-${field.kind}`} data-name={field.name} data-wrong={said !== undefined}>
+    <div className={`field field-${field.kind}`} data-name={field.name} data-wrong={error !== undefined}>
       <div className="field-head">
         <label htmlFor={id}>{field.label}</label>
         {aside}
       </div>
       {children}
-      <Note id={`${id}-note`} said={said} hint={field.hint} />
+      <Note id={`${id}-note`} error={error} hint={field.hint} />
     </div>
   )
 }
 
-function Note({ id, said, hint }: { id: string; said: string | undefined; hint: string }) {
-  if (said !== undefined)
+function Note({ id, error, hint }: { id: string; error: string | undefined; hint: string }) {
+  if (error !== undefined)
     return (
       <p id={id} className="field-said bad">
-        <span aria-hidden="true">✕</span> {said}
+        <span aria-hidden="true">✕</span> {error}
       </p>
     )
   return hint ? (
@@ -78,17 +78,17 @@ function Note({ id, said, hint }: { id: string; said: string | undefined; hint: 
   ) : null
 }
 
-function told(field: Field, said: string | undefined, id: string) {
+function described(field: Field, error: string | undefined, id: string) {
   return {
-    ...(said !== undefined ? { 'aria-invalid': true } : {}),
-    ...(said !== undefined || field.hint ? { 'aria-describedby': `${id}-note` } : {}),
+    ...(error !== undefined ? { 'aria-invalid': true } : {}),
+    ...(error !== undefined || field.hint ? { 'aria-describedby': `${id}-note` } : {}),
   }
 }
 
-function Text({ field, value, said, onChange }: Props<string>) {
+function Text({ field, value, error, onChange }: Props<string>) {
   const id = useId()
   return (
-    <Labelled field={field} said={said} id={id}>
+    <Labelled field={field} error={error} id={id}>
       <input
         id={id}
         type={field.kind === 'time' ? 'datetime-local' : 'text'}
@@ -98,21 +98,21 @@ function Text({ field, value, said, onChange }: Props<string>) {
         autoComplete="off"
         spellCheck={false}
         onChange={(event) => onChange(event.target.value)}
-        {...told(field, said, id)}
+        {...described(field, error, id)}
       />
     </Labelled>
   )
 }
 
-function Select({ field, value, said, names, options, onChange }: Props<string> & { options: readonly string[] }) {
+function Select({ field, value, error, names, options, onChange }: Props<string> & { options: readonly string[] }) {
   const id = useId()
   const known = new Map(names?.map((each) => [each.name, each]))
   // A link may name what this home does not have: it is shown, and refused by the gateway.
   const all = value === '' || options.includes(value) ? options : [value, ...options]
   const meaning = known.get(value)?.meaning
   return (
-    <Labelled field={meaning ? { ...field, hint: meaning } : field} said={said} id={id}>
-      <select id={id} value={value} onChange={(event) => onChange(event.target.value)} {...told(field, said, id)}>
+    <Labelled field={meaning ? { ...field, hint: meaning } : field} error={error} id={id}>
+      <select id={id} value={value} onChange={(event) => onChange(event.target.value)} {...described(field, error, id)}>
         {field.nullable && <option value="">{field.empty || 'none'}</option>}
         {all.map((name) => (
           <option key={name} value={name}>
@@ -124,10 +124,10 @@ function Select({ field, value, said, names, options, onChange }: Props<string> 
   )
 }
 
-function Choices({ field, value, said, onChange }: Props<string>) {
+function Choices({ field, value, error, onChange }: Props<string>) {
   const id = useId()
   return (
-    <div className="field field-choices" data-wrong={said !== undefined}>
+    <div className="field field-choices" data-wrong={error !== undefined}>
       <div className="field-head">
         <span id={id}>{field.label}</span>
         <div className="choices" role="group" aria-labelledby={id}>
@@ -138,12 +138,12 @@ function Choices({ field, value, said, onChange }: Props<string>) {
           ))}
         </div>
       </div>
-      <Note id={`${id}-note`} said={said} hint={field.hint} />
+      <Note id={`${id}-note`} error={error} hint={field.hint} />
     </div>
   )
 }
 
-function Flag({ field, value, said, onChange }: Props<boolean>) {
+function Flag({ field, value, error, onChange }: Props<boolean>) {
   const id = useId()
   return (
     <div className="field field-flag">
@@ -153,22 +153,22 @@ function Flag({ field, value, said, onChange }: Props<boolean>) {
           type="checkbox"
           checked={value}
           onChange={(event) => onChange(event.target.checked)}
-          {...told(field, said, id)}
+          {...described(field, error, id)}
         />
         {field.label}
       </label>
-      <Note id={`${id}-note`} said={said} hint={field.hint} />
+      <Note id={`${id}-note`} error={error} hint={field.hint} />
     </div>
   )
 }
 
 const EDGES = ['min', 'max', 'step'] as const
 
-function RangeInput({ field, value, said, onChange }: Props<RangeText>) {
+function RangeInput({ field, value, error, onChange }: Props<RangeText>) {
   const id = useId()
   const count = countOf(value)
   return (
-    <fieldset className="field field-range" data-wrong={said !== undefined}>
+    <fieldset className="field field-range" data-wrong={error !== undefined}>
       <legend>{field.label}</legend>
       <span className="field-count muted">{count === null ? '' : `${countText(count)} values`}</span>
       <div className="range">
@@ -182,19 +182,19 @@ function RangeInput({ field, value, said, onChange }: Props<RangeText>) {
               value={value[edge]}
               autoComplete="off"
               onChange={(event) => onChange({ ...value, [edge]: event.target.value } as never)}
-              {...told(field, said, id)}
+              {...described(field, error, id)}
             />
           </label>
         ))}
       </div>
-      <Note id={`${id}-note`} said={said} hint={field.hint} />
+      <Note id={`${id}-note`} error={error} hint={field.hint} />
     </fieldset>
   )
 }
 
-function List({ field, value, said, path, refused, namesOf, onChange }: Props<readonly Draft[]> & {
+function List({ field, value, error, path, errors, namesOf, onChange }: Props<readonly Draft[]> & {
   path: string
-  refused: Refused
+  errors: FieldErrors
   namesOf: (name: string) => readonly Named[] | undefined
 }) {
   const change = (place: number, item: Draft) => onChange(value.map((each, at) => (at === place ? item : each)))
@@ -221,8 +221,8 @@ function List({ field, value, said, path, refused, namesOf, onChange }: Props<re
                 field={each}
                 path={`${path}.${place}.${each.name}`}
                 value={item[each.name] ?? ''}
-                said={saidOf(refused, `${path}.${place}.${each.name}`)}
-                refused={refused}
+                error={errorAt(errors, `${path}.${place}.${each.name}`)}
+                errors={errors}
                 names={namesOf(each.name)}
                 namesOf={namesOf}
                 onChange={(next) => change(place, { ...item, [each.name]: next })}
@@ -231,7 +231,7 @@ function List({ field, value, said, path, refused, namesOf, onChange }: Props<re
           </div>
         </fieldset>
       ))}
-      {value.length === 0 && said !== undefined && <p className="field-said bad">{said}</p>}
+      {value.length === 0 && error !== undefined && <p className="field-said bad">{error}</p>}
       {value.length < field.most && (
         <button type="button" className="button" onClick={() => onChange([...value, emptyItem(field, value)])}>
           Add a {one.toLowerCase()}
@@ -258,10 +258,10 @@ interface Bounds {
 }
 
 /** The parameters of the chosen strategy: ranges to try, or single numbers. */
-export function Parameters({ field, value, said, parameters, onChange }: {
+export function Parameters({ field, value, error, parameters, onChange }: {
   field: Field
   value: { [name: string]: string | RangeText }
-  said: string | undefined
+  error: string | undefined
   parameters: Record<string, Bounds>
   onChange: (value: Value) => void
 }) {
@@ -283,7 +283,7 @@ export function Parameters({ field, value, said, parameters, onChange }: {
             key={name}
             field={named(name, bounds)}
             value={(value[name] as RangeText | undefined) ?? NO_RANGE}
-            said={said?.includes(name) ? said : undefined}
+            error={error?.includes(name) ? error : undefined}
             onChange={(next) => onChange({ ...value, [name]: next as never })}
           />
         ) : (
@@ -291,13 +291,13 @@ export function Parameters({ field, value, said, parameters, onChange }: {
             key={name}
             field={named(name, bounds)}
             value={(value[name] as string | undefined) ?? ''}
-            said={said?.includes(name) ? said : undefined}
+            error={error?.includes(name) ? error : undefined}
             onChange={(next) => onChange({ ...value, [name]: next as string })}
           />
         ),
       )}
-      {said !== undefined && !Object.keys(parameters).some((name) => said.includes(name)) && (
-        <p className="field-said bad">{said}</p>
+      {error !== undefined && !Object.keys(parameters).some((name) => error.includes(name)) && (
+        <p className="field-said bad">{error}</p>
       )}
     </fieldset>
   )

@@ -20,11 +20,11 @@ const TONES: Record<JobSummary['status'], string> = {
 }
 
 export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
-  const jobs = useResearch((state) => state.recent)
+  const jobs = useResearch((state) => state.recentJobs)
   const shown = useResearch((state) => state.run?.jobId)
   const [all, setAll] = useState(false)
   useEffect(() => {
-    const pulse = setInterval(() => void researchStore.readRecent(), 5_000)
+    const pulse = setInterval(() => void researchStore.readRecentJobs(), 5_000)
     return () => clearInterval(pulse)
   }, [])
   if (jobs === null || jobs.length === 0) return null

@@ -2,13 +2,14 @@
 
 import { type RefObject, useMemo } from 'react'
 
-import { useLive } from '../live/LiveStore'
+import type { SymbolHealth } from '../contract'
 import { countText } from '../lib/format'
 import { Failed } from '../ui/marks'
-import { researchStore, isLive, useResearch } from './ResearchStore'
+import { isLive } from './ResearchState'
+import { researchStore, useResearch } from './ResearchStore'
 import { combinationsOf, type Draft, isAsked, KINDS, TITLES, type Value, type Way, wayOf } from './draft'
 import { Input, type Named, Parameters } from './FieldInputs'
-import { isOfRequest, NOT_REFUSED, refusedOf, saidOf } from './fieldErrors'
+import { fieldErrorsOf, errorAt, isOfRequest, NO_ERRORS } from './fieldErrors'
 import type { Field, Group, Kind } from './schema'
 import { rangeOfIndicator, spaceOf } from './startingDraft'
 
@@ -17,28 +18,29 @@ const WAYS: readonly (readonly [Way, string])[] = [
   ['multi', 'Several'],
   ['strategy', 'Strategy'],
 ]
-// Rarely changed: folded away, and open when something in it is refused.
+// Rarely changed: folded away, and open when something in it is errors.
 const FOLDED = new Set(['Costs and account', 'More'])
 
 interface Props {
   kind: Kind
   draft: Draft
   groups: readonly Group[]
+  symbols: readonly SymbolHealth[]
   form: RefObject<HTMLFormElement | null>
   onKind: (kind: Kind) => void
   onChange: (draft: Draft) => void
   onRun: () => void
 }
 
-export function RunForm({ kind, draft, groups, form, onKind, onChange, onRun }: Props) {
+export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, onRun }: Props) {
   const run = useResearch((state) => state.run)
-  const error = run?.kind === kind ? run.error : null
-  const refused = useMemo(
-    () => (isOfRequest(error) ? refusedOf(error, groups, draft) : NOT_REFUSED),
-    // Said of what was asked for; it stays while the draft is mended.
-    [error, groups],
+  const failure = run?.kind === kind ? run.error : null
+  const errors = useMemo(
+    () => (isOfRequest(failure) ? fieldErrorsOf(failure, groups, draft) : NO_ERRORS),
+    // It is about what was asked for, and stays while the draft is mended.
+    [failure, groups],
   )
-  const namesOf = useNames()
+  const namesOf = useNames(symbols)
   const tables = useResearch((state) => state.tables)
   const set = (name: string, value: Value) => onChange(changed(draft, name, value, tables?.indicator))
   const live = run !== null && isLive(run)
@@ -64,14 +66,14 @@ export function RunForm({ kind, draft, groups, form, onKind, onChange, onRun }: 
       <div className="form-fields">
         {groups.map(({ name, fields }) => {
           const asked = fields.filter((field) => isAsked(field, draft))
-          const wrong = asked.some((field) => saidOf(refused, field.name) !== undefined)
+          const wrong = asked.some((field) => errorAt(errors, field.name) !== undefined)
           const inputs = asked.map((field) =>
             field.kind === 'ranges' || field.kind === 'numbers' ? (
               <Parameters
                 key={field.name}
                 field={field}
                 value={(draft[field.name] ?? {}) as never}
-                said={saidOf(refused, field.name)}
+                error={errorAt(errors, field.name)}
                 parameters={(strategy?.['parameters'] ?? {}) as never}
                 onChange={(value) => set(field.name, value)}
               />
@@ -81,8 +83,8 @@ export function RunForm({ kind, draft, groups, form, onKind, onChange, onRun }: 
                 field={field}
                 path={field.name}
                 value={draft[field.name] ?? ''}
-                said={saidOf(refused, field.name)}
-                refused={refused}
+                error={errorAt(errors, field.name)}
+                errors={errors}
                 names={namesOf(field.name)}
                 namesOf={namesOf}
                 onChange={(value) => set(field.name, value)}
@@ -112,17 +114,17 @@ export function RunForm({ kind, draft, groups, form, onKind, onChange, onRun }: 
         })}
       </div>
       <footer className="form-foot">
-        {isOfRequest(error) && run?.phase === 'failed' && (
+        {isOfRequest(failure) && run?.phase === 'failed' && (
           <div className="failed" role="alert">
             <p>
-              <strong>{error.status === 400 ? 'Refused.' : 'No result.'}</strong>{' '}
-              {refused.rest.length > 0
-                ? refused.rest.join('; ')
-                : `${refused.fields.size === 1 ? 'One field' : `${refused.fields.size} fields`} above ${refused.fields.size === 1 ? 'is' : 'are'} not as expected.`}
+              <strong>{failure.status === 400 ? 'Refused.' : 'No result.'}</strong>{' '}
+              {errors.rest.length > 0
+                ? errors.rest.join('; ')
+                : `${errors.fields.size === 1 ? 'One field' : `${errors.fields.size} fields`} above ${errors.fields.size === 1 ? 'is' : 'are'} not as expected.`}
             </p>
           </div>
         )}
-        {error !== null && !isOfRequest(error) && run?.phase === 'failed' && <Failed error={error} onRetry={onRun} />}
+        {failure !== null && !isOfRequest(failure) && run?.phase === 'failed' && <Failed error={failure} onRetry={onRun} />}
         <Size kind={kind} draft={draft} />
         <div className="form-acts">
           <button type="submit" className="button button-main" disabled={live}>
@@ -160,8 +162,8 @@ function WayChoice({ draft, fields, onChange }: {
     const first = tables?.strategy[0]
     const strategy = next === 'strategy' ? String(first?.['name'] ?? '') : ''
     const factor = fields.find((field) => field.name === 'factors')
-    const held = (draft['factors'] ?? []) as readonly Draft[]
-    const factors = next === 'multi' && held.length === 0 && factor ? [likeSingle(factor, draft)] : held
+    const current = (draft['factors'] ?? []) as readonly Draft[]
+    const factors = next === 'multi' && current.length === 0 && factor ? [likeSingle(factor, draft)] : current
     onChange({
       ...draft,
       mode: next === 'multi' ? 'multi' : 'single',
@@ -198,9 +200,8 @@ function costText(draft: Draft): string {
   return `${String(draft['fee_bps'])} + ${String(draft['slippage_bps'])} bps${draft['funding'] ? ', funding' : ''}`
 }
 
-function useNames(): (name: string) => readonly Named[] | undefined {
+function useNames(symbols: readonly SymbolHealth[]): (name: string) => readonly Named[] | undefined {
   const tables = useResearch((state) => state.tables)
-  const symbols = useLive((state) => state.health?.symbols)
   return useMemo(() => {
     const rows = (table: readonly Record<string, unknown>[] | undefined) => table as readonly Named[] | undefined
     const strategies = rows(tables?.strategy)?.map(({ name, label }) => ({
@@ -208,7 +209,7 @@ function useNames(): (name: string) => readonly Named[] | undefined {
       ...(label === undefined ? {} : { meaning: label }),
     }))
     const known: Record<string, readonly Named[] | undefined> = {
-      symbol: symbols?.map(({ symbol }) => ({ name: symbol, label: symbol })),
+      symbol: symbols.map(({ symbol }) => ({ name: symbol, label: symbol })),
       strategy: strategies,
       indicator: rows(tables?.indicator),
       signal_type: rows(tables?.signal_type),

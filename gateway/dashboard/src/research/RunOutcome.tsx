@@ -3,11 +3,13 @@
 import { useState } from 'react'
 
 import { Failed, Nothing } from '../ui/marks'
-import { researchStore, isLive, type Looked, type Run, useResearch } from './ResearchStore'
+import { isLive, type Run, type TrialBacktest } from './ResearchState'
+import { researchStore, useResearch } from './ResearchStore'
 import { linkOf } from './draft'
 import { EquityChart } from './EquityChart'
 import { HeatMap } from './HeatMap'
-import { pinOf, togglePin, usePins } from './pins'
+import { pinOf } from './pins'
+import { togglePin, usePins } from './pinStore'
 import type { Band } from './LinePlot'
 import { RunProgress } from './RunProgress'
 import { isOfRequest } from './fieldErrors'
@@ -19,7 +21,7 @@ import { WalkForwardWindows } from './WalkForwardWindows'
 
 export function RunOutcome({ run }: { run: Run }) {
   const result = useResearch((state) => state.result)
-  const looked = useResearch((state) => state.looked)
+  const looked = useResearch((state) => state.trialBacktest)
   if (isLive(run)) return <RunProgress run={run} />
   if (result === null) return <Without run={run} />
   return (
@@ -55,7 +57,7 @@ function Without({ run }: { run: Run }) {
   )
 }
 
-function Acts({ result, looked }: { result: Result; looked: Looked | null }) {
+function Acts({ result, looked }: { result: Result; looked: TrialBacktest | null }) {
   const pins = usePins()
   const [said, setSaid] = useState('')
   const pin = pinOf(result, looked?.result ?? null)
@@ -99,9 +101,9 @@ async function copied(text: string): Promise<string> {
   }
 }
 
-function Searched({ result, looked }: { result: OptimizeResult; looked: Looked | null }) {
+function Searched({ result, looked }: { result: OptimizeResult; looked: TrialBacktest | null }) {
   const { best, best_params: params, heatmap, distribution } = result
-  const look = (chosen: typeof params) => void (chosen && researchStore.look(chosen))
+  const look = (chosen: typeof params) => void (chosen && researchStore.backtestTrial(chosen))
   return (
     <>
       {looked && <LookedAt looked={looked} isBest={params !== null && sameParams(looked.params, params)} />}
@@ -129,7 +131,7 @@ function Searched({ result, looked }: { result: OptimizeResult; looked: Looked |
   )
 }
 
-function LookedAt({ looked, isBest }: { looked: Looked; isBest: boolean }) {
+function LookedAt({ looked, isBest }: { looked: TrialBacktest; isBest: boolean }) {
   const title = `${isBest ? 'Best trial' : 'Trial'}: ${paramsText(looked.params)}`
   if (looked.result?.equity) return <EquityChart curve={looked.result.equity} title={title} />
   return (
@@ -138,7 +140,7 @@ function LookedAt({ looked, isBest }: { looked: Looked; isBest: boolean }) {
         <h3>{title}</h3>
       </header>
       {looked.error ? (
-        <Failed error={looked.error} onRetry={() => void researchStore.look(looked.params)} />
+        <Failed error={looked.error} onRetry={() => void researchStore.backtestTrial(looked.params)} />
       ) : (
         <div className="ghosts ghosts-chart" aria-busy="true" aria-label="Its equity is being computed">
           <i className="ghost" />

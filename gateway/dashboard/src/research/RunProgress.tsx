@@ -4,7 +4,8 @@ import { useEffect, useState } from 'react'
 
 import { countText, durationText } from '../lib/format'
 import { Bar } from '../ui/marks'
-import { researchStore, type Run, type Told } from './ResearchStore'
+import type { ProgressPoint, Run } from './ResearchState'
+import { researchStore } from './ResearchStore'
 import { TITLES } from './draft'
 import { linear } from './scale'
 
@@ -19,11 +20,11 @@ const WORD: Record<Run['phase'], string> = {
 
 export function RunProgress({ run }: { run: Run }) {
   const elapsed = useElapsed(run.startedMs)
-  const last = run.told.at(-1)
+  const last = run.progress.at(-1)
   const total = last?.total ?? null
   const done = last && total ? last.trial / total : null
   const left = done && done < 1 && elapsed > 1_500 ? (elapsed / done) * (1 - done) : null
-  const best = run.told.findLast((told) => told.best !== null)?.best ?? null
+  const best = run.progress.findLast((told) => told.best !== null)?.best ?? null
   return (
     <section className="panel running" aria-label="Progress">
       <header className="panel-head">
@@ -45,9 +46,9 @@ export function RunProgress({ run }: { run: Run }) {
           {left === null ? '' : ` · about ${Math.max(1, Math.round(left / 1_000))} s left`}
         </p>
       </div>
-      {run.cut && (
+      {run.streamError && (
         <p className="banner banner-warn" role="status">
-          <b>{run.cut.message}.</b> <span>Taking it up again by itself.</span>
+          <b>{run.streamError.message}.</b> <span>Taking it up again by itself.</span>
         </p>
       )}
       <div className="running-best">
@@ -56,13 +57,13 @@ export function RunProgress({ run }: { run: Run }) {
           <p className="hero-number">{best === null ? '–' : best.toFixed(2).replace('-', '−')}</p>
           <p className="muted">Not yet deflated: the more is tried, the better the best looks.</p>
         </div>
-        <BestSoFar told={run.told} />
+        <BestSoFar told={run.progress} />
       </div>
     </section>
   )
 }
 
-function BestSoFar({ told }: { told: readonly Told[] }) {
+function BestSoFar({ told }: { told: readonly ProgressPoint[] }) {
   const known = told.filter((each) => each.best !== null)
   const total = told.at(-1)?.total ?? told.at(-1)?.trial ?? 1
   const values = known.map((each) => each.best!)

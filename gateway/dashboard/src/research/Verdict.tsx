@@ -1,7 +1,7 @@
 // What came of it, first in words and then in the numbers that keep one honest.
 
 import { countText, durationText, percent, signedPercent, stampText } from '../lib/format'
-import type { Run } from './ResearchStore'
+import type { Run } from './ResearchState'
 import { type OptimizeResult, paramsText, type PerformanceResult, type Result, type WalkForwardResult } from './result'
 
 type Tone = 'good' | 'warn' | 'bad'

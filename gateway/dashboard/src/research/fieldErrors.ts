@@ -1,10 +1,10 @@
-// A refusal in the gateway's words, each part at the field that it names.
+// What is wrong with a request, in the gateway's words, at the field that each part names.
 
 import type { ApiError } from '../lib/api'
 import { type Draft, isAsked } from './draft'
 import type { Group } from './schema'
 
-export interface Refused {
+export interface FieldErrors {
   /** Path of a field, e.g. `signal_range` or `factors.0.window_range`, to what is wrong with it. */
   fields: ReadonlyMap<string, string>
   /** What names no field. */
@@ -16,19 +16,19 @@ export function isOfRequest(error: ApiError | null): error is ApiError {
   return error !== null && (error.status === 400 || (error.status === 0 && error.jobId !== null))
 }
 
-export const NOT_REFUSED: Refused = { fields: new Map(), rest: [] }
+export const NO_ERRORS: FieldErrors = { fields: new Map(), rest: [] }
 
-export function refusedOf(error: ApiError, groups: readonly Group[], draft: Draft): Refused {
+export function fieldErrorsOf(error: ApiError, groups: readonly Group[], draft: Draft): FieldErrors {
   const asked = groups.flatMap((group) => group.fields).filter((field) => isAsked(field, draft))
   const names = asked.map((field) => field.name)
   const fields = new Map<string, string>()
   const rest: string[] = []
   // Parts are set apart by "; " and each begins with the place it is about.
   for (const part of error.message.split(/; (?=[a-z_]+(?:\.[\w]+)*: )/)) {
-    const [, place, said] = /^([a-z_]+(?:\.\w+)*): (.*)$/s.exec(part) ?? []
+    const [, place, text] = /^([a-z_]+(?:\.\w+)*): (.*)$/s.exec(part) ?? []
     const path = place !== undefined && names.includes(place.split('.')[0] ?? '') ? place : mentioned(part, names)
     if (path === null) rest.push(part.replace(/^body: /, ''))
-    else fields.set(path, path === place && said !== undefined ? said : part.replace(/^body: /, ''))
+    else fields.set(path, path === place && text !== undefined ? text : part.replace(/^body: /, ''))
   }
   return { fields, rest }
 }
@@ -42,10 +42,10 @@ function mentioned(text: string, names: readonly string[]): string | null {
   return places.toSorted((a, b) => a.at - b.at)[0]?.name ?? null
 }
 
-/** What is said of a field, or of a part of it. */
-export function saidOf(refused: Refused, path: string): string | undefined {
-  const own = refused.fields.get(path)
+/** What is wrong with a field, or with a part of it. */
+export function errorAt(errors: FieldErrors, path: string): string | undefined {
+  const own = errors.fields.get(path)
   if (own !== undefined) return own
-  const part = [...refused.fields].find(([name]) => name.startsWith(`${path}.`))
+  const part = [...errors.fields].find(([name]) => name.startsWith(`${path}.`))
   return part && `${part[0].slice(path.length + 1).replaceAll('.', ' ')}: ${part[1]}`
 }

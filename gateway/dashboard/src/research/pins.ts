@@ -1,18 +1,9 @@
-// Pinned runs: kept on this machine by job id, with what a comparison needs.
-
-import { useSyncExternalStore } from 'react'
+// Pinned runs: what a comparison needs of each, by job id.
 
 import type { Body } from './draft'
-import {
-  type Curve,
-  type Metrics,
-  paramsText,
-  type PerformanceResult,
-  requestOfResult,
-  type Result,
-} from './result'
-import type { Kind } from './schema'
+import { type Curve, type Metrics, paramsText, type PerformanceResult, requestOfResult, type Result } from './result'
 import { placeBefore } from './scale'
+import type { Kind } from './schema'
 
 export interface Pin {
   jobId: string
@@ -32,69 +23,34 @@ export interface Pin {
   growth: readonly number[]
 }
 
-const KEY = 'regimeflow.research.pins'
 const POINTS = 400
 export const MOST_PINS = 6
 
-const listeners = new Set<() => void>()
-let held: readonly Pin[] = read()
-
-function read(): readonly Pin[] {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]')
-    return Array.isArray(found) ? (found as Pin[]).filter((pin) => Array.isArray(pin.growth)) : []
-  } catch {
-    return []
-  }
+/** The pins of a stored document, whatever somebody wrote there. */
+export function pinsOf(document: unknown): readonly Pin[] {
+  return Array.isArray(document) ? (document as Pin[]).filter((pin) => Array.isArray(pin?.growth)) : []
 }
 
-function keep(pins: readonly Pin[]): void {
-  held = pins
-  try {
-    localStorage.setItem(KEY, JSON.stringify(pins))
-  } catch {
-    // Full or forbidden: the pins last as long as the page.
-  }
-  listeners.forEach((listener) => listener())
+/** Pins with one more, or without it where it was pinned. The oldest give way. */
+export function toggled(pins: readonly Pin[], pin: Pin): readonly Pin[] {
+  const others = pins.filter(({ jobId }) => jobId !== pin.jobId)
+  return others.length < pins.length ? others : [...others, pin].slice(-MOST_PINS)
 }
 
-// Another tab may pin, too.
-addEventListener('storage', (event) => {
-  if (event.key !== KEY) return
-  held = read()
-  listeners.forEach((listener) => listener())
-})
-
-export function usePins(): readonly Pin[] {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => held,
-  )
-}
-
-/** Pin a run, or take it off. */
-export function togglePin(pin: Pin): void {
-  const others = held.filter(({ jobId }) => jobId !== pin.jobId)
-  keep(others.length < held.length ? others : [...others, pin].slice(-MOST_PINS))
-}
-
-/** What is kept of a result; null while it has no equity. */
-export function pinOf(result: Result, looked: PerformanceResult | null): Pin | null {
-  const shown = result.kind === 'optimize' ? looked : result
+/** What is kept of a result; null while it has no equity. Of a search, that is the trial on show. */
+export function pinOf(result: Result, trial: PerformanceResult | null): Pin | null {
+  const shown = result.kind === 'optimize' ? trial : result
   if (shown === null || shown.equity === null) return null
-  const ran = result.kind === 'walk_forward' ? `${result.scheme} walk-forward` : ''
+  const scheme = result.kind === 'walk_forward' ? `${result.scheme} walk-forward` : ''
   const params = 'params' in shown ? paramsText(shown.params) : ''
+  const decision = String(result.spec['strategy'] ?? result.spec['indicator'] ?? '').replaceAll('_', ' ')
   return {
     jobId: shown.job_id,
-    // Of a search, the trial that is looked at is what can be compared.
     kind: shown.kind,
     body: requestOfResult(shown),
     symbol: shown.market.symbol,
     timeframe: shown.market.timeframe,
-    what: [String(result.spec['strategy'] ?? result.spec['indicator'] ?? '').replaceAll('_', ' '), params || ran].filter(Boolean).join(', '),
+    what: [decision, params || scheme].filter(Boolean).join(', '),
     trials: 'trials' in result && typeof result.trials === 'number' ? result.trials : 1,
     deflated: 'deflated_sharpe_ratio' in result ? result.deflated_sharpe_ratio : null,
     pbo: 'pbo' in result ? result.pbo : null,
@@ -104,7 +60,7 @@ export function pinOf(result: Result, looked: PerformanceResult | null): Pin | n
   }
 }
 
-function thinned({ time_ms, equity }: Curve): { time: readonly number[]; growth: readonly number[] } {
+function thinned({ time_ms, equity }: Curve): Pick<Pin, 'time' | 'growth'> {
   const [first = 0, last = 1] = [time_ms[0], time_ms.at(-1)]
   const time = Array.from({ length: POINTS }, (_, at) => first + ((last - first) * at) / (POINTS - 1))
   const start = equity[0] ?? 1

@@ -11,7 +11,7 @@ export interface StreamEvent {
 const SILENT_MS = 45_000 // the gateway sends a comment every 15 s
 
 /** Ask for a stream and yield its events until it ends; raises `ApiError` when refused or cut. */
-export async function* events(path: string, request: RequestInit): AsyncGenerator<StreamEvent> {
+export async function* serverSentEvents(path: string, request: RequestInit): AsyncGenerator<StreamEvent> {
   const watch = new AbortController()
   const stop = () => watch.abort()
   request.signal?.addEventListener('abort', stop)

@@ -1,7 +1,7 @@
 // What stands in the form at first: a run of a second or two that shows something.
 
 import type { SymbolHealth } from '../contract'
-import type { Tables } from './ResearchStore'
+import type { Tables } from './ResearchState'
 import { type Body, type Draft, draftOf, NO_RANGE, type RangeText } from './draft'
 import type { Group, Kind } from './schema'
 

@@ -1,7 +1,8 @@
 // Why: drivers and their sentence, confirmations and risk, the models behind it, provenance.
 
 import type { Driver, SignalItem } from '../contract'
-import { liveStore, type Reason, useLive } from '../live/LiveStore'
+import type { ExplanationState } from '../live/LiveState'
+import { liveStore, useLive } from '../live/LiveStore'
 import type { Direction } from '../live/filter'
 import { percent, stampText, valueText } from '../lib/format'
 import { Failed, Nothing, Panel, Shares, TONE, WORD } from '../ui/marks'
@@ -18,22 +19,22 @@ export function Explanation({ signal }: { signal: SignalItem }) {
 }
 
 function Drivers({ signal }: { signal: SignalItem }) {
-  const reason = useLive((state) => state.reasons.get(signal.signal_id))
-  const ask = () => void liveStore.explain(signal)
+  const reason = useLive((state) => state.explanations.get(signal.signal_id))
+  const ask = () => void liveStore.explanations.request(signal)
   return (
     <Panel title="Why" className="drivers-panel">
       {reason?.explanation ? (
         <Explained reason={reason} direction={signal.direction} />
-      ) : reason?.state === 'failed' && reason.error ? (
+      ) : reason?.phase === 'failed' && reason.error ? (
         <Failed error={reason.error} onRetry={ask} />
-      ) : reason?.state === 'none' ? (
+      ) : reason?.phase === 'none' ? (
         <Nothing title="Not explained yet">
           <p>Directional signals explain themselves; others do when asked.</p>
           <button type="button" className="button" onClick={ask}>
             Explain this signal
           </button>
         </Nothing>
-      ) : reason?.state === 'pending' ? (
+      ) : reason?.phase === 'pending' ? (
         <Nothing title="Being explained">
           <p>Asked for; it appears here as soon as it is made.</p>
         </Nothing>
@@ -48,7 +49,7 @@ function Drivers({ signal }: { signal: SignalItem }) {
   )
 }
 
-function Explained({ reason, direction }: { reason: Reason; direction: Direction }) {
+function Explained({ reason, direction }: { reason: ExplanationState; direction: Direction }) {
   const { explanation } = reason
   if (explanation === null) return null
   const { positive, negative } = explanation

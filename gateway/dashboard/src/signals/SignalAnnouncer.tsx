@@ -10,15 +10,15 @@ const EVERY_MS = 5_000
 
 export function SignalAnnouncer({ filter }: { filter: Filter }) {
   const [text, setText] = useState('')
-  const told = useRef<string | null>(null)
+  const lastId = useRef<string | null>(null)
   const wanted = useRef(filter)
   wanted.current = filter
   useEffect(() => {
     const pulse = setInterval(() => {
-      const { heard } = liveStore.snapshot()
-      const from = heard.findIndex((signal) => signal.signal_id === told.current) + 1
-      told.current = heard.at(-1)?.signal_id ?? null
-      const fresh = heard.slice(from).filter((signal) => passes(wanted.current, signal))
+      const { newSignals } = liveStore.state.get()
+      const from = newSignals.findIndex((signal) => signal.signal_id === lastId.current) + 1
+      lastId.current = newSignals.at(-1)?.signal_id ?? null
+      const fresh = newSignals.slice(from).filter((signal) => passes(wanted.current, signal))
       const last = fresh.at(-1)
       if (last === undefined) return
       const newest = `${last.symbol} ${WORD[last.direction]}, grade ${last.grade}`

@@ -16,7 +16,7 @@ interface Props {
 }
 
 export function SignalFilters({ filter, count, search, paused, onChange, onPause }: Props) {
-  const waiting = useLive((state) => state.waiting)
+  const pausedSignals = useLive((state) => state.pausedSignals)
   return (
     <div className="filters" role="search" aria-label="Filter signals">
       <div className="filters-line">
@@ -24,7 +24,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
         <span className="muted count">{count}</span>
         <button type="button" className="button pause" aria-pressed={paused} onClick={onPause}>
           <span aria-hidden="true">{paused ? '▶' : '❙❙'}</span>{' '}
-          {paused ? `Resume${waiting ? ` · ${waiting} new` : ''}` : 'Pause'}
+          {paused ? `Resume${pausedSignals ? ` · ${pausedSignals} new` : ''}` : 'Pause'}
         </button>
       </div>
       <div className="filters-line">
@@ -38,6 +38,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
             autoComplete="off"
             spellCheck={false}
             onChange={(event) => onChange({ ...filter, text: event.target.value })}
+            onKeyDown={({ key, currentTarget }) => (key === 'Escape' || key === 'Enter') && currentTarget.blur()}
           />
           <kbd aria-hidden="true">/</kbd>
         </label>

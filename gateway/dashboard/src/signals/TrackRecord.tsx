@@ -10,8 +10,8 @@ const FEW = 30 // fewer outcomes than this prove nothing
 const NAMES: Record<string, string> = { directional: 'All directional', neutral: 'Neutral' }
 
 export function TrackRecord({ symbol }: { symbol: string | null }) {
-  const record = useLive((state) => state.record)
-  const error = useLive((state) => state.recordError)
+  const record = useLive((state) => state.scores)
+  const error = useLive((state) => state.scoresError)
   const scope = record?.symbol ?? null
   return (
     <Panel
@@ -19,11 +19,11 @@ export function TrackRecord({ symbol }: { symbol: string | null }) {
       className="record"
       aside={
         <span className="choices" role="group" aria-label="Scored markets">
-          <button type="button" aria-pressed={scope === null} onClick={() => liveStore.scoreOf(null)}>
+          <button type="button" aria-pressed={scope === null} onClick={() => liveStore.score(null)}>
             All
           </button>
           {symbol && (
-            <button type="button" aria-pressed={scope === symbol} onClick={() => liveStore.scoreOf(symbol)}>
+            <button type="button" aria-pressed={scope === symbol} onClick={() => liveStore.score(symbol)}>
               {symbol}
             </button>
           )}
@@ -36,7 +36,7 @@ export function TrackRecord({ symbol }: { symbol: string | null }) {
           <Reliability bins={record.bins} />
         </div>
       ) : error ? (
-        <Failed error={error} onRetry={() => liveStore.scoreOf(scope)} />
+        <Failed error={error} onRetry={() => liveStore.score(scope)} />
       ) : (
         <Nothing title="Nothing has expired yet">
           <p>Each signal is scored at its horizon, after costs, against the next bar's open.</p>

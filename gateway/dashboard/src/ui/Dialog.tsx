@@ -38,28 +38,3 @@ export function Dialog({ title, open, side = false, children, onClose }: Props) 
     </dialog>
   )
 }
-
-interface HelpProps {
-  keys: readonly (readonly [string, string])[]
-  children: ReactNode
-}
-
-export function Help({ keys, children }: HelpProps) {
-  return (
-    <>
-      <dl className="shortcuts">
-        {keys.map(([names, meaning]) => (
-          <div key={names}>
-            <dt>
-              {names.split(' ').map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
-      <p className="muted foot-note">{children}</p>
-    </>
-  )
-}

@@ -10,7 +10,7 @@ import type {
   Time,
 } from 'lightweight-charts'
 
-import { faded } from '../../lib/theme'
+import { faded } from '../../lib/colour'
 
 type Target = Parameters<IPrimitivePaneRenderer['draw']>[0]
 

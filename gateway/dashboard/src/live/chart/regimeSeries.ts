@@ -13,7 +13,7 @@ import {
   type Time,
 } from 'lightweight-charts'
 
-import { faded } from '../../lib/theme'
+import { faded } from '../../lib/colour'
 
 type Target = Parameters<ICustomSeriesPaneRenderer['draw']>[0]
 

@@ -1,0 +1,41 @@
+// The frame of every page: top bar above, footer below, and the sheets that keys and lights open.
+
+import { useState } from 'react'
+
+import { type KeyBinding, useKeys } from '../lib/keys'
+import { type Page, RESEARCH, SIGNALS } from '../lib/route'
+import { toggleTheme } from '../lib/theme'
+import { SystemStatus } from '../live/SystemStatus'
+import { TopBar } from '../live/TopBar'
+import { Dialog } from '../ui/Dialog'
+import type { FrameProps } from '../ui/frame'
+import { KeyHelp } from '../ui/KeyHelp'
+
+export function PageFrame({ page, className = '', skipLink, keys, help, footer, children }: FrameProps & { page: Page }) {
+  const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
+  const close = () => setSheet(null)
+  const allKeys: readonly KeyBinding[] = [
+    ...keys,
+    page === 'signals'
+      ? { keys: ['r'], meaning: 'To the research page', act: () => (location.hash = RESEARCH) }
+      : { keys: ['r'], meaning: 'To the signals', act: () => (location.hash = SIGNALS) },
+    ...(page === 'signals' ? [{ keys: ['s'], meaning: 'State of the system', act: () => setSheet('system') }] : []),
+    { keys: ['t'], meaning: 'Dark or light', act: toggleTheme },
+    { keys: ['?'], meaning: 'This help', act: () => setSheet('help') },
+  ]
+  useKeys(allKeys)
+  return (
+    <div className={`desk ${className}`}>
+      {skipLink}
+      <TopBar page={page} onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
+      {children}
+      <footer className="foot muted">{footer}</footer>
+      <Dialog title="State of the system" side open={sheet === 'system'} onClose={close}>
+        <SystemStatus />
+      </Dialog>
+      <Dialog title="Keyboard" open={sheet === 'help'} onClose={close}>
+        <KeyHelp keys={allKeys}>{help}</KeyHelp>
+      </Dialog>
+    </div>
+  )
+}

@@ -1,0 +1,50 @@
+// Reads why a signal is what it is, and asks for an explanation where none was made.
+
+import type { PredictAnswer, SignalDetail, SignalItem } from '../contract'
+import { asApiError, asked, askedPlain } from '../lib/api'
+import { type Store, update } from '../lib/store'
+import { withSignals } from './fold'
+import type { ExplanationState, LiveState } from './LiveState'
+
+const LOADING: ExplanationState = { explanation: null, phase: 'loading', error: null }
+
+export class ExplanationReader {
+  constructor(private readonly state: Store<LiveState>) {}
+
+  /** Read one signal with its explanation, however old it is. */
+  async open(signalId: string): Promise<void> {
+    const phase = this.state.get().explanations.get(signalId)?.phase
+    if (phase === 'ready' || phase === 'loading') return
+    this.put(signalId, LOADING)
+    try {
+      const { explanation, ...signal } = await asked<SignalDetail>(`/api/signals/${signalId}`)
+      update(this.state, { signals: withSignals(this.state.get().signals, [signal]) })
+      this.put(signalId, { explanation, phase: explanation ? 'ready' : 'none', error: null })
+    } catch (error) {
+      this.put(signalId, { explanation: null, phase: 'failed', error: asApiError(error) })
+    }
+  }
+
+  /** Ask for an explanation that was not made by itself; it may follow on the stream. */
+  async request(signal: SignalItem): Promise<void> {
+    const signalId = signal.signal_id
+    this.put(signalId, LOADING)
+    try {
+      const { explanation } = await askedPlain<PredictAnswer>('/api/v1/predict', {
+        symbol: signal.symbol,
+        timestamp: new Date(signal.event_time_ms).toISOString(),
+        explain: true,
+        risk_check: false,
+      })
+      if (this.state.get().explanations.get(signalId)?.phase === 'ready') return
+      this.put(signalId, { explanation, phase: explanation ? 'ready' : 'pending', error: null })
+    } catch (error) {
+      this.put(signalId, { explanation: null, phase: 'failed', error: asApiError(error) })
+    }
+  }
+
+  put(signalId: string, explanation: ExplanationState): void {
+    const explanations = new Map(this.state.get().explanations).set(signalId, explanation)
+    update(this.state, { explanations })
+  }
+}

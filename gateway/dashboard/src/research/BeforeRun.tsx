@@ -1,0 +1,58 @@
+// What stands where a result will be: what can be run, or what a link asks for.
+
+import { TITLES } from './draft'
+import { useResearch } from './ResearchStore'
+import type { Kind } from './schema'
+
+/** A link filled the form, and nothing has run yet. */
+export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void; onLeave: () => void }) {
+  const run = useResearch((state) => state.run)
+  return (
+    <section className="panel idle" aria-label="From a link">
+      <p className="eyebrow">From a link</p>
+      <h2>{TITLES[kind]}, as it was asked for</h2>
+      <p className="lead">The form on this page holds the whole request. The same bars give the same result.</p>
+      <p className="idle-acts">
+        <button type="button" className="button button-main" onClick={onRun}>
+          Run it <kbd>Ctrl</kbd>
+          <kbd>↵</kbd>
+        </button>
+        {run !== null && (
+          <button type="button" className="button" onClick={onLeave}>
+            Back to the last result
+          </button>
+        )}
+      </p>
+    </section>
+  )
+}
+
+const KINDS_OF_RUN = [
+  ['Optimise', 'Every combination of a grid. The best of them is set against what luck alone would have found.'],
+  ['Walk forward', 'Choose on one stretch, trade the next, move on: only what was not chosen on counts.'],
+  ['Back-test', 'One set of parameters: equity, drawdown, months, and how sure its numbers are.'],
+] as const
+
+export function Idle({ onRun }: { onRun: () => void }) {
+  return (
+    <section className="panel idle" aria-label="Nothing has run">
+      <p className="eyebrow">Research</p>
+      <h2>Does it hold, or was it luck?</h2>
+      <p className="lead">Costs, funding and the number of tries are part of every answer.</p>
+      <dl className="idle-kinds">
+        {KINDS_OF_RUN.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className="muted">{text}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="idle-acts">
+        <button type="button" className="button button-main" onClick={onRun}>
+          Run what stands in the form <kbd>Ctrl</kbd>
+          <kbd>↵</kbd>
+        </button>
+      </p>
+    </section>
+  )
+}

@@ -1,0 +1,163 @@
+// The form and the outcome of what it asked for.
+
+import { type ComponentType, useEffect, useEffectEvent, useRef, useState } from 'react'
+
+import type { SymbolHealth } from '../contract'
+import { countText } from '../lib/format'
+import type { FrameProps } from '../ui/frame'
+import { Idle, Linked } from './BeforeRun'
+import { Compare } from './Compare'
+import { type Body, bodyOf, type Draft, draftOf, linkOf, requestOf, TITLES } from './draft'
+import { fieldErrorsOf, isOfRequest } from './fieldErrors'
+import { usePins } from './pinStore'
+import { RecentRuns } from './RecentRuns'
+import { isLive } from './ResearchState'
+import { researchStore, useResearch } from './ResearchStore'
+import { RunForm } from './RunForm'
+import { RunOutcome } from './RunOutcome'
+import type { Forms, Kind } from './schema'
+import { carried } from './startingDraft'
+
+interface Props {
+  Frame: ComponentType<FrameProps>
+  frame: Omit<FrameProps, 'keys' | 'children'>
+  forms: Forms
+  symbols: readonly SymbolHealth[]
+  startingDraft: (kind: Kind) => Draft
+}
+
+interface Request {
+  kind: Kind
+  draft: Draft
+}
+
+export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props) {
+  const run = useResearch((state) => state.run)
+  const result = useResearch((state) => state.result)
+  const pins = usePins()
+  const [tab, setTab] = useState<'run' | 'compare'>('run')
+  const [isLinked, setIsLinked] = useState(() => requestOf(location.hash) !== null && run === null)
+  const form = useRef<HTMLFormElement>(null)
+  const outcome = useRef<HTMLDivElement>(null)
+  const [{ kind, draft }, setRequest] = useState<Request>(() => {
+    const request = requestOf(location.hash) ?? (run && { kind: run.kind, body: run.body })
+    return request ? asDraft(forms, request) : { kind: 'optimize', draft: startingDraft('optimize') }
+  })
+
+  const fill = (request: { kind: Kind; body: Body }) => {
+    setRequest(asDraft(forms, request))
+    setTab('run')
+  }
+  useLinks((request) => {
+    fill(request)
+    setIsLinked(true)
+  })
+  useFocusOnFirstError(kind, draft, forms, form)
+
+  const start = () => {
+    const body = bodyOf(forms[kind], draft)
+    history.replaceState(null, '', linkOf(kind, body))
+    setIsLinked(false)
+    setTab('run')
+    void researchStore.start(kind, body)
+    outcome.current?.scrollTo(0, 0)
+    outcome.current?.scrollIntoView({ block: 'start' })
+  }
+
+  const showJob = async (jobId: string) => {
+    setTab('run')
+    setIsLinked(false)
+    const job = await researchStore.show(jobId)
+    if (job !== null && job.kind !== 'hyperopt') fill({ kind: job.kind, body: job.spec })
+  }
+
+  const isRunning = run !== null && isLive(run)
+  return (
+    <Frame
+      {...frame}
+      keys={[
+        { keys: ['Ctrl+Enter'], meaning: 'Run what stands in the form', always: true, act: () => isRunning || start() },
+        { keys: ['Escape'], meaning: 'Cancel the run', always: true, act: () => void researchStore.cancel() },
+        { keys: ['f'], meaning: 'To the form', act: () => form.current?.querySelector<HTMLElement>('select, input')?.focus() },
+        { keys: ['l'], meaning: 'Copy the link of the result', act: () => document.getElementById('copy-link')?.click() },
+        { keys: ['p'], meaning: 'Pin the result, or take it off', act: () => document.getElementById('pin-run')?.click() },
+        { keys: ['c'], meaning: 'Compare pinned runs, or back', act: () => setTab(tab === 'compare' ? 'run' : 'compare') },
+        { keys: ['ArrowLeft', 'ArrowRight'], meaning: 'On a chart: read it at a time; with Shift faster' },
+      ]}
+    >
+      <main className="research-work">
+        <div className="research-form">
+          <RunForm
+            key={kind}
+            kind={kind}
+            draft={draft}
+            groups={forms[kind]}
+            symbols={symbols}
+            form={form}
+            onKind={(next) => next !== kind && setRequest({ kind: next, draft: carried(draft, startingDraft(next)) })}
+            onChange={(next) => setRequest({ kind, draft: next })}
+            onRun={start}
+          />
+          <RecentRuns onShow={(jobId) => void showJob(jobId)} />
+        </div>
+        <div id="outcome" ref={outcome} className="research-outcome" tabIndex={-1}>
+          <div className="choices tabs" role="group" aria-label="What is shown">
+            <button type="button" aria-pressed={tab === 'run'} onClick={() => setTab('run')}>
+              {run === null ? 'Result' : TITLES[run.kind]}
+            </button>
+            <button type="button" aria-pressed={tab === 'compare'} onClick={() => setTab('compare')}>
+              Compare <span className="count">{countText(pins.length)}</span>
+            </button>
+          </div>
+          <p className="unseen" role="status">
+            {run === null ? '' : isRunning ? 'Running' : result ? `Done. ${'verdict' in result ? result.verdict : ''}` : 'Ended without a result'}
+          </p>
+          {tab === 'compare' ? (
+            <Compare />
+          ) : isLinked ? (
+            <Linked kind={kind} onRun={start} onLeave={() => setIsLinked(false)} />
+          ) : run === null ? (
+            <Idle onRun={start} />
+          ) : (
+            <RunOutcome run={run} />
+          )}
+        </div>
+      </main>
+    </Frame>
+  )
+}
+
+function asDraft(forms: Forms, { kind, body }: { kind: Kind; body: Body }): Request {
+  return { kind, draft: draftOf(forms[kind].flatMap((group) => group.fields), body) }
+}
+
+/** Take up a request that the address comes to name. */
+function useLinks(open: (request: { kind: Kind; body: Body }) => void): void {
+  const follow = useEffectEvent(() => {
+    const request = requestOf(location.hash)
+    if (request !== null) open(request)
+  })
+  useEffect(() => {
+    const listen = () => follow()
+    addEventListener('hashchange', listen)
+    return () => removeEventListener('hashchange', listen)
+  }, [])
+}
+
+/** After a refusal the first field that is wrong gets the focus: there the reader goes on. */
+function useFocusOnFirstError(
+  kind: Kind,
+  draft: Draft,
+  forms: Forms,
+  form: React.RefObject<HTMLFormElement | null>,
+): void {
+  const error = useResearch((state) => (state.run?.kind === kind ? state.run.error : null))
+  const refusal = isOfRequest(error) ? error : null
+  const focus = useEffectEvent(() => {
+    if (refusal === null || fieldErrorsOf(refusal, forms[kind], draft).fields.size === 0) return
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus())
+  })
+  useEffect(() => {
+    if (refusal !== null) focus()
+  }, [refusal])
+}

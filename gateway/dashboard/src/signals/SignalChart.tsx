@@ -1,0 +1,64 @@
+// The chart of a symbol with its signals, and its twin as a table.
+
+import { useEffect, useMemo, useState } from 'react'
+
+import type { SignalItem } from '../contract'
+import { barsText } from '../lib/format'
+import { useTheme } from '../lib/theme'
+import { BarTable } from '../live/chart/BarTable'
+import { PriceChart } from '../live/chart/PriceChart'
+import { NO_SERIES } from '../live/fold'
+import { liveStore, useLive } from '../live/LiveStore'
+import { ErrorBoundary } from '../ui/ErrorBoundary'
+import { Failed } from '../ui/marks'
+
+export function SignalChart({ signal, symbol, onChoose }: {
+  signal: SignalItem | null
+  symbol: string
+  onChoose: (signalId: string) => void
+}) {
+  const theme = useTheme()
+  const series = useLive((state) => state.series.get(symbol)) ?? NO_SERIES
+  const all = useLive((state) => state.signals)
+  const error = useLive((state) => state.seriesError)
+  const stale = useLive((state) => state.health?.symbols.find((s) => s.symbol === symbol && s.stale))
+  const [asTable, setAsTable] = useState(false)
+  const first = series.bars[0]?.event_time_ms
+  const backTo = signal === null ? Infinity : signal.event_time_ms - 100 * signal.timeframe_ms
+  useEffect(() => void liveStore.series.readBack(symbol, backTo), [symbol, backTo, first === undefined])
+  const signals = useMemo(() => all.filter((each) => each.symbol === symbol), [all, symbol])
+  return (
+    <section className="panel chart-panel" aria-label={`${symbol} chart`}>
+      <header className="panel-head">
+        <h3>
+          {symbol} {stale && <span className="tag warn">stale: {barsText(stale.age_bars)} old</span>}
+        </h3>
+        <ul className="keys" aria-label="Regimes">
+          <li className="up">Bull</li>
+          <li className="flat">Sideways</li>
+          <li className="down">Bear</li>
+          <li className="key-line">Entropy</li>
+        </ul>
+        <button type="button" className="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+          Table
+        </button>
+      </header>
+      {error && series.bars.length === 0 ? (
+        <Failed error={error} onRetry={() => void liveStore.series.readBack(symbol, backTo)} />
+      ) : asTable ? (
+        <BarTable series={series} signals={signals} />
+      ) : (
+        <ErrorBoundary what="The chart">
+          <PriceChart
+            bars={series.bars}
+            regimes={series.regimes}
+            signals={signals}
+            chosen={signal}
+            theme={theme}
+            onChoose={onChoose}
+          />
+        </ErrorBoundary>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,108 @@
+// What a signal says: direction, confidence, how much of its horizon is left, acknowledgement.
+
+import type { RefObject } from 'react'
+
+import type { SignalItem } from '../contract'
+import type { ApiError } from '../lib/api'
+import { closeText, dayText, percent, timeframeText, wallText } from '../lib/format'
+import { useMarketTime } from '../live/marketTime'
+import { Bar, DirectionMark, Failed, GradeMark, OutcomeMark, Shares } from '../ui/marks'
+
+interface Props {
+  signal: SignalItem
+  heading: RefObject<HTMLHeadingElement | null>
+  refusal: ApiError | null
+  onAcknowledge: (signal: SignalItem) => void
+  onBack: () => void
+}
+
+export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: Props) {
+  const { probabilities: p } = signal
+  return (
+    <header className="panel head">
+      <button type="button" className="button back" onClick={onBack}>
+        <span aria-hidden="true">←</span> Signals
+      </button>
+      <div className="head-title">
+        <GradeMark grade={signal.grade} large />
+        <div>
+          <h2 ref={heading} tabIndex={-1}>
+            {signal.symbol} <DirectionMark direction={signal.direction} />
+          </h2>
+          <p className="muted">
+            {timeframeText(signal.timeframe_ms)} bar closed {dayText(signal.event_time_ms)},{' '}
+            <b>{closeText(signal.event_time_ms)} UTC</b>
+            {!signal.qualified && (
+              <span className="tag warn" title="The model failed its gates out of sample">
+                unqualified
+              </span>
+            )}
+          </p>
+        </div>
+      </div>
+      <div className="head-confidence">
+        <p className="hero-number">{percent(signal.confidence)}</p>
+        <p className="muted">calibrated confidence</p>
+      </div>
+      <div className="head-chances">
+        <Shares
+          label={`Sell ${percent(p.sell)}, neutral ${percent(p.neutral)}, buy ${percent(p.buy)}`}
+          parts={[
+            { share: p.sell, tone: 'down' },
+            { share: p.neutral, tone: 'flat' },
+            { share: p.buy, tone: 'up' },
+          ]}
+        />
+        <p className="chances-text" aria-hidden="true">
+          <span className="down">sell {percent(p.sell)}</span>
+          <span className="flat">neutral {percent(p.neutral)}</span>
+          <span className="up">buy {percent(p.buy)}</span>
+        </p>
+        <Horizon signal={signal} />
+      </div>
+      <div className="head-act">
+        {signal.acknowledged ? (
+          <p className="seen-by">
+            <span aria-hidden="true">◉</span> Acknowledged
+            <span className="muted">
+              {' '}
+              by {signal.acknowledged.by}, {wallText(signal.acknowledged.event_time_ms)}
+            </span>
+          </p>
+        ) : (
+          <button type="button" className="button button-main" onClick={() => onAcknowledge(signal)}>
+            Acknowledge <kbd aria-hidden="true">a</kbd>
+          </button>
+        )}
+        {refusal && <Failed error={refusal} />}
+      </div>
+    </header>
+  )
+}
+
+/** How much of the horizon has passed, and how it ended. */
+function Horizon({ signal }: { signal: SignalItem }) {
+  const now = useMarketTime() ?? signal.event_time_ms
+  const span = signal.expires_ms - signal.event_time_ms
+  const done = Math.min(Math.max((now - signal.event_time_ms) / span, 0), 1)
+  const left = Math.min(Math.ceil((signal.expires_ms - now) / signal.timeframe_ms), signal.horizon_bars)
+  if (signal.score)
+    return (
+      <p className="life">
+        <OutcomeMark signal={signal} detailed />
+        <span className="muted">
+          {signal.score.outcome === null
+            ? 'a hole in the bars hides the outcome'
+            : `after costs at ${closeText(signal.expires_ms)} UTC; ${signal.score.outcome} came true`}
+        </span>
+      </p>
+    )
+  return (
+    <p className="life">
+      <Bar done={done} label="Horizon passed" />
+      <span className="muted">
+        {left > 0 ? `${left} of ${signal.horizon_bars} bars left` : 'expired, being scored'}
+      </span>
+    </p>
+  )
+}
