@@ -1,10 +1,18 @@
 import react from '@vitejs/plugin-react'
-import { defineConfig } from 'vite'
+import { defineConfig, loadEnv } from 'vite'
+
+// What the gateway answers itself. `tests/gateway/test_dashboard_proxy.py` compares it with its routes.
+const GATEWAY_ROUTES = ['/api', '/backtest', '/refdata', '/health', '/metrics', '/docs', '/openapi.json']
 
 // The gateway's policy allows only files of its own: nothing is inlined, nothing comes from
-// elsewhere. `npm run dev` asks the gateway at its default port.
-export default defineConfig({
-  plugins: [react()],
-  build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: 'es2023' },
-  server: { proxy: { '/api': { target: 'http://127.0.0.1:8080', ws: true } } },
+// elsewhere. `npm run dev` asks the gateway at DASHBOARD_GATEWAY, by default the one of `deploy/run`.
+export default defineConfig(({ mode }) => {
+  const target = loadEnv(mode, '.', 'DASHBOARD_')['DASHBOARD_GATEWAY'] ?? 'http://127.0.0.1:8080'
+  const proxy = Object.fromEntries(GATEWAY_ROUTES.map((route) => [route, { target, ws: route === '/api' }]))
+  return {
+    plugins: [react()],
+    build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: 'es2023' },
+    css: { transformer: 'lightningcss', lightningcss: { drafts: { customMedia: true } } },
+    server: { proxy },
+  }
 })

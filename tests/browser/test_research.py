@@ -153,7 +153,7 @@ def test_keys_alone_run_walk_the_heat_map_look_at_a_cell_pin_and_compare(lab, ne
     heat.focus()
     for key in ("ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowDown"):
         page.keyboard.press(key)
-    expect(page.locator("#heat-said")).to_contain_text("window 20, signal 0.5")
+    expect(page.locator("#heat-readout")).to_contain_text("window 20, signal 0.5")
     page.keyboard.press("Enter")
     expect(page.get_by_role("slider", name=re.compile("window 20 · signal 0.5"))).to_be_visible()
 

@@ -103,6 +103,6 @@ def test_a_refused_acknowledgement_shows_its_correlation_id(stage, new_page):
 
     page.get_by_role("button", name="Acknowledge").click()
 
-    alert = page.locator(".head").get_by_role("alert")
+    alert = page.get_by_test_id("signal-head").get_by_role("alert")
     expect(alert).to_contain_text("Status 503")
     expect(alert).to_contain_text(re.compile("Correlation id [0-9a-f]{16}"))

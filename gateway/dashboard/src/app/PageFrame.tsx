@@ -10,8 +10,10 @@ import { TopBar } from '../live/TopBar'
 import { Dialog } from '../ui/Dialog'
 import type { FrameProps } from '../ui/frame'
 import { KeyHelp } from '../ui/KeyHelp'
+import styles from './PageFrame.module.css'
+import { classes } from '../lib/classes'
 
-export function PageFrame({ page, className = '', skipLink, keys, help, footer, children }: FrameProps & { page: Page }) {
+export function PageFrame({ page, className, skipLink, keys, help, footer, children }: FrameProps & { page: Page }) {
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
   const close = () => setSheet(null)
   const allKeys: readonly KeyBinding[] = [
@@ -25,11 +27,11 @@ export function PageFrame({ page, className = '', skipLink, keys, help, footer, 
   ]
   useKeys(allKeys)
   return (
-    <div className={`desk ${className}`}>
+    <div className={classes(styles.page, className)}>
       {skipLink}
       <TopBar page={page} onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
       {children}
-      <footer className="foot muted">{footer}</footer>
+      <footer className={classes(styles.footer, 'muted')}>{footer}</footer>
       <Dialog title="State of the system" side open={sheet === 'system'} onClose={close}>
         <SystemStatus />
       </Dialog>

@@ -5,8 +5,9 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import type { SignalItem } from '../contract'
 import { type ApiError, asApiError } from '../lib/api'
 import { signalOf } from '../lib/route'
+import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
-import { DEFAULT_FILTER, DIRECTIONS, type Filter, isQuiet, passes, queryOf, toggled } from '../live/filter'
+import { DEFAULT_FILTER, type Filter, isQuiet, passes, queryOf, toggled } from '../live/filter'
 import { HealthBanner } from '../live/HealthBanner'
 import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
@@ -14,7 +15,11 @@ import { SignalAnnouncer } from '../signals/SignalAnnouncer'
 import { SignalDetail } from '../signals/SignalDetail'
 import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
+import { SkipLink } from '../ui/SkipLink'
 import { PageFrame } from './PageFrame'
+import { PlainPanel } from '../ui/Panel'
+import styles from './SignalsPage.module.css'
+import { classes } from '../lib/classes'
 
 const FILTER_KEY = 'regimeflow.filter'
 
@@ -85,12 +90,8 @@ export function SignalsPage() {
   return (
     <PageFrame
       page="signals"
-      className={opened && chosen !== null ? 'detail-open' : 'list-open'}
-      skipLink={
-        <a className="skip" href="#detail">
-          Skip to the chosen signal
-        </a>
-      }
+      className={opened && chosen !== null ? styles.detailOpen : styles.listOpen}
+      skipLink={<SkipLink href="#detail">Skip to the chosen signal</SkipLink>}
       keys={[
         { keys: ['j', 'ArrowDown'], meaning: 'Next signal', act: () => step(1) },
         { keys: ['k', 'ArrowUp'], meaning: 'Previous signal', act: () => step(-1) },
@@ -113,9 +114,9 @@ export function SignalsPage() {
       }
     >
       <HealthBanner />
-      <MarketStrip symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
-      <main className="work">
-        <section className="panel master" aria-label="Signals">
+      <MarketStrip className={styles.markets} symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
+      <main className={styles.work}>
+        <PlainPanel className={styles.list} aria-label="Signals">
           <SignalFilters
             filter={filter}
             count={shown.length}
@@ -125,7 +126,7 @@ export function SignalsPage() {
             onPause={() => liveStore.pause(!paused)}
           />
           {quiet && shown.length > 0 && (
-            <p className="quiet muted">Nothing but neutral so far; directions come here once there are any.</p>
+            <p className={classes(styles.quiet, 'muted')}>Nothing but neutral so far; directions come here once there are any.</p>
           )}
           <SignalList
             signals={shown}
@@ -134,8 +135,9 @@ export function SignalsPage() {
             onChoose={choose}
             onShowNeutral={toggleNeutral}
           />
-        </section>
+        </PlainPanel>
         <SignalDetail
+          className={styles.detail}
           signal={chosen}
           symbol={filter.symbol}
           heading={heading}

@@ -1,12 +1,6 @@
 import '../styles/tokens.css'
 import '../styles/base.css'
-import '../styles/marks.css'
-import '../styles/top.css'
-import '../styles/master.css'
-import '../styles/detail.css'
-import '../styles/beginning.css'
-import '../styles/sheets.css'
-import '../styles/widths.css'
+import '../styles/meaning.css'
 
 import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -18,13 +12,14 @@ import type { FrameProps } from '../ui/frame'
 import { usePage } from './page'
 import { PageFrame } from './PageFrame'
 import { SignalsPage } from './SignalsPage'
+import frame from './PageFrame.module.css'
 
 // Loaded when it is first asked for: most visits are to the signals.
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 
 function Pages() {
   return usePage() === 'research' ? (
-    <Suspense fallback={<div className="desk" aria-busy="true" />}>
+    <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
       <Research />
     </Suspense>
   ) : (

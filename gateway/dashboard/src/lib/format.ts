@@ -14,6 +14,11 @@ export function signedPercent(fraction: number | null | undefined, digits = 2): 
   return `${sign}${text}%`
 }
 
+/** A ratio, e.g. a Sharpe ratio. */
+export function ratioText(value: number | null | undefined): string {
+  return value == null ? UNKNOWN : value.toFixed(2).replace('-', '−')
+}
+
 /** Decimals that a price of this size is read with. */
 export function priceDigits(price: number): number {
   if (price >= 10_000) return 1

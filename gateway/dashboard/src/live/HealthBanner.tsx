@@ -4,6 +4,8 @@ import { useState } from 'react'
 
 import { useLive } from './LiveStore'
 import { wallText } from '../lib/format'
+import { Banner } from '../ui/Banner'
+import { Button } from '../ui/Button'
 
 export function HealthBanner() {
   const health = useLive((state) => state.health)
@@ -12,13 +14,13 @@ export function HealthBanner() {
   const [hidden, setHidden] = useState('')
   if (outage && health)
     return (
-      <div className="banner banner-bad" role="alert">
+      <Banner tone="bad" role="alert">
         <b>The gateway does not answer.</b>
         <span>
           What you see is from {wallText(outage.sinceMs)}. Trying again by itself. Correlation id{' '}
           <code>{outage.error.correlationId}</code>
         </span>
-      </div>
+      </Banner>
     )
   const reasons = health?.degraded ?? []
   const text = reasons.join('\n')
@@ -26,16 +28,16 @@ export function HealthBanner() {
   const kind = text.replace(/[\d.]+/g, '#')
   if (!hasModel || reasons.length === 0 || hidden === kind) return null
   return (
-    <div className="banner banner-warn" role="status">
+    <Banner tone="warn" role="status">
       <b>Degraded</b>
       <ul>
         {reasons.map((reason) => (
           <li key={reason}>{reason}</li>
         ))}
       </ul>
-      <button type="button" className="button" onClick={() => setHidden(kind)}>
+      <Button onClick={() => setHidden(kind)}>
         Hide
-      </button>
-    </div>
+      </Button>
+    </Banner>
   )
 }

@@ -4,22 +4,27 @@ import type { Bar, SignalItem } from '../contract'
 import { useLive } from './LiveStore'
 import { NO_SERIES } from './fold'
 import { barsText, percent, priceText, signedPercent } from '../lib/format'
-import { ARROW, RegimeChip, RegimeShares, TONE, WORD } from '../ui/marks'
+import { RegimeBar, RegimeChip } from '../ui/RegimeMark'
+import { Tag } from '../ui/Tag'
+import { ARROW, TONE, WORD } from '../lib/signal'
+import styles from './MarketStrip.module.css'
+import { classes } from '../lib/classes'
 
 const SPARK_BARS = 60
 
 interface Props {
   symbol: string | null
   newest: ReadonlyMap<string, SignalItem>
+  className?: string | undefined
   onToggle: (symbol: string) => void
 }
 
-export function MarketStrip({ symbol, newest, onToggle }: Props) {
+export function MarketStrip({ symbol, newest, className, onToggle }: Props) {
   const markets = useLive((state) => state.health?.symbols)
   const serves = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   if (!markets?.length) return null
   return (
-    <nav className="strip" aria-label="Markets">
+    <nav className={classes(styles.strip, className)} aria-label="Markets">
       {markets.map((market) => (
         <Market
           key={market.symbol}
@@ -53,41 +58,45 @@ function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: Mark
   const change = recent[0] ? close / recent[0].open - 1 : null
   const regime = regimes.at(-1)
   return (
-    <button type="button" className="market" aria-pressed={chosen} onClick={() => onToggle(symbol)}>
-      <span className="market-top">
+    <button type="button" className={styles.market} aria-pressed={chosen} onClick={() => onToggle(symbol)}>
+      <span className={styles.top}>
         <b>{symbol}</b>
         {stale === null ? (
           signal && (
-            <span className={`direction ${TONE[signal.direction]}`}>
+            <span className={classes(styles.direction, TONE[signal.direction])}>
               <span aria-hidden="true">{ARROW[signal.direction]}</span>
               <span className="unseen">newest signal {WORD[signal.direction]}</span> {signal.grade}{' '}
               {percent(signal.confidence)}
             </span>
           )
         ) : (
-          <span className={serves ? 'tag warn' : 'muted'}>
-            {serves ? 'stale' : 'to go'} {barsText(stale)}
-          </span>
+          <Staleness bars={stale} serves={serves} />
         )}
       </span>
-      <span className="market-middle">
-        <span className="price">{priceText(close)}</span>
+      <span className={styles.middle}>
+        <span className={styles.price}>{priceText(close)}</span>
         <Spark bars={recent} />
       </span>
-      <span className="market-bottom">
-        <span className={`change ${change === null ? '' : change < 0 ? 'down' : 'up'}`}>
+      <span className={styles.bottom}>
+        <span className={change === null ? '' : change < 0 ? 'down' : 'up'}>
           {signedPercent(change)} <span className="muted">{recent.length} bars</span>
         </span>
         {regime &&
           (regime.parameters_version === null ? (
             <span className="muted">regime unfitted</span>
           ) : (
-            <RegimeChip chances={regime} />
+            <RegimeChip regime={regime} />
           ))}
       </span>
-      {regime && <RegimeShares chances={regime} />}
+      {regime && <RegimeBar regime={regime} />}
     </button>
   )
+}
+
+/** How far behind a market is: a fault once a model serves, work to do before. */
+function Staleness({ bars, serves }: { bars: number; serves: boolean }) {
+  if (serves) return <Tag tone="warn">stale {barsText(bars)}</Tag>
+  return <span className="muted">to go {barsText(bars)}</span>
 }
 
 function Spark({ bars }: { bars: readonly Bar[] }) {
@@ -99,7 +108,7 @@ function Spark({ bars }: { bars: readonly Bar[] }) {
     return `${x.toFixed(1)},${(27 - (26 * (close - low)) / (high - low || 1)).toFixed(1)}`
   })
   return (
-    <svg className="spark" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
+    <svg className={styles.spark} viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true">
       <polyline points={points.join(' ')} vectorEffect="non-scaling-stroke" />
     </svg>
   )

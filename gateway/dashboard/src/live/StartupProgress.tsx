@@ -3,7 +3,11 @@
 import type { Health, ModelList } from '../contract'
 import { useLive } from './LiveStore'
 import { countText, percent, stampText } from '../lib/format'
-import { Bar } from '../ui/marks'
+import { PlainPanel } from '../ui/Panel'
+import { ProgressBar } from '../ui/ProgressBar'
+import text from '../ui/text.module.css'
+import styles from './StartupProgress.module.css'
+import { classes } from '../lib/classes'
 
 const STAGES = [
   ['dataset', 'Read features', 'Every bar of the back-filled history, as the models will see it'],
@@ -21,43 +25,45 @@ interface Step {
   state: 'done' | 'now' | 'next' | 'failed'
 }
 
+const STATES = { done: styles.isDone, now: styles.isNow, next: styles.isNext, failed: styles.isFailed }
+
 export function StartupProgress() {
   const health = useLive((state) => state.health)
   const models = useLive((state) => state.models)
   if (health === null) return null
-  const { title, lead, done, steps } = told(health, models)
+  const { title, lead, done, steps } = situationOf(health, models)
   return (
-    <section className="panel beginning" aria-label="Getting ready">
-      <p className="eyebrow">Before the first signal</p>
+    <PlainPanel className={styles.startup} data-startup="" aria-label="Getting ready">
+      <p className={text.eyebrow}>Before the first signal</p>
       <h2>{title}</h2>
-      <p className="lead">{lead}</p>
-      <div className="beginning-progress">
-        <Bar done={done} label={title} />
-        <span className="hero-number">{done === null ? '' : percent(done)}</span>
+      <p className={text.lead}>{lead}</p>
+      <div className={styles.progress}>
+        <ProgressBar done={done} label={title} className={styles.bar} />
+        <span className={text.hero}>{done === null ? '' : percent(done)}</span>
       </div>
-      <ol className="steps">
+      <ol className={styles.steps}>
         {steps.map((step) => (
-          <li key={step.name} className={`step step-${step.state}`} {...(step.state === 'now' ? { 'aria-current': 'step' } : {})}>
-            <span className="step-mark" aria-hidden="true">
+          <li key={step.name} className={classes(styles.step, STATES[step.state])} {...(step.state === 'now' ? { 'aria-current': 'step' } : {})}>
+            <span className={styles.mark} aria-hidden="true">
               {step.state === 'done' ? '✓' : step.state === 'failed' ? '✕' : ''}
             </span>
             <b>
               {step.name}
               <span className="unseen">{step.state === 'done' ? ', done' : step.state === 'now' ? ', running' : ''}</span>
             </b>
-            <span className="muted">{step.note}</span>
+            <span className={styles.stepNote}>{step.note}</span>
           </li>
         ))}
       </ol>
-      <p className="muted foot-note">
+      <p className={classes(text.footNote, styles.note)}>
         Bars, features and trend states flow already; regimes are uniform until their filter is fitted.
         Nothing that was trained on is ever scored.
       </p>
-    </section>
+    </PlainPanel>
   )
 }
 
-function told(health: Health, models: ModelList | null) {
+function situationOf(health: Health, models: ModelList | null) {
   const bars = health.symbols.reduce((sum, symbol) => sum + symbol.bars, 0)
   const training = models?.training ?? null
   const serving = Object.values(models?.serving ?? {})[0]

@@ -3,20 +3,25 @@
 import type { CanaryTrace, Health, ModelList, MonitorWindow } from '../contract'
 import { useLive } from './LiveStore'
 import { countText, durationText, percent, signedPercent, stampText } from '../lib/format'
-import { Nothing } from '../ui/marks'
+import { Fact, Facts } from '../ui/Facts'
+import { EmptyState } from '../ui/EmptyState'
+import { Meter } from '../ui/Meter'
+import { Tag } from '../ui/Tag'
+import text from '../ui/text.module.css'
+import styles from './SystemStatus.module.css'
 
 export function SystemStatus() {
   const health = useLive((state) => state.health)
   const models = useLive((state) => state.models)
-  if (health === null) return <Nothing title="Nothing heard from the gateway yet" />
+  if (health === null) return <EmptyState title="Nothing heard from the gateway yet" />
   return (
-    <div className="system">
+    <div className={styles.system}>
       <Processes health={health} />
       <Canary trace={health.canary} />
       <Model models={models} />
       <Rejected health={health} />
       <Windows windows={health.windows} />
-      <p className="muted foot-note">
+      <p className={text.footNote}>
         Cache {health.cache} · {health.websocket_clients} stream clients · {health.gpu_available ? 'GPU in use' : 'no GPU'} ·{' '}
         {countText(health.views_lag_records)} records not yet read
       </p>
@@ -24,7 +29,7 @@ export function SystemStatus() {
   )
 }
 
-const TONES: Record<string, string> = { running: 'good', degraded: 'bad', failed: 'bad', holding: 'warn' }
+const TONES: Record<string, 'good' | 'warn' | 'bad'> = { running: 'good', degraded: 'bad', failed: 'bad', holding: 'warn' }
 
 function Processes({ health }: { health: Health }) {
   const all = Object.entries(health.processes)
@@ -32,7 +37,7 @@ function Processes({ health }: { health: Health }) {
     <section>
       <h3>Processes</h3>
       {all.length === 0 ? (
-        <Nothing title="No process has spoken yet" />
+        <EmptyState title="No process has spoken yet" />
       ) : (
         <table>
           <thead>
@@ -48,9 +53,9 @@ function Processes({ health }: { health: Health }) {
               <tr key={name}>
                 <th scope="row">{name}</th>
                 <td>
-                  <span className={`tag ${TONES[process.state] ?? ''}`}>{process.state}</span>
+                  <Tag tone={TONES[process.state] ?? ''}>{process.state}</Tag>
                   {process.done !== null && process.done < 1 && ` ${percent(process.done)}`}
-                  {process.detail && <span className="muted detail">{process.detail}</span>}
+                  {process.detail && <span className={styles.detail}>{process.detail}</span>}
                 </td>
                 <td>{process.lag_records === null ? '–' : countText(process.lag_records)}</td>
                 <td>{process.device ?? '–'}</td>
@@ -68,7 +73,7 @@ function Canary({ trace }: { trace: CanaryTrace | null }) {
     return (
       <section>
         <h3>Canary</h3>
-        <Nothing title="No bar has been followed yet" />
+        <EmptyState title="No bar has been followed yet" />
       </section>
     )
   const stages = Object.entries(trace.stages_ms)
@@ -80,13 +85,11 @@ function Canary({ trace }: { trace: CanaryTrace | null }) {
         The {trace.symbol} bar of {stampText(trace.event_time_ms)}, followed through the chain
         {trace.complete ? '.' : '; it has not arrived everywhere.'}
       </p>
-      <ol className="canary">
+      <ol className={styles.canary}>
         {stages.map(([topic, ms]) => (
           <li key={topic}>
             <code>{topic}</code>
-            <span className="meter" aria-hidden="true">
-              <i className="accent" style={{ width: `${((ms ?? 0) / slowest) * 100}%` }} />
-            </span>
+            <Meter share={(ms ?? 0) / slowest} tone="accent" className={styles.meter} />
             <span>{ms === null ? 'not seen' : durationText(ms)}</span>
           </li>
         ))}
@@ -100,51 +103,42 @@ function Model({ models }: { models: ModelList | null }) {
   return (
     <section>
       <h3>Model in service</h3>
-      {all.length === 0 && <Nothing title="None yet" />}
+      {all.length === 0 && <EmptyState title="None yet" />}
       {all.map(([strategy, { metrics, ...model }]) => (
-        <dl key={strategy} className="facts">
-          <dt>{strategy}</dt>
-          <dd>
+        <Facts key={strategy}>
+          <Fact name={strategy}>
             <code>{model.model_version}</code>{' '}
-            <span className={`tag ${model.qualified ? 'good' : 'warn'}`}>{model.qualified ? 'qualified' : 'unqualified'}</span>
-          </dd>
-          <dt>Gates</dt>
-          <dd>
+            <Tag tone={model.qualified ? 'good' : 'warn'}>{model.qualified ? 'qualified' : 'unqualified'}</Tag>
+          </Fact>
+          <Fact name="Gates">
             {Object.entries(model.gates)
               .map(([gate, passed]) => `${gate} ${passed ? '✓' : '✕'}`)
               .join(' · ')}
-          </dd>
-          <dt>Log-loss</dt>
-          <dd>
+          </Fact>
+          <Fact name="Log-loss">
             {metrics.log_loss?.toFixed(4) ?? '–'} <span className="muted">class prior {metrics.prior_log_loss?.toFixed(4) ?? '–'}</span>
-          </dd>
-          <dt>Edge, 5 to 95%</dt>
-          <dd>
+          </Fact>
+          <Fact name="Edge, 5 to 95%">
             {metrics.log_loss_edge_interval?.map((edge) => edge.toFixed(4).replace('-', '−')).join(' to ') ?? '–'}{' '}
             <span className="muted">prior less model</span>
-          </dd>
-          <dt>Calibration</dt>
-          <dd>
+          </Fact>
+          <Fact name="Calibration">
             {percent(metrics.calibration_error, 1)} <span className="muted">expected error</span>
-          </dd>
-          <dt>Accuracy</dt>
-          <dd>
+          </Fact>
+          <Fact name="Accuracy">
             {percent(metrics.accuracy, 1)}{' '}
             <span className="muted">
               {countText(metrics.rows)} rows out of sample, {metrics.folds} folds
             </span>
-          </dd>
-          <dt>Per call</dt>
-          <dd>
+          </Fact>
+          <Fact name="Per call">
             {signedPercent(metrics.net_return_per_signal, 3)} <span className="muted">net, {countText(metrics.directional_calls)} calls</span>
-          </dd>
-          <dt>Trained</dt>
-          <dd>
+          </Fact>
+          <Fact name="Trained">
             {stampText(Date.parse(model.trained_from))} to {stampText(Date.parse(model.trained_to))}
-          </dd>
-          <dt>Why</dt>
-          <dd>{model.reason}</dd>
-        </dl>
+          </Fact>
+          <Fact name="Why">{model.reason}</Fact>
+        </Facts>
       ))}
     </section>
   )
@@ -158,11 +152,11 @@ function Rejected({ health }: { health: Health }) {
       {all.length === 0 ? (
         <p className="muted">None. What cannot be read is kept with its cause, never dropped.</p>
       ) : (
-        <ul className="letters">
+        <ul className={styles.letters}>
           {all.map(([topic, { count, newest }]) => (
             <li key={topic}>
               <code>{topic}</code> <b>{countText(count)}</b>
-              <span className="muted detail">
+              <span className={styles.detail}>
                 newest: {newest.kind} by {newest.consumer}, {newest.key}: {newest.cause}
               </span>
             </li>
@@ -179,7 +173,7 @@ function Windows({ windows }: { windows: MonitorWindow[] }) {
     <section>
       <h3>Rates</h3>
       {topics.length === 0 ? (
-        <Nothing title="The monitor has not reported yet" />
+        <EmptyState title="The monitor has not reported yet" />
       ) : (
         <table>
           <caption className="muted">By topic, all symbols; counts are approximate, they include open transactions</caption>
@@ -194,15 +188,15 @@ function Windows({ windows }: { windows: MonitorWindow[] }) {
           </thead>
           <tbody>
             {topics.map((topic) => {
-              const of = windows.filter((window) => window.topic === topic)
+              const own = windows.filter((window) => window.topic === topic)
               const most = (name: 'lateness_p50_ms' | 'lateness_max_ms' | 'staleness_ms') =>
-                durationText(of.reduce<number | null>((top, w) => (w[name] === null ? top : Math.max(top ?? 0, w[name])), null))
+                durationText(own.reduce<number | null>((top, w) => (w[name] === null ? top : Math.max(top ?? 0, w[name])), null))
               return (
                 <tr key={topic}>
                   <th scope="row">
                     <code>{topic}</code>
                   </th>
-                  <td>{of.reduce((sum, window) => sum + window.per_second, 0).toFixed(1)}</td>
+                  <td>{own.reduce((sum, window) => sum + window.per_second, 0).toFixed(1)}</td>
                   <td>{most('lateness_p50_ms')}</td>
                   <td>{most('lateness_max_ms')}</td>
                   <td>{most('staleness_ms')}</td>

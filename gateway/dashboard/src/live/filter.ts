@@ -1,12 +1,7 @@
 // Which signals the list shows, and how the gateway is asked for more of the same.
 
 import type { SignalItem } from '../contract'
-
-export type Grade = SignalItem['grade']
-export type Direction = SignalItem['direction']
-
-export const GRADES: readonly Grade[] = ['A+', 'A', 'B', 'C']
-export const DIRECTIONS: readonly Direction[] = ['buy', 'sell', 'neutral']
+import { type Direction, DIRECTIONS, type Grade, GRADES } from '../lib/signal'
 
 export interface Filter {
   /** One symbol; null for all. */
@@ -49,6 +44,6 @@ export function isQuiet(filter: Filter): boolean {
   return queryOf({ ...filter, symbol: null }) === queryOf(DEFAULT_FILTER) && filter.text === ''
 }
 
-export function toggled<T>(all: readonly T[], held: readonly T[], item: T): readonly T[] {
-  return all.filter((each) => held.includes(each) !== (each === item))
+export function toggled<T>(all: readonly T[], chosen: readonly T[], item: T): readonly T[] {
+  return all.filter((each) => chosen.includes(each) !== (each === item))
 }

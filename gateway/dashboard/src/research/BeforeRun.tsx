@@ -3,27 +3,31 @@
 import { TITLES } from './draft'
 import { useResearch } from './ResearchStore'
 import type { Kind } from './schema'
+import { Button } from '../ui/Button'
+import { PlainPanel } from '../ui/Panel'
+import text from '../ui/text.module.css'
+import styles from './BeforeRun.module.css'
 
 /** A link filled the form, and nothing has run yet. */
 export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void; onLeave: () => void }) {
   const run = useResearch((state) => state.run)
   return (
-    <section className="panel idle" aria-label="From a link">
-      <p className="eyebrow">From a link</p>
+    <PlainPanel className={styles.panel} aria-label="From a link">
+      <p className={text.eyebrow}>From a link</p>
       <h2>{TITLES[kind]}, as it was asked for</h2>
-      <p className="lead">The form on this page holds the whole request. The same bars give the same result.</p>
-      <p className="idle-acts">
-        <button type="button" className="button button-main" onClick={onRun}>
+      <p className={text.lead}>The form on this page holds the whole request. The same bars give the same result.</p>
+      <p className={styles.actions}>
+        <Button kind="main" onClick={onRun}>
           Run it <kbd>Ctrl</kbd>
           <kbd>↵</kbd>
-        </button>
+        </Button>
         {run !== null && (
-          <button type="button" className="button" onClick={onLeave}>
+          <Button onClick={onLeave}>
             Back to the last result
-          </button>
+          </Button>
         )}
       </p>
-    </section>
+    </PlainPanel>
   )
 }
 
@@ -35,11 +39,11 @@ const KINDS_OF_RUN = [
 
 export function Idle({ onRun }: { onRun: () => void }) {
   return (
-    <section className="panel idle" aria-label="Nothing has run">
-      <p className="eyebrow">Research</p>
+    <PlainPanel className={styles.panel} aria-label="Nothing has run">
+      <p className={text.eyebrow}>Research</p>
       <h2>Does it hold, or was it luck?</h2>
-      <p className="lead">Costs, funding and the number of tries are part of every answer.</p>
-      <dl className="idle-kinds">
+      <p className={text.lead}>Costs, funding and the number of tries are part of every answer.</p>
+      <dl className={styles.kinds}>
         {KINDS_OF_RUN.map(([name, text]) => (
           <div key={name}>
             <dt>{name}</dt>
@@ -47,12 +51,12 @@ export function Idle({ onRun }: { onRun: () => void }) {
           </div>
         ))}
       </dl>
-      <p className="idle-acts">
-        <button type="button" className="button button-main" onClick={onRun}>
+      <p className={styles.actions}>
+        <Button kind="main" onClick={onRun}>
           Run what stands in the form <kbd>Ctrl</kbd>
           <kbd>↵</kbd>
-        </button>
+        </Button>
       </p>
-    </section>
+    </PlainPanel>
   )
 }

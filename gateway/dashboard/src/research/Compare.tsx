@@ -1,39 +1,50 @@
 // Pinned runs side by side: their equity overlaid, their numbers in columns.
 
-import { signedPercent } from '../lib/format'
-import { Nothing, Panel } from '../ui/marks'
+import { ratioText, signedPercent } from '../lib/format'
+import { Button } from '../ui/Button'
+import { EmptyState } from '../ui/EmptyState'
+import { Legend } from '../ui/Legend'
+import { Panel, PanelHead, PlainPanel } from '../ui/Panel'
+import { TableScroll } from '../ui/TableScroll'
+import text from '../ui/text.module.css'
 import { linkOf } from './draft'
 import { MOST_PINS, type Pin } from './pins'
 import { togglePin, usePins } from './pinStore'
 import { LinePlot } from './LinePlot'
-import { COLUMNS, valueOf } from './ResultTables'
+import { COLUMNS, valueOf } from './metricColumns'
+import styles from './Compare.module.css'
+import table from './table.module.css'
+import series from './series.module.css'
+import { classes } from '../lib/classes'
+
+const PIN_CLASSES = [series.pin1, series.pin2, series.pin3, series.pin4, series.pin5, series.pin6]
 
 export function Compare() {
   const pins = usePins()
   if (pins.length === 0)
     return (
-      <section className="panel">
-        <Nothing title="Nothing is pinned yet">
+      <PlainPanel>
+        <EmptyState title="Nothing is pinned yet">
           <p>
             Run something and pin it: up to {MOST_PINS} runs are compared here. They stay on this machine.
           </p>
-        </Nothing>
-      </section>
+        </EmptyState>
+      </PlainPanel>
     )
   const spans = new Set(pins.map(({ time }) => `${time[0]} ${time.at(-1)}`))
   return (
     <>
-      <section className="panel" aria-label="Equity of pinned runs">
-        <header className="panel-head">
+      <PlainPanel aria-label="Equity of pinned runs">
+        <PanelHead>
           <h3>Growth of pinned runs</h3>
-          <ul className="keys">
+          <Legend wraps>
             {pins.map((pin, place) => (
-              <li key={pin.jobId} className={`tone-${place + 1}`}>
+              <li key={pin.jobId} className={PIN_CLASSES[place]}>
                 {place + 1} {pin.symbol}
               </li>
             ))}
-          </ul>
-        </header>
+          </Legend>
+        </PanelHead>
         <LinePlot
           label="Growth of pinned runs over time"
           height={300}
@@ -46,26 +57,25 @@ export function Compare() {
               text: (value) => signedPercent(value, 0),
               lines: pins.map((pin, place) => ({
                 name: `${place + 1} ${pin.symbol}`,
-                tone: `tone-${place + 1}`,
+                tone: PIN_CLASSES[place],
                 time: pin.time,
                 values: pin.growth,
               })),
             },
           ]}
         />
-        {spans.size > 1 && <p className="muted foot-note">They cover different spans: compare with care.</p>}
-      </section>
+        {spans.size > 1 && <p className={text.footNote}>They cover different spans: compare with care.</p>}
+      </PlainPanel>
       <SideBySide pins={pins} />
     </>
   )
 }
 
 function SideBySide({ pins }: { pins: readonly Pin[] }) {
-  const ratio = (value: number | null) => (value === null ? '–' : value.toFixed(2).replace('-', '−'))
   return (
     <Panel title="Side by side">
-      <div className="table-scroll" tabIndex={0} role="region" aria-label="Pinned runs side by side">
-        <table className="numbers side-by-side">
+      <TableScroll whole label="Pinned runs side by side">
+        <table className={classes(table.numbers, styles.pins)}>
           <caption className="unseen">Pinned runs in columns, their numbers in rows</caption>
           <thead>
             <tr>
@@ -74,8 +84,8 @@ function SideBySide({ pins }: { pins: readonly Pin[] }) {
               </th>
               {pins.map((pin, place) => (
                 <th key={pin.jobId} scope="col">
-                  <span className={`key tone-${place + 1}`} aria-hidden="true" /> {place + 1} {pin.symbol} {pin.timeframe}
-                  <span className="side-what">{pin.what}</span>
+                  <span className={classes(series.key, PIN_CLASSES[place])} aria-hidden="true" /> {place + 1} {pin.symbol} {pin.timeframe}
+                  <span className={styles.what}>{pin.what}</span>
                 </th>
               ))}
             </tr>
@@ -104,13 +114,13 @@ function SideBySide({ pins }: { pins: readonly Pin[] }) {
             <tr>
               <th scope="row">Deflated Sharpe</th>
               {pins.map((pin) => (
-                <td key={pin.jobId}>{ratio(pin.deflated)}</td>
+                <td key={pin.jobId}>{ratioText(pin.deflated)}</td>
               ))}
             </tr>
             <tr>
               <th scope="row">PBO</th>
               {pins.map((pin) => (
-                <td key={pin.jobId}>{ratio(pin.pbo)}</td>
+                <td key={pin.jobId}>{ratioText(pin.pbo)}</td>
               ))}
             </tr>
             <tr>
@@ -122,15 +132,15 @@ function SideBySide({ pins }: { pins: readonly Pin[] }) {
                   <a href={linkOf(pin.kind, pin.body)} aria-label={`Open run ${place + 1} in the form`}>
                     Open
                   </a>{' '}
-                  <button type="button" className="button" aria-label={`Unpin run ${place + 1}`} onClick={() => togglePin(pin)}>
+                  <Button aria-label={`Unpin run ${place + 1}`} onClick={() => togglePin(pin)}>
                     Unpin
-                  </button>
+                  </Button>
                 </td>
               ))}
             </tr>
           </tbody>
         </table>
-      </div>
+      </TableScroll>
     </Panel>
   )
 }

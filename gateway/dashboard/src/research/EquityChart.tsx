@@ -5,6 +5,11 @@ import { useState } from 'react'
 import { percent, signedPercent, stampText } from '../lib/format'
 import { type Band, LinePlot } from './LinePlot'
 import type { Curve } from './result'
+import { Button } from '../ui/Button'
+import { Legend } from '../ui/Legend'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import { TableScroll } from '../ui/TableScroll'
+import series from './series.module.css'
 
 const ROWS = 40
 
@@ -20,23 +25,23 @@ export function EquityChart({ curve, title, bands = [] }: Props) {
     const start = values[0] ?? 1
     return values.map((value) => value / start - 1)
   }
-  const [own, held] = [grown(curve.equity), grown(curve.buy_and_hold)]
+  const [own, hold] = [grown(curve.equity), grown(curve.buy_and_hold)]
   const time = curve.time_ms
   return (
-    <section className="panel" aria-label="Equity">
-      <header className="panel-head">
+    <PlainPanel aria-label="Equity">
+      <PanelHead>
         <h3>{title}</h3>
-        <ul className="keys">
-          <li className="tone-own">strategy {signedPercent(own.at(-1), 1)}</li>
-          <li className="tone-held">buy and hold {signedPercent(held.at(-1), 1)}</li>
-          <li className="tone-cash">cash 0%</li>
-        </ul>
-        <button type="button" className="button" aria-pressed={table} onClick={() => setTable(!table)}>
+        <Legend wraps>
+          <li className={series.own}>strategy {signedPercent(own.at(-1), 1)}</li>
+          <li className={series.hold}>buy and hold {signedPercent(hold.at(-1), 1)}</li>
+          <li className={series.cash}>cash 0%</li>
+        </Legend>
+        <Button aria-pressed={table} onClick={() => setTable(!table)}>
           Table
-        </button>
-      </header>
+        </Button>
+      </PanelHead>
       {table ? (
-        <EquityTable curve={curve} own={own} held={held} />
+        <EquityTable curve={curve} own={own} hold={hold} />
       ) : (
         <LinePlot
           label={`${title}, buy and hold, and drawdown over time`}
@@ -48,10 +53,10 @@ export function EquityChart({ curve, title, bands = [] }: Props) {
               share: 2.6,
               origin: 0,
               log: true,
-              text: (value) => signedPercent(value, spanDigits(own, held)),
+              text: (value) => signedPercent(value, spanDigits(own, hold)),
               lines: [
-                { name: 'buy and hold', tone: 'tone-held', time, values: held },
-                { name: 'strategy', tone: 'tone-own', time, values: own },
+                { name: 'buy and hold', tone: series.hold, thin: true, time, values: hold },
+                { name: 'strategy', tone: series.own, time, values: own },
               ],
             },
             {
@@ -60,13 +65,13 @@ export function EquityChart({ curve, title, bands = [] }: Props) {
               origin: 0,
               text: (value) => percent(value, 0).replace('-', '−'),
               lines: [
-                { name: 'drawdown', tone: 'tone-fall', time, values: curve.drawdown.map((value) => -value), area: true },
+                { name: 'drawdown', tone: series.fall, time, values: curve.drawdown.map((value) => -value), area: true },
               ],
             },
           ]}
         />
       )}
-    </section>
+    </PlainPanel>
   )
 }
 
@@ -76,11 +81,11 @@ function spanDigits(...all: readonly (readonly number[])[]): number {
   return widest < 0.2 ? 1 : 0
 }
 
-function EquityTable({ curve, own, held }: { curve: Curve; own: readonly number[]; held: readonly number[] }) {
+function EquityTable({ curve, own, hold }: { curve: Curve; own: readonly number[]; hold: readonly number[] }) {
   const last = curve.points - 1
   const places = [...new Set(Array.from({ length: ROWS }, (_, row) => Math.round((row / (ROWS - 1)) * last)))]
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label="Equity as a table">
+    <TableScroll whole label="Equity as a table">
       <table>
         <caption className="unseen">Growth since the start and drawdown at {places.length} times</caption>
         <thead>
@@ -97,12 +102,12 @@ function EquityTable({ curve, own, held }: { curve: Curve; own: readonly number[
             <tr key={place}>
               <th scope="row">{stampText(curve.time_ms[place]!)}</th>
               <td>{signedPercent(own[place], 1)}</td>
-              <td>{signedPercent(held[place], 1)}</td>
+              <td>{signedPercent(hold[place], 1)}</td>
               <td>{percent(curve.drawdown[place], 1)}</td>
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

@@ -2,16 +2,21 @@
 
 import { type KeyboardEvent, memo, type PointerEvent, useMemo, useState } from 'react'
 
-import { useWidth } from './LinePlot'
+import { useWidth } from './useWidth'
 import { linear } from './scale'
 import { labelOf } from './schema'
+import { tint } from './tint'
 import { type Heat, type Neighbourhood, numberText, type Params } from './result'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import { Tag } from '../ui/Tag'
+import styles from './HeatMap.module.css'
+import drawing from './drawing.module.css'
 
 interface Props {
   heat: Heat
-  around: Neighbourhood | null
+  neighbourhood: Neighbourhood | null
   best: Params
-  onLook: (params: Params) => void
+  onShow: (params: Params) => void
 }
 
 interface Cell {
@@ -23,7 +28,7 @@ const LEFT = 52
 const TOP = 6
 const FOOT = 34
 
-export function HeatMap({ heat, around, best, onLook }: Props) {
+export function HeatMap({ heat, neighbourhood, best, onShow }: Props) {
   const [box, width] = useWidth()
   const [cell, setCell] = useState<Cell | null>(null)
   const [columns, rows] = [heat.x.length, heat.y.length]
@@ -61,7 +66,7 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
       ArrowDown: { ...from, row: from.row - 1 },
       Home: heat.best ?? from,
     }
-    if (event.key === 'Enter' && cell !== null) onLook(paramsAt(cell))
+    if (event.key === 'Enter' && cell !== null) onShow(paramsAt(cell))
     const to = moves[event.key]
     if (to === undefined && event.key !== 'Enter') return
     event.preventDefault()
@@ -69,33 +74,34 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
   }
   const every = (count: number, room: number) => Math.max(1, Math.ceil((count * 34) / room))
   return (
-    <section className="panel" aria-label="Heat map">
-      <header className="panel-head">
+    <PlainPanel aria-label="Heat map">
+      <PanelHead>
         <h3>
           {labelOf(heat.objective)} over {heat.x_name.replaceAll('_', ' ')}
           {heat.y_name ? ` and ${heat.y_name.replaceAll('_', ' ')}` : ''}
         </h3>
-        {around && around.shape !== 'unknown' && <span className={`tag ${around.shape === 'plateau' ? 'good' : 'warn'}`}>{around.shape}</span>}
-      </header>
+        {neighbourhood && neighbourhood.shape !== 'unknown' && <Tag tone={neighbourhood.shape === 'plateau' ? 'good' : 'warn'}>{neighbourhood.shape}</Tag>}
+      </PanelHead>
       <div
         ref={box}
-        className="heat"
+        className={styles.heat}
         role="application"
         aria-roledescription="heat map"
         tabIndex={0}
         aria-label={`Heat map of ${heat.objective}, ${columns} by ${rows}. Arrow keys move, Enter back-tests the cell.`}
-        aria-describedby="heat-said"
+        aria-describedby="heat-readout"
         onKeyDown={press}
-        onFocus={() => setCell((held) => held ?? heat.best)}
+        onFocus={() => setCell((current) => current ?? heat.best)}
         onBlur={() => setCell(null)}
         onPointerLeave={() => setCell(null)}
       >
         <svg
+          className={drawing.drawing}
           width={width}
           height={height}
           aria-hidden="true"
           onPointerMove={(event) => setCell(cellAt(event))}
-          onClick={() => cell && onLook(paramsAt(cell))}
+          onClick={() => cell && onShow(paramsAt(cell))}
         >
           <Cells heat={heat} side={side} tall={tall} largest={largest} />
           {heat.x.map((value, column) =>
@@ -113,12 +119,12 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
                 </text>
               ) : null,
             )}
-          <text className="axis-name" x={(LEFT + width) / 2} y={height - 4} textAnchor="middle">
+          <text className={drawing.axisName} x={(LEFT + width) / 2} y={height - 4} textAnchor="middle">
             {heat.x_name.replaceAll('_', ' ')}
           </text>
           {heat.y_name && (
             <text
-              className="axis-name"
+              className={drawing.axisName}
               transform={`translate(11 ${TOP + (rows * tall) / 2}) rotate(-90)`}
               textAnchor="middle"
             >
@@ -126,19 +132,19 @@ export function HeatMap({ heat, around, best, onLook }: Props) {
             </text>
           )}
           {heat.best && (
-            <g className="heat-best">
-              <Frame at={heat.best} reach={1} {...{ x, y, side, tall, columns, rows }} className="heat-around" />
-              <Frame at={heat.best} reach={0} {...{ x, y, side, tall, columns, rows }} className="heat-optimum" />
-            </g>
+            <>
+              <Frame at={heat.best} reach={1} {...{ x, y, side, tall, columns, rows }} className={styles.neighbours} />
+              <Frame at={heat.best} reach={0} {...{ x, y, side, tall, columns, rows }} className={styles.optimum} />
+            </>
           )}
-          {cell && <Frame at={cell} reach={0} {...{ x, y, side, tall, columns, rows }} className="heat-cursor" />}
+          {cell && <Frame at={cell} reach={0} {...{ x, y, side, tall, columns, rows }} className={styles.cursor} />}
         </svg>
       </div>
-      <p id="heat-said" className="heat-said" aria-live="polite">
-        {cell ? textAt(cell) : around ? aroundText(around, heat.objective) : ''}
+      <p id="heat-readout" className={drawing.readout} aria-live="polite">
+        {cell ? textAt(cell) : neighbourhood ? neighbourhoodText(neighbourhood, heat.objective) : ''}
       </p>
-      <Legend largest={largest} />
-    </section>
+      <ColourScale largest={largest} />
+    </PlainPanel>
   )
 }
 
@@ -153,7 +159,7 @@ const Cells = memo(function Cells({ heat, side, tall, largest }: {
     line.map((value, column) => (
       <rect
         key={column}
-        className="heat-cell"
+        className={styles.cell}
         x={LEFT + column * side}
         y={TOP + (heat.y.length - 1 - row) * tall}
         width={side + 0.4}
@@ -170,11 +176,11 @@ function largestOf({ z }: Heat): number {
   return sizes[Math.floor((sizes.length - 1) * 0.98)] || 1e-9
 }
 
-function aroundText(around: Neighbourhood, objective: string): string {
-  const optimum = `Optimum ${around.optimum.toFixed(2)}`
-  if (around.mean === null) return `${optimum}; it has no neighbours to compare.`
-  const share = around.share === null || around.share < 0 ? '' : `, ${Math.round(around.share * 100)}% of it`
-  return `${optimum}; its ${around.neighbours} neighbours have a mean ${objective} of ${numberText(Number(around.mean.toFixed(2)))}${share}.`
+function neighbourhoodText(neighbourhood: Neighbourhood, objective: string): string {
+  const optimum = `Optimum ${neighbourhood.optimum.toFixed(2)}`
+  if (neighbourhood.mean === null) return `${optimum}; it has no neighbours to compare.`
+  const share = neighbourhood.share === null || neighbourhood.share < 0 ? '' : `, ${Math.round(neighbourhood.share * 100)}% of it`
+  return `${optimum}; its ${neighbourhood.neighbours} neighbours have a mean ${objective} of ${numberText(Number(neighbourhood.mean.toFixed(2)))}${share}.`
 }
 
 function Frame({ at, reach, x, y, side, tall, columns, rows, className }: {
@@ -186,7 +192,7 @@ function Frame({ at, reach, x, y, side, tall, columns, rows, className }: {
   tall: number
   columns: number
   rows: number
-  className: string
+  className: string | undefined
 }) {
   const [left, right] = [clamp(at.column - reach, columns), clamp(at.column + reach, columns)]
   const [low, high] = [clamp(at.row - reach, rows), clamp(at.row + reach, rows)]
@@ -202,24 +208,17 @@ function Frame({ at, reach, x, y, side, tall, columns, rows, className }: {
   )
 }
 
-function Legend({ largest }: { largest: number }) {
+function ColourScale({ largest }: { largest: number }) {
   return (
-    <div className="heat-legend" aria-hidden="true">
+    <div className={styles.scale} aria-hidden="true">
       <span>{numberText(-Number(largest.toPrecision(2)))}</span>
       <i />
       <span>{numberText(Number(largest.toPrecision(2)))}</span>
-      <span className="heat-none">no value</span>
+      <span className={styles.none}>no value</span>
     </div>
   )
 }
 
 function clamp(at: number, count: number): number {
   return Math.min(Math.max(at, 0), count - 1)
-}
-
-/** Blue above 0 and orange below, more of it the further from 0. */
-export function tint(value: number | null | undefined, largest: number): string {
-  if (value == null) return 'var(--heat-none)'
-  const share = Math.min(Math.abs(value) / largest, 1) ** 0.8
-  return `color-mix(in oklab, var(--${value < 0 ? 'down' : 'up'}) ${(share * 92).toFixed(1)}%, var(--heat-zero))`
 }

@@ -6,6 +6,9 @@ import type { JobSummary } from '../contract'
 import { countText, durationText, wallText } from '../lib/format'
 import { researchStore, useResearch } from './ResearchStore'
 import { KINDS, TITLES } from './draft'
+import { Button } from '../ui/Button'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import styles from './RecentRuns.module.css'
 
 const FEW = 5
 const MANY = 30
@@ -29,15 +32,15 @@ export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
   }, [])
   if (jobs === null || jobs.length === 0) return null
   return (
-    <section className="panel recent" aria-label="Recent runs">
-      <header className="panel-head">
+    <PlainPanel className={styles.recent} aria-label="Recent runs">
+      <PanelHead>
         <h3>Recent runs</h3>
         {jobs.length > FEW && (
-          <button type="button" className="button" aria-pressed={all} onClick={() => setAll(!all)}>
+          <Button aria-pressed={all} onClick={() => setAll(!all)}>
             {all ? 'Fewer' : `${countText(Math.min(jobs.length, MANY))}`}
-          </button>
+          </Button>
         )}
-      </header>
+      </PanelHead>
       <ul>
         {jobs.slice(0, all ? MANY : FEW).map((job) => (
           <li key={job.job_id}>
@@ -53,6 +56,6 @@ export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
           </li>
         ))}
       </ul>
-    </section>
+    </PlainPanel>
   )
 }

@@ -1,15 +1,18 @@
 // The research page: what to run on the left, what came of it on the right.
 
-import '../styles/research.css'
-
 import { type ComponentType, useEffect } from 'react'
 
 import type { SymbolHealth } from '../contract'
 import type { FrameProps } from '../ui/frame'
-import { Failed, Nothing } from '../ui/marks'
+import { EmptyState } from '../ui/EmptyState'
+import { Failure } from '../ui/Failure'
+import { PlainPanel } from '../ui/Panel'
+import { Skeleton } from '../ui/Skeleton'
+import { SkipLink } from '../ui/SkipLink'
 import { researchStore, useResearch } from './ResearchStore'
 import { startingDraft } from './startingDraft'
 import { Workbench } from './Workbench'
+import styles from './ResearchPage.module.css'
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -29,8 +32,8 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
   }, [isStarting])
   const isReady = forms !== null && tables !== null && symbols !== undefined && !isStarting
   const frame = {
-    className: 'research',
-    skipLink: <SkipLink />,
+    className: styles.page,
+    skipLink: <SkipToResult />,
     help: "Decisions are made at a bar's close and filled at the next open, with fee, slippage and funding. What was chosen among many is deflated by how many were tried.",
     footer: (
       <>
@@ -50,32 +53,27 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
     )
   return (
     <Frame {...frame} keys={[]}>
-      <main className="research-work">
-        <section className="panel" aria-label="Getting ready">
+      <main className={styles.work}>
+        <PlainPanel aria-label="Getting ready">
           {error && !isStarting ? (
             <>
-              <Nothing title="The research bench cannot be reached">
+              <EmptyState title="The research bench cannot be reached">
                 <p>The form is made from what the gateway says of itself.</p>
-              </Nothing>
-              <Failed error={error} onRetry={() => void researchStore.open()} />
+              </EmptyState>
+              <Failure error={error} onRetry={() => void researchStore.open()} />
             </>
           ) : (
-            <div className="ghosts" aria-busy="true" aria-label="The form is being read">
-              {Array.from({ length: 8 }, (_, place) => (
-                <i key={place} className="ghost" />
-              ))}
-            </div>
+            <Skeleton rows={8} label="The form is being read" />
           )}
-        </section>
+        </PlainPanel>
       </main>
     </Frame>
   )
 }
 
-function SkipLink() {
+function SkipToResult() {
   return (
-    <a
-      className="skip"
+    <SkipLink
       href="#outcome"
       onClick={(event) => {
         event.preventDefault() // the address names the page
@@ -83,6 +81,6 @@ function SkipLink() {
       }}
     >
       Skip to the result
-    </a>
+    </SkipLink>
   )
 }

@@ -4,14 +4,22 @@ import { type RefObject, useMemo } from 'react'
 
 import type { SymbolHealth } from '../contract'
 import { countText } from '../lib/format'
-import { Failed } from '../ui/marks'
+import { Button } from '../ui/Button'
+import { Failure, FailureBox } from '../ui/Failure'
+import { Choices } from '../ui/Choices'
 import { isLive } from './ResearchState'
 import { researchStore, useResearch } from './ResearchStore'
 import { combinationsOf, type Draft, isAsked, KINDS, TITLES, type Value, type Way, wayOf } from './draft'
-import { Input, type Named, Parameters } from './FieldInputs'
+import { FieldInput } from './fields/FieldInput'
+import type { NamedValue } from './fields/Labelled'
+import { ParameterInputs } from './fields/ParameterInputs'
 import { fieldErrorsOf, errorAt, isOfRequest, NO_ERRORS } from './fieldErrors'
 import type { Field, Group, Kind } from './schema'
 import { rangeOfIndicator, spaceOf } from './startingDraft'
+import styles from './RunForm.module.css'
+import panel from '../ui/Panel.module.css'
+import inputStyles from './fields/fields.module.css'
+import { classes } from '../lib/classes'
 
 const WAYS: readonly (readonly [Way, string])[] = [
   ['single', 'One factor'],
@@ -48,7 +56,7 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
   return (
     <form
       ref={form}
-      className="panel form"
+      className={classes(panel.panel, styles.form)}
       aria-label="What to run"
       noValidate
       onSubmit={(event) => {
@@ -56,20 +64,20 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
         onRun()
       }}
     >
-      <div className="choices form-kind" role="group" aria-label="Kind of run">
+      <Choices accent className={styles.kind} aria-label="Kind of run">
         {KINDS.map((each) => (
           <button key={each} type="button" aria-pressed={each === kind} onClick={() => onKind(each)}>
             {TITLES[each]}
           </button>
         ))}
-      </div>
-      <div className="form-fields">
+      </Choices>
+      <div className={styles.groups}>
         {groups.map(({ name, fields }) => {
           const asked = fields.filter((field) => isAsked(field, draft))
           const wrong = asked.some((field) => errorAt(errors, field.name) !== undefined)
           const inputs = asked.map((field) =>
             field.kind === 'ranges' || field.kind === 'numbers' ? (
-              <Parameters
+              <ParameterInputs
                 key={field.name}
                 field={field}
                 value={(draft[field.name] ?? {}) as never}
@@ -78,7 +86,7 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
                 onChange={(value) => set(field.name, value)}
               />
             ) : (
-              <Input
+              <FieldInput
                 key={field.name}
                 field={field}
                 path={field.name}
@@ -94,46 +102,46 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
           if (asked.length === 0) return null
           if (FOLDED.has(name))
             return (
-              <details key={name} className="group" open={wrong || undefined}>
+              <details key={name} className={styles.group} open={wrong || undefined}>
                 <summary>
                   <h2>{name}</h2>
-                  <span className="muted">{name === 'More' ? '' : costText(draft)}</span>
+                  <span className={styles.groupNote}>{name === 'More' ? '' : costText(draft)}</span>
                 </summary>
-                <div className="fields">{inputs}</div>
+                <div className={inputStyles.fields}>{inputs}</div>
               </details>
             )
           return (
-            <section key={name} className="group" aria-label={name}>
-              <header className="group-head">
+            <section key={name} className={styles.group} aria-label={name}>
+              <header className={styles.groupHead}>
                 <h2>{name}</h2>
                 {name === 'Decision' && <WayChoice draft={draft} fields={fields} onChange={onChange} />}
               </header>
-              <div className="fields">{inputs}</div>
+              <div className={inputStyles.fields}>{inputs}</div>
             </section>
           )
         })}
       </div>
-      <footer className="form-foot">
+      <footer className={styles.foot}>
         {isOfRequest(failure) && run?.phase === 'failed' && (
-          <div className="failed" role="alert">
+          <FailureBox>
             <p>
               <strong>{failure.status === 400 ? 'Refused.' : 'No result.'}</strong>{' '}
               {errors.rest.length > 0
                 ? errors.rest.join('; ')
                 : `${errors.fields.size === 1 ? 'One field' : `${errors.fields.size} fields`} above ${errors.fields.size === 1 ? 'is' : 'are'} not as expected.`}
             </p>
-          </div>
+          </FailureBox>
         )}
-        {failure !== null && !isOfRequest(failure) && run?.phase === 'failed' && <Failed error={failure} onRetry={onRun} />}
+        {failure !== null && !isOfRequest(failure) && run?.phase === 'failed' && <Failure error={failure} onRetry={onRun} />}
         <Size kind={kind} draft={draft} />
-        <div className="form-acts">
-          <button type="submit" className="button button-main" disabled={live}>
+        <div className={styles.actions}>
+          <Button type="submit" kind="main" className={styles.run} disabled={live}>
             Run <kbd>Ctrl</kbd>
             <kbd>↵</kbd>
-          </button>
-          <button type="button" className="button" disabled={!live} onClick={() => void researchStore.cancel()}>
+          </Button>
+          <Button disabled={!live} onClick={() => void researchStore.cancel()}>
             Cancel <kbd>Esc</kbd>
-          </button>
+          </Button>
         </div>
       </footer>
     </form>
@@ -142,10 +150,10 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
 
 function Size({ kind, draft }: { kind: Kind; draft: Draft }) {
   const count = kind === 'performance' ? null : combinationsOf(draft)
-  if (kind === 'performance') return <p className="muted form-size">One run, nothing is searched.</p>
-  if (count === null) return <p className="muted form-size">Give each range min, max and step.</p>
+  if (kind === 'performance') return <p className={classes('muted', styles.size)}>One run, nothing is searched.</p>
+  if (count === null) return <p className={classes('muted', styles.size)}>Give each range min, max and step.</p>
   return (
-    <p className="form-size">
+    <p className={styles.size}>
       <b>{countText(count)}</b> <span className="muted">{count === 1 ? 'combination' : 'combinations'}; each makes luck more likely</span>
     </p>
   )
@@ -174,13 +182,13 @@ function WayChoice({ draft, fields, onChange }: {
     })
   }
   return (
-    <div className="choices" role="group" aria-label="What decides">
+    <Choices accent aria-label="What decides">
       {WAYS.map(([each, text]) => (
         <button key={each} type="button" aria-pressed={each === way} onClick={() => choose(each)}>
           {text}
         </button>
       ))}
-    </div>
+    </Choices>
   )
 }
 
@@ -200,15 +208,15 @@ function costText(draft: Draft): string {
   return `${String(draft['fee_bps'])} + ${String(draft['slippage_bps'])} bps${draft['funding'] ? ', funding' : ''}`
 }
 
-function useNames(symbols: readonly SymbolHealth[]): (name: string) => readonly Named[] | undefined {
+function useNames(symbols: readonly SymbolHealth[]): (name: string) => readonly NamedValue[] | undefined {
   const tables = useResearch((state) => state.tables)
   return useMemo(() => {
-    const rows = (table: readonly Record<string, unknown>[] | undefined) => table as readonly Named[] | undefined
+    const rows = (table: readonly Record<string, unknown>[] | undefined) => table as readonly NamedValue[] | undefined
     const strategies = rows(tables?.strategy)?.map(({ name, label }) => ({
       name,
       ...(label === undefined ? {} : { meaning: label }),
     }))
-    const known: Record<string, readonly Named[] | undefined> = {
+    const known: Record<string, readonly NamedValue[] | undefined> = {
       symbol: symbols.map(({ symbol }) => ({ name: symbol, label: symbol })),
       strategy: strategies,
       indicator: rows(tables?.indicator),
@@ -217,4 +225,3 @@ function useNames(symbols: readonly SymbolHealth[]): (name: string) => readonly 
     return (name: string) => known[name]
   }, [tables, symbols])
 }
-

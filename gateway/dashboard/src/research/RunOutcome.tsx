@@ -2,7 +2,11 @@
 
 import { useState } from 'react'
 
-import { Failed, Nothing } from '../ui/marks'
+import { Button } from '../ui/Button'
+import { EmptyState } from '../ui/EmptyState'
+import { Failure } from '../ui/Failure'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import { Skeleton } from '../ui/Skeleton'
 import { isLive, type Run, type TrialBacktest } from './ResearchState'
 import { researchStore, useResearch } from './ResearchStore'
 import { linkOf } from './draft'
@@ -13,35 +17,39 @@ import { togglePin, usePins } from './pinStore'
 import type { Band } from './LinePlot'
 import { RunProgress } from './RunProgress'
 import { isOfRequest } from './fieldErrors'
-import { type OptimizeResult, paramsText, type PerformanceResult, requestOfResult, type Result, type WalkForwardResult } from './result'
+import { type OptimizeResult, paramsText, type PerformanceResult, requestOfResult, type Result, sameParams, type WalkForwardResult } from './result'
 import { TrialHistogram } from './TrialHistogram'
-import { Months, Rows, sameParams, Trials } from './ResultTables'
+import { MetricsTable } from './MetricsTable'
+import { MonthTable } from './MonthTable'
+import { TrialTable } from './TrialTable'
 import { Verdict } from './Verdict'
 import { WalkForwardWindows } from './WalkForwardWindows'
+import styles from './RunOutcome.module.css'
+import { classes } from '../lib/classes'
 
 export function RunOutcome({ run }: { run: Run }) {
   const result = useResearch((state) => state.result)
-  const looked = useResearch((state) => state.trialBacktest)
+  const trial = useResearch((state) => state.trialBacktest)
   if (isLive(run)) return <RunProgress run={run} />
-  if (result === null) return <Without run={run} />
+  if (result === null) return <NoResult run={run} />
   return (
     <>
       <Verdict result={result} run={run} />
-      <Acts result={result} looked={looked} />
-      {result.kind === 'optimize' && <Searched result={result} looked={looked} />}
-      {result.kind === 'walk_forward' && <Walked result={result} />}
-      {result.kind === 'performance' && <Ran result={result} title="Equity" />}
+      <Actions result={result} trial={trial} />
+      {result.kind === 'optimize' && <SearchOutcome result={result} trial={trial} />}
+      {result.kind === 'walk_forward' && <WalkForwardOutcome result={result} />}
+      {result.kind === 'performance' && <BacktestOutcome result={result} title="Equity" />}
     </>
   )
 }
 
 /** A run that ended without a result. */
-function Without({ run }: { run: Run }) {
+function NoResult({ run }: { run: Run }) {
   const { error } = run
   const cancelled = run.phase === 'done'
   return (
-    <section className="panel" aria-label="No result">
-      <Nothing title={cancelled ? 'Cancelled before anything had run' : 'No result'}>
+    <PlainPanel aria-label="No result">
+      <EmptyState title={cancelled ? 'Cancelled before anything had run' : 'No result'}>
         <p>
           {cancelled
             ? 'Nothing is kept of it. Run it again when you like.'
@@ -49,49 +57,46 @@ function Without({ run }: { run: Run }) {
               ? 'What is wrong with the request stands in the form.'
               : 'The run failed.'}
         </p>
-      </Nothing>
+      </EmptyState>
       {!cancelled && error !== null && !isOfRequest(error) && (
-        <Failed error={error} onRetry={() => void researchStore.start(run.kind, run.body)} />
+        <Failure error={error} onRetry={() => void researchStore.start(run.kind, run.body)} />
       )}
-    </section>
+    </PlainPanel>
   )
 }
 
-function Acts({ result, looked }: { result: Result; looked: TrialBacktest | null }) {
+function Actions({ result, trial }: { result: Result; trial: TrialBacktest | null }) {
   const pins = usePins()
-  const [said, setSaid] = useState('')
-  const pin = pinOf(result, looked?.result ?? null)
+  const [notice, setNotice] = useState('')
+  const pin = pinOf(result, trial?.result ?? null)
   const pinned = pin !== null && pins.some(({ jobId }) => jobId === pin.jobId)
   const copy = async () => {
     const link = linkOf(result.kind, requestOfResult(result))
     history.replaceState(null, '', link)
-    setSaid(await copied(new URL(link, location.href).href))
+    setNotice(await copyToClipboard(new URL(link, location.href).href))
   }
   return (
-    <div className="acts">
-      <button type="button" id="copy-link" className="button" onClick={() => void copy()}>
+    <div className={styles.actions}>
+      <Button id="copy-link" onClick={() => void copy()}>
         Copy link <kbd>l</kbd>
-      </button>
-      <button
-        type="button"
-        id="pin-run"
-        className="button"
+      </Button>
+      <Button id="pin-run"
         aria-pressed={pinned}
         disabled={pin === null}
         onClick={() => pin && togglePin(pin)}
       >
         {pinned ? 'Pinned' : 'Pin to compare'} <kbd>p</kbd>
-      </button>
+      </Button>
       <span className="muted" role="status">
-        {said}
+        {notice}
       </span>
-      <code className="acts-id muted">{result.job_id}</code>
+      <code className={classes(styles.jobId, 'muted')}>{result.job_id}</code>
     </div>
   )
 }
 
 /** Copy a text; the answer is for the reader. */
-async function copied(text: string): Promise<string> {
+async function copyToClipboard(text: string): Promise<string> {
   try {
     await navigator.clipboard.writeText(text)
     return 'Copied: the whole request is in the link.'
@@ -101,14 +106,14 @@ async function copied(text: string): Promise<string> {
   }
 }
 
-function Searched({ result, looked }: { result: OptimizeResult; looked: TrialBacktest | null }) {
+function SearchOutcome({ result, trial }: { result: OptimizeResult; trial: TrialBacktest | null }) {
   const { best, best_params: params, heatmap, distribution } = result
-  const look = (chosen: typeof params) => void (chosen && researchStore.backtestTrial(chosen))
+  const show = (chosen: typeof params) => void (chosen && researchStore.backtestTrial(chosen))
   return (
     <>
-      {looked && <LookedAt looked={looked} isBest={params !== null && sameParams(looked.params, params)} />}
-      <div className="pair">
-        {heatmap && params && <HeatMap heat={heatmap} around={result.neighbourhood} best={params} onLook={look} />}
+      {trial && <TrialEquity trial={trial} isBest={params !== null && sameParams(trial.params, params)} />}
+      <div className={styles.pair}>
+        {heatmap && params && <HeatMap heat={heatmap} neighbourhood={result.neighbourhood} best={params} onShow={show} />}
         {distribution && (
           <TrialHistogram
             spread={distribution}
@@ -118,66 +123,64 @@ function Searched({ result, looked }: { result: OptimizeResult; looked: TrialBac
           />
         )}
       </div>
-      {result.top_10.length > 0 && <Trials trials={result.top_10} looked={looked?.params ?? null} onLook={look} />}
-      <Rows
+      {result.top_10.length > 0 && <TrialTable trials={result.top_10} shownParams={trial?.params ?? null} onShow={show} />}
+      <MetricsTable
         title="Against buy and hold, and cash"
         rows={[
           ...(best ? [{ name: 'best trial', metrics: best.metrics, strong: true }] : []),
           ...result.benchmarks,
         ]}
       />
-      {looked?.result?.monthly && <Months years={looked.result.monthly} />}
+      {trial?.result?.monthly && <MonthTable years={trial.result.monthly} />}
     </>
   )
 }
 
-function LookedAt({ looked, isBest }: { looked: TrialBacktest; isBest: boolean }) {
-  const title = `${isBest ? 'Best trial' : 'Trial'}: ${paramsText(looked.params)}`
-  if (looked.result?.equity) return <EquityChart curve={looked.result.equity} title={title} />
+function TrialEquity({ trial, isBest }: { trial: TrialBacktest; isBest: boolean }) {
+  const title = `${isBest ? 'Best trial' : 'Trial'}: ${paramsText(trial.params)}`
+  if (trial.result?.equity) return <EquityChart curve={trial.result.equity} title={title} />
   return (
-    <section className="panel" aria-label="Equity">
-      <header className="panel-head">
+    <PlainPanel aria-label="Equity">
+      <PanelHead>
         <h3>{title}</h3>
-      </header>
-      {looked.error ? (
-        <Failed error={looked.error} onRetry={() => void researchStore.backtestTrial(looked.params)} />
+      </PanelHead>
+      {trial.error ? (
+        <Failure error={trial.error} onRetry={() => void researchStore.backtestTrial(trial.params)} />
       ) : (
-        <div className="ghosts ghosts-chart" aria-busy="true" aria-label="Its equity is being computed">
-          <i className="ghost" />
-        </div>
+        <Skeleton rows={1} label="Its equity is being computed" className={styles.loading} />
       )}
-    </section>
+    </PlainPanel>
   )
 }
 
-function Walked({ result }: { result: WalkForwardResult }) {
+function WalkForwardOutcome({ result }: { result: WalkForwardResult }) {
   const bands: Band[] = (result.windows ?? []).map(({ test }, place) => ({
     from: test.from_ms,
     to: test.to_ms,
-    tone: place % 2 ? 'band-odd' : 'band-even',
+    odd: place % 2 === 1,
   }))
   return (
     <>
       {result.equity && <EquityChart curve={result.equity} title="Out of sample, window after window" bands={bands} />}
       <WalkForwardWindows result={result} />
-      <Rows
+      <MetricsTable
         title="Against buy and hold, and cash"
         rows={[{ name: 'out of sample', metrics: result.metrics, strong: true }, ...result.benchmarks]}
       />
-      {result.monthly && <Months years={result.monthly} />}
+      {result.monthly && <MonthTable years={result.monthly} />}
     </>
   )
 }
 
-function Ran({ result, title }: { result: PerformanceResult; title: string }) {
+function BacktestOutcome({ result, title }: { result: PerformanceResult; title: string }) {
   return (
     <>
       {result.equity && <EquityChart curve={result.equity} title={title} />}
-      <Rows
+      <MetricsTable
         title="Against buy and hold, and cash"
         rows={[{ name: 'strategy', metrics: result.metrics, strong: true }, ...result.benchmarks]}
       />
-      {result.monthly && <Months years={result.monthly} />}
+      {result.monthly && <MonthTable years={result.monthly} />}
     </>
   )
 }

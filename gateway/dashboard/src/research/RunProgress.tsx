@@ -3,11 +3,16 @@
 import { useEffect, useState } from 'react'
 
 import { countText, durationText } from '../lib/format'
-import { Bar } from '../ui/marks'
+import { Banner } from '../ui/Banner'
+import { Button } from '../ui/Button'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import { ProgressBar } from '../ui/ProgressBar'
+import text from '../ui/text.module.css'
 import type { ProgressPoint, Run } from './ResearchState'
 import { researchStore } from './ResearchStore'
 import { TITLES } from './draft'
 import { linear } from './scale'
+import styles from './RunProgress.module.css'
 
 const WORD: Record<Run['phase'], string> = {
   asking: 'Asking',
@@ -24,20 +29,20 @@ export function RunProgress({ run }: { run: Run }) {
   const total = last?.total ?? null
   const done = last && total ? last.trial / total : null
   const left = done && done < 1 && elapsed > 1_500 ? (elapsed / done) * (1 - done) : null
-  const best = run.progress.findLast((told) => told.best !== null)?.best ?? null
+  const best = run.progress.findLast((point) => point.best !== null)?.best ?? null
   return (
-    <section className="panel running" aria-label="Progress">
-      <header className="panel-head">
+    <PlainPanel className={styles.running} aria-label="Progress">
+      <PanelHead>
         <h2>
           {TITLES[run.kind]} <span className="muted">{String(run.body['symbol'] ?? '')}</span>
         </h2>
-        <button type="button" className="button" disabled={run.phase === 'cancelling'} onClick={() => void researchStore.cancel()}>
+        <Button disabled={run.phase === 'cancelling'} onClick={() => void researchStore.cancel()}>
           Cancel <kbd>Esc</kbd>
-        </button>
-      </header>
-      <Bar done={run.phase === 'queued' || run.phase === 'asking' ? null : done} label={WORD[run.phase]} />
-      <div className="running-line">
-        <p className="running-count">
+        </Button>
+      </PanelHead>
+      <ProgressBar className={styles.bar} done={run.phase === 'queued' || run.phase === 'asking' ? null : done} label={WORD[run.phase]} />
+      <div className={styles.line}>
+        <p className={styles.count}>
           <b>{last ? countText(last.trial) : '0'}</b>
           {total !== null && <span className="muted"> of {countText(total)}</span>}
         </p>
@@ -47,25 +52,25 @@ export function RunProgress({ run }: { run: Run }) {
         </p>
       </div>
       {run.streamError && (
-        <p className="banner banner-warn" role="status">
+        <Banner tone="warn" role="status">
           <b>{run.streamError.message}.</b> <span>Taking it up again by itself.</span>
-        </p>
+        </Banner>
       )}
-      <div className="running-best">
+      <div className={styles.best}>
         <div>
-          <p className="figure-name">Best {run.objective?.replaceAll('_', ' ') ?? ''} so far</p>
-          <p className="hero-number">{best === null ? '–' : best.toFixed(2).replace('-', '−')}</p>
-          <p className="muted">Not yet deflated: the more is tried, the better the best looks.</p>
+          <p className={styles.bestName}>Best {run.objective?.replaceAll('_', ' ') ?? ''} so far</p>
+          <p className={text.hero}>{best === null ? '–' : best.toFixed(2).replace('-', '−')}</p>
+          <p className={styles.bestNote}>Not yet deflated: the more is tried, the better the best looks.</p>
         </div>
-        <BestSoFar told={run.progress} />
+        <BestSoFar progress={run.progress} />
       </div>
-    </section>
+    </PlainPanel>
   )
 }
 
-function BestSoFar({ told }: { told: readonly ProgressPoint[] }) {
-  const known = told.filter((each) => each.best !== null)
-  const total = told.at(-1)?.total ?? told.at(-1)?.trial ?? 1
+function BestSoFar({ progress }: { progress: readonly ProgressPoint[] }) {
+  const known = progress.filter((each) => each.best !== null)
+  const total = progress.at(-1)?.total ?? progress.at(-1)?.trial ?? 1
   const values = known.map((each) => each.best!)
   const x = linear(0, Math.max(total, 1), 0, 300)
   const [low, high] = [Math.min(0, ...values), Math.max(0.001, ...values)]
@@ -73,11 +78,11 @@ function BestSoFar({ told }: { told: readonly ProgressPoint[] }) {
   const line = known.map((each, place) => `${place ? `H${x(each.trial)}V` : `M${x(each.trial)} `}${y(each.best!)}`).join('')
   const end = known.at(-1)
   return (
-    <svg className="best-so-far" viewBox="0 0 300 80" preserveAspectRatio="none" role="img" aria-label="Best so far, trial by trial">
-      <line className="tick-line" x1={0} x2={300} y1={y(0)} y2={y(0)} />
-      {known.length > 0 && <path className="best-area" d={`${line}V${y(low)}H${x(known[0]!.trial)}Z`} />}
-      <path className="best-line" d={line} />
-      {end && <line className="best-end" x1={x(end.trial)} x2={x(end.trial)} y1={2} y2={78} />}
+    <svg className={styles.curve} viewBox="0 0 300 80" preserveAspectRatio="none" role="img" aria-label="Best so far, trial by trial">
+      <line className={styles.zero} x1={0} x2={300} y1={y(0)} y2={y(0)} />
+      {known.length > 0 && <path className={styles.area} d={`${line}V${y(low)}H${x(known[0]!.trial)}Z`} />}
+      <path className={styles.bestLine} d={line} />
+      {end && <line className={styles.end} x1={x(end.trial)} x2={x(end.trial)} y1={2} y2={78} />}
     </svg>
   )
 }

@@ -1,8 +1,14 @@
 // Sharpe ratios of all trials, and where luck alone would have put the best of them.
 
 import { numberText, type Distribution } from './result'
-import { useWidth } from './LinePlot'
+import { useWidth } from './useWidth'
 import { linear, ticks } from './scale'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import styles from './TrialHistogram.module.css'
+import series from './series.module.css'
+import drawing from './drawing.module.css'
+import text from '../ui/text.module.css'
+import { classes } from '../lib/classes'
 
 const HEIGHT = 290
 const TOP = 34
@@ -28,20 +34,21 @@ export function TrialHistogram({ spread, best, luck, trials }: Props) {
   // The two labels go to either side of their marks, so that they never meet.
   const bestRight = best !== null && luck !== null ? best >= luck : true
   return (
-    <section className="panel" aria-label="All trials">
-      <header className="panel-head">
+    <PlainPanel aria-label="All trials">
+      <PanelHead>
         <h3>All trials</h3>
-        <span className="muted">Sharpe ratio, a year</span>
-      </header>
-      <div ref={box} className="spread">
+        <span className={text.aside}>Sharpe ratio, a year</span>
+      </PanelHead>
+      <div ref={box} className={styles.histogram}>
         <svg
+          className={drawing.drawing}
           width={width}
           height={HEIGHT}
           role="img"
           aria-label={`Histogram of ${trials} Sharpe ratios, median ${spread.median?.toFixed(2)}. ${sentence(best, luck)}`}
         >
           {ticks(x.from, x.to, width / 70).map((value) => (
-            <g key={value} className={value === 0 ? 'tick tick-origin' : 'tick'}>
+            <g key={value} className={classes(drawing.tick, value === 0 && drawing.origin)}>
               <line x1={x(value)} x2={x(value)} y1={TOP} y2={HEIGHT - FOOT} />
               <text x={x(value)} y={HEIGHT - 7} textAnchor="middle">
                 {numberText(value)}
@@ -51,35 +58,42 @@ export function TrialHistogram({ spread, best, luck, trials }: Props) {
           {spread.counts.map((count, bin) => {
             const [from, to] = [x(spread.edges[bin]!), x(spread.edges[bin + 1]!)]
             return (
-              <rect key={bin} className="spread-bar" x={from + 0.5} width={Math.max(to - from - 1, 1)} y={y(count)} height={HEIGHT - FOOT - y(count)} />
+              <rect key={bin} className={styles.bar} x={from + 0.5} width={Math.max(to - from - 1, 1)} y={y(count)} height={HEIGHT - FOOT - y(count)} />
             )
           })}
-          {luck !== null && <Mark at={x(luck)} text={`luck ${luck.toFixed(2)}`} right={!bestRight} tone="tone-luck" width={width} />}
+          {luck !== null && <Mark at={x(luck)} label={`luck ${luck.toFixed(2)}`} right={!bestRight} tone={series.luck} dashed width={width} />}
           {best !== null && (
-            <Mark at={x(best)} text={`best ${best.toFixed(2)}`} right={bestRight} tone={behind ? 'tone-behind' : 'tone-own'} width={width} />
+            <Mark at={x(best)} label={`best ${best.toFixed(2)}`} right={bestRight} tone={behind ? series.behind : series.own} width={width} />
           )}
         </svg>
       </div>
-      <p className="heat-said">{sentence(best, luck)}</p>
-    </section>
+      <p className={drawing.readout}>{sentence(best, luck)}</p>
+    </PlainPanel>
   )
 }
 
 function sentence(best: number | null, luck: number | null): string {
   if (best === null || luck === null) return ''
-  const said = `the best of as many worthless trials would show about ${numberText(Number(luck.toFixed(2)))}`
-  return best < luck ? `Luck explains it: ${said}.` : `Beyond luck alone: ${said}.`
+  const bestOfLuck = `the best of as many worthless trials would show about ${numberText(Number(luck.toFixed(2)))}`
+  return best < luck ? `Luck explains it: ${bestOfLuck}.` : `Beyond luck alone: ${bestOfLuck}.`
 }
 
-function Mark({ at, text, right, tone, width }: { at: number; text: string; right: boolean; tone: string; width: number }) {
+function Mark({ at, label, right, tone, dashed = false, width }: {
+  at: number
+  label: string
+  right: boolean
+  tone: string | undefined
+  dashed?: boolean
+  width: number
+}) {
   const flip = right ? at > width - 70 : at < 70
   const side = right !== flip ? 1 : -1
   const high = right ? 10 : 24
   return (
-    <g className={`spread-mark ${tone}`}>
+    <g className={classes(styles.mark, dashed && styles.dashed, tone)}>
       <line x1={at} x2={at} y1={high - 6} y2={HEIGHT - FOOT} />
       <text x={at + side * 6} y={high + 4} textAnchor={side > 0 ? 'start' : 'end'}>
-        {text}
+        {label}
       </text>
     </g>
   )

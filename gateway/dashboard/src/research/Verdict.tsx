@@ -1,8 +1,12 @@
 // What came of it, first in words and then in the numbers that keep one honest.
 
-import { countText, durationText, percent, signedPercent, stampText } from '../lib/format'
+import { countText, durationText, percent, ratioText, signedPercent, stampText } from '../lib/format'
 import type { Run } from './ResearchState'
+import { Notes } from '../ui/Notes'
+import { PlainPanel } from '../ui/Panel'
 import { type OptimizeResult, paramsText, type PerformanceResult, type Result, type WalkForwardResult } from './result'
+import styles from './Verdict.module.css'
+import { classes } from '../lib/classes'
 
 type Tone = 'good' | 'warn' | 'bad'
 
@@ -23,40 +27,40 @@ interface Figure {
 export function Verdict({ result, run }: { result: Result; run: Run }) {
   const { title, text, tone } = wordOf(result)
   return (
-    <section className={`panel verdict verdict-${tone}`} aria-label="Verdict">
-      <div className="verdict-words">
-        <p className="eyebrow">
+    <PlainPanel className={classes(styles.verdict, tone)} aria-label="Verdict">
+      <div>
+        <p className={styles.market}>
           {result.market.symbol} · {result.market.timeframe} · {countText(result.market.bars)} bars
         </p>
         <h2>
-          <span className={`verdict-mark ${tone}`} aria-hidden="true">
+          <span className={classes(styles.mark, tone)} aria-hidden="true">
             {tone === 'good' ? '✓' : tone === 'warn' ? '?' : '∅'}
           </span>
           {title}
         </h2>
-        <p className="verdict-text">{text}</p>
-        <Notes result={result} run={run} />
+        <p className={styles.text}>{text}</p>
+        <Ground result={result} run={run} />
       </div>
-      <ul className="figures">
+      <ul className={styles.figures}>
         {figuresOf(result).map((figure) => (
           <li key={figure.name}>
-            <span className="figure-name">{figure.name}</span>
-            <b className={`figure-value ${figure.tone ?? ''}`}>{figure.value}</b>
+            <span className={styles.name}>{figure.name}</span>
+            <b className={classes(styles.value, figure.tone)}>{figure.value}</b>
             {figure.share != null && (
-              <span className={`gauge ${figure.tone ?? ''}`} aria-hidden="true">
+              <span className={classes(styles.gauge, figure.tone)} aria-hidden="true">
                 <i style={{ width: `${Math.min(Math.max(figure.share, 0), 1) * 100}%` }} />
                 {figure.mark !== undefined && <em style={{ left: `${figure.mark * 100}%` }} />}
               </span>
             )}
-            <span className="figure-note muted">{figure.note}</span>
+            <span className={styles.note}>{figure.note}</span>
           </li>
         ))}
       </ul>
-    </section>
+    </PlainPanel>
   )
 }
 
-function Notes({ result, run }: { result: Result; run: Run }) {
+function Ground({ result, run }: { result: Result; run: Run }) {
   const notes = [
     result.partial && 'total' in result
       ? `Stopped after ${countText(result.trials)} of ${countText(result.total)}: only what ran is judged.`
@@ -75,14 +79,8 @@ function Notes({ result, run }: { result: Result; run: Run }) {
   const { fee_bps, slippage_bps, leverage, funding } = result.costs
   return (
     <>
-      {notes.length > 0 && (
-        <ul className="notes">
-          {notes.map((note) => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
-      )}
-      <p className="muted verdict-ground">
+      <Notes notes={notes} />
+      <p className={styles.ground}>
         {stampText(result.market.from_ms)} to {stampText(result.market.to_ms)} · fee {fee_bps} + slippage {slippage_bps} bps
         a side{funding ? ', funding as settled' : ''}
         {leverage === 1 ? '' : ` · leverage ${leverage}`}
@@ -107,7 +105,7 @@ function ranOnce(result: PerformanceResult): { title: string; text: string; tone
   const of = `${result.strategy.replaceAll('_', ' ')}, ${paramsText(result.params)}`
   if (sharpe === null || interval === null)
     return { title, text: `${of}: too few days differ for a Sharpe ratio.`, tone: 'bad' }
-  const between = `its Sharpe ratio of ${two(sharpe)} lies between ${two(interval[0])} and ${two(interval[1])} with 95%`
+  const between = `its Sharpe ratio of ${ratioText(sharpe)} lies between ${ratioText(interval[0])} and ${ratioText(interval[1])} with 95%`
   const known = interval[0] > 0 ? 'above 0, if these parameters were not chosen on these bars' : 'so it may be nothing'
   return { title, text: `${of}: ${between}, ${known}.`, tone: interval[0] > 0 ? 'warn' : 'bad' }
 }
@@ -128,7 +126,7 @@ function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo
   return [
     {
       name: 'Deflated Sharpe ratio',
-      value: two(deflated),
+      value: ratioText(deflated),
       note: `chance that it beats luck; ${SURE} asked for`,
       tone: deflated === null ? undefined : deflated >= SURE ? 'good' : 'bad',
       share: deflated,
@@ -136,7 +134,7 @@ function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo
     },
     {
       name: 'PBO',
-      value: two(pbo),
+      value: ratioText(pbo),
       note: pbo === null ? 'cannot be told: too few days, or one trial' : `of ${countText(pbo_trials)} compared; noise gives ${NOISE}, below 0.1 is good`,
       tone: pbo === null ? undefined : pbo >= NOISE ? 'bad' : pbo > 0.1 ? 'warn' : 'good',
       share: pbo,
@@ -149,8 +147,8 @@ function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo
 function bestOf({ best, expected_max_sharpe: luck }: OptimizeResult): Figure {
   return {
     name: 'Best Sharpe ratio',
-    value: two(best?.metrics.sharpe_ratio ?? null),
-    note: best === null ? 'nothing traded' : `${paramsText(best.params)}; luck alone ${two(luck)}`,
+    value: ratioText(best?.metrics.sharpe_ratio ?? null),
+    note: best === null ? 'nothing traded' : `${paramsText(best.params)}; luck alone ${ratioText(luck)}`,
   }
 }
 
@@ -159,8 +157,8 @@ function forward(result: WalkForwardResult): Figure[] {
   return [
     {
       name: 'Sharpe out of sample',
-      value: two(out),
-      note: `in sample ${two(inside)}`,
+      value: ratioText(out),
+      note: `in sample ${ratioText(inside)}`,
       tone: out === null || out <= 0 ? 'bad' : undefined,
     },
     {
@@ -188,13 +186,13 @@ function single({ metrics, intervals, benchmarks, trades, costs_paid }: Performa
   return [
     {
       name: 'Sharpe ratio',
-      value: two(metrics.sharpe_ratio),
-      note: interval ? `95%: ${two(interval[0])} to ${two(interval[1])}` : 'no interval',
+      value: ratioText(metrics.sharpe_ratio),
+      note: interval ? `95%: ${ratioText(interval[0])} to ${ratioText(interval[1])}` : 'no interval',
       tone: interval && interval[0] > 0 ? undefined : 'bad',
     },
     {
       name: 'Probabilistic Sharpe ratio',
-      value: two(metrics.probabilistic_sharpe_ratio),
+      value: ratioText(metrics.probabilistic_sharpe_ratio),
       note: 'chance that the true one is above 0',
       share: metrics.probabilistic_sharpe_ratio,
       mark: SURE,
@@ -210,8 +208,4 @@ function single({ metrics, intervals, benchmarks, trades, costs_paid }: Performa
       note: `costs paid ${countText(Math.round(paid))}${trades?.open ? '; the last is open' : ''}`,
     },
   ]
-}
-
-function two(value: number | null | undefined): string {
-  return value == null ? '–' : value.toFixed(2).replace('-', '−')
 }

@@ -1,9 +1,15 @@
 // Walk-forward: on which stretch each set was chosen, on which it traded, and what of it was left.
 
-import { dayText, signedPercent } from '../lib/format'
-import { Panel } from '../ui/marks'
+import { dayText, ratioText, signedPercent } from '../lib/format'
+import { Legend } from '../ui/Legend'
+import { Panel } from '../ui/Panel'
+import { TableScroll } from '../ui/TableScroll'
 import { numberText, paramsText, type Step, type WalkForwardResult } from './result'
 import { linear, timeTicks } from './scale'
+import styles from './WalkForwardWindows.module.css'
+import table from './table.module.css'
+import series from './series.module.css'
+import { classes } from '../lib/classes'
 
 export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
   const { windows, stability } = result
@@ -14,20 +20,20 @@ export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
     <Panel
       title="Window by window"
       aside={
-        <ul className="keys">
-          <li className="tone-train">chosen on</li>
-          <li className="tone-gain">traded, earned</li>
-          <li className="tone-loss">traded, lost</li>
-        </ul>
+        <Legend wraps>
+          <li className={series.train}>chosen on</li>
+          <li className={series.gain}>traded, earned</li>
+          <li className={series.loss}>traded, lost</li>
+        </Legend>
       }
     >
-      <div className="table-scroll windows-scroll" tabIndex={0} role="region" aria-label="Windows, as a table">
-        <table className="numbers windows">
+      <TableScroll whole label="Windows, as a table" >
+        <table className={classes(table.numbers, styles.windows)}>
           <caption className="unseen">Each window: parameters chosen in sample, and what they did out of sample</caption>
           <thead>
             <tr>
               <th scope="col">#</th>
-              <th scope="col" className="windows-time">
+              <th scope="col" className={styles.time}>
                 <Axis from={from} to={to} />
               </th>
               <th scope="col">Chosen</th>
@@ -42,22 +48,22 @@ export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
             {windows.map((step, place) => (
               <tr key={step.test.from_ms}>
                 <th scope="row">{place + 1}</th>
-                <td className="windows-time">
+                <td className={styles.time}>
                   <Strip step={step} from={from} to={to} />
                 </td>
-                <td className="windows-params">{step.params === null ? 'stayed flat' : paramsText(step.params)}</td>
-                <td>{ratio(step.in_sample?.sharpe_ratio)}</td>
-                <td className={tone(step.out_of_sample.sharpe_ratio)}>{ratio(step.out_of_sample.sharpe_ratio)}</td>
+                <td className={styles.params}>{step.params === null ? 'stayed flat' : paramsText(step.params)}</td>
+                <td>{ratioText(step.in_sample?.sharpe_ratio)}</td>
+                <td className={tone(step.out_of_sample.sharpe_ratio)}>{ratioText(step.out_of_sample.sharpe_ratio)}</td>
                 <td>{signedPercent(step.out_of_sample.total_return, 1)}</td>
                 <td>{step.out_of_sample.trades}</td>
-                <td>{ratio(step.deflated_sharpe_ratio)}</td>
+                <td>{ratioText(step.deflated_sharpe_ratio)}</td>
               </tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
       {stability && (
-        <dl className="stability">
+        <dl className={styles.stability}>
           {Object.entries(stability).map(([name, { chosen, distinct, changes }]) => (
             <div key={name}>
               <dt>{name.replaceAll('_', ' ')}</dt>
@@ -81,7 +87,7 @@ const WIDE = 1_000 // of the strips' own coordinates; they are stretched to thei
 function Axis({ from, to }: { from: number; to: number }) {
   const x = linear(from, to, 0, 100)
   return (
-    <span className="windows-axis">
+    <span className={styles.axis}>
       <span className="unseen">Time</span>
       {timeTicks(from, to, 8).map(({ ms, text }) => (
         <i key={ms} style={{ left: `${x(ms)}%` }} aria-hidden="true">
@@ -96,13 +102,13 @@ function Strip({ step, from, to }: { step: Step; from: number; to: number }) {
   const x = linear(from, to, 0, WIDE)
   const [trainFrom, trainTo, testFrom, testTo] = [step.train.from_ms, step.train.to_ms, step.test.from_ms, step.test.to_ms].map(x) as [number, number, number, number]
   const earned = (step.out_of_sample.total_return ?? 0) >= 0
-  const said = `Chosen on ${dayText(step.train.from_ms)} to ${dayText(step.train.to_ms)}, traded ${dayText(step.test.from_ms)} to ${dayText(step.test.to_ms)}`
+  const sentence = `Chosen on ${dayText(step.train.from_ms)} to ${dayText(step.train.to_ms)}, traded ${dayText(step.test.from_ms)} to ${dayText(step.test.to_ms)}`
   return (
-    <svg className="strip-band" viewBox={`0 0 ${WIDE} 16`} preserveAspectRatio="none" role="img" aria-label={said}>
-      <title>{said}</title>
-      <rect className="strip-track" x={0} y={7} width={WIDE} height={2} />
-      <rect className="tone-train" x={trainFrom} y={3} width={trainTo - trainFrom} height={10} />
-      <rect className={earned ? 'tone-gain' : 'tone-loss'} x={testFrom} y={0} width={testTo - testFrom} height={16} />
+    <svg className={styles.strip} viewBox={`0 0 ${WIDE} 16`} preserveAspectRatio="none" role="img" aria-label={sentence}>
+      <title>{sentence}</title>
+      <rect className={styles.track} x={0} y={7} width={WIDE} height={2} />
+      <rect className={classes(series.train, styles.training)} x={trainFrom} y={3} width={trainTo - trainFrom} height={10} />
+      <rect className={earned ? series.gain : series.loss} x={testFrom} y={0} width={testTo - testFrom} height={16} />
     </svg>
   )
 }
@@ -114,14 +120,10 @@ function Path({ values, label }: { values: readonly number[]; label: string }) {
   const flat = Math.min(...values) === Math.max(...values)
   const line = values.map((value, place) => `${place ? 'L' : 'M'}${x(place)} ${flat ? 11 : y(value)}H${x(place + 1)}`).join('')
   return (
-    <svg className="path" viewBox="0 0 120 22" role="img" aria-label={label}>
+    <svg className={styles.path} viewBox="0 0 120 22" role="img" aria-label={label}>
       <path d={line} />
     </svg>
   )
-}
-
-function ratio(value: number | null | undefined): string {
-  return value == null ? '–' : value.toFixed(2).replace('-', '−')
 }
 
 function tone(value: number | null): string {

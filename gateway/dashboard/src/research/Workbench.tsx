@@ -17,6 +17,9 @@ import { RunForm } from './RunForm'
 import { RunOutcome } from './RunOutcome'
 import type { Forms, Kind } from './schema'
 import { carried } from './startingDraft'
+import { Choices } from '../ui/Choices'
+import styles from './Workbench.module.css'
+import page from './ResearchPage.module.css'
 
 interface Props {
   Frame: ComponentType<FrameProps>
@@ -85,8 +88,8 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
         { keys: ['ArrowLeft', 'ArrowRight'], meaning: 'On a chart: read it at a time; with Shift faster' },
       ]}
     >
-      <main className="research-work">
-        <div className="research-form">
+      <main className={page.work}>
+        <div className={styles.request}>
           <RunForm
             key={kind}
             kind={kind}
@@ -100,15 +103,15 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
           />
           <RecentRuns onShow={(jobId) => void showJob(jobId)} />
         </div>
-        <div id="outcome" ref={outcome} className="research-outcome" tabIndex={-1}>
-          <div className="choices tabs" role="group" aria-label="What is shown">
+        <div id="outcome" ref={outcome} className={styles.outcome} tabIndex={-1}>
+          <Choices accent className={styles.tabs} aria-label="What is shown">
             <button type="button" aria-pressed={tab === 'run'} onClick={() => setTab('run')}>
               {run === null ? 'Result' : TITLES[run.kind]}
             </button>
             <button type="button" aria-pressed={tab === 'compare'} onClick={() => setTab('compare')}>
-              Compare <span className="count">{countText(pins.length)}</span>
+              Compare <span className={styles.count}>{countText(pins.length)}</span>
             </button>
-          </div>
+          </Choices>
           <p className="unseen" role="status">
             {run === null ? '' : isRunning ? 'Running' : result ? `Done. ${'verdict' in result ? result.verdict : ''}` : 'Ended without a result'}
           </p>

@@ -188,3 +188,7 @@ export function paramsText(params: Params): string {
 export function numberText(value: number): string {
   return String(Number(value.toPrecision(6))).replace('-', '−')
 }
+
+export function sameParams(one: Params, other: Params): boolean {
+  return Object.entries(one).every(([name, value]) => other[name] === value)
+}

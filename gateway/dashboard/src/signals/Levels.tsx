@@ -2,6 +2,7 @@
 
 import type { SignalItem } from '../contract'
 import { closeText, percent, priceText, signedPercent } from '../lib/format'
+import styles from './Levels.module.css'
 
 export function Levels({ signal }: { signal: SignalItem }) {
   const { reference_price: reference, target_price: target, invalidation_price: wrong, score } = signal
@@ -9,7 +10,7 @@ export function Levels({ signal }: { signal: SignalItem }) {
   const reward =
     target === null || wrong === null ? null : Math.abs(target - reference) / Math.abs(reference - wrong)
   return (
-    <dl className="levels">
+    <dl className={styles.levels}>
       <Level name="Reference" value={priceText(reference)} note="close at t" />
       {reward !== null && (
         <>
@@ -37,7 +38,7 @@ function Level({ name, value, note }: { name: string; value: string; note: strin
     <div>
       <dt>{name}</dt>
       <dd>{value}</dd>
-      <dd className="muted">{note || '\u00a0'}</dd>
+      <dd className={styles.note}>{note || '\u00a0'}</dd>
     </div>
   )
 }

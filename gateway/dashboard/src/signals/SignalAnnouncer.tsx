@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 
 import { liveStore } from '../live/LiveStore'
 import { type Filter, passes } from '../live/filter'
-import { WORD } from '../ui/marks'
+import { WORD } from '../lib/signal'
 
 const EVERY_MS = 5_000
 

@@ -10,7 +10,12 @@ import { PriceChart } from '../live/chart/PriceChart'
 import { NO_SERIES } from '../live/fold'
 import { liveStore, useLive } from '../live/LiveStore'
 import { ErrorBoundary } from '../ui/ErrorBoundary'
-import { Failed } from '../ui/marks'
+import { Button } from '../ui/Button'
+import { Failure } from '../ui/Failure'
+import { Legend } from '../ui/Legend'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import { Tag } from '../ui/Tag'
+import styles from './SignalChart.module.css'
 
 export function SignalChart({ signal, symbol, onChoose }: {
   signal: SignalItem | null
@@ -28,23 +33,23 @@ export function SignalChart({ signal, symbol, onChoose }: {
   useEffect(() => void liveStore.series.readBack(symbol, backTo), [symbol, backTo, first === undefined])
   const signals = useMemo(() => all.filter((each) => each.symbol === symbol), [all, symbol])
   return (
-    <section className="panel chart-panel" aria-label={`${symbol} chart`}>
-      <header className="panel-head">
+    <PlainPanel className={styles.chart} aria-label={`${symbol} chart`}>
+      <PanelHead>
         <h3>
-          {symbol} {stale && <span className="tag warn">stale: {barsText(stale.age_bars)} old</span>}
+          {symbol} {stale && <Tag tone="warn">stale: {barsText(stale.age_bars)} old</Tag>}
         </h3>
-        <ul className="keys" aria-label="Regimes">
+        <Legend className={styles.legend} aria-label="Regimes">
           <li className="up">Bull</li>
           <li className="flat">Sideways</li>
           <li className="down">Bear</li>
-          <li className="key-line">Entropy</li>
-        </ul>
-        <button type="button" className="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+          <li className={styles.entropy}>Entropy</li>
+        </Legend>
+        <Button aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           Table
-        </button>
-      </header>
+        </Button>
+      </PanelHead>
       {error && series.bars.length === 0 ? (
-        <Failed error={error} onRetry={() => void liveStore.series.readBack(symbol, backTo)} />
+        <Failure error={error} onRetry={() => void liveStore.series.readBack(symbol, backTo)} />
       ) : asTable ? (
         <BarTable series={series} signals={signals} />
       ) : (
@@ -59,6 +64,6 @@ export function SignalChart({ signal, symbol, onChoose }: {
           />
         </ErrorBoundary>
       )}
-    </section>
+    </PlainPanel>
   )
 }

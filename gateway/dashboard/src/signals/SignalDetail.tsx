@@ -6,12 +6,16 @@ import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
 import { useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
-import { Failed, Nothing } from '../ui/marks'
+import { EmptyState } from '../ui/EmptyState'
+import { Failure } from '../ui/Failure'
+import { PlainPanel } from '../ui/Panel'
 import { Explanation } from './Explanation'
 import { Levels } from './Levels'
 import { SignalChart } from './SignalChart'
 import { SignalHead } from './SignalHead'
 import { TrackRecord } from './TrackRecord'
+import styles from './SignalDetail.module.css'
+import { classes } from '../lib/classes'
 
 interface Props {
   signal: SignalItem | null
@@ -20,22 +24,23 @@ interface Props {
   refusal: ApiError | null
   onChoose: (signalId: string) => void
   onAcknowledge: (signal: SignalItem) => void
+  className?: string | undefined
   onBack: () => void
 }
 
-export function SignalDetail({ signal, symbol, heading, refusal, onChoose, onAcknowledge, onBack }: Props) {
+export function SignalDetail({ signal, symbol, heading, refusal, onChoose, onAcknowledge, onBack, className }: Props) {
   if (signal === null) return <WithoutSignal symbol={symbol} onChoose={onChoose} />
   return (
-    <div id="detail" className="detail detail-two">
-      <div className="detail-main">
+    <div id="detail" className={classes(styles.detail, styles.twoColumns, className)}>
+      <div className={styles.main}>
         <SignalHead signal={signal} heading={heading} refusal={refusal} onAcknowledge={onAcknowledge} onBack={onBack} />
         <SignalChart signal={signal} symbol={signal.symbol} onChoose={onChoose} />
-        <section className="panel" aria-label="Levels">
+        <PlainPanel aria-label="Levels">
           <Levels signal={signal} />
-        </section>
+        </PlainPanel>
         <TrackRecord symbol={signal.symbol} />
       </div>
-      <aside className="detail-why" aria-label="Why this signal">
+      <aside className={styles.why} aria-label="Why this signal">
         <Explanation signal={signal} />
       </aside>
     </div>
@@ -48,8 +53,8 @@ function WithoutSignal({ symbol, onChoose }: { symbol: string | null; onChoose: 
   const isStarting = useLive((state) => state.health?.status === 'starting')
   const charted = symbol ?? firstSymbol
   return (
-    <div id="detail" className="detail">
-      <div className="detail-main">
+    <div id="detail" className={styles.detail}>
+      <div className={styles.main}>
         <WaitingFor charted={charted} isStarting={isStarting} />
         {charted && !isStarting && <SignalChart signal={null} symbol={charted} onChoose={onChoose} />}
       </div>
@@ -63,20 +68,20 @@ function WaitingFor({ charted, isStarting }: { charted: string | undefined; isSt
   const outage = useLive((state) => state.outage)
   if (!hasHealth && outage)
     return (
-      <section className="panel">
-        <Nothing title="The gateway cannot be reached">
+      <PlainPanel>
+        <EmptyState title="The gateway cannot be reached">
           <p>Is it running? This page tries again by itself.</p>
-        </Nothing>
-        <Failed error={outage.error} />
-      </section>
+        </EmptyState>
+        <Failure error={outage.error} />
+      </PlainPanel>
     )
   if (hasModel && charted && !isStarting)
     return (
-      <section className="panel">
-        <Nothing title="The model is in service; its first signal comes with the next bars">
+      <PlainPanel>
+        <EmptyState title="The model is in service; its first signal comes with the next bars">
           <p>It predicts from the second bar after it was announced.</p>
-        </Nothing>
-      </section>
+        </EmptyState>
+      </PlainPanel>
     )
   return <StartupProgress />
 }

@@ -3,8 +3,11 @@
 import type { RefObject } from 'react'
 
 import { useLive } from '../live/LiveStore'
-import { DIRECTIONS, type Filter, GRADES, toggled } from '../live/filter'
-import { ARROW, TONE, WORD } from '../ui/marks'
+import { type Filter, toggled } from '../live/filter'
+import { Button } from '../ui/Button'
+import { Choices } from '../ui/Choices'
+import { ARROW, DIRECTIONS, GRADES, WORD } from '../lib/signal'
+import styles from './SignalFilters.module.css'
 
 interface Props {
   filter: Filter
@@ -18,17 +21,17 @@ interface Props {
 export function SignalFilters({ filter, count, search, paused, onChange, onPause }: Props) {
   const pausedSignals = useLive((state) => state.pausedSignals)
   return (
-    <div className="filters" role="search" aria-label="Filter signals">
-      <div className="filters-line">
+    <div className={styles.filters} role="search" aria-label="Filter signals">
+      <div className={styles.line}>
         <h2>Signals</h2>
-        <span className="muted count">{count}</span>
-        <button type="button" className="button pause" aria-pressed={paused} onClick={onPause}>
+        <span className="muted">{count}</span>
+        <Button className={styles.pause} aria-pressed={paused} onClick={onPause}>
           <span aria-hidden="true">{paused ? '▶' : '❙❙'}</span>{' '}
           {paused ? `Resume${pausedSignals ? ` · ${pausedSignals} new` : ''}` : 'Pause'}
-        </button>
+        </Button>
       </div>
-      <div className="filters-line">
-        <label className="search">
+      <div className={styles.line}>
+        <label className={styles.search}>
           <span className="unseen">Symbol</span>
           <input
             ref={search}
@@ -45,7 +48,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
         {filter.symbol && (
           <button
             type="button"
-            className="chip chip-clear"
+            className={styles.clear}
             aria-label={`Show all symbols, not only ${filter.symbol}`}
             onClick={() => onChange({ ...filter, symbol: null })}
           >
@@ -53,13 +56,13 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
           </button>
         )}
       </div>
-      <div className="filters-line">
-        <div className="choices" role="group" aria-label="Direction">
+      <div className={styles.line}>
+        <Choices className={styles.directions} aria-label="Direction">
           {DIRECTIONS.map((direction) => (
             <button
               key={direction}
               type="button"
-              className={TONE[direction]}
+              className={styles[direction]}
               aria-pressed={filter.directions.includes(direction)}
               onClick={() =>
                 onChange({ ...filter, directions: toggled(DIRECTIONS, filter.directions, direction) })
@@ -68,8 +71,8 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
               <span aria-hidden="true">{ARROW[direction]}</span> {WORD[direction]}
             </button>
           ))}
-        </div>
-        <div className="choices" role="group" aria-label="Grade">
+        </Choices>
+        <Choices aria-label="Grade">
           {GRADES.map((grade) => (
             <button
               key={grade}
@@ -81,7 +84,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
               {grade}
             </button>
           ))}
-        </div>
+        </Choices>
       </div>
     </div>
   )

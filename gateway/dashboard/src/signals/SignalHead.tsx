@@ -6,7 +6,18 @@ import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
 import { closeText, dayText, percent, timeframeText, wallText } from '../lib/format'
 import { useMarketTime } from '../live/marketTime'
-import { Bar, DirectionMark, Failed, GradeMark, OutcomeMark, Shares } from '../ui/marks'
+import { Button } from '../ui/Button'
+import { Failure } from '../ui/Failure'
+import { ProgressBar } from '../ui/ProgressBar'
+import { Tag } from '../ui/Tag'
+import { DirectionMark } from '../ui/DirectionMark'
+import { GradeMark } from '../ui/GradeMark'
+import { Shares } from '../ui/Shares'
+import { OutcomeMark } from './OutcomeMark'
+import text from '../ui/text.module.css'
+import styles from './SignalHead.module.css'
+import panel from '../ui/Panel.module.css'
+import { classes } from '../lib/classes'
 
 interface Props {
   signal: SignalItem
@@ -19,11 +30,11 @@ interface Props {
 export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: Props) {
   const { probabilities: p } = signal
   return (
-    <header className="panel head">
-      <button type="button" className="button back" onClick={onBack}>
+    <header className={classes(panel.panel, styles.head)} data-testid="signal-head">
+      <Button className={styles.back} onClick={onBack}>
         <span aria-hidden="true">←</span> Signals
-      </button>
-      <div className="head-title">
+      </Button>
+      <div className={styles.title}>
         <GradeMark grade={signal.grade} large />
         <div>
           <h2 ref={heading} tabIndex={-1}>
@@ -33,19 +44,20 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             {timeframeText(signal.timeframe_ms)} bar closed {dayText(signal.event_time_ms)},{' '}
             <b>{closeText(signal.event_time_ms)} UTC</b>
             {!signal.qualified && (
-              <span className="tag warn" title="The model failed its gates out of sample">
+              <Tag tone="warn" className={styles.unqualified} title="The model failed its gates out of sample">
                 unqualified
-              </span>
+              </Tag>
             )}
           </p>
         </div>
       </div>
-      <div className="head-confidence">
-        <p className="hero-number">{percent(signal.confidence)}</p>
-        <p className="muted">calibrated confidence</p>
+      <div className={styles.confidence}>
+        <p className={text.hero}>{percent(signal.confidence)}</p>
+        <p className={styles.confidenceNote}>calibrated confidence</p>
       </div>
-      <div className="head-chances">
+      <div className={styles.chances}>
         <Shares
+          className={styles.shares}
           label={`Sell ${percent(p.sell)}, neutral ${percent(p.neutral)}, buy ${percent(p.buy)}`}
           parts={[
             { share: p.sell, tone: 'down' },
@@ -53,16 +65,16 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             { share: p.buy, tone: 'up' },
           ]}
         />
-        <p className="chances-text" aria-hidden="true">
+        <p className={styles.chancesText} aria-hidden="true">
           <span className="down">sell {percent(p.sell)}</span>
           <span className="flat">neutral {percent(p.neutral)}</span>
           <span className="up">buy {percent(p.buy)}</span>
         </p>
         <Horizon signal={signal} />
       </div>
-      <div className="head-act">
+      <div className={styles.act}>
         {signal.acknowledged ? (
-          <p className="seen-by">
+          <p className={styles.acknowledged}>
             <span aria-hidden="true">◉</span> Acknowledged
             <span className="muted">
               {' '}
@@ -70,11 +82,11 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             </span>
           </p>
         ) : (
-          <button type="button" className="button button-main" onClick={() => onAcknowledge(signal)}>
+          <Button kind="main" className={styles.acknowledge} onClick={() => onAcknowledge(signal)}>
             Acknowledge <kbd aria-hidden="true">a</kbd>
-          </button>
+          </Button>
         )}
-        {refusal && <Failed error={refusal} />}
+        {refusal && <Failure error={refusal} />}
       </div>
     </header>
   )
@@ -88,7 +100,7 @@ function Horizon({ signal }: { signal: SignalItem }) {
   const left = Math.min(Math.ceil((signal.expires_ms - now) / signal.timeframe_ms), signal.horizon_bars)
   if (signal.score)
     return (
-      <p className="life">
+      <p className={styles.horizon}>
         <OutcomeMark signal={signal} detailed />
         <span className="muted">
           {signal.score.outcome === null
@@ -98,8 +110,8 @@ function Horizon({ signal }: { signal: SignalItem }) {
       </p>
     )
   return (
-    <p className="life">
-      <Bar done={done} label="Horizon passed" />
+    <p className={styles.horizon}>
+      <ProgressBar done={done} label="Horizon passed" className={styles.passed} />
       <span className="muted">
         {left > 0 ? `${left} of ${signal.horizon_bars} bars left` : 'expired, being scored'}
       </span>

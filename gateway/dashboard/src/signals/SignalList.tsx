@@ -7,7 +7,19 @@ import type { SignalItem } from '../contract'
 import { liveStore, useLive } from '../live/LiveStore'
 import { type Filter, queryOf } from '../live/filter'
 import { ageText, countText, percent } from '../lib/format'
-import { DirectionMark, Failed, GradeMark, Nothing, OutcomeMark, RegimeChip, TONE } from '../ui/marks'
+import { Button } from '../ui/Button'
+import { EmptyState } from '../ui/EmptyState'
+import { Failure } from '../ui/Failure'
+import { Skeleton } from '../ui/Skeleton'
+import { Tag } from '../ui/Tag'
+import { DirectionMark } from '../ui/DirectionMark'
+import { GradeMark } from '../ui/GradeMark'
+import { RegimeChip } from '../ui/RegimeMark'
+import { TONE } from '../lib/signal'
+import { Meter } from '../ui/Meter'
+import { OutcomeMark } from './OutcomeMark'
+import styles from './SignalList.module.css'
+import { classes } from '../lib/classes'
 
 const ROW_PX = 58
 const OVER = 6
@@ -46,7 +58,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
   }, [chosenId])
 
   if (page?.error && signals.length === 0)
-    return <Failed error={page.error} onRetry={() => liveStore.readOlder(filter)} />
+    return <Failure error={page.error} onRetry={() => liveStore.readOlder(filter)} />
   if (signals.length === 0)
     return <Empty loading={page?.loading ?? true} filter={filter} onShowNeutral={onShowNeutral} />
 
@@ -56,7 +68,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
   return (
     <div
       ref={box}
-      className="rows"
+      className={styles.rows}
       role="listbox"
       aria-label="Signals, newest first"
       tabIndex={0}
@@ -66,7 +78,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
         if (scrollTop + clientHeight > scrollHeight - 20 * ROW_PX) liveStore.readOlder(filter)
       }}
     >
-      <div role="presentation" className="rows-all" style={{ height: signals.length * ROW_PX }}>
+      <div role="presentation" className={styles.all} style={{ height: signals.length * ROW_PX }}>
         {signals.slice(first, last).map((signal, place) => (
           <Row
             key={signal.signal_id}
@@ -103,27 +115,25 @@ function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
       aria-selected={chosen}
       aria-posinset={at + 1}
       aria-setsize={count}
-      className={`row ${TONE[direction]}-edge${signal.acknowledged ? ' row-seen' : ''}`}
+      className={classes(styles.row, signal.acknowledged !== null && styles.acknowledged)}
       style={{ transform: `translateY(${at * ROW_PX}px)` }}
       onClick={() => onChoose(id)}
     >
-      <GradeMark grade={signal.grade} />
-      <span className="row-main">
+      <GradeMark grade={signal.grade} className={styles.grade} />
+      <span className={styles.main}>
         <b>{signal.symbol}</b> <DirectionMark direction={direction} />
-        {!signal.qualified && <span className="tag warn">unqualified</span>}
+        {!signal.qualified && <Tag tone="warn">unqualified</Tag>}
       </span>
-      <span className="row-confidence">
+      <span className={styles.confidence}>
         <span className="unseen">confidence </span>
         {percent(confidence)}
-        <span className="meter" aria-hidden="true">
-          <i className={TONE[direction]} style={{ width: `${confidence * 100}%` }} />
-        </span>
+        <Meter share={confidence} tone={TONE[direction]} />
       </span>
-      <span className="row-under muted">
+      <span className={classes(styles.under, 'muted')}>
         {age === null ? '–' : ageText(age)}
-        {age !== null && age >= 1 && <span className="unseen"> ago</span>} <RegimeChip chances={signal.regime} />
+        {age !== null && age >= 1 && <span className="unseen"> ago</span>} <RegimeChip regime={signal.regime} />
       </span>
-      <span className="row-end">
+      <span className={styles.end}>
         {signal.acknowledged && (
           <span className="muted" title="Acknowledged">
             <span aria-hidden="true">◉</span>
@@ -159,26 +169,22 @@ function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: F
   const held = useLive((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
   if (held === 0)
     return (
-      <Nothing title="No signals yet">
+      <EmptyState title="No signals yet">
         <p>One comes with every bar close, once a model serves.</p>
-      </Nothing>
+      </EmptyState>
     )
   if (loading)
     return (
-      <div className="rows rows-loading" aria-busy="true" aria-label="Signals are being read">
-        {Array.from({ length: 8 }, (_, place) => (
-          <i key={place} className="ghost" />
-        ))}
-      </div>
+      <Skeleton rows={8} label="Signals are being read" className={classes(styles.rows, styles.loading)} />
     )
   return (
-    <Nothing title="No signal passes the filter">
+    <EmptyState title="No signal passes the filter">
       <p>{countText(held)} signals are held. Widen the filter to see more of them.</p>
       {!filter.directions.includes('neutral') && (
-        <button type="button" className="button" onClick={onShowNeutral}>
+        <Button onClick={onShowNeutral}>
           Show neutral signals
-        </button>
+        </Button>
       )}
-    </Nothing>
+    </EmptyState>
   )
 }

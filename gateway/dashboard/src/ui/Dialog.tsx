@@ -2,6 +2,11 @@
 
 import { type ReactNode, useEffect, useRef } from 'react'
 
+import { classes } from '../lib/classes'
+import { Button } from './Button'
+import styles from './Dialog.module.css'
+import { PanelHead } from './Panel'
+
 interface Props {
   title: string
   open: boolean
@@ -19,19 +24,19 @@ export function Dialog({ title, open, side = false, children, onClose }: Props) 
   return (
     <dialog
       ref={element}
-      className={side ? 'sheet' : 'sheet sheet-middle'}
+      className={classes(styles.sheet, side ? styles.side : styles.middle)}
       aria-label={title}
       onClose={onClose}
       onClick={(event) => event.target === element.current && onClose()}
     >
       {open && (
-        <div className="sheet-body">
-          <header className="panel-head">
+        <div className={styles.body}>
+          <PanelHead>
             <h2>{title}</h2>
-            <button type="button" className="button button-icon" aria-label="Close" onClick={onClose}>
+            <Button kind="icon" aria-label="Close" onClick={onClose}>
               ✕
-            </button>
-          </header>
+            </Button>
+          </PanelHead>
           {children}
         </div>
       )}

@@ -1,6 +1,9 @@
-// A bug in one part is told there, and the rest of the page goes on.
+// A bug in one part is shown there, and the rest of the page goes on.
 
 import { Component, type ReactNode } from 'react'
+
+import { Button } from './Button'
+import { FailureBox } from './Failure'
 
 interface Props {
   /** What is drawn here, e.g. "The chart". */
@@ -19,14 +22,12 @@ export class ErrorBoundary extends Component<Props, { error: Error | null }> {
     const { error } = this.state
     if (error === null) return this.props.children
     return (
-      <div className="failed" role="alert">
+      <FailureBox>
         <p>
           <strong>{this.props.what} met a bug.</strong> {error.message}
         </p>
-        <button type="button" className="button" onClick={() => this.setState({ error: null })}>
-          Draw it again
-        </button>
-      </div>
+        <Button onClick={() => this.setState({ error: null })}>Draw it again</Button>
+      </FailureBox>
     )
   }
 }

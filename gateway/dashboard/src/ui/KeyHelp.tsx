@@ -3,11 +3,13 @@
 import type { ReactNode } from 'react'
 
 import { type KeyBinding, labelsOf } from '../lib/keys'
+import styles from './KeyHelp.module.css'
+import text from './text.module.css'
 
 export function KeyHelp({ keys, children }: { keys: readonly KeyBinding[]; children: ReactNode }) {
   return (
     <>
-      <dl className="shortcuts">
+      <dl className={styles.shortcuts}>
         {keys.map((binding) => (
           <div key={binding.meaning}>
             <dt>
@@ -19,7 +21,7 @@ export function KeyHelp({ keys, children }: { keys: readonly KeyBinding[]; child
           </div>
         ))}
       </dl>
-      <p className="muted foot-note">{children}</p>
+      <p className={text.footNote}>{children}</p>
     </>
   )
 }

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 import type { KeyBinding } from '../lib/keys'
 
 export interface FrameProps {
-  className?: string
+  className?: string | undefined
   skipLink: ReactNode
   keys: readonly KeyBinding[]
   /** Stands under the keys in the help dialog. */

@@ -3,7 +3,8 @@
 import type { SignalItem } from '../../contract'
 import type { Series } from '../fold'
 import { closeText, percent, priceText } from '../../lib/format'
-import { DirectionMark } from '../../ui/marks'
+import { TableScroll } from '../../ui/TableScroll'
+import { DirectionMark } from '../../ui/DirectionMark'
 
 const ROWS = 60
 
@@ -11,7 +12,7 @@ export function BarTable({ series, signals }: { series: Series; signals: readonl
   const regimes = new Map(series.regimes.slice(-ROWS - 5).map((r) => [r.event_time_ms, r]))
   const byClose = new Map(signals.map((signal) => [signal.event_time_ms, signal]))
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label="Bars as a table">
+    <TableScroll label="Bars as a table">
       <table>
         <caption className="unseen">The newest {ROWS} bars with regimes and signals, newest first</caption>
         <thead>
@@ -52,6 +53,6 @@ export function BarTable({ series, signals }: { series: Series; signals: readonl
             })}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

@@ -14,6 +14,7 @@ import {
 } from 'lightweight-charts'
 
 import { faded } from '../../lib/colour'
+import { likeliest } from '../../lib/regime'
 
 type Target = Parameters<ICustomSeriesPaneRenderer['draw']>[0]
 
@@ -140,13 +141,4 @@ export class RegimeArea extends RegimeView {
     context.stroke()
     context.setLineDash([])
   }
-}
-
-export function likeliest(point: {
-  bull: number
-  sideways: number
-  bear: number
-}): 'bull' | 'sideways' | 'bear' {
-  if (point.bull > point.bear) return point.bull > point.sideways ? 'bull' : 'sideways'
-  return point.bear > point.sideways ? 'bear' : 'sideways'
 }

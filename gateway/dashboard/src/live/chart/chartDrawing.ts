@@ -1,0 +1,129 @@
+// The chart as the library draws it: its series, its colours, and the data that is handed to them.
+
+import {
+  type CandlestickData,
+  CandlestickSeries,
+  createChart,
+  createSeriesMarkers,
+  CrosshairMode,
+  type IChartApi,
+  type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  type Time,
+  type UTCTimestamp,
+} from 'lightweight-charts'
+
+import type { Bar, RegimeProbabilities } from '../../contract'
+import { faded } from '../../lib/colour'
+import { colour } from '../../lib/theme'
+import { PlanDrawing } from './plan'
+import { RegimeArea, RegimeBand, type RegimeColours, type RegimePoint } from './regimeSeries'
+import { seconds } from './signalMarks'
+
+export const AHEAD_BARS = 6
+
+export interface ChartDrawing {
+  chart: IChartApi
+  candles: ISeriesApi<'Candlestick'>
+  band: ISeriesApi<'Custom'>
+  area: ISeriesApi<'Custom'>
+  markers: ISeriesMarkersPluginApi<Time>
+  plan: PlanDrawing
+}
+
+export function draw(element: HTMLElement): ChartDrawing {
+  const chart = createChart(element, {
+    autoSize: true,
+    // The logo brings an inline style, which the page's policy refuses; the page's foot names it.
+    layout: { attributionLogo: false, panes: { enableResize: false }, fontSize: 11 },
+    crosshair: { mode: CrosshairMode.Normal },
+    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: AHEAD_BARS, minBarSpacing: 1 },
+    rightPriceScale: { minimumWidth: 72 },
+    kineticScroll: { mouse: false, touch: true },
+    handleScroll: { vertTouchDrag: false },
+  })
+  const candles = chart.addSeries(CandlestickSeries, { priceLineStyle: 1 })
+  const band = chart.addCustomSeries(new RegimeBand(), {
+    priceScaleId: 'band',
+    lastValueVisible: false,
+    priceLineVisible: false,
+  }) as ISeriesApi<'Custom'>
+  const area = chart.addCustomSeries(
+    new RegimeArea(),
+    {
+      lastValueVisible: false,
+      priceLineVisible: false,
+      priceFormat: { type: 'custom', formatter: (p: number) => `${Math.round(p * 100)}%`, minMove: 0.01 },
+      autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 1 } }),
+    },
+    1,
+  ) as ISeriesApi<'Custom'>
+  candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.1 } })
+  area.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.04 } })
+  const [main, lower] = chart.panes()
+  main?.setStretchFactor(4)
+  lower?.setStretchFactor(1.25)
+  const plan = new PlanDrawing()
+  candles.attachPrimitive(plan)
+  const drawing = { chart, candles, band, area, markers: createSeriesMarkers(candles, []), plan }
+  paint(drawing)
+  return drawing
+}
+
+export function paint(drawing: ChartDrawing | null): void {
+  if (drawing === null) return
+  const [up, down, flat] = [colour('up'), colour('down'), colour('flat')]
+  const line = colour('line')
+  drawing.chart.applyOptions({
+    layout: {
+      background: { color: 'transparent' },
+      textColor: colour('text-2'),
+      fontFamily: getComputedStyle(document.body).fontFamily,
+      panes: { separatorColor: line },
+    },
+    grid: { vertLines: { color: faded(line, 0.55) }, horzLines: { color: faded(line, 0.55) } },
+    rightPriceScale: { borderColor: line },
+    timeScale: { borderColor: line },
+    crosshair: {
+      vertLine: { color: colour('text-3'), labelBackgroundColor: colour('text-3') },
+      horzLine: { color: colour('text-3'), labelBackgroundColor: colour('text-3') },
+    },
+  })
+  // Rising bars are hollow, falling ones full: the difference does not rest on colour.
+  drawing.candles.applyOptions({
+    upColor: colour('panel'),
+    borderUpColor: up,
+    wickUpColor: up,
+    downColor: down,
+    borderDownColor: down,
+    wickDownColor: down,
+    priceLineColor: colour('text-3'),
+  })
+  const colours: Partial<RegimeColours> = { bull: up, bear: down, sideways: flat, entropy: colour('text') }
+  drawing.band.applyOptions(colours)
+  drawing.area.applyOptions(colours)
+}
+
+/** Only what is new is handed over, so that a bar close costs one bar; another market costs all. */
+export function setPoints<T>(
+  series: ISeriesApi<'Candlestick'> | ISeriesApi<'Custom'>,
+  before: readonly T[],
+  now: readonly T[],
+  point: (item: T) => Point,
+): void {
+  const same = Math.max(before.length - 1, 0)
+  const goesOn = same > 0 && before[0] === now[0] && before[same - 1] === now[same - 1]
+  if (goesOn && series.data().length === before.length) now.slice(same).forEach((item) => series.update(point(item)))
+  else series.setData(now.map(point))
+}
+
+type Point = CandlestickData<UTCTimestamp> | (RegimePoint & { time: UTCTimestamp })
+
+export function candle({ event_time_ms, open, high, low, close }: Bar): CandlestickData<UTCTimestamp> {
+  return { time: seconds(event_time_ms), open, high, low, close }
+}
+
+export function regimePoint(regime: RegimeProbabilities): RegimePoint & { time: UTCTimestamp } {
+  const { bull, sideways, bear, entropy } = regime
+  return { time: seconds(regime.event_time_ms), bull, sideways, bear, entropy }
+}

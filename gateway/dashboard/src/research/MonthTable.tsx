@@ -1,0 +1,50 @@
+// Returns month by month and year by year.
+
+import { signedPercent } from '../lib/format'
+import { Panel } from '../ui/Panel'
+import { TableScroll } from '../ui/TableScroll'
+import text from '../ui/text.module.css'
+import type { Year } from './result'
+import { softTint } from './tint'
+import styles from './MonthTable.module.css'
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+export function MonthTable({ years }: { years: readonly Year[] }) {
+  const all = years.flatMap(({ months }) => months).filter((value) => value !== null)
+  const largest = Math.max(...all.map(Math.abs), 0.001)
+  const lost = all.filter((value) => value < 0).length
+  return (
+    <Panel title="Months" aside={<span className={text.aside}>{`${lost} of ${all.length} lost`}</span>}>
+      <TableScroll whole label="Returns by month">
+        <table className={styles.months}>
+          <caption className="unseen">Return of each month and year</caption>
+          <thead>
+            <tr>
+              <th scope="col">Year</th>
+              {MONTHS.map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+              <th scope="col">Year</th>
+            </tr>
+          </thead>
+          <tbody>
+            {years.map(({ year, months, total }) => (
+              <tr key={year}>
+                <th scope="row">{year}</th>
+                {months.map((value, month) => (
+                  <td key={month} style={value === null ? {} : { background: softTint(value, largest) }}>
+                    {value === null ? '' : signedPercent(value, 1).replace('%', '')}
+                  </td>
+                ))}
+                <td className={styles.total}>{signedPercent(total, 1)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableScroll>
+    </Panel>
+  )
+}

@@ -1,0 +1,98 @@
+// The features that pushed the models for or against a signal, and a sentence on them.
+
+import type { Driver, SignalItem } from '../contract'
+import { percent, valueText } from '../lib/format'
+import { type Direction, TONE, WORD } from '../lib/signal'
+import type { ExplanationState } from '../live/LiveState'
+import { liveStore, useLive } from '../live/LiveStore'
+import { Button } from '../ui/Button'
+import { EmptyState } from '../ui/EmptyState'
+import { Failure } from '../ui/Failure'
+import { Panel } from '../ui/Panel'
+import { Skeleton } from '../ui/Skeleton'
+import text from '../ui/text.module.css'
+import styles from './Drivers.module.css'
+import { classes } from '../lib/classes'
+
+export function Drivers({ signal }: { signal: SignalItem }) {
+  const state = useLive(({ explanations }) => explanations.get(signal.signal_id))
+  const ask = () => void liveStore.explanations.request(signal)
+  return (
+    <Panel title="Why" >
+      {state?.explanation ? (
+        <DriverTable state={state} direction={signal.direction} />
+      ) : state?.phase === 'failed' && state.error ? (
+        <Failure error={state.error} onRetry={ask} />
+      ) : state?.phase === 'none' ? (
+        <EmptyState title="Not explained yet">
+          <p>Directional signals explain themselves; others do when asked.</p>
+          <Button onClick={ask}>
+            Explain this signal
+          </Button>
+        </EmptyState>
+      ) : state?.phase === 'pending' ? (
+        <EmptyState title="Being explained">
+          <p>Asked for; it appears here as soon as it is made.</p>
+        </EmptyState>
+      ) : (
+        <Skeleton rows={6} label="The explanation is being read" />
+      )}
+    </Panel>
+  )
+}
+
+function DriverTable({ state, direction }: { state: ExplanationState; direction: Direction }) {
+  const { explanation } = state
+  if (explanation === null) return null
+  const { positive, negative } = explanation
+  const largest = Math.max(...[...positive, ...negative].map((d) => Math.abs(d.contribution)), 1e-9)
+  const word = WORD[explanation.explained_class].toLowerCase()
+  return (
+    <>
+      <p className={styles.sentence}>{explanation.sentence}</p>
+      <table className={styles.drivers}>
+        <caption className="unseen">Share of each feature in the push for or against {word}</caption>
+        <thead>
+          <tr>
+            <th scope="col">Feature</th>
+            <th scope="col">Value</th>
+            <th scope="col">
+              <span>◂ against</span> <span>for {word} ▸</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {[...positive, ...negative].map((driver) => (
+            <DriverRow key={driver.feature} driver={driver} largest={largest} tone={TONE[direction]} />
+          ))}
+        </tbody>
+      </table>
+      <p className={text.footNote}>
+        Shares of the pooled attribution. {Object.values(explanation.methods).join('; ')}.
+      </p>
+    </>
+  )
+}
+
+function DriverRow({ driver, largest, tone }: { driver: Driver; largest: number; tone: string }) {
+  const share = driver.contribution
+  const width = `${(Math.abs(share) / largest) * 100}%`
+  const parts = [
+    driver.xgboost_margin === null ? '' : `XGBoost ${valueText(driver.xgboost_margin)}`,
+    driver.lstm_gradient === null ? '' : `LSTM ${valueText(driver.lstm_gradient)}`,
+  ]
+  return (
+    <tr title={`${parts.filter(Boolean).join(', ')} log-odds`}>
+      <th scope="row">{driver.feature}</th>
+      <td>{valueText(driver.value)}</td>
+      <td className={styles.push}>
+        <span className={classes(styles.side, styles.sideAgainst)}>{share < 0 && <i className={styles.against} style={{ width }} />}</span>
+        <span className={styles.side}>{share > 0 && <i className={tone} style={{ width }} />}</span>
+        <span className={styles.share}>
+          {share < 0 ? '−' : '+'}
+          {percent(Math.abs(share))}
+        </span>
+      </td>
+    </tr>
+  )
+}

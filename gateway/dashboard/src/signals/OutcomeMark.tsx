@@ -1,0 +1,24 @@
+// What became of a signal, once it is known; unknown where a hole in the bars hides it.
+
+import { classes } from '../lib/classes'
+import type { SignalItem } from '../contract'
+import { signedPercent } from '../lib/format'
+import styles from './OutcomeMark.module.css'
+
+export function OutcomeMark({ signal, detailed = false }: { signal: SignalItem; detailed?: boolean }) {
+  const { score } = signal
+  if (score === null) return null
+  if (score.hit === null)
+    return (
+      <span className={classes(styles.outcome, 'muted')}>
+        <span aria-hidden="true">?</span> unknown
+      </span>
+    )
+  return (
+    <span className={classes(styles.outcome, score.hit ? 'good' : 'bad')}>
+      <span aria-hidden="true">{score.hit ? '✓' : '✕'}</span>{' '}
+      <span className={detailed ? '' : 'unseen'}>{score.hit ? 'Hit' : 'Miss'} </span>
+      {signal.direction !== 'neutral' && signedPercent(score.net_return)}
+    </span>
+  )
+}

@@ -1,0 +1,14 @@
+// A word on its own, framed.
+
+import type { ComponentPropsWithRef } from 'react'
+
+import { classes } from '../lib/classes'
+import styles from './Tag.module.css'
+
+interface Props extends ComponentPropsWithRef<'span'> {
+  tone?: 'good' | 'warn' | 'bad' | ''
+}
+
+export function Tag({ tone = '', className, ...props }: Props) {
+  return <span className={classes(styles.tag, tone, className)} {...props} />
+}
