@@ -2,6 +2,7 @@
 
 import { useState } from 'react'
 
+import { classes } from '../lib/classes'
 import { type KeyBinding, useKeys } from '../lib/keys'
 import { type Page, RESEARCH, SIGNALS } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
@@ -11,7 +12,6 @@ import { Dialog } from '../ui/Dialog'
 import type { FrameProps } from '../ui/frame'
 import { KeyHelp } from '../ui/KeyHelp'
 import styles from './PageFrame.module.css'
-import { classes } from '../lib/classes'
 
 export function PageFrame({ page, className, skipLink, keys, help, footer, children }: FrameProps & { page: Page }) {
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)

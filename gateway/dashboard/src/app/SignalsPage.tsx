@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 
 import type { SignalItem } from '../contract'
 import { type ApiError, asApiError } from '../lib/api'
+import { classes } from '../lib/classes'
 import { signalOf } from '../lib/route'
 import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
@@ -15,11 +16,10 @@ import { SignalAnnouncer } from '../signals/SignalAnnouncer'
 import { SignalDetail } from '../signals/SignalDetail'
 import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
+import { PlainPanel } from '../ui/Panel'
 import { SkipLink } from '../ui/SkipLink'
 import { PageFrame } from './PageFrame'
-import { PlainPanel } from '../ui/Panel'
 import styles from './SignalsPage.module.css'
-import { classes } from '../lib/classes'
 
 const FILTER_KEY = 'regimeflow.filter'
 
@@ -63,7 +63,8 @@ export function SignalsPage() {
   const toggleSymbol = (symbol: string) => {
     const alone = filter.symbol !== symbol
     setFilter({ ...filter, symbol: alone ? symbol : null })
-    const latest = all.find((signal) => signal.symbol === symbol && passes({ ...filter, symbol }, signal)) ?? newest.get(symbol)
+    const latest =
+      all.find((signal) => signal.symbol === symbol && passes({ ...filter, symbol }, signal)) ?? newest.get(symbol)
     if (alone && latest) setChosenId(latest.signal_id)
   }
 
@@ -126,7 +127,9 @@ export function SignalsPage() {
             onPause={() => liveStore.pause(!paused)}
           />
           {quiet && shown.length > 0 && (
-            <p className={classes(styles.quiet, 'muted')}>Nothing but neutral so far; directions come here once there are any.</p>
+            <p className={classes(styles.quiet, 'muted')}>
+              Nothing but neutral so far; directions come here once there are any.
+            </p>
           )}
           <SignalList
             signals={shown}

@@ -11,8 +11,8 @@ import { ErrorBoundary } from '../ui/ErrorBoundary'
 import type { FrameProps } from '../ui/frame'
 import { usePage } from './page'
 import { PageFrame } from './PageFrame'
-import { SignalsPage } from './SignalsPage'
 import frame from './PageFrame.module.css'
+import { SignalsPage } from './SignalsPage'
 
 // Loaded when it is first asked for: most visits are to the signals.
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))

@@ -2,10 +2,10 @@
 
 import { useState } from 'react'
 
-import { useLive } from './LiveStore'
 import { wallText } from '../lib/format'
 import { Banner } from '../ui/Banner'
 import { Button } from '../ui/Button'
+import { useLive } from './LiveStore'
 
 export function HealthBanner() {
   const health = useLive((state) => state.health)
@@ -35,9 +35,7 @@ export function HealthBanner() {
           <li key={reason}>{reason}</li>
         ))}
       </ul>
-      <Button onClick={() => setHidden(kind)}>
-        Hide
-      </Button>
+      <Button onClick={() => setHidden(kind)}>Hide</Button>
     </Banner>
   )
 }

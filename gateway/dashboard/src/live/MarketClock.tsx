@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from 'react'
 
+import { classes } from '../lib/classes'
 import { clockText, dayText } from '../lib/format'
 import { useLive } from './LiveStore'
-import { marketNow } from './marketTime'
 import styles from './MarketClock.module.css'
-import { classes } from '../lib/classes'
+import { marketNow } from './marketTime'
 
 export function MarketClock() {
   const clock = useLive((state) => state.clock)

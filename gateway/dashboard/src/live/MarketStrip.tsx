@@ -1,14 +1,14 @@
 // Every market at a glance: price, its last hours, its regime, its newest signal.
 
 import type { Bar, SignalItem } from '../contract'
-import { useLive } from './LiveStore'
-import { NO_SERIES } from './fold'
+import { classes } from '../lib/classes'
 import { barsText, percent, priceText, signedPercent } from '../lib/format'
+import { ARROW, TONE, WORD } from '../lib/signal'
 import { RegimeBar, RegimeChip } from '../ui/RegimeMark'
 import { Tag } from '../ui/Tag'
-import { ARROW, TONE, WORD } from '../lib/signal'
+import { NO_SERIES } from './fold'
+import { useLive } from './LiveStore'
 import styles from './MarketStrip.module.css'
-import { classes } from '../lib/classes'
 
 const SPARK_BARS = 60
 

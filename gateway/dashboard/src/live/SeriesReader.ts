@@ -19,7 +19,7 @@ export class SeriesReader {
   async readBack(symbol: string, backToMs: number): Promise<void> {
     if (this.reading.has(symbol)) return
     this.reading.add(symbol)
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const bars = this.barsOf(symbol)
       const first = bars[0]
       const back = first ? Math.ceil((first.event_time_ms - backToMs) / first.timeframe_ms) : 0

@@ -1,13 +1,13 @@
 // Before the first signal: what is happening now, and what still has to.
 
 import type { Health, ModelList } from '../contract'
-import { useLive } from './LiveStore'
+import { classes } from '../lib/classes'
 import { countText, percent, stampText } from '../lib/format'
 import { PlainPanel } from '../ui/Panel'
 import { ProgressBar } from '../ui/ProgressBar'
 import text from '../ui/text.module.css'
+import { useLive } from './LiveStore'
 import styles from './StartupProgress.module.css'
-import { classes } from '../lib/classes'
 
 const STAGES = [
   ['dataset', 'Read features', 'Every bar of the back-filled history, as the models will see it'],
@@ -43,21 +43,27 @@ export function StartupProgress() {
       </div>
       <ol className={styles.steps}>
         {steps.map((step) => (
-          <li key={step.name} className={classes(styles.step, STATES[step.state])} {...(step.state === 'now' ? { 'aria-current': 'step' } : {})}>
+          <li
+            key={step.name}
+            className={classes(styles.step, STATES[step.state])}
+            {...(step.state === 'now' ? { 'aria-current': 'step' } : {})}
+          >
             <span className={styles.mark} aria-hidden="true">
               {step.state === 'done' ? '✓' : step.state === 'failed' ? '✕' : ''}
             </span>
             <b>
               {step.name}
-              <span className="unseen">{step.state === 'done' ? ', done' : step.state === 'now' ? ', running' : ''}</span>
+              <span className="unseen">
+                {step.state === 'done' ? ', done' : step.state === 'now' ? ', running' : ''}
+              </span>
             </b>
             <span className={styles.stepNote}>{step.note}</span>
           </li>
         ))}
       </ol>
       <p className={classes(text.footNote, styles.note)}>
-        Bars, features and trend states flow already; regimes are uniform until their filter is fitted.
-        Nothing that was trained on is ever scored.
+        Bars, features and trend states flow already; regimes are uniform until their filter is fitted. Nothing that was
+        trained on is ever scored.
       </p>
     </PlainPanel>
   )
@@ -70,7 +76,9 @@ function situationOf(health: Health, models: ModelList | null) {
   const ingest = health.processes['ingest']
   const filling: Step = {
     name: 'Back-fill',
-    note: bars ? `${countText(bars)} bars of ${health.symbols.length} markets held` : (ingest?.detail ?? 'Waiting for ingest'),
+    note: bars
+      ? `${countText(bars)} bars of ${health.symbols.length} markets held`
+      : (ingest?.detail ?? 'Waiting for ingest'),
     state: training || serving ? 'done' : 'now',
   }
   const at = serving ? STAGES.length - 1 : STAGES.findIndex(([name]) => name === training?.stage)
@@ -99,7 +107,12 @@ function situationOf(health: Health, models: ModelList | null) {
       steps,
     }
   if (training)
-    return { title: 'Training the first model', lead: 'A small one, pooled over all markets, judged out of sample.', done: training.done, steps }
+    return {
+      title: 'Training the first model',
+      lead: 'A small one, pooled over all markets, judged out of sample.',
+      done: training.done,
+      steps,
+    }
   const behind = health.symbols.reduce((sum, symbol) => sum + (symbol.stale ? symbol.age_bars : 0), 0)
   if (ingest?.done === 1 && behind > 0)
     return {
@@ -109,6 +122,16 @@ function situationOf(health: Health, models: ModelList | null) {
       steps,
     }
   if (bars || ingest)
-    return { title: 'Filling the history', lead: 'The first model needs the past of every market.', done: ingest?.done ?? null, steps }
-  return { title: 'Waiting for the first bars', lead: 'The gateway is up; no process has published yet.', done: null, steps }
+    return {
+      title: 'Filling the history',
+      lead: 'The first model needs the past of every market.',
+      done: ingest?.done ?? null,
+      steps,
+    }
+  return {
+    title: 'Waiting for the first bars',
+    lead: 'The gateway is up; no process has published yet.',
+    done: null,
+    steps,
+  }
 }

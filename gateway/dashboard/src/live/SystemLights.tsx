@@ -2,10 +2,10 @@
 
 import { useEffect, useState } from 'react'
 
+import { classes } from '../lib/classes'
 import { lagState, type LightState, modelState, processState, rejectedState, streamState } from './lights'
 import { useLive } from './LiveStore'
 import styles from './SystemLights.module.css'
-import { classes } from '../lib/classes'
 
 export function SystemLights({ onOpen }: { onOpen: () => void }) {
   const health = useLive((state) => state.health)
@@ -45,11 +45,12 @@ function Light({ name, state, onOpen }: { name: string; state: LightState; onOpe
 function StreamLight({ onOpen }: { onOpen: () => void }) {
   const connection = useLive((state) => state.connection)
   const paused = useLive((state) => state.paused)
-  const [, redraw] = useState(0)
+  const [nowMs, setNowMs] = useState(() => Date.now())
   useEffect(() => {
     if (connection.phase !== 'waiting') return
-    const pulse = setInterval(() => redraw((n) => n + 1), 500)
+    setNowMs(Date.now())
+    const pulse = setInterval(() => setNowMs(Date.now()), 500)
     return () => clearInterval(pulse)
   }, [connection])
-  return <Light name="Stream" state={streamState(connection, paused, Date.now())} onOpen={onOpen} />
+  return <Light name="Stream" state={streamState(connection, paused, nowMs)} onOpen={onOpen} />
 }

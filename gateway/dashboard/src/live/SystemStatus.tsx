@@ -1,13 +1,13 @@
 // Behind the lights: processes, the canary's way, rates by topic, rejected records, the model.
 
 import type { CanaryTrace, Health, ModelList, MonitorWindow } from '../contract'
-import { useLive } from './LiveStore'
 import { countText, durationText, percent, signedPercent, stampText } from '../lib/format'
-import { Fact, Facts } from '../ui/Facts'
 import { EmptyState } from '../ui/EmptyState'
+import { Fact, Facts } from '../ui/Facts'
 import { Meter } from '../ui/Meter'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
+import { useLive } from './LiveStore'
 import styles from './SystemStatus.module.css'
 
 export function SystemStatus() {
@@ -22,14 +22,19 @@ export function SystemStatus() {
       <Rejected health={health} />
       <Windows windows={health.windows} />
       <p className={text.footNote}>
-        Cache {health.cache} · {health.websocket_clients} stream clients · {health.gpu_available ? 'GPU in use' : 'no GPU'} ·{' '}
-        {countText(health.views_lag_records)} records not yet read
+        Cache {health.cache} · {health.websocket_clients} stream clients ·{' '}
+        {health.gpu_available ? 'GPU in use' : 'no GPU'} · {countText(health.views_lag_records)} records not yet read
       </p>
     </div>
   )
 }
 
-const TONES: Record<string, 'good' | 'warn' | 'bad'> = { running: 'good', degraded: 'bad', failed: 'bad', holding: 'warn' }
+const TONES: Record<string, 'good' | 'warn' | 'bad'> = {
+  running: 'good',
+  degraded: 'bad',
+  failed: 'bad',
+  holding: 'warn',
+}
 
 function Processes({ health }: { health: Health }) {
   const all = Object.entries(health.processes)
@@ -116,7 +121,8 @@ function Model({ models }: { models: ModelList | null }) {
               .join(' · ')}
           </Fact>
           <Fact name="Log-loss">
-            {metrics.log_loss?.toFixed(4) ?? '–'} <span className="muted">class prior {metrics.prior_log_loss?.toFixed(4) ?? '–'}</span>
+            {metrics.log_loss?.toFixed(4) ?? '–'}{' '}
+            <span className="muted">class prior {metrics.prior_log_loss?.toFixed(4) ?? '–'}</span>
           </Fact>
           <Fact name="Edge, 5 to 95%">
             {metrics.log_loss_edge_interval?.map((edge) => edge.toFixed(4).replace('-', '−')).join(' to ') ?? '–'}{' '}
@@ -132,7 +138,8 @@ function Model({ models }: { models: ModelList | null }) {
             </span>
           </Fact>
           <Fact name="Per call">
-            {signedPercent(metrics.net_return_per_signal, 3)} <span className="muted">net, {countText(metrics.directional_calls)} calls</span>
+            {signedPercent(metrics.net_return_per_signal, 3)}{' '}
+            <span className="muted">net, {countText(metrics.directional_calls)} calls</span>
           </Fact>
           <Fact name="Trained">
             {stampText(Date.parse(model.trained_from))} to {stampText(Date.parse(model.trained_to))}
@@ -176,7 +183,9 @@ function Windows({ windows }: { windows: MonitorWindow[] }) {
         <EmptyState title="The monitor has not reported yet" />
       ) : (
         <table>
-          <caption className="muted">By topic, all symbols; counts are approximate, they include open transactions</caption>
+          <caption className="muted">
+            By topic, all symbols; counts are approximate, they include open transactions
+          </caption>
           <thead>
             <tr>
               <th scope="col">Topic</th>
@@ -190,7 +199,9 @@ function Windows({ windows }: { windows: MonitorWindow[] }) {
             {topics.map((topic) => {
               const own = windows.filter((window) => window.topic === topic)
               const most = (name: 'lateness_p50_ms' | 'lateness_max_ms' | 'staleness_ms') =>
-                durationText(own.reduce<number | null>((top, w) => (w[name] === null ? top : Math.max(top ?? 0, w[name])), null))
+                durationText(
+                  own.reduce<number | null>((top, w) => (w[name] === null ? top : Math.max(top ?? 0, w[name])), null),
+                )
               return (
                 <tr key={topic}>
                   <th scope="row">

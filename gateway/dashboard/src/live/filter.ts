@@ -34,8 +34,7 @@ export function queryOf(filter: Filter): string {
   const query = new URLSearchParams()
   if (filter.symbol !== null) query.set('ticker', filter.symbol)
   if (filter.grades.length < GRADES.length) filter.grades.forEach((g) => query.append('grade', g))
-  if (filter.directions.length < DIRECTIONS.length)
-    filter.directions.forEach((d) => query.append('direction', d))
+  if (filter.directions.length < DIRECTIONS.length) filter.directions.forEach((d) => query.append('direction', d))
   return query.toString()
 }
 

@@ -15,10 +15,7 @@ export interface Series {
 export const NO_SERIES: Series = { bars: [], regimes: [] }
 
 /** Signals by id, with what became of them, newest first. */
-export function withSignals(
-  held: readonly SignalItem[],
-  arrived: readonly SignalItem[],
-): readonly SignalItem[] {
+export function withSignals(held: readonly SignalItem[], arrived: readonly SignalItem[]): readonly SignalItem[] {
   if (arrived.length === 0) return held
   const byId = new Map(held.map((signal) => [signal.signal_id, signal]))
   for (const signal of arrived) {
@@ -36,10 +33,7 @@ export function withSignals(
 }
 
 /** What messages say about signals, as signals. */
-export function signalsOf(
-  held: readonly SignalItem[],
-  messages: readonly StreamMessage[],
-): SignalItem[] {
+export function signalsOf(held: readonly SignalItem[], messages: readonly StreamMessage[]): SignalItem[] {
   const byId = new Map(held.map((signal) => [signal.signal_id, signal]))
   const touched = new Set<string>()
   const change = (id: string, fields: Partial<SignalItem>) => {
@@ -55,8 +49,7 @@ export function signalsOf(
       byId.set(signal_id, { acknowledged: null, score: null, explained: false, ...before, ...message.data })
       touched.add(signal_id)
     } else if (message.type === 'score') change(message.data.signal_id, { score: message.data })
-    else if (message.type === 'acknowledged')
-      change(message.data.signal_id, { acknowledged: message.data })
+    else if (message.type === 'acknowledged') change(message.data.signal_id, { acknowledged: message.data })
     else if (message.type === 'explanation') change(message.data.signal_id, { explained: true })
   }
   return [...touched].flatMap((id) => byId.get(id) ?? [])
@@ -71,8 +64,7 @@ export function merged<T extends Timed>(held: readonly T[], arrived: readonly T[
   const first = arrived[0]
   const last = held.at(-1)
   if (first === undefined) return held
-  if (last === undefined || last.event_time_ms < first.event_time_ms)
-    return [...held, ...arrived].slice(-BARS)
+  if (last === undefined || last.event_time_ms < first.event_time_ms) return [...held, ...arrived].slice(-BARS)
   const byTime = new Map([...held, ...arrived].map((each) => [each.event_time_ms, each]))
   return [...byTime.values()].sort((a, b) => a.event_time_ms - b.event_time_ms).slice(-BARS)
 }

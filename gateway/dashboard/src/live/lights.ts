@@ -16,7 +16,8 @@ export function streamState({ phase, attempt, retryAtMs }: Connection, paused: b
     return paused
       ? { tone: 'calm', text: 'Paused', under: 'still connected' }
       : { tone: 'good', text: 'Live', under: 'WebSocket' }
-  if (phase === 'connecting') return { tone: 'calm', text: 'Connecting', under: attempt ? `attempt ${attempt + 1}` : '' }
+  if (phase === 'connecting')
+    return { tone: 'calm', text: 'Connecting', under: attempt ? `attempt ${attempt + 1}` : '' }
   const seconds = Math.max(0, Math.ceil(((retryAtMs ?? 0) - nowMs) / 1_000))
   return { tone: 'bad', text: 'Reconnecting', under: seconds ? `in ${seconds} s` : 'now' }
 }
@@ -46,7 +47,8 @@ export function modelState(health: Health | null, models: ModelList | null): Lig
   const busy = training !== null && training.stage !== 'done' && training.stage !== 'failed'
   if (serving === undefined) {
     if (training?.stage === 'failed') return { tone: 'bad', text: 'Failed', under: 'training' }
-    if (busy) return { tone: 'calm', text: `Training ${percent(training.done)}`, under: training.stage, done: training.done }
+    if (busy)
+      return { tone: 'calm', text: `Training ${percent(training.done)}`, under: training.stage, done: training.done }
     return { tone: 'calm', text: 'None yet', under: 'waiting for history' }
   }
   const inference = Object.entries(health?.processes ?? {}).find(([name]) => name.startsWith('inference'))
@@ -66,7 +68,11 @@ export function processState(health: Health | null, silent: boolean): LightState
   const text = `${running}/${all.length}`
   if (failed) return { tone: 'bad', text, under: `${failed} failed` }
   const holding = all.filter(({ state }) => state === 'holding').length
-  return { tone: running + holding === all.length ? 'good' : 'calm', text, under: holding ? `${holding} holding` : 'running' }
+  return {
+    tone: running + holding === all.length ? 'good' : 'calm',
+    text,
+    under: holding ? `${holding} holding` : 'running',
+  }
 }
 
 export function rejectedState(health: Health | null): LightState {

@@ -1,13 +1,6 @@
 // The one WebSocket: resumes by cursor, backs off, and hangs up on a silent line.
 
-import type {
-  Bar,
-  Explanation,
-  RegimeProbabilities,
-  ScoredSignal,
-  SignalAcknowledged,
-  SignalItem,
-} from '../contract'
+import type { Bar, Explanation, RegimeProbabilities, ScoredSignal, SignalAcknowledged, SignalItem } from '../contract'
 
 export type Signal = Omit<SignalItem, 'acknowledged' | 'score' | 'explained'>
 

@@ -1,12 +1,12 @@
 // What stands where a result will be: what can be run, or what a link asks for.
 
-import { TITLES } from './draft'
-import { useResearch } from './ResearchStore'
-import type { Kind } from './schema'
 import { Button } from '../ui/Button'
 import { PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
 import styles from './BeforeRun.module.css'
+import { TITLES } from './draft'
+import { useResearch } from './ResearchStore'
+import type { Kind } from './schema'
 
 /** A link filled the form, and nothing has run yet. */
 export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void; onLeave: () => void }) {
@@ -21,11 +21,7 @@ export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void
           Run it <kbd>Ctrl</kbd>
           <kbd>↵</kbd>
         </Button>
-        {run !== null && (
-          <Button onClick={onLeave}>
-            Back to the last result
-          </Button>
-        )}
+        {run !== null && <Button onClick={onLeave}>Back to the last result</Button>}
       </p>
     </PlainPanel>
   )

@@ -1,5 +1,6 @@
 // Pinned runs side by side: their equity overlaid, their numbers in columns.
 
+import { classes } from '../lib/classes'
 import { ratioText, signedPercent } from '../lib/format'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
@@ -7,15 +8,14 @@ import { Legend } from '../ui/Legend'
 import { Panel, PanelHead, PlainPanel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
+import styles from './Compare.module.css'
 import { linkOf } from './draft'
-import { MOST_PINS, type Pin } from './pins'
-import { togglePin, usePins } from './pinStore'
 import { LinePlot } from './LinePlot'
 import { COLUMNS, valueOf } from './metricColumns'
-import styles from './Compare.module.css'
-import table from './table.module.css'
+import { MOST_PINS, type Pin } from './pins'
+import { togglePin, usePins } from './pinStore'
 import series from './series.module.css'
-import { classes } from '../lib/classes'
+import table from './table.module.css'
 
 const PIN_CLASSES = [series.pin1, series.pin2, series.pin3, series.pin4, series.pin5, series.pin6]
 
@@ -25,9 +25,7 @@ export function Compare() {
     return (
       <PlainPanel>
         <EmptyState title="Nothing is pinned yet">
-          <p>
-            Run something and pin it: up to {MOST_PINS} runs are compared here. They stay on this machine.
-          </p>
+          <p>Run something and pin it: up to {MOST_PINS} runs are compared here. They stay on this machine.</p>
         </EmptyState>
       </PlainPanel>
     )
@@ -84,7 +82,8 @@ function SideBySide({ pins }: { pins: readonly Pin[] }) {
               </th>
               {pins.map((pin, place) => (
                 <th key={pin.jobId} scope="col">
-                  <span className={classes(series.key, PIN_CLASSES[place])} aria-hidden="true" /> {place + 1} {pin.symbol} {pin.timeframe}
+                  <span className={classes(series.key, PIN_CLASSES[place])} aria-hidden="true" /> {place + 1}{' '}
+                  {pin.symbol} {pin.timeframe}
                   <span className={styles.what}>{pin.what}</span>
                 </th>
               ))}

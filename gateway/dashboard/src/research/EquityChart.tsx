@@ -3,12 +3,12 @@
 import { useState } from 'react'
 
 import { percent, signedPercent, stampText } from '../lib/format'
-import { type Band, LinePlot } from './LinePlot'
-import type { Curve } from './result'
 import { Button } from '../ui/Button'
 import { Legend } from '../ui/Legend'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
+import { type Band, LinePlot } from './LinePlot'
+import type { Curve } from './result'
 import series from './series.module.css'
 
 const ROWS = 40
@@ -65,7 +65,13 @@ export function EquityChart({ curve, title, bands = [] }: Props) {
               origin: 0,
               text: (value) => percent(value, 0).replace('-', '−'),
               lines: [
-                { name: 'drawdown', tone: series.fall, time, values: curve.drawdown.map((value) => -value), area: true },
+                {
+                  name: 'drawdown',
+                  tone: series.fall,
+                  time,
+                  values: curve.drawdown.map((value) => -value),
+                  area: true,
+                },
               ],
             },
           ]}

@@ -2,15 +2,15 @@
 
 import { type KeyboardEvent, memo, type PointerEvent, useMemo, useState } from 'react'
 
-import { useWidth } from './useWidth'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import { Tag } from '../ui/Tag'
+import drawing from './drawing.module.css'
+import styles from './HeatMap.module.css'
+import { type Heat, type Neighbourhood, numberText, type Params } from './result'
 import { linear } from './scale'
 import { labelOf } from './schema'
 import { tint } from './tint'
-import { type Heat, type Neighbourhood, numberText, type Params } from './result'
-import { PanelHead, PlainPanel } from '../ui/Panel'
-import { Tag } from '../ui/Tag'
-import styles from './HeatMap.module.css'
-import drawing from './drawing.module.css'
+import { useWidth } from './useWidth'
 
 interface Props {
   heat: Heat
@@ -80,7 +80,9 @@ export function HeatMap({ heat, neighbourhood, best, onShow }: Props) {
           {labelOf(heat.objective)} over {heat.x_name.replaceAll('_', ' ')}
           {heat.y_name ? ` and ${heat.y_name.replaceAll('_', ' ')}` : ''}
         </h3>
-        {neighbourhood && neighbourhood.shape !== 'unknown' && <Tag tone={neighbourhood.shape === 'plateau' ? 'good' : 'warn'}>{neighbourhood.shape}</Tag>}
+        {neighbourhood && neighbourhood.shape !== 'unknown' && (
+          <Tag tone={neighbourhood.shape === 'plateau' ? 'good' : 'warn'}>{neighbourhood.shape}</Tag>
+        )}
       </PanelHead>
       <div
         ref={box}
@@ -149,7 +151,12 @@ export function HeatMap({ heat, neighbourhood, best, onShow }: Props) {
 }
 
 /** Drawn once, however the cursor moves: there may be thousands. */
-const Cells = memo(function Cells({ heat, side, tall, largest }: {
+const Cells = memo(function Cells({
+  heat,
+  side,
+  tall,
+  largest,
+}: {
   heat: Heat
   side: number
   tall: number
@@ -172,18 +179,33 @@ const Cells = memo(function Cells({ heat, side, tall, largest }: {
 
 /** What gets the full colour: all but the outermost fiftieth, so that one cell does not pale the rest. */
 function largestOf({ z }: Heat): number {
-  const sizes = z.flat().filter((value) => value !== null).map(Math.abs).toSorted((a, b) => a - b)
+  const sizes = z
+    .flat()
+    .filter((value) => value !== null)
+    .map(Math.abs)
+    .toSorted((a, b) => a - b)
   return sizes[Math.floor((sizes.length - 1) * 0.98)] || 1e-9
 }
 
 function neighbourhoodText(neighbourhood: Neighbourhood, objective: string): string {
   const optimum = `Optimum ${neighbourhood.optimum.toFixed(2)}`
   if (neighbourhood.mean === null) return `${optimum}; it has no neighbours to compare.`
-  const share = neighbourhood.share === null || neighbourhood.share < 0 ? '' : `, ${Math.round(neighbourhood.share * 100)}% of it`
+  const share =
+    neighbourhood.share === null || neighbourhood.share < 0 ? '' : `, ${Math.round(neighbourhood.share * 100)}% of it`
   return `${optimum}; its ${neighbourhood.neighbours} neighbours have a mean ${objective} of ${numberText(Number(neighbourhood.mean.toFixed(2)))}${share}.`
 }
 
-function Frame({ at, reach, x, y, side, tall, columns, rows, className }: {
+function Frame({
+  at,
+  reach,
+  x,
+  y,
+  side,
+  tall,
+  columns,
+  rows,
+  className,
+}: {
   at: Cell
   reach: number
   x: (column: number) => number

@@ -2,14 +2,14 @@
 
 import { type KeyboardEvent, type PointerEvent, useMemo, useState } from 'react'
 
+import { classes } from '../lib/classes'
 import { dayText, stampText } from '../lib/format'
+import drawing from './drawing.module.css'
+import styles from './LinePlot.module.css'
 import { FOOT, layout, LEFT, type Pane, pathOf, readout, RIGHT, ticksOf } from './plotLayout'
 import { placeBefore, timeTicks } from './scale'
-import { useWidth } from './useWidth'
-import styles from './LinePlot.module.css'
 import series from './series.module.css'
-import drawing from './drawing.module.css'
-import { classes } from '../lib/classes'
+import { useWidth } from './useWidth'
 
 export interface Band {
   from: number
@@ -86,7 +86,11 @@ export function LinePlot({ label, panes, bands = NO_BANDS, height }: Props) {
               </g>
             ))}
             {pane.lines.map((line) => (
-              <path key={line.name} className={classes(styles.line, line.area && styles.area, line.thin && styles.thin, line.tone)} d={pathOf(line, x, y)} />
+              <path
+                key={line.name}
+                className={classes(styles.line, line.area && styles.area, line.thin && styles.thin, line.tone)}
+                d={pathOf(line, x, y)}
+              />
             ))}
             <text className={styles.paneName} x={LEFT + 2} y={top + 11}>
               {panes.length > 1 ? pane.name : ''}
@@ -95,7 +99,7 @@ export function LinePlot({ label, panes, bands = NO_BANDS, height }: Props) {
         ))}
       </>
     ),
-    [bands, first, last, x, laid, width, height],
+    [bands, first, last, x, laid, panes.length, width, height],
   )
   const readoutText = atMs === null ? '' : readout(panes, atMs)
   return (
@@ -112,7 +116,14 @@ export function LinePlot({ label, panes, bands = NO_BANDS, height }: Props) {
       onKeyDown={press}
       onBlur={() => setCursor(null)}
     >
-      <svg className={drawing.drawing} width={width} height={height} aria-hidden="true" onPointerMove={point} onPointerLeave={() => setCursor(null)}>
+      <svg
+        className={drawing.drawing}
+        width={width}
+        height={height}
+        aria-hidden="true"
+        onPointerMove={point}
+        onPointerLeave={() => setCursor(null)}
+      >
         {still}
         {atMs !== null && (
           <g className={styles.cursor}>

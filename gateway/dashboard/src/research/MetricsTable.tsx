@@ -1,13 +1,19 @@
 // Runs and benchmarks in rows, their numbers in columns.
 
+import { classes } from '../lib/classes'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import { COLUMNS, valueOf } from './metricColumns'
 import type { Metrics } from './result'
 import table from './table.module.css'
-import { classes } from '../lib/classes'
 
-export function MetricsTable({ title, rows }: { title: string; rows: readonly { name: string; metrics: Metrics; strong?: boolean }[] }) {
+export function MetricsTable({
+  title,
+  rows,
+}: {
+  title: string
+  rows: readonly { name: string; metrics: Metrics; strong?: boolean }[]
+}) {
   return (
     <Panel title={title}>
       <TableScroll whole label={`${title}, as a table`}>

@@ -4,9 +4,9 @@ import { signedPercent } from '../lib/format'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
+import styles from './MonthTable.module.css'
 import type { Year } from './result'
 import { softTint } from './tint'
-import styles from './MonthTable.module.css'
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 

@@ -4,11 +4,11 @@ import { useEffect, useState } from 'react'
 
 import type { JobSummary } from '../contract'
 import { countText, durationText, wallText } from '../lib/format'
-import { researchStore, useResearch } from './ResearchStore'
-import { KINDS, TITLES } from './draft'
 import { Button } from '../ui/Button'
 import { PanelHead, PlainPanel } from '../ui/Panel'
+import { KINDS, TITLES } from './draft'
 import styles from './RecentRuns.module.css'
+import { researchStore, useResearch } from './ResearchStore'
 
 const FEW = 5
 const MANY = 30

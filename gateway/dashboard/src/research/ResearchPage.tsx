@@ -3,16 +3,16 @@
 import { type ComponentType, useEffect } from 'react'
 
 import type { SymbolHealth } from '../contract'
-import type { FrameProps } from '../ui/frame'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
+import type { FrameProps } from '../ui/frame'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
+import styles from './ResearchPage.module.css'
 import { researchStore, useResearch } from './ResearchStore'
 import { startingDraft } from './startingDraft'
 import { Workbench } from './Workbench'
-import styles from './ResearchPage.module.css'
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */

@@ -3,23 +3,23 @@
 import { type RefObject, useMemo } from 'react'
 
 import type { SymbolHealth } from '../contract'
+import { classes } from '../lib/classes'
 import { countText } from '../lib/format'
 import { Button } from '../ui/Button'
-import { Failure, FailureBox } from '../ui/Failure'
 import { Choices } from '../ui/Choices'
-import { isLive } from './ResearchState'
-import { researchStore, useResearch } from './ResearchStore'
+import { Failure, FailureBox } from '../ui/Failure'
+import panel from '../ui/Panel.module.css'
 import { combinationsOf, type Draft, isAsked, KINDS, TITLES, type Value, type Way, wayOf } from './draft'
+import { fieldErrorsOf, errorAt, isOfRequest, NO_ERRORS } from './fieldErrors'
 import { FieldInput } from './fields/FieldInput'
+import inputStyles from './fields/fields.module.css'
 import type { NamedValue } from './fields/Labelled'
 import { ParameterInputs } from './fields/ParameterInputs'
-import { fieldErrorsOf, errorAt, isOfRequest, NO_ERRORS } from './fieldErrors'
+import { isLive } from './ResearchState'
+import { researchStore, useResearch } from './ResearchStore'
+import styles from './RunForm.module.css'
 import type { Field, Group, Kind } from './schema'
 import { rangeOfIndicator, spaceOf } from './startingDraft'
-import styles from './RunForm.module.css'
-import panel from '../ui/Panel.module.css'
-import inputStyles from './fields/fields.module.css'
-import { classes } from '../lib/classes'
 
 const WAYS: readonly (readonly [Way, string])[] = [
   ['single', 'One factor'],
@@ -45,7 +45,8 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
   const failure = run?.kind === kind ? run.error : null
   const errors = useMemo(
     () => (isOfRequest(failure) ? fieldErrorsOf(failure, groups, draft) : NO_ERRORS),
-    // It is about what was asked for, and stays while the draft is mended.
+    // It is about the draft that was asked for, and stays while that is mended.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
     [failure, groups],
   )
   const namesOf = useNames(symbols)
@@ -132,7 +133,9 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
             </p>
           </FailureBox>
         )}
-        {failure !== null && !isOfRequest(failure) && run?.phase === 'failed' && <Failure error={failure} onRetry={onRun} />}
+        {failure !== null && !isOfRequest(failure) && run?.phase === 'failed' && (
+          <Failure error={failure} onRetry={onRun} />
+        )}
         <Size kind={kind} draft={draft} />
         <div className={styles.actions}>
           <Button type="submit" kind="main" className={styles.run} disabled={live}>
@@ -154,12 +157,17 @@ function Size({ kind, draft }: { kind: Kind; draft: Draft }) {
   if (count === null) return <p className={classes('muted', styles.size)}>Give each range min, max and step.</p>
   return (
     <p className={styles.size}>
-      <b>{countText(count)}</b> <span className="muted">{count === 1 ? 'combination' : 'combinations'}; each makes luck more likely</span>
+      <b>{countText(count)}</b>{' '}
+      <span className="muted">{count === 1 ? 'combination' : 'combinations'}; each makes luck more likely</span>
     </p>
   )
 }
 
-function WayChoice({ draft, fields, onChange }: {
+function WayChoice({
+  draft,
+  fields,
+  onChange,
+}: {
   draft: Draft
   fields: readonly Field[]
   onChange: (draft: Draft) => void
@@ -177,7 +185,7 @@ function WayChoice({ draft, fields, onChange }: {
       mode: next === 'multi' ? 'multi' : 'single',
       strategy,
       factors,
-      space: next === 'strategy' ? (spaceOf(first) as never) : {},
+      space: next === 'strategy' ? spaceOf(first) : {},
       params: {},
     })
   }
@@ -197,7 +205,12 @@ function likeSingle(field: Field, draft: Draft): Draft {
   return Object.fromEntries(field.items.map((each) => [each.name, draft[each.name] ?? '']))
 }
 
-function changed(draft: Draft, name: string, value: Value, indicators: readonly Record<string, unknown>[] | undefined): Draft {
+function changed(
+  draft: Draft,
+  name: string,
+  value: Value,
+  indicators: readonly Record<string, unknown>[] | undefined,
+): Draft {
   const next = { ...draft, [name]: value }
   // Thresholds of one indicator mean nothing to another.
   if (name === 'indicator') return { ...next, ...rangeOfIndicator(String(value), indicators, draft) }

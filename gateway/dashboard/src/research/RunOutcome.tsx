@@ -2,30 +2,38 @@
 
 import { useState } from 'react'
 
+import { classes } from '../lib/classes'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
-import { isLive, type Run, type TrialBacktest } from './ResearchState'
-import { researchStore, useResearch } from './ResearchStore'
 import { linkOf } from './draft'
 import { EquityChart } from './EquityChart'
-import { HeatMap } from './HeatMap'
-import { pinOf } from './pins'
-import { togglePin, usePins } from './pinStore'
-import type { Band } from './LinePlot'
-import { RunProgress } from './RunProgress'
 import { isOfRequest } from './fieldErrors'
-import { type OptimizeResult, paramsText, type PerformanceResult, requestOfResult, type Result, sameParams, type WalkForwardResult } from './result'
-import { TrialHistogram } from './TrialHistogram'
+import { HeatMap } from './HeatMap'
+import type { Band } from './LinePlot'
 import { MetricsTable } from './MetricsTable'
 import { MonthTable } from './MonthTable'
+import { pinOf } from './pins'
+import { togglePin, usePins } from './pinStore'
+import { isLive, type Run, type TrialBacktest } from './ResearchState'
+import { researchStore, useResearch } from './ResearchStore'
+import {
+  type OptimizeResult,
+  paramsText,
+  type PerformanceResult,
+  requestOfResult,
+  type Result,
+  sameParams,
+  type WalkForwardResult,
+} from './result'
+import styles from './RunOutcome.module.css'
+import { RunProgress } from './RunProgress'
+import { TrialHistogram } from './TrialHistogram'
 import { TrialTable } from './TrialTable'
 import { Verdict } from './Verdict'
 import { WalkForwardWindows } from './WalkForwardWindows'
-import styles from './RunOutcome.module.css'
-import { classes } from '../lib/classes'
 
 export function RunOutcome({ run }: { run: Run }) {
   const result = useResearch((state) => state.result)
@@ -80,11 +88,7 @@ function Actions({ result, trial }: { result: Result; trial: TrialBacktest | nul
       <Button id="copy-link" onClick={() => void copy()}>
         Copy link <kbd>l</kbd>
       </Button>
-      <Button id="pin-run"
-        aria-pressed={pinned}
-        disabled={pin === null}
-        onClick={() => pin && togglePin(pin)}
-      >
+      <Button id="pin-run" aria-pressed={pinned} disabled={pin === null} onClick={() => pin && togglePin(pin)}>
         {pinned ? 'Pinned' : 'Pin to compare'} <kbd>p</kbd>
       </Button>
       <span className="muted" role="status">
@@ -113,7 +117,9 @@ function SearchOutcome({ result, trial }: { result: OptimizeResult; trial: Trial
     <>
       {trial && <TrialEquity trial={trial} isBest={params !== null && sameParams(trial.params, params)} />}
       <div className={styles.pair}>
-        {heatmap && params && <HeatMap heat={heatmap} neighbourhood={result.neighbourhood} best={params} onShow={show} />}
+        {heatmap && params && (
+          <HeatMap heat={heatmap} neighbourhood={result.neighbourhood} best={params} onShow={show} />
+        )}
         {distribution && (
           <TrialHistogram
             spread={distribution}
@@ -123,13 +129,12 @@ function SearchOutcome({ result, trial }: { result: OptimizeResult; trial: Trial
           />
         )}
       </div>
-      {result.top_10.length > 0 && <TrialTable trials={result.top_10} shownParams={trial?.params ?? null} onShow={show} />}
+      {result.top_10.length > 0 && (
+        <TrialTable trials={result.top_10} shownParams={trial?.params ?? null} onShow={show} />
+      )}
       <MetricsTable
         title="Against buy and hold, and cash"
-        rows={[
-          ...(best ? [{ name: 'best trial', metrics: best.metrics, strong: true }] : []),
-          ...result.benchmarks,
-        ]}
+        rows={[...(best ? [{ name: 'best trial', metrics: best.metrics, strong: true }] : []), ...result.benchmarks]}
       />
       {trial?.result?.monthly && <MonthTable years={trial.result.monthly} />}
     </>

@@ -8,11 +8,11 @@ import { Button } from '../ui/Button'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { ProgressBar } from '../ui/ProgressBar'
 import text from '../ui/text.module.css'
+import { TITLES } from './draft'
 import type { ProgressPoint, Run } from './ResearchState'
 import { researchStore } from './ResearchStore'
-import { TITLES } from './draft'
-import { linear } from './scale'
 import styles from './RunProgress.module.css'
+import { linear } from './scale'
 
 const WORD: Record<Run['phase'], string> = {
   asking: 'Asking',
@@ -40,7 +40,11 @@ export function RunProgress({ run }: { run: Run }) {
           Cancel <kbd>Esc</kbd>
         </Button>
       </PanelHead>
-      <ProgressBar className={styles.bar} done={run.phase === 'queued' || run.phase === 'asking' ? null : done} label={WORD[run.phase]} />
+      <ProgressBar
+        className={styles.bar}
+        done={run.phase === 'queued' || run.phase === 'asking' ? null : done}
+        label={WORD[run.phase]}
+      />
       <div className={styles.line}>
         <p className={styles.count}>
           <b>{last ? countText(last.trial) : '0'}</b>
@@ -75,10 +79,18 @@ function BestSoFar({ progress }: { progress: readonly ProgressPoint[] }) {
   const x = linear(0, Math.max(total, 1), 0, 300)
   const [low, high] = [Math.min(0, ...values), Math.max(0.001, ...values)]
   const y = linear(low, high, 74, 6)
-  const line = known.map((each, place) => `${place ? `H${x(each.trial)}V` : `M${x(each.trial)} `}${y(each.best!)}`).join('')
+  const line = known
+    .map((each, place) => `${place ? `H${x(each.trial)}V` : `M${x(each.trial)} `}${y(each.best!)}`)
+    .join('')
   const end = known.at(-1)
   return (
-    <svg className={styles.curve} viewBox="0 0 300 80" preserveAspectRatio="none" role="img" aria-label="Best so far, trial by trial">
+    <svg
+      className={styles.curve}
+      viewBox="0 0 300 80"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label="Best so far, trial by trial"
+    >
       <line className={styles.zero} x1={0} x2={300} y1={y(0)} y2={y(0)} />
       {known.length > 0 && <path className={styles.area} d={`${line}V${y(low)}H${x(known[0]!.trial)}Z`} />}
       <path className={styles.bestLine} d={line} />

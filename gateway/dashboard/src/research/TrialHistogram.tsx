@@ -1,14 +1,14 @@
 // Sharpe ratios of all trials, and where luck alone would have put the best of them.
 
-import { numberText, type Distribution } from './result'
-import { useWidth } from './useWidth'
-import { linear, ticks } from './scale'
-import { PanelHead, PlainPanel } from '../ui/Panel'
-import styles from './TrialHistogram.module.css'
-import series from './series.module.css'
-import drawing from './drawing.module.css'
-import text from '../ui/text.module.css'
 import { classes } from '../lib/classes'
+import { PanelHead, PlainPanel } from '../ui/Panel'
+import text from '../ui/text.module.css'
+import drawing from './drawing.module.css'
+import { numberText, type Distribution } from './result'
+import { linear, ticks } from './scale'
+import series from './series.module.css'
+import styles from './TrialHistogram.module.css'
+import { useWidth } from './useWidth'
 
 const HEIGHT = 290
 const TOP = 34
@@ -58,12 +58,34 @@ export function TrialHistogram({ spread, best, luck, trials }: Props) {
           {spread.counts.map((count, bin) => {
             const [from, to] = [x(spread.edges[bin]!), x(spread.edges[bin + 1]!)]
             return (
-              <rect key={bin} className={styles.bar} x={from + 0.5} width={Math.max(to - from - 1, 1)} y={y(count)} height={HEIGHT - FOOT - y(count)} />
+              <rect
+                key={bin}
+                className={styles.bar}
+                x={from + 0.5}
+                width={Math.max(to - from - 1, 1)}
+                y={y(count)}
+                height={HEIGHT - FOOT - y(count)}
+              />
             )
           })}
-          {luck !== null && <Mark at={x(luck)} label={`luck ${luck.toFixed(2)}`} right={!bestRight} tone={series.luck} dashed width={width} />}
+          {luck !== null && (
+            <Mark
+              at={x(luck)}
+              label={`luck ${luck.toFixed(2)}`}
+              right={!bestRight}
+              tone={series.luck}
+              dashed
+              width={width}
+            />
+          )}
           {best !== null && (
-            <Mark at={x(best)} label={`best ${best.toFixed(2)}`} right={bestRight} tone={behind ? series.behind : series.own} width={width} />
+            <Mark
+              at={x(best)}
+              label={`best ${best.toFixed(2)}`}
+              right={bestRight}
+              tone={behind ? series.behind : series.own}
+              width={width}
+            />
           )}
         </svg>
       </div>
@@ -78,7 +100,14 @@ function sentence(best: number | null, luck: number | null): string {
   return best < luck ? `Luck explains it: ${bestOfLuck}.` : `Beyond luck alone: ${bestOfLuck}.`
 }
 
-function Mark({ at, label, right, tone, dashed = false, width }: {
+function Mark({
+  at,
+  label,
+  right,
+  tone,
+  dashed = false,
+  width,
+}: {
   at: number
   label: string
   right: boolean

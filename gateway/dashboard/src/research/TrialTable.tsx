@@ -2,15 +2,15 @@
 
 import { type KeyboardEvent, useRef, useState } from 'react'
 
+import { classes } from '../lib/classes'
 import { ratioText } from '../lib/format'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
 import { COLUMNS, valueOf } from './metricColumns'
 import { numberText, type Params, sameParams, type Trial } from './result'
-import styles from './TrialTable.module.css'
 import table from './table.module.css'
-import { classes } from '../lib/classes'
+import styles from './TrialTable.module.css'
 
 interface Sort {
   by: string
@@ -24,7 +24,11 @@ interface Sortable {
   text: (value: number | null) => string
 }
 
-export function TrialTable({ trials, shownParams, onShow }: {
+export function TrialTable({
+  trials,
+  shownParams,
+  onShow,
+}: {
   trials: readonly Trial[]
   shownParams: Params | null
   onShow: (params: Params) => void
@@ -68,11 +72,7 @@ export function TrialTable({ trials, shownParams, onShow }: {
     buttons[Math.min(Math.max(at + by, 0), buttons.length - 1)]?.focus()
   }
   const header = (key: string, label: string) => (
-    <th
-      key={key}
-      scope="col"
-      aria-sort={sort.by === key ? (sort.down ? 'descending' : 'ascending') : 'none'}
-    >
+    <th key={key} scope="col" aria-sort={sort.by === key ? (sort.down ? 'descending' : 'ascending') : 'none'}>
       <button
         type="button"
         className={styles.sort}

@@ -1,12 +1,12 @@
 // What came of it, first in words and then in the numbers that keep one honest.
 
+import { classes } from '../lib/classes'
 import { countText, durationText, percent, ratioText, signedPercent, stampText } from '../lib/format'
-import type { Run } from './ResearchState'
 import { Notes } from '../ui/Notes'
 import { PlainPanel } from '../ui/Panel'
+import type { Run } from './ResearchState'
 import { type OptimizeResult, paramsText, type PerformanceResult, type Result, type WalkForwardResult } from './result'
 import styles from './Verdict.module.css'
-import { classes } from '../lib/classes'
 
 type Tone = 'good' | 'warn' | 'bad'
 
@@ -68,7 +68,9 @@ function Ground({ result, run }: { result: Result; run: Run }) {
     'liquidated_at_ms' in result && result.liquidated_at_ms !== null
       ? `Liquidated at ${stampText(result.liquidated_at_ms)}.`
       : '',
-    'unfilled' in result && result.unfilled > 0 ? `${countText(result.unfilled)} orders were not filled whole: too little volume.` : '',
+    'unfilled' in result && result.unfilled > 0
+      ? `${countText(result.unfilled)} orders were not filled whole: too little volume.`
+      : '',
     result.funding_note,
     result.market.gaps > 0 ? `${countText(result.market.gaps)} bars are missing and were not filled in.` : '',
     ...('warnings' in result ? result.warnings.filter((text) => !text.includes('bars are missing')) : []),
@@ -81,8 +83,8 @@ function Ground({ result, run }: { result: Result; run: Run }) {
     <>
       <Notes notes={notes} />
       <p className={styles.ground}>
-        {stampText(result.market.from_ms)} to {stampText(result.market.to_ms)} · fee {fee_bps} + slippage {slippage_bps} bps
-        a side{funding ? ', funding as settled' : ''}
+        {stampText(result.market.from_ms)} to {stampText(result.market.to_ms)} · fee {fee_bps} + slippage {slippage_bps}{' '}
+        bps a side{funding ? ', funding as settled' : ''}
         {leverage === 1 ? '' : ` · leverage ${leverage}`}
         {run.seconds === null ? '' : ` · took ${durationText(run.seconds * 1_000)}`}
       </p>
@@ -121,8 +123,17 @@ function figuresOf(result: Result): Figure[] {
   }
 }
 
-function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo, pbo_trials }: OptimizeResult | WalkForwardResult): Figure[] {
-  const alike = effective_trials === null ? '' : `; as alike as they are, they count as ${countText(Math.max(1, Math.round(effective_trials)))}`
+function judged({
+  trials,
+  effective_trials,
+  deflated_sharpe_ratio: deflated,
+  pbo,
+  pbo_trials,
+}: OptimizeResult | WalkForwardResult): Figure[] {
+  const alike =
+    effective_trials === null
+      ? ''
+      : `; as alike as they are, they count as ${countText(Math.max(1, Math.round(effective_trials)))}`
   return [
     {
       name: 'Deflated Sharpe ratio',
@@ -135,7 +146,10 @@ function judged({ trials, effective_trials, deflated_sharpe_ratio: deflated, pbo
     {
       name: 'PBO',
       value: ratioText(pbo),
-      note: pbo === null ? 'cannot be told: too few days, or one trial' : `of ${countText(pbo_trials)} compared; noise gives ${NOISE}, below 0.1 is good`,
+      note:
+        pbo === null
+          ? 'cannot be told: too few days, or one trial'
+          : `of ${countText(pbo_trials)} compared; noise gives ${NOISE}, below 0.1 is good`,
       tone: pbo === null ? undefined : pbo >= NOISE ? 'bad' : pbo > 0.1 ? 'warn' : 'good',
       share: pbo,
       mark: NOISE,

@@ -1,15 +1,15 @@
 // Walk-forward: on which stretch each set was chosen, on which it traded, and what of it was left.
 
+import { classes } from '../lib/classes'
 import { dayText, ratioText, signedPercent } from '../lib/format'
 import { Legend } from '../ui/Legend'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import { numberText, paramsText, type Step, type WalkForwardResult } from './result'
 import { linear, timeTicks } from './scale'
-import styles from './WalkForwardWindows.module.css'
-import table from './table.module.css'
 import series from './series.module.css'
-import { classes } from '../lib/classes'
+import table from './table.module.css'
+import styles from './WalkForwardWindows.module.css'
 
 export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
   const { windows, stability } = result
@@ -27,9 +27,11 @@ export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
         </Legend>
       }
     >
-      <TableScroll whole label="Windows, as a table" >
+      <TableScroll whole label="Windows, as a table">
         <table className={classes(table.numbers, styles.windows)}>
-          <caption className="unseen">Each window: parameters chosen in sample, and what they did out of sample</caption>
+          <caption className="unseen">
+            Each window: parameters chosen in sample, and what they did out of sample
+          </caption>
           <thead>
             <tr>
               <th scope="col">#</th>
@@ -70,8 +72,8 @@ export function WalkForwardWindows({ result }: { result: WalkForwardResult }) {
               <dd>
                 <Path values={chosen} label={`${name} window by window: ${chosen.map(numberText).join(', ')}`} />
                 <span className="muted">
-                  {distinct} {distinct === 1 ? 'value' : 'values'}, {changes} {changes === 1 ? 'change' : 'changes'} over{' '}
-                  {chosen.length} windows
+                  {distinct} {distinct === 1 ? 'value' : 'values'}, {changes} {changes === 1 ? 'change' : 'changes'}{' '}
+                  over {chosen.length} windows
                 </span>
               </dd>
             </div>
@@ -100,14 +102,31 @@ function Axis({ from, to }: { from: number; to: number }) {
 
 function Strip({ step, from, to }: { step: Step; from: number; to: number }) {
   const x = linear(from, to, 0, WIDE)
-  const [trainFrom, trainTo, testFrom, testTo] = [step.train.from_ms, step.train.to_ms, step.test.from_ms, step.test.to_ms].map(x) as [number, number, number, number]
+  const [trainFrom, trainTo, testFrom, testTo] = [
+    step.train.from_ms,
+    step.train.to_ms,
+    step.test.from_ms,
+    step.test.to_ms,
+  ].map(x) as [number, number, number, number]
   const earned = (step.out_of_sample.total_return ?? 0) >= 0
   const sentence = `Chosen on ${dayText(step.train.from_ms)} to ${dayText(step.train.to_ms)}, traded ${dayText(step.test.from_ms)} to ${dayText(step.test.to_ms)}`
   return (
-    <svg className={styles.strip} viewBox={`0 0 ${WIDE} 16`} preserveAspectRatio="none" role="img" aria-label={sentence}>
+    <svg
+      className={styles.strip}
+      viewBox={`0 0 ${WIDE} 16`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={sentence}
+    >
       <title>{sentence}</title>
       <rect className={styles.track} x={0} y={7} width={WIDE} height={2} />
-      <rect className={classes(series.train, styles.training)} x={trainFrom} y={3} width={trainTo - trainFrom} height={10} />
+      <rect
+        className={classes(series.train, styles.training)}
+        x={trainFrom}
+        y={3}
+        width={trainTo - trainFrom}
+        height={10}
+      />
       <rect className={earned ? series.gain : series.loss} x={testFrom} y={0} width={testTo - testFrom} height={16} />
     </svg>
   )
@@ -118,7 +137,9 @@ function Path({ values, label }: { values: readonly number[]; label: string }) {
   const x = linear(0, Math.max(values.length, 1), 0, 120)
   const y = linear(Math.min(...values), Math.max(...values), 19, 3)
   const flat = Math.min(...values) === Math.max(...values)
-  const line = values.map((value, place) => `${place ? 'L' : 'M'}${x(place)} ${flat ? 11 : y(value)}H${x(place + 1)}`).join('')
+  const line = values
+    .map((value, place) => `${place ? 'L' : 'M'}${x(place)} ${flat ? 11 : y(value)}H${x(place + 1)}`)
+    .join('')
   return (
     <svg className={styles.path} viewBox="0 0 120 22" role="img" aria-label={label}>
       <path d={line} />

@@ -4,6 +4,7 @@ import { type ComponentType, useEffect, useEffectEvent, useRef, useState } from 
 
 import type { SymbolHealth } from '../contract'
 import { countText } from '../lib/format'
+import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
 import { Idle, Linked } from './BeforeRun'
 import { Compare } from './Compare'
@@ -11,15 +12,14 @@ import { type Body, bodyOf, type Draft, draftOf, linkOf, requestOf, TITLES } fro
 import { fieldErrorsOf, isOfRequest } from './fieldErrors'
 import { usePins } from './pinStore'
 import { RecentRuns } from './RecentRuns'
+import page from './ResearchPage.module.css'
 import { isLive } from './ResearchState'
 import { researchStore, useResearch } from './ResearchStore'
 import { RunForm } from './RunForm'
 import { RunOutcome } from './RunOutcome'
 import type { Forms, Kind } from './schema'
 import { carried } from './startingDraft'
-import { Choices } from '../ui/Choices'
 import styles from './Workbench.module.css'
-import page from './ResearchPage.module.css'
 
 interface Props {
   Frame: ComponentType<FrameProps>
@@ -81,10 +81,26 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
       keys={[
         { keys: ['Ctrl+Enter'], meaning: 'Run what stands in the form', always: true, act: () => isRunning || start() },
         { keys: ['Escape'], meaning: 'Cancel the run', always: true, act: () => void researchStore.cancel() },
-        { keys: ['f'], meaning: 'To the form', act: () => form.current?.querySelector<HTMLElement>('select, input')?.focus() },
-        { keys: ['l'], meaning: 'Copy the link of the result', act: () => document.getElementById('copy-link')?.click() },
-        { keys: ['p'], meaning: 'Pin the result, or take it off', act: () => document.getElementById('pin-run')?.click() },
-        { keys: ['c'], meaning: 'Compare pinned runs, or back', act: () => setTab(tab === 'compare' ? 'run' : 'compare') },
+        {
+          keys: ['f'],
+          meaning: 'To the form',
+          act: () => form.current?.querySelector<HTMLElement>('select, input')?.focus(),
+        },
+        {
+          keys: ['l'],
+          meaning: 'Copy the link of the result',
+          act: () => document.getElementById('copy-link')?.click(),
+        },
+        {
+          keys: ['p'],
+          meaning: 'Pin the result, or take it off',
+          act: () => document.getElementById('pin-run')?.click(),
+        },
+        {
+          keys: ['c'],
+          meaning: 'Compare pinned runs, or back',
+          act: () => setTab(tab === 'compare' ? 'run' : 'compare'),
+        },
         { keys: ['ArrowLeft', 'ArrowRight'], meaning: 'On a chart: read it at a time; with Shift faster' },
       ]}
     >
@@ -113,7 +129,13 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
             </button>
           </Choices>
           <p className="unseen" role="status">
-            {run === null ? '' : isRunning ? 'Running' : result ? `Done. ${'verdict' in result ? result.verdict : ''}` : 'Ended without a result'}
+            {run === null
+              ? ''
+              : isRunning
+                ? 'Running'
+                : result
+                  ? `Done. ${'verdict' in result ? result.verdict : ''}`
+                  : 'Ended without a result'}
           </p>
           {tab === 'compare' ? (
             <Compare />
@@ -131,7 +153,13 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
 }
 
 function asDraft(forms: Forms, { kind, body }: { kind: Kind; body: Body }): Request {
-  return { kind, draft: draftOf(forms[kind].flatMap((group) => group.fields), body) }
+  return {
+    kind,
+    draft: draftOf(
+      forms[kind].flatMap((group) => group.fields),
+      body,
+    ),
+  }
 }
 
 /** Take up a request that the address comes to name. */

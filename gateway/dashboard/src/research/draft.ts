@@ -46,7 +46,10 @@ export function isAsked({ name }: Field, draft: Draft): boolean {
 
 /** The form with nothing typed: the schema's defaults. */
 export function emptyDraft(groups: readonly Group[]): Draft {
-  return draftOf(groups.flatMap((group) => group.fields), {})
+  return draftOf(
+    groups.flatMap((group) => group.fields),
+    {},
+  )
 }
 
 /** A request as it stands in the form. */
@@ -79,9 +82,7 @@ function rangeText(value: unknown): RangeText {
   // A link may hold `10,200,5`, and whatever else somebody wrote there.
   const listed = typeof value === 'string' ? value.split(',') : value
   const parts = (Array.isArray(listed) ? { min: listed[0], max: listed[1], step: listed[2] } : listed) as
-    | Partial<Record<keyof RangeText, unknown>>
-    | null
-    | undefined
+    Partial<Record<keyof RangeText, unknown>> | null | undefined
   const text = (part: unknown) => (part == null ? '' : String(part))
   return { min: text(parts?.min), max: text(parts?.max), step: text(parts?.step) }
 }
@@ -93,7 +94,10 @@ function mapped<T>(value: unknown, make: (item: unknown) => T): Record<string, T
 /** The request: only what is asked for; what is no number goes as typed, for the gateway to refuse. */
 export function bodyOf(groups: readonly Group[], draft: Draft): Body {
   const fields = groups.flatMap((group) => group.fields)
-  const body = bodyOfFields(fields.filter((field) => isAsked(field, draft)), draft)
+  const body = bodyOfFields(
+    fields.filter((field) => isAsked(field, draft)),
+    draft,
+  )
   if (wayOf(draft) === 'multi') body['mode'] = 'multi'
   return body
 }
@@ -109,21 +113,25 @@ function bodyOfFields(fields: readonly Field[], draft: Draft): Body {
 
 function meant(field: Field, value: Value): unknown {
   if (typeof value === 'boolean') return value
-  if (Array.isArray(value)) return value.map((item: Draft) => bodyOfFields(field.items, item))
+  if (isList(value)) return value.map((item) => bodyOfFields(field.items, item))
   if (typeof value === 'string') {
     if (value.trim() === '') return undefined
     if (field.kind === 'time') return timeOf(value)
     return field.kind === 'number' ? numberOf(value) : value
   }
   if (field.kind === 'range') return rangeOf(value as unknown as RangeText)
-  const entries = Object.entries(value)
+  const entries = Object.entries(value as Record<string, string | RangeText>)
     .map(([name, item]) => [name, typeof item === 'string' ? numberOrNone(item) : rangeOf(item)] as const)
     .filter(([, item]) => item !== undefined)
   return Object.fromEntries(entries)
 }
 
+function isList(value: Value): value is readonly Draft[] {
+  return Array.isArray(value)
+}
+
 function rangeOf(range: RangeText): unknown {
-  const parts = Object.entries(range).filter(([, text]) => text.trim() !== '')
+  const parts = Object.entries<string>({ ...range }).filter(([, text]) => text.trim() !== '')
   if (parts.length === 0) return undefined
   return Object.fromEntries(parts.map(([name, text]) => [name, numberOf(text)]))
 }
@@ -185,14 +193,17 @@ export function linkOf(kind: Kind, body: Body): string {
   return `${RESEARCH}/${kind}?${parts.join('&')}`
 }
 
+function isRange(value: object): value is { min: number; max: number; step: number } {
+  return 'step' in value
+}
+
 function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0
 }
 
 function encoded(value: unknown): string {
   if (typeof value !== 'object' || value === null) return encodeURIComponent(String(value))
-  const { min, max, step } = value as Body
-  if (step !== undefined) return `${min},${max},${step}`
+  if (isRange(value)) return `${value.min},${value.max},${value.step}`
   return encodeURIComponent(JSON.stringify(value))
 }
 

@@ -21,7 +21,7 @@ export async function followJob(
   listener: StreamListener,
 ): Promise<void> {
   let lastId = ''
-  for (let attempt = 0; !signal.aborted; ) {
+  for (let attempt = 0; !signal.aborted;) {
     try {
       for await (const event of serverSentEvents(path, { ...request, signal })) {
         if (signal.aborted) return

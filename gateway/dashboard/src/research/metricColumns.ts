@@ -20,7 +20,11 @@ export const COLUMNS: readonly Column[] = [
   { name: 'profit_factor', label: 'Profit factor', text: ratioText },
   { name: 'trades', label: 'Trades', text: (value) => (value === null ? '–' : countText(value)) },
   { name: 'exposure', label: 'In market', text: (value) => percent(value) },
-  { name: 'turnover', label: 'Turnover a year', text: (value) => (value === null ? '–' : `${countText(Math.round(value))}×`) },
+  {
+    name: 'turnover',
+    label: 'Turnover a year',
+    text: (value) => (value === null ? '–' : `${countText(Math.round(value))}×`),
+  },
 ]
 
 export function valueOf(metrics: Metrics, name: keyof Metrics): number | null {

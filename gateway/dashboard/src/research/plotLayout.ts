@@ -53,13 +53,17 @@ export function readout(panes: readonly Pane[], ms: number): string {
   return `${stampText(ms)}: ${parts.join(', ')}`
 }
 
-const RATIOS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 11, 16, 31, 51, 101, 501, 1001, 10_001]
+const RATIOS = [
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 11, 16, 31, 51, 101, 501, 1001, 10_001,
+]
 const TICK_PX = 24
 
 export function ticksOf({ log, origin }: Pane, y: Scale, about: number): number[] {
   if (!log || (1 + y.to) / (1 + y.from) < 1.6) return ticks(y.from, y.to, about)
   // From the origin outwards, as close as they can be read.
-  const inside = RATIOS.map((ratio) => Number((ratio - 1).toFixed(2))).filter((value) => value >= y.from && value <= y.to)
+  const inside = RATIOS.map((ratio) => Number((ratio - 1).toFixed(2))).filter(
+    (value) => value >= y.from && value <= y.to,
+  )
   const kept: number[] = []
   for (const value of inside.toSorted((a, b) => Math.abs(a - (origin ?? 0)) - Math.abs(b - (origin ?? 0))))
     if (kept.every((other) => Math.abs(y(other) - y(value)) >= TICK_PX)) kept.push(value)

@@ -163,8 +163,8 @@ export function backtestOf(spec: Body, params: Params): Body {
   const body = Object.fromEntries(shared.filter((name) => spec[name] != null).map((name) => [name, spec[name]]))
   if (spec['strategy'] != null) return { ...body, strategy: spec['strategy'], params }
   if (spec['mode'] === 'multi') {
-    const factors = (spec['factors'] as Body[]).map(({ window_range: _, signal_range: __, ...factor }, place) => ({
-      ...factor,
+    const factors = (spec['factors'] as Body[]).map((factor, place) => ({
+      ...without(factor, 'window_range', 'signal_range'),
       window: params[`window_${place + 1}`],
       signal: params[`signal_${place + 1}`],
     }))
@@ -172,6 +172,10 @@ export function backtestOf(spec: Body, params: Params): Body {
   }
   const { indicator, signal_type, data_column } = spec
   return { ...body, indicator, signal_type, data_column, window: params['window'], signal: params['signal'] }
+}
+
+function without(body: Body, ...names: readonly string[]): Body {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)))
 }
 
 export function isResult(value: unknown): value is Result {

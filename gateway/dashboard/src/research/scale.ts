@@ -19,7 +19,8 @@ export function ticks(from: number, to: number, about: number): number[] {
   const power = 10 ** Math.floor(Math.log10(raw))
   const step = ([1, 2, 2.5, 5, 10].find((each) => each * power >= raw) ?? 10) * power
   const found = []
-  for (let n = Math.ceil(from / step - 1e-9); n * step <= to + step * 1e-9; n++) found.push(Number((n * step).toPrecision(12)))
+  for (let n = Math.ceil(from / step - 1e-9); n * step <= to + step * 1e-9; n++)
+    found.push(Number((n * step).toPrecision(12)))
   return found
 }
 

@@ -28,7 +28,7 @@ export async function* serverSentEvents(path: string, request: RequestInit): Asy
     if (!response.ok || response.body === null) throw await refusal(response)
     const decoder = new TextDecoder()
     let text = ''
-    for (const reader = response.body.getReader(); ; ) {
+    for (const reader = response.body.getReader(); ;) {
       const { value, done } = await reader.read()
       if (done) return
       alive()

@@ -1,8 +1,8 @@
 // What stands in the form at first: a run of a second or two that shows something.
 
 import type { SymbolHealth } from '../contract'
-import type { Tables } from './ResearchState'
 import { type Body, type Draft, draftOf, NO_RANGE, type RangeText } from './draft'
+import type { Tables } from './ResearchState'
 import type { Group, Kind } from './schema'
 
 type Row = Record<string, unknown>
@@ -36,7 +36,10 @@ export function startingDraft(
     window: 50,
     signal: 1,
   }
-  return draftOf(groups.flatMap((group) => group.fields), body)
+  return draftOf(
+    groups.flatMap((group) => group.fields),
+    body,
+  )
 }
 
 /** A draft of one kind as far as another asks for the same. */
@@ -47,18 +50,18 @@ export function carried(draft: Draft, into: Draft): Draft {
 
 function thresholdsOf(indicator: string, rows: readonly Row[] | undefined): number[] | null {
   const row = rows?.find((each) => each['name'] === indicator)
-  const found = row?.['thresholds'] as { min: number; max: number; step: number } | undefined
-  return found ? [found.min, found.max, found.step] : null
+  const thresholds = row?.['thresholds'] as { min: number; max: number; step: number } | undefined
+  return thresholds ? [thresholds.min, thresholds.max, thresholds.step] : null
 }
 
 /** Thresholds that make sense for an indicator. */
 export function rangeOfIndicator(indicator: string, rows: readonly Row[] | undefined, draft: Draft): Draft {
-  const found = thresholdsOf(indicator, rows)
-  if (found === null) return {}
-  const [min = 0, max = 0, step = 0] = found
+  const thresholds = thresholdsOf(indicator, rows)
+  if (thresholds === null) return {}
+  const [min = 0, max = 0, step = 0] = thresholds
   const middle = Math.round((min + max) / 2 / step) * step
   return {
-    ...(draft['signal_range'] === undefined ? {} : { signal_range: texts(min, max, step) as never }),
+    ...(draft['signal_range'] === undefined ? {} : { signal_range: texts(min, max, step) }),
     ...(draft['signal'] === undefined ? {} : { signal: String(middle) }),
   }
 }

@@ -1,11 +1,11 @@
 // What confirms a signal, and what risk speaks against it.
 
 import type { SignalItem } from '../contract'
+import { classes } from '../lib/classes'
 import { Notes } from '../ui/Notes'
 import { Panel } from '../ui/Panel'
 import text from '../ui/text.module.css'
 import styles from './Checks.module.css'
-import { classes } from '../lib/classes'
 
 const PASSED = { mark: '✓', tone: 'good', word: 'passed' }
 const FAILED = { mark: '✕', tone: 'bad', word: 'failed' }
@@ -43,7 +43,11 @@ export function Checks({ signal }: { signal: SignalItem }) {
   )
 }
 
-function Check({ name, detail, verdict }: {
+function Check({
+  name,
+  detail,
+  verdict,
+}: {
   name: string
   detail: string
   verdict: { mark: string; tone: string; word: string }

@@ -1,6 +1,7 @@
 // The features that pushed the models for or against a signal, and a sentence on them.
 
 import type { Driver, SignalItem } from '../contract'
+import { classes } from '../lib/classes'
 import { percent, valueText } from '../lib/format'
 import { type Direction, TONE, WORD } from '../lib/signal'
 import type { ExplanationState } from '../live/LiveState'
@@ -12,13 +13,12 @@ import { Panel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import text from '../ui/text.module.css'
 import styles from './Drivers.module.css'
-import { classes } from '../lib/classes'
 
 export function Drivers({ signal }: { signal: SignalItem }) {
   const state = useLive(({ explanations }) => explanations.get(signal.signal_id))
   const ask = () => void liveStore.explanations.request(signal)
   return (
-    <Panel title="Why" >
+    <Panel title="Why">
       {state?.explanation ? (
         <DriverTable state={state} direction={signal.direction} />
       ) : state?.phase === 'failed' && state.error ? (
@@ -26,9 +26,7 @@ export function Drivers({ signal }: { signal: SignalItem }) {
       ) : state?.phase === 'none' ? (
         <EmptyState title="Not explained yet">
           <p>Directional signals explain themselves; others do when asked.</p>
-          <Button onClick={ask}>
-            Explain this signal
-          </Button>
+          <Button onClick={ask}>Explain this signal</Button>
         </EmptyState>
       ) : state?.phase === 'pending' ? (
         <EmptyState title="Being explained">
@@ -86,7 +84,9 @@ function DriverRow({ driver, largest, tone }: { driver: Driver; largest: number;
       <th scope="row">{driver.feature}</th>
       <td>{valueText(driver.value)}</td>
       <td className={styles.push}>
-        <span className={classes(styles.side, styles.sideAgainst)}>{share < 0 && <i className={styles.against} style={{ width }} />}</span>
+        <span className={classes(styles.side, styles.sideAgainst)}>
+          {share < 0 && <i className={styles.against} style={{ width }} />}
+        </span>
         <span className={styles.side}>{share > 0 && <i className={tone} style={{ width }} />}</span>
         <span className={styles.share}>
           {share < 0 ? '−' : '+'}

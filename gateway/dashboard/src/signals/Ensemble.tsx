@@ -15,9 +15,15 @@ export function Ensemble({ signal }: { signal: SignalItem }) {
         <thead>
           <tr>
             <th scope="col">Member</th>
-            <th scope="col" className="down">sell</th>
-            <th scope="col" className="flat">neutral</th>
-            <th scope="col" className="up">buy</th>
+            <th scope="col" className="down">
+              sell
+            </th>
+            <th scope="col" className="flat">
+              neutral
+            </th>
+            <th scope="col" className="up">
+              buy
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -40,7 +46,9 @@ export function Ensemble({ signal }: { signal: SignalItem }) {
         <Fact name="Entropy">{signal.regime.entropy.toFixed(2)} of 1</Fact>
         <Fact name="Trend state">{signal.regime.trend_state.toLowerCase()}</Fact>
         {Object.entries(signal.strategy_weights).map(([name, weight]) => (
-          <Fact key={name} name={name.replaceAll('_', ' ')}>{percent(weight)}</Fact>
+          <Fact key={name} name={name.replaceAll('_', ' ')}>
+            {percent(weight)}
+          </Fact>
         ))}
       </Facts>
     </Panel>

@@ -44,8 +44,8 @@ export function HitRates({ rows }: { rows: ScoreRow[] }) {
         </tbody>
       </table>
       <p className={text.footNote}>
-        Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. Net is the mean return after
-        fees, slippage and funding.
+        Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. Net is the mean return after fees,
+        slippage and funding.
       </p>
     </TableScroll>
   )

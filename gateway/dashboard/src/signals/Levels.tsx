@@ -7,8 +7,7 @@ import styles from './Levels.module.css'
 export function Levels({ signal }: { signal: SignalItem }) {
   const { reference_price: reference, target_price: target, invalidation_price: wrong, score } = signal
   const away = (price: number | null) => (price === null ? '' : signedPercent(price / reference - 1))
-  const reward =
-    target === null || wrong === null ? null : Math.abs(target - reference) / Math.abs(reference - wrong)
+  const reward = target === null || wrong === null ? null : Math.abs(target - reference) / Math.abs(reference - wrong)
   return (
     <dl className={styles.levels}>
       <Level name="Reference" value={priceText(reference)} note="close at t" />

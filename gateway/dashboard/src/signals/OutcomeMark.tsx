@@ -1,7 +1,7 @@
 // What became of a signal, once it is known; unknown where a hole in the bars hides it.
 
-import { classes } from '../lib/classes'
 import type { SignalItem } from '../contract'
+import { classes } from '../lib/classes'
 import { signedPercent } from '../lib/format'
 import styles from './OutcomeMark.module.css'
 

@@ -9,15 +9,19 @@ import { BarTable } from '../live/chart/BarTable'
 import { PriceChart } from '../live/chart/PriceChart'
 import { NO_SERIES } from '../live/fold'
 import { liveStore, useLive } from '../live/LiveStore'
-import { ErrorBoundary } from '../ui/ErrorBoundary'
 import { Button } from '../ui/Button'
+import { ErrorBoundary } from '../ui/ErrorBoundary'
 import { Failure } from '../ui/Failure'
 import { Legend } from '../ui/Legend'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Tag } from '../ui/Tag'
 import styles from './SignalChart.module.css'
 
-export function SignalChart({ signal, symbol, onChoose }: {
+export function SignalChart({
+  signal,
+  symbol,
+  onChoose,
+}: {
   signal: SignalItem | null
   symbol: string
   onChoose: (signalId: string) => void
@@ -28,9 +32,10 @@ export function SignalChart({ signal, symbol, onChoose }: {
   const error = useLive((state) => state.seriesError)
   const stale = useLive((state) => state.health?.symbols.find((s) => s.symbol === symbol && s.stale))
   const [asTable, setAsTable] = useState(false)
-  const first = series.bars[0]?.event_time_ms
   const backTo = signal === null ? Infinity : signal.event_time_ms - 100 * signal.timeframe_ms
-  useEffect(() => void liveStore.series.readBack(symbol, backTo), [symbol, backTo, first === undefined])
+  // Without bars the series was dropped, or not read yet.
+  const isEmpty = series.bars.length === 0
+  useEffect(() => void liveStore.series.readBack(symbol, backTo), [symbol, backTo, isEmpty])
   const signals = useMemo(() => all.filter((each) => each.symbol === symbol), [all, symbol])
   return (
     <PlainPanel className={styles.chart} aria-label={`${symbol} chart`}>
@@ -48,7 +53,7 @@ export function SignalChart({ signal, symbol, onChoose }: {
           Table
         </Button>
       </PanelHead>
-      {error && series.bars.length === 0 ? (
+      {error && isEmpty ? (
         <Failure error={error} onRetry={() => void liveStore.series.readBack(symbol, backTo)} />
       ) : asTable ? (
         <BarTable series={series} signals={signals} />

@@ -4,6 +4,7 @@ import type { RefObject } from 'react'
 
 import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
+import { classes } from '../lib/classes'
 import { useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
 import { EmptyState } from '../ui/EmptyState'
@@ -12,10 +13,9 @@ import { PlainPanel } from '../ui/Panel'
 import { Explanation } from './Explanation'
 import { Levels } from './Levels'
 import { SignalChart } from './SignalChart'
+import styles from './SignalDetail.module.css'
 import { SignalHead } from './SignalHead'
 import { TrackRecord } from './TrackRecord'
-import styles from './SignalDetail.module.css'
-import { classes } from '../lib/classes'
 
 interface Props {
   signal: SignalItem | null
@@ -29,39 +29,48 @@ interface Props {
 }
 
 export function SignalDetail({ signal, symbol, heading, refusal, onChoose, onAcknowledge, onBack, className }: Props) {
-  if (signal === null) return <WithoutSignal symbol={symbol} onChoose={onChoose} />
+  const firstSymbol = useLive((state) => state.health?.symbols[0]?.symbol)
+  const isStarting = useLive((state) => state.health?.status === 'starting')
+  const charted = signal?.symbol ?? symbol ?? firstSymbol
   return (
-    <div id="detail" className={classes(styles.detail, styles.twoColumns, className)}>
+    <div
+      id="detail"
+      className={classes(styles.detail, signal !== null && styles.twoColumns, signal !== null && className)}
+    >
       <div className={styles.main}>
-        <SignalHead signal={signal} heading={heading} refusal={refusal} onAcknowledge={onAcknowledge} onBack={onBack} />
-        <SignalChart signal={signal} symbol={signal.symbol} onChoose={onChoose} />
-        <PlainPanel aria-label="Levels">
-          <Levels signal={signal} />
-        </PlainPanel>
-        <TrackRecord symbol={signal.symbol} />
+        {signal === null ? (
+          <WaitingFor charted={charted} isStarting={isStarting} />
+        ) : (
+          <SignalHead
+            signal={signal}
+            heading={heading}
+            refusal={refusal}
+            onAcknowledge={onAcknowledge}
+            onBack={onBack}
+          />
+        )}
+        {charted && (signal !== null || !isStarting) && (
+          <SignalChart signal={signal} symbol={charted} onChoose={onChoose} />
+        )}
+        {signal !== null && (
+          <>
+            <PlainPanel aria-label="Levels">
+              <Levels signal={signal} />
+            </PlainPanel>
+            <TrackRecord symbol={signal.symbol} />
+          </>
+        )}
       </div>
-      <aside className={styles.why} aria-label="Why this signal">
-        <Explanation signal={signal} />
-      </aside>
+      {signal !== null && (
+        <aside className={styles.why} aria-label="Why this signal">
+          <Explanation signal={signal} />
+        </aside>
+      )}
     </div>
   )
 }
 
 /** What is shown before there is a signal. */
-function WithoutSignal({ symbol, onChoose }: { symbol: string | null; onChoose: (signalId: string) => void }) {
-  const firstSymbol = useLive((state) => state.health?.symbols[0]?.symbol)
-  const isStarting = useLive((state) => state.health?.status === 'starting')
-  const charted = symbol ?? firstSymbol
-  return (
-    <div id="detail" className={styles.detail}>
-      <div className={styles.main}>
-        <WaitingFor charted={charted} isStarting={isStarting} />
-        {charted && !isStarting && <SignalChart signal={null} symbol={charted} onChoose={onChoose} />}
-      </div>
-    </div>
-  )
-}
-
 function WaitingFor({ charted, isStarting }: { charted: string | undefined; isStarting: boolean }) {
   const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   const hasHealth = useLive((state) => state.health !== null)

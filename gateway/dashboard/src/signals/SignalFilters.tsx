@@ -2,11 +2,13 @@
 
 import type { RefObject } from 'react'
 
-import { useLive } from '../live/LiveStore'
-import { type Filter, toggled } from '../live/filter'
-import { Button } from '../ui/Button'
-import { Choices } from '../ui/Choices'
+import { classes } from '../lib/classes'
 import { ARROW, DIRECTIONS, GRADES, WORD } from '../lib/signal'
+import { type Filter, toggled } from '../live/filter'
+import { useLive } from '../live/LiveStore'
+import { Button } from '../ui/Button'
+import chip from '../ui/chip.module.css'
+import { Choices } from '../ui/Choices'
 import styles from './SignalFilters.module.css'
 
 interface Props {
@@ -48,7 +50,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
         {filter.symbol && (
           <button
             type="button"
-            className={styles.clear}
+            className={classes(chip.chip, styles.clear)}
             aria-label={`Show all symbols, not only ${filter.symbol}`}
             onClick={() => onChange({ ...filter, symbol: null })}
           >
@@ -64,9 +66,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
               type="button"
               className={styles[direction]}
               aria-pressed={filter.directions.includes(direction)}
-              onClick={() =>
-                onChange({ ...filter, directions: toggled(DIRECTIONS, filter.directions, direction) })
-              }
+              onClick={() => onChange({ ...filter, directions: toggled(DIRECTIONS, filter.directions, direction) })}
             >
               <span aria-hidden="true">{ARROW[direction]}</span> {WORD[direction]}
             </button>

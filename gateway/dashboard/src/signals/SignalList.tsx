@@ -1,25 +1,25 @@
 // The master list: a listbox that draws only the rows in sight, however many there are.
 
-import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type RefObject, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react'
 
-import { useMarketTime } from '../live/marketTime'
 import type { SignalItem } from '../contract'
-import { liveStore, useLive } from '../live/LiveStore'
-import { type Filter, queryOf } from '../live/filter'
+import { classes } from '../lib/classes'
 import { ageText, countText, percent } from '../lib/format'
+import { TONE } from '../lib/signal'
+import { type Filter, queryOf } from '../live/filter'
+import { liveStore, useLive } from '../live/LiveStore'
+import { useMarketTime } from '../live/marketTime'
 import { Button } from '../ui/Button'
+import { DirectionMark } from '../ui/DirectionMark'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
+import { GradeMark } from '../ui/GradeMark'
+import { Meter } from '../ui/Meter'
+import { RegimeChip } from '../ui/RegimeMark'
 import { Skeleton } from '../ui/Skeleton'
 import { Tag } from '../ui/Tag'
-import { DirectionMark } from '../ui/DirectionMark'
-import { GradeMark } from '../ui/GradeMark'
-import { RegimeChip } from '../ui/RegimeMark'
-import { TONE } from '../lib/signal'
-import { Meter } from '../ui/Meter'
 import { OutcomeMark } from './OutcomeMark'
 import styles from './SignalList.module.css'
-import { classes } from '../lib/classes'
 
 const ROW_PX = 58
 const OVER = 6
@@ -39,23 +39,25 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
   const [view, setView] = useState({ top: 0, height: 600 })
   useAnchor(box, signals)
 
+  const isEmpty = signals.length === 0
   useEffect(() => {
     const element = box.current
     if (element === null) return
     const measure = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }))
     measure.observe(element)
     return () => measure.disconnect()
-  }, [signals.length === 0])
+  }, [isEmpty])
 
   const chosenAt = signals.findIndex((signal) => signal.signal_id === chosenId)
-  useEffect(() => {
+  const scrollToChosen = useEffectEvent(() => {
     const element = box.current
     if (element === null || chosenAt < 0) return
     const top = chosenAt * ROW_PX
     if (top < element.scrollTop) element.scrollTop = top
     else if (top + ROW_PX > element.scrollTop + element.clientHeight)
       element.scrollTop = top + ROW_PX - element.clientHeight
-  }, [chosenId])
+  })
+  useEffect(() => scrollToChosen(), [chosenId])
 
   if (page?.error && signals.length === 0)
     return <Failure error={page.error} onRetry={() => liveStore.readOlder(filter)} />
@@ -64,7 +66,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
 
   const first = Math.max(0, Math.floor(view.top / ROW_PX) - OVER)
   const last = Math.min(signals.length, Math.ceil((view.top + view.height) / ROW_PX) + OVER)
-  const seen = chosenAt >= first && chosenAt < last
+  const isChosenInSight = chosenAt >= first && chosenAt < last
   return (
     <div
       ref={box}
@@ -72,7 +74,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
       role="listbox"
       aria-label="Signals, newest first"
       tabIndex={0}
-      {...(seen ? { 'aria-activedescendant': `signal-${chosenId}` } : {})}
+      {...(isChosenInSight ? { 'aria-activedescendant': `signal-${chosenId}` } : {})}
       onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
         setView({ top: scrollTop, height: clientHeight })
         if (scrollTop + clientHeight > scrollHeight - 20 * ROW_PX) liveStore.readOlder(filter)
@@ -151,40 +153,34 @@ function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
 }
 
 /** New rows come in above: what is being read stays where it is, unless it is the top. */
-function useAnchor(box: React.RefObject<HTMLDivElement | null>, signals: readonly SignalItem[]): void {
+function useAnchor(box: RefObject<HTMLDivElement | null>, signals: readonly SignalItem[]): void {
   const before = useRef<readonly SignalItem[]>([])
   useLayoutEffect(() => {
     const element = box.current
-    const held = before.current
+    const earlier = before.current
     before.current = signals
     if (element === null || element.scrollTop < ROW_PX) return
-    const anchor = held[Math.floor(element.scrollTop / ROW_PX)]
-    const from = held.indexOf(anchor as SignalItem)
-    const to = signals.findIndex((signal) => signal.signal_id === anchor?.signal_id)
-    if (to >= 0 && to !== from) element.scrollTop += (to - from) * ROW_PX
+    const from = Math.floor(element.scrollTop / ROW_PX)
+    const anchorId = earlier[from]?.signal_id
+    const to = signals.findIndex((signal) => signal.signal_id === anchorId)
+    if (to >= 0 && to !== from) element.scrollBy(0, (to - from) * ROW_PX)
   }, [box, signals])
 }
 
 function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: Filter; onShowNeutral: () => void }) {
-  const held = useLive((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
-  if (held === 0)
+  const total = useLive((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
+  if (total === 0)
     return (
       <EmptyState title="No signals yet">
         <p>One comes with every bar close, once a model serves.</p>
       </EmptyState>
     )
   if (loading)
-    return (
-      <Skeleton rows={8} label="Signals are being read" className={classes(styles.rows, styles.loading)} />
-    )
+    return <Skeleton rows={8} label="Signals are being read" className={classes(styles.rows, styles.loading)} />
   return (
     <EmptyState title="No signal passes the filter">
-      <p>{countText(held)} signals are held. Widen the filter to see more of them.</p>
-      {!filter.directions.includes('neutral') && (
-        <Button onClick={onShowNeutral}>
-          Show neutral signals
-        </Button>
-      )}
+      <p>{countText(total)} signals are held. Widen the filter to see more of them.</p>
+      {!filter.directions.includes('neutral') && <Button onClick={onShowNeutral}>Show neutral signals</Button>}
     </EmptyState>
   )
 }

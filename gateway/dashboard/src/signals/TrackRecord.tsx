@@ -16,7 +16,7 @@ export function TrackRecord({ symbol }: { symbol: string | null }) {
   return (
     <Panel
       title="Score of past signals"
-      
+
       aside={
         <Choices aria-label="Scored markets">
           <button type="button" aria-pressed={scope === null} onClick={() => liveStore.score(null)}>

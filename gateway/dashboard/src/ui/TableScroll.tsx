@@ -15,7 +15,12 @@ interface Props {
 
 export function TableScroll({ label, whole = false, className, children }: Props) {
   return (
-    <div className={classes(styles.scroll, whole && styles.whole, className)} tabIndex={0} role="region" aria-label={label}>
+    <div
+      className={classes(styles.scroll, whole && styles.whole, className)}
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+    >
       {children}
     </div>
   )

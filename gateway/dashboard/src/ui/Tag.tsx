@@ -3,12 +3,12 @@
 import type { ComponentPropsWithRef } from 'react'
 
 import { classes } from '../lib/classes'
-import styles from './Tag.module.css'
+import styles from './chip.module.css'
 
 interface Props extends ComponentPropsWithRef<'span'> {
   tone?: 'good' | 'warn' | 'bad' | ''
 }
 
 export function Tag({ tone = '', className, ...props }: Props) {
-  return <span className={classes(styles.tag, tone, className)} {...props} />
+  return <span className={classes(styles.chip, styles.tag, tone, className)} {...props} />
 }

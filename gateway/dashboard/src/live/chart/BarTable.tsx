@@ -1,10 +1,10 @@
 // The chart's twin for who cannot see it, or wants the numbers: the newest bars as a table.
 
 import type { SignalItem } from '../../contract'
-import type { Series } from '../fold'
 import { closeText, percent, priceText } from '../../lib/format'
-import { TableScroll } from '../../ui/TableScroll'
 import { DirectionMark } from '../../ui/DirectionMark'
+import { TableScroll } from '../../ui/TableScroll'
+import type { Series } from '../fold'
 
 const ROWS = 60
 

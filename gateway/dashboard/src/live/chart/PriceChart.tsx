@@ -1,15 +1,15 @@
 // Candles with their signals, the regime band under them, regime probabilities below: one clock.
 
 import type { MouseEventParams } from 'lightweight-charts'
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useEffectEvent, useRef, useState } from 'react'
 
 import type { Bar, RegimeProbabilities, SignalItem } from '../../contract'
+import { classes } from '../../lib/classes'
 import { closeText, dayText, priceDigits, priceText, signedPercent } from '../../lib/format'
 import type { Theme } from '../../lib/theme'
 import { AHEAD_BARS, candle, type ChartDrawing, draw, paint, regimePoint, setPoints } from './chartDrawing'
-import { markersOf, placeOf, planColours, planOf } from './signalMarks'
 import styles from './PriceChart.module.css'
-import { classes } from '../../lib/classes'
+import { markersOf, placeOf, planColours, planOf } from './signalMarks'
 
 const BAR_PX = 7 // as wide as a bar should be, at first
 
@@ -31,23 +31,19 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   const container = useRef<HTMLDivElement>(null)
   const drawing = useRef<ChartDrawing | null>(null)
   const [hoveredMs, setHoveredMs] = useState<number | null>(null)
-  const choose = useRef(onChoose)
-  const shownSignals = useRef(signals)
   const drawnBars = useRef<readonly Bar[]>([])
   const drawnRegimes = useRef<readonly RegimeProbabilities[]>([])
-  choose.current = onChoose
-  shownSignals.current = signals
+  const chooseAt = useEffectEvent((ms: number | null) => {
+    const clicked = signals.find((signal) => signal.event_time_ms === ms)
+    if (clicked) onChoose(clicked.signal_id)
+  })
 
   useEffect(() => {
     if (container.current === null) return
     const created = draw(container.current)
     drawing.current = created
     created.chart.subscribeCrosshairMove((at) => setHoveredMs(timeOf(at)))
-    created.chart.subscribeClick((at) => {
-      const ms = timeOf(at)
-      const clicked = shownSignals.current.find((signal) => signal.event_time_ms === ms)
-      if (clicked) choose.current(clicked.signal_id)
-    })
+    created.chart.subscribeClick((at) => chooseAt(timeOf(at)))
     return () => {
       drawing.current = null
       created.chart.remove()
@@ -103,7 +99,7 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
 
   // The view moves when another signal is chosen, never because a bar closed.
   const reaches = chosen !== null && (bars[0]?.event_time_ms ?? Infinity) <= chosen.event_time_ms
-  useEffect(() => {
+  const moveToChosen = useEffectEvent(() => {
     const scale = drawing.current?.chart.timeScale()
     if (scale === undefined || bars.length === 0) return
     const end = bars.length - 1
@@ -113,7 +109,9 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     const young = at > end - count / 2
     const to = young ? Math.max(end, at + horizon) + AHEAD_BARS : at + count / 2
     scale.setVisibleLogicalRange({ from: to - count, to })
-  }, [chosen?.signal_id, bars[0]?.symbol, reaches])
+  })
+  const [chosenId, symbol] = [chosen?.signal_id, bars[0]?.symbol]
+  useEffect(() => moveToChosen(), [chosenId, symbol, reaches])
 
   const bar = bars.at(hoveredMs === null ? -1 : placeOf(hoveredMs, bars))
   const regime = regimes.findLast((each) => each.event_time_ms === bar?.event_time_ms) ?? null
@@ -140,8 +138,8 @@ function Readout({ bar, regime }: Hovered) {
       <span className={change < 0 ? 'down' : 'up'}>{signedPercent(change)}</span>
       {regime && (
         <span className={styles.more}>
-          <i>bull</i> {(regime.bull * 100).toFixed(0)} <i>side</i> {(regime.sideways * 100).toFixed(0)}{' '}
-          <i>bear</i> {(regime.bear * 100).toFixed(0)} <i>entropy</i> {regime.entropy.toFixed(2)}
+          <i>bull</i> {(regime.bull * 100).toFixed(0)} <i>side</i> {(regime.sideways * 100).toFixed(0)} <i>bear</i>{' '}
+          {(regime.bear * 100).toFixed(0)} <i>entropy</i> {regime.entropy.toFixed(2)}
         </span>
       )}
     </p>

@@ -51,9 +51,7 @@ abstract class RegimeView implements ICustomSeriesPaneView<Time, RegimePoint, Re
 
   abstract priceValueBuilder(point: RegimePoint): CustomSeriesPricePlotValues
 
-  isWhitespace(
-    point: RegimePoint | CustomSeriesWhitespaceData<Time>,
-  ): point is CustomSeriesWhitespaceData<Time> {
+  isWhitespace(point: RegimePoint | CustomSeriesWhitespaceData<Time>): point is CustomSeriesWhitespaceData<Time> {
     return !('bull' in point)
   }
 

@@ -1,9 +1,9 @@
 import { useId } from 'react'
 
-import { Choices } from '../../ui/Choices'
-import { type InputProps, Note } from './Labelled'
-import styles from './fields.module.css'
 import { classes } from '../../lib/classes'
+import { Choices } from '../../ui/Choices'
+import styles from './fields.module.css'
+import { type InputProps, Note } from './Labelled'
 
 export function ChoiceInput({ field, value, error, onChange }: InputProps<string>) {
   const id = useId()

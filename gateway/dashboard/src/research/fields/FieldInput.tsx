@@ -1,19 +1,25 @@
 // The input for a field, by the kind that the schema says. A list holds inputs of its own.
 
+import { classes } from '../../lib/classes'
 import { Button } from '../../ui/Button'
 import { type Draft, NO_RANGE, type RangeText } from '../draft'
 import { errorAt, type FieldErrors, NO_ERRORS } from '../fieldErrors'
 import type { Field } from '../schema'
 import { ChoiceInput } from './ChoiceInput'
+import styles from './fields.module.css'
 import { FlagInput } from './FlagInput'
 import type { InputProps, NamedValue } from './Labelled'
 import { RangeInput } from './RangeInput'
 import { SelectInput } from './SelectInput'
 import { TextInput } from './TextInput'
-import styles from './fields.module.css'
-import { classes } from '../../lib/classes'
 
-export function FieldInput(props: InputProps & { errors?: FieldErrors; path: string; namesOf: (name: string) => readonly NamedValue[] | undefined }) {
+export function FieldInput(
+  props: InputProps & {
+    errors?: FieldErrors
+    path: string
+    namesOf: (name: string) => readonly NamedValue[] | undefined
+  },
+) {
   const { field, value } = props
   switch (field.kind) {
     case 'flag':
@@ -26,7 +32,8 @@ export function FieldInput(props: InputProps & { errors?: FieldErrors; path: str
       if (field.choices.length <= 2 && !field.nullable) return <ChoiceInput {...props} value={String(value)} />
       return <SelectInput {...props} value={String(value)} options={field.choices} />
     case 'text':
-      if (props.names) return <SelectInput {...props} value={String(value)} options={props.names.map(({ name }) => name)} />
+      if (props.names)
+        return <SelectInput {...props} value={String(value)} options={props.names.map(({ name }) => name)} />
       return <TextInput {...props} value={String(value)} />
     case 'ranges':
     case 'numbers':
@@ -36,7 +43,15 @@ export function FieldInput(props: InputProps & { errors?: FieldErrors; path: str
   }
 }
 
-function ListInput({ field, value, error, path, errors, namesOf, onChange }: InputProps<readonly Draft[]> & {
+function ListInput({
+  field,
+  value,
+  error,
+  path,
+  errors,
+  namesOf,
+  onChange,
+}: InputProps<readonly Draft[]> & {
   path: string
   errors: FieldErrors
   namesOf: (name: string) => readonly NamedValue[] | undefined
@@ -76,9 +91,7 @@ function ListInput({ field, value, error, path, errors, namesOf, onChange }: Inp
       ))}
       {value.length === 0 && error !== undefined && <p className={classes(styles.error, 'bad')}>{error}</p>}
       {value.length < field.most && (
-        <Button onClick={() => onChange([...value, emptyItem(field, value)])}>
-          Add a {one.toLowerCase()}
-        </Button>
+        <Button onClick={() => onChange([...value, emptyItem(field, value)])}>Add a {one.toLowerCase()}</Button>
       )}
     </div>
   )

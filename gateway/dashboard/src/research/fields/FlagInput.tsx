@@ -1,8 +1,8 @@
 import { useId } from 'react'
 
-import { described, type InputProps, Note } from './Labelled'
-import styles from './fields.module.css'
 import { classes } from '../../lib/classes'
+import styles from './fields.module.css'
+import { described, type InputProps, Note } from './Labelled'
 
 export function FlagInput({ field, value, error, onChange }: InputProps<boolean>) {
   const id = useId()

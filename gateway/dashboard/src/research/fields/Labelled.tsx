@@ -2,10 +2,10 @@
 
 import type { ReactNode } from 'react'
 
+import { classes } from '../../lib/classes'
 import type { Value } from '../draft'
 import type { Field } from '../schema'
 import styles from './fields.module.css'
-import { classes } from '../../lib/classes'
 
 export interface NamedValue {
   name: string
@@ -22,7 +22,13 @@ export interface InputProps<T = Value> {
   onChange: (value: Value) => void
 }
 
-export function Labelled({ field, error, id, children, aside }: {
+export function Labelled({
+  field,
+  error,
+  id,
+  children,
+  aside,
+}: {
   field: Field
   error: string | undefined
   id: string
@@ -30,7 +36,11 @@ export function Labelled({ field, error, id, children, aside }: {
   children: ReactNode
 }) {
   return (
-    <div className={classes(styles.field, field.kind === 'time' && styles.time)} data-name={field.name} data-wrong={error !== undefined}>
+    <div
+      className={classes(styles.field, field.kind === 'time' && styles.time)}
+      data-name={field.name}
+      data-wrong={error !== undefined}
+    >
       <div className={styles.head}>
         <label htmlFor={id}>{field.label}</label>
         {aside}

@@ -1,11 +1,11 @@
 // The parameters of the chosen strategy: ranges to try, or single numbers.
 
+import { classes } from '../../lib/classes'
 import { NO_RANGE, type RangeText, type Value } from '../draft'
 import type { Field } from '../schema'
+import styles from './fields.module.css'
 import { RangeInput } from './RangeInput'
 import { TextInput } from './TextInput'
-import styles from './fields.module.css'
-import { classes } from '../../lib/classes'
 
 export interface Bounds {
   type: string
@@ -14,7 +14,13 @@ export interface Bounds {
   default: number
 }
 
-export function ParameterInputs({ field, value, error, parameters, onChange }: {
+export function ParameterInputs({
+  field,
+  value,
+  error,
+  parameters,
+  onChange,
+}: {
   field: Field
   value: { [name: string]: string | RangeText }
   error: string | undefined

@@ -1,10 +1,10 @@
 import { useId } from 'react'
 
+import { classes } from '../../lib/classes'
 import { countText } from '../../lib/format'
 import { countOf, type RangeText } from '../draft'
-import { described, type InputProps, Note } from './Labelled'
 import styles from './fields.module.css'
-import { classes } from '../../lib/classes'
+import { described, type InputProps, Note } from './Labelled'
 
 const EDGES = ['min', 'max', 'step'] as const
 
@@ -25,7 +25,7 @@ export function RangeInput({ field, value, error, onChange }: InputProps<RangeTe
               inputMode="decimal"
               value={value[edge]}
               autoComplete="off"
-              onChange={(event) => onChange({ ...value, [edge]: event.target.value } as never)}
+              onChange={(event) => onChange({ ...value, [edge]: event.target.value })}
               {...described(field, error, id)}
             />
           </label>

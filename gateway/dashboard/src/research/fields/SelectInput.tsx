@@ -2,7 +2,14 @@ import { useId } from 'react'
 
 import { described, type InputProps, Labelled } from './Labelled'
 
-export function SelectInput({ field, value, error, names, options, onChange }: InputProps<string> & { options: readonly string[] }) {
+export function SelectInput({
+  field,
+  value,
+  error,
+  names,
+  options,
+  onChange,
+}: InputProps<string> & { options: readonly string[] }) {
   const id = useId()
   const known = new Map(names?.map((each) => [each.name, each]))
   // A link may name what this home does not have: it is shown, and refused by the gateway.
