@@ -1,3 +1,5 @@
+/// <reference types="vitest/config" />
+
 import react from '@vitejs/plugin-react'
 import { defineConfig, loadEnv } from 'vite'
 
@@ -14,5 +16,6 @@ export default defineConfig(({ mode }) => {
     build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: 'es2023' },
     css: { transformer: 'lightningcss', lightningcss: { drafts: { customMedia: true } } },
     server: { proxy },
+    test: { css: { include: [/\.module\.css$/] } },
   }
 })

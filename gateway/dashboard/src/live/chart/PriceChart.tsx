@@ -7,9 +7,11 @@ import type { Bar, RegimeProbabilities, SignalItem } from '../../contract'
 import { classes } from '../../lib/classes'
 import { closeText, dayText, priceDigits, priceText, signedPercent } from '../../lib/format'
 import type { Theme } from '../../lib/theme'
+import { placeOf } from './barPlaces'
 import { AHEAD_BARS, candle, type ChartDrawing, draw, paint, regimePoint, setPoints } from './chartDrawing'
+import { planOf } from './plan'
 import styles from './PriceChart.module.css'
-import { markersOf, placeOf, planColours, planOf } from './signalMarks'
+import { markersOf, planColours } from './signalMarks'
 
 const BAR_PX = 7 // as wide as a bar should be, at first
 

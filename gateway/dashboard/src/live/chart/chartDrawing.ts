@@ -16,9 +16,9 @@ import {
 import type { Bar, RegimeProbabilities } from '../../contract'
 import { faded } from '../../lib/colour'
 import { colour } from '../../lib/theme'
-import { PlanDrawing } from './plan'
+import { seconds } from './barPlaces'
+import { PlanDrawing } from './PlanDrawing'
 import { RegimeArea, RegimeBand, type RegimeColours, type RegimePoint } from './regimeSeries'
-import { seconds } from './signalMarks'
 
 export const AHEAD_BARS = 6
 

@@ -1,18 +1,8 @@
-// The chosen signal on the chart: where it aims, where it is wrong, when it ends, how it ended.
+// The plan of a signal: where it aims, where it is wrong, when it ends, how it ended.
 
-import type {
-  AutoscaleInfo,
-  IPrimitivePaneRenderer,
-  IPrimitivePaneView,
-  ISeriesPrimitive,
-  Logical,
-  SeriesAttachedParameter,
-  Time,
-} from 'lightweight-charts'
-
-import { faded } from '../../lib/colour'
-
-type Target = Parameters<IPrimitivePaneRenderer['draw']>[0]
+import type { Bar, SignalItem } from '../../contract'
+import { priceText } from '../../lib/format'
+import { placeOf } from './barPlaces'
 
 export interface Plan {
   /** Place of the signal's bar in the data, and of the bar that ends its horizon. */
@@ -24,130 +14,28 @@ export interface Plan {
   outcome: { entry: number; exit: number; hit: boolean } | null
 }
 
-export interface PlanColours {
-  aim: string
-  wrong: string
-  text: string
-  back: string
-  hit: string
-  miss: string
-  font: string
-}
-
-export class PlanDrawing implements ISeriesPrimitive<Time> {
-  private parameters: SeriesAttachedParameter<Time> | null = null
-  private shown: { plan: Plan; colours: PlanColours } | null = null
-  private readonly views: readonly IPrimitivePaneView[] = [
-    { zOrder: () => 'bottom', renderer: () => ({ draw: (target) => this.draw(target, zones) }) },
-    { zOrder: () => 'top', renderer: () => ({ draw: (target) => this.draw(target, marks) }) },
+export function planOf(signal: SignalItem, bars: readonly Bar[]): Plan | null {
+  const from = placeOf(signal.event_time_ms, bars)
+  if (bars[from]?.event_time_ms !== signal.event_time_ms) return null
+  const { reference_price: reference, target_price: target, invalidation_price: wrong } = signal
+  const band = [1, -1].map((side) => ({
+    price: reference * (1 + side * signal.threshold),
+    text: `${side > 0 ? '+' : '−'}${(signal.threshold * 100).toFixed(2)}%`,
+    wrong: false,
+  }))
+  const aims = [
+    ...(target === null ? [] : [{ price: target, text: `Target ${priceText(target, reference)}`, wrong: false }]),
+    ...(wrong === null ? [] : [{ price: wrong, text: `Invalid ${priceText(wrong, reference)}`, wrong: true }]),
   ]
-
-  attached(parameters: SeriesAttachedParameter<Time>): void {
-    this.parameters = parameters
+  const { score } = signal
+  return {
+    from,
+    to: from + signal.horizon_bars,
+    reference,
+    levels: aims.length ? aims : signal.direction === 'neutral' ? band : [],
+    outcome:
+      score?.entry_price != null && score.exit_price != null && score.hit !== null
+        ? { entry: score.entry_price, exit: score.exit_price, hit: score.hit }
+        : null,
   }
-
-  detached(): void {
-    this.parameters = null
-  }
-
-  show(plan: Plan | null, colours: PlanColours): void {
-    this.shown = plan && { plan, colours }
-    this.parameters?.requestUpdate()
-  }
-
-  paneViews(): readonly IPrimitivePaneView[] {
-    return this.views
-  }
-
-  autoscaleInfo(start: Logical, end: Logical): AutoscaleInfo | null {
-    const plan = this.shown?.plan
-    if (plan === undefined || plan.to < start || plan.from > end) return null
-    const prices = [plan.reference, ...plan.levels.map((level) => level.price)]
-    return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } }
-  }
-
-  private draw(target: Target, paint: (scene: Scene) => void): void {
-    const { parameters, shown } = this
-    if (parameters === null || shown === null) return
-    const scale = parameters.chart.timeScale()
-    target.useMediaCoordinateSpace(({ context, mediaSize }) =>
-      paint({
-        ...shown,
-        context,
-        width: mediaSize.width,
-        x: (place) => scale.logicalToCoordinate(place as Logical) ?? 0,
-        y: (price) => parameters.series.priceToCoordinate(price) ?? 0,
-      }),
-    )
-  }
-}
-
-interface Scene {
-  plan: Plan
-  colours: PlanColours
-  context: CanvasRenderingContext2D
-  width: number
-  x: (place: number) => number
-  y: (price: number) => number
-}
-
-function zones({ plan, colours, context, x, y }: Scene): void {
-  const [left, right] = [x(plan.from), x(plan.to)]
-  for (const level of plan.levels) {
-    const [reference, edge] = [y(plan.reference), y(level.price)]
-    context.fillStyle = faded(level.wrong ? colours.wrong : colours.aim, level.wrong ? 0.13 : 0.16)
-    context.fillRect(left, Math.min(reference, edge), right - left, Math.abs(edge - reference))
-  }
-}
-
-function marks(scene: Scene): void {
-  const { plan, colours, context, x, y } = scene
-  const [left, right] = [x(plan.from), x(plan.to)]
-  const level = (price: number, colour: string, dashes: number[]) => {
-    context.beginPath()
-    context.setLineDash(dashes)
-    context.moveTo(left, y(price))
-    context.lineTo(right, y(price))
-    context.strokeStyle = colour
-    context.lineWidth = 1
-    context.stroke()
-    context.setLineDash([])
-  }
-  level(plan.reference, colours.text, [])
-  for (const { price, wrong } of plan.levels) level(price, wrong ? colours.wrong : colours.aim, [4, 3])
-  if (plan.outcome) outcome(plan.outcome, scene)
-  context.font = `600 11px ${colours.font}`
-  context.textBaseline = 'middle'
-  for (const { price, text, wrong } of plan.levels) {
-    const below = price < plan.reference
-    const width = context.measureText(text).width + 8
-    const start = Math.min(left + 8, scene.width - width)
-    const top = y(price) + (below ? 4 : -20)
-    context.fillStyle = faded(colours.back, 0.85)
-    context.fillRect(start, top, width, 16)
-    context.fillStyle = wrong ? colours.wrong : colours.aim
-    context.fillText(text, start + 4, top + 8.5)
-  }
-}
-
-function outcome(ended: NonNullable<Plan['outcome']>, { plan, colours, context, x, y }: Scene): void {
-  const colour = ended.hit ? colours.hit : colours.miss
-  const [toX, toY] = [x(plan.to), y(ended.exit)]
-  context.beginPath()
-  context.moveTo(x(plan.from + 1), y(ended.entry))
-  context.lineTo(toX, toY)
-  context.strokeStyle = colour
-  context.lineWidth = 1.5
-  context.stroke()
-  context.beginPath()
-  context.arc(toX, toY, 7, 0, 2 * Math.PI)
-  context.fillStyle = colours.back
-  context.fill()
-  context.stroke()
-  context.fillStyle = colour
-  context.font = `700 10px ${colours.font}`
-  context.textAlign = 'center'
-  context.textBaseline = 'middle'
-  context.fillText(ended.hit ? '✓' : '✕', toX, toY + 0.5)
-  context.textAlign = 'start'
 }

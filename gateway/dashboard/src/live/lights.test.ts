@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+
+import type { ModelList } from '../contract'
+import { health } from '../testing/build'
+import { lagState, modelState, processState, rejectedState, streamState } from './lights'
+
+const SERVING = {
+  serving: { ensemble: { qualified: true, model_version: 'v1' } },
+  training: null,
+} as unknown as ModelList
+const stale = { symbol: 'BTCUSDT', stale: true } as never
+
+test('a waiting stream counts the seconds down to its next attempt', () => {
+  const waiting = { phase: 'waiting', attempt: 2, retryAtMs: 5_000 } as const
+
+  expect(streamState(waiting, false, 1_000)).toEqual({ tone: 'bad', text: 'Reconnecting', under: 'in 4 s' })
+  expect(streamState(waiting, false, 9_000).under).toBe('now')
+})
+
+test('old data is a fault once a model serves, and work to do before', () => {
+  expect(lagState(health({ symbols: [stale] }), SERVING, false).tone).toBe('warn')
+  expect(lagState(health({ symbols: [stale] }), null, false)).toMatchObject({ tone: 'calm', text: 'Catching up' })
+})
+
+test('a lost broker outweighs old data', () => {
+  expect(lagState(health({ broker_connected: false, symbols: [stale] }), SERVING, false).text).toBe('Broker away')
+})
+
+test('one failed process of three turns the light', () => {
+  const processes = { a: { state: 'running' }, b: { state: 'holding' }, c: { state: 'failed' } } as never
+
+  expect(processState(health({ processes }), false)).toEqual({ tone: 'bad', text: '1/3', under: '1 failed' })
+})
+
+test('a bug among the dead letters is worse than a rejected record', () => {
+  const letters = (kind: string) => ({ topic: { count: 2, newest: { kind } } }) as never
+
+  expect(rejectedState(health({ dead_letters: letters('rejected') }))).toMatchObject({ tone: 'warn', text: '2' })
+  expect(rejectedState(health({ dead_letters: letters('bug') })).tone).toBe('bad')
+  expect(rejectedState(health()).tone).toBe('good')
+})
+
+test('a model that serves while inference holds does not look well', () => {
+  const processes = { 'inference-1': { state: 'holding' } } as never
+
+  expect(modelState(health({ processes }), SERVING)).toMatchObject({ tone: 'warn', text: 'Holding' })
+  expect(modelState(health(), SERVING)).toMatchObject({ tone: 'good', text: 'Qualified' })
+})
