@@ -1,4 +1,7 @@
-"""Builds the dashboard when the checkout has no build: Node from PATH, else from its wheel."""
+"""Builds the dashboard when the checkout has no build: Node from PATH, else from its wheel.
+
+``python -m deploy.local.dashboard check`` runs its types, linters and tests; ``build`` builds it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,13 +44,37 @@ def build_dashboard(progress: Callable[[str], None]) -> Path:
     digest = _digest()
     if stamp.exists() and stamp.read_text() == digest:
         return dist
-    npm, environment = npm_command()
-    progress("dashboard: installing packages (once)")
-    _run([*npm, "ci", "--no-audit", "--no-fund"], environment)
+    install_packages(progress)
     progress("dashboard: building")
-    _run([*npm, "run", "build"], environment)
+    _npm("run", "build")
     stamp.write_text(digest)
     return dist
+
+
+def install_packages(progress: Callable[[str], None], *, tools: bool = False) -> None:
+    """Install the locked packages when the lock has changed; ``tools`` adds what checks need.
+
+    Raises:
+        DashboardError: npm failed; its last lines are in the message.
+    """
+    stamp = SOURCE / "node_modules" / ".lock.sha256"
+    lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
+    installed = stamp.read_text().split() if stamp.exists() else []
+    if installed[:1] == [lock] and (not tools or installed[1:] == ["tools"]):
+        return
+    progress("dashboard: installing packages (once)")
+    _npm("ci", "--no-audit", "--no-fund", *(() if tools else ("--omit=dev",)))
+    stamp.write_text(f"{lock} tools" if tools else lock)
+
+
+def check_dashboard(progress: Callable[[str], None]) -> None:
+    """Run types, linters, format and tests.
+
+    Raises:
+        DashboardError: Something was found; it is in the message.
+    """
+    install_packages(progress, tools=True)
+    _npm("run", "check", lines=200)
 
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
@@ -77,15 +105,31 @@ def _digest() -> str:
         root = SOURCE / name
         files = sorted(root.rglob("*")) if root.is_dir() else [root]
         for path in files:
-            if path.is_file():
+            if path.is_file() and ".test." not in path.name:
                 digest.update(str(path.relative_to(SOURCE)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
+def _npm(*arguments: str, lines: int = 15) -> None:
+    npm, environment = npm_command()
     done = subprocess.run(
-        command, cwd=SOURCE, env=environment, capture_output=True, text=True, check=False
+        [*npm, *arguments], cwd=SOURCE, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise DashboardError(f"{' '.join(command[-3:])} failed with {done.returncode}:\n{tail}")
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-lines:])
+        raise DashboardError(f"npm {' '.join(arguments)} failed with {done.returncode}:\n{tail}")
+
+
+def main() -> None:
+    """Build or check, as the one argument says."""
+    acts = {"build": build_dashboard, "check": check_dashboard}
+    if len(sys.argv) != 2 or sys.argv[1] not in acts:
+        raise SystemExit(f"usage: python -m deploy.local.dashboard {' | '.join(acts)}")
+    try:
+        acts[sys.argv[1]](lambda text: print(text, file=sys.stderr))  # noqa: T201 - a tool for people
+    except DashboardError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect, sync_playwright
 
-from deploy.local.dashboard import build_dashboard
+from deploy.local.dashboard import build_dashboard, install_packages
 from schemas.record import Record
 from tests.browser import scenes
 from tests.browser.stage import Stage
@@ -78,6 +78,7 @@ def market() -> Market:
 
 @pytest.fixture(scope="session")
 def built() -> None:
+    install_packages(print, tools=True)  # brings axe
     build_dashboard(print)
 
 

@@ -74,7 +74,8 @@ def test_chart_has_a_table_twin_with_the_same_bars(stage, new_page):
 
 FILLED = """() => {
     // Rows of the price pane, above the regime band, that hold pixels of a falling bar's colour.
-    const pane = [...document.querySelectorAll('[data-testid=price-chart] canvas')].find((c) => c.width > 300)
+    const all = document.querySelectorAll('[data-testid=price-chart] canvas')
+    const pane = [...all].find((canvas) => canvas.width > 300)
     const high = Math.floor(pane.height * 0.9)
     const { data } = pane.getContext('2d').getImageData(0, 0, pane.width, high)
     let [top, bottom] = [high, 0]
