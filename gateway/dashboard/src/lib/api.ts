@@ -21,7 +21,7 @@ interface Envelope<T> {
 
 const ANSWER_WITHIN_MS = 8_000
 
-async function ask(path: string, body?: unknown, options: RequestInit = {}): Promise<unknown> {
+async function send(path: string, body?: unknown, options: RequestInit = {}): Promise<unknown> {
   const correlationId = randomId()
   let response: Response
   try {
@@ -44,10 +44,10 @@ export function requestOf(body?: unknown, correlationId: string = randomId()): R
 
 /** What an answer that is no success says. */
 export async function refusal(response: Response): Promise<ApiError> {
-  const told = (await response.json().catch(() => null)) as Refusal | null
-  const message = told?.error ?? told?.detail ?? `The gateway answered ${response.status}`
+  const refused = (await response.json().catch(() => null)) as Refusal | null
+  const message = refused?.error ?? refused?.detail ?? `The gateway answered ${response.status}`
   const correlationId = response.headers.get('X-Correlation-ID') ?? 'none'
-  return new ApiError(message, response.status, correlationId, told?.job_id ?? null)
+  return new ApiError(message, response.status, correlationId, refused?.job_id ?? null)
 }
 
 interface Refusal {
@@ -57,13 +57,13 @@ interface Refusal {
 }
 
 /** Ask a route that answers in the envelope. */
-export async function asked<T>(path: string, body?: unknown): Promise<T> {
-  return ((await ask(path, body)) as Envelope<T>).data as T
+export async function ask<T>(path: string, body?: unknown): Promise<T> {
+  return ((await send(path, body)) as Envelope<T>).data as T
 }
 
 /** Ask a route that answers as it is. */
-export async function askedPlain<T>(path: string, body?: unknown, options?: RequestInit): Promise<T> {
-  return (await ask(path, body, options)) as T
+export async function askPlain<T>(path: string, body?: unknown, options?: RequestInit): Promise<T> {
+  return (await send(path, body, options)) as T
 }
 
 export function asApiError(error: unknown): ApiError {

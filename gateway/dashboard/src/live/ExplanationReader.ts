@@ -1,7 +1,7 @@
 // Reads why a signal is what it is, and asks for an explanation where none was made.
 
 import type { PredictAnswer, SignalDetail, SignalItem } from '../contract'
-import { asApiError, asked, askedPlain } from '../lib/api'
+import { asApiError, ask, askPlain } from '../lib/api'
 import { type Store, update } from '../lib/store'
 import { withSignals } from './fold'
 import type { ExplanationState, LiveState } from './LiveState'
@@ -17,7 +17,7 @@ export class ExplanationReader {
     if (phase === 'ready' || phase === 'loading') return
     this.put(signalId, LOADING)
     try {
-      const { explanation, ...signal } = await asked<SignalDetail>(`/api/signals/${signalId}`)
+      const { explanation, ...signal } = await ask<SignalDetail>(`/api/signals/${signalId}`)
       update(this.state, { signals: withSignals(this.state.get().signals, [signal]) })
       this.put(signalId, { explanation, phase: explanation ? 'ready' : 'none', error: null })
     } catch (error) {
@@ -30,7 +30,7 @@ export class ExplanationReader {
     const signalId = signal.signal_id
     this.put(signalId, LOADING)
     try {
-      const { explanation } = await askedPlain<PredictAnswer>('/api/v1/predict', {
+      const { explanation } = await askPlain<PredictAnswer>('/api/v1/predict', {
         symbol: signal.symbol,
         timestamp: new Date(signal.event_time_ms).toISOString(),
         explain: true,

@@ -1,7 +1,7 @@
 // The state of the running pipeline, folded from REST and the stream. Components read `useLive`.
 
 import type { Health, ModelList, SignalAcknowledged, SignalItem, SignalList } from '../contract'
-import { asApiError, asked, askedPlain } from '../lib/api'
+import { asApiError, ask, askPlain } from '../lib/api'
 import { createStore, update, useStore } from '../lib/store'
 import { ExplanationReader } from './ExplanationReader'
 import { type Filter, queryOf } from './filter'
@@ -66,7 +66,7 @@ export class LiveStore {
 
   async acknowledge(signal: SignalItem): Promise<void> {
     const path = `/api/signals/${signal.signal_id}/acknowledge`
-    const acknowledged = await asked<SignalAcknowledged>(path, {})
+    const acknowledged = await ask<SignalAcknowledged>(path, {})
     this.putSignals([{ ...signal, acknowledged }])
   }
 
@@ -117,7 +117,7 @@ export class LiveStore {
     // Signals of one close share a time: the moment itself is asked for again.
     const before = beforeMs === null ? '' : `&before_ms=${beforeMs + 1}`
     try {
-      const { signals } = await asked<SignalList>(`/api/signals?limit=${PAGE_SIZE}&${query}${before}`)
+      const { signals } = await ask<SignalList>(`/api/signals?limit=${PAGE_SIZE}&${query}${before}`)
       const oldest = signals.at(-1)?.event_time_ms ?? 0
       const depth = signals.length < PAGE_SIZE ? 0 : Math.min(page.depth, oldest)
       this.putSignals(signals)
@@ -129,7 +129,7 @@ export class LiveStore {
 
   private async readHealth(): Promise<void> {
     try {
-      const health = await asked<Health>('/api/system/health')
+      const health = await ask<Health>('/api/system/health')
       const charted = new Set(this.state.get().health?.symbols.map((each) => each.symbol))
       update(this.state, { health, outage: null })
       if (health.clock_ms !== null) this.setClock(health.clock_ms)
@@ -148,7 +148,7 @@ export class LiveStore {
 
   private async readModels(): Promise<void> {
     if (!this.isOpen) return
-    const models = await askedPlain<ModelList>('/api/v1/models').catch(() => null)
+    const models = await askPlain<ModelList>('/api/v1/models').catch(() => null)
     if (models) update(this.state, { models })
   }
 
@@ -157,7 +157,7 @@ export class LiveStore {
     const symbol = this.scoredSymbol
     const ticker = symbol === null ? '' : `&ticker=${symbol}`
     try {
-      const list = await asked<SignalList>(`/api/signals?scored=true&limit=1${ticker}`)
+      const list = await ask<SignalList>(`/api/signals?scored=true&limit=1${ticker}`)
       if (symbol !== this.scoredSymbol) return
       const scores = { symbol, rows: list.summary ?? [], bins: list.reliability ?? [] }
       update(this.state, { scores, scoresError: null })

@@ -1,7 +1,7 @@
 // Reads bars and regimes of a symbol: the newest, and as far back as a chart looks.
 
 import type { BarList, RegimeAnswer } from '../contract'
-import { asApiError, asked } from '../lib/api'
+import { asApiError, ask } from '../lib/api'
 import { type Store, update } from '../lib/store'
 import { merged, NO_SERIES } from './fold'
 import type { LiveState } from './LiveState'
@@ -46,8 +46,8 @@ export class SeriesReader {
     const before = beforeMs === null ? '' : `&before_ms=${beforeMs}`
     try {
       const [{ bars }, { history }] = await Promise.all([
-        asked<BarList>(`/api/bars/${symbol}?limit=${count}${before}`),
-        asked<RegimeAnswer>(`/api/analysis/${symbol}/regime?history=${count}${before}`),
+        ask<BarList>(`/api/bars/${symbol}?limit=${count}${before}`),
+        ask<RegimeAnswer>(`/api/analysis/${symbol}/regime?history=${count}${before}`),
       ])
       const current = this.state.get().series.get(symbol) ?? NO_SERIES
       const end = current.bars.at(-1)?.event_time_ms ?? 0

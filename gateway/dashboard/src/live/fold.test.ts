@@ -50,10 +50,10 @@ test('series merge in time order, and the later arrival holds', () => {
 test('a series keeps no more than its newest 6,000 bars', () => {
   const all = Array.from({ length: 6_010 }, (_, minute) => bar(minute))
 
-  const kept = merged(all.slice(0, 6_000), all.slice(6_000))
+  const newest = merged(all.slice(0, 6_000), all.slice(6_000))
 
-  expect(kept).toHaveLength(6_000)
-  expect(kept[0]).toEqual(bar(10))
+  expect(newest).toHaveLength(6_000)
+  expect(newest[0]).toEqual(bar(10))
 })
 
 test('messages extend the series of their symbol and leave the others alone', () => {

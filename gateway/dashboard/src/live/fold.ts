@@ -15,9 +15,9 @@ export interface Series {
 export const NO_SERIES: Series = { bars: [], regimes: [] }
 
 /** Signals by id, with what became of them, newest first. */
-export function withSignals(held: readonly SignalItem[], arrived: readonly SignalItem[]): readonly SignalItem[] {
-  if (arrived.length === 0) return held
-  const byId = new Map(held.map((signal) => [signal.signal_id, signal]))
+export function withSignals(current: readonly SignalItem[], arrived: readonly SignalItem[]): readonly SignalItem[] {
+  if (arrived.length === 0) return current
+  const byId = new Map(current.map((signal) => [signal.signal_id, signal]))
   for (const signal of arrived) {
     const before = byId.get(signal.signal_id)
     byId.set(signal.signal_id, {
@@ -33,8 +33,8 @@ export function withSignals(held: readonly SignalItem[], arrived: readonly Signa
 }
 
 /** What messages say about signals, as signals. */
-export function signalsOf(held: readonly SignalItem[], messages: readonly StreamMessage[]): SignalItem[] {
-  const byId = new Map(held.map((signal) => [signal.signal_id, signal]))
+export function signalsOf(current: readonly SignalItem[], messages: readonly StreamMessage[]): SignalItem[] {
+  const byId = new Map(current.map((signal) => [signal.signal_id, signal]))
   const touched = new Set<string>()
   const change = (id: string, fields: Partial<SignalItem>) => {
     const signal = byId.get(id)
@@ -60,33 +60,33 @@ interface Timed {
 }
 
 /** Two series in time order as one; at the same close the later arrival holds. */
-export function merged<T extends Timed>(held: readonly T[], arrived: readonly T[]): readonly T[] {
+export function merged<T extends Timed>(current: readonly T[], arrived: readonly T[]): readonly T[] {
   const first = arrived[0]
-  const last = held.at(-1)
-  if (first === undefined) return held
-  if (last === undefined || last.event_time_ms < first.event_time_ms) return [...held, ...arrived].slice(-BARS)
-  const byTime = new Map([...held, ...arrived].map((each) => [each.event_time_ms, each]))
+  const last = current.at(-1)
+  if (first === undefined) return current
+  if (last === undefined || last.event_time_ms < first.event_time_ms) return [...current, ...arrived].slice(-BARS)
+  const byTime = new Map([...current, ...arrived].map((each) => [each.event_time_ms, each]))
   return [...byTime.values()].sort((a, b) => a.event_time_ms - b.event_time_ms).slice(-BARS)
 }
 
 /** The series of every symbol that messages speak of; unknown symbols begin with them. */
 export function withMessages(
-  held: ReadonlyMap<string, Series>,
+  series: ReadonlyMap<string, Series>,
   messages: readonly StreamMessage[],
 ): ReadonlyMap<string, Series> {
   const arrived = new Map<string, { bars: Bar[]; regimes: RegimeProbabilities[] }>()
   for (const message of messages) {
     if (message.type !== 'bar' && message.type !== 'regime') continue
     const { symbol } = message.data
-    const found = arrived.get(symbol) ?? { bars: [], regimes: [] }
-    arrived.set(symbol, found)
-    if (message.type === 'bar') found.bars.push(message.data)
-    else found.regimes.push(message.data)
+    const added = arrived.get(symbol) ?? { bars: [], regimes: [] }
+    arrived.set(symbol, added)
+    if (message.type === 'bar') added.bars.push(message.data)
+    else added.regimes.push(message.data)
   }
-  if (arrived.size === 0) return held
-  const changed = new Map(held)
+  if (arrived.size === 0) return series
+  const changed = new Map(series)
   for (const [symbol, { bars, regimes }] of arrived) {
-    const before = held.get(symbol) ?? NO_SERIES
+    const before = series.get(symbol) ?? NO_SERIES
     changed.set(symbol, {
       bars: merged(before.bars, bars),
       regimes: merged(before.regimes, regimes),

@@ -1,7 +1,7 @@
 // Runs research jobs. Its state lives outside the page: a job goes on while signals are looked at.
 
 import type { JobDetail, JobList, TableView } from '../contract'
-import { ApiError, asApiError, askedPlain, requestOf } from '../lib/api'
+import { ApiError, asApiError, askPlain, requestOf } from '../lib/api'
 import { createStore, update, useStore } from '../lib/store'
 import { type Body, KINDS } from './draft'
 import { followJob, pathOf } from './jobStream'
@@ -28,7 +28,7 @@ export class ResearchStore {
     const { forms, tables } = this.state.get()
     if (forms !== null && tables !== null) return
     try {
-      const table = (name: string) => askedPlain<TableView>(`/refdata/${name}`)
+      const table = (name: string) => askPlain<TableView>(`/refdata/${name}`)
       const [schema, indicator, signalType, strategy] = await Promise.all([
         readForms(),
         table('indicator'),
@@ -59,7 +59,7 @@ export class ResearchStore {
   async show(jobId: string): Promise<JobDetail | null> {
     const signal = this.leave()
     try {
-      const job = await askedPlain<JobDetail>(`/backtest/jobs/${jobId}`)
+      const job = await askPlain<JobDetail>(`/backtest/jobs/${jobId}`)
       const kind = KINDS.find((each) => each === job.kind) ?? 'performance'
       const { objective, seconds } = job
       const run: Run = { ...newRun(kind, job.spec), jobId, objective, phase: 'queued', seconds }
@@ -81,7 +81,7 @@ export class ResearchStore {
       return
     }
     this.change({ phase: 'cancelling' })
-    await askedPlain(`/backtest/jobs/${run.jobId}`, undefined, { method: 'DELETE' }).catch((error: unknown) => {
+    await askPlain(`/backtest/jobs/${run.jobId}`, undefined, { method: 'DELETE' }).catch((error: unknown) => {
       this.change({ streamError: asApiError(error) })
     })
   }
@@ -95,7 +95,7 @@ export class ResearchStore {
     try {
       const body = backtestOf(requestOfResult(result), params)
       const request = { ...requestOf(body), signal: AbortSignal.timeout(LONGEST_MS) }
-      const backtest = await askedPlain<PerformanceResult>(ROUTES.performance, body, request)
+      const backtest = await askPlain<PerformanceResult>(ROUTES.performance, body, request)
       if (isShown()) update(this.state, { trialBacktest: { params, result: backtest, error: null } })
     } catch (error) {
       if (isShown()) update(this.state, { trialBacktest: { params, result: null, error: asApiError(error) } })
@@ -104,7 +104,7 @@ export class ResearchStore {
   }
 
   async readRecentJobs(): Promise<void> {
-    const list = await askedPlain<JobList>('/backtest/jobs').catch(() => null)
+    const list = await askPlain<JobList>('/backtest/jobs').catch(() => null)
     if (list !== null) update(this.state, { recentJobs: list.jobs })
   }
 
@@ -117,9 +117,9 @@ export class ResearchStore {
 
   /** Ask a route that answers at the end, and watch its job meanwhile. */
   private async ask(kind: Kind, body: Body, signal: AbortSignal): Promise<void> {
-    const earlier = new Set((await askedPlain<JobList>('/backtest/jobs')).jobs.map((job) => job.job_id))
+    const earlier = new Set((await askPlain<JobList>('/backtest/jobs')).jobs.map((job) => job.job_id))
     const within = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)])
-    const answer = askedPlain<Result>(ROUTES[kind], body, { ...requestOf(body), signal: within })
+    const answer = askPlain<Result>(ROUTES[kind], body, { ...requestOf(body), signal: within })
     let settled = false
     void this.watch(kind, body, earlier, () => settled || signal.aborted)
     try {
@@ -143,7 +143,7 @@ export class ResearchStore {
     while (!ended()) {
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS))
       const { jobId } = this.state.get().run ?? {}
-      const list = await askedPlain<JobList>('/backtest/jobs').catch(() => null)
+      const list = await askPlain<JobList>('/backtest/jobs').catch(() => null)
       if (ended() || list === null) continue
       for (const job of list.jobs) {
         if (job.kind !== kind || job.job_id !== (jobId ?? job.job_id) || earlier.has(job.job_id)) continue
@@ -228,7 +228,7 @@ export class ResearchStore {
 
 /** Whether a job was made of a request: its spec says the same, and more. */
 async function wasMadeOf(jobId: string, body: Body): Promise<boolean> {
-  const job = await askedPlain<JobDetail>(`/backtest/jobs/${jobId}`).catch(() => null)
+  const job = await askPlain<JobDetail>(`/backtest/jobs/${jobId}`).catch(() => null)
   return job !== null && isPart(body, job.spec)
 }
 

@@ -74,9 +74,9 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
       </Choices>
       <div className={styles.groups}>
         {groups.map(({ name, fields }) => {
-          const asked = fields.filter((field) => isAsked(field, draft))
-          const wrong = asked.some((field) => errorAt(errors, field.name) !== undefined)
-          const inputs = asked.map((field) =>
+          const visible = fields.filter((field) => isAsked(field, draft))
+          const wrong = visible.some((field) => errorAt(errors, field.name) !== undefined)
+          const inputs = visible.map((field) =>
             field.kind === 'ranges' || field.kind === 'numbers' ? (
               <ParameterInputs
                 key={field.name}
@@ -100,7 +100,7 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
               />
             ),
           )
-          if (asked.length === 0) return null
+          if (visible.length === 0) return null
           if (FOLDED.has(name))
             return (
               <details key={name} className={styles.group} open={wrong || undefined}>

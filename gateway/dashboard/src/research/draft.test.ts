@@ -74,7 +74,7 @@ test('combinations are the product of the ranges, and of every factor', () => {
   expect(combinationsOf({ sampler: 'grid', ...factor, window_range: { ...RANGE, step: '' } })).toBeNull()
 })
 
-test('a sampler tries as many as it is told to', () => {
+test('a sampler tries as many as its number of trials', () => {
   expect(combinationsOf({ sampler: 'tpe', n_trials: '50', window_range: RANGE })).toBe(50)
 })
 

@@ -37,7 +37,7 @@ export function wayOf(draft: Draft): Way {
   return draft['mode'] === 'multi' ? 'multi' : 'single'
 }
 
-/** Whether a field is asked for, given what stands in the others. */
+/** Whether a field is asked for, by what stands in the others. */
 export function isAsked({ name }: Field, draft: Draft): boolean {
   if (name === 'mode') return false
   if (name === 'n_trials' || name === 'seed') return draft['sampler'] !== 'grid'
@@ -158,7 +158,7 @@ export function countOf({ min, max, step }: RangeText): number | null {
   return Math.floor((to - from) / by + 1e-9) + 1
 }
 
-/** How many combinations the form asks for; null while that cannot be told. */
+/** How many combinations the form asks for; null while a range is none. */
 export function combinationsOf(draft: Draft): number | null {
   const sampled = draft['sampler'] !== 'grid' && Number(draft['n_trials'])
   if (sampled) return sampled

@@ -64,10 +64,10 @@ export function ticksOf({ log, origin }: Pane, y: Scale, about: number): number[
   const inside = RATIOS.map((ratio) => Number((ratio - 1).toFixed(2))).filter(
     (value) => value >= y.from && value <= y.to,
   )
-  const kept: number[] = []
+  const readable: number[] = []
   for (const value of inside.toSorted((a, b) => Math.abs(a - (origin ?? 0)) - Math.abs(b - (origin ?? 0))))
-    if (kept.every((other) => Math.abs(y(other) - y(value)) >= TICK_PX)) kept.push(value)
-  return kept
+    if (readable.every((other) => Math.abs(y(other) - y(value)) >= TICK_PX)) readable.push(value)
+  return readable
 }
 
 function scaleOf({ lines, origin, log }: Pane, top: number, bottom: number): Scale {

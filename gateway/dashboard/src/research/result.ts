@@ -152,7 +152,7 @@ export interface WalkForwardResult extends Ground, Judged {
 
 export type Result = OptimizeResult | PerformanceResult | WalkForwardResult
 
-/** The request that reproduces a result: its span is told, so that later bars change nothing. */
+/** The request that reproduces a result: it names its span, so that later bars change nothing. */
 export function requestOfResult({ spec, market }: Ground): Body {
   return { ...spec, from_ms: market.from_ms, to_ms: market.to_ms, timeframe: market.timeframe }
 }

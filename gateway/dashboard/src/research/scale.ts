@@ -18,10 +18,10 @@ export function ticks(from: number, to: number, about: number): number[] {
   if (!(raw > 0)) return [from]
   const power = 10 ** Math.floor(Math.log10(raw))
   const step = ([1, 2, 2.5, 5, 10].find((each) => each * power >= raw) ?? 10) * power
-  const found = []
+  const values = []
   for (let n = Math.ceil(from / step - 1e-9); n * step <= to + step * 1e-9; n++)
-    found.push(Number((n * step).toPrecision(12)))
-  return found
+    values.push(Number((n * step).toPrecision(12)))
+  return values
 }
 
 const DAY_MS = 86_400_000
@@ -45,13 +45,13 @@ export function timeTicks(from: number, to: number, most: number): TimeTick[] {
     })
   }
   const start = new Date(from)
-  const found: TimeTick[] = []
+  const marks: TimeTick[] = []
   for (let month = 0; ; month++) {
     const at = new Date(Date.UTC(start.getUTCFullYear(), month, 1))
-    if (at.getTime() > to) return found
+    if (at.getTime() > to) return marks
     if (at.getTime() < from || (at.getUTCFullYear() * 12 + at.getUTCMonth()) % months !== 0) continue
     const text = at.getUTCMonth() === 0 ? String(at.getUTCFullYear()) : MONTH.format(at)
-    found.push({ ms: at.getTime(), text })
+    marks.push({ ms: at.getTime(), text })
   }
 }
 

@@ -1,6 +1,6 @@
 // The form's fields, read from the gateway's own OpenAPI document: a field added there shows here.
 
-import { askedPlain } from '../lib/api'
+import { askPlain } from '../lib/api'
 
 export type Kind = 'optimize' | 'performance' | 'walk_forward'
 
@@ -77,7 +77,7 @@ const UNSHOWN = new Set(['kind', 'png'])
 const UNITS: Record<string, string> = { bps: 'bps', ms: 'UTC', bars: 'bars' }
 
 export async function readForms(): Promise<Forms> {
-  const document = await askedPlain<{ components: { schemas: Record<string, Node> } }>('/openapi.json')
+  const document = await askPlain<{ components: { schemas: Record<string, Node> } }>('/openapi.json')
   const known = document.components.schemas
   const form = (kind: Kind) => groupsOf(fieldsOf(known[SPECS[kind]], known))
   return { optimize: form('optimize'), performance: form('performance'), walk_forward: form('walk_forward') }

@@ -1,4 +1,4 @@
-// Builders of records for the tests: everything has a value, and any field may be given.
+// Builders of records for the tests: everything has a value, and any field can be set.
 
 import type { Bar, Health, RegimeProbabilities, ScoredSignal, SignalItem } from '../contract'
 import type { Field, Group } from '../research/schema'
