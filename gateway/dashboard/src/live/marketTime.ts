@@ -5,7 +5,7 @@ import { useEffect, useState } from 'react'
 import type { MarketClock } from './LiveState'
 import { useLive } from './LiveStore'
 
-/** Milliseconds of market time now; null before anything was heard. */
+/** Milliseconds of market time now; null before the gateway answered. */
 export function marketNow(clock: MarketClock | null): number | null {
   if (clock === null) return null
   return clock.marketMs + (performance.now() - clock.atMs) * clock.speed

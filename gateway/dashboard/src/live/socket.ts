@@ -37,8 +37,8 @@ export class SignalSocket {
   private timer = 0
 
   constructor(
-    private readonly hear: (message: StreamMessage) => void,
-    private readonly tell: (connection: Connection) => void,
+    private readonly onMessage: (message: StreamMessage) => void,
+    private readonly onConnection: (connection: Connection) => void,
   ) {
     // A laptop that wakes, or a network that returns, should not wait for a timer.
     const hurry = () => {
@@ -50,7 +50,7 @@ export class SignalSocket {
 
   open(): void {
     clearTimeout(this.timer)
-    this.tell({ phase: 'connecting', attempt: this.attempt, retryAtMs: null })
+    this.onConnection({ phase: 'connecting', attempt: this.attempt, retryAtMs: null })
     const query = new URLSearchParams({ kinds: KINDS })
     if (this.cursor !== null) query.set('cursor', this.cursor)
     const address = new URL(`/api/realtime/signals?${query}`, location.href)
@@ -70,10 +70,10 @@ export class SignalSocket {
     if (message.type === 'hello') {
       this.attempt = 0
       this.silenceMs = message.heartbeat_s * 1_000 * SILENT_HEARTBEATS
-      this.tell({ phase: 'live', attempt: 0, retryAtMs: null })
+      this.onConnection({ phase: 'live', attempt: 0, retryAtMs: null })
     }
     if (message.type === 'hello' || message.type === 'signal') this.cursor = message.cursor
-    this.hear(message)
+    this.onMessage(message)
   }
 
   /** A line that is open but silent is dead: the other end, or the way there, is gone. */
@@ -92,7 +92,7 @@ export class SignalSocket {
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempt)
     const waitMs = longest * (0.5 + Math.random() / 2)
     this.attempt += 1
-    this.tell({ phase: 'waiting', attempt: this.attempt, retryAtMs: Date.now() + waitMs })
+    this.onConnection({ phase: 'waiting', attempt: this.attempt, retryAtMs: Date.now() + waitMs })
     this.timer = window.setTimeout(() => this.open(), waitMs)
   }
 }

@@ -28,7 +28,7 @@ test('a sentence that mentions a field stands there', () => {
   expect(errorAt(errorsOf('with train_bars 60 there are too few windows'), 'train_bars')).toContain('too few windows')
 })
 
-test('what names no field is told apart', () => {
+test('what names no field is set apart', () => {
   expect(errorsOf('body: the bars cover 2 days').rest).toEqual(['the bars cover 2 days'])
 })
 

@@ -43,18 +43,18 @@ afterEach(() => {
 
 test('a stream is followed to its last event', async () => {
   gatewayWith(event('1', 'init') + event('2', 'result') + event('3', 'after'))
-  const heard = listener()
+  const recorder = listener()
 
-  await followJob('/start', {}, new AbortController().signal, heard)
+  await followJob('/start', {}, new AbortController().signal, recorder)
 
-  expect(heard.names).toEqual(['init', 'result'])
+  expect(recorder.names).toEqual(['init', 'result'])
 })
 
 test('a cut stream is taken up behind its last event', async () => {
   gatewayWith(event('1', 'init') + event('2', 'progress'), event('3', 'result'))
-  const heard = listener()
+  const recorder = listener()
 
-  const following = followJob('/start', {}, new AbortController().signal, heard)
+  const following = followJob('/start', {}, new AbortController().signal, recorder)
   await vi.runAllTimersAsync()
   await following
 
@@ -62,8 +62,8 @@ test('a cut stream is taken up behind its last event', async () => {
     { path: '/start', lastId: null },
     { path: '/backtest/jobs/job-1/stream', lastId: '2' },
   ])
-  expect(heard.names).toEqual(['init', 'progress', 'result'])
-  expect(heard.interruptions).toEqual(['The stream ended early'])
+  expect(recorder.names).toEqual(['init', 'progress', 'result'])
+  expect(recorder.interruptions).toEqual(['The stream ended early'])
 })
 
 test('before the job has a name a cut stream is a failure', async () => {
@@ -75,9 +75,9 @@ test('before the job has a name a cut stream is a failure', async () => {
 test('after an abort nothing is asked again', async () => {
   gatewayWith(event('1', 'init'))
   const abort = new AbortController()
-  const heard = { ...listener(), jobId: () => 'job-1', interrupted: () => abort.abort() }
+  const recorder = { ...listener(), jobId: () => 'job-1', interrupted: () => abort.abort() }
 
-  const following = followJob('/start', {}, abort.signal, heard)
+  const following = followJob('/start', {}, abort.signal, recorder)
   await vi.runAllTimersAsync()
   await following
 

@@ -37,7 +37,7 @@ export function toggled(pins: readonly Pin[], pin: Pin): readonly Pin[] {
   return others.length < pins.length ? others : [...others, pin].slice(-MOST_PINS)
 }
 
-/** What is kept of a result; null while it has no equity. Of a search, that is the trial on show. */
+/** What a pin keeps of a result; null while it has no equity. Of a search, that is the trial on show. */
 export function pinOf(result: Result, trial: PerformanceResult | null): Pin | null {
   const shown = result.kind === 'optimize' ? trial : result
   if (shown === null || shown.equity === null) return null

@@ -20,9 +20,9 @@ export function markersOf(signals: readonly SignalItem[], chosenId: string | nul
     const rank = RANK[signal.grade]
     const now = signal.event_time_ms
     const crowded = now < run.fromMs + APART_BARS * signal.timeframe_ms
-    const said = run.direction === direction && now < run.expiresMs && (crowded || run.rank >= rank)
-    if (!said) run = { direction, rank, fromMs: now, expiresMs: signal.expires_ms }
-    if (id === chosenId || (!said && direction !== 'neutral')) marks.push(marker(signal, id === chosenId))
+    const repeats = run.direction === direction && now < run.expiresMs && (crowded || run.rank >= rank)
+    if (!repeats) run = { direction, rank, fromMs: now, expiresMs: signal.expires_ms }
+    if (id === chosenId || (!repeats && direction !== 'neutral')) marks.push(marker(signal, id === chosenId))
   }
   return marks
 }
