@@ -27,6 +27,7 @@ from deploy.cli.console import (
     load_settings,
     report_errors,
     running_facts,
+    show,
     time_text,
 )
 from deploy.cli.loadtest import loadtest
@@ -89,24 +90,22 @@ def run(
     from deploy.local.pipeline import Run, process_names, run_pipeline
 
     if replay_files:
-        overrides = _recorded(names or [], exchange, speed)
+        overrides = _replay_settings(names or [], exchange, speed)
     else:
         overrides = {"exchange": exchange, "speed": speed}
     settings = load_settings(seed=seed, **overrides)
-    everything = process_names(settings.exchange)
-    wanted = everything if replay_files or not names else tuple(names)
-    if unknown := [name for name in wanted if name not in everything]:
+    known = process_names(settings.exchange)
+    chosen = known if replay_files or not names else tuple(names)
+    if unknown := [name for name in chosen if name not in known]:
         hint = "; files need --replay" if any(Path(name).suffix for name in unknown) else ""
-        raise fail(
-            f"unknown process {', '.join(unknown)}; expected {', '.join(everything)}{hint}", 2
-        )
+        raise fail(f"unknown process {', '.join(unknown)}; expected {', '.join(known)}{hint}", 2)
     with report_errors():
-        code = run_pipeline(Run(settings, gateway_port(port), wanted), screen_for(as_json=as_json))
+        code = run_pipeline(Run(settings, gateway_port(port), chosen), screen_for(as_json=as_json))
     raise typer.Exit(code)
 
 
-def _recorded(files: list[str], exchange: str | None, speed: float | None) -> dict[str, Any]:
-    """Return the settings of a replay; every file has been read and is right."""
+def _replay_settings(files: list[str], exchange: str | None, speed: float | None) -> dict[str, Any]:
+    """Return the settings of a replay; every file has been read to its end and is valid."""
     if not files:
         raise fail("--replay needs at least one file of bars (Parquet or CSV)", 2)
     if exchange is not None:
@@ -132,17 +131,15 @@ def stop(*, as_json: Json = False) -> None:
         raise fail(f"nothing runs in {load_settings().home}; REGIMEFLOW_HOME chooses another home")
     os.kill(facts["pid"], signal.SIGTERM)
     deadline = time.monotonic() + STOP_WITHIN_S
-    while (ended := running_facts() is None) is False and time.monotonic() < deadline:
-        time.sleep(0.2)
-    if not ended:
+    while running_facts() is not None:
+        if time.monotonic() < deadline:
+            time.sleep(0.2)
+            continue
         raise fail(
             f"process {facts['pid']} is still stopping after {STOP_WITHIN_S:.0f} s; look at "
             f"{load_settings().home / 'logs'}"
         )
-    if as_json:
-        emit({"stopped": facts["pid"]})
-    else:
-        typer.echo("stopped; the next run continues from here")
+    show({"stopped": facts["pid"]}, ["stopped; the next run continues from here"], as_json=as_json)
 
 
 @app.command()
@@ -174,18 +171,17 @@ def doctor(*, as_json: Json = False) -> None:
     from deploy.local.doctor import examine
 
     facts = running_facts()
-    findings = examine(load_settings(), gateway_port(None), facts["pid"] if facts else None)
-    missing = sum(finding.state == "missing" for finding in findings)
-    if as_json:
-        emit([finding.__dict__ for finding in findings])
-    else:
-        width = max(len(finding.name) for finding in findings)
-        for finding in findings:
-            mark = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}[finding.state]
-            typer.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
-            if finding.mend:
-                typer.echo(f"         {'':<{width}}  -> {finding.mend}")
-        typer.echo(f"{missing} missing" if missing else "ready: `regimeflow run`")
+    checks = examine(load_settings(), gateway_port(None), facts["pid"] if facts else None)
+    missing = sum(check.state == "missing" for check in checks)
+    width = max(len(check.name) for check in checks)
+    lines = []
+    for check in checks:
+        mark = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}[check.state]
+        lines.append(f"{mark}  {check.name:<{width}}  {check.detail}")
+        if check.mend:
+            lines.append(f"         {'':<{width}}  -> {check.mend}")
+    lines.append(f"{missing} missing" if missing else "ready: `regimeflow run`")
+    show([check.__dict__ for check in checks], lines, as_json=as_json)
     raise typer.Exit(1 if missing else 0)
 
 
@@ -194,10 +190,7 @@ def graph(*, as_json: Json = False) -> None:
     """Draw the flow: each process, what it reads and writes."""
     from deploy.generate.flow_graph import edges, flow_text
 
-    if as_json:
-        emit([edge.__dict__ for edge in edges()])
-    else:
-        typer.echo(flow_text())
+    show([edge.__dict__ for edge in edges()], [flow_text()], as_json=as_json)
 
 
 app.command()(replay)

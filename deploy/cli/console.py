@@ -1,4 +1,4 @@
-"""What every command shares: settings, the cluster of this home, and how results and errors look.
+"""Settings, the cluster of this home, results and errors: what every command shares.
 
 Exit codes: 0 done; 1 it failed or found something wrong; 2 the call itself was wrong.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -20,11 +22,13 @@ from typer.core import TyperGroup
 from workers.settings_errors import error_lines
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-
+MODEL = TypeVar("MODEL", bound="BaseModel")
 
 NAME = "regimeflow"
 
@@ -32,42 +36,42 @@ _wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
 
 
 class CommandGroup(TyperGroup):
-    """Says a wrong call as every other error is said: on one line, and as JSON where asked for."""
+    """Reports a wrong call like every other error: on one line, and as JSON with ``--json``."""
 
     def main(  # type: ignore[override]  # always leaves by SystemExit
         self, args: Sequence[str] | None = None, **extra: Any
     ) -> NoReturn:
         """Run one command line and exit; the program has one name however it was started."""
-        given = list(sys.argv[1:] if args is None else args)
-        _wants_json.set("--json" in given)
+        words = list(sys.argv[1:] if args is None else args)
+        _wants_json.set("--json" in words)
         try:
-            code = super().main(given, **{**extra, "prog_name": NAME, "standalone_mode": False})
-        except typer.TyperException as wrong:
-            said = wrong.format_message()
-            if "\n" in said:  # no command was given: the help is the answer
-                typer.echo(said, err=True)
-                sys.exit(wrong.exit_code)
-            context = getattr(wrong, "ctx", None)
+            code = super().main(words, **{**extra, "prog_name": NAME, "standalone_mode": False})
+        except typer.TyperException as error:
+            message = error.format_message()
+            if "\n" in message:  # no command was named: the message is the help
+                typer.echo(message, err=True)
+                sys.exit(error.exit_code)
+            context = getattr(error, "ctx", None)
             path = context.command_path if context else NAME
-            said = said.rstrip(".") + _given_value(given, getattr(wrong, "param", None))
-            code = fail(f"{said}; `{path} --help` explains it", wrong.exit_code).exit_code
+            message = message.rstrip(".") + _refused_value(words, getattr(error, "param", None))
+            code = fail(f"{message}; `{path} --help` explains it", error.exit_code).exit_code
         sys.exit(code or 0)
 
 
-def _given_value(given: Sequence[str], parameter: Any) -> str:
+def _refused_value(words: Sequence[str], parameter: Any) -> str:
     for name in getattr(parameter, "opts", ()):
-        if name in given[:-1]:
-            return f", not {given[given.index(name) + 1]!r}"
-        for each in given:
-            if each.startswith(f"{name}="):
-                return f", not {each.partition('=')[2]!r}"
+        if name in words[:-1]:
+            return f", not {words[words.index(name) + 1]!r}"
+        for word in words:
+            if word.startswith(f"{name}="):
+                return f", not {word.partition('=')[2]!r}"
     return ""
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
-    """Say what is wrong and what to do, on one line of stderr; raise the result.
+    """Print what is wrong and what to do on one line of stderr; return what the caller raises.
 
-    With ``--json`` standard output holds the same as a document, so that it is JSON in any case.
+    With ``--json`` standard output holds the message as a document, so it is always JSON.
     """
     if _wants_json.get():
         typer.echo(json.dumps({"error": message, "exit_code": code}))
@@ -78,6 +82,20 @@ def fail(message: str, code: int = 1) -> typer.Exit:
 def emit(value: Any) -> None:
     """Print one JSON document."""
     typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def show(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print a result: the document for programs, or the lines for people."""
+    if as_json:
+        emit(document)
+    else:
+        typer.echo("\n".join(lines))
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write one JSON document and the folders above it; an infinite number is refused."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -93,7 +111,7 @@ def report_errors(code: int = 1) -> Iterator[None]:
     configure_logging(LogSettings(NAME, "WARNING"))
     try:
         yield
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         raise
     except (BrokerError, SupervisorError, DashboardError, ValueError, OSError) as error:
         raise fail(str(error) or type(error).__name__, code) from None
@@ -101,20 +119,25 @@ def report_errors(code: int = 1) -> Iterator[None]:
         raise fail(f"the Kafka cluster failed: {error}") from None
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Return the settings; a bad value is one line that names it, and exit code 2."""
+def validate(kind: type[MODEL], fields: Mapping[str, Any]) -> MODEL:
+    """Return a model; a bad field is one line that names it, and exit code 2."""
     from pydantic import ValidationError
 
-    from workers.settings import Settings
-
     try:
-        return Settings(**{k: v for k, v in overrides.items() if v is not None})
+        return kind(**fields)
     except ValidationError as invalid:
         raise fail("; ".join(error_lines(invalid)), 2) from None
 
 
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings, options over the environment; an option that is None changes nothing."""
+    from workers.settings import Settings
+
+    return validate(Settings, {k: v for k, v in overrides.items() if v is not None})
+
+
 def parse_symbol(text: str) -> str:
-    """Return the canonical name of a symbol in any spelling; exit code 2 for what is none."""
+    """Return the canonical name of a symbol in any spelling; exit code 2 for anything else."""
     from schemas.symbols import canonical
 
     with report_errors(2):
@@ -130,7 +153,7 @@ def gateway_port(port: int | None) -> int:
 
 
 def parse_time_ms(text: str) -> int:
-    """Return a point in time given as ISO 8601 (UTC when it names no zone) or epoch ms."""
+    """Return epoch milliseconds of ISO 8601 (UTC when it names no zone) or epoch milliseconds."""
     if text.isdecimal():
         return int(text)
     try:
@@ -147,8 +170,13 @@ def time_text(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def span_text(from_ms: int, to_ms: int) -> str:
+    """Return a span of time for people, UTC."""
+    return f"{time_text(from_ms)} to {time_text(to_ms)}"
+
+
 def running_facts() -> dict[str, Any] | None:
-    """Return what the run of this home wrote about itself; None when nothing runs.
+    """Return ``run.json`` of the run of this home; None when nothing runs.
 
     A run that is still starting has only its ``pid``.
     """
@@ -167,9 +195,9 @@ def running_facts() -> dict[str, Any] | None:
 
 @contextmanager
 def cluster() -> Iterator[dict[str, str]]:
-    """Yield client settings of the cluster: the one that is set, or this home's.
+    """Yield client settings of the configured cluster, or of this home's broker.
 
-    The broker of a home that does not run is started for this one command.
+    A home that does not run gets its broker for this one command.
     """
     settings = load_settings()
     if settings.kafka_bootstrap_servers is not None:
@@ -194,36 +222,34 @@ def cluster() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def kafka() -> Iterator[KafkaSettings]:
-    """Yield the runtime's settings of the cluster; errors are spoken."""
-    from deploy.local.pipeline import git_commit
-    from streams.runtime.settings import KafkaSettings
+    """Yield the runtime's settings of the cluster; a failure is one line and an exit code."""
+    from deploy.local.pipeline import git_commit, kafka_settings
 
     with report_errors(), cluster() as client:
-        others = {key: value for key, value in client.items() if key != "bootstrap.servers"}
-        yield KafkaSettings(client["bootstrap.servers"], others, git_commit())
+        yield replace(kafka_settings(client), git_commit=git_commit())
 
 
 def note(text: str, done: float | None = None) -> None:
-    """Say on stderr what is being done, so that output stays what was asked for."""
+    """Print on stderr what is being done; standard output holds results alone."""
     if done in (None, 1.0):
         typer.echo(text, err=True)
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Any]:
-    """Yield ``progress(done, total)``: one bar on stderr, nothing where no one watches."""
+    """Yield ``progress(done, total)``: a bar on stderr of a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
-    drawn = Progress(
+    bar = Progress(
         *columns,
         TimeElapsedColumn(),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
-    with drawn:
-        task = drawn.add_task(title, total=None)
-        yield lambda done, total: drawn.update(task, completed=done, total=total)
+    with bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -9,7 +9,6 @@ import typer
 
 from deploy.cli.console import (
     Json,
-    emit,
     fail,
     kafka,
     load_settings,
@@ -18,7 +17,8 @@ from deploy.cli.console import (
     progress_bar,
     report_errors,
     running_facts,
-    time_text,
+    show,
+    span_text,
 )
 
 if TYPE_CHECKING:
@@ -54,29 +54,29 @@ def fetch(
     settings = load_settings(
         exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
     )
-    names = tuple(dict.fromkeys(map(parse_symbol, symbols)))
+    symbol_names = tuple(dict.fromkeys(map(parse_symbol, symbols)))
     to_ms = parse_time_ms(until) if until else None
-    request = FetchRequest(names, timeframe, parse_time_ms(since), to_ms)
+    request = FetchRequest(symbol_names, timeframe, parse_time_ms(since), to_ms)
     if request.to_ms is not None and request.to_ms <= request.from_ms:
         raise fail(f"--to {until} is not after --from {since}", 2)
     with report_errors(), progress_bar(f"{timeframe} bars") as progress:
-        done = dict.fromkeys(names, 0.0)
+        shares = dict.fromkeys(symbol_names, 0.0)
 
-        def share(symbol: str, part: float) -> None:
-            done[symbol] = part
-            progress(sum(done.values()), len(done))
+        def report_share(symbol: str, share: float) -> None:
+            shares[symbol] = share
+            progress(sum(shares.values()), len(shares))
 
         try:
-            files = fetch_history(VenueAccess.from_settings(settings), request, output, share)
+            files = fetch_history(
+                VenueAccess.from_settings(settings), request, output, report_share
+            )
         except ExchangeError as error:
             raise fail(
                 f"{exchange} did not give it: {error}. Check the network and the symbols, then "
                 "run it again: files are continued"
             ) from None
-    if as_json:
-        emit([str(path) for path in files])
-    else:
-        typer.echo("\n".join(map(str, files)))
+    names = [str(path) for path in files]
+    show(names, names, as_json=as_json)
 
 
 @app.command()
@@ -97,24 +97,20 @@ def ledger(
 
     if paths:
         with report_errors():
-            found = ledger_of_files(paths)
+            account = ledger_of_files(paths)
     else:
-        found = _ledger_of_topics()
-    wrong = any(f.entry.kind in (*SUSPECT, "gap", "rejected") for f in found.findings)
-    if as_json:
-        emit(
-            {
-                "held": [holding.__dict__ for holding in found.held],
-                "findings": [{"name": f.name, **f.entry.model_dump()} for f in found.findings],
-                "skipped": [{"name": name, "cause": cause} for name, cause in found.skipped],
-            }
-        )
-    else:
-        typer.echo("\n".join(_ledger_lines(found, each=each)))
+        account = _read_ledger()
+    wrong = any(f.entry.kind in (*SUSPECT, "gap", "rejected") for f in account.findings)
+    document = {
+        "held": [holding.__dict__ for holding in account.held],
+        "findings": [{"name": f.name, **f.entry.model_dump()} for f in account.findings],
+        "skipped": [{"name": name, "cause": cause} for name, cause in account.skipped],
+    }
+    show(document, _ledger_lines(account, each=each), as_json=as_json)
     raise typer.Exit(1 if wrong else 0)
 
 
-def _ledger_of_topics() -> Ledger:
+def _read_ledger() -> Ledger:
     from schemas.market import Bar, LedgerEntry
     from schemas.topics import BARS, LEDGER
     from streams.runtime.reader import Reader
@@ -125,11 +121,11 @@ def _ledger_of_topics() -> Ledger:
         return ledger_of_records(r for r in records if isinstance(r, Bar | LedgerEntry))
 
 
-def _ledger_lines(found: Ledger, *, each: bool) -> list[str]:
+def _ledger_lines(account: Ledger, *, each: bool) -> list[str]:
     lines = []
-    counts = found.counts()
-    for holding in found.held:
-        span = f"{time_text(holding.from_ms)} to {time_text(holding.to_ms)}"
+    counts = account.counts()
+    for holding in account.held:
+        span = span_text(holding.from_ms, holding.to_ms)
         lines.append(f"{holding.name}  {holding.bars} held, {span}")
         for (name, kind), (entries, bars) in counts.items():
             if name == holding.name:
@@ -137,11 +133,11 @@ def _ledger_lines(found: Ledger, *, each: bool) -> list[str]:
     if each:
         lines.append("")
         lines += [
-            f"{f.name}  {f.entry.kind}  {time_text(f.entry.from_ms)} to "
-            f"{time_text(f.entry.to_ms)}  {f.entry.bars}  {f.entry.note}".rstrip()
-            for f in found.findings
+            f"{f.name}  {f.entry.kind}  {span_text(f.entry.from_ms, f.entry.to_ms)}  "
+            f"{f.entry.bars}  {f.entry.note}".rstrip()
+            for f in account.findings
         ]
-    return [*lines, *(f"{name}: not read: {cause}" for name, cause in found.skipped)]
+    return [*lines, *(f"{name}: not read: {cause}" for name, cause in account.skipped)]
 
 
 @app.command()
@@ -166,21 +162,15 @@ def export(
     wanted = parse_symbol(symbol) if symbol else None
     with kafka() as settings:
         if not rows:
-            _tell(export_bars(settings, wanted, output), as_json=as_json)
+            _show_files(export_bars(settings, wanted, output), as_json=as_json)
             return
         count = export_topics(settings, rows, output)
-    if as_json:
-        emit({"folder": str(output), "topics": [row.name for row in rows], "records": count})
-    else:
-        typer.echo(f"{count} records written under {output}")
+    document = {"folder": str(output), "topics": [row.name for row in rows], "records": count}
+    show(document, [f"{count} records written under {output}"], as_json=as_json)
 
 
-def _tell(written: list[ExportedFile], *, as_json: bool) -> None:
-    if not written:
+def _show_files(files: list[ExportedFile], *, as_json: bool) -> None:
+    if not files:
         raise fail("the topics hold no bars of it; `regimeflow data ledger` says what they hold")
-    if as_json:
-        emit([file.__dict__ for file in written])
-        return
-    for file in written:
-        span = f"{time_text(file.from_ms)} to {time_text(file.to_ms)}"
-        typer.echo(f"{file.path}  {file.bars} bars, {span}")
+    lines = [f"{f.path}  {f.bars} bars, {span_text(f.from_ms, f.to_ms)}" for f in files]
+    show([file.__dict__ for file in files], lines, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Asking the gateway of this home's run: JSON in, JSON out, its refusals as errors."""
+"""Requests to the gateway of this home's run: JSON in, JSON out, a refusal as an error."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from typing import Any
 
 from deploy.cli.console import gateway_port, running_facts
 
-WITHIN_S = 30.0
+TIMEOUT_S = 30.0
 
 Answer = dict[str, Any]
 
 
 class GatewayFailed(ValueError):
-    """The gateway refused, or does not answer; the message is what it said."""
+    """The gateway refused the request, or does not answer; the message says which and why."""
+
+
+def local_url() -> str:
+    """Return the address of this home's gateway, running or not."""
+    return (running_facts() or {}).get("url") or f"http://127.0.0.1:{gateway_port(None)}"
 
 
 def gateway_url(url: str | None) -> str:
-    """Return the gateway's address: the one given, that of this home's run, or the usual one."""
-    found = url or (running_facts() or {}).get("url") or f"http://127.0.0.1:{gateway_port(None)}/"
-    if not found.startswith(("http://", "https://")):
-        raise GatewayFailed(f"--url {found}, expected http:// or https://")
-    return f"{found.rstrip('/')}/"
+    """Return the address of a gateway, this home's by default; it ends with a slash."""
+    address = url or local_url()
+    if not address.startswith(("http://", "https://")):
+        raise GatewayFailed(f"--url {address}, expected http:// or https://")
+    return f"{address.rstrip('/')}/"
 
 
-def ask(url: str, path: str, body: Answer | None = None, *, method: str = "GET") -> Answer:
-    """Return the answer of one request; one with a body is a POST.
+def request_json(url: str, path: str, body: Answer | None = None, *, method: str = "GET") -> Answer:
+    """Return the answer to one request; one with a body is a POST.
 
     Raises:
-        GatewayFailed: It was refused, or nobody answers.
+        GatewayFailed: The gateway refused it, or does not answer.
     """
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - gateway_url has checked the scheme
@@ -40,13 +45,13 @@ def ask(url: str, path: str, body: Answer | None = None, *, method: str = "GET")
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=WITHIN_S) as reply:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:  # noqa: S310 - as above
             answer = json.load(reply)
-    except urllib.error.HTTPError as refused:
-        raise GatewayFailed(_said(refused)) from None
-    except (OSError, ValueError) as failed:
+    except urllib.error.HTTPError as refusal:
+        raise GatewayFailed(_detail(refusal)) from None
+    except (OSError, ValueError) as error:
         raise GatewayFailed(
-            f"no gateway answers at {url} ({getattr(failed, 'reason', failed)}): start it with "
+            f"no gateway answers at {url} ({getattr(error, 'reason', error)}): start it with "
             "`regimeflow run`, or give --url"
         ) from None
     if not isinstance(answer, dict):
@@ -54,10 +59,10 @@ def ask(url: str, path: str, body: Answer | None = None, *, method: str = "GET")
     return answer
 
 
-def _said(refused: urllib.error.HTTPError) -> str:
+def _detail(refusal: urllib.error.HTTPError) -> str:
     try:
-        body = json.load(refused)
+        body = json.load(refusal)
     except (OSError, ValueError):
         body = None
     detail = body.get("detail") if isinstance(body, dict) else None
-    return str(detail or f"the gateway answered {refused.code} {refused.reason}")
+    return str(detail or f"the gateway answered {refusal.code} {refusal.reason}")

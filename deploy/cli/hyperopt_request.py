@@ -2,27 +2,82 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from deploy.cli.console import fail
-from deploy.cli.gateway_client import Answer
+import typer
 
-
-def read_request(path: Path | None) -> Answer:
-    """Return the fields of a request in a file; none without a file."""
-    if path is None:
-        return {}
-    try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise fail(f"--spec {path}: expected the JSON of a request: {error}", 2) from None
-    if not isinstance(fields, dict):
-        raise fail(f"--spec {path}: expected one JSON object, got {fields!r:.40}", 2)
-    return fields
+from deploy.cli.backtest_request import Fields, request_fields
+from deploy.cli.console import fail, parse_symbol, parse_time_ms
 
 
-def read_optimization(path: Path) -> Answer:
+@dataclass(frozen=True)
+class TuningOptions:
+    """The request of a search."""
+
+    strategy: Annotated[
+        str | None, typer.Argument(help="A shipped one, e.g. ema_cross; or in --spec.")
+    ] = None
+    symbol: Annotated[str | None, typer.Option(help="In any spelling [BTCUSDT].")] = None
+    timeframe: Annotated[str | None, typer.Option(help="A multiple of the stored bars.")] = None
+    since: Annotated[str | None, typer.Option("--from", help="First open.")] = None
+    until: Annotated[str | None, typer.Option("--to", help="Last close.")] = None
+    n_trials: Annotated[
+        int | None, typer.Option("--trials", "--epochs", min=1, help="[the preset's, or 100]")
+    ] = None
+    preset: Annotated[
+        str | None, typer.Option(help="quick, standard, production, or one of --config.")
+    ] = None
+    config: Annotated[
+        Path | None, typer.Option(help="tradai.yaml of the strategy: its optimization part.")
+    ] = None
+    sampler: Annotated[
+        str | None, typer.Option(help="TPESampler, RandomSampler, CmaEsSampler, NSGAIISampler.")
+    ] = None
+    loss: Annotated[
+        list[str] | None, typer.Option(help="sharpe, sortino, calmar, total_return.")
+    ] = None
+    spaces: Annotated[list[str] | None, typer.Option(help="Group of parameters.")] = None
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=LOW:HIGH, NAME=LOW:HIGH:STEP, NAME=LOW:HIGH:log or NAME=A,B."),
+    ] = None
+    windows: Annotated[int | None, typer.Option(min=1, help="Of each trial [4].")] = None
+    pruning: Annotated[bool, typer.Option("--pruning", help="Stop poor trials early.")] = False
+    batch: Annotated[int | None, typer.Option(min=1, help="Trials at a time [1].")] = None
+    seed: Annotated[int | None, typer.Option(min=0, help="[0]")] = None
+    timeout_s: Annotated[float | None, typer.Option("--timeout", help="Seconds.")] = None
+    spec: Annotated[
+        Path | None, typer.Option(help="JSON of a request; options replace its fields.")
+    ] = None
+
+    def fields(self) -> Fields:
+        """Return the fields of the request: those of the file, replaced by the options."""
+        param_space = dict(map(parse_parameter, self.param or ()))
+        options = {
+            "strategy_name": self.strategy,
+            "symbol": parse_symbol(self.symbol) if self.symbol else None,
+            "timeframe": self.timeframe,
+            "from_ms": parse_time_ms(self.since) if self.since else None,
+            "to_ms": parse_time_ms(self.until) if self.until else None,
+            "n_trials": self.n_trials,
+            "preset": self.preset,
+            "optimization": read_optimization(self.config) if self.config else None,
+            "sampler": self.sampler,
+            "loss_function": self.loss or None,
+            "spaces": self.spaces or None,
+            "param_space": param_space or None,
+            "windows": self.windows,
+            "pruning": self.pruning or None,
+            "batch": self.batch,
+            "seed": self.seed,
+            "timeout_s": self.timeout_s,
+        }
+        return request_fields(self.spec, options)
+
+
+def read_optimization(path: Path) -> Fields:
     """Return the ``optimization`` part of a strategy's config."""
     import yaml
 
@@ -30,13 +85,13 @@ def read_optimization(path: Path) -> Answer:
         content = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise fail(f"--config {path}: {' '.join(str(error).split())}", 2) from None
-    found = content.get("optimization") if isinstance(content, dict) else None
-    if not isinstance(found, dict):
+    optimization = content.get("optimization") if isinstance(content, dict) else None
+    if not isinstance(optimization, dict):
         raise fail(f"--config {path} has no optimization part", 2)
-    return found
+    return optimization
 
 
-def parse_parameter(text: str) -> tuple[str, Answer]:
+def parse_parameter(text: str) -> tuple[str, Fields]:
     """Return name and range of ``NAME=LOW:HIGH``, with a step or ``log``, or ``NAME=A,B``."""
     name, mark, values = text.partition("=")
     parts = values.split(":")
@@ -49,8 +104,8 @@ def parse_parameter(text: str) -> tuple[str, Answer]:
     if not all(isinstance(number, int | float) for number in numbers) or len(numbers) < 2:
         raise fail(f"--param {text!r}, expected numbers in LOW:HIGH:STEP", 2)
     kind = "int" if all(isinstance(number, int) for number in numbers) else "float"
-    found = {"type": kind, "low": numbers[0], "high": numbers[1], "log": log}
-    return name, found | ({"step": numbers[2]} if len(numbers) == 3 else {})
+    bounds = {"type": kind, "low": numbers[0], "high": numbers[1], "log": log}
+    return name, bounds | ({"step": numbers[2]} if len(numbers) == 3 else {})
 
 
 def _value(text: str) -> int | float | str:

@@ -6,24 +6,14 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.console import (
-    Json,
-    emit,
-    fail,
-    kafka,
-    parse_symbol,
-    parse_time_ms,
-    progress_bar,
-)
+from deploy.cli.console import Json, kafka, progress_bar, show
+from deploy.cli.options import SpanOptions, with_options
 
 
+@with_options
 def replay(
     *,
-    since: Annotated[
-        str | None, typer.Option("--from", help="First close that counts: ISO 8601 (UTC) or ms.")
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Last close that counts.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Only this symbol, in any spelling.")] = None,
+    closes: SpanOptions,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare with the topics byte for byte.")
     ] = False,
@@ -37,15 +27,9 @@ def replay(
     """
     from deploy.cli.tables.replay import report_document, report_lines
     from deploy.topics.verify import replay_log
-    from workers.research.replay.recompute import MADE, Span, inference_of_models
+    from workers.research.replay.recompute import MADE, inference_of_models
 
-    span = Span(
-        parse_time_ms(since) if since else 0,
-        parse_time_ms(until) if until else None,
-        parse_symbol(symbol) if symbol else None,
-    )
-    if span.to_ms is not None and span.to_ms < span.from_ms:
-        raise fail(f"--to {until} lies before --from {since}", 2)
+    span = closes.span()
     with kafka() as settings, progress_bar("raw bars") as progress:
         report = replay_log(
             settings,
@@ -55,8 +39,9 @@ def replay(
             shown=shown,
             progress=progress,
         )
-    if as_json:
-        emit(report_document(report, verified=verify))
-    else:
-        typer.echo("\n".join(report_lines(report, verified=verify)))
+    show(
+        report_document(report, verified=verify),
+        report_lines(report, verified=verify),
+        as_json=as_json,
+    )
     raise typer.Exit(1 if report.differing else 0)

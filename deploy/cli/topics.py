@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -15,12 +18,15 @@ from deploy.cli.console import (
     kafka,
     parse_symbol,
     report_errors,
+    show,
+    span_text,
     time_text,
 )
+from deploy.cli.options import with_options
 from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:
-    from deploy.topics.dead_letters import LetterFilter, StoredLetter
+    from deploy.topics.dead_letters import AuditStamp, LetterFilter, LetterGroup, StoredLetter
     from streams.runtime.settings import KafkaSettings
 
 app = typer.Typer(help="The topics on the cluster.", no_args_is_help=True, rich_markup_mode=None)
@@ -32,12 +38,29 @@ app.add_typer(dlq, name="dlq")
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[LETTER...]", help="As `dlq list --each` shows them.")
 ]
-SourceTopic = Annotated[str | None, typer.Option("--topic", help="Where the letters came from.")]
-Consumer = Annotated[str | None, typer.Option(help="Who refused them.")]
-Kind = Annotated[
-    Literal["undecodable", "rejected", "bug"] | None, typer.Option(help="How they were refused.")
-]
-Cause = Annotated[str | None, typer.Option(help="Part of the cause.")]
+
+
+@dataclass(frozen=True)
+class LetterOptions:
+    """Which dead letters."""
+
+    topic: Annotated[str | None, typer.Option("--topic", help="Where the letters came from.")] = (
+        None
+    )
+    consumer: Annotated[str | None, typer.Option(help="Who refused them.")] = None
+    kind: Annotated[
+        Literal["undecodable", "rejected", "bug"] | None,
+        typer.Option(help="How they were refused."),
+    ] = None
+    cause: Annotated[str | None, typer.Option(help="Part of the cause.")] = None
+
+    def filter(self, ids: Sequence[str] = ()) -> LetterFilter:
+        """Return them as a filter; exit code 2 for a topic without dead letters."""
+        from deploy.topics.dead_letters import LetterFilter
+
+        with report_errors(2):
+            return LetterFilter(tuple(ids), self.topic, self.consumer, self.kind, self.cause)
+
 
 LONGEST_SHOWN = 400  # characters of a record that people look at
 
@@ -50,7 +73,7 @@ def topics_list(*, as_json: Json = False) -> None:
     with report_errors(), cluster() as client:
         states, lags = list_topics(client), list_lags(client)
     if as_json:
-        emit({"topics": [s.__dict__ for s in states], "lags": [lag.__dict__ for lag in lags]})
+        emit({"topics": [row.__dict__ for row in states], "lags": [row.__dict__ for row in lags]})
         return
     width = max((len(state.name) for state in states), default=0)
     for state in states:
@@ -76,24 +99,20 @@ def topics_apply(
             mend_topics(client, applied.differing)
             applied = apply_topics(client, partitions)
         published = publish_refdata(kafka_settings(client))
-    if as_json:
-        emit(
-            {
-                "created": applied.created,
-                "unchanged": applied.unchanged,
-                "differing": [difference.__dict__ for difference in applied.differing],
-                "refdata": published,
-            }
-        )
-    else:
-        typer.echo(f"{len(applied.created)} created, {len(applied.unchanged)} as wanted")
-        if published:
-            typer.echo(f"reference data published: {', '.join(published)}")
-        for each in applied.differing:
-            typer.echo(
-                f"{each.topic}: {each.setting} is {each.found}, expected {each.wanted} "
-                "(--mend sets it)"
-            )
+    document = {
+        "created": applied.created,
+        "unchanged": applied.unchanged,
+        "differing": [difference.__dict__ for difference in applied.differing],
+        "refdata": published,
+    }
+    lines = [f"{len(applied.created)} created, {len(applied.unchanged)} as wanted"]
+    if published:
+        lines.append(f"reference data published: {', '.join(published)}")
+    lines += [
+        f"{row.topic}: {row.setting} is {row.found}, expected {row.wanted} (--mend sets it)"
+        for row in applied.differing
+    ]
+    show(document, lines, as_json=as_json)
     raise typer.Exit(1 if applied.differing else 0)
 
 
@@ -118,109 +137,110 @@ def topics_tail(
 
 
 @dlq.command("list")
+@with_options
 def dlq_list(
     *,
-    topic: SourceTopic = None,
-    consumer: Consumer = None,
-    kind: Kind = None,
-    cause: Cause = None,
+    chosen: LetterOptions,
     every: Annotated[bool, typer.Option("--all", help="Replayed and dropped ones too.")] = False,
     each: Annotated[bool, typer.Option("--each", help="One line a letter, with its name.")] = False,
     as_json: Json = False,
 ) -> None:
     """List open dead letters by cause."""
-    from deploy.topics.dead_letters import LetterFilter, group_letters, read_letters
+    from deploy.topics.dead_letters import group_letters, read_letters
 
-    with report_errors(2):
-        wanted = LetterFilter((), topic, consumer, kind, cause)
+    wanted = chosen.filter()
     with kafka() as settings:
-        found = read_letters(settings, wanted)
-    shown = [letter for letter in found if every or letter.state == "open"]
-    groups = group_letters(shown)
+        letters = [
+            letter for letter in read_letters(settings, wanted) if every or letter.state == "open"
+        ]
+    groups = group_letters(letters)
     if as_json and each:
-        emit([{**one.__dict__, "letter": one.letter.model_dump()} for one in shown])
+        emit([{**one.__dict__, "letter": one.letter.model_dump()} for one in letters])
     elif as_json:
         emit([group.__dict__ for group in groups])
-    elif not shown:
+    elif not letters:
         typer.echo("no open dead letters" if not every else "no dead letters")
-    elif each:
-        for one in shown:
-            inside = one.letter
-            typer.echo(
-                f"{one.id}  {one.state}  {time_text(one.seen_ms)}  {inside.consumer}  "
-                f"{inside.kind}: {inside.cause}"
-            )
     else:
-        for group in groups:
-            span = f"{time_text(group.first_seen_ms)} to {time_text(group.last_seen_ms)}"
-            typer.echo(f"{group.count:>7}  {group.topic}  {group.consumer}  {span}")
-            typer.echo(f"         {group.kind}: {group.cause}")
+        lines = map(_letter_line, letters) if each else map(_group_lines, groups)
+        typer.echo("\n".join(lines))
+
+
+def _letter_line(stored: StoredLetter) -> str:
+    letter = stored.letter
+    return (
+        f"{stored.id}  {stored.state}  {time_text(stored.seen_ms)}  {letter.consumer}  "
+        f"{letter.kind}: {letter.cause}"
+    )
+
+
+def _group_lines(group: LetterGroup) -> str:
+    span = span_text(group.first_seen_ms, group.last_seen_ms)
+    return (
+        f"{group.count:>7}  {group.topic}  {group.consumer}  {span}\n"
+        f"         {group.kind}: {group.cause}"
+    )
 
 
 @dlq.command("replay")
+@with_options
 def dlq_replay(
     ids: Ids = None,
     *,
-    topic: SourceTopic = None,
-    consumer: Consumer = None,
-    kind: Kind = None,
-    cause: Cause = None,
+    chosen: LetterOptions,
     reason: Annotated[str, typer.Option(help="Kept with the audit entry.")] = "",
     as_json: Json = False,
 ) -> None:
     """Publish the bytes of commands and requests again."""
-    from deploy.topics.dead_letters import AuditStamp, LetterFilter, replay_letters
+    from deploy.topics.dead_letters import replay_letters
 
-    with report_errors(2):
-        wanted = LetterFilter(tuple(ids or ()), topic, consumer, kind, cause)
-    _require_chosen(wanted)
-    with kafka() as settings:
-        chosen = _chosen(settings, wanted)
-        replay_letters(settings, chosen, AuditStamp(getpass.getuser(), wall_ms(), reason))
-    _told("replayed", chosen, as_json=as_json)
+    with _open_letters(chosen, ids) as (settings, letters):
+        replay_letters(settings, letters, _stamp(reason))
+    _show_done("replayed", letters, as_json=as_json)
 
 
 @dlq.command("drop")
+@with_options
 def dlq_drop(
     ids: Ids = None,
     *,
-    topic: SourceTopic = None,
-    consumer: Consumer = None,
-    kind: Kind = None,
-    cause: Cause = None,
+    chosen: LetterOptions,
     reason: Annotated[str, typer.Option(help="Why nothing more is needed; kept for ever.")],
     as_json: Json = False,
 ) -> None:
     """Say that letters need nothing more; --all lists them still."""
-    from deploy.topics.dead_letters import AuditStamp, LetterFilter, drop_letters
+    from deploy.topics.dead_letters import drop_letters
 
-    with report_errors(2):
-        wanted = LetterFilter(tuple(ids or ()), topic, consumer, kind, cause)
-    _require_chosen(wanted)
-    with kafka() as settings:
-        chosen = _chosen(settings, wanted)
-        drop_letters(settings, chosen, AuditStamp(getpass.getuser(), wall_ms(), reason))
-    _told("dropped", chosen, as_json=as_json)
+    with _open_letters(chosen, ids) as (settings, letters):
+        drop_letters(settings, letters, _stamp(reason))
+    _show_done("dropped", letters, as_json=as_json)
 
 
-def _require_chosen(wanted: LetterFilter) -> None:
-    if wanted.empty:
-        raise fail("name letters, or choose them by --topic, --consumer, --kind or --cause", 2)
-
-
-def _chosen(settings: KafkaSettings, wanted: LetterFilter) -> list[StoredLetter]:
-    """Return the letters that an operator names; open ones where a filter finds them."""
+@contextmanager
+def _open_letters(
+    chosen: LetterOptions, ids: list[str] | None
+) -> Iterator[tuple[KafkaSettings, list[StoredLetter]]]:
+    """Yield the letters that an operator names; of a filter's letters the open ones."""
     from deploy.topics.dead_letters import read_letters
 
-    found = read_letters(settings, wanted)
-    absent = sorted(set(wanted.ids) - {letter.id for letter in found})
-    if absent:
-        raise fail(f"no dead letter {', '.join(absent)}; `topics dlq list --each` names them", 2)
-    return [letter for letter in found if wanted.ids or letter.state == "open"]
+    wanted = chosen.filter(ids or ())
+    if wanted.empty:
+        raise fail("name letters, or choose them by --topic, --consumer, --kind or --cause", 2)
+    with kafka() as settings:
+        letters = read_letters(settings, wanted)
+        absent = sorted(set(wanted.ids) - {letter.id for letter in letters})
+        if absent:
+            raise fail(
+                f"no dead letter {', '.join(absent)}; `topics dlq list --each` names them", 2
+            )
+        yield settings, [letter for letter in letters if wanted.ids or letter.state == "open"]
 
 
-def _told(done: str, chosen: list[StoredLetter], *, as_json: bool) -> None:
-    if as_json:
-        emit({done: [letter.id for letter in chosen]})
-    else:
-        typer.echo(f"{len(chosen)} {done}")
+def _stamp(reason: str) -> AuditStamp:
+    from deploy.topics.dead_letters import AuditStamp
+
+    return AuditStamp(getpass.getuser(), wall_ms(), reason)
+
+
+def _show_done(done: str, letters: list[StoredLetter], *, as_json: bool) -> None:
+    ids = [letter.id for letter in letters]
+    show({done: ids}, [f"{len(ids)} {done}"], as_json=as_json)

@@ -1,4 +1,4 @@
-"""Results of the research bench as lines for a terminal."""
+"""Back-tests, searches and walk-forwards as tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from deploy.cli.tables.cells import columns, number
+
 Result = dict[str, Any]
 
-SHOWN = (
+METRICS = (
     ("total return", "total_return", "{:+.2%}"),
     ("annual return", "annual_return", "{:+.2%}"),
     ("annual volatility", "annual_volatility", "{:.2%}"),
@@ -34,12 +36,12 @@ def performance_lines(result: Result) -> list[str]:
     names = [row["name"] for row in result["benchmarks"]]
     lines = [*_ground(result), f"{result['strategy']}  {_params(result['params'])}", ""]
     head = f"{'':<24}{'value':>12}  {'95 %':<22}"
-    lines.append((head + "".join(f"{name:>14}" for name in names)).rstrip())
-    for title, name, pattern in SHOWN:
+    lines.append((head + columns(names, 14)).rstrip())
+    for title, name, pattern in METRICS:
         interval = intervals.get(name)
         span = "" if interval is None else " to ".join(pattern.format(edge) for edge in interval)
-        row = f"{title:<24}{_shown(metrics[name], pattern):>12}  {span:<22}"
-        lines.append(row + "".join(f"{_shown(o[name], pattern):>14}" for o in others))
+        row = f"{title:<24}{number(metrics[name], pattern):>12}  {span:<22}"
+        lines.append(row + columns((number(o[name], pattern) for o in others), 14))
     if result["liquidated_at_ms"] is not None:
         lines.append(f"LIQUIDATED on {_day(result['liquidated_at_ms'])}")
     return lines
@@ -57,52 +59,52 @@ def optimize_lines(result: Result) -> list[str]:
             f"{around['neighbours']} neighbours {around['mean']:.2f}"
         )
     heads = ("Sharpe", "deflated", "return", "drawdown", "trades")
-    lines.append("".join(f"{head:>10}" for head in heads) + "  parameters")
+    lines.append(columns(heads) + "  parameters")
     for row in result["top_10"]:
         metrics = row["metrics"]
         cells = (
-            _shown(metrics["sharpe_ratio"], "{:.2f}"),
-            _shown(row["deflated_sharpe_ratio"], "{:.2f}"),
-            _shown(metrics["total_return"], "{:+.1%}"),
-            _shown(metrics["max_drawdown"], "{:.1%}"),
+            number(metrics["sharpe_ratio"], "{:.2f}"),
+            number(row["deflated_sharpe_ratio"], "{:.2f}"),
+            number(metrics["total_return"], "{:+.1%}"),
+            number(metrics["max_drawdown"], "{:.1%}"),
             f"{metrics['trades']:,}",
         )
-        lines.append("".join(f"{cell:>10}" for cell in cells) + f"  {_params(row['params'])}")
+        lines.append(columns(cells) + f"  {_params(row['params'])}")
     return lines + _benchmarks(result)
 
 
 def walk_forward_lines(result: Result) -> list[str]:
     """Return a walk-forward: the verdict, its warnings, then window by window."""
     lines = [*_ground(result), result["verdict"]]
-    lines += [f"warning: {said}" for said in result["warnings"]]
+    lines += [f"warning: {text}" for text in result["warnings"]]
     ratios = (
-        f"overfitting ratio {_shown(result['overfitting_ratio'], '{:.2f}')}, efficiency "
-        f"{_shown(result['efficiency'], '{:.2f}')}, t {_shown(result['t_statistic'], '{:.2f}')}, "
-        f"PBO {_shown(result['pbo'], '{:.2f}')}, {result['trials']:,} sets"
+        f"overfitting ratio {number(result['overfitting_ratio'], '{:.2f}')}, efficiency "
+        f"{number(result['efficiency'], '{:.2f}')}, t {number(result['t_statistic'], '{:.2f}')}, "
+        f"PBO {number(result['pbo'], '{:.2f}')}, {result['trials']:,} sets"
     )
     heads = ("in sample", "out of", "return", "drawdown", "trades")
-    lines += ["", ratios, f"{'traded from':<12}{'to':<12}" + "".join(f"{h:>10}" for h in heads)]
+    lines += ["", ratios, f"{'traded from':<12}{'to':<12}" + columns(heads)]
     for row in result["windows"]:
         inside, outside = row["in_sample"], row["out_of_sample"]
         cells = (
-            _shown(None if inside is None else inside["sharpe_ratio"], "{:.2f}"),
-            _shown(outside["sharpe_ratio"], "{:.2f}"),
-            _shown(outside["total_return"], "{:+.1%}"),
-            _shown(outside["max_drawdown"], "{:.1%}"),
+            number(None if inside is None else inside["sharpe_ratio"], "{:.2f}"),
+            number(outside["sharpe_ratio"], "{:.2f}"),
+            number(outside["total_return"], "{:+.1%}"),
+            number(outside["max_drawdown"], "{:.1%}"),
             f"{outside['trades']:,}",
         )
         span = f"{_day(row['test']['from_ms']):<12}{_day(row['test']['to_ms']):<12}"
         params = "  flat" if row["params"] is None else f"  {_params(row['params'])}"
-        lines.append(span + "".join(f"{cell:>10}" for cell in cells) + params)
+        lines.append(span + columns(cells) + params)
     out = {"name": "joined, out of sample", "metrics": result["metrics"]}
     return lines + _benchmarks({"benchmarks": [out, *result["benchmarks"]]})
 
 
-def summary_lines(summary: Result, passed: Sequence[str]) -> list[str]:
+def summary_lines(summary: Result, passed_over: Sequence[str]) -> list[str]:
     """Return all back-tests, best first, then what failed or was passed over."""
     lines = [summary["verdict"], ""]
     heads = ("Sharpe", "return", "drawdown", "win rate", "profit", "trades")
-    lines.append(f"{'':<46}" + "".join(f"{head:>10}" for head in heads))
+    lines.append(f"{'':<46}" + columns(heads))
     for row in summary["results"]:
         name = f"{row['strategy']} {row['source']}"
         lines.append(f"{name:<46}" + _cells(row["metrics"]))
@@ -115,19 +117,19 @@ def summary_lines(summary: Result, passed: Sequence[str]) -> list[str]:
         f"FAILED {f['source']} ({', '.join(f['strategies'])}): {f['reason']}"
         for f in summary["failed"]
     ]
-    return [*lines, *(f"passed over: {said}" for said in passed)]
+    return [*lines, *(f"passed over: {text}" for text in passed_over)]
 
 
 def _cells(metrics: Mapping[str, Any]) -> str:
     cells = (
-        _shown(metrics["sharpe_ratio"], "{:.2f}"),
-        _shown(metrics["total_return"], "{:+.1%}"),
-        _shown(metrics["max_drawdown"], "{:.1%}"),
-        _shown(metrics["win_rate"], "{:.0%}"),
-        _shown(metrics["profit_factor"], "{:.2f}"),
+        number(metrics["sharpe_ratio"], "{:.2f}"),
+        number(metrics["total_return"], "{:+.1%}"),
+        number(metrics["max_drawdown"], "{:.1%}"),
+        number(metrics["win_rate"], "{:.0%}"),
+        number(metrics["profit_factor"], "{:.2f}"),
         f"{metrics['trades']:,}",
     )
-    return "".join(f"{cell:>10}" for cell in cells)
+    return columns(cells)
 
 
 def _ground(result: Result) -> list[str]:
@@ -145,9 +147,9 @@ def _benchmarks(result: Result) -> list[str]:
     return [
         "",
         *(
-            f"{row['name']}: Sharpe {_shown(row['metrics']['sharpe_ratio'], '{:.2f}')}, return "
-            f"{_shown(row['metrics']['total_return'], '{:+.1%}')}, drawdown "
-            f"{_shown(row['metrics']['max_drawdown'], '{:.1%}')}"
+            f"{row['name']}: Sharpe {number(row['metrics']['sharpe_ratio'], '{:.2f}')}, return "
+            f"{number(row['metrics']['total_return'], '{:+.1%}')}, drawdown "
+            f"{number(row['metrics']['max_drawdown'], '{:.1%}')}"
             for row in result["benchmarks"]
         ),
     ]
@@ -155,10 +157,6 @@ def _benchmarks(result: Result) -> list[str]:
 
 def _params(params: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in params.items())
-
-
-def _shown(value: float | None, pattern: str) -> str:
-    return "n/a" if value is None else pattern.format(value)
 
 
 def _day(time_ms: int) -> str:

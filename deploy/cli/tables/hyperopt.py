@@ -1,9 +1,10 @@
-"""Searches and what they found, as lines for a terminal."""
+"""Searches and their results as tables."""
 
 from __future__ import annotations
 
-from deploy.cli.console import time_text
+from deploy.cli.console import span_text
 from deploy.cli.gateway_client import Answer
+from deploy.cli.tables.cells import columns, number
 
 
 def job_line(job: Answer) -> str:
@@ -13,29 +14,29 @@ def job_line(job: Answer) -> str:
     return f"{job['status']:<10} {job['symbol']}  since {job['requested_at']}{done}{best}"
 
 
-def result_lines(found: Answer) -> list[str]:
-    """Return a result for people."""
-    market = found["market"]
-    span = f"{time_text(market['from_ms'])} to {time_text(market['to_ms'])}"
+def result_lines(document: Answer) -> list[str]:
+    """Return the result of a search."""
+    market = document["market"]
+    span = span_text(market["from_ms"], market["to_ms"])
     lines = [
-        f"{found['strategy']} on {market['symbol']} {market['timeframe']}, {span}",
+        f"{document['strategy']} on {market['symbol']} {market['timeframe']}, {span}",
         (
-            f"{found['trials']} of {found['n_trials']} trials ({found['pruned']} pruned, "
-            f"{found['failed']} failed), {found['sampler']}, seed {found['seed']}"
+            f"{document['trials']} of {document['n_trials']} trials ({document['pruned']} pruned, "
+            f"{document['failed']} failed), {document['sampler']}, seed {document['seed']}"
         ),
     ]
-    if found["best_params"] is not None:
-        params = "  ".join(f"{name}={_short(v)}" for name, v in found["best_params"].items())
-        lines += [f"best        trial {found['best_trial']}: {params}", ""]
+    if document["best_params"] is not None:
+        params = "  ".join(f"{name}={_short(v)}" for name, v in document["best_params"].items())
+        lines += [f"best        trial {document['best_trial']}: {params}", ""]
         lines.append(f"{'':<12}{'in sample':>12}{'holdout':>12}{'buy & hold':>12}")
-        hold = found["benchmarks"][0]["metrics"]
+        hold = document["benchmarks"][0]["metrics"]
         for name in ("sharpe_ratio", "total_return", "max_drawdown"):
-            row = (found["in_sample"][name], found["out_of_sample"][name], hold[name])
-            cells = "".join(f"{'-' if v is None else f'{v:.3f}':>12}" for v in row)
+            values = (document["in_sample"][name], document["out_of_sample"][name], hold[name])
+            cells = columns((number(value, "{:.3f}", "-") for value in values), 12)
             lines.append(f"{name.replace('_', ' '):<12}{cells}")
         lines.append("")
-    lines.append(found["verdict"])
-    lines += [f"{name:<17} {place}" for name, place in found.get("urls", {}).items()]
+    lines.append(document["verdict"])
+    lines += [f"{name:<17} {place}" for name, place in document.get("urls", {}).items()]
     return lines
 
 

@@ -1,10 +1,11 @@
-"""What a replay found, for people and for programs."""
+"""The report of a replay: a table for people, a document for programs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from deploy.cli.console import time_text
+from deploy.cli.tables.cells import columns
 from deploy.topics.verify import RecordDifference, ReplayReport
 
 
@@ -28,13 +29,13 @@ def report_lines(report: ReplayReport, *, verified: bool) -> list[str]:
     heads = (
         ("recomputed", "equal", "differing", "not yet") if verified else ("recomputed", "sha256")
     )
-    lines.append(f"{'topic':<{width}}" + "".join(f"{head:>12}" for head in heads))
+    lines.append(f"{'topic':<{width}}" + columns(heads, 12))
     for name, count in report.topics.items():
-        columns: tuple[int | str, ...] = (count.recomputed, f"  {count.sha256[:16]}")
+        cells: tuple[int | str, ...] = (count.recomputed, f"  {count.sha256[:16]}")
         if verified:
-            columns = (count.recomputed, count.equal, count.differing, count.behind)
-        lines.append(f"{name:<{width}}" + "".join(f"{column:>12}" for column in columns))
-    lines += ["", *report.refused_models, *map(_line, report.differences)]
+            cells = (count.recomputed, count.equal, count.differing, count.behind)
+        lines.append(f"{name:<{width}}{columns(map(str, cells), 12)}")
+    lines += ["", *report.refused_models, *map(difference_line, report.differences)]
     hidden = report.differing - len(report.differences)
     if hidden > 0:
         lines.append(f"and {hidden} more differences (--shown N describes more)")
@@ -43,9 +44,11 @@ def report_lines(report: ReplayReport, *, verified: bool) -> list[str]:
     return lines
 
 
-def _line(found: RecordDifference) -> str:
-    when = time_text(found.event_time_ms)
-    return f"{found.kind.upper()} {found.topic} {found.symbol} {when}: {found.detail}"
+def difference_line(difference: RecordDifference) -> str:
+    """Return one differing record on one line."""
+    when = time_text(difference.event_time_ms)
+    kind = difference.kind.upper()
+    return f"{kind} {difference.topic} {difference.symbol} {when}: {difference.detail}"
 
 
 def _verdict(report: ReplayReport) -> str:

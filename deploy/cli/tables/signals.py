@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.cli.console import time_text
+from deploy.cli.console import span_text
+from deploy.cli.tables.cells import interval, number
+from deploy.cli.tables.replay import difference_line
+from deploy.topics.verify import RecordDifference
 
 
-def signal_lines(found: dict[str, Any]) -> list[str]:
+def signal_lines(document: dict[str, Any]) -> list[str]:
     """Return the document of ``backtest signals`` as lines."""
-    if found["first_signal_ms"] is None:
+    if document["first_signal_ms"] is None:
         return [
             "no signal in that span: no model served there, or its features were not complete",
-            *found["refused_models"],
-            *_verified(found["verified"]),
+            *document["refused_models"],
+            *_verified(document["verified"]),
         ]
-    bars = f"{found['bars']} bars of {found['timeframe'] or 'several timeframes'}"
-    span = f"{time_text(found['first_signal_ms'])} to {time_text(found['last_bar_ms'])}"
-    symbols = ", ".join(found["symbols"])
-    gaps = (found["calibration_error"], found["directional_calibration_error"])
-    both = [_number(gap, "{:.3f}") for gap in gaps]
+    bars = f"{document['bars']} bars of {document['timeframe'] or 'several timeframes'}"
+    span = span_text(document["first_signal_ms"], document["last_bar_ms"])
+    symbols = ", ".join(document["symbols"])
+    gaps = (document["calibration_error"], document["directional_calibration_error"])
+    errors = [number(gap, "{:.3f}") for gap in gaps]
     return [
-        f"{found['signals']} signals of {symbols}, {span}, {bars}, {found['seconds']:.1f} s",
-        *(_model(model) for model in found["models"]),
-        *found["refused_models"],
+        f"{document['signals']} signals of {symbols}, {span}, {bars}, {document['seconds']:.1f} s",
+        *(_model(model) for model in document["models"]),
+        *document["refused_models"],
         "",
-        *_groups(found["groups"]),
+        *_groups(document["groups"]),
         "",
-        *map(_scores, found["scores"]),
-        f"calibration error {both[0]}, directional {both[1]}",
+        *map(_scores, document["scores"]),
+        f"calibration error {errors[0]}, directional {errors[1]}",
         "",
-        *_accounts(found["rows"]),
-        *([found["funding_note"]] if found["funding_note"] else []),
-        *_verified(found["verified"]),
+        *_accounts(document["rows"]),
+        *([document["funding_note"]] if document["funding_note"] else []),
+        *_verified(document["verified"]),
     ]
 
 
@@ -48,11 +51,11 @@ def _groups(groups: list[dict[str, Any]]) -> list[str]:
     )
     lines = [
         f"{row['group']:<12}{row['signals']:>9}{row['buys']:>8}{row['sells']:>8}{row['known']:>8}"
-        f"{_number(row['hit_rate'], '{:.1%}'):>10}"
-        f"{_pair(row['hit_rate_block_interval'], '{:.1%}'):>16}"
-        f"{_number(row['mean_confidence'], '{:.1%}'):>12}"
-        f"{_number(row['mean_net_return'], '{:+.3%}'):>12}"
-        f"{_pair(row['mean_net_return_interval'], '{:+.3%}'):>20}"
+        f"{number(row['hit_rate'], '{:.1%}'):>10}"
+        f"{interval(row['hit_rate_block_interval'], '{:.1%}'):>16}"
+        f"{number(row['mean_confidence'], '{:.1%}'):>12}"
+        f"{number(row['mean_net_return'], '{:+.3%}'):>12}"
+        f"{interval(row['mean_net_return_interval'], '{:+.3%}'):>20}"
         for row in groups
         if row["signals"]
     ]
@@ -60,12 +63,12 @@ def _groups(groups: list[dict[str, Any]]) -> list[str]:
 
 
 def _scores(row: dict[str, Any]) -> str:
-    edge = _number(row["log_loss_edge"], "{:+.4f}")
-    losses = [_number(row[name], "{:.4f}") for name in ("log_loss", "prior_log_loss")]
-    briers = [_number(row[name], "{:.4f}") for name in ("brier", "prior_brier")]
+    edge = number(row["log_loss_edge"], "{:+.4f}")
+    losses = [number(row[name], "{:.4f}") for name in ("log_loss", "prior_log_loss")]
+    briers = [number(row[name], "{:.4f}") for name in ("brier", "prior_brier")]
     return (
         f"{row['group']:<12}log-loss {losses[0]}, of class shares {losses[1]}, edge {edge} "
-        f"({_pair(row['log_loss_edge_interval'], '{:+.4f}')}); "
+        f"({interval(row['log_loss_edge_interval'], '{:+.4f}')}); "
         f"Brier {briers[0]}, of class shares {briers[1]}"
     )
 
@@ -74,12 +77,12 @@ def _accounts(rows: list[dict[str, Any]]) -> list[str]:
     width = max(len(row["name"]) for row in rows)
     lines = [f"{'':<{width}}{'total':>10}{'a year':>10}{'Sharpe':>9}{'max fall':>10}{'trades':>9}"]
     for row in rows:
-        found = row["metrics"]
+        metrics = row["metrics"]
         lines.append(
-            f"{row['name']:<{width}}{_number(found['total_return'], '{:+.1%}'):>10}"
-            f"{_number(found['annual_return'], '{:+.1%}'):>10}"
-            f"{_number(found['sharpe_ratio'], '{:.2f}'):>9}"
-            f"{_number(found['max_drawdown'], '{:.1%}'):>10}{found['trades']:>9}"
+            f"{row['name']:<{width}}{number(metrics['total_return'], '{:+.1%}'):>10}"
+            f"{number(metrics['annual_return'], '{:+.1%}'):>10}"
+            f"{number(metrics['sharpe_ratio'], '{:.2f}'):>9}"
+            f"{number(metrics['max_drawdown'], '{:.1%}'):>10}{metrics['trades']:>9}"
         )
     return lines
 
@@ -87,20 +90,8 @@ def _accounts(rows: list[dict[str, Any]]) -> list[str]:
 def _verified(verified: dict[str, Any] | None) -> list[str]:
     if verified is None:
         return []
-    lines = [
-        f"{each['kind'].upper()} {each['topic']} {each['symbol']} "
-        f"{time_text(each['event_time_ms'])}: {each['detail']}"
-        for each in verified["differences"]
-    ]
+    lines = [difference_line(RecordDifference(**fields)) for fields in verified["differences"]]
     counts = ", ".join(f"{c['equal']} of {name}" for name, c in verified["topics"].items())
     if verified["differing"]:
         return [*lines, f"NOT THE SAME: {verified['differing']} records differ from the topics"]
     return [*lines, f"the same as the topics, byte for byte: {counts}"]
-
-
-def _number(value: float | None, pattern: str) -> str:
-    return "n/a" if value is None else pattern.format(value)
-
-
-def _pair(pair: list[float] | None, pattern: str) -> str:
-    return "n/a" if pair is None else f"{pattern.format(pair[0])}..{pattern.format(pair[1])}"
