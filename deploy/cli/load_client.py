@@ -1,7 +1,7 @@
 """Load test of ``/api/v1/predict``: latencies, success rate, action mix.
 
-The client keeps its connections and speaks just enough HTTP/1.1, so that what is measured is the
-server and not the client.
+The client keeps its connections and speaks a minimum of HTTP/1.1: the test measures the server, not
+the client.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TIMEOUT_S = 30.0
 
 @dataclass
 class LoadResult:
-    """What came back."""
+    """The answers to all requests."""
 
     latencies_ms: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ def measure_load(
     Raises:
         ValueError: A count is below 1, the URL is no http or https address, or the folder of the
             output does not exist.
-        OSError: Nobody answers at the URL.
+        OSError: No gateway answers at the URL.
     """
     if requests < 1 or concurrent < 1:
         raise ValueError(f"requests {requests} and concurrent {concurrent} must be at least 1")
@@ -63,18 +63,18 @@ def measure_load(
         raise ValueError(f"url {url!r} is no address; expected e.g. http://localhost:8080")
     symbols = known_symbols(url)
     bodies = [json.dumps({"symbol": symbol}).encode() for symbol in symbols]
-    load = asyncio.run(run(target, bodies, requests, concurrent))
-    made = report(load) | {"url": url, "concurrent": concurrent, "symbols": symbols}
+    load = asyncio.run(send_all(target, bodies, requests, concurrent))
+    document = summarise(load) | {"url": url, "concurrent": concurrent, "symbols": symbols}
     if output is not None:
-        output.write_text(json.dumps(made, indent=2) + "\n")
-    return made
+        output.write_text(json.dumps(document, indent=2) + "\n")
+    return document
 
 
 def known_symbols(url: str) -> list[str]:
     """Return the symbols that the gateway knows; raises ``ValueError`` when it knows none.
 
     Raises:
-        ConnectionError: Nobody answers.
+        ConnectionError: No gateway answers.
     """
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/api/system/health", timeout=5) as reply:  # noqa: S310 - the scheme was checked
@@ -90,7 +90,7 @@ def known_symbols(url: str) -> list[str]:
     return symbols
 
 
-async def run(
+async def send_all(
     target: SplitResult, bodies: Sequence[bytes], requests: int, concurrent: int
 ) -> LoadResult:
     """Send the bodies in turn over ``concurrent`` connections until all requests are answered."""
@@ -115,7 +115,7 @@ async def _connection(
         for _ in queue:
             started = time.perf_counter()
             writer.write(_request(target, next(turns)))
-            status, body = await asyncio.wait_for(_answer(reader), TIMEOUT_S)
+            status, body = await asyncio.wait_for(_read_answer(reader), TIMEOUT_S)
             load.latencies_ms.append((time.perf_counter() - started) * 1000)
             load.statuses[status] += 1
             if status == 200:
@@ -132,14 +132,14 @@ def _request(target: SplitResult, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    at = head.index(b"content-length:") + len(b"content-length:")
-    length = int(head[at : head.index(b"\r\n", at)])
+    start = head.index(b"content-length:") + len(b"content-length:")
+    length = int(head[start : head.index(b"\r\n", start)])
     return int(head[9:12]), await reader.readexactly(length)
 
 
-def report(load: LoadResult) -> dict[str, Any]:
+def summarise(load: LoadResult) -> dict[str, Any]:
     """Return percentiles in milliseconds, success rate, statuses and the action mix."""
     ordered = sorted(load.latencies_ms)
     succeeded = load.statuses[200]

@@ -1,7 +1,7 @@
 """Writes the contract's documents: JSON Schema of each record, AsyncAPI 3 of all topics.
 
-``python -m deploy.generate.contract`` writes ``schemas/documents/``; a test fails when it is out
-of step.
+``python -m deploy.generate.contract`` writes ``schemas/documents/``; a test fails when one is
+out of date.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def json_schema(record: type[Record]) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3 document: a channel a topic, a message a record."""
+    """Return the AsyncAPI 3 document: one channel for each topic, one message for each record."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -91,7 +91,7 @@ def _slug(name: str) -> str:
 
 
 def documents() -> dict[str, str]:
-    """Return file name to text of every generated document."""
+    """Return the text of every generated document by its file name."""
     files = {f"{record.schema_name()}.json": json_schema(record) for record in record_types()}
     files["asyncapi.json"] = asyncapi()
     return {name: json.dumps(value, indent=1) + "\n" for name, value in files.items()}
@@ -100,11 +100,11 @@ def documents() -> dict[str, str]:
 def main() -> None:
     """Write every document; remove those of records that are gone."""
     FOLDER.mkdir(exist_ok=True)
-    wanted = documents()
-    for old in FOLDER.glob("*.json"):
-        if old.name not in wanted:
-            old.unlink()
-    for name, text in wanted.items():
+    texts = documents()
+    for path in FOLDER.glob("*.json"):
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
         (FOLDER / name).write_text(text)
 
 

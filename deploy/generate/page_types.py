@@ -1,7 +1,7 @@
-"""Writes the page's types from the gateway's OpenAPI document and the stream's records.
+"""Writes the dashboard's types from the gateway's OpenAPI document and the stream's records.
 
 ``python -m deploy.generate.page_types`` writes ``gateway/dashboard/src/contract.ts``; a test fails
-when it is out of step.
+when it is out of date.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAIN = {
     "boolean": "boolean",
     "null": "null",
 }
-# What the page reads; what these refer to comes along.
+# Schemas that the dashboard reads; the schemas that they refer to are added.
 ROOTS = (
     "BarList",
     "Health",
@@ -39,12 +39,12 @@ ROOTS = (
 )
 
 
-def written() -> str:
+def contract_text() -> str:
     """Return the whole file."""
     settings = GatewaySettings()
     app = create_app(settings, KafkaBus(settings))  # never started
     schemas: dict[str, Any] = app.openapi()["components"]["schemas"]
-    # Results of research jobs are free JSON to the gateway; their metrics are this record.
+    # The gateway knows results of research jobs only as JSON; this is the record of their metrics.
     schemas["Metrics"] = Metrics.model_json_schema()
     wanted: dict[str, None] = {}
     waiting = list(ROOTS)
@@ -58,8 +58,8 @@ def written() -> str:
 
 def _references(node: Any) -> list[str]:
     if isinstance(node, dict):
-        here = [node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else []
-        return here + [name for value in node.values() for name in _references(value)]
+        names = [node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else []
+        return names + [name for value in node.values() for name in _references(value)]
     return [name for item in node for name in _references(item)] if isinstance(node, list) else []
 
 
@@ -101,4 +101,4 @@ def _record(node: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(written())
+    FILE.write_text(contract_text())

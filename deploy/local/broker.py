@@ -1,7 +1,7 @@
-"""A real Kafka broker as a child process: KRaft, one node, loopback, its data kept between runs.
+"""A Kafka broker as a child process: KRaft, one node, loopback; its data outlives a run.
 
-Folder of one broker: ``data`` (Kafka's own), ``logs``, ``tmp``, its generated settings, and
-``broker.lock``, which names who holds it.
+The folder of a broker holds ``data`` (Kafka's), ``logs``, ``tmp``, generated settings, and
+``broker.lock``, which names the process that uses it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def ignore_step(_text: str, _done: float | None = None) -> None:
 class BrokerSettings:
     """Where and how one local broker runs.
 
-    A port of 0 means a free one, chosen at the first start and kept while the object lives.
+    Port 0 means a free port, chosen at the first start and used for every later one.
     """
 
     home: Path
@@ -58,7 +58,7 @@ class BrokerSettings:
 class LocalBroker:
     """One broker process: start it, stop it, start it again on the same data.
 
-    It ends with the process that started it, however that one ends.
+    It ends with the process that started it, even when that one is killed.
     """
 
     def __init__(self, settings: BrokerSettings, progress: OnStep = ignore_step) -> None:
@@ -75,7 +75,7 @@ class LocalBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Address for clients; known from the first start on."""
+        """Address for clients; valid after the first start."""
         return f"{LOOPBACK}:{self._port}"
 
     def __enter__(self) -> Self:
@@ -93,7 +93,10 @@ class LocalBroker:
     def start(self, ready_within_s: float = READY_WITHIN_S) -> str:
         """Start, wait until it answers a metadata request, and return its address.
 
-        Does nothing when it runs already. Raises a BrokerError that says what to do.
+        Does nothing when it runs already.
+
+        Raises:
+            BrokerError: It cannot run; the message says why and what to do.
         """
         if self.is_running():
             return self.bootstrap
@@ -115,7 +118,7 @@ class LocalBroker:
         return self.bootstrap
 
     def stop(self) -> None:
-        """Ask it to end, insist after a while, and let go of the folder. Safe to call twice."""
+        """End it, by force after 20 s, and release the folder. Safe to call twice."""
         if self._tether is not None and self._tether.poll() is None:
             self._tether.terminate()
             try:
@@ -126,7 +129,7 @@ class LocalBroker:
         self._lock.release()
 
     def kill(self) -> None:
-        """SIGKILL it, as a crash would; the folder stays held, so that it can be started again."""
+        """End it as a crash would, by SIGKILL; the folder stays locked for the next start."""
         if self._tether is not None and self._tether.poll() is None and self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
             self._tether.wait()
@@ -149,7 +152,7 @@ class LocalBroker:
         try:
             (self.home / "logs").mkdir(parents=True, exist_ok=True)
             self._lock.take()
-            # Native libraries that a killed broker left unpacked.
+            # A killed broker leaves unpacked native libraries here.
             shutil.rmtree(self.home / "tmp", ignore_errors=True)
             (self.home / "tmp").mkdir()
         except OSError as error:
@@ -181,23 +184,23 @@ class LocalBroker:
         path.write_text(properties(self._port, self._controller_port, log_dir))
 
     def _format(self, java: list[str]) -> None:
-        # Formatted beside its place and then renamed: a broken-off format leaves nothing half done.
+        # Formatted in another folder, then renamed: an interrupted format leaves no data.
         self._progress("Kafka data folder being made")
         fresh = self.home / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         settings = self.home / "format.properties"
         self._write_properties(settings, fresh)
         storage_tool = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id()]
-        done = subprocess.run(
+        formatter = subprocess.run(
             [*java, *storage_tool, "-c", str(settings)],
             capture_output=True,
             text=True,
             check=False,
             env=_environment(),
         )
-        if done.returncode != 0:
+        if formatter.returncode != 0:
             raise BrokerDiedError(
-                f"Kafka's formatter failed: {(done.stderr or done.stdout).strip()}"
+                f"Kafka's formatter failed: {(formatter.stderr or formatter.stdout).strip()}"
             )
         settings.unlink()
         fresh.rename(self._data)
@@ -210,8 +213,8 @@ class LocalBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=output,
-                pass_fds=(self._lock.fileno(),),  # held until the last of the two has ended
-                start_new_session=True,  # Ctrl-C reaches us; the broker goes last
+                pass_fds=(self._lock.fileno(),),  # locked until both processes have ended
+                start_new_session=True,  # Ctrl-C reaches this process alone; the broker ends last
                 env=_environment(),
             )
         assert self._tether.stdout is not None  # noqa: S101 - PIPE above
@@ -222,15 +225,15 @@ class LocalBroker:
         deadline = time.monotonic() + within_s
         while not broker_answers(self.bootstrap, timeout_s=1.0):
             if not self.is_running():
-                raise cause_of_death(self._written(), self._data, self.log)
+                raise cause_of_death(self._read_output(), self._data, self.log)
             if time.monotonic() > deadline:
                 raise BrokerDiedError(
                     f"the broker did not answer within {within_s:.0f} s; its log is {self.log}"
                 )
         check_data_folder(self._data)
 
-    def _written(self) -> str:
-        """What the broker wrote since this start, on its own output and in its log."""
+    def _read_output(self) -> str:
+        """Return the broker's output and log since this start."""
         output = (self.home / "logs" / "output.log").read_text(errors="replace")
         if not self.log.exists():
             return output
@@ -240,5 +243,5 @@ class LocalBroker:
 
 
 def _environment() -> dict[str, str]:
-    # Nothing else is passed on: no secrets, and no JVM options meant for other programs.
+    # The broker gets nothing else: no secret, and no JVM option of another program.
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}

@@ -1,4 +1,4 @@
-"""Text of the local broker's files: properties, logging, JVM options. Pure."""
+"""Texts of the local broker's files: properties, logging, JVM options. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import secrets
 from pathlib import Path
 
-# A single node must wait out its own former session after a crash: 2 s, not 9.
+# After a crash a single node waits for the end of its old session: 2 s here, 9 by default.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -57,18 +57,18 @@ logger.config.level=WARN
 
 
 def properties(port: int, controller_port: int, log_dir: Path) -> str:
-    """server.properties of a one-node broker and controller on loopback."""
+    """Return server.properties of a one-node broker and controller on loopback."""
     escaped = str(log_dir).replace("\\", "\\\\")
     return PROPERTIES.format(port=port, controller_port=controller_port, log_dir=escaped)
 
 
 def logging_properties(log: Path) -> str:
-    """log4j2 settings: one file, rolled at 10 MB, three old ones kept."""
+    """Return log4j2 settings: one file, rotated at 10 MB, three old files."""
     return LOGGING.format(log=log)
 
 
 def jvm_options(folder: Path, heap_mb: int) -> list[str]:
-    """JVM options for a small, quickly started broker that leaves nothing outside its folder."""
+    """Return JVM options of a small broker that starts fast and writes only in its folder."""
     return [
         f"-Xms{heap_mb // 2}m",
         f"-Xmx{heap_mb}m",
@@ -85,9 +85,9 @@ def jvm_options(folder: Path, heap_mb: int) -> list[str]:
 
 
 def new_cluster_id() -> str:
-    """A random Kafka cluster id: 16 bytes, URL-safe base64 without padding.
+    """Return a random Kafka cluster id: 16 bytes, URL-safe base64 without padding.
 
-    Never begins with '-', which the formatter would take for an option.
+    It never begins with '-': the formatter would read it as an option.
     """
     while True:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")

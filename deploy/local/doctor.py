@@ -1,4 +1,4 @@
-"""Doctor: what this machine has, what is missing, and the command that mends it."""
+"""Checks of the machine: what a run needs, what is missing, and the command that mends it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deploy.local.ports import LOOPBACK
+
 if TYPE_CHECKING:
     from workers.settings import Settings
 
 MIN_FREE_BYTES = 2_000_000_000
 NEEDED_BYTES = 3_000_000_000
 ANSWER_WITHIN_S = 5.0
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: ok, worth a note, or missing with the command that mends it."""
+    """One check: ok, a note, or missing with the command that mends it."""
 
     name: str
     state: Literal["ok", "note", "missing"]
@@ -35,12 +36,12 @@ class Check:
 
 
 def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, ...]:
-    """Look at everything a run needs; nothing is changed.
+    """Check everything that a run needs; change nothing.
 
     Args:
         settings: Of the run.
         port: Of the gateway.
-        runs_as: Process id of the run that holds this home already, if any.
+        runs_as: Process id of the run that uses this home; None when nothing runs.
     """
     return (
         _python(),
@@ -58,18 +59,18 @@ def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, 
 
 
 def read_recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Return symbols and timeframe of recorded files, each read to its end and right.
+    """Return symbols and timeframe of recorded files, after every row has been checked.
 
-    Read in a process of its own, so that the tables do not stay in memory for the whole run.
+    A child process reads them, so that their tables do not stay in memory during the run.
 
     Raises:
-        ValueError: Names the file, the column and the row that cannot be used.
+        ValueError: A file cannot be used; the message names the file, the column and the row.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as reader:
-        return reader.submit(_market_of, tuple(files)).result()
+        return reader.submit(_read_market, tuple(files)).result()
 
 
-def _market_of(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+def _read_market(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
     from workers.bars.recording import recording_of
 
@@ -123,10 +124,10 @@ def _java() -> Check:
 def _jars() -> Check:
     from deploy.local.jars import default_cache
 
-    held = len(list(default_cache().rglob("*.jar")))
-    if held == 0:
+    count = len(list(default_cache().rglob("*.jar")))
+    if count == 0:
         return Check("kafka jars", "note", "fetched and checked at the first run (44 MB)")
-    return Check("kafka jars", "ok", f"{held} jars held")
+    return Check("kafka jars", "ok", f"{count} jars held")
 
 
 def _dashboard() -> Check:
@@ -139,13 +140,19 @@ def _dashboard() -> Check:
     return Check("dashboard", "missing", "no Node", "uv sync --locked --group build")
 
 
+def _existing_folder(home: Path) -> Path:
+    return next(path for path in (home, *home.parents) if path.exists())
+
+
 def _disk(home: Path) -> Check:
-    folder = next(p for p in (home, *home.parents) if p.exists())
+    folder = _existing_folder(home)
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1e9:.1f} GB free at {folder}"
+    detail = f"{free / 1e9:.1f} GB free at {folder}"
     if free < MIN_FREE_BYTES:
-        return Check("disk", "missing", f"{told}, expected 2", "free space or set REGIMEFLOW_HOME")
-    return Check("disk", "ok", told)
+        return Check(
+            "disk", "missing", f"{detail}, expected 2", "free space or set REGIMEFLOW_HOME"
+        )
+    return Check("disk", "ok", detail)
 
 
 def _memory() -> Check:
@@ -173,17 +180,17 @@ def _port(port: int, runs_as: int | None) -> Check:
 
 
 def _home(home: Path, runs_as: int | None) -> Check:
-    folder = next(p for p in (home, *home.parents) if p.exists())
+    folder = _existing_folder(home)
     if not os.access(folder, os.W_OK):
         return Check("home", "missing", f"{folder} cannot be written", "set REGIMEFLOW_HOME")
-    told = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
-    return Check("home", "ok", told)
+    detail = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
+    return Check("home", "ok", detail)
 
 
 def _browser() -> Check:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found:
-        return Check("browser", "ok", found)
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path:
+        return Check("browser", "ok", path)
     return Check("browser", "note", "only the browser tests need it", "apt-get install chromium")
 
 

@@ -1,12 +1,12 @@
-"""Why a local broker cannot start, one class per thing the operator can do about it.
+"""Why a local broker cannot start: one class for each remedy.
 
-BrokerError                  message says what was seen, and what to do next
-|-- JarsError          the jars cannot be fetched, or differ from the lock
-|-- HomeInUseError                another process holds this folder
-|-- PortTakenError                another program listens on the port
-|-- DiskFullError              less free space than the broker needs
+BrokerError               the message says why, and what to do next
+|-- JarsError             the jars cannot be fetched, or differ from the lock
+|-- HomeInUseError        another process uses this folder
+|-- PortTakenError        another program listens on the port
+|-- DiskFullError         less free space than the broker needs
 |-- FolderError           the data folder is corrupt, or cannot be written
-`-- BrokerDiedError               it ended, or never got ready, for a reason seen in its log
+`-- BrokerDiedError       it ended, or was not ready in time; its log says why
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class JarsError(BrokerError):
 
 
 class HomeInUseError(BrokerError):
-    """Another process holds the broker's folder."""
+    """Another process uses the broker's folder."""
 
 
 class PortTakenError(BrokerError):

@@ -1,4 +1,4 @@
-"""One holder per folder, named: an advisory lock that ends with the processes that hold it."""
+"""An advisory lock of a folder: it names its holder, and ends with the processes that hold it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ ORPHAN_WITHIN_S = 15.0  # a broker whose parent was killed ends within this
 
 
 class HomeLock:
-    """An exclusive lock on a file that says who holds it."""
+    """An exclusive lock on a file that names the process that holds it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[str] | None = None
 
     def take(self) -> None:
-        """Take it, or raise HomeInUseError; waits for the broker of a killed holder to end."""
+        """Take the lock; wait for the broker of a killed holder to end.
+
+        Raises:
+            HomeInUseError: A live process holds it.
+        """
         if self._file is not None:
             return
         file = self._path.open("a+")
@@ -45,7 +49,7 @@ class HomeLock:
         self.describe(None)
 
     def describe(self, bootstrap: str | None) -> None:
-        """Write who holds it and where the broker listens, for other processes to read."""
+        """Write this process and the broker's address into the file, for other processes."""
         assert self._file is not None, "take it first"  # noqa: S101 - an internal order
         self._file.seek(0)
         self._file.truncate()
@@ -53,12 +57,12 @@ class HomeLock:
         self._file.flush()
 
     def fileno(self) -> int:
-        """Descriptor to hand to a child, so that it holds the lock too."""
+        """Return the descriptor; a child that inherits it holds the lock too."""
         assert self._file is not None, "take it first"  # noqa: S101 - an internal order
         return self._file.fileno()
 
     def release(self) -> None:
-        """Let go. A child that was handed the descriptor holds on until it ends."""
+        """Release the lock; a child with the descriptor holds it until the child ends."""
         if self._file is not None:
             self._file.seek(0)
             self._file.truncate()
@@ -67,14 +71,14 @@ class HomeLock:
 
 
 def holder(path: Path) -> dict[str, object]:
-    """What the holder of a lock file wrote, ``pid`` and ``bootstrap``; empty when none holds it."""
+    """Return ``pid`` and ``bootstrap`` of a lock's holder; empty when no process holds it."""
     try:
         with path.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                written = json.loads(file.read())
-                return written if isinstance(written, dict) else {}
+                facts = json.loads(file.read())
+                return facts if isinstance(facts, dict) else {}
     except (OSError, ValueError):
         pass
     return {}

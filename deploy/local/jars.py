@@ -1,6 +1,6 @@
-"""The local broker's jars: fetched by coordinate, checked against a committed lock.
+"""The local broker's jars: fetched by Maven coordinate, checked against a committed lock.
 
-``jars.lock`` names every jar by Maven coordinate and SHA-256, so what runs never drifts. For
+``jars.lock`` names every jar by coordinate and SHA-256, so every machine runs the same jars. For
 another Kafka version edit ``KAFKA`` and run ``python -m deploy.local.jars > jars.lock`` here.
 """
 
@@ -24,20 +24,20 @@ from deploy.local.errors import JarsError
 
 LOCK = Path(__file__).with_name("jars.lock")
 
-# Each root is resolved alone: resolved in one request, the second downgrades kafka-clients to 3.9
-# and the formatter dies. Only the second's own jar is taken: it binds the broker's log to log4j.
+# Each root is resolved alone: in one request the second downgrades kafka-clients to 3.9, and the
+# formatter fails. Of the second only its one jar is used: it binds the broker's log to log4j.
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 
-ATTEMPTS = 3  # a cut download is fetched again; a jar that differs three times is refused
+ATTEMPTS = 3  # an incomplete download is fetched again; after three wrong jars it is an error
 TIMEOUT_S = 60
 
 
 class OnStep(Protocol):
-    """Told what is being done, and how far it is in [0, 1] where it has parts."""
+    """Called with the step that is under way, and its progress in [0, 1] where it has parts."""
 
     def __call__(self, text: str, done: float | None = None, /) -> None:
-        """Say it."""
+        """Report the step."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Jar:
 
 
 def default_cache() -> Path:
-    """Folder for what can be fetched again: REGIMEFLOW_CACHE, or the user's cache folder."""
-    if named := os.environ.get("REGIMEFLOW_CACHE"):
-        return Path(named)
+    """Return the folder of downloads: REGIMEFLOW_CACHE, or the user's cache folder."""
+    if folder := os.environ.get("REGIMEFLOW_CACHE"):
+        return Path(folder)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "regimeflow"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "regimeflow"
@@ -85,17 +85,20 @@ def parse_lock(text: str) -> tuple[Jar, ...]:
 
 
 def ensure_jars(cache: Path, progress: OnStep) -> list[Path]:
-    """Return the class path in lock order, fetching and checking whatever is not there yet.
+    """Return the class path in lock order; fetch and check every jar that is missing.
 
-    A jar already checked is only compared by size and modification time. Raises JarsError.
+    Of a jar that was checked before, only size and modification time are compared.
+
+    Raises:
+        JarsError: A jar cannot be fetched, or differs from the lock.
     """
     text = LOCK.read_text()
     jars = parse_lock(text)
     folder = cache / f"kafka-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder / ".lock"):
-        wrong = [jar for jar in jars if not _unchanged(folder, jar)]
-        wrong = [jar for jar in wrong if _sha256(folder / jar.file_name) != jar.sha256]
+    with _locked(folder / ".lock"):
+        changed = [jar for jar in jars if not _unchanged(folder, jar)]
+        wrong = [jar for jar in changed if _sha256(folder / jar.file_name) != jar.sha256]
         if wrong:
             _fetch(wrong, folder, progress)
         (folder / "checked.json").write_text(
@@ -105,9 +108,9 @@ def ensure_jars(cache: Path, progress: OnStep) -> list[Path]:
 
 
 @contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -142,7 +145,7 @@ def _maven(repo_cache: str) -> Any:
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
 
-    # The user's own mirrors, as jgo's settings file names them, come first.
+    # The user's mirrors in jgo's settings file come first.
     repositories = {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
     return MavenContext(repo_cache=Path(repo_cache), remote_repos=repositories, timeout=TIMEOUT_S)
 
@@ -163,7 +166,7 @@ def _fetch(jars: list[Jar], folder: Path, progress: OnStep) -> None:
 def _fetch_one(jar: Jar, folder: Path) -> None:
     problem = ""
     for attempt in range(ATTEMPTS):
-        # A private repository per attempt: a cut download is never taken for the whole jar.
+        # Each attempt has its own repository, so that no incomplete download is used again.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as repo_cache:
             project = _maven(repo_cache).project(jar.group, jar.artifact)
             try:
@@ -172,11 +175,11 @@ def _fetch_one(jar: Jar, folder: Path) -> None:
                 problem = str(error)
                 time.sleep(attempt)
                 continue
-            found = _sha256(path)
-            if found == jar.sha256:
+            sha256 = _sha256(path)
+            if sha256 == jar.sha256:
                 path.replace(folder / jar.file_name)
                 return
-            problem = f"its SHA-256 is {found}, the lock expects {jar.sha256}"
+            problem = f"its SHA-256 is {sha256}, the lock expects {jar.sha256}"
     raise JarsError(
         f"cannot get the broker's jar {jar}: {problem}. Check the network or the mirror, then run "
         "again; or set REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS to use a cluster of your own."

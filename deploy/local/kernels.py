@@ -1,7 +1,7 @@
-"""Compiles every numba kernel once, into the cache beside its file.
+"""Compiles every numba kernel into the cache beside its file.
 
-``python -m deploy.local.kernels`` does it, and prints a line for each family, such as
-``3 of 8 regime fit: 2.1 s``. A family whose machine code is cached takes next to no time.
+``python -m deploy.local.kernels`` prints a line for each family of kernels, such as
+``3 of 8 regime fit: 2.1 s``. A family in the cache takes almost no time.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ WORKER_FAMILIES = (
 
 
 def compile_kernels(home: Path, progress: OnStep) -> None:
-    """Compile every kernel once, in a process of its own, so that no live process has to.
+    """Compile every kernel once, in a child process, before any process of the pipeline starts.
 
     Raises:
-        SupervisorError: They do not compile; the end of what the compiler said is in the message.
+        SupervisorError: A kernel does not compile; the message holds the last lines of the output.
     """
     digest = hashlib.sha256(sys.version.encode())
     for folder in ("streams", "workers"):
@@ -112,30 +112,30 @@ def compile_kernels(home: Path, progress: OnStep) -> None:
     progress("compiling kernels (once)")
     started = time.monotonic()
     command = [sys.executable, "-m", "deploy.local.kernels"]
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as compiler:
         assert compiler.stdout is not None  # noqa: S101 - PIPE above
         try:
             for line in compiler.stdout:
-                said.append(line.rstrip())
-                if found := PROGRESS_LINE.match(line):
-                    progress(f"kernels: {line.strip()}", int(found[1]) / int(found[2]))
+                output.append(line.rstrip())
+                if parts := PROGRESS_LINE.match(line):
+                    progress(f"kernels: {line.strip()}", int(parts[1]) / int(parts[2]))
         except BaseException:  # Ctrl-C most of all
             compiler.kill()
             raise
     if compiler.returncode != 0:
         raise SupervisorError(
             f"kernels could not be compiled (exit code {compiler.returncode}); free disk space or "
-            "report this:\n" + "\n".join(said[-8:])
+            "report this:\n" + "\n".join(output[-8:])
         )
     stamp.write_text(digest.hexdigest())
     progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
 
 
 def families() -> dict[str, Callable[[], None]]:
-    """Return what prepares each family by its name: those of the processors, then of workers."""
+    """Return the function that compiles each family, by name: processors first, then workers."""
     from streams.topology import PROCESSORS
 
     return {
@@ -145,14 +145,14 @@ def families() -> dict[str, Callable[[], None]]:
 
 
 def main() -> int:
-    """Prepare every family and say how long each took; return the exit code."""
+    """Compile every family and print its time; return the exit code."""
     os.environ.update(ONE_THREAD)
-    found = families()
-    for number, (name, prepare) in enumerate(found.items(), start=1):
+    functions = families()
+    for number, (name, prepare) in enumerate(functions.items(), start=1):
         started = time.monotonic()
         prepare()
         seconds = time.monotonic() - started
-        sys.stdout.write(f"{number} of {len(found)} {name}: {seconds:.1f} s\n")
+        sys.stdout.write(f"{number} of {len(functions)} {name}: {seconds:.1f} s\n")
         sys.stdout.flush()
     return 0
 

@@ -8,13 +8,17 @@ import socket
 from deploy.local.errors import PortTakenError
 
 LOOPBACK = "127.0.0.1"
-# Below the range that outgoing connections use: while the broker is down, a client that keeps
-# trying could otherwise be given the very port it calls, connect to itself and hold it.
+# Below the range of outgoing connections: else a client that retries while the broker is down could
+# get the broker's port as its local port, connect to itself and occupy it.
 FREE_PORTS = range(20_000, 32_000)
 
 
 def usable_port(port: int) -> int:
-    """The port itself, or a free one for 0; raises PortTakenError."""
+    """Return the port, or a free one for 0.
+
+    Raises:
+        PortTakenError: The port cannot be bound; the message says why.
+    """
     candidates = [port] if port else [secrets.choice(FREE_PORTS) for _ in range(20)]
     reason: str | None = None
     for candidate in candidates:

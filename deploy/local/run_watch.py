@@ -1,4 +1,4 @@
-"""What the gateway of a run says: health, progress of the first training, first new signal."""
+"""The state of a run, read from its gateway: health, first training, first new signal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Phase:
-    """What the pipeline is at; ``done`` in [0, 1] where it has an end."""
+    """The phase of the pipeline; ``done`` in [0, 1] where it has an end."""
 
     name: Name
     text: str
@@ -32,12 +32,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class RunView:
-    """What was answered last.
+    """The last answers of the gateway.
 
     Attributes:
-        health: Body of ``/health``; None while nobody answers.
-        models: Body of ``/api/v1/models``, asked for until a model is loaded.
-        first: Whether the first new signal of this run came just now.
+        health: Body of ``/health``; None while the gateway does not answer.
+        models: Body of ``/api/v1/models``; None once a model is loaded.
+        first: Whether this answer brought the first new signal of the run.
     """
 
     health: Answer | None = None
@@ -46,33 +46,33 @@ class RunView:
 
 
 class RunWatch:
-    """Asks once a second, and notices the first signal that this run made.
+    """Asks the gateway once a second, and notices the first new signal of the run.
 
     Args:
         url: Of the gateway.
-        held_ms: Close of the newest signal from before this run; None when there was none.
+        held_ms: Bar close of the newest signal before this run; None when there was none.
     """
 
     def __init__(self, url: str, held_ms: int | None) -> None:
         self._url = url
         self._held_ms = -1 if held_ms is None else held_ms
-        self._asked = 0.0
+        self._asked_at = 0.0
         self._view = RunView()
-        self._seen = False
+        self._first_reported = False
 
     def ask(self) -> RunView:
-        """Return what is known, at most a second old; ``first`` is true once in a run."""
+        """Return the last answers, at most a second old; ``first`` is true once in a run."""
         now = time.monotonic()
-        if now - self._asked < ASK_EVERY_S:
+        if now - self._asked_at < ASK_EVERY_S:
             return RunView(self._view.health, self._view.models)
         health = read_health(self._url)
         waiting = health is not None and not health["model_loaded"]
         models = read_models(self._url) if waiting else None
-        first = not self._seen and health is not None and self._has_new_signal()
-        self._seen = self._seen or first
+        first = not self._first_reported and health is not None and self._has_new_signal()
+        self._first_reported = self._first_reported or first
         if first:
             self._log_first()
-        self._asked = now
+        self._asked_at = now
         self._view = RunView(health, models, first)
         return self._view
 
@@ -93,13 +93,13 @@ def read_health(url: str) -> Answer | None:
 
 
 def read_models(url: str) -> Answer | None:
-    """Return what is trained, loaded and in service; None when nobody answers."""
+    """Return the models in training and in service; None when the gateway does not answer."""
     answer = _ask(f"{url}api/v1/models")
     return answer if answer and "serving" in answer else None
 
 
 def read_newest_signal(url: str) -> Answer | None:
-    """Return the signal of the newest bar; None when there is none or nobody answers."""
+    """Return the signal of the newest bar; None without one, or without an answer."""
     body = (_ask(f"{url}api/signals?limit=1") or {}).get("data") or {}
     signals: Sequence[Answer] = body.get("signals") or ()
     return signals[0] if signals else None
@@ -109,9 +109,9 @@ def _ask(url: str) -> Answer | None:
     try:
         with urllib.request.urlopen(url, timeout=ASK_TIMEOUT_S) as reply:  # noqa: S310 - our own gateway on loopback
             answer = json.load(reply)
-    except urllib.error.HTTPError as answered:  # 503 while starting has a body too
+    except urllib.error.HTTPError as error:  # 503 while starting has a body too
         try:
-            answer = json.load(answered)
+            answer = json.load(error)
         except (OSError, ValueError):
             return None
     except (OSError, ValueError):
@@ -120,7 +120,7 @@ def _ask(url: str) -> Answer | None:
 
 
 def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
-    """Return what the pipeline is at; ``dead`` are processes about to be started again."""
+    """Return the phase; ``dead`` are processes that the supervisor is about to restart."""
     health = view.health
     if dead:
         return Phase("restarting", f"restarting {', '.join(dead)}")
@@ -133,12 +133,12 @@ def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
         return _before_the_first_model(health, view.models)
     bars = sum(symbol["bars"] for symbol in health["symbols"])
     signals = sum(symbol["signals"] for symbol in health["symbols"])
-    why = "".join(f"; {reason}" for reason in health["degraded"])
-    played = ingest.get("done")  # a replay has an end
+    reasons = "".join(f"; {reason}" for reason in health["degraded"])
+    done = ingest.get("done")  # a replay has an end
     return Phase(
         "live",
-        f"live, {health['status']}: {bars} bars, {signals} signals held{why}",
-        played if played is not None and played < 1.0 else None,
+        f"live, {health['status']}: {bars} bars, {signals} signals held{reasons}",
+        done if done is not None and done < 1.0 else None,
     )
 
 
@@ -178,19 +178,19 @@ def summary_lines(view: RunView) -> list[str]:
     health = view.health
     if health is None:
         return ["gateway does not answer yet"]
-    lines = [f"status {health['status']}", *(f"  {why}" for why in health["degraded"])]
+    lines = [f"status {health['status']}", *(f"  {reason}" for reason in health["degraded"])]
     if not health["model_loaded"]:
         lines.append(phase_line(pipeline_phase(view)))
     for name, process in sorted(health["processes"].items()):
         done = "" if process["done"] is None else f" {process['done']:.0%}"
         lag = "" if process["lag_records"] is None else f"{process['lag_records']} behind"
-        told = (f"{process['state']}{done}", lag, process["detail"])
-        lines.append(f"{name:<10} {', '.join(filter(None, told))}")
+        facts = (f"{process['state']}{done}", lag, process["detail"])
+        lines.append(f"{name:<10} {', '.join(filter(None, facts))}")
     lines += [
         f"{s['symbol']:<10} {s['bars']} bars, {s['signals']} signals, last {s['last_price']:g}"
         for s in health["symbols"]
     ]
-    letters = sum(view["count"] for view in health["dead_letters"].values())
+    letters = sum(topic["count"] for topic in health["dead_letters"].values())
     return [*lines, f"dead letters {letters}"]
 
 

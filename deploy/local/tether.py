@@ -1,9 +1,9 @@
-"""Runs one program and ends it when the process that asked for it is gone.
+"""Runs one program, and ends it when the parent process has ended.
 
     python -I tether.py PARENT_PID PROGRAM ARGUMENT...
 
-Prints the program's process id, then waits. A parent killed outright cannot clean up, so this
-small process watches in its place: it asks the program to end, and insists after a while.
+Prints the program's process id, then waits. A killed parent cannot end its children, so this small
+process does it: SIGTERM first, SIGKILL 10 s later. It runs alone (-I), without the project's code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with_tether() -> None:
-    # Linux only; elsewhere an outright kill of the tether itself leaves the program running.
+    # Linux only; elsewhere a killed tether leaves the program running.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -45,7 +45,7 @@ def main() -> int:
         preexec_fn=_die_with_tether if linux else None,  # noqa: PLW1509 - one thread so far
     )
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
-    print(program.pid, flush=True)  # noqa: T201 - read by who started us
+    print(program.pid, flush=True)  # noqa: T201 - the parent reads it
     threading.Thread(target=_watch, args=(parent, program), daemon=True).start()
     code = program.wait()
     return code if code >= 0 else 128 - code

@@ -1,7 +1,7 @@
-"""Topic administration: apply the topic table to a cluster, list what is there.
+"""Topic administration: apply the topic table to a cluster, list its topics and lags.
 
 A ``cluster`` is a mapping of client settings:
-``bootstrap.servers`` and, for a cluster of one's own, its SASL and TLS settings.
+``bootstrap.servers`` and, for an external cluster, its SASL and TLS settings.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from deploy.topics.plan import TopicPlan, planned_topics
 QUIET = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0}
 TIMEOUT_S = 30.0
 ATTEMPT_S = 5.0
-# What a broker answers for a partition in the moment after its creation or a leader's change.
+# Errors of a partition right after its creation or a change of its leader.
 NO_LEADER_YET = frozenset(
     {
         "FENCED_LEADER_EPOCH",
@@ -41,7 +41,7 @@ NO_LEADER_YET = frozenset(
     }
 )
 
-# What the calls here raise, for callers that must not know the client.
+# The error of every call here, for callers that do not import the client.
 ClusterFailed = KafkaException
 
 EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library ships no types
@@ -50,7 +50,7 @@ LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the librar
 
 @dataclass(frozen=True)
 class SettingDifference:
-    """A setting of a topic that is not as wanted; left as it is."""
+    """A setting of a topic that differs from the table."""
 
     topic: str
     setting: str
@@ -60,7 +60,7 @@ class SettingDifference:
 
 @dataclass(frozen=True)
 class AppliedTopics:
-    """What ``apply_topics`` did and saw."""
+    """The topics of the table after ``apply_topics``."""
 
     created: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -69,9 +69,9 @@ class AppliedTopics:
 
 @dataclass(frozen=True)
 class TopicState:
-    """What a topic holds now, offsets summed over partitions.
+    """Size of a topic, offsets summed over its partitions.
 
-    Offsets count transaction markers too, so ``end - start`` bounds the records from above.
+    Transaction markers take offsets too, so ``end - start`` is an upper bound of the records.
     """
 
     name: str
@@ -82,7 +82,7 @@ class TopicState:
 
 @dataclass(frozen=True)
 class GroupLag:
-    """How far a consumer group is behind the end of a topic, summed over partitions."""
+    """Records between a consumer group and the end of a topic, summed over partitions."""
 
     group: str
     topic: str
@@ -104,7 +104,7 @@ def broker_answers(
 def apply_topics(
     cluster: Mapping[str, str], partitions: int = 1, topics: Iterable[TopicPlan] | None = None
 ) -> AppliedTopics:
-    """Create the topics that are missing; report, and leave, those that differ.
+    """Create missing topics; report topics that differ and leave them as they are.
 
     Safe to run again, and by several processes at once. Replication is the cluster's default.
     Raises KafkaException when the cluster does not answer or refuses.
@@ -147,7 +147,7 @@ def mend_topics(cluster: Mapping[str, str], differences: Collection[SettingDiffe
         if difference.setting != "partitions"
     ]
     admin = _admin(cluster)
-    for resource in resources:  # one topic may stand there once per request
+    for resource in resources:  # a request may name a topic only once
         _wait(admin.incremental_alter_configs([resource]))
 
 
@@ -192,7 +192,7 @@ def list_lags(cluster: Mapping[str, str]) -> tuple[GroupLag, ...]:
 
 
 def delete_topics(cluster: Mapping[str, str], names: Collection[str]) -> None:
-    """Delete topics and all they hold."""
+    """Delete topics and their records."""
     admin = _admin(cluster)
     if names:
         _wait(admin.delete_topics(list(names), operation_timeout=TIMEOUT_S))
@@ -207,7 +207,7 @@ def delete_groups(cluster: Mapping[str, str]) -> None:
 
 
 def _admin(cluster: Mapping[str, str]) -> Any:
-    # Keep it in a name while its futures run: they fail when it is collected.
+    # Keep the client in a variable while its futures run: they fail once it is collected.
     return AdminClient({**QUIET, **cluster})
 
 
@@ -236,12 +236,13 @@ def _create(cluster: Mapping[str, str], missing: Iterable[TopicPlan], partitions
 
 
 def _await_leaders(admin: Any, names: Collection[str]) -> None:
-    """Wait until every partition can be written: a topic is known a moment earlier."""
+    """Wait until every partition has a leader; a new topic is listed a moment earlier."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         topics = admin.list_topics(timeout=TIMEOUT_S).topics
-        made = [topics[name].partitions.values() for name in names if name in topics]
-        if len(made) == len(names) and all(p.leader >= 0 for each in made for p in each):
+        listed = [topics[name].partitions.values() for name in names if name in topics]
+        leaders = [partition.leader for partitions in listed for partition in partitions]
+        if len(listed) == len(names) and all(leader >= 0 for leader in leaders):
             return
         if time.monotonic() > deadline:
             raise TimeoutError(f"topics {', '.join(names)} have no leader after {TIMEOUT_S:.0f} s")
@@ -252,11 +253,11 @@ def _differing_config(admin: Any, wanted: Collection[TopicPlan]) -> list[Setting
     if not wanted:
         return []
     resources = {ConfigResource(ResourceType.TOPIC, topic.name): topic for topic in wanted}
-    found = admin.describe_configs(list(resources))
+    answers = admin.describe_configs(list(resources))
     return [
         SettingDifference(topic.name, setting, entries[setting].value, value)
         for resource, topic in resources.items()
-        for entries in (found[resource].result(TIMEOUT_S),)
+        for entries in (answers[resource].result(TIMEOUT_S),)
         for setting, value in topic.config.items()
         if entries[setting].value != value
     ]
@@ -265,22 +266,22 @@ def _differing_config(admin: Any, wanted: Collection[TopicPlan]) -> list[Setting
 def _offsets(
     cluster: Mapping[str, str], partitions: Collection[TopicPartition], spec: Any
 ) -> dict[tuple[str, int], int]:
-    """Offset of each partition; waits for partitions whose leader is just being made."""
+    """Return the offset of each partition; wait for partitions that have no leader yet."""
     offsets: dict[tuple[str, int], int] = {}
     waiting = [(p.topic, p.partition) for p in partitions]
     deadline = time.monotonic() + TIMEOUT_S
     while waiting:
-        admin = _admin(cluster)  # a new one: a client remembers that it saw no leader
-        asked = {TopicPartition(*each): spec for each in waiting}
+        admin = _admin(cluster)  # a new client: an old one caches the missing leader
+        request = {TopicPartition(*source): spec for source in waiting}
         waiting = []
-        for partition, future in admin.list_offsets(asked, request_timeout=ATTEMPT_S).items():
-            each = (partition.topic, partition.partition)
+        for partition, future in admin.list_offsets(request, request_timeout=ATTEMPT_S).items():
+            source = (partition.topic, partition.partition)
             try:
-                offsets[each] = future.result(ATTEMPT_S).offset
+                offsets[source] = future.result(ATTEMPT_S).offset
             except (KafkaException, TimeoutError) as error:
                 known = isinstance(error, TimeoutError) or error.args[0].name() in NO_LEADER_YET
                 if not known or time.monotonic() > deadline:
                     raise
-                waiting.append(each)
+                waiting.append(source)
         time.sleep(0.02 if waiting else 0.0)
     return offsets

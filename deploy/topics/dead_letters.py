@@ -1,7 +1,7 @@
-"""Dead letters as an operator works through them: open ones, replayed ones, dropped ones.
+"""Dead letters and what an operator did about them: open, replayed or dropped.
 
-Kafka keeps every record, so nothing is deleted here: what became of a letter stands in
-``operators.audit.v1``, and a letter without an entry there is open.
+Kafka keeps every letter. Its state follows from ``operators.audit.v1``: a letter without an entry
+there is open.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from streams.topology import PROCESSORS, WORKERS, Worker
 State = Literal["open", "replayed", "dropped"]
 ACTIONS: dict[str, State] = {"dlq.replay": "replayed", "dlq.drop": "dropped"}
 
-# Commands, requests and what promotion decides on: taking one in again changes nothing else. The
-# other topics are symbol chains, whose records count in their order.
+# Commands, requests and inputs of promotion: a repeated one changes no other record. The other
+# topics are symbol chains, whose records depend on their order.
 REPLAYABLE = frozenset({PREDICTION_REQUESTS, TRAINING_REQUESTS, MODELS_REGISTERED, HISTORY})
 
 
 class LettersRefused(ValueError):
-    """The letters cannot be dealt with as asked; the message says which and why."""
+    """The letters cannot be replayed or dropped; the message says which one and why."""
 
 
 @dataclass(frozen=True)
 class StoredLetter:
-    """One dead letter, where it lies, and what became of it."""
+    """One dead letter with its place on the topic and its state."""
 
     id: str
     letter: DeadLetter
@@ -71,7 +71,7 @@ class LetterGroup:
 
 @dataclass(frozen=True)
 class LetterFilter:
-    """Which letters are meant; all fields given must fit.
+    """Chooses letters: every field that is set must fit.
 
     Raises:
         LettersRefused: It names a topic without dead letters.
@@ -92,18 +92,18 @@ class LetterFilter:
 
     @property
     def empty(self) -> bool:
-        """Whether it lets everything through."""
+        """Whether it chooses every letter."""
         return not (self.ids or self.topic or self.consumer or self.kind or self.cause)
 
-    def fits(self, letter: StoredLetter) -> bool:
-        """Whether a letter is meant; ``cause`` may be a part of it."""
-        inside = letter.letter
+    def fits(self, stored: StoredLetter) -> bool:
+        """Whether it chooses a letter; ``cause`` may be a part of the letter's."""
+        letter = stored.letter
         return (
-            (not self.ids or letter.id in self.ids)
-            and self.topic in (None, inside.topic)
-            and self.consumer in (None, inside.consumer)
-            and self.kind in (None, inside.kind)
-            and (self.cause is None or self.cause in inside.cause)
+            (not self.ids or stored.id in self.ids)
+            and self.topic in (None, letter.topic)
+            and self.consumer in (None, letter.consumer)
+            and self.kind in (None, letter.kind)
+            and (self.cause is None or self.cause in letter.cause)
         )
 
 
@@ -115,7 +115,7 @@ def consumed_topics() -> tuple[Topic, ...]:
 
 
 def read_letters(kafka: KafkaSettings, wanted: LetterFilter) -> list[StoredLetter]:
-    """Return the letters that fit, by topic and offset, with what became of each.
+    """Return the letters that fit with their states, by topic and time.
 
     Raises:
         Fatal: The cluster does not answer, or a topic is missing.
@@ -148,19 +148,19 @@ def _read_states(kafka: KafkaSettings) -> dict[str, State]:
     return {each.subject: ACTIONS[each.action] for each in actions if each.action in ACTIONS}
 
 
-def group_letters(found: Iterable[StoredLetter]) -> list[LetterGroup]:
-    """Return letters by topic, consumer, kind and cause, in the order of their first."""
+def group_letters(letters: Iterable[StoredLetter]) -> list[LetterGroup]:
+    """Group letters by topic, consumer, kind and cause, in the order of their first letter."""
     groups: dict[tuple[str, str, str, str], list[StoredLetter]] = defaultdict(list)
-    for each in found:
-        inside = each.letter
-        groups[inside.topic, inside.consumer, inside.kind, inside.cause].append(each)
+    for stored in letters:
+        letter = stored.letter
+        groups[letter.topic, letter.consumer, letter.kind, letter.cause].append(stored)
     return [
         LetterGroup(
             *key,
             count=len(members),
-            first_seen_ms=min(letter.seen_ms for letter in members),
-            last_seen_ms=max(letter.seen_ms for letter in members),
-            ids=tuple(letter.id for letter in members),
+            first_seen_ms=min(stored.seen_ms for stored in members),
+            last_seen_ms=max(stored.seen_ms for stored in members),
+            ids=tuple(stored.id for stored in members),
         )
         for key, members in groups.items()
     ]
@@ -168,68 +168,70 @@ def group_letters(found: Iterable[StoredLetter]) -> list[LetterGroup]:
 
 @dataclass(frozen=True)
 class AuditStamp:
-    """Who deals with letters, when (wall clock) and why."""
+    """Who replays or drops letters, when (wall clock) and why."""
 
     by: str
     at_ms: int
     reason: str = ""
 
 
-def replay_letters(kafka: KafkaSettings, chosen: Sequence[StoredLetter], order: AuditStamp) -> None:
-    """Publish the original bytes again under their key, and say so, in one transaction.
+def replay_letters(
+    kafka: KafkaSettings, letters: Sequence[StoredLetter], stamp: AuditStamp
+) -> None:
+    """Publish the original bytes under their key, and audit entries, in one transaction.
 
     Raises:
-        LettersRefused: One of them is not open, or its topic is mended in another way.
-        Aborted, Fatal: The cluster did not take them.
+        LettersRefused: A letter is not open, or records of its topic cannot be repeated.
+        Aborted, Fatal: The cluster did not commit.
     """
-    _require_open(chosen)
-    originals = [original_message(each) for each in chosen]
-    _commit(kafka, originals, chosen, "dlq.replay", order)
+    _require_open(letters)
+    originals = [original_message(stored) for stored in letters]
+    _commit(kafka, originals, letters, "dlq.replay", stamp)
 
 
-def drop_letters(kafka: KafkaSettings, chosen: Sequence[StoredLetter], order: AuditStamp) -> None:
-    """Say that letters need nothing more; they stay on their topic.
+def drop_letters(kafka: KafkaSettings, letters: Sequence[StoredLetter], stamp: AuditStamp) -> None:
+    """Close letters by an audit entry; they stay on their topic.
 
     Raises:
-        LettersRefused: One of them is not open, or no reason is given.
-        Aborted, Fatal: The cluster did not take it.
+        LettersRefused: A letter is not open, or the reason is empty.
+        Aborted, Fatal: The cluster did not commit.
     """
-    _require_open(chosen)
-    if not order.reason.strip():
+    _require_open(letters)
+    if not stamp.reason.strip():
         raise LettersRefused("dropping needs a reason (--reason TEXT); it is kept for ever")
-    _commit(kafka, [], chosen, "dlq.drop", order)
+    _commit(kafka, [], letters, "dlq.drop", stamp)
 
 
-def original_message(each: StoredLetter) -> Outgoing:
-    """Return the message that a letter holds, for the topic it came from.
+def original_message(stored: StoredLetter) -> Outgoing:
+    """Return the rejected message, addressed to its topic.
 
-    Without the schema header, which was not kept: the record is judged by its body.
+    It lacks the schema header, which a letter does not keep; its reader checks the body alone.
 
     Raises:
-        LettersRefused: Its topic is part of a symbol chain, or it holds no bytes.
+        LettersRefused: Its topic is part of a symbol chain, or the letter holds no bytes.
     """
-    inside = each.letter
-    topic = topic_named(inside.topic)
+    letter = stored.letter
+    topic = topic_named(letter.topic)
     if topic not in REPLAYABLE:
         commands = ", ".join(sorted(row.name for row in REPLAYABLE))
         raise LettersRefused(
-            f"{each.id} came from {topic.name}, a symbol chain: its records count in their order, "
-            "so ingest's gap repair mends it from the exchange. Drop the letter once it is "
+            f"{stored.id} came from {topic.name}, a symbol chain: its records count in their "
+            "order, so ingest's gap repair mends it from the exchange. Drop the letter once it is "
             f"understood; only {commands} can be replayed"
         )
     try:
-        payload = base64.b64decode(inside.payload_base64, validate=True)
+        payload = base64.b64decode(letter.payload_base64, validate=True)
     except binascii.Error:
-        raise LettersRefused(f"{each.id} does not hold base64; drop it") from None
+        raise LettersRefused(f"{stored.id} does not hold base64; drop it") from None
     if not payload:
-        raise LettersRefused(f"{each.id} holds no bytes to replay; drop it")
-    headers: Headers = [(HEADER_TRACE_ID, inside.trace_id.encode())] if inside.trace_id else []
-    key = None if inside.key is None else inside.key.encode()
+        raise LettersRefused(f"{stored.id} holds no bytes to replay; drop it")
+    headers: Headers = [(HEADER_TRACE_ID, letter.trace_id.encode())] if letter.trace_id else []
+    key = None if letter.key is None else letter.key.encode()
     return Outgoing(topic.name, key, payload, headers)
 
 
-def _require_open(chosen: Sequence[StoredLetter]) -> None:
-    done = next((each for each in chosen if each.state != "open"), None)
+def _require_open(letters: Sequence[StoredLetter]) -> None:
+    done = next((stored for stored in letters if stored.state != "open"), None)
     if done is not None:
         raise LettersRefused(f"{done.id} was {done.state} before; expected an open letter")
 
@@ -237,19 +239,19 @@ def _require_open(chosen: Sequence[StoredLetter]) -> None:
 def _commit(
     kafka: KafkaSettings,
     messages: Sequence[Outgoing],
-    chosen: Sequence[StoredLetter],
+    letters: Sequence[StoredLetter],
     action: str,
-    order: AuditStamp,
+    stamp: AuditStamp,
 ) -> None:
     entries = [
         OperatorAction(
             action=action,
-            event_time_ms=order.at_ms,
-            by=order.by,
-            subject=each.id,
-            reason=order.reason,
+            event_time_ms=stamp.at_ms,
+            by=stamp.by,
+            subject=stored.id,
+            reason=stamp.reason,
         )
-        for each in chosen
+        for stored in letters
     ]
     audit = [record_message(entry, None, kafka.git_commit) for entry in entries]
     Transactions(kafka, "operator").commit([*messages, *audit], {}, None)

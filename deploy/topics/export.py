@@ -1,6 +1,6 @@
 """Market data of the topics as files.
 
-Bars are written as ``--replay`` and ``data ledger`` read them, one file a symbol and timeframe:
+``--replay`` and ``data ledger`` read these files of bars, one for each symbol and timeframe:
 ``BTCUSDT_perp_1m.parquet`` with the columns date, open, high, low, close, volume.
 """
 
@@ -35,7 +35,11 @@ class ExportedFile:
 
 
 def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[ExportedFile]:
-    """Write the checked bars of the topics; raises ``Fatal`` when the cluster does not answer."""
+    """Write the checked bars of one symbol or of all.
+
+    Raises:
+        Fatal: The cluster does not answer, or a topic is missing.
+    """
     with Reader(kafka, (BARS,)) as reader:
         bars = [
             message.record
@@ -46,19 +50,19 @@ def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[
 
 
 def export_topics(kafka: KafkaSettings, topics: Sequence[Topic], folder: Path) -> int:
-    """Write whole topics as the archive does, by key and day; return how many records were new."""
+    """Write whole topics by key and day, like the archive; return the number of new records."""
     from workers.archive.worker import archive_topics
 
     return archive_topics(folder, kafka, tuple(topics), threading.Event(), until_end=True)
 
 
 def write_bars(bars: Iterable[RawBar], folder: Path) -> list[ExportedFile]:
-    """Write bars, a file a symbol and timeframe; each file appears whole or not at all."""
+    """Write one file for each symbol and timeframe; a file appears whole or not at all."""
     import pandas as pd
 
     series: dict[tuple[str, int], list[RawBar]] = defaultdict(list)
-    for each in bars:
-        series[each.symbol, each.timeframe_ms].append(each)
+    for bar in bars:
+        series[bar.symbol, bar.timeframe_ms].append(bar)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for (symbol, length), members in sorted(series.items()):

@@ -1,4 +1,4 @@
-"""Every topic the project needs, and its settings, derived from the tables. Pure."""
+"""The topics that the project needs and their settings, derived from the tables. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.topics import TOPICS
 from streams.processor import Processor
 from streams.topology import PROCESSORS, WORKERS, Worker
 
-# Append time, because accelerated and recorded event times lie far from the clock: they would be
-# refused as "in the future" or deleted as old at once. Event time lives in the body.
+# Accelerated and recorded event times lie far from the clock: Kafka would refuse them as "in the
+# future" or delete them as old. So a message carries append time, and its body the event time.
 APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
-# Compaction leaves the newest segment alone: small ones keep views and restores short.
+# Compaction skips the newest segment: small segments keep views and restores short.
 COMPACTED = {
     **APPEND_TIME,
     "cleanup.policy": "compact",
@@ -31,14 +31,14 @@ DEAD_LETTERS = {
 
 @dataclass(frozen=True)
 class TopicPlan:
-    """A topic as it should be on the cluster."""
+    """A topic that the cluster must have, and its settings."""
 
     name: str
     config: Mapping[str, str]
 
 
 def planned_topics() -> tuple[TopicPlan, ...]:
-    """Every topic of the project: the table, dead letters of what is consumed, changelogs."""
+    """Return the topics of the table, the dead letters of consumed topics and the changelogs."""
     rows: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
     consumed = {topic for row in rows for topic in row.reads}
     changelogs = [row.changelog for row in PROCESSORS]

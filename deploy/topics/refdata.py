@@ -1,4 +1,4 @@
-"""Reference data: seed files made of the code's own tables, and their way onto the topic.
+"""Reference data: seed files written from the code's tables, and published to their topic.
 
 ``python -m deploy.topics.refdata`` writes ``deploy/seeds/``; a test fails when it is out of step.
 ``topics apply`` and every run publish what differs from the topic.
@@ -61,8 +61,8 @@ EXCHANGES: Rows = [
 ]
 
 
-def seeds() -> dict[str, Rows]:
-    """Return every table as the code has it; ``symbol`` is empty until ingest has asked a venue."""
+def code_tables() -> dict[str, Rows]:
+    """Return every table of the code; ``symbol`` is empty, ingest fills it from the venue."""
     from workers.research.indicators import INDICATORS, SIGNAL_TYPES
     from workers.research.strategies import STRATEGIES
 
@@ -71,14 +71,14 @@ def seeds() -> dict[str, Rows]:
         row["thresholds"] = dict(zip(("min", "max", "step"), row["thresholds"], strict=True))
     strategies = [
         {
-            "name": one.name,
-            "label": one.summary,
+            "name": strategy.name,
+            "label": strategy.summary,
             "parameters": {
                 name: bounds.model_dump(mode="json", exclude_defaults=True)
-                for name, bounds in one.parameters.items()
+                for name, bounds in strategy.parameters.items()
             },
         }
-        for one in STRATEGIES
+        for strategy in STRATEGIES
     ]
     timeframes = [{"name": name, "length_ms": length} for name, length in TIMEFRAMES_MS.items()]
     tables: dict[str, Rows] = {
@@ -94,8 +94,10 @@ def seeds() -> dict[str, Rows]:
 
 
 def seed_files() -> dict[str, str]:
-    """Return file name to text of every seed."""
-    return {f"{name}.json": json.dumps(rows, indent=1) + "\n" for name, rows in seeds().items()}
+    """Return the text of every seed file by its name."""
+    return {
+        f"{name}.json": json.dumps(rows, indent=1) + "\n" for name, rows in code_tables().items()
+    }
 
 
 def read_seeds(now_ms: int, folder: Path = FOLDER) -> list[RefdataTable]:
@@ -109,21 +111,21 @@ def read_seeds(now_ms: int, folder: Path = FOLDER) -> list[RefdataTable]:
         try:
             rows = json.loads(path.read_text())
             tables.append(RefdataTable.of(path.stem, rows, path.name, now_ms))
-        except ValueError as wrong:
-            raise ValueError(f"{path}: expected a list of rows as JSON: {wrong}") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: expected a list of rows as JSON: {error}") from None
     return tables
 
 
 def publish_refdata(kafka: KafkaSettings, folder: Path = FOLDER) -> tuple[str, ...]:
     """Publish the seeds that differ from the topic; return the names of their tables.
 
-    A table that was filled from elsewhere, as ``symbol`` by ingest, stays as it is.
+    A table from another source, such as ``symbol`` from ingest, stays as it is.
     """
     from streams.runtime.publisher import Publisher
 
-    held = read_tables(kafka)
-    wanted = read_seeds(wall_ms(), folder)
-    new = [table for table in wanted if _supersedes(table, held.get(table.table))]
+    published = read_tables(kafka)
+    seeds = read_seeds(wall_ms(), folder)
+    new = [seed for seed in seeds if _supersedes(seed, published.get(seed.table))]
     if new:
         publisher = Publisher(kafka, "refdata")
         for table in new:
@@ -132,12 +134,14 @@ def publish_refdata(kafka: KafkaSettings, folder: Path = FOLDER) -> tuple[str, .
     return tuple(table.table for table in new)
 
 
-def _supersedes(seed: RefdataTable, held: RefdataTable | None) -> bool:
-    return held is None or (held.source == seed.source and held.version != seed.version)
+def _supersedes(seed: RefdataTable, published: RefdataTable | None) -> bool:
+    if published is None:
+        return True
+    return published.source == seed.source and published.version != seed.version
 
 
 def read_tables(kafka: KafkaSettings) -> dict[str, RefdataTable]:
-    """Return the tables that are on the topic, by name."""
+    """Return the tables of the topic by name."""
     from streams.runtime.reader import Reader
 
     with Reader(kafka, (REFDATA_TABLES,)) as reader:

@@ -1,4 +1,4 @@
-"""The newest records of a topic, for people and pipes."""
+"""The newest records of a topic as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from streams.runtime.codec import Received, Unreadable, dead_letter_topic, event
 from streams.runtime.reader import BeforeEnd, Reader, Start
 from streams.runtime.settings import KafkaSettings
 
-BACK_PER_RECORD = 8  # offsets looked at for each one wanted: markers and other symbols
+BACK_PER_RECORD = 8  # offsets read for each record that is wanted: transaction markers lie between
 NEAR_END = 200  # offsets: some bars of every symbol, and the markers of their transactions
 OPEN_WITHIN_S = 2.0
 
 
 def topic_row(name: str) -> Topic:
-    """Return the table's row of a topic, or one for its dead letters.
+    """Return a topic of the table, or the topic of its dead letters.
 
     Raises:
         ValueError: No such topic; the message lists them.
@@ -35,34 +35,35 @@ def topic_row(name: str) -> Topic:
 def newest_records(
     kafka: KafkaSettings, topic: Topic, *, symbol: str | None, count: int, follow: bool
 ) -> Iterator[str]:
-    """Yield the newest records as JSON, oldest first; with ``follow`` wait for more, for ever."""
-    # A symbol may be rare: then the whole topic is read.
+    """Yield the newest records as JSON, oldest first; with ``follow`` wait for more without end."""
+    # One symbol may be rare, so its search reads the whole topic.
     start: Start = BeforeEnd(count * BACK_PER_RECORD) if symbol is None else "beginning"
     last: deque[str] = deque(maxlen=count)
     with Reader(kafka, (topic,), start) as reader:
         for message in reader.read_to_end(unreadable=lambda bad: last.append(_json(bad))):
-            if _is_of(symbol, message):
+            if _fits(symbol, message):
                 last.append(_json(message))
         yield from last
         while follow:
-            yield from (_json(each) for each in reader.take() if _is_of(symbol, each))
+            yield from (_json(row) for row in reader.take() if _fits(symbol, row))
 
 
 def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
     """Return the newest event time near the end of a topic; None when it holds nothing.
 
-    A transaction that a killed process left open hides the very end: it is not waited for.
+    It does not wait for the last records when a killed process left a transaction open there.
     """
-    times = [-1]
+    newest_ms = -1
     deadline = time.monotonic() + OPEN_WITHIN_S
     with Reader(kafka, (topic,), BeforeEnd(NEAR_END)) as reader:
         while not reader.caught_up and time.monotonic() < deadline:
-            messages = reader.take()
-            times += [event_time(m.record) for m in messages if isinstance(m, Received)]
-    return max(times) if max(times) >= 0 else None
+            for message in reader.take():
+                if isinstance(message, Received):
+                    newest_ms = max(newest_ms, event_time(message.record))
+    return newest_ms if newest_ms >= 0 else None
 
 
-def _is_of(symbol: str | None, message: Received | Unreadable) -> bool:
+def _fits(symbol: str | None, message: Received | Unreadable) -> bool:
     """Whether to show a message: also one that cannot be decoded or has no symbol."""
     if symbol is None or isinstance(message, Unreadable):
         return True

@@ -1,4 +1,4 @@
-"""What the topics hold of a span: where every record lies, and the digest of its bytes."""
+"""The records of a span on the topics: the place of each, and the digest of its bytes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.research.replay.recompute import MADE, Span
 
-# Ingest writes to the ledger too; these kinds are found by the market processor alone.
+# Ingest writes to the ledger too; only the market processor writes these kinds.
 RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(
     {"gap", "repaired", "duplicate", "late", "correction", "zero_volume"}
 )
 
-# One transaction writes what a bar leads to: the topic that has a record for every bar says how far
-# its writer has come, so that only what is newer counts as not written yet.
+# One transaction writes every record of a bar. The topic with a record for every bar shows how far
+# its writer has come: only a newer record counts as not written yet.
 PROGRESS_TOPICS = {
     BARS: BARS,
     LEDGER: BARS,
@@ -48,7 +48,7 @@ Identity = tuple[str, str, int, int, str]  # topic, symbol, timeframe, event tim
 
 @dataclass(frozen=True)
 class LogEntry:
-    """Where a record lies and the digest of its bytes."""
+    """The place of a record and the digest of its bytes."""
 
     source: Partition
     offset: int
@@ -56,11 +56,11 @@ class LogEntry:
 
 
 class TopicLog:
-    """What the topics hold of a span, by identity, taken out as it is found to be right."""
+    """The records of a span by identity; a comparison takes out each record that it matches."""
 
     def __init__(self, kafka: KafkaSettings, span: Span, topics: Sequence[Topic] = MADE) -> None:
         self._kafka, self.topics = kafka, tuple(topics)
-        self.held: dict[Identity, list[LogEntry]] = defaultdict(list)
+        self.entries: dict[Identity, list[LogEntry]] = defaultdict(list)
         self.newest: dict[Identity, int] = defaultdict(lambda: -1)
         self.unreadable: list[Unreadable] = []
         read = dict.fromkeys((*self.topics, *(PROGRESS_TOPICS[topic] for topic in self.topics)))
@@ -72,8 +72,8 @@ class TopicLog:
         stored, record = message.stored, message.record
         wanted = topic_named(stored.topic) in self.topics
         if wanted and span.holds(record) and _is_recomputed(record):
-            recorded = LogEntry(stored.source, stored.offset, value_digest(stored.value or b""))
-            self.held[record_identity(record)].append(recorded)
+            entry = LogEntry(stored.source, stored.offset, value_digest(stored.value or b""))
+            self.entries[record_identity(record)].append(entry)
         if topic_of(record) in PROGRESS_TOPICS.values():
             series = writer_series(record)
             self.newest[series] = max(self.newest[series], event_time(record))
@@ -83,35 +83,40 @@ class TopicLog:
             self.unreadable.append(message)
 
     def take(self, record: Record) -> LogEntry | None:
-        """Return what the topics hold in a record's place."""
-        found = self.held.get(record_identity(record))
-        if not found:
+        """Take out the first entry with the identity of a record; None when there is none."""
+        identity = record_identity(record)
+        entries = self.entries.get(identity)
+        if not entries:
             return None
-        taken = found.pop(0)
-        if not found:
-            del self.held[record_identity(record)]
-        return taken
+        entry = entries.pop(0)
+        if not entries:
+            del self.entries[identity]
+        return entry
 
-    def value_at(self, place: LogEntry) -> bytes:
-        """Read one value again."""
-        topic = topic_named(place.source[0])
-        start, until = {place.source: place.offset}, {place.source: place.offset + 1}
+    def read_value(self, entry: LogEntry) -> bytes:
+        """Read the value of an entry again.
+
+        Raises:
+            ValueError: Retention has removed it.
+        """
+        topic = topic_named(entry.source[0])
+        start, until = {entry.source: entry.offset}, {entry.source: entry.offset + 1}
         with Reader(self._kafka, (topic,), start, until) as reader:
             for message in reader.read_to_end():
-                if message.stored.offset == place.offset:
+                if message.stored.offset == entry.offset:
                     return message.stored.value or b""
-        raise ValueError(f"{place.source} offset {place.offset} can no longer be read")
+        raise ValueError(f"{entry.source} offset {entry.offset} can no longer be read")
 
 
 def record_identity(record: Any) -> Identity:
-    """Return what tells a record from all others of its topic, but for its content."""
+    """Return the fields that name a record on its topic, whatever its content."""
     kind = record.kind if isinstance(record, LedgerEntry) else ""
     topic = topic_of(record).name
     return (topic, record.symbol, record.timeframe_ms, record.event_time_ms, kind)
 
 
 def writer_series(record: Any) -> Identity:
-    """Return the series whose newest record says how far the writer of this one has come."""
+    """Return the series whose newest record shows how far the writer of this record has come."""
     return (PROGRESS_TOPICS[topic_of(record)].name, record.symbol, record.timeframe_ms, 0, "")
 
 
@@ -120,5 +125,5 @@ def _is_recomputed(record: Record) -> bool:
 
 
 def value_digest(value: bytes) -> bytes:
-    """Return 16 bytes that stand for a value."""
+    """Return a digest of 16 bytes."""
     return hashlib.blake2b(value, digest_size=16).digest()

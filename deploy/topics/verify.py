@@ -1,7 +1,7 @@
-"""Replay: recompute a span of the log and hold every byte against what the topics have.
+"""Replay: recompute a span of the log and compare every byte with the topics.
 
-States begin at the start of the log, so everything before the span is recomputed too; only what
-closes inside it is counted and compared.
+States begin at the start of the log, so the records before the span are recomputed too. Only
+records that close inside the span are counted and compared.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHOWN_FIELDS = 3
 
 @dataclass(frozen=True)
 class RecordDifference:
-    """One record that is not as it must be."""
+    """One record that differs between the recomputation and its topic."""
 
     topic: str
     symbol: str
@@ -37,7 +37,7 @@ class RecordDifference:
 
 @dataclass
 class TopicCount:
-    """What became of one topic; ``behind``: recomputed, but not written yet."""
+    """Counts of one topic; ``behind`` are recomputed but not written yet."""
 
     recomputed: int = 0
     equal: int = 0
@@ -48,7 +48,7 @@ class TopicCount:
 
 @dataclass
 class ReplayReport:
-    """The outcome of one replay; ``differences`` holds the first ones only."""
+    """The result of one replay; ``differences`` holds only the first of them."""
 
     topics: dict[str, TopicCount]
     raw_bars: int = 0
@@ -58,7 +58,7 @@ class ReplayReport:
 
     @property
     def differing(self) -> int:
-        """All records that are not as they must be."""
+        """Number of records that differ, over all topics."""
         return sum(count.differing for count in self.topics.values())
 
 
@@ -72,23 +72,23 @@ def replay_log(
     progress: OnProgress | None = None,
     each: Callable[[Record], None] = lambda _record: None,
 ) -> ReplayReport:
-    """Recompute a span from the raw bars; with ``verify`` compare it with those topics.
+    """Recompute a span from the raw bars, and compare it with the topics of ``verify``.
 
     Args:
         kafka: The cluster.
-        span: What is counted and compared.
+        span: Records to count and compare.
         inference: Loads the models that ``models.changes.v1`` names.
-        verify: Hold every record of these topics against its topic, byte for byte.
-        shown: How many differences are described.
-        progress: Told how far the raw bars have been read.
-        each: Given every record that is recomputed in the span.
+        verify: Topics to compare byte for byte.
+        shown: Number of differences to describe.
+        progress: Called with the offsets of raw bars that are read, and all.
+        each: Called with every record that is recomputed in the span.
 
     Raises:
         Fatal: The cluster does not answer, or a topic is missing.
     """
     log = TopicLog(kafka, span, verify) if verify else None
     replay = _Comparison(span, log, shown, each)
-    # Opened after the log was read: every record there comes of a bar that is read here.
+    # Opened after the log is read, so that it holds the bar of every record of the log.
     with Reader(kafka, (RAW_BARS,)) as raw_bars, Reader(kafka, (MODELS_CHANGES,)) as changes:
         records = [message.record for message in changes.read_to_end()]
         models = [record for record in records if isinstance(record, ModelChanged)]
@@ -101,7 +101,7 @@ def replay_log(
 
 
 class _Comparison:
-    """Counts and compares what the recomputation makes."""
+    """Counts recomputed records and compares them with the log."""
 
     def __init__(
         self, span: Span, log: TopicLog | None, shown: int, each: Callable[[Record], None]
@@ -111,11 +111,11 @@ class _Comparison:
         self.report = ReplayReport({topic.name: TopicCount() for topic in MADE})
 
     def reject(self, _: Unreadable) -> None:
-        """Count a raw message that is no raw bar."""
+        """Count a raw message that cannot be decoded."""
         self.report.rejected += 1
 
     def take(self, message: Received, work: Recomputation) -> None:
-        """Fold one raw message as the market chain did."""
+        """Recompute one raw message as the market chain did."""
         if misplaced(RAW_BARS, message) is not None:
             self.report.rejected += 1
             return
@@ -131,7 +131,7 @@ class _Comparison:
                 self._each(record)
 
     def finish(self) -> ReplayReport:
-        """Book what the topics hold and no bar led to."""
+        """Report entries that no bar led to, and unreadable ones; return the whole report."""
         for name, digest in self._digests.items():
             self.report.topics[name].sha256 = digest.hexdigest()
         if self._log is None:
@@ -141,9 +141,9 @@ class _Comparison:
             self._book(
                 stored.topic, _key(stored), stored.append_time_ms, "unreadable", message.cause
             )
-        for (topic, symbol, _, time_ms, _), places in self._log.held.items():
-            for place in places:
-                detail = f"offset {place.offset}: no raw bar leads to it"
+        for (topic, symbol, _, time_ms, _), entries in self._log.entries.items():
+            for entry in entries:
+                detail = f"offset {entry.offset}: no raw bar leads to it"
                 self._book(topic, symbol, time_ms, "unexpected", detail)
         return self.report
 
@@ -154,13 +154,13 @@ class _Comparison:
         self._digests[topic].update(value + b"\n")
         if self._log is None or topic_of(record) not in self._log.topics:
             return
-        found = self._log.take(record)
-        if found is not None and found.digest == value_digest(value):
+        entry = self._log.take(record)
+        if entry is not None and entry.digest == value_digest(value):
             count.equal += 1
-        elif found is not None:
-            detail = f"offset {found.offset}"
+        elif entry is not None:
+            detail = f"offset {entry.offset}"
             if len(self.report.differences) < self._shown:
-                detail += f": {_fields(record, self._log.value_at(found))}"
+                detail += f": {_fields(record, self._log.read_value(entry))}"
             self._book(topic, record.symbol, record.event_time_ms, "differs", detail)
         elif record.event_time_ms > self._log.newest[writer_series(record)]:
             count.behind += 1
@@ -178,23 +178,23 @@ def _key(stored: Stored) -> str:
 
 
 def _fields(record: Record, recorded: bytes) -> str:
-    """Return which fields differ, in words."""
+    """Return the fields that differ, with both values."""
     topic: Topic = topic_of(record)
     ours, theirs = flat(record.model_dump()), flat(topic.record.decode(recorded).model_dump())
     names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     if not names:
         return "the bytes differ, the fields are equal"
-    told = [
+    texts = [
         f"{name} is {theirs.get(name)!r}, recomputed {ours.get(name)!r}"
         for name in names[:SHOWN_FIELDS]
     ]
     more = len(names) - SHOWN_FIELDS
-    return "; ".join(told) + (f"; and {more} more fields" if more > 0 else "")
+    return "; ".join(texts) + (f"; and {more} more fields" if more > 0 else "")
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
     """Return a nested document as one level, names joined by dots."""
     if not isinstance(value, dict):
         return {name: value}
-    parts = {f"{name}.{key}" if name else str(key): each for key, each in value.items()}
-    return {k: v for key, each in parts.items() for k, v in flat(each, key).items()}
+    parts = {f"{name}.{key}" if name else str(key): part for key, part in value.items()}
+    return {k: v for key, part in parts.items() for k, v in flat(part, key).items()}

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from deploy.cli.load_client import LoadResult, percentile, run
+from deploy.cli.load_client import LoadResult, percentile, send_all
 from tests.bench import explained
 
 Row = dict[str, object]
@@ -112,7 +112,7 @@ def ask(one: Server, requests: int) -> LoadResult:
     """Send requests for four markets in turn."""
     target = urlsplit(f"http://127.0.0.1:{one.port}")
     bodies = [json.dumps({"symbol": f"{s}-USD"}).encode() for s in ("BTC", "ETH", "SOL", "BNB")]
-    return uvloop.run(run(target, bodies, requests, CONNECTIONS))
+    return uvloop.run(send_all(target, bodies, requests, CONNECTIONS))
 
 
 def rate(load: LoadResult) -> float:
