@@ -126,7 +126,7 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
             verify=(SIGNALS, SCORED_SIGNALS) if verify else (),
             shown=shown,
             progress=progress,
-            each=tally.take,
+            on_record=tally.take,
         )
     return report_of(tally), replay
 

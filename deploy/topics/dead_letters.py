@@ -145,7 +145,7 @@ def _read_states(kafka: KafkaSettings) -> dict[str, State]:
     with Reader(kafka, (OPERATOR_AUDIT,)) as reader:
         records = [message.record for message in reader.read_to_end()]
     actions = [record for record in records if isinstance(record, OperatorAction)]
-    return {each.subject: ACTIONS[each.action] for each in actions if each.action in ACTIONS}
+    return {row.subject: ACTIONS[row.action] for row in actions if row.action in ACTIONS}
 
 
 def group_letters(letters: Iterable[StoredLetter]) -> list[LetterGroup]:

@@ -70,7 +70,7 @@ def replay_log(
     verify: Sequence[Topic] = (),
     shown: int = 20,
     progress: OnProgress | None = None,
-    each: Callable[[Record], None] = lambda _record: None,
+    on_record: Callable[[Record], None] = lambda _record: None,
 ) -> ReplayReport:
     """Recompute a span from the raw bars, and compare it with the topics of ``verify``.
 
@@ -81,13 +81,13 @@ def replay_log(
         verify: Topics to compare byte for byte.
         shown: Number of differences to describe.
         progress: Called with the offsets of raw bars that are read, and all.
-        each: Called with every record that is recomputed in the span.
+        on_record: Called with every record that is recomputed in the span.
 
     Raises:
         Fatal: The cluster does not answer, or a topic is missing.
     """
     log = TopicLog(kafka, span, verify) if verify else None
-    replay = _Comparison(span, log, shown, each)
+    replay = _Comparison(span, log, shown, on_record)
     # Opened after the log is read, so that it holds the bar of every record of the log.
     with Reader(kafka, (RAW_BARS,)) as raw_bars, Reader(kafka, (MODELS_CHANGES,)) as changes:
         records = [message.record for message in changes.read_to_end()]
@@ -104,9 +104,10 @@ class _Comparison:
     """Counts recomputed records and compares them with the log."""
 
     def __init__(
-        self, span: Span, log: TopicLog | None, shown: int, each: Callable[[Record], None]
+        self, span: Span, log: TopicLog | None, shown: int, on_record: Callable[[Record], None]
     ) -> None:
-        self._span, self._log, self._shown, self._each = span, log, shown, each
+        self._span, self._log = span, log
+        self._shown, self._on_record = shown, on_record
         self._digests = {topic.name: hashlib.sha256() for topic in MADE}
         self.report = ReplayReport({topic.name: TopicCount() for topic in MADE})
 
@@ -128,7 +129,7 @@ class _Comparison:
                 self.report.rejected += 1
             elif self._span.holds(record):
                 self._compare(record)
-                self._each(record)
+                self._on_record(record)
 
     def finish(self) -> ReplayReport:
         """Report entries that no bar led to, and unreadable ones; return the whole report."""
