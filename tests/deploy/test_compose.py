@@ -53,7 +53,7 @@ def process_of(service):
 def gaps(compose, scrapes, device):
     """Return what is missing of the topology: services that run a process, targets that see it."""
     services = active(compose, device)
-    runners = {}
+    runners: dict[str, list[str]] = {}
     for name, service in services.items():
         if process := process_of(service):
             runners.setdefault(process, []).append(name)
@@ -63,13 +63,13 @@ def gaps(compose, scrapes, device):
         for entry in job["static_configs"]
         for target in entry["targets"]
     }
-    found = [f"{p} runs in {runners.get(p)}" for p in PROCESSES if len(runners.get(p, ())) != 1]
-    found += [f"{p} is no process" for p in (runners.keys() | targets.keys()) - set(PROCESSES)]
+    missing = [f"{p} runs in {runners.get(p)}" for p in PROCESSES if len(runners.get(p, ())) != 1]
+    missing += [f"{p} is no process" for p in (runners.keys() | targets.keys()) - set(PROCESSES)]
     for process in PROCESSES:
         expected = {address(services, name) for name in runners.get(process, ())}
         if targets.get(process) not in expected:
-            found.append(f"{process} is scraped at {targets.get(process)}, not at {expected}")
-    return found
+            missing.append(f"{process} is scraped at {targets.get(process)}, not at {expected}")
+    return missing
 
 
 def address(services, name):
@@ -78,8 +78,8 @@ def address(services, name):
     shared = service.get("network_mode", "").removeprefix("service:")
     aliases = service.get("networks", {}).get("default", {}).get("aliases", [name])
     environment = service["environment"]
-    own_route = process_of(service) == "gateway"
-    port = environment["REGIMEFLOW_PORT" if own_route else "REGIMEFLOW_METRICS_PORT"]
+    is_gateway = process_of(service) == "gateway"
+    port = environment["REGIMEFLOW_PORT" if is_gateway else "REGIMEFLOW_METRICS_PORT"]
     return f"{shared or aliases[0]}:{port}"
 
 
@@ -100,7 +100,7 @@ def test_every_process_of_the_topology_runs_once_and_is_scraped(device):
 def test_a_missing_process_is_found(process):
     without_service, without_target = copy.deepcopy(COMPOSE), copy.deepcopy(SCRAPES)
     services = without_service["services"]
-    for name in [name for name, each in services.items() if process_of(each) == process]:
+    for name in [name for name, row in services.items() if process_of(row) == process]:
         del services[name]
     entries = without_target["scrape_configs"][0]["static_configs"]
     entries[:] = [entry for entry in entries if entry["labels"]["process"] != process]
@@ -138,17 +138,17 @@ def test_images_are_pinned_by_a_version(name):
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_setting_is_known(name):
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | GATEWAY_NAMES
-    given = SERVICES[name].get("environment", {})
+    environment = SERVICES[name].get("environment", {})
 
-    assert {key for key in given if key.startswith(PREFIX)} <= known
+    assert {key for key in environment if key.startswith(PREFIX)} <= known
     if process_of(SERVICES[name]):
-        assert given["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:19092"
+        assert environment["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:19092"
 
 
 def test_processes_wait_for_the_broker_and_the_topics():
     for service in SERVICES.values():
         if process_of(service):
-            waits = {name: each["condition"] for name, each in service["depends_on"].items()}
+            waits = {name: row["condition"] for name, row in service["depends_on"].items()}
             assert waits["kafka"] == "service_healthy"
             assert waits["topics"] == "service_completed_successfully"
 
@@ -161,7 +161,7 @@ def test_a_gpu_is_asked_for_in_its_profile_only():
 
 
 def test_named_volumes_are_declared_and_bound_folders_exist():
-    used = {v.split(":")[0] for each in SERVICES.values() for v in each.get("volumes", ())}
+    used = {v.split(":")[0] for row in SERVICES.values() for v in row.get("volumes", ())}
     bound = {volume for volume in used if volume.startswith("./")}
 
     assert used - bound == set(COMPOSE["volumes"])
@@ -171,14 +171,16 @@ def test_named_volumes_are_declared_and_bound_folders_exist():
 def test_the_broker_behaves_as_the_local_one():
     local = dict(line.split("=", 1) for line in PROPERTIES.splitlines())
     environment = SERVICES["kafka"]["environment"]
-    # What depends on the machine, or was chosen for a small and quickly restarted broker.
-    own = ("broker.", "controller", "listeners", "log.dirs", "log.cleaner", "log.index")
-    own += ("log.segment", "num.io", "num.network", "process.roles", "node.id", "transaction.abort")
-    shared = {name: value for name, value in local.items() if not name.startswith(own)}
+    # Settings of the machine, and those of a small broker that restarts fast.
+    different = (
+        *("broker.", "controller", "listeners", "log.dirs", "log.cleaner", "log.index"),
+        *("log.segment", "num.io", "num.network", "process.roles", "node.id", "transaction.abort"),
+    )
+    shared = {name: value for name, value in local.items() if not name.startswith(different)}
 
-    given = {name: environment.get(f"KAFKA_{name.upper().replace('.', '_')}") for name in shared}
+    ours = {name: environment.get(f"KAFKA_{name.upper().replace('.', '_')}") for name in shared}
 
-    assert given == shared
+    assert ours == shared
 
 
 @pytest.mark.parametrize("path", DEPLOYMENT_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -201,7 +203,7 @@ class TestDockerfile:
 
     def test_what_is_copied_is_not_ignored(self):
         ignored = (ROOT / "deploy/docker/Dockerfile.dockerignore").read_text().splitlines()
-        kept = {line[1:].rstrip("/") for line in ignored if line.startswith("!")}
+        included = {line[1:].rstrip("/") for line in ignored if line.startswith("!")}
         copied = {
             source.split("/")[0]
             for line in self.LINES
@@ -210,17 +212,17 @@ class TestDockerfile:
         }
 
         assert ignored[0] == "*"
-        assert copied <= kept
+        assert copied <= included
 
     def test_a_volume_of_ours_begins_as_a_folder_of_our_user(self):
-        made = re.search(
+        folders = re.search(
             r"install --directory --owner 10001 --group 10001 (.*)", "\n".join(self.LINES)
         )
-        assert made is not None
+        assert folders is not None
         ours = [s for s in SERVICES.values() if s["image"].startswith("regimeflow:")]
         places = {v.split(":")[1] for s in ours for v in s.get("volumes", ())}
 
-        assert places <= set(made[1].split())
+        assert places <= set(folders[1].split())
 
     def test_it_runs_as_an_ordinary_user_on_pinned_images(self):
         final = self.LINES[max(i for i, line in enumerate(self.LINES) if line.startswith("FROM")) :]

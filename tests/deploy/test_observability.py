@@ -54,8 +54,10 @@ def labels_of(expression):
 
 
 def declared_labels():
-    held = (ProcessMetrics(CollectorRegistry()), GatewayMetrics())
-    metrics = [m for each in held for m in vars(each).values() if isinstance(m, MetricWrapperBase)]
+    groups = (ProcessMetrics(CollectorRegistry()), GatewayMetrics())
+    metrics = [
+        m for group in groups for m in vars(group).values() if isinstance(m, MetricWrapperBase)
+    ]
     return {label for metric in metrics for label in metric._labelnames}
 
 
@@ -64,10 +66,10 @@ def test_only_metrics_that_exist_are_asked_for(expression):
     histograms = {telemetry.LATENCY_SECONDS, telemetry.PREDICTION_LATENCY_SECONDS}
     known = CONTRACT | DOCUMENTED | {f"{name}_bucket" for name in histograms}
 
-    asked = metrics_of(expression)
+    names = metrics_of(expression)
 
-    assert asked
-    assert asked <= known - histograms
+    assert names
+    assert names <= known - histograms
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -100,14 +102,14 @@ def test_the_rules_are_loaded():
 
 def test_the_inference_dashboard_has_the_five_documented_panels():
     panels = {panel["title"]: panel for panel in DASHBOARDS["inference"]["panels"]}
-    asked = {title: str(panel["targets"]) for title, panel in panels.items()}
+    queries = {title: str(panel["targets"]) for title, panel in panels.items()}
 
-    assert telemetry.PREDICTIONS_TOTAL in asked["Prediction throughput"]
+    assert telemetry.PREDICTIONS_TOTAL in queries["Prediction throughput"]
     latency = panels["Prediction latency P50 / P95 / P99"]
     assert [target["legendFormat"] for target in latency["targets"]] == ["P50", "P95", "P99"]
-    assert "by (status)" in asked["Success and error rate"]
-    assert telemetry.ACTIONS_TOTAL in asked["Action distribution"]
-    assert "gpu" in asked["GPU utilization"]
+    assert "by (status)" in queries["Success and error rate"]
+    assert telemetry.ACTIONS_TOTAL in queries["Action distribution"]
+    assert "gpu" in queries["GPU utilization"]
 
 
 def test_every_metric_of_the_contract_is_shown():

@@ -47,6 +47,6 @@ def test_the_uv_that_is_fetched_is_new_enough_and_pinned_by_hash():
 def test_scripts_work_from_any_folder(tmp_path):
     script = f'source {ROOT}/deploy/bootstrap; printf %s "$root"'
 
-    told = subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, capture_output=True)
 
-    assert told.stdout.decode() == str(ROOT)
+    assert done.stdout.decode() == str(ROOT)

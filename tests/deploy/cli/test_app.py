@@ -58,14 +58,14 @@ def refusal(*arguments: str, code: int = 2) -> str:
 
 
 def test_help_loads_nothing_heavy():
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "deploy.cli.app", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
 
-    loaded = {line.rsplit("|", 1)[-1].strip() for line in told.stderr.splitlines()}
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert not loaded & {*HEAVY, "pydantic", "rich", "confluent_kafka"}
 
@@ -79,11 +79,11 @@ def test_help_answers_within_half_a_second_of_processor_time():
         "print('SECONDS', time.process_time())\n"
     )
 
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True
     )
 
-    assert float(told.stdout.rsplit("SECONDS", 1)[1]) < 0.5
+    assert float(done.stdout.rsplit("SECONDS", 1)[1]) < 0.5
 
 
 # What a run goes on to load in its own process: broker, topics, the newest signal, the live view.
@@ -102,14 +102,14 @@ print("LOADED", *sys.modules)
 
 @pytest.mark.parametrize("arguments", ["run nobody", "status", "topics list", "graph", "doctor"])
 def test_what_only_looks_or_supervises_loads_no_compiler_and_no_model_library(arguments):
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", SUPERVISOR, *arguments.split()],
         capture_output=True,
         text=True,
         check=True,
     )
 
-    loaded = set(told.stdout.rsplit("LOADED", 1)[1].split())
+    loaded = set(done.stdout.rsplit("LOADED", 1)[1].split())
     assert "confluent_kafka" in loaded
     assert not loaded & {*HEAVY, "scipy", "llvmlite", "pyarrow"}
 
@@ -129,7 +129,7 @@ def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant(monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
         ("APP_MODE", "live_trading", "analysis_only"),
         ("REGIMEFLOW_SPEED", "-1", "greater than 0"),
@@ -137,17 +137,17 @@ def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant(monkeypatch)
         ("UNIVERSE", "BTC-USD,BTCUSDT", "each once"),
     ],
 )
-def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value, told):
+def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value, expected):
     monkeypatch.setenv(name, value)
 
-    said = refusal("run")
+    message = refusal("run")
 
-    assert told in said
-    assert name.removeprefix("REGIMEFLOW_").lower() in said.lower()
+    assert expected in message
+    assert name.removeprefix("REGIMEFLOW_").lower() in message.lower()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["run", "markte"], "unknown process markte; expected simulator, ingest"),
         (["run", "bars_1m.csv"], "files need --replay"),
@@ -175,12 +175,12 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         ),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, told):
-    assert told in refusal(*arguments)
+def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, expected):
+    assert expected in refusal(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["stop"], "nothing runs in"),
         (["topics", "list"], "no cluster: nothing has run in"),
@@ -193,8 +193,8 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, told):
         (["loadtest", "--url", "here"], "url 'here' is no address"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, told):
-    assert told in refusal(*arguments, code=1)
+def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, expected):
+    assert expected in refusal(*arguments, code=1)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +211,9 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, told):
 def test_an_error_is_a_json_document_too_where_json_was_asked_for(arguments, code):
     result = call(*arguments, "--json")
 
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["exit_code"]) == (code, code)
-    assert result.stderr == f"regimeflow: {told['error']}\n"
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["exit_code"]) == (code, code)
+    assert result.stderr == f"regimeflow: {document['error']}\n"
 
 
 def test_a_secret_that_is_refused_is_not_repeated(monkeypatch):
@@ -264,7 +264,7 @@ def test_doctor_notes_a_port_that_is_taken(monkeypatch):
 
         result = call("doctor", "--json")
 
-    port = next(each for each in json.loads(result.stdout) if each["name"] == "port")
+    port = next(check for check in json.loads(result.stdout) if check["name"] == "port")
     assert port["state"] == "note"
     assert port["mend"] == "regimeflow run --port N"
 
@@ -276,26 +276,26 @@ def test_the_ledger_of_a_file_with_a_gap_tells_it_and_exits_with_1(tmp_path):
 
     result = call("data", "ledger", str(path), "--json")
 
-    told = json.loads(result.stdout)
+    ledger = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert [(f["kind"], f["bars"]) for f in told["findings"]] == [("gap", 2)]
-    assert told["held"][0]["bars"] == 3
+    assert [(f["kind"], f["bars"]) for f in ledger["findings"]] == [("gap", 2)]
+    assert ledger["held"][0]["bars"] == 3
 
 
 def test_the_graph_fits_one_screen_and_names_every_process():
     from streams.topology import CHAINS, WORKERS
 
-    drawn = call("graph").stdout.splitlines()
+    lines = call("graph").stdout.splitlines()
 
-    assert len(drawn) <= 36
-    assert max(map(len, drawn)) <= 100
-    for row in (*CHAINS, *WORKERS):
-        assert sum(f"[{row.name}]" in line for line in drawn) == 1
+    assert len(lines) <= 36
+    assert max(map(len, lines)) <= 100
+    for name in [*(chain.name for chain in CHAINS), *(worker.name for worker in WORKERS)]:
+        assert sum(f"[{name}]" in line for line in lines) == 1
 
 
 def test_the_graph_as_json_marks_what_runs_back():
-    told = json.loads(call("graph", "--json").stdout)
+    edges = json.loads(call("graph", "--json").stdout)
 
-    back = {(edge["topic"], edge["reader"]) for edge in told if edge["back"]}
+    back = {(edge["topic"], edge["reader"]) for edge in edges if edge["back"]}
     assert ("models.changes.v1", "inference") in back
     assert ("market.bars.raw.v1", "market") not in back

@@ -86,7 +86,7 @@ def test_run_all_writes_both_files_and_fails_when_a_pair_failed(file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("run", "nothing"), "there is no strategy 'nothing'"),
         (("run", "ema_cross", "--param", "fast"), "expected NAME=VALUE"),
@@ -101,11 +101,11 @@ def test_run_all_writes_both_files_and_fails_when_a_pair_failed(file, tmp_path):
         (("run-all", "--strategy", "nothing"), "there is no strategy"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_code_2(file, arguments, told):
+def test_a_wrong_call_is_one_line_and_exit_code_2(file, arguments, expected):
     result = call(*arguments, "--data", file)
 
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert expected in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -47,12 +47,12 @@ def bars(tmp_path):
 @pytest.fixture
 def gateway():
     """A server that notes what it is asked and answers with the job."""
-    asked = []
+    requests = []
 
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self):
             length = int(self.headers["Content-Length"] or 0)
-            asked.append((self.command, self.path, self.rfile.read(length).decode()))
+            requests.append((self.command, self.path, self.rfile.read(length).decode()))
             self.send_response(404 if "job-2" in self.path else 200)
             self.end_headers()
             known = {"jobs": [JOB]} if self.path == "/api/v1/hyperopt" and length == 0 else JOB
@@ -67,7 +67,7 @@ def gateway():
     server = HTTPServer(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
+    yield f"http://127.0.0.1:{server.server_port}", requests
     server.shutdown()
     thread.join()
     server.server_close()
@@ -121,19 +121,19 @@ def test_a_config_brings_its_presets(bars, tmp_path):
         "    quick: {epochs: 3, spaces: [buy]}\n"
     )
 
-    found = call(
+    done = call(
         *("start", "ema_cross", "--local", bars, "--config", str(config)),
         *("--preset", "quick", "--json"),
     )
 
-    result = json.loads(found.stdout)
+    result = json.loads(done.stdout)
     assert result["trials"] == 3
     assert result["objective"] == "calmar"
     assert result["fixed_params"] == {"short": 1.0}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         ((), "which strategy?"),
         (("nope",), "there is no strategy 'nope'; there are ema_cross"),
@@ -147,16 +147,16 @@ def test_a_config_brings_its_presets(bars, tmp_path):
         (("ema_cross", "--spec", "absent.json"), "--spec absent.json: expected the JSON"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_on_one_line(bars, arguments, said):
+def test_what_cannot_be_searched_is_refused_on_one_line(bars, arguments, expected):
     result = call("start", *arguments, "--local", bars)
 
     assert result.exit_code in {1, 2}
-    assert said in result.stderr
+    assert expected in result.stderr
     assert result.stderr.count("\n") == 1
 
 
 def test_the_pipeline_is_asked_by_its_routes(gateway):
-    url, asked = gateway
+    url, requests = gateway
 
     started = call("start", "ema_cross", "--trials", "9", "--loss", "calmar", "--url", url)
     for command in ("status", "result", "cancel", "resume"):
@@ -166,7 +166,7 @@ def test_the_pipeline_is_asked_by_its_routes(gateway):
     assert started.stdout == "job-1\n"
     assert "job-1  done       BTCUSDT" in listed.stdout
     assert "9/9 trials  sharpe 1.25" in listed.stdout
-    assert [(method, path) for method, path, _ in asked] == [
+    assert [(method, path) for method, path, _ in requests] == [
         ("POST", "/api/v1/hyperopt"),
         ("GET", "/api/v1/hyperopt/job-1"),
         ("GET", "/api/v1/hyperopt/job-1/result"),
@@ -174,7 +174,7 @@ def test_the_pipeline_is_asked_by_its_routes(gateway):
         ("POST", "/api/v1/hyperopt/job-1/resume"),
         ("GET", "/api/v1/hyperopt"),
     ]
-    assert json.loads(asked[0][2]) == {
+    assert json.loads(requests[0][2]) == {
         "strategy_name": "ema_cross",
         "n_trials": 9,
         "loss_function": ["calmar"],

@@ -42,19 +42,19 @@ def test_a_second_run_on_the_same_home_is_refused_naming_the_holder(tmp_path):
     finally:
         lock.release()
 
-    said = refusal(done, 1)
-    assert f"{tmp_path} is in use by process {os.getpid()}" in said
-    assert "REGIMEFLOW_HOME" in said
+    message = refusal(done, 1)
+    assert f"{tmp_path} is in use by process {os.getpid()}" in message
+    assert "REGIMEFLOW_HOME" in message
 
 
 def test_a_port_that_is_taken_is_refused_with_the_way_out(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        said = refusal(run(tmp_path, "--port", str(port)), 1)
+        message = refusal(run(tmp_path, "--port", str(port)), 1)
 
-    assert f"port {port} on loopback is taken" in said
-    assert "--port" in said
+    assert f"port {port} on loopback is taken" in message
+    assert "--port" in message
     lock = HomeLock(tmp_path / "run.lock")  # nothing is left behind but the log
     lock.take()
     lock.release()
@@ -69,9 +69,9 @@ def test_a_home_that_cannot_be_made_is_refused(tmp_path):
 
 
 def test_a_key_or_mode_that_would_trade_never_starts(tmp_path):
-    said = refusal(run(tmp_path, APP_MODE="live"), 2)
+    message = refusal(run(tmp_path, APP_MODE="live"), 2)
 
-    assert "analysis_only" in said
+    assert "analysis_only" in message
 
 
 def test_a_dirty_replay_file_is_refused_with_file_column_and_row(tmp_path):
@@ -79,9 +79,9 @@ def test_a_dirty_replay_file_is_refused_with_file_column_and_row(tmp_path):
     rows = ("2025-01-01T00:00:00Z,1,2,1,2,5", "2025-01-01T00:01:00Z,1,2,1,oops,5")
     path.write_text("\n".join(("date,open,high,low,close,volume", *rows)))
 
-    said = refusal(run(tmp_path / "home", "--replay", str(path)), 1)
+    message = refusal(run(tmp_path / "home", "--replay", str(path)), 1)
 
-    assert f"{path}: column close, row 2: oops, expected a finite number" in said
+    assert f"{path}: column close, row 2: oops, expected a finite number" in message
     assert not (tmp_path / "home").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -61,8 +62,8 @@ def test_jvm_leaves_nothing_outside_the_broker_folder():
 
 
 def test_cluster_id_never_begins_with_a_dash(monkeypatch):
-    drawn = iter([b"\xfb" + bytes(15), b"\xf8" * 16, bytes(16)])
-    monkeypatch.setattr(broker_files.secrets, "token_bytes", lambda _: next(drawn))
+    draws = iter([b"\xfb" + bytes(15), b"\xf8" * 16, bytes(16)])
+    monkeypatch.setattr(secrets, "token_bytes", lambda _: next(draws))
 
     assert broker_files.new_cluster_id() == "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -88,7 +89,7 @@ class FakeMaven:
     """Hands out a jar with the given bytes, counting how often."""
 
     def __init__(self, folder: Path, content: bytes) -> None:
-        self.path, self.content, self.asked = folder / "fetched.jar", content, 0
+        self.path, self.content, self.fetches = folder / "fetched.jar", content, 0
 
     def project(self, *_: str) -> FakeMaven:
         return self
@@ -96,7 +97,7 @@ class FakeMaven:
     at_version = artifact = project
 
     def resolve(self) -> Path:
-        self.asked += 1
+        self.fetches += 1
         self.path.write_bytes(self.content)
         return self.path
 
@@ -122,7 +123,7 @@ def test_a_fetched_jar_that_differs_from_the_lock_is_refused(tmp_path, monkeypat
     with pytest.raises(JarsError, match=r"org\.example:one:1.*the lock expects"):
         jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
-    assert maven.asked == jars.ATTEMPTS
+    assert maven.fetches == jars.ATTEMPTS
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 
@@ -132,12 +133,12 @@ def test_jars_are_fetched_once_and_again_only_when_altered(tmp_path, monkeypatch
 
     (path,) = jars.ensure_jars(tmp_path / "cache", lambda *_: None)
     jars.ensure_jars(tmp_path / "cache", lambda *_: None)
-    asked_when_untouched = maven.asked
+    fetches_when_untouched = maven.fetches
     path.write_bytes(b"altered")
     jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
-    assert asked_when_untouched == 1
-    assert maven.asked == 2
+    assert fetches_when_untouched == 1
+    assert maven.fetches == 2
     assert path.read_bytes() == b"right"
 
 
@@ -149,7 +150,7 @@ def test_a_touched_but_right_jar_is_checked_and_kept(tmp_path, monkeypatch):
     os.utime(path, (1, 1))
     jars.ensure_jars(tmp_path / "cache", lambda *_: None)
 
-    assert maven.asked == 1
+    assert maven.fetches == 1
 
 
 @pytest.mark.parametrize(

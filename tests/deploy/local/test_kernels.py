@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from deploy.local import kernels
 from deploy.local.kernels import compile_kernels
 from deploy.local.supervisor import SupervisorError
 
@@ -36,8 +35,8 @@ def prepared():
 
 
 def test_every_module_with_a_kernel_is_prepared_and_cached():
-    told = prepared()
-    again = prepared() if "data saved" in told else told
+    output = prepared()
+    again = prepared() if "data saved" in output else output
 
     with_kernels = {
         path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
@@ -54,25 +53,25 @@ def test_every_module_with_a_kernel_is_prepared_and_cached():
 def compiler(monkeypatch):
     """Stand in for the compiler: a program of one line, changed by the test."""
     program = ["print('1 of 2 features: 0.1 s')\nprint('2 of 2 lstm: 0.1 s')"]
-    started = []
-    real = kernels.subprocess.Popen
+    started: list[str] = []
+    real = subprocess.Popen
 
     def start(_: object, **options: Any) -> Any:
         started.append(program[0])
         return real([sys.executable, "-c", program[0]], **options)
 
-    monkeypatch.setattr(kernels.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     return program, started
 
 
 def test_kernels_are_compiled_once_for_the_same_code_and_say_how_far_they_are(tmp_path, compiler):
-    told = []
+    steps: list[tuple[str, float | None]] = []
 
     for _ in range(2):
-        compile_kernels(tmp_path, lambda text, done=None: told.append((text, done)))
+        compile_kernels(tmp_path, lambda text, done=None: steps.append((text, done)))
 
     assert len(compiler[1]) == 1
-    assert told[1:3] == [
+    assert steps[1:3] == [
         ("kernels: 1 of 2 features: 0.1 s", 0.5),
         ("kernels: 2 of 2 lstm: 0.1 s", 1.0),
     ]

@@ -48,10 +48,10 @@ def test_signals_held_from_an_earlier_run_are_not_the_first_one(gateway):
     watched = RunWatch(URL, held_ms=60_000)
 
     gateway["api/signals?limit=1"] = signals(60_000)
-    held = watched.ask().first
+    old = watched.ask().first
     gateway["api/signals?limit=1"] = signals(120_000)
 
-    assert (held, watched.ask().first, watched.ask().first) == (False, True, False)
+    assert (old, watched.ask().first, watched.ask().first) == (False, True, False)
 
 
 def test_in_a_new_home_every_signal_is_new(gateway):
@@ -80,11 +80,11 @@ def test_models_are_asked_for_until_one_is_loaded(gateway):
     gateway["api/v1/models"] = step("folds", 0.4)
     watched = RunWatch(URL, None)
     gateway["health"] = body()
-    told = watched.ask().models
+    answer = watched.ask().models
 
     gateway["health"] = body(model=True)
 
-    assert told == step("folds", 0.4)
+    assert answer == step("folds", 0.4)
     assert watched.ask().models is None
 
 
@@ -93,7 +93,7 @@ def test_nobody_answers():
 
 
 @pytest.mark.parametrize(
-    ("view", "told"),
+    ("view", "expected"),
     [
         (RunView(), "processes are starting"),
         (
@@ -140,8 +140,8 @@ def test_nobody_answers():
         ),
     ],
 )
-def test_a_phase_says_how_far_it_is(view, told):
-    assert phase_line(pipeline_phase(view)) == told
+def test_a_phase_says_how_far_it_is(view, expected):
+    assert phase_line(pipeline_phase(view)) == expected
 
 
 def test_a_dead_process_is_told_before_all_else():
@@ -156,9 +156,9 @@ def test_status_tells_how_far_the_first_model_is_only_until_it_is_loaded():
 
 
 def test_status_has_one_line_a_process():
-    given = ingest("running", "live: 4 symbols", 1.0) | {"lag_records": 3}
+    process = ingest("running", "live: 4 symbols", 1.0) | {"lag_records": 3}
 
-    lines = summary_lines(RunView(body(model=True, ingest=given, degraded=["ETHUSDT is old"])))
+    lines = summary_lines(RunView(body(model=True, ingest=process, degraded=["ETHUSDT is old"])))
 
     assert lines == [
         "status degraded",

@@ -69,12 +69,16 @@ NOWHERE = KafkaSettings("127.0.0.1:1")  # a refusal comes before any connection
 
 
 def test_letters_of_one_cause_are_one_group_with_first_and_last_seen():
-    found = [letter(0, seen_ms=50), letter(1, seen_ms=20), letter(2, kind="bug", cause="KeyError")]
+    letters = [
+        letter(0, seen_ms=50),
+        letter(1, seen_ms=20),
+        letter(2, kind="bug", cause="KeyError"),
+    ]
 
-    first, second = group_letters(found)
+    first, second = group_letters(letters)
 
     assert (first.count, first.first_seen_ms, first.last_seen_ms) == (2, 20, 50)
-    assert first.ids == (found[0].id, found[1].id)
+    assert first.ids == (letters[0].id, letters[1].id)
     assert (second.count, second.kind) == (1, "bug")
 
 
@@ -145,8 +149,8 @@ def call(pipeline_topics: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def states(call: Any) -> dict[str, str]:
-    told = json.loads(call("list", "--each", "--all", "--json").stdout)
-    return {each["id"]: each["state"] for each in told}
+    rows = json.loads(call("list", "--each", "--all", "--json").stdout)
+    return {row["id"]: row["state"] for row in rows}
 
 
 @pytest.mark.kafka
@@ -210,7 +214,7 @@ def test_a_request_that_was_refused_is_read_after_its_replay(call, pipeline_topi
 
 @pytest.mark.kafka
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "expected"),
     [
         (["replay"], 2, "name letters, or choose them"),
         (["replay", "nothing.dlq/0@7"], 2, "no dead letter nothing.dlq/0@7"),
@@ -218,9 +222,9 @@ def test_a_request_that_was_refused_is_read_after_its_replay(call, pipeline_topi
         (["list", "--topic", "nope"], 2, "topic 'nope' has no dead letters"),
     ],
 )
-def test_a_wrong_choice_is_refused_and_changes_nothing(call, arguments, code, told):
+def test_a_wrong_choice_is_refused_and_changes_nothing(call, arguments, code, expected):
     done = call(*arguments)
 
     assert done.exit_code == code
-    assert told in done.stderr
+    assert expected in done.stderr
     assert set(states(call).values()) == {"open"}

@@ -48,20 +48,20 @@ def test_the_topics_are_exported_tailed_and_listed(pipeline_topics, monkeypatch,
     publisher.publish(signal(2))
     publisher.flush()
 
-    def told(*arguments: str) -> str:
+    def output(*arguments: str) -> str:
         done = CliRunner().invoke(app, list(arguments))
         assert done.exit_code == 0, done.output
         return done.stdout
 
     files = json.loads(
-        told("data", "export", "--output", str(tmp_path), "--symbol", "ETH-USD", "--json")
+        output("data", "export", "--output", str(tmp_path), "--symbol", "ETH-USD", "--json")
     )
     whole = json.loads(
-        told("data", "export", "--output", str(tmp_path), "--topic", BARS.name, "--json")
+        output("data", "export", "--output", str(tmp_path), "--topic", BARS.name, "--json")
     )
-    newest = told("topics", "tail", BARS.name, "--symbol", "BTC-USD", "-n", "2", "--json")
-    listed = json.loads(told("topics", "list", "--json"))
-    ledger = json.loads(told("data", "ledger", "--json"))
+    newest = output("topics", "tail", BARS.name, "--symbol", "BTC-USD", "-n", "2", "--json")
+    listed = json.loads(output("topics", "list", "--json"))
+    ledger = json.loads(output("data", "ledger", "--json"))
 
     assert [(f["symbol"], f["bars"], f["from_ms"]) for f in files] == [("ETHUSDT", 5, START_MS)]
     assert whole["records"] == 10
@@ -88,7 +88,7 @@ def test_the_newest_signal_is_known_although_a_killed_process_left_a_transaction
     killed.produce(SIGNALS.name, signal(9).encode(), b"BTCUSDT")
     killed.flush()
 
-    held = newest_close_ms(kafka, SIGNALS)
+    close_ms = newest_close_ms(kafka, SIGNALS)
 
     killed.abort_transaction()
-    assert (before, held) == (None, signal(3).event_time_ms)
+    assert (before, close_ms) == (None, signal(3).event_time_ms)

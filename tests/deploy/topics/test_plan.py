@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from deploy.topics.plan import planned_topics
 from schemas.topics import TOPICS
-from streams.topology import PROCESSORS, WORKERS
+from streams.processor import Processor
+from streams.topology import PROCESSORS, WORKERS, Worker
 
 WANTED = {topic.name: topic.config for topic in planned_topics()}
 
@@ -15,7 +16,8 @@ def test_every_topic_of_the_table_is_wanted_once():
 
 
 def test_whatever_is_consumed_has_dead_letters_and_nothing_else_has():
-    consumed = {topic.dead_letters for row in (*PROCESSORS, *WORKERS) for topic in row.reads}
+    rows: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
+    consumed = {topic.dead_letters for row in rows for topic in row.reads}
 
     assert {name for name in WANTED if name.endswith(".dlq")} == consumed
 

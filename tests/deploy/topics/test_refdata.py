@@ -58,6 +58,6 @@ def test_seeds_are_published_once_again_when_they_change_and_never_over_a_venues
     third = publish_refdata(kafka, tmp_path)
 
     assert (first, second, third) == (TABLES, (), ("exchange",))
-    held = read_tables(kafka)
-    assert held["symbol"] == venue
-    assert held["exchange"].rows == ({"name": "new"},)
+    tables = read_tables(kafka)
+    assert tables["symbol"] == venue
+    assert tables["exchange"].rows == ({"name": "new"},)

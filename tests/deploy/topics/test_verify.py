@@ -65,7 +65,7 @@ def chains_running(kafka: KafkaSettings) -> Iterator[None]:
             thread.join(30)
 
 
-def held(kafka: KafkaSettings, topic: Topic) -> list[Received]:
+def read_records(kafka: KafkaSettings, topic: Topic) -> list[Received]:
     with Reader(kafka, (topic,)) as reader:
         return list(reader.read_to_end())
 
@@ -92,8 +92,10 @@ def recording(broker: str) -> list[Outgoing]:
         publisher.publish(raw_bar(minute, close=100.0 + minute / 100, trades=minute))
     publisher.flush()
     with chains_running(kafka):
-        wait_for(lambda: len(held(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15)
-    messages = [m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in held(kafka, topic)]
+        wait_for(lambda: len(read_records(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15)
+    messages = [
+        m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in read_records(kafka, topic)
+    ]
     wait_for(lambda: _forgotten(cluster))  # members leave when their session ends
     delete_topics(cluster, [topic.name for topic in planned_topics()])
     return [Outgoing(m.topic, m.key, m.value or b"", list(m.headers)) for m in messages]  # type: ignore[arg-type]  # every header has a value
@@ -124,7 +126,7 @@ def verified(kafka: KafkaSettings, span: Span | None = None) -> ReplayReport:
 
 def rewrite(kafka: KafkaSettings, topic: Topic, alter: Callable[[Signal], Signal | None]) -> None:
     """Put altered records in the place of a topic's."""
-    signals = [m.record for m in held(kafka, topic) if isinstance(m.record, Signal)]
+    signals = [m.record for m in read_records(kafka, topic) if isinstance(m.record, Signal)]
     cluster = {"bootstrap.servers": kafka.bootstrap_servers}
     delete_topics(cluster, [topic.name])
     wait_for(lambda: topic.name in apply_topics(cluster).created)
@@ -158,7 +160,7 @@ def test_a_span_counts_only_what_closes_in_it_and_states_begin_before_it(recorde
 
 def test_altered_missing_and_added_records_are_found_and_described(recorded):
     publisher = Publisher(recorded, "stray")
-    stray = held(recorded, BARS)[0].record
+    stray = read_records(recorded, BARS)[0].record
     publisher.publish(stray)
     publisher.flush()
 
@@ -171,13 +173,13 @@ def test_altered_missing_and_added_records_are_found_and_described(recorded):
 
     report = verified(recorded)
 
-    found = {(d.kind, d.topic, d.event_time_ms): d.detail for d in report.differences}
-    assert report.differing == len(found) == 3
-    altered = found["differs", SIGNALS.name, close_time(7)]
+    details = {(d.kind, d.topic, d.event_time_ms): d.detail for d in report.differences}
+    assert report.differing == len(details) == 3
+    altered = details["differs", SIGNALS.name, close_time(7)]
     assert "confidence is 0.95, recomputed 0.9" in altered
     assert "grade is 'B'" in altered
-    assert ("missing", SIGNALS.name, close_time(9)) in found
-    assert "no raw bar leads to it" in found["unexpected", BARS.name, close_time(0)]
+    assert ("missing", SIGNALS.name, close_time(9)) in details
+    assert "no raw bar leads to it" in details["unexpected", BARS.name, close_time(0)]
 
 
 def test_what_is_not_written_yet_is_no_difference(recorded):
@@ -198,7 +200,7 @@ def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, t
 
     same = CliRunner().invoke(app, ["replay", "--verify"])
     publisher = Publisher(recorded, "stray")
-    publisher.publish(held(recorded, SIGNALS)[0].record)
+    publisher.publish(read_records(recorded, SIGNALS)[0].record)
     publisher.flush()
     other = CliRunner().invoke(app, ["replay", "--verify", "--json"])
     plain = CliRunner().invoke(app, ["replay", "--to", str(close_time(4))])
