@@ -1,4 +1,4 @@
-"""The one command: ``regimeflow <noun> ...``. Heavy imports wait for the command that needs them.
+"""The command ``regimeflow <noun> ...``. A heavy import waits for the command that needs it.
 
 Exit codes: 0 done; 1 it failed or found something wrong; 2 the call itself was wrong.
 """

@@ -1,4 +1,4 @@
-"""The flow, drawn from the topology: who reads what, who writes what, and what runs back."""
+"""The flow as a drawing from the topology: what each process reads and writes, what runs back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from schemas.record import Topic
 from streams.topology import CHAINS, OPERATOR, WORKERS
 
-# Data flows one way but for these reads, each with its reason. What decides a prediction comes back
-# with a time from which it counts; the rest only waits, or answers a question.
+# Data flows one way except for these reads, each with its reason. A record that changes predictions
+# carries the time from which it counts; the other reads only wait, or answer a request.
 BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "inference"): "which model serves from when",
     ("models.changes.v1", "explain"): "which model serves from when",
@@ -44,7 +44,7 @@ class FlowRow:
 
 @dataclass(frozen=True)
 class FlowEdge:
-    """One topic between two processes; ``back`` says why it may run against the flow."""
+    """One topic between two processes; ``back`` is the reason why it runs against the flow."""
 
     writer: str
     topic: str
@@ -58,14 +58,14 @@ def rows() -> tuple[FlowRow, ...]:
     placed: list[FlowRow] = []
     while waiting:
         ready = (row for row in waiting.values() if not _needs(row, waiting))
-        # In a circle, which a test refuses, the first goes first.
+        # A circle, which a test forbids, begins with its first row.
         following = next(ready, next(iter(waiting.values())))
         placed.append(waiting.pop(following.name))
     return tuple(placed)
 
 
 def _needs(row: FlowRow, waiting: Mapping[str, FlowRow]) -> bool:
-    """Whether another that is not placed yet writes what a process reads on its way forward."""
+    """Whether a process that is not placed yet writes a topic that this one reads forward."""
     reads = {topic for topic in row.reads if (topic, row.name) not in BACK_EDGES} - UNDRAWN
     return any(reads & set(other.writes) for other in waiting.values() if other is not row)
 
@@ -87,12 +87,12 @@ def _names(topics: Iterable[Topic]) -> tuple[str, ...]:
 
 def edges() -> tuple[FlowEdge, ...]:
     """Return every topic between two processes."""
-    everyone = rows()
+    processes = rows()
     return tuple(
         FlowEdge(writer.name, topic, reader.name, BACK_EDGES.get((topic, reader.name), ""))
-        for writer in everyone
+        for writer in processes
         for topic in writer.writes
-        for reader in everyone
+        for reader in processes
         if topic in reader.reads
     )
 
@@ -104,8 +104,8 @@ def flow_text() -> str:
     for topic, reader in BACK_EDGES:
         if topic not in UNDRAWN:
             back.setdefault(_short(topic), []).append(reader)
-    told = "; ".join(f"{topic} to {' and '.join(readers)}" for topic, readers in back.items())
-    notes = (f"^ runs back: {told}", f"fused in one process: {'; '.join(fused)}")
+    reads_back = "; ".join(f"{topic} to {' and '.join(readers)}" for topic, readers in back.items())
+    notes = (f"^ runs back: {reads_back}", f"fused in one process: {'; '.join(fused)}")
     lines = [line for row in rows() for line in _block(row)]
     for note in notes:
         lines += textwrap.wrap(note, 96, subsequent_indent="  ")
@@ -124,10 +124,10 @@ def _block(row: FlowRow) -> list[str]:
 
 
 def _cell(topics: tuple[str, ...], reader: str, width: int) -> list[str]:
-    drawn = [topic for topic in topics if topic not in UNDRAWN]
-    if len(drawn) > MANY:
-        return [f"{len(drawn)} topics: all that is shown or kept"]
-    marked = [_short(t) + ("^" if (t, reader) in BACK_EDGES else "") for t in drawn]
+    shown = [topic for topic in topics if topic not in UNDRAWN]
+    if len(shown) > MANY:
+        return [f"{len(shown)} topics: all that is shown or kept"]
+    marked = [_short(t) + ("^" if (t, reader) in BACK_EDGES else "") for t in shown]
     return textwrap.wrap(", ".join(marked), width, break_on_hyphens=False)
 
 

@@ -64,7 +64,7 @@ def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
 
 
 def _fits(symbol: str | None, message: Received | Unreadable) -> bool:
-    """Whether to show a message: also one that cannot be decoded or has no symbol."""
+    """Whether to show a message; one without a symbol always fits."""
     if symbol is None or isinstance(message, Unreadable):
         return True
     return bool(getattr(message.record, "symbol", symbol) == symbol)

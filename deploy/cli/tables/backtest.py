@@ -52,11 +52,11 @@ def optimize_lines(result: Result) -> list[str]:
     lines = [*_ground(result), result["verdict"], ""]
     if result["partial"]:
         lines.append(f"PARTIAL: {result['trials']:,} of {result['total']:,} sets ran")
-    around = result["neighbourhood"]
-    if around is not None and around["mean"] is not None:
+    neighbours = result["neighbourhood"]
+    if neighbours is not None and neighbours["mean"] is not None:
         lines.append(
-            f"neighbourhood: {around['shape']}, optimum {around['optimum']:.2f}, mean of "
-            f"{around['neighbours']} neighbours {around['mean']:.2f}"
+            f"neighbourhood: {neighbours['shape']}, optimum {neighbours['optimum']:.2f}, mean of "
+            f"{neighbours['neighbours']} neighbours {neighbours['mean']:.2f}"
         )
     heads = ("Sharpe", "deflated", "return", "drawdown", "trades")
     lines.append(columns(heads) + "  parameters")

@@ -8,7 +8,7 @@ from deploy.cli.tables.cells import columns, number
 
 
 def job_line(job: Answer) -> str:
-    """Return how a search stands, on one line."""
+    """Return the progress of a search on one line."""
     done = "" if job["trial"] is None else f"  {job['trial']}/{job['total_trials'] or '?'} trials"
     best = "" if job["best"] is None else f"  {job['objective'] or 'best'} {job['best']:.4g}"
     return f"{job['status']:<10} {job['symbol']}  since {job['requested_at']}{done}{best}"

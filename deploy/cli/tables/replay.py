@@ -23,7 +23,7 @@ def report_document(report: ReplayReport, *, verified: bool) -> dict[str, Any]:
 
 
 def report_lines(report: ReplayReport, *, verified: bool) -> list[str]:
-    """Return the report as lines: counts by topic, then every difference that is described."""
+    """Return the report as lines: counts by topic, then the described differences."""
     width = max(map(len, report.topics))
     lines = [f"{report.raw_bars} raw bars, {report.rejected} records rejected", ""]
     heads = (

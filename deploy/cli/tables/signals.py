@@ -1,4 +1,4 @@
-"""A signal back-test for people: grades, calibration, equity, and what differs from the topics."""
+"""Signal back-tests as tables: grades, calibration, equity, and differences from the topics."""
 
 from __future__ import annotations
 
