@@ -167,8 +167,8 @@ def run_all(
 ) -> None:
     """Back-test every symbol with every strategy; exit code 1 when a pair failed."""
     from deploy.cli.tables.backtest import summary_lines
-    from workers.research.reports.report import summary_of
-    from workers.research.reports.run_all import pairs_of, run_all, write_report
+    from workers.research.reports.run_all import all_pairs, run_all, write_report
+    from workers.research.reports.summary import summary_document
     from workers.research.strategies import STRATEGIES, strategy_named
 
     fields = request_fields(None, terms.fields())
@@ -176,7 +176,7 @@ def run_all(
         names = [strategy_named(name).name for name in only or [s.name for s in STRATEGIES]]
         sources, passed_over = find_sources(files, funding)
     with progress_bar("back-tests") as progress:
-        results, failures = run_all(list(pairs_of(sources, names, fields)), progress)
+        results, failures = run_all(list(all_pairs(sources, names, fields)), progress)
     with report_errors():
         written = write_report(results, failures, out)
     summary = summary_of(results, failures)

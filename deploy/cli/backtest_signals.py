@@ -25,7 +25,7 @@ from deploy.cli.options import SpanOptions, with_options
 if TYPE_CHECKING:
     from deploy.topics.verify import ReplayReport
     from workers.research.replay.recompute import Span
-    from workers.research.replay.report import SignalReport
+    from workers.research.replay.signal_report import SignalReport
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
     from deploy.topics.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
     from workers.research.replay import recompute
-    from workers.research.replay.report import report_of
+    from workers.research.replay.signal_report import signal_report
     from workers.research.replay.tally import Tally
 
-    inference = recompute.inference_of_models()
+    inference = recompute.model_inference()
     tally = Tally(span.from_ms, inference.priors)
     with kafka() as settings, progress_bar("raw bars") as progress:
         replay = replay_log(

@@ -34,7 +34,7 @@ def replay(
         report = replay_log(
             settings,
             span,
-            inference_of_models(),
+            model_inference(),
             verify=MADE if verify else (),
             shown=shown,
             progress=progress,

@@ -72,9 +72,9 @@ def read_recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 def _read_market(files: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
-    from workers.bars.recording import recording_of
+    from workers.bars.recording import read_recording
 
-    recording = recording_of(files)
+    recording = read_recording(files)
     if recording.timeframe_ms not in TIMEFRAMES_MS.values():
         known = ", ".join(TIMEFRAMES_MS)
         raise ValueError(f"bars of {recording.timeframe_ms} ms, expected one of {known}")

@@ -16,10 +16,10 @@ import optuna
 
 from schemas.research import Parameter
 from tests.bench.race import Entry, race
-from workers.tuning.evaluation import Evaluate, Params, Scores, evaluating
-from workers.tuning.samplers import Seeded, distributions_of
+from workers.tuning.samplers import SeededSampler, optuna_distributions
 from workers.tuning.storage import open_storage
 from workers.tuning.study import Search, open_study, run_search
+from workers.tuning.trial_pool import Evaluate, Params, Scores, evaluating
 
 TRIAL_S = 0.1
 TRIALS = 16  # of one timed call
@@ -116,7 +116,7 @@ def _check_trials(home: Path) -> None:
         with evaluating(at_once) as evaluate:
             assert run_search(search, study, "bench", evaluate), "P13: not all trials ended"
         ours.append(_trials(study))
-    sampler = Seeded("TPESampler", distributions_of(SPACE), 1)
+    sampler = SeededSampler("TPESampler", optuna_distributions(SPACE), 1)
     bare = optuna.create_study(direction="maximize", sampler=sampler)
     bare.optimize(
         lambda trial: value_of({n: trial.suggest_float(n, -5.0, 5.0) for n in SPACE}), n_trials=60

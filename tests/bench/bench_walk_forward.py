@@ -14,10 +14,10 @@ from tests.bench.race import Entry, race
 from tests.fakes.searches import START_MS
 from workers.bars.arrays import Bars
 from workers.research.grid import run_grid
-from workers.research.outcome import account_of
-from workers.research.trials import target_of
+from workers.research.outcome import simulate_account
+from workers.research.trials import trial_target
 from workers.research.walk_forward import walk_forward
-from workers.research.windows import whole_days, windows_of
+from workers.research.windows import walk_forward_windows, whole_days
 
 YEARS = 6
 COUNT = YEARS * 8_766
@@ -54,8 +54,11 @@ def agreement(spec: WalkForwardSpec, bars: Bars) -> None:
     """Hold every window's choice to the fill engine's own run of all sets."""
     result = walk_forward(spec, bars, lambda *_: None, lambda: False)
     found = run_grid(bars, spec, keep_daily=True)
-    runs = [account_of(bars, target_of(bars, found, n), spec).returns for n in range(len(found))]
-    for row, window in zip(result["windows"], windows_of(spec, bars), strict=True):
+    runs = [
+        simulate_account(bars, trial_target(bars, found, n), spec).returns
+        for n in range(len(found))
+    ]
+    for row, window in zip(result["windows"], walk_forward_windows(spec, bars), strict=True):
         days = slice(*whole_days(bars, window.train))
         sharpes = [run[days].mean() / run[days].std(ddof=1) for run in runs]
         best = found.params(int(np.argmax(sharpes)))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.research import Parameter
-from workers.tuning.evaluation import Asked, Params, Scores
 from workers.tuning.storage import open_storage
-from workers.tuning.study import Search, Watch, open_study, run_search
+from workers.tuning.study import Search, SearchObserver, open_study, run_search
+from workers.tuning.trial_pool import Params, Scores, TrialRequest
 
 SPACE = {
     "level": Parameter(type="float", low=-5.0, high=5.0),
@@ -23,7 +23,7 @@ BEST = {"level": 1.0, "slow": 100, "window": 7}
 WINDOWS = 3
 
 
-def scores(items: Sequence[Asked]) -> list[list[Scores] | str]:
+def scores(items: Sequence[TrialRequest]) -> list[list[Scores] | str]:
     """Best, 0.01 on average, at ``BEST``; a window above its slow one makes no run."""
     return [_scores(params, windows) for params, windows in items]
 
@@ -54,12 +54,12 @@ def main() -> None:
     folder, sampler, batch, worker, n_trials, seconds = sys.argv[1:]
     what = search(sampler=sampler, batch=int(batch), n_trials=int(n_trials))
 
-    def slowly(items: Sequence[Asked]) -> list[list[Scores] | str]:
+    def slowly(items: Sequence[TrialRequest]) -> list[list[Scores] | str]:
         time.sleep(float(seconds) * len(items))
         return scores(items)
 
     study = open_study(what, open_storage(None, Path(folder), what.name))
-    watch = Watch(told=lambda _: print("told", flush=True))  # noqa: T201 - the test reads it
+    watch = SearchObserver(told=lambda _: print("told", flush=True))  # noqa: T201 - the test reads it
     run_search(what, study, worker, slowly, watch)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from schemas.research import OptimizeSpec, WalkForwardSpec
 from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
-from workers.research.reports.report import Result
-from workers.research.reports.run_all import Pair
+from workers.research.reports.run_all import BacktestPair
+from workers.research.reports.summary import Result
 
 START_MS = 1_704_067_200_000  # 2024-01-01
 FREE = {"fee_bps": 0.0, "slippage_bps": 0.0, "funding": False}
@@ -72,7 +72,7 @@ def write(folder: Path, name: str, seed: int = 1, count: int = 1500) -> None:
     table.to_parquet(folder / name, index=False)
 
 
-def dying_pair(pair: Pair) -> Result:
+def dying_pair(pair: BacktestPair) -> Result:
     """Stand in for ``run_pair``: the strategy ``dies`` takes its process with it."""
     if pair.strategy == "dies":
         os._exit(9)

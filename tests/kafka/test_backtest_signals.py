@@ -31,9 +31,9 @@ from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import START_MS, close_time, regime_parameters
 from tests.fakes.small_models import small_model
-from workers.bars.recording import merged, recording_of
+from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED
-from workers.research.replay.signal_backtest import backtest_signals, registered_in
+from workers.research.replay.signal_backtest import backtest_signals, read_registration
 from workers.serving.processor import inference_processor
 from workers.serving.slots import Slots, load
 
@@ -129,7 +129,7 @@ def live(pipeline_topics: str, tmp_path: Path) -> Live:
         for name, chain in chains.items()
     }
     publisher = Publisher(kafka, "test")
-    publisher.publish(registered_in(model))
+    publisher.publish(read_registration(model))
     publisher.flush()
     try:
         threads["promotion"].start()
@@ -137,7 +137,7 @@ def live(pipeline_topics: str, tmp_path: Path) -> Live:
         change = held(kafka, MODELS_CHANGES)[0].record
         assert isinstance(change, ModelChanged)
         slots.put(change, load(change.model))
-        for bar in merged(recording_of([str(file) for file in files]), {}):
+        for bar in merged(read_recording([str(file) for file in files]), {}):
             publisher.publish(bar)
         publisher.flush()
         for name in ("market", "inference", "signals"):

@@ -23,8 +23,8 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.fakes.hourly_markets import records, trends
-from workers.tuning.job import Job, tune
-from workers.tuning.storage import journal_of, open_storage
+from workers.tuning.job import TuningJob, tune
+from workers.tuning.storage import journal_path, open_storage
 
 pytestmark = pytest.mark.kafka
 
@@ -110,7 +110,7 @@ def result(kafka, number=0):
 
 def trials_of(home):
     """The trials so far; none before there is a study."""
-    if not journal_of(home, "job-1").exists():
+    if not journal_path(home, "job-1").exists():
         return []
     storage = open_storage(None, home, "job-1")
     with contextlib.suppress(KeyError):
@@ -135,7 +135,7 @@ def test_a_worker_and_its_child_killed_in_mid_study_cost_no_trial(kafka, tmp_pat
     with worker(kafka, tmp_path):
         found = result(kafka)
 
-    alone = Job("job-1", request().spec, "alone", tmp_path / "alone")
+    alone = TuningJob("job-1", request().spec, "alone", tmp_path / "alone")
     expected = tune(alone, trends(), lambda *_: None, threading.Event())
     assert isinstance(found, JobResult)
     assert found.status == "done"

@@ -28,7 +28,7 @@ from workers.child import SPAWN, Child
 log = structlog.get_logger()
 
 TELL_EVERY_S = 0.05  # progress between the first and the last
-LIVES = 2  # a job that killed as many children is given up
+MAX_ATTEMPTS = 2  # a job that killed as many children is given up
 
 Spec = OptimizeSpec | PerformanceSpec | WalkForwardSpec
 Fault = Literal["request", "worker"]
@@ -36,7 +36,7 @@ Told = Callable[[int, int, float | None], None]  # done, of how many, best objec
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ComputeResult:
     """What came of one computation.
 
     Attributes:
@@ -72,7 +72,7 @@ class Compute:
         """Wait until the child is warm; jobs may be given before."""
         return self._warm.wait(within_s)
 
-    def run(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> Outcome:
+    def run(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> ComputeResult:
         """Compute one job and return what came of it; a killed child is replaced and starts over.
 
         Args:
@@ -84,8 +84,10 @@ class Compute:
         with self._one:
             return self._lives(spec, bars, told, stopped)
 
-    def _lives(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> Outcome:
-        for life in range(1, LIVES + 1):
+    def _lives(
+        self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]
+    ) -> ComputeResult:
+        for life in range(1, MAX_ATTEMPTS + 1):
             try:
                 self._begin(spec, bars, stopped)
                 return self._end(told)
@@ -98,8 +100,10 @@ class Compute:
                 self._start()
         killed = "most likely out of memory; take fewer combinations or a shorter span"
         why = killed if code is not None and code < 0 else "the log of backtest has the reason"
-        error = f"the computation ended {LIVES} times without a result (exit code {code}): {why}"
-        return Outcome(None, error, "worker")
+        error = (
+            f"the computation ended {MAX_ATTEMPTS} times without a result (exit code {code}): {why}"
+        )
+        return ComputeResult(None, error, "worker")
 
     def _begin(self, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
         with self._sending:
@@ -108,16 +112,16 @@ class Compute:
         if stopped():
             self.stop_job()
 
-    def _end(self, told: Told) -> Outcome:
+    def _end(self, told: Told) -> ComputeResult:
         channel = self._child.channel
         while True:
             match channel.recv():
                 case ("progress", done, total, best):
                     told(done, total, best)
                 case ("done", result):
-                    return Outcome(json.loads(result))
+                    return ComputeResult(json.loads(result))
                 case ("failed", error, fault):
-                    return Outcome(None, error, fault)
+                    return ComputeResult(None, error, fault)
 
     def stop_job(self) -> None:
         """Ask the running job to end at its next step; nothing happens when none runs."""

@@ -28,9 +28,9 @@ from streams.runtime.reader import tail
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from streams.runtime.wall_clock import wall_ms
-from workers.backtest.compute import Compute, Outcome
+from workers.backtest.compute import Compute, ComputeResult
 from workers.bars.bar_store import BarStore
-from workers.jobs.progress import Telling
+from workers.jobs.progress import JobProgressPublisher
 from workers.jobs.results import within_bounds
 from workers.process import event_on_signals, fatal
 from workers.settings import Settings
@@ -44,7 +44,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
     stop = event_on_signals()
     status = StatusPublisher(kafka, "backtest")
-    bench = Bench(settings, kafka, stop)
+    bench = BacktestJobs(settings, kafka, stop)
     warm = threading.Thread(target=_say_when_warm, args=(bench, status, stop), name="warm")
     warm.start()
     try:
@@ -63,14 +63,14 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         status.close()
 
 
-def _say_when_warm(bench: Bench, status: StatusPublisher, stop: threading.Event) -> None:
+def _say_when_warm(bench: BacktestJobs, status: StatusPublisher, stop: threading.Event) -> None:
     while not stop.is_set():
         if bench.compute.ready(0.2):
             status.report("running")
             return
 
 
-class Bench:
+class BacktestJobs:
     """What jobs need: bars and commands as they come, a child that computes, a place to tell."""
 
     def __init__(self, settings: Settings, kafka: KafkaSettings, stop: threading.Event) -> None:
@@ -83,8 +83,8 @@ class Bench:
         self._fatal: Fatal | None = None
         self._telling = Publisher(kafka, f"backtest-{kafka.instance}-progress")
         self._followers = [
-            Follower(self, JOB_COMMANDS, self._command),
-            Follower(self, BARS, self._bar),
+            TopicFollower(self, JOB_COMMANDS, self._command),
+            TopicFollower(self, BARS, self._bar),
         ]
 
     def start(self) -> None:
@@ -139,7 +139,7 @@ class Bench:
 
     def _result(self, request: BacktestRequest) -> JobResult:
         started_s = time.monotonic()
-        telling = Telling(request.request_id, self._telling)
+        telling = JobProgressPublisher(request.request_id, self._telling)
         spec = request.spec
         total = spec.trials if isinstance(spec, OptimizeSpec) else None
         telling.tell("init", 0, total, None)
@@ -166,24 +166,24 @@ class Bench:
         )
         return within_bounds(result, self._results)
 
-    def _outcome(self, request: BacktestRequest, telling: Telling) -> Outcome:
+    def _outcome(self, request: BacktestRequest, telling: JobProgressPublisher) -> ComputeResult:
         for follower in self._followers:
             if not follower.read.wait(CAUGHT_UP_WITHIN_S):
                 raise Fatal(f"{follower.topic.name} was not read in {CAUGHT_UP_WITHIN_S:.0f} s")
         if self.is_cancelled(request):
-            return Outcome(None)
+            return ComputeResult(None)
         try:
             bars = self.bars.of(request.spec)
         except ValueError as unknown:
-            return Outcome(None, str(unknown), "request")
+            return ComputeResult(None, str(unknown), "request")
         stopped = partial(self.is_cancelled, request)
         return self.compute.run(request.spec, bars, telling.progress, stopped)
 
 
-class Follower:
+class TopicFollower:
     """A topic that is followed, and whether it has been read to its end."""
 
-    def __init__(self, bench: Bench, topic: Topic, take: Callable[[Record], None]) -> None:
+    def __init__(self, bench: BacktestJobs, topic: Topic, take: Callable[[Record], None]) -> None:
         self.topic, self.read = topic, threading.Event()
         self.thread = threading.Thread(
             target=bench.follow, args=(topic, take, self.read), name=topic.name

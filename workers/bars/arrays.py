@@ -22,11 +22,11 @@ from schemas.symbols import canonical
 from workers.bars.bar_files import (
     PRICES,
     BarFileRejected,
-    numbers_of,
     read_bars,
+    read_numbers,
+    read_times,
     require_columns,
     require_order,
-    times_of,
 )
 from workers.bars.funding import (
     Floats,
@@ -35,8 +35,8 @@ from workers.bars.funding import (
     Spans,
     marks_over,
     overlapping,
+    read_settlements,
     recorded_settlements,
-    settlements_of,
 )
 
 NO_FUNDING = "no funding rates are known: none was paid or earned"
@@ -258,8 +258,10 @@ class Bars:
             frame = frame.reset_index(names="date")
         with _rejected():
             require_columns(where, frame, ("date", *PRICES, "volume"))
-            columns: dict[str, Any] = {n: numbers_of(where, frame, n) for n in (*PRICES, "volume")}
-            opened = times_of(where, frame["date"])
+            columns: dict[str, Any] = {
+                n: read_numbers(where, frame, n) for n in (*PRICES, "volume")
+            }
+            opened = read_times(where, frame["date"])
         extra = {n: frame[n].to_numpy(np.float64) for n in ("mark", "funding_rate") if n in frame}
         return cls(
             symbol=canonical(symbol),
@@ -293,7 +295,7 @@ class Bars:
                 require_order(marks)
                 last, high, low = marks_over(bars.open_time_ms, bars.timeframe_ms, marks)
                 bars = replace(bars, mark=last, mark_high=high, mark_low=low)
-            return bars if funding is None else bars.settled(settlements_of(Path(funding), marks))
+            return bars if funding is None else bars.settled(read_settlements(Path(funding), marks))
 
     @classmethod
     def from_records(cls, records: Iterable[Bar]) -> Bars:

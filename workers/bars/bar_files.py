@@ -69,7 +69,7 @@ class BarFile:
         return int(self.open_time_ms[-1]) + self.timeframe_ms
 
 
-def subject_of(text: str) -> tuple[Path, str, int]:
+def parse_subject(text: str) -> tuple[Path, str, int]:
     """Return (path, symbol, timeframe in ms) of ``FILE`` or ``FILE=SYMBOL:TIMEFRAME``.
 
     Raises:
@@ -103,12 +103,12 @@ def read_bars(text: str, *, volume: bool = True) -> BarFile:
     Raises:
         BarFileRejected: Missing, unreadable, without a column, or with an impossible value.
     """
-    path, symbol, timeframe_ms = subject_of(text)
+    path, symbol, timeframe_ms = parse_subject(text)
     table = read_table(path)
     names = PRICES + (("volume",) if volume else ())
     require_columns(path, table, ("date", *names))
-    opened = times_of(path, table["date"])
-    columns = {name: numbers_of(path, table, name) for name in names}
+    opened = read_times(path, table["date"])
+    columns = {name: read_numbers(path, table, name) for name in names}
     _require(path, "date", opened, opened % timeframe_ms == 0, f"a multiple of {timeframe_ms} ms")
     for name in PRICES:
         _require(path, name, columns[name], columns[name] > 0, "more than 0")
@@ -159,7 +159,7 @@ def require_columns(path: Path, table: Any, names: Iterable[str]) -> None:
         )
 
 
-def times_of(path: Path, column: Any) -> Ints:
+def read_times(path: Path, column: Any) -> Ints:
     """Return a date column as UTC epoch milliseconds; a naive time is UTC."""
     import pandas as pd
 
@@ -171,7 +171,7 @@ def times_of(path: Path, column: Any) -> Ints:
     return milliseconds
 
 
-def numbers_of(path: Path, table: Any, name: str) -> Floats:
+def read_numbers(path: Path, table: Any, name: str) -> Floats:
     """Return a column as finite float64; raises ``BarFileRejected`` at the first that is not."""
     import pandas as pd
 

@@ -22,7 +22,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 NO_STAMP = -1
 
 
-class Told(NamedTuple):
+class FundingStamp(NamedTuple):
     """What one bar tells of funding."""
 
     event_time_ms: int
@@ -31,7 +31,7 @@ class Told(NamedTuple):
     funding_rate: float | None = None
 
 
-class Columns:
+class StoredBars:
     """The bars of one symbol and timeframe, ascending by open time."""
 
     def __init__(self, symbol: str, timeframe_ms: int) -> None:
@@ -79,7 +79,7 @@ class Columns:
         told = self._told()
         return bars.settled(recorded_settlements(told))  # type: ignore[arg-type]  # it reads the four fields that these rows have
 
-    def _told(self) -> list[Told]:
+    def _told(self) -> list[FundingStamp]:
         """Return each settlement once, and the mark at each stamp."""
         stamps = np.array(self._stamps, dtype=np.int64)
         latest = np.flatnonzero(np.append(stamps[1:] != stamps[:-1], True))
@@ -88,7 +88,10 @@ class Columns:
             stamp = int(stamps[at])
             closed = self._mark_at(nominal(stamp))
             rate = self._numbers["funding_rate"][at]
-            rows += [Told(nominal(stamp), closed), Told(NO_STAMP, None, stamp, rate)]
+            rows += [
+                FundingStamp(nominal(stamp), closed),
+                FundingStamp(NO_STAMP, None, stamp, rate),
+            ]
         return rows
 
     def _mark_at(self, close_ms: int) -> float | None:
@@ -118,7 +121,7 @@ class BarStore:
 
     def __init__(self, symbols: int, most: int = MOST_BARS) -> None:
         self._share = most // max(symbols, 1)
-        self._held: dict[str, dict[int, Columns]] = {}
+        self._held: dict[str, dict[int, StoredBars]] = {}
         self._lock = threading.Lock()
 
     def put(self, bar: Bar) -> None:
@@ -127,7 +130,7 @@ class BarStore:
             series = self._held.setdefault(bar.symbol, {})
             columns = series.get(bar.timeframe_ms)
             if columns is None:
-                columns = series[bar.timeframe_ms] = Columns(bar.symbol, bar.timeframe_ms)
+                columns = series[bar.timeframe_ms] = StoredBars(bar.symbol, bar.timeframe_ms)
             columns.put(bar)
             if len(columns) > self._share:
                 columns.drop(0, max(len(columns) // 5, 1))

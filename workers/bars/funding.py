@@ -13,10 +13,10 @@ from schemas.market import Bar
 from workers.bars.bar_files import (
     BarFile,
     BarFileRejected,
-    numbers_of,
+    read_numbers,
     read_table,
+    read_times,
     require_columns,
-    times_of,
 )
 from workers.bars.markers import Funding, interval_findings, nominal
 
@@ -55,7 +55,7 @@ def overlapping(spans: Spans, start_ms: int, end_ms: int) -> Spans:
     return tuple((a, b) for a, b in cut if a < b)
 
 
-def settlements_of(path: Path, marks: BarFile | None = None) -> Settlements:
+def read_settlements(path: Path, marks: BarFile | None = None) -> Settlements:
     """Read a file of settlements, columns ``date`` and ``funding_rate``.
 
     Args:
@@ -66,7 +66,7 @@ def settlements_of(path: Path, marks: BarFile | None = None) -> Settlements:
     """
     table = read_table(path)
     require_columns(path, table, ("date", "funding_rate"))
-    told, rate = times_of(path, table["date"]), numbers_of(path, table, "funding_rate")
+    told, rate = read_times(path, table["date"]), read_numbers(path, table, "funding_rate")
     stamps = np.array([nominal(stamp) for stamp in told.tolist()], dtype=np.int64)
     if np.any(np.diff(stamps) <= 0):
         row = int(np.argmax(np.diff(stamps) <= 0)) + 2

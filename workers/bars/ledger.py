@@ -17,12 +17,12 @@ from workers.bars.bar_files import (
     SUFFIXES,
     BarFile,
     BarFileRejected,
-    numbers_of,
+    parse_subject,
     read_bars,
+    read_numbers,
     read_table,
+    read_times,
     require_columns,
-    subject_of,
-    times_of,
 )
 from workers.bars.markers import Funding, finding, interval_findings, late_finding, nominal
 
@@ -49,7 +49,7 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Finding:
+class LedgerFinding:
     """One ledger entry and the file or topic that showed it."""
 
     name: str
@@ -61,7 +61,7 @@ class Ledger:
     """All holdings and findings; ``skipped`` says why a file of a folder was not read."""
 
     held: list[Holding] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LedgerFinding] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
     def counts(self) -> dict[tuple[str, str], tuple[int, int]]:
@@ -94,7 +94,9 @@ def ledger_of_files(texts: Sequence[str]) -> Ledger:
                 ledger.skipped.append((path.name, str(error)))
     for fine in files:
         for coarse in files:
-            ledger.findings += [Finding(fine.path.name, e) for e in disagreements(fine, coarse)]
+            ledger.findings += [
+                LedgerFinding(fine.path.name, e) for e in disagreements(fine, coarse)
+            ]
     return ledger
 
 
@@ -113,7 +115,7 @@ def _book(text: str, ledger: Ledger) -> list[BarFile]:
     ledger.held.append(
         Holding(name, file.symbol, file.timeframe_ms, file.from_ms, file.to_ms, len(file))
     )
-    ledger.findings += [Finding(name, entry) for entry in continuity(file)]
+    ledger.findings += [LedgerFinding(name, entry) for entry in continuity(file)]
     return [file] if "volume" in file.columns else []
 
 
@@ -197,15 +199,15 @@ def _added_up(fine: BarFile, step: int) -> tuple[Any, dict[str, Any]]:
 def _book_funding(path: Path, ledger: Ledger) -> None:
     table = read_table(path)
     require_columns(path, table, ("date", "funding_rate"))
-    stamps = times_of(path, table["date"]).tolist()
-    rates = numbers_of(path, table, "funding_rate").tolist()
+    stamps = read_times(path, table["date"]).tolist()
+    rates = read_numbers(path, table, "funding_rate").tolist()
     rows = [Funding(*row) for row in zip(stamps, rates, strict=True)]
     symbol = path.name.split("_")[0]
     interval = nominal(stamps[1]) - nominal(stamps[0]) if len(stamps) > 1 else 1
     contract = (symbol, interval)
     ledger.held.append(Holding(path.name, symbol, interval, stamps[0], stamps[-1], len(rows)))
     for entry in (*interval_findings(contract, rows, ended=True), *late_finding(contract, rows)):
-        ledger.findings.append(Finding(path.name, entry))
+        ledger.findings.append(LedgerFinding(path.name, entry))
 
 
 def _book_stored(path: Path, ledger: Ledger) -> None:
@@ -213,9 +215,9 @@ def _book_stored(path: Path, ledger: Ledger) -> None:
     table = read_table(path)
     pairs = [(f"{name}_stored", f"{name}_final") for name in (*PRICES, "volume")]
     require_columns(path, table, ("date", *(name for pair in pairs for name in pair)))
-    _, symbol, timeframe_ms = subject_of(str(path))
-    opened = times_of(path, table["date"]).tolist()
-    values = {name: numbers_of(path, table, name) for pair in pairs for name in pair}
+    _, symbol, timeframe_ms = parse_subject(str(path))
+    opened = read_times(path, table["date"]).tolist()
+    values = {name: read_numbers(path, table, name) for pair in pairs for name in pair}
     for row, start in enumerate(opened):
         changes = [
             f"{final.removesuffix('_final')} {values[stored][row]:.10g} "
@@ -228,7 +230,7 @@ def _book_stored(path: Path, ledger: Ledger) -> None:
             entry = finding(
                 (symbol, timeframe_ms), "partial", (start, start + timeframe_ms), note=note
             )
-            ledger.findings.append(Finding(path.name, entry))
+            ledger.findings.append(LedgerFinding(path.name, entry))
     span = (min(opened), max(opened) + timeframe_ms)
     ledger.held.append(Holding(path.name, symbol, timeframe_ms, *span, len(opened)))
 
@@ -249,7 +251,7 @@ def ledger_of_records(records: Iterable[Bar | LedgerEntry]) -> Ledger:
     ledger, spans = Ledger(), dict[tuple[str, int], list[int]]()
     for record in records:
         if isinstance(record, LedgerEntry):
-            ledger.findings.append(Finding(_name(record.symbol, record.timeframe_ms), record))
+            ledger.findings.append(LedgerFinding(_name(record.symbol, record.timeframe_ms), record))
             continue
         span = spans.setdefault((record.symbol, record.timeframe_ms), [record.open_time_ms, 0, 0])
         span[1], span[2] = record.event_time_ms, span[2] + 1

@@ -30,7 +30,7 @@ class Recording:
         return sum(map(len, self.files))
 
 
-def recording_of(texts: Sequence[str]) -> Recording:
+def read_recording(texts: Sequence[str]) -> Recording:
     """Read and check the files of a replay.
 
     Args:

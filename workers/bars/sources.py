@@ -10,7 +10,7 @@ from schemas.research import Market
 from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
 from schemas.topics import BARS
 from workers.bars.arrays import Bars, BarsRejected
-from workers.bars.bar_files import SUFFIXES, BarFileRejected, subject_of
+from workers.bars.bar_files import SUFFIXES, BarFileRejected, parse_subject
 from workers.bars.bar_store import BarStore
 
 OTHER = ("_funding", "_mark_", "_taker_volume")  # files of a data folder that hold no bars
@@ -58,7 +58,7 @@ def cut_to(bars: Bars, market: Market) -> Bars:
     return bars if market.timeframe is None else bars.resample(TIMEFRAMES_MS[market.timeframe])
 
 
-def sources_of(paths: list[str], funding: Path | None = None) -> tuple[list[Source], list[str]]:
+def find_sources(paths: list[str], funding: Path | None = None) -> tuple[list[Source], list[str]]:
     """Return the markets of files and folders, by name, and what was passed over.
 
     Args:
@@ -72,21 +72,21 @@ def sources_of(paths: list[str], funding: Path | None = None) -> tuple[list[Sour
     for text in paths:
         folder = Path(text)
         if not folder.is_dir():
-            found.append(source_of(text, funding))
+            found.append(file_source(text, funding))
             continue
         for path in sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES)):
             if any(word in path.name for word in OTHER):
                 continue
             try:
-                found.append(source_of(str(path), funding))
+                found.append(file_source(str(path), funding))
             except BarFileRejected as rejected:
                 passed.append(str(rejected))
     return found, passed
 
 
-def source_of(text: str, funding: Path | None = None) -> Source:
+def file_source(text: str, funding: Path | None = None) -> Source:
     """Return the market of one file."""
-    path, symbol, timeframe_ms = subject_of(text)
+    path, symbol, timeframe_ms = parse_subject(text)
     if not path.is_file():
         raise BarFileRejected(f"{path}: no such file or folder")
     timeframe = timeframe_name(timeframe_ms)
@@ -113,7 +113,7 @@ def _marks(folder: Path, symbol: str, timeframe_ms: int) -> Path | None:
     """Return the longest mark bars that are no longer than the bars themselves."""
     found = []
     for path in sorted(folder.glob(f"{symbol}_mark_*")):
-        length = subject_of(str(path))[2]
+        length = parse_subject(str(path))[2]
         if path.name.endswith(SUFFIXES) and length <= timeframe_ms:
             found.append((length, path))
     return max(found)[1] if found else None

@@ -156,7 +156,7 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    recording = recording_of(settings.replay_files)
+    recording = read_recording(settings.replay_files)
     publisher = Publisher(kafka, f"ingest-{kafka.instance}")
     symbols = [file.symbol for file in recording.files]
     closes = newest_closes(kafka, symbols, recording.timeframe_ms)

@@ -11,7 +11,7 @@ from streams.runtime.wall_clock import wall_ms
 Stage = Literal["init", "progress", "partial"]
 
 
-class Telling:
+class JobProgressPublisher:
     """Publishes the progress of one run of a job, and remembers the newest."""
 
     def __init__(self, job_id: str, publisher: Publisher) -> None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from schemas.research import Market
 from streams.costs import DEFAULT_COSTS, Costs
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, Columns, Terms, run
+from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, BarColumns, Terms, run
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     account, trades = np.zeros(1, ACCOUNT), np.empty(n, TRADE)
     account["cash"], account["liquidated_at"] = model.equity, NEVER
     equity, position, traded = np.zeros(n), np.zeros(n), np.zeros(n)
-    columns, terms = columns_of(bars, model), terms_of(model)
+    columns, terms = kernel_columns(bars, model), kernel_terms(model)
     run(columns, terms, _checked(bars, target), account, trades, (equity, position, traded))
     end = account[0]
     made = trades[: int(end["trades"])].copy()
@@ -155,10 +155,10 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     )
 
 
-def columns_of(bars: Bars, model: FillModel) -> Columns:
+def kernel_columns(bars: Bars, model: FillModel) -> BarColumns:
     """Return the bars as the kernels read them."""
     low, high = bars.mark_low, bars.mark_high
-    return Columns(
+    return BarColumns(
         bars.open_time_ms,
         bars.open,
         bars.close,
@@ -172,7 +172,7 @@ def columns_of(bars: Bars, model: FillModel) -> Columns:
     )
 
 
-def terms_of(model: FillModel) -> Terms:
+def kernel_terms(model: FillModel) -> Terms:
     """Return the model as the kernels read it."""
     return Terms(
         model.taker_fee,

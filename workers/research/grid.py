@@ -19,7 +19,7 @@ from schemas.research import Factor, FixedFactor, Grid, Objective
 from schemas.timeframes import DAY_MS
 from workers.bars.arrays import Bars
 from workers.research import grid_kernel as kernel
-from workers.research.fills import FillModel, terms_of
+from workers.research.fills import FillModel, kernel_terms
 from workers.research.indicators import SIDES, check_threshold, column, indicator
 from workers.research.indicators import warm_up as prepare_indicators
 
@@ -131,7 +131,7 @@ class GridResult:
         days = len(self.day_ms)
         if not 0 <= first_day < last_day <= days:
             raise ValueError(f"expected days within 0 and {days}, got {first_day} to {last_day}")
-        return measures_of(self.equity[first_day : last_day + 1])
+        return daily_measures(self.equity[first_day : last_day + 1])
 
 
 def parameter_values(grid: Grid) -> dict[str, tuple[float, ...]]:
@@ -179,7 +179,7 @@ def run_grid(
     _check(bars, grid, indices)
     result = blank_result(bars, grid, indices, keep_daily=keep_daily)
     model = FillModel.of(grid)
-    market = kernel.market_of(bars, model)
+    market = kernel.kernel_market(bars, model)
     done, best = 0, None
     with ThreadPoolExecutor(threads) as pool:
         for slots, rules in _parts(bars, grid, indices):
@@ -196,7 +196,7 @@ def run_grid(
 
 
 def _run(
-    market: kernel.Market,
+    market: kernel.KernelMarket,
     model: FillModel,
     rules: kernel.Rules,
     result: GridResult,
@@ -205,8 +205,8 @@ def _run(
     """Run some combinations, write what they did into the result and return their numbers."""
     slots, reads = block
     book = kernel.new_book(len(slots), len(result.day_ms), model.equity)
-    kernel.trade(market, terms_of(model), rules._replace(reads=reads), book)
-    for name, values in measures_of(book.equity).items():
+    kernel.trade(market, kernel_terms(model), rules._replace(reads=reads), book)
+    for name, values in daily_measures(book.equity).items():
         getattr(result, name)[slots] = values
     result.bar_drawdown[slots] = 1.0 - np.maximum(book.lowest, 0.0)
     result.exposure[slots] = book.exposed / len(market.floor)
@@ -219,7 +219,7 @@ def _run(
     return slots
 
 
-def measures_of(equity: Matrix) -> dict[str, Vector]:
+def daily_measures(equity: Matrix) -> dict[str, Vector]:
     """Return the measures of daily equity by name, NaN where undefined.
 
     Args:

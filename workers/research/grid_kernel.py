@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from schemas.timeframes import DAY_MS
 from streams.evaluation.metrics import DAYS_PER_YEAR, NO_SPREAD
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import Columns, Terms
-from workers.research.fills import FillModel, columns_of
+from workers.research.fill_kernel import BarColumns, Terms
+from workers.research.fills import FillModel, kernel_columns
 from workers.research.indicators import Matrix, Vector, compiled
 
 TILE = 1024  # bars whose decisions are laid out at once: with 64 abreast they stay in the cache
@@ -32,10 +32,10 @@ Sides = NDArray[np.int8]
 SLACK = 1e-9  # by which the test for all combinations at once is stricter than the exact one
 
 
-class Market(NamedTuple):
+class KernelMarket(NamedTuple):
     """Bars as the kernels see them."""
 
-    bars: Columns  # shape (n,) each
+    bars: BarColumns  # shape (n,) each
     floor: Vector  # price at which a long of no margin beyond its maintenance is gone, shape (n,)
     ceiling: Vector  # the same of a short
     day_ends: Ints  # the last bar of each UTC day, ascending; a day without bars repeats the last
@@ -72,13 +72,13 @@ class Book(NamedTuple):
     held: NDArray[np.float32]  # value of the position over equity, there
 
 
-def market_of(bars: Bars, model: FillModel) -> Market:
+def kernel_market(bars: Bars, model: FillModel) -> KernelMarket:
     """Return the bars as the kernels see them."""
     day = (bars.close_time_ms - 1) // DAY_MS
     ends = np.searchsorted(day, np.arange(day[0], day[-1] + 1), side="right") - 1
-    columns, margin = columns_of(bars, model), model.maintenance_margin
+    columns, margin = kernel_columns(bars, model), model.maintenance_margin
     floor = columns.worst_low * (1.0 - margin - SLACK)
-    return Market(columns, floor, columns.worst_high * (1.0 + margin + SLACK), ends)
+    return KernelMarket(columns, floor, columns.worst_high * (1.0 + margin + SLACK), ends)
 
 
 def new_book(combinations: int, days: int, equity: float) -> Book:
@@ -119,7 +119,7 @@ def encode(values: Matrix, thresholds: Vector, codes: Codes) -> None:
 
 
 @compiled
-def trade(market: Market, terms: Terms, rules: Rules, book: Book) -> None:
+def trade(market: KernelMarket, terms: Terms, rules: Rules, book: Book) -> None:
     """Run some combinations over all bars."""
     bars, combinations = len(market.floor), len(book.cash)
     tile = np.empty((TILE, combinations), np.int8)
@@ -152,7 +152,7 @@ def decide(rules: Rules, start: int, tile: Sides) -> None:
 
 
 @compiled
-def advance(market: Market, terms: Terms, start: int, tile: Sides, book: Book) -> None:
+def advance(market: KernelMarket, terms: Terms, start: int, tile: Sides, book: Book) -> None:
     """Fold some bars into the book, in the order that ``fills`` states."""
     bars = market.bars
     day, held = int(np.searchsorted(market.day_ends, start)), np.count_nonzero(book.units)
@@ -183,7 +183,7 @@ def differs(wanted: Sides, book: Book) -> bool:
 
 
 @inlined
-def decided(market: Market, terms: Terms, t: int, wanted: Sides, book: Book) -> int:
+def decided(market: KernelMarket, terms: Terms, t: int, wanted: Sides, book: Book) -> int:
     """Take in the decisions of all, and fill them if the bar has volume; return the change in held.
 
     A position that is at its maintenance margin inside the bar that opened it is gone at once.

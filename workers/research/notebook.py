@@ -24,7 +24,7 @@ TIMES = ("time_ms", "day_end_ms", "entry_time_ms", "exit_time_ms")
 
 
 @dataclass(frozen=True)
-class Found:
+class ResearchResult:
     """A result: the plain record that the route returns, and tables and plots of its parts."""
 
     record: JSON
@@ -71,12 +71,12 @@ class Found:
 
         Raises: KeyError naming the plots there are.
         """
-        from workers.research.charts.plotly_json import figure_of
+        from workers.research.charts.plotly_json import to_figure
 
         name = name or FIRST[self.record["kind"]]
         if name not in self.record["plots"]:
             raise KeyError(f"there is no plot {name}; there are {', '.join(self.record['plots'])}")
-        return figure_of(self.record["plots"][name])
+        return to_figure(self.record["plots"][name])
 
 
 def load(
@@ -86,31 +86,31 @@ def load(
     return Bars.from_file(path, funding, mark)
 
 
-def performance(bars: Bars, **asked: Any) -> Found:
+def performance(bars: Bars, **asked: Any) -> ResearchResult:
     """Run one back-test; ``asked`` are fields of ``PerformanceSpec``."""
     from workers.research.performance import performance as run
 
     spec = PerformanceSpec(**({"symbol": bars.symbol} | asked))
-    return Found(run(spec, cut_to(bars, spec)))
+    return ResearchResult(run(spec, cut_to(bars, spec)))
 
 
-def optimise(bars: Bars, **asked: Any) -> Found:
+def optimise(bars: Bars, **asked: Any) -> ResearchResult:
     """Search a grid; ``asked`` are fields of ``OptimizeSpec``."""
     from workers.research.optimise import optimise as run
 
     spec = OptimizeSpec(**({"symbol": bars.symbol} | asked))
-    return Found(run(spec, cut_to(bars, spec), _untold, _never))
+    return ResearchResult(run(spec, cut_to(bars, spec), _ignore_progress, _never))
 
 
-def walk_forward(bars: Bars, **asked: Any) -> Found:
+def walk_forward(bars: Bars, **asked: Any) -> ResearchResult:
     """Choose and trade window after window; ``asked`` are fields of ``WalkForwardSpec``."""
     from workers.research.walk_forward import walk_forward as run
 
     spec = WalkForwardSpec(**({"symbol": bars.symbol} | asked))
-    return Found(run(spec, cut_to(bars, spec), _untold, _never))
+    return ResearchResult(run(spec, cut_to(bars, spec), _ignore_progress, _never))
 
 
-def _untold(done: int, total: int, best: float | None) -> None:
+def _ignore_progress(done: int, total: int, best: float | None) -> None:
     """Nobody waits for progress."""
 
 

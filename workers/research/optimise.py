@@ -14,15 +14,15 @@ from workers.research.charts.search_charts import search_plots
 from workers.research.grid import GridResult, parameter_values
 from workers.research.outcome import (
     JSON,
-    account_of,
-    benchmarks_of,
-    ground_of,
-    held_of,
+    benchmark_rows,
+    benchmark_sharpe,
+    buy_and_hold_account,
+    market_facts,
     require_span,
-    sharpe_of,
+    simulate_account,
 )
-from workers.research.trials import joined, part_of, run_trials, target_of
-from workers.research.verdict import Judgement, distribution_of, judge, neighbourhood, verdict
+from workers.research.trials import join_trials, run_trials, select_trials, trial_target
+from workers.research.verdict import Judgement, judge, neighbourhood, score_distribution, verdict
 
 Progress = Callable[[int, int, float | None], object]
 
@@ -33,7 +33,7 @@ PBO_TRIALS = 2_000  # compared by CSCV; more are thinned evenly, the optimum kep
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchRun:
     """A search that is run: what, on which bars, and who is told."""
 
     spec: OptimizeSpec
@@ -56,7 +56,8 @@ def optimise(
         spec: What to try; its market fields have been applied to ``bars``.
         bars: Two at least.
         progress: Called with how many are done, of how many, and the best objective so far.
-        cancelled: Asked between blocks of trials; True ends the search, the result is ``partial``.
+        cancelled: Looked at between blocks of trials; True ends the search, and the
+            result is ``partial``.
 
     Returns: A JSON object: ``best_params``, ``top_10``, ``deflated_sharpe_ratio``, ``pbo``,
     ``verdict``, ``distribution``, ``heatmap``, ``neighbourhood``, ``plots`` and what it ran on.
@@ -64,22 +65,22 @@ def optimise(
     Raises: ValueError naming what is wrong with the spec or too little in the bars.
     """
     require_span(bars, MIN_DAYS, "a search")
-    asked = Asked(spec, bars, progress, cancelled)
+    asked = SearchRun(spec, bars, progress, cancelled)
     found, partial = (_whole_grid if spec.sampler == "grid" else _searched)(asked)
     ranked = found.ranked(spec.objective, TOP)
     result = {
         "kind": spec.kind,
         "partial": partial,
         "spec": spec.model_dump(mode="json"),
-        **ground_of(bars, spec),
+        **market_facts(bars, spec),
         "objective": spec.objective,
         "total": spec.trials,
-        "benchmarks": benchmarks_of(held_of(bars, spec)),
-        "distribution": distribution_of(found.sharpe[found.done]),
+        "benchmarks": benchmark_rows(buy_and_hold_account(bars, spec)),
+        "distribution": score_distribution(found.sharpe[found.done]),
     }
     if not ranked:
         return result | _nothing(int(found.done.sum()))
-    return result | _judged(asked, found, ranked, sharpe_of(result["benchmarks"]))
+    return result | _judged(asked, found, ranked, benchmark_sharpe(result["benchmarks"]))
 
 
 def _nothing(trials: int) -> JSON:
@@ -96,7 +97,7 @@ def _nothing(trials: int) -> JSON:
     }
 
 
-def _judged(asked: Asked, found: GridResult, ranked: list[int], hold: float | None) -> JSON:
+def _judged(asked: SearchRun, found: GridResult, ranked: list[int], hold: float | None) -> JSON:
     spec = asked.spec
     sharpes = found.sharpe[found.done]
     judged = judged_best(asked.bars, spec, found, ranked[0])
@@ -132,9 +133,9 @@ def _said(judged: Judgement, around: JSON, hold: float | None, days: int) -> str
     return said
 
 
-def _row(asked: Asked, found: GridResult, number: int, sharpes: np.ndarray) -> JSON:
+def _row(asked: SearchRun, found: GridResult, number: int, sharpes: np.ndarray) -> JSON:
     """Return one of the best, run once more by the fill engine for its trades."""
-    account = account_of(asked.bars, target_of(asked.bars, found, number), asked.spec)
+    account = simulate_account(asked.bars, trial_target(asked.bars, found, number), asked.spec)
     metrics = account.metrics
     return {
         "params": found.params(number),
@@ -145,15 +146,15 @@ def _row(asked: Asked, found: GridResult, number: int, sharpes: np.ndarray) -> J
     }
 
 
-def _whole_grid(asked: Asked) -> tuple[GridResult, bool]:
+def _whole_grid(asked: SearchRun) -> tuple[GridResult, bool]:
     """Return what ran of the grid, and whether that is only a part."""
     found = run_trials(asked.bars, asked.spec, progress=asked.told)
     return found, not bool(found.done.all())
 
 
-def _searched(asked: Asked) -> tuple[GridResult, bool]:
+def _searched(asked: SearchRun) -> tuple[GridResult, bool]:
     """Return what a sampler tried, and whether it was stopped; a set asked for again runs once."""
-    from workers.research.optuna_sampler import Search
+    from workers.research.optuna_sampler import GridSampler
 
     spec, bars = asked.spec, asked.bars
     values = parameter_values(spec)
@@ -173,13 +174,13 @@ def _searched(asked: Asked) -> tuple[GridResult, bool]:
         best = value if best is None else max(best, value)
         return value
 
-    search = Search(spec.sampler, values, spec.seed)
+    search = GridSampler(spec.sampler, values, spec.seed)
     steps, going = 0, True
     while going and steps < spec.trials:
         search.step(score)
         steps += 1
         going = asked.told(steps, spec.trials, best)
-    return joined(list(ran.values())), steps < spec.trials
+    return join_trials(list(ran.values())), steps < spec.trials
 
 
 def judged_best(bars: Bars, spec: Grid, found: GridResult, best: int) -> Judgement:
@@ -200,6 +201,6 @@ def compared(bars: Bars, spec: Grid, found: GridResult, best: int) -> tuple[Grid
     some = np.unique(np.append(some, best))
     place = int(np.searchsorted(some, best))
     if found.equity is not None:
-        return (found if len(some) == len(found) else part_of(found, some)), place
+        return (found if len(some) == len(found) else select_trials(found, some)), place
     numbers = found.indices[some].tolist()
     return run_trials(bars, spec, only=numbers, keep_daily=True), place

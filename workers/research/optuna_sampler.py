@@ -14,7 +14,7 @@ Params = dict[str, float]
 MAX_LINES = 300  # parallel coordinates; more is a grey block, and half a megabyte
 
 
-class Search:
+class GridSampler:
     """Asks a sampler for parameter sets of a grid, one at a time.
 
     Args:
@@ -104,8 +104,8 @@ def optuna_plots(
         return {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     draw = optuna.visualization
-    everything = _study_of(trials, {name: distribution(values[name]) for name in varying})
-    fewer = _study_of(_spread(trials), {name: distribution(values[name]) for name in varying})
+    everything = _finished_study(trials, {name: distribution(values[name]) for name in varying})
+    fewer = _finished_study(_spread(trials), {name: distribution(values[name]) for name in varying})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         figures = {
@@ -123,7 +123,7 @@ def optuna_plots(
     return {name: plain(figure.to_plotly_json()) for name, figure in figures.items()}
 
 
-def _study_of(trials: Sequence[tuple[Params, float]], space: dict[str, Any]) -> Any:
+def _finished_study(trials: Sequence[tuple[Params, float]], space: dict[str, Any]) -> Any:
     import optuna
 
     study = optuna.create_study(direction="maximize")

@@ -24,7 +24,7 @@ HOLD, CASH = "buy and hold", "cash"
 
 
 @dataclass(frozen=True, eq=False)
-class Account:
+class SimulatedAccount:
     """Bars, and what decisions on them came to."""
 
     bars: Bars
@@ -96,24 +96,24 @@ def trades_in(closed: NDArray[Any]) -> Trades:
     )
 
 
-def account_of(
+def simulate_account(
     bars: Bars, target: Vector, market: Market, participation: float | None = None
-) -> Account:
+) -> SimulatedAccount:
     """Return what decisions come to with the costs and limits of a request."""
-    return Account(bars, simulate(bars, target, FillModel.of(market, participation)))
+    return SimulatedAccount(bars, simulate(bars, target, FillModel.of(market, participation)))
 
 
-def held_of(bars: Bars, market: Market) -> Account:
+def buy_and_hold_account(bars: Bars, market: Market) -> SimulatedAccount:
     """Return buy-and-hold: the coin itself, bought at the second open with the same costs.
 
     No leverage and no funding: a perpetual held for years at a fixed size is another thing, whose
     funding can eat the account while the price rises.
     """
     plain = market.model_copy(update={"leverage": 1.0, "funding": False})
-    return account_of(bars, np.ones(len(bars)), plain)
+    return simulate_account(bars, np.ones(len(bars)), plain)
 
 
-def benchmarks_of(held: Account) -> list[JSON]:
+def benchmark_rows(held: SimulatedAccount) -> list[JSON]:
     """Return the rows of buy-and-hold and cash, which every report shows."""
     cash = FinishedRun(
         np.zeros_like(held.returns), np.zeros(len(held.bars)), np.zeros(len(held.bars))
@@ -124,13 +124,13 @@ def benchmarks_of(held: Account) -> list[JSON]:
     ]
 
 
-def sharpe_of(rows: Sequence[JSON], name: str = HOLD) -> float | None:
+def benchmark_sharpe(rows: Sequence[JSON], name: str = HOLD) -> float | None:
     """Return the Sharpe ratio of a benchmark."""
     found: float | None = next(r["metrics"]["sharpe_ratio"] for r in rows if r["name"] == name)
     return found
 
 
-def ground_of(bars: Bars, market: Market) -> JSON:
+def market_facts(bars: Bars, market: Market) -> JSON:
     """Return what a result ran on: market, span, gaps, costs, and what of funding is unknown."""
     return {
         "market": {

@@ -13,18 +13,18 @@ from streams.evaluation import metrics as m
 from streams.evaluation import trade_metrics as t
 from streams.evaluation.resampling import bootstrap_interval
 from workers.bars.arrays import Bars
-from workers.research.charts.charts import Chart, Series, kept_points, over_time, rounded
+from workers.research.charts.charts import Chart, ChartSeries, kept_points, over_time, rounded
 from workers.research.fill_kernel import TRADE
 from workers.research.outcome import (
     HOLD,
     JSON,
-    Account,
+    SimulatedAccount,
     Vector,
-    account_of,
-    benchmarks_of,
-    ground_of,
-    held_of,
+    benchmark_rows,
+    buy_and_hold_account,
+    market_facts,
     require_span,
+    simulate_account,
 )
 from workers.research.strategies import strategy_named
 from workers.research.trials import fixed_target
@@ -73,24 +73,24 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
     Raises: ValueError naming what is wrong with the spec or too little in the bars.
     """
     require_span(bars, MIN_DAYS, "a back-test")
-    account = account_of(bars, fixed_target(spec, bars), spec, spec.participation)
-    held = held_of(bars, spec)
+    account = simulate_account(bars, fixed_target(spec, bars), spec, spec.participation)
+    held = buy_and_hold_account(bars, spec)
     fills = account.fills
-    charts = charts_of(account, held)
+    charts = account_charts(account, held)
     return {
         "kind": spec.kind,
         "partial": False,
         "spec": spec.model_dump(mode="json"),
         "strategy": spec.strategy or " and ".join(f.indicator for f in spec.all_factors),
-        "params": params_of(spec),
-        **ground_of(bars, spec),
+        "params": named_params(spec),
+        **market_facts(bars, spec),
         "metrics": account.metrics.model_dump(),
-        "intervals": intervals_of(account),
-        "benchmarks": benchmarks_of(held),
-        "equity": curve_of(account, held),
-        "daily_pnl": daily_of(account, spec.equity),
-        "monthly": monthly_of(account.day_ms, account.returns),
-        "trades": trades_of(account),
+        "intervals": bootstrap_intervals(account),
+        "benchmarks": benchmark_rows(held),
+        "equity": thinned_curves(account, held),
+        "daily_pnl": daily_results(account, spec.equity),
+        "monthly": monthly_returns(account.day_ms, account.returns),
+        "trades": newest_trades(account),
         "costs_paid": {
             "fees": fills.fees_paid,
             "slippage": fills.slippage_paid,
@@ -98,11 +98,11 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
         },
         "liquidated_at_ms": fills.liquidated_at,
         "unfilled": fills.unfilled,
-        **drawings_of(charts, png=spec.png),
+        **rendered_charts(charts, png=spec.png),
     }
 
 
-def params_of(spec: PerformanceSpec) -> dict[str, float]:
+def named_params(spec: PerformanceSpec) -> dict[str, float]:
     """Return the parameters by name; of several factors they are numbered."""
     if spec.strategy is not None:
         return strategy_named(spec.strategy).completed(spec.params)
@@ -113,7 +113,9 @@ def params_of(spec: PerformanceSpec) -> dict[str, float]:
     return params
 
 
-def intervals_of(account: Account, draws: int = DRAWS) -> dict[str, list[float] | None]:
+def bootstrap_intervals(
+    account: SimulatedAccount, draws: int = DRAWS
+) -> dict[str, list[float] | None]:
     """Return where each metric lies with 95 %: days are drawn again in runs, trades likewise."""
     returns, pnl = account.returns, account.fills.closed["pnl"]
 
@@ -132,7 +134,7 @@ def intervals_of(account: Account, draws: int = DRAWS) -> dict[str, list[float] 
     return intervals
 
 
-def curve_of(account: Account, held: Account) -> JSON:
+def thinned_curves(account: SimulatedAccount, held: SimulatedAccount) -> JSON:
     """Return equity, buy-and-hold and drawdown at bar closes, thinned with extremes kept."""
     equity = account.fills.equity
     kept = kept_points(equity, MAX_CURVE)
@@ -146,7 +148,7 @@ def curve_of(account: Account, held: Account) -> JSON:
     }
 
 
-def daily_of(account: Account, start: float) -> JSON:
+def daily_results(account: SimulatedAccount, start: float) -> JSON:
     """Return the result of every UTC day, in quote currency and as a fraction."""
     ends = np.concatenate(([start], start * np.cumprod(1.0 + account.returns)))
     return {
@@ -156,7 +158,7 @@ def daily_of(account: Account, start: float) -> JSON:
     }
 
 
-def monthly_of(day_ms: NDArray[np.int64], returns: Vector) -> list[JSON]:
+def monthly_returns(day_ms: NDArray[np.int64], returns: Vector) -> list[JSON]:
     """Return the compound return of each month and year; None for a month without a day."""
     months: dict[int, list[float | None]] = {}
     for end_ms, value in zip(day_ms.tolist(), returns.tolist(), strict=True):
@@ -171,7 +173,7 @@ def monthly_of(day_ms: NDArray[np.int64], returns: Vector) -> list[JSON]:
     return rows
 
 
-def trades_of(account: Account) -> JSON:
+def newest_trades(account: SimulatedAccount) -> JSON:
     """Return the newest trades with the count of all; one still open is told."""
     trades = account.fills.trades
     newest = trades[-MAX_TRADES:]
@@ -181,14 +183,14 @@ def trades_of(account: Account) -> JSON:
     return {"count": len(trades), "open": bool(trades["open"].any()), "note": note, "rows": listed}
 
 
-def charts_of(
-    account: Account, held: Account, bands: Sequence[tuple[float, float]] = ()
+def account_charts(
+    account: SimulatedAccount, held: SimulatedAccount, bands: Sequence[tuple[float, float]] = ()
 ) -> dict[str, Chart]:
     """Return the charts of one back-test by name; ``bands`` are shaded spans of time."""
     times, equity = account.bars.close_time_ms, account.fills.equity
     months = [
         (datetime(row["year"], number, 1, tzinfo=UTC).timestamp() * 1000, value)
-        for row in monthly_of(account.day_ms, account.returns)
+        for row in monthly_returns(account.day_ms, account.returns)
         for number, value in enumerate(row["months"], start=1)
         if value is not None
     ]
@@ -217,7 +219,7 @@ def charts_of(
             "Months",
             "",
             "return",
-            (Series("month", [t for t, _ in months], [v for _, v in months], "bar"),),
+            (ChartSeries("month", [t for t, _ in months], [v for _, v in months], "bar"),),
             x_kind="time",
             y_unit="percent",
         ),
@@ -228,17 +230,17 @@ def charts_of(
 def _spread(returns: Vector) -> Chart:
     counts, edges = np.histogram(returns, bins=41)
     middles = rounded((edges[1:] + edges[:-1]) / 2.0, 4)
-    days = Series("days", middles, [int(c) for c in counts], "bar")
+    days = ChartSeries("days", middles, [int(c) for c in counts], "bar")
     return Chart("Daily returns", "return", "days", (days,))
 
 
-def drawings_of(charts: dict[str, Chart], *, png: bool) -> JSON:
+def rendered_charts(charts: dict[str, Chart], *, png: bool) -> JSON:
     """Return charts as Plotly JSON, and as PNG in base64 where asked for."""
-    from workers.research.charts.plotly_json import plotly_of
+    from workers.research.charts.plotly_json import to_plotly
 
-    plots = {name: plotly_of(chart) for name, chart in charts.items()}
+    plots = {name: to_plotly(chart) for name, chart in charts.items()}
     if not png:
         return {"plots": plots, "png": None}
-    from workers.research.charts.png import png_text
+    from workers.research.charts.png import to_png_base64
 
-    return {"plots": plots, "png": {name: png_text(chart) for name, chart in charts.items()}}
+    return {"plots": plots, "png": {name: to_png_base64(chart) for name, chart in charts.items()}}

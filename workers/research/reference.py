@@ -64,7 +64,7 @@ class Trade(Record):
     liquidated: bool = False
 
 
-class Account(Record):
+class ReferenceAccount(Record):
     """State: a wallet, one position at its mean price, and the order on its way."""
 
     wallet: float = 0.0
@@ -83,7 +83,7 @@ class Account(Record):
         return self.wallet + self.units * (price - self.mean_price)
 
 
-class Mark(Record):
+class EquityMark(Record):
     """What one bar came to: equity and position at its close, trades that ended in it."""
 
     symbol: Symbol
@@ -98,13 +98,15 @@ class Mark(Record):
 
 MARKET_BARS = Topic("backtest.bars.v1", MarketBar, "symbol", "Bars of a back-test")
 DECISIONS = Topic("backtest.decisions.v1", Decision, "symbol", "Positions wanted")
-MARKS = Topic("backtest.marks.v1", Mark, "symbol", "Equity at each close")
+MARKS = Topic("backtest.marks.v1", EquityMark, "symbol", "Equity at each close")
 
 
-def fills_of(model: FillModel) -> Processor:
+def fill_processor(model: FillModel) -> Processor:
     """Return the processor that fills decisions under a model."""
 
-    def step(account: Account, record: MarketBar | Decision) -> tuple[Account, Outputs]:
+    def step(
+        account: ReferenceAccount, record: MarketBar | Decision
+    ) -> tuple[ReferenceAccount, Outputs]:
         if isinstance(record, Decision):
             return account.model_copy(update={"decided": record.target}), ()
         return _live(account, record, model)
@@ -113,19 +115,19 @@ def fills_of(model: FillModel) -> Processor:
         name="fills",
         reads=(MARKET_BARS, DECISIONS),
         writes=(MARKS,),
-        initial=Account(wallet=model.equity),
+        initial=ReferenceAccount(wallet=model.equity),
         state_key=("symbol",),
         step=step,
     )
 
 
-def marks_of(bars: Bars, target: Floats, model: FillModel) -> list[Mark]:
+def replayed_marks(bars: Bars, target: Floats, model: FillModel) -> list[EquityMark]:
     """Return the mark of every bar, the decisions replayed in memory."""
-    outputs = replay([fills_of(model)], records_of(bars, target))
-    return [record for record in outputs if isinstance(record, Mark)]
+    outputs = replay([fill_processor(model)], bars_and_decisions(bars, target))
+    return [record for record in outputs if isinstance(record, EquityMark)]
 
 
-def records_of(bars: Bars, target: Floats) -> Iterator[Record]:
+def bars_and_decisions(bars: Bars, target: Floats) -> Iterator[Record]:
     """Yield bars and decisions by event time, a bar before the decision made of it."""
     for t in range(len(bars)):
         closed = int(bars.close_time_ms[t])
@@ -149,7 +151,7 @@ def records_of(bars: Bars, target: Floats) -> Iterator[Record]:
         yield Decision(symbol=bars.symbol, event_time_ms=closed, target=float(target[t]))
 
 
-def liquidation_price(account: Account, maintenance_margin: float) -> float:
+def liquidation_price(account: ReferenceAccount, maintenance_margin: float) -> float:
     """Return the mark price at which the account's position is liquidated; below 0 there is none.
 
     Source: the venue's formula for one-way positions, one contract, first tier (no cumulative
@@ -160,7 +162,9 @@ def liquidation_price(account: Account, maintenance_margin: float) -> float:
     return (account.wallet - entry) / (size * maintenance_margin - side * size)
 
 
-def _live(before: Account, bar: MarketBar, model: FillModel) -> tuple[Account, Outputs]:
+def _live(
+    before: ReferenceAccount, bar: MarketBar, model: FillModel
+) -> tuple[ReferenceAccount, Outputs]:
     """Return the account after a bar, and its mark."""
     account = before.model_copy()
     closed: list[Trade] = []
@@ -181,7 +185,7 @@ def _live(before: Account, bar: MarketBar, model: FillModel) -> tuple[Account, O
             elif model.funding:
                 account = _settled(account, bar)
     account = account.model_copy(update={"bars": account.bars + 1})
-    mark = Mark(
+    mark = EquityMark(
         symbol=bar.symbol,
         event_time_ms=bar.event_time_ms,
         equity=account.equity(bar.close),
@@ -195,8 +199,8 @@ def _live(before: Account, bar: MarketBar, model: FillModel) -> tuple[Account, O
 
 
 def _filled(
-    account: Account, bar: MarketBar, model: FillModel, closed: list[Trade]
-) -> tuple[Account, float]:
+    account: ReferenceAccount, bar: MarketBar, model: FillModel, closed: list[Trade]
+) -> tuple[ReferenceAccount, float]:
     """Return the account after the open's fill, and the share of equity that was traded."""
     if bar.volume == 0.0:
         return account, 0.0
@@ -222,7 +226,7 @@ def _filled(
     return account, traded
 
 
-def _size(account: Account, price: float, model: FillModel) -> float:
+def _size(account: ReferenceAccount, price: float, model: FillModel) -> float:
     """Return the units that the target asks for at an open."""
     value = account.target * model.leverage * max(account.equity(price), 0.0)
     buys = value / price > account.units
@@ -232,8 +236,8 @@ def _size(account: Account, price: float, model: FillModel) -> float:
 
 
 def _increased(
-    account: Account, bar: MarketBar, fill: tuple[float, float], model: FillModel
-) -> Account:
+    account: ReferenceAccount, bar: MarketBar, fill: tuple[float, float], model: FillModel
+) -> ReferenceAccount:
     amount, price = fill
     trade = account.trade or Trade(
         entry_time_ms=bar.open_time_ms, side=1 if amount > 0.0 else -1, entry_bar=account.bars
@@ -254,12 +258,12 @@ def _increased(
 
 
 def _reduced(
-    account: Account,
+    account: ReferenceAccount,
     bar: MarketBar,
     fill: tuple[float, float],
     model: FillModel,
     closed: list[Trade],
-) -> Account:
+) -> ReferenceAccount:
     amount, price = fill
     fee = abs(amount) * price * model.taker_fee
     gained = -amount * (price - account.mean_price)
@@ -281,7 +285,7 @@ def _reduced(
     return account.model_copy(update=changed)
 
 
-def _settled(account: Account, bar: MarketBar) -> Account:
+def _settled(account: ReferenceAccount, bar: MarketBar) -> ReferenceAccount:
     if account.trade is None or bar.funding_due == 0.0:
         return account
     paid = account.units * bar.funding_due
@@ -289,14 +293,16 @@ def _settled(account: Account, bar: MarketBar) -> Account:
     return account.model_copy(update={"wallet": account.wallet - paid, "trade": trade})
 
 
-def _beyond(account: Account, low: float, high: float, model: FillModel) -> bool:
+def _beyond(account: ReferenceAccount, low: float, high: float, model: FillModel) -> bool:
     if account.units == 0.0:
         return False
     price = liquidation_price(account, model.maintenance_margin)
     return low <= price if account.units > 0.0 else high >= price
 
 
-def _liquidated(account: Account, time_ms: int, bar: int, closed: list[Trade]) -> Account:
+def _liquidated(
+    account: ReferenceAccount, time_ms: int, bar: int, closed: list[Trade]
+) -> ReferenceAccount:
     """Return an account that has lost its wallet; the position goes where nothing is left."""
     assert account.trade is not None  # noqa: S101 - there is a position
     nothing_left = account.mean_price - account.wallet / account.units

@@ -9,7 +9,7 @@ import numpy as np
 from streams.evaluation.out_of_sample import coefficient_of_variation
 from streams.evaluation.report import Metrics
 from workers.bars.arrays import Bars
-from workers.research.charts.charts import Chart, Series
+from workers.research.charts.charts import Chart, ChartSeries
 from workers.research.outcome import JSON
 from workers.research.verdict import NOISE
 
@@ -18,7 +18,7 @@ FEW_TRADES = 30  # of a window, below which its result is chance
 SURE_T = 2.0  # t-statistic that passes
 
 
-def stability_of(rows: list[JSON], names: tuple[str, ...]) -> JSON:
+def parameter_stability(rows: list[JSON], names: tuple[str, ...]) -> JSON:
     """Return for each parameter what was chosen, how often it changed and its variation.
 
     ``coefficient_of_variation`` is deviation over mean; None for a mean of 0 or one window.
@@ -37,7 +37,7 @@ def stability_of(rows: list[JSON], names: tuple[str, ...]) -> JSON:
     return found
 
 
-def warnings_of(rows: list[JSON], bars: Bars) -> list[str]:
+def walk_forward_warnings(rows: list[JSON], bars: Bars) -> list[str]:
     """Return what makes the result weaker than it looks, for people."""
     said = []
     if len(rows) < FEW_WINDOWS:
@@ -59,7 +59,7 @@ def warnings_of(rows: list[JSON], bars: Bars) -> list[str]:
     return said
 
 
-def verdict_of(
+def walk_forward_verdict(
     out: Metrics, inside: float | None, pbo: float | None, hold: float | None, windows: int
 ) -> str:
     """Return in plain words whether what was chosen also earned out of sample."""
@@ -95,8 +95,8 @@ def step_charts(rows: list[JSON], bands: list[tuple[int, int]]) -> dict[str, Cha
             "",
             "Sharpe ratio",
             (
-                Series("in sample", starts, sharpes("in_sample"), "bar", "quiet"),
-                Series("out of sample", starts, sharpes("out_of_sample"), "bar"),
+                ChartSeries("in sample", starts, sharpes("in_sample"), "bar", "quiet"),
+                ChartSeries("out of sample", starts, sharpes("out_of_sample"), "bar"),
             ),
             x_kind="time",
         )
@@ -104,6 +104,6 @@ def step_charts(rows: list[JSON], bands: list[tuple[int, int]]) -> dict[str, Cha
     names = next((list(row["params"]) for row in rows if row["params"]), [])
     for name in names:
         values = [None if row["params"] is None else row["params"][name] for row in rows]
-        line = (Series(name, starts, values),)
+        line = (ChartSeries(name, starts, values),)
         charts[f"parameter_{name}"] = Chart(f"Chosen {name}", "", name, line, x_kind="time")
     return charts

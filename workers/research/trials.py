@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from schemas.research import Grid, PerformanceSpec
 from streams.evaluation.metrics import drawdowns
 from workers.bars.arrays import Bars
-from workers.research.grid import GridResult, Progress, blank_result, measures_of, run_grid
+from workers.research.grid import GridResult, Progress, blank_result, daily_measures, run_grid
 from workers.research.indicators import factor_target
-from workers.research.outcome import account_of
+from workers.research.outcome import simulate_account
 from workers.research.strategies import strategy_named
 
 Vector = NDArray[np.float64]
@@ -66,10 +66,10 @@ def _check(bars: Bars, grid: Grid, count: int) -> None:
 
 def _run_strategy(bars: Bars, grid: Grid, found: GridResult, number: int) -> float:
     """Run one set, write what it did into the result, and return its objective."""
-    account = account_of(bars, target_of(bars, found, number), grid)
+    account = simulate_account(bars, trial_target(bars, found, number), grid)
     fills = account.fills
     equity, held = account.daily_equity, account.daily_held
-    for name, values in measures_of(equity[:, None]).items():
+    for name, values in daily_measures(equity[:, None]).items():
         getattr(found, name)[number] = values[0]
     found.bar_drawdown[number] = float(drawdowns(fills.equity).max())
     found.exposure[number] = float(np.mean(fills.position != 0.0))
@@ -82,7 +82,7 @@ def _run_strategy(bars: Bars, grid: Grid, found: GridResult, number: int) -> flo
     return float(getattr(found, grid.objective)[number])
 
 
-def target_of(bars: Bars, found: GridResult, number: int) -> Vector:
+def trial_target(bars: Bars, found: GridResult, number: int) -> Vector:
     """Return the decisions of one of the sets that ran, shape (n,)."""
     if found.grid.strategy is not None:
         return strategy_named(found.grid.strategy).target(bars, found.params(number))
@@ -96,7 +96,7 @@ def fixed_target(spec: PerformanceSpec, bars: Bars) -> Vector:
     return factor_target(bars, spec.all_factors, spec.combine)
 
 
-def part_of(found: GridResult, numbers: NDArray[np.int64]) -> GridResult:
+def select_trials(found: GridResult, numbers: NDArray[np.int64]) -> GridResult:
     """Return some of the sets that ran, in the order given."""
 
     def cut(values: Any) -> Any:
@@ -106,7 +106,7 @@ def part_of(found: GridResult, numbers: NDArray[np.int64]) -> GridResult:
     return replace(found, **{name: cut(getattr(found, name)) for name in names})
 
 
-def joined(parts: Sequence[GridResult]) -> GridResult:
+def join_trials(parts: Sequence[GridResult]) -> GridResult:
     """Return results of single sets as one, in the order they ran; all or none with daily equity.
 
     Raises: ValueError without any part.

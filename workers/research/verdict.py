@@ -120,7 +120,7 @@ def verdict(judged: Judgement, hold: float | None) -> str:
     return f"Holds up so far: {luck}. What comes next may still differ.{behind}"
 
 
-def distribution_of(values: Vector) -> dict[str, Any]:
+def score_distribution(values: Vector) -> dict[str, Any]:
     """Return a histogram of the trials' values with mean, deviation and quantiles."""
     known = values[np.isfinite(values)]
     if known.size == 0:

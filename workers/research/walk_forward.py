@@ -22,18 +22,28 @@ from workers.research.grid import GridResult, parameter_values
 from workers.research.optimise import Progress, judged_best
 from workers.research.outcome import (
     JSON,
-    Account,
+    SimulatedAccount,
     Vector,
-    account_of,
-    benchmarks_of,
-    ground_of,
-    held_of,
-    sharpe_of,
+    benchmark_rows,
+    benchmark_sharpe,
+    buy_and_hold_account,
+    market_facts,
+    simulate_account,
 )
-from workers.research.performance import charts_of, curve_of, drawings_of, monthly_of
-from workers.research.robustness import stability_of, step_charts, verdict_of, warnings_of
-from workers.research.trials import part_of, run_trials, target_of
-from workers.research.windows import Window, whole_days, windows_of
+from workers.research.performance import (
+    account_charts,
+    monthly_returns,
+    rendered_charts,
+    thinned_curves,
+)
+from workers.research.robustness import (
+    parameter_stability,
+    step_charts,
+    walk_forward_verdict,
+    walk_forward_warnings,
+)
+from workers.research.trials import run_trials, select_trials, trial_target
+from workers.research.windows import WalkForwardWindow, walk_forward_windows, whole_days
 
 
 def walk_forward(
@@ -53,7 +63,7 @@ def walk_forward(
     ``equity``, ``stability`` of the parameters, ``pbo``, ``verdict`` and ``plots``.
     Raises: ValueError naming what is wrong with the spec, or the bars that are needed.
     """
-    windows = windows_of(spec, bars)
+    windows = walk_forward_windows(spec, bars)
     ran = run_trials(
         bars,
         spec,
@@ -63,7 +73,7 @@ def walk_forward(
     done = np.flatnonzero(ran.done)
     if not len(done):
         raise ValueError("no parameter set has run: it was cancelled before the first")
-    found = ran if len(done) == len(ran) else part_of(ran, done)
+    found = ran if len(done) == len(ran) else select_trials(ran, done)
     steps = _steps(spec, bars, found, windows)
     return _result(spec, bars, found, steps) | {
         "partial": len(done) < len(ran),
@@ -84,7 +94,7 @@ class Step:
         inside: The chosen set's metrics over those days.
     """
 
-    window: Window
+    window: WalkForwardWindow
     number: int | None
     days: tuple[int, int]
     sharpes: Vector
@@ -93,10 +103,10 @@ class Step:
 
 
 def _steps(
-    spec: WalkForwardSpec, bars: Bars, found: GridResult, windows: list[Window]
+    spec: WalkForwardSpec, bars: Bars, found: GridResult, windows: list[WalkForwardWindow]
 ) -> list[Step]:
     """Choose a set for every window; each chosen set is run once by the fill engine."""
-    accounts: dict[int, tuple[Vector, Account]] = {}
+    accounts: dict[int, tuple[Vector, SimulatedAccount]] = {}
     steps = []
     for window in windows:
         days = whole_days(bars, window.train)
@@ -108,8 +118,8 @@ def _steps(
             steps.append(Step(window, None, days, measures["sharpe"], flat, None))
             continue
         if number not in accounts:
-            target = target_of(bars, found, number)
-            accounts[number] = target, account_of(bars, target, spec)
+            target = trial_target(bars, found, number)
+            accounts[number] = target, simulate_account(bars, target, spec)
         target, account = accounts[number]
         inside = account.metrics_between(window.train, account.returns[slice(*days)])
         steps.append(Step(window, number, days, measures["sharpe"], target, inside))
@@ -124,7 +134,10 @@ def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[St
         first, last = (at - 1 for at in step.window.test)
         target[first:last] = step.target[first:last]
     traded = bars[start:end]
-    account, held = account_of(traded, target[start:end], spec), held_of(traded, spec)
+    account, held = (
+        simulate_account(traded, target[start:end], spec),
+        buy_and_hold_account(traded, spec),
+    )
     rows = [
         {
             "train": _span(bars, step.window.train),
@@ -133,7 +146,7 @@ def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[St
         }
         for step in steps
     ]
-    out, benchmarks = account.metrics, benchmarks_of(held)
+    out, benchmarks = account.metrics, benchmark_rows(held)
     ranked = found.ranked(spec.objective, 1)
     judged = judged_best(bars, spec, found, ranked[0] if ranked else 0)
     sharpe, growth = (
@@ -141,32 +154,34 @@ def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[St
         for name in ("sharpe_ratio", "annual_return")
     )
     bands = [(row["test"]["from_ms"], row["test"]["to_ms"]) for row in rows]
-    charts = charts_of(account, held, bands) | step_charts(rows, bands)
+    charts = account_charts(account, held, bands) | step_charts(rows, bands)
     return {
         "kind": spec.kind,
         "spec": spec.model_dump(mode="json"),
         "scheme": spec.scheme,
         "objective": spec.objective,
-        **ground_of(bars, spec),
+        **market_facts(bars, spec),
         **judged.facts,
         "in_sample_sharpe_ratio": sharpe,
         "out_of_sample_sharpe_ratio": out.sharpe_ratio,
         "overfitting_ratio": overfitting_ratio(sharpe, out.sharpe_ratio),
         "efficiency": walk_forward_efficiency(growth, out.annual_return),
         "t_statistic": out.t_statistic,
-        "verdict": verdict_of(out, sharpe, judged.pbo, sharpe_of(benchmarks), len(rows)),
-        "warnings": warnings_of(rows, bars),
+        "verdict": walk_forward_verdict(
+            out, sharpe, judged.pbo, benchmark_sharpe(benchmarks), len(rows)
+        ),
+        "warnings": walk_forward_warnings(rows, bars),
         "windows": rows,
         "metrics": out.model_dump(),
         "benchmarks": benchmarks,
-        "stability": stability_of(rows, tuple(parameter_values(spec))),
-        "equity": curve_of(account, held),
-        "monthly": monthly_of(account.day_ms, account.returns),
-        **drawings_of(charts, png=spec.png),
+        "stability": parameter_stability(rows, tuple(parameter_values(spec))),
+        "equity": thinned_curves(account, held),
+        "monthly": monthly_returns(account.day_ms, account.returns),
+        **rendered_charts(charts, png=spec.png),
     }
 
 
-def _row(found: GridResult, account: Account, step: Step, start: int) -> JSON:
+def _row(found: GridResult, account: SimulatedAccount, step: Step, start: int) -> JSON:
     """Return one window as the result carries it.
 
     Args:

@@ -15,14 +15,14 @@ MIN_TEST_DAYS = 2
 
 
 @dataclass(frozen=True)
-class Window:
+class WalkForwardWindow:
     """One step: chosen on ``train``, traded on ``test``; bars [from, to), ``purge`` between."""
 
     train: tuple[int, int]
     test: tuple[int, int]
 
 
-def windows_of(spec: WalkForwardSpec, bars: Bars) -> list[Window]:
+def walk_forward_windows(spec: WalkForwardSpec, bars: Bars) -> list[WalkForwardWindow]:
     """Return the windows, in order; the tests follow each other without a hole.
 
     Raises: ValueError naming the bars that are needed.
@@ -52,7 +52,7 @@ def windows_of(spec: WalkForwardSpec, bars: Bars) -> list[Window]:
         if end - start < least_test:
             break  # a rest too short to say anything
         first = 0 if spec.scheme == "anchored" else start - spec.purge_bars - train
-        found.append(Window((first, start - spec.purge_bars), (start, end)))
+        found.append(WalkForwardWindow((first, start - spec.purge_bars), (start, end)))
         start = end
     return found
 

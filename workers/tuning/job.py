@@ -18,12 +18,12 @@ from schemas.research import TuningSpec
 from workers.bars.arrays import Bars
 from workers.research.outcome import JSON
 from workers.research.strategies import strategy_named
-from workers.tuning.evaluation import evaluating
-from workers.tuning.objective import Trialled, split_of
-from workers.tuning.report import Tuned, tuning_report
-from workers.tuning.search_space import Space, space_of
-from workers.tuning.storage import journal_of, open_storage
-from workers.tuning.study import Search, StudyDiffers, Watch, open_study, run_search
+from workers.tuning.objective import WindowScorer, split_bars
+from workers.tuning.search_report import FinishedSearch, tuning_report
+from workers.tuning.search_space import Space, resolve_space
+from workers.tuning.storage import journal_path, open_storage
+from workers.tuning.study import Search, SearchObserver, StudyDiffers, open_study, run_search
+from workers.tuning.trial_pool import evaluating
 
 TELL_EVERY_S = 0.05
 
@@ -31,7 +31,7 @@ Progress = Callable[[int, int, float | None, str], None]  # done, of how many, b
 
 
 @dataclass(frozen=True)
-class Job:
+class TuningJob:
     """What is tuned, and where its study is kept.
 
     Attributes:
@@ -50,7 +50,7 @@ class Job:
 
     def space(self) -> Space:
         """Return what is searched; raises ValueError naming what is wrong with the request."""
-        return space_of(self.spec, strategy_named(self.spec.strategy_name).parameters)
+        return resolve_space(self.spec, strategy_named(self.spec.strategy_name).parameters)
 
     def seed(self) -> int:
         """Return the request's seed, or one of its own for each job."""
@@ -81,7 +81,7 @@ class Stop(Protocol):
         ...
 
 
-def tune(job: Job, bars: Bars, progress: Progress, stop: Stop) -> JSON:
+def tune(job: TuningJob, bars: Bars, progress: Progress, stop: Stop) -> JSON:
     """Search until every trial has ended, or ``stop`` or the timeout comes; return the result.
 
     A study that was started before goes on, on the bars that it was started with.
@@ -89,21 +89,21 @@ def tune(job: Job, bars: Bars, progress: Progress, stop: Stop) -> JSON:
     Raises: ValueError naming what is wrong with the request, the bars or the storage.
     """
     search = job.search(job.space())
-    split_of(bars, search.windows)  # refused before anything is kept
+    split_bars(bars, search.windows)  # refused before anything is kept
     study = open_study(search, open_storage(job.storage_url, job.home, job.job_id))
     tuned = _tuned(job, study, bars)
-    watch = _Watching(search, progress, stop, job.spec.timeout_s)
+    watch = _JobObserver(search, progress, stop, job.spec.timeout_s)
     watch.tell(study)
-    ended = _run(job, tuned, study, Watch(watch.told, watch.stopped))
+    ended = _run(job, tuned, study, SearchObserver(watch.told, watch.stopped))
     watch.tell(study, "report")
     result = tuning_report(tuned, study, partial=not ended)
     plain: JSON = json.loads(json.dumps(result, allow_nan=False))  # tuples as JSON has them
     return plain
 
 
-def take_part(job: Job, bars: Bars, stop: Stop) -> bool:
+def take_part(job: TuningJob, bars: Bars, stop: Stop) -> bool:
     """Search with the worker that has started a job; return False where none has yet."""
-    if job.storage_url is None and not journal_of(job.home, job.job_id).exists():
+    if job.storage_url is None and not journal_path(job.home, job.job_id).exists():
         return False
     storage = open_storage(job.storage_url, job.home, job.job_id)
     if job.job_id not in optuna.get_all_study_names(storage):
@@ -111,15 +111,15 @@ def take_part(job: Job, bars: Bars, stop: Stop) -> bool:
     study = open_study(job.search(job.space()), storage)
     if "bars" not in study.user_attrs:
         return False
-    _run(job, _tuned(job, study, bars), study, Watch(stopped=stop.is_set))
+    _run(job, _tuned(job, study, bars), study, SearchObserver(stopped=stop.is_set))
     return True
 
 
-def _tuned(job: Job, study: Study, bars: Bars) -> Tuned:
+def _tuned(job: TuningJob, study: Study, bars: Bars) -> FinishedSearch:
     space = job.space()
     bars = _same_bars(study, bars)
-    split = split_of(bars, job.spec.windows)
-    trialled = Trialled(
+    split = split_bars(bars, job.spec.windows)
+    trialled = WindowScorer(
         bars=bars[split.in_sample],
         windows=split.windows,
         decide=strategy_named(job.spec.strategy_name).target,
@@ -127,15 +127,15 @@ def _tuned(job: Job, study: Study, bars: Bars) -> Tuned:
         market=job.spec,
         objectives=space.objectives,
     )
-    return Tuned(job.spec, space, bars, split, trialled)
+    return FinishedSearch(job.spec, space, bars, split, trialled)
 
 
-def _run(job: Job, tuned: Tuned, study: Study, watch: Watch) -> bool:
+def _run(job: TuningJob, tuned: FinishedSearch, study: Study, watch: SearchObserver) -> bool:
     with evaluating(tuned.trialled, job.spec.batch) as evaluate:
         return run_search(job.search(tuned.space), study, job.worker, evaluate, watch)
 
 
-class _Watching:
+class _JobObserver:
     """Tells progress a few times a second, and stops at the timeout."""
 
     def __init__(

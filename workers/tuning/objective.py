@@ -24,8 +24,8 @@ from streams.evaluation.metrics import (
     total_return,
 )
 from workers.bars.arrays import Bars
-from workers.research.outcome import Account, account_of, require_span
-from workers.tuning.evaluation import Params, Scores
+from workers.research.outcome import SimulatedAccount, require_span, simulate_account
+from workers.tuning.trial_pool import Params, Scores
 
 Vector = NDArray[np.float64]
 Decide = Callable[[Bars, Mapping[str, Any]], Vector]
@@ -54,7 +54,7 @@ class Split:
         return slice(0, self.holdout.start)
 
 
-def split_of(bars: Bars, windows: int) -> Split:
+def split_bars(bars: Bars, windows: int) -> Split:
     """Cut bars into so many windows and a holdout.
 
     Raises: ValueError when a window would have fewer than ``WINDOW_DAYS`` days.
@@ -68,7 +68,7 @@ def split_of(bars: Bars, windows: int) -> Split:
 
 
 @dataclass
-class Trialled:
+class WindowScorer:
     """Scores a strategy's parameters on the windows; can be sent to other processes.
 
     Attributes:
@@ -101,7 +101,7 @@ class Trialled:
             tuple(METRICS[name](run.returns) or 0.0 for name in self.objectives) for run in runs
         ]
 
-    def account(self, params: Params, window: int) -> Account:
+    def account(self, params: Params, window: int) -> SimulatedAccount:
         """Return the run of one window.
 
         Raises: ValueError when the parameters make no run.
@@ -109,7 +109,7 @@ class Trialled:
         if self._decided is None or self._decided[0] != params:
             self._decided = (dict(params), self.decide(self.bars, {**self.fixed, **params}))
         part = self.windows[window]
-        return account_of(self.bars[part], self._decided[1][part], self.market)
+        return simulate_account(self.bars[part], self._decided[1][part], self.market)
 
     def returns(self, params: Params) -> Vector:
         """Return the daily returns of all windows, one after the other."""

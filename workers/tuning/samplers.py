@@ -30,7 +30,7 @@ Space = Mapping[str, BaseDistribution]
 Vector = NDArray[np.float64]
 
 
-def distributions_of(space: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
+def optuna_distributions(space: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
     """Return the space as Optuna names it, ordered by name."""
     return {name: _distribution(space[name]) for name in sorted(space)}
 
@@ -44,7 +44,7 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(low, high, log=parameter.log, step=step)
 
 
-class Seeded(BaseSampler):
+class SeededSampler(BaseSampler):
     """Gives each trial a sampler with a seed of its own.
 
     One generator for a whole study would be lost with its process; here the seed of a draw follows
@@ -94,7 +94,7 @@ def _seed(seed: int, number: int, name: str = "") -> int:
     return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
-class CmaEs(BaseSampler):
+class RebuiltCmaEs(BaseSampler):
     """CMA-ES whose state is rebuilt from the finished trials.
 
     Optuna's own keeps its state pickled in the study's storage; nothing here is unpickled. The
@@ -107,7 +107,7 @@ class CmaEs(BaseSampler):
         self._told: list[int] = []  # numbers of the trials that the state is made of
         self._state: Any = None
 
-    def seeded(self, seed: int) -> CmaEs:
+    def seeded(self, seed: int) -> RebuiltCmaEs:
         """Draw with that seed from now on."""
         self._seed = seed
         return self
@@ -206,6 +206,6 @@ Make = Callable[[int], BaseSampler]  # from a seed
 SAMPLERS: Mapping[str, Callable[[Space], Make]] = {
     "TPESampler": lambda _: lambda seed: TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS),
     "RandomSampler": lambda _: lambda seed: RandomSampler(seed=seed),
-    "CmaEsSampler": lambda space: CmaEs(space).seeded,
+    "CmaEsSampler": lambda space: RebuiltCmaEs(space).seeded,
     "NSGAIISampler": lambda _: lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION),
 }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from schemas.research import Objective, Optimization, Parameter, Preset, TuningSpec
-from workers.tuning.evaluation import Value
+from workers.tuning.trial_pool import Value
 
 EPOCHS = 100
 OBJECTIVES: tuple[Objective, ...] = ("sharpe",)
@@ -42,7 +42,7 @@ class SpaceRejected(ValueError):
     """The request names something that is not there; the message lists what is."""
 
 
-def space_of(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
+def resolve_space(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
     """Return what a request searches.
 
     What the request says itself wins over its preset, the preset over the config's defaults.
@@ -51,7 +51,7 @@ def space_of(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
         SpaceRejected: Unknown preset, group or parameter, a range that is none for its parameter,
             or a sampler that cannot take the space.
     """
-    preset, defaults = _preset_of(spec)
+    preset, defaults = _named_preset(spec)
     searched = _searched(spec, declared, preset.spaces or defaults.spaces)
     found = Space(
         searched=searched,
@@ -71,7 +71,7 @@ def _default(name: str, parameter: Parameter) -> Value:
     return parameter.default
 
 
-def _preset_of(spec: TuningSpec) -> tuple[Preset, Preset]:
+def _named_preset(spec: TuningSpec) -> tuple[Preset, Preset]:
     """Return the preset that was named, or an empty one, and the defaults."""
     config = spec.optimization or Optimization()
     presets = PRESETS | config.presets

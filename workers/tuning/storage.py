@@ -21,7 +21,7 @@ class StorageError(ValueError):
     """The storage cannot be opened; the message names it without its password."""
 
 
-def journal_of(home: Path, job_id: str) -> Path:
+def journal_path(home: Path, job_id: str) -> Path:
     """Return the journal file of a job."""
     return home / "tuning" / f"{job_id}.journal"
 
@@ -38,7 +38,7 @@ def open_storage(url: str | None, home: Path, job_id: str) -> BaseStorage:
         StorageError: It cannot be reached, or its driver is not installed.
     """
     if url is None:
-        return JournalStorage(Journal(journal_of(home, job_id)))
+        return JournalStorage(Journal(journal_path(home, job_id)))
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
     from sqlalchemy.pool import NullPool

@@ -26,8 +26,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from schemas.research import Parameter
-from workers.tuning.evaluation import Evaluate, Scores
-from workers.tuning.samplers import Seeded, distributions_of
+from workers.tuning.samplers import SeededSampler, optuna_distributions
+from workers.tuning.trial_pool import Evaluate, Scores
 
 CLAIM_S = 60.0  # a worker says at least this often that it is still at a trial
 UNCLAIMED_S = 5.0  # between a trial's creation and its claim lie milliseconds, or a crash
@@ -66,7 +66,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Watch:
+class SearchObserver:
     """How a search is followed from outside.
 
     Attributes:
@@ -85,12 +85,12 @@ def open_study(search: Search, storage: BaseStorage) -> Study:
         StudyDiffers: It searches something else.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # a line per trial is told as progress
-    space = distributions_of(search.space)
+    space = optuna_distributions(search.space)
     study = optuna.create_study(
         storage=storage,
         study_name=search.name,
         directions=["maximize"] * search.objectives,
-        sampler=Seeded(search.sampler, space, search.seed),
+        sampler=SeededSampler(search.sampler, space, search.seed),
         pruner=_pruner(search),
         load_if_exists=True,
     )
@@ -116,7 +116,11 @@ def _pruner(search: Search) -> BasePruner:
 
 
 def run_search(
-    search: Search, study: Study, worker: str, evaluate: Evaluate, watch: Watch | None = None
+    search: Search,
+    study: Study,
+    worker: str,
+    evaluate: Evaluate,
+    watch: SearchObserver | None = None,
 ) -> bool:
     """Search until every trial has ended; return whether all have.
 
@@ -130,14 +134,14 @@ def run_search(
 
     Returns: False when it was stopped before.
     """
-    return _Run(search, study, worker, evaluate, watch or Watch()).run()
+    return _StudyWorker(search, study, worker, evaluate, watch or SearchObserver()).run()
 
 
-class _Run:
+class _StudyWorker:
     """One worker at one study."""
 
     def __init__(
-        self, search: Search, study: Study, worker: str, evaluate: Evaluate, watch: Watch
+        self, search: Search, study: Study, worker: str, evaluate: Evaluate, watch: SearchObserver
     ) -> None:
         self._search, self._study, self._worker = search, study, worker
         self._evaluate, self._watch = evaluate, watch
@@ -178,14 +182,14 @@ class _Run:
         """Return the trials to take up: claimed by this worker, or by one that is gone."""
         while True:
             running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            states = [self._claim_of(trial) for trial in running]
+            states = [self._claim_state(trial) for trial in running]
             if "unknown" not in states:
                 break
             time.sleep(WAIT_S)
         mine = [t for t, state in zip(running, states, strict=True) if state == "mine"]
         return [self._begin(Trial(self._study, trial._trial_id)) for trial in mine]  # noqa: SLF001 - Optuna offers no other way to a trial that runs
 
-    def _claim_of(self, trial: FrozenTrial) -> str:
+    def _claim_state(self, trial: FrozenTrial) -> str:
         claim = trial.user_attrs.get("claim")
         now = time.time()
         if claim is None:

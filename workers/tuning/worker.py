@@ -30,11 +30,11 @@ from streams.runtime.wall_clock import wall_ms
 from workers.child import Child
 from workers.process import event_on_signals, fatal
 from workers.settings import Settings
-from workers.tuning.child import Kept, own, share
+from workers.tuning.search_child import StudyLocation, assist, run_owned
 
 log = structlog.get_logger()
 
-LIVES = 2  # a job that killed as many children is given up
+MAX_ATTEMPTS = 2  # a job that killed as many children is given up
 IDLE_FOR_S = 3.0  # before it takes part in another's job: its own may be on the way
 LOOK_EVERY_S = 0.2
 
@@ -44,7 +44,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     stop = event_on_signals()
     status = StatusPublisher(kafka, "tuning")
     status.report("running")
-    tuning = Tuning(Kept.of(settings), kafka, stop)
+    tuning = TuningJobs(StudyLocation.of(settings), kafka, stop)
     threads = [
         threading.Thread(target=tuning.follow, name="requests"),
         threading.Thread(target=tuning.take_part, name="share"),
@@ -67,10 +67,10 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         status.close()
 
 
-class Tuning:
+class TuningJobs:
     """The jobs of one process: its own, and those it takes part in."""
 
-    def __init__(self, kept: Kept, kafka: KafkaSettings, stop: threading.Event) -> None:
+    def __init__(self, kept: StudyLocation, kafka: KafkaSettings, stop: threading.Event) -> None:
         self._kept, self._kafka, self._stop = kept, kafka, stop
         self._open: dict[str, TuningRequest] = {}  # without a result, in the order asked for
         self._started: dict[str, int] = {}  # of those, when somebody last said that he is at it
@@ -134,8 +134,8 @@ class Tuning:
 
     def _result(self, request: TuningRequest, future: JobFuture) -> JobResult:
         started_s = time.monotonic()
-        for life in range(1, LIVES + 1):
-            child = self._own = Child(own, request.encode(), self._kept, self._kafka)
+        for life in range(1, MAX_ATTEMPTS + 1):
+            child = self._own = Child(run_owned, request.encode(), self._kept, self._kafka)
             try:
                 return JobResult.decode(child.channel.recv_bytes())
             except (EOFError, OSError):
@@ -152,8 +152,8 @@ class Tuning:
             kind="hyperopt",
             event_time_ms=wall_ms(),
             status="failed",
-            error=f"the search ended {LIVES} times without a result, most likely out of memory; "
-            "its trials are kept: take a shorter span and resume",
+            error=f"the search ended {MAX_ATTEMPTS} times without a result, most likely out of "
+            "memory; its trials are kept: take a shorter span and resume",
             fault="worker",
             trials=0,
             seconds=round(time.monotonic() - started_s, 3),
@@ -167,7 +167,7 @@ class Tuning:
             wanted = self._started_job()
             if self._busy.is_set() or wanted is None or idle_s < IDLE_FOR_S:
                 continue
-            child = self._shared = Child(share, wanted.encode(), self._kept, self._kafka)
+            child = self._shared = Child(assist, wanted.encode(), self._kept, self._kafka)
             while child.process.is_alive() and not self._stop.is_set():
                 if self._busy.is_set() or self._open.get(wanted.request_id) is not wanted:
                     child.finish()

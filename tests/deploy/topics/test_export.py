@@ -16,7 +16,7 @@ from schemas.topics import BARS, SIGNALS
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.build import START_MS, bar, signal
-from workers.bars.recording import recording_of
+from workers.bars.recording import read_recording
 
 
 def test_exported_bars_can_be_replayed(tmp_path):
@@ -24,7 +24,7 @@ def test_exported_bars_can_be_replayed(tmp_path):
 
     written = write_bars(bars, tmp_path)
 
-    recording = recording_of([str(file.path) for file in written])
+    recording = read_recording([str(file.path) for file in written])
     assert [file.symbol for file in recording.files] == ["BTCUSDT", "ETHUSDT"]
     assert recording.bars == 18
     assert recording.files[0].columns["close"].tolist() == [100.5] * 9

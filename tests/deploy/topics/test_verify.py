@@ -196,7 +196,7 @@ def test_what_is_not_written_yet_is_no_difference(recorded):
 def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, tmp_path):
     monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", recorded.bootstrap_servers)
-    monkeypatch.setattr(recompute, "inference_of_models", inference)
+    monkeypatch.setattr(recompute, "model_inference", inference)
 
     same = CliRunner().invoke(app, ["replay", "--verify"])
     publisher = Publisher(recorded, "stray")

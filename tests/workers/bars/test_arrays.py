@@ -188,9 +188,9 @@ def test_a_hole_in_the_funding_is_named_where_it_concerns_the_bars():
     bars = bars_of(
         [100.0] * 8000, open_time_ms=1_738_368_000_000 + HOUR_MS * np.arange(8000)
     )  # from 2025-02-01
-    from workers.bars.funding import settlements_of
+    from workers.bars.funding import read_settlements
 
-    paid = bars.settled(settlements_of(hole))
+    paid = bars.settled(read_settlements(hole))
 
     assert not paid.funding_known
     assert "2025-07-17 16:00" in paid.funding_note

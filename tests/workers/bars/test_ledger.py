@@ -12,7 +12,7 @@ from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
 from tests.real_data import real_file
-from workers.bars.bar_files import BarFileRejected, subject_of
+from workers.bars.bar_files import BarFileRejected, parse_subject
 from workers.bars.ledger import ledger_of_files, ledger_of_records
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -175,13 +175,13 @@ def test_a_named_file_that_cannot_be_read_is_refused_and_one_in_a_folder_is_skip
     ],
 )
 def test_symbol_and_timeframe_come_from_the_name_or_are_given(text, subject):
-    assert subject_of(text)[1:] == subject
+    assert parse_subject(text)[1:] == subject
 
 
 @pytest.mark.parametrize("text", ["bars.csv", "BTCUSDT.parquet", "a.csv=BTCUSDT:7x", "a.csv=?:1m"])
 def test_a_name_that_tells_nothing_is_refused(text):
     with pytest.raises(BarFileRejected):
-        subject_of(text)
+        parse_subject(text)
 
 
 def test_topics_add_up_to_the_same_ledger():

@@ -8,7 +8,7 @@ import pytest
 from schemas.timeframes import MINUTE_MS
 from tests.fakes.ingest_run import venue
 from workers.bars.ledger import ledger_of_files
-from workers.bars.recording import recording_of
+from workers.bars.recording import read_recording
 from workers.ingest.exchange import VenueAccess, VenueRefused
 from workers.ingest.fetch_files import FetchRequest, fetch_history
 
@@ -36,7 +36,7 @@ def test_history_is_fetched_continued_and_replayable(tmp_path):
     assert table.mark_price.notna().all()
     assert table.funding_rate.notna().all()
     assert ledger_of_files([str(tmp_path)]).findings == []
-    assert recording_of([str(file) for file in files]).bars == 2 * 1_199
+    assert read_recording([str(file) for file in files]).bars == 2 * 1_199
 
 
 def test_unknown_symbol_is_refused(tmp_path):

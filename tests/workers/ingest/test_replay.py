@@ -13,7 +13,7 @@ from schemas.status import WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from tests.real_data import real_file
 from workers.bars.bar_files import BarFileRejected
-from workers.bars.recording import recording_of
+from workers.bars.recording import read_recording
 from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
 from workers.ingest.replay import Player
 from workers.settings import Settings
@@ -47,7 +47,7 @@ def played(texts, closes=None, *, announced=False, hold=lambda: True, stop_after
     def wait(_):
         return stop_after is not None and len(bars(out)) >= stop_after
 
-    player = Player(recording_of(texts), "ensemble", out.append, wait)
+    player = Player(read_recording(texts), "ensemble", out.append, wait)
     finished = player.play(closes or {}, hold, announced=announced)
     return out, finished
 
@@ -57,7 +57,7 @@ def bars(records):
 
 
 def test_cut_is_at_sixty_percent_of_the_common_span(files):
-    recording = recording_of(files)
+    recording = read_recording(files)
 
     first, last = 20, 100  # minutes after the start that both files cover
     minutes = first + int(0.6 * (last - first))
@@ -72,7 +72,7 @@ def test_history_comes_first_then_the_rest_by_time(files):
     times = [bar.event_time_ms for bar in bars(out)]
     assert times == sorted(times)
     assert len(times) == 200
-    cut = recording_of(files).cut_ms
+    cut = read_recording(files).cut_ms
     (ready,) = [r for r in out if isinstance(r, HistoryReady)]
     place = out.index(ready)
     assert {bar.event_time_ms <= cut for bar in bars(out[:place])} == {True}
@@ -111,7 +111,7 @@ def test_nothing_after_the_cut_is_played_before_a_model_serves(files):
     out, finished = played(files, hold=lambda: False)
 
     assert not finished
-    assert max(bar.event_time_ms for bar in bars(out)) == recording_of(files).cut_ms
+    assert max(bar.event_time_ms for bar in bars(out)) == read_recording(files).cut_ms
 
 
 @pytest.mark.parametrize("stop_after", [1, 57, 116, 150, 200])
@@ -147,11 +147,11 @@ def test_speed_paces_what_comes_after_the_cut(files):
         waits.append(seconds)
         return sum(waits) > 0.2
 
-    Player(recording_of(files), "ensemble", out.append, wait, speed=600.0).play(
+    Player(read_recording(files), "ensemble", out.append, wait, speed=600.0).play(
         {}, lambda: True, announced=False
     )
 
-    cut = recording_of(files).cut_ms
+    cut = read_recording(files).cut_ms
     live = {b.event_time_ms for b in bars(out) if b.event_time_ms > cut}
     assert len(live) <= 3
     assert max(waits) <= 0.1
@@ -192,15 +192,15 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, files):
     table(10, START + pd.Timedelta(days=9)).to_parquet(tmp_path / "BNBUSDT_1m.parquet")
 
     with pytest.raises(BarFileRejected, match="one timeframe for all files"):
-        recording_of([*files, str(tmp_path / "SOLUSDT_1h.parquet")])
+        read_recording([*files, str(tmp_path / "SOLUSDT_1h.parquet")])
     with pytest.raises(BarFileRejected, match="no common span"):
-        recording_of([*files, str(tmp_path / "BNBUSDT_1m.parquet")])
+        read_recording([*files, str(tmp_path / "BNBUSDT_1m.parquet")])
     with pytest.raises(BarFileRejected, match="one file for each"):
-        recording_of([files[0], files[0]])
+        read_recording([files[0], files[0]])
     with pytest.raises(BarFileRejected, match="at least one file"):
-        recording_of([])
+        read_recording([])
     with pytest.raises(BarFileRejected, match="no such file"):
-        recording_of([str(tmp_path / "BTCUSDT_5m.parquet")])
+        read_recording([str(tmp_path / "BTCUSDT_5m.parquet")])
 
 
 def test_home_is_bound_to_its_first_market(tmp_path, files):

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.timeframes import DAY_MS
-from workers.research.charts.charts import Chart, HeatMap, Series, kept_points, rounded
-from workers.research.charts.plotly_json import figure_of, plain, plotly_of
-from workers.research.charts.png import png_of
-from workers.research.charts.svg import svg_of, ticks, time_ticks
+from workers.research.charts.charts import Chart, ChartSeries, HeatMap, kept_points, rounded
+from workers.research.charts.plotly_json import plain, to_figure, to_plotly
+from workers.research.charts.png import to_png
+from workers.research.charts.svg import ticks, time_ticks, to_svg
 
 TIMES = [1_700_000_000_000 + i * DAY_MS for i in range(4)]
 CHARTS = {
@@ -22,28 +22,31 @@ CHARTS = {
         "Equity <of> a & b",
         "time",
         "equity",
-        (Series("a", TIMES, [1.0, None, 2.0, 4.0]), Series("b", TIMES, [1.0] * 4, "dashed")),
+        (
+            ChartSeries("a", TIMES, [1.0, None, 2.0, 4.0]),
+            ChartSeries("b", TIMES, [1.0] * 4, "dashed"),
+        ),
         x_kind="time",
         y_log=True,
         bands=((TIMES[0], TIMES[1]), (TIMES[1], TIMES[3])),
     ),
     "area": Chart(
-        "Fall", "", "", (Series("a", TIMES, [0.0, -0.1, -0.3, 0.0], "area", "bad"),), "time",
+        "Fall", "", "", (ChartSeries("a", TIMES, [0.0, -0.1, -0.3, 0.0], "area", "bad"),), "time",
         "percent",
     ),
-    "bars": Chart("Days", "x", "y", (Series("a", [1.0, 2.0], [3, 4], "bar"),)),
-    "names": Chart("Shares", "x", "y", (Series("a", ["p", "q"], [0.3, 0.4], "bar"),), "name"),
-    "points": Chart("Trials", "x", "y", (Series("a", [0, 1], [3.0, 4.0], "points"),)),
-    "nothing": Chart("None", "x", "y", (Series("a", [], []),)),
+    "bars": Chart("Days", "x", "y", (ChartSeries("a", [1.0, 2.0], [3, 4], "bar"),)),
+    "names": Chart("Shares", "x", "y", (ChartSeries("a", ["p", "q"], [0.3, 0.4], "bar"),), "name"),
+    "points": Chart("Trials", "x", "y", (ChartSeries("a", [0, 1], [3.0, 4.0], "points"),)),
+    "nothing": Chart("None", "x", "y", (ChartSeries("a", [], []),)),
     "heat": HeatMap("Heat", "x", "y", "z", [1, 2], [3], [[0.5, None]], best=(0, 0)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_plotly_takes_every_chart_as_it_is(name):
-    drawing = plotly_of(CHARTS[name])
+    drawing = to_plotly(CHARTS[name])
 
-    figure = figure_of(drawing)
+    figure = to_figure(drawing)
 
     assert len(figure.data) == len(drawing["data"])
     assert figure.layout.title.text == CHARTS[name].title
@@ -51,12 +54,12 @@ def test_plotly_takes_every_chart_as_it_is(name):
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_is_a_png_without_a_browser(name):
-    assert png_of(CHARTS[name]).startswith(b"\x89PNG\r\n\x1a\n")
+    assert to_png(CHARTS[name]).startswith(b"\x89PNG\r\n\x1a\n")
 
 
 @pytest.mark.parametrize("name", [n for n, c in CHARTS.items() if isinstance(c, Chart)])
 def test_every_chart_is_well_formed_svg_with_its_name(name):
-    drawn = ET.fromstring(svg_of(CHARTS[name]))  # noqa: S314 - our own text
+    drawn = ET.fromstring(to_svg(CHARTS[name]))  # noqa: S314 - our own text
 
     assert drawn.tag == "svg"
     assert drawn.get("aria-label") == CHARTS[name].title

@@ -13,7 +13,7 @@ from schemas.research import PerformanceSpec
 from schemas.timeframes import HOUR_MS
 from tests.fakes.random_bars import START_MS, bars_of, random_bars
 from workers.research.fills import FillModel, FillsRejected, simulate
-from workers.research.reference import Account, liquidation_price, marks_of
+from workers.research.reference import ReferenceAccount, liquidation_price, replayed_marks
 
 FREE = FillModel(taker_fee=0.0, slippage=0.0, equity=1000.0)
 SUMS = ("units", "entry_price", "exit_price", "fees", "slippage", "funding", "pnl")
@@ -93,7 +93,7 @@ def test_compiled_and_plain_engine_agree(seed, count, model):
     bars = random_bars(seed, count)
     target = decisions(seed, count)
 
-    fills, marks = simulate(bars, target, model), marks_of(bars, target, model)
+    fills, marks = simulate(bars, target, model), replayed_marks(bars, target, model)
 
     scale = model.equity
     assert fills.equity == pytest.approx([m.equity for m in marks], rel=1e-9, abs=1e-9 * scale)
@@ -242,7 +242,7 @@ def test_unknown_funding_is_said():
 
 def test_an_account_is_liquidated_where_the_formula_says():
     model = dataclasses.replace(FREE, leverage=10.0)
-    account = Account(wallet=1000.0, units=100.0, mean_price=100.0)
+    account = ReferenceAccount(wallet=1000.0, units=100.0, mean_price=100.0)
     price = liquidation_price(account, 0.004)
     assert price == pytest.approx((1000.0 - 100.0 * 100.0) / (100.0 * 0.004 - 100.0))  # 90.3614
 

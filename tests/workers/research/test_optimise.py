@@ -12,7 +12,7 @@ from tests.fakes.random_bars import random_bars
 from tests.fakes.searches import FREE, asked, market, never, untold
 from workers.research import optimise as module
 from workers.research.optimise import optimise
-from workers.research.trials import run_trials, target_of
+from workers.research.trials import run_trials, trial_target
 
 STRATEGY = {"window_range": None, "signal_range": None, "strategy": "ema_cross"}
 SPACE = {"space": {"fast": (5, 20, 5), "slow": (30, 60, 15)}}
@@ -122,7 +122,7 @@ def test_a_strategy_is_searched_through_the_fill_engine():
     assert found.sharpe[0] == pytest.approx(
         returns.mean() / returns.std(ddof=1) * math.sqrt(365), abs=1e-9
     )
-    assert target_of(bars, found, 0).shape == (3000,)
+    assert trial_target(bars, found, 0).shape == (3000,)
 
 
 @pytest.mark.parametrize("sampler", ["TPESampler", "RandomSampler", "CmaEsSampler"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workers.research.charts.search_charts import importances
-from workers.research.verdict import Judgement, distribution_of, neighbourhood, verdict
+from workers.research.verdict import Judgement, neighbourhood, score_distribution, verdict
 
 
 def judged(**changed):
@@ -81,7 +81,7 @@ def test_importance_of_additive_parameters_is_their_share_of_the_variance():
 
 
 def test_a_distribution_counts_what_is_undefined():
-    found = distribution_of(np.array([1.0, 2.0, np.nan]))
+    found = score_distribution(np.array([1.0, 2.0, np.nan]))
 
     assert (found["count"], found["undefined"], found["mean"]) == (2, 1, 1.5)
     assert sum(found["counts"]) == 2

@@ -15,9 +15,9 @@ from streams.evaluation.metrics import sharpe_ratio
 from tests.fakes.random_bars import random_bars
 from tests.fakes.searches import FREE, market, never, stepped, untold
 from workers.research.fills import FillModel, simulate
-from workers.research.trials import run_trials, target_of
+from workers.research.trials import run_trials, trial_target
 from workers.research.walk_forward import walk_forward
-from workers.research.windows import whole_days, windows_of
+from workers.research.windows import walk_forward_windows, whole_days
 
 
 def run(spec, bars):
@@ -32,21 +32,21 @@ def daily(bars, equity):
 
 
 def test_rolling_windows_follow_each_other_with_the_purge_between():
-    found = windows_of(stepped(purge_bars=24), market(1, 2500))
+    found = walk_forward_windows(stepped(purge_bars=24), market(1, 2500))
 
     assert [w.test for w in found] == [(984, 1464), (1464, 1944), (1944, 2424), (2424, 2500)]
     assert [w.train for w in found] == [(0, 960), (480, 1440), (960, 1920), (1440, 2400)]
 
 
 def test_anchored_windows_all_begin_at_the_first_bar():
-    found = windows_of(stepped(scheme="anchored", purge_bars=1), market(1, 2500))
+    found = walk_forward_windows(stepped(scheme="anchored", purge_bars=1), market(1, 2500))
 
     assert {w.train[0] for w in found} == {0}
     assert [w.train[1] for w in found] == [w.test[0] - 1 for w in found]
 
 
 def test_without_sizes_a_third_is_trained_on_and_a_ninth_traded_at_a_time():
-    found = windows_of(stepped(train_bars=None, test_bars=None), market(1, 9000))
+    found = walk_forward_windows(stepped(train_bars=None, test_bars=None), market(1, 9000))
 
     assert found[0].train == (0, 3000)
     assert [b - a for a, b in (w.test for w in found)] == [1000] * 5 + [999]
@@ -72,13 +72,13 @@ def test_each_window_takes_the_set_that_was_best_on_its_training_days():
 
     found = run_trials(bars, spec)
     assert len(result["windows"]) == 7
-    for row, window in zip(result["windows"], windows_of(spec, bars), strict=True):
+    for row, window in zip(result["windows"], walk_forward_windows(spec, bars), strict=True):
         first, last = whole_days(bars, window.train)
         sharpes = [
             sharpe_ratio(
-                daily(bars, simulate(bars, target_of(bars, found, n), FillModel.of(spec)).equity)[
-                    first:last
-                ]
+                daily(
+                    bars, simulate(bars, trial_target(bars, found, n), FillModel.of(spec)).equity
+                )[first:last]
             )
             for n in range(len(found))
         ]
@@ -94,10 +94,10 @@ def test_the_joined_account_pays_for_every_change_of_parameters():
 
     found = run_trials(bars, spec)
     rows = [tuple(found.params(n).values()) for n in range(len(found))]
-    windows = windows_of(spec, bars)
+    windows = walk_forward_windows(spec, bars)
     wanted = np.zeros(len(bars))
     for row, window in zip(result["windows"], windows, strict=True):
-        target = target_of(bars, found, rows.index(tuple(row["params"].values())))
+        target = trial_target(bars, found, rows.index(tuple(row["params"].values())))
         for bar in range(*window.test):
             wanted[bar - 1] = target[bar - 1]
     start, end = windows[0].test[0] - 1, windows[-1].test[1]
@@ -118,7 +118,7 @@ def test_returns_of_the_windows_compound_to_that_of_the_joined_account():
 
 def test_what_comes_after_a_window_changes_nothing_in_it():
     bars, spec = market(3, 4000), stepped()
-    cut = windows_of(spec, bars)[2].test[1]
+    cut = walk_forward_windows(spec, bars)[2].test[1]
     changed = np.concatenate([np.ones(cut), np.full(len(bars) - cut, 3.0)])
     names = ("open", "high", "low", "close")
     other = replace(bars, **{name: getattr(bars, name) * changed for name in names})

@@ -15,14 +15,14 @@ from schemas.research import Market, TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
 from tests.fakes.hourly_markets import DAYS, START_MS, bars_of, noise, trends
 from workers.jobs.results import ResultsError
-from workers.research.outcome import account_of
+from workers.research.outcome import simulate_account
 from workers.research.strategies import STRATEGIES, strategy_named
-from workers.tuning.evaluation import evaluating
-from workers.tuning.job import Job, take_part, tune
-from workers.tuning.objective import HOLDOUT, Trialled, split_of
+from workers.tuning.job import TuningJob, take_part, tune
+from workers.tuning.objective import HOLDOUT, WindowScorer, split_bars
 from workers.tuning.results import stored, trials_parquet
 from workers.tuning.storage import open_storage
 from workers.tuning.study import StudyDiffers
+from workers.tuning.trial_pool import evaluating
 
 
 def spec(**given):
@@ -30,7 +30,7 @@ def spec(**given):
 
 
 def job(home, **given):
-    return Job("job-1", spec(**given), "worker", home)
+    return TuningJob("job-1", spec(**given), "worker", home)
 
 
 def run(home, bars, told=None, **given):
@@ -70,7 +70,7 @@ def test_noise_is_called_noise(tmp_path):
 
 def test_no_trial_sees_the_holdout(tmp_path):
     bars = noise()
-    cut = split_of(bars, 4).holdout.start
+    cut = split_bars(bars, 4).holdout.start
     other = bars_of(np.random.default_rng(9).normal(0.0, 0.02, len(bars)))
     columns = ("open", "high", "low", "close", "volume")
     changed = replace(
@@ -102,10 +102,10 @@ def test_a_trial_is_the_mean_of_its_windows_each_run_by_itself(tmp_path):
     result = run(tmp_path, bars, n_trials=3, fee_bps=2.0)
 
     row = result["trial_table"][2]
-    split = split_of(bars, 4)
+    split = split_bars(bars, 4)
     target = strategy_named("ema_cross").target(bars[split.in_sample], row["params"])
     expected = [
-        sharpe_ratio(account_of(bars[part], target[part], spec(fee_bps=2.0)).returns) or 0.0
+        sharpe_ratio(simulate_account(bars[part], target[part], spec(fee_bps=2.0)).returns) or 0.0
         for part in split.windows
     ]
     assert [score[0] for score in row["windows"]] == pytest.approx(expected)
@@ -147,8 +147,8 @@ def test_every_shipped_strategy_can_be_tuned(tmp_path, strategy):
 
 def test_a_batch_in_processes_of_its_own_gives_the_scores_of_one_here():
     bars = noise(days=60)
-    split = split_of(bars, 4)
-    trialled = Trialled(
+    split = split_bars(bars, 4)
+    trialled = WindowScorer(
         bars[split.in_sample],
         split.windows,
         strategy_named("ema_cross").target,
@@ -195,7 +195,7 @@ def test_a_timeout_ends_with_what_there_is(tmp_path):
 
 
 def test_another_worker_takes_part_only_in_what_was_started(tmp_path):
-    bars, helper = trends(), Job("job-1", spec(), "other", tmp_path)
+    bars, helper = trends(), TuningJob("job-1", spec(), "other", tmp_path)
     assert not take_part(helper, bars, threading.Event())
     open_storage(None, tmp_path, "job-1")
     assert not take_part(helper, bars, threading.Event())
@@ -213,7 +213,7 @@ def test_another_worker_takes_part_only_in_what_was_started(tmp_path):
 def test_a_request_without_a_seed_has_one_of_its_own(tmp_path):
     asked = spec(seed=None)
 
-    seeds = {Job(name, asked, "worker", tmp_path).seed() for name in ("a", "b", "a")}
+    seeds = {TuningJob(name, asked, "worker", tmp_path).seed() for name in ("a", "b", "a")}
 
     assert len(seeds) == 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.research import Parameter, TuningSpec
-from workers.tuning.search_space import SpaceRejected, space_of
+from workers.tuning.search_space import SpaceRejected, resolve_space
 
 DECLARED = {
     "fast": Parameter(type="int", low=5, high=50, default=12, group="buy"),
@@ -23,7 +23,7 @@ CONFIG = {
 
 
 def found(**given):
-    return space_of(TuningSpec(strategy_name="cross", **given), DECLARED)
+    return resolve_space(TuningSpec(strategy_name="cross", **given), DECLARED)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,15 @@ from sqlalchemy.engine import make_url
 
 from schemas.research import Parameter
 from tests.fakes.known_search import BEST, SPACE, WINDOWS, scores, search, trials
-from workers.tuning.samplers import SAMPLERS, distributions_of, from_unit, to_unit
-from workers.tuning.storage import Journal, StorageError, journal_of, open_storage
-from workers.tuning.study import StudyDiffers, Watch, finished_trials, open_study, run_search
+from workers.tuning.samplers import SAMPLERS, from_unit, optuna_distributions, to_unit
+from workers.tuning.storage import Journal, StorageError, journal_path, open_storage
+from workers.tuning.study import (
+    SearchObserver,
+    StudyDiffers,
+    finished_trials,
+    open_study,
+    run_search,
+)
 
 every_sampler = pytest.mark.parametrize("sampler", sorted(SAMPLERS))
 
@@ -124,7 +130,7 @@ def test_a_stopped_search_keeps_its_trials_and_a_larger_limit_goes_on(tmp_path):
     study = open_study(what, open_storage(None, tmp_path, "job"))
 
     ended = run_search(
-        what, study, "worker", scores, Watch(told.append, stopped=lambda: len(told) >= 8)
+        what, study, "worker", scores, SearchObserver(told.append, stopped=lambda: len(told) >= 8)
     )
     more = trials(tmp_path, search(n_trials=30))
 
@@ -184,7 +190,7 @@ def test_a_study_of_that_name_with_another_space_is_refused(tmp_path):
 
 def test_a_line_torn_by_a_crash_is_cut_off(tmp_path):
     trials(tmp_path, search(n_trials=3))
-    path = journal_of(tmp_path, "job")
+    path = journal_path(tmp_path, "job")
     with path.open("ab") as file:
         file.write(b'{"op_code":4,"worker_id":"x","study')
 
@@ -250,7 +256,7 @@ def test_a_storage_that_cannot_be_opened_is_named_without_its_password(tmp_path,
 
 @pytest.mark.parametrize("name", sorted(SPACE))
 def test_a_value_comes_back_from_its_place_in_the_unit_interval(name):
-    found = distributions_of(SPACE)[name]
+    found = optuna_distributions(SPACE)[name]
     for unit in (0.0, 0.1, 0.49, 0.5, 0.77, 1.0):
         value = from_unit(found, unit)
 

@@ -22,7 +22,7 @@ MAX_POINTS = 2_000  # of a line; more are no wider than a pixel
 
 
 @dataclass(frozen=True)
-class Series:
+class ChartSeries:
     """One line, area or set of bars; a None in ``y`` is a hole.
 
     Attributes:
@@ -54,7 +54,7 @@ class Chart:
     title: str
     x_title: str
     y_title: str
-    series: tuple[Series, ...]
+    series: tuple[ChartSeries, ...]
     x_kind: Literal["time", "number", "name"] = "number"
     y_unit: Literal["number", "percent"] = "number"
     y_log: bool = False
@@ -115,7 +115,7 @@ def over_time(
     values: Vector,
     style: Style = "line",
     tone: Tone = "main",
-) -> Series:
+) -> ChartSeries:
     """Return a series over time, thinned to ``MAX_POINTS``."""
     kept = kept_points(values)
-    return Series(name, times_ms[kept].tolist(), rounded(values[kept]), style, tone)
+    return ChartSeries(name, times_ms[kept].tolist(), rounded(values[kept]), style, tone)

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 
-def document_of(title: str, body: str) -> str:
+def html_document(title: str, body: str) -> str:
     """Return a whole page with the reports' style; ``body`` is HTML already."""
     style = (Path(__file__).parent / "document.css").read_text()
     return (

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.research.charts.charts import Chart, Drawable, HeatMap, Series
+from workers.research.charts.charts import Chart, ChartSeries, Drawable, HeatMap
 
 COLOURS = {
     "main": "#1f77b4",
@@ -24,14 +24,14 @@ SCALE = "RdBu"
 MODES = {"line": "lines", "dashed": "lines", "area": "lines", "points": "markers"}
 
 
-def plotly_of(drawn: Drawable) -> dict[str, Any]:
+def to_plotly(drawn: Drawable) -> dict[str, Any]:
     """Return ``{"data": [...], "layout": {...}}`` of a chart."""
     if isinstance(drawn, HeatMap):
         return {"data": _heat_traces(drawn), "layout": _layout(drawn)}
     return {"data": [_trace(each, drawn) for each in drawn.series], "layout": _layout(drawn)}
 
 
-def figure_of(drawing: dict[str, Any]) -> Any:
+def to_figure(drawing: dict[str, Any]) -> Any:
     """Return Plotly JSON as a figure of plotly, checked; the only import of plotly."""
     import plotly.graph_objects as go
 
@@ -45,7 +45,7 @@ def plain(figure: Any) -> Any:
     """
     if isinstance(figure, dict):
         if set(figure) >= {"dtype", "bdata"}:
-            return plain(_array_of(figure))
+            return plain(_decode_array(figure))
         return {key: plain(value) for key, value in figure.items() if key != "template"}
     if isinstance(figure, np.ndarray | list | tuple):
         return [plain(value) for value in figure]
@@ -56,13 +56,13 @@ def plain(figure: Any) -> Any:
     return figure
 
 
-def _array_of(typed: dict[str, Any]) -> Any:
+def _decode_array(typed: dict[str, Any]) -> Any:
     array = np.frombuffer(base64.b64decode(typed["bdata"]), dtype=typed["dtype"])
     shape = str(typed.get("shape", array.size)).split(",")
     return array.reshape([int(part) for part in shape])
 
 
-def _trace(series: Series, chart: Chart) -> dict[str, Any]:
+def _trace(series: ChartSeries, chart: Chart) -> dict[str, Any]:
     colour = COLOURS[series.tone]
     common = {"name": series.name, "x": list(series.x), "y": list(series.y)}
     if series.style == "bar":

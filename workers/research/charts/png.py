@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from schemas.timeframes import DAY_MS
-from workers.research.charts.charts import Chart, Drawable, HeatMap, Series
+from workers.research.charts.charts import Chart, ChartSeries, Drawable, HeatMap
 from workers.research.charts.plotly_json import COLOURS
 
 INCHES = (8.0, 4.0)
@@ -17,7 +17,7 @@ DPI = 110
 MOST_TICKS = 12
 
 
-def png_of(drawn: Drawable) -> bytes:
+def to_png(drawn: Drawable) -> bytes:
     """Return the chart as a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -37,9 +37,9 @@ def png_of(drawn: Drawable) -> bytes:
     return file.getvalue()
 
 
-def png_text(drawn: Drawable) -> str:
+def to_png_base64(drawn: Drawable) -> str:
     """Return the PNG in base64, as JSON carries it."""
-    return base64.b64encode(png_of(drawn)).decode("ascii")
+    return base64.b64encode(to_png(drawn)).decode("ascii")
 
 
 def _draw_chart(axes: Any, chart: Chart) -> None:
@@ -68,7 +68,7 @@ def _draw_chart(axes: Any, chart: Chart) -> None:
         axes.legend(frameon=False, fontsize=8)
 
 
-def _draw_series(axes: Any, series: Series, scale: float) -> None:
+def _draw_series(axes: Any, series: ChartSeries, scale: float) -> None:
     colour = COLOURS[series.tone]
     y = np.array([np.nan if value is None else value for value in series.y], dtype=float)
     x: Any = [str(value) for value in series.x]

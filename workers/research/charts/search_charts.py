@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.research.charts.charts import Chart, Drawable, HeatMap, Series, rounded
+from workers.research.charts.charts import Chart, ChartSeries, Drawable, HeatMap, rounded
 from workers.research.grid import GridResult, parameter_values
 
 MAX_TRIALS = 2_000  # drawn; more are thinned evenly, the optimum kept
@@ -34,9 +34,9 @@ class SearchPlots:
 
     def png(self) -> dict[str, str]:
         """Return the charts as PNG in base64."""
-        from workers.research.charts.png import png_text
+        from workers.research.charts.png import to_png_base64
 
-        return {name: png_text(chart) for name, chart in self.charts.items()}
+        return {name: to_png_base64(chart) for name, chart in self.charts.items()}
 
 
 def search_plots(
@@ -50,7 +50,7 @@ def search_plots(
         scores: Objective, one axis a parameter; NaN where nothing ran.
         best_at: Place of the optimum in ``scores``.
     """
-    from workers.research.charts.plotly_json import plotly_of
+    from workers.research.charts.plotly_json import to_plotly
     from workers.research.optuna_sampler import optuna_plots
 
     grid = found.grid
@@ -66,10 +66,10 @@ def search_plots(
     }
     if whole and (shares := importances(scores, tuple(values))):
         charts["importance"] = _importance(shares)
-    heat = heat_of(scores, values, best_at, grid.objective)
+    heat = heat_map(scores, values, best_at, grid.objective)
     if heat is not None:
         charts["heatmap"] = heat
-    plotly |= {name: plotly_of(chart) for name, chart in charts.items() if name not in plotly}
+    plotly |= {name: to_plotly(chart) for name, chart in charts.items() if name not in plotly}
     ran = int(np.isfinite(objective).sum())
     note = f"{len(numbers):,} of {ran:,} trials are drawn" if len(numbers) < ran else ""
     cells = None if heat is None else heat_json(heat, grid.objective)
@@ -92,8 +92,8 @@ def _history(numbers: list[int], objective: NDArray[np.float64], name: str) -> C
         "trial",
         name,
         (
-            Series("trial", numbers, rounded(scores), "points", "quiet"),
-            Series("best so far", numbers, rounded(best), "line", "main"),
+            ChartSeries("trial", numbers, rounded(scores), "points", "quiet"),
+            ChartSeries("best so far", numbers, rounded(best), "line", "main"),
         ),
     )
 
@@ -102,7 +102,7 @@ def _spread(sharpes: NDArray[np.float64]) -> Chart:
     known = sharpes[np.isfinite(sharpes)]
     counts, edges = np.histogram(known, bins=30) if known.size > 1 else (np.zeros(1), np.zeros(2))
     middles = (edges[1:] + edges[:-1]) / 2.0
-    bars = Series("trials", rounded(middles, 4), [int(c) for c in counts], "bar")
+    bars = ChartSeries("trials", rounded(middles, 4), [int(c) for c in counts], "bar")
     return Chart("Sharpe ratios of all trials", "Sharpe ratio", "trials", (bars,))
 
 
@@ -132,13 +132,13 @@ def importances(scores: NDArray[np.float64], names: tuple[str, ...]) -> dict[str
 
 
 def _importance(shares: dict[str, float]) -> Chart:
-    bars = Series("importance", list(shares), list(shares.values()), "bar")
+    bars = ChartSeries("importance", list(shares), list(shares.values()), "bar")
     return Chart(
         "What moves the result", "", "share of the spread", (bars,), "name", y_unit="percent"
     )
 
 
-def heat_of(
+def heat_map(
     scores: NDArray[np.float64],
     values: dict[str, tuple[float, ...]],
     best_at: tuple[int, ...],

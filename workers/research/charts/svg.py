@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from schemas.timeframes import DAY_MS
-from workers.research.charts.charts import Chart, Number, Series
+from workers.research.charts.charts import Chart, ChartSeries, Number
 
 TOP, RIGHT, BOTTOM, LEFT = 8.0, 10.0, 20.0, 46.0
 LABELS = 5  # about as many on each axis
@@ -38,7 +38,7 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
 
-def svg_of(chart: Chart, width: int = 560, height: int = 200) -> str:
+def to_svg(chart: Chart, width: int = 560, height: int = 200) -> str:
     """Return a chart of lines and areas as one ``<svg>``; names on the x axis are not drawn."""
     points = [_points(series, positive=chart.y_log) for series in chart.series]
     xs = [x for line in points for part in line for x, _ in part]
@@ -62,7 +62,7 @@ def svg_of(chart: Chart, width: int = 560, height: int = 200) -> str:
     return f'<svg viewBox="0 0 {width} {height}" {label}>{"".join(parts)}</svg>'
 
 
-def _points(series: Series, *, positive: bool) -> list[list[Point]]:
+def _points(series: ChartSeries, *, positive: bool) -> list[list[Point]]:
     """Return the line in parts, cut where a value is missing or has no logarithm."""
     parts: list[list[Point]] = [[]]
     for x, y in zip(series.x, series.y, strict=True):
@@ -105,7 +105,7 @@ def _grid(chart: Chart, x_axis: Axis, y_axis: Axis, size: tuple[int, int]) -> li
     return parts
 
 
-def _line(series: Series, parts: list[list[Point]], x_axis: Axis, y_axis: Axis) -> str:
+def _line(series: ChartSeries, parts: list[list[Point]], x_axis: Axis, y_axis: Axis) -> str:
     drawn = []
     for part in parts:
         places = [f"{x_axis(x):.1f},{y_axis(y):.1f}" for x, y in part]

@@ -80,7 +80,7 @@ class Inference:
     priors: Mapping[str, Prior] = field(default_factory=dict)
 
 
-def inference_of_models() -> Inference:
+def model_inference() -> Inference:
     """Return inference over model files, as the worker runs it."""
     from workers.models.artifact import ArtifactError
     from workers.serving.processor import inference_processor

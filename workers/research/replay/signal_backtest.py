@@ -12,10 +12,10 @@ from pathlib import Path
 from schemas.models import ModelChanged, ModelRegistered
 from streams.promotion.processor import PROCESSOR as PROMOTION
 from streams.runtime.memory_driver import replay
-from workers.bars.recording import merged, recording_of
+from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED, ArtifactError
-from workers.research.replay.recompute import Inference, Recomputation, Span, inference_of_models
-from workers.research.replay.report import SignalReport, report_of
+from workers.research.replay.recompute import Inference, Recomputation, Span, model_inference
+from workers.research.replay.signal_report import SignalReport, signal_report
 from workers.research.replay.tally import Tally
 
 Progress = Callable[[int, int], None]  # bars done, bars in all
@@ -47,8 +47,8 @@ def backtest_signals(
         ArtifactError: The model is missing, altered, or not of these bars.
     """
     span = span or Span()
-    recording = recording_of([str(each) for each in files])
-    change = change_of(registered_in(Path(model)))
+    recording = read_recording([str(each) for each in files])
+    change = serving_change(read_registration(Path(model)))
     known = {file.symbol for file in recording.files}
     if change.model.timeframe_ms != recording.timeframe_ms:
         raise ArtifactError(
@@ -60,7 +60,7 @@ def backtest_signals(
             f"model {change.model.model_version} was not trained on {', '.join(sorted(missing))}, "
             f"only on {', '.join(change.model.symbols)}"
         )
-    inference = inference or inference_of_models()
+    inference = inference or model_inference()
     work = Recomputation([change], inference, span.to_ms)
     tally = Tally(span.from_ms, inference.priors)
     for done, bar in enumerate(merged(recording, {})):
@@ -74,10 +74,10 @@ def backtest_signals(
     progress(recording.bars, recording.bars)
     if work.refused:
         raise ArtifactError("; ".join(work.refused))
-    return report_of(tally)
+    return signal_report(tally)
 
 
-def registered_in(folder: Path) -> ModelRegistered:
+def read_registration(folder: Path) -> ModelRegistered:
     """Return what was announced of the model in a folder, as it lies there now.
 
     Raises:
@@ -93,7 +93,7 @@ def registered_in(folder: Path) -> ModelRegistered:
     return model.model_copy(update={"uri": folder.resolve().as_uri()})
 
 
-def change_of(model: ModelRegistered) -> ModelChanged:
+def serving_change(model: ModelRegistered) -> ModelChanged:
     """Return the change by which promotion puts a first model in service."""
     return next(each for each in replay([PROMOTION], [model]) if isinstance(each, ModelChanged))
 
@@ -107,4 +107,4 @@ def newest_model(models: Path) -> Path:
     found = [path.parent for path in models.glob(f"*/*/{REGISTERED}")]
     if not found:
         raise ArtifactError(f"{models} holds no model: name one, <models>/<strategy>/<version>")
-    return max(found, key=lambda folder: registered_in(folder).event_time_ms)
+    return max(found, key=lambda folder: read_registration(folder).event_time_ms)

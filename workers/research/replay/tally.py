@@ -28,7 +28,7 @@ GROUPS = ("directional", "A+", "A", "B", "C", "neutral")  # grades count directi
 Digest = Any  # of hashlib, which names no type
 
 
-def day_of(close_ms: int) -> int:
+def utc_day(close_ms: int) -> int:
     """Return the UTC day of a close, counted from the epoch; midnight ends its day."""
     return (close_ms - 1) // DAY_MS
 
@@ -103,7 +103,7 @@ class Held:
                 self.cash -= self.units * price * rate
                 self.settled += 1
                 self.unmarked += bar.mark_price is None
-        self.closes[day_of(bar.event_time_ms)] = self.cash + self.units * bar.close
+        self.closes[utc_day(bar.event_time_ms)] = self.cash + self.units * bar.close
 
 
 @dataclass
@@ -192,12 +192,12 @@ class Tally:
         self.models.setdefault(signal.model_version, [signal.qualified, 0])[1] += 1
         if direction_sign(signal.direction):
             self._until_ms[signal.symbol] = signal.expires_ms
-            self.traded[day_of(now)] += 2.0 / signal.horizon_bars
+            self.traded[utc_day(now)] += 2.0 / signal.horizon_bars
 
     def _score(self, score: ScoredSignal) -> None:
         neutral = score.direction == "neutral"
         prior = self.priors.get(score.model_version)
-        day = day_of(score.signal_time_ms)
+        day = utc_day(score.signal_time_ms)
         for group in ("neutral",) if neutral else ("directional", score.grade):
             self.days[group, day].add(score, prior)
         if score.hit is None:
@@ -210,7 +210,7 @@ class Tally:
             return
         length_ms = score.event_time_ms - score.signal_time_ms
         size = score.timeframe_ms / length_ms
-        self.profit[day_of(score.event_time_ms)] += score.net_return * size
+        self.profit[utc_day(score.event_time_ms)] += score.net_return * size
         paid = (score.cost or 0.0) + (score.funding or 0.0)
         for column, value in zip(
             self.calls, (score.net_return * size, paid * size, length_ms), strict=True

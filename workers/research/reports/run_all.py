@@ -16,8 +16,8 @@ from typing import Any
 from schemas.research import Market, PerformanceSpec
 from workers.bars.arrays import Bars
 from workers.bars.sources import Source
-from workers.research.reports.page import html_of
-from workers.research.reports.report import Failure, Result, summary_of
+from workers.research.reports.summary import Failure, Result, summary_document
+from workers.research.reports.summary_page import summary_page
 
 UNSHOWN = ("plots", "png", "trades", "daily_pnl", "spec")  # of a result: the report has no use
 
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Pair:
+class BacktestPair:
     """One market and one strategy, with the costs of ``fields`` (those of ``PerformanceSpec``)."""
 
     source: Source
@@ -34,9 +34,9 @@ class Pair:
 
 
 def run_all(
-    pairs: Sequence[Pair],
+    pairs: Sequence[BacktestPair],
     progress: Progress,
-    run: Callable[[Pair], Result | Failure] | None = None,
+    run: Callable[[BacktestPair], Result | Failure] | None = None,
 ) -> tuple[list[Result], list[Failure]]:
     """Run the pairs on all cores; return results in order, and failures grouped by their reason.
 
@@ -76,7 +76,7 @@ def _pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
 
 
-def _outcome(pair: Pair, future: Future[Result | Failure]) -> Result | Failure:
+def _outcome(pair: BacktestPair, future: Future[Result | Failure]) -> Result | Failure:
     error = future.exception()
     if error is None:
         return future.result()
@@ -86,7 +86,7 @@ def _outcome(pair: Pair, future: Future[Result | Failure]) -> Result | Failure:
     return Failure(pair.source.name, (pair.strategy,), said)
 
 
-def run_pair(pair: Pair) -> Result | Failure:
+def run_pair(pair: BacktestPair) -> Result | Failure:
     """Run one pair; what is wrong with its input is a failure with the reason."""
     from workers.research.performance import performance
 
@@ -114,18 +114,18 @@ def write_report(
     """Write ``backtest_summary.json`` and ``backtest_report.html``; return where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     summary, page = folder / "backtest_summary.json", folder / "backtest_report.html"
-    document = json.dumps(summary_of(results, failures), indent=1, allow_nan=False)
-    for path, text in ((summary, document + "\n"), (page, html_of(results, failures))):
+    document = json.dumps(summary_document(results, failures), indent=1, allow_nan=False)
+    for path, text in ((summary, document + "\n"), (page, summary_page(results, failures))):
         fresh = path.with_suffix(".new")
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
     return summary, page
 
 
-def pairs_of(
+def all_pairs(
     sources: Sequence[Source], strategies: Sequence[str], fields: dict[str, Any]
-) -> Iterator[Pair]:
+) -> Iterator[BacktestPair]:
     """Yield every market with every strategy."""
     for source in sources:
         for strategy in strategies:
-            yield Pair(source, strategy, fields)
+            yield BacktestPair(source, strategy, fields)

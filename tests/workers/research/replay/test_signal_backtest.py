@@ -28,18 +28,18 @@ from tests.build import (
 from tests.fakes.scripted_inference import inference
 from tests.fakes.small_models import small_model
 from workers.bars.arrays import Bars
-from workers.bars.recording import merged, recording_of
+from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED, ArtifactError
 from workers.research.fills import FillModel, simulate
-from workers.research.replay.page import equity_chart, page_of, reliability_chart
 from workers.research.replay.recompute import Recomputation, Span
-from workers.research.replay.report import report_of
 from workers.research.replay.signal_backtest import (
     backtest_signals,
-    change_of,
     newest_model,
-    registered_in,
+    read_registration,
+    serving_change,
 )
+from workers.research.replay.signal_page import equity_chart, reliability_chart, signal_page
+from workers.research.replay.signal_report import signal_report
 from workers.research.replay.tally import GROUPS, Tally
 from workers.training.report import calibration_error
 
@@ -124,7 +124,7 @@ def tallied(records, **fields) -> Tally:
 def test_every_group_counts_what_a_table_of_all_scores_says():
     log = random_log()
 
-    found = {row.group: row for row in report_of(tallied(log)).groups}
+    found = {row.group: row for row in signal_report(tallied(log)).groups}
 
     assert tuple(found) == GROUPS
     for name, row in found.items():
@@ -152,7 +152,7 @@ def test_probabilities_are_scored_against_the_class_shares_of_their_model():
     known = [r for r in log if isinstance(r, ScoredSignal) and r.outcome is not None]
     shares = ClassProbabilities(sell=PRIOR[0], neutral=PRIOR[1], buy=PRIOR[2])
 
-    found = report_of(tallied(log)).scores[0]
+    found = signal_report(tallied(log)).scores[0]
 
     assert found.known == found.compared == len(known)
     assert found.brier == pytest.approx(np.mean([s.brier for s in known]))
@@ -171,7 +171,7 @@ def test_without_class_shares_there_is_nothing_to_compare_with():
     for record in random_log():
         tally.take(record)
 
-    found = report_of(tally).scores[0]
+    found = signal_report(tally).scores[0]
 
     assert found.log_loss is not None
     assert (found.compared, found.prior_log_loss, found.log_loss_edge_interval) == (0, None, None)
@@ -182,7 +182,7 @@ def test_the_calibration_error_is_that_of_training():
     chances = np.array([list(s.probabilities.model_dump().values()) for s in known])
     classes = np.array([("sell", "neutral", "buy").index(s.outcome) for s in known])
 
-    found = report_of(tallied(random_log()))
+    found = signal_report(tallied(random_log()))
 
     assert sum(row.known for row in found.reliability) == len(known)
     directional = [i for i, s in enumerate(known) if s.direction != "neutral"]
@@ -199,7 +199,7 @@ def test_the_account_of_every_signal_adds_what_each_of_them_returned():
         if isinstance(r, ScoredSignal) and r.outcome is not None and r.direction != "neutral"
     ]
 
-    found = report_of(tallied(log))
+    found = signal_report(tallied(log))
 
     every, _, cash = found.rows
     total = sum(s.net_return for s in known) / HORIZON
@@ -232,7 +232,7 @@ def test_buy_and_hold_is_that_of_the_fill_engine():
         tally.take(each)
         tally.take(signal(minute))
 
-    found = report_of(tally)
+    found = signal_report(tally)
 
     history = Bars.from_records(bars)
     fills = simulate(history, np.ones(len(history)), FillModel(equity=1.0))
@@ -247,7 +247,7 @@ def test_signals_before_the_span_and_their_scores_are_left_out():
 
     tally = tallied([r for r in log if r.event_time_ms >= middle], from_ms=middle)
 
-    row = report_of(tally).groups[0]
+    row = signal_report(tally).groups[0]
     later = [r for r in log if isinstance(r, Signal) and r.event_time_ms >= middle]
     assert tally.signals == len(later)
     assert row.known + row.unknowable + row.open == row.signals
@@ -261,17 +261,17 @@ def test_a_signal_that_has_not_expired_is_open():
         for record in work.feed(each):
             tally.take(record)
 
-    row = report_of(tally).groups[0]
+    row = signal_report(tally).groups[0]
 
     assert (row.signals, row.known, row.open) == (20, 5, 15)
 
 
 def test_no_signal_gives_a_report_of_nulls():
-    found = report_of(Tally())
+    found = signal_report(Tally())
 
     assert (found.signals, found.first_signal_ms, found.rows) == (0, None, ())
     assert found.groups[0].hit_rate is None
-    assert "No signal" in page_of(found)
+    assert "No signal" in signal_page(found)
     assert json.loads(found.encode())["calibration_error"] is None
 
 
@@ -290,8 +290,8 @@ def test_a_file_and_a_model_give_what_the_live_processors_make_of_its_bars(file,
 
 
 def _live(model, file):
-    work = Recomputation([change_of(registered_in(model))], inference())
-    return [r for each in merged(recording_of([str(file)]), {}) for r in work.feed(each)]
+    work = Recomputation([serving_change(read_registration(model))], inference())
+    return [r for each in merged(read_recording([str(file)]), {}) for r in work.feed(each)]
 
 
 def test_a_span_counts_the_signals_made_in_it(file, model):
@@ -305,14 +305,14 @@ def test_a_span_counts_the_signals_made_in_it(file, model):
 
 
 def test_a_model_serves_from_the_bar_that_promotion_names(model):
-    change = change_of(registered_in(model))
+    change = serving_change(read_registration(model))
 
     assert change.effective_from_ms > change.model.event_time_ms >= change.model.trained_to_ms
     assert change.model.uri == model.resolve().as_uri()
 
 
 def test_a_model_of_other_bars_is_refused(file, model):
-    hourly = registered_in(model).model_copy(update={"timeframe_ms": HOUR_MS})
+    hourly = read_registration(model).model_copy(update={"timeframe_ms": HOUR_MS})
     (model / REGISTERED).write_bytes(hourly.encode())
 
     with pytest.raises(ArtifactError, match="is of bars of 3600000 ms"):
@@ -326,7 +326,7 @@ def test_a_symbol_the_model_never_saw_is_named(file, model):
 
 def test_a_folder_without_a_registration_says_what_is_expected(tmp_path, model):
     with pytest.raises(ArtifactError, match=r"registered\.json cannot be read"):
-        registered_in(tmp_path)
+        read_registration(tmp_path)
     with pytest.raises(ArtifactError, match="holds no model"):
         newest_model(tmp_path / "none")
     assert newest_model(tmp_path / "models") == model
@@ -340,9 +340,9 @@ def test_an_altered_model_is_refused_and_nothing_is_reported(file, model):
 
 
 def test_the_page_and_the_charts_hold_the_numbers():
-    found = report_of(tallied(random_log()))
+    found = signal_report(tallied(random_log()))
 
-    page = page_of(found)
+    page = signal_page(found)
 
     assert page.count("<svg") == 2
     assert all(name in page for name in ("buy and hold", "cash", "A+", "class shares"))

@@ -13,9 +13,15 @@ from tests.build import bar
 from tests.fakes.searches import dying_pair, write
 from workers.archive.topic_archive import ArchivedRecord, TopicArchive
 from workers.bars.bar_files import BarFileRejected
-from workers.bars.sources import archived_sources, source_of, sources_of
-from workers.research.reports.report import Failure, summary_of
-from workers.research.reports.run_all import Pair, pairs_of, run_all, run_pair, write_report
+from workers.bars.sources import archived_sources, file_source, find_sources
+from workers.research.reports.run_all import (
+    BacktestPair,
+    all_pairs,
+    run_all,
+    run_pair,
+    write_report,
+)
+from workers.research.reports.summary import Failure, summary_document
 
 DOCUMENTED = {"Sharpe Ratio", "Max Drawdown", "Win Rate", "Profit Factor", "Total Return"}
 
@@ -35,8 +41,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def everything(folder):
     """All of it, run once: results and failures."""
-    sources, _ = sources_of([str(folder)], folder / "none")
-    pairs = list(pairs_of(sources, ["ema_cross", "donchian"], {}))
+    sources, _ = find_sources([str(folder)], folder / "none")
+    pairs = list(all_pairs(sources, ["ema_cross", "donchian"], {}))
     return run_all(pairs, lambda _done, _total: None)
 
 
@@ -90,16 +96,16 @@ def test_the_page_loads_nothing_runs_nothing_and_escapes_what_it_shows(everythin
 def test_the_best_of_worthless_pairs_is_called_luck(everything):
     results, failures = everything
 
-    summary = summary_of(results, failures)
+    summary = summary_document(results, failures)
 
     assert summary["verdict"].startswith("Nothing here beyond luck")
     assert summary["luck"] > 0.0
-    assert summary_of([], [])["verdict"].startswith("Too few pairs")
+    assert summary_document([], [])["verdict"].startswith("Too few pairs")
 
 
 def test_a_process_that_dies_takes_only_its_own_pair_with_it(folder):
-    source = source_of(str(folder / "BTCUSDT_perp_1h.parquet"), folder / "none")
-    pairs = list(pairs_of([source], ["ema_cross", "dies", "donchian"], {}))
+    source = file_source(str(folder / "BTCUSDT_perp_1h.parquet"), folder / "none")
+    pairs = list(all_pairs([source], ["ema_cross", "dies", "donchian"], {}))
 
     results, failures = run_all(pairs, lambda _done, _total: None, dying_pair)
 
@@ -110,16 +116,16 @@ def test_a_process_that_dies_takes_only_its_own_pair_with_it(folder):
 
 
 def test_a_bad_span_is_a_failure_with_its_reason(folder):
-    source = source_of(str(folder / "BTCUSDT_perp_1h.parquet"), folder / "none")
+    source = file_source(str(folder / "BTCUSDT_perp_1h.parquet"), folder / "none")
 
-    failed = run_pair(Pair(source, "ema_cross", {"from_ms": 1, "to_ms": 2}))
+    failed = run_pair(BacktestPair(source, "ema_cross", {"from_ms": 1, "to_ms": 2}))
 
     assert isinstance(failed, Failure)
     assert "no bar of BTCUSDT" in failed.reason
 
 
 def test_files_that_hold_no_bars_are_passed_over_by_name(folder):
-    sources, passed = sources_of([str(folder)])
+    sources, passed = find_sources([str(folder)])
 
     names = [source.name for source in sources]
     assert names == ["BTCUSDT_perp_1h", "ETHUSDT_perp_1h", "SOLUSDT_perp_1h"]
@@ -134,7 +140,7 @@ def test_spot_has_no_funding_and_marks_are_never_longer_than_bars(tmp_path):
         write(folder, f"BTCUSDT_{name}.parquet", count=10)
 
     perp, spot = (
-        source_of(str(folder / f"BTCUSDT_{kind}_1h.parquet")) for kind in ("perp", "spot")
+        file_source(str(folder / f"BTCUSDT_{kind}_1h.parquet")) for kind in ("perp", "spot")
     )
 
     assert perp.mark == folder / "BTCUSDT_mark_1h.parquet"
@@ -143,7 +149,7 @@ def test_spot_has_no_funding_and_marks_are_never_longer_than_bars(tmp_path):
 
 def test_a_missing_file_is_told():
     with pytest.raises(BarFileRejected, match="no such file or folder"):
-        sources_of(["nowhere/BTCUSDT_perp_1h.parquet"])
+        find_sources(["nowhere/BTCUSDT_perp_1h.parquet"])
 
 
 def test_bars_of_the_archive_are_those_that_were_archived(tmp_path):

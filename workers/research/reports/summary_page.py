@@ -9,24 +9,31 @@ from typing import Any
 
 import numpy as np
 
-from workers.research.charts.charts import Chart, Series, kept_points
-from workers.research.charts.document import document_of
-from workers.research.charts.svg import svg_of
-from workers.research.reports.report import HOLD, Failure, Result, benchmarks_of, ranked, verdict_of
+from workers.research.charts.charts import Chart, ChartSeries, kept_points
+from workers.research.charts.document import html_document
+from workers.research.charts.svg import to_svg
+from workers.research.reports.summary import (
+    HOLD,
+    Failure,
+    Result,
+    benchmark_summary,
+    ranked,
+    summary_verdict,
+)
 
 CARD_POINTS = 500  # of each line
 FULL_TONE = 0.15  # monthly return at which a cell has its whole colour
 
 
-def html_of(results: Sequence[Result], failures: Sequence[Failure]) -> str:
+def summary_page(results: Sequence[Result], failures: Sequence[Failure]) -> str:
     """Return the report as one HTML file."""
     ordered = ranked(results)
     sources = sorted({r["source"] for r in results})
     sections = "".join(_section(source, ordered) for source in sources)
-    return document_of(
+    return html_document(
         "back-tests",
         f"{_header(results, failures)}"
-        f'<div class="verdict"><p>{escape(verdict_of(results))}</p></div>'
+        f'<div class="verdict"><p>{escape(summary_verdict(results))}</p></div>'
         f"{_failed(failures)}{_table(ordered)}{sections}{_footer(results)}",
     )
 
@@ -81,7 +88,7 @@ def _table(ordered: Sequence[Result]) -> str:
         f"{_cells(r['metrics'])}<td>{_spark(r)}</td></tr>"
         for r in ordered
     ]
-    benchmarks = benchmarks_of(ordered)
+    benchmarks = benchmark_summary(ordered)
     shown = [b for b in benchmarks if b["name"] == HOLD] + benchmarks[-1:]  # cash is one for all
     rows += [
         f'<tr class="benchmark"><td>{escape(row["name"])} '
@@ -139,8 +146,8 @@ def _card(result: Result) -> str:
         "",
         "",
         (
-            Series(HOLD, curve["time_ms"], curve["buy_and_hold"], tone="quiet"),
-            Series(result["strategy"], curve["time_ms"], curve["equity"], tone="main"),
+            ChartSeries(HOLD, curve["time_ms"], curve["buy_and_hold"], tone="quiet"),
+            ChartSeries(result["strategy"], curve["time_ms"], curve["equity"], tone="main"),
         ),
         x_kind="time",
         y_log=True,
@@ -150,14 +157,14 @@ def _card(result: Result) -> str:
         f"Drawdown of {result['strategy']}",
         "",
         "",
-        (Series("drawdown", curve["time_ms"], falls, "area", "bad"),),
+        (ChartSeries("drawdown", curve["time_ms"], falls, "area", "bad"),),
         x_kind="time",
         y_unit="percent",
     )
     return (
         f'<article class="card" id="{_anchor(result)}"><h3>{escape(result["strategy"])}</h3>'
         f'<p class="quiet-text">{escape(params)}</p><dl class="numbers">{numbers}</dl>'
-        f"{svg_of(equity, 400, 170)}{svg_of(drawdown, 400, 90)}"
+        f"{to_svg(equity, 400, 170)}{to_svg(drawdown, 400, 90)}"
         '<p class="legend"><span><i style="background:var(--main)"></i>strategy</span>'
         f'<span><i style="background:var(--quiet)"></i>{HOLD}</span>'
         '<span><i style="background:var(--bad)"></i>drawdown</span></p>'

@@ -1,6 +1,6 @@
-"""What a tuning process's children do: a search that is this process's own, or another's.
+"""What a child of the tuning process runs: a search of its own process, or of another.
 
-Loads Optuna, pandas and the kernels, which go when it ends.
+Optuna, pandas and the kernels are loaded in the child only, and go when it ends.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.bars.arrays import Bars
 from workers.bars.bar_store import BarStore
-from workers.jobs.progress import Telling
+from workers.jobs.progress import JobProgressPublisher
 from workers.settings import Settings
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Kept:
+class StudyLocation:
     """Where studies and results are kept.
 
     Attributes:
@@ -48,7 +48,7 @@ class Kept:
     results: str
 
     @classmethod
-    def of(cls, settings: Settings) -> Kept:
+    def of(cls, settings: Settings) -> StudyLocation:
         """Return what the settings say."""
         secret = settings.tuning_storage
         url = None if secret is None else secret.get_secret_value()
@@ -58,41 +58,47 @@ class Kept:
         return f"Kept(home={self.home})"
 
 
-def own(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: KafkaSettings) -> None:
+def run_owned(
+    channel: Connection, stop: Any, request: bytes, kept: StudyLocation, kafka: KafkaSettings
+) -> None:
     """Run a job and send its encoded result."""
     channel.send_bytes(run_request(TuningRequest.decode(request), kept, kafka, stop).encode())
 
 
-def share(channel: Connection, stop: Any, request: bytes, kept: Kept, kafka: KafkaSettings) -> None:
+def assist(
+    channel: Connection, stop: Any, request: bytes, kept: StudyLocation, kafka: KafkaSettings
+) -> None:
     """Take part in a job that another process owns; sends nothing."""
-    from workers.tuning.job import Job, take_part
+    from workers.tuning.job import TuningJob, take_part
 
     del channel
     asked = TuningRequest.decode(request)
-    job = Job(asked.request_id, asked.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url)
+    job = TuningJob(
+        asked.request_id, asked.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url
+    )
     try:
-        take_part(job, bars_of(asked.spec, kafka), stop)
+        take_part(job, read_requested_bars(asked.spec, kafka), stop)
     except ValueError as refused:  # the owner tells it
-        log.info("share.refused", job=asked.request_id, cause=str(refused))
+        log.info("assist.refused", job=asked.request_id, cause=str(refused))
 
 
 def run_request(
-    request: TuningRequest, kept: Kept, kafka: KafkaSettings, stop: threading.Event
+    request: TuningRequest, kept: StudyLocation, kafka: KafkaSettings, stop: threading.Event
 ) -> JobResult:
     """Run one job to its result: a failure is a result too."""
     from workers.jobs.results import ResultsError
-    from workers.tuning.job import Job
+    from workers.tuning.job import TuningJob
     from workers.tuning.results import stored
     from workers.tuning.storage import StorageError
 
     started_s = time.monotonic()
     publisher = Publisher(kafka, f"tuning-{kafka.instance}-progress")
-    telling = Telling(request.request_id, publisher)
+    telling = JobProgressPublisher(request.request_id, publisher)
     telling.tell("init", 0, request.spec.n_trials, None)
-    commands = Commands(request, kafka, stop)
+    commands = CancelFollower(request, kafka, stop)
     found: dict[str, Any] | None = None
     failed: tuple[str, str] | None = None
-    job = Job(
+    job = TuningJob(
         request.request_id, request.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url
     )
     try:
@@ -132,7 +138,7 @@ def run_request(
         )
 
 
-def _status(commands: Commands, found: dict[str, Any] | None) -> Any:
+def _status(commands: CancelFollower, found: dict[str, Any] | None) -> Any:
     if found is None:
         return "cancelled" if commands.cancelled else "failed"
     if not found["partial"]:
@@ -141,17 +147,21 @@ def _status(commands: Commands, found: dict[str, Any] | None) -> Any:
 
 
 def _searched(
-    job: Any, spec: TuningSpec, kafka: KafkaSettings, telling: Telling, stop: threading.Event
+    job: Any,
+    spec: TuningSpec,
+    kafka: KafkaSettings,
+    telling: JobProgressPublisher,
+    stop: threading.Event,
 ) -> dict[str, Any]:
     from workers.tuning.job import tune
 
     def progress(done: int, total: int, best: float | None, note: str) -> None:
         telling.tell("progress", done, total, best, note)
 
-    return tune(job, bars_of(spec, kafka), progress, stop)
+    return tune(job, read_requested_bars(spec, kafka), progress, stop)
 
 
-class Commands:
+class CancelFollower:
     """Follows the commands of a job: sets ``stop`` when it is cancelled.
 
     Those that were there before are read before this returns.
@@ -182,7 +192,7 @@ class Commands:
             self._stop.set()
 
 
-def bars_of(spec: TuningSpec, kafka: KafkaSettings) -> Bars:
+def read_requested_bars(spec: TuningSpec, kafka: KafkaSettings) -> Bars:
     """Return the bars that a request asks for, as its topic holds them now.
 
     Raises: BarsRejected when there are none.

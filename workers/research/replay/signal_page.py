@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from html import escape
 
-from workers.research.charts.charts import Chart, Series, Tone
-from workers.research.charts.document import document_of
-from workers.research.charts.svg import svg_of
-from workers.research.replay.report import (
+from workers.research.charts.charts import Chart, ChartSeries, Tone
+from workers.research.charts.document import html_document
+from workers.research.charts.svg import to_svg
+from workers.research.replay.signal_report import (
     EVERY,
     HOLD,
     EquityRow,
@@ -27,8 +27,8 @@ def equity_chart(found: SignalReport) -> Chart:
         "",
         "start = 1",
         (
-            Series(HOLD, curve.time_ms, curve.buy_and_hold, tone="quiet"),
-            Series(EVERY, curve.time_ms, curve.every_signal),
+            ChartSeries(HOLD, curve.time_ms, curve.buy_and_hold, tone="quiet"),
+            ChartSeries(EVERY, curve.time_ms, curve.every_signal),
         ),
         x_kind="time",
     )
@@ -37,15 +37,15 @@ def equity_chart(found: SignalReport) -> Chart:
 def reliability_chart(found: SignalReport) -> Chart:
     """Return what came true over what was stated, with 95 %; on the diagonal they agree."""
     kinds: tuple[tuple[str, Tone], ...] = (("directional", "main"), ("neutral", "second"))
-    honest = Series("honest", (0.0, 1.0), (0.0, 1.0), "dashed", "quiet")
+    honest = ChartSeries("honest", (0.0, 1.0), (0.0, 1.0), "dashed", "quiet")
     lines = [honest]
     for name, tone in kinds:
         rows = [row for row in found.reliability if row.directional is (name == "directional")]
         stated = [row.mean_confidence for row in rows]
         ends = [(*row.hit_rate_interval, None) for row in rows]  # one upright, then a hole
         lines += [
-            Series(name, stated, [row.hit_rate for row in rows], tone=tone),
-            Series(
+            ChartSeries(name, stated, [row.hit_rate for row in rows], tone=tone),
+            ChartSeries(
                 f"{name}, 95 %",
                 [at for at in stated for _ in range(3)],
                 [end for three in ends for end in three],
@@ -55,7 +55,7 @@ def reliability_chart(found: SignalReport) -> Chart:
     return Chart("Reliability", "stated", "came true", tuple(lines))
 
 
-def page_of(found: SignalReport) -> str:
+def signal_page(found: SignalReport) -> str:
     """Return the report as one HTML file."""
     if found.first_signal_ms is None or found.last_bar_ms is None:
         body = "<header><div><h1>Signals</h1></div></header><p>No signal in that span.</p>"
@@ -66,12 +66,12 @@ def page_of(found: SignalReport) -> str:
             f'<header><div><h1>Signals</h1><p class="lead">{escape(lead)}</p></div></header>'
             f"{_models(found)}{_groups(found.groups)}"
             '<section><div class="cards">'
-            f'<article class="card"><h3>Equity</h3>{svg_of(equity_chart(found))}{_legend()}'
+            f'<article class="card"><h3>Equity</h3>{to_svg(equity_chart(found))}{_legend()}'
             f'</article><article class="card"><h3>Reliability</h3>'
-            f"{svg_of(reliability_chart(found))}{_calibration(found)}</article></div></section>"
+            f"{to_svg(reliability_chart(found))}{_calibration(found)}</article></div></section>"
             f"<section>{_accounts(found.rows)}</section>{_footer(found)}"
         )
-    return document_of("signals", body)
+    return html_document("signals", body)
 
 
 def _models(found: SignalReport) -> str:

@@ -36,7 +36,7 @@ class Failure:
     reason: str
 
 
-def summary_of(results: Sequence[Result], failures: Sequence[Failure]) -> dict[str, Any]:
+def summary_document(results: Sequence[Result], failures: Sequence[Failure]) -> dict[str, Any]:
     """Return the document of ``backtest_summary.json``, best Sharpe ratio first.
 
     Drawdown, win rate and returns are fractions. ``luck`` is the Sharpe ratio that the best of so
@@ -45,11 +45,11 @@ def summary_of(results: Sequence[Result], failures: Sequence[Failure]) -> dict[s
     rows = [_row(result) for result in ranked(results)]
     return {
         "results": rows,
-        "benchmarks": benchmarks_of(results),
+        "benchmarks": benchmark_summary(results),
         "failed": [failure.__dict__ for failure in failures],
         "pairs": len(results) + sum(len(failure.strategies) for failure in failures),
-        "luck": luck_of(results),
-        "verdict": verdict_of(results),
+        "luck": expected_best_sharpe(results),
+        "verdict": summary_verdict(results),
     }
 
 
@@ -63,7 +63,7 @@ def ranked(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=key)
 
 
-def luck_of(results: Sequence[Result]) -> float | None:
+def expected_best_sharpe(results: Sequence[Result]) -> float | None:
     """Return the yearly Sharpe ratio expected of the best of so many worthless pairs.
 
     Their spread is taken from the standard error over the median span: what pure noise would show.
@@ -76,15 +76,15 @@ def luck_of(results: Sequence[Result]) -> float | None:
     return expected_max_sharpe(len(known), float(np.median(known)))
 
 
-def verdict_of(results: Sequence[Result]) -> str:
+def summary_verdict(results: Sequence[Result]) -> str:
     """Return in words what the best of these pairs is worth, given how many there were."""
     tested = [r for r in ranked(results) if r["metrics"]["sharpe_ratio"] is not None]
-    luck = luck_of(results)
+    luck = expected_best_sharpe(results)
     if not tested or luck is None:
         return "Too few pairs traded to say anything of the best."
     best = tested[0]
     sharpe, error = (best["metrics"][k] for k in ("sharpe_ratio", "sharpe_standard_error"))
-    hold = _metrics_of(best, HOLD)["sharpe_ratio"]
+    hold = _benchmark_metrics(best, HOLD)["sharpe_ratio"]
     sure = NORMAL.cdf((sharpe - luck) / error) if error else 0.0
     name = f"{best['strategy']} on {best['source']}"
     said = (
@@ -115,7 +115,7 @@ def _row(result: Result) -> dict[str, Any]:
     }
 
 
-def benchmarks_of(results: Sequence[Result]) -> list[dict[str, Any]]:
+def benchmark_summary(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return buy-and-hold and cash of every market, once each."""
     seen: dict[tuple[str, str], dict[str, Any]] = {}
     for result in results:
@@ -131,5 +131,5 @@ def benchmarks_of(results: Sequence[Result]) -> list[dict[str, Any]]:
     return list(seen.values())
 
 
-def _metrics_of(result: Result, benchmark: str) -> dict[str, Any]:
+def _benchmark_metrics(result: Result, benchmark: str) -> dict[str, Any]:
     return next(r["metrics"] for r in result["benchmarks"] if r["name"] == benchmark)

@@ -19,15 +19,15 @@ from workers.bars.arrays import Bars
 from workers.research.charts.plotly_json import plain
 from workers.research.outcome import (
     JSON,
-    Account,
-    account_of,
-    benchmarks_of,
-    ground_of,
-    held_of,
-    sharpe_of,
+    SimulatedAccount,
+    benchmark_rows,
+    benchmark_sharpe,
+    buy_and_hold_account,
+    market_facts,
+    simulate_account,
 )
-from workers.research.verdict import distribution_of, judge, verdict
-from workers.tuning.objective import Split, Trialled
+from workers.research.verdict import judge, score_distribution, verdict
+from workers.tuning.objective import Split, WindowScorer
 from workers.tuning.search_space import Space
 from workers.tuning.study import finished_trials
 
@@ -38,17 +38,17 @@ Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Tuned:
+class FinishedSearch:
     """A search that ended, or was stopped, and what it ran on."""
 
     spec: TuningSpec
     space: Space
     bars: Bars
     split: Split
-    trialled: Trialled
+    trialled: WindowScorer
 
 
-def tuning_report(tuned: Tuned, study: Study, *, partial: bool) -> JSON:
+def tuning_report(tuned: FinishedSearch, study: Study, *, partial: bool) -> JSON:
     """Return the result of a search as a JSON object; undefined numbers are None.
 
     The best of several objectives is the first's; ``front`` has them all. ``in_sample`` is every
@@ -61,7 +61,7 @@ def tuning_report(tuned: Tuned, study: Study, *, partial: bool) -> JSON:
         "kind": tuned.spec.kind,
         "strategy": tuned.spec.strategy_name,
         "partial": partial,
-        **ground_of(tuned.bars, tuned.spec),
+        **market_facts(tuned.bars, tuned.spec),
         "objective": tuned.space.objectives[0],
         "objectives": list(tuned.space.objectives),
         "sampler": tuned.spec.sampler,
@@ -93,7 +93,9 @@ def _nothing(trials: int) -> JSON:
     }
 
 
-def _judged(tuned: Tuned, study: Study, counted: list[FrozenTrial], best: FrozenTrial) -> JSON:
+def _judged(
+    tuned: FinishedSearch, study: Study, counted: list[FrozenTrial], best: FrozenTrial
+) -> JSON:
     chosen = _thinned(counted, best)
     returns = np.column_stack([tuned.trialled.returns(t.params) for t in chosen])
     sharpes = np.full(len(counted), np.nan)
@@ -101,9 +103,9 @@ def _judged(tuned: Tuned, study: Study, counted: list[FrozenTrial], best: Frozen
         value = sharpe_ratio(returns[:, place])
         sharpes[counted.index(trial)] = np.nan if value is None else value
     judged = judge(returns[:, chosen.index(best)], sharpes, returns)
-    inside = _metrics_of(tuned, best)
+    inside = _in_sample_metrics(tuned, best)
     outside = _holdout(tuned, best)
-    hold = benchmarks_of(held_of(tuned.bars[tuned.split.holdout], tuned.spec))
+    hold = benchmark_rows(buy_and_hold_account(tuned.bars[tuned.split.holdout], tuned.spec))
     known = [outside.metrics.sharpe_ratio, outside.metrics.annual_return]
     return {
         **judged.facts,
@@ -116,8 +118,8 @@ def _judged(tuned: Tuned, study: Study, counted: list[FrozenTrial], best: Frozen
         "benchmarks": hold,
         "overfitting_ratio": overfitting_ratio(judged.sharpe, known[0]),
         "walk_forward_efficiency": walk_forward_efficiency(inside["annual_return"], known[1]),
-        "distribution": distribution_of(sharpes),
-        "verdict": _said(verdict(judged, None), known[0], sharpe_of(hold)),
+        "distribution": score_distribution(sharpes),
+        "verdict": _said(verdict(judged, None), known[0], benchmark_sharpe(hold)),
         "importance": _importance(study),
         "plots": _plots(tuned, study),
         "equity": _equity(outside),
@@ -132,17 +134,17 @@ def _thinned(counted: list[FrozenTrial], best: FrozenTrial) -> list[FrozenTrial]
     return [t for t in counted if t.number in even | {best.number}]
 
 
-def _metrics_of(tuned: Tuned, best: FrozenTrial) -> JSON:
+def _in_sample_metrics(tuned: FinishedSearch, best: FrozenTrial) -> JSON:
     """Return the metrics of the windows as one run of all of them."""
     part = tuned.split.in_sample
     target = tuned.trialled.decide(tuned.bars[part], {**tuned.space.fixed, **best.params})
-    return account_of(tuned.bars[part], target, tuned.spec).metrics.model_dump()
+    return simulate_account(tuned.bars[part], target, tuned.spec).metrics.model_dump()
 
 
-def _holdout(tuned: Tuned, best: FrozenTrial) -> Account:
+def _holdout(tuned: FinishedSearch, best: FrozenTrial) -> SimulatedAccount:
     target = tuned.trialled.decide(tuned.bars, {**tuned.space.fixed, **best.params})
     part = tuned.split.holdout
-    return account_of(tuned.bars[part], target[part], tuned.spec)
+    return simulate_account(tuned.bars[part], target[part], tuned.spec)
 
 
 def _said(judged: str, outside: float | None, hold: float | None) -> str:
@@ -161,7 +163,7 @@ def _spans(bars: Bars, parts: tuple[slice, ...]) -> list[JSON]:
     ]
 
 
-def _row(tuned: Tuned, trial: FrozenTrial) -> JSON:
+def _row(tuned: FinishedSearch, trial: FrozenTrial) -> JSON:
     names = tuned.space.objectives
     taken = trial.duration
     return {
@@ -185,7 +187,7 @@ def _importance(study: Study) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _plots(tuned: Tuned, study: Study) -> dict[str, Any]:
+def _plots(tuned: FinishedSearch, study: Study) -> dict[str, Any]:
     """Return Optuna's plots as Plotly JSON."""
     draw, names = optuna.visualization, sorted(tuned.space.searched)
     if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < 2:
@@ -220,7 +222,7 @@ def _fewer(study: Study) -> Study:
     return fewer
 
 
-def _equity(outside: Account) -> JSON:
+def _equity(outside: SimulatedAccount) -> JSON:
     """Return the holdout's equity at the end of each day, the start being 1."""
     grown = np.cumprod(1.0 + outside.returns)
     return {"time_ms": outside.day_ms.tolist(), "equity": [float(f"{e:.6g}") for e in grown]}

@@ -11,9 +11,9 @@ from workers.child import SPAWN, end_with_parent
 Value = str | float | bool
 Params = Mapping[str, Value]
 Scores = Sequence[float]  # of one window, one per objective; larger is better
-Asked = tuple[Params, Sequence[int]]  # a trial and the windows to try it on
+TrialRequest = tuple[Params, Sequence[int]]  # a trial and the windows to try it on
 Score = Callable[[Params, Sequence[int]], "list[Scores] | str"]
-Evaluate = Callable[[Sequence[Asked]], "list[list[Scores] | str]"]
+Evaluate = Callable[[Sequence[TrialRequest]], "list[list[Scores] | str]"]
 
 _held: list[Score] = []  # of a pool's process: what it was started with
 
@@ -41,5 +41,5 @@ def _hold(score: Score) -> None:
     _held[:] = [score]
 
 
-def _scored(asked: Asked) -> list[Scores] | str:
+def _scored(asked: TrialRequest) -> list[Scores] | str:
     return _held[0](*asked)

@@ -21,7 +21,7 @@ from streams.evaluation.interval import Interval
 from streams.evaluation.metrics import Vector, equity_curve, equity_returns
 from streams.evaluation.report import FinishedRun, Metrics, Trades, intervals, report
 from streams.evaluation.resampling import ratio_interval
-from workers.research.replay.tally import GROUPS, Sums, Tally, day_of
+from workers.research.replay.tally import GROUPS, Sums, Tally, utc_day
 
 EVERY, HOLD, CASH = "every signal, standard size", "buy and hold", "cash"
 ASSUMPTIONS = (
@@ -128,7 +128,7 @@ class SignalReport(Record):
     digests: dict[str, dict[str, str]]  # SHA-256 by symbol and record, over the encoded records
 
 
-def report_of(tally: Tally, seed: int = 0) -> SignalReport:
+def signal_report(tally: Tally, seed: int = 0) -> SignalReport:
     """Return the report of what was counted.
 
     Args:
@@ -174,7 +174,7 @@ def _daily(tally: Tally, groups: Iterable[str], value: Callable[[Sums], float]) 
     """Return a sum over some groups for every UTC day, days without a signal included."""
     if tally.first_ms is None:
         return np.empty(0)
-    first, last = day_of(tally.first_ms), day_of(tally.last_ms)
+    first, last = utc_day(tally.first_ms), utc_day(tally.last_ms)
     found = np.zeros(last - first + 1)
     wanted = set(groups)
     for (group, day), sums in tally.days.items():
@@ -249,7 +249,7 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
     """Return the accounts over the same days: every signal, buy and hold, cash."""
     if tally.first_ms is None:
         return (), EquityCurve(time_ms=(), every_signal=(), buy_and_hold=())
-    days = np.arange(day_of(tally.first_ms), day_of(tally.last_ms) + 1, dtype=np.int64)
+    days = np.arange(utc_day(tally.first_ms), utc_day(tally.last_ms) + 1, dtype=np.int64)
     parts = len(tally.held)
     booked = np.array([tally.profit[day] for day in days.tolist()]) / parts
     equity = np.concatenate(([1.0], 1.0 + np.cumsum(booked)))
