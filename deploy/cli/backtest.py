@@ -168,7 +168,6 @@ def run_all(
     """Back-test every symbol with every strategy; exit code 1 when a pair failed."""
     from deploy.cli.tables.backtest import summary_lines
     from workers.research.reports.run_all import all_pairs, run_all, write_report
-    from workers.research.reports.summary import summary_document
     from workers.research.strategies import STRATEGIES, strategy_named
 
     fields = request_fields(None, terms.fields())

@@ -113,7 +113,6 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
     from deploy.topics.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
     from workers.research.replay import recompute
-    from workers.research.replay.signal_report import signal_report
     from workers.research.replay.tally import Tally
 
     inference = recompute.model_inference()

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workers.bars.bar_files import parse_subject
 from workers.settings import Settings
 
 FILE_NAME = "source.json"
