@@ -168,6 +168,7 @@ def run_all(
     """Back-test every symbol with every strategy; exit code 1 when a pair failed."""
     from deploy.cli.tables.backtest import summary_lines
     from workers.research.reports.run_all import all_pairs, run_all, write_report
+    from workers.research.reports.summary import summary_document
     from workers.research.strategies import STRATEGIES, strategy_named
 
     fields = request_fields(None, terms.fields())
@@ -178,7 +179,7 @@ def run_all(
         results, failures = run_all(list(all_pairs(sources, names, fields)), progress)
     with report_errors():
         written = write_report(results, failures, out)
-    summary = summary_of(results, failures)
+    summary = summary_document(results, failures)
     show(summary, [*summary_lines(summary, passed_over), *map(str, written)], as_json=as_json)
     raise typer.Exit(1 if failures else 0)
 

@@ -113,6 +113,7 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
     from deploy.topics.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
     from workers.research.replay import recompute
+    from workers.research.replay.signal_report import signal_report
     from workers.research.replay.tally import Tally
 
     inference = recompute.model_inference()
@@ -127,7 +128,7 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
             progress=progress,
             on_record=tally.take,
         )
-    return report_of(tally), replay
+    return signal_report(tally), replay
 
 
 def _document(

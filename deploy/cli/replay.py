@@ -27,7 +27,7 @@ def replay(
     """
     from deploy.cli.tables.replay import report_document, report_lines
     from deploy.topics.verify import replay_log
-    from workers.research.replay.recompute import MADE
+    from workers.research.replay.recompute import MADE, model_inference
 
     span = closes.span()
     with kafka() as settings, progress_bar("raw bars") as progress:

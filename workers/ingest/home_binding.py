@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from workers.bars.bar_files import parse_subject
 from workers.settings import Settings
 
 FILE_NAME = "source.json"
@@ -19,7 +20,7 @@ def market_identity(settings: Settings) -> dict[str, Any]:
     """Return what identifies the market of the settings."""
     identity: dict[str, Any] = {"exchange": settings.exchange}
     if settings.exchange == "replay":
-        subjects = [subject_of(text) for text in settings.replay_files]
+        subjects = [parse_subject(text) for text in settings.replay_files]
         identity["files"] = sorted([path.name, symbol, ms] for path, symbol, ms in subjects)
         return identity
     identity["timeframe"] = settings.timeframe

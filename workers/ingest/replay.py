@@ -22,7 +22,7 @@ from schemas.topics import MODELS_SERVING, WORKER_STATUS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
-from workers.bars.recording import Recording, merged
+from workers.bars.recording import Recording, merged, read_recording
 from workers.ingest.resume import history_is_ready, newest_closes
 from workers.ingest.status import ingest_status
 from workers.settings import Settings

@@ -181,7 +181,7 @@ def changed(tmp_path, column, row, value):
 )
 def test_wrong_value_is_refused_with_file_column_and_row(tmp_path, column, value, said):
     with pytest.raises(BarFileRejected, match=said) as refused:
-        recording_of([changed(tmp_path, column, 5, value)])
+        read_recording([changed(tmp_path, column, 5, value)])
 
     assert "BTCUSDT_1m.csv" in str(refused.value)
 
