@@ -136,10 +136,11 @@ def find_sources(files: list[str] | None, funding: Path | None) -> tuple[list[So
 
     Exit code 2 when there is no market.
     """
-    from workers.bars.sources import archived_sources, sources_of
+    from workers.bars.sources import archived_sources
+    from workers.bars.sources import find_sources as find_file_sources
 
     if files:
-        sources, passed_over = sources_of(files, funding)
+        sources, passed_over = find_file_sources(files, funding)
         where = ", ".join(files)
     else:
         home = load_settings().home

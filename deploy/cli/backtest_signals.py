@@ -156,21 +156,21 @@ def _write(report: SignalReport, document: dict[str, Any], output: ReportOptions
         if output.out is not None:
             write_json(output.out, document)
         if output.html is not None:
-            from workers.research.replay.page import page_of
+            from workers.research.replay.signal_page import signal_page
 
             output.html.parent.mkdir(parents=True, exist_ok=True)
-            output.html.write_text(page_of(report))
+            output.html.write_text(signal_page(report))
         if output.png is not None:
             _write_charts(report, output.png)
 
 
 def _write_charts(report: SignalReport, folder: Path) -> None:
-    from workers.research.charts.png import png_of
-    from workers.research.replay.page import equity_chart, reliability_chart
+    from workers.research.charts.png import to_png
+    from workers.research.replay.signal_page import equity_chart, reliability_chart
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, chart in (
         ("equity", equity_chart(report)),
         ("reliability", reliability_chart(report)),
     ):
-        (folder / f"signals_{name}.png").write_bytes(png_of(chart))
+        (folder / f"signals_{name}.png").write_bytes(to_png(chart))

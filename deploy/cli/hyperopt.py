@@ -150,13 +150,13 @@ def _run_here(local: str, fields: Answer) -> Answer:
     from hashlib import sha256
     from threading import Event
 
-    from workers.bars.sources import source_of
-    from workers.tuning.job import Job, tune
+    from workers.bars.sources import file_source
+    from workers.tuning.job import TuningJob, tune
     from workers.tuning.results import write_parts
 
     settings, stop = load_settings(), Event()
     with report_errors(2):
-        source = source_of(local)
+        source = file_source(local)
         spec = _validate(fields | {"symbol": source.symbol})
         bars = source.bars(spec)
     # The same file and request have the same id, so that the same call goes on with the study.
@@ -164,7 +164,7 @@ def _run_here(local: str, fields: Answer) -> Answer:
     job_id = f"local-{sha256(identity.encode()).hexdigest()[:12]}"
     secret = settings.tuning_storage
     storage = None if secret is None else secret.get_secret_value()
-    job = Job(job_id, spec, "local", settings.home, storage)
+    job = TuningJob(job_id, spec, "local", settings.home, storage)
     with report_errors(), progress_bar("trials") as progress, _stopped_by_ctrl_c(stop):
         document = tune(job, bars, lambda done, total, *_: progress(done, total), stop)
         urls = write_parts(job_id, document, settings.results)

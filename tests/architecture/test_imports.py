@@ -29,7 +29,7 @@ ONLY_HERE = {
     "optuna": {
         "workers/research/optuna_sampler.py",
         "workers/tuning/job.py",
-        "workers/tuning/report.py",
+        "workers/tuning/search_report.py",
         "workers/tuning/samplers.py",
         "workers/tuning/storage.py",
         "workers/tuning/study.py",
