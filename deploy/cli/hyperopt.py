@@ -195,4 +195,5 @@ def _validate(fields: Answer) -> TuningSpec:
 
 
 def _show_result(document: Answer, *, as_json: bool) -> None:
-    show(document, result_lines(document), as_json=as_json)
+    # A pipeline's result may lack the parts that were too large for its topic: JSON needs none.
+    show(document, [] if as_json else result_lines(document), as_json=as_json)

@@ -19,6 +19,7 @@ from deploy.local.jars import OnStep
 from deploy.local.supervisor import ONE_THREAD, SupervisorError
 
 ROOT = Path(__file__).resolve().parents[2]
+KERNEL_FOLDERS = ("streams", "workers")
 PROGRESS_LINE = re.compile(r"(\d+) of (\d+) ")  # a line of ``main``
 
 
@@ -103,7 +104,7 @@ def compile_kernels(home: Path, progress: OnStep) -> None:
         SupervisorError: A kernel does not compile; the message holds the last lines of the output.
     """
     digest = hashlib.sha256(sys.version.encode())
-    for folder in ("streams", "workers"):
+    for folder in KERNEL_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     stamp = home / "kernels.stamp"
@@ -111,6 +112,23 @@ def compile_kernels(home: Path, progress: OnStep) -> None:
         return
     progress("compiling kernels (once)")
     started = time.monotonic()
+    code, output = _compile(progress)
+    if code != 0:
+        # Machine code of an older version names types by places that may be gone: compile anew.
+        for file in (f for folder in KERNEL_FOLDERS for f in (ROOT / folder).rglob("*.nb[ic]")):
+            file.unlink(missing_ok=True)
+        code, output = _compile(progress)
+    if code != 0:
+        raise SupervisorError(
+            f"kernels could not be compiled (exit code {code}); free disk space or "
+            "report this:\n" + "\n".join(output[-8:])
+        )
+    stamp.write_text(digest.hexdigest())
+    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+
+
+def _compile(progress: OnStep) -> tuple[int, list[str]]:
+    """Return the exit code of the compiler and what it printed."""
     command = [sys.executable, "-m", "deploy.local.kernels"]
     output: list[str] = []
     with subprocess.Popen(
@@ -125,13 +143,7 @@ def compile_kernels(home: Path, progress: OnStep) -> None:
         except BaseException:  # Ctrl-C most of all
             compiler.kill()
             raise
-    if compiler.returncode != 0:
-        raise SupervisorError(
-            f"kernels could not be compiled (exit code {compiler.returncode}); free disk space or "
-            "report this:\n" + "\n".join(output[-8:])
-        )
-    stamp.write_text(digest.hexdigest())
-    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+    return compiler.returncode, output
 
 
 def families() -> dict[str, Callable[[], None]]:

@@ -52,7 +52,7 @@ ACCOUNT = np.dtype(
 )
 
 
-class BarColumns(NamedTuple):
+class PriceColumns(NamedTuple):
     """Bars as the kernel reads them, shape (n,) each."""
 
     open_time_ms: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Terms(NamedTuple):
 
 @compiled
 def run(  # noqa: PLR0917 - one call a run
-    bars: BarColumns, terms: Terms, target: Floats, account: Any, trades: Any, out: Any
+    bars: PriceColumns, terms: Terms, target: Floats, account: Any, trades: Any, out: Any
 ) -> None:
     """Run all bars; ``fills`` says what happens in each.
 
@@ -138,7 +138,7 @@ def _size(book: Fields, terms: Terms, price: float) -> None:
 
 
 @compiled
-def _fill(book: Fields, trades: Any, bars: BarColumns, terms: Terms, t: int) -> float:
+def _fill(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> float:
     """Fill the order at the open as far as the bar's volume allows; return its notional."""
     missing = book.wanted - book.units
     side = 1.0 if missing > 0.0 else -1.0
@@ -204,7 +204,7 @@ def _is_liquidated(book: Fields, terms: Terms, low: float, high: float) -> bool:
 
 
 @compiled
-def _liquidate(book: Fields, trades: Any, bars: BarColumns, t: int, time_ms: int) -> None:
+def _liquidate(book: Fields, trades: Any, bars: PriceColumns, t: int, time_ms: int) -> None:
     """Lose all equity: the position goes at the price that leaves nothing."""
     trade = trades[book.trades - 1]
     book.exited += abs(book.units)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from schemas.research import Market
 from streams.costs import DEFAULT_COSTS, Costs
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, BarColumns, Terms, run
+from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, PriceColumns, Terms, run
 
 Floats = NDArray[np.float64]
 
@@ -155,10 +155,10 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     )
 
 
-def kernel_columns(bars: Bars, model: FillModel) -> BarColumns:
+def kernel_columns(bars: Bars, model: FillModel) -> PriceColumns:
     """Return the bars as the kernels read them."""
     low, high = bars.mark_low, bars.mark_high
-    return BarColumns(
+    return PriceColumns(
         bars.open_time_ms,
         bars.open,
         bars.close,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from schemas.timeframes import DAY_MS
 from streams.evaluation.metrics import DAYS_PER_YEAR, NO_SPREAD
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import BarColumns, Terms
+from workers.research.fill_kernel import PriceColumns, Terms
 from workers.research.fills import FillModel, kernel_columns
 from workers.research.indicators import Matrix, Vector, compiled
 
@@ -35,7 +35,7 @@ SLACK = 1e-9  # by which the test for all combinations at once is stricter than 
 class KernelMarket(NamedTuple):
     """Bars as the kernels see them."""
 
-    bars: BarColumns  # shape (n,) each
+    bars: PriceColumns  # shape (n,) each
     floor: Vector  # price at which a long of no margin beyond its maintenance is gone, shape (n,)
     ceiling: Vector  # the same of a short
     day_ends: Ints  # the last bar of each UTC day, ascending; a day without bars repeats the last

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deploy.local import kernels
 from deploy.local.kernels import compile_kernels
 from deploy.local.supervisor import SupervisorError
 
@@ -50,7 +51,7 @@ def test_every_module_with_a_kernel_is_prepared_and_cached():
 
 
 @pytest.fixture
-def compiler(monkeypatch):
+def compiler(monkeypatch, tmp_path):
     """Stand in for the compiler: a program of one line, changed by the test."""
     program = ["print('1 of 2 features: 0.1 s')\nprint('2 of 2 lstm: 0.1 s')"]
     started: list[str] = []
@@ -61,6 +62,7 @@ def compiler(monkeypatch):
         return real([sys.executable, "-c", program[0]], **options)
 
     monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(kernels, "ROOT", tmp_path)  # no test clears the caches of this checkout
     return program, started
 
 
@@ -84,4 +86,16 @@ def test_kernels_that_failed_to_compile_say_why_and_are_tried_again(tmp_path, co
         with pytest.raises(SupervisorError, match=r"exit code 1.*\nno space left"):
             compile_kernels(tmp_path, lambda *_: None)
 
+    assert len(compiler[1]) == 4  # each time once more without the machine code on disk
+
+
+def test_machine_code_of_an_older_version_is_thrown_away_and_made_anew(tmp_path, compiler):
+    stale = tmp_path / "workers" / "models" / "__pycache__" / "forest.grow-12.py311.nbi"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    compiler[0][0] = f"import os, sys; sys.exit(os.path.exists({str(stale)!r}))"
+
+    compile_kernels(tmp_path, lambda *_: None)
+
     assert len(compiler[1]) == 2
+    assert not stale.exists()
