@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
+from typing import Any
 
 from workers.process import LogSettings, configure_logging, current_log
 
 SPAWN = multiprocessing.get_context("spawn")
 NICENESS = 5  # signals do not wait for a job
+POLL_S = 0.2
 STOPS_WITHIN_S = 10.0  # a child that was asked to stop; then it is killed
 
 
@@ -75,6 +77,57 @@ def _run(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(niceness)
     target(channel, stop, *arguments)
+
+
+class ChildFailed(RuntimeError):
+    """A child ended without a result, or was ended because nobody wanted its result any more."""
+
+
+def call_in_child(
+    function: Callable[..., Any],
+    *arguments: object,
+    cancelled: Callable[[], bool],
+    niceness: int = NICENESS,
+) -> Any:
+    """Return what a function returns in a child process of its own, which is gone afterwards.
+
+    Args:
+        function: Function of a module; its arguments and result can be pickled.
+        *arguments: Of the function.
+        cancelled: Asked five times a second; once it is true the child is killed.
+        niceness: By how much the child's priority is lower than its parent's.
+
+    Raises:
+        ChildFailed: The child was cancelled, or ended without a result.
+        Exception: Whatever the function raises.
+    """
+    child = Child(_call, function, arguments, niceness=niceness)
+    try:
+        while not child.channel.poll(POLL_S):
+            if cancelled():
+                raise ChildFailed(f"{function.__name__} was cancelled")
+        result, failure = child.channel.recv()
+    except (EOFError, OSError):
+        child.process.join()
+        code = child.process.exitcode
+        raise ChildFailed(f"{function.__name__} ended with exit code {code}") from None
+    finally:
+        child.kill()
+        child.channel.close()
+    if failure is not None:
+        raise failure
+    return result
+
+
+def _call(
+    channel: Connection, _: Event, function: Callable[..., Any], arguments: tuple[object, ...]
+) -> None:
+    outcome: tuple[Any, Exception | None]
+    try:
+        outcome = function(*arguments), None
+    except Exception as failed:  # noqa: BLE001 - raised again in the parent
+        outcome = None, failed
+    channel.send(outcome)
 
 
 def end_with_parent() -> None:

@@ -1,6 +1,6 @@
-"""Follows ``models.changes.v1``: every instance reads it whole, loads and checks the latest models.
+"""Follows ``models.changes.v1``: every instance reads all of it and loads the latest models.
 
-A model that cannot be loaded is refused, the one before keeps serving, and the status says so.
+A model that cannot be loaded is refused: the one before keeps serving, and the status says so.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from streams.runtime.status import State, StatusPublisher
 from streams.runtime.wall_clock import wall_ms
 from workers.models.artifact import ArtifactError
 from workers.process import fatal as log_fatal
-from workers.serving.slots import KEPT
+from workers.serving.slots import MODELS_IN_MEMORY
 
-LOADED_WITHIN_S = 60.0  # what names a model was made of a change that can be read by now
+LOADED_WITHIN_S = 60.0  # a record that names a model comes after the change that announces it
 
 log = structlog.get_logger()
 
-Take = Callable[[ModelChanged], LoadedModel]
+LoadModel = Callable[[ModelChanged], LoadedModel]  # raises ``ArtifactError``
 
 
-class Arrivals:
-    """Which model versions have been dealt with: loaded, refused, or too old to be loaded."""
+class ModelReadiness:
+    """Which model versions are settled: loaded, refused, or too old to be loaded."""
 
     def __init__(self) -> None:
         self._settled: set[str] = set()
-        self._more = threading.Condition()
+        self._changed = threading.Condition()
 
     def settle(self, version: str) -> None:
-        """Let whoever waits for a version go on."""
-        with self._more:
+        """Release those who wait for a version."""
+        with self._changed:
             self._settled.add(version)
-            self._more.notify_all()
+            self._changed.notify_all()
 
     def wait_for(self, version: str, within_s: float = LOADED_WITHIN_S) -> None:
-        """Return once a version is settled, or after a time that can only mean it never will."""
-        with self._more:
-            if not self._more.wait_for(lambda: version in self._settled, within_s):
+        """Return once a version is settled, or when it did not come in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: version in self._settled, within_s):
                 log.error(
                     "model.unknown",
                     model_version=version,
@@ -58,11 +58,11 @@ class Arrivals:
                     remedy="look for model.refused above; bars of that version stay without a "
                     "prediction",
                 )
-                self._settled.add(version)  # once is enough
+                self._settled.add(version)  # no other record waits for it again
 
 
 class ModelStatus(StatusPublisher):
-    """What the chain says of itself, what is loaded, and what was refused."""
+    """The status of the chain, with its loaded models and the last refusal."""
 
     def __init__(self, kafka: KafkaSettings, process: str) -> None:
         super().__init__(kafka, process)
@@ -72,25 +72,25 @@ class ModelStatus(StatusPublisher):
         self._refused = ""
 
     def report(self, state: State, detail: str = "") -> None:
-        """Say what the chain does now."""
+        """Publish the state of the chain."""
         self._state, self._detail = state, detail
-        self._say()
+        self._publish()
 
     def loaded(self, model: LoadedModel) -> None:
-        """Add a model; what was refused before it no longer matters."""
+        """Add a model and clear the last refusal."""
         self._loaded.pop(model.version, None)
         self._loaded[model.version] = model
-        while len(self._loaded) > KEPT:
+        while len(self._loaded) > MODELS_IN_MEMORY:
             del self._loaded[next(iter(self._loaded))]
         self._refused = ""
-        self._say()
+        self._publish()
 
     def refused(self, cause: str) -> None:
-        """Say that a model was refused; whatever served before it still does."""
+        """Publish why a model was refused; the model before it still serves."""
         self._refused = cause
-        self._say()
+        self._publish()
 
-    def _say(self) -> None:
+    def _publish(self) -> None:
         running = self._state == "running"
         models = tuple(self._loaded.values())
         self.publish(
@@ -106,18 +106,18 @@ class ModelStatus(StatusPublisher):
 
 
 class ModelWatch:
-    """Applies each change as it comes; of the past only the latest."""
+    """Applies each change as it comes, and of the past changes only the latest."""
 
-    def __init__(self, kafka: KafkaSettings, process: str, take: Take) -> None:
+    def __init__(self, kafka: KafkaSettings, process: str, load: LoadModel) -> None:
         self._kafka = kafka
-        self._take = take
+        self._load = load
         self.status = ModelStatus(kafka, process)
-        self.arrivals = Arrivals()
+        self.readiness = ModelReadiness()
         self.stop = threading.Event()
         self.failed = False
 
-    def run_or_end(self, caught_up: threading.Event) -> None:
-        """Follow the topic; a process that no longer learns of new models is ended."""
+    def run_or_terminate(self, caught_up: threading.Event) -> None:
+        """Follow the topic; end the process when the topic can no longer be followed."""
         try:
             self.run(caught_up)
         except Fatal as fatal:
@@ -126,7 +126,7 @@ class ModelWatch:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def run(self, caught_up: threading.Event) -> None:
-        """Follow the topic until told to stop; set ``caught_up`` when its past is loaded."""
+        """Follow the topic until ``stop`` is set; set ``caught_up`` when its past is loaded."""
         with Reader(self._kafka, (MODELS_CHANGES,), follow=True) as reader:
             self.apply(_changes(reader.read_to_end()))
             caught_up.set()
@@ -134,13 +134,13 @@ class ModelWatch:
                 self.apply(_changes(reader.take()))
 
     def apply(self, changes: list[ModelChanged]) -> None:
-        """Load the latest of some changes, refuse what does not fit its registration."""
-        for change in changes[:-KEPT]:
-            self.arrivals.settle(change.model.model_version)
-        for change in changes[-KEPT:]:
+        """Load the latest of some changes; refuse a model that does not fit its registration."""
+        for change in changes[:-MODELS_IN_MEMORY]:
+            self.readiness.settle(change.model.model_version)
+        for change in changes[-MODELS_IN_MEMORY:]:
             version = change.model.model_version
             try:
-                loaded = self._take(change)
+                loaded = self._load(change)
                 self.status.loaded(loaded)
             except ArtifactError as refused:
                 self.status.refused(f"model {version} refused: {refused}")
@@ -159,7 +159,7 @@ class ModelWatch:
                     seconds=round(loaded.load_seconds or 0.0, 2),
                     device=loaded.device,
                 )
-            self.arrivals.settle(version)
+            self.readiness.settle(version)
 
 
 def _changes(messages: Iterable[Received | Unreadable]) -> list[ModelChanged]:
@@ -168,20 +168,20 @@ def _changes(messages: Iterable[Received | Unreadable]) -> list[ModelChanged]:
 
 
 def run_with_models(processor: Processor, watch: ModelWatch, kafka: KafkaSettings) -> int:
-    """Run a batch processor until SIGTERM, after the models of the past are loaded."""
+    """Run a batch processor until SIGTERM, once the models of the past are loaded."""
     caught_up = threading.Event()
     thread = threading.Thread(
-        target=watch.run_or_end, args=(caught_up,), name="models", daemon=True
+        target=watch.run_or_terminate, args=(caught_up,), name="models", daemon=True
     )
     thread.start()
     while not caught_up.wait(0.2):
         if not thread.is_alive():
             return EXIT_FATAL
     gc.collect()
-    gc.freeze()  # libraries and models are for good: searching them again takes 200 ms
+    gc.freeze()  # libraries and models stay: a collection that visits them takes 200 ms
     try:
-        ended = run_until_signalled(processor.name, (processor,), kafka, watch.status)
-        return EXIT_FATAL if watch.failed else ended
+        code = run_until_signalled(processor.name, (processor,), kafka, watch.status)
+        return EXIT_FATAL if watch.failed else code
     finally:
         watch.stop.set()
         thread.join(5.0)

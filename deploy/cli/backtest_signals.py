@@ -102,10 +102,10 @@ def _first_ms(year: int, month: int) -> int:
 
 def _replay_files(files: list[str], model: Path | None, span: Span) -> SignalReport:
     with progress_bar("bars") as progress, report_errors(2):
-        from workers.models.artifact import root_of
+        from workers.models.artifact import models_root
         from workers.research.replay.signal_backtest import backtest_signals, newest_model
 
-        folder = model or newest_model(root_of(load_settings().models))
+        folder = model or newest_model(models_root(load_settings().models))
         return backtest_signals(files, folder, span, progress=progress)
 
 

@@ -27,13 +27,17 @@ def regime_fit() -> None:
     """Prepare expectation maximisation of the regime filters."""
     import numpy as np
 
-    from workers.training.baum_welch import HiddenMarkov, Series, expect
+    from workers.training.baum_welch import (
+        HiddenMarkovModel,
+        ObservationSequences,
+        expectation_step,
+    )
 
     even = np.full((3, 3), 1 / 3)
-    model = HiddenMarkov(
+    model = HiddenMarkovModel(
         even[0].copy(), even, np.zeros((3, 1)), np.ones((3, 1)), np.full(3, np.inf)
     )
-    expect(model, Series.of([np.zeros((2, 1))]))
+    expectation_step(model, ObservationSequences.lay_out([np.zeros((2, 1))]))
 
 
 def forest() -> None:

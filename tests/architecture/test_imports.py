@@ -17,7 +17,7 @@ from tests.architecture.sources import (
 
 ONLY_HERE = {
     "ccxt": {"workers/ingest/exchange.py"},
-    "mlflow": {"workers/training/registry.py"},
+    "mlflow": {"workers/training/mlflow_mirror.py"},
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},
     "redis": {"gateway/answers/cache.py"},

@@ -22,13 +22,9 @@ TO_RENAME = {
     "Listener",
     "Mark",
     "Market",
-    "Network",
-    "Pair",
     "Search",
     "Series",
     "Stage",
-    "Told",
-    "Window",
     "Worker",
 }
 

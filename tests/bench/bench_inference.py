@@ -23,7 +23,7 @@ from tests.bench.naive_path import WINDOW_BARS, Naive, indicators
 from tests.bench.product import FIRST, HISTORY, Product, bars_of, trained_model
 from tests.bench.race import Entry, Work, race
 from workers.explain.attribution import REGIME_INPUTS
-from workers.explain.history import History
+from workers.explain.history import ExplainHistory
 from workers.models import forest, lstm, lstm_attribution, treeshap
 from workers.models.artifact import read_model
 from workers.simulator.market import SimulatedMarket
@@ -99,7 +99,7 @@ def _inputs(product: Product) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _agree(product: Product, naive: Naive, bar: Bar, frame: pd.DataFrame) -> None:
-    """Assert that both sides say the same of one bar."""
+    """Assert that both sides give the same answer for one bar."""
     (prediction,) = product.predict([bar])
     (explanation,) = product.explain([prediction])
     row, window = _inputs(product)
@@ -146,17 +146,17 @@ def _burst(model: ModelRegistered, bars: list[Bar]) -> Row:
 
 
 def _copies(model: ModelRegistered, bars: list[Bar], symbols: list[str]) -> Product:
-    """Return a product whose symbols all have one symbol's past."""
+    """Return a product whose symbols all have the past of one symbol."""
     one, many = Product(model, [SYMBOL]), Product(model, symbols)
     for bar in bars[:WARM_UP_BARS]:
         one.predict([bar])
-    past = one.explainers.history((SYMBOL, MINUTE_MS))
+    past = one.explainable.history((SYMBOL, MINUTE_MS))
     for symbol in symbols:
         key: StateKey = (symbol, MINUTE_MS)
         for name in ("features", "regimes", "inference"):
             many.states[name, key] = one.states[name, (SYMBOL, MINUTE_MS)]
         rows = dict(list(past.rows.items())[-100:])
-        many.explainers.histories[key] = History(rows, {}, past.feature_set_id, past.names)
+        many.explainable.histories[key] = ExplainHistory(rows, {}, past.feature_set_id, past.names)
     return many
 
 

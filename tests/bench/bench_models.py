@@ -28,7 +28,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class _Pair:
-    """One model in the library and in our reading of it."""
+    """One model in its library and in our kernels."""
 
     library: Any
     booster: Booster
@@ -118,17 +118,17 @@ def _shap_rows(pair: _Pair, pool: NDArray[np.float32]) -> list[Row]:
     tree_explainer = shap.TreeExplainer(pair.library)
 
     def contributions(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = pair.library.predict(xgboost.DMatrix(x), pred_contribs=True)
-        return found
+        shares: NDArray[np.float32] = pair.library.predict(xgboost.DMatrix(x), pred_contribs=True)
+        return shares
 
     checked = pool[:64]
-    found = treeshap.shap_values(ours, checked)
-    residue = np.abs(found.sum(axis=2) - forest.margins(margins, checked)).max()
+    values = treeshap.shap_values(ours, checked)
+    residue = np.abs(values.sum(axis=2) - forest.margins(margins, checked)).max()
     assert residue <= 1e-5, f"P8: values miss the margin by {residue}"
-    gap = np.abs(found - contributions(checked)).max()
+    gap = np.abs(values - contributions(checked)).max()
     assert gap <= 1e-5, f"P8: values differ from pred_contribs by {gap}"
     theirs = tree_explainer.shap_values(checked).transpose(0, 2, 1)
-    gap = np.abs(found[:, :, :-1] - theirs).max()
+    gap = np.abs(values[:, :, :-1] - theirs).max()
     assert gap <= 1e-5, f"P8: values differ from shap.TreeExplainer by {gap}"
 
     one = [pool[i : i + 1] for i in range(POOL)]
@@ -162,9 +162,9 @@ def _shap_rows(pair: _Pair, pool: NDArray[np.float32]) -> list[Row]:
 def _rows(count: int, seed: int) -> NDArray[np.float32]:
     """Seeded noise with one value in fifty missing."""
     rng = np.random.default_rng(seed)
-    made = rng.normal(size=(count, FEATURES)).astype(np.float32)
-    made[rng.random(made.shape) < 0.02] = np.nan
-    return made
+    rows = rng.normal(size=(count, FEATURES)).astype(np.float32)
+    rows[rng.random(rows.shape) < 0.02] = np.nan
+    return rows
 
 
 def _trained(seed: int) -> _Pair:

@@ -10,7 +10,12 @@ import numpy as np
 
 from streams.regimes.hamilton import Array, hamilton_step, make_filter
 from tests.bench.race import Entry, race
-from workers.training.baum_welch import HiddenMarkov, Series, expect, maximise
+from workers.training.baum_welch import (
+    HiddenMarkovModel,
+    ObservationSequences,
+    expectation_step,
+    maximisation_step,
+)
 
 BARS, WIDTH = 40_000, 4  # four symbols of 10,000 bars: the first training of a home
 ITERATIONS = 4
@@ -31,9 +36,9 @@ def _bars(seed: int, length: int = BARS) -> Array:
     return noise
 
 
-def _start(freedom: float = math.inf) -> HiddenMarkov:
+def _start(freedom: float = math.inf) -> HiddenMarkovModel:
     rng = np.random.default_rng(7)
-    return HiddenMarkov(
+    return HiddenMarkovModel(
         initial=np.full(3, 1.0 / 3.0),
         transition=np.full((3, 3), 0.05) + 0.85 * np.eye(3),
         location=rng.normal(scale=0.3, size=(3, WIDTH)),
@@ -62,16 +67,16 @@ def _hmmlearn() -> Any:
     return peer
 
 
-def _ours(series: Series) -> HiddenMarkov:
+def _ours(series: ObservationSequences) -> HiddenMarkovModel:
     model = _start()
     for _ in range(ITERATIONS):
-        model = maximise(model, expect(model, series))
+        model = maximisation_step(model, expectation_step(model, series))
     return model
 
 
 def _fit_row() -> Row:
     bars = [_bars(seed) for seed in range(SERIES)]
-    series = [Series.of([each]) for each in bars]
+    series = [ObservationSequences.lay_out([each]) for each in bars]
     fitted, theirs = _ours(series[0]), _hmmlearn().fit(bars[0])
     assert np.abs(fitted.location - theirs.means_).max() <= 1e-8, "P14: fits differ"
     return race(
@@ -107,10 +112,10 @@ def _filter_row(family: str, freedom: float) -> Row:
         other, expected = numpy_step(other, observation)
         assert abs(increment - expected) <= 1e-9, "P14: log-likelihoods differ"
         assert np.abs(mine - other).max() <= 1e-12, "P14: posteriors differ"
-    held = {"peer": model.initial}
+    state = {"peer": model.initial}
 
     def peer(i: int) -> None:
-        held["peer"], _ = numpy_step(held["peer"], bars[i % BARS])
+        state["peer"], _ = numpy_step(state["peer"], bars[i % BARS])
 
     return race(
         f"P14 forward filter, one bar x {WIDTH}, {family}",

@@ -1,4 +1,4 @@
-"""P16: an explanation of a new bar, asked of the real explain process over a real broker.
+"""P16: an explanation of a new bar, requested from the real explain process over a real broker.
 
 The bars are fed as inference and signals would write them; every prediction is neutral, so that
 none is explained before it is asked for.
@@ -33,7 +33,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.bench.naive_models import FEATURES, boosters
 from tests.build import bar, features, prediction, registered, signal
-from workers.models.artifact import Manifest, ParityCase, file_of, write_model
+from workers.models.artifact import Manifest, ParityCase, model_file, write_model
 from workers.models.lstm import LstmConfig, write_lstm
 
 NAMES = tuple(f"feature_{number}" for number in range(FEATURES))
@@ -44,7 +44,7 @@ PATIENCE_S = 90.0
 
 
 def latencies_ms() -> list[float]:
-    """Return the time of each answer; without its explanation it never came: infinite."""
+    """Return the time of each answer, infinite where no explanation came."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         broker = stack.enter_context(
@@ -66,8 +66,8 @@ def latencies_ms() -> list[float]:
         for minute in range(WINDOW):
             _publish(publisher, bar(minute), _row(minute))
         _wait(port, lambda health: health["processes"].get("explain", {}).get("state") == "running")
-        made = [_ask(port, publisher, WINDOW + n, version) for n in range(WARM_UP + MEASURED)]
-    return [elapsed_ms if ready else math.inf for elapsed_ms, ready in made[WARM_UP:]]
+        answers = [_ask(port, publisher, WINDOW + n, version) for n in range(WARM_UP + MEASURED)]
+    return [elapsed_ms if ready else math.inf for elapsed_ms, ready in answers[WARM_UP:]]
 
 
 def _ask(port: int, publisher: Publisher, minute: int, version: str) -> tuple[float, bool]:
@@ -77,8 +77,8 @@ def _ask(port: int, publisher: Publisher, minute: int, version: str) -> tuple[fl
     _publish(publisher, bar(minute), _row(minute), predicted, graded)
     newest = ""
     while newest != graded.signal_id:
-        found = _get(port, "/api/signals?limit=1")["data"]["signals"]
-        newest = found[0]["signal_id"] if found else ""
+        signals = _get(port, "/api/signals?limit=1")["data"]["signals"]
+        newest = signals[0]["signal_id"] if signals else ""
     time.sleep(0.05)  # as a person would: the explain process has the bar by now too
     body = json.dumps({"symbol": "BTC-USD", "explain": True}).encode()
     request = urllib.request.Request(
@@ -118,8 +118,8 @@ def _publish_model(publisher: Publisher, home: Path) -> str:
     tensors["input.scale"] = np.ones(FEATURES, np.float32)
     contents = {"forest.json": forest, "lstm.safetensors": write_lstm(config, tensors)}
     files = (
-        file_of("forest", "forest.json", contents["forest.json"]),
-        file_of("lstm", "lstm.safetensors", contents["lstm.safetensors"]),
+        model_file("forest", "forest.json", contents["forest.json"]),
+        model_file("lstm", "lstm.safetensors", contents["lstm.safetensors"]),
     )
     manifest = Manifest(
         strategy="ensemble",
@@ -189,6 +189,6 @@ def _get(port: int, path: str) -> Any:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

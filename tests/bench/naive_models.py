@@ -14,7 +14,7 @@ ROUNDS = 300
 
 
 def boosters(extra: int = 0) -> list[xgboost.Booster]:
-    """Return four boosters on random labels, which give trees of full size.
+    """Return four boosters fitted to random labels, which give trees of full size.
 
     ``extra`` columns stand for a regime posterior behind the features.
     """

@@ -17,7 +17,7 @@ from workers.models.lstm import Lstm, standardise
 from workers.models.lstm_torch import TorchLstm
 
 WINDOW_BARS = 300
-POINTS = 8  # of the gradients' line, as the product takes them
+POINTS = 8  # of the integrated gradients, as in the product
 
 Array = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def indicators(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 class Naive:
-    """The same model in the libraries, the same explanation, from the same bars."""
+    """The same model in its libraries, with the same explanation of the same bars."""
 
     def __init__(self, forest: bytes, network: Lstm, weights: dict[str, float]) -> None:
         from captum.attr import IntegratedGradients
@@ -126,7 +126,7 @@ class Naive:
         return trees, parts.sum(dim=1)[0].detach().numpy()
 
     def signal(self, bars: pd.DataFrame, row: Array, window: Array) -> bytes:
-        """Go all the way for one bar; the indicators stand for the row, which has more of them."""
+        """Compute everything for one bar; the indicators stand for the row, which has more."""
         last = indicators(bars).iloc[-1].to_dict()
         members = self.members(row, window)
         pooled = sum(self.weights[name] * members[name] for name in self.weights)

@@ -80,9 +80,9 @@ def passing_inference(inference: Processor, canned: Canned) -> Processor:
         for record in records:
             key, now = (record.symbol, record.timeframe_ms), record.event_time_ms
             changed[key] = states[key].model_copy(update={"event_time_ms": now})
-            made: Any = canned[record.symbol, Prediction]
-            live = isinstance(record, RegimeProbabilities) and now > made.event_time_ms
-            outputs.append((stamped(made, record),) if live else ())
+            prebuilt: Any = canned[record.symbol, Prediction]
+            live = isinstance(record, RegimeProbabilities) and now > prebuilt.event_time_ms
+            outputs.append((stamped(prebuilt, record),) if live else ())
         return changed, outputs
 
     return replace(inference, step_batch=step_batch, window=0, refill=None)

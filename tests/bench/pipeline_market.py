@@ -39,7 +39,7 @@ from tests.bench.pipeline_model import default_size_model
 from tests.build import close_time, raw_bar, regime_parameters
 from workers.serving.pairing import PairingState
 from workers.serving.processor import inference_processor
-from workers.serving.slots import Slots, load
+from workers.serving.slots import Slots, load_ensemble
 from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.train import MODEL_FEATURES
 
@@ -236,7 +236,7 @@ def _served(model: ModelRegistered, minute: int) -> ModelChanged:
 def _predict(pasts: Sequence[Past], change: ModelChanged) -> None:
     """Let inference, grading and scoring see the last bars of every symbol."""
     slots = Slots()
-    slots.put(change, load(change.model))
+    slots.put(change, load_ensemble(change.model))
     inference = inference_processor(slots, lambda: 0, lambda _version: None)
     assert inference.step_batch is not None
     for symbol, past in zip(SYMBOLS, pasts, strict=True):

@@ -1,4 +1,4 @@
-"""A model of the size that training makes, in a second: trees fitted, a network as it starts."""
+"""A model of the size of a trained one, built in a second: fitted trees, an untrained network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from schemas.models import ModelRegistered
 from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_SET_ID
 from tests.build import registered
-from workers.models.artifact import Manifest, ParityCase, file_of, write_model
-from workers.models.ensemble import chances
+from workers.models.artifact import Manifest, ParityCase, model_file, write_model
+from workers.models.ensemble import class_probabilities
 from workers.models.lstm import LstmConfig, write_lstm
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import LstmPlan, lstm_probabilities
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 def default_size_model(
     root: Path, features: Floats, posteriors: Floats, classes: NDArray[np.int64]
 ) -> ModelRegistered:
-    """Write a model under ``root`` and return what would be announced.
+    """Write a model under ``root`` and return its registration.
 
     Args:
         root: Of all models.
@@ -36,8 +36,8 @@ def default_size_model(
     forest = fit_boosted(rows, classes, BoostedPlan(), 7)
     network = _network(features)
     files = (
-        file_of("forest", "forest.json", forest),
-        file_of("lstm", "lstm.safetensors", network),
+        model_file("forest", "forest.json", forest),
+        model_file("lstm", "lstm.safetensors", network),
     )
     manifest = Manifest(
         strategy="ensemble",
@@ -82,10 +82,10 @@ def _network(rows: Floats) -> bytes:
 
 
 def _parity(forest: bytes, network: bytes, row: Floats, window: Floats) -> ParityCase:
-    """Ask the libraries themselves: loading proves that the kernels answer the same."""
+    """Return the libraries' own answers: loading checks that the kernels give the same."""
     return ParityCase(
         row=tuple(row[0].tolist()),
         window=tuple(map(tuple, window[0].tolist())),
-        forest=chances(boosted_probabilities(forest, row)[0]),
-        lstm=chances(lstm_probabilities(network, window)[0]),
+        forest=class_probabilities(boosted_probabilities(forest, row))[0],
+        lstm=class_probabilities(lstm_probabilities(network, window))[0],
     )

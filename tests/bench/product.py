@@ -21,13 +21,13 @@ from streams.features.processor import PROCESSOR as FEATURES
 from streams.processor import Changes, Processor, StateKey, States, fold
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.signals.processor import PROCESSOR as SIGNALS
-from workers.explain.attribution import load as load_for_explaining
-from workers.explain.processor import Explainers
+from workers.explain.attribution import load_explainable
+from workers.explain.processor import ExplainableModels
 from workers.serving.processor import inference_processor
-from workers.serving.slots import Slots, load
+from workers.serving.slots import Slots, load_ensemble
 from workers.simulator.market import SimulatedMarket
-from workers.training.dataset import series_of
-from workers.training.fit import Plan
+from workers.training.dataset import collect_series
+from workers.training.fit import TrainingPlan
 from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.train import MODEL_FEATURES, register, train
 
@@ -80,9 +80,9 @@ def trained_model(root: Path) -> ModelRegistered:
         to_ms=vectors[-1].event_time_ms,
         reason="manual",
     )
-    series = series_of(vectors, MODEL_FEATURES, OBSERVATIONS)
-    made = train(request, series, Plan(), lambda *_: None)
-    return register(made, request, root, request.to_ms)
+    series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
+    trained = train(request, series, TrainingPlan(), lambda *_: None)
+    return register(trained, request, root, request.to_ms)
 
 
 class Product:
@@ -96,12 +96,12 @@ class Product:
             model=model,
             reason="bench",
         )
-        self.loaded = load(model)
+        self.loaded = load_ensemble(model)
         slots = Slots()
         slots.put(change, self.loaded)
         self.inference = inference_processor(slots, lambda: 0, lambda _: None)
-        self.explainers = Explainers(wait_for=lambda _: None)
-        self.explainers.put(load_for_explaining(model))
+        self.explainable = ExplainableModels(wait_for=lambda _: None)
+        self.explainable.put(load_explainable(model))
         self.states: dict[tuple[str, StateKey], Record] = {}
         parameters = model.regimes[0]
         for symbol in symbols:
@@ -119,7 +119,7 @@ class Product:
         halves = [half for bar in bars for half in self._run((FEATURES, REGIMES), bar)]
         for half in halves:
             if isinstance(half, FeatureVector):
-                self.explainers.history((half.symbol, half.timeframe_ms)).add(half)
+                self.explainable.history((half.symbol, half.timeframe_ms)).add(half)
         inference = self.inference
         before: States = {
             (inference.name, key): self.states.get((inference.name, key), inference.initial)
@@ -130,18 +130,18 @@ class Product:
             {key: state for (_, key), state in before.items()}, halves
         )
         self.states.update({(inference.name, key): state for key, state in changed.items()})
-        return [p for made in outputs for p in made if isinstance(p, Prediction)]
+        return [p for records in outputs for p in records if isinstance(p, Prediction)]
 
     def signals(self, predictions: Sequence[Prediction]) -> list[Signal]:
         """Grade predictions."""
-        made = [self._run((SIGNALS,), prediction) for prediction in predictions]
-        return [s for records in made for s in records if isinstance(s, Signal)]
+        graded = [self._run((SIGNALS,), prediction) for prediction in predictions]
+        return [s for records in graded for s in records if isinstance(s, Signal)]
 
     def explain(self, predictions: Sequence[Prediction]) -> list[Explanation]:
         """Explain predictions, neutral ones too."""
-        return [self.explainers.explained(prediction) for prediction in predictions]
+        return [self.explainable.explain(prediction) for prediction in predictions]
 
-    def halves_of(self, bars: Sequence[Bar]) -> list[FeatureVector | RegimeProbabilities]:
-        """Return what inference is given for some bars, without predicting."""
-        made = [half for bar in bars for half in self._run((FEATURES, REGIMES), bar)]
-        return [h for h in made if isinstance(h, FeatureVector | RegimeProbabilities)]
+    def halves(self, bars: Sequence[Bar]) -> list[FeatureVector | RegimeProbabilities]:
+        """Return the inputs of inference for some bars, without predicting."""
+        outputs = [half for bar in bars for half in self._run((FEATURES, REGIMES), bar)]
+        return [h for h in outputs if isinstance(h, FeatureVector | RegimeProbabilities)]

@@ -36,7 +36,7 @@ PROCESSOR = Processor(
 
 
 def inference(served: list[str] | None = None, refuse: Sequence[str] = ()) -> Inference:
-    """Return an inference that notes what it is told to serve."""
+    """Return an inference that records the versions it serves and refuses some."""
 
     def serve(change: ModelChanged) -> str:
         version = change.model.model_version

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.models import ModelRegistered
+from schemas.models import ModelChanged, ModelRegistered
 from schemas.timeframes import MINUTE_MS
-from tests.build import FEATURE_SET, registered
-from workers.models.artifact import MANIFEST, Manifest, ParityCase, file_of, write_model
-from workers.models.ensemble import chances
+from tests.build import FEATURE_SET, close_time, registered
+from workers.models.artifact import MANIFEST, Manifest, ParityCase, model_file, write_model
+from workers.models.ensemble import class_probabilities
 from workers.models.lstm import LstmConfig, write_lstm
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import lstm_probabilities
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 def small_model(
     root: Path, seed: int = 0, names: tuple[str, ...] = NAMES, feature_set: str = FEATURE_SET
 ) -> ModelRegistered:
-    """Train on seeded noise, write under ``root``, return what would be announced."""
+    """Train on seeded noise, write under ``root`` and return the registration."""
     forest, network, rows, windows = _fitted(seed, len(names))
     report = b'{"plan": {"seed": %d, "boosted": {"rounds": 8}}}' % seed
     contents = {"forest.json": forest, "lstm.safetensors": network, "report.json": report}
@@ -46,16 +46,16 @@ def small_model(
         seed=seed,
         libraries={"xgboost": "3.2.0"},
         files=(
-            file_of("forest", "forest.json", forest),
-            file_of("lstm", "lstm.safetensors", network),
-            file_of("report", "report.json", report),
+            model_file("forest", "forest.json", forest),
+            model_file("lstm", "lstm.safetensors", network),
+            model_file("report", "report.json", report),
         ),
         parity=(
             ParityCase(
                 row=tuple(rows[0].tolist()),
                 window=tuple(tuple(bar) for bar in windows[0].tolist()),
-                forest=chances(boosted_probabilities(forest, rows[:1])[0]),
-                lstm=chances(lstm_probabilities(network, windows[:1])[0]),
+                forest=class_probabilities(boosted_probabilities(forest, rows[:1]))[0],
+                lstm=class_probabilities(lstm_probabilities(network, windows[:1]))[0],
             ),
         ),
     )
@@ -64,7 +64,18 @@ def small_model(
         model_version=manifest.version,
         feature_names=names,
         uri=folder.as_uri(),
-        files=(*manifest.files, file_of("report", MANIFEST, manifest.encode())),
+        files=(*manifest.files, model_file("report", MANIFEST, manifest.encode())),
+    )
+
+
+def change_to(model: ModelRegistered, minute: int = 0) -> ModelChanged:
+    """Return the change after which a model serves from a minute's close on."""
+    return ModelChanged(
+        strategy=model.strategy,
+        event_time_ms=close_time(minute),
+        effective_from_ms=close_time(minute),
+        model=model,
+        reason="qualified",
     )
 
 

@@ -1,4 +1,4 @@
-"""Small made-up markets as training sees them: with something to learn, or with nothing."""
+"""Small artificial markets for training, with or without something to learn."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import numpy as np
 
 from schemas.timeframes import MINUTE_MS
 from tests.build import START_MS
-from workers.training.dataset import Series
-from workers.training.fit import Plan
+from workers.training.dataset import FeatureSeries
+from workers.training.fit import TrainingPlan
 from workers.training.fit_boosted import BoostedPlan
 from workers.training.fit_lstm import LstmPlan
-from workers.training.fit_regimes import OBSERVATIONS, FitPlan
+from workers.training.fit_regimes import OBSERVATIONS, RegimePlan
 from workers.training.table import LabelPlan
 
 NAMES = ("log_return_1", "realised_volatility_60", "hint", "noise_a", "noise_b")
-SMALL = Plan(
+SMALL = TrainingPlan(
     labels=LabelPlan(horizon_bars=5),
     embargo_bars=5,
     boosted=BoostedPlan(rounds=30, leaf_weight=20.0, stride=2),
     lstm=LstmPlan(hidden=4, window=8, epochs=1, samples=1_500),
-    regimes=FitPlan(starts=2, trial_iterations=4, finalists=1, iterations=10),
+    regimes=RegimePlan(starts=2, trial_iterations=4, finalists=1, iterations=10),
     smallest_fold=100,
 )
 
 
-def market(edge: float, seed: int = 0, bars: int = 2_400) -> dict[str, Series]:
-    """Return two symbols; ``edge`` is how much of the next bars' drift the hint tells."""
+def market(edge: float, seed: int = 0, bars: int = 2_400) -> dict[str, FeatureSeries]:
+    """Return two symbols; ``edge`` is how far the hint predicts the drift of the next bars."""
     return {symbol: _series(symbol, edge, seed + 100 * n, bars) for n, symbol in enumerate(_NAMED)}
 
 
 _NAMED = ("BTCUSDT", "ETHUSDT")
 
 
-def _series(symbol: str, edge: float, seed: int, bars: int) -> Series:
+def _series(symbol: str, edge: float, seed: int, bars: int) -> FeatureSeries:
     rng = np.random.default_rng(seed)
     hint = np.zeros(bars)
     for t in range(1, bars):
@@ -44,7 +44,7 @@ def _series(symbol: str, edge: float, seed: int, bars: int) -> Series:
     observed = np.column_stack(
         [np.abs(returns) + 1e-5, returns.cumsum(), *rng.normal(size=(len(OBSERVATIONS) - 2, bars))]
     )
-    return Series(
+    return FeatureSeries(
         symbol=symbol,
         timeframe_ms=MINUTE_MS,
         names=NAMES,

@@ -1,4 +1,4 @@
-"""On a CUDA device: the same answers as the CPU kernels, and the device is told."""
+"""On a CUDA device: the same answers as the CPU kernels, and the status names the device."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 
 from tests.fakes.small_models import NAMES, WINDOW, small_model
 from workers.models.artifact import read_model
-from workers.models.devices import NVIDIA_DEVICES, CpuNetwork, CudaNetwork, network_on
+from workers.models.devices import NVIDIA_DEVICES, PlacedNetwork, place_network
 from workers.models.lstm import LstmConfig, compile_lstm, read_lstm
-from workers.serving.slots import load
+from workers.serving.slots import load_ensemble
 
 pytestmark = [
     pytest.mark.gpu,
@@ -38,24 +38,26 @@ def test_probabilities_equal_the_cpu_kernel_within_1e_6(config, batch):
 
     model = random_network(config)
     windows = np.random.default_rng(1).normal(size=(batch, config.window, config.features))
-    served = network_on(model)
+    served = place_network(model)
 
     on_gpu = probabilities(served.logits(windows))
 
-    assert isinstance(served, CudaNetwork)
+    assert served.on_gpu is not None
     assert served.device == "cuda:0"
-    np.testing.assert_allclose(on_gpu, probabilities(CpuNetwork(model).logits(windows)), atol=1e-6)
+    np.testing.assert_allclose(
+        on_gpu, probabilities(PlacedNetwork(model).logits(windows)), atol=1e-6
+    )
 
 
 def test_a_registered_model_is_served_on_the_device_and_passes_its_parity_check(tmp_path):
-    loaded = load(small_model(tmp_path))
+    loaded = load_ensemble(small_model(tmp_path))
 
     rows = np.random.default_rng(2).normal(size=(5, WINDOW, len(NAMES)))
     answers = loaded.members(np.hstack((rows[:, -1], np.full((5, 3), 1 / 3))), rows)
 
     assert loaded.status().device == "cuda:0"
     _, contents = read_model(loaded.registered)
-    cpu = CpuNetwork(read_lstm(contents["lstm"]))
+    cpu = PlacedNetwork(read_lstm(contents["lstm"]))
     from workers.models.lstm import probabilities
 
     np.testing.assert_allclose(answers["lstm"], probabilities(cpu.logits(rows)), atol=1e-6)

@@ -35,7 +35,7 @@ from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED
 from workers.research.replay.signal_backtest import backtest_signals, read_registration
 from workers.serving.processor import inference_processor
-from workers.serving.slots import Slots, load
+from workers.serving.slots import Slots, load_ensemble
 
 pytestmark = pytest.mark.kafka
 
@@ -136,7 +136,7 @@ def live(pipeline_topics: str, tmp_path: Path) -> Live:
         wait_for(lambda: bool(held(kafka, MODELS_CHANGES)))
         change = held(kafka, MODELS_CHANGES)[0].record
         assert isinstance(change, ModelChanged)
-        slots.put(change, load(change.model))
+        slots.put(change, load_ensemble(change.model))
         for bar in merged(read_recording([str(file) for file in files]), {}):
             publisher.publish(bar)
         publisher.flush()

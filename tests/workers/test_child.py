@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Event
 import pytest
 
 from tests.fakes.processes import ends
-from workers.child import Child, end_with_parent
+from workers.child import Child, ChildFailed, call_in_child, end_with_parent
 
 WITHIN_S = 20.0
 PARENT = """
@@ -52,6 +52,23 @@ def test_a_child_runs_a_function_at_a_lower_priority_and_answers():
     assert child.process.exitcode == 0
     with pytest.raises(EOFError):
         child.channel.recv()
+
+
+def divide(one: int, other: int) -> float:
+    return one / other
+
+
+def test_a_call_in_a_child_returns_or_raises_as_the_function_does():
+    assert call_in_child(divide, 1, 2, cancelled=lambda: False) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        call_in_child(divide, 1, 0, cancelled=lambda: False)
+
+
+def test_a_call_that_is_cancelled_or_whose_child_dies_fails():
+    with pytest.raises(ChildFailed, match="sleep was cancelled"):
+        call_in_child(time.sleep, 10 * WITHIN_S, cancelled=lambda: True)
+    with pytest.raises(ChildFailed, match="_exit ended with exit code 7"):
+        call_in_child(os._exit, 7, cancelled=lambda: False)
 
 
 def test_a_child_that_is_asked_to_stop_ends_by_itself():

@@ -1,4 +1,4 @@
-"""One explanation: both members attributed, turned into shares, pooled, told in a sentence."""
+"""Explains one prediction: attributes both members, pools their shares, writes a sentence."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from workers.models import lstm as lstms
 from workers.models.artifact import ArtifactError, Manifest, read_model
 from workers.models.booster import read_booster
 from workers.models.lstm_attribution import attribute
-from workers.models.treeshap import Explainer, compile_explainer, shap_values
+from workers.models.treeshap import TreeExplainer, compile_explainer, shap_values
 
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
 REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
-SHOWN = 5
-POINTS = 8  # of the gradients' line: the gap, told with each explanation, stays below 0.01
+DRIVERS_SHOWN = 5
+LINE_POINTS = 8  # of the integrated gradients; the gap in each explanation stays below 0.01
 METHODS = {
     "xgboost": "exact TreeSHAP, path-dependent, margin",
-    "lstm": f"integrated gradients from the training mean, {POINTS} points, logit",
+    "lstm": f"integrated gradients from the training mean, {LINE_POINTS} points, logit",
 }
 
 
@@ -38,22 +38,21 @@ class ExplainableModel:
     manifest: Manifest
     version: str
     forest: forests.Forest
-    explainer: Explainer
+    explainer: TreeExplainer
     network: lstms.Lstm
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the forest sees: the features, then the regime posterior."""
+        """Inputs of the forest: the features, then the regime posterior."""
         return self.manifest.feature_names + REGIME_INPUTS
 
     @property
     def parameters(self) -> int:
         """Weights of the network plus nodes of the forest, as inference counts them."""
-        weights = sum(tensor.size for tensor in self.network.tensors.values())
-        return int(weights + len(self.forest.nodes))
+        return self.network.parameters + len(self.forest.nodes)
 
 
-def load(model: ModelRegistered) -> ExplainableModel:
+def load_explainable(model: ModelRegistered) -> ExplainableModel:
     """Load a registered model; raises ``ArtifactError`` when a file is missing or altered."""
     manifest, contents = read_model(model)
     try:
@@ -80,11 +79,11 @@ def explained_class(prediction: Prediction) -> Literal["sell", "neutral", "buy"]
 def explain(
     model: ExplainableModel, prediction: Prediction, window: NDArray[np.float64]
 ) -> Explanation:
-    """Return why a prediction came out as it did; uses its window alone.
+    """Return what drove a prediction; uses its window alone.
 
     Args:
-        model: The one that made the prediction.
-        prediction: What is explained.
+        model: The model that made the prediction.
+        prediction: The prediction to explain.
         window: Its inputs, shape (window, F), oldest bar first.
     """
     shown = explained_class(prediction)
@@ -92,7 +91,7 @@ def explain(
     regime = prediction.regime
     row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
     trees = shap_values(model.explainer, row[None])[0, target]
-    sequence = attribute(model.network, window, target, POINTS)
+    sequence = attribute(model.network, window, target, LINE_POINTS)
     margin = forests.margins(model.forest, row[None])[0, target]
     positive, negative = _drivers(model, row, trees[:-1], sequence.shares)
     return Explanation(
@@ -125,8 +124,8 @@ def _drivers(
 ) -> tuple[tuple[Driver, ...], tuple[Driver, ...]]:
     """Pool signed shares by member weight; return the strongest for and against, ties by name.
 
-    Margins of trees and logits of a network are different units: each member's attribution
-    becomes a share of its own total before they are added.
+    Margins of trees and logits of a network have different units. So each member's attribution
+    is divided by its own total before the two are added.
     """
     weights, names = model.manifest.member_weights, model.names
     network = np.zeros_like(trees)
@@ -143,8 +142,8 @@ def _drivers(
             lstm_gradient=float(gradients[i]) if i < len(gradients) else None,
         )
 
-    positive = [i for i in ranked if pooled[i] > 0.0][:SHOWN]
-    negative = [i for i in ranked if pooled[i] < 0.0][:SHOWN]
+    positive = [i for i in ranked if pooled[i] > 0.0][:DRIVERS_SHOWN]
+    negative = [i for i in ranked if pooled[i] < 0.0][:DRIVERS_SHOWN]
     return tuple(map(driver, positive)), tuple(map(driver, negative))
 
 

@@ -1,6 +1,6 @@
-"""What explanations may look back at: feature rows and predictions of one symbol by bar.
+"""Feature rows and predictions of one symbol, by bar, that explanations look back at.
 
-Held in memory beside the state; filling it twice with the same records changes nothing.
+They lie in memory beside the state. Adding the same records twice changes nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from schemas.predictions import Prediction
 from streams.processor import RecordRejected
 from workers.explain.attribution import ExplainableModel
 
-BARS_BEHIND = 2_000  # kept behind the newest prediction: a window, and what may be asked for
+BARS_BEHIND = 2_000  # kept behind the newest prediction: a window, and what requests may name
 BARS_AHEAD = 50_000  # features that run ahead of predictions, as in a fast replay; 40 MB a symbol
 
 
 @dataclass
-class History:
+class ExplainHistory:
     """Rows in catalogue order; predictions as bytes, to be small."""
 
     rows: dict[int, NDArray[np.float64]] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class History:
     names: tuple[str, ...] = ()
 
     def add(self, record: FeatureVector | Prediction) -> None:
-        """Hold one record of either topic; another feature set starts anew."""
+        """Add one record of either topic; another feature set drops the rows of the last."""
         if isinstance(record, Prediction):
             self.predictions[record.event_time_ms] = record.encode()
             self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
@@ -43,25 +43,25 @@ class History:
             self._prune(next(iter(self.rows)) + record.timeframe_ms)
 
     def _prune(self, before_ms: int) -> None:
-        for held in (self.rows, self.predictions):
-            while held and (oldest := next(iter(held))) < before_ms:
-                del held[oldest]
+        for by_time in (self.rows, self.predictions):
+            while by_time and (oldest := next(iter(by_time))) < before_ms:
+                del by_time[oldest]
 
     def prediction(self, bar_time_ms: int) -> Prediction:
-        """Return the prediction of a bar; raises ``RecordRejected`` where it is not held."""
-        held = self.predictions.get(bar_time_ms)
-        if held is None:
+        """Return the prediction of a bar; raises ``RecordRejected`` where it is not in memory."""
+        encoded = self.predictions.get(bar_time_ms)
+        if encoded is None:
             raise RecordRejected(
                 f"no prediction of the bar that closed at {bar_time_ms} is in reach: "
                 f"{len(self.predictions)} are held, the last {BARS_BEHIND} bars"
             )
-        return Prediction.decode(held)
+        return Prediction.decode(encoded)
 
     def window(self, model: ExplainableModel, prediction: Prediction) -> NDArray[np.float64]:
         """Return a prediction's inputs in model order, shape (window, F), oldest bar first.
 
         Raises:
-            RecordRejected: Some of them are not held.
+            RecordRejected: Some of them are not in memory.
         """
         length = model.network.config.window
         last, step = prediction.event_time_ms, prediction.timeframe_ms

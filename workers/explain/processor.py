@@ -3,8 +3,8 @@
     features.vectors.v1, predictions.ensemble.v1, predictions.requests.v1  -->  [explain]
       -->  explanations.attributions.v1
 
-Every prediction that is not neutral is explained at once, others when asked for. Feature rows
-wait in memory until the prediction of their bar has come; they are read again at restore.
+Every prediction that is not neutral is explained at once, a neutral one on request. Feature rows
+wait in memory for the prediction of their bar; a restore reads them again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from schemas.record import Record
 from schemas.topics import EXPLANATIONS, FEATURE_VECTORS, PREDICTION_REQUESTS, PREDICTIONS
 from streams.processor import Outputs, Processor, RecordRejected, StateKey
 from workers.explain.attribution import ExplainableModel, explain, explained_class
-from workers.explain.history import BARS_BEHIND, History
+from workers.explain.history import BARS_BEHIND, ExplainHistory
+from workers.serving.slots import MODELS_IN_MEMORY
 
-RESTORED = BARS_BEHIND + 64  # inputs read back at restore: what is held, and a window before it
-KEPT = 4  # models in memory, as in inference
+REFILL_INPUTS = BARS_BEHIND + 64  # read back at restore: the history, and a window before it
 
 
 class ExplainState(Record):
-    """The newest prediction seen, and the one whose features have not come yet."""
+    """The newest prediction, and one that waits for the features of its bar."""
 
     seen: bool = False  # a key that has a state is restored with its features
     event_time_ms: int = -1
@@ -35,8 +35,8 @@ class ExplainState(Record):
 
 
 @dataclass
-class Explainers:
-    """Models by version, and what each symbol looks back at.
+class ExplainableModels:
+    """Loaded models by version, and the history of each symbol.
 
     Attributes:
         wait_for: Returns once a model version has been loaded or refused.
@@ -44,20 +44,20 @@ class Explainers:
 
     wait_for: Callable[[str], None]
     models: dict[str, ExplainableModel] = field(default_factory=dict)
-    histories: dict[StateKey, History] = field(default_factory=dict)
+    histories: dict[StateKey, ExplainHistory] = field(default_factory=dict)
 
     def put(self, model: ExplainableModel) -> None:
-        """Hold a model; the oldest of too many goes."""
+        """Add a model; the oldest goes when there are too many."""
         self.models.pop(model.version, None)
         self.models[model.version] = model
-        for version in list(self.models)[:-KEPT]:
+        for version in list(self.models)[:-MODELS_IN_MEMORY]:
             del self.models[version]
 
-    def history(self, key: StateKey) -> History:
+    def history(self, key: StateKey) -> ExplainHistory:
         """Return the history of a symbol and timeframe."""
-        return self.histories.setdefault(key, History())
+        return self.histories.setdefault(key, ExplainHistory())
 
-    def explained(self, prediction: Prediction) -> Explanation:
+    def explain(self, prediction: Prediction) -> Explanation:
         """Explain a prediction by the model that made it.
 
         Raises:
@@ -73,26 +73,26 @@ class Explainers:
         return explain(model, prediction, self.history(_key(prediction)).window(model, prediction))
 
 
-def explain_processor(explainers: Explainers) -> Processor:
-    """Return the processor over models that the worker keeps loaded."""
+def explain_processor(explainable: ExplainableModels) -> Processor:
+    """Return the processor over the models that the worker loads."""
 
     def step(state: ExplainState, record: Record) -> tuple[ExplainState, Outputs]:
-        history = explainers.history(_key(record))
+        history = explainable.history(_key(record))
         if isinstance(record, PredictionRequest):
             if not record.explain or record.model_override is not None:
                 return state, ()
-            return state, (explainers.explained(history.prediction(record.bar_time_ms)),)
+            return state, (explainable.explain(history.prediction(record.bar_time_ms)),)
         if isinstance(record, FeatureVector):
             history.add(record)
-            return _featured(explainers, state, record)
-        assert isinstance(record, Prediction)  # noqa: S101 - the third of three topics
-        return _predicted(explainers, history, state, record)
+            return _featured(explainable, state, record)
+        assert isinstance(record, Prediction)  # noqa: S101 - the third of its topics
+        return _predicted(explainable, history, state, record)
 
     def refill(state: Any, last_inputs: Sequence[Record]) -> Any:
-        known = [r for r in last_inputs if isinstance(r, FeatureVector | Prediction)]
-        if known:
-            explainers.histories[_key(known[0])] = history = History()
-            for record in known:
+        inputs = [r for r in last_inputs if isinstance(r, FeatureVector | Prediction)]
+        if inputs:
+            explainable.histories[_key(inputs[0])] = history = ExplainHistory()
+            for record in inputs:
                 history.add(record)
         return state
 
@@ -103,7 +103,7 @@ def explain_processor(explainers: Explainers) -> Processor:
         initial=ExplainState(),
         step=step,
         state_key=("symbol", "timeframe_ms"),
-        window=RESTORED,
+        window=REFILL_INPUTS,
         refill=refill,
     )
 
@@ -113,18 +113,21 @@ def _key(record: Any) -> StateKey:
 
 
 def _featured(
-    explainers: Explainers, state: ExplainState, features: FeatureVector
+    explainable: ExplainableModels, state: ExplainState, features: FeatureVector
 ) -> tuple[ExplainState, Outputs]:
-    """Explain what waited for these features; what waited for older ones never will be."""
+    """Explain the prediction that waited for these features; drop an older one."""
     waiting, now = state.pending, features.event_time_ms
     if waiting is None or waiting.event_time_ms > now:
         return (state if state.seen else state.model_copy(update={"seen": True})), ()
     done = state.model_copy(update={"pending": None})
-    return done, (explainers.explained(waiting),) if waiting.event_time_ms == now else ()
+    return done, (explainable.explain(waiting),) if waiting.event_time_ms == now else ()
 
 
 def _predicted(
-    explainers: Explainers, history: History, state: ExplainState, prediction: Prediction
+    explainable: ExplainableModels,
+    history: ExplainHistory,
+    state: ExplainState,
+    prediction: Prediction,
 ) -> tuple[ExplainState, Outputs]:
     now = prediction.event_time_ms
     if now <= state.event_time_ms:
@@ -135,4 +138,4 @@ def _predicted(
         return state, ()
     if now not in history.rows:
         return state.model_copy(update={"pending": prediction}), ()
-    return state, (explainers.explained(prediction),)
+    return state, (explainable.explain(prediction),)

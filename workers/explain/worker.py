@@ -8,8 +8,8 @@ from schemas.models import ModelChanged
 from schemas.status import LoadedModel
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
-from workers.explain.attribution import load
-from workers.explain.processor import Explainers, explain_processor
+from workers.explain.attribution import load_explainable
+from workers.explain.processor import ExplainableModels, explain_processor
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import lstm_attribution, treeshap
 from workers.settings import Settings
@@ -20,10 +20,10 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     treeshap.warm_up()
     lstm_attribution.warm_up()
 
-    def take(change: ModelChanged) -> LoadedModel:
+    def load(change: ModelChanged) -> LoadedModel:
         began = time.monotonic()
-        model = load(change.model)
-        explainers.put(model)
+        model = load_explainable(change.model)
+        explainable.put(model)
         return LoadedModel(
             name=model.manifest.strategy,
             version=model.version,
@@ -34,6 +34,6 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
             load_seconds=time.monotonic() - began,
         )
 
-    watch = ModelWatch(kafka, "explain", take)
-    explainers = Explainers(watch.arrivals.wait_for)
-    return run_with_models(explain_processor(explainers), watch, kafka)
+    watch = ModelWatch(kafka, "explain", load)
+    explainable = ExplainableModels(watch.readiness.wait_for)
+    return run_with_models(explain_processor(explainable), watch, kafka)

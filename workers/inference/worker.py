@@ -1,4 +1,4 @@
-"""The inference process: loads models as they change, predicts every bar close."""
+"""The inference process: loads models as they change and predicts every bar close."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.runtime.wall_clock import wall_ms
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import forest, lstm
 from workers.serving.processor import inference_processor
-from workers.serving.slots import LoadedEnsemble, Slots, load
+from workers.serving.slots import LoadedEnsemble, Slots, load_ensemble
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -23,13 +23,14 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     lstm.warm_up()
     slots = Slots(on_switch=_log_switch)
 
-    def take(change: ModelChanged) -> LoadedModel:
-        loaded = load(change.model)
+    def load(change: ModelChanged) -> LoadedModel:
+        loaded = load_ensemble(change.model)
         slots.put(change, loaded)
         return loaded.status()
 
-    watch = ModelWatch(kafka, "inference", take)
-    processor = inference_processor(slots, wall_ms, watch.arrivals.wait_for)
+    watch = ModelWatch(kafka, "inference", load)
+    wait_for_model = watch.readiness.wait_for
+    processor = inference_processor(slots, wall_ms, wait_for_model)
     return run_with_models(processor, watch, kafka)
 
 

@@ -3,9 +3,9 @@
     <models>/<strategy>/<version>/manifest.json  forest.json  lstm.safetensors  report.json
                                   registered.json
 
-The version is the hash of the manifest, and the manifest holds the hashes of the files: one
-altered byte anywhere is another model, and is refused. ``registered.json`` is what was announced,
-regime filters included, so that the folder is enough to replay the model elsewhere.
+The version is the hash of the manifest, and the manifest holds the hashes of the files. One
+altered byte anywhere makes another model, which is refused. ``registered.json`` is the announced
+record with its regime filters, so the folder alone is enough to replay the model elsewhere.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ MANIFEST = "manifest.json"
 REGISTERED = "registered.json"
 VERSION_LENGTH = 16  # hex digits: 64 bits tell every model of a lifetime apart
 
+FileRole = Literal["forest", "lstm", "manifest", "report"]
+
 
 class ArtifactError(ValueError):
     """A model file is missing, altered or does not fit its manifest."""
 
 
 class ParityCase(Record):
-    """Feature rows with what the training libraries answered, to be reproduced at load."""
+    """Inputs and the answers of the training libraries; serving must reproduce them at load."""
 
     row: tuple[float | None, ...] = Field(description="Last bar's features, then its posterior")
     window: tuple[tuple[float | None, ...], ...] = Field(description="LSTM window, oldest first")
@@ -40,7 +42,7 @@ class ParityCase(Record):
 
 
 class Manifest(Record):
-    """Everything that serving needs to know beside the weights."""
+    """What serving needs beside the weights."""
 
     strategy: str
     feature_set_id: str
@@ -78,16 +80,16 @@ class Manifest(Record):
     @property
     def version(self) -> str:
         """Content address of the model."""
-        return version_of(self.encode())
+        return manifest_version(self.encode())
 
 
-def version_of(manifest: bytes) -> str:
+def manifest_version(manifest: bytes) -> str:
     """Return the model version of a manifest's bytes."""
     return hashlib.sha256(manifest).hexdigest()[:VERSION_LENGTH]
 
 
-def file_of(role: Literal["forest", "lstm", "report"], name: str, content: bytes) -> ModelFile:
-    """Return the manifest's row of one file."""
+def model_file(role: FileRole, name: str, content: bytes) -> ModelFile:
+    """Return the row that lists a file, with its digest."""
     digest = hashlib.sha256(content).hexdigest()
     return ModelFile(role=role, path=name, sha256=digest, size_bytes=len(content))
 
@@ -108,11 +110,11 @@ def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
     Raises:
         ArtifactError: A file is missing or altered, or the manifest is not the registered one.
     """
-    folder = folder_of(model.uri)
+    folder = model_folder(model.uri)
     raw = _read(folder / MANIFEST)
-    if (found := version_of(raw)) != model.model_version:
+    if (version := manifest_version(raw)) != model.model_version:
         raise ArtifactError(
-            f"{folder / MANIFEST} is version {found}, registered was {model.model_version}: the "
+            f"{folder / MANIFEST} is version {version}, registered was {model.model_version}: the "
             "manifest was altered; restore it or train again"
         )
     try:
@@ -121,30 +123,30 @@ def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
         raise ArtifactError(
             f"{folder / MANIFEST} was written by another release ({error}): train again"
         ) from None
-    return manifest, {file.role: _verified(folder, file) for file in manifest.files}
+    return manifest, {file.role: _read_verified(folder, file) for file in manifest.files}
 
 
-def root_of(place: str) -> Path:
-    """Return the folder in which models are kept, given as a path or a ``file://`` URL."""
-    return folder_of(place) if "://" in place else Path(place).absolute()
+def models_root(place: str) -> Path:
+    """Return the folder of all models, from a path or a ``file://`` URL."""
+    return model_folder(place) if "://" in place else Path(place).absolute()
 
 
-def folder_of(uri: str) -> Path:
-    """Return the folder of a ``file://`` URL; other schemes are fetched by whoever deploys."""
+def model_folder(uri: str) -> Path:
+    """Return the folder of a ``file://`` URL; raises ``ArtifactError`` for any other scheme."""
     parts = urlsplit(uri)
     if parts.scheme != "file":
         raise ArtifactError(f"model URL {uri} is not file://; mount it and register that folder")
     return Path(unquote(parts.path))
 
 
-def _verified(folder: Path, file: ModelFile) -> bytes:
+def _read_verified(folder: Path, file: ModelFile) -> bytes:
     if Path(file.path).name != file.path:
         raise ArtifactError(f"model file name {file.path!r} leaves its folder")
     content = _read(folder / file.path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
         raise ArtifactError(
-            f"{folder / file.path} has SHA-256 {found[:12]}..., expected {file.sha256[:12]}...: "
+            f"{folder / file.path} has SHA-256 {digest[:12]}..., expected {file.sha256[:12]}...: "
             "the file was altered; restore it or train again"
         )
     return content

@@ -1,7 +1,7 @@
-"""XGBoost model file in, plain arrays out: the trees of a multi:softprob booster without xgboost.
+"""Reads an XGBoost ``multi:softprob`` model file into plain arrays, without xgboost.
 
-The JSON model schema is documented and stable, so the service reads it directly: importing
-xgboost costs seconds, and a parsed file cannot run code.
+The JSON model schema is documented and stable, so serving reads it directly. Importing xgboost
+would cost seconds, and a parsed file cannot run code.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OBJECTIVE = "multi:softprob"
-MAX_NODES = 65_535  # a node's place inside its tree is kept in 16 bits
+MAX_NODES = 65_535  # a node's place inside its tree has 16 bits
 MAX_FEATURES = 32_000  # two row slots a feature must fit in 16 bits
 
 
 class BoosterError(ValueError):
-    """The model file is not one that the compiled kernels can reproduce exactly."""
+    """The compiled kernels cannot reproduce this model file exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Booster:
 
     @property
     def trees(self) -> int:
-        """Number of trees kept, all classes together."""
+        """Number of trees, all classes together."""
         return len(self.targets)
 
 
@@ -77,9 +77,9 @@ def read_booster(model: bytes) -> Booster:
     features, classes = int(parameters["num_feature"]), int(parameters["num_class"])
     if not 0 < features <= MAX_FEATURES:
         raise BoosterError(f"booster has {features} features, expected 1 to {MAX_FEATURES}")
-    kept = _kept_trees(learner)
-    targets = np.array(booster["model"]["tree_info"][:kept], dtype=np.int64)
-    trees = [_tree(tree) for tree in booster["model"]["trees"][:kept]]
+    count = _trees_to_best(learner)
+    targets = np.array(booster["model"]["tree_info"][:count], dtype=np.int64)
+    trees = [_tree(tree) for tree in booster["model"]["trees"][:count]]
     return Booster(
         features=features,
         base_score=_base_score(parameters["base_score"], classes),
@@ -120,8 +120,8 @@ class _Tree:
     depth: int
 
 
-def _kept_trees(learner: dict[str, Any]) -> int:
-    """Trees up to and including the best iteration, or all of them."""
+def _trees_to_best(learner: dict[str, Any]) -> int:
+    """Count the trees up to and including the best iteration, or all of them."""
     model = learner["gradient_booster"]["model"]
     total = len(model["trees"])
     best = learner.get("attributes", {}).get("best_iteration")

@@ -1,10 +1,10 @@
-"""Where the network runs: our kernels on the CPU, torch on a CUDA device; the device is told."""
+"""Where the network runs: our kernels on the CPU, or torch on a CUDA device."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,78 +17,34 @@ if TYPE_CHECKING:
 NVIDIA_DEVICES = Path("/dev/nvidiactl")
 
 
-class Network(Protocol):
-    """An LSTM on some device."""
+@dataclass(frozen=True)
+class PlacedNetwork:
+    """An LSTM on its device: the compiled kernels, or the same network in torch on a GPU."""
+
+    model: lstms.Lstm
+    on_gpu: TorchLstm | None = None
 
     @property
     def device(self) -> str:
         """``cpu`` or ``cuda:N``."""
+        return "cpu" if self.on_gpu is None else str(self.on_gpu.device)
 
     @property
     def window(self) -> int:
         """Bars it looks at."""
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
+        return self.model.config.window
 
     def logits(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return class logits, shape (N, 3), of raw windows (N, window, F)."""
+        if self.on_gpu is None:
+            return lstms.window_logits(self.model, windows)
+        return self.on_gpu.logits(windows)
 
 
-@dataclass(frozen=True)
-class CpuNetwork:
-    """The compiled kernels."""
-
-    model: lstms.Lstm
-    device: str = "cpu"
-
-    @property
-    def window(self) -> int:
-        """Bars it looks at."""
-        return self.model.config.window
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(tensor.size for tensor in self.model.tensors.values())
-
-    def logits(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return class logits of raw windows."""
-        return lstms.window(self.model, windows)
-
-
-@dataclass(frozen=True)
-class CudaNetwork:
-    """The same network in torch on a GPU."""
-
-    model: lstms.Lstm
-    served: TorchLstm
-
-    @property
-    def device(self) -> str:
-        """``cuda:N``."""
-        return str(self.served.device)
-
-    @property
-    def window(self) -> int:
-        """Bars it looks at."""
-        return self.model.config.window
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(tensor.size for tensor in self.model.tensors.values())
-
-    def logits(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return class logits of raw windows."""
-        return self.served.window(windows)
-
-
-def network_on(model: lstms.Lstm) -> Network:
+def place_network(model: lstms.Lstm) -> PlacedNetwork:
     """Return the network on CUDA where there is a device, else on the CPU.
 
-    Without a driver torch is not even imported: that takes 4 s and 270 MB.
+    Without a driver torch is not imported: that would take 4 s and 270 MB.
     """
     if NVIDIA_DEVICES.exists():
         import torch
@@ -96,5 +52,5 @@ def network_on(model: lstms.Lstm) -> Network:
         if torch.cuda.is_available():
             from workers.models.lstm_torch import TorchLstm
 
-            return CudaNetwork(model, TorchLstm(model, "cuda:0"))
-    return CpuNetwork(model)
+            return PlacedNetwork(model, TorchLstm(model, "cuda:0"))
+    return PlacedNetwork(model)

@@ -1,4 +1,4 @@
-"""The ensemble: two members, pooled by weight, calibrated last; weights of the specialists."""
+"""The ensemble: pools the members by weight, calibrates the pool, weighs the specialists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pool(members: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
 
     Args:
         members: Name to probabilities, shape (N, 3), rows sum to 1.
-        weights: Of every member; those of absent members are shared out in proportion.
+        weights: By member; the weight of an absent one is shared out in proportion.
 
     Returns: shape (N, 3), rows sum to 1.
     """
@@ -34,19 +34,19 @@ def pool(members: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
 def calibrate(probabilities: Array, priors: Array, temperature: float) -> Array:
     """Return temperature-scaled probabilities: the hotter, the closer to the class priors.
 
-    ``prior * (p / prior) ** (1 / temperature)``, normalised: temperature scaling (Guo et al.,
-    2017) of the evidence that the models add to what was known without them; with equal priors
-    it is theirs. A linear pool of calibrated members is itself under-confident (Ranjan, Gneiting,
-    2010), so the pool is calibrated, not the members.
+    ``prior * (p / prior) ** (1 / temperature)``, normalised. This scales the evidence that the
+    models add to the class shares; with equal priors it is the temperature scaling of Guo et al.
+    (2017). A linear pool of calibrated members is under-confident (Ranjan, Gneiting, 2010), so
+    the pool is calibrated, not its members.
 
     Args:
         probabilities: Shape (N, 3).
         priors: Class shares of the training rows, > 0, shape (3,) or (N, 3).
         temperature: > 0; 1 changes nothing, infinity gives the priors.
     """
-    known = np.log(priors)
-    evidence = np.log(np.maximum(probabilities, SMALLEST)) - known
-    logits = known + evidence / temperature
+    baseline = np.log(priors)
+    evidence = np.log(np.maximum(probabilities, SMALLEST)) - baseline
+    logits = baseline + evidence / temperature
     logits -= logits.max(axis=1, keepdims=True)
     scaled: Array = np.exp(logits)
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
@@ -55,9 +55,9 @@ def calibrate(probabilities: Array, priors: Array, temperature: float) -> Array:
 def specialist_weights(
     regimes: Array, entropies: Array, matrix: tuple[tuple[float, float, float], ...]
 ) -> Array:
-    """Return the weights of the specialists: regime probabilities through a row-stochastic matrix.
+    """Return the specialists' weights: regime probabilities times a row-stochastic matrix.
 
-    They shrink towards equal weights as the regime becomes uncertain: at entropy 1 all are 1/3.
+    They shrink towards equal weights as the regime becomes uncertain. At entropy 1 all are 1/3.
 
     Args:
         regimes: Bull, bear, sideways, shape (N, 3), rows sum to 1.
@@ -71,15 +71,10 @@ def specialist_weights(
     return np.asarray(shrunk / shrunk.sum(axis=1, keepdims=True))
 
 
-def all_chances(rows: Array) -> list[ClassProbabilities]:
-    """Return rows (sell, neutral, buy) as records, each summing to 1 exactly enough."""
-    whole = rows / rows.sum(axis=1, keepdims=True)
+def class_probabilities(rows: Array) -> list[ClassProbabilities]:
+    """Return rows (sell, neutral, buy) as records, each normalised to sum to 1."""
+    normalised = rows / rows.sum(axis=1, keepdims=True)
     return [
         ClassProbabilities(sell=sell, neutral=neutral, buy=buy)
-        for sell, neutral, buy in whole.tolist()
+        for sell, neutral, buy in normalised.tolist()
     ]
-
-
-def chances(row: Array) -> ClassProbabilities:
-    """Return one such row as a record."""
-    return all_chances(row[None])[0]

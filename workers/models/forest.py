@@ -1,8 +1,8 @@
 """Compiled forest: margins and probabilities of an XGBoost softprob model, one row or many.
 
-Each node takes 8 bytes and each leaf points at itself, so a walk of fixed length needs no test
-for the end and several trees advance together. A missing value needs no test either: a row is
-laid out twice, with missing as -inf for the nodes that send it left and +inf for the others.
+A node takes 8 bytes and a leaf points at itself. So a walk of fixed length needs no test for its
+end, and several trees advance together. A missing value needs no test either: a row is laid out
+twice, with missing as -inf for the nodes that send it left and as +inf for the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workers.models.booster import stump
 if TYPE_CHECKING:
     from workers.models.booster import Booster
 
-ABREAST = 8  # independent walks that hide each other's load latency
+ABREAST = 8  # independent walks at once; they hide each other's load latency
 BLOCK_ROWS = 64  # laid-out rows of a block stay in the first-level cache
 
 _NODE = np.dtype([("value", np.float32), ("slot", np.uint16), ("left", np.uint16)])
@@ -75,7 +75,7 @@ def probabilities(forest: Forest, rows: NDArray[np.floating]) -> NDArray[np.floa
 
 
 def warm_up() -> None:
-    """Compile or load the kernels, so that the first bar in service does not wait for them."""
+    """Compile or load the kernels, so that the first bar does not wait for them."""
     probabilities(compile_forest(stump()), np.zeros((1, 1), dtype=np.float32))
 
 

@@ -1,8 +1,8 @@
-"""Compiled LSTM: class logits of a window of feature rows, or of one more row on a kept state.
+"""Compiled LSTM: class logits of a window of feature rows, or of one more row on a state.
 
-The weights keep torch's names and gate order (input, forget, cell, output), so that a network
-trained with ``lstm_torch`` is served without torch. Rows are raw features: the file carries the
-mean and scale they are standardised with. Everything is batched over symbols.
+The weights have torch's names and gate order (input, forget, cell, output), so a network trained
+with ``lstm_torch`` is served without torch. Rows are raw features; the file holds the mean and
+scale that standardise them. Everything is batched over symbols.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-INPUT_LIMIT = np.float32(10.0)  # standard deviations; a wilder input says no more than "extreme"
+INPUT_LIMIT = np.float32(10.0)  # standard deviations; beyond it an input is just "extreme"
 BLOCK = 16  # symbols worked on together: their gates stay in the first-level cache
 
 
@@ -67,7 +67,7 @@ class LstmConfig:
 
 @dataclass(frozen=True, eq=False)
 class Lstm:
-    """Weights laid out for the kernels; ``tensors`` keeps them by torch's names."""
+    """Weights laid out for the kernels, and by torch's names in ``tensors``."""
 
     config: LstmConfig
     tensors: Mapping[str, NDArray[np.floating]]
@@ -75,6 +75,11 @@ class Lstm:
     scale: NDArray[np.float64]  # raw feature units, > 0, shape (features,)
     weights: NDArray[np.float32]  # per layer: input, hidden and one bias row; columns 4 * hidden
     head: NDArray[np.float32]  # shape (hidden + 1, classes); the last row is the bias
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.size for tensor in self.tensors.values())
 
 
 def write_lstm(config: LstmConfig, tensors: Mapping[str, NDArray[np.floating]]) -> bytes:
@@ -127,8 +132,8 @@ def step(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Advance by one bar: rows (B, features) -> new state and logits (B, classes).
 
-    A state carried for ever is another function than a fresh window: serve it only where the
-    network was trained so. The old state is left as it was. Uses no data after the bar.
+    A state carried on is another function than a fresh window: serve it only if the network was
+    trained that way. The old state is not changed. Uses no data after the bar.
     """
     if rows.ndim != 2:
         raise ValueError(f"rows have shape {rows.shape}, expected (B, {model.config.features})")
@@ -136,20 +141,20 @@ def step(
     return after, logits
 
 
-def window(model: Lstm, windows: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Logits (B, classes) after the last bar of each window (B, T, features), from no state."""
+def window_logits(model: Lstm, windows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return logits (B, classes) after the last bar of each window (B, T, features)."""
     return last_logits_and_state(model, windows)[0]
 
 
 def last_logits_and_state(
     model: Lstm, windows: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Give ``window``'s logits and the state to go on from with ``step``."""
+    """Return ``window_logits`` and the state from which ``step`` goes on."""
     return _advance(model, windows, initial_state(model, len(windows)))
 
 
 def probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Softmax over the last axis."""
+    """Return the softmax over the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
@@ -161,18 +166,23 @@ def standardise(model: Lstm, rows: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def warm_up() -> None:
-    """Compile or load the kernels, so that the first bar in service does not wait for them."""
+    """Compile or load the kernels, so that the first bar does not wait for them."""
+    model = smallest_lstm()
+    step(model, initial_state(model), np.zeros((1, 1)))
+
+
+def smallest_lstm() -> Lstm:
+    """Return a network of one unit on one feature: enough to warm the kernels up."""
     config = LstmConfig(features=1, hidden=1, layers=1, window=1)
     zeros = {name: np.zeros(shape, dtype=np.float32) for name, shape in config.shapes().items()}
-    model = compile_lstm(config, zeros | {"input.scale": np.ones(1)})
-    step(model, initial_state(model), np.zeros((1, 1)))
+    return compile_lstm(config, zeros | {"input.scale": np.ones(1)})
 
 
 def _check(config: LstmConfig, tensors: Mapping[str, NDArray[np.floating]]) -> None:
     expected = config.shapes()
     if expected.keys() != tensors.keys():
-        odd = sorted(expected.keys() ^ tensors.keys())
-        raise LstmFileError(f"tensors missing or not known: {odd}")
+        differing = sorted(expected.keys() ^ tensors.keys())
+        raise LstmFileError(f"tensors missing or not known: {differing}")
     for name, shape in expected.items():
         if tensors[name].shape != shape:
             raise LstmFileError(f"{name} has shape {tensors[name].shape}, expected {shape}")
@@ -292,21 +302,21 @@ def _activate(
 ) -> None:
     hidden = before.shape[1]
     half = np.float32(0.5)
-    admit, keep, fresh, show = (
+    input_gate, forget_gate, candidate, output_gate = (
         gates[:hidden],
         gates[hidden : 2 * hidden],
         gates[2 * hidden : 3 * hidden],
         gates[3 * hidden :],
     )
     for j in range(hidden):
-        admit[j] = half + half * _tanh(half * admit[j])
-        keep[j] = half + half * _tanh(half * keep[j])
-        fresh[j] = _tanh(fresh[j])
-        show[j] = half + half * _tanh(half * show[j])
+        input_gate[j] = half + half * _tanh(half * input_gate[j])
+        forget_gate[j] = half + half * _tanh(half * forget_gate[j])
+        candidate[j] = _tanh(candidate[j])
+        output_gate[j] = half + half * _tanh(half * output_gate[j])
     for j in range(hidden):
-        cell = keep[j] * before[1, j] + admit[j] * fresh[j]
+        cell = forget_gate[j] * before[1, j] + input_gate[j] * candidate[j]
         after[1, j] = cell
-        after[0, j] = show[j] * _tanh(cell)
+        after[0, j] = output_gate[j] * _tanh(cell)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

@@ -1,9 +1,9 @@
-"""Gradient attribution for the LSTM: integrated gradients, added up per feature over the window.
+"""Integrated gradients of the LSTM, summed per feature over the window.
 
-Each feature's share of the change in one class logit between the baseline (every feature at its
-training mean on every bar) and the window: (x - baseline) times the gradient averaged along the
-straight line between them (Sundararajan, Taly & Yan 2017, ICML). The average is taken by
-Gauss-Legendre points, so the shares add up to the change only nearly; the gap is reported.
+The baseline has every feature at its training mean on every bar. A feature's share of the change
+in one class logit inner baseline and window is (x - baseline) times the gradient averaged fractions
+the straight line inner them (Sundararajan, Taly & Yan 2017, ICML). The average is taken at
+Gauss-Legendre points, so the shares add up to the change only nearly. The gap is reported.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from workers.models.lstm import Lstm, LstmConfig, advance_block, compile_lstm, standardise
+from workers.models.lstm import Lstm, advance_block, smallest_lstm, standardise
 
-STEPS = 16  # points on the line; the gap is then well below a percent on trained networks
+STEPS = 16  # points on the line: the gap is well below a percent on trained networks
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class LstmAttribution:
     shares: NDArray[np.float64]  # logit units, shape (features,)
     logit: float  # of the window
     baseline: float  # logit of the window of means
-    gap: float  # what the finite number of steps leaves unexplained, logit units
+    gap: float  # left unexplained by the finite number of steps, logit units
 
 
 def attribute(
@@ -41,14 +41,14 @@ def attribute(
         raise ValueError(f"window has shape {window.shape}, expected (T, {model.config.features})")
     scaled = standardise(model, window[None])[0]
     points, weights = _points(steps)
-    # The last two places of the batch are the ends of the line: they give the change to explain.
-    along = np.concatenate(((points + 1) / 2, (0.0, 1.0))).astype(np.float32)
-    # A point of the line is a multiple of the window, and so is what it pushes the first layer
-    # by; what comes back is averaged before it is brought back to the features. Both large
-    # products are thus made once, not for every point.
+    # The last two places of the batch are the ends of the line. They give the change to explain.
+    fractions = np.concatenate(((points + 1) / 2, (0.0, 1.0))).astype(np.float32)
+    # A point of the line is a multiple of the window, so its input to the first layer's gates is
+    # the same multiple of the window's. The gradients by these gates are averaged before they are
+    # carried on to the features. So both large products are computed once, not for every point.
     to_gates, rest = model.weights[: scaled.shape[1]], model.weights[scaled.shape[1] :]
     logits, averaged = _gradients(
-        along,
+        fractions,
         (weights / 2).astype(np.float32),
         scaled @ to_gates,
         np.concatenate((np.zeros_like(rest[:1]), rest)),
@@ -67,41 +67,38 @@ def _points(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def warm_up() -> None:
     """Compile or load the kernels, so that the first explanation does not wait for them."""
-    config = LstmConfig(features=1, hidden=1, layers=1, window=1)
-    zeros = {name: np.zeros(shape, dtype=np.float32) for name, shape in config.shapes().items()}
-    model = compile_lstm(config, zeros | {"input.scale": np.ones(1)})
-    attribute(model, np.zeros((1, 1)), target=0)
+    attribute(smallest_lstm(), np.zeros((1, 1)), target=0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _gradients(
-    along: NDArray[np.float32],
+    fractions: NDArray[np.float32],
     shares: NDArray[np.float32],
-    pushes: NDArray[np.float32],
+    gate_inputs: NDArray[np.float32],
     weights: NDArray[np.float32],
     head: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Logit of one class at each point; its gradient by the first gates' sums, averaged.
+    """Return the logit of one class at each point, and its averaged gradient by the first gates.
 
-    ``pushes`` is what the whole window adds to those sums at each bar, shape (T, 4 hidden);
-    ``weights`` are those of a network with one input, whose row is filled in from it. The last
-    two points are the ends of the line: they only give the change to explain.
+    ``gate_inputs``, shape (T, 4 hidden), is what the whole window adds to the first layer's gates
+    at each bar. ``weights`` are those of a network with one input, whose row is filled in from
+    it. The last two points are the ends of the line: they only give the change to explain.
     """
-    batch, length, hidden = len(along), len(pushes), len(head) - 1
+    batch, length, hidden = len(fractions), len(gate_inputs), len(head) - 1
     layers = 1 + (len(weights) - hidden - 2) // (2 * hidden + 1)
-    between = batch - 2
+    inner = batch - 2
     states = np.zeros((length + 1, batch, layers, 2, hidden), dtype=np.float32)
     gates = np.empty((length, layers, batch, 4 * hidden), dtype=np.float32)
     for t in range(length):
-        weights[0] = pushes[t]
-        advance_block(along.reshape(batch, 1), states[t], states[t + 1], weights, gates[t])
+        weights[0] = gate_inputs[t]
+        advance_block(fractions.reshape(batch, 1), states[t], states[t + 1], weights, gates[t])
     logits = np.empty(batch)
-    by_state = np.zeros((batch, layers, 2, hidden), dtype=np.float32)  # d logit / d state
+    grad_state = np.zeros((batch, layers, 2, hidden), dtype=np.float32)  # d logit / d state
     for i in range(batch):
         logits[i] = head[hidden]
         for j in range(hidden):
             logits[i] += states[length, i, layers - 1, 0, j] * head[j]
-            by_state[i, layers - 1, 0, j] = head[j]
+            grad_state[i, layers - 1, 0, j] = head[j]
     averaged = np.zeros((length, 4 * hidden), dtype=np.float32)
     nothing = np.empty(0, dtype=np.float32)
     for t in range(length - 1, -1, -1):
@@ -111,18 +108,18 @@ def _gradients(
             first -= width + hidden + 1
             begin = first if layer else first + 1
             block = weights[begin : first + width + hidden]
-            for i in range(between):
+            for i in range(inner):
                 gate = gates[t, layer, i]
                 _back_through_gates(
-                    gate, states[t, i, layer], states[t + 1, i, layer], by_state[i, layer]
+                    gate, states[t, i, layer], states[t + 1, i, layer], grad_state[i, layer]
                 )
                 if layer:
-                    below = by_state[i, layer - 1, 0]
+                    below = grad_state[i, layer - 1, 0]
                 else:
                     below = nothing
                     for j in range(4 * hidden):
                         averaged[t, j] += shares[i] * gate[j]
-                _back_through_weights(gate, block, below, by_state[i, layer, 0])
+                _back_through_weights(gate, block, below, grad_state[i, layer, 0])
     return logits, averaged
 
 
@@ -131,37 +128,37 @@ def _back_through_gates(
     gates: NDArray[np.float32],
     before: NDArray[np.float32],
     after: NDArray[np.float32],
-    by_state: NDArray[np.float32],
+    grad_state: NDArray[np.float32],
 ) -> None:
-    """Turn the activated gates into d logit / d their sums; move by_state's cell one bar back."""
+    """Replace the activated gates by the gradient of their sums; move the cell's one bar back."""
     hidden = before.shape[1]
     one = np.float32(1.0)
     for j in range(hidden):
-        admit, keep = gates[j], gates[hidden + j]
-        fresh, show = gates[2 * hidden + j], gates[3 * hidden + j]
-        shown = after[0, j] / show if show > 0 else np.float32(0.0)  # tanh of the cell
-        by_output = by_state[0, j]
-        by_cell = by_state[1, j] + by_output * show * (one - shown * shown)
-        gates[j] = by_cell * fresh * admit * (one - admit)
-        gates[hidden + j] = by_cell * before[1, j] * keep * (one - keep)
-        gates[2 * hidden + j] = by_cell * admit * (one - fresh * fresh)
-        gates[3 * hidden + j] = by_output * shown * show * (one - show)
-        by_state[1, j] = by_cell * keep
+        input_gate, forget_gate = gates[j], gates[hidden + j]
+        candidate, output_gate = gates[2 * hidden + j], gates[3 * hidden + j]
+        tanh_cell = after[0, j] / output_gate if output_gate > 0 else np.float32(0.0)
+        grad_output = grad_state[0, j]
+        grad_cell = grad_state[1, j] + grad_output * output_gate * (one - tanh_cell * tanh_cell)
+        gates[j] = grad_cell * candidate * input_gate * (one - input_gate)
+        gates[hidden + j] = grad_cell * before[1, j] * forget_gate * (one - forget_gate)
+        gates[2 * hidden + j] = grad_cell * input_gate * (one - candidate * candidate)
+        gates[3 * hidden + j] = grad_output * tanh_cell * output_gate * (one - output_gate)
+        grad_state[1, j] = grad_cell * forget_gate
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 def _back_through_weights(
-    by_gates: NDArray[np.float32],
+    grad_gates: NDArray[np.float32],
     block: NDArray[np.float32],
     below: NDArray[np.float32],
     before: NDArray[np.float32],
 ) -> None:
-    """Add to the gradient of this bar's inputs; replace that of the output one bar before."""
+    """Add to the gradient of this bar's inputs; replace that of the previous bar's output."""
     width = len(below)
     for k in range(len(block)):
         row, total = block[k], np.float32(0.0)
         for j in range(len(row)):
-            total += row[j] * by_gates[j]
+            total += row[j] * grad_gates[j]
         if k < width:
             below[k] += total
         else:

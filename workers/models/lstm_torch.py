@@ -34,21 +34,21 @@ class LstmNetwork(nn.Module):
         self.head = nn.Linear(config.hidden, config.classes)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Logits (B, classes) of standardised windows (B, T, features)."""
+        """Return logits (B, classes) of standardised windows (B, T, features)."""
         outputs, _ = self.lstm(windows)
         logits: torch.Tensor = self.head(outputs[:, -1])
         return logits
 
 
 def build_torch_module(config: LstmConfig) -> LstmNetwork:
-    """Make an untrained network of this shape; seed torch first for a reproducible one."""
+    """Return an untrained network of this shape; seed torch first for a reproducible one."""
     return LstmNetwork(config)
 
 
 def named_tensors(
     network: LstmNetwork, mean: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> dict[str, NDArray[np.floating]]:
-    """Weights by name, with the input scaling, as ``lstm.write_lstm`` expects them."""
+    """Return weights by name, with the input scaling, as ``lstm.write_lstm`` expects them."""
     weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     return weights | {"input.mean": mean, "input.scale": scale}
 
@@ -68,8 +68,8 @@ class TorchLstm:
         self.network.load_state_dict(weights)
         self.network.to(self.device).eval()
 
-    def window(self, windows: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Logits (B, classes) of raw windows (B, T, features), as ``lstm.window`` gives them.
+    def logits(self, windows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return logits (B, classes) of raw windows (B, T, features), as ``lstm.window_logits``.
 
         TF32 is off: its 10-bit products would differ from the CPU kernel by 1e-3.
         """

@@ -1,14 +1,14 @@
-"""Exact TreeSHAP: what each feature added to each class margin of one row, in compiled form.
+"""Exact TreeSHAP in compiled form: what each feature added to each class margin of a row.
 
 Path-dependent Shapley values (Lundberg et al. 2020, Nature Machine Intelligence 2, 56-67). For
-a leaf of value v whose path asks m different features, the value of feature i is
+a leaf of value v whose path tests m different features, the value of feature i is
 
     v (o_i - z_i) * integral over t in [0, 1] of prod_{j != i} (z_j (1 - t) + o_j t) dt
 
 where o_j is 1 if the row satisfies the path's conditions on j, else 0, and z_j is the share of
-training cover that does: the Shapley weights s!(m-s-1)!/m! are Beta integrals. The integrand
-has degree m - 1, so Gauss-Legendre with m/2 points or more is exact. Leaves share the products
-of their common edges, as in Linear TreeSHAP (Yu et al. 2022).
+training cover that satisfies them. The Shapley weights s!(m-s-1)!/m! are Beta integrals. The
+integrand has degree m - 1, so Gauss-Legendre with m/2 points or more is exact. Leaves share the
+products of their common edges, as in Linear TreeSHAP (Yu et al. 2022).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workers.models.booster import stump
 if TYPE_CHECKING:
     from workers.models.booster import Booster
 
-LANES = 3  # quadrature points worked on together: all that trees of depth 6 need
+LANES = 3  # quadrature points per group: all that trees of depth 6 need
 OFF_PATH, WENT_LEFT, WENT_RIGHT = 0, 1, 2  # where a row stands at a split
 NO_SPLIT_ABOVE = 0  # place whose state is always WENT_LEFT
 LOWEST = np.finfo(np.float32).min  # stands for a threshold of -inf: missing must still go left
@@ -44,8 +44,8 @@ _SPLIT = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class Explainer:
-    """A booster with every factor and gain of the formula worked out per quadrature point.
+class TreeExplainer:
+    """A booster with every factor and gain of the formula at each quadrature point.
 
     ``tables[g, s, state]`` holds four vectors of ``LANES``: the factor on the left edge of
     split s, on its right edge, and what a unit of leaf value below each adds to its feature.
@@ -58,8 +58,8 @@ class Explainer:
     tables: NDArray[np.float32]  # shape (groups, splits, 3, 4, LANES)
 
 
-def compile_explainer(booster: Booster) -> Explainer:
-    """Work out the tables of a booster: about 12 kB for a full tree of depth 6."""
+def compile_explainer(booster: Booster) -> TreeExplainer:
+    """Compute the tables of a booster: about 12 kB for a full tree of depth 6."""
     counts = np.diff(booster.offsets) // 2  # a binary tree of n nodes has (n - 1) / 2 splits
     splits = np.zeros(counts.sum(), dtype=_SPLIT)
     shares = np.zeros((len(splits), 2))
@@ -69,19 +69,19 @@ def compile_explainer(booster: Booster) -> Explainer:
     first_split, widest = 0, 1
     for tree, count in enumerate(counts):
         nodes = slice(booster.offsets[tree], booster.offsets[tree + 1])
-        own = slice(first_split, first_split + count)
-        expected, asked = _trace(
+        tree_splits = slice(first_split, first_split + count)
+        expected, features_on_path = _trace(
             booster.left[nodes],
             booster.feature[nodes],
             booster.value[nodes],
             booster.cover[nodes],
-            (splits[own], shares[own], above[own], scale[own]),
+            (splits[tree_splits], shares[tree_splits], above[tree_splits], scale[tree_splits]),
         )
         base[booster.targets[tree]] += expected
-        first_split, widest = first_split + count, max(widest, asked)
+        first_split, widest = first_split + count, max(widest, features_on_path)
     missing_right = np.where(booster.default_left[booster.left != 0], 0, booster.features)
     splits["slot"] = splits["feature"] + missing_right
-    return Explainer(
+    return TreeExplainer(
         features=booster.features,
         base=base,
         trees=np.column_stack((np.cumsum(counts) - counts, counts, booster.targets)),
@@ -90,8 +90,8 @@ def compile_explainer(booster: Booster) -> Explainer:
     )
 
 
-def shap_values(explainer: Explainer, rows: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Shapley values in margin space, shape (N, K, features + 1); the last column is the base.
+def shap_values(explainer: TreeExplainer, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return Shapley values in margin space, shape (N, K, features + 1), the base last.
 
     Each (row, class) sums to the margin that ``forest.margins`` gives, within 1e-5. NaN means
     missing, and follows each split's default direction.
@@ -119,19 +119,19 @@ def _trace(
 ) -> tuple[float, int]:
     """Walk one tree from the root; return its expected value and the most features on a path.
 
-    Fills, per split: the record; the share of cover on either side; the share left by the
-    conditions above on the same feature; the value of a child that is a leaf.
+    Fills for each split: its record, the share of cover on either side, the share left by the
+    conditions above on the same feature, and the values of children that are leaves.
     """
     splits, shares, passed, scale = out
     parent = np.full(len(left), -1)
     side = np.zeros(len(left), dtype=np.int64)
     reach = np.ones(len(left))
-    asked = np.zeros(len(left), dtype=np.int64)
+    tested = np.zeros(len(left), dtype=np.int64)  # different features on the path so far
     expected, widest, k = 0.0, 1, 0
     for node in range(len(left)):
         if left[node] == 0:
             expected += reach[node] * value[node]
-            widest = max(widest, asked[node])
+            widest = max(widest, tested[node])
             continue
         above, toward = parent[node], side[node]
         while above != -1 and splits[above].feature != feature[node]:
@@ -150,7 +150,7 @@ def _trace(
             scale[k, which] = value[child] if left[child] == 0 else 1.0
             parent[child], side[child] = k, which
             reach[child] = reach[node] * share
-            asked[child] = asked[node] + (above == -1)
+            tested[child] = tested[node] + (above == -1)
         k += 1
     return expected, widest
 
@@ -161,11 +161,11 @@ def _tables(
     scale: NDArray[np.float64],
     groups: int,
 ) -> NDArray[np.float32]:
-    """Factors and gains per split, state and quadrature point; see ``Explainer``.
+    """Return factors and gains per split, state and quadrature point; see ``TreeExplainer``.
 
-    With z the share of all conditions so far on the feature, an edge that the row takes has
-    the factor z (1 - t) + t, one that it does not take z (1 - t); the gain (o - z) / factor is
-    that of the edge less that of the same feature's edge above, which counted this subtree too.
+    Let z be the share of all conditions so far on the feature. An edge that the row takes has the
+    factor z (1 - t) + t, an edge that it does not take z (1 - t). The gain is (o - z) / factor of
+    the edge, less that of the same feature's edge above, which counted this subtree too.
     """
     points, weights = np.polynomial.legendre.leggauss(groups * LANES)
     t, w = (points + 1) / 2, weights / 2
@@ -207,19 +207,19 @@ def _shap_values(
             missing = math.isnan(x)
             slots[i, j] = -np.float32(np.inf) if missing else x
             slots[i, features + j] = np.float32(np.inf) if missing else x
-    most = 0
+    largest = 0
     for t in range(len(trees)):
-        most = max(most, trees[t, 1])
-    state = np.full(most + 1, WENT_LEFT, dtype=np.int8)  # place 0 stands for "no split above"
-    below = np.empty((2 * most + 1, LANES), dtype=np.float32)
+        largest = max(largest, trees[t, 1])
+    state = np.full(largest + 1, WENT_LEFT, dtype=np.int8)  # place 0 stands for "no split above"
+    below = np.empty((2 * largest + 1, LANES), dtype=np.float32)
     for t in range(len(trees)):
         first, size, target = trees[t]
-        own = splits[first : first + size]
+        tree_splits = splits[first : first + size]
         for g in range(len(tables)):
             table = tables[g, first : first + size]
             for i in range(count):  # rows inside: the tree's tables stay in cache
-                _descend(own, table, slots[i], state, below)
-                _ascend(own, table, state, below, phi[i, target])
+                _descend(tree_splits, table, slots[i], state, below)
+                _ascend(tree_splits, table, state, below, phi[i, target])
     return phi
 
 

@@ -1,1 +1,1 @@
-"""From a batch of feature vectors to predictions, through models that are loaded and warm."""
+"""Loaded models, and the predictions they make from batches of feature vectors."""

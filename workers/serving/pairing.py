@@ -1,7 +1,7 @@
-"""The one join: a feature vector and the regime probabilities of the same bar, by event time.
+"""Joins the feature vector and the regime probabilities of the same bar, by event time.
 
-Halves wait for their partner in the state, so the order in which two topics arrive is no matter.
-The window that the LSTM needs is kept beside it and refilled from the features topic at restore.
+A half waits in the state for its partner, so the order in which the two topics arrive does not
+matter. The LSTM's window lies beside the state; a restore refills it from the features topic.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from schemas.features import FeatureVector
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 
-WINDOW = 64  # bars; the longest window a model may ask for
-HALVES_KEPT = 64  # both topics arrive in order of time: a partner that far behind will not come
+WINDOW = 64  # bars; the longest window of a model
+# Both topics arrive in order of time: a partner so many bars behind will not come.
+MAX_WAITING_HALVES = 64
 
 
-class Window(Record):
+class FeatureWindow(Record):
     """The last paired vectors of one symbol, oldest first; rows hold NaN where null."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -32,8 +33,8 @@ class Window(Record):
     rows: NDArray[np.float64]
 
     @classmethod
-    def of(cls, vectors: Sequence[FeatureVector]) -> Window:
-        """Return the window that ends with the last of these vectors (one feature set)."""
+    def from_vectors(cls, vectors: Sequence[FeatureVector]) -> FeatureWindow:
+        """Return the window that ends with the last vector, all of its feature set."""
         last = vectors[-1]
         same = [v for v in vectors[-WINDOW:] if v.feature_set_id == last.feature_set_id]
         return cls.model_construct(
@@ -43,11 +44,11 @@ class Window(Record):
             rows=np.array([_row(v) for v in same]),
         )
 
-    def then(self, vector: FeatureVector) -> Window:
-        """Return the window one bar later; another feature set starts a new one."""
+    def extended(self, vector: FeatureVector) -> FeatureWindow:
+        """Return the window one bar later; another feature set starts a new window."""
         if vector.feature_set_id != self.feature_set_id:
-            return Window.of([vector])
-        return Window.model_construct(
+            return FeatureWindow.from_vectors([vector])
+        return FeatureWindow.model_construct(
             feature_set_id=self.feature_set_id,
             names=self.names,
             times=(*self.times, vector.event_time_ms)[-WINDOW:],
@@ -55,8 +56,8 @@ class Window(Record):
         )
 
 
-class Pair(Record):
-    """Both halves of one bar and the window that ends with it."""
+class PairedBar(Record):
+    """Both halves of one bar, and the window that ends with it."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -66,7 +67,7 @@ class Pair(Record):
 
 
 class PairingState(Record):
-    """Halves that wait, and the last pair with its window (refilled, not stored)."""
+    """Waiting halves, and the last pair with its window (refilled, not stored)."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -84,26 +85,30 @@ def _row(vector: FeatureVector) -> NDArray[np.float64]:
 
 def receive(
     state: PairingState, half: FeatureVector | RegimeProbabilities
-) -> tuple[PairingState, Pair | None]:
-    """Take one half; return the pair when its partner is there. Old halves change nothing."""
+) -> tuple[PairingState, PairedBar | None]:
+    """Add one half; return the pair if its partner is there. An old half changes nothing."""
     now = half.event_time_ms
     features, regimes = state.features, state.regimes
     if isinstance(half, FeatureVector):
         if now <= state.features_ms:
             return state, None
         changed: dict[str, Any] = {"features_ms": now}
-        features = (*features, half)[-HALVES_KEPT:]
+        features = (*features, half)[-MAX_WAITING_HALVES:]
     else:
         if now <= state.regimes_ms:
             return state, None
         changed = {"regimes_ms": now}
-        regimes = (*regimes, half)[-HALVES_KEPT:]
+        regimes = (*regimes, half)[-MAX_WAITING_HALVES:]
     vector = next((f for f in features if f.event_time_ms == now), None)
     posterior = next((r for r in regimes if r.event_time_ms == now), None)
     pair = None
     if vector is not None and posterior is not None:
-        window = Window.of([vector]) if state.pair is None else state.pair.window.then(vector)
-        pair = Pair.model_construct(features=vector, regimes=posterior, window=window)
+        window = (
+            FeatureWindow.from_vectors([vector])
+            if state.pair is None
+            else state.pair.window.extended(vector)
+        )
+        pair = PairedBar.model_construct(features=vector, regimes=posterior, window=window)
         features = tuple(f for f in features if f.event_time_ms > now)
         regimes = tuple(r for r in regimes if r.event_time_ms > now)
         changed |= {"event_time_ms": now, "pair": pair}
@@ -118,5 +123,7 @@ def refill(state: PairingState, last_inputs: Sequence[Record]) -> PairingState:
     partner = next((r for r in regimes if r.event_time_ms == until), None)
     if not features or partner is None:
         return state
-    pair = Pair.model_construct(features=features[-1], regimes=partner, window=Window.of(features))
+    pair = PairedBar.model_construct(
+        features=features[-1], regimes=partner, window=FeatureWindow.from_vectors(features)
+    )
     return state.model_copy(update={"pair": pair})

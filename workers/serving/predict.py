@@ -14,28 +14,28 @@ from streams.costs import label_threshold
 from streams.processor import RecordRejected
 from workers.models.ensemble import (
     SPECIALISTS,
-    all_chances,
     calibrate,
+    class_probabilities,
     pool,
     specialist_weights,
 )
-from workers.serving.pairing import Pair, Window
+from workers.serving.pairing import FeatureWindow, PairedBar
 from workers.serving.slots import LoadedEnsemble
 
 
-def inputs_of(model: LoadedEnsemble, window: Window) -> NDArray[np.float64] | None:
-    """Return the model's window, shape (window, F) in model order; None while one is incomplete.
+def model_inputs(model: LoadedEnsemble, window: FeatureWindow) -> NDArray[np.float64] | None:
+    """Return the model's window, shape (window, F) in model order; None while it is incomplete.
 
     Raises:
-        RecordRejected: The vectors are of another feature set; both lists' difference is named.
+        RecordRejected: The vectors are of another feature set; the message names the difference.
     """
-    wanted = model.manifest.feature_names
+    expected = model.manifest.feature_names
     if window.feature_set_id != model.manifest.feature_set_id:
-        missing = sorted(set(wanted) - set(window.names))
-        unknown = sorted(set(window.names) - set(wanted))
+        missing = sorted(set(expected) - set(window.names))
+        unknown = sorted(set(window.names) - set(expected))
         raise RecordRejected(
             f"feature set {window.feature_set_id} does not fit model {model.version}, which "
-            f"expects {model.manifest.feature_set_id} ({len(wanted)} features): "
+            f"expects {model.manifest.feature_set_id} ({len(expected)} features): "
             f"missing {missing}, not used {unknown}"
         )
     if len(window.times) < model.window:
@@ -46,9 +46,9 @@ def inputs_of(model: LoadedEnsemble, window: Window) -> NDArray[np.float64] | No
 
 
 def predict(
-    model: LoadedEnsemble, pairs: Sequence[Pair], windows: NDArray[np.float64]
+    model: LoadedEnsemble, pairs: Sequence[PairedBar], windows: NDArray[np.float64]
 ) -> list[Prediction]:
-    """Return one prediction a pair; the result of a row does not depend on the batch.
+    """Return one prediction for each pair; a row's result does not depend on its batch.
 
     Args:
         model: The model of these bars.
@@ -61,23 +61,23 @@ def predict(
     members = model.members(np.hstack((windows[:, -1], regimes)), windows)
     pooled = pool(members, manifest.member_weights)
     final = calibrate(pooled, np.array(manifest.class_prior), manifest.temperature)
-    parts = {name: all_chances(rows) for name, rows in members.items()}
+    parts = {name: class_probabilities(rows) for name, rows in members.items()}
     specialists = specialist_weights(regimes, entropies, manifest.strategy_matrix).tolist()
     return [
-        _record(
+        _prediction(
             model,
             pair,
             {name: rows[i] for name, rows in parts.items()},
             chance,
             dict(zip(SPECIALISTS, specialists[i], strict=True)),
         )
-        for i, (pair, chance) in enumerate(zip(pairs, all_chances(final), strict=True))
+        for i, (pair, chance) in enumerate(zip(pairs, class_probabilities(final), strict=True))
     ]
 
 
-def _record(
+def _prediction(
     model: LoadedEnsemble,
-    pair: Pair,
+    pair: PairedBar,
     members: dict[str, ClassProbabilities],
     final: ClassProbabilities,
     specialists: dict[str, float],

@@ -1,11 +1,11 @@
-"""Inference: feature vectors and regime posteriors in, predictions out, a bar close at a time.
+"""Inference: predicts each bar close from its feature vector and regime posterior.
 
     features.vectors.v1, regimes.probabilities.v1, predictions.requests.v1  -->  [inference]
       -->  predictions.ensemble.v1, predictions.replies.v1
 
-All symbols of a poll go through a model together. What a bar is predicted with follows from its
-time alone: the model whose ``effective_from_ms`` is the latest at or before it. A posterior names
-the model whose filter made it, so a bar waits for a model that is still being loaded.
+All symbols of a poll go through a model together. A bar's time alone decides its model: the one
+with the latest ``effective_from_ms`` at or before it. A posterior names the model of its regime
+filter, so a bar waits for a model that is still being loaded.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from schemas.topics import (
     REGIME_PROBABILITIES,
 )
 from streams.processor import Outputs, Processor, RecordRejected, StateKey
-from workers.serving.pairing import WINDOW, Pair, PairingState, receive, refill
-from workers.serving.predict import inputs_of, predict
+from workers.serving.pairing import WINDOW, PairedBar, PairingState, receive, refill
+from workers.serving.predict import model_inputs, predict
 from workers.serving.slots import LoadedEnsemble, Slots
 
 Clock = Callable[[], int]
-Wait = Callable[[str], None]
+WaitForModel = Callable[[str], None]
 
 
-def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: Wait) -> Processor:
-    """Return the processor over some slots.
+def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForModel) -> Processor:
+    """Return the processor over the loaded models.
 
     Args:
-        slots: Filled from ``models.changes.v1`` by the worker.
-        wall_clock_ms: Only for the deadlines of requests; predictions never read it.
+        slots: The worker fills them from ``models.changes.v1``.
+        wall_clock_ms: For the deadlines of requests alone; no prediction reads it.
         wait_for: Returns once a model version has been loaded or refused.
     """
 
     def step_batch(
         states: Mapping[StateKey, Any], records: Sequence[Record]
     ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
-        return _Round(slots, wall_clock_ms, wait_for, dict(states)).run(records)
+        return _InferenceBatch(slots, wall_clock_ms, wait_for, dict(states)).run(records)
 
     return Processor(
         name="inference",
@@ -62,17 +62,21 @@ def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: Wait) -> P
     )
 
 
-class _Round:
-    """One batch: pair the halves, gather rows by model, predict, answer requests."""
+class _InferenceBatch:
+    """One poll: pairs the halves, gathers rows by model, predicts, answers requests."""
 
     def __init__(
-        self, slots: Slots, clock: Clock, wait_for: Wait, states: dict[StateKey, PairingState]
+        self,
+        slots: Slots,
+        clock: Clock,
+        wait_for: WaitForModel,
+        states: dict[StateKey, PairingState],
     ) -> None:
         self._slots = slots
         self._clock = clock
         self._wait_for = wait_for
         self._states = states
-        self._waiting: dict[str, list[tuple[int, Pair, NDArray[np.float64]]]] = {}
+        self._waiting: dict[str, list[tuple[int, PairedBar, NDArray[np.float64]]]] = {}
         self._outputs: list[Outputs] = []
 
     def run(
@@ -83,16 +87,16 @@ class _Round:
         self._outputs = [() for _ in records]
         for number, record in enumerate(records):
             if isinstance(record, PredictionRequest):
-                if record.model_override is not None:  # explanations are asked of another worker
+                if record.model_override is not None:  # the explain process answers the others
                     self._predict_waiting()
                     self._outputs[number] = (self._reply(record, record.model_override),)
             elif isinstance(record, FeatureVector | RegimeProbabilities):
-                self._take(number, record)
+                self._receive(number, record)
         self._predict_waiting()
         changed = {k: s for k, s in self._states.items() if s is not before.get(k)}
         return changed, self._outputs
 
-    def _take(self, number: int, half: FeatureVector | RegimeProbabilities) -> None:
+    def _receive(self, number: int, half: FeatureVector | RegimeProbabilities) -> None:
         key = (half.symbol, half.timeframe_ms)
         self._states[key], pair = receive(self._states[key], half)
         if pair is None:
@@ -102,7 +106,7 @@ class _Round:
         model = self._slots.for_bar(half.event_time_ms)
         if model is None:
             return
-        rows = inputs_of(model, pair.window)
+        rows = model_inputs(model, pair.window)
         if rows is not None:
             self._waiting.setdefault(model.version, []).append((number, pair, rows))
 
@@ -110,41 +114,43 @@ class _Round:
         for version, waiting in self._waiting.items():
             model = self._model(version)
             windows = np.stack([rows for _, _, rows in waiting])
-            made = predict(model, [pair for _, pair, _ in waiting], windows)
-            for (number, _, _), prediction in zip(waiting, made, strict=True):
+            predictions = predict(model, [pair for _, pair, _ in waiting], windows)
+            for (number, _, _), prediction in zip(waiting, predictions, strict=True):
                 self._outputs[number] = (prediction,)
         self._waiting.clear()
 
     def _model(self, version: str) -> LoadedEnsemble:
         model = self._slots.named(version)
-        assert model is not None, "a model that waits was loaded"  # noqa: S101 - by construction
+        assert model is not None, "rows wait for a loaded model only"  # noqa: S101 - by construction
         return model
 
-    def _reply(self, request: PredictionRequest, wanted: str) -> PredictionReply:
-        def reply(status: Any, detail: str = "", made: Prediction | None = None) -> PredictionReply:
+    def _reply(self, request: PredictionRequest, model_name: str) -> PredictionReply:
+        def reply(
+            status: Any, detail: str = "", prediction: Prediction | None = None
+        ) -> PredictionReply:
             return PredictionReply(
                 request_id=request.request_id,
                 reply_to=request.reply_to,
                 event_time_ms=request.event_time_ms,
                 status=status,
                 detail=detail,
-                prediction=made,
+                prediction=prediction,
             )
 
         if self._clock() > request.deadline_ms:
             return reply("expired")
         state = self._states[request.symbol, request.timeframe_ms]
-        pair: Pair | None = state.pair
+        pair: PairedBar | None = state.pair
         if pair is None or pair.features.event_time_ms != request.bar_time_ms:
             return reply("unknown_bar", f"the newest bar here closed at {state.event_time_ms}")
-        model = self._slots.named(wanted)
+        model = self._slots.named(model_name)
         if model is None:
             loaded = ", ".join(m.version for m in self._slots.all()) or "none"
             return reply("unknown_model", f"loaded: {loaded}")
         try:
-            rows = inputs_of(model, pair.window)
+            rows = model_inputs(model, pair.window)
         except RecordRejected as mismatch:
             return reply("failed", str(mismatch))
         if rows is None:
             return reply("failed", "features of this bar are not complete")
-        return reply("ok", made=predict(model, [pair], rows[None])[0])
+        return reply("ok", prediction=predict(model, [pair], rows[None])[0])

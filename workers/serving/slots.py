@@ -1,4 +1,4 @@
-"""Warm model slots: loaded, checked and ready before they serve; swapped whole, by bar time."""
+"""Loaded models by the bar from which they serve: checked before they serve, swapped whole."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from workers.models import forest as forests
 from workers.models import lstm as lstms
 from workers.models.artifact import ArtifactError, Manifest, ParityCase, read_model
 from workers.models.booster import read_booster
-from workers.models.devices import Network, network_on
+from workers.models.devices import PlacedNetwork, place_network
 
-PARITY = 1e-6  # on probabilities, against what the training libraries answered
-KEPT = 4  # models in memory: those in service now and before, for late bars and overrides
+PARITY = 1e-6  # on probabilities, against the answers of the training libraries
+MODELS_IN_MEMORY = 4  # the one in service and those before it, for late bars and overrides
 
 
 @dataclass(frozen=True)
 class LoadedEnsemble:
-    """One model in memory: weights laid out for the kernels, and what it was registered as."""
+    """One model in memory: weights laid out for the kernels, and its registration."""
 
     manifest: Manifest
     registered: ModelRegistered
     forest: forests.Forest
-    network: Network
+    network: PlacedNetwork
     loaded_at_ms: int
     load_seconds: float
     _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
         """Return where this model's features are in vectors of a feature set."""
-        found = self._columns.get(feature_set_id)
-        if found is None:
+        columns = self._columns.get(feature_set_id)
+        if columns is None:
             place = {name: index for index, name in enumerate(names)}
-            found = np.array([place[name] for name in self.manifest.feature_names])
-            self._columns[feature_set_id] = found
-        return found
+            columns = np.array([place[name] for name in self.manifest.feature_names])
+            self._columns[feature_set_id] = columns
+        return columns
 
     @property
     def version(self) -> str:
@@ -62,7 +62,7 @@ class LoadedEnsemble:
         Args:
             rows: The last bar's features in model order, then the regime posterior (bull,
                 bear, sideways), shape (N, F + 3).
-            windows: Those of the last bars, oldest first, shape (N, window, F).
+            windows: Features of the last bars, oldest first, shape (N, window, F).
         """
         return {
             "xgboost": forests.probabilities(self.forest, rows),
@@ -76,14 +76,14 @@ class LoadedEnsemble:
             version=self.version,
             loaded_at_ms=self.loaded_at_ms,
             device=self.network.device,
-            parameters=self.network.parameters + len(self.forest.nodes),
+            parameters=self.network.model.parameters + len(self.forest.nodes),
             qualified=self.registered.qualified,
             load_seconds=self.load_seconds,
         )
 
 
-def load(model: ModelRegistered) -> LoadedEnsemble:
-    """Load a registered model and prove that it answers as it did in training.
+def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
+    """Load a registered model and check that it answers as it did in training.
 
     Raises:
         ArtifactError: A file is missing or altered, or the kernels answer otherwise.
@@ -95,7 +95,7 @@ def load(model: ModelRegistered) -> LoadedEnsemble:
             manifest=manifest,
             registered=model,
             forest=forests.compile_forest(read_booster(contents["forest"])),
-            network=network_on(lstms.read_lstm(contents["lstm"])),
+            network=place_network(lstms.read_lstm(contents["lstm"])),
             loaded_at_ms=wall_ms(),
             load_seconds=0.0,
         )
@@ -111,7 +111,7 @@ def load(model: ModelRegistered) -> LoadedEnsemble:
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
     answers = loaded.members(_array((case.row,)), _array(case.window)[None])
     for name, expected in (("xgboost", case.forest), ("lstm", case.lstm)):
-        gap = float(np.abs(answers[name][0] - _triple(expected)).max())
+        gap = float(np.abs(answers[name][0] - _as_row(expected)).max())
         if not gap <= PARITY:
             raise ArtifactError(
                 f"model {loaded.version}: {name} differs from training by {gap:.1e}, "
@@ -123,7 +123,7 @@ def _array(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float64]:
     return np.array([[np.nan if v is None else v for v in row] for row in rows])
 
 
-def _triple(chances: ClassProbabilities) -> NDArray[np.float64]:
+def _as_row(chances: ClassProbabilities) -> NDArray[np.float64]:
     return np.array([chances.sell, chances.neutral, chances.buy])
 
 
@@ -132,11 +132,12 @@ class Slots:
     """Every loaded model by the bar from which it serves; replaced as a whole, never in part.
 
     Attributes:
-        kept: How many; a replay reads symbols one after the other, and so needs all of its past.
-        on_switch: Told the model and the bar when a newer one answers for the first time.
+        capacity: Models in memory. A replay reads symbols one after the other, so it needs all
+            models of its past.
+        on_switch: Called with the model and the bar when a newer one answers for the first time.
     """
 
-    kept: int = KEPT
+    capacity: int = MODELS_IN_MEMORY
     on_switch: Callable[[LoadedEnsemble, int], None] = lambda _model, _bar_ms: None
     _newest_ms: int = -1  # from when the newest model that has answered serves
     _serving: tuple[tuple[int, LoadedEnsemble], ...] = field(default=())
@@ -144,11 +145,11 @@ class Slots:
     def put(self, change: ModelChanged, loaded: LoadedEnsemble) -> None:
         """Let a model serve from ``change.effective_from_ms`` on."""
         since = change.effective_from_ms
-        kept = [
+        slots = [
             slot for slot in self._serving if (slot[0], slot[1].version) != (since, loaded.version)
         ]
-        kept.append((since, loaded))
-        self._serving = tuple(sorted(kept, key=lambda slot: slot[0])[-self.kept :])
+        slots.append((since, loaded))
+        self._serving = tuple(sorted(slots, key=lambda slot: slot[0])[-self.capacity :])
 
     def for_bar(self, event_time_ms: int) -> LoadedEnsemble | None:
         """Return the model of a bar close; None before the first one serves."""
@@ -163,8 +164,8 @@ class Slots:
 
     def named(self, version: str) -> LoadedEnsemble | None:
         """Return a loaded model by version, or the newest by strategy name."""
-        found = [m for _, m in self._serving if version in (m.version, m.manifest.strategy)]
-        return found[-1] if found else None
+        models = [m for _, m in self._serving if version in (m.version, m.manifest.strategy)]
+        return models[-1] if models else None
 
     def all(self) -> tuple[LoadedEnsemble, ...]:
         """Return every loaded model once, oldest first."""

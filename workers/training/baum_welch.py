@@ -1,4 +1,4 @@
-"""Expectation maximisation for hidden Markov models with diagonal emissions, pooled over series.
+"""Expectation maximisation of hidden Markov models with diagonal emissions, over many sequences.
 
 Sources: Baum et al. (1970), Annals of Mathematical Statistics 41, 164-171; Rabiner (1989),
 Proceedings of the IEEE 77, 257-286; Student-t weights as in Liu and Rubin (1995).
@@ -19,21 +19,21 @@ from scipy.special import digamma
 
 from streams.regimes.hamilton import Array, make_filter
 
-SMALLEST_SCALE = 1e-3  # of the series' own deviation: a state cannot shrink onto one bar
-FREEDOM_RANGE = (2.5, 100.0)  # above 2 the variance exists; 100 is a Gaussian for our purposes
+SMALLEST_SCALE = 1e-3  # in deviations of the sequence: a state cannot shrink onto one bar
+FREEDOM_RANGE = (2.5, 100.0)  # above 2 the variance exists; 100 is almost a Gaussian
 SMALLEST_PRODUCT = 1e-300  # keeps a logarithm finite
-FLUSH_ABOVE = 1e8  # times one more factor of at most 1e300 is still finite
-STATES = 3  # bull, bear, sideways; a constant, so that the compiler unrolls
-# Sums may be reordered into vectors; missing values are masked, so nothing here is NaN.
+FLUSH_ABOVE = 1e8  # one more factor of at most 1e300 keeps the product finite
+STATES = 3  # bull, bear, sideways; a constant, so the compiler unrolls
+# Sums may be reordered into vectors. Missing values are masked, so nothing is NaN.
 VECTORISED = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @dataclass(frozen=True)
-class HiddenMarkov:
+class HiddenMarkovModel:
     """One hidden Markov model; K states, D observations.
 
     Attributes:
-        initial: Distribution of the state at the first bar of a series, shape (K,).
+        initial: Distribution of the state at the first bar of a sequence, shape (K,).
         transition: P[i, j] = Pr(state j at t | state i at t-1), shape (K, K).
         location: Centre of each emission, shape (K, D).
         scale: Scale of each emission, shape (K, D), > 0.
@@ -47,12 +47,12 @@ class HiddenMarkov:
     freedom: Array
 
     def packed(self) -> Array:
-        """Return the filter of this model."""
+        """Return the Hamilton filter of this model."""
         return make_filter(self.transition, self.location, self.scale, self.freedom)
 
-    def permuted(self, order: list[int]) -> HiddenMarkov:
-        """Return the same model with state ``order[i]`` at place i."""
-        return HiddenMarkov(
+    def permuted(self, order: list[int]) -> HiddenMarkovModel:
+        """Return the same model with state ``order[i]`` in place i."""
+        return HiddenMarkovModel(
             self.initial[order],
             np.ascontiguousarray(self.transition[np.ix_(order, order)]),
             np.ascontiguousarray(self.location[order]),
@@ -62,18 +62,18 @@ class HiddenMarkov:
 
 
 class Expectations(NamedTuple):
-    """What one pass over the series expects of the hidden states.
+    """Expected values over the hidden states, from one pass over the sequences.
 
     Attributes:
-        log_likelihood: Of all series under the model that made the pass, in nats.
-        starts: Expected series that start in each state, shape (K,).
-        moves: Expected moves from state to state, shape (K, K).
-        bars: Expected bars with a value, shape (K, D).
+        log_likelihood: Of all sequences under the model of the pass, in nats.
+        starts: Sequences that start in each state, shape (K,).
+        moves: Moves from state to state, shape (K, K).
+        bars: Bars with a value, shape (K, D).
         weights, firsts, seconds: Sums of w, w y and w y^2 over those bars, shape (K, D);
             w is the Student-t weight (1 for a Gaussian).
         log_weights: Sum of log w - w over those bars, shape (K,).
-        states: Smoothed probability of each state at each bar, shape (K, N): it knows the
-            future, so it may name states in training and nothing else.
+        states: Smoothed probability of each state at each bar, shape (K, N). It uses the
+            future, so it may only name states in training.
     """
 
     log_likelihood: float
@@ -88,13 +88,13 @@ class Expectations(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Series:
-    """Standardised series one after the other, laid out for the kernels.
+class ObservationSequences:
+    """Standardised sequences one after the other, laid out for the kernels.
 
     Attributes:
         values: Shape (D, N); 0 where missing.
         present: 1 where there is a value, else 0, shape (D, N).
-        offsets: First bar of each series, and N, shape (S + 1,).
+        offsets: First bar of each sequence, and N, shape (S + 1,).
     """
 
     values: Array
@@ -102,12 +102,12 @@ class Series:
     offsets: NDArray[np.int64]
 
     @classmethod
-    def of(cls, blocks: Sequence[Array]) -> Series:
-        """Lay out series of shape (T, D), NaN where missing; empty ones are left out."""
-        held = [block for block in blocks if len(block)]
-        values = np.ascontiguousarray(np.vstack(held).T)
+    def lay_out(cls, sequences: Sequence[Array]) -> ObservationSequences:
+        """Lay out sequences of shape (T, D), NaN where missing; empty ones are left out."""
+        blocks = [sequence for sequence in sequences if len(sequence)]
+        values = np.ascontiguousarray(np.vstack(blocks).T)
         missing = np.isnan(values)
-        offsets = np.cumsum([0, *(len(block) for block in held)], dtype=np.int64)
+        offsets = np.cumsum([0, *(len(block) for block in blocks)], dtype=np.int64)
         return cls(np.where(missing, 0.0, values), np.where(missing, 0.0, 1.0), offsets)
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class Series:
 
 @njit(cache=True, fastmath=VECTORISED)
 def _emissions(model: Array, values: Array, present: Array) -> tuple[Array, Array]:
-    """Return log densities, and for a Student-t the logs of the product of 1 + z^2 / v, (K, N)."""
+    """Return log densities and, for a Student-t, the logs of the product of 1 + z^2 / v, (K, N)."""
     width, length = values.shape
     largest = 10.0 ** (280.0 / width)  # of z^2: the product over all observations stays finite
     logs, tails = np.zeros((STATES, length)), np.zeros((STATES, length))
@@ -150,7 +150,7 @@ def _emissions(model: Array, values: Array, present: Array) -> tuple[Array, Arra
 def _forward(
     model: Array, initial: Array, logs: Array, offsets: NDArray[np.int64]
 ) -> tuple[float, Array, Array]:
-    """Turn ``logs`` into densities over the normaliser of their bar; return the filter, (N, K)."""
+    """Return log-likelihood, filter (N, K), and densities over their bar's normaliser (N, K)."""
     length = logs.shape[1]
     alpha, ahead = np.empty((length, STATES)), np.empty((length, STATES))
     log_likelihood, product = 0.0, 1.0
@@ -167,7 +167,7 @@ def _forward(
                 ahead[t, j] = math.exp(logs[j, t] - top)
                 alpha[t, j] = predicted * ahead[t, j]
                 total += alpha[t, j]
-            # A state that cannot be reached may hold the only weight left: keep the sum positive.
+            # Only a state that cannot be reached may have weight left: keep the sum positive.
             scale = 1.0 / max(total, SMALLEST_PRODUCT)
             for j in range(STATES):
                 alpha[t, j] *= scale
@@ -240,13 +240,13 @@ def _moments(model: Array, values: Array, present: Array, states: Array) -> Arra
     return sums
 
 
-def expect(model: HiddenMarkov, series: Series) -> Expectations:
-    """Run the forward-backward pass; smoothing is for training only, never for a live bar."""
+def expectation_step(model: HiddenMarkovModel, sequences: ObservationSequences) -> Expectations:
+    """Run the forward-backward pass. Smoothing is for training only, never for a live bar."""
     packed = model.packed()
-    logs, tails = _emissions(packed, series.values, series.present)
-    log_likelihood, alpha, ahead = _forward(packed, model.initial, logs, series.offsets)
-    starts, moves, states = _backward(packed, alpha, ahead, series.offsets)
-    bars, weights, firsts, seconds = _moments(packed, series.values, series.present, states)
+    logs, tails = _emissions(packed, sequences.values, sequences.present)
+    log_likelihood, alpha, ahead = _forward(packed, model.initial, logs, sequences.offsets)
+    starts, moves, states = _backward(packed, alpha, ahead, sequences.offsets)
+    bars, weights, firsts, seconds = _moments(packed, sequences.values, sequences.present, states)
     finite = np.where(np.isinf(model.freedom), 1.0, model.freedom)
     # log w = log((v + 1) / v) - log(1 + z^2 / v), summed over the bars of each state.
     log_weights = bars.sum(axis=1) * np.log1p(1.0 / finite)
@@ -264,30 +264,32 @@ def expect(model: HiddenMarkov, series: Series) -> Expectations:
     )
 
 
-def maximise(model: HiddenMarkov, seen: Expectations) -> HiddenMarkov:
+def maximisation_step(model: HiddenMarkovModel, expected: Expectations) -> HiddenMarkovModel:
     """Return the model that maximises the expected log-likelihood (ECM for the Student-t)."""
-    visits = seen.moves.sum(axis=1, keepdims=True)
-    known = seen.weights > 0.0
-    location = np.where(known, seen.firsts / np.where(known, seen.weights, 1.0), model.location)
-    squares = seen.seconds - 2.0 * location * seen.firsts + location**2 * seen.weights
-    variance = np.where(known, squares / np.where(known, seen.bars, 1.0), model.scale**2)
-    return HiddenMarkov(
-        initial=seen.starts / seen.starts.sum(),
+    visits = expected.moves.sum(axis=1, keepdims=True)
+    observed = expected.weights > 0.0
+    location = np.where(
+        observed, expected.firsts / np.where(observed, expected.weights, 1.0), model.location
+    )
+    squares = expected.seconds - 2.0 * location * expected.firsts + location**2 * expected.weights
+    variance = np.where(observed, squares / np.where(observed, expected.bars, 1.0), model.scale**2)
+    return HiddenMarkovModel(
+        initial=expected.starts / expected.starts.sum(),
         transition=np.where(
-            visits > 0.0, seen.moves / np.where(visits > 0.0, visits, 1.0), model.transition
+            visits > 0.0, expected.moves / np.where(visits > 0.0, visits, 1.0), model.transition
         ),
         location=location,
         scale=np.sqrt(np.maximum(variance, SMALLEST_SCALE**2)),
-        freedom=np.array([_freedom(v, k, seen) for k, v in enumerate(model.freedom)]),
+        freedom=np.array([_freedom(v, k, expected) for k, v in enumerate(model.freedom)]),
     )
 
 
-def _freedom(before: float, state: int, seen: Expectations) -> float:
-    bars = seen.bars[state].sum()
+def _freedom(before: float, state: int, expected: Expectations) -> float:
+    bars = expected.bars[state].sum()
     if math.isinf(before) or bars <= 0.0:
         return float(before)
     half = (before + 1.0) / 2.0
-    rest = seen.log_weights[state] / bars + digamma(half) - math.log(half) + 1.0
+    rest = expected.log_weights[state] / bars + digamma(half) - math.log(half) + 1.0
 
     def slope(log_freedom: float) -> float:
         v = math.exp(log_freedom) / 2.0
@@ -302,34 +304,36 @@ def _freedom(before: float, state: int, seen: Expectations) -> float:
 
 
 @dataclass(frozen=True)
-class Climb:
-    """Where expectation maximisation got to."""
+class EmFit:
+    """The best model of one run of expectation maximisation."""
 
-    model: HiddenMarkov
+    model: HiddenMarkovModel
     log_likelihood: float
     iterations: int
     converged: bool
 
 
-def climb(model: HiddenMarkov, series: Series, iterations: int, tolerance: float) -> Climb:
+def run_em(
+    model: HiddenMarkovModel, sequences: ObservationSequences, iterations: int, tolerance: float
+) -> EmFit:
     """Repeat expectation and maximisation.
 
     Args:
         model: Where to start.
-        series: What to explain.
+        sequences: What to explain.
         iterations: At most this many.
         tolerance: Stop when one iteration gains less, in nats per bar.
 
-    Returns: the most likely model met; the likelihood never falls but by round-off.
+    Returns: the most likely model; only round-off can lower the likelihood of a later one.
     """
-    seen = expect(model, series)
-    best = Climb(model, seen.log_likelihood, 0, converged=False)
+    expected = expectation_step(model, sequences)
+    best = EmFit(model, expected.log_likelihood, 0, converged=False)
     for done in range(1, iterations + 1):
-        model = maximise(best.model, seen)
-        seen = expect(model, series)
-        gain = seen.log_likelihood - best.log_likelihood
+        model = maximisation_step(best.model, expected)
+        expected = expectation_step(model, sequences)
+        gain = expected.log_likelihood - best.log_likelihood
         if gain > 0.0:
-            best = Climb(model, seen.log_likelihood, done, converged=False)
-        if gain < tolerance * len(series):
+            best = EmFit(model, expected.log_likelihood, done, converged=False)
+        if gain < tolerance * len(sequences):
             return replace(best, iterations=done, converged=True)
     return best

@@ -1,7 +1,7 @@
-"""One model from some rows, and the out-of-sample record of models made like it.
+"""Fits one model on some rows, and models of the same plan for an out-of-sample record.
 
-Everything that is fitted is fitted inside its fold: regime filter, scaling, members, temperature.
-A block is predicted by members fitted before it, and calibrated by the blocks before it.
+Regime filter, scaling, members and temperature are all fitted inside their fold. A block is
+predicted by members fitted before it, and calibrated by the blocks before it.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from streams.regimes.hamilton import filtered_probabilities
 from workers.models import forest, lstm
 from workers.models.booster import read_booster
 from workers.models.ensemble import calibrate, pool
-from workers.training.calibration import fit_temperature
-from workers.training.dataset import Array
+from workers.training.dataset import Array, Rows
 from workers.training.fit_boosted import BoostedPlan, fit_boosted
 from workers.training.fit_lstm import LstmPlan, fit_lstm
 from workers.training.fit_regimes import (
     OBSERVATIONS,
-    FitPlan,
-    Track,
+    RegimePlan,
+    SymbolBars,
     fit_regimes,
     usable_observations,
 )
-from workers.training.report import StitchedRows, prior_of
+from workers.training.metrics import StitchedRows, class_shares
 from workers.training.split import WalkForward, known_before
-from workers.training.table import LabelPlan, Rows, Table, Windows
+from workers.training.table import LabelPlan, TrainingTable, Windows
+from workers.training.temperature import fit_temperature
 
-Progress = Callable[[TrainingStage, float, str], None]
+OnProgress = Callable[[TrainingStage, float, str], None]
 
 CHUNK = 500  # windows at a time: 64 bars of 100 features each are 25 MB
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """Every choice of a training run; written into the model's report."""
 
     labels: LabelPlan = field(default_factory=LabelPlan)
@@ -49,8 +49,8 @@ class Plan:
     embargo_bars: int = 15
     boosted: BoostedPlan = field(default_factory=BoostedPlan)
     lstm: LstmPlan = field(default_factory=LstmPlan)
-    regimes: FitPlan = field(default_factory=lambda: FitPlan(starts=4, iterations=60))
-    smallest_fold: int = 300
+    regimes: RegimePlan = field(default_factory=lambda: RegimePlan(starts=4, iterations=60))
+    smallest_fold: int = 300  # rows
     seed: int = 7
 
 
@@ -60,13 +60,13 @@ class TooFewRows(ValueError):
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Weights of both members and what else was fitted with them.
+    """The weights of both members, and everything fitted with them.
 
     Attributes:
         forest, lstm: File contents.
         prior: Class shares of the training rows, shape (3,).
-        regimes: Filter of each symbol.
-        posteriors: What those filters say of every row of the table, shape (T, 3).
+        regimes: Regime filter of each symbol.
+        posteriors: Of these filters, for every row of the table, shape (T, 3).
     """
 
     forest: bytes
@@ -75,13 +75,13 @@ class FittedModel:
     regimes: tuple[RegimeParameters, ...]
     posteriors: Array
 
-    def members(self, table: Table, which: Rows, length: int) -> dict[str, Array]:
+    def members(self, table: TrainingTable, which: Rows, length: int) -> dict[str, Array]:
         """Return each member's probabilities on some rows, shape (n, 3), by our own kernels."""
         compiled = forest.compile_forest(read_booster(self.forest))
         network = lstm.read_lstm(self.lstm)
         windows = Windows(table.rows, which, length)
         parts = [
-            lstm.probabilities(lstm.window(network, windows.take(chunk)))
+            lstm.probabilities(lstm.window_logits(network, windows.take(chunk)))
             for chunk in np.array_split(np.arange(len(which)), max(len(which) // CHUNK, 1))
         ]
         return {
@@ -89,14 +89,14 @@ class FittedModel:
             "lstm": np.concatenate(parts),
         }
 
-    def forest_rows(self, table: Table, which: Rows) -> Array:
-        """Return what the forest sees: the features and the regime posterior."""
+    def forest_rows(self, table: TrainingTable, which: Rows) -> Array:
+        """Return the inputs of the forest: the features, then the regime posterior."""
         return np.hstack((table.rows[which], self.posteriors[which]))
 
 
 @dataclass(frozen=True)
-class Block:
-    """Rows that were predicted by members fitted before all of them, not calibrated yet."""
+class PredictedBlock:
+    """Rows predicted by members that were fitted before all of them; not yet calibrated."""
 
     starts_ms: int
     rows: Rows
@@ -104,16 +104,18 @@ class Block:
     prior: Array
 
 
-def fit_model(table: Table, train: Rows, plan: Plan, progress: Progress) -> FittedModel:
-    """Fit regime filters and both members on some rows and what lies before them."""
+def fit_model(
+    table: TrainingTable, train: Rows, plan: TrainingPlan, progress: OnProgress
+) -> FittedModel:
+    """Fit regime filters and both members on some rows and the bars before them."""
     progress("regimes", 0.0, "")
     regimes, posteriors = _fit_filters(table, train, plan)
     progress("boosted", 0.0, f"{len(train)} rows")
-    prior = prior_of(table.classes[train])
-    some = train[:: plan.boosted.stride]
+    prior = class_shares(table.classes[train])
+    sampled = train[:: plan.boosted.stride]
     boosted = fit_boosted(
-        np.hstack((table.rows[some], posteriors[some])),
-        table.classes[some],
+        np.hstack((table.rows[sampled], posteriors[sampled])),
+        table.classes[sampled],
         plan.boosted,
         plan.seed,
     )
@@ -128,7 +130,7 @@ def fit_model(table: Table, train: Rows, plan: Plan, progress: Progress) -> Fitt
 
 
 def _fit_filters(
-    table: Table, train: Rows, plan: Plan
+    table: TrainingTable, train: Rows, plan: TrainingPlan
 ) -> tuple[tuple[RegimeParameters, ...], Array]:
     """Fit on every bar up to the last training row; filter (never smooth) the whole table."""
     until = int(table.times[train].max())
@@ -138,11 +140,11 @@ def _fit_filters(
     )
     used = [OBSERVATIONS.index(name) for name in names]
     seen = {symbol: one.observed[:, used] for symbol, one in table.series.items()}
-    tracks = {
-        symbol: Track(seen[symbol][past[symbol]], one.column("log_return_1")[past[symbol]])
+    bars = {
+        symbol: SymbolBars(seen[symbol][past[symbol]], one.column("log_return_1")[past[symbol]])
         for symbol, one in table.series.items()
     }
-    fit = fit_regimes(tracks, names, plan.regimes)
+    fit = fit_regimes(bars, names, plan.regimes)
     records = {
         symbol: fit.parameters(symbol, one.timeframe_ms, until)
         for symbol, one in table.series.items()
@@ -154,7 +156,9 @@ def _fit_filters(
     return tuple(records.values()), np.concatenate(posteriors)
 
 
-def walk_forward(table: Table, plan: Plan, progress: Progress) -> list[Block]:
+def walk_forward(
+    table: TrainingTable, plan: TrainingPlan, progress: OnProgress
+) -> list[PredictedBlock]:
     """Fit on the past of each block and predict it.
 
     Raises:
@@ -177,12 +181,14 @@ def walk_forward(table: Table, plan: Plan, progress: Progress) -> list[Block]:
         rows = usable[fold.test]
         fitted = fit_model(table, usable[fold.train], plan, lambda *_: None)
         pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
-        blocks.append(Block(fold.starts_ms, rows, pooled, fitted.prior))
+        blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior))
     return blocks
 
 
-def calibration_of(table: Table, blocks: Sequence[Block], plan: Plan, until_ms: int) -> float:
-    """Return the temperature that fits what was known of some blocks before a time."""
+def fit_temperature_before(
+    table: TrainingTable, blocks: Sequence[PredictedBlock], plan: TrainingPlan, until_ms: int
+) -> float:
+    """Return the temperature fitted to those outcomes of some blocks known before a time."""
     embargo_ms = plan.embargo_bars * table.timeframe_ms
     known = [known_before(until_ms, table.known_at[block.rows], embargo_ms) for block in blocks]
     return fit_temperature(
@@ -193,11 +199,15 @@ def calibration_of(table: Table, blocks: Sequence[Block], plan: Plan, until_ms: 
     )
 
 
-def judged(table: Table, blocks: Sequence[Block], plan: Plan) -> StitchedRows:
-    """Return all blocks but the first, each calibrated by the blocks before it, stitched."""
+def stitch_blocks(
+    table: TrainingTable, blocks: Sequence[PredictedBlock], plan: TrainingPlan
+) -> StitchedRows:
+    """Return all blocks but the first as one, each calibrated by the blocks before it."""
     calibrated = [
         calibrate(
-            block.pooled, block.prior, calibration_of(table, blocks[:k], plan, block.starts_ms)
+            block.pooled,
+            block.prior,
+            fit_temperature_before(table, blocks[:k], plan, block.starts_ms),
         )
         for k, block in enumerate(blocks[1:], start=1)
     ]

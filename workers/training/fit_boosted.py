@@ -1,4 +1,4 @@
-"""The boosted member: XGBoost softmax trees, one thread, saved as JSON (never pickled)."""
+"""Fits the boosted member: XGBoost softmax trees on one thread, saved as JSON."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from workers.training.dataset import Array
 
 @dataclass(frozen=True)
 class BoostedPlan:
-    """Small on purpose: little signal, many rows that overlap."""
+    """Parameters of the trees: small, because the signal is weak and labels overlap."""
 
     rounds: int = 60
     depth: int = 3
     learning_rate: float = 0.04
     row_share: float = 0.7
     feature_share: float = 0.3
-    leaf_weight: float = 100.0  # hessian; some 250 rows, a dozen outcomes that do not overlap
+    leaf_weight: float = 100.0  # hessian: some 250 rows, a dozen outcomes that do not overlap
     l2: float = 20.0
     bins: int = 64
-    stride: int = 3  # rows from one to the next: their labels share most of their horizon
+    stride: int = 3  # every third row: neighbouring labels share most of their horizon
 
 
 def fit_boosted(rows: Array, classes: NDArray[np.int64], plan: BoostedPlan, seed: int) -> bytes:
@@ -55,7 +55,7 @@ def fit_boosted(rows: Array, classes: NDArray[np.int64], plan: BoostedPlan, seed
 
 
 def boosted_probabilities(model: bytes, rows: Array) -> Array:
-    """Return what xgboost itself answers, shape (N, 3): the reference of the parity check."""
+    """Return xgboost's own answers, shape (N, 3): the reference of the parity check."""
     import xgboost
 
     booster = xgboost.Booster({"nthread": 1})

@@ -1,4 +1,4 @@
-"""The sequence member: a 2-layer LSTM in torch, saved as safetensors (never pickled)."""
+"""Fits the sequence member: a 2-layer LSTM in torch, saved as safetensors."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.models.lstm import LstmConfig, read_lstm, standardise, write_lstm
+from workers.models.lstm import LstmConfig, probabilities, read_lstm, standardise, write_lstm
 from workers.training.dataset import Array
-from workers.training.report import prior_of
+from workers.training.metrics import class_shares
 from workers.training.table import Windows
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class LstmPlan:
-    """Small, short and noisy: it can learn little here, and must not learn the rest by heart.
+    """Shape and schedule: small, short and noisy, because the signal is weak.
 
-    There is no early stopping: it would need rows that calibration needs more.
+    There is no early stopping: calibration needs the rows that it would take.
     """
 
     hidden: int = 16
@@ -32,7 +30,7 @@ class LstmPlan:
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 0.1
-    samples: int = 6_000  # windows a fit; neighbouring windows say almost the same
+    samples: int = 6_000  # windows for one fit; neighbouring windows are almost the same
 
 
 def fit_lstm(
@@ -40,7 +38,7 @@ def fit_lstm(
     classes: NDArray[np.int64],
     plan: LstmPlan,
     seed: int,
-    progress: Progress,
+    on_step: Callable[[float], None],
 ) -> bytes:
     """Return the fitted network with its input scaling as safetensors bytes.
 
@@ -48,11 +46,11 @@ def fit_lstm(
     gradients differ from run to run.
 
     Args:
-        windows: Training windows; scaling is fitted on their last bars alone.
+        windows: Training windows; the scaling is fitted on their last bars alone.
         classes: Label of each window, 0..2.
         plan: Shape and schedule.
         seed: The same input and seed give the same weights.
-        progress: Told the share done.
+        on_step: Called after each step with the share done.
     """
     import torch
 
@@ -66,24 +64,24 @@ def fit_lstm(
         features=last.shape[1], hidden=plan.hidden, window=plan.window, dropout=plan.dropout
     )
     network = build_torch_module(config).train()
-    with torch.no_grad():  # training starts at the class prior, not at a random opinion
+    with torch.no_grad():  # training starts at the class prior, not at random probabilities
         network.head.weight.zero_()
-        network.head.bias.copy_(torch.from_numpy(np.log(prior_of(classes))))
+        network.head.bias.copy_(torch.from_numpy(np.log(class_shares(classes))))
     scaler = read_lstm(write_lstm(config, named_tensors(network, mean, scale)))
     scaled = standardise(scaler, windows.rows[None])[0]
-    _descend(network, Windows(scaled, windows.ends, windows.length), classes, plan, progress)
+    _optimise(network, Windows(scaled, windows.ends, windows.length), classes, plan, on_step)
     network.eval()
     return write_lstm(config, named_tensors(network, mean, scale))
 
 
-def _descend(
+def _optimise(
     network: Any,
     windows: Windows,
     classes: NDArray[np.int64],
     plan: LstmPlan,
-    progress: Progress,
+    on_step: Callable[[float], None],
 ) -> None:
-    """Run the schedule over the network's weights; draws from torch's generator alone."""
+    """Train the network by the schedule; all randomness is torch's generator."""
     import torch
 
     from workers.training.adamw import AdamW, one_cycle
@@ -105,16 +103,14 @@ def _descend(
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step(one_cycle(done, total, plan.learning_rate))
             done += 1
-            progress(done / total)
+            on_step(done / total)
 
 
 def lstm_probabilities(model: bytes, windows: Array) -> Array:
-    """Return what torch itself answers on the CPU, shape (N, 3): the reference of parity."""
+    """Return torch's own answers on the CPU, shape (N, 3): the reference of the parity check."""
     import torch
 
     from workers.models.lstm_torch import TorchLstm
 
     torch.set_num_threads(1)
-    logits = TorchLstm(read_lstm(model), "cpu").window(windows)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    return probabilities(TorchLstm(read_lstm(model), "cpu").logits(windows))

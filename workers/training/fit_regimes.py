@@ -1,7 +1,7 @@
-"""Fit the regime filter: many starts, one pooled hidden Markov model, states with lasting names.
+"""Fits the regime filter: one pooled hidden Markov model from many starts, with lasting names.
 
-One model is fitted over all symbols, each standardised by its own train moments, because one
-symbol alone sees too few changes of regime.
+One model is fitted over all symbols, because a single symbol has too few changes of regime. Each
+symbol is standardised by the moments of its training bars.
 """
 
 from __future__ import annotations
@@ -23,23 +23,30 @@ from streams.regimes.hamilton import (
     packed_filter,
     stationary_distribution,
 )
-from workers.training.baum_welch import STATES, Climb, HiddenMarkov, Series, climb, expect
+from workers.training.baum_welch import (
+    STATES,
+    EmFit,
+    HiddenMarkovModel,
+    ObservationSequences,
+    expectation_step,
+    run_em,
+)
 
 Family = Literal["gaussian", "student_t"]
 
-# What the filter sees of a bar. Volatility over 20 bars separates regimes best and the distance
-# from the 200-bar mean gives them a direction; drift in single returns cannot be seen. The mark's
-# distance from the close leans against bulls and bears; not every source tells it.
+# What the filter sees of a bar. Volatility over 20 bars separates regimes best, and the distance
+# from the 200-bar mean gives them a direction. Single returns show no drift. The mark price's
+# distance from the close leans against bulls and bears; some sources lack it.
 OBSERVATIONS = ("garman_klass_volatility_20", "sma_distance_200", "mark_basis")
 
-SMALLEST_OCCUPANCY = 0.05  # of the bars; a rarer state is an outlier bin, not a regime
+SMALLEST_OCCUPANCY = 0.05  # share of the bars; a rarer state collects outliers, it is no regime
 SHORTEST_DWELL_BARS = 5.0  # expected; a shorter one is noise, not a regime
-FIRST_FREEDOM = 8.0
+STARTING_FREEDOM = 8.0
 CLUSTERED_ROWS = 4_000  # enough to place three centres
 
 
 @dataclass(frozen=True)
-class Track:
+class SymbolBars:
     """The training bars of one symbol, in order.
 
     Attributes:
@@ -52,12 +59,12 @@ class Track:
 
 
 @dataclass(frozen=True)
-class FitPlan:
+class RegimePlan:
     """How to search; the defaults are those of the first model."""
 
     family: Family = "student_t"
     starts: int = 10
-    trial_iterations: int = 12  # for every start; then the best few go on
+    trial_iterations: int = 12  # for every start; then the finalists go on
     finalists: int = 2
     iterations: int = 150
     tolerance: float = 1e-5  # nats per bar and iteration
@@ -83,15 +90,15 @@ class RegimeFit:
         log_likelihood_per_bar: On the training bars, standardised units, nats.
         occupancy: Share of training bars by filtered posterior.
         dwell_bars: Expected stay in each state.
-        alignment: Share of training bars that the previous parameters would name the same;
+        alignment: Share of training bars to which the previous parameters give the same state;
             None without previous parameters of the same observations.
-        healthy: No state is an outlier bin or noise.
+        healthy: No state is rarer than a regime, or shorter.
     """
 
     names: tuple[str, ...]
     family: Family
     moments: Mapping[str, Moments]
-    model: HiddenMarkov
+    model: HiddenMarkovModel
     log_likelihood_per_bar: float
     occupancy: Triple
     dwell_bars: Triple
@@ -103,7 +110,7 @@ class RegimeFit:
     def parameters(
         self, symbol: str, timeframe_ms: int, fitted_to_ms: int, *, model_version: str = "unnamed"
     ) -> RegimeParameters:
-        """Return the record of one symbol, effective at once; whoever promotes it stamps it."""
+        """Return the record of one symbol; promotion sets the time from which it is effective."""
         model, moments = self.model, self.moments[symbol]
         return RegimeParameters(
             symbol=symbol,
@@ -124,22 +131,22 @@ class RegimeFit:
 
 
 @dataclass(frozen=True)
-class _Pool:
-    """All tracks standardised."""
+class _PooledBars:
+    """The training bars of all symbols, standardised."""
 
     blocks: Mapping[str, Array]  # by symbol, (T, D)
-    series: Series
-    log_returns: Array  # of all bars, in deviations of their own symbol
+    sequences: ObservationSequences
+    log_returns: Array  # of all bars, in deviations of their symbol
     moments: Mapping[str, Moments]
 
 
 def usable_observations(
-    tracks: Mapping[str, Array], names: tuple[str, ...] = OBSERVATIONS
+    bars: Mapping[str, Array], names: tuple[str, ...] = OBSERVATIONS
 ) -> tuple[str, ...]:
-    """Return the names that every symbol can observe: known for half its bars, and varying.
+    """Return the names that vary and are known for half of the bars of every symbol.
 
     Args:
-        tracks: By symbol, the named features of its training bars, shape (T, len(names)).
+        bars: By symbol, the named features of its training bars, shape (T, len(names)).
         names: Of the columns.
     """
 
@@ -148,63 +155,63 @@ def usable_observations(
         return len(known) >= max(1, len(column) // 2) and bool(np.ptp(known) > 0.0)
 
     return tuple(
-        name for d, name in enumerate(names) if all(usable(each[:, d]) for each in tracks.values())
+        name for d, name in enumerate(names) if all(usable(each[:, d]) for each in bars.values())
     )
 
 
 def fit_regimes(
-    tracks: Mapping[str, Track],
+    bars: Mapping[str, SymbolBars],
     names: tuple[str, ...],
-    plan: FitPlan | None = None,
+    plan: RegimePlan | None = None,
     previous: Mapping[str, RegimeParameters] | None = None,
 ) -> RegimeFit:
     """Fit one model over the training bars of all symbols.
 
     Args:
-        tracks: By symbol; training bars only.
+        bars: By symbol; training bars only.
         names: Feature of each observation column.
         plan: How to search.
         previous: Parameters in service, by symbol; the new states keep their names.
 
-    Returns: the healthy fit of highest likelihood, or, when no start gave a healthy one, the
-    most likely with ``healthy`` false. The same inputs and seed give the same fit.
+    Returns: the healthy fit of highest likelihood, or the most likely fit if none is healthy.
+    The same inputs and seed give the same fit.
 
     Raises:
-        ValueError: A track is empty, an observation never varies, or shapes disagree.
+        ValueError: A symbol has no bars, an observation never varies, or shapes disagree.
     """
-    plan = plan or FitPlan()
-    pool = _pool(tracks, names)
+    plan = plan or RegimePlan()
+    pool = _pool_bars(bars, names)
     rng = np.random.default_rng(plan.seed)
     trials = [
-        climb(start, pool.series, plan.trial_iterations, plan.tolerance)
-        for start in _starts(np.vstack(list(pool.blocks.values())), plan, rng)
+        run_em(start, pool.sequences, plan.trial_iterations, plan.tolerance)
+        for start in _starting_models(np.vstack(list(pool.blocks.values())), plan, rng)
     ]
     trials.sort(key=lambda trial: -trial.log_likelihood)
     finals = [
-        climb(trial.model, pool.series, plan.iterations, plan.tolerance)
+        run_em(trial.model, pool.sequences, plan.iterations, plan.tolerance)
         for trial in trials[: plan.finalists]
     ]
-    fits = [_named(final, pool, names, plan.family, previous or {}) for final in finals]
+    fits = [_name_states(final, pool, names, plan.family, previous or {}) for final in finals]
     return max(fits, key=lambda fit: (fit.healthy, fit.log_likelihood_per_bar))
 
 
 def log_likelihood_per_bar(
-    parameters: Mapping[str, RegimeParameters], tracks: Mapping[str, Track]
+    parameters: Mapping[str, RegimeParameters], bars: Mapping[str, SymbolBars]
 ) -> float:
-    """Return the mean log-likelihood of each bar given its past, in nats; for held-out bars.
+    """Return the mean log-likelihood of each held-out bar given its past, in nats.
 
     In standardised units, so that symbols of different size can be pooled.
     """
-    total, bars = 0.0, 0
-    for symbol, track in tracks.items():
+    total, count = 0.0, 0
+    for symbol, of_symbol in bars.items():
         record = parameters[symbol]
         _, increments = _filtered(
-            packed_filter(record), np.array(record.initial), track.observations
+            packed_filter(record), np.array(record.initial), of_symbol.observations
         )
-        present = (~np.isnan(track.observations)).sum(axis=0)
+        present = (~np.isnan(of_symbol.observations)).sum(axis=0)
         total += increments.sum() + float((np.log(record.spread) * present).sum())
-        bars += len(increments)
-    return float(total / bars)
+        count += len(increments)
+    return float(total / count)
 
 
 def _filtered(packed: Array, initial: Array, observations: Array) -> tuple[Array, Array]:
@@ -212,31 +219,38 @@ def _filtered(packed: Array, initial: Array, observations: Array) -> tuple[Array
     return hamilton_filter(packed, initial, np.ascontiguousarray(observations), steps)
 
 
-def _pool(tracks: Mapping[str, Track], names: tuple[str, ...]) -> _Pool:
+def _pool_bars(bars: Mapping[str, SymbolBars], names: tuple[str, ...]) -> _PooledBars:
     blocks, moments = dict[str, Array](), dict[str, Moments]()
     returns = []
-    for symbol, track in tracks.items():
-        if track.observations.shape != (len(track.log_returns), len(names)):
+    for symbol, of_symbol in bars.items():
+        if of_symbol.observations.shape != (len(of_symbol.log_returns), len(names)):
             raise ValueError(
-                f"{symbol}: observations {track.observations.shape}, "
-                f"expected {(len(track.log_returns), len(names))}"
+                f"{symbol}: observations {of_symbol.observations.shape}, "
+                f"expected {(len(of_symbol.log_returns), len(names))}"
             )
-        if not (~np.isnan(track.observations)).any(axis=0).all():
+        if not (~np.isnan(of_symbol.observations)).any(axis=0).all():
             raise ValueError(f"{symbol}: an observation among {names} has no value at all")
-        centre, spread = np.nanmean(track.observations, 0), np.nanstd(track.observations, 0)
+        centre, spread = np.nanmean(of_symbol.observations, 0), np.nanstd(of_symbol.observations, 0)
         if not (spread > 0.0).all():
             raise ValueError(f"{symbol}: an observation among {names} never varies: {spread}")
         moments[symbol] = Moments(centre, spread)
-        blocks[symbol] = (track.observations - centre) / spread
-        deviation = float(np.nanstd(track.log_returns))
+        blocks[symbol] = (of_symbol.observations - centre) / spread
+        deviation = float(np.nanstd(of_symbol.log_returns))
         if deviation == 0.0:
             raise ValueError(f"{symbol}: log returns never vary, nothing can name the states")
-        returns.append(track.log_returns / deviation)
-    return _Pool(blocks, Series.of(list(blocks.values())), np.concatenate(returns), moments)
+        returns.append(of_symbol.log_returns / deviation)
+    return _PooledBars(
+        blocks,
+        ObservationSequences.lay_out(list(blocks.values())),
+        np.concatenate(returns),
+        moments,
+    )
 
 
-def _starts(observations: Array, plan: FitPlan, rng: np.random.Generator) -> list[HiddenMarkov]:
-    """Half from k-means, half from three random bars, with persistence drawn for each."""
+def _starting_models(
+    observations: Array, plan: RegimePlan, rng: np.random.Generator
+) -> list[HiddenMarkovModel]:
+    """Draw the starts: half from k-means, half from three random bars, each its persistence."""
     complete = observations[~np.isnan(observations).any(axis=1)]
     if len(complete) < STATES:
         raise ValueError(f"{len(complete)} bars have every observation, expected at least {STATES}")
@@ -260,9 +274,9 @@ def _starts(observations: Array, plan: FitPlan, rng: np.random.Generator) -> lis
         stay = 1.0 - 10.0 ** rng.uniform(-2.5, -1.0)
         transition = np.full((STATES, STATES), (1.0 - stay) / (STATES - 1))
         np.fill_diagonal(transition, stay)
-        freedom = FIRST_FREEDOM if plan.family == "student_t" else math.inf
+        freedom = STARTING_FREEDOM if plan.family == "student_t" else math.inf
         starts.append(
-            HiddenMarkov(
+            HiddenMarkovModel(
                 np.full(STATES, 1.0 / STATES),
                 transition,
                 np.ascontiguousarray(centres),
@@ -273,9 +287,9 @@ def _starts(observations: Array, plan: FitPlan, rng: np.random.Generator) -> lis
     return starts
 
 
-def _named(
-    final: Climb,
-    pool: _Pool,
+def _name_states(
+    final: EmFit,
+    pool: _PooledBars,
     names: tuple[str, ...],
     family: Family,
     previous: Mapping[str, RegimeParameters],
@@ -283,11 +297,13 @@ def _named(
     """Put the states in order bull, bear, sideways and describe the fit."""
     returns = _returns_by_state(final.model, pool)
     order = _order_by_return(returns)
-    old = {s: p for s, p in previous.items() if p.observations == names and s in pool.moments}
-    if old:
-        kept = _order_by_location(final.model, old, pool.moments)
-        # A name that returns contradict is not worth keeping.
-        order = kept if returns[kept[0]] > returns[kept[1]] else order
+    comparable = {
+        s: p for s, p in previous.items() if p.observations == names and s in pool.moments
+    }
+    if comparable:
+        inherited = _order_by_location(final.model, comparable, pool.moments)
+        # Names that the returns contradict are dropped.
+        order = inherited if returns[inherited[0]] > returns[inherited[1]] else order
     posteriors = _pooled_posteriors(final.model, pool)
     model = final.model.permuted(order)
     occupancy = posteriors.mean(axis=0)[order]
@@ -297,40 +313,42 @@ def _named(
         family=family,
         moments=pool.moments,
         model=model,
-        log_likelihood_per_bar=final.log_likelihood / len(pool.series),
+        log_likelihood_per_bar=final.log_likelihood / len(pool.sequences),
         occupancy=_triple(occupancy),
         dwell_bars=_triple(dwell),
-        alignment=_agreement(posteriors[:, order], old, pool) if old else None,
+        alignment=_agreement(posteriors[:, order], comparable, pool) if comparable else None,
         iterations=final.iterations,
         converged=final.converged,
         healthy=bool(occupancy.min() >= SMALLEST_OCCUPANCY and dwell.min() >= SHORTEST_DWELL_BARS),
     )
 
 
-def _pooled_posteriors(model: HiddenMarkov, pool: _Pool) -> Array:
+def _pooled_posteriors(model: HiddenMarkovModel, pool: _PooledBars) -> Array:
     packed, start = model.packed(), stationary_distribution(model.transition)
     return np.vstack([_filtered(packed, start, block)[0] for block in pool.blocks.values()])
 
 
-def _returns_by_state(model: HiddenMarkov, pool: _Pool) -> Array:
-    """Mean train return of each state, shape (K,); smoothed, which separates states best."""
+def _returns_by_state(model: HiddenMarkovModel, pool: _PooledBars) -> Array:
+    """Return the mean training return of each state, shape (K,), by smoothed probabilities."""
     known = ~np.isnan(pool.log_returns)
-    states = expect(model, pool.series).states[:, known]
+    states = expectation_step(model, pool.sequences).states[:, known]
     return np.asarray(states @ pool.log_returns[known] / np.maximum(states.sum(axis=1), 1e-12))
 
 
 def _order_by_return(returns: Array) -> list[int]:
-    """Highest mean return is bull, lowest bear, the rest sideways; ties by state number."""
+    """Order the states: highest mean return is bull, lowest bear; ties by state number."""
     ranked = np.argsort(-returns, kind="stable")
     return [int(ranked[0]), int(ranked[2]), int(ranked[1])]
 
 
 def _order_by_location(
-    model: HiddenMarkov, old: Mapping[str, RegimeParameters], moments: Mapping[str, Moments]
+    model: HiddenMarkovModel,
+    previous: Mapping[str, RegimeParameters],
+    moments: Mapping[str, Moments],
 ) -> list[int]:
-    """Hungarian assignment of new states to old ones by distance of locations and log scales."""
+    """Assign new states to previous ones by distance of locations and log scales (Hungarian)."""
     cost = np.zeros((STATES, STATES))
-    for symbol, record in old.items():
+    for symbol, record in previous.items():
         now = moments[symbol]
         ratio = np.array(record.spread) / now.spread
         location = (np.array(record.centre) - now.centre) / now.spread
@@ -341,12 +359,14 @@ def _order_by_location(
     return [int(column) for column in linear_sum_assignment(cost)[1]]
 
 
-def _agreement(posteriors: Array, old: Mapping[str, RegimeParameters], pool: _Pool) -> float:
+def _agreement(
+    posteriors: Array, previous: Mapping[str, RegimeParameters], pool: _PooledBars
+) -> float:
     names = posteriors.argmax(axis=1)
     same, bars, first = 0, 0, 0
     for symbol, block in pool.blocks.items():
-        if symbol in old:
-            record, moments = old[symbol], pool.moments[symbol]
+        if symbol in previous:
+            record, moments = previous[symbol], pool.moments[symbol]
             observations = block * moments.spread + moments.centre
             before, _ = _filtered(packed_filter(record), np.array(record.initial), observations)
             same += int((before.argmax(axis=1) == names[first : first + len(block)]).sum())

@@ -1,4 +1,4 @@
-"""Ternary labels with costs: what a trade from the next open to the horizon's close would see."""
+"""Labels bars as sell, neutral or buy by the move to their horizon, after costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.costs import DEFAULT_COSTS, Costs
-from workers.training.dataset import Array, Series
+from workers.training.dataset import Array, FeatureSeries
 
 SELL, NEUTRAL, BUY = 0, 1, 2  # columns of every probability matrix
 UNKNOWN = -1
@@ -21,9 +21,9 @@ class Labels:
     Attributes:
         classes: 0 sell, 1 neutral, 2 buy, -1 unknown (the horizon is not over, or has a hole).
         forward: Simple return from open at t+1 to close at t+h; NaN where unknown.
-        threshold: Return that makes a label buy or -sell; known at t.
+        threshold: Return above which the label is buy, or below its negative sell; known at t.
         funding: Rates settled while the position would be open; NaN where unknown.
-        known_at: Close of the last bar a label uses, ms.
+        known_at: Close of the last bar that the label uses, ms.
     """
 
     classes: NDArray[np.int64]
@@ -33,14 +33,14 @@ class Labels:
     known_at: NDArray[np.int64]
 
 
-def label(
-    series: Series,
+def label_series(
+    series: FeatureSeries,
     horizon_bars: int,
     volatility_feature: str,
     width: float,
     costs: Costs = DEFAULT_COSTS,
 ) -> Labels:
-    """Return the labels of a series; the last ``horizon_bars`` are unknown, never neutral."""
+    """Return the labels of a series; those of the last ``horizon_bars`` are unknown."""
     count, horizon = len(series.times), horizon_bars
     forward = np.full(count, np.nan)
     funding = np.full(count, np.nan)

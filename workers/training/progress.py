@@ -1,4 +1,4 @@
-"""How far a training run is, told on its topic a few times a second at most."""
+"""Publishes the progress of a training run, a few times a second at most."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from streams.runtime.wall_clock import wall_ms
 
 log = structlog.get_logger()
 
-TOLD_EVERY_S = 0.25
+PUBLISH_EVERY_S = 0.25
 
-# Rough shares of a run's time, so that one bar can show the whole of it.
+# Rough shares of a run's time, so that one progress bar can show the whole run.
 STAGES: tuple[tuple[TrainingStage, float], ...] = (
     ("dataset", 0.0),
     ("folds", 0.2),
@@ -27,7 +27,7 @@ STAGES: tuple[tuple[TrainingStage, float], ...] = (
 )
 
 
-class Told:
+class TrainingProgressPublisher:
     """Publishes the progress of one request."""
 
     def __init__(self, request: TrainingRequest, kafka: KafkaSettings) -> None:
@@ -36,12 +36,12 @@ class Told:
         self._last = ("", 0.0)
         self._began_s = time.monotonic()
 
-    def progress(self, stage: TrainingStage, done: float, note: str) -> None:
-        """Tell a step; ``done`` is the share of that stage."""
-        said, at = self._last
-        if said != stage:
+    def publish(self, stage: TrainingStage, done: float, note: str) -> None:
+        """Publish unless the stage was published just now; ``done`` is the share of the stage."""
+        last_stage, at = self._last
+        if last_stage != stage:
             self._log_stage(stage, note)
-        if said == stage and done < 1.0 and time.monotonic() - at < TOLD_EVERY_S:
+        if last_stage == stage and done < 1.0 and time.monotonic() - at < PUBLISH_EVERY_S:
             return
         self._last = (stage, time.monotonic())
         self._publisher.publish(
@@ -50,7 +50,7 @@ class Told:
                 strategy=self._request.strategy,
                 event_time_ms=wall_ms(),
                 stage=stage,
-                done=overall(stage, done),
+                done=overall_share(stage, done),
                 note=note,
             )
         )
@@ -67,8 +67,8 @@ class Told:
         )
 
 
-def overall(stage: TrainingStage, done: float) -> float:
-    """Return the share of the whole run at a share of one stage; 0 for a run that failed."""
+def overall_share(stage: TrainingStage, done: float) -> float:
+    """Return the share of the whole run at a share of one stage; 0 for a failed run."""
     names = [name for name, _ in STAGES]
     if stage not in names:
         return 0.0

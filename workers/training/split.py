@@ -1,4 +1,4 @@
-"""Walk-forward splits over time, purged: no training label reaches into what it is judged on."""
+"""Purged walk-forward splits over time: no training label overlaps the block it is judged on."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from workers.training.dataset import Rows
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Row numbers of one block and of everything that was known before it.
+class WalkForwardFold:
+    """Row numbers of one block, and of the rows known before it.
 
     Attributes:
-        starts_ms: Begin of the block.
-        train: Rows whose labels were known an embargo before that.
+        starts_ms: Start of the block.
+        train: Rows whose labels were known an embargo before the start.
         test: Rows of the block.
     """
 
@@ -29,30 +29,30 @@ class Fold:
 
 @dataclass(frozen=True)
 class WalkForward:
-    """Expanding windows: what lies before a block trains, the block itself is judged.
+    """Expanding windows: the rows before a block train, the block is judged.
 
     Attributes:
-        blocks: Of equal time, over the last ``judged`` share of the span.
+        blocks: Number of blocks of equal time, over the last ``judged`` share of the span.
         judged: Share of the span that is predicted out of sample.
     """
 
     blocks: int = 4
     judged: float = 0.6
 
-    def split(self, times: Rows, known_at: Rows, embargo_ms: int) -> Iterator[Fold]:
+    def split(self, times: Rows, known_at: Rows, embargo_ms: int) -> Iterator[WalkForwardFold]:
         """Yield the folds in order of time.
 
         Args:
-            times: When each row is seen, ms, any order (several symbols are pooled).
+            times: Close of each row's bar, ms, any order (several symbols are pooled).
             known_at: When its label is known, ms.
-            embargo_ms: Gap between the last label that trains and the first row that is judged.
+            embargo_ms: Gap between the last training label and the first judged row.
         """
         first, last = int(times.min()), int(times.max()) + 1
         begin = last - int((last - first) * self.judged)
         edges = np.linspace(begin, last, self.blocks + 1).astype(np.int64).tolist()
         for start, stop in itertools.pairwise(edges):
             train = np.flatnonzero(known_before(start, known_at, embargo_ms))
-            yield Fold(start, train, np.flatnonzero((times >= start) & (times < stop)))
+            yield WalkForwardFold(start, train, np.flatnonzero((times >= start) & (times < stop)))
 
 
 def known_before(start_ms: int, known_at: Rows, embargo_ms: int) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Rows of all symbols, labelled and stacked: what the members are fitted on."""
+"""The training table: rows of all symbols, labelled and stacked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workers.training.dataset import Array, Series
-from workers.training.labels import UNKNOWN, label
-
-Rows = NDArray[np.int64]
+from workers.training.dataset import Array, FeatureSeries, Rows
+from workers.training.labels import UNKNOWN, label_series
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows as views into rows.
+    """Windows into rows, copied only when taken.
 
     Attributes:
         rows: All rows, shape (T, F).
@@ -36,9 +33,9 @@ class Windows:
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """What is predicted: the move over ``horizon_bars`` against what is usual by now.
+    """What is predicted: the move over ``horizon_bars``, in units of its recent deviation.
 
-    A narrower label leaves too few neutral bars, a wider one hardly ever anything else to say.
+    A narrower label leaves too few neutral bars, a wider one too few others.
     """
 
     horizon_bars: int = 15
@@ -47,19 +44,19 @@ class LabelPlan:
 
 
 @dataclass(frozen=True)
-class Table:
+class TrainingTable:
     """Rows of all symbols, one symbol after the other.
 
     Attributes:
         series: By symbol, in the order of the rows.
-        times, known_at: When a row is seen, and when its label is known, ms, shape (T,).
+        times, known_at: Close of a row's bar, and when its label is known, ms, shape (T,).
         rows: Features in model order, shape (T, F).
         classes, forward, funding: Of ``Labels``, shape (T,).
         usable: Numbers of rows with a whole window behind them and a known label.
         timeframe_ms: Bar length.
     """
 
-    series: Mapping[str, Series]
+    series: Mapping[str, FeatureSeries]
     times: Rows
     known_at: Rows
     rows: Array
@@ -70,20 +67,22 @@ class Table:
     timeframe_ms: int
 
 
-def table_of(series: Mapping[str, Series], plan: LabelPlan, window: int) -> Table:
-    """Label and stack the series of a universe; ``window`` is what a usable row has behind it."""
+def build_table(series: Mapping[str, FeatureSeries], plan: LabelPlan, window: int) -> TrainingTable:
+    """Label and stack the series of all symbols; a usable row ends ``window`` complete rows."""
     each = list(series.values())
-    labels = [label(one, plan.horizon_bars, plan.volatility_feature, plan.width) for one in each]
-    classes = np.concatenate([found.classes for found in labels])
+    labels = [
+        label_series(one, plan.horizon_bars, plan.volatility_feature, plan.width) for one in each
+    ]
+    classes = np.concatenate([of_one.classes for of_one in labels])
     runs = np.concatenate([one.run_lengths() for one in each])
-    return Table(
+    return TrainingTable(
         series=series,
         times=np.concatenate([one.times for one in each]),
-        known_at=np.concatenate([found.known_at for found in labels]),
+        known_at=np.concatenate([of_one.known_at for of_one in labels]),
         rows=np.concatenate([one.rows for one in each]),
         classes=classes,
-        forward=np.concatenate([found.forward for found in labels]),
-        funding=np.concatenate([found.funding for found in labels]),
+        forward=np.concatenate([of_one.forward for of_one in labels]),
+        funding=np.concatenate([of_one.funding for of_one in labels]),
         usable=np.flatnonzero((runs >= window) & (classes != UNKNOWN)),
         timeframe_ms=each[0].timeframe_ms,
     )

@@ -1,4 +1,4 @@
-"""From a request to a registered model: rows, folds, final fit, files, report."""
+"""Trains the model of a request: rows, folds, final fit, files, registration."""
 
 from __future__ import annotations
 
@@ -11,39 +11,46 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.models import ModelFile, ModelMetrics, ModelRegistered
+from schemas.models import ModelMetrics, ModelRegistered
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
-from workers.models.artifact import REGISTERED, Manifest, ParityCase, file_of, write_model
-from workers.models.ensemble import all_chances
-from workers.training.dataset import Series
+from workers.models.artifact import (
+    MANIFEST,
+    REGISTERED,
+    Manifest,
+    ParityCase,
+    model_file,
+    write_model,
+)
+from workers.models.ensemble import class_probabilities
+from workers.training.dataset import FeatureSeries
 from workers.training.fit import (
     FittedModel,
-    Plan,
-    Progress,
-    calibration_of,
+    OnProgress,
+    TrainingPlan,
     fit_model,
-    judged,
+    fit_temperature_before,
+    stitch_blocks,
     walk_forward,
 )
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
-from workers.training.report import metrics_of
-from workers.training.table import Table, Windows, table_of
+from workers.training.metrics import model_metrics
+from workers.training.table import TrainingTable, Windows, build_table
 
-# Levels in price units would tell a pooled model which symbol it sees; optional ones are not
-# there for every source.
+# Features in price units would tell a pooled model which symbol it sees. Optional features are
+# missing from some sources.
 MODEL_FEATURES = tuple(f.name for f in FEATURES if not f.optional and f.price_degree == 0)
 PARITY_CASES = 3
-BLOCK_HORIZONS = 8  # of the intervals' blocks, in label horizons
-# Regime rows to specialists: each regime to its own, an uncertain bear half to sideways.
+BLOCK_HORIZONS = 8  # length of the intervals' blocks, in label horizons
+# Rows are regimes, columns specialists: each regime has its own, bear shares half with sideways.
 STRATEGY_MATRIX = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
 LIBRARIES = ("numpy", "numba", "scipy", "torch", "xgboost")
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A model that has not been announced yet: everything but the time of its registration."""
+class TrainedModel:
+    """A trained model before its registration."""
 
     manifest: Manifest
     contents: Mapping[str, bytes]
@@ -52,7 +59,7 @@ class Trained:
 
     @property
     def gates(self) -> dict[str, bool]:
-        """Each gate by name: better than class shares alone, and by more than luck would give."""
+        """Whether it passes each gate: better than the class shares, and by more than chance."""
         loss, prior = self.metrics.log_loss, self.metrics.prior_log_loss
         edge = self.metrics.log_loss_edge_interval
         return {
@@ -62,20 +69,23 @@ class Trained:
 
 
 def train(
-    request: TrainingRequest, series: Mapping[str, Series], plan: Plan, progress: Progress
-) -> Trained:
-    """Fit, test out of sample and pack a model.
+    request: TrainingRequest,
+    series: Mapping[str, FeatureSeries],
+    plan: TrainingPlan,
+    progress: OnProgress,
+) -> TrainedModel:
+    """Fit a model, test it out of sample and prepare its files.
 
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
     """
-    table = table_of(series, plan.labels, plan.lstm.window)
+    table = build_table(series, plan.labels, plan.lstm.window)
     blocks = walk_forward(table, plan, progress)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
-    metrics = metrics_of(judged(table, blocks, plan), block_ms, plan.seed)
+    metrics = model_metrics(stitch_blocks(table, blocks, plan), block_ms, plan.seed)
     fitted = fit_model(table, table.usable, plan, progress)
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
-    temperature = calibration_of(table, blocks, plan, sys.maxsize)
+    temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
     report = json.dumps(
         {"plan": asdict(plan), "metrics": metrics.model_dump()}, indent=1, default=str
     ).encode()
@@ -85,9 +95,9 @@ def train(
         "report.json": report,
     }
     files = (
-        file_of("forest", "forest.json", fitted.forest),
-        file_of("lstm", "lstm.safetensors", fitted.lstm),
-        file_of("report", "report.json", report),
+        model_file("forest", "forest.json", fitted.forest),
+        model_file("lstm", "lstm.safetensors", fitted.lstm),
+        model_file("report", "report.json", report),
     )
     manifest = Manifest(
         strategy=request.strategy,
@@ -108,17 +118,19 @@ def train(
         files=files,
         parity=_parity_cases(table, fitted, plan),
     )
-    return Trained(manifest, contents, metrics, fitted)
+    return TrainedModel(manifest, contents, metrics, fitted)
 
 
-def _parity_cases(table: Table, fitted: FittedModel, plan: Plan) -> tuple[ParityCase, ...]:
-    """Ask xgboost and torch themselves about a few rows, for serving to reproduce."""
+def _parity_cases(
+    table: TrainingTable, fitted: FittedModel, plan: TrainingPlan
+) -> tuple[ParityCase, ...]:
+    """Return the answers of xgboost and torch to a few rows, for serving to reproduce."""
     usable = table.usable
     which = usable[np.linspace(0, len(usable) - 1, PARITY_CASES).astype(np.int64)]
     windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(PARITY_CASES))
     rows = fitted.forest_rows(table, which)
-    boosted = all_chances(boosted_probabilities(fitted.forest, rows))
-    network = all_chances(lstm_probabilities(fitted.lstm, windows))
+    boosted = class_probabilities(boosted_probabilities(fitted.forest, rows))
+    network = class_probabilities(lstm_probabilities(fitted.lstm, windows))
     return tuple(
         ParityCase(
             row=tuple(rows[i].tolist()),
@@ -131,15 +143,15 @@ def _parity_cases(table: Table, fitted: FittedModel, plan: Plan) -> tuple[Parity
 
 
 def register(
-    trained: Trained, request: TrainingRequest, models: Path, market_time_ms: int
+    trained: TrainedModel, request: TrainingRequest, models: Path, market_time_ms: int
 ) -> ModelRegistered:
     """Write the files and return the event that announces them.
 
     Args:
         trained: The model.
-        request: What asked for it.
+        request: Its request.
         models: Root folder of all models.
-        market_time_ms: Now, as the clock topic tells it.
+        market_time_ms: The newest time of the clock topic.
     """
     folder = write_model(models, trained.manifest, dict(trained.contents))
     manifest, version = trained.manifest, trained.manifest.version
@@ -157,7 +169,7 @@ def register(
         feature_names=manifest.feature_names,
         horizon_bars=manifest.horizon_bars,
         uri=folder.resolve().as_uri(),
-        files=(*manifest.files, _manifest_file(manifest)),
+        files=(*manifest.files, model_file("manifest", MANIFEST, manifest.encode())),
         metrics=trained.metrics,
         gates=gates,
         qualified=all(gates.values()),
@@ -168,11 +180,3 @@ def register(
     )
     (folder / REGISTERED).write_bytes(model.encode())
     return model
-
-
-def _manifest_file(manifest: Manifest) -> ModelFile:
-    from workers.models.artifact import MANIFEST
-
-    content = manifest.encode()
-    row = file_of("report", MANIFEST, content)
-    return row.model_copy(update={"role": "manifest"})

@@ -16,7 +16,7 @@ from streams.evaluation.calibration import (
     wilson_interval,
 )
 from tests.narrow import known
-from workers.training.report import calibration_error
+from workers.training.metrics import calibration_error
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,17 +14,18 @@ from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import MemoryDriver
 from tests.build import FEATURE_SET, close_time, features, prediction
 from tests.fakes.small_models import NAMES, WINDOW, small_model
-from workers.explain.attribution import explain, explained_class, load
-from workers.explain.history import BARS_BEHIND, History
-from workers.explain.processor import KEPT, Explainers, ExplainState, explain_processor
-from workers.models.artifact import ArtifactError, folder_of, read_model
+from workers.explain.attribution import explain, explained_class, load_explainable
+from workers.explain.history import BARS_BEHIND, ExplainHistory
+from workers.explain.processor import ExplainableModels, ExplainState, explain_processor
+from workers.models.artifact import ArtifactError, model_folder, read_model
+from workers.serving.slots import MODELS_IN_MEMORY
 
 
-def explainers(*models):
-    made = Explainers(wait_for=lambda _: None)
+def explainable(*models):
+    loaded = ExplainableModels(wait_for=lambda _: None)
     for model in models:
-        made.put(load(model))
-    return made
+        loaded.put(load_explainable(model))
+    return loaded
 
 
 def feature(minute):
@@ -37,7 +40,7 @@ def predicted(model, minute, chances=(0.1, 0.2, 0.7)):
 
 
 def request(minute, **fields):
-    defaults = {
+    defaults: dict[str, Any] = {
         "request_id": "r1",
         "symbol": "BTCUSDT",
         "timeframe_ms": MINUTE_MS,
@@ -58,7 +61,7 @@ def window(seed=0):
 def test_parts_add_up_to_the_whole(tmp_path, chances):
     model = small_model(tmp_path)
 
-    found = explain(load(model), predicted(model, 0, chances), window())
+    found = explain(load_explainable(model), predicted(model, 0, chances), window())
 
     assert abs(found.additivity_gap["xgboost"]) < 1e-5
     assert abs(found.additivity_gap["lstm"]) < 1e-2
@@ -72,7 +75,7 @@ def test_tree_values_equal_shap_on_the_registered_model(tmp_path):
     import xgboost
 
     model = small_model(tmp_path)
-    loaded, made = load(model), predicted(model, 0)
+    loaded, made = load_explainable(model), predicted(model, 0)
     _, contents = read_model(model)
     regime = made.regime
     row = np.array([[*window()[-1], regime.bull, regime.bear, regime.sideways]])
@@ -90,7 +93,7 @@ def test_tree_values_equal_shap_on_the_registered_model(tmp_path):
 def test_drivers_are_sorted_by_strength_and_carry_their_values(tmp_path):
     model = small_model(tmp_path)
 
-    found = explain(load(model), predicted(model, 0), window())
+    found = explain(load_explainable(model), predicted(model, 0), window())
 
     positive = [d.contribution for d in found.positive]
     negative = [d.contribution for d in found.negative]
@@ -106,7 +109,7 @@ def test_drivers_are_sorted_by_strength_and_carry_their_values(tmp_path):
 def test_one_sentence_names_direction_chance_and_strongest_drivers(tmp_path):
     model = small_model(tmp_path)
 
-    found = explain(load(model), predicted(model, 0), window())
+    found = explain(load_explainable(model), predicted(model, 0), window())
 
     assert found.sentence.startswith("Buy at 70%")
     assert found.sentence.count(".") >= 1
@@ -122,7 +125,7 @@ def test_a_tie_is_explained_as_neutral():
 
 def test_what_is_not_neutral_is_explained_at_once_and_the_rest_when_asked(tmp_path):
     model = small_model(tmp_path)
-    driver = MemoryDriver([explain_processor(explainers(model))])
+    driver = MemoryDriver([explain_processor(explainable(model))])
     for m in range(WINDOW + 1):
         driver.feed(feature(m))
 
@@ -132,9 +135,10 @@ def test_what_is_not_neutral_is_explained_at_once_and_the_rest_when_asked(tmp_pa
 
     assert [type(e) for e in at_once] == [Explanation]
     assert neutral == []
-    assert [(e.explained_class, e.event_time_ms) for e in asked] == [
-        ("neutral", close_time(WINDOW))
-    ]
+    (on_request,) = asked
+    assert isinstance(on_request, Explanation)
+    assert on_request.explained_class == "neutral"
+    assert on_request.event_time_ms == close_time(WINDOW)
 
 
 def test_a_prediction_that_comes_before_its_features_is_explained_with_them(tmp_path):
@@ -142,9 +146,9 @@ def test_a_prediction_that_comes_before_its_features_is_explained_with_them(tmp_
     inputs = [feature(m) for m in range(WINDOW)]
     made = predicted(model, WINDOW - 1)
 
-    usual = MemoryDriver([explain_processor(explainers(model))])
+    usual = MemoryDriver([explain_processor(explainable(model))])
     expected = [e for record in [*inputs, made] for e in usual.feed(record)]
-    swapped = MemoryDriver([explain_processor(explainers(model))])
+    swapped = MemoryDriver([explain_processor(explainable(model))])
     found = [e for record in [*inputs[:-1], made, inputs[-1]] for e in swapped.feed(record)]
 
     assert found == expected
@@ -153,7 +157,7 @@ def test_a_prediction_that_comes_before_its_features_is_explained_with_them(tmp_
 
 def test_redelivery_explains_once(tmp_path):
     model = small_model(tmp_path)
-    driver = MemoryDriver([explain_processor(explainers(model))])
+    driver = MemoryDriver([explain_processor(explainable(model))])
     records = [*(feature(m) for m in range(WINDOW)), predicted(model, WINDOW - 1)]
 
     found = [e for record in records for _ in range(2) for e in driver.feed(record)]
@@ -165,13 +169,14 @@ def test_a_restart_reads_back_what_explanations_need(tmp_path):
     model = small_model(tmp_path)
     records = [feature(m) for m in range(WINDOW + 1)]
     made = predicted(model, WINDOW - 1, (0.1, 0.8, 0.1))
-    first = MemoryDriver([explain_processor(explainers(model))])
+    first = MemoryDriver([explain_processor(explainable(model))])
     for record in [*records[:WINDOW], made]:
         first.feed(record)
     stored = next(iter(first.states.values()))
 
-    fresh = explain_processor(explainers(model))
+    fresh = explain_processor(explainable(model))
     second = MemoryDriver([fresh])
+    assert fresh.refill is not None
     state = fresh.refill(ExplainState.decode(stored.encode()), [*records[:WINDOW], made])
     second.states["explain", ("BTCUSDT", MINUTE_MS)] = state
     second.feed(records[WINDOW])
@@ -181,22 +186,24 @@ def test_a_restart_reads_back_what_explanations_need(tmp_path):
 
 
 def test_the_first_features_leave_a_state_so_that_a_restart_reads_them_back():
-    driver = MemoryDriver([explain_processor(explainers())])
+    driver = MemoryDriver([explain_processor(explainable())])
 
     driver.feed(feature(0))
 
-    assert driver.states["explain", ("BTCUSDT", MINUTE_MS)].seen
+    state = driver.states["explain", ("BTCUSDT", MINUTE_MS)]
+    assert isinstance(state, ExplainState)
+    assert state.seen
 
 
 def letter(driver, record):
-    (found,) = driver.feed(record)
-    assert isinstance(found, DeadLetter)
-    return found.cause
+    (output,) = driver.feed(record)
+    assert isinstance(output, DeadLetter)
+    return output.cause
 
 
 def test_features_out_of_reach_are_a_dead_letter_that_says_what_is_missing(tmp_path):
     model = small_model(tmp_path)
-    driver = MemoryDriver([explain_processor(explainers(model))])
+    driver = MemoryDriver([explain_processor(explainable(model))])
     for m in range(3, WINDOW):
         driver.feed(feature(m))
 
@@ -208,7 +215,7 @@ def test_features_out_of_reach_are_a_dead_letter_that_says_what_is_missing(tmp_p
 
 def test_a_question_out_of_reach_or_for_an_unknown_model_says_so(tmp_path):
     model = small_model(tmp_path)
-    driver = MemoryDriver([explain_processor(explainers())])
+    driver = MemoryDriver([explain_processor(explainable())])
     for m in range(WINDOW):
         driver.feed(feature(m))
 
@@ -217,33 +224,34 @@ def test_a_question_out_of_reach_or_for_an_unknown_model_says_so(tmp_path):
 
 
 def test_overrides_are_not_explained():
-    driver = MemoryDriver([explain_processor(explainers())])
+    driver = MemoryDriver([explain_processor(explainable())])
 
     assert driver.feed(request(1, model_override="m1")) == []
 
 
 def test_a_prediction_waits_for_its_model(tmp_path):
     model = small_model(tmp_path)
-    late = Explainers(wait_for=lambda _: late.put(load(model)))
+    late = ExplainableModels(wait_for=lambda _: late.put(load_explainable(model)))
     driver = MemoryDriver([explain_processor(late)])
     for m in range(WINDOW):
         driver.feed(feature(m))
 
-    (found,) = driver.feed(predicted(model, WINDOW - 1))
+    (explanation,) = driver.feed(predicted(model, WINDOW - 1))
 
-    assert found.model_version == model.model_version
+    assert isinstance(explanation, Explanation)
+    assert explanation.model_version == model.model_version
 
 
-def test_only_the_last_models_are_held(tmp_path):
-    models = [small_model(tmp_path, seed=seed) for seed in range(KEPT + 1)]
+def test_only_the_last_models_stay_in_memory(tmp_path):
+    models = [small_model(tmp_path, seed=seed) for seed in range(MODELS_IN_MEMORY + 1)]
 
-    held = explainers(*models).models
+    in_memory = explainable(*models).models
 
-    assert list(held) == [m.model_version for m in models[1:]]
+    assert list(in_memory) == [m.model_version for m in models[1:]]
 
 
 def test_history_is_pruned_behind_the_newest_prediction():
-    history = History()
+    history = ExplainHistory()
     for m in range(5):
         history.add(feature(m))
 
@@ -254,7 +262,7 @@ def test_history_is_pruned_behind_the_newest_prediction():
 
 def test_an_altered_model_is_refused(tmp_path):
     model = small_model(tmp_path)
-    (folder_of(model.uri) / "forest.json").write_text("{}")
+    (model_folder(model.uri) / "forest.json").write_text("{}")
 
     with pytest.raises(ArtifactError, match="altered"):
-        load(model)
+        load_explainable(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.small_models import small_model
-from workers.models.artifact import ArtifactError, Manifest, folder_of, read_model, root_of
+from workers.models.artifact import ArtifactError, Manifest, model_folder, models_root, read_model
 
 
 def test_a_written_model_is_read_back(tmp_path):
@@ -29,7 +29,7 @@ def test_the_version_follows_from_the_content_alone(tmp_path):
 )
 def test_one_altered_byte_is_refused_with_the_file_named(tmp_path, name):
     model = small_model(tmp_path)
-    path = folder_of(model.uri) / name
+    path = model_folder(model.uri) / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -41,7 +41,7 @@ def test_one_altered_byte_is_refused_with_the_file_named(tmp_path, name):
 @pytest.mark.parametrize("name", ["forest.json", "manifest.json"])
 def test_a_missing_file_is_refused_with_its_name(tmp_path, name):
     model = small_model(tmp_path)
-    (folder_of(model.uri) / name).unlink()
+    (model_folder(model.uri) / name).unlink()
 
     with pytest.raises(ArtifactError, match=rf"{name} cannot be read: No such file"):
         read_model(model)
@@ -53,31 +53,33 @@ def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path):
     (tmp_path / "elsewhere").write_bytes(contents["forest"])
     crafted = manifest.files[0].model_copy(update={"path": "../../elsewhere"})
     hostile = manifest.model_copy(update={"files": (crafted, *manifest.files[1:])})
-    (folder_of(model.uri) / "manifest.json").write_bytes(hostile.encode())
+    (model_folder(model.uri) / "manifest.json").write_bytes(hostile.encode())
 
     with pytest.raises(ArtifactError, match="leaves its folder"):
         read_model(model.model_copy(update={"model_version": hostile.version}))
 
 
 def test_a_manifest_of_another_release_is_refused(tmp_path):
-    from workers.models.artifact import version_of
+    from workers.models.artifact import manifest_version
 
     model = small_model(tmp_path)
-    (folder_of(model.uri) / "manifest.json").write_bytes(b'{"strategy": "ensemble"}')
+    (model_folder(model.uri) / "manifest.json").write_bytes(b'{"strategy": "ensemble"}')
 
     with pytest.raises(ArtifactError, match="another release"):
         read_model(
-            model.model_copy(update={"model_version": version_of(b'{"strategy": "ensemble"}')})
+            model.model_copy(
+                update={"model_version": manifest_version(b'{"strategy": "ensemble"}')}
+            )
         )
 
 
 def test_models_are_kept_in_a_folder_given_as_path_or_url(tmp_path):
-    assert root_of(str(tmp_path)) == root_of(tmp_path.as_uri()) == tmp_path
+    assert models_root(str(tmp_path)) == models_root(tmp_path.as_uri()) == tmp_path
 
 
 def test_only_files_are_read():
     with pytest.raises(ArtifactError, match="not file://"):
-        folder_of("s3://bucket/model")
+        model_folder("s3://bucket/model")
 
 
 @pytest.mark.parametrize(

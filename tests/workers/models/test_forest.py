@@ -98,12 +98,12 @@ def test_a_booster_stopped_early_serves_its_best_iteration():
     import xgboost
 
     x, y = rows(400), RNG.integers(0, 3, 400)
-    held = xgboost.DMatrix(rows(200), RNG.integers(0, 3, 200))
+    held_out = xgboost.DMatrix(rows(200), RNG.integers(0, 3, 200))
     booster = xgboost.train(
         {"objective": "multi:softprob", "num_class": 3, "nthread": 1, "eta": 0.5},
         xgboost.DMatrix(x, y),
         50,
-        evals=[(held, "held")],
+        evals=[(held_out, "held")],
         early_stopping_rounds=4,
         verbose_eval=False,
     )

@@ -20,7 +20,7 @@ from workers.models.lstm import (
     standardise,
     step,
     warm_up,
-    window,
+    window_logits,
     write_lstm,
 )
 
@@ -71,7 +71,7 @@ def test_logits_and_state_equal_torch(config, count):
 
     logits, state = last_logits_and_state(ours, x)
 
-    np.testing.assert_allclose(logits, theirs.window(x), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(logits, theirs.logits(x), rtol=0, atol=1e-6)
     np.testing.assert_allclose(state[:, :, 0].swapaxes(0, 1), output, rtol=0, atol=1e-6)
     # Cells are not bounded by 1 as outputs are: float32 leaves a few units of the last place.
     np.testing.assert_allclose(state[:, :, 1].swapaxes(0, 1), cell, rtol=1e-6, atol=1e-6)
@@ -101,9 +101,9 @@ def test_a_step_leaves_the_old_state_as_it_was():
 def test_a_symbol_alone_answers_as_in_a_batch():
     ours, x = model(), windows(SMALL, 35)
 
-    alone = np.vstack([window(ours, x[i : i + 1]) for i in range(35)])
+    alone = np.vstack([window_logits(ours, x[i : i + 1]) for i in range(35)])
 
-    np.testing.assert_array_equal(alone, window(ours, x))
+    np.testing.assert_array_equal(alone, window_logits(ours, x))
 
 
 def test_missing_counts_as_the_training_mean_and_extremes_are_limited():
@@ -136,7 +136,7 @@ def test_a_written_file_reads_back_as_the_same_network():
     read = read_lstm(write_lstm(SMALL, ours.tensors))
 
     assert read.config == SMALL
-    np.testing.assert_array_equal(window(read, x), window(ours, x))
+    np.testing.assert_array_equal(window_logits(read, x), window_logits(ours, x))
 
 
 def test_the_config_survives_json():
@@ -159,7 +159,7 @@ def test_what_torch_trained_is_what_is_served():
 
     with torch.inference_mode():
         expected = network(torch.from_numpy(x.astype(np.float32)))
-    np.testing.assert_allclose(window(served, x), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(window_logits(served, x), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,6 @@ def test_cuda_gives_the_logits_of_the_cpu_kernel():
     config = LstmConfig(features=60, hidden=128)
     ours, x = model(config), windows(config, 64)
 
-    found = TorchLstm(ours, "cuda:0").window(x)
+    found = TorchLstm(ours, "cuda:0").logits(x)
 
-    np.testing.assert_allclose(found, window(ours, x), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, window_logits(ours, x), rtol=0, atol=1e-5)

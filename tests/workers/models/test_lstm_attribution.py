@@ -41,7 +41,7 @@ def test_shares_and_gap_add_up_to_the_change_of_the_logit():
 
     found = attribute(ours, x[0], target=1, steps=4)
 
-    change = lstm.window(ours, x)[0, 1] - lstm.window(ours, mean)[0, 1]
+    change = lstm.window_logits(ours, x)[0, 1] - lstm.window_logits(ours, mean)[0, 1]
     assert found.logit - found.baseline == pytest.approx(change, abs=1e-6)
     assert found.shares.sum() + found.gap == pytest.approx(change, abs=1e-6)
 

@@ -6,8 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.features import FeatureVector
+from schemas.regimes import RegimeProbabilities
 from tests.build import close_time, features, regimes
-from workers.serving.pairing import HALVES_KEPT, WINDOW, PairingState, receive, refill
+from workers.serving.pairing import MAX_WAITING_HALVES, WINDOW, PairingState, receive, refill
 
 
 def halves(minutes):
@@ -30,7 +32,7 @@ def times(found):
 @given(st.lists(st.booleans(), min_size=12, max_size=12))
 @settings(max_examples=50)
 def test_any_interleaving_of_the_two_topics_gives_the_same_pairs(turns):
-    waiting = {
+    waiting: dict[bool, list[FeatureVector | RegimeProbabilities]] = {
         True: [features(m, rsi_14=float(m)) for m in range(6)],
         False: [regimes(m) for m in range(6)],
     }
@@ -81,9 +83,9 @@ def test_a_half_without_partner_does_not_stop_the_bars_after_it():
 
 
 def test_halves_that_wait_are_bounded():
-    state, _ = pairs([features(m, rsi_14=0.0) for m in range(2 * HALVES_KEPT)])
+    state, _ = pairs([features(m, rsi_14=0.0) for m in range(2 * MAX_WAITING_HALVES)])
 
-    assert len(state.features) == HALVES_KEPT
+    assert len(state.features) == MAX_WAITING_HALVES
 
 
 @given(cut=st.integers(1, 150))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from schemas.dead_letter import DeadLetter
-from schemas.models import ModelChanged
-from schemas.predictions import Prediction, PredictionRequest
+from schemas.predictions import Prediction, PredictionReply, PredictionRequest
+from schemas.record import Record
 from schemas.timeframes import MINUTE_MS
+from streams.processor import StateKey
 from streams.runtime.memory_driver import MemoryDriver, replay
 from tests.build import START_MS, close_time, features, regimes
-from tests.fakes.small_models import NAMES, WINDOW, small_model
+from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
 from workers.models.ensemble import calibrate, pool, specialist_weights
+from workers.serving.pairing import PairedBar, PairingState
 from workers.serving.predict import predict
 from workers.serving.processor import inference_processor
-from workers.serving.slots import Slots, load
+from workers.serving.slots import Slots, load_ensemble
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 DEADLINE_MS = 1_000
@@ -44,14 +48,7 @@ def bars(minutes, symbols=SYMBOLS[:1], missing=()):
 
 def serve(model, minute=0, slots=None):
     slots = slots or Slots()
-    change = ModelChanged(
-        strategy=model.strategy,
-        event_time_ms=START_MS,
-        effective_from_ms=close_time(minute),
-        model=model,
-        reason="qualified",
-    )
-    slots.put(change, load(model))
+    slots.put(change_to(model, minute), load_ensemble(model))
     return slots
 
 
@@ -59,8 +56,16 @@ def processor(slots, clock=lambda: 0, wait_for=nothing_to_wait_for):
     return inference_processor(slots, clock, wait_for)
 
 
+def predictions(steps, records) -> list[Prediction]:
+    """Replay records; nothing but predictions may come out."""
+    outputs = replay([steps], records)
+    made = [record for record in outputs if isinstance(record, Prediction)]
+    assert len(made) == len(outputs)
+    return made
+
+
 def request(minute, **fields):
-    defaults = {
+    defaults: dict[str, Any] = {
         "request_id": "r1",
         "symbol": "BTCUSDT",
         "timeframe_ms": MINUTE_MS,
@@ -75,7 +80,7 @@ def request(minute, **fields):
 def test_every_bar_with_a_whole_window_is_predicted(tmp_path):
     model = small_model(tmp_path)
 
-    made = replay([processor(serve(model))], bars(range(WINDOW + 3)))
+    made = predictions(processor(serve(model)), bars(range(WINDOW + 3)))
 
     assert [p.event_time_ms for p in made] == [close_time(m) for m in range(WINDOW - 1, WINDOW + 3)]
     assert {p.model_version for p in made} == {model.model_version}
@@ -86,7 +91,7 @@ def test_every_bar_with_a_whole_window_is_predicted(tmp_path):
 def test_a_null_feature_stops_predictions_until_it_has_left_the_window(tmp_path):
     records = bars(range(3 * WINDOW), missing={(WINDOW, "BTCUSDT")})
 
-    made = replay([processor(serve(small_model(tmp_path)))], records)
+    made = predictions(processor(serve(small_model(tmp_path))), records)
 
     silent = set(range(3 * WINDOW)) - {(p.event_time_ms - START_MS) // MINUTE_MS - 1 for p in made}
     assert silent == {*range(WINDOW - 1), *range(WINDOW, 2 * WINDOW)}
@@ -96,7 +101,7 @@ def test_the_answer_is_the_calibrated_pool_of_both_members(tmp_path):
     slots = serve(small_model(tmp_path))
     manifest = slots.all()[0].manifest
 
-    made = replay([processor(slots)], bars(range(WINDOW)))[-1]
+    made = predictions(processor(slots), bars(range(WINDOW)))[-1]
 
     members = {name: np.array([[p.sell, p.neutral, p.buy]]) for name, p in made.members.items()}
     expected = calibrate(
@@ -111,7 +116,8 @@ def test_the_answer_is_the_calibrated_pool_of_both_members(tmp_path):
 def test_a_row_does_not_depend_on_its_batch(tmp_path, size):
     steps = processor(serve(small_model(tmp_path)))
     records = bars(range(WINDOW + 6), SYMBOLS)
-    states, found = {}, []
+    states: dict[StateKey, Record] = {}
+    found: list[Record] = []
 
     for start in range(0, len(records), size):
         batch = records[start : start + size]
@@ -127,7 +133,7 @@ def test_symbols_do_not_disturb_each_other(tmp_path):
     steps = processor(serve(small_model(tmp_path)))
     together = bars(range(WINDOW + 2), SYMBOLS, missing={(WINDOW, "ETHUSDT")})
 
-    made = replay([steps], together)
+    made = predictions(steps, together)
 
     for symbol in SYMBOLS:
         alone = replay([steps], [r for r in together if r.symbol == symbol])
@@ -145,7 +151,7 @@ def test_a_model_change_takes_effect_at_its_bar_exactly(tmp_path):
     old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
     slots = serve(new, WINDOW + 2, serve(old))
 
-    made = replay([processor(slots)], bars(range(WINDOW + 4)))
+    made = predictions(processor(slots), bars(range(WINDOW + 4)))
 
     assert [p.model_version for p in made] == [old.model_version] * 3 + [new.model_version] * 2
 
@@ -157,24 +163,25 @@ def test_without_a_model_nothing_is_predicted_and_no_bar_is_lost_to_the_window(t
 
     serve(small_model(tmp_path), slots=slots)
 
-    late = [made for record in bars([WINDOW]) for made in driver.feed(record)]
+    (late,) = (made for record in bars([WINDOW]) for made in driver.feed(record))
     assert early == []
-    assert [p.event_time_ms for p in late] == [close_time(WINDOW)]
+    assert isinstance(late, Prediction)
+    assert late.event_time_ms == close_time(WINDOW)
 
 
 def test_a_bar_waits_for_the_model_that_its_posterior_names(tmp_path):
-    model, slots, asked = small_model(tmp_path), Slots(), []
+    model, slots, waited_for = small_model(tmp_path), Slots(), []
 
     def load_at_last(version):
-        asked.append(version)
+        waited_for.append(version)
         serve(model, slots=slots)
 
     *window, last = bars(range(WINDOW))
     named = last.model_copy(update={"parameters_version": model.model_version})
 
-    made = replay([processor(slots, wait_for=load_at_last)], [*window, named])
+    made = predictions(processor(slots, wait_for=load_at_last), [*window, named])
 
-    assert asked == [model.model_version]
+    assert waited_for == [model.model_version]
     assert [p.model_version for p in made] == [model.model_version]
 
 
@@ -190,11 +197,14 @@ def test_another_feature_set_is_refused_with_the_difference_of_both_lists(tmp_pa
     assert "not used ['adx_14']" in letter.cause
 
 
-def replies(slots, asked, clock=lambda: 0):
+def replies(slots, asked, clock=lambda: 0) -> list[PredictionReply]:
     driver = MemoryDriver([processor(slots, clock)])
     for record in bars(range(WINDOW + 1)):
         driver.feed(record)
-    return driver.feed(asked)
+    outputs = driver.feed(asked)
+    answers = [record for record in outputs if isinstance(record, PredictionReply)]
+    assert len(answers) == len(outputs)
+    return answers
 
 
 def test_an_override_is_answered_by_the_model_it_names(tmp_path):
@@ -204,6 +214,7 @@ def test_an_override_is_answered_by_the_model_it_names(tmp_path):
     (reply,) = replies(slots, request(WINDOW, model_override=old.model_version))
 
     assert (reply.status, reply.request_id, reply.reply_to) == ("ok", "r1", "gateway-0")
+    assert reply.prediction is not None
     assert reply.prediction.model_version == old.model_version
     assert reply.prediction.event_time_ms == close_time(WINDOW)
 
@@ -237,11 +248,14 @@ def test_a_question_for_an_explanation_is_not_ours(tmp_path):
 
 
 def test_many_rows_at_once_equal_one_by_one(tmp_path):
-    model = load(small_model(tmp_path))
-    driver, pairs = MemoryDriver([processor(Slots())]), []
+    model = load_ensemble(small_model(tmp_path))
+    driver = MemoryDriver([processor(Slots())])
+    pairs: list[PairedBar] = []
     for record in bars(range(WINDOW + 20)):
         driver.feed(record)
-        pair = next(iter(driver.states.values())).pair
+        state = next(iter(driver.states.values()))
+        assert isinstance(state, PairingState)
+        pair = state.pair
         if pair is not None and len(pair.window.times) >= WINDOW and pair not in pairs:
             pairs.append(pair)
     windows = np.stack([pair.window.rows[-WINDOW:] for pair in pairs])

@@ -5,36 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from schemas.models import ModelChanged
 from tests.build import close_time
-from tests.fakes.small_models import NAMES, WINDOW, small_model
-from workers.models.artifact import ArtifactError, folder_of, read_model
-from workers.serving.slots import KEPT, Slots, load
+from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
+from workers.models.artifact import ArtifactError, model_folder, read_model
+from workers.serving.slots import MODELS_IN_MEMORY, Slots, load_ensemble
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
 
 
-def change(model, minute):
-    return ModelChanged(
-        strategy=model.strategy,
-        event_time_ms=close_time(minute),
-        effective_from_ms=close_time(minute),
-        model=model,
-        reason="qualified",
-    )
-
-
 def serving(slots, minute):
-    found = slots.for_bar(close_time(minute))
-    return None if found is None else found.version
+    model = slots.for_bar(close_time(minute))
+    return None if model is None else model.version
 
 
 def test_a_model_serves_from_its_bar_on_and_not_before(tmp_path):
     old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
     slots = Slots()
 
-    slots.put(change(old, 10), load(old))
-    slots.put(change(new, 20), load(new))
+    slots.put(change_to(old, 10), load_ensemble(old))
+    slots.put(change_to(new, 20), load_ensemble(new))
 
     assert [serving(slots, m) for m in (9, 10, 19, 20)] == [
         None,
@@ -48,8 +37,8 @@ def test_a_change_that_arrives_late_takes_its_place_in_time(tmp_path):
     old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
     slots = Slots()
 
-    slots.put(change(new, 20), load(new))
-    slots.put(change(old, 10), load(old))
+    slots.put(change_to(new, 20), load_ensemble(new))
+    slots.put(change_to(old, 10), load_ensemble(old))
 
     assert (serving(slots, 15), serving(slots, 25)) == (old.model_version, new.model_version)
 
@@ -59,7 +48,7 @@ def test_a_model_that_comes_back_serves_in_both_of_its_times(tmp_path):
     slots = Slots()
 
     for model, minute in ((first, 10), (second, 20), (first, 30), (first, 30)):
-        slots.put(change(model, minute), load(model))
+        slots.put(change_to(model, minute), load_ensemble(model))
 
     assert [serving(slots, m) for m in (15, 25, 35)] == [
         first.model_version,
@@ -72,20 +61,23 @@ def test_a_model_that_comes_back_serves_in_both_of_its_times(tmp_path):
 def test_models_are_found_by_version_and_the_newest_by_strategy(tmp_path):
     old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
     slots = Slots()
-    slots.put(change(old, 10), load(old))
-    slots.put(change(new, 20), load(new))
+    slots.put(change_to(old, 10), load_ensemble(old))
+    slots.put(change_to(new, 20), load_ensemble(new))
 
-    assert slots.named(old.model_version).version == old.model_version
-    assert slots.named("ensemble").version == new.model_version
+    by_version, by_strategy = slots.named(old.model_version), slots.named("ensemble")
+    assert by_version is not None
+    assert by_version.version == old.model_version
+    assert by_strategy is not None
+    assert by_strategy.version == new.model_version
     assert slots.named("nobody") is None
 
 
-def test_only_the_last_models_are_kept(tmp_path):
+def test_only_the_last_models_stay_in_memory(tmp_path):
     model = small_model(tmp_path)
-    loaded, slots = load(model), Slots()
+    loaded, slots = load_ensemble(model), Slots()
 
-    for minute in range(KEPT + 2):
-        slots.put(change(model, minute), loaded)
+    for minute in range(MODELS_IN_MEMORY + 2):
+        slots.put(change_to(model, minute), loaded)
 
     assert serving(slots, 1) is None
     assert serving(slots, 2) == model.model_version
@@ -98,7 +90,7 @@ def test_both_members_equal_the_training_libraries(tmp_path):
     windows = rng.normal(size=(40, WINDOW, len(NAMES)))
     rows = np.hstack((windows[:, -1], rng.dirichlet(np.ones(3), size=40)))
 
-    answers = load(model).members(rows, windows)
+    answers = load_ensemble(model).members(rows, windows)
 
     expected = boosted_probabilities(contents["forest"], rows)
     np.testing.assert_allclose(answers["xgboost"], expected, atol=1e-6)
@@ -110,16 +102,17 @@ def test_a_model_that_answers_otherwise_than_in_training_is_refused(tmp_path):
     model = small_model(tmp_path)
     manifest, _ = read_model(model)
     case = manifest.parity[0]
-    lied = manifest.model_copy(update={"parity": (case.model_copy(update={"forest": case.lstm}),)})
-    (folder_of(model.uri) / "manifest.json").write_bytes(lied.encode())
+    wrong = manifest.model_copy(update={"parity": (case.model_copy(update={"forest": case.lstm}),)})
+    (model_folder(model.uri) / "manifest.json").write_bytes(wrong.encode())
 
     with pytest.raises(ArtifactError, match="xgboost differs from training by"):
-        load(model.model_copy(update={"model_version": lied.version}))
+        load_ensemble(model.model_copy(update={"model_version": wrong.version}))
 
 
 def test_status_counts_weights_and_says_where_it_runs(tmp_path):
-    status = load(small_model(tmp_path)).status()
+    status = load_ensemble(small_model(tmp_path)).status()
 
     assert status.device.partition(":")[0] in {"cpu", "cuda"}
     assert status.parameters > 100
+    assert status.load_seconds is not None
     assert status.load_seconds > 0.0

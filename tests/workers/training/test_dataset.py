@@ -6,8 +6,8 @@ import numpy as np
 
 from schemas.timeframes import MINUTE_MS
 from tests.build import close_time, features
-from workers.training.dataset import series_of
-from workers.training.table import LabelPlan, Windows, table_of
+from workers.training.dataset import collect_series
+from workers.training.table import LabelPlan, Windows, build_table
 
 NAMES = ("log_return_1", "realised_volatility_60")
 PLAN = LabelPlan(horizon_bars=2)
@@ -20,7 +20,7 @@ def vector(minute, symbol="BTCUSDT", value=0.5, **fields):
 
 
 def of(vectors):
-    return series_of(vectors, NAMES, ("adx_14",))
+    return collect_series(vectors, NAMES, ("adx_14",))
 
 
 def test_columns_follow_the_model_not_the_vector():
@@ -78,7 +78,7 @@ def test_usable_rows_have_a_whole_window_of_their_own_symbol_and_a_label():
     symbols = {"BTCUSDT": range(8), "ETHUSDT": range(6)}
     vectors = [vector(m, symbol) for symbol, minutes in symbols.items() for m in minutes]
 
-    table = table_of(of(vectors), PLAN, window=3)
+    table = build_table(of(vectors), PLAN, window=3)
 
     assert table.usable.tolist() == [2, 3, 4, 5, 10, 11]
     assert table.timeframe_ms == MINUTE_MS

@@ -11,7 +11,7 @@ from workers.models import forest, lstm
 from workers.models.booster import read_booster
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import LstmPlan, fit_lstm, lstm_probabilities
-from workers.training.report import log_loss, prior_of
+from workers.training.metrics import class_shares, log_loss
 from workers.training.table import Windows
 
 FEATURES = 6
@@ -35,6 +35,11 @@ def windows(rows):
     return Windows(np.nan_to_num(made), ends, SEQUENCE.window), classes[ends]
 
 
+def trees(rows, seed):
+    made, classes = rows
+    return fit_boosted(made, classes, TREES, seed)
+
+
 def fitted(rows, plan=SEQUENCE, seed=0):
     seen, classes = windows(rows)
     return fit_lstm(seen, classes, plan, seed, lambda _: None)
@@ -42,17 +47,17 @@ def fitted(rows, plan=SEQUENCE, seed=0):
 
 def test_both_members_learn_what_there_is(rows):
     seen, classes = windows(rows)
-    prior = log_loss(np.tile(prior_of(classes), (len(classes), 1)), classes)
+    prior = log_loss(np.tile(class_shares(classes), (len(classes), 1)), classes)
 
-    trees = boosted_probabilities(fit_boosted(*rows, TREES, seed=0), rows[0])
+    boosted = boosted_probabilities(trees(rows, seed=0), rows[0])
     network = lstm_probabilities(fitted(rows), seen.take(np.arange(len(classes))))
 
-    assert log_loss(trees, rows[1]) < 0.7 * prior
+    assert log_loss(boosted, rows[1]) < 0.7 * prior
     assert log_loss(network, classes) < 0.9 * prior
 
 
 def test_the_same_seed_gives_the_same_bytes(rows):
-    assert fit_boosted(*rows, TREES, seed=3) == fit_boosted(*rows, TREES, seed=3)
+    assert trees(rows, seed=3) == trees(rows, seed=3)
     assert fitted(rows, seed=3) == fitted(rows, seed=3)
     assert fitted(rows, seed=3) != fitted(rows, seed=4)
 
@@ -63,18 +68,18 @@ def test_an_untrained_network_says_the_prior(rows):
     still = fitted(rows, replace(SEQUENCE, learning_rate=0.0))
 
     answers = lstm_probabilities(still, seen.take(np.arange(10)))
-    np.testing.assert_allclose(answers, np.tile(prior_of(classes), (10, 1)), atol=1e-6)
+    np.testing.assert_allclose(answers, np.tile(class_shares(classes), (10, 1)), atol=1e-6)
 
 
 def test_our_kernels_answer_as_the_libraries_do(rows):
     seen, _ = windows(rows)
-    booster, network = fit_boosted(*rows, TREES, seed=0), fitted(rows)
+    booster, network = trees(rows, seed=0), fitted(rows)
     some = seen.take(np.arange(200))
 
-    trees = forest.probabilities(forest.compile_forest(read_booster(booster)), rows[0])
-    sequence = lstm.probabilities(lstm.window(lstm.read_lstm(network), some))
+    boosted = forest.probabilities(forest.compile_forest(read_booster(booster)), rows[0])
+    sequence = lstm.probabilities(lstm.window_logits(lstm.read_lstm(network), some))
 
-    np.testing.assert_allclose(trees, boosted_probabilities(booster, rows[0]), atol=1e-6)
+    np.testing.assert_allclose(boosted, boosted_probabilities(booster, rows[0]), atol=1e-6)
     np.testing.assert_allclose(sequence, lstm_probabilities(network, some), atol=1e-6)
 
 

@@ -15,11 +15,17 @@ from streams.features.kernel import BarColumns, batch_features
 from streams.regimes.hamilton import filtered_probabilities, hamilton_filter
 from workers.simulator import funding, kernel
 from workers.simulator.market import BAR_MS, SimulatedMarket
-from workers.training.baum_welch import HiddenMarkov, Series, climb, expect, maximise
+from workers.training.baum_welch import (
+    HiddenMarkovModel,
+    ObservationSequences,
+    expectation_step,
+    maximisation_step,
+    run_em,
+)
 from workers.training.fit_regimes import (
     OBSERVATIONS,
-    FitPlan,
-    Track,
+    RegimePlan,
+    SymbolBars,
     fit_regimes,
     log_likelihood_per_bar,
     usable_observations,
@@ -33,7 +39,7 @@ NAMES = ("trend", "range")
 
 
 def start(freedom=math.inf):
-    return HiddenMarkov(
+    return HiddenMarkovModel(
         initial=np.array([0.4, 0.3, 0.3]),
         transition=np.full((3, 3), 0.05) + 0.85 * np.eye(3),
         location=np.array([[0.5, 0.0], [-0.5, 0.1], [0.1, -0.2]]),
@@ -52,9 +58,9 @@ def sample(length, seed, freedom=4.0):
     return states, LOCATION[states] + SCALE[states] * rng.standard_t(freedom, (length, 2))
 
 
-def track(observations):
+def symbol_bars(observations):
     """Returns follow the first observation, in units of their own."""
-    return Track(observations, 1e-3 * observations[:, 0])
+    return SymbolBars(observations, 1e-3 * observations[:, 0])
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,7 @@ def drawn():
 
 @pytest.fixture(scope="module")
 def fitted(drawn):
-    return fit_regimes({"BTCUSDT": track(drawn[1])}, NAMES)
+    return fit_regimes({"BTCUSDT": symbol_bars(drawn[1])}, NAMES)
 
 
 def test_gaussian_em_equals_hmmlearn_over_several_series():
@@ -82,9 +88,9 @@ def test_gaussian_em_equals_hmmlearn_over_several_series():
 
     model, likelihoods = first, []
     for _ in range(15):
-        seen = expect(model, Series.of(blocks))
+        seen = expectation_step(model, ObservationSequences.lay_out(blocks))
         likelihoods.append(seen.log_likelihood)
-        model = maximise(model, seen)
+        model = maximisation_step(model, seen)
 
     assert likelihoods == pytest.approx(list(peer.monitor_.history), rel=1e-10)
     assert model.initial == pytest.approx(peer.startprob_, abs=1e-8)
@@ -103,7 +109,7 @@ def test_likelihood_of_the_fit_is_that_of_the_filter_with_and_without_holes(free
     model = start(freedom)
     unmoved = replace(model, initial=np.linalg.solve(model.transition.T, model.initial))
 
-    seen = expect(model, Series.of([observations]))
+    seen = expectation_step(model, ObservationSequences.lay_out([observations]))
     _, increments = hamilton_filter(
         model.packed(), unmoved.initial, observations, np.ones(300, np.int64)
     )
@@ -113,12 +119,12 @@ def test_likelihood_of_the_fit_is_that_of_the_filter_with_and_without_holes(free
 
 
 def test_likelihood_never_falls_and_heavy_tails_are_found():
-    series = Series.of([sample(4_000, seed=3)[1]])
+    series = ObservationSequences.lay_out([sample(4_000, seed=3)[1]])
     model, likelihoods = start(30.0), []
     for _ in range(60):
-        seen = expect(model, series)
+        seen = expectation_step(model, series)
         likelihoods.append(seen.log_likelihood)
-        model = maximise(model, seen)
+        model = maximisation_step(model, seen)
 
     assert np.diff(likelihoods).min() > -1e-7
     assert model.freedom == pytest.approx(4.0, rel=0.3)
@@ -155,7 +161,7 @@ def test_held_out_likelihood_is_almost_that_of_the_truth(fitted):
             "degrees_of_freedom": (4.0, 4.0, 4.0),
         }
     )
-    later = {"BTCUSDT": track(sample(8_000, seed=9)[1])}
+    later = {"BTCUSDT": symbol_bars(sample(8_000, seed=9)[1])}
 
     ours = log_likelihood_per_bar({"BTCUSDT": record}, later) - sum(np.log(record.spread))
     theirs = log_likelihood_per_bar({"BTCUSDT": true}, later)
@@ -164,7 +170,7 @@ def test_held_out_likelihood_is_almost_that_of_the_truth(fitted):
 
 
 def test_same_inputs_and_seed_give_the_same_fit(drawn, fitted):
-    again = fit_regimes({"BTCUSDT": track(drawn[1])}, NAMES)
+    again = fit_regimes({"BTCUSDT": symbol_bars(drawn[1])}, NAMES)
 
     assert again.parameters("BTCUSDT", MINUTE_MS, 0) == fitted.parameters("BTCUSDT", MINUTE_MS, 0)
 
@@ -172,9 +178,9 @@ def test_same_inputs_and_seed_give_the_same_fit(drawn, fitted):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_refits_never_swap_names(fitted, seed):
     previous = {"BTCUSDT": fitted.parameters("BTCUSDT", MINUTE_MS, 0)}
-    later = {"BTCUSDT": track(sample(8_000, seed=20 + seed)[1])}
+    later = {"BTCUSDT": symbol_bars(sample(8_000, seed=20 + seed)[1])}
 
-    refit = fit_regimes(later, NAMES, FitPlan(seed=seed), previous)
+    refit = fit_regimes(later, NAMES, RegimePlan(seed=seed), previous)
 
     assert refit.alignment is not None
     assert refit.alignment > 0.97
@@ -185,8 +191,8 @@ def test_names_kept_from_before_outweigh_a_close_call_but_not_a_contradiction(dr
     _, observations = drawn
     record = fitted.parameters("BTCUSDT", MINUTE_MS, 0)
     # Returns now rank the old sideways state above the old bull; the bear stays below both.
-    quiet_wins = Track(observations, 1e-3 * (observations[:, 0] - 3.0 * observations[:, 1]))
-    reversed_ = Track(observations, -1e-3 * observations[:, 0])
+    quiet_wins = SymbolBars(observations, 1e-3 * (observations[:, 0] - 3.0 * observations[:, 1]))
+    reversed_ = SymbolBars(observations, -1e-3 * observations[:, 0])
 
     kept = fit_regimes({"BTCUSDT": quiet_wins}, NAMES, None, {"BTCUSDT": record})
     named_again = fit_regimes({"BTCUSDT": reversed_}, NAMES, None, {"BTCUSDT": record})
@@ -201,21 +207,21 @@ def test_names_kept_from_before_outweigh_a_close_call_but_not_a_contradiction(dr
 def test_states_of_pure_noise_are_called_unhealthy():
     rng = np.random.default_rng(5)
 
-    fit = fit_regimes({"BTCUSDT": track(rng.normal(size=(2_000, 2)))}, NAMES)
+    fit = fit_regimes({"BTCUSDT": symbol_bars(rng.normal(size=(2_000, 2)))}, NAMES)
 
     assert not fit.healthy
 
 
 def test_symbols_of_different_size_share_one_model(drawn):
     _, observations = drawn
-    tracks = {
-        "BTCUSDT": track(observations[:4_000]),
-        "ETHUSDT": Track(1e-4 * observations[4_000:] + 7.0, 1e-3 * observations[4_000:, 0]),
+    bars = {
+        "BTCUSDT": symbol_bars(observations[:4_000]),
+        "ETHUSDT": SymbolBars(1e-4 * observations[4_000:] + 7.0, 1e-3 * observations[4_000:, 0]),
     }
 
-    fit = fit_regimes(tracks, NAMES)
+    fit = fit_regimes(bars, NAMES)
 
-    btc, eth = (fit.parameters(s, MINUTE_MS, 0) for s in tracks)
+    btc, eth = (fit.parameters(s, MINUTE_MS, 0) for s in bars)
     assert btc.transition == eth.transition
     assert np.array(eth.spread) == pytest.approx(1e-4 * np.array(btc.spread), rel=0.2)
 
@@ -226,11 +232,11 @@ def test_unusable_columns_are_named_and_refused():
 
     assert usable_observations({"BTCUSDT": columns}, (*NAMES, "mark", "flat")) == NAMES
     with pytest.raises(ValueError, match=r"BTCUSDT.*never varies"):
-        fit_regimes({"BTCUSDT": Track(columns[:, [0, 3]], columns[:, 0])}, NAMES)
+        fit_regimes({"BTCUSDT": SymbolBars(columns[:, [0, 3]], columns[:, 0])}, NAMES)
     with pytest.raises(ValueError, match=r"BTCUSDT.*no value"):
-        fit_regimes({"BTCUSDT": Track(columns[:, [0, 2]], columns[:, 0])}, NAMES)
+        fit_regimes({"BTCUSDT": SymbolBars(columns[:, [0, 2]], columns[:, 0])}, NAMES)
     with pytest.raises(ValueError, match=r"expected \(500, 2\)"):
-        fit_regimes({"BTCUSDT": Track(columns, columns[:, 0])}, NAMES)
+        fit_regimes({"BTCUSDT": SymbolBars(columns, columns[:, 0])}, NAMES)
 
 
 def balanced_accuracy(posteriors, regimes):
@@ -261,15 +267,18 @@ def true_model(market, observations, regimes):
     """The best emissions of the family when the regimes are known, on the market's own chain."""
     width = observations.shape[1]
     # Three equal states stay equal: fitted on the bars of one regime, they are its emission.
-    alike = HiddenMarkov(
+    alike = HiddenMarkovModel(
         np.full(3, 1 / 3),
         np.full((3, 3), 1 / 3),
         np.zeros((3, width)),
         np.ones((3, width)),
         np.full(3, 8.0),
     )
-    each = [climb(alike, Series.of([observations[regimes == k]]), 200, 1e-9) for k in range(3)]
-    return HiddenMarkov(
+    each = [
+        run_em(alike, ObservationSequences.lay_out([observations[regimes == k]]), 200, 1e-9)
+        for k in range(3)
+    ]
+    return HiddenMarkovModel(
         market.model.stationary,
         market.model.transition,
         np.array([found.model.location[0] for found in each]),
@@ -283,9 +292,9 @@ def test_true_regimes_are_detected_as_well_as_true_parameters_allow(seed, record
     history, span = 10_000, 30_000
     market = SimulatedMarket(seed, SYMBOLS)
     drawn = {s: simulated(market, s, 2_000, 2_000 + span) for s in SYMBOLS}
-    tracks = {s: Track(seen[:history], back[:history]) for s, (seen, back, _) in drawn.items()}
+    bars = {s: SymbolBars(seen[:history], back[:history]) for s, (seen, back, _) in drawn.items()}
 
-    fit = fit_regimes(tracks, OBSERVATIONS)
+    fit = fit_regimes(bars, OBSERVATIONS)
 
     scaled = {s: (drawn[s][0] - fit.moments[s].centre) / fit.moments[s].spread for s in SYMBOLS}
     truth = true_model(

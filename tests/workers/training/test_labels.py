@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemas.timeframes import MINUTE_MS
 from streams.costs import DEFAULT_COSTS, label_return, label_threshold
 from tests.build import START_MS
-from workers.training.dataset import Series
-from workers.training.labels import UNKNOWN, label
+from workers.training.dataset import FeatureSeries
+from workers.training.labels import UNKNOWN, label_series
 
 NAMES = ("log_return_1", "realised_volatility_60")
 CLASSES = {"sell": 0, "neutral": 1, "buy": 2}
@@ -25,7 +25,7 @@ def series(count=60, seed=0, holes=(), funding=None):
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.002, count)))
     kept = np.setdiff1d(np.arange(count), holes)
     volatility = rng.uniform(5e-4, 3e-3, count)
-    return Series(
+    return FeatureSeries(
         symbol="BTCUSDT",
         timeframe_ms=MINUTE_MS,
         names=NAMES,
@@ -39,7 +39,7 @@ def series(count=60, seed=0, holes=(), funding=None):
 
 
 def labelled(one, horizon=5, width=0.5):
-    return label(one, horizon, "realised_volatility_60", width)
+    return label_series(one, horizon, "realised_volatility_60", width)
 
 
 def brute_force(one, horizon, width):

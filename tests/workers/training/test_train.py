@@ -11,10 +11,16 @@ from schemas.timeframes import MINUTE_MS
 from schemas.training import TrainingRequest
 from tests.build import START_MS
 from tests.fakes.training_markets import SMALL, market
-from workers.models.artifact import REGISTERED, folder_of, read_model
-from workers.serving.slots import load
-from workers.training.fit import TooFewRows, calibration_of, fit_model, judged, walk_forward
-from workers.training.table import table_of
+from workers.models.artifact import REGISTERED, model_folder, read_model
+from workers.serving.slots import load_ensemble
+from workers.training.fit import (
+    TooFewRows,
+    fit_model,
+    fit_temperature_before,
+    stitch_blocks,
+    walk_forward,
+)
+from workers.training.table import build_table
 from workers.training.train import register, train
 
 REQUEST = TrainingRequest(
@@ -34,7 +40,7 @@ def quiet(*_):
 
 
 def table(series):
-    return table_of(series, SMALL.labels, SMALL.lstm.window)
+    return build_table(series, SMALL.labels, SMALL.lstm.window)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +58,11 @@ def test_a_real_edge_passes_every_gate(trained):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_labels_that_nothing_tells_never_pass_the_gates(seed):
-    found = train(REQUEST, market(edge=0.0, seed=1_000 + seed), SMALL, quiet)
+def test_labels_that_no_feature_predicts_never_pass_the_gates(seed):
+    model = train(REQUEST, market(edge=0.0, seed=1_000 + seed), SMALL, quiet)
 
-    assert not all(found.gates.values())
-    assert found.metrics.log_loss == pytest.approx(found.metrics.prior_log_loss, abs=0.02)
+    assert not all(model.gates.values())
+    assert model.metrics.log_loss == pytest.approx(model.metrics.prior_log_loss, abs=0.02)
 
 
 def test_the_same_input_and_seed_give_the_same_version(trained):
@@ -75,7 +81,7 @@ def test_another_seed_gives_another_version(trained):
 def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
     model = register(trained, REQUEST, tmp_path, START_MS)
 
-    loaded = load(model)
+    loaded = load_ensemble(model)
 
     manifest, _ = read_model(model)
     assert loaded.version == manifest.version == model.model_version
@@ -84,7 +90,7 @@ def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
     assert [r.model_version for r in model.regimes] == [model.model_version] * 2
     assert sum(manifest.class_prior) == pytest.approx(1.0)
     assert register(trained, REQUEST, tmp_path, START_MS) == model
-    assert (folder_of(model.uri) / REGISTERED).read_bytes() == model.encode()
+    assert (model_folder(model.uri) / REGISTERED).read_bytes() == model.encode()
 
 
 def test_a_fit_sees_nothing_after_its_last_training_row():
@@ -121,8 +127,8 @@ def test_a_block_is_calibrated_by_what_was_known_before_it():
     until = blocks[2].starts_ms
     turned = np.where(rows.known_at >= until, (rows.classes + 1) % 3, rows.classes)
 
-    ours = calibration_of(rows, blocks[:2], SMALL, until)
-    theirs = calibration_of(replace(rows, classes=turned), blocks[:2], SMALL, until)
+    ours = fit_temperature_before(rows, blocks[:2], SMALL, until)
+    theirs = fit_temperature_before(replace(rows, classes=turned), blocks[:2], SMALL, until)
 
     assert ours == theirs
 
@@ -131,11 +137,11 @@ def test_the_first_block_calibrates_and_is_never_judged():
     rows = table(market(edge=0.5))
     blocks = walk_forward(rows, SMALL, quiet)
 
-    found = judged(rows, blocks, SMALL)
+    stitched = stitch_blocks(rows, blocks, SMALL)
 
-    assert found.folds == len(blocks) - 1
-    assert found.times.min() >= blocks[1].starts_ms
-    np.testing.assert_allclose(found.priors[0], blocks[1].prior)
+    assert stitched.folds == len(blocks) - 1
+    assert stitched.times.min() >= blocks[1].starts_ms
+    np.testing.assert_allclose(stitched.priors[0], blocks[1].prior)
 
 
 def test_too_little_history_is_refused_with_the_numbers():
@@ -145,11 +151,11 @@ def test_too_little_history_is_refused_with_the_numbers():
         train(REQUEST, market(edge=0.5, bars=6), SMALL, quiet)
 
 
-def test_every_stage_is_told_in_order():
-    told = []
+def test_every_stage_is_reported_in_order():
+    steps: list[tuple[str, float]] = []
 
-    train(REQUEST, market(edge=0.5), SMALL, lambda stage, done, _: told.append((stage, done)))
+    train(REQUEST, market(edge=0.5), SMALL, lambda stage, done, _: steps.append((stage, done)))
 
-    stages = list(dict.fromkeys(stage for stage, _ in told))
+    stages = list(dict.fromkeys(stage for stage, _ in steps))
     assert stages == ["folds", "regimes", "boosted", "lstm", "calibration"]
-    assert all(0.0 <= done <= 1.0 for _, done in told)
+    assert all(0.0 <= done <= 1.0 for _, done in steps)

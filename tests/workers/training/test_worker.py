@@ -13,21 +13,21 @@ import pytest
 
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
-from schemas.models import ModelChanged
+from schemas.models import ModelRegistered
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import TRAINING_PROGRESS
-from schemas.training import TrainingRequest
+from schemas.training import TrainingProgress, TrainingRequest
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import RecordRejected
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
 from tests.build import START_MS, close_time
-from tests.fakes.small_models import small_model
-from workers.serving.slots import load
+from tests.fakes.small_models import change_to, small_model
+from workers.serving.slots import load_ensemble
 from workers.settings import Settings
-from workers.training import mirroring
-from workers.training.progress import STAGES, overall
+from workers.training import mlflow_follower
+from workers.training.progress import STAGES, overall_share
 from workers.training.worker import run, run_request
 
 BARS = 2_300
@@ -64,9 +64,10 @@ def request(to_bar, from_bar=0):
     )
 
 
-def told(kafka):
+def published_progress(kafka):
     with Reader(kafka, (TRAINING_PROGRESS,)) as reader:
-        return [message.record for message in reader.read_to_end()]
+        records = [message.record for message in reader.read_to_end()]
+    return [record for record in records if isinstance(record, TrainingProgress)]
 
 
 @pytest.mark.kafka
@@ -84,11 +85,12 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     with pytest.raises(RecordRejected, match="fold 1 of 4 has"):
         run_request(request(BARS - 1, from_bar=BARS - 200).encode(), tmp_path, kafka)
 
-    assert load(model).version == model.model_version
+    assert isinstance(model, ModelRegistered)
+    assert load_ensemble(model).version == model.model_version
     assert model.event_time_ms == close_time(BARS) + 7
     assert model.trained_to_ms <= close_time(BARS - 1)
     assert not model.qualified
-    progress = told(kafka)
+    progress = published_progress(kafka)
     shares = [p.done for p in progress if p.stage != "failed"]
     first_run = shares[: shares.index(1.0) + 1]
     assert first_run == sorted(first_run)
@@ -109,39 +111,34 @@ def test_a_model_folder_that_cannot_be_written_to_is_refused_with_its_setting(tm
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.pairwise(STAGES)))
 def test_each_stage_ends_where_the_next_begins(before, after):
-    assert overall(before[0], 1.0) == pytest.approx(overall(after[0], 0.0))
-    assert overall("failed", 1.0) == 0.0
+    assert overall_share(before[0], 1.0) == pytest.approx(overall_share(after[0], 0.0))
+    assert overall_share("failed", 1.0) == 0.0
 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("broken", [False, True], ids=["reachable", "unreachable"])
-def test_mlflow_follows_the_topics_or_the_report_says_what_keeps_it(
+def test_mlflow_follows_the_topics_or_the_report_says_why_not(
     pipeline_topics, tmp_path, monkeypatch, broken
 ):
-    monkeypatch.setattr(mirroring, "SETTLES_AFTER_S", 0.5)
-    kafka, reports = KafkaSettings(pipeline_topics), []
+    monkeypatch.setattr(mlflow_follower, "SETTLES_AFTER_S", 0.5)
+    kafka = KafkaSettings(pipeline_topics)
+    reports: list[str] = []
     reported, stop = threading.Event(), threading.Event()
     elsewhere = "sqlite:////dev/null/mlflow.db" if broken else None
     settings = Settings(home=tmp_path, mlflow_tracking_uri=elsewhere)
     model = small_model(tmp_path / "models")
     publisher = Publisher(kafka, "promotion")
     publisher.publish(model)
-    publisher.publish(
-        ModelChanged(
-            strategy="ensemble",
-            event_time_ms=START_MS,
-            effective_from_ms=START_MS,
-            model=model,
-            reason="qualified",
-        )
-    )
+    publisher.publish(change_to(model))
     publisher.flush()
 
     def report(failure):
         reports.append(failure)
         reported.set()
 
-    thread = threading.Thread(target=mirroring.follow, args=(settings, kafka, report, stop))
+    thread = threading.Thread(
+        target=mlflow_follower.follow_models, args=(settings, kafka, report, stop)
+    )
     thread.start()
     assert reported.wait(120.0)
     stop.set()
@@ -149,7 +146,7 @@ def test_mlflow_follows_the_topics_or_the_report_says_what_keeps_it(
 
     if broken:
         assert reports[0].startswith("MLflow is behind: ")
-        assert not (tmp_path / mirroring.MARKER).exists()
+        assert not (tmp_path / mlflow_follower.MARKER).exists()
     else:
         assert reports == [""]
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
@@ -160,8 +157,11 @@ def test_mlflow_follows_the_topics_or_the_report_says_what_keeps_it(
 
 
 def _starts_no_child_again(settings, kafka):
-    reports, stop = [], threading.Event()
-    thread = threading.Thread(target=mirroring.follow, args=(settings, kafka, reports.append, stop))
+    reports: list[str] = []
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=mlflow_follower.follow_models, args=(settings, kafka, reports.append, stop)
+    )
     thread.start()
     deadline = time.monotonic() + 3.0
     while time.monotonic() < deadline and not reports:

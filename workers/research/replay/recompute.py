@@ -84,14 +84,14 @@ def model_inference() -> Inference:
     """Return inference over model files, as the worker runs it."""
     from workers.models.artifact import ArtifactError
     from workers.serving.processor import inference_processor
-    from workers.serving.slots import Slots, load
+    from workers.serving.slots import Slots, load_ensemble
 
-    slots = Slots(kept=sys.maxsize)
+    slots = Slots(capacity=sys.maxsize)
     priors: dict[str, Prior] = {}
 
     def serve(change: ModelChanged) -> str:
         try:
-            loaded = load(change.model)
+            loaded = load_ensemble(change.model)
         except ArtifactError as refused:
             return f"model {change.model.model_version} refused: {refused}"
         slots.put(change, loaded)

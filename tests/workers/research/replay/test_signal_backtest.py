@@ -41,7 +41,7 @@ from workers.research.replay.signal_backtest import (
 from workers.research.replay.signal_page import equity_chart, reliability_chart, signal_page
 from workers.research.replay.signal_report import signal_report
 from workers.research.replay.tally import GROUPS, Tally
-from workers.training.report import calibration_error
+from workers.training.metrics import calibration_error
 
 SIGNALS_CHAIN = next(chain.processors for chain in CHAINS if chain.name == "signals")
 PRIOR = (0.25, 0.5, 0.25)

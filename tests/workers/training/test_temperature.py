@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.models.ensemble import calibrate
-from workers.training.calibration import COLDEST, HOTTEST, fit_temperature
-from workers.training.report import log_loss
+from workers.training.metrics import log_loss
+from workers.training.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, fit_temperature
 
 EQUAL = np.full(3, 1 / 3)
 PRIOR = np.array([0.2, 0.5, 0.3])
@@ -30,7 +30,7 @@ def test_equals_scikit_learn_where_priors_are_equal_and_rows_are_many():
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
-    class Said(ClassifierMixin, BaseEstimator):
+    class Said(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         classes_ = np.arange(3)
 
         def fit(self, *_):
@@ -76,7 +76,7 @@ def test_a_pool_without_evidence_is_drawn_to_the_prior():
     )
 
 
-@given(st.floats(COLDEST, HOTTEST), st.integers(0, 1000))
+@given(st.floats(MIN_TEMPERATURE, MAX_TEMPERATURE), st.integers(0, 1000))
 def test_calibrated_rows_are_distributions_between_pool_and_prior(temperature, seed):
     said = np.random.default_rng(seed).dirichlet(np.ones(3), size=5)
 

@@ -1,11 +1,11 @@
-"""MLflow mirrors the models' topics; nothing is ever decided from it. The only mlflow import.
+"""Mirrors the models' topics to MLflow; nothing is decided from it. The only mlflow import.
 
-    models.registered.v1, models.changes.v1  -->  [registry]  -->  MLflow
+    models.registered.v1, models.changes.v1  -->  [mirror]  -->  MLflow
 
-A strategy is an experiment and a registered model; a model version is a run with parameters,
+A strategy is an experiment and a registered model. A model version is a run with parameters,
 metrics and files, and a registered version whose ``stage`` tag and ``champion`` alias follow the
-changes. Mirroring again writes only what is not there yet. Importing mlflow takes seconds and
-190 MB, so a child process does it and ends.
+changes. Mirroring again writes only what is missing. Importing mlflow takes seconds and 190 MB,
+so a child process does it and ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.models.artifact import ArtifactError, folder_of, read_model
+from workers.models.artifact import ArtifactError, model_folder, read_model
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Stage = Literal["None", "Production", "Archived"]
 
 CHAMPION = "champion"
-FILES = "model"  # of a run's artifacts
+FILES = "model"  # folder in a run's artifacts
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -47,7 +47,7 @@ class MirrorIncomplete(Exception):
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where MLflow keeps things.
+    """Where MLflow stores runs and files.
 
     Attributes:
         uri: Tracking and registry.
@@ -58,17 +58,17 @@ class Tracking:
     artifacts: str | None
 
     @classmethod
-    def of(cls, settings: Settings) -> Tracking:
-        """Return where the settings point: the home, unless ``MLFLOW_TRACKING_URI`` is set."""
+    def from_settings(cls, settings: Settings) -> Tracking:
+        """Return the place in the home, unless ``MLFLOW_TRACKING_URI`` names another."""
         home = settings.home.resolve()
         uri = settings.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
-        served = uri.startswith(("http://", "https://"))
-        return cls(uri, None if served else (home / "mlflow-artifacts").as_uri())
+        is_server = uri.startswith(("http://", "https://"))
+        return cls(uri, None if is_server else (home / "mlflow-artifacts").as_uri())
 
 
 @dataclass(frozen=True)
-class Version:
-    """One model as MLflow is to show it."""
+class MirroredVersion:
+    """One model as MLflow shows it."""
 
     model: ModelRegistered
     stage: Stage
@@ -77,7 +77,7 @@ class Version:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags of the run and of the registered version; the stage comes beside them."""
+        """Tags of the run and of the registered version, without the stage."""
         model = self.model
         return {
             "model_version": model.model_version,
@@ -91,10 +91,12 @@ class Version:
         }
 
 
-def versions_of(registered: Iterable[Received], changes: Iterable[Received]) -> list[Version]:
-    """Return what the topics say of every model, in order of registration.
+def mirrored_versions(
+    registered: Iterable[Received], changes: Iterable[Received]
+) -> list[MirroredVersion]:
+    """Return every model as the topics have it, in order of registration.
 
-    The last change of a strategy serves; what served before it is archived.
+    The model of a strategy's last change serves; those that served before are archived.
     """
     serving: dict[str, str] = {}
     served: set[str] = set()
@@ -103,16 +105,18 @@ def versions_of(registered: Iterable[Received], changes: Iterable[Received]) -> 
         if isinstance(change, ModelChanged):
             serving[change.strategy] = change.model.model_version
             served.add(change.model.model_version)
-    found: dict[str, Version] = {}
+    versions: dict[str, MirroredVersion] = {}
     for message in registered:
         model = message.record
-        if isinstance(model, ModelRegistered) and model.model_version not in found:
+        if isinstance(model, ModelRegistered) and model.model_version not in versions:
             version = model.model_version
             stage: Stage = "None"
             if version in served:
                 stage = "Production" if serving[model.strategy] == version else "Archived"
-            found[version] = Version(model, stage, message.trace_id, _git_commit(message))
-    return list(found.values())
+            versions[version] = MirroredVersion(
+                model, stage, message.trace_id, _git_commit(message)
+            )
+    return list(versions.values())
 
 
 def _git_commit(message: Received) -> str:
@@ -121,30 +125,30 @@ def _git_commit(message: Received) -> str:
 
 
 def mirror(tracking: Tracking, kafka: KafkaSettings) -> int:
-    """Bring MLflow in step with the topics; return the number of models. Heavy: in a child.
+    """Bring MLflow in step with the topics; return the number of models. Call it in a child.
 
     Raises:
         MirrorIncomplete: Models were left out; the message says which and why.
-        Exception: Whatever MLflow raises where it cannot be reached or written.
+        Exception: Whatever MLflow raises when it cannot be reached or written.
     """
     with (
         Reader(kafka, (MODELS_REGISTERED,)) as registered,
         Reader(kafka, (MODELS_CHANGES,)) as changes,
     ):
-        versions = versions_of(registered.read_to_end(), changes.read_to_end())
+        versions = mirrored_versions(registered.read_to_end(), changes.read_to_end())
     mirror_versions(tracking, versions)
     return len(versions)
 
 
-def mirror_versions(tracking: Tracking, versions: Sequence[Version]) -> None:
-    """Write to MLflow what is not there yet."""
+def mirror_versions(tracking: Tracking, versions: Sequence[MirroredVersion]) -> None:
+    """Write to MLflow what is missing there."""
     client = _client(tracking)
     left_out = []
     for strategy in dict.fromkeys(version.model.strategy for version in versions):
-        own = [version for version in versions if version.model.strategy == strategy]
+        of_strategy = [version for version in versions if version.model.strategy == strategy]
         experiment = _experiment(client, strategy, tracking.artifacts)
         numbers = _numbers(client, strategy)
-        for version in own:
+        for version in of_strategy:
             if version.model.model_version not in numbers:
                 try:
                     number = _register(client, experiment, version)
@@ -152,7 +156,7 @@ def mirror_versions(tracking: Tracking, versions: Sequence[Version]) -> None:
                     left_out.append(f"{version.model.model_version}: {refused}")
                 else:
                     numbers[version.model.model_version] = (number, {})
-        _follow_stages(client, strategy, own, numbers)
+        _follow_stages(client, strategy, of_strategy, numbers)
     if left_out:
         raise MirrorIncomplete("; ".join(left_out))
 
@@ -165,34 +169,33 @@ def _client(tracking: Tracking) -> MlflowClient:
 
 
 def _experiment(client: MlflowClient, strategy: str, artifacts: str | None) -> str:
-    found = client.get_experiment_by_name(strategy)
-    if found is None:
-        where = None if artifacts is None else f"{artifacts}/{strategy}"
-        return str(client.create_experiment(strategy, artifact_location=where))
-    return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(strategy)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    location = None if artifacts is None else f"{artifacts}/{strategy}"
+    return str(client.create_experiment(strategy, artifact_location=location))
 
 
 def _numbers(client: MlflowClient, strategy: str) -> dict[str, tuple[str, Mapping[str, str]]]:
-    """Return MLflow's number and tags of each of our versions; make the registered model."""
+    """Return MLflow's number and tags of each of our versions; create the registered model."""
     if not client.search_registered_models(f"name = '{strategy}'"):
         client.create_registered_model(strategy, description="Mirrored from models.changes.v1")
-    found = client.search_model_versions(f"name = '{strategy}'")
+    registered = client.search_model_versions(f"name = '{strategy}'")
     return {
         each.tags["model_version"]: (str(each.version), each.tags)
-        for each in found
+        for each in registered
         if "model_version" in each.tags
     }
 
 
-def _register(client: MlflowClient, experiment: str, version: Version) -> str:
-    """Write run, files and registered version; the version last, so that it is whole."""
+def _register(client: MlflowClient, experiment: str, version: MirroredVersion) -> str:
+    """Write run, files and registered version; the version comes last, so it is complete."""
     model = version.model
-    manifest, contents = read_model(model)  # what is mirrored is what would be served
-    wanted = f"tags.model_version = '{model.model_version}'"
-    begun = client.search_runs([experiment], wanted)
+    manifest, contents = read_model(model)  # checked as before serving
+    runs = client.search_runs([experiment], f"tags.model_version = '{model.model_version}'")
     run = (
-        begun[0]
-        if begun
+        runs[0]
+        if runs
         else client.create_run(
             experiment,
             start_time=model.event_time_ms,
@@ -210,32 +213,32 @@ def _register(client: MlflowClient, experiment: str, version: Version) -> str:
         ],
         params=[Param(name, value) for name, value in _parameters(model, contents).items()],
     )
-    client.log_artifacts(run_id, str(folder_of(model.uri)), FILES)
+    client.log_artifacts(run_id, str(model_folder(model.uri)), FILES)
     requirements = "".join(f"{name}=={number}\n" for name, number in manifest.libraries.items())
     client.log_text(run_id, requirements, f"{FILES}/requirements.txt")
     client.set_terminated(run_id, "FINISHED", model.event_time_ms)
-    made = client.create_model_version(
+    registered = client.create_model_version(
         model.strategy,
         source=f"{run.info.artifact_uri}/{FILES}",
         run_id=run_id,
         tags=version.tags | {"stage": "None"},
     )
-    return str(made.version)
+    return str(registered.version)
 
 
 def _metrics(model: ModelRegistered) -> dict[str, float]:
     """Return every number of the report; an interval gives two."""
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for name, value in model.metrics:
         if isinstance(value, tuple):
-            found |= {f"{name}_low": value[0], f"{name}_high": value[1]}
+            numbers |= {f"{name}_low": value[0], f"{name}_high": value[1]}
         elif value is not None:
-            found[name] = float(value)
-    return found | {f"gate_{name}": float(passed) for name, passed in model.gates.items()}
+            numbers[name] = float(value)
+    return numbers | {f"gate_{name}": float(passed) for name, passed in model.gates.items()}
 
 
 def _parameters(model: ModelRegistered, contents: Mapping[str, bytes]) -> dict[str, str]:
-    """Return what it was trained on and every choice of its plan, flat."""
+    """Return its training data and every choice of its plan, flat."""
     plan = json.loads(contents["report"])["plan"] if "report" in contents else {}
     return {
         "symbols": ",".join(model.symbols),
@@ -260,10 +263,10 @@ def _flat(name: str, value: object) -> dict[str, str]:
 def _follow_stages(
     client: MlflowClient,
     strategy: str,
-    versions: Sequence[Version],
+    versions: Sequence[MirroredVersion],
     numbers: Mapping[str, tuple[str, Mapping[str, str]]],
 ) -> None:
-    """Tag stages, the one in service last, then move the alias: at no time do two serve."""
+    """Tag the stages, the one in service last, then move the alias: two never serve at once."""
     order = {"None": 0, "Archived": 1, "Production": 2}
     for version in sorted(versions, key=lambda each: order[each.stage]):
         number, tags = numbers.get(version.model.model_version, (None, {}))

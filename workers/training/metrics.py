@@ -1,4 +1,4 @@
-"""Out-of-sample metrics of class probabilities; null where undefined."""
+"""Out-of-sample metrics of class probabilities; None where undefined."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from schemas.models import ModelMetrics
 from streams.costs import DEFAULT_COSTS
-from workers.training.dataset import Array
+from streams.evaluation.calibration import BINS
+from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
 
-BINS = 10
 RESAMPLES = 400
 FEWEST_BLOCKS = 10
-Classes = NDArray[np.int64]
+Classes = NDArray[np.int64]  # 0 sell, 1 neutral, 2 buy
 
 
 def log_loss(probabilities: Array, classes: Classes) -> float:
@@ -47,29 +47,32 @@ def macro_f1(predicted: Classes, classes: Classes) -> float | None:
 
 
 def calibration_error(probabilities: Array, classes: Classes) -> float:
-    """Return the expected calibration error of the top label, 10 equal bins (Guo et al., 2017)."""
+    """Return the expected calibration error of the top label (Guo et al., 2017).
+
+    The same number as ``streams.evaluation.calibration``, on arrays: intervals need it 400 times.
+    """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == classes
+    correct = probabilities.argmax(axis=1) == classes
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     gaps = [
-        abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
+        abs(correct[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
         for b in np.unique(bins)
     ]
     return float(sum(gaps))
 
 
 def bootstrap_interval(
-    statistic: Callable[[Classes], float], times: Classes, block_ms: int, seed: int
+    statistic: Callable[[Rows], float], times: Rows, block_ms: int, seed: int
 ) -> tuple[float, float] | None:
     """Return the 5-95 % interval of a statistic of rows; None for fewer than ten blocks.
 
-    Blocks of time are drawn with all their symbols (Kunsch, 1989), because labels overlap in time
-    and symbols move together: single rows would pretend to far more evidence than there is.
+    Blocks of time are drawn with all their symbols (Kunsch, 1989). Labels overlap in time and
+    symbols move together, so single rows would overstate the evidence.
 
     Args:
-        statistic: Of row numbers, which may repeat.
-        times: When each row was seen, ms, shape (N,).
-        block_ms: Longer than what ties rows together.
+        statistic: A function of row numbers, which may repeat.
+        times: Close of each row's bar, ms, shape (N,).
+        block_ms: Longer than the time over which rows depend on each other.
         seed: Of the draws.
     """
     order = np.argsort(times, kind="stable")
@@ -94,7 +97,7 @@ def net_returns(predicted: Classes, forward: Array, funding: Array) -> Array:
     return np.asarray(net[called])
 
 
-def prior_of(classes: Classes) -> Array:
+def class_shares(classes: Classes) -> Array:
     """Return the class shares, Laplace-smoothed, shape (3,)."""
     counts = np.bincount(classes, minlength=3) + 1.0
     return np.asarray(counts / counts.sum())
@@ -102,16 +105,16 @@ def prior_of(classes: Classes) -> Array:
 
 @dataclass(frozen=True)
 class StitchedRows:
-    """Stitched test blocks.
+    """Test blocks joined into one.
 
     Attributes:
         probabilities: Calibrated pool, shape (N, 3).
-        priors: Class shares of each row's training fold, shape (N, 3): what must be beaten.
+        priors: Class shares of each row's training fold, shape (N, 3): the baseline to beat.
         classes: What came true, shape (N,).
         forward: Return from next open to the horizon's close, shape (N,).
         funding: Rates settled meanwhile, shape (N,).
-        times: When each row was seen, ms, shape (N,).
-        folds: Test blocks.
+        times: Close of each row's bar, ms, shape (N,).
+        folds: Number of test blocks.
     """
 
     probabilities: Array
@@ -119,16 +122,16 @@ class StitchedRows:
     classes: Classes
     forward: Array
     funding: Array
-    times: Classes
+    times: Rows
     folds: int
 
 
-def metrics_of(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
+def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
     """Return the out-of-sample record of stitched test blocks.
 
     Args:
         test: The rows.
-        block_ms: Length of what the intervals resample; several label horizons.
+        block_ms: Length of the blocks that the intervals resample: several label horizons.
         seed: Of the resampling.
     """
     final, classes = test.probabilities, test.classes

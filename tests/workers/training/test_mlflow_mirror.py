@@ -9,19 +9,17 @@ from typing import Any
 
 import pytest
 
-from schemas.models import ModelChanged, ModelRegistered
-from schemas.timeframes import MINUTE_MS
 from schemas.topics import topic_of
 from streams.runtime.codec import Received, Stored
-from tests.build import START_MS, registered
-from tests.fakes.small_models import small_model
+from tests.build import registered
+from tests.fakes.small_models import change_to, small_model
 from workers.settings import Settings
-from workers.training.registry import (
+from workers.training.mlflow_mirror import (
+    MirroredVersion,
     MirrorIncomplete,
     Tracking,
-    Version,
     mirror_versions,
-    versions_of,
+    mirrored_versions,
 )
 
 # MLflow's own imports warn about their dependencies.
@@ -31,17 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def received(record: Any) -> Received:
     headers = [("git_commit", b"abc123")]
     return Received(Stored(topic_of(record).name, 0, 0, 0, None, b"", headers), record, "trace-1")
-
-
-def changed(model: ModelRegistered, minute: int = 0) -> ModelChanged:
-    time = START_MS + minute * MINUTE_MS
-    return ModelChanged(
-        strategy=model.strategy,
-        event_time_ms=time,
-        effective_from_ms=time,
-        model=model,
-        reason="qualified",
-    )
 
 
 def client(tracking: Tracking) -> Any:
@@ -67,24 +54,24 @@ def tracking(tmp_path, empty_database) -> Iterator[Tracking]:
 
 
 def dump(tracking: Tracking) -> list[tuple[str, dict[str, str]]]:
-    found = client(tracking).search_model_versions("name = 'ensemble'")
-    return sorted((str(each.version), dict(each.tags)) for each in found)
+    versions = client(tracking).search_model_versions("name = 'ensemble'")
+    return sorted((str(each.version), dict(each.tags)) for each in versions)
 
 
 def test_the_last_change_serves_and_what_served_before_is_archived():
     first, second, third = (registered(model_version=name) for name in ("m1", "m2", "m3"))
 
-    found = versions_of(
+    versions = mirrored_versions(
         map(received, (first, second, third, first)),
-        map(received, (changed(first), changed(third))),
+        map(received, (change_to(first), change_to(third))),
     )
 
-    assert [(v.model.model_version, v.stage) for v in found] == [
+    assert [(v.model.model_version, v.stage) for v in versions] == [
         ("m1", "Archived"),
         ("m2", "None"),
         ("m3", "Production"),
     ]
-    assert {(v.trace_id, v.git_commit) for v in found} == {("trace-1", "abc123")}
+    assert {(v.trace_id, v.git_commit) for v in versions} == {("trace-1", "abc123")}
 
 
 def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, tracking, monkeypatch):
@@ -92,7 +79,7 @@ def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, trackin
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
 
-    mirror_versions(tracking, [Version(model, "Production", "trace-1", "abc123")])
+    mirror_versions(tracking, [MirroredVersion(model, "Production", "trace-1", "abc123")])
 
     assert list(elsewhere.iterdir()) == []
     mlflow = client(tracking)
@@ -109,7 +96,7 @@ def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, trackin
 
 
 def test_mirroring_again_changes_nothing(tmp_path, tracking):
-    versions = [Version(small_model(tmp_path), "Production", "trace-1", "abc123")]
+    versions = [MirroredVersion(small_model(tmp_path), "Production", "trace-1", "abc123")]
     mirror_versions(tracking, versions)
     before = dump(tracking)
 
@@ -124,10 +111,11 @@ def test_mirroring_again_changes_nothing(tmp_path, tracking):
 
 def test_a_promotion_archives_the_one_before_and_moves_the_alias(tmp_path, tracking):
     old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
-    mirror_versions(tracking, [Version(old, "Production", "t", "c")])
+    mirror_versions(tracking, [MirroredVersion(old, "Production", "t", "c")])
 
     mirror_versions(
-        tracking, [Version(old, "Archived", "t", "c"), Version(new, "Production", "t", "c")]
+        tracking,
+        [MirroredVersion(old, "Archived", "t", "c"), MirroredVersion(new, "Production", "t", "c")],
     )
 
     mlflow = client(tracking)
@@ -143,15 +131,16 @@ def test_a_model_with_an_altered_file_is_left_out_and_the_others_are_not(tmp_pat
 
     with pytest.raises(MirrorIncomplete, match=f"{bad.model_version}.*altered"):
         mirror_versions(
-            tracking, [Version(bad, "Production", "t", "c"), Version(good, "None", "t", "c")]
+            tracking,
+            [MirroredVersion(bad, "Production", "t", "c"), MirroredVersion(good, "None", "t", "c")],
         )
 
     assert [tags["model_version"] for _, tags in dump(tracking)] == [good.model_version]
 
 
 def test_by_default_everything_stays_in_the_home(tmp_path):
-    default = Tracking.of(Settings(home=tmp_path))
-    set_elsewhere = Tracking.of(
+    default = Tracking.from_settings(Settings(home=tmp_path))
+    set_elsewhere = Tracking.from_settings(
         Settings(home=tmp_path, mlflow_tracking_uri="http://127.0.0.1:5000")
     )
 

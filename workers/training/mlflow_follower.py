@@ -1,0 +1,93 @@
+"""Follows the models' topics and mirrors them to MLflow, in a short child process each time."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
+from streams.runtime.batch import in_one_line
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from workers.child import call_in_child
+from workers.settings import Settings
+from workers.training.mlflow_mirror import Tracking, mirror
+
+log = structlog.get_logger()
+
+# A registration and its change come together, and the first bars of the new model need the
+# processor more than the mirror does.
+SETTLES_AFTER_S = 15.0
+AGAIN_AFTER_S = 300.0
+POLL_S = 0.2
+NICE = 10
+MARKER = "mlflow-mirrored.json"  # positions already mirrored: they start no child again
+
+Report = Callable[[str], None]
+
+
+def follow_models(
+    settings: Settings, kafka: KafkaSettings, report: Report, stop: threading.Event
+) -> None:
+    """Mirror until ``stop`` is set.
+
+    Args:
+        settings: Where MLflow and the home are.
+        kafka: The cluster.
+        report: Called with the reason why MLflow is behind; empty when it is in step.
+        stop: Set to return; a running child is killed, and the next start runs it again.
+
+    Raises:
+        Fatal: The cluster does not answer.
+    """
+    tracking, marker = Tracking.from_settings(settings), settings.home / MARKER
+    reader = Reader(kafka, (MODELS_REGISTERED, MODELS_CHANGES), follow=True)
+    due: float | None = None
+    try:
+        while not stop.is_set():
+            if reader.take(timeout_s=POLL_S):
+                due = time.monotonic() + SETTLES_AFTER_S
+            if due is None or time.monotonic() < due:
+                continue
+            due = None
+            reached = _positions(tracking, reader)
+            if marker.is_file() and marker.read_text() == reached:
+                continue
+            failure = _mirror_in_child(tracking, kafka, settings.home, stop)
+            if failure == "":
+                marker.write_text(reached)
+                log.info("mlflow.mirrored", positions=json.loads(reached)["positions"])
+            else:
+                due = time.monotonic() + AGAIN_AFTER_S
+            report(failure)
+    finally:
+        reader.close()
+
+
+def _positions(tracking: Tracking, reader: Reader) -> str:
+    positions = {f"{topic}/{number}": at for (topic, number), at in reader.positions.items()}
+    return json.dumps({"uri": tracking.uri, "positions": positions}, sort_keys=True)
+
+
+def _mirror_in_child(
+    tracking: Tracking, kafka: KafkaSettings, home: Path, stop: threading.Event
+) -> str:
+    """Return why mirroring failed; empty when it succeeded."""
+    try:
+        call_in_child(_mirror_at_home, tracking, kafka, home, cancelled=stop.is_set, niceness=NICE)
+    except Exception as failed:  # noqa: BLE001 - whatever MLflow raises: the status shows it
+        return "stopped" if stop.is_set() else f"MLflow is behind: {in_one_line(failed)}"
+    return ""
+
+
+def _mirror_at_home(tracking: Tracking, kafka: KafkaSettings, home: Path) -> None:
+    # MLflow's own Default experiment puts its files into ./mlruns of the working directory.
+    os.chdir(home)
+    os.environ["MLFLOW_CONFIGURE_LOGGING"] = "0"  # its records take the way of all others
+    mirror(tracking, kafka)
