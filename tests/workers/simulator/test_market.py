@@ -67,7 +67,7 @@ def test_any_span_read_in_any_order_is_the_same_market(spans):
 
 
 def test_a_day_dropped_from_memory_comes_back_the_same(monkeypatch):
-    monkeypatch.setattr(market, "BLOCKS_KEPT", 1)
+    monkeypatch.setattr(market, "MAX_BLOCKS", 1)
     small = SimulatedMarket(7, ["BTCUSDT"])
     before = small.bars("BTCUSDT", 0, 10).ints.copy()
 
