@@ -25,7 +25,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from streams.runtime.settings import EXIT_FATAL, EXIT_REFUSED
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+HEAD = ("time", "level", "process", "event")  # of every line, in this order
 HIDDEN = "***"
 SECRET_NAME = re.compile(r"key|secret|password|token|credential", re.IGNORECASE)
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would blank out ordinary words
@@ -65,13 +65,12 @@ def configure_logging(settings: LogSettings, write: Write | None = None) -> None
     _current = settings
     write = write or _to_stderr
     number = logging.getLevelNamesMapping()[settings.level]
-    hide = SecretFilter(os.environ)
     to_event: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
     ]
-    to_line: list[Any] = [_in_order(settings.process), _to_json, hide]
+    to_line: list[Any] = [_in_order(settings.process), SecretFilter(os.environ), _to_json]
     structlog.configure(
         processors=[*to_event, *to_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -116,17 +115,34 @@ def event_on_signals() -> threading.Event:
 
 
 class SecretFilter:
-    """Hides every secret of the environment in a line, should one ever get there."""
+    """Hides every secret of the environment in the facts of an event, should one get there.
+
+    Facts are searched as they are: JSON would spell a quote or a backslash of a secret otherwise.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         # The longest first: one secret may be a part of another.
         self._secrets = sorted(secrets_in(environment), key=len, reverse=True)
 
-    def __call__(self, _logger: WrappedLogger, _method: str, line: str) -> str:
-        """Return the line without secrets."""
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Return the event without secrets, as plain values; what heads a line is our own."""
+        return {
+            name: value if name in HEAD else self._plain(value) for name, value in event.items()
+        }
+
+    def _plain(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {self._without(str(key)): self._plain(each) for key, each in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._plain(each) for each in value]
+        return self._without(str(value))
+
+    def _without(self, text: str) -> str:
         for secret in self._secrets:
-            line = line.replace(secret, HIDDEN)
-        return line
+            text = text.replace(secret, HIDDEN)
+        return text
 
 
 def secrets_in(environment: Mapping[str, str]) -> set[str]:
@@ -165,18 +181,14 @@ def _to_stderr(line: str) -> None:
 
 def _in_order(process: str) -> Callable[[WrappedLogger, str, EventDict], EventDict]:
     def order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        first = {name: event.pop(name, None) for name in ("time", "level", "event")}
-        name = event.pop("process", process)
-        return {"time": first["time"], "level": first["level"], "process": name} | {
-            "event": first["event"],
-            **event,
-        }
+        event.setdefault("process", process)
+        return {**{name: event.pop(name) for name in HEAD}, **event}
 
     return order
 
 
 def _to_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return json.dumps(event, default=str, ensure_ascii=False)
+    return json.dumps(event, ensure_ascii=False)
 
 
 def _take_standard_library(
@@ -229,6 +241,6 @@ def _crashed(
     log.critical(
         "process.crashed",
         cause=f"{kind.__name__}: {error}",
-        remedy="it is started again; report this if it comes back",
+        remedy="report this if it comes back; a process of a run is started again",
         exc_info=(kind, error, trace),
     )

@@ -134,6 +134,25 @@ def test_no_secret_gets_into_a_line(monkeypatch):
     assert not any("canary" in line for line in written)
 
 
+def test_hiding_a_secret_leaves_a_line_of_json_whole(monkeypatch):
+    for name, value in {
+        "A_TOKEN": 'quo"te',
+        "B_KEY": "true",
+        "C_PASSWORD": "2026",
+        "D": "x",
+    }.items():
+        monkeypatch.setenv(name, value)
+    written: list[str] = []
+    configure_logging(LogSettings("market", "DEBUG"), written.append)
+
+    structlog.get_logger().info("model.loaded", qualified=True, rows=2026, said='the quo"te', d="x")
+
+    line = json.loads(written[0])
+    assert (line["qualified"], line["rows"]) == (True, 2026)
+    assert (line["said"], line["d"]) == ("the ***", "x")
+    assert "***" not in line["time"]
+
+
 CRASHES = """
 from workers.process import LogSettings, configure_logging
 configure_logging(LogSettings("archive"))

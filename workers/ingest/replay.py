@@ -6,7 +6,6 @@ until a model serves and inference has loaded it, so that every later bar gets a
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from streams.runtime.settings import KafkaSettings
 from workers.bars.recording import Recording, merged, read_recording
 from workers.ingest.resume import history_is_ready, newest_closes
 from workers.ingest.status import ingest_status
+from workers.process import event_on_signals
 from workers.settings import Settings
 
 TICK_S = 0.25
@@ -153,9 +153,7 @@ class Player:
 
 def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     """Play the settings' files; after the last bar, wait for SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = event_on_signals()
     recording = read_recording(settings.replay_files)
     publisher = Publisher(kafka, f"ingest-{kafka.instance}")
     symbols = [file.symbol for file in recording.files]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,8 @@ class StudyLocation:
     """
 
     home: Path
-    storage_url: str | None
-    results: str
+    storage_url: str | None = field(repr=False)
+    results: str = field(repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> StudyLocation:
@@ -53,9 +53,6 @@ class StudyLocation:
         secret = settings.tuning_storage
         url = None if secret is None else secret.get_secret_value()
         return cls(settings.home, url, settings.results)
-
-    def __repr__(self) -> str:
-        return f"Kept(home={self.home})"
 
 
 def run_owned(
