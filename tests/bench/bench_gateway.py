@@ -260,7 +260,7 @@ def row(name: str, peer: str, ratios: Sequence[float], bar: float) -> Row:
         "name": name,
         "peer": peer,
         "ratio": round(ratio, 2),
-        "spread": round((high - low) / ratio, 2),
+        "spread": round((high - low) / ratio, 2) if ratio else None,  # 0: an answer never came
         "bar": bar,
         "holds": ratio >= bar,
     }
