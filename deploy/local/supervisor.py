@@ -52,7 +52,7 @@ class ProcessRefused(SupervisorError):
 
 
 @dataclass
-class Child:
+class SupervisedProcess:
     """One supervised process and its recent past."""
 
     name: str
@@ -91,7 +91,7 @@ class Supervisor:
         environment: Mapping[str, str],
         command: Callable[[str], list[str]] = process_command,
     ) -> None:
-        self.children = tuple(Child(name, LogFile(logs, name)) for name in names)
+        self.children = tuple(SupervisedProcess(name, LogFile(logs, name)) for name in names)
         self._command = command
         self._environment = {**os.environ, **ONE_THREAD, **environment}
 
@@ -127,7 +127,7 @@ class Supervisor:
                 killed.append(child.name)
         return tuple(killed)
 
-    def _revive(self, child: Child) -> None:
+    def _revive(self, child: SupervisedProcess) -> None:
         if child.running:
             return
         now = time.monotonic()
@@ -151,7 +151,7 @@ class Supervisor:
         if now >= child.start_at:
             self._start(child)
 
-    def _start(self, child: Child) -> None:
+    def _start(self, child: SupervisedProcess) -> None:
         child.popen = subprocess.Popen(
             self._command(child.name),
             stdin=subprocess.DEVNULL,

@@ -11,15 +11,6 @@ from tests.architecture.sources import SOURCES, source_files
 # Names that two classes may share, each with its reason.
 SHARED: dict[str, str] = {}
 
-# Names that two classes share today; each goes when one of them is renamed.
-TO_RENAME = {
-    "Child",
-    "Indicators",
-    "Market",
-    "Stage",
-    "Worker",
-}
-
 
 @functools.cache
 def class_homes() -> dict[str, list[str]]:
@@ -35,10 +26,10 @@ def class_homes() -> dict[str, list[str]]:
 def test_no_name_is_defined_by_two_classes():
     twice = {name: files for name, files in class_homes().items() if len(files) > 1}
 
-    assert twice.keys() <= SHARED.keys() | TO_RENAME, twice
+    assert twice.keys() <= SHARED.keys(), twice
 
 
 def test_every_shared_name_is_still_shared():
     homes = class_homes()
 
-    assert [name for name in (*SHARED, *sorted(TO_RENAME)) if len(homes[name]) < 2] == []
+    assert [name for name in SHARED if len(homes[name]) < 2] == []

@@ -35,7 +35,7 @@ WILDER = MovingAverageType.WILDER
 NO_OUTPUT = (19, "value")  # DirectionalMovement never sets it
 
 
-class Indicators:
+class PeerIndicators:
     """All compared indicators by their inputs, as a strategy would hold them."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Indicators:
 def main() -> None:
     """Answer requests until the input ends."""
     bars = [tuple(row) for row in np.load(sys.stdin.readline().strip())["bars"].tolist()]
-    indicators, done = Indicators(), 0
+    indicators, done = PeerIndicators(), 0
     for line in sys.stdin:
         for i in range(done, done + int(line)):
             indicators.update(*bars[i % len(bars)])

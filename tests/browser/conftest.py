@@ -30,7 +30,7 @@ WATCH = "addEventListener('securitypolicyviolation', (e) => console.error('CSP '
 
 
 @dataclass(frozen=True)
-class Market:
+class MarketScene:
     """Two hours that have been, and some closes that are to come."""
 
     past: tuple[Record, ...]
@@ -70,10 +70,10 @@ NewStage = Callable[..., Stage]
 
 
 @pytest.fixture(scope="session")
-def market() -> Market:
+def market() -> MarketScene:
     coming = scenes.players(MINUTES + 30)
     past = scenes.live(MINUTES, coming)
-    return Market(tuple(past), tuple(tuple(scenes.closes(coming)) for _ in range(30)))
+    return MarketScene(tuple(past), tuple(tuple(scenes.closes(coming)) for _ in range(30)))
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +119,7 @@ def new_stage(built: None) -> Iterator[NewStage]:  # noqa: ARG001 - the gateway 
 
 
 @pytest.fixture
-def stage(new_stage: NewStage, market: Market) -> Stage:
+def stage(new_stage: NewStage, market: MarketScene) -> Stage:
     """The pipeline in full swing."""
     return new_stage(market.past)
 

@@ -32,7 +32,7 @@ STEP_WITHIN_S = 20.0
 HELD = 300  # bars of each market that the gateway shows
 
 
-class Stage(Protocol):
+class RecordFeed(Protocol):
     """Takes records as they come."""
 
     def feed(self, *records: Record) -> None:
@@ -107,7 +107,7 @@ class Bench:
 
     def __init__(self, held: dict[str, Bars], pace_s: float = 0.0) -> None:
         self.held, self._pace_s = held, pace_s
-        self._stage: Stage | None = None
+        self._stage: RecordFeed | None = None
         self._cancelled: set[str] = set()
         self.was_cancelled = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -115,7 +115,7 @@ class Bench:
         self._free.set()
         self._steps = threading.Semaphore(0)
 
-    def serve(self, stage: Stage) -> None:
+    def serve(self, stage: RecordFeed) -> None:
         """Answer to a stage from now on."""
         self._stage = stage
 

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from schemas.jobs import BacktestRequest
+from schemas.research import OptimizeSpec
 from schemas.timeframes import DAY_MS
 from tests.browser import research, scenes
 from tests.browser.conftest import NewPage, Watched
@@ -60,7 +62,7 @@ def asked(stage: Stage) -> list[BacktestRequest]:
     return [record for record, _ in stage.bus.published if isinstance(record, BacktestRequest)]
 
 
-def results(stage: Stage, kind: str) -> list[dict[str, object]]:
+def results(stage: Stage, kind: str) -> list[dict[str, Any]]:
     jobs = stage.ctx.views.jobs.newest(kind)  # type: ignore[arg-type]  # one of the literal's words
     return [json.loads(job.result.raw) for job in jobs if job.result and job.result.raw]
 
@@ -80,6 +82,7 @@ def test_a_search_runs_from_the_form_as_it_stands_to_an_honest_verdict(lab, new_
     expect(verdict).to_contain_text(f"{result['trials']:,}")
     [*_, first] = asked(lab)[:1]
     assert first.spec.symbol == "ETHUSDT"
+    assert isinstance(first.spec, OptimizeSpec)
     assert first.spec.combinations == result["trials"] > 100
     expect(page.get_by_role("slider", name=re.compile("Best trial"))).to_be_visible()
     expect(page.get_by_role("table", name=re.compile("The best 10"))).to_be_visible()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.status import WorkerStatus
 from schemas.topics import WORKER_STATUS
+from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import StatusPublisher
@@ -80,9 +82,13 @@ def test_the_first_thing_a_process_says_takes_back_what_it_said_in_its_last_life
 
 
 def states_until(kafka, last):
-    reader, said, deadline = Reader(kafka, (WORKER_STATUS,)), [], time.monotonic() + 30
+    reader, deadline = Reader(kafka, (WORKER_STATUS,)), time.monotonic() + 30
+    said: list[str] = []
     while last not in said:
         assert time.monotonic() < deadline, said
-        said += [message.record.state for message in reader.take()]
+        for message in reader.take():
+            assert isinstance(message, Received)
+            assert isinstance(message.record, WorkerStatus)
+            said.append(message.record.state)
     reader.close()
     return said

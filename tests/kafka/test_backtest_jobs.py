@@ -23,6 +23,7 @@ from deploy.topics.refdata import publish_refdata
 from gateway.app import create_app
 from gateway.kafka.bus import KafkaBus
 from gateway.settings import GatewaySettings
+from schemas.jobs import JobResult
 from schemas.topics import JOB_RESULTS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
@@ -74,7 +75,7 @@ def forget_groups(cluster):
             time.sleep(0.2)
 
 
-class Worker:
+class BacktestProcess:
     """The back-test process, started as the supervisor does."""
 
     def __init__(self, kafka, home):
@@ -142,11 +143,13 @@ async def events(response):
 
 def results(kafka, job_id):
     with Reader(kafka, (JOB_RESULTS,)) as reader:
-        return [m.record for m in reader.read_to_end() if m.record.job_id == job_id]
+        records = [message.record for message in reader.read_to_end()]
+    assert all(isinstance(record, JobResult) for record in records)
+    return [r for r in records if isinstance(r, JobResult) and r.job_id == job_id]
 
 
 async def test_progress_comes_at_once_and_the_result_is_that_of_the_plain_route(kafka, tmp_path):
-    worker, waits = Worker(kafka, tmp_path), []
+    worker, waits = BacktestProcess(kafka, tmp_path), []
     async with gateway(kafka) as client:
         (await client.post("/backtest/optimize", json=SMALL)).raise_for_status()
         for _ in range(5):
@@ -176,7 +179,7 @@ async def test_progress_comes_at_once_and_the_result_is_that_of_the_plain_route(
 
 
 async def test_a_killed_worker_runs_the_job_again_and_there_is_one_result(kafka, tmp_path):
-    worker = Worker(kafka, tmp_path)
+    worker = BacktestProcess(kafka, tmp_path)
     async with (
         gateway(kafka) as client,
         client.stream("POST", "/backtest/optimize/stream", json=LARGE) as response,
@@ -190,6 +193,7 @@ async def test_a_killed_worker_runs_the_job_again_and_there_is_one_result(kafka,
             last = event, body
     worker.stop()
 
+    assert last is not None
     assert last[0] == "result", last[1]
     assert last[1]["partial"] is False
     assert last[1]["trials"] == last[1]["total"]
@@ -199,7 +203,7 @@ async def test_a_killed_worker_runs_the_job_again_and_there_is_one_result(kafka,
 async def cancelled_before_it_began(client):
     """Ask for a job behind the one that runs and cancel it; returns the request under way."""
     waiting = asyncio.create_task(client.post("/backtest/optimize", json=SMALL | {"seed": 1}))
-    queued = []
+    queued: list[str] = []
     while not queued:
         listed = (await client.get("/backtest/jobs")).json()["jobs"]
         queued = [job["job_id"] for job in listed if job["status"] == "queued"]
@@ -208,7 +212,7 @@ async def cancelled_before_it_began(client):
 
 
 async def test_a_cancelled_job_keeps_what_it_has_and_the_next_one_runs(kafka, tmp_path):
-    worker = Worker(kafka, tmp_path)
+    worker = BacktestProcess(kafka, tmp_path)
     async with gateway(kafka) as client:
         async with client.stream("POST", "/backtest/optimize/stream", json=LARGE) as response:
             async for event, _, body in events(response):

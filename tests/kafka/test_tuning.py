@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import optuna
 import pytest
@@ -18,7 +19,7 @@ from deploy.topics.admin import delete_groups
 from schemas.jobs import JobCommand, JobResult, TuningRequest
 from schemas.research import TuningSpec
 from schemas.topics import BARS, JOB_PROGRESS, JOB_RESULTS, TUNING_REQUESTS
-from streams.runtime.codec import dead_letter_topic
+from streams.runtime.codec import Received, dead_letter_topic
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
@@ -98,14 +99,23 @@ def until(what, condition):
     return found
 
 
-def result(kafka, number=0):
-    reader, found = Reader(kafka, (JOB_RESULTS,)), []
+def result(kafka, number: int = 0) -> JobResult:
+    reader, results = Reader(kafka, (JOB_RESULTS,)), list[JobResult]()
     deadline = time.monotonic() + WITHIN_S
-    while len(found) <= number:
+    while len(results) <= number:
         assert time.monotonic() < deadline, f"no result within {WITHIN_S:.0f} s"
-        found += [message.record for message in reader.take(timeout_s=1.0)]
+        for message in reader.take(timeout_s=1.0):
+            assert isinstance(message, Received)
+            assert isinstance(message.record, JobResult)
+            results.append(message.record)
     reader.close()
-    return found[number]
+    return results[number]
+
+
+def parts(job: JobResult) -> dict[str, Any]:
+    """Return the parts of a result that has some."""
+    assert job.result is not None
+    return job.result
 
 
 def trials_of(home):
@@ -141,10 +151,10 @@ def test_a_worker_and_its_child_killed_in_mid_study_cost_no_trial(kafka, tmp_pat
     assert found.status == "done"
     assert before < TRIALS
     assert found.trials == TRIALS
-    table = found.result["trial_table"]
+    table = parts(found)["trial_table"]
     assert [row["params"] for row in table] == [r["params"] for r in expected["trial_table"]]
     assert [row["values"] for row in table] == [r["values"] for r in expected["trial_table"]]
-    assert found.result["out_of_sample"] == expected["out_of_sample"]
+    assert parts(found)["out_of_sample"] == expected["out_of_sample"]
     assert len(on(kafka, JOB_RESULTS)) == 1
     assert set(found.urls) == {"result.json", "plots.json", "trials.parquet"}
     assert (tmp_path / "results" / "job-1" / "trials.parquet").is_file()
@@ -164,12 +174,12 @@ def test_a_cancelled_job_keeps_its_trials_and_a_resumed_one_ends_them(kafka, tmp
         resumed = result(kafka, 1)
 
     assert stopped.status == "cancelled"
-    assert stopped.result["partial"]
+    assert parts(stopped)["partial"]
     assert 15 <= had < 2_000
     assert resumed.status == "done"
     assert resumed.trials == had + 20
-    first = [row["params"] for row in stopped.result["trial_table"]]
-    assert [row["params"] for row in resumed.result["trial_table"]][:had] == first
+    first = [row["params"] for row in parts(stopped)["trial_table"]]
+    assert [row["params"] for row in parts(resumed)["trial_table"]][:had] == first
 
 
 def test_two_processes_share_a_job_and_the_other_gets_it_when_its_owner_dies(kafka, tmp_path):
@@ -207,8 +217,10 @@ def test_a_request_that_cannot_be_run_fails_with_the_reason(kafka, tmp_path):
         symbol = result(kafka, 1)
 
     assert (strategy.status, strategy.fault) == ("failed", "request")
+    assert strategy.error is not None
     assert "there is no strategy 'PascalStrategy'; there are ema_cross" in strategy.error
     assert (symbol.status, symbol.fault) == ("failed", "request")
+    assert symbol.error is not None
     assert "no bars of ETHUSDT are held; known: BTCUSDT" in symbol.error
     assert on(kafka, dead_letter_topic(TUNING_REQUESTS)) == []
     assert on(kafka, BARS)

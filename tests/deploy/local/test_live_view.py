@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -12,9 +13,18 @@ from rich.console import Console
 from deploy.local import live_view as live
 from deploy.local.live_view import JsonScreen, PlainScreen, TerminalScreen
 from deploy.local.run_watch import RunView
+from deploy.local.supervisor import Supervisor
 
 URL = "http://127.0.0.1:8080/"
-RUNNING = SimpleNamespace(children=(SimpleNamespace(name="ingest", running=True, restarts=0),))
+
+
+def supervised(*children: SimpleNamespace) -> Supervisor:
+    """Return what a screen reads of a supervisor: its children."""
+    return cast("Supervisor", SimpleNamespace(children=children))
+
+
+INGEST = SimpleNamespace(name="ingest", running=True, restarts=0)
+RUNNING = supervised(INGEST)
 HEALTH = {
     "status": "healthy",
     "model_loaded": False,
@@ -28,9 +38,9 @@ HEALTH = {
 @pytest.fixture
 def views(monkeypatch):
     """What the gateway answers, one view for each look."""
-    given = []
-    monkeypatch.setattr(live, "RunWatch", lambda *_: SimpleNamespace(ask=lambda: given.pop(0)))
-    return given
+    answers: list[RunView] = []
+    monkeypatch.setattr(live, "RunWatch", lambda *_: SimpleNamespace(ask=lambda: answers.pop(0)))
+    return answers
 
 
 def training(stage, done):
@@ -87,7 +97,7 @@ def test_a_process_that_keeps_dying_is_told_with_its_last_words():
         name="ingest", running=False, restarts=5, last_words=lambda _: "no such venue"
     )
 
-    told = live.dead(SimpleNamespace(children=(once, often, *RUNNING.children)))
+    told = live.dead(supervised(once, often, INGEST))
 
     assert told == ["market", "ingest again (5 times): no such venue"]
 

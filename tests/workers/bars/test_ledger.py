@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from schemas.market import LedgerEntry
+from schemas.market import Bar, LedgerEntry
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
@@ -187,7 +187,7 @@ def test_a_name_that_tells_nothing_is_refused(text):
 def test_topics_add_up_to_the_same_ledger():
     out = replay([PROCESSOR], [raw_bar(0), raw_bar(1, volume=0.0), raw_bar(4), raw_bar(2)])
 
-    ledger = ledger_of_records(out)
+    ledger = ledger_of_records(r for r in out if isinstance(r, Bar | LedgerEntry))
 
     (held,) = ledger.held
     assert (held.name, held.bars) == ("BTCUSDT 1m", 3)

@@ -17,7 +17,7 @@ from workers.research.charts.png import to_png
 from workers.research.charts.svg import ticks, time_ticks, to_svg
 
 TIMES = [1_700_000_000_000 + i * DAY_MS for i in range(4)]
-CHARTS = {
+CHARTS: dict[str, Chart | HeatMap] = {
     "lines": Chart(
         "Equity <of> a & b",
         "time",
@@ -59,10 +59,13 @@ def test_every_chart_is_a_png_without_a_browser(name):
 
 @pytest.mark.parametrize("name", [n for n, c in CHARTS.items() if isinstance(c, Chart)])
 def test_every_chart_is_well_formed_svg_with_its_name(name):
-    drawn = ET.fromstring(to_svg(CHARTS[name]))  # noqa: S314 - our own text
+    chart = CHARTS[name]
+    assert isinstance(chart, Chart)
+
+    drawn = ET.fromstring(to_svg(chart))  # noqa: S314 - our own text
 
     assert drawn.tag == "svg"
-    assert drawn.get("aria-label") == CHARTS[name].title
+    assert drawn.get("aria-label") == chart.title
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=400), st.integers(10, 60))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from workers.research.indicators import INDICATORS, SIGNAL_TYPES, factor_target
 
 NAMES = [row.name for row in INDICATORS]
 TYPES = [row.name for row in SIGNAL_TYPES]
-TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9}
 MEASURES = {
     "total_return": lambda returns: metrics.total_return(metrics.equity_curve(returns)),
     "sharpe": metrics.sharpe_ratio,
@@ -62,6 +63,8 @@ def single(**changed):
 def held_to_fills(bars, grid):
     """Compare every combination of a grid with the fill engine's run of the same factors."""
     found = run_grid(bars, grid, keep_daily=True)
+    assert found.returns is not None
+    assert found.equity is not None
     for number in range(len(found)):
         target = factor_target(bars, found.factors(number), grid.combine)
         fills = simulate(bars, target, FillModel.of(grid))
@@ -177,6 +180,8 @@ def test_chosen_combinations_are_the_same_as_among_all():
 
     some = run_grid(bars, grid, only=[7, 2])
 
+    assert some.equity is not None
+    assert everything.equity is not None
     np.testing.assert_array_equal(some.equity, everything.equity[:, [7, 2]])
     assert [some.params(n) for n in range(2)] == [everything.params(7), everything.params(2)]
 
@@ -218,6 +223,7 @@ def test_a_segment_is_measured_as_its_days_alone():
 
     part = found.segment(50, 150)
 
+    assert found.returns is not None
     for number in range(len(found)):
         for name, measure in MEASURES.items():
             assert_same(part[name][number], measure(found.returns[50:150, number]))
@@ -238,6 +244,7 @@ def test_days_and_what_was_held_over_them():
     fills = simulate(bars, factor_target(bars, found.factors(0)), FillModel.of(grid))
     last = np.searchsorted(bars.close_time_ms, found.day_ms, side="right") - 1
     held = (fills.position * bars.close / fills.equity)[last]
+    assert found.held is not None
     np.testing.assert_allclose(found.held[1:, 0], held, rtol=1e-6)
     assert found.held[0, 0] == 0.0
 
@@ -277,6 +284,8 @@ def test_the_future_changes_no_earlier_equity():
     whole, part = run_grid(bars, single()), run_grid(cut, single())
 
     days = len(part.day_ms) - 1
+    assert whole.equity is not None
+    assert part.equity is not None
     np.testing.assert_array_equal(whole.equity[:days], part.equity[:days])
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.fakes.searches import market, write
-from workers.research.notebook import load, optimise, performance, walk_forward
+from workers.research.notebook import ResearchResult, load, optimise, performance, walk_forward
 
 README = Path(__file__).resolve().parents[3] / "README.md"
 GRID = {"window_range": (20, 80, 20), "signal_range": (0.5, 1.5, 0.5)}
@@ -25,8 +25,10 @@ def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
 
     exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
 
-    assert names["result"]["verdict"]
-    assert len(names["result"].frame()) >= 5
+    result = names["result"]
+    assert isinstance(result, ResearchResult)
+    assert result["verdict"]
+    assert len(result.frame()) >= 5
 
 
 def test_every_part_of_a_walk_forward_is_a_frame():

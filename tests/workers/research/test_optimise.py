@@ -118,6 +118,7 @@ def test_a_strategy_is_searched_through_the_fill_engine():
     found = run_trials(bars, spec, keep_daily=True)
     assert result["trials"] == 12
     assert set(result["best_params"]) == {"fast", "slow"}
+    assert found.returns is not None
     returns = found.returns[:, 0]
     assert found.sharpe[0] == pytest.approx(
         returns.mean() / returns.std(ddof=1) * math.sqrt(365), abs=1e-9

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def run(home, bars, told=None, **given):
 
 
 def test_a_strategy_that_fits_the_market_is_found_in_and_out_of_sample(tmp_path):
-    told = []
+    told: list[tuple[Any, ...]] = []
 
     result = run(tmp_path, trends(), told)
 
@@ -72,17 +73,11 @@ def test_no_trial_sees_the_holdout(tmp_path):
     bars = noise()
     cut = split_bars(bars, 4).holdout.start
     other = bars_of(np.random.default_rng(9).normal(0.0, 0.02, len(bars)))
-    columns = ("open", "high", "low", "close", "volume")
-    changed = replace(
-        bars,
-        **{
-            name: np.concatenate(
-                [getattr(bars, name)[:cut], getattr(other, name)[cut:]],
-            )
-            for name in columns
-        },
-        funding_due=np.zeros(len(bars)),
-    )
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(bars, name)[:cut], getattr(other, name)[cut:]])
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    changed = replace(bars, **columns, funding_due=np.zeros(len(bars)))
 
     one = run(tmp_path / "one", bars)
     two = run(tmp_path / "two", changed)
@@ -262,6 +257,7 @@ def test_results_are_files_under_any_url_and_small_enough_for_the_topic(tmp_path
 
     assert small.result == found
     assert set(small.urls) == {"result.json", "plots.json", "trials.parquet"}
+    assert large.result is not None
     assert large.result["trial_table"] is None
     assert large.urls["trial_table"] == large.urls["result.json"]
     assert len(large.encode()) < RESULT_BYTES

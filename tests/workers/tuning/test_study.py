@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
+from typing import IO
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 
@@ -24,6 +26,13 @@ from workers.tuning.study import (
     open_study,
     run_search,
 )
+
+
+def output(child: subprocess.Popen[bytes]) -> IO[bytes]:
+    """Return what a child prints."""
+    assert child.stdout is not None
+    return child.stdout
+
 
 every_sampler = pytest.mark.parametrize("sampler", sorted(SAMPLERS))
 
@@ -77,7 +86,7 @@ def test_a_study_that_was_killed_goes_on_with_the_trials_of_one_that_was_not(
     for _ in range(2):
         with subprocess.Popen([*command, "worker", "40", "0.01"], stdout=subprocess.PIPE) as child:
             for _ in range(7):
-                child.stdout.readline()
+                output(child).readline()
             child.kill()
     under_way = [
         t.number
@@ -103,7 +112,7 @@ def test_workers_share_a_study_and_a_dead_ones_trial_is_taken_up(tmp_path):
     ]
     with subprocess.Popen([*command, "dead", "30", "0.02"], stdout=subprocess.PIPE) as dead:
         for _ in range(3):
-            dead.stdout.readline()
+            output(dead).readline()
         dead.kill()
     study = open_study(
         what := search(n_trials=30, sampler="RandomSampler"), open_storage(None, tmp_path, "job")
@@ -111,10 +120,10 @@ def test_workers_share_a_study_and_a_dead_ones_trial_is_taken_up(tmp_path):
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):  # it has run out
         study._storage.set_trial_user_attr(trial._trial_id, "claim", {"worker": "dead", "until": 0})
     with subprocess.Popen([*command, "other", "30", "0.005"], stdout=subprocess.PIPE) as other:
-        other.stdout.readline()
+        output(other).readline()
 
         assert run_search(what, study, "worker", scores)
-        other.stdout.read()
+        output(other).read()
 
     found = finished_trials(study, 30)
     assert [t.number for t in found] == list(range(30))
@@ -126,7 +135,7 @@ def test_workers_share_a_study_and_a_dead_ones_trial_is_taken_up(tmp_path):
 
 def test_a_stopped_search_keeps_its_trials_and_a_larger_limit_goes_on(tmp_path):
     what = search(n_trials=20)
-    told = []
+    told: list[object] = []
     study = open_study(what, open_storage(None, tmp_path, "job"))
 
     ended = run_search(
@@ -140,7 +149,7 @@ def test_a_stopped_search_keeps_its_trials_and_a_larger_limit_goes_on(tmp_path):
 
 
 def test_poor_trials_are_pruned_on_their_first_windows(tmp_path):
-    asked = []
+    asked: list[object] = []
 
     def counted(items):
         asked.extend(window for _, windows in items for window in windows)
@@ -227,10 +236,10 @@ def test_a_database_gives_the_trials_of_the_journal(tmp_path):
 @pytest.mark.skipif(find_spec("pgserver") is None, reason="no PostgreSQL wheel for this processor")
 def test_postgresql_gives_the_trials_of_the_journal(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    import pgserver
+    from pgserver.postgres_server import get_server
 
     what = search(n_trials=15)
-    with pgserver.get_server(tmp_path / "database", cleanup_mode="delete") as server:
+    with get_server(tmp_path / "database", cleanup_mode="delete") as server:
         socket = f"{make_url(server.get_uri()).query['host']}/.s.PGSQL.5432"
         stored = trials(tmp_path, what, f"postgresql://postgres@/postgres?unix_sock={socket}")
 
@@ -257,6 +266,7 @@ def test_a_storage_that_cannot_be_opened_is_named_without_its_password(tmp_path,
 @pytest.mark.parametrize("name", sorted(SPACE))
 def test_a_value_comes_back_from_its_place_in_the_unit_interval(name):
     found = optuna_distributions(SPACE)[name]
+    assert isinstance(found, FloatDistribution | IntDistribution)
     for unit in (0.0, 0.1, 0.49, 0.5, 0.77, 1.0):
         value = from_unit(found, unit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -46,6 +47,13 @@ from workers.training.metrics import calibration_error
 SIGNALS_CHAIN = next(chain.processors for chain in CHAINS if chain.name == "signals")
 PRIOR = (0.25, 0.5, 0.25)
 HORIZON = 15
+Value = TypeVar("Value")
+
+
+def present(value: Value | None) -> Value:
+    """Return a value that must be known."""
+    assert value is not None
+    return value
 
 
 @pytest.fixture
@@ -132,18 +140,18 @@ def test_every_group_counts_what_a_table_of_all_scores_says():
         mine = [r for r in log if ("neutral" if r.direction == "neutral" else r.grade) in wanted]
         scores = [r for r in mine if isinstance(r, ScoredSignal)]
         known = [s for s in scores if s.hit is not None]
-        hits = sum(s.hit for s in known)
+        hits = sum(present(s.hit) for s in known)
         wilson = binomtest(hits, len(known)).proportion_ci(method="wilson")
         assert (row.signals, row.open) == (len(mine) - len(scores), 0)
         assert (row.known, row.hits) == (len(known), hits)
         assert row.unknowable == len(scores) - len(known)
         assert row.hit_rate == pytest.approx(hits / len(known))
         assert row.hit_rate_interval == pytest.approx((wilson.low, wilson.high))
-        low, high = row.hit_rate_block_interval
-        assert low < row.hit_rate < high
+        low, high = present(row.hit_rate_block_interval)
+        assert low < present(row.hit_rate) < high
         if name != "neutral":
             assert row.mean_net_return == pytest.approx(np.mean([s.net_return for s in known]))
-            assert row.mean_net_return_interval[0] < row.mean_net_return
+            assert present(row.mean_net_return_interval)[0] < present(row.mean_net_return)
     assert found["neutral"].mean_net_return is None
 
 
@@ -158,12 +166,14 @@ def test_probabilities_are_scored_against_the_class_shares_of_their_model():
     assert found.brier == pytest.approx(np.mean([s.brier for s in known]))
     assert found.log_loss == pytest.approx(np.mean([s.log_loss for s in known]))
     assert found.prior_brier == pytest.approx(
-        np.mean([brier_score(shares, s.outcome) for s in known])
+        np.mean([brier_score(shares, present(s.outcome)) for s in known])
     )
     assert found.prior_log_loss == pytest.approx(
-        np.mean([log_loss(shares, s.outcome) for s in known])
+        np.mean([log_loss(shares, present(s.outcome)) for s in known])
     )
-    assert found.log_loss_edge == pytest.approx(found.prior_log_loss - found.log_loss)
+    assert found.log_loss_edge == pytest.approx(
+        present(found.prior_log_loss) - present(found.log_loss)
+    )
 
 
 def test_without_class_shares_there_is_nothing_to_compare_with():
@@ -202,10 +212,12 @@ def test_the_account_of_every_signal_adds_what_each_of_them_returned():
     found = signal_report(tallied(log))
 
     every, _, cash = found.rows
-    total = sum(s.net_return for s in known) / HORIZON
+    total = sum(present(s.net_return) for s in known) / HORIZON
     assert every.metrics.total_return == pytest.approx(total)
     assert every.metrics.trades == len(known)
-    assert every.metrics.win_rate == pytest.approx(np.mean([s.net_return > 0 for s in known]))
+    assert every.metrics.win_rate == pytest.approx(
+        np.mean([present(s.net_return) > 0 for s in known])
+    )
     assert found.equity.every_signal[-1] == pytest.approx(1.0 + total)
     assert (cash.metrics.total_return, cash.metrics.sharpe_ratio) == (0.0, None)
 
