@@ -25,6 +25,7 @@ from deploy.local.supervisor import (
     interrupt_on_signals,
     stop_on_signals,
 )
+from workers.whole_file import whole_file
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -295,8 +296,8 @@ def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervi
         "started_at_ms": int(time.time() * 1000),
     }
     path = run.settings.home / "run.json"
-    path.with_suffix(".tmp").write_text(json.dumps(facts))
-    path.with_suffix(".tmp").replace(path)
+    with whole_file(path) as fresh:
+        fresh.write_text(json.dumps(facts))
 
 
 def git_commit() -> str:

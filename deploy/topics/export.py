@@ -18,6 +18,7 @@ from schemas.timeframes import timeframe_name
 from schemas.topics import BARS
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
+from workers.whole_file import whole_file
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -71,9 +72,8 @@ def write_bars(bars: Iterable[RawBar], folder: Path) -> list[ExportedFile]:
         table = pd.DataFrame({name: [getattr(b, name) for b in members] for name in COLUMNS})
         opened = pd.to_datetime([b.open_time_ms for b in members], unit="ms", utc=True)
         table.insert(0, "date", opened)
-        fresh = path.with_suffix(".new")
-        table.to_parquet(fresh, index=False)
-        fresh.replace(path)
+        with whole_file(path) as fresh:
+            table.to_parquet(fresh, index=False)
         span = (members[0].open_time_ms, members[-1].event_time_ms)
         written.append(ExportedFile(path, symbol, timeframe, len(members), *span))
     return written

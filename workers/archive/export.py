@@ -16,6 +16,7 @@ from schemas.record import Record, Topic
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.archive.columns import arrow_schema, arrow_table
+from workers.whole_file import whole_file
 
 ROWS_AT_ONCE = 20_000
 
@@ -53,13 +54,12 @@ def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: ExportSpa
     if issubclass(topic.record, RawBar):
         opened = table["open_time_ms"].cast(pa.timestamp("ms", tz="UTC"))
         table = table.add_column(0, "date", opened)
-    fresh = path.with_name(f"_{path.name}.new")
-    if path.suffix == ".parquet":
-        pq.write_table(table, fresh, compression="zstd")
-    else:
-        flat = [f.name for f in table.schema if not pa.types.is_nested(f.type)]
-        pyarrow.csv.write_csv(table.select(flat), fresh)
-    fresh.replace(path)
+    with whole_file(path) as fresh:
+        if path.suffix == ".parquet":
+            pq.write_table(table, fresh, compression="zstd")
+        else:
+            flat = [f.name for f in table.schema if not pa.types.is_nested(f.type)]
+            pyarrow.csv.write_csv(table.select(flat), fresh)
     return int(table.num_rows)
 
 

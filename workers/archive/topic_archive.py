@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from schemas.record import Record, Topic
 from workers.archive.columns import arrow_schema, arrow_table
+from workers.whole_file import whole_file
 
 OFFSETS = "_offsets.json"  # readers of a Parquet folder skip names that begin with _
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -98,6 +99,5 @@ def _positions(table: pa.Table) -> set[tuple[int, int]]:
 
 def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"_{path.name}.new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    with whole_file(path) as fresh:
+        fresh.write_bytes(content)

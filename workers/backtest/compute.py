@@ -32,7 +32,7 @@ MAX_ATTEMPTS = 2  # a job that killed as many children is given up
 
 Spec = OptimizeSpec | PerformanceSpec | WalkForwardSpec
 Fault = Literal["request", "worker"]
-Told = Callable[[int, int, float | None], None]  # done, of how many, best objective so far
+OnProgress = Callable[[int, int, float | None], None]  # done, of how many, best objective so far
 
 
 @dataclass(frozen=True)
@@ -72,31 +72,33 @@ class Compute:
         """Wait until the child is warm; jobs may be given before."""
         return self._warm.wait(within_s)
 
-    def run(self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]) -> ComputeResult:
+    def run(
+        self, spec: Spec, bars: Bars, progress: OnProgress, stopped: Callable[[], bool]
+    ) -> ComputeResult:
         """Compute one job and return what came of it; a killed child is replaced and starts over.
 
         Args:
             spec: What to do.
             bars: On which bars.
-            told: Called with progress, at most some 20 times a second.
+            progress: Called with progress, at most some 20 times a second.
             stopped: Whether it was to be stopped before it began; later, ``stop_job`` says so.
         """
         with self._one:
-            return self._lives(spec, bars, told, stopped)
+            return self._attempts(spec, bars, progress, stopped)
 
-    def _lives(
-        self, spec: Spec, bars: Bars, told: Told, stopped: Callable[[], bool]
+    def _attempts(
+        self, spec: Spec, bars: Bars, progress: OnProgress, stopped: Callable[[], bool]
     ) -> ComputeResult:
-        for life in range(1, MAX_ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 self._begin(spec, bars, stopped)
-                return self._end(told)
+                return self._receive(progress)
             except (EOFError, OSError):
                 if self._closed:
                     raise
                 self._child.process.join()
                 code = self._child.process.exitcode
-                log.warning("compute.died", exit_code=code, life=life)
+                log.warning("compute.died", exit_code=code, life=attempt)
                 self._start()
         killed = "most likely out of memory; take fewer combinations or a shorter span"
         why = killed if code is not None and code < 0 else "the log of backtest has the reason"
@@ -112,12 +114,12 @@ class Compute:
         if stopped():
             self.stop_job()
 
-    def _end(self, told: Told) -> ComputeResult:
+    def _receive(self, progress: OnProgress) -> ComputeResult:
         channel = self._child.channel
         while True:
             match channel.recv():
                 case ("progress", done, total, best):
-                    told(done, total, best)
+                    progress(done, total, best)
                 case ("done", result):
                     return ComputeResult(json.loads(result))
                 case ("failed", error, fault):
@@ -174,7 +176,7 @@ def _answer(channel: Connection, stop: Event, spec: Spec, bars: Bars) -> tuple[A
 
 
 def run_spec(
-    spec: Spec, bars: Bars, progress: Told, cancelled: Callable[[], bool]
+    spec: Spec, bars: Bars, progress: OnProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
     """Do what a request asks for; raises ValueError for what is wrong with it or the bars."""
     from workers.research.optimise import optimise

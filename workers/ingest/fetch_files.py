@@ -17,6 +17,7 @@ from workers.ingest.normalise import PayloadRejected
 from workers.ingest.rebuilt_bars import VALUES
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.retry import with_retries
+from workers.whole_file import whole_file
 
 START_PATIENCE_S = 20.0
 COLUMNS = (*VALUES, "mark_price", "funding_rate")
@@ -115,9 +116,8 @@ def _write_file(path: Path, existing: Any, bars: list[RawBar]) -> None:
     table.insert(0, "date", pd.to_datetime(opened, unit="ms", utc=True))
     if existing is not None:
         table = pd.concat([existing, table], ignore_index=True) if bars else existing
-    fresh = path.with_suffix(".new")
-    table.to_parquet(fresh)
-    fresh.replace(path)
+    with whole_file(path) as fresh:
+        table.to_parquet(fresh)
 
 
 def _raise_unavailable(row: object, error: PayloadRejected) -> None:

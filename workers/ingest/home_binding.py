@@ -8,6 +8,7 @@ from typing import Any
 
 from workers.bars.bar_files import parse_subject
 from workers.settings import Settings
+from workers.whole_file import whole_file
 
 FILE_NAME = "source.json"
 
@@ -40,9 +41,8 @@ def bind_home(home: Path, market: dict[str, Any]) -> None:
     try:
         bound = json.loads(path.read_text())
     except FileNotFoundError:
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(market, indent=2))
-        fresh.replace(path)
+        with whole_file(path) as fresh:
+            fresh.write_text(json.dumps(market, indent=2))
         return
     except ValueError:
         raise HomeRefused(f"{path} is not readable; remove {home} to start anew") from None

@@ -14,6 +14,8 @@ from pydantic import JsonValue
 
 from schemas.jobs import RESULT_BYTES, JobResult
 
+FILE_INDENT = 1  # of files that people read
+
 
 class ResultsError(ValueError):
     """The results cannot be written; the message names the URL's kind and the reason."""
@@ -56,20 +58,38 @@ def within_bounds(result: JobResult, root: str) -> JobResult:
     Raises:
         ResultsError: Nothing can be written there.
     """
-    size = len(result.encode())
-    if size <= RESULT_BYTES or result.result is None:
+    moved = parts_to_move(result)
+    if not moved:
         return result
-    parts = {name: encoded(part, indent=None) for name, part in result.result.items()}
-    moved = []
-    for name in sorted(parts, key=lambda each: -len(parts[each])):
-        moved.append(name)
-        size -= len(parts[name])
+    parts = result.result or {}
+    files = {f"{name}.json": encoded(parts[name], indent=None) for name in moved}
+    urls = write_results(root, result.job_id, files)
+    return move_parts(result, {name: urls[f"{name}.json"] for name in moved})
+
+
+def parts_to_move(result: JobResult, indent: int | None = None) -> list[str]:
+    """Return the names of the largest parts without which the topic takes a result.
+
+    Args:
+        result: Of a job, of any size.
+        indent: Of the files that the parts are written to; the largest file moves first.
+    """
+    size, parts = len(result.encode()), result.result or {}
+    moved: list[str] = []
+    if size <= RESULT_BYTES:
+        return moved
+    for name in sorted(parts, key=lambda each: -len(encoded(parts[each], indent))):
         if size <= RESULT_BYTES:
             break
-    files = write_results(root, result.job_id, {f"{name}.json": parts[name] for name in moved})
-    urls = {name: files[f"{name}.json"] for name in moved}
-    kept = {**result.result, **dict.fromkeys(moved)}
-    return result.model_copy(update={"result": kept, "urls": {**result.urls, **urls}})
+        moved.append(name)
+        size -= len(encoded(parts[name], indent=None))
+    return moved
+
+
+def move_parts(result: JobResult, urls: Mapping[str, str]) -> JobResult:
+    """Return a result with the URLs of some parts in place of the parts."""
+    parts = {**(result.result or {}), **dict.fromkeys(urls)}
+    return result.model_copy(update={"result": parts, "urls": {**result.urls, **urls}})
 
 
 def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
@@ -81,6 +101,6 @@ def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None
         system.pipe_file(path, content)
 
 
-def encoded(value: JsonValue, indent: int | None = 1) -> bytes:
+def encoded(value: JsonValue, indent: int | None = FILE_INDENT) -> bytes:
     """Return a JSON document."""
     return json.dumps(value, allow_nan=False, indent=indent).encode()

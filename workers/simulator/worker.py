@@ -14,6 +14,7 @@ import structlog
 from workers.settings import Settings
 from workers.simulator.market import BAR_MS
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
+from workers.whole_file import whole_file
 
 log = structlog.get_logger()
 
@@ -98,6 +99,5 @@ async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path) ->
 def _save(running: RunningSimulator, clock_file: Path, ahead_seconds: float) -> None:
     clock = running.venue.clock
     ahead_ms = 0 if clock.paused else int(ahead_seconds * 1000.0 * clock.speed)
-    fresh = clock_file.with_suffix(".new")
-    fresh.write_bytes(orjson.dumps({"now_ms": clock.now_ms() + ahead_ms}))
-    fresh.replace(clock_file)
+    with whole_file(clock_file) as fresh:
+        fresh.write_bytes(orjson.dumps({"now_ms": clock.now_ms() + ahead_ms}))

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from schemas.jobs import RESULT_BYTES, JobResult
-from workers.jobs.results import encoded, write_results
+from schemas.jobs import JobResult
+from workers.jobs.results import FILE_INDENT, encoded, move_parts, parts_to_move, write_results
 
 
 def stored(result: JobResult, root: str) -> JobResult:
@@ -19,15 +19,10 @@ def stored(result: JobResult, root: str) -> JobResult:
     Raises:
         ResultsError: Nothing can be written there.
     """
-    parts = dict(result.result or {})
-    urls = write_parts(result.job_id, parts, root)
-    size = len(result.model_copy(update={"urls": urls}).encode())
-    for name in sorted(parts, key=lambda each: -len(encoded(parts[each]))):
-        if size <= RESULT_BYTES:
-            break
-        size -= len(encoded(parts[name], indent=None))
-        urls[name], parts[name] = urls["result.json"], None
-    return result.model_copy(update={"result": parts, "urls": urls})
+    urls = write_parts(result.job_id, result.result or {}, root)
+    complete = result.model_copy(update={"result": result.result or {}, "urls": urls})
+    moved = parts_to_move(complete, indent=FILE_INDENT)
+    return move_parts(complete, dict.fromkeys(moved, urls["result.json"]))
 
 
 def write_parts(job_id: str, parts: Mapping[str, JsonValue], root: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -16,8 +15,10 @@ from typing import Any
 from schemas.research import Market, PerformanceSpec
 from workers.bars.arrays import Bars
 from workers.bars.sources import Source
+from workers.child import SPAWN
 from workers.research.reports.summary import Failure, Result, summary_document
 from workers.research.reports.summary_page import summary_page
+from workers.whole_file import whole_file
 
 UNSHOWN = ("plots", "png", "trades", "daily_pnl", "spec")  # of a result: the report has no use
 
@@ -73,7 +74,7 @@ def run_all(
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(processes, mp_context=SPAWN)
 
 
 def _outcome(pair: BacktestPair, future: Future[Result | Failure]) -> Result | Failure:
@@ -116,9 +117,8 @@ def write_report(
     summary, page = folder / "backtest_summary.json", folder / "backtest_report.html"
     document = json.dumps(summary_document(results, failures), indent=1, allow_nan=False)
     for path, text in ((summary, document + "\n"), (page, summary_page(results, failures))):
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        with whole_file(path) as fresh:
+            fresh.write_text(text, encoding="utf-8")
     return summary, page
 
 
