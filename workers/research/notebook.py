@@ -5,6 +5,7 @@
     walk_forward(bars, window_range=(20, 400, 20), signal_range=(0.5, 2, 0.25)).frame()
 
 Every function takes the fields of the request of the same name, and returns what the route does.
+The examples read a file of 2,000 hourly bars.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ TIMES = ("time_ms", "day_end_ms", "entry_time_ms", "exit_time_ms")
 
 @dataclass(frozen=True)
 class ResearchResult:
-    """A result: the plain record that the route returns, and tables and plots of its parts."""
+    """A result: the plain record that the route returns, and tables and plots of its parts.
+
+    >>> bars = load("BTCUSDT_perp_1h.parquet")
+    >>> result = performance(bars, window=40, signal=1.0)
+    >>> result["market"]["bars"], result["kind"]
+    (2000, 'performance')
+    """
 
     record: JSON
 
@@ -33,8 +40,8 @@ class ResearchResult:
         return self.record[name]
 
     def __repr__(self) -> str:
-        said = self.record.get("verdict") or f"Sharpe {self.record['metrics']['sharpe_ratio']}"
-        return f"<{self.record['kind']} of {self.record['market']['symbol']}: {said}>"
+        verdict = self.record.get("verdict") or f"Sharpe {self.record['metrics']['sharpe_ratio']}"
+        return f"<{self.record['kind']} of {self.record['market']['symbol']}: {verdict}>"
 
     def frame(self, name: str | None = None) -> Any:
         """Return a part as a pandas frame.
@@ -43,7 +50,12 @@ class ResearchResult:
             name: ``top_10``, ``windows``, ``equity``, ``daily_pnl``, ``trades``, ``monthly``,
                 ``benchmarks``, ``heatmap``; None: the main one of this kind of result.
 
-        Raises: KeyError naming the parts there are.
+        Raises:
+            KeyError: The result has no such part; the message names those it has.
+
+        >>> result = performance(load("BTCUSDT_perp_1h.parquet"), window=40, signal=1.0)
+        >>> list(result.frame("benchmarks")["name"])
+        ['buy and hold', 'cash']
         """
         import pandas as pd
 
@@ -69,7 +81,15 @@ class ResearchResult:
     def plot(self, name: str | None = None) -> Any:
         """Return a plot as a Plotly figure, which a notebook shows.
 
-        Raises: KeyError naming the plots there are.
+        Args:
+            name: One of ``result["plots"]``; None: the main one of this kind of result.
+
+        Raises:
+            KeyError: The result has no such plot; the message names those it has.
+
+        >>> result = performance(load("BTCUSDT_perp_1h.parquet"), window=40, signal=1.0)
+        >>> result.plot().layout.title.text
+        'Equity'
         """
         from workers.research.charts.plotly_json import to_figure
 
@@ -82,31 +102,76 @@ class ResearchResult:
 def load(
     path: str | Path, funding: str | Path | None = None, mark: str | Path | None = None
 ) -> Bars:
-    """Read bars of a Parquet or CSV file; arguments are those of ``Bars.from_file``."""
+    """Read bars of a Parquet or CSV file; arguments are those of ``Bars.from_file``.
+
+    >>> bars = load("BTCUSDT_perp_1h.parquet")
+    >>> bars.symbol, len(bars)
+    ('BTCUSDT', 2000)
+    """
     return Bars.from_file(path, funding, mark)
 
 
-def performance(bars: Bars, **asked: Any) -> ResearchResult:
-    """Run one back-test; ``asked`` are fields of ``PerformanceSpec``."""
+def performance(bars: Bars, **fields: Any) -> ResearchResult:
+    """Run one back-test.
+
+    Args:
+        bars: Of one symbol.
+        **fields: Of ``PerformanceSpec``.
+
+    Raises:
+        ValueError: A field is wrong, or the bars do not suffice; the message names the value.
+
+    >>> bars = load("BTCUSDT_perp_1h.parquet")
+    >>> result = performance(bars, window=40, signal=1.0, fee_bps=0.0)
+    >>> len(result.frame("trades")) == result["trades"]["count"]
+    True
+    """
     from workers.research.performance import performance as run
 
-    spec = PerformanceSpec(**({"symbol": bars.symbol} | asked))
+    spec = PerformanceSpec(**({"symbol": bars.symbol} | fields))
     return ResearchResult(run(spec, cut_to(bars, spec)))
 
 
-def optimise(bars: Bars, **asked: Any) -> ResearchResult:
-    """Search a grid; ``asked`` are fields of ``OptimizeSpec``."""
+def optimise(bars: Bars, **fields: Any) -> ResearchResult:
+    """Run every combination of a grid and judge the best.
+
+    Args:
+        bars: Of one symbol.
+        **fields: Of ``OptimizeSpec``.
+
+    Raises:
+        ValueError: A field is wrong, or the bars do not suffice; the message names the value.
+
+    >>> bars = load("BTCUSDT_perp_1h.parquet")
+    >>> result = optimise(bars, window_range=(20, 80, 20), signal_range=(0.5, 1.5, 0.5))
+    >>> result["trials"], result.frame("heatmap").shape
+    (12, (3, 4))
+    """
     from workers.research.optimise import optimise as run
 
-    spec = OptimizeSpec(**({"symbol": bars.symbol} | asked))
+    spec = OptimizeSpec(**({"symbol": bars.symbol} | fields))
     return ResearchResult(run(spec, cut_to(bars, spec), _ignore_progress, _never))
 
 
-def walk_forward(bars: Bars, **asked: Any) -> ResearchResult:
-    """Choose and trade window after window; ``asked`` are fields of ``WalkForwardSpec``."""
+def walk_forward(bars: Bars, **fields: Any) -> ResearchResult:
+    """Choose on one window, trade the choice on the next, and move on.
+
+    Args:
+        bars: Of one symbol.
+        **fields: Of ``WalkForwardSpec``.
+
+    Raises:
+        ValueError: A field is wrong, or the bars do not suffice; the message names the value.
+
+    >>> bars = load("BTCUSDT_perp_1h.parquet")
+    >>> grid = {"window_range": (20, 80, 20), "signal_range": (0.5, 1.5, 0.5)}
+    >>> result = walk_forward(bars, **grid, train_bars=960, test_bars=480)
+    >>> len(result.frame())  # a row for each window
+    3
+    """
     from workers.research.walk_forward import walk_forward as run
 
-    spec = WalkForwardSpec(**({"symbol": bars.symbol} | asked))
+    spec = WalkForwardSpec(**({"symbol": bars.symbol} | fields))
     return ResearchResult(run(spec, cut_to(bars, spec), _ignore_progress, _never))
 
 
