@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway import errors
-from gateway.answers.cache import open_cache
+from gateway.cache import open_cache
 from gateway.context import AppContext
 from gateway.envelope import wall_ms
 from gateway.kafka.bus import Bus, KafkaBus

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from gateway.answers.cache import Cache
+from gateway.cache import Cache
 from gateway.errors import Unavailable, Unknown
 from gateway.kafka.bus import Bus
 from gateway.kafka.worker_client import WorkerClient

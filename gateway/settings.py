@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gateway.kafka.client_options import client_options
+from gateway.client_options import client_options
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 
 

@@ -28,11 +28,11 @@ from deploy.cli.console import (
     report_errors,
     running_facts,
     show,
-    time_text,
 )
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.replay import replay
+from deploy.time_text import time_text
 
 app = typer.Typer(
     cls=CommandGroup,

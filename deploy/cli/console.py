@@ -165,16 +165,6 @@ def parse_time_ms(text: str) -> int:
     return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def time_text(time_ms: int) -> str:
-    """Return a point in time for people, UTC."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def span_text(from_ms: int, to_ms: int) -> str:
-    """Return a span of time for people, UTC."""
-    return f"{time_text(from_ms)} to {time_text(to_ms)}"
-
-
 def running_facts() -> dict[str, Any] | None:
     """Return ``run.json`` of the run of this home; None when nothing runs.
 

@@ -18,8 +18,8 @@ from deploy.cli.console import (
     report_errors,
     running_facts,
     show,
-    span_text,
 )
+from deploy.time_text import span_text
 
 if TYPE_CHECKING:
     from deploy.topics.export import ExportedFile

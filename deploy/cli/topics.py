@@ -19,10 +19,9 @@ from deploy.cli.console import (
     parse_symbol,
     report_errors,
     show,
-    span_text,
-    time_text,
 )
 from deploy.cli.options import with_options
+from deploy.time_text import span_text, time_text
 from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deploy.cli.console import time_text
 from deploy.local.run_watch import Phase, RunView, RunWatch, phase_line, pipeline_phase
+from deploy.time_text import time_text
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -19,8 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from gateway.client_options import client_options
 from gateway.errors import Unavailable, describe
-from gateway.kafka.client_options import client_options
 from gateway.kafka.lag import group_lag, topic_lag
 from gateway.kafka.topics import DEAD_LETTERS, READS, decode, start_offset
 from gateway.settings import GatewaySettings

@@ -20,7 +20,7 @@ ONLY_HERE = {
     "mlflow": {"workers/training/mlflow_mirror.py"},
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},
-    "redis": {"gateway/answers/cache.py"},
+    "redis": {"gateway/cache.py"},
     "confluent_kafka": {"streams/runtime/client.py", "deploy/topics/admin.py"},
     "matplotlib": {"workers/research/charts/png.py"},
     "plotly": {"workers/research/charts/plotly_json.py"},
@@ -66,6 +66,48 @@ def test_packages_import_in_one_direction(source: SourceFile):
     ours = source.roots & {*FOLDERS, "tests"}
 
     assert ours <= ALLOWED_OURS[source.folder], f"{source.name} imports {ours}"
+
+
+# From the lowest up: a room, which is a folder or a file beside the folders, imports only rooms of
+# lower lines.
+LAYERS = {
+    "gateway": (
+        {"envelope", "client_options", "cache"},
+        {"errors", "settings"},
+        {"views"},
+        {"kafka", "stream", "metrics"},
+        {"context"},
+        {"answers", "middleware"},
+        {"routes"},
+        {"app"},
+    ),
+    "deploy": ({"time_text", "topics", "generate"}, {"local"}, {"cli", "process"}),
+}
+
+
+def room_name(module: str) -> str:
+    """Return the folder or file of a package that holds a module; empty for the package itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("folder", sorted(LAYERS))
+def test_rooms_import_only_rooms_below_them(folder: str):
+    height = {room: line for line, rooms in enumerate(LAYERS[folder]) for room in rooms}
+    for source in in_folder(folder):
+        room = room_name(source.module)
+        for module in imported_modules(source):
+            other = room_name(module)
+            if not module.startswith(f"{folder}.") or other == room:
+                continue
+
+            assert height[other] < height[room], f"{source.name} imports {module}"
+
+
+@pytest.mark.parametrize("folder", sorted(LAYERS))
+def test_every_room_has_its_layer(folder: str):
+    rooms = {room_name(source.module) for source in in_folder(folder)} - {""}
+
+    assert rooms == set[str]().union(*LAYERS[folder])
 
 
 def test_no_import_runs_in_a_circle():

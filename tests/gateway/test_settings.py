@@ -7,7 +7,7 @@ import ssl
 import pytest
 from pydantic import ValidationError
 
-from gateway.kafka.client_options import client_options
+from gateway.client_options import client_options
 from gateway.settings import GatewaySettings
 from workers.settings import GATEWAY_NAMES, PREFIX, Settings
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploy.cli.console import span_text
 from deploy.cli.gateway_client import Answer
 from deploy.cli.tables.cells import columns, number
+from deploy.time_text import span_text
 
 
 def job_line(job: Answer) -> str:

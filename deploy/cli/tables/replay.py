@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.cli.console import time_text
 from deploy.cli.tables.cells import columns
+from deploy.time_text import time_text
 from deploy.topics.verify import RecordDifference, ReplayReport
 
 

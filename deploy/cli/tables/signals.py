@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.cli.console import span_text
 from deploy.cli.tables.cells import interval, number
 from deploy.cli.tables.replay import difference_line
+from deploy.time_text import span_text
 from deploy.topics.verify import RecordDifference
 
 

