@@ -42,10 +42,10 @@ class Range(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_list(cls, given: object) -> object:
-        if isinstance(given, list | tuple) and len(given) == 3:
-            return dict(zip(("min", "max", "step"), given, strict=True))
-        return given
+    def _from_list(cls, value: object) -> object:
+        if isinstance(value, list | tuple) and len(value) == 3:
+            return dict(zip(("min", "max", "step"), value, strict=True))
+        return value
 
     @model_validator(mode="after")
     def _not_reversed(self) -> Range:
@@ -223,11 +223,11 @@ class PerformanceSpec(Market):
     @model_validator(mode="after")
     def _one_way(self) -> PerformanceSpec:
         single = self.window is not None and self.signal is not None
-        given = sum((single, bool(self.factors), self.strategy is not None))
-        if given != 1:
+        ways = sum((single, bool(self.factors), self.strategy is not None))
+        if ways != 1:
             raise ValueError(
                 "give window and signal (mode 'single'), factors (mode 'multi') or strategy: "
-                f"exactly one of them, got {given}"
+                f"exactly one of them, got {ways}"
             )
         if self.strategy is None and (self.mode == "multi") != bool(self.factors):
             raise ValueError("mode 'multi' goes with factors, mode 'single' with window and signal")

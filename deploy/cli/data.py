@@ -102,7 +102,7 @@ def ledger(
         account = _read_ledger()
     wrong = any(f.entry.kind in (*SUSPECT, "gap", "rejected") for f in account.findings)
     document = {
-        "held": [holding.__dict__ for holding in account.held],
+        "held": [holding.__dict__ for holding in account.holdings],
         "findings": [{"name": f.name, **f.entry.model_dump()} for f in account.findings],
         "skipped": [{"name": name, "cause": cause} for name, cause in account.skipped],
     }
@@ -124,7 +124,7 @@ def _read_ledger() -> Ledger:
 def _ledger_lines(account: Ledger, *, each: bool) -> list[str]:
     lines = []
     counts = account.counts()
-    for holding in account.held:
+    for holding in account.holdings:
         span = span_text(holding.from_ms, holding.to_ms)
         lines.append(f"{holding.name}  {holding.bars} held, {span}")
         for (name, kind), (entries, bars) in counts.items():

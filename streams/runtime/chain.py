@@ -47,8 +47,8 @@ GARBAGE_AFTER = 50_000  # objects, some tens of batches
 log = structlog.get_logger()
 
 
-# A transaction ends with a marker that takes an offset and is no record. That the end of the
-# partition was reached is told only after the next fetch has waited in vain: 250 ms too late.
+# A transaction ends with a marker, which takes an offset and is no record. The client reports the
+# end of a partition only after the next fetch has waited in vain: 250 ms too late.
 END_MARKER = 1
 
 
@@ -76,7 +76,7 @@ def run_chain(
         processors: Fused, in flow order; topics between them are written but not consumed.
         kafka: The cluster, and which instance of the group this is.
         stop: Set to drain and return.
-        report: Told ``(state, detail)`` on every change: restoring, running, degraded, stopping.
+        report: Called with ``(state, detail)`` on each change, such as restoring or degraded.
         limits: Of one transaction.
 
     Raises:
@@ -99,9 +99,9 @@ def run_until_signalled(
 ) -> int:
     """Run a chain as the main thing of a process until SIGTERM or SIGINT; return the exit code.
 
-    ``status`` is for a process that says more of itself than its state.
+    ``status`` is of a process that reports more than its state.
     """
-    # What is imported stays; records are freed by counting, so cycles are looked for seldom.
+    # Imported objects stay, and reference counts free the records: cycles are collected seldom.
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER, 20, 20)
     stop = threading.Event()
@@ -130,7 +130,7 @@ def run_until_signalled(
 
 
 def _end_within(seconds: float) -> None:
-    """End the process then at the latest, whatever it waits for: nothing committed can be lost."""
+    """End the process after that time, whatever it waits for: nothing committed can be lost."""
     limit = threading.Timer(seconds, os._exit, (EXIT_FATAL,))
     limit.daemon = True
     limit.start()
@@ -201,9 +201,9 @@ class _ChainRun:
 
     def _transact(self, messages: Sequence[Message]) -> None:
         batch, offsets = Batch(), offsets_after(messages)
-        made = process_batch(batch, self._context, messages)
+        outgoing = process_batch(batch, self._context, messages)
         try:
-            self._transactions.commit(made, offsets, self._member.group_metadata())
+            self._transactions.commit(outgoing, offsets, self._member.group_metadata())
         except Aborted as aborted:
             self._rewind(str(aborted))
             return
@@ -264,7 +264,7 @@ class _ChainRun:
         log.info("partitions.revoked", consumer=self._name, partitions=_named(sources))
 
     def _hold_back(self) -> None:
-        """Stop fetching what waits for another topic, go on once it has been folded."""
+        """Pause partitions that wait for another topic, and resume them once they are folded."""
         if len(self._topics) == 1:
             return
         hold = to_hold_back(self._paused, self._merge, self._limits.records)
@@ -278,7 +278,7 @@ class _ChainRun:
         self._metrics.latency.labels(self._name).observe(max(time.time() - oldest_ms / 1000, 0.0))
         for topic, count in Counter(message.stored.topic for message in messages).items():
             self._metrics.records_in.labels(self._name, topic).inc(count)
-        for topic, count in Counter(made.topic for made in batch.messages).items():
+        for topic, count in Counter(message.topic for message in batch.messages).items():
             self._metrics.records_out.labels(self._name, topic).inc(count)
         for letter in batch.letters:
             self._metrics.rejected.labels(self._name, letter.topic, letter.kind).inc()
@@ -295,8 +295,8 @@ class _ChainRun:
         waiting = self._merge.waiting()
         for source, position in self._committed.items():
             end = self._member.end(source)
-            # An end is told together with the records before it, so that when they are folded
-            # nothing but a transaction's marker can lie before it.
+            # The client learns an end together with the records before it. Once they are folded,
+            # only a transaction's marker can lie before the end.
             folded = source not in waiting and end <= self._fetched[source] + END_MARKER
             behind = 0 if folded else end - max(position, 0)
             self._metrics.lag.labels(self._name, source[0], source[1]).set(max(behind, 0))
@@ -320,7 +320,7 @@ def _check_chain(chain: Sequence[Processor]) -> None:
 
 
 def _check_topics(counts: Mapping[str, int], consumed: Collection[str]) -> None:
-    """States lie beside their inputs: every topic consumed must be cut alike."""
+    """Refuse topics of unequal partition counts: a state lies in the partition of its inputs."""
     if len({counts[name] for name in consumed}) > 1:
-        found = {name: counts[name] for name in consumed}
-        raise Fatal(f"topics of one chain need equal partition counts, found {found}")
+        consumed_counts = {name: counts[name] for name in consumed}
+        raise Fatal(f"topics of one chain need equal partition counts, found {consumed_counts}")

@@ -40,11 +40,11 @@ log = structlog.get_logger()
 
 
 def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Make one transactional call with its own timeout, again while it may be retried.
+    """Make one transactional call with its own time-out, and repeat it while it may be retried.
 
     Raises:
         Aborted: The transaction must be aborted.
-        Fatal: Fatal, unknown, or still failing after a second time-out's time.
+        Fatal: The error is fatal or unknown, or retries have taken two time-outs.
     """
     deadline, retried = time.monotonic() + 2 * CALL_TIMEOUT_S, False
     while True:
@@ -65,7 +65,7 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
 
 @contextmanager
 def _or_fatal(what: str) -> Iterator[None]:
-    """Turn what the client raises into ``Aborted`` where that mends it, else ``Fatal``."""
+    """Raise the client's errors as ``Aborted`` where an abort mends them, else as ``Fatal``."""
     try:
         yield
     except KafkaException as failed:
@@ -76,7 +76,7 @@ def _or_fatal(what: str) -> Iterator[None]:
 
 
 class Transactions:
-    """A transactional producer; its id outlives restarts, so a restart ends what hung."""
+    """A transactional producer; its id outlives restarts, so a restart ends an open transaction."""
 
     def __init__(self, kafka: KafkaSettings, transactional_id: str) -> None:
         self._producer = Producer(
@@ -85,8 +85,8 @@ class Transactions:
                 "client.id": transactional_id,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                # Also how long the group's coordinator is remembered: one that went down with its
-                # broker would be waited for in vain (librdkafka issue 5511).
+                # For as long the client remembers the group's coordinator: it would wait in vain
+                # for one that went down with its broker (librdkafka issue 5511).
                 "metadata.max.age.ms": 3000,
             }
         )
@@ -98,13 +98,13 @@ class Transactions:
         """Write messages and offsets in one transaction.
 
         Args:
-            messages: What to write, in order; may be made while it is written.
+            messages: In order; may be an iterator that makes each when it is written.
             offsets: Next offset of each partition read; empty when nothing was consumed.
             group: Group metadata of the consumer that read them.
 
         Raises:
             Aborted: Nothing was written; rewind.
-            Fatal: Unknown; the next start of this id settles it.
+            Fatal: Whether anything was written is unknown; the next start of this id settles it.
         """
         with _or_fatal("begin_transaction"):
             self._producer.begin_transaction()
@@ -145,8 +145,8 @@ class Transactions:
 def _outcome_of(sending: Future[None]) -> None:
     """Wait for the offsets with a time-out that holds.
 
-    ``send_offsets_to_transaction`` may wait for ever whatever time-out it is given (librdkafka
-    issue 5456); its thread is then left behind, and the process is about to end.
+    ``send_offsets_to_transaction`` may ignore its time-out and wait for ever (librdkafka issue
+    5456). Its thread is then left behind, and the process ends.
     """
     try:
         sending.result(CALL_TIMEOUT_S + 1.0)
@@ -187,7 +187,7 @@ def flush(producer: Any, within_s: float = 2 * CALL_TIMEOUT_S) -> None:
 
 
 class PartitionSource:
-    """What group members and readers share: polling, and which errors end the process."""
+    """A consumer of group members and readers: polling, and which errors end the process."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.consumer = Consumer(dict(settings))
@@ -299,22 +299,22 @@ class Member(PartitionSource):
     def _committed(self, partitions: list[TopicPartition]) -> dict[Partition, int]:
         deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
         while True:
-            asked = [TopicPartition(each.topic, each.partition) for each in partitions]
+            positions = [TopicPartition(each.topic, each.partition) for each in partitions]
             try:
-                found = self.consumer.committed(asked, CALL_TIMEOUT_S)
+                committed = self.consumer.committed(positions, CALL_TIMEOUT_S)
             except KafkaException as failed:
                 error = failed.args[0]
             else:
-                errors = [each.error for each in found if each.error is not None]
+                errors = [each.error for each in committed if each.error is not None]
                 if not errors:
-                    return {(e.topic, e.partition): max(e.offset, -1) for e in found}
+                    return {(e.topic, e.partition): max(e.offset, -1) for e in committed}
                 error = errors[0]
             if time.monotonic() > deadline:
-                raise Fatal(f"committed offsets of {asked}: {error}")
+                raise Fatal(f"committed offsets of {positions}: {error}")
             time.sleep(RETRY_PAUSE_S)
 
     def group_metadata(self) -> Any:
-        """Return what fences a member that lost its place (KIP-447)."""
+        """Return the metadata that fences a member which has left its group (KIP-447)."""
         if self._metadata is None:
             self._metadata = self.consumer.consumer_group_metadata()
         return self._metadata
@@ -366,14 +366,14 @@ def end_offsets(kafka: KafkaSettings, partitions: Collection[Partition]) -> dict
         Fatal: The cluster gives no answer.
     """
     admin = AdminClient(kafka.common())
-    asked: dict[TopicPartition, Any] = {TopicPartition(*each): LATEST for each in partitions}
+    newest: dict[TopicPartition, Any] = {TopicPartition(*each): LATEST for each in partitions}
     deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
     while True:
         try:
             # Asked first, because a fresh client that has to look for leaders itself may sleep
             # for three seconds over it: seen in 2 of 100 calls.
             admin.list_topics(timeout=CALL_TIMEOUT_S)
-            futures = admin.list_offsets(asked, request_timeout=CALL_TIMEOUT_S)
+            futures = admin.list_offsets(newest, request_timeout=CALL_TIMEOUT_S)
             return {
                 (each.topic, each.partition): future.result(CALL_TIMEOUT_S).offset
                 for each, future in futures.items()

@@ -59,7 +59,7 @@ def main() -> None:
         return scores(items)
 
     study = open_study(what, open_storage(None, Path(folder), what.name))
-    watch = SearchObserver(told=lambda _: print("told", flush=True))  # noqa: T201 - the test reads it
+    watch = SearchObserver(trial_ended=lambda _: print("told", flush=True))  # noqa: T201 - the test reads it
     run_search(what, study, worker, slowly, watch)
 
 

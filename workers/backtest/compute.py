@@ -1,8 +1,8 @@
-"""The computing of jobs, in one warm child process that is kept for the next job.
+"""Jobs are computed in one warm child process, which then waits for the next job.
 
-A job can be stopped at its next step, a child that was killed is replaced and its job run again,
-and what a job does to memory or to the interpreter's lock stays out of the process that talks to
-Kafka.
+A job can be stopped at its next step. A child that was killed is replaced, and its job is run
+again. The memory and the interpreter's lock that a job takes are those of the child, not those of
+the process that talks to Kafka.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ComputeResult:
 
 
 class Compute:
-    """Runs one job at a time in a child that is started at once and loaded before the first job."""
+    """Runs one job at a time in a child, which starts at once and loads before the first job."""
 
     def __init__(self) -> None:
         self._start()
@@ -81,7 +81,7 @@ class Compute:
             spec: What to do.
             bars: On which bars.
             progress: Called with progress, at most some 20 times a second.
-            stopped: Whether it was to be stopped before it began; later, ``stop_job`` says so.
+            stopped: Whether the job was cancelled before it began; later, ``stop_job`` cancels it.
         """
         with self._one:
             return self._attempts(spec, bars, progress, stopped)
@@ -109,7 +109,7 @@ class Compute:
 
     def _begin(self, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
         with self._sending:
-            self._child.stop.clear()  # the wish may have come after the end of another job
+            self._child.stop.clear()  # may be set for a job that had just ended
             self._child.channel.send((spec, bars))
         if stopped():
             self.stop_job()

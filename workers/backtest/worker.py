@@ -1,4 +1,4 @@
-"""The back-test process: one request at a time, told on the way, its result announced once.
+"""The back-test process: one request at a time, its progress published, its result published once.
 
     backtest.requests.v1, jobs.commands.v1, market.bars.v1
         -->  [backtest]  -->  jobs.progress.v1, jobs.results.v1
@@ -71,7 +71,7 @@ def _say_when_warm(bench: BacktestJobs, status: StatusPublisher, stop: threading
 
 
 class BacktestJobs:
-    """What jobs need: bars and commands as they come, a child that computes, a place to tell."""
+    """The jobs of one process: follows bars and commands, computes in a child, reports."""
 
     def __init__(self, settings: Settings, kafka: KafkaSettings, stop: threading.Event) -> None:
         self._kafka, self._stop = kafka, stop
@@ -120,8 +120,8 @@ class BacktestJobs:
     def _command(self, record: Record) -> None:
         assert isinstance(record, JobCommand)  # noqa: S101 - the only record there
         if record.command == "cancel":
-            held = self._cancelled.get(record.job_id, 0)
-            self._cancelled[record.job_id] = max(held, record.event_time_ms)
+            newest_ms = self._cancelled.get(record.job_id, 0)
+            self._cancelled[record.job_id] = max(newest_ms, record.event_time_ms)
             if record.job_id == self._running:
                 self.compute.stop_job()
 
@@ -148,8 +148,8 @@ class BacktestJobs:
             outcome = self._outcome(request, telling)
         finally:
             self._running = ""
-        found = outcome.result or {}
-        stopped = self.is_cancelled(request) and found.get("partial", True)
+        parts = outcome.result or {}
+        stopped = self.is_cancelled(request) and parts.get("partial", True)
         if stopped:
             telling.tell("partial", telling.trial, telling.total, telling.best, "cancelled")
         result = JobResult(
@@ -159,7 +159,7 @@ class BacktestJobs:
             status="cancelled" if stopped else "failed" if outcome.result is None else "done",
             error=outcome.error,
             fault=outcome.fault,
-            trials=int(found.get("trials") or telling.trial),
+            trials=int(parts.get("trials") or telling.trial),
             seconds=round(time.monotonic() - started_s, 3),
             spec=spec.model_dump(mode="json"),
             result=outcome.result,

@@ -97,8 +97,8 @@ class Bars:
         for name in (*PRICES, "volume"):
             self._set(name, getattr(self, name))
         for name in ("mark", "mark_high", "mark_low", "funding_rate"):
-            given = getattr(self, name)
-            self._set(name, given if len(given) else np.full(len(times), np.nan))
+            values = getattr(self, name)
+            self._set(name, values if len(values) else np.full(len(times), np.nan))
         if not len(self.funding_due):
             self._settle_at_opens()
         self._set("funding_due", self.funding_due)
@@ -129,9 +129,9 @@ class Bars:
     def __getitem__(self, part: slice) -> Bars:
         if not isinstance(part, slice) or part.step not in {None, 1}:
             raise TypeError(f"expected a slice of bars such as bars[100:200], got {part!r}")
-        held: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        columns: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         cut: dict[str, Any] = {
-            name: v[part] for name, v in held.items() if isinstance(v, np.ndarray)
+            name: v[part] for name, v in columns.items() if isinstance(v, np.ndarray)
         }
         if self.funding_holes and len(cut["close"]):
             opened = cut["open_time_ms"]
@@ -186,17 +186,19 @@ class Bars:
 
         Raises: BarsRejected unless the timeframe is a multiple, or when no bar is complete.
         """
-        own = self.timeframe_ms
-        if timeframe_ms == own:
+        ours_ms = self.timeframe_ms
+        if timeframe_ms == ours_ms:
             return self
-        if timeframe_ms < own or timeframe_ms % own:
+        if timeframe_ms < ours_ms or timeframe_ms % ours_ms:
             raise BarsRejected(
-                f"bars of {own} ms cannot make bars of {timeframe_ms} ms; expected a multiple"
+                f"bars of {ours_ms} ms cannot make bars of {timeframe_ms} ms; expected a multiple"
             )
         whole = np.flatnonzero(self.open_time_ms % timeframe_ms == 0)
         ends = np.flatnonzero(self.close_time_ms % timeframe_ms == 0)
         if not len(whole) or not len(ends) or ends[-1] < whole[0]:
-            raise BarsRejected(f"{len(self)} bars of {own} ms hold no whole one of {timeframe_ms}")
+            raise BarsRejected(
+                f"{len(self)} bars of {ours_ms} ms hold no whole one of {timeframe_ms}"
+            )
         part = self[int(whole[0]) : int(ends[-1]) + 1]
         bucket = part.open_time_ms // timeframe_ms
         starts = np.flatnonzero(np.concatenate([[True], np.diff(bucket) > 0]))
@@ -227,12 +229,12 @@ class Bars:
         end = int(self.close_time_ms[-1])
         rate, due = np.full(len(self), np.nan), np.zeros(len(self))
         unmarked = np.zeros(len(self))
-        seen = (stamps >= opened[0]) & (stamps < end)
-        rate[np.searchsorted(opened, stamps[seen], side="right") - 1] = paid.rate[seen]
-        held = (stamps > opened[0]) & (stamps <= end)
-        bar = np.searchsorted(opened, stamps[held], side="left") - 1
-        mark = paid.mark[held]
-        np.add.at(due, bar, paid.rate[held] * np.where(np.isnan(mark), self.close[bar], mark))
+        known = (stamps >= opened[0]) & (stamps < end)
+        rate[np.searchsorted(opened, stamps[known], side="right") - 1] = paid.rate[known]
+        paying = (stamps > opened[0]) & (stamps <= end)
+        bar = np.searchsorted(opened, stamps[paying], side="left") - 1
+        mark = paid.mark[paying]
+        np.add.at(due, bar, paid.rate[paying] * np.where(np.isnan(mark), self.close[bar], mark))
         np.add.at(unmarked, bar, np.isnan(mark))
         holes = paid.unknown(int(opened[0]), end) if len(stamps) else ()
         return replace(

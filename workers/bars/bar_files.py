@@ -75,9 +75,9 @@ def parse_subject(text: str) -> tuple[Path, str, int]:
     Raises:
         BarFileRejected: Neither the name nor the text says which symbol and timeframe.
     """
-    path, _, given = text.partition("=")
-    if given:
-        symbol, _, timeframe = given.rpartition(":")
+    path, _, subject = text.partition("=")
+    if subject:
+        symbol, _, timeframe = subject.rpartition(":")
     else:
         match = NAME.match(Path(path).name)
         if match is None:

@@ -63,23 +63,23 @@ class StoredBars:
             del column[first:end]
 
     def bars(self) -> Bars:
-        """Return a copy with funding as the bars tell it."""
-        held = {name: np.array(column) for name, column in self._numbers.items()}
+        """Return a copy, with the funding that the bars carry."""
+        columns = {name: np.array(column) for name, column in self._numbers.items()}
         bars = Bars(
             self._symbol,
             self._timeframe_ms,
             np.array(self._times, dtype=np.int64),
-            held["open"],
-            held["high"],
-            held["low"],
-            held["close"],
-            held["volume"],
-            mark=held["mark_price"],
+            columns["open"],
+            columns["high"],
+            columns["low"],
+            columns["close"],
+            columns["volume"],
+            mark=columns["mark_price"],
         )
-        told = self._told()
-        return bars.settled(recorded_settlements(told))  # type: ignore[arg-type]  # it reads the four fields that these rows have
+        stamps = self._settlements()
+        return bars.settled(recorded_settlements(stamps))  # type: ignore[arg-type]  # it reads the four fields that these rows have
 
-    def _told(self) -> list[FundingStamp]:
+    def _settlements(self) -> list[FundingStamp]:
         """Return each settlement once, and the mark at each stamp."""
         stamps = np.array(self._stamps, dtype=np.int64)
         latest = np.flatnonzero(np.append(stamps[1:] != stamps[:-1], True))
@@ -147,7 +147,7 @@ class BarStore:
                 known = ", ".join(sorted(self._held)) or "none yet"
                 raise BarsRejected(f"no bars of {market.symbol} are held; known: {known}")
             wanted = TIMEFRAMES_MS[market.timeframe] if market.timeframe else min(series)
-            fitting = [own for own in series if wanted % own == 0]
+            fitting = [length_ms for length_ms in series if wanted % length_ms == 0]
             if not fitting:
                 spans = "; ".join(columns.span() for columns in series.values())
                 raise BarsRejected(

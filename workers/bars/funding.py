@@ -66,8 +66,8 @@ def read_settlements(path: Path, marks: BarFile | None = None) -> Settlements:
     """
     table = read_table(path)
     require_columns(path, table, ("date", "funding_rate"))
-    told, rate = read_times(path, table["date"]), read_numbers(path, table, "funding_rate")
-    stamps = np.array([nominal(stamp) for stamp in told.tolist()], dtype=np.int64)
+    stated_ms, rate = read_times(path, table["date"]), read_numbers(path, table, "funding_rate")
+    stamps = np.array([nominal(stamp) for stamp in stated_ms.tolist()], dtype=np.int64)
     if np.any(np.diff(stamps) <= 0):
         row = int(np.argmax(np.diff(stamps) <= 0)) + 2
         raise BarFileRejected(f"{path}: column date, row {row}: expected later than the row before")
@@ -77,24 +77,24 @@ def read_settlements(path: Path, marks: BarFile | None = None) -> Settlements:
         same = marks.open_time_ms[row_of] == stamps
         mark[same] = marks.columns["open"][row_of[same]]
     rows = [Funding(*row) for row in zip(stamps.tolist(), rate.tolist(), strict=True)]
-    found = interval_findings(("", 1), rows, ended=True)
-    holes = tuple((f.from_ms, f.to_ms) for f in found if f.kind == "funding_hole")
+    findings = interval_findings(("", 1), rows, ended=True)
+    holes = tuple((f.from_ms, f.to_ms) for f in findings if f.kind == "funding_hole")
     return Settlements(stamps, rate, mark, holes)
 
 
 def recorded_settlements(rows: Sequence[Bar]) -> Settlements:
     """Return what a log of bars tells of funding: the last settlement before each close, once."""
     marks = {row.event_time_ms: row.mark_price for row in rows}
-    found: dict[int, tuple[float, float]] = {}
+    by_stamp: dict[int, tuple[float, float]] = {}
     for row in rows:
         if row.funding_time_ms is not None and row.funding_rate is not None:
             stamp = nominal(row.funding_time_ms)
             mark = marks.get(stamp)
-            found[stamp] = (row.funding_rate, np.nan if mark is None else mark)
-    values = np.array([found[stamp] for stamp in sorted(found)]).reshape(-1, 2)
-    stamps = np.array(sorted(found), dtype=np.int64)
-    told = [Funding(stamp, found[stamp][0]) for stamp in sorted(found)]
-    gaps = interval_findings(("", 1), told, ended=True)
+            by_stamp[stamp] = (row.funding_rate, np.nan if mark is None else mark)
+    values = np.array([by_stamp[stamp] for stamp in sorted(by_stamp)]).reshape(-1, 2)
+    stamps = np.array(sorted(by_stamp), dtype=np.int64)
+    settlements = [Funding(stamp, by_stamp[stamp][0]) for stamp in sorted(by_stamp)]
+    gaps = interval_findings(("", 1), settlements, ended=True)
     holes = tuple((f.from_ms, f.to_ms) for f in gaps if f.kind == "funding_hole")
     return Settlements(stamps, values[:, 0], values[:, 1], holes)
 

@@ -60,7 +60,7 @@ class LedgerFinding:
 class Ledger:
     """All holdings and findings; ``skipped`` says why a file of a folder was not read."""
 
-    held: list[Holding] = field(default_factory=list)
+    holdings: list[Holding] = field(default_factory=list)
     findings: list[LedgerFinding] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ class Ledger:
 
 
 def ledger_of_files(texts: Sequence[str]) -> Ledger:
-    """Return the ledger of files and folders, files of one symbol held against each other.
+    """Return the ledger of files and folders, files of one symbol compared with each other.
 
     Args:
         texts: Paths, or ``FILE=SYMBOL:TIMEFRAME``; of a folder every Parquet and CSV file.
@@ -112,7 +112,7 @@ def _book(text: str, ledger: Ledger) -> list[BarFile]:
         return []
     file = read_bars(text, volume=not {*PRICES, "date"} <= columns or "volume" in columns)
     name = path.name
-    ledger.held.append(
+    ledger.holdings.append(
         Holding(name, file.symbol, file.timeframe_ms, file.from_ms, file.to_ms, len(file))
     )
     ledger.findings += [LedgerFinding(name, entry) for entry in continuity(file)]
@@ -125,7 +125,7 @@ def continuity(file: BarFile) -> list[LedgerEntry]:
     opened = file.open_time_ms
     seen = np.unique(opened)
     jumps = np.flatnonzero(np.diff(seen) > step)
-    found = [
+    entries = [
         finding(contract, "gap", (a + step, b), bars=(b - a) // step - 1)
         for a, b in zip(seen[jumps].tolist(), seen[jumps + 1].tolist(), strict=True)
     ]
@@ -135,14 +135,14 @@ def continuity(file: BarFile) -> list[LedgerEntry]:
     again[first] = False
     late = ~again & (opened < newest)
     for kind, rows in (("duplicate", again), ("late", late)):
-        found += [finding(contract, kind, (t, t + step)) for t in opened[rows].tolist()]  # type: ignore[arg-type]  # both are kinds
+        entries += [finding(contract, kind, (t, t + step)) for t in opened[rows].tolist()]  # type: ignore[arg-type]  # both are kinds
     if "volume" in file.columns:
         idle = np.sort(opened[file.columns["volume"] == 0])
-        found += [
+        entries += [
             finding(contract, "zero_volume", span, bars=(span[1] - span[0]) // step)
             for span in _runs(idle.tolist(), step)
         ]
-    return found
+    return entries
 
 
 def disagreements(fine: BarFile, coarse: BarFile) -> list[LedgerEntry]:
@@ -154,15 +154,15 @@ def disagreements(fine: BarFile, coarse: BarFile) -> list[LedgerEntry]:
     same = (fine.symbol, fine.market) == (coarse.symbol, coarse.market)
     if not same or step <= fine.timeframe_ms or step % fine.timeframe_ms:
         return []
-    opened, made = _added_up(fine, step)
+    opened, summed = _added_up(fine, step)
     common, mine, theirs = np.intersect1d(opened, coarse.open_time_ms, return_indices=True)
-    volume, told = made["volume"][mine], coarse.columns["volume"][theirs]
-    wrong_volume = np.abs(volume - told) > VOLUME_TOLERANCE * np.maximum(np.abs(told), 1.0)
+    volume, stated = summed["volume"][mine], coarse.columns["volume"][theirs]
+    wrong_volume = np.abs(volume - stated) > VOLUME_TOLERANCE * np.maximum(np.abs(stated), 1.0)
     wrong_price = np.zeros(len(common), dtype=bool)
     for name in PRICES:
-        wrong_price |= made[name][mine] != coarse.columns[name][theirs]
+        wrong_price |= summed[name][mine] != coarse.columns[name][theirs]
     contract = (fine.symbol, fine.timeframe_ms)
-    found: list[LedgerEntry] = []
+    entries: list[LedgerEntry] = []
     for kind, wrong in (
         ("volume_mismatch", wrong_volume),
         ("price_mismatch", wrong_price & ~wrong_volume),
@@ -170,12 +170,12 @@ def disagreements(fine: BarFile, coarse: BarFile) -> list[LedgerEntry]:
         for span in _runs(common[wrong].tolist(), step):
             inside = (common >= span[0]) & (common < span[1])
             note = (
-                f"volume {volume[inside].sum():.10g}, {told[inside].sum():.10g} in "
+                f"volume {volume[inside].sum():.10g}, {stated[inside].sum():.10g} in "
                 f"{coarse.path.name}" + ("; prices differ too" if wrong_price[inside].any() else "")
             )
             bars = int(inside.sum())
-            found.append(finding(contract, kind, span, bars=bars, note=note))  # type: ignore[arg-type]  # both are kinds
-    return found
+            entries.append(finding(contract, kind, span, bars=bars, note=note))  # type: ignore[arg-type]  # both are kinds
+    return entries
 
 
 def _added_up(fine: BarFile, step: int) -> tuple[Any, dict[str, Any]]:
@@ -186,14 +186,14 @@ def _added_up(fine: BarFile, step: int) -> tuple[Any, dict[str, Any]]:
     sizes = np.diff(np.append(starts, len(bucket)))
     whole = sizes == step // fine.timeframe_ms
     values = {name: column[rows] for name, column in fine.columns.items()}
-    made = {
+    summed = {
         "open": values["open"][starts],
         "high": np.maximum.reduceat(values["high"], starts),
         "low": np.minimum.reduceat(values["low"], starts),
         "close": values["close"][starts + sizes - 1],
         "volume": np.add.reduceat(values["volume"], starts),
     }
-    return bucket[starts][whole], {name: column[whole] for name, column in made.items()}
+    return bucket[starts][whole], {name: column[whole] for name, column in summed.items()}
 
 
 def _book_funding(path: Path, ledger: Ledger) -> None:
@@ -205,7 +205,7 @@ def _book_funding(path: Path, ledger: Ledger) -> None:
     symbol = path.name.split("_")[0]
     interval = nominal(stamps[1]) - nominal(stamps[0]) if len(stamps) > 1 else 1
     contract = (symbol, interval)
-    ledger.held.append(Holding(path.name, symbol, interval, stamps[0], stamps[-1], len(rows)))
+    ledger.holdings.append(Holding(path.name, symbol, interval, stamps[0], stamps[-1], len(rows)))
     for entry in (*interval_findings(contract, rows, ended=True), *late_finding(contract, rows)):
         ledger.findings.append(LedgerFinding(path.name, entry))
 
@@ -232,7 +232,7 @@ def _book_stored(path: Path, ledger: Ledger) -> None:
             )
             ledger.findings.append(LedgerFinding(path.name, entry))
     span = (min(opened), max(opened) + timeframe_ms)
-    ledger.held.append(Holding(path.name, symbol, timeframe_ms, *span, len(opened)))
+    ledger.holdings.append(Holding(path.name, symbol, timeframe_ms, *span, len(opened)))
 
 
 def _runs(times: Sequence[int], step: int) -> list[tuple[int, int]]:
@@ -257,7 +257,7 @@ def ledger_of_records(records: Iterable[Bar | LedgerEntry]) -> Ledger:
         span[1], span[2] = record.event_time_ms, span[2] + 1
     for (symbol, timeframe_ms), (first, last, bars) in sorted(spans.items()):
         name = _name(symbol, timeframe_ms)
-        ledger.held.append(Holding(name, symbol, timeframe_ms, first, last, bars))
+        ledger.holdings.append(Holding(name, symbol, timeframe_ms, first, last, bars))
     return ledger
 
 

@@ -120,7 +120,7 @@ def interval_findings(
     """
     stamps = [nominal(row.time_ms) for row in settlements]
     steps = [after - before for before, after in itertools.pairwise(stamps)]
-    found: list[LedgerEntry] = []
+    entries: list[LedgerEntry] = []
     for index in range(1, len(steps)):
         before, step = steps[index - 1], steps[index]
         after = steps[index + 1] if index + 1 < len(steps) else None
@@ -129,12 +129,12 @@ def interval_findings(
         if _is_hole(before, step, after):
             span, bars = (stamps[index] + before, stamps[index + 1]), step // before - 1
             note = f"{bars} settlements of {before / HOUR_MS:g} h are missing"
-            found.append(finding(contract, "funding_hole", span, bars=bars, note=note))
+            entries.append(finding(contract, "funding_hole", span, bars=bars, note=note))
         elif not (index > 1 and _is_hole(steps[index - 2], before, step)):
             note = f"{before / HOUR_MS:g} h -> {step / HOUR_MS:g} h"
             span = (stamps[index], stamps[index + 1])
-            found.append(finding(contract, "funding_interval", span, note=note))
-    return found
+            entries.append(finding(contract, "funding_interval", span, note=note))
+    return entries
 
 
 def late_finding(contract: tuple[str, int], settlements: Sequence[Funding]) -> list[LedgerEntry]:

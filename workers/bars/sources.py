@@ -68,20 +68,20 @@ def find_sources(paths: list[str], funding: Path | None = None) -> tuple[list[So
 
     Raises: BarFileRejected for a path that is not there or a file whose name tells no market.
     """
-    found, passed = [], []
+    sources, passed = [], []
     for text in paths:
         folder = Path(text)
         if not folder.is_dir():
-            found.append(file_source(text, funding))
+            sources.append(file_source(text, funding))
             continue
         for path in sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES)):
             if any(word in path.name for word in OTHER):
                 continue
             try:
-                found.append(file_source(str(path), funding))
+                sources.append(file_source(str(path), funding))
             except BarFileRejected as rejected:
                 passed.append(str(rejected))
-    return found, passed
+    return sources, passed
 
 
 def file_source(text: str, funding: Path | None = None) -> Source:
@@ -111,12 +111,12 @@ def _one(folder: Path, *patterns: str) -> Path | None:
 
 def _marks(folder: Path, symbol: str, timeframe_ms: int) -> Path | None:
     """Return the longest mark bars that are no longer than the bars themselves."""
-    found = []
+    candidates = []
     for path in sorted(folder.glob(f"{symbol}_mark_*")):
         length = parse_subject(str(path))[2]
         if path.name.endswith(SUFFIXES) and length <= timeframe_ms:
-            found.append((length, path))
-    return max(found)[1] if found else None
+            candidates.append((length, path))
+    return max(candidates)[1] if candidates else None
 
 
 def archived_sources(home: Path) -> list[Source]:

@@ -1,4 +1,4 @@
-"""Results that fit on their topic: what is too large lies in files beside it, named by URL.
+"""Results that fit on their topic: of a part that is too large they carry the URL.
 
 The files are under any URL that fsspec knows: ``<root>/<job id>/<name>``.
 """

@@ -139,16 +139,16 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     columns, terms = kernel_columns(bars, model), kernel_terms(model)
     run(columns, terms, _checked(bars, target), account, trades, (equity, position, traded))
     end = account[0]
-    made = trades[: int(end["trades"])].copy()
+    closed = trades[: int(end["trades"])].copy()
     ordered = float(end["ordered"])
     return Fills(
         equity=equity,
         position=position,
         traded=traded,
-        trades=made,
-        fees_paid=float(made["fees"].sum()),
-        slippage_paid=float(made["slippage"].sum()),
-        funding_paid=float(made["funding"].sum()),
+        trades=closed,
+        fees_paid=float(closed["fees"].sum()),
+        slippage_paid=float(closed["slippage"].sum()),
+        funding_paid=float(closed["funding"].sum()),
         liquidated_at=None if end["liquidated_at"] == NEVER else int(end["liquidated_at"]),
         unfilled=max(0.0, 1.0 - float(end["filled"]) / ordered) if ordered > 0.0 else 0.0,
         funding_note=bars.funding_note if model.funding else "funding is left out, as asked",

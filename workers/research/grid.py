@@ -322,8 +322,8 @@ def _encode(values: Vector, factor: Factor, windows: Indices, codes: kernel.Code
     thresholds = np.asarray(factor.signal_range.values)
     for start in range(0, len(lengths), WINDOWS_AT_ONCE):
         some = slice(start, min(start + WINDOWS_AT_ONCE, len(lengths)))
-        found = indicator(factor.indicator, values, lengths[some].tolist())
-        kernel.encode(found, thresholds, codes[some])
+        values_of_windows = indicator(factor.indicator, values, lengths[some].tolist())
+        kernel.encode(values_of_windows, thresholds, codes[some])
 
 
 def warm_up() -> None:

@@ -155,17 +155,17 @@ def decide(rules: Rules, start: int, tile: Sides) -> None:
 def advance(market: KernelMarket, terms: Terms, start: int, tile: Sides, book: Book) -> None:
     """Fold some bars into the book, in the order that ``fills`` states."""
     bars = market.bars
-    day, held = int(np.searchsorted(market.day_ends, start)), np.count_nonzero(book.units)
+    day, open_positions = int(np.searchsorted(market.day_ends, start)), np.count_nonzero(book.units)
     for i in range(len(tile)):
         t, moved = start + i, differs(tile[i], book)
-        stale = moved or held > 0
-        danger = held > 0 and near(book, market.floor[t], market.ceiling[t])
+        stale = moved or open_positions > 0
+        danger = open_positions > 0 and near(book, market.floor[t], market.ceiling[t])
         if danger:
-            held -= liquidate(book, terms, t, bars.open_low[t], bars.open_high[t])
+            open_positions -= liquidate(book, terms, t, bars.open_low[t], bars.open_high[t])
         if moved:
-            held += decided(market, terms, t, tile[i], book)
+            open_positions += decided(market, terms, t, tile[i], book)
         if danger:
-            held -= liquidate(book, terms, t, bars.worst_low[t], bars.worst_high[t])
+            open_positions -= liquidate(book, terms, t, bars.worst_low[t], bars.worst_high[t])
         if stale:
             mark(book, bars.close[t], bars.due[t])
         while day < len(market.day_ends) and market.day_ends[day] == t:
@@ -176,29 +176,29 @@ def advance(market: KernelMarket, terms: Terms, start: int, tile: Sides, book: B
 @inlined
 def differs(wanted: Sides, book: Book) -> bool:
     """Return whether any decision is new, or still waits for a bar to be filled in."""
-    found = 0
+    changed = 0
     for k in range(len(wanted)):
-        found |= (wanted[k] ^ book.target[k]) | book.unsized[k]
-    return found != 0
+        changed |= (wanted[k] ^ book.target[k]) | book.unsized[k]
+    return changed != 0
 
 
 @inlined
 def decided(market: KernelMarket, terms: Terms, t: int, wanted: Sides, book: Book) -> int:
-    """Take in the decisions of all, and fill them if the bar has volume; return the change in held.
+    """Fill the decisions of all if the bar has volume; return the change in positions.
 
     A position that is at its maintenance margin inside the bar that opened it is gone at once.
     """
-    held, low, high = 0, market.bars.worst_low[t], market.bars.worst_high[t]
+    opened, low, high = 0, market.bars.worst_low[t], market.bars.worst_high[t]
     price, fillable = market.bars.open[t], market.bars.volume[t] > 0.0
     for k in range(len(wanted)):
         if (wanted[k] ^ book.target[k]) | book.unsized[k] == 0:
             continue
         book.target[k], book.unsized[k] = wanted[k], 1
         if fillable:
-            held += fill(price, terms, t, k, book)
+            opened += fill(price, terms, t, k, book)
             if is_liquidated(book, terms, k, low, high):
-                held -= take(book, k, t)
-    return held
+                opened -= take(book, k, t)
+    return opened
 
 
 @inlined
@@ -243,9 +243,9 @@ def fill(price: float, terms: Terms, t: int, k: int, book: Book) -> int:
     """Bring one combination to its decision at an open; return the change in positions held."""
     cash, units = book.cash[k], book.units[k]
     book.unsized[k] = 0
-    held = units * price
-    value = book.target[k] * terms.leverage * max(cash + held, 0.0)
-    side = 1.0 if value > held else -1.0
+    position = units * price
+    value = book.target[k] * terms.leverage * max(cash + position, 0.0)
+    side = 1.0 if value > position else -1.0
     paid = price * (1.0 + side * terms.slippage)
     wanted = value / paid
     size = (wanted - units) * side

@@ -34,15 +34,15 @@ PBO_TRIALS = 2_000  # compared by CSCV; more are thinned evenly, the optimum kep
 
 @dataclass(frozen=True)
 class SearchRun:
-    """A search that is run: what, on which bars, and who is told."""
+    """A search: what to try, on which bars, and who hears of its progress."""
 
     spec: OptimizeSpec
     bars: Bars
     progress: Progress
     cancelled: Callable[[], bool]
 
-    def told(self, done: int, total: int, best: float | None) -> bool:
-        """Tell progress; return whether to go on."""
+    def tell(self, done: int, total: int, best: float | None) -> bool:
+        """Report progress; return whether to go on."""
         self.progress(done, total, best)
         return not self.cancelled()
 
@@ -65,9 +65,9 @@ def optimise(
     Raises: ValueError naming what is wrong with the spec or too little in the bars.
     """
     require_span(bars, MIN_DAYS, "a search")
-    asked = SearchRun(spec, bars, progress, cancelled)
-    found, partial = (_whole_grid if spec.sampler == "grid" else _searched)(asked)
-    ranked = found.ranked(spec.objective, TOP)
+    search = SearchRun(spec, bars, progress, cancelled)
+    ran, partial = (_whole_grid if spec.sampler == "grid" else _searched)(search)
+    ranked = ran.ranked(spec.objective, TOP)
     result = {
         "kind": spec.kind,
         "partial": partial,
@@ -76,11 +76,11 @@ def optimise(
         "objective": spec.objective,
         "total": spec.trials,
         "benchmarks": benchmark_rows(buy_and_hold_account(bars, spec)),
-        "distribution": score_distribution(found.sharpe[found.done]),
+        "distribution": score_distribution(ran.sharpe[ran.done]),
     }
     if not ranked:
-        return result | _nothing(int(found.done.sum()))
-    return result | _judged(asked, found, ranked, benchmark_sharpe(result["benchmarks"]))
+        return result | _nothing(int(ran.done.sum()))
+    return result | _judged(search, ran, ranked, benchmark_sharpe(result["benchmarks"]))
 
 
 def _nothing(trials: int) -> JSON:
@@ -97,24 +97,24 @@ def _nothing(trials: int) -> JSON:
     }
 
 
-def _judged(asked: SearchRun, found: GridResult, ranked: list[int], hold: float | None) -> JSON:
-    spec = asked.spec
-    sharpes = found.sharpe[found.done]
-    judged = judged_best(asked.bars, spec, found, ranked[0])
+def _judged(search: SearchRun, ran: GridResult, ranked: list[int], hold: float | None) -> JSON:
+    spec = search.spec
+    sharpes = ran.sharpe[ran.done]
+    judged = judged_best(search.bars, spec, ran, ranked[0])
     sizes = tuple(len(options) for options in parameter_values(spec).values())
-    best_at = tuple(int(i) for i in np.unravel_index(found.indices[ranked[0]], sizes))
+    best_at = tuple(int(i) for i in np.unravel_index(ran.indices[ranked[0]], sizes))
     scores = np.full(sizes, np.nan)
-    scores.flat[found.indices] = getattr(found, spec.objective)
+    scores.flat[ran.indices] = getattr(ran, spec.objective)
     around = neighbourhood(scores, best_at)
-    rows = [_row(asked, found, number, sharpes) for number in ranked]
-    plots = search_plots(found, ranked[0], scores, best_at)
+    rows = [_row(search, ran, number, sharpes) for number in ranked]
+    plots = search_plots(ran, ranked[0], scores, best_at)
     return {
         **judged.facts,
-        "trials": int(found.done.sum()),
+        "trials": int(ran.done.sum()),
         "best_params": rows[0]["params"],
         "best": rows[0],
         "top_10": rows,
-        "verdict": _said(judged, around, hold, len(found.day_ms)),
+        "verdict": _said(judged, around, hold, len(ran.day_ms)),
         "neighbourhood": around,
         "heatmap": plots.heatmap,
         "plots": plots.plotly,
@@ -124,39 +124,38 @@ def _judged(asked: SearchRun, found: GridResult, ranked: list[int], hold: float 
 
 
 def _said(judged: Judgement, around: JSON, hold: float | None, days: int) -> str:
-    said = verdict(judged, hold)
+    text = verdict(judged, hold)
     if days < SHORT_DAYS:
-        said += f" {days} days are too few to prove anything: take {SHORT_DAYS} or more."
-    if around["shape"] == "lone peak" and not said.startswith("Nothing"):
-        kept = "less than half of it"
-        said += f" Its neighbours keep {kept}: a lone peak is rarely found again."
-    return said
+        text += f" {days} days are too few to prove anything: take {SHORT_DAYS} or more."
+    if around["shape"] == "lone peak" and not text.startswith("Nothing"):
+        text += " Its neighbours keep less than half of it: a lone peak is rarely found again."
+    return text
 
 
-def _row(asked: SearchRun, found: GridResult, number: int, sharpes: np.ndarray) -> JSON:
+def _row(search: SearchRun, ran: GridResult, number: int, sharpes: np.ndarray) -> JSON:
     """Return one of the best, run once more by the fill engine for its trades."""
-    account = simulate_account(asked.bars, trial_target(asked.bars, found, number), asked.spec)
+    account = simulate_account(search.bars, trial_target(search.bars, ran, number), search.spec)
     metrics = account.metrics
     return {
-        "params": found.params(number),
-        "score": float(getattr(found, asked.spec.objective)[number]),
+        "params": ran.params(number),
+        "score": float(getattr(ran, search.spec.objective)[number]),
         "metrics": metrics.model_dump(),
         "probabilistic_sharpe_ratio": metrics.probabilistic_sharpe_ratio,
         "deflated_sharpe_ratio": deflated_sharpe_ratio(account.returns, sharpes),
     }
 
 
-def _whole_grid(asked: SearchRun) -> tuple[GridResult, bool]:
+def _whole_grid(search: SearchRun) -> tuple[GridResult, bool]:
     """Return what ran of the grid, and whether that is only a part."""
-    found = run_trials(asked.bars, asked.spec, progress=asked.told)
-    return found, not bool(found.done.all())
+    ran = run_trials(search.bars, search.spec, progress=search.tell)
+    return ran, not bool(ran.done.all())
 
 
-def _searched(asked: SearchRun) -> tuple[GridResult, bool]:
-    """Return what a sampler tried, and whether it was stopped; a set asked for again runs once."""
+def _searched(search: SearchRun) -> tuple[GridResult, bool]:
+    """Return what a sampler tried, and whether it was stopped; a set drawn twice runs once."""
     from workers.research.optuna_sampler import GridSampler
 
-    spec, bars = asked.spec, asked.bars
+    spec, bars = search.spec, search.bars
     values = parameter_values(spec)
     sizes = [len(options) for options in values.values()]
     ran: dict[int, GridResult] = {}
@@ -174,33 +173,33 @@ def _searched(asked: SearchRun) -> tuple[GridResult, bool]:
         best = value if best is None else max(best, value)
         return value
 
-    search = GridSampler(spec.sampler, values, spec.seed)
+    sampler = GridSampler(spec.sampler, values, spec.seed)
     steps, going = 0, True
     while going and steps < spec.trials:
-        search.step(score)
+        sampler.step(score)
         steps += 1
-        going = asked.told(steps, spec.trials, best)
+        going = search.tell(steps, spec.trials, best)
     return join_trials(list(ran.values())), steps < spec.trials
 
 
-def judged_best(bars: Bars, spec: Grid, found: GridResult, best: int) -> Judgement:
+def judged_best(bars: Bars, spec: Grid, ran: GridResult, best: int) -> Judgement:
     """Return how the best of what ran stands against luck."""
-    some, place = compared(bars, spec, found, best)
+    some, place = compared(bars, spec, ran, best)
     returns = some.returns
     assert returns is not None  # noqa: S101 - the daily equity of what is compared is kept
-    return judge(returns[:, place], found.sharpe[found.done], returns)
+    return judge(returns[:, place], ran.sharpe[ran.done], returns)
 
 
-def compared(bars: Bars, spec: Grid, found: GridResult, best: int) -> tuple[GridResult, int]:
+def compared(bars: Bars, spec: Grid, ran: GridResult, best: int) -> tuple[GridResult, int]:
     """Return the sets that CSCV compares, with their daily equity, and the best's place there.
 
     All that ran, or ``PBO_TRIALS`` spread evenly over them and the best.
     """
-    done = np.flatnonzero(found.done)
+    done = np.flatnonzero(ran.done)
     some = done[:: max(1, -(-len(done) // PBO_TRIALS))]
     some = np.unique(np.append(some, best))
     place = int(np.searchsorted(some, best))
-    if found.equity is not None:
-        return (found if len(some) == len(found) else select_trials(found, some)), place
-    numbers = found.indices[some].tolist()
+    if ran.equity is not None:
+        return (ran if len(some) == len(ran) else select_trials(ran, some)), place
+    numbers = ran.indices[some].tolist()
     return run_trials(bars, spec, only=numbers, keep_daily=True), place

@@ -113,21 +113,21 @@ def buy_and_hold_account(bars: Bars, market: Market) -> SimulatedAccount:
     return simulate_account(bars, np.ones(len(bars)), plain)
 
 
-def benchmark_rows(held: SimulatedAccount) -> list[JSON]:
+def benchmark_rows(hold: SimulatedAccount) -> list[JSON]:
     """Return the rows of buy-and-hold and cash, which every report shows."""
     cash = FinishedRun(
-        np.zeros_like(held.returns), np.zeros(len(held.bars)), np.zeros(len(held.bars))
+        np.zeros_like(hold.returns), np.zeros(len(hold.bars)), np.zeros(len(hold.bars))
     )
     return [
-        {"name": HOLD, "metrics": held.metrics.model_dump()},
+        {"name": HOLD, "metrics": hold.metrics.model_dump()},
         {"name": CASH, "metrics": report(cash).model_dump()},
     ]
 
 
 def benchmark_sharpe(rows: Sequence[JSON], name: str = HOLD) -> float | None:
     """Return the Sharpe ratio of a benchmark."""
-    found: float | None = next(r["metrics"]["sharpe_ratio"] for r in rows if r["name"] == name)
-    return found
+    sharpe: float | None = next(r["metrics"]["sharpe_ratio"] for r in rows if r["name"] == name)
+    return sharpe
 
 
 def market_facts(bars: Bars, market: Market) -> JSON:

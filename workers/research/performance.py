@@ -74,9 +74,9 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
     """
     require_span(bars, MIN_DAYS, "a back-test")
     account = simulate_account(bars, fixed_target(spec, bars), spec, spec.participation)
-    held = buy_and_hold_account(bars, spec)
+    hold = buy_and_hold_account(bars, spec)
     fills = account.fills
-    charts = account_charts(account, held)
+    charts = account_charts(account, hold)
     return {
         "kind": spec.kind,
         "partial": False,
@@ -86,8 +86,8 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
         **market_facts(bars, spec),
         "metrics": account.metrics.model_dump(),
         "intervals": bootstrap_intervals(account),
-        "benchmarks": benchmark_rows(held),
-        "equity": thinned_curves(account, held),
+        "benchmarks": benchmark_rows(hold),
+        "equity": thinned_curves(account, hold),
         "daily_pnl": daily_results(account, spec.equity),
         "monthly": monthly_returns(account.day_ms, account.returns),
         "trades": newest_trades(account),
@@ -122,28 +122,28 @@ def bootstrap_intervals(
     def curved(statistic: Statistic) -> Statistic:
         return lambda drawn: statistic(m.equity_curve(drawn))
 
-    asked = [
+    statistics = [
         *((name, returns, statistic) for name, statistic in ON_RETURNS.items()),
         *((name, returns, curved(statistic)) for name, statistic in ON_EQUITY.items()),
         *((name, pnl, statistic) for name, statistic in ON_TRADES.items()),
     ]
     intervals: dict[str, list[float] | None] = {}
-    for name, values, statistic in asked:
-        found = bootstrap_interval(values, statistic, draws=draws) if values.size else None
-        intervals[name] = None if found is None else [found.low, found.high]
+    for name, values, statistic in statistics:
+        interval = bootstrap_interval(values, statistic, draws=draws) if values.size else None
+        intervals[name] = None if interval is None else [interval.low, interval.high]
     return intervals
 
 
-def thinned_curves(account: SimulatedAccount, held: SimulatedAccount) -> JSON:
+def thinned_curves(account: SimulatedAccount, hold: SimulatedAccount) -> JSON:
     """Return equity, buy-and-hold and drawdown at bar closes, thinned with extremes kept."""
     equity = account.fills.equity
-    kept = kept_points(equity, MAX_CURVE)
+    rows = kept_points(equity, MAX_CURVE)
     return {
-        "time_ms": account.bars.close_time_ms[kept].tolist(),
-        "equity": rounded(equity[kept], 8),
-        "buy_and_hold": rounded(held.fills.equity[kept], 8),
-        "drawdown": rounded(m.drawdowns(equity)[kept]),
-        "points": len(kept),
+        "time_ms": account.bars.close_time_ms[rows].tolist(),
+        "equity": rounded(equity[rows], 8),
+        "buy_and_hold": rounded(hold.fills.equity[rows], 8),
+        "drawdown": rounded(m.drawdowns(equity)[rows]),
+        "points": len(rows),
         "of": len(equity),
     }
 
@@ -184,7 +184,7 @@ def newest_trades(account: SimulatedAccount) -> JSON:
 
 
 def account_charts(
-    account: SimulatedAccount, held: SimulatedAccount, bands: Sequence[tuple[float, float]] = ()
+    account: SimulatedAccount, hold: SimulatedAccount, bands: Sequence[tuple[float, float]] = ()
 ) -> dict[str, Chart]:
     """Return the charts of one back-test by name; ``bands`` are shaded spans of time."""
     times, equity = account.bars.close_time_ms, account.fills.equity
@@ -200,7 +200,7 @@ def account_charts(
             "",
             "quote currency",
             (
-                over_time(HOLD, times, held.fills.equity, tone="quiet"),
+                over_time(HOLD, times, hold.fills.equity, tone="quiet"),
                 over_time("strategy", times, equity),
             ),
             x_kind="time",

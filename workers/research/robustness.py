@@ -24,17 +24,17 @@ def parameter_stability(rows: list[JSON], names: tuple[str, ...]) -> JSON:
     ``coefficient_of_variation`` is deviation over mean; None for a mean of 0 or one window.
     """
     chosen = [row["params"] for row in rows if row["params"] is not None]
-    found = {}
+    by_name = {}
     for name in names:
         values = [float(params[name]) for params in chosen]
         changes = sum(a != b for a, b in pairwise(values))
-        found[name] = {
+        by_name[name] = {
             "chosen": values,
             "distinct": len(set(values)),
             "changes": changes,
             "coefficient_of_variation": coefficient_of_variation(np.array(values)),
         }
-    return found
+    return by_name
 
 
 def walk_forward_warnings(rows: list[JSON], bars: Bars) -> list[str]:

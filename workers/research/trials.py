@@ -38,15 +38,15 @@ def run_trials(
         return run_grid(bars, grid, only=only, keep_daily=keep_daily, progress=progress)
     indices = np.arange(grid.combinations) if only is None else np.asarray(only, dtype=np.int64)
     _check(bars, grid, len(indices))
-    found = blank_result(bars, grid, indices, keep_daily=keep_daily)
+    result = blank_result(bars, grid, indices, keep_daily=keep_daily)
     best: float | None = None
     for number in range(len(indices)):
-        score = _run_strategy(bars, grid, found, number)
+        score = _run_strategy(bars, grid, result, number)
         if np.isfinite(score):
             best = score if best is None else max(best, score)
         if progress is not None and not progress(number + 1, len(indices), best):
             break
-    return found
+    return result
 
 
 def _check(bars: Bars, grid: Grid, count: int) -> None:
@@ -64,29 +64,29 @@ def _check(bars: Bars, grid: Grid, count: int) -> None:
         )
 
 
-def _run_strategy(bars: Bars, grid: Grid, found: GridResult, number: int) -> float:
+def _run_strategy(bars: Bars, grid: Grid, result: GridResult, number: int) -> float:
     """Run one set, write what it did into the result, and return its objective."""
-    account = simulate_account(bars, trial_target(bars, found, number), grid)
+    account = simulate_account(bars, trial_target(bars, result, number), grid)
     fills = account.fills
-    equity, held = account.daily_equity, account.daily_held
+    equity, daily_held = account.daily_equity, account.daily_held
     for name, values in daily_measures(equity[:, None]).items():
-        getattr(found, name)[number] = values[0]
-    found.bar_drawdown[number] = float(drawdowns(fills.equity).max())
-    found.exposure[number] = float(np.mean(fills.position != 0.0))
-    found.trades[number] = len(fills.closed)
-    found.liquidated[number] = fills.liquidated_at is not None
-    found.done[number] = True
-    if found.equity is not None and found.held is not None:
-        found.equity[:, number] = equity
-        found.held[:, number] = held
-    return float(getattr(found, grid.objective)[number])
+        getattr(result, name)[number] = values[0]
+    result.bar_drawdown[number] = float(drawdowns(fills.equity).max())
+    result.exposure[number] = float(np.mean(fills.position != 0.0))
+    result.trades[number] = len(fills.closed)
+    result.liquidated[number] = fills.liquidated_at is not None
+    result.done[number] = True
+    if result.equity is not None and result.held is not None:
+        result.equity[:, number] = equity
+        result.held[:, number] = daily_held
+    return float(getattr(result, grid.objective)[number])
 
 
-def trial_target(bars: Bars, found: GridResult, number: int) -> Vector:
+def trial_target(bars: Bars, ran: GridResult, number: int) -> Vector:
     """Return the decisions of one of the sets that ran, shape (n,)."""
-    if found.grid.strategy is not None:
-        return strategy_named(found.grid.strategy).target(bars, found.params(number))
-    return factor_target(bars, found.factors(number), found.grid.combine)
+    if ran.grid.strategy is not None:
+        return strategy_named(ran.grid.strategy).target(bars, ran.params(number))
+    return factor_target(bars, ran.factors(number), ran.grid.combine)
 
 
 def fixed_target(spec: PerformanceSpec, bars: Bars) -> Vector:
@@ -96,14 +96,14 @@ def fixed_target(spec: PerformanceSpec, bars: Bars) -> Vector:
     return factor_target(bars, spec.all_factors, spec.combine)
 
 
-def select_trials(found: GridResult, numbers: NDArray[np.int64]) -> GridResult:
+def select_trials(ran: GridResult, numbers: NDArray[np.int64]) -> GridResult:
     """Return some of the sets that ran, in the order given."""
 
     def cut(values: Any) -> Any:
         return None if values is None else values[..., numbers]
 
-    names = {field.name for field in fields(found)} - {"grid", "day_ms"}
-    return replace(found, **{name: cut(getattr(found, name)) for name in names})
+    names = {field.name for field in fields(ran)} - {"grid", "day_ms"}
+    return replace(ran, **{name: cut(getattr(ran, name)) for name in names})
 
 
 def join_trials(parts: Sequence[GridResult]) -> GridResult:

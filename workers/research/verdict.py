@@ -77,17 +77,17 @@ def judge(best: Vector, sharpes: Vector, returns: Matrix) -> Judgement:
     """
     known = sharpes[np.isfinite(sharpes)]
     spread = float(known.std(ddof=1)) if known.size > 1 else 0.0
-    found = probability_of_backtest_overfitting(returns)
+    overfitting = probability_of_backtest_overfitting(returns)
     return Judgement(
         sharpe=sharpe_ratio(best),
         luck=expected_max_sharpe(max(len(sharpes), 1), spread),
         deflated=deflated_sharpe_ratio(best, sharpes),
-        pbo=None if found is None else found.pbo,
+        pbo=None if overfitting is None else overfitting.pbo,
         pbo_trials=returns.shape[1],
         trials=len(sharpes),
         effective=effective_trials(returns),
-        degradation=None if found is None else found.degradation,
-        probability_of_loss=None if found is None else found.probability_of_loss,
+        degradation=None if overfitting is None else overfitting.degradation,
+        probability_of_loss=None if overfitting is None else overfitting.probability_of_loss,
     )
 
 

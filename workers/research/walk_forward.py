@@ -64,21 +64,21 @@ def walk_forward(
     Raises: ValueError naming what is wrong with the spec, or the bars that are needed.
     """
     windows = walk_forward_windows(spec, bars)
-    ran = run_trials(
+    trials = run_trials(
         bars,
         spec,
         keep_daily=True,
         progress=lambda done, total, best: (progress(done, total, best), not cancelled())[1],
     )
-    done = np.flatnonzero(ran.done)
+    done = np.flatnonzero(trials.done)
     if not len(done):
         raise ValueError("no parameter set has run: it was cancelled before the first")
-    found = ran if len(done) == len(ran) else select_trials(ran, done)
-    steps = _steps(spec, bars, found, windows)
-    return _result(spec, bars, found, steps) | {
-        "partial": len(done) < len(ran),
+    ran = trials if len(done) == len(trials) else select_trials(trials, done)
+    steps = _steps(spec, bars, ran, windows)
+    return _result(spec, bars, ran, steps) | {
+        "partial": len(done) < len(trials),
         "trials": len(done),
-        "total": len(ran),
+        "total": len(trials),
     }
 
 
@@ -103,14 +103,14 @@ class Step:
 
 
 def _steps(
-    spec: WalkForwardSpec, bars: Bars, found: GridResult, windows: list[WalkForwardWindow]
+    spec: WalkForwardSpec, bars: Bars, ran: GridResult, windows: list[WalkForwardWindow]
 ) -> list[Step]:
     """Choose a set for every window; each chosen set is run once by the fill engine."""
     accounts: dict[int, tuple[Vector, SimulatedAccount]] = {}
     steps = []
     for window in windows:
         days = whole_days(bars, window.train)
-        measures = found.segment(*days)
+        measures = ran.segment(*days)
         scores = np.where(np.isfinite(measures[spec.objective]), measures[spec.objective], -np.inf)
         number = int(np.argmax(scores))
         if scores[number] == -np.inf:
@@ -118,7 +118,7 @@ def _steps(
             steps.append(Step(window, None, days, measures["sharpe"], flat, None))
             continue
         if number not in accounts:
-            target = trial_target(bars, found, number)
+            target = trial_target(bars, ran, number)
             accounts[number] = target, simulate_account(bars, target, spec)
         target, account = accounts[number]
         inside = account.metrics_between(window.train, account.returns[slice(*days)])
@@ -126,7 +126,7 @@ def _steps(
     return steps
 
 
-def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[Step]) -> JSON:
+def _result(spec: WalkForwardSpec, bars: Bars, ran: GridResult, steps: list[Step]) -> JSON:
     """Return the whole result but for what was cancelled."""
     start, end = steps[0].window.test[0] - 1, steps[-1].window.test[1]
     target = np.zeros(len(bars))
@@ -134,7 +134,7 @@ def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[St
         first, last = (at - 1 for at in step.window.test)
         target[first:last] = step.target[first:last]
     traded = bars[start:end]
-    account, held = (
+    account, hold = (
         simulate_account(traded, target[start:end], spec),
         buy_and_hold_account(traded, spec),
     )
@@ -142,19 +142,19 @@ def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[St
         {
             "train": _span(bars, step.window.train),
             "test": _span(bars, step.window.test),
-            **_row(found, account, step, start),
+            **_row(ran, account, step, start),
         }
         for step in steps
     ]
-    out, benchmarks = account.metrics, benchmark_rows(held)
-    ranked = found.ranked(spec.objective, 1)
-    judged = judged_best(bars, spec, found, ranked[0] if ranked else 0)
+    out, benchmarks = account.metrics, benchmark_rows(hold)
+    ranked = ran.ranked(spec.objective, 1)
+    judged = judged_best(bars, spec, ran, ranked[0] if ranked else 0)
     sharpe, growth = (
         _mean([getattr(step.inside, name) for step in steps if step.inside is not None])
         for name in ("sharpe_ratio", "annual_return")
     )
     bands = [(row["test"]["from_ms"], row["test"]["to_ms"]) for row in rows]
-    charts = account_charts(account, held, bands) | step_charts(rows, bands)
+    charts = account_charts(account, hold, bands) | step_charts(rows, bands)
     return {
         "kind": spec.kind,
         "spec": spec.model_dump(mode="json"),
@@ -175,17 +175,17 @@ def _result(spec: WalkForwardSpec, bars: Bars, found: GridResult, steps: list[St
         "metrics": out.model_dump(),
         "benchmarks": benchmarks,
         "stability": parameter_stability(rows, tuple(parameter_values(spec))),
-        "equity": thinned_curves(account, held),
+        "equity": thinned_curves(account, hold),
         "monthly": monthly_returns(account.day_ms, account.returns),
         **rendered_charts(charts, png=spec.png),
     }
 
 
-def _row(found: GridResult, account: SimulatedAccount, step: Step, start: int) -> JSON:
+def _row(ran: GridResult, account: SimulatedAccount, step: Step, start: int) -> JSON:
     """Return one window as the result carries it.
 
     Args:
-        found: What ran.
+        ran: What ran.
         account: What was traded.
         step: The window.
         start: Of the account within all bars.
@@ -197,22 +197,22 @@ def _row(found: GridResult, account: SimulatedAccount, step: Step, start: int) -
     deflated = sharpe = None
     if step.inside is not None and step.number is not None:
         sharpe = step.inside.sharpe_ratio
-        deflated = deflated_sharpe_ratio(_returns(found, step), step.sharpes)
+        deflated = deflated_sharpe_ratio(_returns(ran, step), step.sharpes)
     return {
-        "params": None if step.number is None else found.params(step.number),
+        "params": None if step.number is None else ran.params(step.number),
         "in_sample": None if step.inside is None else step.inside.model_dump(),
         "out_of_sample": outside.model_dump(),
         "overfitting_ratio": overfitting_ratio(sharpe, outside.sharpe_ratio),
-        "trials": len(found),
+        "trials": len(ran),
         "deflated_sharpe_ratio": deflated,
     }
 
 
-def _returns(found: GridResult, step: Step) -> Vector:
+def _returns(ran: GridResult, step: Step) -> Vector:
     """Return the chosen set's daily returns over the days it was chosen on."""
-    assert found.equity is not None  # noqa: S101 - daily equity was kept
+    assert ran.equity is not None  # noqa: S101 - daily equity was kept
     first, last = step.days
-    return equity_returns(found.equity[first : last + 1, step.number])
+    return equity_returns(ran.equity[first : last + 1, step.number])
 
 
 def _span(bars: Bars, span: tuple[int, int]) -> JSON:

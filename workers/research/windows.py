@@ -45,16 +45,16 @@ def walk_forward_windows(spec: WalkForwardSpec, bars: Bars) -> list[WalkForwardW
             f"train_bars {train:,}, purge_bars {spec.purge_bars:,} and test_bars {test:,} need "
             f"{needed_bars:,} bars, {bars.symbol} has {n:,} here"
         )
-    found = []
+    windows = []
     start = train + spec.purge_bars
     while start < n:
         end = min(start + test, n)
         if end - start < least_test:
             break  # a rest too short to say anything
         first = 0 if spec.scheme == "anchored" else start - spec.purge_bars - train
-        found.append(WalkForwardWindow((first, start - spec.purge_bars), (start, end)))
+        windows.append(WalkForwardWindow((first, start - spec.purge_bars), (start, end)))
         start = end
-    return found
+    return windows
 
 
 def whole_days(bars: Bars, span: tuple[int, int]) -> tuple[int, int]:

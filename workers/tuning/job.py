@@ -94,7 +94,7 @@ def tune(job: TuningJob, bars: Bars, progress: Progress, stop: Stop) -> JSON:
     tuned = _tuned(job, study, bars)
     watch = _JobObserver(search, progress, stop, job.spec.timeout_s)
     watch.tell(study)
-    ended = _run(job, tuned, study, SearchObserver(watch.told, watch.stopped))
+    ended = _run(job, tuned, study, SearchObserver(watch.trial_ended, watch.stopped))
     watch.tell(study, "report")
     result = tuning_report(tuned, study, partial=not ended)
     plain: JSON = json.loads(json.dumps(result, allow_nan=False))  # tuples as JSON has them
@@ -152,7 +152,7 @@ class _JobObserver:
     def stopped(self) -> bool:
         return self._stop.is_set() or time.monotonic() > self._deadline
 
-    def told(self, study: Study) -> None:
+    def trial_ended(self, study: Study) -> None:
         if time.monotonic() - self._told_at >= TELL_EVERY_S:
             self.tell(study)
 
@@ -169,12 +169,12 @@ def _same_bars(study: Study, bars: Bars) -> Bars:
 
     Raises: StudyDiffers when they are not what they were.
     """
-    kept = study.user_attrs.get("bars")
-    if kept is None:
+    stamp = study.user_attrs.get("bars")
+    if stamp is None:
         study.set_user_attr("bars", _stamp(bars))
         return bars
-    same = bars.between(kept["from_ms"], kept["to_ms"])
-    if _stamp(same) != kept:
+    same = bars.between(stamp["from_ms"], stamp["to_ms"])
+    if _stamp(same) != stamp:
         raise StudyDiffers(
             f"the bars of study {study.study_name} have changed since it was started; "
             "give the job a new id"

@@ -1,4 +1,4 @@
-"""Results of searches: every part as a file, what the topic takes also in the record."""
+"""Results of searches: all parts in files, those that the topic takes in the record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workers.jobs.results import FILE_INDENT, encoded, move_parts, parts_to_move
 def stored(result: JobResult, root: str) -> JobResult:
     """Return a result whose files are written, small enough for its topic.
 
-    Parts that the topic does not take are left to ``result.json``.
+    The record has the URL of ``result.json`` in place of each part that the topic does not take.
 
     Raises:
         ResultsError: Nothing can be written there.

@@ -63,7 +63,11 @@ class SeededSampler(BaseSampler):
 
     def infer_relative_search_space(self, _: Study, __: FrozenTrial) -> dict[str, Any]:
         """Return the whole space: no trial has another."""
-        return {name: found for name, found in self._space.items() if not found.single()}
+        return {
+            name: distribution
+            for name, distribution in self._space.items()
+            if not distribution.single()
+        }
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -102,7 +106,7 @@ class RebuiltCmaEs(BaseSampler):
     """
 
     def __init__(self, space: Space) -> None:
-        self._names = tuple(name for name, found in space.items() if not found.single())
+        self._names = tuple(name for name, each in space.items() if not each.single())
         self._seed = 0
         self._told: list[int] = []  # numbers of the trials that the state is made of
         self._state: Any = None
@@ -170,35 +174,35 @@ def _start(size: int) -> Any:
     )
 
 
-def from_unit(found: BaseDistribution, unit: float) -> float | int:
+def from_unit(distribution: BaseDistribution, unit: float) -> float | int:
     """Return the value of a numeric parameter at a place in [0, 1] of its range."""
-    low, high, grid = _edges(found)
-    value = math.exp(low + unit * (high - low)) if _log(found) else low + unit * (high - low)
+    low, high, grid = _edges(distribution)
+    value = math.exp(low + unit * (high - low)) if _log(distribution) else low + unit * (high - low)
     if grid is not None:
         origin, step, count = grid
         value = origin + step * min(max(math.floor((value - origin) / step + 0.5), 0), count - 1)
-    return int(value) if isinstance(found, IntDistribution) else value
+    return int(value) if isinstance(distribution, IntDistribution) else value
 
 
-def to_unit(found: BaseDistribution, value: float) -> float:
+def to_unit(distribution: BaseDistribution, value: float) -> float:
     """Return the place in [0, 1] of a numeric parameter's value; undoes ``from_unit``."""
-    low, high, _ = _edges(found)
-    return ((math.log(value) if _log(found) else value) - low) / (high - low)
+    low, high, _ = _edges(distribution)
+    return ((math.log(value) if _log(distribution) else value) - low) / (high - low)
 
 
-def _log(found: BaseDistribution) -> bool:
-    return bool(getattr(found, "log", False))
+def _log(distribution: BaseDistribution) -> bool:
+    return bool(getattr(distribution, "log", False))
 
 
-def _edges(found: BaseDistribution) -> tuple[float, float, tuple[float, float, int] | None]:
+def _edges(distribution: BaseDistribution) -> tuple[float, float, tuple[float, float, int] | None]:
     """Return the ends of the range and its grid; on a grid each value has an equal share."""
-    assert isinstance(found, FloatDistribution | IntDistribution)  # noqa: S101 - others are refused
-    low, high, step = float(found.low), float(found.high), found.step
+    assert isinstance(distribution, FloatDistribution | IntDistribution)  # noqa: S101 - others are refused
+    low, high, step = float(distribution.low), float(distribution.high), distribution.step
     grid = None
     if step is not None:
         grid = (low, float(step), round((high - low) / step) + 1)
         low, high = low - step / 2.0, high + step / 2.0
-    return (math.log(low), math.log(high), grid) if found.log else (low, high, grid)
+    return (math.log(low), math.log(high), grid) if distribution.log else (low, high, grid)
 
 
 Make = Callable[[int], BaseSampler]  # from a seed

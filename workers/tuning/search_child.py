@@ -56,31 +56,35 @@ class StudyLocation:
 
 
 def run_owned(
-    channel: Connection, stop: Any, request: bytes, kept: StudyLocation, kafka: KafkaSettings
+    channel: Connection, stop: Any, request: bytes, location: StudyLocation, kafka: KafkaSettings
 ) -> None:
     """Run a job and send its encoded result."""
-    channel.send_bytes(run_request(TuningRequest.decode(request), kept, kafka, stop).encode())
+    channel.send_bytes(run_request(TuningRequest.decode(request), location, kafka, stop).encode())
 
 
 def assist(
-    channel: Connection, stop: Any, request: bytes, kept: StudyLocation, kafka: KafkaSettings
+    channel: Connection, stop: Any, request: bytes, location: StudyLocation, kafka: KafkaSettings
 ) -> None:
     """Take part in a job that another process owns; sends nothing."""
     from workers.tuning.job import TuningJob, take_part
 
     del channel
-    asked = TuningRequest.decode(request)
+    wanted = TuningRequest.decode(request)
     job = TuningJob(
-        asked.request_id, asked.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url
+        wanted.request_id,
+        wanted.spec,
+        f"tuning-{kafka.instance}",
+        location.home,
+        location.storage_url,
     )
     try:
-        take_part(job, read_requested_bars(asked.spec, kafka), stop)
-    except ValueError as refused:  # the owner tells it
-        log.info("assist.refused", job=asked.request_id, cause=str(refused))
+        take_part(job, read_requested_bars(wanted.spec, kafka), stop)
+    except ValueError as refused:  # the owner's result says so
+        log.info("assist.refused", job=wanted.request_id, cause=str(refused))
 
 
 def run_request(
-    request: TuningRequest, kept: StudyLocation, kafka: KafkaSettings, stop: threading.Event
+    request: TuningRequest, location: StudyLocation, kafka: KafkaSettings, stop: threading.Event
 ) -> JobResult:
     """Run one job to its result: a failure is a result too."""
     from workers.jobs.results import ResultsError
@@ -93,13 +97,17 @@ def run_request(
     telling = JobProgressPublisher(request.request_id, publisher)
     telling.tell("init", 0, request.spec.n_trials, None)
     commands = CancelFollower(request, kafka, stop)
-    found: dict[str, Any] | None = None
+    parts: dict[str, Any] | None = None
     failed: tuple[str, str] | None = None
     job = TuningJob(
-        request.request_id, request.spec, f"tuning-{kafka.instance}", kept.home, kept.storage_url
+        request.request_id,
+        request.spec,
+        f"tuning-{kafka.instance}",
+        location.home,
+        location.storage_url,
     )
     try:
-        found = _searched(job, request.spec, kafka, telling, stop)
+        parts = _searched(job, request.spec, kafka, telling, stop)
     except StorageError as unreachable:
         failed = (f"REGIMEFLOW_TUNING_STORAGE: {unreachable}", "worker")
     except ValueError as wrong:
@@ -109,7 +117,7 @@ def run_request(
     except Exception as bug:  # the job's last line: whoever asked has to be told
         log.exception("job.failed")
         failed = (f"a bug in the worker: {in_one_line(bug)}", "worker")
-    status = _status(commands, found)
+    status = _status(commands, parts)
     if status in {"cancelled", "partial"}:
         telling.tell("partial", telling.trial, telling.total, telling.best, status)
     result = JobResult(
@@ -119,26 +127,26 @@ def run_request(
         status=status,
         error=failed[0] if failed else None,
         fault=failed[1] if failed else None,  # type: ignore[arg-type]  # one of the two words above
-        trials=found["trials"] if found else 0,
+        trials=parts["trials"] if parts else 0,
         seconds=round(time.monotonic() - started_s, 3),
         spec=request.spec.model_dump(mode="json"),
-        result=found,
+        result=parts,
     )
     publisher.flush()
-    if found is None:
+    if parts is None:
         return result
     try:
-        return stored(result, kept.results)
+        return stored(result, location.results)
     except ResultsError as unwritable:
         return result.model_copy(
             update={"status": "failed", "error": str(unwritable), "fault": "worker", "result": None}
         )
 
 
-def _status(commands: CancelFollower, found: dict[str, Any] | None) -> Any:
-    if found is None:
+def _status(commands: CancelFollower, parts: dict[str, Any] | None) -> Any:
+    if parts is None:
         return "cancelled" if commands.cancelled else "failed"
-    if not found["partial"]:
+    if not parts["partial"]:
         return "done"
     return "cancelled" if commands.cancelled else "partial"
 

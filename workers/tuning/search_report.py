@@ -177,14 +177,14 @@ def _row(tuned: FinishedSearch, trial: FrozenTrial) -> JSON:
 
 
 def _importance(study: Study) -> dict[str, float]:
-    """Return each parameter's share in the value, PED-ANOVA; empty where it cannot be told."""
+    """Return each parameter's share in the value, by PED-ANOVA; empty where it is undefined."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # that all are of the same value
         try:
-            found = optuna.importance.get_param_importances(study)
+            shares = optuna.importance.get_param_importances(study)
         except (RuntimeError, ValueError, UserWarning):
             return {}
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in shares.items()}
 
 
 def _plots(tuned: FinishedSearch, study: Study) -> dict[str, Any]:

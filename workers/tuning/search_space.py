@@ -53,7 +53,7 @@ def resolve_space(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
     """
     preset, defaults = _named_preset(spec)
     searched = _searched(spec, declared, preset.spaces or defaults.spaces)
-    found = Space(
+    space = Space(
         searched=searched,
         fixed={n: _default(n, each) for n, each in declared.items() if n not in searched},
         objectives=(
@@ -61,8 +61,8 @@ def resolve_space(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
         ),
         n_trials=spec.n_trials or preset.epochs or defaults.epochs or EPOCHS,
     )
-    _check_sampler(spec, found)
-    return found
+    _check_sampler(spec, space)
+    return space
 
 
 def _default(name: str, parameter: Parameter) -> Value:
@@ -90,8 +90,8 @@ def _searched(
             raise SpaceRejected("param_space says what is searched: leave out spaces")
         if strange := sorted(set(spec.param_space) - set(declared)):
             raise SpaceRejected(_unknown("parameter", strange, declared))
-        for name, given in spec.param_space.items():
-            _check_range(name, given, declared[name])
+        for name, wanted_range in spec.param_space.items():
+            _check_range(name, wanted_range, declared[name])
         return dict(spec.param_space)
     groups = {each.group for each in declared.values() if each.group is not None}
     if strange := sorted(set(spec.spaces) - groups):
@@ -108,22 +108,22 @@ def _searched(
     return searched
 
 
-def _check_range(name: str, given: Parameter, own: Parameter) -> None:
+def _check_range(name: str, wanted: Parameter, declared: Parameter) -> None:
     """Refuse values that the parameter cannot have."""
-    if own.type == "categorical":
-        if given.type != "categorical":
-            raise SpaceRejected(f"parameter {name} is categorical, got {given.type}")
-        if strange := [str(value) for value in given.choices if value not in own.choices]:
-            raise SpaceRejected(_unknown(f"choice of {name}", strange, map(str, own.choices)))
+    if declared.type == "categorical":
+        if wanted.type != "categorical":
+            raise SpaceRejected(f"parameter {name} is categorical, got {wanted.type}")
+        if strange := [str(value) for value in wanted.choices if value not in declared.choices]:
+            raise SpaceRejected(_unknown(f"choice of {name}", strange, map(str, declared.choices)))
         return
-    values = given.choices if given.type == "categorical" else (given.low, given.high)
+    values = wanted.choices if wanted.type == "categorical" else (wanted.low, wanted.high)
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) != len(values):
         raise SpaceRejected(f"parameter {name} is a number, got {', '.join(map(str, values))}")
-    fraction = given.type == "float" or any(v != int(v) for v in numbers)
-    if own.type == "int" and fraction:
-        raise SpaceRejected(f"parameter {name} is a whole number, got {given.type} {numbers}")
-    low, high = own.low, own.high
+    fraction = wanted.type == "float" or any(v != int(v) for v in numbers)
+    if declared.type == "int" and fraction:
+        raise SpaceRejected(f"parameter {name} is a whole number, got {wanted.type} {numbers}")
+    low, high = declared.low, declared.high
     if low is not None and high is not None and not all(low <= v <= high for v in numbers):
         raise SpaceRejected(
             f"parameter {name} goes from {low:g} to {high:g}, got {min(numbers):g} to "
@@ -131,18 +131,18 @@ def _check_range(name: str, given: Parameter, own: Parameter) -> None:
         )
 
 
-def _check_sampler(spec: TuningSpec, found: Space) -> None:
-    names = [name for name, each in found.searched.items() if each.type == "categorical"]
+def _check_sampler(spec: TuningSpec, space: Space) -> None:
+    names = [name for name, each in space.searched.items() if each.type == "categorical"]
     if spec.sampler == "CmaEsSampler" and names:
         raise SpaceRejected(
             f"CmaEsSampler has no order to follow in the categorical {', '.join(sorted(names))}: "
             "use TPESampler, or fix them"
         )
-    if len(found.objectives) > 1 and spec.sampler != "NSGAIISampler":
+    if len(space.objectives) > 1 and spec.sampler != "NSGAIISampler":
         raise SpaceRejected(
-            f"{' and '.join(found.objectives)} together need NSGAIISampler, not {spec.sampler}"
+            f"{' and '.join(space.objectives)} together need NSGAIISampler, not {spec.sampler}"
         )
-    if len(found.objectives) > 1 and spec.pruning:
+    if len(space.objectives) > 1 and spec.pruning:
         raise SpaceRejected("pruning needs one loss_function")
 
 

@@ -83,8 +83,8 @@ class Journal(BaseJournalBackend):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._lock.open("w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with self._lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:

@@ -1,11 +1,10 @@
-"""The search itself: trials asked for in batches, evaluated window by window, told to the storage.
+"""The search itself: trials are drawn in batches, evaluated window by window and stored.
 
-Any number of workers may search one study through its storage: each asks for trials of its own
-until their numbers reach the limit, and every trial is claimed by its worker. A worker that starts
-again takes up the trials it had claimed under their old numbers, with the parameters they had; a
-trial of a worker that never came back is taken up by another when its claim has run out. So none
-is lost, one per worker (or its batch) is evaluated twice, and with one worker the trials are those
-of a study that was never cut.
+Any number of workers may search one study through its storage. Each draws trials until their
+numbers reach the limit, and claims every trial it draws. A worker that starts again goes on with
+the trials it had claimed: same numbers, same parameters. When a worker never comes back, its claim
+runs out, and another worker takes up the trial. So no trial is lost, and a restart evaluates at
+most one batch of a worker twice. With one worker the trials are those of a study that was never cut.
 """
 
 from __future__ import annotations
@@ -70,11 +69,11 @@ class SearchObserver:
     """How a search is followed from outside.
 
     Attributes:
-        told: Called after each trial of this worker.
+        trial_ended: Called after each trial of this worker.
         stopped: Whether to stop asking; trials under way are left to be taken up.
     """
 
-    told: Callable[[Study], None] = lambda _: None
+    trial_ended: Callable[[Study], None] = lambda _: None
     stopped: Callable[[], bool] = lambda: False
 
 
@@ -94,15 +93,15 @@ def open_study(search: Search, storage: BaseStorage) -> Study:
         pruner=_pruner(search),
         load_if_exists=True,
     )
-    asked = {
-        "space": {name: found.model_dump(mode="json") for name, found in search.space.items()},
+    wanted = {
+        "space": {name: row.model_dump(mode="json") for name, row in search.space.items()},
         "objectives": search.objectives,
         "windows": search.windows,
     }
-    found = study.user_attrs.get("search")
-    if found is None:
-        study.set_user_attr("search", asked)
-    elif found != asked:
+    stored = study.user_attrs.get("search")
+    if stored is None:
+        study.set_user_attr("search", wanted)
+    elif stored != wanted:
         raise StudyDiffers(
             f"study {search.name} was started with another space, other windows or objectives; "
             "give the job a new id"
@@ -130,7 +129,7 @@ def run_search(
         worker: Who this is, the same after a restart.
         evaluate: Scores of some trials on some windows, each a list in window order, or the reason
             why a trial's parameters make no run.
-        watch: Told of each trial, asked whether to stop.
+        watch: Hears of each trial, and says whether to stop.
 
     Returns: False when it was stopped before.
     """
@@ -138,7 +137,7 @@ def run_search(
 
 
 class _StudyWorker:
-    """One worker at one study."""
+    """One worker of one study."""
 
     def __init__(
         self, search: Search, study: Study, worker: str, evaluate: Evaluate, watch: SearchObserver
@@ -148,20 +147,20 @@ class _StudyWorker:
 
     def run(self) -> bool:
         batch = self._left_over()
-        asked = len(self._study.get_trials(deepcopy=False))
+        created = len(self._study.get_trials(deepcopy=False))
         size, limit = self._search.batch, self._search.n_trials
-        first = batch[0].number if batch else asked
-        # A batch that was cut while it was asked for is asked for to its end before any of it is
-        # evaluated, so that it comes out as it would have.
+        first = batch[0].number if batch else created
+        # A batch that was cut while it was drawn is first drawn to its end, then evaluated: its
+        # trials are those of a batch that was never cut.
         end = min((first // size + 1) * size, limit)
         while not self._watch.stopped():
-            while asked < end:
+            while created < end:
                 trial = self._ask()
                 if trial is None:
-                    asked = end = limit
+                    created = end = limit
                 else:
                     batch.append(trial)
-                    asked = trial.number + 1
+                    created = trial.number + 1
             if not batch:
                 if self._over():
                     return True
@@ -171,7 +170,7 @@ class _StudyWorker:
                 continue
             if not self._finish(batch):
                 return False
-            batch, end = [], min(asked + size, limit)
+            batch, end = [], min(created + size, limit)
         return self._over()
 
     def _over(self) -> bool:
@@ -231,9 +230,9 @@ class _StudyWorker:
                     self._claim(trial)
             live = self._advance(live, part, scores)
         for trial in live:
-            found = scores[trial.number]
-            means = [fmean(score) for score in zip(*found, strict=True)]
-            trial.set_user_attr("windows", [list(score) for score in found])
+            windows_scored = scores[trial.number]
+            means = [fmean(score) for score in zip(*windows_scored, strict=True)]
+            trial.set_user_attr("windows", [list(score) for score in windows_scored])
             self._tell(trial, means)
         return True
 
@@ -256,10 +255,10 @@ class _StudyWorker:
             left.append(trial)
         return left
 
-    def _prune(self, trial: Trial, found: Sequence[Scores]) -> bool:
-        step = len(found) - 1
+    def _prune(self, trial: Trial, scores: Sequence[Scores]) -> bool:
+        step = len(scores) - 1
         if step not in self._study._storage.get_trial(trial._trial_id).intermediate_values:  # noqa: SLF001 - a trial taken up may have reported it
-            trial.report(fmean(score[0] for score in found), step)
+            trial.report(fmean(score[0] for score in scores), step)
         return step + 1 < self._search.windows and trial.should_prune()
 
     def _tell(
@@ -268,7 +267,7 @@ class _StudyWorker:
         # Another worker that took the trial for abandoned tells the same.
         with contextlib.suppress(UpdateFinishedTrialError):
             self._study.tell(trial, values, state=state, skip_if_finished=True)
-        self._watch.told(self._study)
+        self._watch.trial_ended(self._study)
 
 
 def _suggest(trial: Trial, name: str, parameter: Parameter) -> Any:

@@ -15,7 +15,7 @@ TrialRequest = tuple[Params, Sequence[int]]  # a trial and the windows to try it
 Score = Callable[[Params, Sequence[int]], "list[Scores] | str"]
 Evaluate = Callable[[Sequence[TrialRequest]], "list[list[Scores] | str]"]
 
-_held: list[Score] = []  # of a pool's process: what it was started with
+_score: list[Score] = []  # of a pool's process: the function it was started with
 
 
 @contextmanager
@@ -28,18 +28,18 @@ def evaluating(score: Score, processes: int = 1) -> Iterator[Evaluate]:
         processes: Trials evaluated at a time.
     """
     if processes == 1:
-        yield lambda batch: [score(*asked) for asked in batch]
+        yield lambda batch: [score(*request) for request in batch]
         return
     with ProcessPoolExecutor(
-        processes, mp_context=SPAWN, initializer=_hold, initargs=(score,)
+        processes, mp_context=SPAWN, initializer=_set_score, initargs=(score,)
     ) as pool:
         yield lambda batch: list(pool.map(_scored, batch))
 
 
-def _hold(score: Score) -> None:
+def _set_score(score: Score) -> None:
     end_with_parent()
-    _held[:] = [score]
+    _score[:] = [score]
 
 
-def _scored(asked: TrialRequest) -> list[Scores] | str:
-    return _held[0](*asked)
+def _scored(request: TrialRequest) -> list[Scores] | str:
+    return _score[0](*request)

@@ -4,10 +4,11 @@
         -->  [tuning]  -->  jobs.progress.v1, jobs.results.v1
 
 One process of the group owns a job: it starts the study, writes the report, and publishes the one
-result with the request's offset in one transaction. A process without a job of its own takes part
-in the oldest that another has started, through the study's storage: a database, or on one machine
-the journal file. Each runs its search in a child process. If the owner dies, the group gives the
-request to another, and the study goes on; ``study.py`` says what becomes of trials under way.
+result with the request's offset in one transaction. A process without a job takes part in the
+oldest job that another process has started. They share the study's storage: a database, or on one
+machine the journal file. Each runs its search in a child process. If the owner dies, the group
+gives the request to another process, and the study goes on; ``study.py`` says what becomes of
+trials under way.
 """
 
 from __future__ import annotations
@@ -70,19 +71,21 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
 class TuningJobs:
     """The jobs of one process: its own, and those it takes part in."""
 
-    def __init__(self, kept: StudyLocation, kafka: KafkaSettings, stop: threading.Event) -> None:
-        self._kept, self._kafka, self._stop = kept, kafka, stop
-        self._open: dict[str, TuningRequest] = {}  # without a result, in the order asked for
-        self._started: dict[str, int] = {}  # of those, when somebody last said that he is at it
-        self._own: Child | None = None
-        self._shared: Child | None = None
+    def __init__(
+        self, location: StudyLocation, kafka: KafkaSettings, stop: threading.Event
+    ) -> None:
+        self._location, self._kafka, self._stop = location, kafka, stop
+        self._open: dict[str, TuningRequest] = {}  # without a result, oldest request first
+        self._started: dict[str, int] = {}  # by job: time of its newest progress
+        self._own_child: Child | None = None
+        self._shared_child: Child | None = None
         self._busy = threading.Event()
         self._idle_since_s = time.monotonic()
         self._fatal: Fatal | None = None
 
     def close(self) -> None:
         """End the children: what they have under way is not lost."""
-        for child in (self._own, self._shared):
+        for child in (self._own_child, self._shared_child):
             if child is not None:
                 child.kill()
 
@@ -105,9 +108,9 @@ class TuningJobs:
         if isinstance(record, TuningRequest):
             self._open[record.request_id] = record
         elif isinstance(record, JobResult):
-            asked = self._open.get(record.job_id)
+            request = self._open.get(record.job_id)
             self._started.pop(record.job_id, None)
-            if asked is not None and asked.event_time_ms <= record.event_time_ms:
+            if request is not None and request.event_time_ms <= record.event_time_ms:
                 del self._open[record.job_id]
         elif isinstance(record, JobProgress) and record.trial > 0:
             self._started[record.job_id] = record.event_time_ms
@@ -116,13 +119,13 @@ class TuningJobs:
         """Start one request; its future holds the one result."""
         request = received.record
         assert isinstance(request, TuningRequest)  # noqa: S101 - the only record there
-        future = in_thread(lambda own: self._work(request, own))
+        future = in_thread(lambda future: self._work(request, future))
         future.add_done_callback(self._cancelled)
         return future
 
     def _cancelled(self, future: JobFuture) -> None:
-        if future.cancelled() and self._own is not None:
-            self._own.kill()
+        if future.cancelled() and self._own_child is not None:
+            self._own_child.kill()
 
     def _work(self, request: TuningRequest, future: JobFuture) -> Sequence[Record]:
         self._busy.set()
@@ -134,19 +137,21 @@ class TuningJobs:
 
     def _result(self, request: TuningRequest, future: JobFuture) -> JobResult:
         started_s = time.monotonic()
-        for life in range(1, MAX_ATTEMPTS + 1):
-            child = self._own = Child(run_owned, request.encode(), self._kept, self._kafka)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            child = self._own_child = Child(
+                run_owned, request.encode(), self._location, self._kafka
+            )
             try:
                 return JobResult.decode(child.channel.recv_bytes())
             except (EOFError, OSError):
                 child.process.join()
-                log.warning("child.died", exit_code=child.process.exitcode, life=life)
+                log.warning("child.died", exit_code=child.process.exitcode, life=attempt)
                 if future.cancelled():
                     break
             finally:
                 child.channel.close()
                 child.process.join()
-                self._own = None
+                self._own_child = None
         return JobResult(
             job_id=request.request_id,
             kind="hyperopt",
@@ -167,21 +172,21 @@ class TuningJobs:
             wanted = self._started_job()
             if self._busy.is_set() or wanted is None or idle_s < IDLE_FOR_S:
                 continue
-            child = self._shared = Child(assist, wanted.encode(), self._kept, self._kafka)
+            child = self._shared_child = Child(assist, wanted.encode(), self._location, self._kafka)
             while child.process.is_alive() and not self._stop.is_set():
                 if self._busy.is_set() or self._open.get(wanted.request_id) is not wanted:
                     child.finish()
                 child.process.join(LOOK_EVERY_S)
             child.kill()
             child.channel.close()
-            self._shared = None
+            self._shared_child = None
             self._idle_since_s = time.monotonic()
 
     def _started_job(self) -> TuningRequest | None:
-        """Return the oldest job that somebody is at."""
-        at_it = [
-            asked
-            for job_id, asked in list(self._open.items())
-            if self._started.get(job_id, -1) >= asked.event_time_ms
+        """Return the oldest job that a process is running."""
+        running = [
+            request
+            for job_id, request in list(self._open.items())
+            if self._started.get(job_id, -1) >= request.event_time_ms
         ]
-        return at_it[0] if at_it else None
+        return running[0] if running else None

@@ -189,7 +189,7 @@ def test_topics_add_up_to_the_same_ledger():
 
     ledger = ledger_of_records(r for r in out if isinstance(r, Bar | LedgerEntry))
 
-    (held,) = ledger.held
+    (held,) = ledger.holdings
     assert (held.name, held.bars) == ("BTCUSDT 1m", 3)
     assert ledger.counts() == {
         ("BTCUSDT 1m", "zero_volume"): (1, 1),

@@ -117,5 +117,5 @@ def over_time(
     tone: Tone = "main",
 ) -> ChartSeries:
     """Return a series over time, thinned to ``MAX_POINTS``."""
-    kept = kept_points(values)
-    return ChartSeries(name, times_ms[kept].tolist(), rounded(values[kept]), style, tone)
+    rows = kept_points(values)
+    return ChartSeries(name, times_ms[rows].tolist(), rounded(values[rows]), style, tone)

@@ -40,12 +40,12 @@ class SearchPlots:
 
 
 def search_plots(
-    found: GridResult, best: int, scores: NDArray[np.float64], best_at: tuple[int, ...]
+    grid_run: GridResult, best: int, scores: NDArray[np.float64], best_at: tuple[int, ...]
 ) -> SearchPlots:
     """Return the plots of a search.
 
     Args:
-        found: What ran.
+        grid_run: What ran.
         best: Number of the optimum within it.
         scores: Objective, one axis a parameter; NaN where nothing ran.
         best_at: Place of the optimum in ``scores``.
@@ -53,16 +53,16 @@ def search_plots(
     from workers.research.charts.plotly_json import to_plotly
     from workers.research.optuna_sampler import optuna_plots
 
-    grid = found.grid
+    grid = grid_run.grid
     values = parameter_values(grid)
     whole = getattr(grid, "sampler", "grid") == "grid"
-    numbers = _drawn_trials(found, best)
-    objective = getattr(found, grid.objective)
-    trials = [(found.params(i), float(objective[i])) for i in numbers]
+    numbers = _drawn_trials(grid_run, best)
+    objective = getattr(grid_run, grid.objective)
+    trials = [(grid_run.params(i), float(objective[i])) for i in numbers]
     plotly = optuna_plots(trials, values, grid.objective, importance=not whole)
     charts: dict[str, Drawable] = {
         "history": _history(numbers, objective, grid.objective),
-        "distribution": _spread(found.sharpe[found.done]),
+        "distribution": _spread(grid_run.sharpe[grid_run.done]),
     }
     if whole and (shares := importances(scores, tuple(values))):
         charts["importance"] = _importance(shares)
@@ -76,8 +76,8 @@ def search_plots(
     return SearchPlots(plotly, cells, charts, note)
 
 
-def _drawn_trials(found: GridResult, best: int) -> list[int]:
-    known = np.flatnonzero(np.isfinite(getattr(found, found.grid.objective)))
+def _drawn_trials(grid_run: GridResult, best: int) -> list[int]:
+    known = np.flatnonzero(np.isfinite(getattr(grid_run, grid_run.grid.objective)))
     if len(known) <= MAX_TRIALS:
         return [int(i) for i in known]
     some = known[np.linspace(0, len(known) - 1, MAX_TRIALS - 1).astype(np.int64)]

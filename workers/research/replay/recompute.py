@@ -142,9 +142,9 @@ class Recomputation:
         while self._waiting and self._waiting[0].effective_from_ms <= raw.event_time_ms:
             refused = self.inference.serve(self._waiting.popleft())
             self.refused += [refused] if refused else []
-        made = self._market.feed(raw)
-        yield from made
-        predicted = _through(self._inference, made)
+        market_records = self._market.feed(raw)
+        yield from market_records
+        predicted = _through(self._inference, market_records)
         yield from predicted
         signals = _through(self._signals, predicted)
         yield from signals

@@ -104,7 +104,7 @@ def newest_model(models: Path) -> Path:
     Raises:
         ArtifactError: There is none.
     """
-    found = [path.parent for path in models.glob(f"*/*/{REGISTERED}")]
-    if not found:
+    folders = [path.parent for path in models.glob(f"*/*/{REGISTERED}")]
+    if not folders:
         raise ArtifactError(f"{models} holds no model: name one, <models>/<strategy>/<version>")
-    return max(found, key=lambda folder: read_registration(folder).event_time_ms)
+    return max(folders, key=lambda folder: read_registration(folder).event_time_ms)

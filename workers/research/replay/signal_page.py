@@ -19,9 +19,9 @@ from workers.research.replay.signal_report import (
 )
 
 
-def equity_chart(found: SignalReport) -> Chart:
+def equity_chart(report: SignalReport) -> Chart:
     """Return the accounts over time."""
-    curve = found.equity
+    curve = report.equity
     return Chart(
         "Equity of every signal at standard size",
         "",
@@ -34,13 +34,13 @@ def equity_chart(found: SignalReport) -> Chart:
     )
 
 
-def reliability_chart(found: SignalReport) -> Chart:
+def reliability_chart(report: SignalReport) -> Chart:
     """Return what came true over what was stated, with 95 %; on the diagonal they agree."""
     kinds: tuple[tuple[str, Tone], ...] = (("directional", "main"), ("neutral", "second"))
     honest = ChartSeries("honest", (0.0, 1.0), (0.0, 1.0), "dashed", "quiet")
     lines = [honest]
     for name, tone in kinds:
-        rows = [row for row in found.reliability if row.directional is (name == "directional")]
+        rows = [row for row in report.reliability if row.directional is (name == "directional")]
         stated = [row.mean_confidence for row in rows]
         ends = [(*row.hit_rate_interval, None) for row in rows]  # one upright, then a hole
         lines += [
@@ -55,32 +55,32 @@ def reliability_chart(found: SignalReport) -> Chart:
     return Chart("Reliability", "stated", "came true", tuple(lines))
 
 
-def signal_page(found: SignalReport) -> str:
+def signal_page(report: SignalReport) -> str:
     """Return the report as one HTML file."""
-    if found.first_signal_ms is None or found.last_bar_ms is None:
+    if report.first_signal_ms is None or report.last_bar_ms is None:
         body = "<header><div><h1>Signals</h1></div></header><p>No signal in that span.</p>"
     else:
-        span = f"{_day(found.first_signal_ms)} to {_day(found.last_bar_ms)}"
-        lead = f"{found.signals:,} signals of {', '.join(found.symbols)}, {span}"
+        span = f"{_day(report.first_signal_ms)} to {_day(report.last_bar_ms)}"
+        lead = f"{report.signals:,} signals of {', '.join(report.symbols)}, {span}"
         body = (
             f'<header><div><h1>Signals</h1><p class="lead">{escape(lead)}</p></div></header>'
-            f"{_models(found)}{_groups(found.groups)}"
+            f"{_models(report)}{_groups(report.groups)}"
             '<section><div class="cards">'
-            f'<article class="card"><h3>Equity</h3>{to_svg(equity_chart(found))}{_legend()}'
+            f'<article class="card"><h3>Equity</h3>{to_svg(equity_chart(report))}{_legend()}'
             f'</article><article class="card"><h3>Reliability</h3>'
-            f"{to_svg(reliability_chart(found))}{_calibration(found)}</article></div></section>"
-            f"<section>{_accounts(found.rows)}</section>{_footer(found)}"
+            f"{to_svg(reliability_chart(report))}{_calibration(report)}</article></div></section>"
+            f"<section>{_accounts(report.rows)}</section>{_footer(report)}"
         )
     return html_document("signals", body)
 
 
-def _models(found: SignalReport) -> str:
+def _models(report: SignalReport) -> str:
     lines = "".join(
         f"<p>Model {escape(m.model_version)} ({'qualified' if m.qualified else 'unqualified'}): "
         f"{m.signals:,} signals</p>"
-        for m in found.models
+        for m in report.models
     )
-    scores = "".join(map(_scores, found.scores))
+    scores = "".join(map(_scores, report.scores))
     return f'<div class="verdict">{lines}{scores}</div>'
 
 
@@ -144,17 +144,17 @@ def _legend() -> str:
     )
 
 
-def _calibration(found: SignalReport) -> str:
+def _calibration(report: SignalReport) -> str:
     return (
         '<p class="legend"><span><i style="background:var(--main)"></i>directional</span>'
         '<span><i style="background:var(--second)"></i>neutral</span></p>'
-        f"<p>Calibration error {_number(found.calibration_error, '{:.3f}')}, directional "
-        f"{_number(found.directional_calibration_error, '{:.3f}')}</p>"
+        f"<p>Calibration error {_number(report.calibration_error, '{:.3f}')}, directional "
+        f"{_number(report.directional_calibration_error, '{:.3f}')}</p>"
     )
 
 
-def _footer(found: SignalReport) -> str:
-    notes = (*found.assumptions, found.funding_note, "Past results, analysis only.")
+def _footer(report: SignalReport) -> str:
+    notes = (*report.assumptions, report.funding_note, "Past results, analysis only.")
     return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in notes if note)}</footer>"
 
 

@@ -175,21 +175,21 @@ def _daily(tally: Tally, groups: Iterable[str], value: Callable[[Sums], float]) 
     if tally.first_ms is None:
         return np.empty(0)
     first, last = utc_day(tally.first_ms), utc_day(tally.last_ms)
-    found = np.zeros(last - first + 1)
+    sums_by_day = np.zeros(last - first + 1)
     wanted = set(groups)
     for (group, day), sums in tally.days.items():
         if group in wanted:
-            found[day - first] += value(sums)
-    return found
+            sums_by_day[day - first] += value(sums)
+    return sums_by_day
 
 
 def _group(tally: Tally, group: str, seed: int) -> GroupRow:
     grades = GROUPS[1:5] if group == "directional" else (group,)
-    made = {
-        direction: sum(tally.made[grade, direction] for grade in grades)
+    counts_by_direction = {
+        direction: sum(tally.signal_counts[grade, direction] for grade in grades)
         for direction in ("buy", "sell", "neutral")
     }
-    total = sum(made.values())
+    total = sum(counts_by_direction.values())
     expired = int(_daily(tally, (group,), lambda s: s.expired).sum())
     counts = _daily(tally, (group,), lambda s: s.known)
     hits = _daily(tally, (group,), lambda s: s.hits)
@@ -198,9 +198,9 @@ def _group(tally: Tally, group: str, seed: int) -> GroupRow:
     return GroupRow(
         group=group,
         signals=total,
-        buys=made["buy"],
-        sells=made["sell"],
-        neutrals=made["neutral"],
+        buys=counts_by_direction["buy"],
+        sells=counts_by_direction["sell"],
+        neutrals=counts_by_direction["neutral"],
         open=total - expired,
         unknowable=expired - known,
         known=known,
@@ -253,8 +253,8 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
     parts = len(tally.held)
     booked = np.array([tally.profit[day] for day in days.tolist()]) / parts
     equity = np.concatenate(([1.0], 1.0 + np.cumsum(booked)))
-    held = np.mean([_held(each.closes, days) for each in tally.held.values()], axis=0)
-    returns, market = equity_returns(equity), equity_returns(held)
+    hold_equity = np.mean([_held(each.closes, days) for each in tally.held.values()], axis=0)
+    returns, market = equity_returns(equity), equity_returns(hold_equity)
     start = np.maximum(equity[:-1], np.finfo(float).tiny)
     traded = np.array([tally.traded[day] for day in days.tolist()]) / parts / start
     pnl, cost, hold_ms = (np.frombuffer(column) for column in tally.calls)
@@ -280,15 +280,15 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
 
 def _held(closes: dict[int, float], days: NDArray[np.int64]) -> Vector:
     """Return a symbol's equity by day, the start first; a day without bars repeats the last."""
-    found = [1.0]
+    equity = [1.0]
     for day in days.tolist():
-        found.append(closes.get(day, found[-1]))
-    return np.array(found)
+        equity.append(closes.get(day, equity[-1]))
+    return np.array(equity)
 
 
 def _row(name: str, run: FinishedRun, seed: int) -> EquityRow:
-    found = {key: _pair(each) for key, each in intervals(run.returns, seed).items()}
-    return EquityRow(name=name, metrics=report(run), intervals=found)
+    by_metric = {key: _pair(each) for key, each in intervals(run.returns, seed).items()}
+    return EquityRow(name=name, metrics=report(run), intervals=by_metric)
 
 
 def _mean(amounts: Vector, counts: Vector) -> float | None:

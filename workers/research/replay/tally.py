@@ -114,7 +114,7 @@ class Tally:
         from_ms: Signals made before are left out, also when they expire later.
         priors: Class shares by model version; read when a score comes.
         days: Sums by group and day of the signal.
-        made: Signals by group and direction.
+        signal_counts: Signals by group and direction.
         bins: By whether they are directional, and number: count, hits, sum of confidence.
         profit: By day of expiry, sum of net return over horizon: an account that gives each
             signal the same size, of which a whole horizon of signals fills one symbol.
@@ -126,7 +126,7 @@ class Tally:
     from_ms: int = 0
     priors: Mapping[str, Prior] = field(default_factory=dict)
     days: dict[tuple[str, int], Sums] = field(default_factory=lambda: defaultdict(Sums))
-    made: Counter[tuple[str, str]] = field(default_factory=Counter)
+    signal_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     models: dict[str, list[Any]] = field(default_factory=dict)
     bins: dict[tuple[bool, int], list[float]] = field(
         default_factory=lambda: defaultdict(lambda: [0, 0, 0.0])
@@ -161,7 +161,7 @@ class Tally:
     @property
     def signals(self) -> int:
         """All signals."""
-        return sum(self.made.values())
+        return sum(self.signal_counts.values())
 
     def reliability(self) -> Iterator[tuple[bool, Bin]]:
         """Yield the bins that hold signals, directional first, by rising confidence."""
@@ -174,9 +174,9 @@ class Tally:
 
     def _bar(self, bar: Bar) -> None:
         self.funded |= bar.funding_rate is not None
-        held = self.held.get(bar.symbol)
-        if held is not None:  # its first signal is out
-            held.see(bar)
+        holding = self.held.get(bar.symbol)
+        if holding is not None:  # its first signal is out
+            holding.see(bar)
             self.bars += 1
             self.exposed += bar.event_time_ms <= self._until_ms.get(bar.symbol, 0)
             self.last_ms = max(self.last_ms, bar.event_time_ms)
@@ -188,7 +188,7 @@ class Tally:
         self.first_ms = now if self.first_ms is None else min(self.first_ms, now)
         self.last_ms = max(self.last_ms, now)
         group = "neutral" if signal.direction == "neutral" else signal.grade
-        self.made[group, signal.direction] += 1
+        self.signal_counts[group, signal.direction] += 1
         self.models.setdefault(signal.model_version, [signal.qualified, 0])[1] += 1
         if direction_sign(signal.direction):
             self._until_ms[signal.symbol] = signal.expires_ms
@@ -202,10 +202,10 @@ class Tally:
             self.days[group, day].add(score, prior)
         if score.hit is None:
             return
-        found = self.bins[neutral, bin_index(score.confidence)]
-        found[0] += 1
-        found[1] += score.hit
-        found[2] += score.confidence
+        bin_sums = self.bins[neutral, bin_index(score.confidence)]
+        bin_sums[0] += 1
+        bin_sums[1] += score.hit
+        bin_sums[2] += score.confidence
         if neutral or score.net_return is None:
             return
         length_ms = score.event_time_ms - score.signal_time_ms

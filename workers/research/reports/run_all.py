@@ -81,10 +81,10 @@ def _outcome(pair: BacktestPair, future: Future[Result | Failure]) -> Result | F
     error = future.exception()
     if error is None:
         return future.result()
-    said = "its process died, most likely out of memory"
+    reason = "its process died, most likely out of memory"
     if not isinstance(error, BrokenProcessPool):
-        said = f"a bug: {type(error).__name__}: {error}"
-    return Failure(pair.source.name, (pair.strategy,), said)
+        reason = f"a bug: {type(error).__name__}: {error}"
+    return Failure(pair.source.name, (pair.strategy,), reason)
 
 
 def run_pair(pair: BacktestPair) -> Result | Failure:
@@ -96,8 +96,8 @@ def run_pair(pair: BacktestPair) -> Result | Failure:
         result = performance(spec, _bars(pair.source, Market(**_market(spec)).model_dump_json()))
     except (ValueError, OSError) as wrong:
         return Failure(pair.source.name, (pair.strategy,), str(wrong))
-    kept = {name: part for name, part in result.items() if name not in UNSHOWN}
-    return kept | {"source": pair.source.name}
+    parts = {name: part for name, part in result.items() if name not in UNSHOWN}
+    return parts | {"source": pair.source.name}
 
 
 def _market(spec: PerformanceSpec) -> dict[str, Any]:

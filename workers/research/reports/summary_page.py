@@ -174,9 +174,9 @@ def _card(result: Result) -> str:
 
 def _thinned(curve: dict[str, Any]) -> dict[str, list[float]]:
     """Return the curves at no more points than a card is wide, the extremes of equity kept."""
-    kept = kept_points(np.array(curve["equity"], dtype=float), CARD_POINTS).tolist()
+    rows = kept_points(np.array(curve["equity"], dtype=float), CARD_POINTS).tolist()
     names = ("time_ms", "equity", "buy_and_hold", "drawdown")
-    return {name: [curve[name][i] for i in kept] for name in names}
+    return {name: [curve[name][i] for i in rows] for name in names}
 
 
 def _months(rows: Sequence[dict[str, Any]]) -> str:

@@ -55,9 +55,9 @@ def probabilities(bars: Bars, trend: int, fitted: int) -> Floats:
     spread = max(float(past.std()), 1e-9)  # a market that stood still has no regimes
     means, scales = np.full((STATES, 1), past.mean()), np.full((STATES, 1), spread)
     for state in range(STATES):
-        own = past[regime == state]
-        if len(own) > 1:
-            means[state], scales[state] = own.mean(), max(float(own.std()), 0.1 * spread)
+        of_state = past[regime == state]
+        if len(of_state) > 1:
+            means[state], scales[state] = of_state.mean(), max(float(of_state.std()), 0.1 * spread)
     model = make_filter(
         counts / counts.sum(axis=1, keepdims=True), means, scales, np.full(STATES, np.inf)
     )
