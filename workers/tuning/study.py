@@ -4,7 +4,8 @@ Any number of workers may search one study through its storage. Each draws trial
 numbers reach the limit, and claims every trial it draws. A worker that starts again goes on with
 the trials it had claimed: same numbers, same parameters. When a worker never comes back, its claim
 runs out, and another worker takes up the trial. So no trial is lost, and a restart evaluates at
-most one batch of a worker twice. With one worker the trials are those of a study that was never cut.
+most one batch of a worker twice. With one worker the trials are those of a study that was never
+cut.
 """
 
 from __future__ import annotations
