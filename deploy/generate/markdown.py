@@ -42,7 +42,7 @@ def topic_table() -> str:
             f"`{topic.name}`",
             topic.record.__name__,
             topic.key,
-            _kept(topic),
+            _retention(topic),
             "every worker" if len(writers) > 4 else ", ".join(writers),
             ", ".join(readers) or "people",
             topic.meaning,
@@ -51,7 +51,7 @@ def topic_table() -> str:
     return "\n".join(lines)
 
 
-def _kept(topic: Topic) -> str:
+def _retention(topic: Topic) -> str:
     if topic.compact:
         return "last of each key"
     if topic.retention_ms < 0:

@@ -1,4 +1,4 @@
-"""Out of sample against in sample: how much of a walk-forward's result came back."""
+"""Out of sample against in sample: how much of a walk-forward's result lasted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from streams.evaluation.metrics import NO_SPREAD, Vector, finite, sharpe_ratio
 
 
 def overfitting_ratio(in_sample: float | None, out_of_sample: float | None) -> float | None:
-    """Return ``1 - out-of-sample / in-sample`` Sharpe: 0 lost nothing, 1 all, above 1 money.
+    """Return ``1 - out-of-sample / in-sample`` Sharpe.
 
-    None unless the in-sample Sharpe is positive.
+    At 0 the whole Sharpe lasted, at 1 none of it; above 1 money was lost. None unless the
+    in-sample Sharpe is positive.
 
     >>> overfitting_ratio(in_sample=2.0, out_of_sample=1.5)
     0.25

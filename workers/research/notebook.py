@@ -1,4 +1,4 @@
-"""For notebooks: bars from a file, a search or a walk-forward on them, tables and plots of it.
+"""For notebooks: read bars, run back-tests, searches and walk-forwards, get tables and plots.
 
     from workers.research.notebook import load, walk_forward
     bars = load("BTCUSDT_perp_1h.parquet")
@@ -19,9 +19,9 @@ from workers.bars.arrays import Bars
 from workers.bars.sources import cut_to
 from workers.research.outcome import JSON
 
-MAIN = {"optimize": "top_10", "performance": "daily_pnl", "walk_forward": "windows"}
-FIRST = {"optimize": "heatmap", "performance": "equity", "walk_forward": "equity"}
-TIMES = ("time_ms", "day_end_ms", "entry_time_ms", "exit_time_ms")
+MAIN_PART = {"optimize": "top_10", "performance": "daily_pnl", "walk_forward": "windows"}
+MAIN_PLOT = {"optimize": "heatmap", "performance": "equity", "walk_forward": "equity"}
+TIME_COLUMNS = ("time_ms", "day_end_ms", "entry_time_ms", "exit_time_ms")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ResearchResult:
         """
         import pandas as pd
 
-        name = name or MAIN[self.record["kind"]]
+        name = name or MAIN_PART[self.record["kind"]]
         part = self.record.get(name)
         if part is None:
             have = ", ".join(k for k, v in self.record.items() if isinstance(v, dict | list))
@@ -73,7 +73,7 @@ class ResearchResult:
             frame = pd.DataFrame(part)
         else:
             frame = pd.json_normalize(part)
-        for column in TIMES:
+        for column in TIME_COLUMNS:
             if column in frame:
                 frame[column] = pd.to_datetime(frame[column], unit="ms", utc=True)
         return frame
@@ -93,7 +93,7 @@ class ResearchResult:
         """
         from workers.research.charts.plotly_json import to_figure
 
-        name = name or FIRST[self.record["kind"]]
+        name = name or MAIN_PLOT[self.record["kind"]]
         if name not in self.record["plots"]:
             raise KeyError(f"there is no plot {name}; there are {', '.join(self.record['plots'])}")
         return to_figure(self.record["plots"][name])
@@ -133,7 +133,7 @@ def performance(bars: Bars, **fields: Any) -> ResearchResult:
 
 
 def optimise(bars: Bars, **fields: Any) -> ResearchResult:
-    """Run every combination of a grid and judge the best.
+    """Try the combinations of a grid, all or those a sampler picks, and judge the best.
 
     Args:
         bars: Of one symbol.

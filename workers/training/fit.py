@@ -133,25 +133,28 @@ def _fit_filters(
     table: TrainingTable, train: Rows, plan: TrainingPlan
 ) -> tuple[tuple[RegimeParameters, ...], Array]:
     """Fit on every bar up to the last training row; filter (never smooth) the whole table."""
-    until = int(table.times[train].max())
-    past = {symbol: one.times <= until for symbol, one in table.series.items()}
+    until_ms = int(table.times[train].max())
+    past = {symbol: series.times <= until_ms for symbol, series in table.series.items()}
     names = usable_observations(
-        {symbol: one.observed[past[symbol]] for symbol, one in table.series.items()}, OBSERVATIONS
+        {symbol: series.observed[past[symbol]] for symbol, series in table.series.items()},
+        OBSERVATIONS,
     )
     used = [OBSERVATIONS.index(name) for name in names]
-    seen = {symbol: one.observed[:, used] for symbol, one in table.series.items()}
+    observed = {symbol: series.observed[:, used] for symbol, series in table.series.items()}
     bars = {
-        symbol: SymbolBars(seen[symbol][past[symbol]], one.column("log_return_1")[past[symbol]])
-        for symbol, one in table.series.items()
+        symbol: SymbolBars(
+            observed[symbol][past[symbol]], series.column("log_return_1")[past[symbol]]
+        )
+        for symbol, series in table.series.items()
     }
     fit = fit_regimes(bars, names, plan.regimes)
     records = {
-        symbol: fit.parameters(symbol, one.timeframe_ms, until)
-        for symbol, one in table.series.items()
+        symbol: fit.parameters(symbol, series.timeframe_ms, until_ms)
+        for symbol, series in table.series.items()
     }
     posteriors = [
-        filtered_probabilities(records[symbol], one.times, seen[symbol])
-        for symbol, one in table.series.items()
+        filtered_probabilities(records[symbol], series.times, observed[symbol])
+        for symbol, series in table.series.items()
     ]
     return tuple(records.values()), np.concatenate(posteriors)
 
