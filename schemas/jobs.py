@@ -1,4 +1,4 @@
-"""Research jobs as events: what is asked for, how far it is, what came of it.
+"""Research jobs as events: requests, progress and results.
 
 Written by the gateway (requests, commands) and by the workers ``backtest`` and ``tuning``
 (progress, results); read by them and by every view of jobs.

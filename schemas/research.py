@@ -1,4 +1,4 @@
-"""Research jobs: what a back-test, an optimisation or a tuning run is asked to do.
+"""Requests of research jobs: back-tests, optimisations and parameter searches.
 
 Bodies of the ``/backtest/*`` and hyperopt routes and payloads of the job topics, one and the same.
 Read by the gateway, which validates and publishes, and by the workers, which run them.

@@ -1,4 +1,4 @@
-"""Training as events: what is asked for, and how far it is."""
+"""Training as events: requests and progress."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class BarFile:
         timeframe_ms: Length of a bar.
         market: ``perp`` or ``spot`` when the name says so, else empty.
         open_time_ms: UTC epoch milliseconds.
-        columns: open, high, low, close in quote currency; volume in base currency, where held.
+        columns: open, high, low, close in quote currency; volume in base currency, where known.
     """
 
     path: Path

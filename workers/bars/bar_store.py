@@ -1,4 +1,4 @@
-"""Bars off their topic, held in columns: what a job reads without reading the topic again."""
+"""Bars of the topic in columns, in memory: a job reads them without reading the topic again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_STAMP = -1
 
 
 class FundingStamp(NamedTuple):
-    """What one bar tells of funding."""
+    """The mark or the settlement that one bar carries."""
 
     event_time_ms: int
     mark_price: float | None
@@ -46,7 +46,7 @@ class StoredBars:
         return len(self._times)
 
     def put(self, bar: Bar) -> None:
-        """Add a bar, or put its correction in the place of one held."""
+        """Add a bar, or replace a stored one by its correction."""
         place = bisect_left(self._times, bar.open_time_ms)
         if place < len(self._times) and self._times[place] == bar.open_time_ms:
             self.drop(place, place + 1)
@@ -116,7 +116,7 @@ class BarStore:
 
     Args:
         symbols: How many are expected; they share ``most``.
-        most: Bars held; the oldest fifth of a symbol goes when it has more than its share.
+        most: Bars stored; the oldest fifth of a symbol goes when it has more than its share.
     """
 
     def __init__(self, symbols: int, most: int = MOST_BARS) -> None:
@@ -139,7 +139,7 @@ class BarStore:
         """Return the bars that a request asks for, in its timeframe.
 
         Raises: BarsRejected for an unknown symbol (with those known), for a timeframe that the
-        held bars do not make, and for a span without bars.
+        stored bars do not make, and for a span without bars.
         """
         with self._lock:
             series = self._held.get(market.symbol)

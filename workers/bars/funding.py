@@ -83,7 +83,7 @@ def read_settlements(path: Path, marks: BarFile | None = None) -> Settlements:
 
 
 def recorded_settlements(rows: Sequence[Bar]) -> Settlements:
-    """Return what a log of bars tells of funding: the last settlement before each close, once."""
+    """Return the settlements that a log of bars carries, each once: the last before each close."""
     marks = {row.event_time_ms: row.mark_price for row in rows}
     by_stamp: dict[int, tuple[float, float]] = {}
     for row in rows:

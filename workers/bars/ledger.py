@@ -1,4 +1,4 @@
-"""The continuity ledger: what is held, missing, repaired, suspect, on files and on topics. Pure."""
+"""The continuity ledger: bars present, missing, repaired, suspect, in files and topics. Pure."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def ledger_of_files(texts: Sequence[str]) -> Ledger:
 
 
 def _book(text: str, ledger: Ledger) -> list[BarFile]:
-    """Book one file by its columns; returns it when it can be held against others."""
+    """Book one file by its columns; return it when it can be compared with others."""
     path = Path(text.partition("=")[0])
     columns = set(read_table(path).columns)
     if "funding_rate" in columns and "close" not in columns:
@@ -148,7 +148,7 @@ def continuity(file: BarFile) -> list[LedgerEntry]:
 def disagreements(fine: BarFile, coarse: BarFile) -> list[LedgerEntry]:
     """Return where bars of one file, added up, are not those of a coarser one.
 
-    Only coarse bars of which every part is held are judged; ``bars`` counts coarse bars.
+    Only coarse bars whose parts are all there are judged; ``bars`` counts coarse bars.
     """
     step = coarse.timeframe_ms
     same = (fine.symbol, fine.market) == (coarse.symbol, coarse.market)
@@ -211,7 +211,7 @@ def _book_funding(path: Path, ledger: Ledger) -> None:
 
 
 def _book_stored(path: Path, ledger: Ledger) -> None:
-    """Book a table of bars as somebody stored them beside their final values."""
+    """Book a table that has stored bars beside their final values."""
     table = read_table(path)
     pairs = [(f"{name}_stored", f"{name}_final") for name in (*PRICES, "volume")]
     require_columns(path, table, ("date", *(name for pair in pairs for name in pair)))

@@ -36,7 +36,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What tells it apart from others of the same symbol: the file's name."""
+        """The file's name: it differs from those of other sources of the symbol."""
         return (
             self.symbol if self.archived else Path(self.path.partition("=")[0]).name.split(".")[0]
         )
@@ -66,7 +66,7 @@ def find_sources(paths: list[str], funding: Path | None = None) -> tuple[list[So
         funding: Folder of ``SYMBOL_funding.parquet`` and ``SYMBOL_mark_*.parquet``; None looks
             beside each file. A file with ``spot`` in its name has no funding.
 
-    Raises: BarFileRejected for a path that is not there or a file whose name tells no market.
+    Raises: BarFileRejected for a path that is not there or a file whose name says no market.
     """
     sources, passed = [], []
     for text in paths:

@@ -1,4 +1,4 @@
-"""The progress of a job, told while it runs."""
+"""The progress of a job, published while it runs."""
 
 from __future__ import annotations
 

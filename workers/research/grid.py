@@ -28,12 +28,12 @@ Matrix = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 ABREAST = 64  # combinations that advance together
-CODES_BYTES = 64 * 2**20  # of thresholds crossed, held at once; more is done in parts
-DAILY_BYTES = 128 * 2**20  # of daily equity kept unless asked for
+CODES_BYTES = 64 * 2**20  # of thresholds crossed, in memory at once; more is done in parts
+DAILY_BYTES = 128 * 2**20  # of daily equity that is kept without ``keep_daily``
 DAILY_CELL = 12  # bytes of one day of one combination
 MAX_WORK = 20_000_000_000  # bars times combinations: about a minute of one core
 MAX_THRESHOLDS = 32_767  # of one factor: they are counted in 16 bits
-WINDOWS_AT_ONCE = 8  # indicators held in full before they are encoded
+WINDOWS_AT_ONCE = 8  # indicators in memory before they are encoded
 
 MEASURES = ("total_return", "sharpe", "sortino", "calmar", "max_drawdown")  # as the kernel writes
 
@@ -45,7 +45,7 @@ class GridResult:
     """What each combination did, in the order of the grid: the last parameter runs fastest.
 
     Attributes:
-        grid: What was asked for.
+        grid: The request.
         indices: Which combinations, shape (combinations,).
         total_return, sharpe, sortino, calmar, max_drawdown: At daily closes; NaN where undefined.
         bar_drawdown: Deepest fall from a peak, at bar closes.

@@ -2,7 +2,7 @@
 
 An indicator is centred on 0, so that one threshold ``s >= 0`` serves both sides: beyond ``+s`` is
 high, beyond ``-s`` is low, and in between, or where the indicator has no value, the position is
-flat. The position is a function of the indicator at t alone: nothing is held over from earlier.
+flat. The position is a function of the indicator at t alone: no earlier position counts.
 """
 
 from __future__ import annotations

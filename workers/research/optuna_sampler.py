@@ -52,7 +52,7 @@ class GridSampler:
         self._study = optuna.create_study(direction="maximize", sampler=chosen)
 
     def step(self, score: Callable[[Params], float | None]) -> None:
-        """Ask for one set and tell its score; None is told as a failed trial."""
+        """Draw one set and store its score; None is stored as a failed trial."""
         import optuna
 
         trial = self._study.ask(self._space)

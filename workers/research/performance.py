@@ -174,7 +174,7 @@ def monthly_returns(day_ms: NDArray[np.int64], returns: Vector) -> list[JSON]:
 
 
 def newest_trades(account: SimulatedAccount) -> JSON:
-    """Return the newest trades with the count of all; one still open is told."""
+    """Return the newest trades with the count of all, and whether one is still open."""
     trades = account.fills.trades
     newest = trades[-MAX_TRADES:]
     names = TRADE.names or ()
@@ -235,7 +235,7 @@ def _spread(returns: Vector) -> Chart:
 
 
 def rendered_charts(charts: dict[str, Chart], *, png: bool) -> JSON:
-    """Return charts as Plotly JSON, and as PNG in base64 where asked for."""
+    """Return charts as Plotly JSON, and as PNG in base64 where wanted."""
     from workers.research.charts.plotly_json import to_plotly
 
     plots = {name: to_plotly(chart) for name, chart in charts.items()}

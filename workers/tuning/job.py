@@ -36,7 +36,7 @@ class TuningJob:
 
     Attributes:
         job_id: Also the name of the study.
-        spec: As asked for.
+        spec: Of the request.
         worker: Who runs it, the same after a restart.
         home: For the journal.
         storage_url: Of a database; None for the journal.

@@ -114,7 +114,7 @@ def run_request(
         failed = (str(wrong), "request")
     except MemoryError:
         failed = ("not enough memory; take a shorter span", "request")
-    except Exception as bug:  # the job's last line: whoever asked has to be told
+    except Exception as bug:  # the job's last line: a bug is a result too
         log.exception("job.failed")
         failed = (f"a bug in the worker: {in_one_line(bug)}", "worker")
     status = _status(commands, parts)

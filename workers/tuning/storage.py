@@ -113,7 +113,7 @@ class Journal(BaseJournalBackend):
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Cut what follows the last newline: its writer died before it was told of success."""
+    """Cut what follows the last newline: its writer died in the middle of the line."""
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):

@@ -51,7 +51,7 @@ class Search:
         windows: Walk-forward windows of a trial.
         seed: Same seed and one worker: same trials.
         pruning: Stop a trial whose running mean falls below the median of the others'.
-        batch: Trials asked for and evaluated at a time.
+        batch: Trials drawn and evaluated at a time.
     """
 
     name: str
@@ -84,7 +84,7 @@ def open_study(search: Search, storage: BaseStorage) -> Study:
     Raises:
         StudyDiffers: It searches something else.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a line per trial is told as progress
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # trials are reported as progress
     space = optuna_distributions(search.space)
     study = optuna.create_study(
         storage=storage,
@@ -216,7 +216,7 @@ class _StudyWorker:
         trial.set_user_attr("claim", {"worker": self._worker, "until": time.time() + CLAIM_S})
 
     def _finish(self, batch: Sequence[Trial]) -> bool:
-        """Evaluate and tell a batch; return False when stopped on the way."""
+        """Evaluate and store a batch; return False when stopped on the way."""
         windows: Sequence[Sequence[int]] = [range(self._search.windows)]
         if self._search.pruning:
             windows = [[window] for window in windows[0]]
@@ -265,7 +265,7 @@ class _StudyWorker:
     def _tell(
         self, trial: Trial, values: Sequence[float] | None, state: TrialState | None = None
     ) -> None:
-        # Another worker that took the trial for abandoned tells the same.
+        # Another worker, which took the trial for abandoned, stores the same values.
         with contextlib.suppress(UpdateFinishedTrialError):
             self._study.tell(trial, values, state=state, skip_if_finished=True)
         self._watch.trial_ended(self._study)

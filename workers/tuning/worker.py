@@ -1,4 +1,4 @@
-"""The tuning process: searches asked for as events, by as many processes as there are.
+"""The tuning process: runs searches that events request; any number of processes share them.
 
     tuning.requests.v1, jobs.commands.v1, jobs.progress.v1, jobs.results.v1, market.bars.v1
         -->  [tuning]  -->  jobs.progress.v1, jobs.results.v1
