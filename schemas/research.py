@@ -293,7 +293,7 @@ class Parameter(Spec):
 
 Objectives = Annotated[
     tuple[Objective, ...],
-    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     Field(min_length=1, max_length=3),
 ]
 

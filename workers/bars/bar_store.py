@@ -121,13 +121,13 @@ class BarStore:
 
     def __init__(self, symbols: int, most: int = MOST_BARS) -> None:
         self._share = most // max(symbols, 1)
-        self._held: dict[str, dict[int, StoredBars]] = {}
+        self._series: dict[str, dict[int, StoredBars]] = {}
         self._lock = threading.Lock()
 
     def put(self, bar: Bar) -> None:
         """Add one bar."""
         with self._lock:
-            series = self._held.setdefault(bar.symbol, {})
+            series = self._series.setdefault(bar.symbol, {})
             columns = series.get(bar.timeframe_ms)
             if columns is None:
                 columns = series[bar.timeframe_ms] = StoredBars(bar.symbol, bar.timeframe_ms)
@@ -142,9 +142,9 @@ class BarStore:
         stored bars do not make, and for a span without bars.
         """
         with self._lock:
-            series = self._held.get(market.symbol)
+            series = self._series.get(market.symbol)
             if not series:
-                known = ", ".join(sorted(self._held)) or "none yet"
+                known = ", ".join(sorted(self._series)) or "none yet"
                 raise BarsRejected(f"no bars of {market.symbol} are held; known: {known}")
             wanted = TIMEFRAMES_MS[market.timeframe] if market.timeframe else min(series)
             fitting = [length_ms for length_ms in series if wanted % length_ms == 0]

@@ -108,7 +108,7 @@ class RebuiltCmaEs(BaseSampler):
     def __init__(self, space: Space) -> None:
         self._names = tuple(name for name, each in space.items() if not each.single())
         self._seed = 0
-        self._told: list[int] = []  # numbers of the trials that the state is made of
+        self._seen_numbers: list[int] = []  # numbers of the trials that the state is made of
         self._state: Any = None
 
     def seeded(self, seed: int) -> RebuiltCmaEs:
@@ -140,16 +140,19 @@ class RebuiltCmaEs(BaseSampler):
         self, ended: Sequence[FrozenTrial], space: Space, direction: StudyDirection
     ) -> None:
         """Tell the state the generations it has not seen; start over if the past is another."""
-        if self._state is None or [t.number for t in ended[: len(self._told)]] != self._told:
-            self._state, self._told = _start(len(self._names)), []
+        if (
+            self._state is None
+            or [t.number for t in ended[: len(self._seen_numbers)]] != self._seen_numbers
+        ):
+            self._state, self._seen_numbers = _start(len(self._names)), []
         sign, size = (
             -1.0 if direction == StudyDirection.MAXIMIZE else 1.0,
             self._state.population_size,
         )
-        while len(self._told) + size <= len(ended):
-            generation = ended[len(self._told) : len(self._told) + size]
+        while len(self._seen_numbers) + size <= len(ended):
+            generation = ended[len(self._seen_numbers) : len(self._seen_numbers) + size]
             self._state.tell([(self._point(t, space), sign * t.values[0]) for t in generation])
-            self._told += [t.number for t in generation]
+            self._seen_numbers += [t.number for t in generation]
 
     def _point(self, trial: FrozenTrial, space: Space) -> Vector:
         return np.array([to_unit(space[name], trial.params[name]) for name in self._names])

@@ -253,7 +253,9 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
     parts = len(tally.held)
     booked = np.array([tally.profit[day] for day in days.tolist()]) / parts
     equity = np.concatenate(([1.0], 1.0 + np.cumsum(booked)))
-    hold_equity = np.mean([_held(each.closes, days) for each in tally.held.values()], axis=0)
+    hold_equity = np.mean(
+        [_equity_by_day(each.closes, days) for each in tally.held.values()], axis=0
+    )
     returns, market = equity_returns(equity), equity_returns(hold_equity)
     start = np.maximum(equity[:-1], np.finfo(float).tiny)
     traded = np.array([tally.traded[day] for day in days.tolist()]) / parts / start
@@ -278,7 +280,7 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
     )
 
 
-def _held(closes: dict[int, float], days: NDArray[np.int64]) -> Vector:
+def _equity_by_day(closes: dict[int, float], days: NDArray[np.int64]) -> Vector:
     """Return a symbol's equity by day, the start first; a day without bars repeats the last."""
     equity = [1.0]
     for day in days.tolist():
