@@ -106,6 +106,8 @@ def describe(errors: Sequence[Any]) -> str:
             continue
         place = ".".join(str(p) for p in error["loc"] if p not in {"body", "query", "path"})
         message = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "string_unicode":
+            message = "expected valid Unicode, got a lone surrogate"
         parts.append(f"{place or 'body'}: {message}")
     return "; ".join(parts)
 

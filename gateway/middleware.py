@@ -23,6 +23,7 @@ log = structlog.get_logger()
 CORRELATION_HEADER = "X-Correlation-ID"
 CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BODY_BYTES = 65_536
+LENGTH = re.compile(r"[0-9]{1,18}")
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -67,7 +68,9 @@ class EdgeMiddleware:
         if unsafe and not handshake.same_origin(scope["headers"]):
             return 403, "the page that asks is of another origin"
         length = headers.get(b"content-length", "0")
-        if not length.isdigit() or int(length) > BODY_BYTES:
+        if not LENGTH.fullmatch(length):
+            return 400, f"Content-Length {length!r} is no number of bytes"
+        if int(length) > BODY_BYTES:
             return 413, f"the body has {length} bytes, at most {BODY_BYTES} are read"
         return None
 

@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from schemas.record import Milliseconds
+from schemas.bounds import (
+    MAX_BARS,
+    MAX_EQUITY,
+    Number,
+    Seed,
+    Step,
+    Text,
+    Threshold,
+    TimeMs,
+)
 from schemas.symbols import canonical
 
 Indicator = Literal[
@@ -22,6 +31,7 @@ Column = Literal["price", "open", "high", "low", "volume", "funding_rate"]
 Objective = Literal["sharpe", "sortino", "calmar", "total_return"]
 Sampler = Literal["grid", "TPESampler", "RandomSampler", "CmaEsSampler"]
 
+MONTH_S = 31 * 86_400
 MAX_COMBINATIONS = 1_000_000  # a grid beyond is refused with its size
 
 
@@ -36,9 +46,9 @@ class Spec(BaseModel):
 class Range(Spec):
     """Values from ``min`` to ``max``, both included, ``step`` apart; also ``[min, max, step]``."""
 
-    min: float
-    max: float
-    step: float = Field(gt=0)
+    min: Number
+    max: Number
+    step: Step
 
     @model_validator(mode="before")
     @classmethod
@@ -67,17 +77,21 @@ class Range(Spec):
 class WindowRange(Range):
     """Look-back windows in bars."""
 
+    min: float = Field(ge=2, le=MAX_BARS)
+    max: float = Field(ge=2, le=MAX_BARS)
+    step: float = Field(ge=1, le=MAX_BARS)
+
     @model_validator(mode="after")
     def _whole(self) -> WindowRange:
-        if self.min < 2 or any(v != int(v) for v in (self.min, self.max, self.step)):
-            raise ValueError("windows are whole numbers of bars, 2 at least")
+        if any(v != int(v) for v in (self.min, self.max, self.step)):
+            raise ValueError("windows are whole numbers of bars")
         return self
 
 
 class ThresholdRange(Range):
     """Thresholds of an indicator, which lies around 0: both sides of it are meant."""
 
-    min: float = Field(ge=0)
+    min: Threshold
 
 
 class Factor(Spec):
@@ -96,8 +110,8 @@ class FixedFactor(Spec):
     indicator: Indicator = "bollinger_z"
     signal_type: SignalType = "momentum"
     data_column: Column = "price"
-    window: int = Field(ge=2)
-    signal: float = Field(ge=0)
+    window: int = Field(ge=2, le=MAX_BARS)
+    signal: Threshold
 
 
 class Market(Spec):
@@ -107,13 +121,15 @@ class Market(Spec):
     timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d"] | None = Field(
         default=None, description="A multiple of the stored bars; null: as stored"
     )
-    from_ms: Milliseconds | None = None
-    to_ms: Milliseconds | None = None
+    from_ms: TimeMs | None = None
+    to_ms: TimeMs | None = None
     fee_bps: float = Field(default=5.0, ge=0, le=1_000, description="Taker fee of one side")
     slippage_bps: float = Field(default=1.0, ge=0, le=1_000, description="Of one side")
     funding: bool = Field(default=True, description="Pay and earn the funding as it was settled")
-    leverage: float = Field(default=1.0, gt=0, le=125, description="Notional over equity")
-    equity: float = Field(default=10_000.0, gt=0, description="Quote currency at the start")
+    leverage: float = Field(default=1.0, ge=1e-6, le=125, description="Notional over equity")
+    equity: float = Field(
+        default=10_000.0, ge=0.01, le=MAX_EQUITY, description="Quote currency at the start"
+    )
 
     @model_validator(mode="after")
     def _not_empty(self) -> Market:
@@ -135,8 +151,10 @@ class Grid(Market):
     combine: Literal["all", "any"] = Field(
         default="all", description="Factors that must agree before a position is taken"
     )
-    strategy: str | None = Field(default=None, description="Of those shipped, instead of factors")
-    space: dict[str, Range] = Field(default_factory=dict, description="Its parameters to try")
+    strategy: Text | None = Field(default=None, description="Of those shipped, instead of factors")
+    space: dict[Text, Range] = Field(
+        default_factory=dict, max_length=50, description="Its parameters to try"
+    )
     objective: Objective = "sharpe"
 
     @model_validator(mode="after")
@@ -191,7 +209,7 @@ class OptimizeSpec(Grid):
     kind: Literal["optimize"] = "optimize"
     sampler: Sampler = Field(default="grid", description="grid: every combination")
     n_trials: int | None = Field(default=None, ge=1, le=MAX_COMBINATIONS)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     png: bool = Field(default=False, description="Plots also as PNG, base64")
     cancel_on_disconnect: bool = True
 
@@ -209,14 +227,14 @@ class PerformanceSpec(Market):
     indicator: Indicator = "bollinger_z"
     signal_type: SignalType = "momentum"
     data_column: Column = "price"
-    window: int | None = Field(default=None, ge=2)
-    signal: float | None = Field(default=None, ge=0)
+    window: int | None = Field(default=None, ge=2, le=MAX_BARS)
+    signal: Threshold | None = None
     factors: tuple[FixedFactor, ...] = Field(default=(), max_length=3)
     combine: Literal["all", "any"] = "all"
-    strategy: str | None = Field(default=None, description="Instead of factors")
-    params: dict[str, float] = Field(default_factory=dict)
+    strategy: Text | None = Field(default=None, description="Instead of factors")
+    params: dict[Text, Number] = Field(default_factory=dict, max_length=50)
     participation: float | None = Field(
-        default=None, gt=0, le=1, description="Largest share of a bar's volume a fill may take"
+        default=None, ge=1e-9, le=1, description="Largest share of a bar's volume a fill may take"
     )
     png: bool = False
 
@@ -253,23 +271,30 @@ class WalkForwardSpec(Grid):
 
     kind: Literal["walk_forward"] = "walk_forward"
     scheme: Literal["rolling", "anchored"] = "rolling"
-    train_bars: int | None = Field(default=None, ge=50, description="null: a third of the span")
-    test_bars: int | None = Field(default=None, ge=20, description="null: a ninth of the span")
-    purge_bars: int = Field(default=1, ge=0, description="Left out between the two")
+    train_bars: int | None = Field(
+        default=None, ge=50, le=MAX_BARS, description="null: a third of the span"
+    )
+    test_bars: int | None = Field(
+        default=None, ge=20, le=MAX_BARS, description="null: a ninth of the span"
+    )
+    purge_bars: int = Field(default=1, ge=0, le=MAX_BARS, description="Left out between the two")
     png: bool = False
+
+
+Choice = Text | Number | bool
 
 
 class Parameter(Spec):
     """One dimension of a search space."""
 
     type: Literal["float", "int", "categorical"]
-    low: float | None = None
-    high: float | None = None
-    step: float | None = Field(default=None, gt=0)
+    low: Number | None = None
+    high: Number | None = None
+    step: Step | None = None
     log: bool = False
-    choices: tuple[str | float | bool, ...] = ()
-    default: str | float | bool | None = Field(default=None, description="Of a shipped strategy")
-    group: str | None = Field(default=None, description="Chosen together by spaces, e.g. buy")
+    choices: tuple[Choice, ...] = Field(default=(), max_length=1_000)
+    default: Choice | None = Field(default=None, description="Of a shipped strategy")
+    group: Text | None = Field(default=None, description="Chosen together by spaces, e.g. buy")
 
     @model_validator(mode="after")
     def _consistent(self) -> Parameter:
@@ -293,8 +318,8 @@ class Parameter(Spec):
 
 Objectives = Annotated[
     tuple[Objective, ...],
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     Field(min_length=1, max_length=3),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
 ]
 
 
@@ -302,7 +327,7 @@ class Preset(Spec):
     """How long and where to search, by name, as a strategy's config has it."""
 
     epochs: int | None = Field(default=None, ge=1, le=100_000)
-    spaces: tuple[str, ...] = ()
+    spaces: tuple[Text, ...] = Field(default=(), max_length=50)
     loss_function: Objectives | None = None
     walk_forward: bool = Field(
         default=False, description="Only says that it does: every trial runs over windows"
@@ -313,14 +338,14 @@ class Optimization(Spec):
     """The ``optimization`` part of a strategy's config."""
 
     defaults: Preset = Preset()
-    presets: dict[str, Preset] = Field(default_factory=dict, max_length=50)
+    presets: dict[Text, Preset] = Field(default_factory=dict, max_length=50)
 
 
 class TuningSpec(Market):
     """``POST /api/v1/hyperopt``: search a strategy's parameters with Optuna."""
 
     kind: Literal["hyperopt"] = "hyperopt"
-    strategy_name: str = Field(min_length=1, max_length=100)
+    strategy_name: Text = Field(min_length=1)
     symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)] = (
         "BTCUSDT"
     )
@@ -328,14 +353,16 @@ class TuningSpec(Market):
         default=None, ge=1, le=100_000, description="null: the epochs of the preset, or 100"
     )
     sampler: Literal["TPESampler", "RandomSampler", "CmaEsSampler", "NSGAIISampler"] = "TPESampler"
-    param_space: dict[str, Parameter] = Field(
+    param_space: dict[Text, Parameter] = Field(
         default_factory=dict, max_length=50, description="Empty: the strategy's own"
     )
     loss_function: Objectives | None = Field(
         default=None, description="null: the preset's, or sharpe. Several: NSGA-II only"
     )
-    spaces: tuple[str, ...] = Field(default=(), description="Groups of the strategy's parameters")
-    preset: str | None = Field(
+    spaces: tuple[Text, ...] = Field(
+        default=(), max_length=50, description="Groups of the strategy's parameters"
+    )
+    preset: Text | None = Field(
         default=None, description="quick, standard, production, or one of optimization.presets"
     )
     optimization: Optimization | None = Field(
@@ -349,8 +376,8 @@ class TuningSpec(Market):
         le=32,
         description="Trials asked for and evaluated at a time, by each worker",
     )
-    seed: int | None = Field(default=0, ge=0)
-    timeout_s: float | None = Field(default=None, gt=0)
+    seed: Seed | None = 0
+    timeout_s: float | None = Field(default=None, ge=0.001, le=MONTH_S)
 
     @model_validator(mode="after")
     def _several_objectives(self) -> TuningSpec:

@@ -124,7 +124,7 @@ def read_request(path: Path | None) -> Fields:
         return {}
     try:
         fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise fail(f"--spec {path}: expected the JSON of a request: {error}", 2) from None
     if not isinstance(fields, dict):
         raise fail(f"--spec {path}: expected one JSON object, got {fields!r:.40}", 2)

@@ -153,16 +153,28 @@ def gateway_port(port: int | None) -> int:
 
 
 def parse_time_ms(text: str) -> int:
-    """Return epoch milliseconds of ISO 8601 (UTC when it names no zone) or epoch milliseconds."""
-    if text.isdecimal():
-        return int(text)
+    """Return epoch milliseconds of ISO 8601 (UTC when it names no zone) or epoch milliseconds.
+
+    Exit code 2 for anything else, and outside the years 1970 to 9998.
+    """
+    from schemas.bounds import LAST_MS
+
     try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
+        if text.isdecimal():
+            time_ms = int(text)
+        else:
+            parsed = datetime.fromisoformat(text)
+            zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            time_ms = int(zoned.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        time_ms = -1
+    if not 0 <= time_ms <= LAST_MS:
         raise fail(
-            f"time {text!r}, expected ISO 8601 such as 2025-01-31T12:00 (UTC), or epoch ms", 2
-        ) from None
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
+            f"time {text[:40]!r}, expected ISO 8601 such as 2025-01-31T12:00 (UTC), or epoch ms, "
+            "from 1970 to 9998",
+            2,
+        )
+    return time_ms
 
 
 def running_facts() -> dict[str, Any] | None:

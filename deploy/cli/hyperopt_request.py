@@ -83,7 +83,7 @@ def read_optimization(path: Path) -> Fields:
 
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise fail(f"--config {path}: {' '.join(str(error).split())}", 2) from None
     optimization = content.get("optimization") if isinstance(content, dict) else None
     if not isinstance(optimization, dict):

@@ -12,8 +12,10 @@ from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views import clock
 from gateway.views.read_model import ReadModel
+from schemas.timeframes import HOUR_MS
 
 STOPPED_AFTER_MS = 30_000  # no process takes longer to stop
+UNREADABLE_MS = HOUR_MS  # after it, what was passed over is listed and no longer a worry
 
 
 def health(ctx: AppContext) -> dict[str, Any]:
@@ -100,11 +102,16 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
     for topic, letters in views.dead_letters.items():
         if letters.newest.kind == "bug":
             yield f"a step failed on {topic}: {letters.newest.cause}"
-    for topic, bad in views.unreadable.items():
-        newest = f"{bad.newest.partition}@{bad.newest.offset}: {bad.newest.cause}"
-        yield f"records of {topic} that are in no view: {bad.count}, the newest at {newest}"
+    yield from _unreadable_reasons(views, ctx.wall_ms())
     if ctx.cache.state == "degraded":
         yield "Redis is away; the cache is in memory"
+
+
+def _unreadable_reasons(views: ReadModel, wall_ms: int) -> Iterator[str]:
+    for topic, bad in views.unreadable.items():
+        if wall_ms - bad.newest.appended_ms <= UNREADABLE_MS:
+            newest = f"{bad.newest.partition}@{bad.newest.offset}: {bad.newest.cause}"
+            yield f"records of {topic} that are in no view: {bad.count}, the newest at {newest}"
 
 
 def _model_reasons(views: ReadModel) -> Iterator[str]:

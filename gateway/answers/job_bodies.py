@@ -108,9 +108,12 @@ def total_trials(job: JobView) -> int | None:
     """Return how many trials a job has; None while only its worker can tell."""
     if job.progress is not None and job.progress.total is not None:
         return job.progress.total
-    if job.kind == "optimize":
+    if job.kind != "optimize":
+        return job.spec.get("n_trials")
+    try:
         return OptimizeSpec.model_validate(job.spec).trials
-    return job.spec.get("n_trials")
+    except ValueError:  # stored by a release with wider bounds
+        return None
 
 
 def objective(job: JobView) -> str | None:

@@ -229,7 +229,8 @@ class KafkaBus:
             inbox(_arrival(record))
         except Exception as error:  # noqa: BLE001 - one bad record must not end the reading
             # No dead letter: every replica would write it again at every start.
-            bad = UnreadableArrival(record.topic, record.partition, record.offset, _cause(error))
+            place = record.topic, record.partition, record.offset
+            bad = UnreadableArrival(*place, _cause(error), record.timestamp)
             log.warning(
                 "record.unreadable",
                 topic=bad.topic,

@@ -12,6 +12,7 @@ from gateway.context import ContextDep
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Refused
 from gateway.views.symbol_view import WINDOW
+from schemas.bounds import TimeMs
 from schemas.regimes import RegimeProbabilities
 
 router = APIRouter(prefix="/api/analysis", tags=["analysis"])
@@ -49,7 +50,7 @@ async def regime(
     ticker: str,
     ctx: ContextDep,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
-    before_ms: Annotated[int | None, Query(ge=0, description="History: only before this")] = None,
+    before_ms: Annotated[TimeMs | None, Query(description="History: only before this")] = None,
 ) -> Response:
     """Return the newest regime probabilities and ``trend_state``, and a number before them.
 
@@ -70,7 +71,9 @@ async def indicators(
     ticker: str,
     ctx: ContextDep,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
-    names: Annotated[str, Query(description="Features of the history, by comma")] = "",
+    names: Annotated[
+        str, Query(max_length=5_000, description="Features of the history, by comma")
+    ] = "",
 ) -> Response:
     """Return every feature at the newest close, and the history of the named ones."""
     symbol, view = ctx.symbol(ticker)

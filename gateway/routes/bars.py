@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, raw, success
 from gateway.views.symbol_view import WINDOW
+from schemas.bounds import TimeMs
 from schemas.market import Bar
 
 router = APIRouter(prefix="/api/bars", tags=["bars"])
@@ -29,7 +30,7 @@ async def bars(
     ticker: str,
     ctx: ContextDep,
     limit: Annotated[int, Query(ge=1, le=WINDOW)] = 500,
-    before_ms: Annotated[int | None, Query(ge=0, description="Only closes before this")] = None,
+    before_ms: Annotated[TimeMs | None, Query(description="Only closes before this")] = None,
 ) -> Response:
     """Return up to ``limit`` bars whose close is before ``before_ms``, oldest first.
 

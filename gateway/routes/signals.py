@@ -18,6 +18,7 @@ from gateway.errors import Unknown
 from gateway.views.compact import CompactSignal
 from gateway.views.read_model import ReadModel
 from gateway.views.scores import ReliabilityBin, ScoreRow, reliability, summary
+from schemas.bounds import TimeMs
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
 
@@ -70,9 +71,11 @@ class SignalFilter(BaseModel):
     scored: bool | None = Field(
         default=None, description="true: expired ones only, with a summary; false: open ones only"
     )
-    grade: list[Grade] | None = Field(default=None, description="May be repeated")
-    direction: list[Direction] | None = Field(default=None, description="May be repeated")
-    before_ms: int | None = Field(default=None, ge=0, description="Only bar closes before")
+    grade: list[Grade] | None = Field(default=None, max_length=100, description="May be repeated")
+    direction: list[Direction] | None = Field(
+        default=None, max_length=100, description="May be repeated"
+    )
+    before_ms: TimeMs | None = Field(default=None, description="Only bar closes before")
 
     def passes(self, views: ReadModel, signal: CompactSignal) -> bool:
         """Whether a signal belongs in the answer."""

@@ -54,6 +54,7 @@ class UnreadableRecord(BaseModel):
     partition: int
     offset: int
     cause: str
+    appended_ms: int = Field(description="When it was written")
 
 
 class UnreadableView(BaseModel):

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import orjson
 from starlette.types import Send
 
+from gateway.envelope import failure
+
 PATH = "/api/realtime/signals"
-TRY_LATER = 1013  # close code, from the registry of RFC 6455
+POLICY = 1008  # close codes, from the registry of RFC 6455
+TRY_LATER = 1013
 
 
 def same_origin(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a browser's page may connect: no Origin (no browser), or that of the gateway."""
+    """Whether a browser's page may connect: no Origin (no browser), or that of the gateway.
+
+    An Origin that is no URL is of no page here.
+    """
     by_name = dict(headers)
     origin = by_name.get(b"origin")
     if origin is None:
         return True
-    return urlsplit(origin.decode("latin-1")).netloc == by_name.get(b"host", b"").decode("latin-1")
+    try:
+        netloc = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:
+        return False
+    return netloc == by_name.get(b"host", b"").decode("latin-1")
 
 
 async def close_at_once(accept: Send, send: Send, reason: str) -> None:
@@ -27,8 +36,7 @@ async def close_at_once(accept: Send, send: Send, reason: str) -> None:
 
 
 async def refuse(send: Send, status: int, reason: str) -> None:
-    """Deny a wrong request before it is accepted, with a readable body."""
-    body = orjson.dumps({"success": False, "data": None, "error": reason})
+    """Deny a wrong request before it is accepted, in the envelope of ``/api``."""
     headers = [(b"content-type", b"application/json")]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
+    await send({"type": "websocket.http.response.body", "body": failure(reason)})

@@ -27,3 +27,4 @@ class UnreadableArrival:
     partition: int
     offset: int
     cause: str
+    appended_ms: int = 0

@@ -71,6 +71,7 @@ class JobView:
     result: CompactResult | None = None
     cancelled_ms: int = -1
     watchers: int = 0
+    ends_with_reader: bool | None = None  # None: nobody has asked for it here
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -163,15 +164,20 @@ class JobIndex:
         job.notify()
 
     def result(self, record: JobResult) -> None:
-        """Take a result; the newest one of a job counts."""
+        """Take a result; the newest one of a job counts.
+
+        Raises TypeError for a request or a result that JSON of 64 bits cannot show.
+        """
+        compact = CompactResult.from_record(record)
+        orjson.dumps(record.spec)
         job = self._jobs.get(record.job_id)
         if job is None:  # its request lies before what was read
             job = JobView(record.job_id, record.kind, record.spec, record.event_time_ms)
             self._put(job)
         if job.outdates(record.event_time_ms):
             return
-        job.result = CompactResult.from_record(record)
-        self._make_room(job.job_id, len(job.result.raw or b""))
+        job.result = compact
+        self._make_room(job.job_id, len(compact.raw or b""))
         job.notify()
 
     def _put(self, job: JobView) -> None:

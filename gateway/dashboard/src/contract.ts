@@ -645,6 +645,8 @@ export interface UnreadableRecord {
   partition: number
   offset: number
   cause: string
+  /** When it was written */
+  appended_ms: number
 }
 
 export interface UnreadableView {

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.app import app
+from schemas.research import PerformanceSpec
 from tests.fakes.searches import write
 
 GRID = ("--window", "20:80:20", "--signal", "0.5:1.5:0.5")
@@ -99,6 +100,16 @@ def test_run_all_writes_both_files_and_fails_when_a_pair_failed(file, tmp_path):
         (("run", "ema_cross", "--from", "2030-01-01"), "no bar of BTCUSDT"),
         (("run", "ema_cross", "--symbol", "ETH-USD"), "expected bars of one market, got none"),
         (("run-all", "--strategy", "nothing"), "there is no strategy"),
+        (("optimize", "--window", "2:1e308:1", "--signal", "1:1:1"), "less than or equal to"),
+        (("optimize", "--window", "2:20:1", "--signal", "0:1e308:1e-308"), "signal_range"),
+        (("walk-forward", "ema_cross", "--space", "fast=2:1e308:1e-308"), "space"),
+        (("optimize", "ema_cross", "--space", "fast=-1e308:1e308:1"), "space"),
+        (("run", "ema_cross", "--from", "99999999999999999999999"), "from 1970 to 9998"),
+        (("run", "ema_cross", "--to", "1" * 5_000), "from 1970 to 9998"),
+        (("run", "ema_cross", "--from", "0001-01-01T00:00+14:00"), "from 1970 to 9998"),
+        (("run", "ema_cross", "--param", "fast=1e308"), "less than or equal to"),
+        (("optimize", *GRID, "--seed", str(2**63)), "less than or equal to"),
+        (("run", "\udcff"), "valid string"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(file, arguments, expected):
@@ -107,6 +118,31 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(file, arguments, expected):
     assert result.exit_code == 2
     assert expected in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"equity": ' + "9" * 5_000 + "}"])
+def test_a_request_that_cannot_be_read_is_one_line_and_exit_code_2(file, tmp_path, text):
+    request = tmp_path / "request.json"
+    request.write_text(text)
+
+    result = call("run", "ema_cross", "--data", file, "--spec", str(request))
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["equity", "leverage", "fee_bps", "slippage_bps"])
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+def test_a_result_at_the_bounds_is_made_of_numbers(file, tmp_path, name, bound):
+    value = PerformanceSpec.model_json_schema()["properties"][name][bound]
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({name: value}))
+
+    result = call("run", "ema_cross", "--data", file, "--spec", str(request), "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert "NaN" not in result.stdout
+    assert "Infinity" not in result.stdout
 
 
 def test_without_data_the_home_must_have_an_archive(tmp_path):

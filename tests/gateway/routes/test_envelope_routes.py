@@ -18,6 +18,7 @@ from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.dead_letter import DeadLetter
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
+from schemas.timeframes import HOUR_MS
 from tests.build import close_time, explanation, registered, scored, serving, signal, status
 from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, tick
 
@@ -372,7 +373,7 @@ async def test_a_process_that_has_had_time_to_stop_is_shown_as_stopped(gateway, 
 
 async def test_health_names_a_record_that_no_view_could_take(gateway):
     for offset in (7, 9):
-        bad = UnreadableArrival("market.bars.v1", 0, offset, "close: expected a number")
+        bad = UnreadableArrival("market.bars.v1", 0, offset, "close: expected a number", WALL_MS)
         gateway.bus.inbox(bad)
 
     body = await gateway.get("/health")
@@ -384,12 +385,23 @@ async def test_health_names_a_record_that_no_view_could_take(gateway):
             "partition": 0,
             "offset": 9,
             "cause": "close: expected a number",
+            "appended_ms": WALL_MS,
         },
     }
     assert "market.bars.v1" in (reasons := await degraded(gateway))
     assert "2, the newest at 0@9: close: expected a number" in reasons
     metrics = (await gateway.client.get("/metrics")).text
     assert 'regimeflow_records_rejected_total{topic="market.bars.v1"} 2.0' in metrics
+
+
+async def test_a_record_passed_over_long_ago_is_listed_and_no_worry(gateway):
+    long_ago_ms = WALL_MS - HOUR_MS - 1
+    gateway.bus.inbox(UnreadableArrival("jobs.results.v1", 0, 3, "to_ms: too late", long_ago_ms))
+
+    body = await gateway.get("/health")
+
+    assert body["unreadable"]["jobs.results.v1"]["count"] == 1
+    assert body["status"] == "healthy"
 
 
 async def test_health_is_starting_and_503_until_the_views_are_read(gateway):

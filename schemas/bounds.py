@@ -1,0 +1,25 @@
+"""What a request may hold: numbers have bounds, texts are valid Unicode.
+
+Shared by the routes, the command line and the notebook, so that each refuses the same.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+LAST_MS = 253_370_764_800_000  # 9999-01-01, which every calendar knows
+MAX_BARS = 10_000_000  # 19 years of minutes
+MAX_VALUE = 1e12  # of a parameter or a threshold
+MIN_STEP = 1e-9
+MAX_EQUITY = 1e15  # beyond, a cent of it is below the precision of a double
+MAX_SEED = 2**32 - 1  # what NumPy's generators take
+
+# A text with a bound is decoded, so pydantic refuses a lone surrogate, which nothing can write.
+Text = Annotated[str, Field(max_length=200)]
+TimeMs = Annotated[int, Field(ge=0, le=LAST_MS)]
+Number = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE)]
+Step = Annotated[float, Field(ge=MIN_STEP, le=MAX_VALUE)]
+Threshold = Annotated[float, Field(ge=0, le=MAX_VALUE)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
