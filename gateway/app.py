@@ -21,6 +21,7 @@ from gateway.kafka.bus import Bus, KafkaBus
 from gateway.kafka.worker_client import WorkerClient
 from gateway.metrics import GatewayMetrics
 from gateway.middleware import EdgeMiddleware
+from gateway.protocols import BoundedHttp, BoundedWebSocket, raise_file_limit
 from gateway.routes import (
     analysis,
     backtest,
@@ -150,6 +151,24 @@ def _is_worth_logging(record: logging.LogRecord) -> bool:
     return record.msg != "ASGI callable returned without completing handshake."
 
 
+def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """Return how an app is served: every connection has bounds."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=BoundedHttp,
+        ws=BoundedWebSocket,
+        ws_max_size=65_536,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_config=None,  # uvicorn's records take the way of all others
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
 def run(settings: GatewaySettings) -> int:
     """Serve until a signal to stop, or until the gateway is refused; return the exit code."""
     quieten()
@@ -159,22 +178,9 @@ def run(settings: GatewaySettings) -> int:
         refusals.append(why)
         server.should_exit = True
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, KafkaBus(settings), refuse=refuse),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
-            ws_max_size=65_536,
-            ws_per_message_deflate=False,
-            access_log=False,
-            log_config=None,  # uvicorn's records take the way of all others
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
+    raise_file_limit()
+    app = create_app(settings, KafkaBus(settings), refuse=refuse)
+    server = uvicorn.Server(server_config(app, settings.host, settings.port))
     server.run()
     if refusals:
         log.error("process.refused", cause=refusals[0], remedy="do what it says, then start again")

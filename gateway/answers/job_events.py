@@ -34,6 +34,7 @@ async def wait_for_answer(ctx: AppContext, job: JobView) -> dict[str, Any]:
         Unavailable: No worker has taken it, and none is known to be at another job.
         TooSlow: It takes longer than ``ANSWER_WITHIN_S``; it goes on.
     """
+    job.ends_with_reader = False
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             await _wait_until_taken(ctx, job)
@@ -77,6 +78,16 @@ def parse_last_event_id(last_event_id: str | None) -> int | None:
     return int(last_event_id)
 
 
+def asked_events(ctx: AppContext, job: JobView) -> AsyncIterator[ServerSentEvent]:
+    """Return the events of a job for who asked for it: it is cancelled when nobody reads them.
+
+    Unless the request said otherwise, or somebody else waits for the answer of the same job.
+    """
+    if job.ends_with_reader is None:
+        job.ends_with_reader = bool(job.spec.get("cancel_on_disconnect"))
+    return events(ctx, job, None)
+
+
 async def events(
     ctx: AppContext, job: JobView, after: int | None
 ) -> AsyncIterator[ServerSentEvent]:
@@ -105,7 +116,7 @@ async def events(
             await changed.wait()
     finally:
         job.watchers -= 1
-        if job.result is None and job.spec.get("cancel_on_disconnect"):
+        if job.result is None and job.ends_with_reader:
             task = asyncio.get_running_loop().create_task(_cancel_if_abandoned(ctx, job))
             _abandonments.add(task)
             task.add_done_callback(_abandonments.discard)
@@ -113,7 +124,7 @@ async def events(
 
 async def _cancel_if_abandoned(ctx: AppContext, job: JobView) -> None:
     await asyncio.sleep(COME_BACK_S)
-    if job.watchers == 0:
+    if job.watchers == 0 and job.ends_with_reader:
         await cancel(ctx, job, "", by="nobody watches")
 
 

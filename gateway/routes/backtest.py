@@ -74,7 +74,7 @@ async def optimize_stream(
     A reader that goes away cancels the job five seconds later unless it comes back to
     `GET /backtest/jobs/{job_id}/stream`, or had set `cancel_on_disconnect` to false.
     """
-    async for event in job_events.events(ctx, job, None):
+    async for event in job_events.asked_events(ctx, job):
         yield event
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from types import coroutine
@@ -12,7 +13,11 @@ from starlette.types import Message, Send
 
 from gateway.stream.subscription import StreamFilter
 
-QUEUE = 256  # messages a client may be behind
+QUEUE = 256  # messages a client may be behind; all clients share their texts
+REPLIES = 8  # answers to a client's own messages that it has not read
+BURST = 32  # messages a client may send at once
+MESSAGES_A_SECOND = 4.0  # and from then on
+BREATH = 32  # messages sent in a row before others have their turn
 GOODBYE_S = 10.0  # how long a client that does not read may hold its close frame
 
 
@@ -21,8 +26,8 @@ class StreamClient:
 
     # A broadcast touches every client: slots keep them small.
     __slots__ = (
-        *("filter", "_closing", "_given_up", "_idle", "_missed"),
-        *("_queue", "_send", "_task", "_unfinished", "_wake"),
+        *("filter", "_allowance", "_closing", "_given_up", "_idle", "_missed"),
+        *("_queue", "_send", "_spoke_s", "_task", "_unfinished", "_wake"),
     )
 
     def __init__(self, send: Send, filter_: StreamFilter) -> None:
@@ -36,6 +41,21 @@ class StreamClient:
         self._closing: tuple[int, str] | None = None
         self._given_up = False
         self._task = asyncio.current_task()
+        self._allowance, self._spoke_s = float(BURST), time.monotonic()
+
+    def fault(self) -> str | None:
+        """Return why a client that has sent a message is to be closed; None when it is not.
+
+        A bucket of ``BURST`` messages fills with ``MESSAGES_A_SECOND``.
+        """
+        now_s = time.monotonic()
+        regained = (now_s - self._spoke_s) * MESSAGES_A_SECOND
+        self._allowance, self._spoke_s = min(BURST, self._allowance + regained) - 1, now_s
+        if self._allowance < 0:
+            return f"more than {BURST} messages at once, or {MESSAGES_A_SECOND:g} a second"
+        if len(self._missed) >= REPLIES:
+            return f"{REPLIES} answers are not read: read them, then send the next message"
+        return None
 
     def resume(self, texts: Iterable[str]) -> None:
         """Send what was missed before anything newer, as fast as the client reads."""
@@ -84,6 +104,8 @@ class StreamClient:
         sender = asyncio.create_task(self._deliver())
         try:
             await receive()
+            if self._closing is not None:
+                await asyncio.wait({sender})  # its last message is the close
         except asyncio.CancelledError:
             if not self._given_up:
                 raise
@@ -92,11 +114,15 @@ class StreamClient:
             await asyncio.gather(sender, return_exceptions=True)
 
     async def _deliver(self) -> None:
+        sent = 0
         while True:
             if self._unfinished is not None:
                 unfinished, self._unfinished = self._unfinished, None
                 await unfinished
             while self._missed or self._queue:
+                sent += 1
+                if sent % BREATH == 0:  # a send to a client that reads never waits
+                    await asyncio.sleep(0)
                 if not self._missed:
                     await self._send(self._queue.popleft())
                 elif (text := next(self._missed[0], None)) is not None:

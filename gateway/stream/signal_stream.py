@@ -15,6 +15,7 @@ be sent later as one JSON object. Only signals are resumed; other kinds are read
 
 A wrong request is denied with HTTP 400, 403 or 404. A client that comes too early, is one too many,
 or reads too slowly is closed with 1013 and the reason. It connects again later, with its cursor.
+One that sends more messages than it may is closed with 1008.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.stream.client import QUEUE, StreamClient, text_frame
-from gateway.stream.handshake import TRY_LATER, close_at_once, refuse
+from gateway.stream.handshake import POLICY, TRY_LATER, close_at_once, refuse
 from gateway.stream.subscription import (
     KINDS,
     Cursor,
@@ -155,6 +156,10 @@ class SignalStream:
 
     async def _listen(self, client: StreamClient, receive: Receive) -> None:
         while (message := await receive())["type"] != "websocket.disconnect":
+            if (fault := client.fault()) is not None:
+                self._leave(client)
+                client.drop(POLICY, fault)
+                return
             try:
                 subscription = Subscription.model_validate_json(message.get("text") or "")
                 cursor = decode_cursor(subscription.cursor) if subscription.cursor else None

@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.app import create_app
+from gateway.app import create_app, server_config
 from gateway.context import AppContext
 from gateway.kafka.bus import Inbox
 from gateway.settings import GatewaySettings
@@ -117,16 +117,8 @@ async def served_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGate
     """A gateway with live markets on a real server and a free port."""
     bus = FakeBus()
     app = create_app(settings, bus, lambda: WALL_MS)
-    config = uvicorn.Config(
-        app,
-        port=0,
-        ws="websockets-sansio",
-        http="httptools",
-        ws_per_message_deflate=False,
-        log_level="error",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
+    config = server_config(app, "127.0.0.1", 0)
+    config.timeout_graceful_shutdown = 1
     server = NotifyingServer(config)
     serving_task = asyncio.create_task(server.serve())
     await server.up.wait()

@@ -146,6 +146,45 @@ async def test_a_reader_that_comes_back_in_time_keeps_its_job(streaming, monkeyp
     assert published(streaming, JobCommand) == []
 
 
+async def test_who_only_watches_a_job_does_not_cancel_it_by_leaving(streaming, monkeypatch):
+    monkeypatch.setattr(job_events, "COME_BACK_S", 0.05)
+    waiting = asyncio.create_task(streaming.client.post("/backtest/optimize", json=GRID))
+    async with asyncio.timeout(10):
+        while not published(streaming, BacktestRequest):  # noqa: ASYNC110 - the server goes on
+            await asyncio.sleep(0.01)
+    job_id = published(streaming, BacktestRequest)[0].request_id
+    job = streaming.ctx.views.jobs.get(job_id)
+
+    async with stream(streaming, f"/backtest/jobs/{job_id}/stream") as stream_events:
+        await anext(stream_events)
+    await reader_gone(job)
+    streaming.bus.feed(job_progress(job_id, 1), job_result(job_id))
+
+    assert (await waiting).status_code == 200
+    assert published(streaming, JobCommand) == []
+
+
+async def test_who_asked_by_a_stream_does_not_take_the_job_from_who_waits_for_it(
+    streaming, monkeypatch
+):
+    monkeypatch.setattr(job_events, "COME_BACK_S", 0.05)
+    same = {"Idempotency-Key": "same"}
+    async with stream(streaming, body=GRID, **same) as stream_events:
+        job_id = (await anext(stream_events))[2]["job_id"]
+        job = streaming.ctx.views.jobs.get(job_id)
+        waiting = asyncio.create_task(
+            streaming.client.post("/backtest/optimize", json=GRID, headers=same)
+        )
+        async with asyncio.timeout(10):
+            while job.ends_with_reader:  # noqa: ASYNC110 - the server goes on
+                await asyncio.sleep(0.01)
+    await reader_gone(job)
+    streaming.bus.feed(job_progress(job_id, 1), job_result(job_id))
+
+    assert (await waiting).status_code == 200
+    assert published(streaming, JobCommand) == []
+
+
 async def reader_gone(job):
     """Wait until the server has noticed that the reader left, and has acted on it."""
     async with asyncio.timeout(10):

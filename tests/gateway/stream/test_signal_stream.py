@@ -170,7 +170,9 @@ async def test_a_wrong_query_is_denied_before_the_handshake_with_its_reason(serv
 
     response = denied.value.response
     assert response.status_code == 400
-    assert named in orjson.loads(response.body)["error"]
+    body = orjson.loads(response.body)
+    assert body.keys() == {"success", "data", "error", "timestamp"}
+    assert named in body["error"]
     assert response.headers["x-correlation-id"]
 
 
