@@ -73,7 +73,7 @@ def test_packages_import_in_one_direction(source: SourceFile):
 LAYERS = {
     "gateway": (
         {"envelope", "client_options", "cache"},
-        {"errors", "settings"},
+        {"errors", "protocols", "settings"},
         {"views"},
         {"kafka", "stream", "metrics"},
         {"context"},
