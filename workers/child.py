@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from typing import Any
 
 from workers.process import LogSettings, configure_logging, current_log
@@ -18,6 +19,37 @@ SPAWN = multiprocessing.get_context("spawn")
 NICENESS = 5  # signals do not wait for a job
 POLL_S = 0.2
 STOPS_WITHIN_S = 10.0  # a child that was asked to stop; then it is killed
+LOOK_EVERY_S = 0.02
+
+
+class SharedFlag:
+    """A flag that a process shares with its children.
+
+    It is one byte of shared memory without a lock. A lock would stay taken for ever when a process
+    is killed while it holds it, as an event of ``multiprocessing`` does even to be looked at.
+    """
+
+    def __init__(self) -> None:
+        self._byte = SPAWN.RawValue(ctypes.c_bool, False)  # noqa: FBT003 - the byte's first value
+
+    def set(self) -> None:
+        """Raise the flag."""
+        self._byte.value = True
+
+    def clear(self) -> None:
+        """Lower the flag."""
+        self._byte.value = False
+
+    def is_set(self) -> bool:
+        """Whether the flag is up."""
+        return bool(self._byte.value)
+
+    def wait(self, within_s: float) -> bool:
+        """Wait until the flag is up, at most so long; return whether it is."""
+        deadline_s = time.monotonic() + within_s
+        while not self.is_set() and time.monotonic() < deadline_s:
+            time.sleep(LOOK_EVERY_S)
+        return self.is_set()
 
 
 class Child:
@@ -38,12 +70,12 @@ class Child:
         """Start ``target(channel, stop, *arguments)`` in a new process.
 
         Args:
-            target: Function of a module; gets its end of the pipe and the event of ``stop`` first.
-            *arguments: What can be pickled, and events of ``SPAWN``.
+            target: Function of a module; gets its end of the pipe and ``stop`` first.
+            *arguments: What can be pickled, and flags.
             niceness: By how much the child's priority is lower than its parent's.
         """
         self.channel, theirs = SPAWN.Pipe()
-        self.stop: Event = SPAWN.Event()
+        self.stop = SharedFlag()
         self.process = SPAWN.Process(
             target=_run, args=(target, current_log(), niceness, theirs, self.stop, *arguments)
         )
@@ -69,7 +101,7 @@ def _run(
     log: LogSettings,
     niceness: int,
     channel: Connection,
-    stop: Event,
+    stop: SharedFlag,
     *arguments: object,
 ) -> None:
     configure_logging(log)
@@ -120,7 +152,7 @@ def call_in_child(
 
 
 def _call(
-    channel: Connection, _: Event, function: Callable[..., Any], arguments: tuple[object, ...]
+    channel: Connection, _: SharedFlag, function: Callable[..., Any], arguments: tuple[object, ...]
 ) -> None:
     outcome: tuple[Any, Exception | None]
     try:

@@ -77,7 +77,7 @@ def signals(
     seconds = round(time.monotonic() - started, 3)
     document = _document(report, span, replay, verified=verify) | {"seconds": seconds}
     _write(report, document, output)
-    show(document, signal_lines(document), as_json=output.as_json)
+    show(document, lambda: signal_lines(document), as_json=output.as_json)
     raise typer.Exit(1 if replay is not None and replay.differing else 0)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -84,12 +84,17 @@ def emit(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
-def show(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """Print a result: the document for programs, or the lines for people."""
+def show(
+    document: Any, lines: Iterable[str] | Callable[[], Iterable[str]], *, as_json: bool
+) -> None:
+    """Print a result: the document for programs, or the lines for people.
+
+    Lines that a function returns are made for people alone: JSON needs less of the document.
+    """
     if as_json:
         emit(document)
     else:
-        typer.echo("\n".join(lines))
+        typer.echo("\n".join(lines() if callable(lines) else lines))
 
 
 def write_json(path: Path, document: Any) -> None:

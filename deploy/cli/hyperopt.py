@@ -101,7 +101,10 @@ def status(
     if follow:
         _follow(address, job_id, as_json=as_json)
         return
-    lines = [job_line(job), *([job["error"]] if job["error"] else [])]
+
+    def lines() -> list[str]:
+        return [job_line(job), *([job["error"]] if job["error"] else [])]
+
     show(job, lines, as_json=as_json)
     raise typer.Exit(1 if job["status"] == "failed" else 0)
 
@@ -196,4 +199,4 @@ def _validate(fields: Answer) -> TuningSpec:
 
 def _show_result(document: Answer, *, as_json: bool) -> None:
     # A pipeline's result may lack the parts that were too large for its topic: JSON needs none.
-    show(document, [] if as_json else result_lines(document), as_json=as_json)
+    show(document, lambda: result_lines(document), as_json=as_json)

@@ -7,14 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 
 import pytest
 
 from tests.fakes.processes import ends
-from workers.child import Child, ChildFailed, call_in_child, end_with_parent
+from workers.child import Child, ChildFailed, SharedFlag, call_in_child, end_with_parent
 
 WITHIN_S = 20.0
 PARENT = """
@@ -29,17 +29,17 @@ if __name__ == "__main__":
 """
 
 
-def add(channel: Connection, stop: Event, one: int, other: int) -> None:
+def add(channel: Connection, stop: SharedFlag, one: int, other: int) -> None:
     channel.send((one + other, stop.is_set(), os.nice(0)))
 
 
-def wait_for_stop(channel: Connection, stop: Event) -> None:
+def wait_for_stop(channel: Connection, stop: SharedFlag) -> None:
     channel.send("ready")
-    stop.wait()
+    assert stop.wait(WITHIN_S)
     channel.send("stopped")
 
 
-def sleep_for_ever(channel: Connection, _: Event) -> None:
+def sleep_for_ever(channel: Connection, _: SharedFlag) -> None:
     channel.send(os.getpid())
     time.sleep(10 * WITHIN_S)
 
@@ -79,6 +79,37 @@ def test_a_child_that_is_asked_to_stop_ends_by_itself():
 
     assert child.channel.recv() == "stopped"
     assert child.process.exitcode == 0
+
+
+def look_for_ever(channel: Connection, stop: SharedFlag) -> None:
+    channel.send("ready")
+    while not stop.is_set():
+        pass
+
+
+def test_a_child_that_is_killed_while_it_looks_at_the_flag_holds_nobody_up():
+    child = Child(look_for_ever)
+    assert child.channel.recv() == "ready"
+    assert child.process.pid is not None
+
+    os.kill(child.process.pid, signal.SIGKILL)  # it does nothing else than look
+    child.process.join(WITHIN_S)
+    asked = threading.Thread(target=child.stop.set, daemon=True)
+    asked.start()
+    asked.join(WITHIN_S)
+
+    assert not asked.is_alive()
+    child.kill()
+
+
+def test_a_flag_is_waited_for_no_longer_than_told():
+    flag = SharedFlag()
+
+    assert not flag.wait(0.0)
+    flag.set()
+    assert flag.wait(0.0)
+    flag.clear()
+    assert not flag.is_set()
 
 
 def test_a_child_that_does_not_stop_is_killed():

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +22,7 @@ import structlog
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 from schemas.timeframes import HOUR_MS
 from workers.bars.arrays import Bars
-from workers.child import SPAWN, Child
+from workers.child import Child, SharedFlag
 
 log = structlog.get_logger()
 
@@ -60,7 +59,7 @@ class Compute:
         self._closed = False
 
     def _start(self) -> None:
-        self._warm = SPAWN.Event()
+        self._warm = SharedFlag()
         self._child = Child(serve, self._warm)
 
     @property
@@ -136,7 +135,7 @@ class Compute:
         self._child.kill()
 
 
-def serve(channel: Connection, stop: Event, warm: Event) -> None:
+def serve(channel: Connection, stop: SharedFlag, warm: SharedFlag) -> None:
     """Compute jobs until the parent is gone; the child's main function."""
     prepare()
     warm.set()
@@ -163,7 +162,7 @@ def _rehearsal_bars() -> Bars:
     return Bars("BTCUSDT", HOUR_MS, opened * HOUR_MS, price, price + 1, price - 1, price, price)
 
 
-def _answer(channel: Connection, stop: Event, spec: Spec, bars: Bars) -> tuple[Any, ...]:
+def _answer(channel: Connection, stop: SharedFlag, spec: Spec, bars: Bars) -> tuple[Any, ...]:
     try:
         return "done", json.dumps(_run(channel, stop, spec, bars), allow_nan=False)
     except ValueError as wrong:
@@ -192,7 +191,7 @@ def run_spec(
             return performance(spec, bars)
 
 
-def _run(channel: Connection, stop: Event, spec: Spec, bars: Bars) -> dict[str, Any]:
+def _run(channel: Connection, stop: SharedFlag, spec: Spec, bars: Bars) -> dict[str, Any]:
     last_s = 0.0
 
     def progress(done: int, total: int, best: float | None) -> None:

@@ -57,6 +57,8 @@ def gateway():
             self.end_headers()
             known = {"jobs": [JOB]} if self.path == "/api/v1/hyperopt" and length == 0 else JOB
             answer = {"detail": "no hyperopt job job-2"} if "job-2" in self.path else known
+            if "job-3" in self.path:
+                answer = {"job_id": "job-3", "status": "done"}
             self.wfile.write(json.dumps(answer).encode())
 
         do_POST = do_GET  # noqa: N815 - as http.server names it
@@ -179,6 +181,14 @@ def test_the_pipeline_is_asked_by_its_routes(gateway):
         "n_trials": 9,
         "loss_function": ["calmar"],
     }
+
+
+def test_json_of_a_status_needs_nothing_of_the_lines_for_people(gateway):
+    url, _ = gateway
+
+    done = call("status", "job-3", "--url", url, "--json")
+
+    assert (done.exit_code, json.loads(done.stdout)) == (0, {"job_id": "job-3", "status": "done"})
 
 
 def test_a_refusal_is_said_as_the_gateway_says_it(gateway):
