@@ -222,6 +222,126 @@ def test_narrow_page_shows_list_or_signal_and_never_scrolls_sideways(stage, new_
     expect(page.get_by_role("listbox")).to_be_visible()
 
 
+SIZES = {
+    "wide": (1440, 900),
+    "widest": (1920, 1080),
+    "laptop": (1024, 768),
+    "low": (1280, 480),
+    "narrow": (420, 800),
+    "phone": (320, 568),
+}
+
+
+def scrolls_as_a_whole(page: Page) -> bool:
+    return bool(
+        page.evaluate(
+            """() => {
+                const { scrollHeight, scrollWidth } = document.documentElement
+                return scrollHeight > innerHeight || scrollWidth > innerWidth
+            }"""
+        )
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_top_bar_stays_no_page_scrolls_as_a_whole(stage, new_page, size):
+    width, height = SIZES[size]
+    page = new_page(stage, viewport={"width": width, "height": height}).page
+    expect(page.get_by_role("option").first).to_be_visible()
+    assert not scrolls_as_a_whole(page)
+
+    page.get_by_role("option").first.click()
+    ready_detail = page.get_by_role("table", name=re.compile("Hit rate"))
+    ready_detail.scroll_into_view_if_needed()
+    expect(ready_detail).to_be_visible()
+    assert not scrolls_as_a_whole(page)
+    page.mouse.move(width / 2, 20)
+    page.mouse.wheel(0, 600)
+    expect(page.get_by_role("banner").first).to_be_in_viewport()
+
+    page.get_by_role("link", name="Research").click()
+    expect(page.get_by_role("main")).to_be_visible()
+    assert not scrolls_as_a_whole(page)
+
+
+OUTSIDE = """() => {
+    // What reaches beyond its panel, but for what scrolls inside it.
+    const scrolls = (box) => /auto|scroll|hidden|clip/.test(getComputedStyle(box).overflowX)
+    const inside = (element, panel) => {
+        for (let box = element.parentElement; box !== panel; box = box.parentElement)
+            if (scrolls(box)) return true
+        return element.getBoundingClientRect().right <= panel.getBoundingClientRect().right + 1
+    }
+    const panels = document.querySelectorAll('main section, nav button, [role=option], main header')
+    return [...panels].flatMap((panel) =>
+        [...panel.querySelectorAll('*')]
+            .filter((element) => element.checkVisibility() && !inside(element, panel))
+            .map((element) => element.outerHTML.slice(0, 120)))
+}"""
+
+
+@pytest.mark.parametrize("size", ["wide", "laptop", "narrow", "phone"])
+def test_the_longest_symbol_stays_inside_its_panel(new_stage, new_page, market, size):
+    long = "1000000" + "LONGESTOFALLSYMBOLS" + "USDT"
+    assert len(long) == 30
+    renamed = [
+        r.model_copy(update={"symbol": long}) if getattr(r, "symbol", "") == "SOLUSDT" else r
+        for r in market.past
+    ]
+    width, height = SIZES[size]
+    page = new_page(new_stage(renamed), viewport={"width": width, "height": height}).page
+    page.get_by_role("searchbox").fill("longest")
+    expect(page.get_by_role("option").first).to_contain_text(long)
+    assert page.evaluate(OUTSIDE) == []
+
+    page.get_by_role("option").first.click()
+    expect(page.get_by_role("heading", level=2, name=long)).to_be_visible()
+
+    assert page.evaluate(OUTSIDE) == []
+    assert not wider_than_itself(page)
+
+
+def test_back_returns_to_the_signal_before_and_a_walk_is_one_step(stage, new_page):
+    page = new_page(stage).page
+    ready(page)
+    rows = page.get_by_role("option")
+    first, second, third = (rows.nth(place).get_attribute("id") for place in range(3))
+    rows.nth(2).click()
+    rows.nth(0).click()
+    for _ in range(4):
+        page.keyboard.press("j")
+    expect(rows.nth(4)).to_have_attribute("aria-selected", "true")
+
+    page.go_back()
+    expect(page.locator(f"#{first}")).to_have_attribute("aria-selected", "true")
+    page.go_back()
+    expect(page.locator(f"#{third}")).to_have_attribute("aria-selected", "true")
+    page.go_forward()
+    expect(page.locator(f"#{first}")).to_have_attribute("aria-selected", "true")
+    page.reload()
+    ready(page)
+    expect(page.locator(f"#{first}")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("r")
+    expect(page.get_by_role("link", name="Research")).to_have_attribute("aria-current", "page")
+    page.go_back()
+    expect(page.locator(f"#{first}")).to_have_attribute("aria-selected", "true")
+    assert second not in page.url
+
+
+def test_back_on_a_narrow_page_leads_from_the_signal_to_the_list(stage, new_page):
+    page = new_page(stage, viewport=NARROW).page
+    rows = page.get_by_role("option")
+    rows.nth(1).click()
+    expect(rows.first).to_be_hidden()
+
+    page.go_back()
+    expect(rows.first).to_be_visible()
+    page.go_forward()
+    expect(rows.first).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(rows.first).to_be_visible()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("scene", ["signals", "narrow", "system", "training", "degraded"])
 def test_accessibility_has_no_known_fault(new_stage, new_page, market, theme, scene):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from schemas.signals import Signal
 from tests.browser import scenes
 from tests.browser.conftest import MINUTES
 
@@ -90,10 +91,70 @@ def test_a_lost_broker_is_seen_while_the_page_goes_on(stage, new_page):
     expect(page.get_by_role("option").first).to_be_visible()
 
 
-def test_a_link_to_a_signal_no_longer_held_falls_back_to_the_newest(stage, new_page):
-    page = new_page(stage, "#signal-of-last-year").page
+@pytest.mark.parametrize("name", ["signal-of-last-year", "..%2Fsystem%2Fhealth", "100%", "a%20b"])
+def test_a_link_to_a_signal_that_is_not_held_says_so_and_offers_the_newest(stage, new_page, name):
+    page = new_page(stage, f"#{name}").page
 
+    expect(page.get_by_text("This signal is not here")).to_be_visible()
+    expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_have_count(0)
+    page.get_by_role("button", name="Show the newest signal").click()
     expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_be_visible()
+    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+
+
+def test_a_filter_that_hides_everything_is_said_and_can_be_left(new_stage, new_page, market):
+    low = [r for r in market.past if not isinstance(r, Signal) or r.grade == "C"]
+    page = new_page(new_stage(low)).page
+    page.get_by_role("button", name="Grade C").click()
+    page.goto("about:blank")
+    page.go_back()
+    page.reload()
+
+    detail = page.locator("#detail")
+    expect(detail).to_contain_text("No signal passes the filter")
+    expect(detail).to_contain_text(re.compile(r"[1-9]\d+ signals are held"))
+    expect(page.get_by_text("first signal comes")).to_have_count(0)
+    detail.get_by_role("button", name="Show all signals").click()
+    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+
+
+def test_nothing_that_the_list_does_not_show_is_opened_by_itself(stage, new_page, market):
+    page = new_page(stage).page
+    page.get_by_role("button", name=re.compile("^ETHUSDT")).click()
+    expect(page.get_by_role("heading", level=2, name="ETHUSDT")).to_be_visible()
+    late: list[Route] = []
+    page.route(re.compile(r"api/signals\?limit"), lambda route: late.append(route))
+    page.goto(stage.url)
+    page.reload()
+    expect(page.get_by_role("button", name="Stream")).to_contain_text("Live")
+    others = [r for r in market.closes[0] if getattr(r, "symbol", "") != "ETHUSDT"]
+    stage.feed(*others)
+
+    expect(page.get_by_role("navigation", name="Markets")).to_contain_text("BTCUSDT")
+    page.wait_for_function("document.querySelectorAll('[data-testid=price-chart]').length > 0")
+    expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_have_count(0)
+    for route in late:
+        route.continue_()
+    expect(page.get_by_role("heading", level=2, name="ETHUSDT")).to_be_visible()
+
+
+@pytest.mark.parametrize("body", ["", "null", "<html>", '{"success": true, "data": null}'])
+def test_an_answer_that_cannot_be_read_is_said_where_it_is_missing(stage, new_page, market, body):
+    [*_, signal] = [s for s in market.past if isinstance(s, Signal) and s.direction == "buy"]
+    watched = new_page(stage)
+    page = watched.page
+    page.route(
+        re.compile("api/signals/[^?]+$"),
+        lambda route: route.fulfill(body=body, content_type="application/json"),
+    )
+    page.locator(f"#signal-{signal.signal_id}").click()
+
+    why = page.get_by_role("region", name="Why")
+    expect(why.get_by_role("alert")).to_contain_text("The gateway's answer cannot be read")
+    page.unroute_all()
+    why.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("table", name=re.compile("Share of each feature"))).to_be_visible()
+    assert watched.errors == []
 
 
 def test_a_refused_acknowledgement_shows_its_correlation_id(stage, new_page):

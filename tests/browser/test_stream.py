@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from schemas.signals import Signal
+from tests.browser import scenes
 from tests.browser.conftest import MINUTES
 from tests.build import close_time
 
@@ -199,3 +200,18 @@ def test_older_signals_are_read_when_scrolled_to(stage, new_page, market):
     oldest = [r for r in market.past if isinstance(r, Signal) and r.event_time_ms == close_time(0)]
     assert len(oldest) == 4
     assert set(held(page)) == set(everything)
+
+
+def test_at_600_bars_a_minute_only_the_newest_close_is_now(new_stage, new_page, market):
+    stage = new_stage([*market.past, scenes.tick(MINUTES - 1, 600.0)])
+    page = new_page(stage).page
+    live(page)
+    page.keyboard.press("n")
+
+    for records in market.closes[:20]:
+        stage.feed(*records)
+    newest = [r for r in market.closes[19] if isinstance(r, Signal)]
+    expect(page.locator(f"#signal-{newest[0].signal_id}")).to_be_visible()
+
+    young = page.get_by_role("option").filter(has_text=re.compile("now"))
+    assert young.count() <= len(newest)

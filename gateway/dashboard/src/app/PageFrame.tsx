@@ -30,8 +30,10 @@ export function PageFrame({ page, className, skipLink, keys, help, footer, child
     <div className={classes(styles.page, className)}>
       {skipLink}
       <TopBar page={page} onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
-      {children}
-      <footer className={classes(styles.footer, 'muted')}>{footer}</footer>
+      <div id="body" className={styles.body}>
+        {children}
+        <footer className={classes(styles.footer, 'muted')}>{footer}</footer>
+      </div>
       <Dialog title="State of the system" side open={sheet === 'system'} onClose={close}>
         <SystemStatus />
       </Dialog>

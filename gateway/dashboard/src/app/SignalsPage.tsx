@@ -1,14 +1,14 @@
 // The signals page: the list on the left, the chosen signal on the right, all markets above.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 
 import type { SignalItem } from '../contract'
 import { type ApiError, asApiError } from '../lib/api'
 import { classes } from '../lib/classes'
-import { signalOf } from '../lib/route'
 import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
-import { DEFAULT_FILTER, type Filter, isQuiet, passes, queryOf, toggled } from '../live/filter'
+import { type Filter, filterFrom, isQuiet, passes, queryOf, toggled, WHOLE_FILTER } from '../live/filter'
 import { HealthBanner } from '../live/HealthBanner'
 import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
@@ -18,26 +18,23 @@ import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
 import { PlainPanel } from '../ui/Panel'
 import { SkipLink } from '../ui/SkipLink'
+import { look, open, setOpen, turnTo, useChoice, walk } from './choice'
 import { PageFrame } from './PageFrame'
 import styles from './SignalsPage.module.css'
 
 const FILTER_KEY = 'regimeflow.filter'
 
-function storedFilter(): Filter {
-  return { ...DEFAULT_FILTER, ...(readJson(FILTER_KEY) as Partial<Filter> | null), text: '' }
-}
-
 export function SignalsPage() {
-  const [filter, setFilter] = useState(storedFilter)
-  const [chosenId, setChosenId] = useState(() => signalOf(location.hash))
-  const [opened, setOpened] = useState(() => chosenId !== null)
+  const [filter, setFilter] = useState(() => filterFrom(readJson(FILTER_KEY)))
+  const { signalId: chosenId, isOpen } = useChoice()
   const [refusal, setRefusal] = useState<{ id: string; error: ApiError } | null>(null)
   const search = useRef<HTMLInputElement>(null)
   const heading = useRef<HTMLHeadingElement>(null)
+  const list = useRef<HTMLElement>(null)
 
   const all = useLive((state) => state.signals)
   const paused = useLive((state) => state.paused)
-  const { shown, wanted, quiet } = useShownSignals(all, filter)
+  const { shown, wanted, quiet, isRead } = useShownSignals(all, filter)
   const newest = useMemo(() => newestBySymbol(all), [all])
   const chosen = all.find((signal) => signal.signal_id === chosenId) ?? null
 
@@ -45,13 +42,10 @@ export function SignalsPage() {
     liveStore.show(wanted)
     writeJson(FILTER_KEY, filter)
   }, [filter, wanted])
-  useChoice(chosen, chosenId, shown[0]?.signal_id ?? all[0]?.signal_id ?? null, setChosenId)
-
-  const choose = useCallback((signalId: string) => {
-    setChosenId(signalId)
-    setOpened(true)
-    history.replaceState(null, '', `#${signalId}`)
-  }, [])
+  useReading(chosenId, shown[0]?.signal_id ?? null)
+  useEffect(() => {
+    document.getElementById('body')?.scrollTo(0, 0)
+  }, [chosenId, isOpen])
 
   const acknowledge = useCallback(async (signal: SignalItem) => {
     setRefusal(null)
@@ -63,9 +57,8 @@ export function SignalsPage() {
   const toggleSymbol = (symbol: string) => {
     const alone = filter.symbol !== symbol
     setFilter({ ...filter, symbol: alone ? symbol : null })
-    const latest =
-      all.find((signal) => signal.symbol === symbol && passes({ ...filter, symbol }, signal)) ?? newest.get(symbol)
-    if (alone && latest) setChosenId(latest.signal_id)
+    const latest = all.find((signal) => passes({ ...filter, symbol }, signal))
+    if (alone) turnTo(latest?.signal_id ?? null)
   }
 
   const toggleNeutral = () => setFilter({ ...filter, directions: toggled(DIRECTIONS, filter.directions, 'neutral') })
@@ -73,32 +66,35 @@ export function SignalsPage() {
   const step = (by: number) => {
     const at = shown.findIndex((signal) => signal.signal_id === chosenId)
     const to = shown[Math.min(Math.max(at < 0 ? 0 : at + by, 0), shown.length - 1)]
-    if (to === undefined) return
-    setChosenId(to.signal_id)
-    history.replaceState(null, '', `#${to.signal_id}`)
+    if (to !== undefined && to.signal_id !== chosenId) walk(to.signal_id)
   }
 
   const openChosen = () => {
-    setOpened(true)
+    if (!isOpen) flushSync(() => setOpen(true))
     heading.current?.focus()
   }
 
+  // On a wide page the list is always in sight: there is nothing to go back to.
+  const backToList = () => {
+    if (list.current?.checkVisibility() === false) flushSync(() => setOpen(false))
+  }
+
   const findSymbol = () => {
-    setOpened(false)
+    backToList()
     search.current?.focus()
   }
 
   return (
     <PageFrame
       page="signals"
-      className={opened && chosen !== null ? styles.detailOpen : styles.listOpen}
-      skipLink={<SkipLink href="#detail">Skip to the chosen signal</SkipLink>}
+      className={isOpen && chosenId !== null ? styles.detailOpen : styles.listOpen}
+      skipLink={<SkipLink to="detail">Skip to the chosen signal</SkipLink>}
       keys={[
         { keys: ['j', 'ArrowDown'], meaning: 'Next signal', act: () => step(1) },
         { keys: ['k', 'ArrowUp'], meaning: 'Previous signal', act: () => step(-1) },
         { keys: ['Home', 'End'], meaning: 'Newest, oldest', act: (key) => step(key === 'Home' ? -Infinity : Infinity) },
         { keys: ['Enter'], meaning: 'Open the signal', act: openChosen },
-        { keys: ['Escape'], meaning: 'Back to the list', act: () => setOpened(false) },
+        { keys: ['Escape'], meaning: 'Back to the list', act: backToList },
         { keys: ['/'], meaning: 'Find a symbol', act: findSymbol },
         { keys: ['a'], meaning: 'Acknowledge', act: () => chosen && !chosen.acknowledged && void acknowledge(chosen) },
         { keys: ['n'], meaning: 'Neutral signals on or off', act: toggleNeutral },
@@ -117,7 +113,7 @@ export function SignalsPage() {
       <HealthBanner />
       <MarketStrip className={styles.markets} symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
       <main className={styles.work}>
-        <PlainPanel className={styles.list} aria-label="Signals">
+        <PlainPanel ref={list} className={styles.list} aria-label="Signals">
           <SignalFilters
             filter={filter}
             count={shown.length}
@@ -135,19 +131,23 @@ export function SignalsPage() {
             signals={shown}
             filter={wanted}
             chosenId={chosenId}
-            onChoose={choose}
+            onChoose={open}
             onShowNeutral={toggleNeutral}
           />
         </PlainPanel>
         <SignalDetail
           className={styles.detail}
           signal={chosen}
+          chosenId={chosenId}
           symbol={filter.symbol}
+          isFiltered={shown.length === 0 && isRead}
           heading={heading}
           refusal={refusal !== null && refusal.id === chosenId ? refusal.error : null}
-          onChoose={choose}
+          onChoose={open}
+          onNewest={() => look(null)}
+          onShowAll={() => setFilter(WHOLE_FILTER)}
           onAcknowledge={(signal) => void acknowledge(signal)}
-          onBack={() => setOpened(false)}
+          onBack={backToList}
         />
       </main>
       <SignalAnnouncer filter={filter} />
@@ -162,34 +162,24 @@ function useShownSignals(all: readonly SignalItem[], filter: Filter) {
   const quiet = isQuiet(filter) && page?.depth === 0 && !all.some((signal) => passes(filter, signal))
   const wanted = useMemo(() => (quiet ? { ...filter, directions: DIRECTIONS } : filter), [filter, quiet])
   const depth = useLive((state) => state.pages.get(queryOf(wanted))?.depth ?? Infinity)
+  const isRead = useLive((state) => state.pages.get(queryOf(wanted))?.loading === false)
   const shown = useMemo(() => {
     const since = Number.isFinite(depth) ? depth : 0
     return all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
   }, [all, wanted, depth])
-  return { shown, wanted, quiet }
+  return { shown, wanted, quiet, isRead }
 }
 
-/** Read the chosen signal; without a choice, look at the newest that the filter shows. */
-function useChoice(
-  chosen: SignalItem | null,
-  chosenId: string | null,
-  newestId: string | null,
-  choose: (signalId: string | null) => void,
-): void {
+/** Read the chosen signal; without a choice, look at the newest that the list shows. */
+function useReading(chosenId: string | null, newestId: string | null): void {
   useEffect(() => {
-    if (chosenId === null && newestId !== null) choose(newestId)
-  }, [chosenId, newestId, choose])
+    if (chosenId === null && newestId !== null) look(newestId)
+  }, [chosenId, newestId])
 
   const isLive = useLive((state) => state.connection.phase === 'live')
   useEffect(() => {
     if (chosenId !== null && isLive) void liveStore.explanations.open(chosenId)
   }, [chosenId, isLive])
-
-  // A link may name a signal that the gateway no longer has.
-  const isGone = useLive((state) => chosenId !== null && state.explanations.get(chosenId)?.error?.status === 404)
-  useEffect(() => {
-    if (isGone && chosen === null) choose(null)
-  }, [isGone, chosen, choose])
 }
 
 function newestBySymbol(signals: readonly SignalItem[]): ReadonlyMap<string, SignalItem> {

@@ -13,25 +13,44 @@ export class ApiError extends Error {
   }
 }
 
-interface Envelope<T> {
-  success: boolean
-  data: T | null
-  error: string | null
-}
-
 const ANSWER_WITHIN_MS = 8_000
 
-async function send(path: string, body?: unknown, options: RequestInit = {}): Promise<unknown> {
+async function send(path: string, body?: unknown, options: RequestInit = {}): Promise<Answer> {
   const correlationId = randomId()
   let response: Response
+  let text: string
   try {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS)
     response = await fetch(path, { signal, ...requestOf(body, correlationId), ...options })
-  } catch {
+    if (!response.ok) throw await refusal(response)
+    text = await response.text()
+  } catch (error) {
+    if (error instanceof ApiError) throw error
     throw new ApiError('The gateway does not answer', 0, correlationId)
   }
-  if (!response.ok) throw await refusal(response)
-  return response.json().catch(() => null)
+  const answer = parsed(text)
+  if (answer === null) throw unreadable(response, 'is no JSON object')
+  return { answer, response }
+}
+
+interface Answer {
+  answer: Record<string, unknown>
+  response: Response
+}
+
+/** The JSON object that a text is; null when it is none. Every route answers with an object. */
+export function parsed(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown> | null) : null
+  } catch {
+    return null
+  }
+}
+
+function unreadable(response: Response, why: string): ApiError {
+  const correlationId = response.headers.get('X-Correlation-ID') ?? 'none'
+  return new ApiError(`The gateway's answer cannot be read: it ${why}`, response.status, correlationId)
 }
 
 /** A question with a JSON body, or a plain one, and the id that the gateway's log will know it by. */
@@ -44,26 +63,23 @@ export function requestOf(body?: unknown, correlationId: string = randomId()): R
 
 /** What an answer that is no success says. */
 export async function refusal(response: Response): Promise<ApiError> {
-  const refused = (await response.json().catch(() => null)) as Refusal | null
-  const message = refused?.error ?? refused?.detail ?? `The gateway answered ${response.status}`
+  const refused = parsed(await response.text().catch(() => ''))
+  const said = (name: string) => (typeof refused?.[name] === 'string' ? refused[name] : null)
+  const message = said('error') ?? said('detail') ?? `The gateway answered ${response.status}`
   const correlationId = response.headers.get('X-Correlation-ID') ?? 'none'
-  return new ApiError(message, response.status, correlationId, refused?.job_id ?? null)
-}
-
-interface Refusal {
-  error?: string
-  detail?: string
-  job_id?: string
+  return new ApiError(message, response.status, correlationId, said('job_id'))
 }
 
 /** Ask a route that answers in the envelope. */
 export async function ask<T>(path: string, body?: unknown): Promise<T> {
-  return ((await send(path, body)) as Envelope<T>).data as T
+  const { answer, response } = await send(path, body)
+  if (typeof answer['data'] !== 'object' || answer['data'] === null) throw unreadable(response, 'holds no data')
+  return answer['data'] as T
 }
 
 /** Ask a route that answers as it is. */
 export async function askPlain<T>(path: string, body?: unknown, options?: RequestInit): Promise<T> {
-  return (await send(path, body, options)) as T
+  return (await send(path, body, options)).answer as T
 }
 
 export function asApiError(error: unknown): ApiError {

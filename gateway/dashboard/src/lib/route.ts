@@ -12,5 +12,14 @@ export function pageOf(hash: string): Page {
 /** The signal that an address names; null when it names none. */
 export function signalOf(hash: string): string | null {
   const signalId = hash.slice(1)
-  return signalId === '' || signalId.startsWith('/') ? null : signalId
+  if (signalId === '' || signalId.startsWith('/')) return null
+  try {
+    return decodeURIComponent(signalId)
+  } catch {
+    return signalId // no encoding: it stands as it was typed
+  }
+}
+
+export function linkToSignal(signalId: string): string {
+  return `#${encodeURIComponent(signalId)}`
 }

@@ -17,7 +17,7 @@ export class ExplanationReader {
     if (phase === 'ready' || phase === 'loading') return
     this.put(signalId, LOADING)
     try {
-      const { explanation, ...signal } = await ask<SignalDetail>(`/api/signals/${signalId}`)
+      const { explanation, ...signal } = await ask<SignalDetail>(`/api/signals/${encodeURIComponent(signalId)}`)
       update(this.state, { signals: withSignals(this.state.get().signals, [signal]) })
       this.put(signalId, { explanation, phase: explanation ? 'ready' : 'none', error: null })
     } catch (error) {

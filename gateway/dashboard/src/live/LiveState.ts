@@ -32,6 +32,12 @@ export interface MarketClock {
   speed: number
 }
 
+/** Milliseconds of market time now; null before the gateway answered. */
+export function marketNow(clock: MarketClock | null): number | null {
+  if (clock === null) return null
+  return clock.marketMs + (performance.now() - clock.atMs) * clock.speed
+}
+
 export interface LiveState {
   connection: Connection
   health: Health | null

@@ -5,8 +5,8 @@ import { asApiError, ask, askPlain } from '../lib/api'
 import { createStore, update, useStore } from '../lib/store'
 import { ExplanationReader } from './ExplanationReader'
 import { type Filter, queryOf } from './filter'
-import { signalsOf, withMessages, withSignals } from './fold'
-import { INITIAL_STATE, type LiveState, type SignalPage } from './LiveState'
+import { newestClose, signalsOf, withMessages, withSignals } from './fold'
+import { INITIAL_STATE, type LiveState, marketNow, type SignalPage } from './LiveState'
 import { SeriesReader } from './SeriesReader'
 import { SignalSocket, type StreamMessage } from './socket'
 
@@ -26,6 +26,7 @@ export class LiveStore {
   private foldTimer = 0
   private filter: Filter | null = null
   private scoredSymbol: string | null = null
+  private newestCloseMs = 0
   private isOpen = false
   private readonly socket = new SignalSocket(
     (message) => this.receive(message),
@@ -97,6 +98,10 @@ export class LiveStore {
       newSignals: added.length ? [...newSignals, ...added].slice(-MOST_NEW_SIGNALS) : newSignals,
       pausedSignals: 0,
     })
+    this.newestCloseMs = Math.max(this.newestCloseMs, newestClose(messages))
+    // What arrived is dated now, not at the next tick of the page: at 600 x that is ten bars later.
+    const now = marketNow(this.state.get().clock)
+    if (now !== null && messages.length > 0) this.setClock(now)
     for (const message of messages)
       if (message.type === 'explanation' && explanations.has(message.data.signal_id))
         this.explanations.put(message.data.signal_id, { explanation: message.data, phase: 'ready', error: null })
@@ -166,9 +171,11 @@ export class LiveStore {
     }
   }
 
-  private setClock(marketMs: number): void {
+  /** Set market time; a bar that has closed tells the time as well. */
+  private setClock(told: number): void {
     const { health } = this.state.get()
     const speed = health === null || health.replay ? 0 : (health.speed ?? 0)
+    const marketMs = Math.max(told, this.newestCloseMs)
     update(this.state, { clock: { marketMs, atMs: performance.now(), speed } })
   }
 

@@ -4,9 +4,9 @@ import { useEffect, useState } from 'react'
 
 import { classes } from '../lib/classes'
 import { clockText, dayText } from '../lib/format'
+import { marketNow } from './LiveState'
 import { useLive } from './LiveStore'
 import styles from './MarketClock.module.css'
-import { marketNow } from './marketTime'
 
 export function MarketClock() {
   const clock = useLive((state) => state.clock)

@@ -60,7 +60,7 @@ function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: Mark
   return (
     <button type="button" className={styles.market} aria-pressed={chosen} onClick={() => onToggle(symbol)}>
       <span className={styles.top}>
-        <b>{symbol}</b>
+        <b title={symbol}>{symbol}</b>
         {stale === null ? (
           signal && (
             <span className={classes(styles.direction, TONE[signal.direction])}>

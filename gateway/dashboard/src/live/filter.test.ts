@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { signal } from '../testing/build'
-import { DEFAULT_FILTER, isQuiet, passes, queryOf, toggled } from './filter'
+import { DEFAULT_FILTER, filterFrom, isQuiet, passes, queryOf, toggled } from './filter'
 
 test('neutral signals pass only when they are asked for', () => {
   const neutral = signal(1, { direction: 'neutral' })
@@ -32,4 +32,14 @@ test('a filter is quiet while it leaves out neutral signals alone', () => {
 test('toggling keeps the order of the whole', () => {
   expect(toggled(['a', 'b', 'c'], ['c'], 'a')).toEqual(['a', 'c'])
   expect(toggled(['a', 'b', 'c'], ['a', 'c'], 'a')).toEqual(['c'])
+})
+
+test('the filter of an earlier visit is taken as far as it is one', () => {
+  const filter = { symbol: 'ETHUSDT', text: '', grades: ['A', 'B'], directions: ['buy'] }
+
+  expect(filterFrom(filter)).toEqual(filter)
+  expect(filterFrom({ ...filter, text: 'eth' })).toEqual(filter)
+  for (const stored of [null, 7, 'x', [], { symbol: 3, grades: 'A', directions: null }])
+    expect(filterFrom(stored)).toEqual(DEFAULT_FILTER)
+  expect(filterFrom({ grades: ['D', 'C'] }).grades).toEqual(['C'])
 })

@@ -20,6 +20,22 @@ export const DEFAULT_FILTER: Filter = {
   directions: ['buy', 'sell'],
 }
 
+/** Every signal there is. */
+export const WHOLE_FILTER: Filter = { ...DEFAULT_FILTER, directions: DIRECTIONS }
+
+/** The filter of an earlier visit, as far as it is one. */
+export function filterFrom(stored: unknown): Filter {
+  const { symbol, grades, directions } = (stored ?? {}) as Record<keyof Filter, unknown>
+  const among = <T>(all: readonly T[], chosen: unknown, otherwise: readonly T[]) =>
+    Array.isArray(chosen) ? all.filter((item) => chosen.includes(item)) : otherwise
+  return {
+    symbol: typeof symbol === 'string' ? symbol : null,
+    text: '',
+    grades: among(GRADES, grades, DEFAULT_FILTER.grades),
+    directions: among(DIRECTIONS, directions, DEFAULT_FILTER.directions),
+  }
+}
+
 export function passes(filter: Filter, signal: SignalItem): boolean {
   return (
     (filter.symbol === null || signal.symbol === filter.symbol) &&

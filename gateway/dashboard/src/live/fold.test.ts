@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { bar, MINUTE_MS, regime, score, signal } from '../testing/build'
-import { merged, NO_SERIES, signalsOf, withMessages, withSignals } from './fold'
+import { merged, newestClose, NO_SERIES, signalsOf, withMessages, withSignals } from './fold'
 
 test('signals stand newest first, then by symbol', () => {
   const [a, b, c] = [signal(1), signal(2, { symbol: 'ETHUSDT' }), signal(2)]
@@ -67,4 +67,15 @@ test('messages extend the series of their symbol and leave the others alone', ()
   expect(next.get('BTCUSDT')).toEqual({ bars: [bar(1)], regimes: [regime(1)] })
   expect(next.get('ETHUSDT')).toBe(NO_SERIES)
   expect(withMessages(series, [])).toBe(series)
+})
+
+test('a bar or a signal tells the time, whatever their order', () => {
+  const messages = [
+    { type: 'bar' as const, data: bar(7) },
+    { type: 'signal' as const, cursor: '', data: signal(9) },
+    { type: 'bar' as const, data: bar(8) },
+  ]
+
+  expect(newestClose(messages)).toBe(9 * MINUTE_MS)
+  expect(newestClose([])).toBe(0)
 })

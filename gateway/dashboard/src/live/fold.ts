@@ -55,6 +55,15 @@ export function signalsOf(current: readonly SignalItem[], messages: readonly Str
   return [...touched].flatMap((id) => byId.get(id) ?? [])
 }
 
+/** Close of the newest bar or signal that messages tell of; 0 when they tell of none. */
+export function newestClose(messages: readonly StreamMessage[]): number {
+  return messages.reduce(
+    (newest, message) =>
+      message.type === 'bar' || message.type === 'signal' ? Math.max(newest, message.data.event_time_ms) : newest,
+    0,
+  )
+}
+
 interface Timed {
   event_time_ms: number
 }

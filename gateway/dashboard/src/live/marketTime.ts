@@ -2,14 +2,8 @@
 
 import { useEffect, useState } from 'react'
 
-import type { MarketClock } from './LiveState'
+import { marketNow } from './LiveState'
 import { useLive } from './LiveStore'
-
-/** Milliseconds of market time now; null before the gateway answered. */
-export function marketNow(clock: MarketClock | null): number | null {
-  if (clock === null) return null
-  return clock.marketMs + (performance.now() - clock.atMs) * clock.speed
-}
 
 /** Market time, redrawn each second; still while updates are paused. */
 export function useMarketTime(): number | null {

@@ -1,6 +1,7 @@
 // The one WebSocket: resumes by cursor, backs off, and hangs up on a silent line.
 
 import type { Bar, Explanation, RegimeProbabilities, ScoredSignal, SignalAcknowledged, SignalItem } from '../contract'
+import { parsed } from '../lib/api'
 
 export type Signal = Omit<SignalItem, 'acknowledged' | 'score' | 'explained'>
 
@@ -61,7 +62,9 @@ export class SignalSocket {
     socket.onmessage = (event) => {
       if (this.socket !== socket) return
       this.listenFor(socket)
-      this.take(JSON.parse(String(event.data)) as StreamMessage)
+      const message = parsed(String(event.data))
+      // What it said is not known: the page reads again what it may have missed.
+      this.take((message ?? { type: 'gap', reason: 'a message could not be read' }) as unknown as StreamMessage)
     }
     socket.onclose = () => this.lost(socket)
   }

@@ -33,7 +33,7 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
   const isReady = forms !== null && tables !== null && symbols !== undefined && !isStarting
   const frame = {
     className: styles.page,
-    skipLink: <SkipToResult />,
+    skipLink: <SkipLink to="outcome">Skip to the result</SkipLink>,
     help: "Decisions are made at a bar's close and filled at the next open, with fee, slippage and funding. What was chosen among many is deflated by how many were tried.",
     footer: (
       <>
@@ -68,19 +68,5 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
         </PlainPanel>
       </main>
     </Frame>
-  )
-}
-
-function SkipToResult() {
-  return (
-    <SkipLink
-      href="#outcome"
-      onClick={(event) => {
-        event.preventDefault() // the address names the page
-        document.getElementById('outcome')?.focus()
-      }}
-    >
-      Skip to the result
-    </SkipLink>
   )
 }

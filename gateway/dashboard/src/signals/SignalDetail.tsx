@@ -5,11 +5,14 @@ import type { RefObject } from 'react'
 import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
-import { useLive } from '../live/LiveStore'
+import { countText } from '../lib/format'
+import { liveStore, useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
+import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
+import { Skeleton } from '../ui/Skeleton'
 import { Explanation } from './Explanation'
 import { Levels } from './Levels'
 import { SignalChart } from './SignalChart'
@@ -19,27 +22,39 @@ import { TrackRecord } from './TrackRecord'
 
 interface Props {
   signal: SignalItem | null
+  /** The signal that was asked for: the gateway may not have it. */
+  chosenId: string | null
+  /** The filter leaves nothing to show. */
+  isFiltered: boolean
   symbol: string | null
   heading: RefObject<HTMLHeadingElement | null>
   refusal: ApiError | null
   onChoose: (signalId: string) => void
+  onNewest: () => void
+  onShowAll: () => void
   onAcknowledge: (signal: SignalItem) => void
   className?: string | undefined
   onBack: () => void
 }
 
-export function SignalDetail({ signal, symbol, heading, refusal, onChoose, onAcknowledge, onBack, className }: Props) {
+export function SignalDetail(props: Props) {
+  const { signal, symbol, heading, refusal, onChoose, onAcknowledge, onBack, className } = props
   const firstSymbol = useLive((state) => state.health?.symbols[0]?.symbol)
   const isStarting = useLive((state) => state.health?.status === 'starting')
   const charted = signal?.symbol ?? symbol ?? firstSymbol
   return (
     <div
       id="detail"
-      className={classes(styles.detail, signal !== null && styles.twoColumns, signal !== null && className)}
+      tabIndex={-1}
+      className={classes(
+        styles.detail,
+        signal !== null && styles.twoColumns,
+        (signal ?? props.chosenId) !== null && className,
+      )}
     >
       <div className={styles.main}>
         {signal === null ? (
-          <WaitingFor charted={charted} isStarting={isStarting} />
+          <NoSignal {...props} />
         ) : (
           <SignalHead
             signal={signal}
@@ -70,12 +85,13 @@ export function SignalDetail({ signal, symbol, heading, refusal, onChoose, onAck
   )
 }
 
-/** What is shown before there is a signal. */
-function WaitingFor({ charted, isStarting }: { charted: string | undefined; isStarting: boolean }) {
+/** Why no signal is shown: none exists yet, none passes the filter, or the chosen one is not here. */
+function NoSignal({ chosenId, isFiltered, onNewest, onShowAll, onBack }: Props) {
+  const health = useLive((state) => state.health)
   const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
-  const hasHealth = useLive((state) => state.health !== null)
   const outage = useLive((state) => state.outage)
-  if (!hasHealth && outage)
+  const failure = useLive((state) => (chosenId === null ? null : state.explanations.get(chosenId)?.error)) ?? null
+  if (health === null && outage)
     return (
       <PlainPanel>
         <EmptyState title="The gateway cannot be reached">
@@ -84,7 +100,22 @@ function WaitingFor({ charted, isStarting }: { charted: string | undefined; isSt
         <Failure error={outage.error} />
       </PlainPanel>
     )
-  if (hasModel && charted && !isStarting)
+  if (chosenId !== null && failure !== null)
+    return (
+      <PlainPanel aria-label="Not here">
+        {failure.status === 404 ? (
+          <NotHere signalId={chosenId} onNewest={onNewest} />
+        ) : (
+          <NotRead {...{ chosenId, failure }} />
+        )}
+        <Button className={styles.back} onClick={onBack}>
+          <span aria-hidden="true">←</span> Signals
+        </Button>
+      </PlainPanel>
+    )
+  const count = health?.symbols.reduce((sum, { signals }) => sum + signals, 0) ?? 0
+  if (health === null || health.status === 'starting' || (count === 0 && !hasModel)) return <StartupProgress />
+  if (count === 0)
     return (
       <PlainPanel>
         <EmptyState title="The model is in service; its first signal comes with the next bars">
@@ -92,5 +123,35 @@ function WaitingFor({ charted, isStarting }: { charted: string | undefined; isSt
         </EmptyState>
       </PlainPanel>
     )
-  return <StartupProgress />
+  if (chosenId === null && isFiltered)
+    return (
+      <PlainPanel>
+        <EmptyState title="No signal passes the filter">
+          <p>{countText(count)} signals are held; the filter of the list hides them.</p>
+          <Button onClick={onShowAll}>Show all signals</Button>
+        </EmptyState>
+      </PlainPanel>
+    )
+  return (
+    <PlainPanel>
+      <Skeleton rows={4} label="The signal is being read" />
+    </PlainPanel>
+  )
+}
+
+/** A link may name a signal that is older than what the gateway holds, or that never was. */
+function NotHere({ signalId, onNewest }: { signalId: string; onNewest: () => void }) {
+  return (
+    <EmptyState title="This signal is not here">
+      <p>
+        <code>{signalId}</code> is not among the newest that the gateway holds. Older ones are on the topic{' '}
+        <code>signals.graded.v1</code>.
+      </p>
+      <Button onClick={onNewest}>Show the newest signal</Button>
+    </EmptyState>
+  )
+}
+
+function NotRead({ chosenId, failure }: { chosenId: string; failure: ApiError }) {
+  return <Failure error={failure} onRetry={() => void liveStore.explanations.open(chosenId)} />
 }

@@ -123,7 +123,7 @@ function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
     >
       <GradeMark grade={signal.grade} className={styles.grade} />
       <span className={styles.main}>
-        <b>{signal.symbol}</b> <DirectionMark direction={direction} />
+        <b title={signal.symbol}>{signal.symbol}</b> <DirectionMark direction={direction} />
         {!signal.qualified && <Tag tone="warn">unqualified</Tag>}
       </span>
       <span className={styles.confidence}>

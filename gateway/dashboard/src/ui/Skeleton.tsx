@@ -5,7 +5,7 @@ import styles from './Skeleton.module.css'
 
 export function Skeleton({ rows, label, className }: { rows: number; label: string; className?: string | undefined }) {
   return (
-    <div className={classes(styles.ghosts, className)} aria-busy="true" aria-label={label}>
+    <div className={classes(styles.ghosts, className)} role="status" aria-busy="true" aria-label={label}>
       {Array.from({ length: rows }, (_, row) => (
         <i key={row} className={styles.ghost} />
       ))}

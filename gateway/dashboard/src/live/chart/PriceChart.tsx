@@ -12,6 +12,7 @@ import { AHEAD_BARS, candle, type ChartDrawing, draw, paint, regimePoint, setPoi
 import { planOf } from './plan'
 import styles from './PriceChart.module.css'
 import { markersOf, planColours } from './signalMarks'
+import { rangeAfter } from './visibleRange'
 
 const BAR_PX = 7 // as wide as a bar should be, at first
 
@@ -40,6 +41,19 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     if (clicked) onChoose(clicked.signal_id)
   })
 
+  // The view moves when another signal is chosen, or when nothing of what it showed is left.
+  const reaches = chosen !== null && (bars[0]?.event_time_ms ?? Infinity) <= chosen.event_time_ms
+  const moveToChosen = useEffectEvent(() => {
+    const scale = drawing.current?.chart.timeScale()
+    if (scale === undefined || bars.length === 0) return
+    const end = bars.length - 1
+    const at = chosen && reaches ? placeOf(chosen.event_time_ms, bars) : end
+    const horizon = chosen?.horizon_bars ?? 0
+    const count = Math.max(scale.width() / BAR_PX, 30)
+    const young = at > end - count / 2
+    const to = young ? Math.max(end, at + horizon) + AHEAD_BARS : at + count / 2
+    scale.setVisibleLogicalRange({ from: to - count, to })
+  })
   useEffect(() => {
     if (container.current === null) return
     const created = draw(container.current)
@@ -57,17 +71,14 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
   useEffect(() => {
     const { current } = drawing
     if (current === null) return
-    const before = current.candles.data()[0]?.time
     const scale = current.chart.timeScale()
     const range = scale.getVisibleLogicalRange()
+    const next = range && rangeAfter(range, drawnBars.current, bars)
+    const isLost = range !== null && next === null && drawnBars.current.length > 0
     setPoints(current.candles, drawnBars.current, bars, candle)
     drawnBars.current = bars
-    // Bars put in before what is shown, or dropped there, must not move it.
-    const first = bars[0]
-    if (before !== undefined && first !== undefined && range !== null) {
-      const moved = (Number(before) * 1_000 - first.event_time_ms) / first.timeframe_ms
-      if (moved !== 0) scale.setVisibleLogicalRange({ from: range.from + moved, to: range.to + moved })
-    }
+    if (next !== null) scale.setVisibleLogicalRange(next)
+    else if (isLost) moveToChosen()
     const close = bars.at(-1)?.close
     if (close !== undefined) {
       const formatter = (price: number) => priceText(price, close)
@@ -99,19 +110,6 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     drawing.current?.plan.show(chosen && planOf(chosen, bars), planColours(chosen))
   }, [chosen, bars, theme])
 
-  // The view moves when another signal is chosen, never because a bar closed.
-  const reaches = chosen !== null && (bars[0]?.event_time_ms ?? Infinity) <= chosen.event_time_ms
-  const moveToChosen = useEffectEvent(() => {
-    const scale = drawing.current?.chart.timeScale()
-    if (scale === undefined || bars.length === 0) return
-    const end = bars.length - 1
-    const at = chosen && reaches ? placeOf(chosen.event_time_ms, bars) : end
-    const horizon = chosen?.horizon_bars ?? 0
-    const count = Math.max(scale.width() / BAR_PX, 30)
-    const young = at > end - count / 2
-    const to = young ? Math.max(end, at + horizon) + AHEAD_BARS : at + count / 2
-    scale.setVisibleLogicalRange({ from: to - count, to })
-  })
   const [chosenId, symbol] = [chosen?.signal_id, bars[0]?.symbol]
   useEffect(() => moveToChosen(), [chosenId, symbol, reaches])
 
