@@ -237,6 +237,11 @@ class PerformanceSpec(Market):
         default=None, ge=1e-9, le=1, description="Largest share of a bar's volume a fill may take"
     )
     png: bool = False
+    trial_of: str | None = Field(
+        default=None,
+        max_length=100,
+        description="The search whose trial this shows: lists of jobs leave it out",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> PerformanceSpec:

@@ -13,6 +13,17 @@ from gateway.views.jobs import JobStatus, JobView
 from schemas.jobs import JobKind
 from schemas.research import OptimizeSpec
 
+EMPTY: tuple[object, ...] = (None, [], {})
+
+
+class JobOutcome(BaseModel):
+    """The main figures of a result; each is null where the kind of job has none."""
+
+    verdict: str | None = Field(description="Of a search, in words")
+    params: dict[str, Any] | None = Field(description="The best of a search")
+    total_return: float | None = Field(description="After costs, a fraction; of a search the best")
+    sharpe_ratio: float | None = Field(description="Of a search the best, not deflated")
+
 
 class JobSummary(BaseModel):
     """A job in a list."""
@@ -29,6 +40,8 @@ class JobSummary(BaseModel):
     note: str
     seconds: float | None = Field(description="How long it took; null before its end")
     error: str | None
+    request: dict[str, Any] = Field(description="The request without what it leaves empty")
+    outcome: JobOutcome | None = Field(description="Null before its end, and without a result")
 
 
 class JobDetail(JobSummary):
@@ -66,6 +79,8 @@ def summary(job: JobView) -> dict[str, Any]:
         "note": progress.note if progress is not None else "",
         "seconds": result.seconds if result is not None else None,
         "error": result.error if result is not None else None,
+        "request": {name: value for name, value in job.spec.items() if value not in EMPTY},
+        "outcome": result.outcome if result is not None else None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from gateway.answers import job_bodies, job_events, job_requests
 from gateway.context import ContextDep
 from gateway.envelope import plain
 from gateway.routes.refdata import TableView, table_body
-from gateway.views.jobs import JobView
+from gateway.views.jobs import JOBS, JobView
 from schemas.jobs import JobKind
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 
@@ -105,10 +105,11 @@ async def strategies(ctx: ContextDep) -> Response:
 
 
 @router.get("/jobs", response_model=JobList)
-async def jobs(ctx: ContextDep) -> Response:
-    """Return the jobs of these routes, newest first."""
+async def jobs(ctx: ContextDep, limit: Annotated[int, Query(ge=1, le=JOBS)] = JOBS) -> Response:
+    """Return the jobs of these routes, newest first, without those that show one trial."""
     ctx.require_ready()
-    return plain({"jobs": [job_bodies.summary(job) for job in ctx.views.jobs.newest(*KINDS)]})
+    newest = ctx.views.jobs.newest(*KINDS)[:limit]
+    return plain({"jobs": [job_bodies.summary(job) for job in newest]})
 
 
 @router.get("/jobs/{job_id}", response_model=job_bodies.JobDetail)

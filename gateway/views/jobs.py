@@ -41,6 +41,7 @@ class CompactResult:
     event_time_ms: int
     raw: bytes | None
     urls: dict[str, str]
+    outcome: dict[str, Any] | None = None  # what lists show of the result
 
     @classmethod
     def from_record(cls, record: JobResult) -> CompactResult:
@@ -54,7 +55,22 @@ class CompactResult:
             event_time_ms=record.event_time_ms,
             raw=None if record.result is None else orjson.dumps(record.result),
             urls=record.urls,
+            outcome=None if record.result is None else _outcome(record.result),
         )
+
+
+def _outcome(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the main figures of a result, the fields of ``job_bodies.JobOutcome``."""
+    best = result.get("best")  # of a search; a back-test has metrics alone
+    metrics = result.get("metrics") or (best.get("metrics") if isinstance(best, dict) else None)
+    if not isinstance(metrics, dict):
+        metrics = {}
+    return {
+        "verdict": result.get("verdict"),
+        "params": result.get("best_params"),
+        "total_return": metrics.get("total_return"),
+        "sharpe_ratio": metrics.get("sharpe_ratio"),
+    }
 
 
 @dataclass
@@ -121,8 +137,12 @@ class JobIndex:
         return job
 
     def newest(self, *kinds: JobKind) -> list[JobView]:
-        """Return the jobs of these kinds, newest first."""
-        return [job for job in reversed(self._jobs.values()) if job.kind in kinds]
+        """Return the jobs of these kinds, newest first, without those that show a trial."""
+        return [
+            job
+            for job in reversed(self._jobs.values())
+            if job.kind in kinds and job.spec.get("trial_of") is None
+        ]
 
     def running_on(self, worker: str) -> JobView | None:
         """Return the job that a worker is known to run; None when there is none."""

@@ -131,8 +131,10 @@ def test_a_link_fills_the_form_and_the_same_request_gives_the_same_result(lab, n
     expect(page.get_by_label("Signal type")).to_have_value("reversion")
     run(page)
     expect(page.get_by_role("slider")).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.keyboard.press("l")
-    link = page.url
+    expect(page.get_by_text("Copied")).to_be_visible()
+    link = str(page.evaluate("navigator.clipboard.readText()"))
 
     again = opened(new_page, lab, link.split("/", 3)[3]).page
     expect(again.get_by_role("heading", name="Optimise, as it was asked for")).to_be_visible()
@@ -322,6 +324,67 @@ def test_a_run_goes_on_while_signals_are_looked_at_and_recent_ones_open_again(la
 
     expect(page.get_by_role("region", name="Verdict")).to_be_visible()
     expect(page.get_by_label("Window range max")).to_have_value("60")
+
+
+@pytest.mark.parametrize("at", [SEARCH, FORWARD, ONCE])
+def test_a_reload_shows_the_result_again_without_running_it_again(lab, new_page, at):
+    page = opened(new_page, lab, at).page
+    run(page)
+    verdict = page.get_by_role("region", name="Verdict").inner_text()
+    expect(page.get_by_role("slider")).to_be_visible()
+    count = len([r for r in asked(lab) if r.spec.kind != "performance" or "performance" in at])
+
+    page.reload()
+
+    expect(page.get_by_role("region", name="Verdict").get_by_role("heading")).to_be_visible()
+    assert (
+        verdict.splitlines()[:3]
+        == (page.get_by_role("region", name="Verdict").inner_text().splitlines()[:3])
+    )
+    expect(page.get_by_role("slider")).to_be_visible()
+    again = [r for r in asked(lab) if r.spec.kind != "performance" or "performance" in at]
+    assert len(again) == count == 1
+
+
+def test_back_leads_from_one_run_to_the_one_before_and_to_the_empty_page(lab, new_page):
+    page = opened(new_page, lab).page
+    verdict = page.get_by_role("region", name="Verdict")
+    for symbol in ("ETHUSDT", "BTCUSDT"):
+        page.get_by_label("Symbol").select_option(symbol)
+        run(page)
+        expect(verdict).to_contain_text(symbol)
+        expect(page).to_have_url(re.compile("&job="))
+
+    page.go_back()
+    expect(verdict).to_contain_text("ETHUSDT")
+    expect(page.get_by_label("Symbol")).to_have_value("ETHUSDT")
+    page.go_back()
+    expect(page.get_by_role("region", name="Nothing has run")).to_be_visible()
+
+
+def test_a_run_that_is_not_held_says_so_and_its_request_can_run_again(lab, new_page):
+    page = opened(new_page, lab, SEARCH + "&job=of-last-year").page
+
+    expect(page.get_by_role("heading", name="This run is not here")).to_be_visible()
+    expect(page.get_by_label("Window range max")).to_have_value("60")
+    page.get_by_role("button", name="Run it again").click()
+    expect(page.get_by_role("region", name="Verdict")).to_be_visible()
+
+
+def test_recent_runs_show_parameters_and_outcome_and_no_run_that_nobody_asked_for(lab, new_page):
+    page = opened(new_page, lab, SEARCH).page
+    run(page)
+    expect(page.get_by_role("slider")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("slider")).to_be_visible()
+
+    rows = page.get_by_role("region", name="Recent runs").get_by_role("listitem")
+
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("bollinger z, momentum · window 20 to 60 by 20")
+    [result] = results(lab, "optimize")
+    expect(rows).to_contain_text(f"best window {result['best_params']['window']:g}")
+    expect(rows).to_contain_text(re.compile("Sharpe .?[0-9]"))
 
 
 @pytest.mark.parametrize("at", [SEARCH, FORWARD, ONCE])

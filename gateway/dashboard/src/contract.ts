@@ -163,6 +163,10 @@ export interface JobDetail {
   /** How long it took; null before its end */
   seconds: number | null
   error: string | null
+  /** The request without what it leaves empty */
+  request: Record<string, unknown>
+  /** Null before its end, and without a result */
+  outcome: JobOutcome | null
   spec: Record<string, unknown>
   result: Record<string, unknown> | null
   /** Parts of the result that are files */
@@ -171,6 +175,17 @@ export interface JobDetail {
 
 export interface JobList {
   jobs: JobSummary[]
+}
+
+export interface JobOutcome {
+  /** Of a search, in words */
+  verdict: string | null
+  /** The best of a search */
+  params: Record<string, unknown> | null
+  /** After costs, a fraction; of a search the best */
+  total_return: number | null
+  /** Of a search the best, not deflated */
+  sharpe_ratio: number | null
 }
 
 export interface JobSummary {
@@ -190,6 +205,10 @@ export interface JobSummary {
   /** How long it took; null before its end */
   seconds: number | null
   error: string | null
+  /** The request without what it leaves empty */
+  request: Record<string, unknown>
+  /** Null before its end, and without a result */
+  outcome: JobOutcome | null
 }
 
 export interface LoadedModelView {

@@ -370,3 +370,48 @@ async def test_no_body_makes_a_500(bench, body):
         response = await bench.client.post(path, json=valid | body)
 
         assert response.status_code in {200, 202, 400, 404}, response.text
+
+
+async def test_lists_say_what_was_asked_and_what_came_of_it(bench):
+    best = {"params": {"window": 10}, "metrics": {"sharpe_ratio": 0.5, "total_return": 0.02}}
+    result = {"verdict": "Not proven: x", "best": best, "best_params": best["params"]}
+    bench.bus.answers = answered(result=result)
+    await bench.client.post("/backtest/optimize", json=GRID)
+
+    (job,) = (await bench.client.get("/backtest/jobs")).json()["jobs"]
+
+    assert job["request"]["window_range"] == {"min": 10.0, "max": 20.0, "step": 10.0}
+    assert "strategy" not in job["request"]
+    assert job["outcome"] == {
+        "verdict": "Not proven: x",
+        "params": {"window": 10},
+        "total_return": 0.02,
+        "sharpe_ratio": 0.5,
+    }
+
+
+@pytest.mark.parametrize("result", [{}, {"best": 0.5}, {"metrics": None}, {"best": None}])
+def test_a_result_of_another_shape_has_no_figures(result):
+    view = jobs.JobIndex()
+    view.request(backtest_request())
+    view.result(job_result(result=result))
+
+    outcome = job_bodies.summary(view.require("job-1", "optimize"))["outcome"]
+
+    assert set(outcome.values()) == {None}
+
+
+async def test_the_back_test_of_a_trial_is_found_by_its_id_and_in_no_list(bench):
+    bench.bus.answers = answered()
+    shown = await bench.client.post("/backtest/performance", json=FIXED | {"trial_of": "job-0"})
+    await bench.client.post("/backtest/performance", json=FIXED)
+    await bench.client.post("/backtest/optimize", json=GRID)
+
+    listed = (await bench.client.get("/backtest/jobs")).json()["jobs"]
+    newest = (await bench.client.get("/backtest/jobs?limit=1")).json()["jobs"]
+
+    assert [job["kind"] for job in listed] == ["optimize", "performance"]
+    assert newest == listed[:1]
+    job_id = shown.json()["job_id"]
+    assert job_id not in {job["job_id"] for job in listed}
+    assert (await bench.client.get(f"/backtest/jobs/{job_id}")).status_code == 200

@@ -1,6 +1,8 @@
 // What stands where a result will be: what can be run, or what a link asks for.
 
+import type { ApiError } from '../lib/api'
 import { Button } from '../ui/Button'
+import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
 import styles from './BeforeRun.module.css'
@@ -22,6 +24,42 @@ export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void
           <kbd>↵</kbd>
         </Button>
         {run !== null && <Button onClick={onLeave}>Back to the last result</Button>}
+      </p>
+    </PlainPanel>
+  )
+}
+
+/** The address names a run that cannot be shown. */
+export function NotHere({
+  jobId,
+  error,
+  onRun,
+  onRetry,
+}: {
+  jobId: string
+  error: ApiError
+  onRun: () => void
+  onRetry: () => void
+}) {
+  if (error.status !== 404)
+    return (
+      <PlainPanel className={styles.panel} aria-label="Not read">
+        <Failure error={error} onRetry={onRetry} />
+      </PlainPanel>
+    )
+  return (
+    <PlainPanel className={styles.panel} aria-label="Not here">
+      <p className={text.eyebrow}>Run {jobId}</p>
+      <h2>This run is not here</h2>
+      <p className={text.lead}>
+        It is not among the newest that the gateway holds. The form on this page holds its request as far as the address
+        does: the same bars give the same result.
+      </p>
+      <p className={styles.actions}>
+        <Button kind="main" onClick={onRun}>
+          Run it again <kbd>Ctrl</kbd>
+          <kbd>↵</kbd>
+        </Button>
       </p>
     </PlainPanel>
   )

@@ -8,6 +8,7 @@ import { Button } from '../ui/Button'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { KINDS, TITLES } from './draft'
 import styles from './RecentRuns.module.css'
+import { outcomeText, requestText } from './recentJob'
 import { researchStore, useResearch } from './ResearchStore'
 
 const FEW = 5
@@ -45,8 +46,11 @@ export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
         {jobs.slice(0, all ? MANY : FEW).map((job) => (
           <li key={job.job_id}>
             <button type="button" aria-current={job.job_id === shown} onClick={() => onShow(job.job_id)}>
-              <b>{TITLES[KINDS.find((kind) => kind === job.kind) ?? 'performance']}</b> {job.symbol}
+              <b>{TITLES[KINDS.find((kind) => kind === job.kind) ?? 'performance']}</b> {job.symbol}{' '}
+              {String(job.request['timeframe'] ?? '')}
               <span className={TONES[job.status]}>{job.status}</span>
+              <span className={styles.request}>{requestText(job)}</span>
+              <span className={styles.outcome}>{outcomeText(job)}</span>
               <span className="muted">
                 {wallText(Date.parse(job.requested_at))}
                 {job.kind !== 'performance' && job.trial !== null ? ` · ${countText(job.trial)} trials` : ''}

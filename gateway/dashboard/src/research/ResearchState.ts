@@ -52,6 +52,8 @@ export interface ResearchState {
   result: Result | null
   trialBacktest: TrialBacktest | null
   recentJobs: readonly JobSummary[] | null
+  /** Why a job that was to be shown is not. */
+  jobError: { jobId: string; error: ApiError } | null
 }
 
 export const INITIAL_STATE: ResearchState = {
@@ -62,6 +64,7 @@ export const INITIAL_STATE: ResearchState = {
   result: null,
   trialBacktest: null,
   recentJobs: null,
+  jobError: null,
 }
 
 export function newRun(kind: Kind, body: Body): Run {

@@ -15,8 +15,11 @@ const ROUTES: Record<Kind, string> = {
   performance: '/backtest/performance',
   walk_forward: '/backtest/walk-forward',
 }
+const JOBS = '/backtest/jobs?limit=30'
 const WATCH_MS = 250
 const LONGEST_MS = 600_000
+
+const NOTHING_SHOWN = { run: null, result: null, trialBacktest: null, jobError: null }
 
 export class ResearchStore {
   readonly state = createStore(INITIAL_STATE)
@@ -45,7 +48,7 @@ export class ResearchStore {
   /** Ask for a job; one that runs is left to itself. */
   async start(kind: Kind, body: Body): Promise<void> {
     const signal = this.leave()
-    update(this.state, { run: newRun(kind, body), result: null, trialBacktest: null })
+    update(this.state, { run: newRun(kind, body), result: null, trialBacktest: null, jobError: null })
     try {
       if (kind === 'optimize') await this.follow(ROUTES[kind], requestOf(body), signal)
       else await this.ask(kind, body, signal)
@@ -59,17 +62,24 @@ export class ResearchStore {
   async show(jobId: string): Promise<JobDetail | null> {
     const signal = this.leave()
     try {
-      const job = await askPlain<JobDetail>(`/backtest/jobs/${jobId}`)
+      const job = await askPlain<JobDetail>(`/backtest/jobs/${encodeURIComponent(jobId)}`)
+      if (signal.aborted) return null
       const kind = KINDS.find((each) => each === job.kind) ?? 'performance'
       const { objective, seconds } = job
       const run: Run = { ...newRun(kind, job.spec), jobId, objective, phase: 'queued', seconds }
-      update(this.state, { run, result: null, trialBacktest: null })
+      update(this.state, { run, result: null, trialBacktest: null, jobError: null })
       void this.follow(pathOf(jobId), {}, signal)
       return job
     } catch (error) {
-      update(this.state, { formsError: asApiError(error) })
+      if (!signal.aborted) update(this.state, { ...NOTHING_SHOWN, jobError: { jobId, error: asApiError(error) } })
       return null
     }
+  }
+
+  /** Show no run; one that goes on is left to itself. */
+  clear(): void {
+    this.leave()
+    update(this.state, NOTHING_SHOWN)
   }
 
   async cancel(): Promise<void> {
@@ -93,18 +103,17 @@ export class ResearchStore {
     const isShown = () => this.state.get().trialBacktest?.params === params
     update(this.state, { trialBacktest: { params, result: null, error: null } })
     try {
-      const body = backtestOf(requestOfResult(result), params)
+      const body = { ...backtestOf(requestOfResult(result), params), trial_of: result.job_id }
       const request = { ...requestOf(body), signal: AbortSignal.timeout(LONGEST_MS) }
       const backtest = await askPlain<PerformanceResult>(ROUTES.performance, body, request)
       if (isShown()) update(this.state, { trialBacktest: { params, result: backtest, error: null } })
     } catch (error) {
       if (isShown()) update(this.state, { trialBacktest: { params, result: null, error: asApiError(error) } })
     }
-    void this.readRecentJobs()
   }
 
   async readRecentJobs(): Promise<void> {
-    const list = await askPlain<JobList>('/backtest/jobs').catch(() => null)
+    const list = await askPlain<JobList>(JOBS).catch(() => null)
     if (list !== null) update(this.state, { recentJobs: list.jobs })
   }
 
@@ -117,7 +126,7 @@ export class ResearchStore {
 
   /** Ask a route that answers at the end, and watch its job meanwhile. */
   private async ask(kind: Kind, body: Body, signal: AbortSignal): Promise<void> {
-    const earlier = new Set((await askPlain<JobList>('/backtest/jobs')).jobs.map((job) => job.job_id))
+    const earlier = new Set((await askPlain<JobList>(JOBS)).jobs.map((job) => job.job_id))
     const within = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)])
     const answer = askPlain<Result>(ROUTES[kind], body, { ...requestOf(body), signal: within })
     let settled = false
@@ -143,7 +152,7 @@ export class ResearchStore {
     while (!ended()) {
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS))
       const { jobId } = this.state.get().run ?? {}
-      const list = await askPlain<JobList>('/backtest/jobs').catch(() => null)
+      const list = await askPlain<JobList>(JOBS).catch(() => null)
       if (ended() || list === null) continue
       for (const job of list.jobs) {
         if (job.kind !== kind || job.job_id !== (jobId ?? job.job_id) || earlier.has(job.job_id)) continue

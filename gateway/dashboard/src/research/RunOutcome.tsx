@@ -8,7 +8,7 @@ import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
-import { linkOf } from './draft'
+import { addressOf, linkOf } from './draft'
 import { EquityChart } from './EquityChart'
 import { isOfRequest } from './fieldErrors'
 import { HeatMap } from './HeatMap'
@@ -80,8 +80,12 @@ function Actions({ result, trial }: { result: Result; trial: TrialBacktest | nul
   const pinned = pin !== null && pins.some(({ jobId }) => jobId === pin.jobId)
   const copy = async () => {
     const link = linkOf(result.kind, requestOfResult(result))
-    history.replaceState(null, '', link)
-    setNotice(await copyToClipboard(new URL(link, location.href).href))
+    if (await copyToClipboard(new URL(link, location.href).href)) {
+      setNotice('Copied: the whole request is in the link.')
+      return
+    }
+    history.replaceState(null, '', addressOf(result.kind, requestOfResult(result), result.job_id))
+    setNotice('The link is in the address bar.')
   }
   return (
     <div className={styles.actions}>
@@ -99,14 +103,13 @@ function Actions({ result, trial }: { result: Result; trial: TrialBacktest | nul
   )
 }
 
-/** Copy a text; the answer is for the reader. */
-async function copyToClipboard(text: string): Promise<string> {
+/** Copy a text; whether the browser let it: in no secure context it does not. */
+async function copyToClipboard(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)
-    return 'Copied: the whole request is in the link.'
+    return true
   } catch {
-    // Not a secure context, or refused: the address bar holds it as well.
-    return 'The link is in the address bar.'
+    return false
   }
 }
 

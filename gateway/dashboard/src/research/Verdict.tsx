@@ -5,7 +5,14 @@ import { countText, durationText, percent, ratioText, signedPercent, stampText }
 import { Notes } from '../ui/Notes'
 import { PlainPanel } from '../ui/Panel'
 import type { Run } from './ResearchState'
-import { type OptimizeResult, paramsText, type PerformanceResult, type Result, type WalkForwardResult } from './result'
+import {
+  type OptimizeResult,
+  paramsText,
+  type PerformanceResult,
+  type Result,
+  sideOfZero,
+  type WalkForwardResult,
+} from './result'
 import styles from './Verdict.module.css'
 
 type Tone = 'good' | 'warn' | 'bad'
@@ -108,8 +115,7 @@ function ranOnce(result: PerformanceResult): { title: string; text: string; tone
   if (sharpe === null || interval === null)
     return { title, text: `${of}: too few days differ for a Sharpe ratio.`, tone: 'bad' }
   const between = `its Sharpe ratio of ${ratioText(sharpe)} lies between ${ratioText(interval[0])} and ${ratioText(interval[1])} with 95%`
-  const known = interval[0] > 0 ? 'above 0, if these parameters were not chosen on these bars' : 'so it may be nothing'
-  return { title, text: `${of}: ${between}, ${known}.`, tone: interval[0] > 0 ? 'warn' : 'bad' }
+  return { title, text: `${of}: ${between}, ${sideOfZero(interval)}.`, tone: interval[0] > 0 ? 'warn' : 'bad' }
 }
 
 function figuresOf(result: Result): Figure[] {

@@ -4,16 +4,17 @@ import { type ComponentType, useEffect, useEffectEvent, useRef, useState } from 
 
 import type { SymbolHealth } from '../contract'
 import { countText } from '../lib/format'
+import { RESEARCH } from '../lib/route'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
-import { Idle, Linked } from './BeforeRun'
+import { Idle, Linked, NotHere } from './BeforeRun'
 import { Compare } from './Compare'
-import { type Body, bodyOf, type Draft, draftOf, linkOf, requestOf, TITLES } from './draft'
+import { type Body, bodyOf, addressOf, type Draft, draftOf, jobOf, linkOf, requestOf, TITLES } from './draft'
 import { fieldErrorsOf, isOfRequest } from './fieldErrors'
 import { usePins } from './pinStore'
 import { RecentRuns } from './RecentRuns'
 import page from './ResearchPage.module.css'
-import { isLive } from './ResearchState'
+import { isLive, type Run } from './ResearchState'
 import { researchStore, useResearch } from './ResearchStore'
 import { RunForm } from './RunForm'
 import { RunOutcome } from './RunOutcome'
@@ -37,9 +38,12 @@ interface Request {
 export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props) {
   const run = useResearch((state) => state.run)
   const result = useResearch((state) => state.result)
+  const jobError = useResearch((state) => state.jobError)
   const pins = usePins()
   const [tab, setTab] = useState<'run' | 'compare'>('run')
-  const [isLinked, setIsLinked] = useState(() => requestOf(location.hash) !== null && run === null)
+  const [isLinked, setIsLinked] = useState(
+    () => requestOf(location.hash) !== null && jobOf(location.hash) === null && run === null,
+  )
   const form = useRef<HTMLFormElement>(null)
   const outcome = useRef<HTMLDivElement>(null)
   const [{ kind, draft }, setRequest] = useState<Request>(() => {
@@ -51,15 +55,25 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
     setRequest(asDraft(forms, request))
     setTab('run')
   }
-  useLinks((request) => {
-    fill(request)
-    setIsLinked(true)
+  const read = async (jobId: string) => {
+    setTab('run')
+    setIsLinked(false)
+    const job = await researchStore.show(jobId)
+    if (job !== null && job.kind !== 'hyperopt') fill({ kind: job.kind, body: job.spec })
+    return job
+  }
+
+  useAddress(run, isLinked, (jobId, request) => {
+    if (request !== null) fill(request)
+    setIsLinked(request !== null && jobId === null)
+    if (jobId !== null) void read(jobId)
+    else if (request === null) researchStore.clear()
   })
   useFocusOnFirstError(kind, draft, forms, form)
 
   const start = () => {
     const body = bodyOf(forms[kind], draft)
-    history.replaceState(null, '', linkOf(kind, body))
+    history.pushState(null, '', linkOf(kind, body))
     setIsLinked(false)
     setTab('run')
     void researchStore.start(kind, body)
@@ -68,10 +82,8 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
   }
 
   const showJob = async (jobId: string) => {
-    setTab('run')
-    setIsLinked(false)
-    const job = await researchStore.show(jobId)
-    if (job !== null && job.kind !== 'hyperopt') fill({ kind: job.kind, body: job.spec })
+    const job = await read(jobId)
+    if (job !== null && job.kind !== 'hyperopt') history.pushState(null, '', addressOf(job.kind, job.spec, jobId))
   }
 
   const isRunning = run !== null && isLive(run)
@@ -141,6 +153,8 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
             <Compare />
           ) : isLinked ? (
             <Linked kind={kind} onRun={start} onLeave={() => setIsLinked(false)} />
+          ) : jobError !== null ? (
+            <NotHere {...jobError} onRun={start} onRetry={() => void read(jobError.jobId)} />
           ) : run === null ? (
             <Idle onRun={start} />
           ) : (
@@ -162,17 +176,33 @@ function asDraft(forms: Forms, { kind, body }: { kind: Kind; body: Body }): Requ
   }
 }
 
-/** Take up a request that the address comes to name. */
-function useLinks(open: (request: { kind: Kind; body: Body }) => void): void {
+/** Take up what the address comes to name, and let it name the job that is shown: a reload reads it again. */
+function useAddress(
+  run: Run | null,
+  isLinked: boolean,
+  open: (jobId: string | null, request: { kind: Kind; body: Body } | null) => void,
+): void {
   const follow = useEffectEvent(() => {
-    const request = requestOf(location.hash)
-    if (request !== null) open(request)
+    if (!location.hash.startsWith(RESEARCH)) return
+    const jobId = jobOf(location.hash)
+    if (jobId === null || jobId !== run?.jobId) open(jobId, requestOf(location.hash))
+  })
+  const readAtFirst = useEffectEvent(() => {
+    if (jobOf(location.hash) !== null) follow()
   })
   useEffect(() => {
+    readAtFirst()
     const listen = () => follow()
     addEventListener('hashchange', listen)
     return () => removeEventListener('hashchange', listen)
   }, [])
+
+  const name = useEffectEvent(() => {
+    if (run === null || run.jobId === null || isLinked || jobOf(location.hash) === run.jobId) return
+    history.replaceState(null, '', addressOf(run.kind, run.body, run.jobId))
+  })
+  const jobId = run?.jobId
+  useEffect(() => name(), [jobId])
 }
 
 /** After a refusal the first field that is wrong gets the focus: there the reader goes on. */

@@ -1,7 +1,19 @@
 import { expect, test } from 'vitest'
 
 import { field, group } from '../testing/build'
-import { bodyOf, combinationsOf, countOf, draftOf, emptyDraft, isAsked, linkOf, requestOf, wayOf } from './draft'
+import {
+  bodyOf,
+  combinationsOf,
+  countOf,
+  draftOf,
+  emptyDraft,
+  isAsked,
+  linkOf,
+  requestOf,
+  wayOf,
+  addressOf,
+  jobOf,
+} from './draft'
 
 const RANGE = { min: '10', max: '30', step: '10' }
 const GROUPS = [
@@ -95,6 +107,15 @@ test('a link holds a whole request and gives it back', () => {
     kind: 'optimize',
     body: { symbol: 'BTCUSDT', window_range: [10, 30, 10], funding: false, factors: [{ indicator: 'rsi' }] },
   })
+})
+
+test('the address of a run names its job beside the request', () => {
+  const address = addressOf('performance', { symbol: 'BTCUSDT', trial_of: null }, 'a b&c')
+
+  expect(jobOf(address)).toBe('a b&c')
+  expect(requestOf(address)).toEqual({ kind: 'performance', body: { symbol: 'BTCUSDT' } })
+  expect(jobOf(linkOf('performance', { symbol: 'BTCUSDT' }))).toBeNull()
+  expect(jobOf('#/research')).toBeNull()
 })
 
 test('an address that asks for nothing is no request', () => {

@@ -185,12 +185,24 @@ function rangesOf(draft: Draft): RangeText[] {
   }
 }
 
+const UNLINKED = new Set(['kind', 'png', 'trial_of', 'job'])
+
 /** The address that reproduces a request: every field of it, readable. */
 export function linkOf(kind: Kind, body: Body): string {
   const parts = Object.entries(body)
-    .filter(([name, value]) => name !== 'kind' && name !== 'png' && value !== null && !isEmpty(value))
+    .filter(([name, value]) => !UNLINKED.has(name) && value !== null && !isEmpty(value))
     .map(([name, value]) => `${name}=${encoded(value)}`)
   return `${RESEARCH}/${kind}?${parts.join('&')}`
+}
+
+/** The address of a run: its result is read again by the job, or made again from the request. */
+export function addressOf(kind: Kind, body: Body, jobId: string): string {
+  return `${linkOf(kind, body)}&job=${encodeURIComponent(jobId)}`
+}
+
+/** The job that an address names; null when it names none. */
+export function jobOf(hash: string): string | null {
+  return requestOf(hash) === null ? null : new URLSearchParams(hash.split('?')[1]).get('job')
 }
 
 function isRange(value: object): value is { min: number; max: number; step: number } {
@@ -212,7 +224,8 @@ export function requestOf(hash: string): { kind: Kind; body: Body } | null {
   const [path = '', query] = hash.split('?')
   const kind = KINDS.find((each) => path === `${RESEARCH}/${each}`)
   if (kind === undefined || query === undefined) return null
-  const body = Object.fromEntries([...new URLSearchParams(query)].map(([name, text]) => [name, decoded(text)]))
+  const fields = [...new URLSearchParams(query)].filter(([name]) => name !== 'job')
+  const body = Object.fromEntries(fields.map(([name, text]) => [name, decoded(text)]))
   return { kind, body }
 }
 

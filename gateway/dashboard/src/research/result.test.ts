@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { backtestOf, numberText, paramsText, sameParams } from './result'
+import { backtestOf, numberText, paramsText, sameParams, sideOfZero } from './result'
 
 test('the back-test of a trial has its parameters and the costs of the search', () => {
   const spec = { symbol: 'BTCUSDT', fee_bps: 3, indicator: 'rsi', objective: 'sharpe', window_range: {} }
@@ -43,4 +43,15 @@ test('parameters are read as words and short numbers', () => {
 test('a trial is the same by its values', () => {
   expect(sameParams({ a: 1 }, { a: 1, b: 2 })).toBe(true)
   expect(sameParams({ a: 1 }, { a: 2 })).toBe(false)
+})
+
+test('an interval of a Sharpe ratio is above, below or around zero', () => {
+  expect(sideOfZero([0.4, 1.2])).toContain('above 0')
+  expect(sideOfZero([-1.59, -0.4])).toContain('loses')
+  for (const around of [
+    [-0.5, 0.5],
+    [0, 1],
+    [-1, 0],
+  ] as const)
+    expect(sideOfZero(around)).toContain('both sides')
 })

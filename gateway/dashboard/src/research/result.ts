@@ -196,3 +196,10 @@ export function numberText(value: number): string {
 export function sameParams(one: Params, other: Params): boolean {
   return Object.entries(one).every(([name, value]) => other[name] === value)
 }
+
+/** What a 95% interval of a Sharpe ratio says, as the end of a sentence. */
+export function sideOfZero([low, high]: readonly [number, number]): string {
+  if (low > 0) return 'all of it above 0, if these parameters were not chosen on these bars'
+  if (high < 0) return 'all of it below 0: this loses, and not by bad luck alone'
+  return 'on both sides of 0, so it may be nothing but luck'
+}

@@ -73,7 +73,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ['Costs and account', ['fee_bps', 'slippage_bps', 'leverage', 'equity', 'participation', 'funding']],
 ]
 // The page draws for itself, and names the kind by the route it asks.
-const UNSHOWN = new Set(['kind', 'png'])
+const UNSHOWN = new Set(['kind', 'png', 'trial_of'])
 const UNITS: Record<string, string> = { bps: 'bps', ms: 'UTC', bars: 'bars' }
 
 export async function readForms(): Promise<Forms> {
