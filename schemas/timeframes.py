@@ -6,6 +6,8 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
+STALE_BARS = 2.0  # age of the newest bar beyond which whoever looks at it is warned
+
 TIMEFRAMES_MS = {
     "1m": MINUTE_MS,
     "3m": 3 * MINUTE_MS,

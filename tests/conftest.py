@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
 import structlog
 
 from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.local.log_files import LEVELS
 from deploy.topics.admin import apply_topics, delete_groups, delete_topics, list_topics
 from deploy.topics.plan import COMPACTED, TopicPlan, planned_topics
+from workers.process import LogSettings, configure_logging
 
 NewTopic = Callable[..., str]
+LogLines = Callable[..., list[dict[str, Any]]]
 NewBroker = Callable[..., LocalBroker]
 
 _numbers = itertools.count()
@@ -38,6 +43,19 @@ def logging_as_before() -> Iterator[None]:
     sys.excepthook, threading.excepthook = hooks
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def log_lines() -> LogLines:
+    """All that this process logs from INFO on, in the test: ``log_lines(level) -> lines``."""
+    written: list[str] = []
+    configure_logging(LogSettings("test", "INFO"), written.append)
+
+    def lines(lowest: str = "warning") -> list[dict[str, Any]]:
+        parsed = [json.loads(line) for line in written]
+        return [line for line in parsed if LEVELS.index(line["level"]) >= LEVELS.index(lowest)]
+
+    return lines
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.views.read_model import ReadModel
+from schemas.timeframes import STALE_BARS
 
-STALE_BARS = 2.0
 DEAD_BARS = 10.0
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, InvalidStateError, wait
 
 import structlog
 
-from schemas.dead_letter import DeadLetterKind
+from schemas.dead_letter import DeadLetter, DeadLetterKind
 from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.processor import RecordRejected
@@ -85,6 +85,9 @@ def in_thread(work: Callable[[JobFuture], Sequence[Record]]) -> JobFuture:
     return future
 
 
+Outcome = tuple[list[Outgoing], DeadLetter | None]  # what to write, and the letter in it
+
+
 class _JobRun:
     """One member of the group of a job's topic."""
 
@@ -130,7 +133,7 @@ class _JobRun:
         """Run one request and commit its records, unless this member has lost it."""
         decoded = received(self._topic, message)
         if isinstance(decoded, Unreadable):
-            self._commit(message, [self._refusal(decoded, "undecodable", decoded.cause)])
+            self._commit(message, *self._refusal(decoded, "undecodable", decoded.cause))
             return
         began_s = time.monotonic()
         job_log = log.bind(consumer=self._name, request=message.offset, trace_id=decoded.trace_id)
@@ -143,40 +146,48 @@ class _JobRun:
                 return
             self._fetch(0.0)
             wait((future,), POLL_S)  # not in the poll: a short job would wait for it
-        self._commit(message, self._outcome(decoded, future))
+        self._commit(message, *self._outcome(decoded, future))
         job_log.info("job.ended", seconds=round(time.monotonic() - began_s, 2))
 
-    def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> list[Outgoing]:
+    def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> Outcome:
         failed = future.exception()
         if failed is None:
             stamp = Stamp(request.trace_id, self._git_commit)
-            return [outgoing(topic_of(record), record, stamp) for record in future.result()]
+            return [outgoing(topic_of(record), record, stamp) for record in future.result()], None
         if isinstance(failed, RecordRejected):
-            return [self._refusal(request, failed.kind, str(failed))]
+            return self._refusal(request, failed.kind, str(failed))
         if isinstance(failed, Fatal) or not isinstance(failed, Exception):
             raise failed  # no fault of the request: the next start runs it again
         cause = in_one_line(failed)
-        return [self._refusal(request, "bug", cause)]
+        return self._refusal(request, "bug", cause)
 
-    def _refusal(
-        self, message: Received | Unreadable, kind: DeadLetterKind, cause: str
-    ) -> Outgoing:
+    def _refusal(self, message: Received | Unreadable, kind: DeadLetterKind, cause: str) -> Outcome:
         letter = dead_letter(message.stored, self._name, kind, cause, message.trace_id)
-        log_dead_letter(letter)
         stamp = Stamp(message.trace_id, self._git_commit)
-        return letter_message(letter, message.stored.key, stamp)
+        return [letter_message(letter, message.stored.key, stamp)], letter
 
-    def _commit(self, message: Stored, results: Sequence[Outgoing]) -> None:
+    def _commit(
+        self, message: Stored, results: Sequence[Outgoing], letter: DeadLetter | None
+    ) -> None:
         offsets = {message.source: message.offset + 1}
         for last in (False, False, True):
             if not self._owns(message):
                 return
             try:
                 self._transactions.commit(results, offsets, self._member.group_metadata())
-            except Aborted:
+            except Aborted as aborted:
                 if last:
                     raise
+                log.warning(
+                    "transaction.aborted",
+                    consumer=self._name,
+                    request=message.offset,
+                    cause=str(aborted),
+                    remedy="none: nothing of it counts, and it is written again",
+                )
                 self._fetch(POLL_S)  # a rebalance is seen here
             else:
                 break
         self._next.update(offsets)
+        if letter is not None:
+            log_dead_letter(letter)  # only now it lies in its topic

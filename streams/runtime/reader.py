@@ -32,7 +32,14 @@ OnProgress = Callable[[int, int], None]  # offsets read, offsets in all
 
 def log_unreadable(message: Unreadable) -> None:
     """Log a message that is passed over."""
-    log.warning("record.unreadable", cause=message.cause)
+    stored = message.stored
+    log.warning(
+        "record.unreadable",
+        topic=stored.topic,
+        place=f"{stored.partition}@{stored.offset}",
+        cause=message.cause,
+        remedy="none here, it is passed over: `regimeflow topics tail` shows who wrote it",
+    )
 
 
 class Reader(PartitionSource):

@@ -17,9 +17,10 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.local.broker import LocalBroker
 from deploy.topics.admin import apply_topics
@@ -40,7 +41,7 @@ from streams.runtime.codec import Outgoing, Received, Unreadable, changelog_topi
 from streams.runtime.memory_driver import MemoryDriver
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
-from streams.runtime.settings import KafkaSettings
+from streams.runtime.settings import Aborted, KafkaSettings
 from tests.build import raw_bar
 from tests.kafka.audit_chain import CHAIN, POISON_VOLUME
 
@@ -53,6 +54,18 @@ SETTLE_WITHIN_S = 90.0
 GROUP = "audit"
 
 Letter = tuple[str, str | None, str, str, str, str]
+
+
+def aborting_once(commit: Callable[..., None]) -> Callable[..., None]:
+    """Return a ``Transactions.commit`` whose first transaction is aborted."""
+    left = ["on purpose"]
+
+    def first_aborts(*arguments: Any) -> None:
+        if left:
+            raise Aborted(left.pop())
+        commit(*arguments)
+
+    return first_aborts
 
 
 def make_topics(bootstrap: str, partitions: int) -> None:

@@ -18,12 +18,14 @@ from schemas.timeframes import MINUTE_MS
 from schemas.topics import RAW_BARS, TRAINING_PROGRESS, TRAINING_REQUESTS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.processor import RecordRejected
+from streams.runtime.client import Transactions
 from streams.runtime.codec import dead_letter_topic
 from streams.runtime.jobs import JobFuture, run_jobs
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
 from tests.build import raw_bar
+from tests.kafka.audit import aborting_once
 from tests.narrow import all_are
 
 pytestmark = pytest.mark.kafka
@@ -101,7 +103,7 @@ def run(kafka, group, job, until):
         assert not thread.is_alive()
 
 
-def test_each_request_gives_one_result_and_each_refusal_a_dead_letter(kafka):
+def test_each_request_gives_one_result_and_each_refusal_a_dead_letter_and_a_line(kafka, log_lines):
     publish(kafka, *(request(number) for number in range(4)))
 
     def work(received):
@@ -127,6 +129,36 @@ def test_each_request_gives_one_result_and_each_refusal_a_dead_letter(kafka):
         ("rejected", "no such span"),
         ("bug", "KeyError: 'column'"),
     ]
+    lines = log_lines()
+    assert [(line["event"], line["level"], line["cause"]) for line in lines] == [
+        ("record.rejected", "warning", "no such span"),
+        ("record.rejected", "error", "KeyError: 'column'"),
+    ]
+    assert [line["place"] for line in lines] == ["0@1", "0@2"]
+    assert all(TRAINING_REQUESTS.name in line["remedy"] for line in lines)
+
+
+def test_a_transaction_that_is_aborted_is_written_again_and_told_in_one_line(
+    kafka, log_lines, monkeypatch
+):
+    monkeypatch.setattr(Transactions, "commit", aborting_once(Transactions.commit))
+    publish(kafka, request(0))
+
+    def refuse(_):
+        refused: JobFuture = Future()
+        refused.set_exception(RecordRejected("no such span"))
+        return refused
+
+    letters = run(
+        kafka, "jobs-aborted", refuse, lambda: take(kafka, dead_letter_topic(TRAINING_REQUESTS), 1)
+    )
+
+    assert len(letters) == 1
+    aborted, rejected = log_lines()
+    assert (aborted["event"], aborted["level"]) == ("transaction.aborted", "warning")
+    assert (aborted["consumer"], aborted["request"]) == ("jobs-aborted", 0)
+    assert (aborted["cause"], rejected["event"]) == ("on purpose", "record.rejected")
+    assert aborted["remedy"]
 
 
 def test_a_job_that_was_under_way_at_the_stop_is_run_again_and_counts_once(kafka):

@@ -16,13 +16,14 @@ from deploy.topics.admin import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
 from streams.runtime.chain import Limits, run_chain
+from streams.runtime.client import Transactions
 from streams.runtime.codec import Received, dead_letter_topic
 from streams.runtime.metrics import process_metrics
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings
 from tests.build import raw_bar
-from tests.kafka.audit import Feeder, compare, found, instances, make_topics, settle
+from tests.kafka.audit import Feeder, aborting_once, compare, found, instances, make_topics, settle
 from tests.kafka.audit_chain import CHAIN, CHECK, PARTS, POISON_VOLUME, WINDOWED
 
 pytestmark = pytest.mark.kafka
@@ -99,7 +100,9 @@ def test_lag_is_nothing_when_only_the_marker_of_a_transaction_is_left(bootstrap)
         assert lag._value.get() == 0
 
 
-def test_a_poisoned_record_is_a_dead_letter_within_a_second_and_the_rest_goes_on(bootstrap):
+def test_a_poisoned_record_is_a_dead_letter_within_a_second_and_the_rest_goes_on(
+    bootstrap, log_lines
+):
     feeder = Feeder(bootstrap)
     with running(bootstrap):
         publish(bootstrap, raw_bar(0))
@@ -115,6 +118,32 @@ def test_a_poisoned_record_is_a_dead_letter_within_a_second_and_the_rest_goes_on
     assert max(m.stored.append_time_ms for m in (*outputs, *letters)) / 1000 - sent < 1.0
     assert [m.record.kind for m in letters] == ["undecodable", "rejected"]
     assert "high 101.0 is below" in letters[1].record.cause
+    lines = log_lines()
+    assert [(line["event"], line["level"], line["kind"]) for line in lines] == [
+        ("record.rejected", "warning", "undecodable"),
+        ("record.rejected", "warning", "rejected"),
+    ]
+    for line, letter in zip(lines, (m.record for m in letters), strict=True):
+        assert (line["topic"], line["cause"]) == (RAW_BARS.name, letter.cause)
+        assert line["place"] == f"{letter.partition}@{letter.offset}"
+        assert f"dlq list --topic {RAW_BARS.name}" in line["remedy"]
+
+
+def test_a_transaction_that_is_aborted_is_read_again_and_told_in_one_line(
+    bootstrap, log_lines, monkeypatch
+):
+    publish(bootstrap, raw_bar(0))
+    monkeypatch.setattr(Transactions, "commit", aborting_once(Transactions.commit))
+
+    with running(bootstrap, group="aborted-once"):
+        publish(bootstrap, raw_bar(1))
+        outputs = take(bootstrap, REGIME_PROBABILITIES, 2)
+
+    assert len(outputs) == 2
+    [line] = log_lines()
+    assert (line["event"], line["level"]) == ("transaction.aborted", "warning")
+    assert (line["consumer"], line["cause"], line["in_a_row"]) == ("aborted-once", "on purpose", 1)
+    assert line["remedy"]
 
 
 def test_a_key_that_is_not_the_records_own_is_refused(bootstrap):

@@ -18,6 +18,7 @@ from schemas.topics import RAW_BARS
 from streams.runtime.codec import dead_letter, never_stored
 from workers.bars.markers import finding, interval_findings, late_finding
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
+from workers.ingest.freshness import Freshness
 from workers.ingest.market_clock import MAX_AHEAD_MS, MarketClock
 from workers.ingest.normalise import (
     PayloadRejected,
@@ -74,6 +75,7 @@ class LiveMarket:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stream())
             tasks.create_task(self._fetch_due_settlements())
+            tasks.create_task(self._watch_freshness())
             for feed in self.feeds.values():
                 tasks.create_task(feed.follow())
 
@@ -115,19 +117,20 @@ class LiveMarket:
         self.outbox.refuse(refused(raw, cause, self.clock.now_ms()))
 
     async def _stream(self) -> None:
-        wait_s = FIRST_RECONNECT_S
+        wait_s, told = FIRST_RECONNECT_S, False
         while True:
             opened_s = self._heard_s = asyncio.get_running_loop().time()
             reason = await self._watch_until_lost()
-            if self._heard_s > opened_s:
+            if self._heard_s > opened_s or not told:
                 wait_s = FIRST_RECONNECT_S
-            log.warning(
-                "stream.lost",
-                source=self.exchange.source,
-                reason=reason,
-                reconnects=self.reconnects,
-                remedy="none: it is opened again, and what was missed is fetched",
-            )
+                told = True  # an outage is told once, however often the stream is opened in vain
+                log.warning(
+                    "stream.lost",
+                    source=self.exchange.source,
+                    reason=reason,
+                    reconnects=self.reconnects,
+                    remedy="none: it is opened again, and what was missed is fetched",
+                )
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
             wait_s = min(2 * wait_s, LONGEST_RECONNECT_S)
             self.reconnects += 1
@@ -158,6 +161,14 @@ class LiveMarket:
             note = "the stream fell silent and was opened again"
             entry = finding(feed.contract, "stall", (self._heard_ms, now_ms), bars=bars, note=note)
             self.outbox.put(entry)
+
+    async def _watch_freshness(self) -> None:
+        series = next(iter(self.feeds.values())).series
+        freshness = Freshness.for_bars(series.timeframe_ms, self.clock.speed, self.limits)
+        while True:
+            await asyncio.sleep(POLL_S)
+            for symbol, feed in self.feeds.items():
+                freshness.see(symbol, feed.expected_ms, self.clock.now_ms())
 
     async def _fetch_due_settlements(self) -> None:
         """Fetch each funding settlement once its announced time has come."""

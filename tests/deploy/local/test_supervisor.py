@@ -68,7 +68,9 @@ def logged(tmp_path: Path, name: str, text: str) -> bool:
     return path.exists() and text in path.read_text()
 
 
-def test_a_process_that_dies_is_started_again_within_two_seconds(tmp_path):
+def test_a_process_that_is_killed_is_started_again_within_two_seconds_and_told_in_one_line(
+    tmp_path, log_lines
+):
     supervisor = running(tmp_path, market=WAITS)
     supervisor.start()
     try:
@@ -83,6 +85,11 @@ def test_a_process_that_dies_is_started_again_within_two_seconds(tmp_path):
         watch_until(supervisor, lambda: len(starts_of(tmp_path, "market")) == 2)
     finally:
         supervisor.stop()
+    [line] = log_lines("debug")
+    assert (line["event"], line["level"]) == ("process.restarted", "warning")
+    assert (line["name"], line["ended_by"], line["restarts"]) == ("market", "SIGKILL", 1)
+    assert line["remedy"]
+    assert not (tmp_path / "logs" / "market.log").exists()  # it said nothing, nobody for it
 
 
 def test_one_that_keeps_dying_is_tried_again_at_least_every_two_seconds(tmp_path):

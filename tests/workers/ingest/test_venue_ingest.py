@@ -241,7 +241,7 @@ def test_silent_connection_is_given_up_and_booked_as_a_stall():
 
 
 @pytest.mark.parametrize("abrupt", [False, True])
-def test_disconnect_is_survived_without_a_lost_bar(abrupt):
+def test_disconnect_is_survived_without_a_lost_bar_and_told_in_one_line(abrupt, log_lines):
     async def main():
         async with ingesting("BTCUSDT", "ETHUSDT") as running:
             until_ms = running.next_open_ms(5)
@@ -259,6 +259,31 @@ def test_disconnect_is_survived_without_a_lost_bar(abrupt):
                 assert {kind for kind, _ in ledger} <= {"repaired"}
 
     asyncio.run(main())
+
+    [line] = log_lines()
+    assert (line["event"], line["level"]) == ("stream.lost", "warning")
+    assert line["source"].startswith("simulated")
+    assert line["reason"]
+    assert line["remedy"]
+
+
+def test_data_that_stays_away_is_stale_once_and_fresh_once(log_lines):
+    async def main():
+        async with ingesting("BTCUSDT", "ETHUSDT") as running:
+            running.fault(kind="gap", symbol="BTCUSDT", rest=True)
+            running.fault(kind="frozen", symbol="BTCUSDT")
+            await running.until(lambda: "data.stale" in events(log_lines))
+            running.simulator.venue.faults.clear()
+            await running.until(lambda: "data.fresh" in events(log_lines))
+            await running.more_bars("BTCUSDT", 8)
+
+    asyncio.run(main())
+
+    assert events(log_lines) == ["data.stale", "data.fresh"]
+
+
+def events(log_lines):
+    return [line["event"] for line in log_lines("info") if line["event"].startswith("data.")]
 
 
 @pytest.mark.parametrize("status", [429, 418])
