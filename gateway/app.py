@@ -57,6 +57,16 @@ gets 400. Errors are `{"detail"}` under `/api/v1` and in the envelope under `/ap
 carries `X-Correlation-ID`."""
 
 
+class DocumentedApp(FastAPI):
+    """An app whose document says what errors look like."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = errors.errors_as_json(super().openapi())
+        return self.openapi_schema
+
+
 def create_app(
     settings: GatewaySettings,
     bus: Bus,
@@ -87,7 +97,7 @@ def create_app(
         await bus.stop()
         await ctx.cache.close()
 
-    app = FastAPI(
+    app = DocumentedApp(
         title="RegimeFlow",
         version="0.1.0",
         description=DESCRIPTION,
@@ -98,7 +108,7 @@ def create_app(
     )
     app.state.ctx = ctx
     app.add_middleware(EdgeMiddleware, ctx=ctx)
-    errors.install(app)
+    errors.install(app, [route for routes in ROUTERS for route in routes.router.routes])
     for routes in ROUTERS:
         app.include_router(routes.router, responses=errors.openapi_responses(routes.router.prefix))
     pages.install(app, dashboard)

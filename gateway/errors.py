@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
@@ -20,8 +20,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from gateway.envelope import Envelope, encode, failure
+
+EVENT_STREAM = "text/event-stream"
 
 
 class GatewayError(Exception):
@@ -112,8 +116,13 @@ def describe(errors: Sequence[Any]) -> str:
     return "; ".join(parts)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the app in the shape of its family of routes."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of the app in the shape of its family of routes.
+
+    Args:
+        app: The app.
+        routes: Those of the routers that it includes.
+    """
 
     @app.exception_handler(GatewayError)
     async def _gateway_error(request: Request, error: GatewayError) -> Response:
@@ -128,9 +137,31 @@ def install(app: FastAPI) -> None:
         message = str(error.detail)
         if error.status_code == 404 and message == "Not Found":
             message = f"no route {request.url.path}; GET /docs lists them"
-        elif error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "another method")
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            allowed = headers["Allow"] = ", ".join(
+                allowed_methods([*routes, *app.routes], request.scope)
+            )
             message = f"{request.method} is not possible here, expected {allowed}; see GET /docs"
         response = error_response(request.url.path, error.status_code, message)
-        response.headers.update(error.headers or {})
+        response.headers.update(headers)
         return response
+
+
+def allowed_methods(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
+    """Return the methods of a path, by every route that has the template of the first match."""
+    matching = [r for r in routes if isinstance(r, Route) and r.matches(scope)[0] != Match.NONE]
+    same = [route for route in matching if route.path == matching[0].path]
+    methods = {method for route in same for method in route.methods or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
+def errors_as_json(openapi: dict[str, Any]) -> dict[str, Any]:
+    """Say of every operation that its errors are JSON, also where its answer is a stream."""
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if not status.startswith("2") and EVENT_STREAM in content:
+                    content["application/json"] = content.pop(EVENT_STREAM)
+    return openapi

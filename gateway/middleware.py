@@ -6,6 +6,7 @@ headers as every other response.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from uuid import uuid4
 
@@ -112,6 +113,8 @@ class EdgeMiddleware:
         correlation_id: str,
     ) -> None:
         started = False
+        if scope["method"] == "HEAD":
+            scope, receive, send = as_get(scope, send)
 
         async def stamped(message: Message) -> None:
             nonlocal started
@@ -145,3 +148,29 @@ class EdgeMiddleware:
                     raise
                 message = f"a bug in the gateway; its log names it by {correlation_id}"
                 await error_response(scope["path"], 500, message)(scope, receive, stamped)
+
+
+def as_get(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
+    """Return HEAD as the GET that it stands for, whose body is left out.
+
+    The answer ends with its header: a stream that went on would never end.
+    """
+    sent = [False]
+    answered = asyncio.Event()
+
+    async def receive() -> Message:
+        if not sent[0]:
+            sent[0] = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send_header(message: Message) -> None:
+        if answered.is_set():
+            return
+        await send(message)
+        if message["type"] == "http.response.start":
+            answered.set()
+            await send({"type": "http.response.body", "body": b""})
+
+    return {**scope, "method": "GET"}, receive, send_header

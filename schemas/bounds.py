@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from schemas.symbols import canonical
 
 LAST_MS = 253_370_764_800_000  # 9999-01-01, which every calendar knows
 MAX_BARS = 10_000_000  # 19 years of minutes
@@ -23,3 +25,13 @@ Number = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE)]
 Step = Annotated[float, Field(ge=MIN_STEP, le=MAX_VALUE)]
 Threshold = Annotated[float, Field(ge=0, le=MAX_VALUE)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Ticker = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=40,
+        description="Any spelling, e.g. BTC-USD",
+        json_schema_extra={"pattern": "^[A-Za-z0-9]{1,20}[-/_]?(USDT|USDC|BUSD|FDUSD|USD)$"},
+    ),
+    AfterValidator(canonical),
+]

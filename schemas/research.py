@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.bounds import (
     MAX_BARS,
@@ -19,15 +19,18 @@ from schemas.bounds import (
     Step,
     Text,
     Threshold,
+    Ticker,
     TimeMs,
 )
-from schemas.symbols import canonical
 
 Indicator = Literal[
     "bollinger_z", "sma_distance", "ema_distance", "rsi", "roc", "min_max", "percentile_rank"
 ]
 SignalType = Literal["momentum", "momentum_long", "reversion", "reversion_long"]
-Column = Literal["price", "open", "high", "low", "volume", "funding_rate"]
+Column = Annotated[
+    Literal["price", "open", "high", "low", "volume", "funding_rate"],
+    BeforeValidator(lambda name: name.lower() if isinstance(name, str) else name),
+]
 Objective = Literal["sharpe", "sortino", "calmar", "total_return"]
 Sampler = Literal["grid", "TPESampler", "RandomSampler", "CmaEsSampler"]
 
@@ -117,7 +120,7 @@ class FixedFactor(Spec):
 class Market(Spec):
     """Which bars, and what trading them costs."""
 
-    symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)]
+    symbol: Ticker
     timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d"] | None = Field(
         default=None, description="A multiple of the stored bars; null: as stored"
     )
@@ -351,9 +354,7 @@ class TuningSpec(Market):
 
     kind: Literal["hyperopt"] = "hyperopt"
     strategy_name: Text = Field(min_length=1)
-    symbol: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(canonical)] = (
-        "BTCUSDT"
-    )
+    symbol: Ticker = "BTCUSDT"
     n_trials: int | None = Field(
         default=None, ge=1, le=100_000, description="null: the epochs of the preset, or 100"
     )

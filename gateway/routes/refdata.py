@@ -53,17 +53,6 @@ def table_body(table: RefdataTable, rows: list[Row]) -> dict[str, Any]:
     }
 
 
-@router.get("/{table_name}", response_model=TableView)
-async def table(table_name: str, request: Request, ctx: ContextDep) -> Response:
-    """Return a table; a column's name in the query keeps the rows with that value.
-
-    For example `/refdata/symbol?active=true`.
-    """
-    ctx.require_ready()
-    table = ctx.views.refdata.table(table_name)
-    return plain(table_body(table, matching_rows(table, dict(request.query_params))))
-
-
 @router.post("/refresh", response_model=RefreshedList)
 async def refresh(ctx: ContextDep) -> Response:
     """Read all tables again from their topic and return what is held now.
@@ -78,3 +67,14 @@ async def refresh(ctx: ContextDep) -> Response:
         for name in sorted(tables)
     ]
     return plain({"tables": rows})
+
+
+@router.get("/{table_name}", response_model=TableView)
+async def table(table_name: str, request: Request, ctx: ContextDep) -> Response:
+    """Return a table; a column's name in the query keeps the rows with that value.
+
+    For example `/refdata/symbol?active=true`.
+    """
+    ctx.require_ready()
+    table = ctx.views.refdata.table(table_name)
+    return plain(table_body(table, matching_rows(table, dict(request.query_params))))

@@ -76,6 +76,41 @@ async def test_errors_have_the_shape_of_their_family(gateway, path, field):
     assert ("success" in body) == (field == "error")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("OPTIONS", "/backtest/jobs/1", "DELETE, GET, HEAD"),
+        ("PUT", "/api/v1/hyperopt", "GET, HEAD, POST"),
+        ("PATCH", "/refdata/refresh", "POST"),
+        ("POST", "/refdata/symbol", "GET, HEAD"),
+        ("DELETE", "/", "GET, HEAD"),
+        ("POST", "/docs", "GET, HEAD"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method_is_told_every_right_one(gateway, method, path, allowed):
+    response = await gateway.client.request(method, path)
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/docs", "/health", "/metrics", "/openapi.json", "/nowhere", "/api/signals"),
+        *("/backtest/jobs", "/api/bars/BTCUSDT", "/api/v1/models"),
+    ],
+)
+async def test_head_answers_as_get_without_its_body(gateway, path):
+    got, head = await gateway.client.get(path), await gateway.client.head(path)
+
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
 async def test_a_wrong_method_is_told_the_right_one(gateway):
     response = await gateway.client.get("/api/v1/predict")
 

@@ -146,6 +146,22 @@ async def test_a_reader_that_comes_back_in_time_keeps_its_job(streaming, monkeyp
     assert published(streaming, JobCommand) == []
 
 
+async def test_head_of_a_stream_ends_and_cancels_nothing(streaming, monkeypatch):
+    monkeypatch.setattr(job_events, "COME_BACK_S", 0.05)
+    async with stream(streaming) as stream_events:
+        job_id = (await anext(stream_events))[2]["job_id"]
+        job = streaming.ctx.views.jobs.get(job_id)
+
+        head = await streaming.client.head(f"/backtest/jobs/{job_id}/stream")
+
+        async with asyncio.timeout(10):
+            while job.watchers > 1:  # noqa: ASYNC110 - the server goes on
+                await asyncio.sleep(0.01)
+        assert head.status_code == 200
+        assert head.headers["content-type"].startswith("text/event-stream")
+        assert published(streaming, JobCommand) == []
+
+
 async def test_who_only_watches_a_job_does_not_cancel_it_by_leaving(streaming, monkeypatch):
     monkeypatch.setattr(job_events, "COME_BACK_S", 0.05)
     waiting = asyncio.create_task(streaming.client.post("/backtest/optimize", json=GRID))

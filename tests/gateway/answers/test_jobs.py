@@ -136,6 +136,17 @@ async def test_a_wrong_request_is_400_and_says_what_was_expected(bench, path, bo
     assert published(bench, BacktestRequest) == []
 
 
+@pytest.mark.parametrize("spelling", ["Volume", "volume", "VOLUME"])
+async def test_a_column_is_named_in_any_case(bench, spelling):
+    bench.bus.answers = answered()
+
+    response = await bench.client.post("/backtest/optimize", json=GRID | {"data_column": spelling})
+
+    assert response.status_code == 200
+    (request,) = published(bench, BacktestRequest)
+    assert request.spec.data_column == "volume"
+
+
 async def test_an_unknown_symbol_is_404_with_those_known(bench):
     response = await bench.client.post("/backtest/optimize", json=GRID | {"symbol": "DOGEUSDT"})
 

@@ -1,0 +1,82 @@
+"""Every operation as its document says: no server error, nothing valid refused, nothing unsaid."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+
+from gateway import app as gateway_app
+from gateway.settings import GatewaySettings
+from schemas.jobs import BacktestRequest
+from schemas.refdata import TABLES
+from tests.build import explanation, job_progress, job_result, refdata, status
+from tests.fakes.gateway import WALL_MS, FakeBus, feed_live_markets
+
+# What a schema cannot say: rules between two fields, and names that only the tables know.
+RULES = (
+    *(
+        " is below min ",
+        "is not after from_ms",
+        "mode '",
+        "whole numbers",
+        "a strategy takes",
+        "space belongs",
+    ),
+    *("combinations, at most", "exactly one of them", "is unknown", "expected low < high"),
+    *("a categorical parameter", "choices belong", "a log scale", "an int parameter"),
+    *("several loss_function", "pruning needs", "is not loaded", "names: ", "is no id of an event"),
+    *("Idempotency-Key", "in the future", "expected ISO 8601", "is no column"),
+)
+EXAMPLES = 8
+
+
+def answered(record: Any) -> tuple[Any, ...]:
+    """What a worker says to a request: progress, and then its result."""
+    if not isinstance(record, BacktestRequest):
+        return ()
+    kind = record.spec.kind
+    ended = job_result(record.request_id, kind=kind, event_time_ms=WALL_MS + 1)
+    return job_progress(record.request_id, event_time_ms=WALL_MS), ended
+
+
+def documented_gateway() -> Any:
+    """Return the app with live markets, workers that answer at once, and an explanation."""
+    bus = FakeBus()
+    app = gateway_app.create_app(GatewaySettings(), bus, lambda: WALL_MS)
+    bus.inbox = partial(gateway_app._receive, app.state.ctx)
+    bus.answers = answered
+    feed_live_markets(bus)
+    strategy = refdata("strategy", {"name": "ema_cross", "active": True})
+    others = [refdata(name) for name in TABLES if name != "strategy"]
+    bus.feed(status("backtest"), status("tuning"), strategy, *others, explanation(19))
+    return app
+
+
+app = documented_gateway()
+schema = schemathesis.openapi.from_dict(app.openapi())
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_operation_answers_as_it_is_documented(case: Any) -> None:
+    response = case.call(app=app, base_url="http://127.0.0.1")
+
+    case.validate_response(
+        response,
+        excluded_checks=[
+            schemathesis.checks.CHECKS.get_one("negative_data_rejection"),
+            schemathesis.checks.CHECKS.get_one("positive_data_acceptance"),
+        ],
+    )
+    if response.status_code == 400 and case.meta.generation.mode.is_positive:
+        assert any(rule in response.text for rule in RULES), response.text
