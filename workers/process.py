@@ -145,6 +145,11 @@ class SecretFilter:
         return text
 
 
+def without_secrets(text: str) -> str:
+    """Return a text in which every secret of the environment is hidden: for what others read."""
+    return str(SecretFilter(os.environ)(None, "", {"text": text})["text"])
+
+
 def secrets_in(environment: Mapping[str, str]) -> set[str]:
     """Return the secrets among environment variables: by name, in JSON by key, in URLs."""
     values: set[str] = set()

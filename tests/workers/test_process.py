@@ -22,6 +22,7 @@ from workers.process import (
     fatal,
     refused,
     secrets_in,
+    without_secrets,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,6 +133,14 @@ def test_no_secret_gets_into_a_line(monkeypatch):
 
     assert len(written) == 2
     assert not any("canary" in line for line in written)
+
+
+def test_what_others_read_holds_no_secret(monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_MLFLOW_TRACKING_URI", "http://user:canary-of-mlflow@host")
+
+    text = without_secrets("MLflow is behind: no answer of http://user:canary-of-mlflow@host")
+
+    assert text == "MLflow is behind: no answer of http://user:***@host"
 
 
 def test_hiding_a_secret_leaves_a_line_of_json_whole(monkeypatch):

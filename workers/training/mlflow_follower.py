@@ -16,6 +16,7 @@ from streams.runtime.batch import in_one_line
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.child import call_in_child
+from workers.process import without_secrets
 from workers.settings import Settings
 from workers.training.mlflow_mirror import Tracking, mirror
 
@@ -72,7 +73,9 @@ def follow_models(
 
 def _positions(tracking: Tracking, reader: Reader) -> str:
     positions = {f"{topic}/{number}": at for (topic, number), at in reader.positions.items()}
-    return json.dumps({"uri": tracking.uri, "positions": positions}, sort_keys=True)
+    return json.dumps(
+        {"uri": without_secrets(tracking.uri), "positions": positions}, sort_keys=True
+    )
 
 
 def _mirror_in_child(
@@ -82,8 +85,13 @@ def _mirror_in_child(
     try:
         call_in_child(_mirror_at_home, tracking, kafka, home, cancelled=stop.is_set, niceness=NICE)
     except Exception as failed:  # noqa: BLE001 - whatever MLflow raises: the status shows it
-        return "stopped" if stop.is_set() else f"MLflow is behind: {in_one_line(failed)}"
+        return "stopped" if stop.is_set() else why_behind(failed)
     return ""
+
+
+def why_behind(failed: Exception) -> str:
+    """Return what the status topic says of a failure: MLflow's words may hold its address."""
+    return without_secrets(f"MLflow is behind: {in_one_line(failed)}")
 
 
 def _mirror_at_home(tracking: Tracking, kafka: KafkaSettings, home: Path) -> None:
