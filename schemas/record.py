@@ -8,10 +8,21 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Milliseconds = Annotated[int, Field(ge=0)]
-Timeframe = Annotated[int, Field(gt=0, description="Bar length in milliseconds")]
+LATEST_MS = 7_258_118_400_000  # 2200-01-01: every calendar, column and page can hold it
+MOST = 2**53 - 1  # the largest whole number that JSON carries exactly everywhere
+
+# UTC epoch milliseconds up to 2200. A small one is no date: 0 stands for a time not yet known.
+Milliseconds = Annotated[int, Field(ge=0, le=LATEST_MS)]
+Timeframe = Annotated[int, Field(gt=0, le=LATEST_MS, description="Bar length in milliseconds")]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+# Letters of any script and digits: no other ASCII, no small ASCII letter, no space. Names are
+# folded by schemas.symbols; this pattern means the same to every reader of JSON Schema.
 Symbol = Annotated[
-    str, Field(pattern=r"^[A-Z0-9]{2,30}$", description="Canonical symbol, e.g. BTCUSDT")
+    str,
+    Field(
+        pattern=r"^[^\s\x00-\x2f\x3a-\x40\x5b-\x7f]{2,30}$",
+        description="Canonical symbol, e.g. BTCUSDT",
+    ),
 ]
 
 

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 DEFAULT_UNIVERSE = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
-QUOTES = ("USDT", "USDC", "BUSD", "FDUSD")
+QUOTES = ("FDUSD", "USDT", "USDC", "BUSD")
+COIN_MARGINED = "{} is margined in its coin, expected a contract margined in USDT, e.g. BTCUSDT"
+# The shortest base, so that BTCBUSD is BTC in BUSD and not BTCB in USD.
 SPELLING = re.compile(
-    r"^([A-Z0-9]{1,20})[-/_]?(USDT|USDC|BUSD|FDUSD|USD)(?::[A-Z]{3,5})?(?:[-_]PERP)?$"
+    r"(?P<base>[^-/_:]{1,20}?)[-/_]?(?P<quote>FDUSD|USDT|USDC|BUSD|USD)"
+    r"(?::(?P<settled_in>[A-Z0-9]{2,10}))?(?P<perp>[-_]PERP)?"
 )
+BASE_KINDS = ("Lu", "Lo", "Lm", "Mn", "Mc", "Nd")  # letters without a small one, marks, digits
 
 
 def canonical(text: str) -> str:
     """Return the canonical symbol of any accepted spelling.
 
     ``BTC-USD``, ``BTC-USDT``, ``BTC/USDT``, ``BTC/USDT:USDT``, ``btcusdt`` -> ``BTCUSDT``
-    (``USD`` means the USDT-margined contract).
+    (``USD`` means the USDT-margined contract). Letters are those of any script, in the one form
+    that NFKC gives them.
 
     Raises:
-        ValueError: The text is no symbol in any accepted spelling.
+        ValueError: The text is no symbol in any accepted spelling, or of a contract that is
+            margined in its coin.
     """
-    match = SPELLING.match(text.strip().upper())
-    if match is None:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.strip()).upper())
+    match = SPELLING.fullmatch(folded)
+    if match is None or not _is_base(match["base"]):
         raise ValueError(
             f"{text!r} is not a symbol; expected e.g. BTCUSDT, BTC-USD, BTC/USDT or BTC/USDT:USDT"
         )
-    base, quote = match.groups()
+    base, quote = match["base"], match["quote"]
+    settled_in = match["settled_in"] or quote
+    if (quote == "USD" and match["perp"]) or settled_in not in (quote, *QUOTES):
+        raise ValueError(COIN_MARGINED.format(repr(text)))
     return base + ("USDT" if quote == "USD" else quote)
+
+
+def _is_base(base: str) -> bool:
+    kinds = [unicodedata.category(letter) for letter in base]
+    return kinds[0][0] != "M" and all(kind in BASE_KINDS for kind in kinds)
 
 
 def parse_universe(value: object) -> tuple[str, ...]:

@@ -19,24 +19,22 @@ from numpy.typing import NDArray
 
 from schemas.market import Bar
 from schemas.symbols import canonical
-from workers.bars.bar_files import (
-    PRICES,
-    BarFileRejected,
-    read_bars,
-    read_numbers,
-    read_times,
-    require_columns,
-    require_order,
-)
+from workers.bars.bar_files import PRICES, TAKER_BUY, read_bars, require_order
 from workers.bars.funding import (
-    Floats,
-    Ints,
     Settlements,
     Spans,
     marks_over,
     overlapping,
     read_settlements,
     recorded_settlements,
+)
+from workers.bars.table_files import (
+    BarFileRejected,
+    Floats,
+    Ints,
+    read_numbers,
+    read_times,
+    require_columns,
 )
 
 NO_FUNDING = "no funding rates are known: none was paid or earned"
@@ -290,7 +288,7 @@ class Bars:
         with _rejected():
             file = read_bars(str(path))
             require_order(file)
-            columns: dict[str, Any] = file.columns
+            columns: dict[str, Any] = {n: c for n, c in file.columns.items() if n != TAKER_BUY}
             bars = cls(file.symbol, file.timeframe_ms, file.open_time_ms, **columns)
             marks = None if mark is None else read_bars(str(mark), volume=False)
             if marks is not None:

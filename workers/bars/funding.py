@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.market import Bar
-from workers.bars.bar_files import (
-    BarFile,
+from workers.bars.bar_files import BarFile
+from workers.bars.markers import Funding, interval_findings, nominal
+from workers.bars.table_files import (
     BarFileRejected,
+    Floats,
+    Ints,
     read_numbers,
     read_table,
     read_times,
     require_columns,
+    require_rows,
 )
-from workers.bars.markers import Funding, interval_findings, nominal
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -68,9 +68,8 @@ def read_settlements(path: Path, marks: BarFile | None = None) -> Settlements:
     require_columns(path, table, ("date", "funding_rate"))
     stated_ms, rate = read_times(path, table["date"]), read_numbers(path, table, "funding_rate")
     stamps = np.array([nominal(stamp) for stamp in stated_ms.tolist()], dtype=np.int64)
-    if np.any(np.diff(stamps) <= 0):
-        row = int(np.argmax(np.diff(stamps) <= 0)) + 2
-        raise BarFileRejected(f"{path}: column date, row {row}: expected later than the row before")
+    rising = np.concatenate([[True], np.diff(stamps) > 0])
+    require_rows(path, "date", table["date"].to_numpy(), rising, "later than the row before")
     mark = np.full(len(stamps), np.nan)
     if marks is not None:
         row_of = np.searchsorted(marks.open_time_ms, stamps).clip(0, len(marks) - 1)

@@ -12,19 +12,17 @@ import numpy as np
 
 from schemas.market import Bar, LedgerEntry, LedgerKind
 from schemas.timeframes import TIMEFRAMES_MS
-from workers.bars.bar_files import (
-    PRICES,
-    SUFFIXES,
-    BarFile,
+from workers.bars.bar_files import PRICES, BarFile, read_bars
+from workers.bars.bar_names import file_part, parse_subject
+from workers.bars.markers import Funding, finding, interval_findings, late_finding, nominal
+from workers.bars.table_files import (
     BarFileRejected,
-    parse_subject,
-    read_bars,
+    has_table_name,
     read_numbers,
     read_table,
     read_times,
     require_columns,
 )
-from workers.bars.markers import Funding, finding, interval_findings, late_finding, nominal
 
 VOLUME_TOLERANCE = 1e-9  # relative; sums of decimals in float64
 SUSPECT: tuple[LedgerKind, ...] = (
@@ -87,7 +85,7 @@ def ledger_of_files(texts: Sequence[str]) -> Ledger:
         if not Path(text).is_dir():
             files += _book(text, ledger)
             continue
-        for path in sorted(p for p in Path(text).rglob("*") if p.name.endswith(SUFFIXES)):
+        for path in sorted(filter(has_table_name, Path(text).rglob("*"))):
             try:
                 files += _book(str(path), ledger)
             except BarFileRejected as error:
@@ -102,7 +100,7 @@ def ledger_of_files(texts: Sequence[str]) -> Ledger:
 
 def _book(text: str, ledger: Ledger) -> list[BarFile]:
     """Book one file by its columns; return it when it can be compared with others."""
-    path = Path(text.partition("=")[0])
+    path = file_part(text)
     columns = set(read_table(path).columns)
     if "funding_rate" in columns and "close" not in columns:
         _book_funding(path, ledger)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas.market import RawBar
-from workers.bars.bar_files import BarFile, BarFileRejected, read_bars, require_order
+from workers.bars.bar_files import TAKER_BUY, BarFile, read_bars, require_order
+from workers.bars.table_files import BarFileRejected
 
 HISTORY_SHARE = 0.6
 
@@ -64,10 +66,15 @@ def read_recording(texts: Sequence[str]) -> Recording:
 def raw_bars(file: BarFile, after_ms: int = -1) -> Iterator[RawBar]:
     """Yield the bars of a file that close after a time, holes counted."""
     names = ("open", "high", "low", "close", "volume")
-    rows = zip(file.open_time_ms.tolist(), *(file.columns[n].tolist() for n in names), strict=True)
+    rows = zip(
+        file.open_time_ms.tolist(),
+        _taker_buys(file),
+        *(file.columns[name].tolist() for name in names),
+        strict=True,
+    )
     source = f"replay/{file.path.name}"
     expected = None
-    for opened, open_, high, low, close, volume in rows:
+    for opened, taker_buy, open_, high, low, close, volume in rows:
         closed = opened + file.timeframe_ms
         missing = 0 if expected is None else (opened - expected) // file.timeframe_ms
         expected = closed
@@ -83,10 +90,19 @@ def raw_bars(file: BarFile, after_ms: int = -1) -> Iterator[RawBar]:
                 low=low,
                 close=close,
                 volume=volume,
+                taker_buy_volume=taker_buy,
                 bars_missing=missing,
                 origin="replay",
                 source=source,
             )
+
+
+def _taker_buys(file: BarFile) -> list[float | None]:
+    """Return what takers bought in each bar, in base currency; None where it is unknown."""
+    column = file.columns.get(TAKER_BUY)
+    if column is None:
+        return [None] * len(file)
+    return [None if math.isnan(value) else value for value in column.tolist()]
 
 
 def merged(recording: Recording, closes: dict[str, int]) -> Iterator[RawBar]:

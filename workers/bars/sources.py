@@ -10,8 +10,9 @@ from schemas.research import Market
 from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
 from schemas.topics import BARS
 from workers.bars.arrays import Bars, BarsRejected
-from workers.bars.bar_files import SUFFIXES, BarFileRejected, parse_subject
+from workers.bars.bar_names import file_part, parse_subject
 from workers.bars.bar_store import BarStore
+from workers.bars.table_files import BarFileRejected, has_table_name
 
 OTHER = ("_funding", "_mark_", "_taker_volume")  # files of a data folder that hold no bars
 
@@ -37,9 +38,7 @@ class Source:
     @property
     def name(self) -> str:
         """The file's name: it differs from those of other sources of the symbol."""
-        return (
-            self.symbol if self.archived else Path(self.path.partition("=")[0]).name.split(".")[0]
-        )
+        return self.symbol if self.archived else file_part(self.path).name.split(".")[0]
 
     def bars(self, market: Market) -> Bars:
         """Read the bars that a request asks for, in its span and timeframe.
@@ -74,7 +73,7 @@ def find_sources(paths: list[str], funding: Path | None = None) -> tuple[list[So
         if not folder.is_dir():
             sources.append(file_source(text, funding))
             continue
-        for path in sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES)):
+        for path in sorted(filter(has_table_name, folder.iterdir())):
             if any(word in path.name for word in OTHER):
                 continue
             try:
@@ -97,26 +96,26 @@ def file_source(text: str, funding: Path | None = None) -> Source:
         text,
         symbol,
         timeframe,
-        _one(folder, f"{symbol}_funding.parquet", f"{symbol}_funding*.parquet"),
+        _settlements(folder, symbol),
         _marks(folder, symbol, timeframe_ms),
     )
 
 
-def _one(folder: Path, *patterns: str) -> Path | None:
-    for pattern in patterns:
-        for path in sorted(folder.glob(pattern)):
-            return path
-    return None
+def _settlements(folder: Path, symbol: str) -> Path | None:
+    """Return the file of settlements, the shortest name first."""
+    files = filter(has_table_name, folder.glob(f"{symbol}_funding*"))
+    return min(files, key=lambda path: (len(path.name), path.name), default=None)
 
 
 def _marks(folder: Path, symbol: str, timeframe_ms: int) -> Path | None:
     """Return the longest mark bars that are no longer than the bars themselves."""
-    candidates = []
-    for path in sorted(folder.glob(f"{symbol}_mark_*")):
-        length = parse_subject(str(path))[2]
-        if path.name.endswith(SUFFIXES) and length <= timeframe_ms:
-            candidates.append((length, path))
-    return max(candidates)[1] if candidates else None
+    lengths = []
+    for path in sorted(filter(has_table_name, folder.glob(f"{symbol}_mark_*"))):
+        try:
+            lengths.append((parse_subject(str(path))[2], path))
+        except BarFileRejected:
+            continue  # its name tells no bars
+    return max((each for each in lengths if each[0] <= timeframe_ms), default=(0, None))[1]
 
 
 def archived_sources(home: Path) -> list[Source]:

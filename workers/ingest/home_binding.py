@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workers.bars.bar_files import parse_subject
+from workers.bars.bar_names import parse_subject
 from workers.settings import Settings
 from workers.whole_file import whole_file
 

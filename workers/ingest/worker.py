@@ -6,7 +6,7 @@ venue or files  -->  [ingest]  -->  market.bars.raw.v1, market.history.v1, clock
 from __future__ import annotations
 
 from streams.runtime.settings import Fatal, KafkaSettings
-from workers.bars.bar_files import BarFileRejected
+from workers.bars.table_files import BarFileRejected
 from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
 from workers.process import fatal, refused
 from workers.settings import Settings

@@ -12,8 +12,9 @@ from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
 from tests.real_data import real_file
-from workers.bars.bar_files import BarFileRejected, parse_subject
+from workers.bars.bar_names import parse_subject
 from workers.bars.ledger import ledger_of_files, ledger_of_records
+from workers.bars.table_files import BarFileRejected
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
 

@@ -12,8 +12,8 @@ from schemas.record import Record
 from schemas.status import WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from tests.real_data import real_file
-from workers.bars.bar_files import BarFileRejected
 from workers.bars.recording import read_recording
+from workers.bars.table_files import BarFileRejected
 from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
 from workers.ingest.replay import Player
 from workers.settings import Settings

@@ -12,8 +12,8 @@ from schemas.topics import BARS
 from tests.build import bar
 from tests.fakes.searches import dying_pair, write
 from workers.archive.topic_archive import ArchivedRecord, TopicArchive
-from workers.bars.bar_files import BarFileRejected
 from workers.bars.sources import archived_sources, file_source, find_sources
+from workers.bars.table_files import BarFileRejected
 from workers.research.reports.run_all import (
     BacktestPair,
     all_pairs,
