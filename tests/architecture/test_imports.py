@@ -142,7 +142,16 @@ def test_back_tests_meet_optuna_in_one_place():
 def test_schemas_import_pydantic_only():
     roots = set[str]().union(*(source.roots for source in in_folder("schemas")))
 
-    standard = {"__future__", "dataclasses", "typing", "re", "math", "uuid", "collections"}
+    standard = {
+        "__future__",
+        "collections",
+        "dataclasses",
+        "math",
+        "re",
+        "typing",
+        "unicodedata",
+        "uuid",
+    }
     assert roots <= {"schemas", "pydantic", *standard}
 
 

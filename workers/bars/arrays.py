@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.market import Bar
+from schemas.record import LATEST_MS
 from schemas.symbols import canonical
 from workers.bars.bar_files import PRICES, TAKER_BUY, read_bars, require_order
 from workers.bars.funding import (
@@ -328,6 +328,7 @@ def _check(bars: Bars) -> None:
     if bars.timeframe_ms <= 0:
         raise BarsRejected(f"bars of {bars.symbol}: timeframe {bars.timeframe_ms} ms, expected > 0")
     times = bars.open_time_ms
+    _require(bars, "open_time_ms", (times >= 0) & (times <= LATEST_MS), "from 1970 to 2200")
     _require(bars, "open_time_ms", times % bars.timeframe_ms == 0, "a multiple of the timeframe")
     rising = np.concatenate([[True], np.diff(times) > 0])
     _require(bars, "open_time_ms", rising, "later than the row before")
@@ -370,4 +371,4 @@ def _rejected() -> Iterator[None]:
 def _date(time_ms: int | np.int64 | None) -> str:
     if time_ms is None:
         return "any time"
-    return f"{datetime.fromtimestamp(int(time_ms) / 1000.0, UTC):%Y-%m-%d %H:%M}"
+    return str(np.datetime64(int(time_ms), "ms").astype("datetime64[m]")).replace("T", " ")
