@@ -1,4 +1,4 @@
-"""What a request may hold: numbers have bounds, texts are valid Unicode.
+"""What requests and records may hold: numbers have bounds, texts are valid Unicode.
 
 Shared by the routes, the command line and the notebook, so that each refuses the same.
 """
@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field
 
 from schemas.symbols import canonical
 
-LAST_MS = 253_370_764_800_000  # 9999-01-01, which every calendar knows
+LAST_MS = 7_258_118_400_000  # 2200-01-01: every calendar, column and page can hold it
+MAX_COUNT = 2**53 - 1  # the largest whole number that JSON carries exactly everywhere
 MAX_BARS = 10_000_000  # 19 years of minutes
 MAX_VALUE = 1e12  # of a parameter or a threshold
 MIN_STEP = 1e-9
@@ -21,6 +22,7 @@ MAX_SEED = 2**32 - 1  # what NumPy's generators take
 # A text with a bound is decoded, so pydantic refuses a lone surrogate, which nothing can write.
 Text = Annotated[str, Field(max_length=200)]
 TimeMs = Annotated[int, Field(ge=0, le=LAST_MS)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Number = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE)]
 Step = Annotated[float, Field(ge=MIN_STEP, le=MAX_VALUE)]
 Threshold = Annotated[float, Field(ge=0, le=MAX_VALUE)]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.bounds import MAX_COUNT
 from schemas.record import Milliseconds, Record
 
 DeadLetterKind = Literal["undecodable", "rejected", "bug"]
@@ -15,8 +16,8 @@ class DeadLetter(Record):
     """One rejected record: original bytes, cause, consumer and source position."""
 
     topic: str
-    partition: int = Field(ge=-1, description="-1: never reached a topic")
-    offset: int = Field(ge=-1)
+    partition: int = Field(ge=-1, le=MAX_COUNT, description="-1: never reached a topic")
+    offset: int = Field(ge=-1, le=MAX_COUNT)
     key: str | None
     consumer: str = Field(description="Processor or worker that rejected it")
     kind: DeadLetterKind

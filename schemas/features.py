@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from schemas.bounds import Count
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 
 
@@ -21,8 +22,10 @@ class FeatureVector(Record):
     open: float = Field(gt=0, description="Open of the bar: where the signal before it trades")
     close: float = Field(gt=0, description="Close of the bar: shown, never traded")
     funding_rate: float | None = None
-    funding_time_ms: int | None = Field(default=None, description="Stamp of that settlement")
-    bars_missing: int = Field(default=0, ge=0)
+    funding_time_ms: Milliseconds | None = Field(
+        default=None, description="Stamp of that settlement"
+    )
+    bars_missing: Count = 0
     values: dict[str, float | None] = Field(description="In catalogue order; null in warm-up")
 
     def __getitem__(self, name: str) -> float:

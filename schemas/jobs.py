@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from schemas.bounds import Count
 from schemas.record import Milliseconds, Record
 from schemas.research import ResearchSpec, TuningSpec
 
@@ -53,12 +54,12 @@ class JobProgress(Record):
 
     job_id: str = Field(description="The Kafka key")
     event_time_ms: Milliseconds = Field(description="Wall clock")
-    sequence: int = Field(ge=0, description="Counts within one run of the job")
+    sequence: Count = Field(description="Counts within one run of the job")
     stage: Literal["init", "progress", "partial"] = Field(
         description="init: taken up, again after a crash; partial: stopped, what it has is kept"
     )
-    trial: int = Field(ge=0, description="Parameter sets, windows or trials done")
-    total: int | None = Field(default=None, ge=0, description="Of how many; null: not known yet")
+    trial: Count = Field(description="Parameter sets, windows or trials done")
+    total: Count | None = Field(default=None, description="Of how many; null: not known yet")
     best: float | None = Field(default=None, description="Of the objective; null: none defined")
     note: str = ""
 
@@ -74,7 +75,7 @@ class JobResult(Record):
     fault: Literal["request", "worker"] | None = Field(
         default=None, description="Of a failure: whether asking differently would help"
     )
-    trials: int = Field(ge=0, description="How many were evaluated")
+    trials: Count = Field(description="How many were evaluated")
     seconds: float = Field(ge=0, description="How long it took, waiting not counted")
     spec: JsonObject = Field(description="What was asked for: it reproduces the job")
     result: JsonObject | None = Field(

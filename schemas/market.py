@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from schemas.bounds import MAX_COUNT, Count
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 
 Origin = Literal["stream", "trades", "backfill", "repair", "replay"]
@@ -45,12 +46,14 @@ class RawBar(Record):
     volume: float = Field(description="Base currency")
     quote_volume: float | None = None
     taker_buy_volume: float | None = Field(default=None, description="Base currency")
-    trades: int | None = None
+    trades: int | None = Field(default=None, ge=-MAX_COUNT, le=MAX_COUNT)
     mark_price: float | None = Field(default=None, description="Last known at the close")
     funding_rate: float | None = Field(default=None, description="Last settled at the close")
-    funding_time_ms: int | None = Field(default=None, description="Stamp of that settlement")
-    bars_missing: int = Field(default=0, ge=0, description="Hole before this bar, in bars")
-    revision: int = Field(default=0, ge=0, description="> 0: a correction of an earlier bar")
+    funding_time_ms: Milliseconds | None = Field(
+        default=None, description="Stamp of that settlement"
+    )
+    bars_missing: Count = Field(default=0, description="Hole before this bar, in bars")
+    revision: Count = Field(default=0, description="> 0: a correction of an earlier bar")
     origin: Origin
     source: str = Field(description="Venue and client version, e.g. binanceusdm/ccxt-4.5.90")
 
@@ -89,7 +92,7 @@ class LedgerEntry(Record):
     kind: LedgerKind
     from_ms: Milliseconds = Field(description="Open time of the first bar concerned")
     to_ms: Milliseconds = Field(description="Close time of the last bar concerned")
-    bars: int = Field(ge=0, description="How many bars are concerned")
+    bars: Count = Field(description="How many bars are concerned")
     note: str = ""
 
 

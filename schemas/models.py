@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.bounds import MAX_COUNT, Count
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
 
@@ -20,14 +21,14 @@ class ModelFile(Record):
     role: Literal["forest", "lstm", "manifest", "report"]
     path: str = Field(description="Relative to the model directory")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size_bytes: int = Field(ge=0)
+    size_bytes: Count
 
 
 class ModelMetrics(Record):
     """Out-of-sample results; null where undefined."""
 
-    rows: int = Field(ge=0)
-    folds: int = Field(ge=0)
+    rows: Count
+    folds: Count
     log_loss: float | None
     prior_log_loss: float | None = Field(description="Of the train-fold class prior: the gate")
     log_loss_edge_interval: tuple[float, float] | None = Field(
@@ -43,8 +44,10 @@ class ModelMetrics(Record):
     net_return_per_signal: float | None = Field(
         default=None, description="Mean after costs over directional calls, fraction"
     )
-    directional_calls: int = Field(default=0, ge=0)
-    trials: int = Field(default=1, ge=1, description="Configurations tried for this model")
+    directional_calls: Count = 0
+    trials: int = Field(
+        default=1, ge=1, le=MAX_COUNT, description="Configurations tried for this model"
+    )
 
 
 class ModelRegistered(Record):
@@ -60,7 +63,7 @@ class ModelRegistered(Record):
     trained_to_ms: Milliseconds
     feature_set_id: str
     feature_names: tuple[str, ...]
-    horizon_bars: int = Field(gt=0)
+    horizon_bars: int = Field(gt=0, le=MAX_COUNT)
     uri: str = Field(description="Model directory as a URL; file:// by default")
     files: tuple[ModelFile, ...]
     metrics: ModelMetrics

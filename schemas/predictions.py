@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from schemas.bounds import MAX_COUNT, Count
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 from schemas.regimes import SUM_TOLERANCE, TrendState
 
@@ -50,8 +51,8 @@ class MarketContext(Record):
         description="Trend of the next closed higher timeframe: +1, 0, -1; null until closed"
     )
     funding_rate: float | None = None
-    funding_time_ms: int | None = None
-    bars_missing: int = Field(default=0, ge=0)
+    funding_time_ms: Milliseconds | None = None
+    bars_missing: Count = 0
 
 
 class Prediction(Record):
@@ -72,7 +73,7 @@ class Prediction(Record):
     strategy_weights: dict[str, Probability] = Field(description="Regime to specialist; sums to 1")
     regime: RegimeView
     context: MarketContext
-    horizon_bars: int = Field(gt=0)
+    horizon_bars: int = Field(gt=0, le=MAX_COUNT)
     threshold: float = Field(gt=0, description="Return that makes a label buy (or -sell), fraction")
     device: str = Field(description="cpu or cuda:N, as it ran")
 

@@ -7,14 +7,13 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-LATEST_MS = 7_258_118_400_000  # 2200-01-01: every calendar, column and page can hold it
-MOST = 2**53 - 1  # the largest whole number that JSON carries exactly everywhere
+from schemas.bounds import TimeMs
+from schemas.timeframes import DAY_MS
 
-# UTC epoch milliseconds up to 2200. A small one is no date: 0 stands for a time not yet known.
-Milliseconds = Annotated[int, Field(ge=0, le=LATEST_MS)]
-Timeframe = Annotated[int, Field(gt=0, le=LATEST_MS, description="Bar length in milliseconds")]
-Count = Annotated[int, Field(ge=0, le=MOST)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+# UTC epoch milliseconds. A small one is no date: 0 stands for a time not yet known.
+Milliseconds = TimeMs
+Timeframe = Annotated[int, Field(gt=0, le=31 * DAY_MS, description="Bar length in milliseconds")]
 # Letters of any script and digits: no other ASCII, no small ASCII letter, no space. Names are
 # folded by schemas.symbols; this pattern means the same to every reader of JSON Schema.
 Symbol = Annotated[

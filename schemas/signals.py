@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.bounds import MAX_COUNT
 from schemas.predictions import ClassProbabilities, MarketContext, RegimeView
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
@@ -53,7 +54,7 @@ class Signal(Record):
     strategy_weights: dict[str, Probability]
     regime: RegimeView
     confirmations: tuple[Confirmation, ...]
-    horizon_bars: int = Field(gt=0)
+    horizon_bars: int = Field(gt=0, le=MAX_COUNT)
     expires_ms: Milliseconds = Field(description="Close of the last bar of the horizon")
     reference_price: float = Field(gt=0, description="Close at t: shown, never traded")
     invalidation_price: float | None = Field(default=None, description="Where the idea is wrong")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.bounds import LAST_MS, Count
 from schemas.record import Milliseconds, Record
 
 
@@ -16,7 +17,7 @@ class LoadedModel(Record):
     version: str
     loaded_at_ms: Milliseconds
     device: str
-    parameters: int = Field(ge=0, description="Weights of the network plus nodes of the forest")
+    parameters: Count = Field(description="Weights of the network plus nodes of the forest")
     qualified: bool
     load_seconds: float | None = Field(default=None, ge=0, description="How long loading took")
 
@@ -40,8 +41,8 @@ class MonitorWindow(Record):
     topic: str
     symbol: str
     event_time_ms: Milliseconds = Field(description="Wall clock of the window's end")
-    window_ms: int = Field(gt=0)
-    records: int = Field(ge=0)
+    window_ms: int = Field(gt=0, le=LAST_MS)
+    records: Count
     per_second: float = Field(ge=0)
     lateness_p50_ms: float | None = Field(
         description="Append time minus that of the raw bar of the same trace: delay downstream of "

@@ -160,7 +160,7 @@ def gateway_port(port: int | None) -> int:
 def parse_time_ms(text: str) -> int:
     """Return epoch milliseconds of ISO 8601 (UTC when it names no zone) or epoch milliseconds.
 
-    Exit code 2 for anything else, and outside the years 1970 to 9998.
+    Exit code 2 for anything else, and outside the years 1970 to 2200.
     """
     from schemas.bounds import LAST_MS
 
@@ -176,7 +176,7 @@ def parse_time_ms(text: str) -> int:
     if not 0 <= time_ms <= LAST_MS:
         raise fail(
             f"time {text[:40]!r}, expected ISO 8601 such as 2025-01-31T12:00 (UTC), or epoch ms, "
-            "from 1970 to 9998",
+            "from 1970 to 2200",
             2,
         )
     return time_ms

@@ -34,9 +34,15 @@ Folder = Annotated[Path, typer.Option("--output", help="Folder of the files.")]
 
 @app.command()
 def fetch(
-    symbols: Annotated[list[str], typer.Argument(help="In any spelling, e.g. BTCUSDT or BTC-USD.")],
+    symbols: Annotated[
+        list[str] | None,
+        typer.Argument(help="In any spelling, e.g. BTCUSDT or BTC-USD; without: the universe."),
+    ] = None,
     *,
-    since: Annotated[str, typer.Option("--from", help="First open: ISO 8601 (UTC) or ms.")],
+    since: Annotated[
+        str | None,
+        typer.Option("--from", help="First open: ISO 8601 (UTC) or ms [10,000 bars before --to]."),
+    ] = None,
     until: Annotated[str | None, typer.Option("--to", help="Last close; default: now.")] = None,
     timeframe: Annotated[str, typer.Option(help="1m, 5m, 1h, ...")] = "1h",
     exchange: Annotated[
@@ -46,7 +52,7 @@ def fetch(
     output: Folder = Path(),
     as_json: Json = False,
 ) -> None:
-    """Fetch final bars from the venue; files are continued."""
+    """Fetch final bars from the venue; files are continued at both ends, without a hole."""
     from workers.ingest.exchange import ExchangeError, VenueAccess
     from workers.ingest.fetch_files import FetchRequest, fetch_history
 
@@ -54,11 +60,12 @@ def fetch(
     settings = load_settings(
         exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
     )
-    symbol_names = tuple(dict.fromkeys(map(parse_symbol, symbols)))
+    symbol_names = tuple(dict.fromkeys(map(parse_symbol, symbols or settings.universe)))
+    from_ms = parse_time_ms(since) if since else None
     to_ms = parse_time_ms(until) if until else None
-    request = FetchRequest(symbol_names, timeframe, parse_time_ms(since), to_ms)
-    if request.to_ms is not None and request.to_ms <= request.from_ms:
+    if from_ms is not None and to_ms is not None and to_ms <= from_ms:
         raise fail(f"--to {until} is not after --from {since}", 2)
+    request = FetchRequest(symbol_names, timeframe, from_ms, to_ms)
     with report_errors(), progress_bar(f"{timeframe} bars") as progress:
         shares = dict.fromkeys(symbol_names, 0.0)
 
@@ -75,8 +82,12 @@ def fetch(
                 f"{exchange} did not give it: {error}. Check the network and the symbols, then "
                 "run it again: files are continued"
             ) from None
-    names = [str(path) for path in files]
-    show(names, names, as_json=as_json)
+    names = [str(file.path) for file in files]
+    lines = [
+        f"{f.path}  {f.new_bars} new of {f.bars} bars, {span_text(f.from_ms, f.to_ms)}"
+        for f in files
+    ]
+    show(names, lines, as_json=as_json)
 
 
 @app.command()
@@ -101,6 +112,7 @@ def ledger(
     else:
         account = _read_ledger()
     wrong = any(f.entry.kind in (*SUSPECT, "gap", "rejected") for f in account.findings)
+    wrong = wrong or bool(account.skipped and not account.holdings)
     document = {
         "held": [holding.__dict__ for holding in account.holdings],
         "findings": [{"name": f.name, **f.entry.model_dump()} for f in account.findings],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +24,7 @@ from deploy.cli.gateway_client import Answer, gateway_url, request_json
 from deploy.cli.hyperopt_request import TuningOptions
 from deploy.cli.options import Url, with_options
 from deploy.cli.tables.hyperopt import job_line, result_lines
+from deploy.time_text import span_text
 
 if TYPE_CHECKING:
     from threading import Event
@@ -153,8 +153,9 @@ def _run_here(local: str, fields: Answer) -> Answer:
     from hashlib import sha256
     from threading import Event
 
+    from workers.bars.bar_names import file_part
     from workers.bars.sources import file_source
-    from workers.tuning.job import TuningJob, tune
+    from workers.tuning.job import TuningJob, bars_stamp, tune
     from workers.tuning.results import write_parts
 
     settings, stop = load_settings(), Event()
@@ -162,8 +163,10 @@ def _run_here(local: str, fields: Answer) -> Answer:
         source = file_source(local)
         spec = _validate(fields | {"symbol": source.symbol})
         bars = source.bars(spec)
-    # The same file and request have the same id, so that the same call goes on with the study.
-    identity = f"{Path(source.path.partition('=')[0]).resolve()} {spec.model_dump_json()}"
+    # The same bars and request have the same id, so that the same call goes on with the study. A
+    # file that has grown or rolled is another job: its result is that of its own span.
+    stamp = bars_stamp(bars)
+    identity = f"{file_part(source.path).resolve()} {spec.model_dump_json()} {stamp}"
     job_id = f"local-{sha256(identity.encode()).hexdigest()[:12]}"
     secret = settings.tuning_storage
     storage = None if secret is None else secret.get_secret_value()
@@ -171,6 +174,11 @@ def _run_here(local: str, fields: Answer) -> Answer:
     with report_errors(), progress_bar("trials") as progress, _stopped_by_ctrl_c(stop):
         document = tune(job, bars, lambda done, total, *_: progress(done, total), stop)
         urls = write_parts(job_id, document, settings.results)
+    span = span_text(int(stamp["from_ms"]), int(stamp["to_ms"]))
+    note(
+        f"job {job_id}: {len(bars)} bars, {span}. A file that changes makes a new job; "
+        "--from and --to keep the span of an old one"
+    )
     if document["partial"]:
         note("stopped: the same command goes on where it was")
     status = "partial" if document["partial"] else "done"

@@ -113,3 +113,30 @@ def test_the_asyncapi_document_names_every_topic_and_refers_to_real_files():
     assert {c["address"] for c in document["channels"].values()} == {t.name for t in TOPICS}
     for message in document["components"]["messages"].values():
         assert (FOLDER / message["payload"]["schema"]["$ref"].removeprefix("./")).exists()
+
+
+def unbounded_integers(node: object, path: str = "") -> list[str]:
+    """Return the paths of integers in a JSON Schema that lack a bound."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return []
+    whole = node.get("type") == "integer" and "const" not in node and "enum" not in node
+    bounds = ({"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"})
+    here = [path] if whole and not all(bound & node.keys() for bound in bounds) else []
+    below = (unbounded_integers(item, f"{path}/{key}") for key, item in node.items())
+    return [*here, *(each for part in below for each in part)]
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_every_whole_number_has_bounds(name):
+    assert unbounded_integers(json_schema(RECORDS[name])) == []
+
+
+@pytest.mark.parametrize(("name", "line"), list(golden_lines()))
+def test_a_time_after_the_year_2200_cannot_enter_a_topic(name, line):
+    fields = json.loads(line)
+    for key in (key for key in fields if key.endswith("_ms") and type(fields[key]) is int):
+        for poison in (7_258_118_400_001, 10**17, 10**25):
+            with pytest.raises(ValidationError):
+                current(name).decode(json.dumps(fields | {key: poison}).encode())

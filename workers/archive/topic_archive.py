@@ -8,7 +8,7 @@ a crash repeats a batch and loses none.
 from __future__ import annotations
 
 import json
-import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -23,7 +23,6 @@ from workers.archive.columns import arrow_schema, arrow_table
 from workers.whole_file import whole_file
 
 OFFSETS = "_offsets.json"  # readers of a Parquet folder skip names that begin with _
-UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ArchivedRecord(NamedTuple):
@@ -89,7 +88,13 @@ class TopicArchive:
         _replace(path, sink.getvalue().to_pybytes())
 
     def _key(self, record: Record) -> str:
-        return UNSAFE.sub("_", self._topic.key_of(record)) or "_"
+        return folder_name(self._topic.key_of(record))
+
+
+def folder_name(key: str) -> str:
+    """Return the folder of a key: letters of any script, marks, digits, - and _ stay."""
+    safe = (c if c in "-_" or unicodedata.category(c)[0] in "LMN" else "_" for c in key)
+    return "".join(safe) or "_"
 
 
 def _positions(table: pa.Table) -> set[tuple[int, int]]:

@@ -16,7 +16,7 @@ import structlog
 from schemas.record import Topic
 from schemas.topics import TOPICS
 from streams.runtime.codec import Received
-from streams.runtime.reader import Reader
+from streams.runtime.reader import Reader, log_unreadable
 from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.archive.topic_archive import ArchivedRecord, TopicArchive
@@ -59,7 +59,7 @@ def archive_topics(
 ) -> int:
     """Archive topics until stopped, or up to their present end; returns the records read.
 
-    A record that cannot be decoded is skipped: the dead letters have it.
+    A record that cannot be decoded is logged and passed over.
     """
     archives = {topic.name: TopicArchive(folder, topic) for topic in topics}
     start = {
@@ -74,11 +74,13 @@ def archive_topics(
     try:
         while not (stop.is_set() or (until_end and reader.caught_up)):
             for message in reader.take():
-                if isinstance(message, Received):
-                    stored = message.stored
-                    position = (stored.partition, stored.offset, stored.append_time_ms)
-                    batch[stored.topic].append(ArchivedRecord(*position, message.record))
-                    count, total = count + 1, total + 1
+                if not isinstance(message, Received):
+                    log_unreadable(message)
+                    continue
+                stored = message.stored
+                position = (stored.partition, stored.offset, stored.append_time_ms)
+                batch[stored.topic].append(ArchivedRecord(*position, message.record))
+                count, total = count + 1, total + 1
             if count >= MAX_BATCH or (count and time.monotonic() >= due_s):
                 _write(archives, batch)
                 count, due_s = 0, time.monotonic() + WRITE_EVERY_S

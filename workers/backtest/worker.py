@@ -34,6 +34,7 @@ from workers.jobs.progress import JobProgressPublisher
 from workers.jobs.results import within_bounds
 from workers.process import event_on_signals, fatal
 from workers.settings import Settings
+from workers.watched_threads import WatchedThreads
 
 log = structlog.get_logger()
 
@@ -80,38 +81,31 @@ class BacktestJobs:
         self.compute = Compute()
         self._cancelled: dict[str, int] = {}  # job to the time of its newest cancellation
         self._running = ""
-        self._fatal: Fatal | None = None
+        self._threads = WatchedThreads(stop)
         self._telling = Publisher(kafka, f"backtest-{kafka.instance}-progress")
         self._followers = [
-            TopicFollower(self, JOB_COMMANDS, self._command),
-            TopicFollower(self, BARS, self._bar),
+            TopicFollower(JOB_COMMANDS, self._command),
+            TopicFollower(BARS, self._bar),
         ]
 
     def start(self) -> None:
         """Begin to follow the topics."""
         for follower in self._followers:
-            follower.thread.start()
+            self._threads.start(follower.topic.name, partial(self._follow, follower))
 
     def close(self) -> None:
         """End the child and the threads; ``stop`` is set."""
         self.compute.close()
-        for follower in self._followers:
-            if follower.thread.ident is not None:
-                follower.thread.join()
-
-    def follow(self, topic: Topic, take: Callable[[Record], None], read: threading.Event) -> None:
-        """Give every record of a topic to ``take`` until stopped; set ``read`` once at its end."""
-        try:
-            for message in tail(self._kafka, (topic,), stop=self._stop, caught_up=read.set):
-                take(message.record)
-        except Fatal as fatal:
-            self._fatal = fatal
-            self._stop.set()
+        self._threads.join()
 
     def raise_fatal(self) -> None:
         """Raise what ended a thread."""
-        if self._fatal is not None:
-            raise self._fatal
+        self._threads.raise_fatal()
+
+    def _follow(self, follower: TopicFollower) -> None:
+        read = follower.read.set
+        for message in tail(self._kafka, (follower.topic,), stop=self._stop, caught_up=read):
+            follower.take(message.record)
 
     def _bar(self, record: Record) -> None:
         assert isinstance(record, Bar)  # noqa: S101 - the only record there
@@ -183,8 +177,5 @@ class BacktestJobs:
 class TopicFollower:
     """A topic that is followed, and whether it has been read to its end."""
 
-    def __init__(self, bench: BacktestJobs, topic: Topic, take: Callable[[Record], None]) -> None:
-        self.topic, self.read = topic, threading.Event()
-        self.thread = threading.Thread(
-            target=bench.follow, args=(topic, take, self.read), name=topic.name
-        )
+    def __init__(self, topic: Topic, take: Callable[[Record], None]) -> None:
+        self.topic, self.take, self.read = topic, take, threading.Event()

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.bounds import LAST_MS
 from schemas.market import Bar
-from schemas.record import LATEST_MS
 from schemas.symbols import canonical
 from workers.bars.bar_files import PRICES, TAKER_BUY, read_bars, require_order
 from workers.bars.funding import (
@@ -328,7 +328,7 @@ def _check(bars: Bars) -> None:
     if bars.timeframe_ms <= 0:
         raise BarsRejected(f"bars of {bars.symbol}: timeframe {bars.timeframe_ms} ms, expected > 0")
     times = bars.open_time_ms
-    _require(bars, "open_time_ms", (times >= 0) & (times <= LATEST_MS), "from 1970 to 2200")
+    _require(bars, "open_time_ms", (times >= 0) & (times <= LAST_MS), "from 1970 to 2200")
     _require(bars, "open_time_ms", times % bars.timeframe_ms == 0, "a multiple of the timeframe")
     rising = np.concatenate([[True], np.diff(times) > 0])
     _require(bars, "open_time_ms", rising, "later than the row before")

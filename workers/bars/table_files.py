@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.record import LATEST_MS
+from schemas.bounds import LAST_MS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -178,7 +178,8 @@ def _parse_times(column: Any) -> tuple[Ints, NDArray[np.bool_]]:
         return _in_range(_milliseconds(pd.to_datetime(column, utc=True)))
     if kind.is_numeric_dtype(column) and not kind.is_bool_dtype(column):
         return _whole_numbers(_int64(column.fillna(0).to_numpy()))
-    text = column.astype(str).str.strip()
+    # In a column of several forms, a whole number may have come through a float: 1735689600000.0
+    text = column.astype(str).str.strip().str.replace(r"^([0-9]{8,19})\.0*$", r"\1", regex=True)
     digits = text.str.fullmatch(r"[0-9]{8,19}").to_numpy(dtype=bool)
     times, known = np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     if digits.any():
@@ -201,19 +202,21 @@ def _int64(values: Any) -> Ints:
 def _milliseconds(times: Any) -> Ints:
     """Return a UTC column as epoch milliseconds, 0 where it has no time."""
     whole = times.astype("datetime64[ms, UTC]")
-    milliseconds: Ints = whole.astype("int64").where(whole.notna(), 0).to_numpy(dtype=np.int64)
+    milliseconds: Ints = (
+        whole.astype("int64").where(whole.notna(), 0).to_numpy(dtype=np.int64, copy=True)
+    )
     return milliseconds
 
 
 def _in_range(times: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    return times, (times >= EARLIEST_MS) & (times <= LATEST_MS)
+    return times, (times >= EARLIEST_MS) & (times <= LAST_MS)
 
 
 def _whole_numbers(numbers: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """Return whole numbers as times, each by the unit that its size tells."""
     times, known = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), bool)
     for per_ms, ms_per in UNITS:
-        low, high = EARLIEST_MS * per_ms // ms_per, LATEST_MS * per_ms // ms_per
+        low, high = EARLIEST_MS * per_ms // ms_per, LAST_MS * per_ms // ms_per
         fits = (numbers >= low) & (numbers <= high)
         times[fits] = numbers[fits] // per_ms * ms_per
         known |= fits

@@ -10,7 +10,9 @@ from typing import Any
 
 from schemas.market import RawBar
 from schemas.timeframes import TIMEFRAMES_MS
+from workers.bars.bar_files import read_bars, require_order
 from workers.bars.markers import Markers
+from workers.bars.table_files import read_table, read_times
 from workers.ingest.exchange import VenueAccess, VenueUnavailable, connected
 from workers.ingest.market_clock import MarketClock, synchronise
 from workers.ingest.normalise import PayloadRejected
@@ -20,29 +22,57 @@ from workers.ingest.retry import with_retries
 from workers.whole_file import whole_file
 
 START_PATIENCE_S = 20.0
+DEFAULT_BARS = 10_000  # as many as a run back-fills
 COLUMNS = (*VALUES, "mark_price", "funding_rate")
 
+Span = tuple[int, int]  # first open, last close, ms
 Progress = Callable[[str, float], None]  # symbol, share done
 
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """Which bars to fetch; ``to_ms`` None: up to the last one that has closed."""
+    """Which bars to fetch.
+
+    Attributes:
+        symbols, timeframe: Of the files.
+        from_ms: First open; None: ``DEFAULT_BARS`` before the end.
+        to_ms: Last close; None: that of the last bar that has closed.
+    """
 
     symbols: tuple[str, ...]
     timeframe: str
-    from_ms: int
+    from_ms: int | None = None
     to_ms: int | None = None
+
+    def span(self, now_ms: int) -> Span:
+        """Return first open and last close, no later than now."""
+        step = TIMEFRAMES_MS[self.timeframe]
+        to_ms = now_ms if self.to_ms is None else min(self.to_ms, now_ms)
+        from_ms = to_ms - DEFAULT_BARS * step if self.from_ms is None else self.from_ms
+        return -(-max(from_ms, 0) // step) * step, to_ms
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A file, the bars in it, and how many of them are new."""
+
+    path: Path
+    bars: int
+    new_bars: int
+    from_ms: int
+    to_ms: int
 
 
 def fetch_history(
     access: VenueAccess, request: FetchRequest, folder: Path, progress: Progress = lambda *_: None
-) -> list[Path]:
+) -> list[FetchedFile]:
     """Fetch bars into ``<folder>/<SYMBOL>_perp_<timeframe>.parquet``; returns the files.
 
-    An existing file is continued after its last bar. Market time is the venue's.
+    An existing file is continued at both ends up to the span, so that no hole is left between the
+    two. Market time is the venue's.
 
     Raises:
+        BarFileRejected: An existing file cannot be read.
         VenueUnavailable: The venue does not answer.
         VenueRefused: The venue does not know a symbol.
     """
@@ -52,7 +82,7 @@ def fetch_history(
 
 async def _fetch_all(
     access: VenueAccess, request: FetchRequest, folder: Path, progress: Progress
-) -> list[Path]:
+) -> list[FetchedFile]:
     clock = MarketClock()
     async with connected(access) as exchange:
         await with_retries(lambda: synchronise(exchange, clock), START_PATIENCE_S)
@@ -70,24 +100,27 @@ class FileFetcher:
     folder: Path
     progress: Progress
 
-    async def fetch(self, symbol: str) -> Path:
+    async def fetch(self, symbol: str) -> FetchedFile:
         """Fetch one symbol; returns its file."""
         step = TIMEFRAMES_MS[self.request.timeframe]
         path = self.folder / f"{symbol}_perp_{self.request.timeframe}.parquet"
         existing = _read_file(path)
-        from_ms = -(-self.request.from_ms // step) * step
-        if existing is not None:
-            from_ms = max(from_ms, int(existing["date"].iloc[-1].timestamp() * 1000) + step)
-        now_ms = self.history.clock.now_ms()
-        to_ms = now_ms if self.request.to_ms is None else min(self.request.to_ms, now_ms)
-        bars = await self._bars(KlineSeries(symbol, self.request.timeframe, step), from_ms, to_ms)
-        if not bars and existing is None:
+        span = self.request.span(self.history.clock.now_ms())
+        series = KlineSeries(symbol, self.request.timeframe, step)
+        tables = [] if existing is None else [existing]
+        parts = _absent_parts(existing, span, step)
+        tables += [_table(await self._bars(series, *part)) for part in parts]
+        table = _in_order(tables)
+        if table is None:
             raise VenueUnavailable(
                 f"{symbol}: the venue has no {self.request.timeframe} bars in that span"
             )
-        _write_file(path, existing, bars)
+        with whole_file(path) as fresh:
+            table.to_parquet(fresh)
         self.progress(symbol, 1.0)
-        return path
+        opened = _open_times(table)
+        new = len(table) - (0 if existing is None else len(existing))
+        return FetchedFile(path, len(table), new, int(opened[0]), int(opened[-1]) + step)
 
     async def _bars(self, series: KlineSeries, from_ms: int, to_ms: int) -> list[RawBar]:
         bars: list[RawBar] = []
@@ -102,22 +135,49 @@ class FileFetcher:
         return bars
 
 
+def _absent_parts(existing: Any, span: Span, step: int) -> list[Span]:
+    """Return what is to be fetched: before and after the bars of the file, up to them."""
+    if existing is None:
+        return [span]
+    opened = _open_times(existing)
+    return [(span[0], int(opened[0])), (int(opened[-1]) + step, span[1])]
+
+
 def _read_file(path: Path) -> Any:
+    """Return the table of an existing file, its times as they are written here; None without."""
+    if not path.exists():
+        return None
+    require_order(read_bars(str(path)))
+    table = read_table(path)
+    return table.assign(date=_dates(read_times(path, table["date"])))
+
+
+def _open_times(table: Any) -> Any:
+    return table["date"].astype("datetime64[ms, UTC]").astype("int64").to_numpy()
+
+
+def _dates(open_times_ms: Any) -> Any:
     import pandas as pd
 
-    return pd.read_parquet(path) if path.exists() else None
+    return pd.to_datetime(pd.Series(open_times_ms, dtype="int64"), unit="ms", utc=True)
 
 
-def _write_file(path: Path, existing: Any, bars: list[RawBar]) -> None:
+def _table(bars: list[RawBar]) -> Any:
     import pandas as pd
 
     table = pd.DataFrame([{name: getattr(bar, name) for name in COLUMNS} for bar in bars])
-    opened = pd.Series([bar.open_time_ms for bar in bars], dtype="int64")
-    table.insert(0, "date", pd.to_datetime(opened, unit="ms", utc=True))
-    if existing is not None:
-        table = pd.concat([existing, table], ignore_index=True) if bars else existing
-    with whole_file(path) as fresh:
-        table.to_parquet(fresh)
+    table.insert(0, "date", _dates([bar.open_time_ms for bar in bars]))
+    return table
+
+
+def _in_order(tables: list[Any]) -> Any:
+    """Return the rows of several tables by time; None when there is none."""
+    import pandas as pd
+
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return None
+    return pd.concat(filled, ignore_index=True).sort_values("date", ignore_index=True)
 
 
 def _raise_unavailable(row: object, error: PayloadRejected) -> None:

@@ -97,7 +97,7 @@ def _mirror(
 
     try:
         follow_models(settings, kafka, report, stop)
-    except Fatal as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, training goes on and says so
         report(f"MLflow is not followed: {error}")
 
 

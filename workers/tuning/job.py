@@ -171,10 +171,10 @@ def _same_bars(study: Study, bars: Bars) -> Bars:
     """
     stamp = study.user_attrs.get("bars")
     if stamp is None:
-        study.set_user_attr("bars", _stamp(bars))
+        study.set_user_attr("bars", bars_stamp(bars))
         return bars
     same = bars.between(stamp["from_ms"], stamp["to_ms"])
-    if _stamp(same) != stamp:
+    if bars_stamp(same) != stamp:
         raise StudyDiffers(
             f"the bars of study {study.study_name} have changed since it was started; "
             "give the job a new id"
@@ -182,7 +182,8 @@ def _same_bars(study: Study, bars: Bars) -> Bars:
     return same
 
 
-def _stamp(bars: Bars) -> dict[str, int | str]:
+def bars_stamp(bars: Bars) -> dict[str, int | str]:
+    """Return what identifies bars: their span in ms, and a digest of every value."""
     digest = hashlib.sha256(f"{bars.symbol} {bars.timeframe_ms}".encode())
     for column in (bars.open_time_ms, bars.open, bars.high, bars.low, bars.close, bars.volume):
         digest.update(column.tobytes())

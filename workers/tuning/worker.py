@@ -32,6 +32,7 @@ from workers.child import Child
 from workers.process import event_on_signals, fatal
 from workers.settings import Settings
 from workers.tuning.search_child import StudyLocation, assist, run_owned
+from workers.watched_threads import WatchedThreads
 
 log = structlog.get_logger()
 
@@ -46,15 +47,12 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     status = StatusPublisher(kafka, "tuning")
     status.report("running")
     tuning = TuningJobs(StudyLocation.of(settings), kafka, stop)
-    threads = [
-        threading.Thread(target=tuning.follow, name="requests"),
-        threading.Thread(target=tuning.take_part, name="share"),
-    ]
-    for thread in threads:
-        thread.start()
+    threads = WatchedThreads(stop)
+    threads.start("requests", tuning.follow)
+    threads.start("share", tuning.take_part)
     try:
         run_jobs("tuning", TUNING_REQUESTS, tuning.job, kafka, stop=stop)
-        tuning.raise_fatal()
+        threads.raise_fatal()
     except (Aborted, Fatal) as error:
         return fatal(error)
     else:
@@ -63,8 +61,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     finally:
         stop.set()
         tuning.close()
-        for thread in threads:
-            thread.join()
+        threads.join()
         status.close()
 
 
@@ -81,7 +78,6 @@ class TuningJobs:
         self._shared_child: Child | None = None
         self._busy = threading.Event()
         self._idle_since_s = time.monotonic()
-        self._fatal: Fatal | None = None
 
     def close(self) -> None:
         """End the children: what they have under way is not lost."""
@@ -89,20 +85,11 @@ class TuningJobs:
             if child is not None:
                 child.kill()
 
-    def raise_fatal(self) -> None:
-        """Raise what ended a thread."""
-        if self._fatal is not None:
-            raise self._fatal
-
     def follow(self) -> None:
         """Keep the list of jobs without a result."""
         topics = (TUNING_REQUESTS, JOB_PROGRESS, JOB_RESULTS)
-        try:
-            for message in tail(self._kafka, topics, stop=self._stop):
-                self._note(message.record)
-        except Fatal as fatal:
-            self._fatal = fatal
-            self._stop.set()
+        for message in tail(self._kafka, topics, stop=self._stop):
+            self._note(message.record)
 
     def _note(self, record: Record) -> None:
         if isinstance(record, TuningRequest):

@@ -167,7 +167,7 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["run", "--speed", "fast"], "'--speed': Input should be a valid number"),
         (["run", "--speed=fast"], "not 'fast'; `regimeflow run --help` explains it"),
         (["data", "ledgre"], "No such command 'ledgre'"),
-        (["data", "fetch"], "Missing argument"),
+        (["data", "export"], "Missing option '--output'"),
         (["data", "fetch", "BTC-USD", "--from", "9", "--to", "8"], "--to 8 is not after --from 9"),
         (
             ["data", "export", "--output", "x", "--topic", "market.bars.v1", "--symbol", "BTCUSDT"],
@@ -205,7 +205,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, expected):
         (["run", "nobody"], 2),
         (["run", "--speed", "fast"], 2),
         (["replay", "--from", "yesterday"], 2),
-        (["data", "fetch"], 2),
+        (["data", "export"], 2),
     ],
 )
 def test_an_error_is_a_json_document_too_where_json_was_asked_for(arguments, code):
@@ -299,3 +299,11 @@ def test_the_graph_as_json_marks_what_runs_back():
     back = {(edge["topic"], edge["reader"]) for edge in edges if edge["back"]}
     assert ("models.changes.v1", "inference") in back
     assert ("market.bars.raw.v1", "market") not in back
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999", "-1", "9999-12-31", "1969-01-01", "now"])
+def test_a_time_that_no_record_holds_is_refused_with_what_to_write(text):
+    refused = CliRunner().invoke(app, ["data", "fetch", "BTCUSDT", f"--from={text}"])
+
+    assert refused.exit_code == 2
+    assert f"time {text!r}, expected ISO 8601" in refused.stderr

@@ -113,6 +113,22 @@ def test_a_search_without_a_broker_ends_and_the_same_call_only_reports(bars, hom
     assert "On the holdout, which no trial saw" in shown
 
 
+def test_a_file_that_has_grown_or_rolled_is_another_job_and_its_span_is_said(bars, tmp_path):
+    arguments = ("start", "ema_cross", "--trials", "2", "--json", "--local")
+    table = pd.read_parquet(bars)
+    path = tmp_path / "BTCUSDT_perp_1h.parquet"
+    jobs = []
+    for part in (table[:-200], table[:-100], table[100:], table[:-200]):
+        part.to_parquet(path)
+        done = call(*arguments, str(path))
+        jobs.append(json.loads(done.stdout)["job_id"])
+        assert f"job {jobs[-1]}: {len(part)} bars, " in done.stderr
+        assert "--from and --to keep the span" in done.stderr
+
+    assert len(set(jobs)) == 3
+    assert jobs[0] == jobs[3]
+
+
 def test_a_config_brings_its_presets(bars, tmp_path):
     config = tmp_path / "tradai.yaml"
     config.write_text(

@@ -18,7 +18,7 @@ from tests.build import START_MS, features, prediction, raw_bar
 from workers.archive import topic_archive
 from workers.archive.columns import arrow_schema
 from workers.archive.export import ExportSpan, export_topic
-from workers.archive.topic_archive import OFFSETS, ArchivedRecord, TopicArchive
+from workers.archive.topic_archive import OFFSETS, ArchivedRecord, TopicArchive, folder_name
 from workers.archive.worker import FACTS, archive_topics
 from workers.bars.bar_files import read_bars
 
@@ -172,3 +172,10 @@ def test_topics_are_archived_once_over_restarts(pipeline_topics, tmp_path):
 
     table = pd.read_parquet(tmp_path / RAW_BARS.name).sort_values("event_time_ms")
     assert list(table.event_time_ms) == [START_MS + (m + 1) * MINUTE_MS for m in range(15)]
+
+
+def test_a_key_in_any_script_is_its_own_folder():
+    assert folder_name("币安人生USDT") == "币安人生USDT"
+    assert folder_name("हिन्दीUSDT") == "हिन्दीUSDT"
+    assert folder_name("../a b.c") == "___a_b_c"
+    assert folder_name("") == "_"

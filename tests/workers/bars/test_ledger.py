@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 
 from schemas.market import Bar, LedgerEntry
-from schemas.timeframes import HOUR_MS, MINUTE_MS
+from schemas.timeframes import HOUR_MS
 from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
 from tests.real_data import real_file
-from workers.bars.bar_names import parse_subject
 from workers.bars.ledger import ledger_of_files, ledger_of_records
 from workers.bars.table_files import BarFileRejected
 
@@ -162,27 +161,6 @@ def test_a_named_file_that_cannot_be_read_is_refused_and_one_in_a_folder_is_skip
     ((name, reason),) = ledger_of_files([str(tmp_path)]).skipped
     assert name == "XUSDT_1h.parquet"
     assert "no column low" in reason
-
-
-@pytest.mark.parametrize(
-    ("text", "subject"),
-    [
-        ("BTCUSDT_perp_1m.parquet", ("BTCUSDT", MINUTE_MS)),
-        ("BTCUSDT_spot_1h_with_outages.parquet", ("BTCUSDT", HOUR_MS)),
-        ("BTC_USDT-1h.csv", ("BTCUSDT", HOUR_MS)),
-        ("BTC_USDT_USDT-5m-futures.parquet", ("BTCUSDT", 300_000)),
-        ("1000SHIBUSDT-15m.csv.gz", ("1000SHIBUSDT", 900_000)),
-        ("anything.csv=ETH-USD:4h", ("ETHUSDT", 14_400_000)),
-    ],
-)
-def test_symbol_and_timeframe_come_from_the_name_or_are_given(text, subject):
-    assert parse_subject(text)[1:] == subject
-
-
-@pytest.mark.parametrize("text", ["bars.csv", "BTCUSDT.parquet", "a.csv=BTCUSDT:7x", "a.csv=?:1m"])
-def test_a_name_that_tells_nothing_is_refused(text):
-    with pytest.raises(BarFileRejected):
-        parse_subject(text)
 
 
 def test_topics_add_up_to_the_same_ledger():

@@ -16,6 +16,12 @@ test('a symbol is found by any part of any spelling', () => {
   expect(passes({ ...DEFAULT_FILTER, text: 'eth' }, signal(1))).toBe(false)
 })
 
+test('a symbol in any script is found by any form of its letters', () => {
+  const listed = signal(1, { symbol: '币安人生USDT' })
+  for (const text of ['币安', '人生/usdt', 'ＵＳＤＴ']) expect(passes({ ...DEFAULT_FILTER, text }, listed), text).toBe(true)
+  expect(passes({ ...DEFAULT_FILTER, text: '人币' }, listed)).toBe(false)
+})
+
 test('the query names what is left out, and nothing when all is shown', () => {
   expect(queryOf({ ...DEFAULT_FILTER, directions: ['buy', 'sell', 'neutral'] })).toBe('')
   expect(queryOf({ ...DEFAULT_FILTER, symbol: 'BTCUSDT', grades: ['A+', 'A'] })).toBe(

@@ -39,10 +39,18 @@ export function filterFrom(stored: unknown): Filter {
 export function passes(filter: Filter, signal: SignalItem): boolean {
   return (
     (filter.symbol === null || signal.symbol === filter.symbol) &&
-    signal.symbol.includes(filter.text.replace(/[^a-z0-9]/gi, '').toUpperCase()) &&
+    signal.symbol.includes(symbolPart(filter.text)) &&
     filter.grades.includes(signal.grade) &&
     filter.directions.includes(signal.direction)
   )
+}
+
+/** Part of a symbol as the symbols themselves are written: letters of any script in one form, no signs between. */
+function symbolPart(text: string): string {
+  return text
+    .normalize('NFKC')
+    .toUpperCase()
+    .replace(/[^\p{L}\p{M}\p{N}]/gu, '')
 }
 
 /** The gateway's query for a filter; also the name of the page of signals it gives. */
