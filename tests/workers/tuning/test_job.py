@@ -182,7 +182,7 @@ def test_a_stopped_job_is_partial_and_goes_on_where_it_was_on_the_same_bars(tmp_
 
 
 def test_a_timeout_ends_with_what_there_is(tmp_path):
-    result = run(tmp_path, noise(), timeout_s=1e-6)
+    result = run(tmp_path, noise(), timeout_s=0.001)
 
     assert result["partial"]
     assert result["best_params"] is None
