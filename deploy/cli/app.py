@@ -93,6 +93,8 @@ def run(
         overrides = _replay_settings(names or [], exchange, speed)
     else:
         overrides = {"exchange": exchange, "speed": speed}
+        if exchange is None:
+            _refuse_without_files()
     settings = load_settings(seed=seed, **overrides)
     known = process_names(settings.exchange)
     chosen = known if replay_files or not names else tuple(names)
@@ -102,6 +104,21 @@ def run(
     with report_errors():
         code = run_pipeline(Run(settings, gateway_port(port), chosen), screen_for(as_json=as_json))
     raise typer.Exit(code)
+
+
+def _refuse_without_files() -> None:
+    """Refuse, before anything starts, to go on in a home of a replay without its files."""
+    from workers.ingest.home_binding import bound_market
+
+    settings = load_settings()
+    bound = bound_market(settings.home) or {}
+    if bound.get("exchange") == "replay" and settings.exchange != "replay":
+        files = " ".join(row[0] for row in bound.get("files", ()))
+        raise fail(
+            f"{settings.home} holds a replay: go on with `regimeflow run --replay {files}` "
+            "(with their folder), or choose another home with REGIMEFLOW_HOME",
+            2,
+        )
 
 
 def _replay_settings(files: list[str], exchange: str | None, speed: float | None) -> dict[str, Any]:

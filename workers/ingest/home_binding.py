@@ -30,6 +30,15 @@ def market_identity(settings: Settings) -> dict[str, Any]:
     return identity
 
 
+def bound_market(home: Path) -> dict[str, Any] | None:
+    """Return the market that a home is bound to; None for a new home or an unreadable file."""
+    try:
+        bound = json.loads((home / FILE_NAME).read_text())
+    except (OSError, ValueError):
+        return None
+    return bound if isinstance(bound, dict) else None
+
+
 def bind_home(home: Path, market: dict[str, Any]) -> None:
     """Bind a home to a market on first use.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -89,3 +90,14 @@ def test_a_missing_replay_file_is_refused_by_name(tmp_path):
     path = tmp_path / "ETHUSDT_perp_1h.parquet"
 
     assert f"{path}: no such file" in refusal(run(tmp_path, "--replay", str(path)), 1)
+
+
+def test_a_home_of_a_replay_without_its_files_is_refused_at_once_with_the_command(tmp_path):
+    files = [["BTCUSDT_perp_1m.parquet", "BTCUSDT", 60_000], ["ETH.csv", "ETHUSDT", 60_000]]
+    (tmp_path / "source.json").write_text(json.dumps({"exchange": "replay", "files": files}))
+
+    message = refusal(run(tmp_path), 2)
+
+    assert "regimeflow run --replay BTCUSDT_perp_1m.parquet ETH.csv" in message
+    assert "REGIMEFLOW_HOME" in message
+    assert not (tmp_path / "kafka").exists()
