@@ -26,6 +26,7 @@ from gateway.routes import (
     analysis,
     backtest,
     bars,
+    documentation,
     explain,
     hyperopt,
     models,
@@ -102,7 +103,7 @@ def create_app(
         version="0.1.0",
         description=DESCRIPTION,
         lifespan=lifespan,
-        docs_url=None,  # the stock page loads its script from another host; see pages.py
+        docs_url=None,  # the stock pages load scripts from another host; see documentation.py
         redoc_url=None,
         separate_input_output_schemas=False,
     )
@@ -111,6 +112,7 @@ def create_app(
     errors.install(app, [route for routes in ROUTERS for route in routes.router.routes])
     for routes in ROUTERS:
         app.include_router(routes.router, responses=errors.openapi_responses(routes.router.prefix))
+    documentation.install(app)
     pages.install(app, dashboard)
     return app
 

@@ -123,7 +123,7 @@ class EdgeMiddleware:
                 headers = MutableHeaders(scope=message)
                 headers[CORRELATION_HEADER] = correlation_id
                 for name, text in SECURITY_HEADERS.items():
-                    headers[name] = text
+                    headers.setdefault(name, text)
             await send(message)
 
         received = 0

@@ -4,7 +4,7 @@ import react from '@vitejs/plugin-react'
 import { defineConfig, loadEnv } from 'vite'
 
 // What the gateway answers itself. `tests/gateway/test_dashboard_proxy.py` compares it with its routes.
-const GATEWAY_ROUTES = ['/api', '/backtest', '/refdata', '/health', '/metrics', '/docs', '/openapi.json']
+const GATEWAY_ROUTES = ['/api', '/backtest', '/refdata', '/health', '/metrics', '/docs', '/redoc', '/openapi.json']
 
 // The gateway's policy allows only files of its own: nothing is inlined, nothing comes from
 // elsewhere. `npm run dev` asks the gateway at DASHBOARD_GATEWAY, by default the one of `deploy/run`.

@@ -21,4 +21,4 @@ def test_the_development_server_knows_every_family_of_routes():
     }
 
     assert answered - {"/"} <= proxied
-    assert {"/docs", "/openapi.json"} <= proxied  # pages that the document leaves out
+    assert {"/docs", "/redoc", "/openapi.json"} <= proxied  # pages that the document leaves out
