@@ -33,6 +33,7 @@ def main() -> int:
     os.environ.update(ONE_THREAD)
     from pydantic import ValidationError
 
+    from streams.runtime.environment import EnvironmentRefused
     from workers.process import LogSettings, SettingsRefused, configure_logging, refused
     from workers.settings import Settings
     from workers.settings_errors import error_lines
@@ -46,7 +47,10 @@ def main() -> int:
         say_versions()
         serve_metrics(name)
         code = run(name, settings)
-    except ValidationError as invalid:  # of these settings, or of the gateway's own
+    except (
+        ValidationError,
+        EnvironmentRefused,
+    ) as invalid:  # of these settings, or of the gateway's own
         return refused("; ".join(error_lines(invalid)))
     except SettingsRefused as refusal:
         return refused(str(refusal))

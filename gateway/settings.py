@@ -6,18 +6,19 @@ import ipaddress
 import socket
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.client_options import client_options
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
+from streams.runtime.environment import PREFIX, NamedSettings
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(NamedSettings):
     """Settings of the gateway; it listens beyond loopback only with ``insecure`` set too."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REGIMEFLOW_", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on")
@@ -32,7 +33,6 @@ class GatewaySettings(BaseSettings):
     redis_url: SecretStr | None = Field(default=None, description="Shared cache; unset: memory")
     universe: Annotated[tuple[str, ...], NoDecode] = Field(
         default=DEFAULT_UNIVERSE,
-        validation_alias=AliasChoices("regimeflow_universe", "universe"),
         description="Says how far back the views must read",
     )
     git_commit: str = Field(default="unknown", description="Written into record headers")

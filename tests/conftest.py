@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ LogLines = Callable[..., list[dict[str, Any]]]
 NewBroker = Callable[..., LocalBroker]
 
 _numbers = itertools.count()
+
+os.environ["REGIMEFLOW_ENV_FILE"] = ""  # a .env of this checkout is the developer's, not the tests'
 
 # In a fresh checkout the first example compiles a kernel, and a busy machine is no failure.
 hypothesis.settings.register_profile("regimeflow", deadline=None)

@@ -1,6 +1,6 @@
 """Settings of the pipeline's processes: one frozen tree, read once at the entry point.
 
-Every field is ``REGIMEFLOW_<NAME>``; the names of the documents are accepted as aliases.
+Every field is ``REGIMEFLOW_<NAME>``; ``streams/runtime/environment.py`` knows the aliases.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from schemas.symbols import canonical
 from schemas.timeframes import TIMEFRAMES_MS
-
-PREFIX = "REGIMEFLOW_"
+from streams.runtime.environment import PREFIX, STARTUP_NAMES, NamedSettings, read_environment
 
 
 def default_home() -> Path:
@@ -25,13 +24,7 @@ def default_home() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "regimeflow"
 
 
-def _alias(name: str, *documented: str) -> AliasChoices:
-    return AliasChoices(
-        f"{PREFIX}{name}".lower(), *(other.lower() for other in documented), name.lower()
-    )
-
-
-class Settings(BaseSettings):
+class Settings(NamedSettings):
     """What every process is told; secrets have no default and are never printed."""
 
     model_config = SettingsConfigDict(
@@ -41,12 +34,10 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home, description="Everything that is kept")
     app_mode: Literal["analysis_only"] = Field(
         default="analysis_only",
-        validation_alias=_alias("APP_MODE", "APP_MODE"),
         description="The only mode there is: nothing can place an order",
     )
     universe: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"),
-        validation_alias=_alias("UNIVERSE", "UNIVERSE"),
         description="Symbols in any spelling, separated by commas",
     )
     timeframe: str = Field(default="1m", description="Base bar")
@@ -74,7 +65,6 @@ class Settings(BaseSettings):
     simulator_url: str | None = Field(default=None, description="REST root of the simulator")
     model_dir: str | None = Field(
         default=None,
-        validation_alias=_alias("MODEL_DIR", "MODEL_DIR"),
         description="URL or folder of model files; default: <home>/models",
     )
     tuning_storage: SecretStr | None = Field(
@@ -85,6 +75,12 @@ class Settings(BaseSettings):
     results_url: str | None = Field(
         default=None, description="URL or folder of job results; default: <home>/results"
     )
+    archive_url: str | None = Field(
+        default=None, description="URL or folder of the archive; default: <home>/archive"
+    )
+    s3_endpoint: str | None = Field(
+        default=None, description="Address of an object store other than AWS, for s3:// URLs"
+    )
     instance: str = Field(
         default="0",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
@@ -92,32 +88,25 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO",
-        validation_alias=_alias("LOG_LEVEL", "LOG_LEVEL", "STRATEGY_SERVICE_LOG_LEVEL"),
         description="From which level on a process writes its log",
     )
     mlflow_tracking_uri: str | None = Field(
         default=None,
-        validation_alias=_alias("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
         description="Address of MLflow, where models are mirrored; unset: <home>/mlflow.db",
+    )
+    mlflow_username: str | None = Field(default=None, description="Who logs in to MLflow")
+    mlflow_password: SecretStr | None = Field(default=None, description="Belongs to the username")
+    mlflow_verify_ssl: bool = Field(
+        default=True, description="Whether MLflow's certificate is checked"
     )
     binance_api_key: SecretStr | None = Field(
         default=None,
-        validation_alias=_alias("BINANCE_API_KEY", "BINANCE_API_KEY"),
         description="Not needed; one that may do more than read is refused",
     )
     binance_api_secret: SecretStr | None = Field(
         default=None,
-        validation_alias=_alias("BINANCE_API_SECRET", "BINANCE_API_SECRET"),
         description="Belongs to the key",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _debug(cls, values: dict[str, object]) -> dict[str, object]:
-        """STRATEGY_SERVICE_DEBUG is the level DEBUG, unless a level is named."""
-        wanted = os.environ.get("STRATEGY_SERVICE_DEBUG", "").lower() in {"1", "true", "yes", "on"}
-        named = any(name.endswith("log_level") for name in values)
-        return {**values, "log_level": "DEBUG"} if wanted and not named else values
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -150,9 +139,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _no_misspelt_names(self) -> Self:
         known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields}
-        for name in os.environ:
-            if name.startswith(PREFIX) and name not in known | GATEWAY_NAMES:
-                near = difflib.get_close_matches(name, known | GATEWAY_NAMES, n=1)
+        known |= GATEWAY_NAMES | STARTUP_NAMES
+        for name in {**os.environ, **read_environment()}:
+            if name.startswith(PREFIX) and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ValueError(f"unknown setting {name}{hint}")
         return self
@@ -168,22 +158,15 @@ class Settings(BaseSettings):
         return self.model_dir or str(self.home / "models")
 
     @property
+    def archive(self) -> str:
+        """Where the archive is written, as a URL or folder."""
+        return self.archive_url or str(self.home / "archive")
+
+    @property
     def results(self) -> str:
         """Where results of jobs are written, as a URL or folder."""
         return self.results_url or str(self.home / "results")
 
 
-# Read by gateway/settings.py and by start-up itself; listed so that they do not look misspelt.
-GATEWAY_NAMES = frozenset(
-    f"{PREFIX}{name}"
-    for name in (
-        "PORT",
-        "HOST",
-        "REDIS_URL",
-        "METRICS_HOST",
-        "METRICS_PORT",
-        "GIT_COMMIT",
-        "CACHE",
-        "INSECURE",
-    )
-)
+# Fields of gateway/settings.py alone, listed so that they do not look misspelt.
+GATEWAY_NAMES = frozenset(f"{PREFIX}{name}" for name in ("PORT", "HOST", "REDIS_URL", "INSECURE"))

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# Beginnings of the names of secrets.
-SECRET_PREFIXES = ("binance_", "kafka_client", "redis_url", "tuning_storage")
+    from streams.runtime.environment import EnvironmentRefused
 
 
-def error_lines(invalid: ValidationError) -> list[str]:
+def error_lines(invalid: ValidationError | EnvironmentRefused) -> list[str]:
     """Return one line for each wrong setting; no line holds the value of a secret."""
+    from pydantic import ValidationError
+
+    if not isinstance(invalid, ValidationError):
+        return [str(invalid)]
     return [_error_line(error["loc"], error["input"], error["msg"]) for error in invalid.errors()]
 
 
@@ -21,6 +24,8 @@ def _error_line(place: tuple[int | str, ...], value: object, message: str) -> st
     if not place:  # an error of several settings together: its text names them
         return text
     name = str(place[0]).removeprefix("regimeflow_")
-    if name.startswith(SECRET_PREFIXES):
+    from streams.runtime.environment import SECRETS
+
+    if name.upper() in SECRETS:
         return f"{name}: {text}"
     return f"{name} {value!r}: {text}"

@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 it failed or found something wrong; 2 the call itself was 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -128,9 +127,11 @@ def validate(kind: type[MODEL], fields: Mapping[str, Any]) -> MODEL:
     """Return a model; a bad field is one line that names it, and exit code 2."""
     from pydantic import ValidationError
 
+    from streams.runtime.environment import EnvironmentRefused
+
     try:
         return kind(**fields)
-    except ValidationError as invalid:
+    except (ValidationError, EnvironmentRefused) as invalid:
         raise fail("; ".join(error_lines(invalid)), 2) from None
 
 
@@ -151,7 +152,11 @@ def parse_symbol(text: str) -> str:
 
 def gateway_port(port: int | None) -> int:
     """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080."""
-    text = os.environ.get("REGIMEFLOW_PORT", "8080") if port is None else str(port)
+    from streams.runtime.environment import read_environment
+
+    with report_errors(2):
+        named = read_environment().get("REGIMEFLOW_PORT", "8080") if port is None else str(port)
+    text = named.strip()
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise fail(f"port {text!r}, expected a number from 1 to 65535", 2)
     return int(text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from pydantic.fields import FieldInfo
 
@@ -17,16 +16,22 @@ from gateway.settings import GatewaySettings
 from schemas.record import Topic
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.topics import TOPICS
+from streams.runtime.environment import ALIASES, PREFIX, REPLACED
 from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {"README.md": ("settings",), "CONTRIBUTING.md": ("flow", "topics")}  # by file
+PARTS = {"README.md": ("settings",), "CONTRIBUTING.md": ("flow", "topics", "replaced")}  # by file
 HOME = "the user's state folder"
 
 
 def parts() -> dict[str, str]:
     """Return every generated part by name."""
-    return {"flow": f"```text\n{flow_text()}\n```", "topics": topic_table(), "settings": settings()}
+    return {
+        "flow": f"```text\n{flow_text()}\n```",
+        "topics": topic_table(),
+        "settings": settings(),
+        "replaced": replaced(),
+    }
 
 
 def topic_table() -> str:
@@ -68,14 +73,21 @@ def settings() -> str:
         for name, field in model.model_fields.items():
             if name not in seen:
                 seen.add(name)
-                lines.append(f"| {_names(name, field)} | {_default(field)} | {_meaning(field)} |")
+                lines.append(f"| {_names(name)} | {_default(field)} | {_meaning(field)} |")
     return "\n".join(lines)
 
 
-def _names(name: str, field: FieldInfo) -> str:
-    choices: Any = getattr(field.validation_alias, "choices", ())
-    names = dict.fromkeys((f"REGIMEFLOW_{name.upper()}", *(each.upper() for each in choices)))
+def _names(name: str) -> str:
+    setting = name.upper()
+    aliases = [other for other, alias in ALIASES.items() if alias.setting == setting]
+    names = [f"{PREFIX}{setting}", *aliases]
     return ", ".join(f"`{each}`" for each in names)
+
+
+def replaced() -> str:
+    """Return the table of documented variables that are refused, with what replaces each."""
+    lines = ["| Variable | Instead |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {reason} |" for name, reason in REPLACED.items())])
 
 
 def _default(field: FieldInfo) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 
 from deploy.local.log_files import LogFile
+from streams.runtime.environment import child_environment
 from streams.runtime.settings import EXIT_REFUSED
 
 STOP_WITHIN_S = 27.0  # the runtime drains within 25
@@ -93,7 +94,7 @@ class Supervisor:
     ) -> None:
         self.children = tuple(SupervisedProcess(name, LogFile(logs, name)) for name in names)
         self._command = command
-        self._environment = {**os.environ, **ONE_THREAD, **environment}
+        self._environment = child_environment({**os.environ, **ONE_THREAD}, environment)
 
     def start(self) -> None:
         """Start every process, in flow order."""

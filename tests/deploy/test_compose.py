@@ -14,7 +14,8 @@ import yaml
 
 from deploy.local.broker_files import PROPERTIES
 from deploy.local.pipeline import process_names
-from workers.settings import GATEWAY_NAMES, PREFIX, Settings
+from streams.runtime.environment import PREFIX, STARTUP_NAMES
+from workers.settings import GATEWAY_NAMES, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())
@@ -138,6 +139,7 @@ def test_images_are_pinned_by_a_version(name):
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_setting_is_known(name):
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | GATEWAY_NAMES
+    known |= STARTUP_NAMES
     environment = SERVICES[name].get("environment", {})
 
     assert {key for key in environment if key.startswith(PREFIX)} <= known

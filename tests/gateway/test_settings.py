@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from gateway.client_options import client_options
 from gateway.settings import GatewaySettings
-from workers.settings import GATEWAY_NAMES, PREFIX, Settings
+from streams.runtime.environment import PREFIX, STARTUP_NAMES
+from workers.settings import GATEWAY_NAMES, Settings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
@@ -40,7 +41,8 @@ def test_environment_names_are_the_documented_ones(monkeypatch):
 def test_the_pipeline_knows_every_setting_of_the_gateway():
     names = {f"{PREFIX}{field}".upper() for field in GatewaySettings.model_fields}
 
-    assert names <= {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | GATEWAY_NAMES
+    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    assert names <= known | GATEWAY_NAMES | STARTUP_NAMES
 
 
 def test_client_settings_are_translated_from_librdkafkas_names():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from schemas.models import ModelChanged, ModelRegistered
@@ -52,10 +52,12 @@ class Tracking:
     Attributes:
         uri: Tracking and registry.
         artifacts: Folder of a new experiment's files; None lets a server decide.
+        access: How MLflow's client logs in, as the variables that it reads.
     """
 
     uri: str
     artifacts: str | None
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tracking:
@@ -63,7 +65,14 @@ class Tracking:
         home = settings.home.resolve()
         uri = settings.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
         is_server = uri.startswith(("http://", "https://"))
-        return cls(uri, None if is_server else (home / "mlflow-artifacts").as_uri())
+        artifacts = None if is_server else (home / "mlflow-artifacts").as_uri()
+        password = settings.mlflow_password
+        access = {
+            "MLFLOW_TRACKING_USERNAME": settings.mlflow_username,
+            "MLFLOW_TRACKING_PASSWORD": password.get_secret_value() if password else None,
+            "MLFLOW_TRACKING_INSECURE_TLS": None if settings.mlflow_verify_ssl else "true",
+        }
+        return cls(uri, artifacts, {name: value for name, value in access.items() if value})
 
 
 @dataclass(frozen=True)
@@ -162,7 +171,7 @@ def mirror_versions(tracking: Tracking, versions: Sequence[MirroredVersion]) -> 
 
 
 def _client(tracking: Tracking) -> MlflowClient:
-    os.environ.update(QUIET)
+    os.environ.update({**QUIET, **tracking.access})
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)

@@ -147,3 +147,22 @@ def test_by_default_everything_stays_in_the_home(tmp_path):
     assert default.uri == f"sqlite:///{tmp_path}/mlflow.db"
     assert default.artifacts == f"{tmp_path.as_uri()}/mlflow-artifacts"
     assert set_elsewhere == Tracking("http://127.0.0.1:5000", None)
+
+
+def test_the_log_in_of_mlflow_reaches_its_client_and_no_text(tmp_path):
+    tracking = Tracking.from_settings(
+        Settings(
+            home=tmp_path,
+            mlflow_tracking_uri="https://mlflow.example",
+            mlflow_username="desk",
+            mlflow_password="hush",  # noqa: S106 - not a real one
+            mlflow_verify_ssl=False,
+        )
+    )
+
+    assert tracking.access == {
+        "MLFLOW_TRACKING_USERNAME": "desk",
+        "MLFLOW_TRACKING_PASSWORD": "hush",
+        "MLFLOW_TRACKING_INSECURE_TLS": "true",
+    }
+    assert "hush" not in repr(tracking)

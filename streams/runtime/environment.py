@@ -1,0 +1,288 @@
+"""Where settings come from: variables, files of secrets, ``.env``; documented names are aliases.
+
+Each setting has one name, ``REGIMEFLOW_<NAME>``. The first source that names a setting counts:
+
+1. a variable of the environment, or ``<NAME>_FILE``, a file that holds a secret
+2. a file of the folder ``REGIMEFLOW_SECRETS_DIR``, named like the secret
+3. a line of ``.env`` in the working folder, or of the file ``REGIMEFLOW_ENV_FILE``
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+
+PREFIX = "REGIMEFLOW_"
+ENV_FILE = f"{PREFIX}ENV_FILE"
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+LARGEST_SECRET_BYTES = 65_536
+
+
+class EnvironmentRefused(ValueError):
+    """The surroundings contradict themselves; the message names the variable and what to do."""
+
+
+Translate = Callable[[str], str]
+
+
+def _as_it_is(value: str) -> str:
+    return value
+
+
+def _bucket_url(bucket: str) -> str:
+    return bucket if "://" in bucket else f"s3://{bucket.strip('/')}"
+
+
+def _venue(name: str) -> str:
+    return {"binance": "binanceusdm", "binance_futures": "binanceusdm"}.get(name.lower(), name)
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A documented name of a setting.
+
+    Attributes:
+        setting: Name without the prefix.
+        translate: Makes our value of the documented one.
+    """
+
+    setting: str
+    translate: Translate = _as_it_is
+
+
+ALIASES: Mapping[str, Alias] = {
+    "APP_MODE": Alias("APP_MODE"),
+    "UNIVERSE": Alias("UNIVERSE"),
+    "MODEL_DIR": Alias("MODEL_DIR"),
+    "LOG_LEVEL": Alias("LOG_LEVEL"),
+    "BINANCE_API_KEY": Alias("BINANCE_API_KEY"),
+    "BINANCE_API_SECRET": Alias("BINANCE_API_SECRET"),
+    "STRATEGY_SERVICE_HOST": Alias("HOST"),
+    "STRATEGY_SERVICE_PORT": Alias("PORT"),
+    "STRATEGY_SERVICE_DEBUG": Alias("DEBUG"),
+    "STRATEGY_SERVICE_LOG_LEVEL": Alias("LOG_LEVEL"),
+    "STRATEGY_SERVICE_RESULTS_BUCKET": Alias("RESULTS_URL", _bucket_url),
+    "STRATEGY_SERVICE_MLFLOW_TRACKING_URI": Alias("MLFLOW_TRACKING_URI"),
+    "STRATEGY_SERVICE_MLFLOW_USERNAME": Alias("MLFLOW_USERNAME"),
+    "STRATEGY_SERVICE_MLFLOW_PASSWORD": Alias("MLFLOW_PASSWORD"),
+    "STRATEGY_SERVICE_MLFLOW_VERIFY_SSL": Alias("MLFLOW_VERIFY_SSL"),
+    "MLFLOW_TRACKING_URI": Alias("MLFLOW_TRACKING_URI"),
+    "MLFLOW_TRACKING_USERNAME": Alias("MLFLOW_USERNAME"),
+    "MLFLOW_TRACKING_PASSWORD": Alias("MLFLOW_PASSWORD"),
+    "MLFLOW_USERNAME": Alias("MLFLOW_USERNAME"),
+    "MLFLOW_PASSWORD": Alias("MLFLOW_PASSWORD"),
+    "MLFLOW_VERIFY_SSL": Alias("MLFLOW_VERIFY_SSL"),
+    "DATA_COLLECTION_EXCHANGES": Alias("EXCHANGE", _venue),
+    "DATA_COLLECTION_ARCTIC_S3_BUCKET": Alias("ARCHIVE_URL", _bucket_url),
+    "ARCTIC_S3_BUCKET": Alias("ARCHIVE_URL", _bucket_url),
+    "ARCTIC_S3_ENDPOINT": Alias("S3_ENDPOINT"),
+}
+
+# Documented names that nothing here can obey, and what replaces each.
+REPLACED: Mapping[str, str] = {
+    "STRATEGY_SERVICE_S3_CONFIG_BUCKET": "strategy configs are records of a topic, not objects of "
+    "a bucket; give a file where a command asks for --config",
+    "STRATEGY_SERVICE_STRATEGY_PATH": "strategies are those of workers/research/strategies; add "
+    "yours there as CONTRIBUTING.md says",
+    "STRATEGY_SERVICE_COGNITO_USER_POOL_ID": "nobody logs in through Cognito; the gateway listens "
+    "on loopback",
+    "STRATEGY_SERVICE_COGNITO_CLIENT_ID": "nobody logs in through Cognito; the gateway listens on "
+    "loopback",
+    "STRATEGY_SERVICE_COGNITO_REGION": "nobody logs in through Cognito; the gateway listens on "
+    "loopback",
+    "BACKEND_EXECUTOR_MODE": "jobs are records of topics, and every worker of a job's kind takes "
+    "part; start as many as you like",
+    "BACKEND_BACKTEST_QUEUE_URL": "the queue of back-tests is the topic jobs.requests.v1 of the "
+    "cluster in REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS",
+    "ARCTIC_LIBRARY_NAME": "the archive has a folder for each topic, so nothing is left to name; "
+    "REGIMEFLOW_ARCHIVE_URL says where they lie",
+    "DATA_SERVICE_URL": "market data are the topics market.* of the cluster, not a service",
+    "REGIME_DETECTION_URL": "regimes are the topic regimes.probabilities.v1, not a service",
+    "META_CONTROLLER_URL": "models are blended in the inference process, not by a service",
+    "RISK_MANAGER_URL": "risk checks are part of every signal, not a service",
+    **dict.fromkeys(
+        (
+            "MOCK_DATA_SERVICE",
+            "MOCK_REGIME_DETECTION",
+            "MOCK_META_CONTROLLER",
+            "MOCK_RISK_MANAGER",
+        ),
+        "nothing is mocked: REGIMEFLOW_EXCHANGE=simulated runs the whole pipeline on a simulated "
+        "exchange",
+    ),
+}
+
+# These may come from files, and no message names their values.
+SECRETS = frozenset(
+    {
+        "BINANCE_API_KEY",
+        "BINANCE_API_SECRET",
+        "KAFKA_CLIENT",
+        "MLFLOW_PASSWORD",
+        "REDIS_URL",
+        "TUNING_STORAGE",
+    }
+)
+
+# What start-up reads itself: no field of the settings.
+STARTUP_NAMES = frozenset(
+    {ENV_FILE, SECRETS_DIR}
+    | {f"{PREFIX}{name}" for name in ("CACHE", "GIT_COMMIT", "METRICS_HOST", "METRICS_PORT")}
+    | {f"{PREFIX}{name}_FILE" for name in SECRETS}
+)
+
+
+def read_environment(
+    variables: Mapping[str, str] | None = None, folder: Path | None = None
+) -> dict[str, str]:
+    """Return every setting that some source names, as ``REGIMEFLOW_<NAME>``.
+
+    Args:
+        variables: Of the environment; those of this process by default.
+        folder: Working folder; that of this process by default.
+
+    Raises:
+        EnvironmentRefused: A name is replaced, one source gives a setting two values, or a file
+            cannot be read.
+    """
+    variables = os.environ if variables is None else variables
+    folder = folder or Path()
+    env_file = _env_file(variables, folder)
+    secrets_dir = variables.get(SECRETS_DIR) or env_file.get(SECRETS_DIR)
+    sources = (
+        _settings(variables),
+        _settings(_secret_files(secrets_dir)),
+        _settings(env_file),
+    )
+    return {name: value for source in reversed(sources) for name, value in source.items()}
+
+
+def child_environment(variables: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child with these settings; it keeps no second name of them."""
+    names = {name.removeprefix(PREFIX) for name in settings}
+    aliases = {name for name, alias in ALIASES.items() if _weaker(alias.setting) in names}
+    return {**{n: v for n, v in variables.items() if n not in aliases}, **settings}
+
+
+def secret_values(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the settings that are secrets."""
+    secret = {f"{PREFIX}{name}" for name in SECRETS}
+    return {name: value for name, value in settings.items() if name in secret}
+
+
+class NamedSettings(BaseSettings):
+    """Settings that come from ``read_environment`` and from arguments, which go first."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the arguments and our own reading of the surroundings."""
+        return init_settings, _EnvironmentSource(settings_cls)
+
+
+class _EnvironmentSource(EnvSettingsSource):
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in read_environment().items()}
+
+
+def _env_file(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+    named = variables.get(ENV_FILE)
+    path = folder / (".env" if named is None else named)
+    if not path.is_file():
+        if named:
+            raise EnvironmentRefused(f"{ENV_FILE}: {named!r} is no file")
+        return {}
+    try:
+        lines = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as failed:
+        raise EnvironmentRefused(f"{path}: cannot be read ({failed})") from None
+    return {name: value for name, value in lines.items() if value is not None}
+
+
+def _secret_files(folder: str | None) -> dict[str, str]:
+    if not folder:
+        return {}
+    if not Path(folder).is_dir():
+        raise EnvironmentRefused(f"{SECRETS_DIR}: {folder!r} is no folder")
+    names = {f"{PREFIX}{name}" for name in SECRETS}
+    names |= {name for name, alias in ALIASES.items() if alias.setting in SECRETS}
+    files = [path for path in Path(folder).iterdir() if path.name.upper() in names]
+    return {path.name.upper(): _secret(path.name.upper(), path) for path in files}
+
+
+def _secret(name: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_SECRET_BYTES + 1)
+        if len(content) > LARGEST_SECRET_BYTES:
+            raise EnvironmentRefused(f"{name}: {path} holds more than {LARGEST_SECRET_BYTES} bytes")
+        return content.decode().strip("\r\n")
+    except OSError as failed:
+        raise EnvironmentRefused(f"{name}: {path} cannot be read ({failed.strerror})") from None
+    except UnicodeDecodeError:
+        raise EnvironmentRefused(f"{name}: {path} is no UTF-8 text") from None
+
+
+def _settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return one source's settings by our names."""
+    for name in REPLACED.keys() & _set(variables):
+        raise EnvironmentRefused(f"{name} is set, and replaced: {REPLACED[name]}. Unset it")
+    values: dict[str, tuple[str, str]] = {}  # by setting: the name that it came by, and its value
+    for name, text in _values(variables):
+        setting, translate = _setting(name)
+        if setting is None:
+            continue
+        value = translate(text) if text else text
+        other, earlier = values.setdefault(setting, (name, value))
+        if value and earlier and value != earlier:
+            raise EnvironmentRefused(_two_values(setting, (other, earlier), (name, value)))
+        if value and not earlier:
+            values[setting] = (name, value)
+    debug = values.pop("DEBUG", ("", ""))[1]
+    if debug.lower() in {"1", "true", "yes", "on"}:
+        values.setdefault("LOG_LEVEL", ("", "DEBUG"))
+    return {f"{PREFIX}{setting}": value for setting, (_, value) in values.items()}
+
+
+def _values(variables: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    for name, value in variables.items():
+        stem = name.removesuffix("_FILE")
+        if stem != name and _setting(stem)[0] in SECRETS:
+            if value:
+                yield stem, _secret(name, Path(value))
+        else:
+            yield name, value
+
+
+def _setting(name: str) -> tuple[str | None, Translate]:
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX), _as_it_is
+    alias = ALIASES.get(name)
+    return (None, _as_it_is) if alias is None else (alias.setting, alias.translate)
+
+
+def _two_values(setting: str, one: tuple[str, str], other: tuple[str, str]) -> str:
+    if setting in SECRETS:
+        both = f"{one[0]} and {other[0]}"
+    else:
+        both = f"{one[0]}={one[1]!r} and {other[0]}={other[1]!r}"
+    return f"{both} give one setting two values; keep one of them"
+
+
+def _set(variables: Mapping[str, str]) -> set[str]:
+    return {name for name, value in variables.items() if value}
+
+
+def _weaker(setting: str) -> str:
+    return "LOG_LEVEL" if setting == "DEBUG" else setting
