@@ -38,6 +38,7 @@ BAN_WAIT_S = 30.0  # after a 418 that names no time
 HOPELESS = (ccxt.AuthenticationError, ccxt.BadRequest, ccxt.ArgumentsRequired, ccxt.NotSupported)
 PARAMETER_ERROR = '"code":-11'  # codes -1100 to -1199: the request is wrong
 RIGHT_PREFIXES = ("enable", "permits")  # fields that name a right of a key
+EARLIEST_MS, LATEST_MS = 31_536_000_000, 7_258_118_399_999  # 1971-01-01 to the end of 2199
 HARMLESS_RIGHTS = frozenset({"enableReading"})
 
 
@@ -162,9 +163,19 @@ class Exchange:
         self.source = f"{access.venue}/ccxt-{ccxt.__version__}"
 
     async def server_time_ms(self) -> int:
-        """Return the venue's time, UTC epoch milliseconds."""
+        """Return what the venue's clock shows, UTC epoch milliseconds."""
         body = await self._ask(self._client.fapiPublicGetTime)
-        return int(body["serverTime"])
+        shown = body.get("serverTime") if isinstance(body, dict) else None
+        return _epoch_ms(shown, f"time {str(body)[:80]!r}")
+
+    async def newest_open_ms(self, symbol: str) -> int | None:
+        """Return when the newest minute bar opened; None for a symbol without bars."""
+        query = {"symbol": symbol, "interval": "1m", "limit": 2}  # the newest may be empty yet
+        rows = _rows(await self._ask(self._client.fapiPublicGetKlines, query))
+        if not rows:
+            return None
+        opened = rows[-1][0] if isinstance(rows[-1], list) and rows[-1] else None
+        return _epoch_ms(opened, f"bar {str(rows[-1])[:80]!r}")
 
     async def klines(self, symbol: str, interval: str, start_ms: int, limit: int) -> list[Any]:
         """Return up to ``limit`` raw klines that open at ``start_ms`` or later, oldest first."""
@@ -320,6 +331,13 @@ def _moved(addresses: Any, base_url: str) -> Any:
     secure = base.scheme == "https"
     scheme = ("wss" if secure else "ws") if parts.scheme.startswith("ws") else base.scheme
     return urlunsplit((scheme, base.netloc, parts.path, parts.query, ""))
+
+
+def _epoch_ms(shown: Any, what: str) -> int:
+    text = str(shown)
+    if not (text.isascii() and text.isdecimal() and EARLIEST_MS <= int(text[:20]) <= LATEST_MS):
+        raise VenueUnavailable(f"{what}, expected epoch milliseconds of the years 1971 to 2199")
+    return int(text)
 
 
 def _rows(body: Any) -> list[Any]:

@@ -83,9 +83,9 @@ def fetch_history(
 async def _fetch_all(
     access: VenueAccess, request: FetchRequest, folder: Path, progress: Progress
 ) -> list[FetchedFile]:
-    clock = MarketClock()
+    clock, symbols = MarketClock(), request.symbols
     async with connected(access) as exchange:
-        await with_retries(lambda: synchronise(exchange, clock), START_PATIENCE_S)
+        await with_retries(lambda: synchronise(exchange, clock, symbols), START_PATIENCE_S)
         history = RestHistory(exchange, _raise_unavailable, clock)
         fetcher = FileFetcher(history, request, folder, progress)
         return [await fetcher.fetch(symbol) for symbol in request.symbols]

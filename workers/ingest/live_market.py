@@ -19,7 +19,7 @@ from streams.runtime.codec import dead_letter, never_stored
 from workers.bars.markers import finding, interval_findings, late_finding
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.freshness import Freshness
-from workers.ingest.market_clock import MAX_AHEAD_MS, MarketClock
+from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import (
     PayloadRejected,
     read_kline_event,
@@ -100,7 +100,8 @@ class LiveMarket:
         bar = read_kline_event(frame, series.timeframe_ms, self.exchange.source)
         if isinstance(frame.get("E"), int):
             self._see(frame["E"])
-        if bar is not None and bar.event_time_ms > self.clock.now_ms() + MAX_AHEAD_MS:
+        ahead_ms = max(series.timeframe_ms, self.clock.error_ms)
+        if bar is not None and bar.event_time_ms > self.clock.now_ms() + ahead_ms:
             raise PayloadRejected(
                 f"bar closes at {bar.event_time_ms}, market time is {self.clock.now_ms()}"
             )

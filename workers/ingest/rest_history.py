@@ -27,7 +27,6 @@ from workers.ingest.retry import with_retries
 
 PAGE_BARS = 499  # most bars for one unit of request weight
 PAGE_ATTEMPTS = 3  # while a page holds rows that are not klines
-CLOCK_ERROR_S = 2.0  # wall-clock seconds by which our estimate of venue time may be wrong
 FUNDING_INTERVAL_MS = 8 * HOUR_MS  # the longest between two settlements
 
 Refuse = Callable[[Any, PayloadRejected], None]
@@ -122,7 +121,7 @@ class RestHistory:
         mark_prices = _read_mark_prices(marks)
         # Our clock does not prove that the newest bar has closed: the venue's may be behind ours.
         # A bar is final when a later one exists, or when it closed longer ago than clocks differ.
-        margin_ms = max(series.timeframe_ms, int(CLOCK_ERROR_S * 1000.0 * self.clock.speed))
+        margin_ms = max(series.timeframe_ms, int(self.clock.error_ms))
         return [
             bar.model_copy(update={"mark_price": mark_prices.get(bar.open_time_ms)})
             for bar in bars

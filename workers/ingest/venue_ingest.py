@@ -114,7 +114,10 @@ class VenueIngest:
             closes: By symbol, the close of the newest bar on the topic.
             announced: Whether a complete history has been announced before.
         """
-        await with_retries(lambda: synchronise(self._exchange, self.clock), START_PATIENCE_S)
+        symbols = self._settings.universe
+        await with_retries(
+            lambda: synchronise(self._exchange, self.clock, symbols), START_PATIENCE_S
+        )
         log.info(
             "venue.connected",
             source=self._exchange.source,
@@ -125,7 +128,7 @@ class VenueIngest:
         await self._require_listed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publish_ticks(self.clock, self._outbox))
-            tasks.create_task(keep_synchronised(self._exchange, self.clock))
+            tasks.create_task(keep_synchronised(self._exchange, self.clock, symbols))
             feeds = self._feeds(closes)
             await self._fill(feeds, new=set(feeds) - closes.keys())
             if not announced:

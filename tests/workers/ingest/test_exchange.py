@@ -102,6 +102,7 @@ def test_the_requests_are_a_short_list():
         "klines",
         "listed",
         "mark_klines",
+        "newest_open_ms",
         "require_harmless_key",
         "server_time_ms",
         "watch",

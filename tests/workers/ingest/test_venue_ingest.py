@@ -360,6 +360,35 @@ def test_skewed_venue_clock_loses_no_bar(skew_ms):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("skew_ms", [3_600_000, 10 * 365 * 86_400_000])
+def test_a_venue_clock_that_is_ahead_makes_no_unfinished_bar_final(skew_ms):
+    async def main():
+        async with ingesting("BTCUSDT", start=False) as running:
+            until_ms = running.simulator.venue.clock.now_ms() + 4 * MINUTE_MS
+            running.fault(kind="clock_skew", skew_ms=skew_ms, until_ms=until_ms)
+            await running.until(lambda: len(running.records.raw("BTCUSDT")) >= HISTORY_BARS)
+            running.fault(kind="clock_skew", skew_ms=skew_ms)  # and again while it is live
+            await running.more_bars("BTCUSDT", 12)
+            bars, kinds, letters = running.records.checked("BTCUSDT")
+            assert holds_every_bar(bars)
+            assert (kinds, letters) == ([], [])
+            newest_ms = max(tick.event_time_ms for tick in running.records.of(ClockTick))
+            assert newest_ms <= running.simulator.venue.clock.now_ms() + 2 * MINUTE_MS
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("form", ["truncated", "nulls"])
+def test_a_malformed_time_of_the_venue_is_asked_for_again(form):
+    async def main():
+        async with ingesting("BTCUSDT", start=False) as running:
+            running.fault(kind="malformed", form=form, rest=True, path="/fapi/v1/time", count=2)
+            await running.more_bars("BTCUSDT", HISTORY_BARS)
+            assert holds_every_bar(running.records.checked("BTCUSDT")[0])
+
+    asyncio.run(main())
+
+
 def test_bar_from_the_far_future_is_a_dead_letter_and_moves_nothing():
     async def main():
         async with ingesting("BTCUSDT") as running:
