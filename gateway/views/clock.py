@@ -34,15 +34,17 @@ def market_ms(views: ReadModel, wall_ms: int) -> int | None:
     Recorded bars have no running clock: their time is the last tick's.
     """
     newest = [view.bars.newest() for view in views.symbols.values()]
-    bars = [bar for bar in newest if bar is not None]
-    last_close = max((bar.event_time_ms for bar in bars), default=None)
+    closes = [(bar.event_time_ms, bar.timeframe_ms) for bar in newest if bar is not None]
     if views.clock is None:
-        return last_close
+        return max(closes)[0] if closes else None
     tick = views.clock.tick
     now = tick.event_time_ms
-    if not any(bar.recorded for bar in bars):
-        now += int(max(0, wall_ms - views.clock.appended_ms) * tick.speed)
-    return now if last_close is None else max(now, last_close)
+    if views.recorded:
+        return max((now, *(close for close, _ in closes)))
+    now += int(max(0, wall_ms - views.clock.appended_ms) * tick.speed)
+    # A bar may come before its tick; one that closes far ahead of the clock has a wrong time.
+    near = (close for close, length in closes if close - now <= DEAD_BARS * length)
+    return max((now, *near))
 
 
 def age(event_time_ms: int, timeframe_ms: int, now_ms: int) -> Age:

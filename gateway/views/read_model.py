@@ -36,6 +36,9 @@ from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, LoadedModel, MonitorWindow, WorkerStatus
 from schemas.training import TrainingProgress
 
+# Market time by which a tick may differ from the one before that ran on.
+TICK_SLACK_MS, TICK_SLACK_S = 120_000, 5.0
+
 
 @dataclass(frozen=True)
 class UnreadableCount:
@@ -55,10 +58,16 @@ class DeadLetterCount:
 
 @dataclass(frozen=True)
 class TickArrival:
-    """The newest clock tick and when it was written, wall clock."""
+    """A clock tick and when it was written, wall clock."""
 
     tick: ClockTick
     appended_ms: int
+
+    def leads_to(self, later: TickArrival) -> bool:
+        """Return whether market time that ran on from this tick is about that of a later one."""
+        ran_ms = max(0, later.appended_ms - self.appended_ms) * self.tick.speed
+        slack_ms = max(TICK_SLACK_MS, TICK_SLACK_S * 1000.0 * later.tick.speed)
+        return abs(self.tick.event_time_ms + ran_ms - later.tick.event_time_ms) <= slack_ms
 
 
 class ReadModel:
@@ -70,6 +79,7 @@ class ReadModel:
         self.horizon: dict[int, int] = {}  # partition to the offset below which signals left
         self.acknowledged: dict[str, SignalAcknowledged] = {}
         self.clock: TickArrival | None = None
+        self._doubted_tick: TickArrival | None = None
         self.serving: dict[str, ModelServing] = {}
         self.training: TrainingProgress | None = None
         self.statuses: dict[str, WorkerStatus] = {}
@@ -104,6 +114,12 @@ class ReadModel:
             DeadLetter: self._dead_letter,
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
         }
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the newest bars come from a recording, which has no running clock."""
+        newest = (view.bars.newest() for view in self.symbols.values())
+        return any(bar.recorded for bar in newest if bar is not None)
 
     def fold(self, arrival: Arrival) -> None:
         """Take one record into the views; raises ``KeyError`` for a type not read here."""
@@ -201,8 +217,16 @@ class ReadModel:
         self.symbol(explanation.symbol).explanations.put(key, arrival.raw)
 
     def _tick(self, tick: ClockTick, arrival: Arrival) -> None:
-        if self.clock is None or tick.event_time_ms >= self.clock.tick.event_time_ms:
-            self.clock = TickArrival(tick, arrival.appended_ms)
+        """Take a tick that follows from the one before, or that a second tick confirms."""
+        newest = TickArrival(tick, arrival.appended_ms)
+        if self.clock is None or self.recorded or self.clock.leads_to(newest):
+            self._doubted_tick = None
+            if self.clock is None or tick.event_time_ms >= self.clock.tick.event_time_ms:
+                self.clock = newest
+        elif self._doubted_tick is not None and self._doubted_tick.leads_to(newest):
+            self.clock, self._doubted_tick = newest, None
+        else:
+            self._doubted_tick = newest
 
     def _serving(self, serving: ModelServing, _: Arrival) -> None:
         self.serving[serving.strategy] = serving

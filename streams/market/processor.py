@@ -4,6 +4,8 @@ market.bars.raw.v1  -->  [market]  -->  market.bars.v1, market.ledger.v1
 
 Each bar leaves once and in order. A late, repeated or corrected bar is written to the ledger and
 goes no further: features never run backwards, and the next training reads the correction.
+A bar far ahead of the others waits for the bar that follows it: alone it may have a wrong time, and
+would make every bar until then a late one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from streams.market.quality import PRICES, Span, find_fault, locate_bar, without
 from streams.processor import Outputs, Processor, RecordRejected
 
 KEPT_HOLES = 64  # the newest; a bar of an older hole is booked as a duplicate
+MAX_LEAP_BARS = 60  # a longer hole must be confirmed by a second bar behind it
 
 
 class MarketState(Record):
@@ -24,6 +27,7 @@ class MarketState(Record):
     event_time_ms: int = -1
     values: tuple[float, ...] = ()
     holes: tuple[tuple[int, int], ...] = ()
+    leapt: RawBar | None = None
 
 
 def step(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
@@ -31,6 +35,35 @@ def step(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
     fault = find_fault(raw)
     if fault is not None:
         raise RecordRejected(fault)
+    leapt = state.leapt
+    if leapt is None:
+        return _hold(state, raw) if _leaps(state.event_time_ms, raw) else _place(state, raw)
+    if raw.open_time_ms == leapt.open_time_ms:
+        return _hold(state, raw)  # repeated or corrected before anything followed it
+    rest = state.model_copy(update={"leapt": None})
+    if raw.open_time_ms > leapt.open_time_ms and not _leaps(leapt.event_time_ms, raw):
+        after, first = _place(rest, leapt)
+        after, second = _place(after, raw)
+        return after, (*first, *second)
+    refused = _finding(leapt, "rejected", note=f"{_leap(state, leapt)} bars ahead, none followed")
+    after, outputs = _hold(rest, raw) if _leaps(state.event_time_ms, raw) else _place(rest, raw)
+    return after, (refused, *outputs)
+
+
+def _leaps(newest_ms: int, raw: RawBar) -> bool:
+    """Return whether a bar opens too long after the newest close to be believed alone."""
+    return 0 <= newest_ms < raw.open_time_ms - MAX_LEAP_BARS * raw.timeframe_ms
+
+
+def _leap(state: MarketState, raw: RawBar) -> int:
+    return (raw.open_time_ms - state.event_time_ms) // raw.timeframe_ms
+
+
+def _hold(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
+    return state.model_copy(update={"leapt": raw}), ()
+
+
+def _place(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
     place = locate_bar(raw.open_time_ms, state.first_ms, state.event_time_ms, state.holes)
     if place == "next":
         return _accept(state, raw)

@@ -138,6 +138,11 @@ def tick(minute: int = LAST, seconds: float = 0.0, speed: float = 1.0) -> ClockT
     return ClockTick(event_time_ms=close_time(minute) + round(seconds * 1000), speed=speed)
 
 
+def ticks(seconds: float) -> tuple[ClockTick, ClockTick]:
+    """Return two ticks at one time after the last bar: alone a leap is not believed."""
+    return tick(LAST, seconds), tick(LAST, seconds)
+
+
 def live(symbol: str = "BTCUSDT", minutes: int = LAST + 1) -> list[Record]:
     """Bars, features, regimes and signals of some minutes."""
     records: list[Record] = []

@@ -19,7 +19,7 @@ from tests.build import (
     signal,
     status,
 )
-from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, live, tick
+from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, live, tick, ticks
 
 pytestmark = pytest.mark.anyio
 
@@ -165,7 +165,7 @@ async def test_risk_is_left_out_when_not_asked_for(gateway):
 
 @pytest.mark.parametrize(("bars", "stale"), [(2.0, False), (2.1, True), (10.0, True)])
 async def test_answer_older_than_two_bars_says_stale(gateway, bars, stale):
-    gateway.bus.feed(tick(LAST, seconds=60 * bars))
+    gateway.bus.feed(*ticks(60 * bars))
 
     status_code, body = await ask(gateway)
 
@@ -174,7 +174,7 @@ async def test_answer_older_than_two_bars_says_stale(gateway, bars, stale):
 
 
 async def test_answer_older_than_ten_bars_is_refused_without_asking_a_worker(gateway):
-    gateway.bus.feed(tick(LAST, seconds=601))
+    gateway.bus.feed(*ticks(601))
 
     status_code, body = await ask(gateway, explain=True)
 

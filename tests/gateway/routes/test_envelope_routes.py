@@ -20,7 +20,7 @@ from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
 from schemas.timeframes import HOUR_MS
 from tests.build import close_time, explanation, registered, scored, serving, signal, status
-from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, tick
+from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, ticks
 
 pytestmark = pytest.mark.anyio
 
@@ -185,7 +185,7 @@ async def test_indicators_are_the_newest_features_with_null_in_warm_up(gateway):
 async def test_what_is_shown_as_newest_says_when_it_is_older_than_two_bars(gateway, path):
     gateway.bus.feed(explanation(LAST))
     fresh = await gateway.get(path)
-    gateway.bus.feed(tick(LAST, seconds=121))
+    gateway.bus.feed(*ticks(121))
     old = await gateway.get(path)
 
     assert (fresh["data"]["stale"], old["data"]["stale"]) == (False, True)
@@ -425,7 +425,7 @@ async def test_health_names_every_reason_for_being_degraded(gateway):
     gateway.bus.feed(
         serving(model=unqualified),
         status("training", state="failed", detail="disk full"),
-        tick(LAST, seconds=200),
+        *ticks(200),
     )
 
     reasons = await degraded(gateway)

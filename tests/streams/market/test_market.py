@@ -178,3 +178,53 @@ def test_without_removes_exactly_one_minute(spans, minute):
 
 def test_sound_bar_has_no_fault():
     assert find_fault(raw_bar(0)) is None
+
+
+FUTURE = 10 * 365 * 24 * 60  # minutes
+
+
+def test_one_bar_from_the_future_is_refused_and_the_others_go_on():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(FUTURE), raw_bar(1), raw_bar(2)])
+
+    assert [bar.event_time_ms for bar in bars_of(out)] == [
+        raw_bar(minute).event_time_ms for minute in range(3)
+    ]
+    [refused] = [entry for entry in out if isinstance(entry, LedgerEntry)]
+    assert (refused.kind, refused.from_ms) == ("rejected", raw_bar(FUTURE).open_time_ms)
+    assert refused.note == f"{FUTURE - 1} bars ahead, none followed"
+
+
+def test_a_long_hole_that_a_second_bar_confirms_is_a_hole():
+    minutes = (0, 500, 501, 502)
+    out = replay([PROCESSOR], [raw_bar(minute) for minute in minutes])
+
+    assert [bar.bars_missing for bar in bars_of(out)] == [0, 499, 0, 0]
+    assert ledger_of(out) == [("gap", 499)]
+
+
+def test_a_hole_of_an_hour_needs_no_second_bar():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(61)])
+
+    assert [bar.bars_missing for bar in bars_of(out)] == [0, 60]
+
+
+def test_two_bars_from_different_futures_confirm_nothing():
+    minutes = (0, FUTURE, 2 * FUTURE, FUTURE // 2, 1, 2)
+    out = replay([PROCESSOR], [raw_bar(minute) for minute in minutes])
+
+    assert len(bars_of(out)) == 3
+    assert ledger_of(out) == [("rejected", 1)] * 3
+
+
+def test_a_repeated_bar_of_the_future_confirms_nothing():
+    out = replay([PROCESSOR], [raw_bar(0), raw_bar(FUTURE), raw_bar(FUTURE), raw_bar(1)])
+
+    assert len(bars_of(out)) == 2
+    assert ledger_of(out) == [("rejected", 1)]
+
+
+def test_a_correction_of_a_held_bar_takes_its_place():
+    raw = [raw_bar(0), raw_bar(100), raw_bar(100, revision=1, close=100.7), raw_bar(101)]
+    out = replay([PROCESSOR], raw)
+
+    assert [bar.close for bar in bars_of(out)] == [100.5, 100.7, 100.5]
