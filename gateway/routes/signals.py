@@ -16,6 +16,7 @@ from gateway.context import AppContext, ContextDep
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Unknown
 from gateway.views.compact import CompactSignal
+from gateway.views.feature_ranks import FeatureRank, feature_ranks
 from gateway.views.read_model import ReadModel
 from gateway.views.scores import ReliabilityBin, ScoreRow, reliability, summary
 from schemas.bounds import TimeMs
@@ -38,6 +39,9 @@ class SignalDetail(SignalItem):
 
     explanation: Explanation | None = Field(
         description="Null until made; GET /api/explain/{ticker} asks for the newest"
+    )
+    ranks: dict[str, FeatureRank] = Field(
+        description="Of the explanation's features, where enough bars are held to tell"
     )
 
 
@@ -128,12 +132,21 @@ def _signal(ctx: AppContext, signal_id: str) -> CompactSignal:
     return compact
 
 
+def _ranks(ctx: AppContext, signal: CompactSignal, explanation: bytes) -> dict[str, Any]:
+    drivers = orjson.loads(explanation)
+    names = [driver["feature"] for driver in (*drivers["positive"], *drivers["negative"])]
+    ranks = feature_ranks(ctx.views.symbol(signal.symbol), names, signal.event_time_ms)
+    return {name: rank.model_dump() for name, rank in ranks.items()}
+
+
 @router.get("/{signal_id}", response_model=Envelope[SignalDetail])
 async def signal(signal_id: str, ctx: ContextDep) -> Response:
     """Return one signal with its explanation, score and acknowledgement."""
     compact = _signal(ctx, signal_id)
     body = _item(ctx.views, compact)
-    body["explanation"] = raw(ctx.views.explanation(compact))
+    explanation = ctx.views.explanation(compact)
+    body["explanation"] = raw(explanation)
+    body["ranks"] = {} if explanation is None else _ranks(ctx, compact, explanation)
     return success(body)
 
 

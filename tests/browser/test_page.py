@@ -11,7 +11,9 @@ from playwright.sync_api import Page, expect
 from deploy.local.dashboard import SOURCE
 from schemas.signals import Signal, SignalAcknowledged
 from tests.browser import scenes
+from tests.browser.conftest import MINUTES
 from tests.browser.played import explanation_of
+from tests.build import close_time, features
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +72,56 @@ def test_chart_has_a_table_twin_with_the_same_bars(stage, new_page):
 
     expect(chart.get_by_role("row")).to_have_count(61)
     expect(chart.get_by_role("row").nth(1).get_by_role("rowheader")).to_have_text("17:07")
+
+
+def test_reasons_are_words_with_how_usual_each_value_is_and_numbers_on_hover(
+    new_stage, new_page, market
+):
+    [*_, signal] = [s for s in market.past if isinstance(s, Signal) and s.direction == "buy"]
+    at = MINUTES - 1 - (close_time(MINUTES - 1) - signal.event_time_ms) // signal.timeframe_ms
+    drivers = {d.feature for d in explanation_of(signal).positive[:1]}
+    vectors = [
+        features(minute, signal.symbol, **dict.fromkeys(drivers, float(at - minute)))
+        for minute in range(at - 600, at + 1)
+    ]
+    stage = new_stage([*vectors, *market.past, explanation_of(signal)])
+    page = new_page(stage, f"#{signal.signal_id}").page
+    why = page.get_by_role("region", name="Why")
+    expect(why.get_by_role("table")).to_be_visible()
+
+    [name] = drivers
+    row = why.get_by_role("row").nth(1)
+    expect(row).to_contain_text(re.compile("low.*bottom 1%"))
+    expect(row).to_have_attribute("title", re.compile(f"^{name} "))
+    expect(why).to_contain_text("601 bars, 10 h")
+    expect(why.locator("p").first).to_contain_text(re.compile(r"^Buy, mostly because .* is low"))
+    expect(why).not_to_contain_text(re.compile("[a-z]_[a-z0-9]"))
+
+
+def test_checks_that_need_an_account_are_one_quiet_line(stage, new_page):
+    page = new_page(stage).page
+    ready(page)
+
+    checks = page.get_by_role("region", name="Confirmations")
+
+    expect(checks.get_by_role("listitem").filter(has_text="limit")).to_have_count(0)
+    expect(checks.get_by_text("No account is connected")).to_have_count(1)
+    expect(checks).to_contain_text("position limit, concentration, and daily loss limit")
+
+
+def test_the_fonts_come_from_the_gateway(stage, new_page):
+    watched = new_page(stage)
+    ready(watched.page)
+
+    fonts = watched.page.evaluate(
+        "document.fonts.ready.then(() => [...document.fonts]"
+        ".filter((font) => font.status === 'loaded').map((font) => font.family))"
+    )
+
+    assert any("Inter" in font for font in fonts)
+    asked = [url for url in watched.asked if url.endswith(".woff2")]
+    assert asked
+    assert all(url.startswith(stage.url) for url in asked)
 
 
 FILLED = """() => {
@@ -343,16 +395,29 @@ def test_back_on_a_narrow_page_leads_from_the_signal_to_the_list(stage, new_page
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("scene", ["signals", "narrow", "system", "training", "degraded"])
+@pytest.mark.parametrize(
+    "scene", ["signals", "narrow", "system", "training", "degraded", "reading", "lost", "filtered"]
+)
 def test_accessibility_has_no_known_fault(new_stage, new_page, market, theme, scene):
     records = {"training": scenes.learning(), "degraded": [*market.past, *scenes.trouble()]}
     stage = new_stage(records.get(scene, market.past))
     viewport = NARROW if scene == "narrow" else {"width": 1440, "height": 900}
     # Axe is put in by the test, which the page's own policy would rightly refuse.
+    at = "#of-last-year" if scene == "lost" else ""
     page = new_page(
-        stage, color_scheme=theme, viewport=viewport, bypass_csp=True, reduced_motion="reduce"
+        stage, at, color_scheme=theme, viewport=viewport, bypass_csp=True, reduced_motion="reduce"
     ).page
-    if scene == "training":
+    if scene == "reading":
+        page.route(re.compile("api/signals"), lambda _: None)
+        page.reload()
+        expect(page.get_by_role("status", name="Signals are being read")).to_be_visible()
+    elif scene == "lost":
+        expect(page.get_by_text("This signal is not here")).to_be_visible()
+    elif scene == "filtered":
+        for grade in ("A+", "A", "B", "C"):
+            page.get_by_role("button", name=f"Grade {grade}", exact=True).click()
+        expect(page.locator("#detail").or_(page.get_by_text("No signal passes"))).to_be_visible()
+    elif scene == "training":
         expect(page.get_by_role("heading", name="Training the first model")).to_be_visible()
     else:
         expect(page.get_by_role("option").first).to_be_visible()

@@ -117,6 +117,15 @@ export interface Explanation {
   sentence: string
 }
 
+export interface FeatureRank {
+  /** In [0, 1]; equal values count half */
+  share_below: number
+  /** How many values it is compared with */
+  bars: number
+  /** Close of the oldest of these bars */
+  from_ms: number
+}
+
 export interface Health {
   status: 'starting' | 'healthy' | 'degraded'
   model_loaded: boolean
@@ -572,6 +581,8 @@ export interface SignalDetail {
   explained: boolean
   /** Null until made; GET /api/explain/{ticker} asks for the newest */
   explanation: Explanation | null
+  /** Of the explanation's features, where enough bars are held to tell */
+  ranks: Record<string, FeatureRank>
 }
 
 export interface SignalItem {

@@ -88,6 +88,13 @@ export function timeframeText(ms: number): string {
   return minutes < 1_440 ? `${minutes / 60}h` : `${minutes / 1_440}d`
 }
 
+/** A span of market time. */
+export function daysText(ms: number): string {
+  const hours = ms / 3_600_000
+  if (hours < 48) return `${hours < 1 ? Math.round(hours * 60) : Math.round(hours)} ${hours < 1 ? 'min' : 'h'}`
+  return hours < 240 ? `${(hours / 24).toFixed(1)} days` : `${countText(Math.round(hours / 24))} days`
+}
+
 export function durationText(ms: number | null | undefined): string {
   if (ms == null) return UNKNOWN
   if (ms < 1_000) return `${Math.round(ms)} ms`

@@ -6,7 +6,7 @@ import { type Store, update } from '../lib/store'
 import { withSignals } from './fold'
 import type { ExplanationState, LiveState } from './LiveState'
 
-const LOADING: ExplanationState = { explanation: null, phase: 'loading', error: null }
+const LOADING: ExplanationState = { explanation: null, ranks: {}, phase: 'loading', error: null }
 
 export class ExplanationReader {
   constructor(private readonly state: Store<LiveState>) {}
@@ -16,12 +16,17 @@ export class ExplanationReader {
     const phase = this.state.get().explanations.get(signalId)?.phase
     if (phase === 'ready' || phase === 'loading') return
     this.put(signalId, LOADING)
+    await this.read(signalId)
+  }
+
+  /** Read again what is shown; an explanation that came over the stream has no ranks yet. */
+  async read(signalId: string): Promise<void> {
     try {
-      const { explanation, ...signal } = await ask<SignalDetail>(`/api/signals/${encodeURIComponent(signalId)}`)
+      const { explanation, ranks, ...signal } = await ask<SignalDetail>(`/api/signals/${encodeURIComponent(signalId)}`)
       update(this.state, { signals: withSignals(this.state.get().signals, [signal]) })
-      this.put(signalId, { explanation, phase: explanation ? 'ready' : 'none', error: null })
+      this.put(signalId, { explanation, ranks, phase: explanation ? 'ready' : 'none', error: null })
     } catch (error) {
-      this.put(signalId, { explanation: null, phase: 'failed', error: asApiError(error) })
+      this.put(signalId, { ...LOADING, phase: 'failed', error: asApiError(error) })
     }
   }
 
@@ -37,9 +42,9 @@ export class ExplanationReader {
         risk_check: false,
       })
       if (this.state.get().explanations.get(signalId)?.phase === 'ready') return
-      this.put(signalId, { explanation, phase: explanation ? 'ready' : 'pending', error: null })
+      this.put(signalId, { ...LOADING, explanation, phase: explanation ? 'ready' : 'pending' })
     } catch (error) {
-      this.put(signalId, { explanation: null, phase: 'failed', error: asApiError(error) })
+      this.put(signalId, { ...LOADING, phase: 'failed', error: asApiError(error) })
     }
   }
 

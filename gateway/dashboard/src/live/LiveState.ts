@@ -1,6 +1,6 @@
 // What the page knows of the running pipeline.
 
-import type { Explanation, Health, ModelList, SignalItem, SignalList } from '../contract'
+import type { Explanation, FeatureRank, Health, ModelList, SignalItem, SignalList } from '../contract'
 import type { ApiError } from '../lib/api'
 import type { Series } from './fold'
 import type { Connection } from './socket'
@@ -15,6 +15,8 @@ export interface SignalPage {
 
 export interface ExplanationState {
   explanation: Explanation | null
+  /** How usual the values of its features are, where that is known. */
+  ranks: Readonly<Record<string, FeatureRank>>
   phase: 'loading' | 'ready' | 'none' | 'pending' | 'failed'
   error: ApiError | null
 }

@@ -104,7 +104,7 @@ export class LiveStore {
     if (now !== null && messages.length > 0) this.setClock(now)
     for (const message of messages)
       if (message.type === 'explanation' && explanations.has(message.data.signal_id))
-        this.explanations.put(message.data.signal_id, { explanation: message.data, phase: 'ready', error: null })
+        void this.explanations.read(message.data.signal_id)
   }
 
   /** After a connection was made, or something was missed: what the stream does not repeat. */

@@ -12,7 +12,19 @@ const FAILED = { mark: '✕', tone: 'bad', word: 'failed' }
 const UNJUDGED = { mark: '?', tone: 'warn', word: 'not judged' }
 const WARNED = { mark: '!', tone: 'warn', word: 'warns' }
 
+const NO_ACCOUNT = 'data missing' // as `streams/signals/risk.py` words a check that fails closed
+
+function plain(name: string): string {
+  return name.replaceAll('_', ' ')
+}
+
+function listed(names: readonly string[]): string {
+  return new Intl.ListFormat('en').format(names)
+}
+
 export function Checks({ signal }: { signal: SignalItem }) {
+  const judged = signal.risk_checks.filter((check) => !check.detail.startsWith(NO_ACCOUNT))
+  const unjudged = signal.risk_checks.filter((check) => check.detail.startsWith(NO_ACCOUNT))
   const confirmed = signal.confirmations.filter((check) => check.passed === true).length
   return (
     <Panel
@@ -28,7 +40,7 @@ export function Checks({ signal }: { signal: SignalItem }) {
             verdict={passed === null ? UNJUDGED : passed ? PASSED : FAILED}
           />
         ))}
-        {signal.risk_checks.map(({ name, outcome, detail }) => (
+        {judged.map(({ name, outcome, detail }) => (
           <Check
             key={name}
             name={name}
@@ -37,8 +49,14 @@ export function Checks({ signal }: { signal: SignalItem }) {
           />
         ))}
       </ul>
+      {unjudged.length > 0 && (
+        <p className={text.footNote}>
+          No account is connected: {listed(unjudged.map(({ name }) => plain(name)))} are not judged, and the advice
+          counts as not approved. There is none to connect here: this system reads no account and places no order. Hold
+          the signal against your limits where you trade.
+        </p>
+      )}
       <Notes notes={signal.risk_notes} />
-      <p className={text.footNote}>Analysis only. Nothing here places an order.</p>
     </Panel>
   )
 }
@@ -58,7 +76,7 @@ function Check({
         {verdict.mark}
       </span>
       <span>
-        <b>{name.replaceAll('_', ' ')}</b> <span className="unseen">{verdict.word}</span>
+        <b>{plain(name)}</b> <span className="unseen">{verdict.word}</span>
         <span className="muted">{detail}</span>
       </span>
     </li>

@@ -13,6 +13,8 @@ import { Panel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import text from '../ui/text.module.css'
 import styles from './Drivers.module.css'
+import { wordsOf } from './featureWords'
+import { comparedText, rankText, type Ranks, sentenceOf, stateText } from './reasons'
 
 export function Drivers({ signal }: { signal: SignalItem }) {
   const state = useLive(({ explanations }) => explanations.get(signal.signal_id))
@@ -40,20 +42,21 @@ export function Drivers({ signal }: { signal: SignalItem }) {
 }
 
 function DriverTable({ state, direction }: { state: ExplanationState; direction: Direction }) {
-  const { explanation } = state
+  const { explanation, ranks } = state
   if (explanation === null) return null
   const { positive, negative } = explanation
   const largest = Math.max(...[...positive, ...negative].map((d) => Math.abs(d.contribution)), 1e-9)
+  const compared = comparedText(ranks, explanation.event_time_ms)
   const word = WORD[explanation.explained_class].toLowerCase()
   return (
     <>
-      <p className={styles.sentence}>{explanation.sentence}</p>
+      <p className={styles.sentence}>{sentenceOf(explanation, ranks)}</p>
       <table className={styles.drivers}>
         <caption className="unseen">Share of each feature in the push for or against {word}</caption>
         <thead>
           <tr>
             <th scope="col">Feature</th>
-            <th scope="col">Value</th>
+            <th scope="col">Value is</th>
             <th scope="col">
               <span>◂ against</span> <span>for {word} ▸</span>
             </th>
@@ -61,18 +64,26 @@ function DriverTable({ state, direction }: { state: ExplanationState; direction:
         </thead>
         <tbody>
           {[...positive, ...negative].map((driver) => (
-            <DriverRow key={driver.feature} driver={driver} largest={largest} tone={TONE[direction]} />
+            <DriverRow key={driver.feature} driver={driver} ranks={ranks} largest={largest} tone={TONE[direction]} />
           ))}
         </tbody>
       </table>
       <p className={text.footNote}>
-        Shares of the pooled attribution. {Object.values(explanation.methods).join('; ')}.
+        {compared && `Top and bottom: of the last ${compared}. `}Shares of the pooled attribution.{' '}
+        {Object.values(explanation.methods).join('; ')}.
       </p>
     </>
   )
 }
 
-function DriverRow({ driver, largest, tone }: { driver: Driver; largest: number; tone: string }) {
+interface RowProps {
+  driver: Driver
+  ranks: Ranks
+  largest: number
+  tone: string
+}
+
+function DriverRow({ driver, ranks, largest, tone }: RowProps) {
   const share = driver.contribution
   const width = `${(Math.abs(share) / largest) * 100}%`
   const parts = [
@@ -80,9 +91,12 @@ function DriverRow({ driver, largest, tone }: { driver: Driver; largest: number;
     driver.lstm_gradient === null ? '' : `LSTM ${valueText(driver.lstm_gradient)}`,
   ]
   return (
-    <tr title={`${parts.filter(Boolean).join(', ')} log-odds`}>
-      <th scope="row">{driver.feature}</th>
-      <td>{valueText(driver.value)}</td>
+    <tr title={`${driver.feature} ${driver.value ?? 'unknown'}; ${parts.filter(Boolean).join(', ')} log-odds`}>
+      <th scope="row">{wordsOf(driver.feature)}</th>
+      <td>
+        {stateText(driver, ranks).replace(/^is /, '')}
+        <span className={styles.rank}>{rankText(driver, ranks)}</span>
+      </td>
       <td className={styles.push}>
         <span className={classes(styles.side, styles.sideAgainst)}>
           {share < 0 && <i className={styles.against} style={{ width }} />}

@@ -58,6 +58,8 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     if (container.current === null) return
     const created = draw(container.current)
     drawing.current = created
+    // A canvas does not draw itself again when its font has come.
+    void document.fonts.ready.then(() => paint(drawing.current))
     created.chart.subscribeCrosshairMove((at) => setHoveredMs(timeOf(at)))
     created.chart.subscribeClick((at) => chooseAt(timeOf(at)))
     return () => {

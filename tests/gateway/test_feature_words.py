@@ -1,0 +1,38 @@
+"""The dashboard has words for every feature of the catalogue, and for no other."""
+
+from __future__ import annotations
+
+import re
+
+from deploy.local.dashboard import SOURCE
+from streams.features.catalog import BASE_FEATURES
+from streams.features.ladder import LADDER, RUNG_FEATURES
+
+WORDS = (SOURCE / "src" / "signals" / "featureWords.ts").read_text()
+
+
+def table(name: str) -> dict[str, str]:
+    """Return one table of words, by feature."""
+    [body] = re.findall(rf"const {name}: Record<string, string> = {{(.*?)\n}}", WORDS, re.DOTALL)
+    return dict(re.findall(r"^ +(\w+): ['\"](.+)['\"],$", body, re.MULTILINE))
+
+
+def test_every_feature_of_the_base_bars_has_words_in_the_order_of_the_catalogue():
+    assert list(table("BASE")) == [feature.name for feature in BASE_FEATURES]
+
+
+def test_every_feature_of_the_ladder_has_words():
+    assert list(table("RUNG")) == list(RUNG_FEATURES)
+    assert f"const LADDER = {list(LADDER)}" in WORDS
+
+
+def test_no_two_features_have_the_same_words():
+    for words in (table("BASE"), table("RUNG")):
+        assert len(set(words.values())) == len(words)
+
+
+def test_what_only_points_is_known_as_such():
+    [listed] = re.findall(r"const POINTERS = \[(.*?)\]", WORDS)
+    signs = {f.name for f in BASE_FEATURES if f.definition.startswith("+1")}
+
+    assert set(re.findall(r"'(\w+)'", listed)) == signs | {"direction"}
