@@ -204,6 +204,8 @@ def _run(
 ) -> Indices:
     """Run some combinations, write what they did into the result and return their numbers."""
     slots, reads = block
+    together = len(slots) == slots[-1] - slots[0] + 1  # a slice is written faster than places
+    columns = slice(slots[0], slots[-1] + 1) if together else slots
     book = kernel.new_book(len(slots), len(result.day_ms), model.equity)
     kernel.trade(market, kernel_terms(model), rules._replace(reads=reads), book)
     for name, values in daily_measures(book.equity).items():
@@ -214,8 +216,8 @@ def _run(
     result.liquidated[slots] = book.liquidated
     result.done[slots] = True
     if result.equity is not None and result.held is not None:
-        result.equity[:, slots] = book.equity
-        result.held[:, slots] = book.held
+        result.equity[:, columns] = book.equity
+        result.held[:, columns] = book.held
     return slots
 
 

@@ -1,7 +1,8 @@
 """Compiled kernels of the grid: thresholds to positions, positions to equity, equity to measures.
 
-Combinations advance abreast, bar by bar, so that one load of a bar serves all of them and the
-processor's vector units do the arithmetic; only a fill is done one combination at a time.
+A combination moves from decision to decision: without a position nothing is computed, and with
+one a bar costs a product, a sum and two comparisons. Combinations advance abreast, day by day, so
+that the processor works on several at once. Decisions and measures use its vector units.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from workers.research.fill_kernel import PriceColumns, Terms
 from workers.research.fills import FillModel, kernel_columns
 from workers.research.indicators import Matrix, Vector, compiled
 
-TILE = 1024  # bars whose decisions are laid out at once: with 64 abreast they stay in the cache
+TILE = 1024  # bars whose decisions are laid out at once, in the cache; a multiple of 8
+NEVER = np.int32(4 * TILE)  # no further decision in the tile
 
 # Passing the arrays of a book to a function of its own would cost more than what it does.
 inlined = njit(error_model="numpy", forceinline=True)
 
 Codes = NDArray[np.int16]
+Events = NDArray[np.int32]
 Ints = NDArray[np.int64]
 Sides = NDArray[np.int8]
+Tile = tuple[int, int]  # the first bar, the one after the last
+Span = tuple[int, int, int]  # the bar that the tile starts at, the first, the one after the last
 
 
 SLACK = 1e-9  # by which the test for all combinations at once is stricter than the exact one
@@ -62,6 +67,7 @@ class Book(NamedTuple):
     units: Vector
     target: Sides  # the last decision
     unsized: Sides  # 1 while no bar to fill it in has come
+    following: Ints  # place of the next decision in the tile
     entered: Ints  # bar of the last fill out of nothing
     peak: Vector
     lowest: Vector  # equity over its peak, at its lowest
@@ -88,6 +94,7 @@ def new_book(combinations: int, days: int, equity: float) -> Book:
         units=np.zeros(combinations),
         target=np.zeros(combinations, np.int8),
         unsized=np.zeros(combinations, np.int8),
+        following=np.zeros(combinations, np.int64),
         entered=np.zeros(combinations, np.int64),
         peak=np.full(combinations, equity),
         lowest=np.ones(combinations),
@@ -122,103 +129,141 @@ def encode(values: Matrix, thresholds: Vector, codes: Codes) -> None:
 def trade(market: KernelMarket, terms: Terms, rules: Rules, book: Book) -> None:
     """Run some combinations over all bars."""
     bars, combinations = len(market.floor), len(book.cash)
-    tile = np.empty((TILE, combinations), np.int8)
+    events = np.empty((combinations, TILE + 1), np.int32)
     for start in range(0, bars, TILE):
-        part = tile[: min(TILE, bars - start)]
-        decide(rules, start, part)
-        advance(market, terms, start, part, book)
+        stop = min(start + TILE, bars)
+        decide(market, rules, (start, stop), book, events)
+        advance(market, terms, (start, stop), book, events)
     for k in range(combinations):
         if book.units[k] != 0.0:
             book.exposed[k] += bars - book.entered[k]
 
 
 @compiled
-def decide(rules: Rules, start: int, tile: Sides) -> None:
-    """Write the positions wanted at the opens of some bars, shape (bars, combinations)."""
-    bars, combinations = tile.shape
-    sides, needed = np.empty(bars, np.int8), np.int8(rules.needed)
-    for k in range(combinations):
+def decide(market: KernelMarket, rules: Rules, tile: Tile, book: Book, events: Events) -> None:
+    """Write the new decisions to fill in the bars of a tile, in ascending order.
+
+    Each is the place in the tile times 4, plus the side plus 1; ``NEVER`` follows the last.
+    ``events`` has the shape (combinations, TILE + 1).
+    """
+    start, stop = tile
+    bars, needed = stop - start, np.int8(rules.needed)
+    sides, new = np.zeros(TILE, np.int8), np.zeros(TILE, np.int8)
+    words = new.view(np.int64)
+    still = np.int8(market.bars.volume[start:stop].min() > 0.0)
+    for k in range(len(book.cash)):
         sides[:] = 0
         for f in range(rules.reads.shape[1]):
-            row = rules.codes[rules.reads[k, f, 0], start : start + bars]
+            row = rules.codes[rules.reads[k, f, 0], start:stop]
             level = np.int16(rules.reads[k, f, 1])
             above, below = np.int8(rules.reads[k, f, 2]), np.int8(rules.reads[k, f, 3])
             for i in range(bars):
                 sides[i] += above * np.int8(row[i] > level) + below * np.int8(-row[i] > level)
         for i in range(bars):
             sides[i] = np.int8(sides[i] >= needed) - np.int8(sides[i] <= -needed)
-        for i in range(bars):
-            tile[i, k] = sides[i]
+        new[0] = sides[0] != book.target[k]
+        for i in range(1, bars):
+            new[i] = sides[i] != sides[i - 1]
+        book.target[k] = sides[bars - 1]
+        if book.unsized[k] or not still:
+            book.unsized[k] = defer(market.bars.volume[start:stop], new, book.unsized[k])
+        count = 0
+        for word in range(len(words)):
+            if words[word] == 0:  # eight bars without a decision
+                continue
+            for i in range(8 * word, 8 * word + 8):  # which of them decide cannot be foreseen
+                events[k, count] = (i << 2) | (sides[i] + 1)
+                count += new[i]
+        events[k, count] = NEVER
+        book.following[k] = 0
+
+
+@inlined
+def defer(volume: Vector, new: Sides, unsized: int) -> int:
+    """Move each decision to the next bar with volume; return 1 if the last has found none."""
+    for i in range(len(volume)):
+        unsized |= new[i]
+        new[i] = unsized if volume[i] > 0.0 else 0
+        unsized -= new[i]
+    return unsized
 
 
 @compiled
-def advance(market: KernelMarket, terms: Terms, start: int, tile: Sides, book: Book) -> None:
-    """Fold some bars into the book, in the order that ``fills`` states."""
-    bars = market.bars
-    day, open_positions = int(np.searchsorted(market.day_ends, start)), np.count_nonzero(book.units)
-    for i in range(len(tile)):
-        t, moved = start + i, differs(tile[i], book)
-        stale = moved or open_positions > 0
-        danger = open_positions > 0 and near(book, market.floor[t], market.ceiling[t])
-        if danger:
-            open_positions -= liquidate(book, terms, t, bars.open_low[t], bars.open_high[t])
-        if moved:
-            open_positions += decided(market, terms, t, tile[i], book)
-        if danger:
-            open_positions -= liquidate(book, terms, t, bars.worst_low[t], bars.worst_high[t])
-        if stale:
-            mark(book, bars.close[t], bars.due[t])
-        while day < len(market.day_ends) and market.day_ends[day] == t:
-            day += 1
-            note(book, bars.close[t], day)
+def advance(market: KernelMarket, terms: Terms, tile: Tile, book: Book, events: Events) -> None:
+    """Fold some bars into the book, in the order that ``fills`` states.
 
-
-@inlined
-def differs(wanted: Sides, book: Book) -> bool:
-    """Return whether any decision is new, or still waits for a bar to be filled in."""
-    changed = 0
-    for k in range(len(wanted)):
-        changed |= (wanted[k] ^ book.target[k]) | book.unsized[k]
-    return changed != 0
-
-
-@inlined
-def decided(market: KernelMarket, terms: Terms, t: int, wanted: Sides, book: Book) -> int:
-    """Fill the decisions of all if the bar has volume; return the change in positions.
-
-    A position that is at its maintenance margin inside the bar that opened it is gone at once.
+    Day by day, and within a day one combination after the other: the processor then works on
+    several of them at once, since none waits for another.
     """
-    opened, low, high = 0, market.bars.worst_low[t], market.bars.worst_high[t]
-    price, fillable = market.bars.open[t], market.bars.volume[t] > 0.0
-    for k in range(len(wanted)):
-        if (wanted[k] ^ book.target[k]) | book.unsized[k] == 0:
-            continue
-        book.target[k], book.unsized[k] = wanted[k], 1
-        if fillable:
-            opened += fill(price, terms, t, k, book)
-            if is_liquidated(book, terms, k, low, high):
-                opened -= take(book, k, t)
-    return opened
+    start, stop = tile
+    day, first = int(np.searchsorted(market.day_ends, start)), start
+    while first < stop:
+        last = min(market.day_ends[day] + 1, stop)
+        for k in range(len(book.cash)):
+            run_day(market, terms, (start, first, last), k, book, events[k])
+        while day < len(market.day_ends) and market.day_ends[day] < last:
+            day += 1
+            note(book, market.bars.close[last - 1], day)
+        first = last
 
 
 @inlined
-def near(book: Book, floor: float, ceiling: float) -> bool:
-    """Return whether any position may be at its maintenance margin within the bar."""
-    cash, units, count = book.cash, book.units, 0
-    for k in range(len(cash)):
-        long, short = units[k] * floor, units[k] * ceiling
-        count += cash[k] + (min(long, short)) < 0.0
-    return count > 0
+def run_day(  # noqa: PLR0917 - once a day and combination
+    market: KernelMarket, terms: Terms, span: Span, k: int, book: Book, events: Events
+) -> None:
+    """Run one combination over the bars of a day that lie in a tile."""
+    start, t, last = span
+    while True:
+        event = events[book.following[k]]
+        until = start + (event >> 2)
+        if book.units[k] != 0.0:
+            hold(market, terms, (t, min(until, last)), k, book)
+        if until >= last:
+            return
+        book.following[k] += 1
+        t = until
+        if is_liquidated(book, terms, k, market.bars.open_low[t], market.bars.open_high[t]):
+            take(book, k, t)
+        fill(market.bars.open[t], terms, t, k, (event & 3) - 1, book)
+        if book.units[k] == 0.0:
+            mark(book, k, book.cash[k])
 
 
 @inlined
-def liquidate(book: Book, terms: Terms, t: int, low: float, high: float) -> int:
-    """Take all equity of those at their maintenance margin between two marks; return how many."""
-    count = 0
-    for k in range(len(book.cash)):
-        if is_liquidated(book, terms, k, low, high):
-            count += take(book, k, t)
-    return count
+def hold(market: KernelMarket, terms: Terms, part: Tile, k: int, book: Book) -> None:
+    """Carry a position through some bars; all equity is gone where it meets its margin.
+
+    The fall from a peak is divided out only once a peak: the deepest is at the lowest equity.
+    """
+    bars, cash, units, peak = market.bars, book.cash[k], book.units[k], book.peak[k]
+    trough = peak
+    t, stop = part
+    while t < stop:
+        edge = market.floor[t] if units > 0.0 else market.ceiling[t]
+        low, high = bars.worst_low[t], bars.worst_high[t]
+        if cash + units * edge < 0.0 and is_liquidated(book, terms, k, low, high):
+            take(book, k, t)
+            mark(book, k, 0.0)
+            return
+        due = bars.due[t]
+        if due != 0.0:
+            cash -= units * due
+            book.cash[k] = cash
+        equity = cash + units * bars.close[t]
+        trough = min(trough, equity)
+        if equity > peak:
+            book.lowest[k] = min(book.lowest[k], trough / peak)
+            peak, trough = equity, equity
+        t += 1
+    book.lowest[k] = min(book.lowest[k], trough / peak)
+    book.peak[k] = peak
+
+
+@inlined
+def mark(book: Book, k: int, equity: float) -> None:
+    """Take the equity of one combination without a position."""
+    book.peak[k] = max(book.peak[k], equity)
+    book.lowest[k] = min(book.lowest[k], equity / book.peak[k])
 
 
 @inlined
@@ -230,53 +275,33 @@ def is_liquidated(book: Book, terms: Terms, k: int, low: float, high: float) -> 
 
 
 @inlined
-def take(book: Book, k: int, t: int) -> int:
-    """Take all equity of one combination; return 1."""
+def take(book: Book, k: int, t: int) -> None:
+    """Take all equity of one combination."""
     book.cash[k], book.units[k], book.liquidated[k] = 0.0, 0.0, 1
     book.trades[k] += 1
     book.exposed[k] += t - book.entered[k]
-    return 1
 
 
 @inlined
-def fill(price: float, terms: Terms, t: int, k: int, book: Book) -> int:
-    """Bring one combination to its decision at an open; return the change in positions held."""
+def fill(price: float, terms: Terms, t: int, k: int, target: int, book: Book) -> None:  # noqa: PLR0917
+    """Bring one combination to its decision at an open."""
     cash, units = book.cash[k], book.units[k]
-    book.unsized[k] = 0
     position = units * price
-    value = book.target[k] * terms.leverage * max(cash + position, 0.0)
+    value = target * terms.leverage * max(cash + position, 0.0)
     side = 1.0 if value > position else -1.0
     paid = price * (1.0 + side * terms.slippage)
     wanted = value / paid
     size = (wanted - units) * side
     if size <= 0.0:
-        return 0
+        return
     book.cash[k] = cash - (side * size * paid + size * paid * terms.fee)
     book.units[k] = wanted
     if units * side < 0.0 and size >= abs(units):
         book.trades[k] += 1
     if units == 0.0:
         book.entered[k] = t
-        return 1
-    if wanted == 0.0:
+    elif wanted == 0.0:
         book.exposed[k] += t - book.entered[k]
-        return -1
-    return 0
-
-
-@inlined
-def mark(book: Book, close: float, due: float) -> None:
-    """Settle the funding of a bar and take the equity of all at its close."""
-    cash, units, peak, lowest = book.cash, book.units, book.peak, book.lowest
-    if due != 0.0:
-        for k in range(len(cash)):
-            cash[k] -= units[k] * due
-    for k in range(len(cash)):
-        equity = cash[k] + units[k] * close
-        top = max(peak[k], equity)
-        share = equity / top
-        peak[k] = top
-        lowest[k] = min(lowest[k], share)
 
 
 @inlined
@@ -300,29 +325,33 @@ def measure(equity: Matrix, out: Matrix) -> None:
         equity: At each day's end, the start first, shape (days + 1, combinations).
         out: Written, shape (5, combinations).
     """
-    days = equity.shape[0] - 1
-    returns = np.empty(days)
-    for k in range(equity.shape[1]):
-        peak, fall, alive, size = equity[0, k], 0.0, 1, 0.0
-        for day in range(days):
-            now = max(equity[day + 1, k], 0.0) * alive
-            returns[day] = now / equity[day, k] - 1.0 if alive else 0.0
-            alive = 1 if now > 0.0 else 0
-            peak = max(peak, now)
-            fall = max(fall, 1.0 - now / peak)
-            size = max(size, abs(returns[day]))
-        last = max(equity[days, k], 0.0) * alive
-        mean = returns.mean()
-        squares, short = 0.0, 0.0
-        for day in range(days):
-            squares += (returns[day] - mean) ** 2
-            short += min(returns[day], 0.0) ** 2
-        spread = np.sqrt(squares / (days - 1.0)) if days > 1 else 0.0
-        downside = np.sqrt(short / days) if days > 1 else 0.0
-        year = np.sqrt(float(DAYS_PER_YEAR))
+    days, count = equity.shape[0] - 1, equity.shape[1]
+    alive, peak, fall, size = np.ones(count), equity[0].copy(), np.zeros(count), np.zeros(count)
+    total, squares, short = np.zeros(count), np.zeros(count), np.zeros(count)
+    returns = np.empty((days, count))
+    for day in range(days):
+        for k in range(count):
+            now = max(equity[day + 1, k], 0.0) * alive[k]
+            change = now / equity[day, k] - 1.0 if alive[k] > 0.0 else 0.0
+            alive[k] = 1.0 if now > 0.0 else 0.0
+            peak[k] = max(peak[k], now)
+            fall[k] = max(fall[k], 1.0 - now / peak[k])
+            size[k] = max(size[k], abs(change))
+            total[k] += change
+            returns[day, k] = change
+    for day in range(days):
+        for k in range(count):
+            squares[k] += (returns[day, k] - total[k] / days) ** 2
+            short[k] += min(returns[day, k], 0.0) ** 2
+    year = np.sqrt(float(DAYS_PER_YEAR))
+    for k in range(count):
+        last = max(equity[days, k], 0.0) * alive[k]
+        mean = total[k] / days
+        spread = np.sqrt(squares[k] / (days - 1.0)) if days > 1 else 0.0
+        downside = np.sqrt(short[k] / days) if days > 1 else 0.0
         growth = (last / equity[0, k]) ** (DAYS_PER_YEAR / days) - 1.0
         out[0, k] = last / equity[0, k] - 1.0
-        out[1, k] = mean / spread * year if spread > NO_SPREAD * max(1.0, size) else np.nan
+        out[1, k] = mean / spread * year if spread > NO_SPREAD * max(1.0, size[k]) else np.nan
         out[2, k] = mean / downside * year if downside > NO_SPREAD else np.nan
-        out[3, k] = growth / fall if fall > 0.0 and np.isfinite(growth) else np.nan
-        out[4, k] = fall
+        out[3, k] = growth / fall[k] if fall[k] > 0.0 and np.isfinite(growth) else np.nan
+        out[4, k] = fall[k]
