@@ -37,12 +37,14 @@ def main() -> int:
     from workers.process import LogSettings, SettingsRefused, configure_logging, refused
     from workers.settings import Settings
     from workers.settings_errors import error_lines
+    from workers.storage import use_endpoint
 
     name = sys.argv[1]
     configure_logging(LogSettings(name))
     drain_with_supervisor()
     try:
         settings = Settings()
+        use_endpoint(settings.s3_endpoint)
         configure_logging(LogSettings(name, settings.log_level))
         say_versions()
         serve_metrics(name)

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from streams.runtime.environment import SECRETS_DIR, EnvironmentRefused, read_environment
 from streams.runtime.settings import EXIT_FATAL, EXIT_REFUSED
 
 HEAD = ("time", "level", "process", "event")  # of every line, in this order
@@ -70,7 +71,7 @@ def configure_logging(settings: LogSettings, write: Write | None = None) -> None
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
     ]
-    to_line: list[Any] = [_in_order(settings.process), SecretFilter(os.environ), _to_json]
+    to_line: list[Any] = [_in_order(settings.process), SecretFilter(surroundings()), _to_json]
     structlog.configure(
         processors=[*to_event, *to_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -147,14 +148,22 @@ class SecretFilter:
 
 def without_secrets(text: str) -> str:
     """Return a text in which every secret of the environment is hidden: for what others read."""
-    return str(SecretFilter(os.environ)(None, "", {"text": text})["text"])
+    return str(SecretFilter(surroundings())(None, "", {"text": text})["text"])
+
+
+def surroundings() -> dict[str, str]:
+    """Return the variables of the environment and what files of settings and secrets hold."""
+    try:
+        return {**os.environ, **read_environment()}
+    except EnvironmentRefused:  # the start is about to say so
+        return dict(os.environ)
 
 
 def secrets_in(environment: Mapping[str, str]) -> set[str]:
     """Return the secrets among environment variables: by name, in JSON by key, in URLs."""
     values: set[str] = set()
     for name, value in environment.items():
-        if SECRET_NAME.search(name):
+        if SECRET_NAME.search(name) and not name.endswith(("_FILE", SECRETS_DIR)):
             values.add(value)
         if value.startswith("{"):
             with contextlib.suppress(ValueError):

@@ -138,13 +138,14 @@ def find_sources(files: list[str] | None, funding: Path | None) -> tuple[list[So
     """
     from workers.bars.sources import archived_sources
     from workers.bars.sources import find_sources as find_file_sources
+    from workers.storage import location
 
     if files:
         sources, passed_over = find_file_sources(files, funding)
         where = ", ".join(files)
     else:
-        home = load_settings().home
-        sources, passed_over, where = archived_sources(home), [], f"the archive of {home}"
+        archive = location(load_settings().archive)
+        sources, passed_over, where = archived_sources(archive), [], f"the archive {archive}"
     if not sources:
         raise fail(
             f"no bars in {where}: give --data FILE or a folder of files such as "

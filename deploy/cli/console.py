@@ -138,8 +138,11 @@ def validate(kind: type[MODEL], fields: Mapping[str, Any]) -> MODEL:
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings, options over the environment; an option that is None changes nothing."""
     from workers.settings import Settings
+    from workers.storage import use_endpoint
 
-    return validate(Settings, {k: v for k, v in overrides.items() if v is not None})
+    settings = validate(Settings, {k: v for k, v in overrides.items() if v is not None})
+    use_endpoint(settings.s3_endpoint)
+    return settings
 
 
 def parse_symbol(text: str) -> str:

@@ -155,7 +155,7 @@ def _ledger_lines(account: Ledger, *, each: bool) -> list[str]:
 @app.command()
 def export(
     *,
-    output: Folder,
+    output: Annotated[str, typer.Option("--output", help="Folder of the files, or a URL.")],
     topics: Annotated[
         list[str] | None,
         typer.Option("--topic", help="Whole topics by key and day instead, as the archive does."),
@@ -166,19 +166,22 @@ def export(
     """Write checked bars, or whole topics, as Parquet files."""
     from deploy.topics.export import export_bars, export_topics
     from deploy.topics.tail import topic_row
+    from workers.storage import location
 
     if topics and symbol:
         raise fail("--symbol chooses bars; with --topic whole topics are written", 2)
     with report_errors(2):
         rows = [topic_row(name) for name in topics or ()]
     wanted = parse_symbol(symbol) if symbol else None
+    with report_errors(2):
+        folder = location(output)
     with kafka() as settings:
         if not rows:
-            _show_files(export_bars(settings, wanted, output), as_json=as_json)
+            _show_files(export_bars(settings, wanted, folder), as_json=as_json)
             return
-        count = export_topics(settings, rows, output)
-    document = {"folder": str(output), "topics": [row.name for row in rows], "records": count}
-    show(document, [f"{count} records written under {output}"], as_json=as_json)
+        count = export_topics(settings, rows, folder)
+    document = {"folder": str(folder), "topics": [row.name for row in rows], "records": count}
+    show(document, [f"{count} records written under {folder}"], as_json=as_json)
 
 
 def _show_files(files: list[ExportedFile], *, as_json: bool) -> None:

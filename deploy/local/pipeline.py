@@ -25,7 +25,7 @@ from deploy.local.supervisor import (
     interrupt_on_signals,
     stop_on_signals,
 )
-from workers.whole_file import whole_file
+from workers.storage import whole_file
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings

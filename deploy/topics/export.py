@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.market import RawBar
 from schemas.record import Topic
@@ -18,7 +18,10 @@ from schemas.timeframes import timeframe_name
 from schemas.topics import BARS
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.whole_file import whole_file
+from workers.storage import whole_file
+
+if TYPE_CHECKING:
+    from workers.storage import Location
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -27,7 +30,7 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 class ExportedFile:
     """One file that was written."""
 
-    path: Path
+    path: Location
     symbol: str
     timeframe: str
     bars: int
@@ -35,7 +38,7 @@ class ExportedFile:
     to_ms: int
 
 
-def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[ExportedFile]:
+def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Location) -> list[ExportedFile]:
     """Write the checked bars of one symbol or of all.
 
     Raises:
@@ -50,21 +53,20 @@ def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Path) -> list[
     return write_bars(bars, folder)
 
 
-def export_topics(kafka: KafkaSettings, topics: Sequence[Topic], folder: Path) -> int:
+def export_topics(kafka: KafkaSettings, topics: Sequence[Topic], folder: Location) -> int:
     """Write whole topics by key and day, like the archive; return the number of new records."""
     from workers.archive.worker import archive_topics
 
     return archive_topics(folder, kafka, tuple(topics), threading.Event(), until_end=True)
 
 
-def write_bars(bars: Iterable[RawBar], folder: Path) -> list[ExportedFile]:
+def write_bars(bars: Iterable[RawBar], folder: Location) -> list[ExportedFile]:
     """Write one file for each symbol and timeframe; a file appears whole or not at all."""
     import pandas as pd
 
     series: dict[tuple[str, int], list[RawBar]] = defaultdict(list)
     for bar in bars:
         series[bar.symbol, bar.timeframe_ms].append(bar)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for (symbol, length), members in sorted(series.items()):
         timeframe = timeframe_name(length)

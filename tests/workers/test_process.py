@@ -199,3 +199,16 @@ def test_a_signal_sets_the_event_that_ends_a_process():
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
+
+
+def test_secrets_from_files_are_hidden_too(tmp_path, monkeypatch):
+    path = tmp_path / "key"
+    path.write_text("canary-of-a-file\n")
+    monkeypatch.setenv("REGIMEFLOW_BINANCE_API_KEY_FILE", str(path))
+    written: list[str] = []
+    configure_logging(LogSettings("ingest"), written.append)
+
+    structlog.get_logger().info("venue.connected", key="canary-of-a-file", file=str(path))
+
+    assert "canary-of-a-file" not in written[0]
+    assert str(path) in written[0]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -16,7 +15,10 @@ from schemas.record import Record, Topic
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.archive.columns import arrow_schema, arrow_table
-from workers.whole_file import whole_file
+from workers.storage import whole_file
+
+if TYPE_CHECKING:
+    from workers.storage import Location
 
 ROWS_AT_ONCE = 20_000
 
@@ -36,7 +38,7 @@ class ExportSpan:
         return time_ms >= self.from_ms and not late and self.key in (None, topic.key_of(record))
 
 
-def export_topic(kafka: KafkaSettings, topic: Topic, path: Path, span: ExportSpan) -> int:
+def export_topic(kafka: KafkaSettings, topic: Topic, path: Location, span: ExportSpan) -> int:
     """Write the records of a span that the topic holds now; returns their number.
 
     Bars get a first column ``date`` (open time, UTC), so that the file can be replayed. Parquet

@@ -1,6 +1,6 @@
 """The Parquet files of a topic: ``<topic>/<key>/<YYYY-MM-DD>.parquet``, by event time.
 
-``pandas.read_parquet(<home>/archive/<topic>)`` reads a whole topic. A record is identified by
+``pandas.read_parquet(<archive>/<topic>)`` reads a whole topic. A record is identified by
 partition and offset, so writing it again changes nothing. ``_offsets.json`` is written last, so
 a crash repeats a batch and loses none.
 """
@@ -12,15 +12,17 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.record import Record, Topic
 from workers.archive.columns import arrow_schema, arrow_table
-from workers.whole_file import whole_file
+from workers.storage import whole_file
+
+if TYPE_CHECKING:
+    from workers.storage import Location
 
 OFFSETS = "_offsets.json"  # readers of a Parquet folder skip names that begin with _
 
@@ -48,7 +50,7 @@ class ArchivedRecord(NamedTuple):
 class TopicArchive:
     """The archive of one topic under a folder."""
 
-    def __init__(self, folder: Path, topic: Topic) -> None:
+    def __init__(self, folder: Location, topic: Topic) -> None:
         self.folder = folder / topic.name
         self._topic = topic
         self._schema = arrow_schema(topic.record)
@@ -74,8 +76,8 @@ class TopicArchive:
         if days:
             _replace(self.folder / OFFSETS, json.dumps(next_offsets).encode())
 
-    def _add(self, path: Path, rows: list[ArchivedRecord]) -> None:
-        existing = pq.read_table(path, schema=self._schema) if path.exists() else None
+    def _add(self, path: Location, rows: list[ArchivedRecord]) -> None:
+        existing = self._table(path) if path.exists() else None
         archived = _positions(existing) if existing is not None else set()
         new = [row for row in rows if (row.partition, row.offset) not in archived]
         if not new:
@@ -86,6 +88,9 @@ class TopicArchive:
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
         _replace(path, sink.getvalue().to_pybytes())
+
+    def _table(self, path: Location) -> pa.Table:
+        return pq.read_table(pa.BufferReader(path.read_bytes()), schema=self._schema)
 
     def _key(self, record: Record) -> str:
         return folder_name(self._topic.key_of(record))
@@ -102,7 +107,6 @@ def _positions(table: pa.Table) -> set[tuple[int, int]]:
     return set(zip(*columns, strict=True))
 
 
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _replace(path: Location, content: bytes) -> None:
     with whole_file(path) as fresh:
         fresh.write_bytes(content)

@@ -1,6 +1,6 @@
 """Archive as a process: writes every fact topic to Parquet files.
 
-every fact topic  -->  [archive]  -->  <home>/archive/<topic>/<key>/<day>.parquet
+every fact topic  -->  [archive]  -->  <archive>/<topic>/<key>/<day>.parquet
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,6 +22,10 @@ from streams.runtime.status import StatusPublisher
 from workers.archive.topic_archive import ArchivedRecord, TopicArchive
 from workers.process import event_on_signals, fatal
 from workers.settings import Settings
+from workers.storage import location
+
+if TYPE_CHECKING:
+    from workers.storage import Location
 
 FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
 
@@ -39,7 +43,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     status = StatusPublisher(kafka, "archive")
     status.report("running")
     try:
-        archive_topics(settings.home / "archive", kafka, FACTS, stop)
+        archive_topics(location(settings.archive), kafka, FACTS, stop)
     except Fatal as error:
         return fatal(error)
     else:
@@ -50,7 +54,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
 
 
 def archive_topics(
-    folder: Path,
+    folder: Location,
     kafka: KafkaSettings,
     topics: tuple[Topic, ...],
     stop: threading.Event,

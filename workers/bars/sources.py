@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.market import Bar
 from schemas.research import Market
@@ -13,6 +14,10 @@ from workers.bars.arrays import Bars, BarsRejected
 from workers.bars.bar_names import file_part, parse_subject
 from workers.bars.bar_store import BarStore
 from workers.bars.table_files import BarFileRejected, has_table_name
+from workers.storage import location
+
+if TYPE_CHECKING:
+    from workers.storage import Location
 
 OTHER = ("_funding", "_mark_", "_taker_volume")  # files of a data folder that hold no bars
 
@@ -46,7 +51,7 @@ class Source:
         Raises: ValueError saying what is wrong with file, span or timeframe.
         """
         if self.archived:
-            return archived_bars(Path(self.path), market)
+            return archived_bars(location(self.path), market)
         return cut_to(Bars.from_file(self.path, self.funding, self.mark), market)
 
 
@@ -118,24 +123,29 @@ def _marks(folder: Path, symbol: str, timeframe_ms: int) -> Path | None:
     return max((each for each in lengths if each[0] <= timeframe_ms), default=(0, None))[1]
 
 
-def archived_sources(home: Path) -> list[Source]:
-    """Return the markets whose bars are in a home's archive; empty without one."""
-    folder = home / "archive" / BARS.name
+def archived_sources(archive: Location) -> list[Source]:
+    """Return the markets whose bars are in an archive; empty without one."""
+    folder = archive / BARS.name
     if not folder.is_dir():
         return []
     symbols = sorted(path.name for path in folder.iterdir() if path.is_dir())
     return [Source(str(folder), symbol, "stored", archived=True) for symbol in symbols]
 
 
-def archived_bars(folder: Path, market: Market) -> Bars:
+def archived_bars(folder: Location, market: Market) -> Bars:
     """Read the bars of one symbol off the archive, corrections applied."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     store = BarStore(1)
-    files = sorted((folder / market.symbol).glob("[!_]*.parquet"))
+    files: list[Location] = [*(folder / market.symbol).glob("[!_]*.parquet")]
     if not files:
         raise BarsRejected(f"{folder}: holds no bars of {market.symbol}")
-    rows = [row for path in files for row in pq.read_table(path).to_pylist()]
+    rows = [
+        row
+        for path in files
+        for row in pq.read_table(pa.BufferReader(path.read_bytes())).to_pylist()
+    ]
     for row in sorted(rows, key=lambda each: (each["partition"], each["offset"])):
         store.put(Bar.model_validate({name: row[name] for name in Bar.model_fields if name in row}))
     return store.of(market)

@@ -19,7 +19,7 @@ from workers.ingest.normalise import PayloadRejected
 from workers.ingest.rebuilt_bars import VALUES
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.retry import with_retries
-from workers.whole_file import whole_file
+from workers.storage import whole_file
 
 START_PATIENCE_S = 20.0
 DEFAULT_BARS = 10_000  # as many as a run back-fills

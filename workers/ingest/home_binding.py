@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.bars.bar_names import parse_subject
 from workers.settings import Settings
-from workers.whole_file import whole_file
+from workers.storage import whole_file
 
 FILE_NAME = "source.json"
 

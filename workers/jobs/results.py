@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
-import fsspec
-from fsspec.core import url_to_fs
 from pydantic import JsonValue
 
 from schemas.jobs import RESULT_BYTES, JobResult
+from workers.storage import location, whole_file
 
 FILE_INDENT = 1  # of files that people read
 
@@ -33,18 +33,21 @@ def write_results(root: str, job_id: str, files: Mapping[str, bytes]) -> dict[st
         ResultsError: Nothing can be written there.
     """
     try:
-        system, path = url_to_fs(root)
-        folder = f"{path.rstrip('/')}/{job_id}"
-        system.makedirs(folder, exist_ok=True)
+        folder = location(root) / job_id
+        paths = {name: folder / name for name in files}
         for name, content in files.items():
-            _write(system, f"{folder}/{name}", content)
-    except (ImportError, OSError, ValueError) as failed:
+            with whole_file(paths[name]) as fresh:
+                fresh.write_bytes(content)
+    except Exception as failed:  # noqa: BLE001 - whatever the library of a store raises
         kind = root.partition("://")[0] if "://" in root else "file"
         raise ResultsError(
             f"REGIMEFLOW_RESULTS_URL: results cannot be written to {kind}:// "
             f"({type(failed).__name__}: {failed}); give a folder or URL that can be"
         ) from None
-    return {name: system.unstrip_protocol(f"{folder}/{name}") for name in files}
+    return {
+        name: f"file://{path.resolve()}" if isinstance(path, Path) else str(path)
+        for name, path in paths.items()
+    }
 
 
 def within_bounds(result: JobResult, root: str) -> JobResult:
@@ -90,15 +93,6 @@ def move_parts(result: JobResult, urls: Mapping[str, str]) -> JobResult:
     """Return a result with the URLs of some parts in place of the parts."""
     parts = {**(result.result or {}), **dict.fromkeys(urls)}
     return result.model_copy(update={"result": parts, "urls": {**result.urls, **urls}})
-
-
-def _write(system: fsspec.AbstractFileSystem, path: str, content: bytes) -> None:
-    # A file system has rename: readers see a whole file. Object stores write whole ones anyway.
-    if "file" in system.protocol or system.protocol == "file":
-        system.pipe_file(f"{path}.tmp", content)
-        system.mv(f"{path}.tmp", path)
-    else:
-        system.pipe_file(path, content)
 
 
 def encoded(value: JsonValue, indent: int | None = FILE_INDENT) -> bytes:

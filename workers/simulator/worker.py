@@ -14,7 +14,7 @@ import structlog
 from workers.settings import Settings
 from workers.simulator.market import BAR_MS
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
-from workers.whole_file import whole_file
+from workers.storage import whole_file
 
 log = structlog.get_logger()
 

@@ -33,7 +33,7 @@ def test_exported_bars_can_be_replayed(tmp_path):
 def test_a_hole_is_kept_as_a_hole(tmp_path):
     (written,) = write_bars([bar(0), bar(5)], tmp_path)
 
-    table = pd.read_parquet(written.path)
+    table = pd.read_parquet(str(written.path))
     assert written.bars == len(table) == 2
     assert (table.date.iloc[1] - table.date.iloc[0]).total_seconds() == 300
 

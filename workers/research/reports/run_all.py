@@ -18,7 +18,7 @@ from workers.bars.sources import Source
 from workers.child import SPAWN
 from workers.research.reports.summary import Failure, Result, summary_document
 from workers.research.reports.summary_page import summary_page
-from workers.whole_file import whole_file
+from workers.storage import whole_file
 
 UNSHOWN = ("plots", "png", "trades", "daily_pnl", "spec")  # of a result: the report has no use
 

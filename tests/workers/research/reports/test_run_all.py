@@ -161,7 +161,7 @@ def test_bars_of_the_archive_are_those_that_were_archived(tmp_path):
         ArchivedRecord(0, offset, 0, row) for offset, row in enumerate(rows)
     )
 
-    (source,) = archived_sources(tmp_path)
+    (source,) = archived_sources(tmp_path / "archive")
 
     bars = source.bars(Market(symbol=source.symbol))
     assert bars.close.tolist() == closes.tolist()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.whole_file import whole_file
+from workers.storage import whole_file
 
 
 def test_the_old_file_is_read_until_the_new_one_is_complete(tmp_path: Path):
