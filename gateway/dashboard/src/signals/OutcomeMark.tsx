@@ -3,6 +3,7 @@
 import type { SignalItem } from '../contract'
 import { classes } from '../lib/classes'
 import { signedPercent } from '../lib/format'
+import { missText } from './missText'
 import styles from './OutcomeMark.module.css'
 
 export function OutcomeMark({ signal, detailed = false }: { signal: SignalItem; detailed?: boolean }) {
@@ -15,10 +16,15 @@ export function OutcomeMark({ signal, detailed = false }: { signal: SignalItem; 
       </span>
     )
   return (
-    <span className={classes(styles.outcome, score.hit ? 'good' : 'bad')}>
-      <span aria-hidden="true">{score.hit ? '✓' : '✕'}</span>{' '}
-      <span className={detailed ? '' : 'unseen'}>{score.hit ? 'Hit' : 'Miss'} </span>
-      {signal.direction !== 'neutral' && signedPercent(score.net_return)}
+    <span className={styles.outcome} title={missText(signal)}>
+      <span className={score.hit ? 'good' : 'bad'}>
+        <span aria-hidden="true">{score.hit ? '✓' : '✕'}</span>{' '}
+        <span className={detailed ? '' : 'unseen'}>{score.hit ? 'Hit' : 'Miss'} </span>
+      </span>
+      {/* A miss may have earned something: its return has a colour of its own. */}
+      {signal.direction !== 'neutral' && (
+        <span className={(score.net_return ?? 0) < 0 ? 'bad' : 'good'}>{signedPercent(score.net_return)}</span>
+      )}
     </span>
   )
 }

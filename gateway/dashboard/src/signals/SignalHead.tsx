@@ -16,6 +16,7 @@ import { ProgressBar } from '../ui/ProgressBar'
 import { Shares } from '../ui/Shares'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
+import { missText } from './missText'
 import { OutcomeMark } from './OutcomeMark'
 import styles from './SignalHead.module.css'
 
@@ -105,7 +106,10 @@ function Horizon({ signal }: { signal: SignalItem }) {
         <span className="muted">
           {signal.score.outcome === null
             ? 'a hole in the bars hides the outcome'
-            : `after costs at ${closeText(signal.expires_ms)} UTC; ${signal.score.outcome} came true`}
+            : [
+                `after costs at ${closeText(signal.expires_ms)} UTC`,
+                missText(signal) || `${signal.score.outcome} came true`,
+              ].join('; ')}
         </span>
       </p>
     )
