@@ -59,8 +59,10 @@ def signals(
     """Replay the live pipeline and score every signal.
 
     Over this home's topics with the models that served, or over files with one model. Exit code 1
-    when a record differs. Everything before the span is recomputed too.
+    when a record differs, or when --verify had nothing to compare. Everything before the span is
+    recomputed too.
     """
+    from deploy.cli.tables.replay import exit_code
     from deploy.cli.tables.signals import signal_lines
 
     span = closes.span() if month is None else _month_span(month, closes)
@@ -78,7 +80,7 @@ def signals(
     document = _document(report, span, replay, verified=verify) | {"seconds": seconds}
     _write(report, document, output)
     show(document, lambda: signal_lines(document), as_json=output.as_json)
-    raise typer.Exit(1 if replay is not None and replay.differing else 0)
+    raise typer.Exit(0 if replay is None else exit_code(replay, verified=verify))
 
 
 def _month_span(month: str, closes: SpanOptions) -> Span:
@@ -145,6 +147,7 @@ def _document(
         topics = {n: c for n, c in whole["topics"].items() if n.startswith("signals.")}
         document["verified"] = {
             "topics": topics,
+            "compared": replay.compared,
             "differing": replay.differing,
             "differences": whole["differences"],
         }

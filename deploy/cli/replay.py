@@ -22,10 +22,11 @@ def replay(
 ) -> None:
     """Recompute a span of the log; compare it with --verify.
 
-    Exit code 1 when a record differs. States begin at the first raw bar, so everything before the
+    Exit code 1 when a record differs, or when there was nothing to compare. States begin at the
+    first raw bar, so everything before the
     span is recomputed too.
     """
-    from deploy.cli.tables.replay import report_document, report_lines
+    from deploy.cli.tables.replay import exit_code, report_document, report_lines
     from deploy.topics.verify import replay_log
     from workers.research.replay.recompute import MADE, model_inference
 
@@ -44,4 +45,4 @@ def replay(
         report_lines(report, verified=verify),
         as_json=as_json,
     )
-    raise typer.Exit(1 if report.differing else 0)
+    raise typer.Exit(exit_code(report, verified=verify))

@@ -61,6 +61,11 @@ class ReplayReport:
         """Number of records that differ, over all topics."""
         return sum(count.differing for count in self.topics.values())
 
+    @property
+    def compared(self) -> int:
+        """Number of records that were compared, over all topics."""
+        return self.differing + sum(count.equal for count in self.topics.values())
+
 
 def replay_log(
     kafka: KafkaSettings,

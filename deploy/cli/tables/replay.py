@@ -16,10 +16,16 @@ def report_document(report: ReplayReport, *, verified: bool) -> dict[str, Any]:
         "raw_bars": report.raw_bars,
         "rejected": report.rejected,
         "refused_models": report.refused_models,
+        "compared": report.compared,
         "differing": report.differing,
         "topics": {name: count.__dict__ for name, count in report.topics.items()},
         "differences": [difference.__dict__ for difference in report.differences],
     }
+
+
+def exit_code(report: ReplayReport, *, verified: bool) -> int:
+    """Return 1 when a record differs, or when nothing was there to compare; else 0."""
+    return 1 if report.differing or (verified and not report.compared) else 0
 
 
 def report_lines(report: ReplayReport, *, verified: bool) -> list[str]:
@@ -44,6 +50,12 @@ def report_lines(report: ReplayReport, *, verified: bool) -> list[str]:
     return lines
 
 
+def nothing_compared(behind: int) -> str:
+    """Return what a verification says that had nothing to compare."""
+    cause = f"{behind} records are not written yet" if behind else "that span has no record"
+    return f"NOTHING COMPARED: {cause}; `regimeflow data ledger` says what the topics hold"
+
+
 def difference_line(difference: RecordDifference) -> str:
     """Return one differing record on one line."""
     when = time_text(difference.event_time_ms)
@@ -56,7 +68,8 @@ def _verdict(report: ReplayReport) -> str:
         return (
             f"NOT THE SAME: {report.differing} records differ from what the code makes of the log"
         )
-    equal = sum(count.equal for count in report.topics.values())
     behind = sum(count.behind for count in report.topics.values())
+    if not report.compared:
+        return nothing_compared(behind)
     waiting = f"; {behind} are not written yet" if behind else ""
-    return f"the same: {equal} records, byte for byte{waiting}"
+    return f"the same: {report.compared} records, byte for byte{waiting}"

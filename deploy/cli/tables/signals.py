@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.cli.tables.cells import interval, number
-from deploy.cli.tables.replay import difference_line
+from deploy.cli.tables.replay import difference_line, nothing_compared
 from deploy.time_text import span_text
 from deploy.topics.verify import RecordDifference
 
@@ -91,6 +91,8 @@ def _verified(verified: dict[str, Any] | None) -> list[str]:
     if verified is None:
         return []
     lines = [difference_line(RecordDifference(**fields)) for fields in verified["differences"]]
+    if not verified["compared"]:
+        return [nothing_compared(sum(c["behind"] for c in verified["topics"].values()))]
     counts = ", ".join(f"{c['equal']} of {name}" for name, c in verified["topics"].items())
     if verified["differing"]:
         return [*lines, f"NOT THE SAME: {verified['differing']} records differ from the topics"]

@@ -209,3 +209,23 @@ def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, t
     assert "the same: " in same.stdout
     assert json.loads(other.stdout)["differences"][0]["kind"] == "unexpected"
     assert "sha256" in plain.stdout
+
+
+@pytest.mark.parametrize("command", ["replay", "backtest signals"])
+@pytest.mark.parametrize(
+    "span",
+    [("--from", "2031-04-01"), ("--to", "2001-01-01"), ("--symbol", "ETHUSDT")],
+)
+def test_a_verification_of_nothing_is_a_failure(recorded, monkeypatch, tmp_path, command, span):
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", recorded.bootstrap_servers)
+    monkeypatch.setattr(recompute, "model_inference", inference)
+
+    words = CliRunner().invoke(app, [*command.split(), "--verify", *span])
+    document = CliRunner().invoke(app, [*command.split(), "--verify", *span, "--json"])
+
+    assert (words.exit_code, document.exit_code) == (1, 1), words.output
+    assert "NOTHING COMPARED: that span has no record" in words.stdout
+    assert "the same" not in words.stdout
+    report = json.loads(document.stdout)
+    assert (report if command == "replay" else report["verified"])["compared"] == 0
