@@ -375,7 +375,9 @@ class TuningSpec(Market):
         default=None, description="Of the strategy's config; null: the presets as documented"
     )
     pruning: bool = Field(default=False, description="Stop a trial that is poor on early windows")
-    windows: int = Field(default=4, ge=1, le=50, description="Walk-forward windows of each trial")
+    windows: int = Field(
+        default=4, ge=1, le=50, description="Of each trial, at most; each has 10 days or more"
+    )
     batch: int = Field(
         default=1,
         ge=1,

@@ -43,7 +43,7 @@ class TuningOptions:
         list[str] | None,
         typer.Option(help="NAME=LOW:HIGH, NAME=LOW:HIGH:STEP, NAME=LOW:HIGH:log or NAME=A,B."),
     ] = None
-    windows: Annotated[int | None, typer.Option(min=1, help="Of each trial [4].")] = None
+    windows: Annotated[int | None, typer.Option(min=1, help="Of each trial, at most [4].")] = None
     pruning: Annotated[bool, typer.Option("--pruning", help="Stop poor trials early.")] = False
     batch: Annotated[int | None, typer.Option(min=1, help="Trials at a time [1].")] = None
     seed: Annotated[int | None, typer.Option(min=0, help="[0]")] = None

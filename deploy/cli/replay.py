@@ -23,8 +23,7 @@ def replay(
     """Recompute a span of the log; compare it with --verify.
 
     Exit code 1 when a record differs, or when there was nothing to compare. States begin at the
-    first raw bar, so everything before the
-    span is recomputed too.
+    first raw bar, so everything before the span is recomputed too.
     """
     from deploy.cli.tables.replay import exit_code, report_document, report_lines
     from deploy.topics.verify import replay_log

@@ -21,6 +21,7 @@ class JobOutcome(BaseModel):
 
     verdict: str | None = Field(description="Of a search, in words")
     params: dict[str, Any] | None = Field(description="The best of a search")
+    best_value: float | None = Field(description="Of the objective: the mean over the windows")
     total_return: float | None = Field(description="After costs, a fraction; of a search the best")
     sharpe_ratio: float | None = Field(description="Of a search the best, not deflated")
 
@@ -65,6 +66,9 @@ class JobAnswer(BaseModel):
 def summary(job: JobView) -> dict[str, Any]:
     """Return a job as lists show it, the fields of ``JobSummary``."""
     progress, result = job.progress, job.result
+    best = progress.best if progress is not None else None
+    if result is not None and result.outcome is not None:
+        best = result.outcome["best_value"] if job.kind == "hyperopt" else best
     trial = result.trials if result is not None else progress.trial if progress else None
     return {
         "job_id": job.job_id,
@@ -74,7 +78,7 @@ def summary(job: JobView) -> dict[str, Any]:
         "requested_at": iso(job.requested_ms),
         "trial": trial,
         "total_trials": total_trials(job),
-        "best": progress.best if progress is not None else None,
+        "best": best,
         "objective": objective(job),
         "note": progress.note if progress is not None else "",
         "seconds": result.seconds if result is not None else None,

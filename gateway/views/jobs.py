@@ -68,6 +68,7 @@ def _outcome(result: dict[str, Any]) -> dict[str, Any]:
     return {
         "verdict": result.get("verdict"),
         "params": result.get("best_params"),
+        "best_value": result.get("best_value"),
         "total_return": metrics.get("total_return"),
         "sharpe_ratio": metrics.get("sharpe_ratio"),
     }

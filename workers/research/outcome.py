@@ -151,9 +151,14 @@ def market_facts(bars: Bars, market: Market) -> JSON:
     }
 
 
+def covered_days(bars: Bars) -> int:
+    """Return how many UTC days the bars touch."""
+    return int((bars.close_time_ms[-1] - 1) // DAY_MS - (bars.close_time_ms[0] - 1) // DAY_MS) + 1
+
+
 def require_span(bars: Bars, days: int, purpose: str) -> None:
     """Raise ValueError unless the bars cover so many UTC days."""
-    have = int((bars.close_time_ms[-1] - 1) // DAY_MS - (bars.close_time_ms[0] - 1) // DAY_MS) + 1
+    have = covered_days(bars)
     if have < days:
         needed = days * max(DAY_MS // bars.timeframe_ms, 1)
         raise ValueError(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -132,7 +132,8 @@ def _tuned(job: TuningJob, study: Study, bars: Bars) -> FinishedSearch:
 
 def _run(job: TuningJob, tuned: FinishedSearch, study: Study, watch: SearchObserver) -> bool:
     with evaluating(tuned.trialled, job.spec.batch) as evaluate:
-        return run_search(job.search(tuned.space), study, job.worker, evaluate, watch)
+        search = replace(job.search(tuned.space), windows=len(tuned.split.windows))
+        return run_search(search, study, job.worker, evaluate, watch)
 
 
 class _JobObserver:

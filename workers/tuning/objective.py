@@ -24,7 +24,12 @@ from streams.evaluation.metrics import (
     total_return,
 )
 from workers.bars.arrays import Bars
-from workers.research.outcome import SimulatedAccount, require_span, simulate_account
+from workers.research.outcome import (
+    SimulatedAccount,
+    covered_days,
+    require_span,
+    simulate_account,
+)
 from workers.tuning.trial_pool import Params, Scores
 
 Vector = NDArray[np.float64]
@@ -32,6 +37,7 @@ Decide = Callable[[Bars, Mapping[str, Any]], Vector]
 
 HOLDOUT = 0.2  # share of the bars
 WINDOW_DAYS = 10  # fewer daily returns carry no Sharpe ratio worth comparing
+LEAST_DAYS = 5  # of all bars; below, one window and a holdout have no Sharpe ratio at all
 
 METRICS: Mapping[Objective, Callable[[Vector], float | None]] = {
     "sharpe": sharpe_ratio,
@@ -55,12 +61,15 @@ class Split:
 
 
 def split_bars(bars: Bars, windows: int) -> Split:
-    """Cut bars into so many windows and a holdout.
+    """Cut bars into a holdout and up to so many windows of ``WINDOW_DAYS`` days or more.
 
-    Raises: ValueError when a window would have fewer than ``WINDOW_DAYS`` days.
+    Bars that are too few for that make fewer windows, at least one.
+
+    Raises: ValueError when the bars cover fewer than ``LEAST_DAYS`` days.
     """
-    days = int(np.ceil(windows * WINDOW_DAYS / (1.0 - HOLDOUT)))
-    require_span(bars, days, f"tuning over {windows} windows and a holdout")
+    require_span(bars, LEAST_DAYS, "tuning over a window and a holdout")
+    days = covered_days(bars) * (1.0 - HOLDOUT)
+    windows = max(min(windows, int(days / WINDOW_DAYS + 1e-9)), 1)
     seen = int(len(bars) * (1.0 - HOLDOUT))
     edges = np.linspace(0, seen, windows + 1).astype(int).tolist()
     parts = tuple(slice(a, b) for a, b in itertools.pairwise(edges))

@@ -23,11 +23,12 @@ from workers.research.outcome import (
     benchmark_rows,
     benchmark_sharpe,
     buy_and_hold_account,
+    covered_days,
     market_facts,
     simulate_account,
 )
 from workers.research.verdict import judge, score_distribution, verdict
-from workers.tuning.objective import Split, WindowScorer
+from workers.tuning.objective import WINDOW_DAYS, Split, WindowScorer
 from workers.tuning.search_space import Space
 from workers.tuning.study import finished_trials
 
@@ -119,7 +120,7 @@ def _judged(
         "overfitting_ratio": overfitting_ratio(judged.sharpe, known[0]),
         "walk_forward_efficiency": walk_forward_efficiency(inside["annual_return"], known[1]),
         "distribution": score_distribution(sharpes),
-        "verdict": _said(verdict(judged, None), known[0], benchmark_sharpe(hold)),
+        "verdict": _said(verdict(judged, None), known[0], benchmark_sharpe(hold)) + _few(tuned),
         "importance": _importance(study),
         "plots": _plots(tuned, study),
         "equity": _equity(outside),
@@ -151,6 +152,18 @@ def _said(judged: str, outside: float | None, hold: float | None) -> str:
     value = "has no Sharpe ratio" if outside is None else f"has a Sharpe ratio of {outside:.2f}"
     beside = "" if hold is None else f", buy and hold {hold:.2f}"
     return f"{judged} On the holdout, which no trial saw, it {value}{beside}."
+
+
+def _few(tuned: FinishedSearch) -> str:
+    """Return what the bars were too few for; empty when they were enough."""
+    days = covered_days(tuned.bars[tuned.split.in_sample])
+    count = len(tuned.split.windows)
+    if count == tuned.spec.windows and days >= count * WINDOW_DAYS:
+        return ""
+    return (
+        f" The bars are few: {count} of {tuned.spec.windows} windows over {days} days, where "
+        f"{tuned.spec.windows * WINDOW_DAYS} days are asked for."
+    )
 
 
 def _spans(bars: Bars, parts: tuple[slice, ...]) -> list[JSON]:

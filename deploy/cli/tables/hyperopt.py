@@ -11,7 +11,8 @@ def job_line(job: Answer) -> str:
     """Return the progress of a search on one line."""
     done = "" if job["trial"] is None else f"  {job['trial']}/{job['total_trials'] or '?'} trials"
     best = "" if job["best"] is None else f"  {job['objective'] or 'best'} {job['best']:.4g}"
-    return f"{job['status']:<10} {job['symbol']}  since {job['requested_at']}{done}{best}"
+    market = f"{job['request'].get('strategy_name', '?')} {job['symbol']}"
+    return f"{job['status']:<10} {market}  since {job['requested_at']}{done}{best}"
 
 
 def result_lines(document: Answer) -> list[str]:
@@ -27,7 +28,9 @@ def result_lines(document: Answer) -> list[str]:
     ]
     if document["best_params"] is not None:
         params = "  ".join(f"{name}={_short(v)}" for name, v in document["best_params"].items())
-        lines += [f"best        trial {document['best_trial']}: {params}", ""]
+        value = number(document["best_value"], "{:.4g}")
+        lines.append(f"best        trial {document['best_trial']}: {params}")
+        lines += [f"objective   {document['objective']} {value}, mean of the windows", ""]
         lines.append(f"{'':<12}{'in sample':>12}{'holdout':>12}{'buy & hold':>12}")
         hold = document["benchmarks"][0]["metrics"]
         for name in ("sharpe_ratio", "total_return", "max_drawdown"):

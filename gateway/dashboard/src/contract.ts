@@ -191,6 +191,8 @@ export interface JobOutcome {
   verdict: string | null
   /** The best of a search */
   params: Record<string, unknown> | null
+  /** Of the objective: the mean over the windows */
+  best_value: number | null
   /** After costs, a fraction; of a search the best */
   total_return: number | null
   /** Of a search the best, not deflated */

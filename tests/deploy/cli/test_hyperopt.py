@@ -25,6 +25,7 @@ JOB = {
     "best": 1.25,
     "objective": "sharpe",
     "error": None,
+    "request": {"strategy_name": "ema_cross"},
 }
 
 
@@ -111,6 +112,7 @@ def test_a_search_without_a_broker_ends_and_the_same_call_only_reports(bars, hom
     assert (home / "results" / first["job_id"] / "trials.parquet").is_file()
     assert "ema_cross on BTCUSDT 1h, 2020-09-13" in shown
     assert "On the holdout, which no trial saw" in shown
+    assert f"sharpe {first['best_value']:.4g}, mean of the windows" in shown
 
 
 def test_a_file_that_has_grown_or_rolled_is_another_job_and_its_span_is_said(bars, tmp_path):
@@ -182,7 +184,7 @@ def test_the_pipeline_is_asked_by_its_routes(gateway):
     listed = call("list", "--url", url)
 
     assert started.stdout == "job-1\n"
-    assert "job-1  done       BTCUSDT" in listed.stdout
+    assert "job-1  done       ema_cross BTCUSDT" in listed.stdout
     assert "9/9 trials  sharpe 1.25" in listed.stdout
     assert [(method, path) for method, path, _ in requests] == [
         ("POST", "/api/v1/hyperopt"),

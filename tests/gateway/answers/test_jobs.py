@@ -396,6 +396,7 @@ async def test_lists_say_what_was_asked_and_what_came_of_it(bench):
     assert job["outcome"] == {
         "verdict": "Not proven: x",
         "params": {"window": 10},
+        "best_value": None,
         "total_return": 0.02,
         "sharpe_ratio": 0.5,
     }

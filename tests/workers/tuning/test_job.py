@@ -217,7 +217,7 @@ def test_a_request_without_a_seed_has_one_of_its_own(tmp_path):
     ("given", "days", "said"),
     [
         ({"strategy_name": "PascalStrategy"}, DAYS, "there is no strategy 'PascalStrategy'"),
-        ({}, 40, "tuning over 4 windows and a holdout needs 50 days"),
+        ({}, 3, "tuning over a window and a holdout needs 5 days"),
         ({"param_space": {"slow": {"type": "int", "low": 1, "high": 9}}}, DAYS, "goes from 5 to"),
     ],
 )
@@ -226,6 +226,15 @@ def test_what_cannot_be_tuned_is_refused_and_leaves_nothing(tmp_path, given, day
         run(tmp_path, noise(days), **given)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("days", "windows"), [(5, 1), (20, 1), (30, 2), (40, 3), (60, 4)])
+def test_bars_that_are_few_make_fewer_windows_and_the_result_says_so(tmp_path, days, windows):
+    result = run(tmp_path, noise(days), n_trials=3)
+
+    assert len(result["windows"]) == windows
+    assert {len(row["windows"]) for row in result["trial_table"]} == {windows}
+    assert (f"{windows} of 4 windows" in result["verdict"]) == (days < 50)
 
 
 def result_of(parts):

@@ -25,6 +25,7 @@ DOCUMENTED = {
     "Total Return": "total_return",
 }
 HOLD = "buy and hold"
+LEAST_TRADES = 10  # as a comparison asks for: the Sharpe ratio of fewer is chance
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,16 @@ class Failure:
 def summary_document(results: Sequence[Result], failures: Sequence[Failure]) -> dict[str, Any]:
     """Return the document of ``backtest_summary.json``, best Sharpe ratio first.
 
+    ``rank`` is null where it has no Sharpe ratio or fewer than ``LEAST_TRADES`` trades.
+
     Drawdown, win rate and returns are fractions. ``luck`` is the Sharpe ratio that the best of so
     many worthless pairs is expected to show over as many days.
     """
-    rows = [_row(result) for result in ranked(results)]
+    ordered = ranked(results)
+    rows = [
+        _row(result) | {"rank": place if comparable(result) else None}
+        for place, result in enumerate(ordered, 1)
+    ]
     return {
         "results": rows,
         "benchmarks": benchmark_summary(results),
@@ -54,13 +61,19 @@ def summary_document(results: Sequence[Result], failures: Sequence[Failure]) -> 
 
 
 def ranked(results: Sequence[Result]) -> list[Result]:
-    """Return results by Sharpe ratio, best first, undefined last."""
+    """Return results by Sharpe ratio, best first; then those of few trades, undefined last."""
 
-    def key(result: Result) -> tuple[bool, float]:
+    def key(result: Result) -> tuple[bool, bool, float]:
         sharpe = result["metrics"]["sharpe_ratio"]
-        return (sharpe is None, -(sharpe or 0.0))
+        return (sharpe is None, not comparable(result), -(sharpe or 0.0))
 
     return sorted(results, key=key)
+
+
+def comparable(result: Result) -> bool:
+    """Whether a result has a Sharpe ratio and enough trades to be set against others."""
+    metrics = result["metrics"]
+    return metrics["sharpe_ratio"] is not None and metrics["trades"] >= LEAST_TRADES
 
 
 def expected_best_sharpe(results: Sequence[Result]) -> float | None:
@@ -69,7 +82,7 @@ def expected_best_sharpe(results: Sequence[Result]) -> float | None:
     Their spread is taken from the standard error over the median span: what pure noise would show.
     None below two pairs. Source: Bailey and Lopez de Prado (2014).
     """
-    errors = [r["metrics"]["sharpe_standard_error"] for r in results]
+    errors = [r["metrics"]["sharpe_standard_error"] for r in results if comparable(r)]
     known = [error for error in errors if error is not None]
     if len(known) < 2:
         return None
@@ -78,10 +91,10 @@ def expected_best_sharpe(results: Sequence[Result]) -> float | None:
 
 def summary_verdict(results: Sequence[Result]) -> str:
     """Return in words what the best of these pairs is worth, given how many there were."""
-    tested = [r for r in ranked(results) if r["metrics"]["sharpe_ratio"] is not None]
+    tested = [result for result in ranked(results) if comparable(result)]
     luck = expected_best_sharpe(results)
     if not tested or luck is None:
-        return "Too few pairs traded to say anything of the best."
+        return f"Too few pairs have {LEAST_TRADES} trades or more to say anything of the best."
     best = tested[0]
     sharpe, error = (best["metrics"][k] for k in ("sharpe_ratio", "sharpe_standard_error"))
     hold = _benchmark_metrics(best, HOLD)["sharpe_ratio"]
@@ -92,10 +105,13 @@ def summary_verdict(results: Sequence[Result]) -> str:
         f"many worthless ones would show about {luck:.2f}; the probability that this one beats "
         f"that is {sure:.2f}, where 0.95 is asked for"
     )
+    few = len(results) - len(tested)
+    asked = f"a Sharpe ratio of {LEAST_TRADES} trades or more"
+    left_out = f" {few} without {asked} are not ranked." if few else ""
     behind = " It is behind buy and hold." if hold is not None and hold >= sharpe else ""
     if sure >= 0.95:
-        return f"{said}: it is more than luck in this span.{behind}"
-    return f"Nothing here beyond luck. {said}.{behind}"
+        return f"{said}: it is more than luck in this span.{behind}{left_out}"
+    return f"Nothing here beyond luck. {said}.{behind}{left_out}"
 
 
 def _row(result: Result) -> dict[str, Any]:

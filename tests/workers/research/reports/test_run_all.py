@@ -21,7 +21,7 @@ from workers.research.reports.run_all import (
     run_pair,
     write_report,
 )
-from workers.research.reports.summary import Failure, summary_document
+from workers.research.reports.summary import LEAST_TRADES, Failure, summary_document
 
 DOCUMENTED = {"Sharpe Ratio", "Max Drawdown", "Win Rate", "Profit Factor", "Total Return"}
 
@@ -101,6 +101,22 @@ def test_the_best_of_worthless_pairs_is_called_luck(everything):
     assert summary["verdict"].startswith("Nothing here beyond luck")
     assert summary["luck"] > 0.0
     assert summary_document([], [])["verdict"].startswith("Too few pairs")
+
+
+@pytest.mark.parametrize("trades", [0, 2, LEAST_TRADES - 1])
+def test_a_pair_of_few_trades_is_never_the_best(everything, trades):
+    results, failures = everything
+    lucky = results[-1]["metrics"] | {"sharpe_ratio": 11.73, "trades": trades}
+    rare = results[-1] | {"strategy": "rare", "metrics": lucky}
+    undefined = results[0] | {"metrics": results[0]["metrics"] | {"sharpe_ratio": None}}
+
+    summary = summary_document([rare, undefined, *results], failures)
+
+    rows = summary["results"]
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, None, None]
+    assert (rows[-2]["strategy"], rows[-1]["Sharpe Ratio"]) == ("rare", None)
+    assert "rare" not in summary["verdict"]
+    assert f"2 without a Sharpe ratio of {LEAST_TRADES} trades or more" in summary["verdict"]
 
 
 def test_a_process_that_dies_takes_only_its_own_pair_with_it(folder):
