@@ -18,7 +18,8 @@ test('a symbol is found by any part of any spelling', () => {
 
 test('a symbol in any script is found by any form of its letters', () => {
   const listed = signal(1, { symbol: '币安人生USDT' })
-  for (const text of ['币安', '人生/usdt', 'ＵＳＤＴ']) expect(passes({ ...DEFAULT_FILTER, text }, listed), text).toBe(true)
+  for (const text of ['币安', '人生/usdt', 'ＵＳＤＴ'])
+    expect(passes({ ...DEFAULT_FILTER, text }, listed), text).toBe(true)
   expect(passes({ ...DEFAULT_FILTER, text: '人币' }, listed)).toBe(false)
 })
 
