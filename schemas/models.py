@@ -70,6 +70,9 @@ class ModelRegistered(Record):
     gates: dict[str, bool] = Field(description="Each gate by name")
     qualified: bool = Field(description="Every gate passed")
     regimes: tuple[RegimeParameters, ...] = Field(description="One per symbol")
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="By symbol, why the model was trained without it"
+    )
 
 
 class ModelChanged(Record):

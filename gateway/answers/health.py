@@ -121,3 +121,8 @@ def _model_reasons(views: ReadModel) -> Iterator[str]:
         if not change.model.qualified:
             failed = ", ".join(gate for gate, passed in change.model.gates.items() if not passed)
             yield f"model {change.model.model_version} is unqualified: {failed}"
+        for symbol, reason in change.model.left_out.items():
+            yield (
+                f"model {change.model.model_version} was trained without {symbol}: {reason}; the "
+                f"next training looks at it again"
+            )

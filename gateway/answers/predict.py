@@ -104,7 +104,7 @@ def _signal(
 
 def _no_prediction_yet(ctx: AppContext, symbol: str) -> Unavailable:
     if ctx.views.serving:
-        return Unavailable(f"no prediction of {symbol} yet: its features are warming up")
+        return Unavailable(f"no prediction of {symbol} yet: {_absence(ctx, symbol)}")
     progress = ctx.views.training
     if progress is None:
         return Unavailable("training: the first model waits for enough history", progress=None)
@@ -112,6 +112,13 @@ def _no_prediction_yet(ctx: AppContext, symbol: str) -> Unavailable:
     return Unavailable(
         f"training: the first model is at {progress.stage}, {progress.done:.0%}", progress=step
     )
+
+
+def _absence(ctx: AppContext, symbol: str) -> str:
+    for change in ctx.views.serving.values():
+        if reason := change.model.left_out.get(symbol):
+            return f"model {change.model.model_version} was trained without it: {reason}"
+    return "its features are warming up"
 
 
 async def _override(

@@ -14,10 +14,11 @@ import numpy as np
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingStage
 from streams.regimes.hamilton import filtered_probabilities
+from streams.regimes.processor import UNIFORM
 from workers.models import forest, lstm
 from workers.models.booster import read_booster
 from workers.models.ensemble import calibrate, pool
-from workers.training.dataset import Array, Rows
+from workers.training.dataset import Array, FeatureSeries, Rows
 from workers.training.fit_boosted import BoostedPlan, fit_boosted
 from workers.training.fit_lstm import LstmPlan, fit_lstm
 from workers.training.fit_regimes import (
@@ -31,6 +32,7 @@ from workers.training.metrics import StitchedRows, class_shares
 from workers.training.split import WalkForward, known_before
 from workers.training.table import LabelPlan, TrainingTable, Windows
 from workers.training.temperature import fit_temperature
+from workers.training.trainable import LeftOut, left_out_of_filter, reasons_text
 
 OnProgress = Callable[[TrainingStage, float, str], None]
 
@@ -65,8 +67,10 @@ class FittedModel:
     Attributes:
         forest, lstm: File contents.
         prior: Class shares of the training rows, shape (3,).
-        regimes: Regime filter of each symbol.
-        posteriors: Of these filters, for every row of the table, shape (T, 3).
+        regimes: Regime filter of each symbol that is not left out.
+        posteriors: Of these filters, for every row of the table, shape (T, 3); uniform without
+            a filter, as they are served.
+        left_out: By symbol, why it has no filter.
     """
 
     forest: bytes
@@ -74,6 +78,7 @@ class FittedModel:
     prior: Array
     regimes: tuple[RegimeParameters, ...]
     posteriors: Array
+    left_out: LeftOut
 
     def members(self, table: TrainingTable, which: Rows, length: int) -> dict[str, Array]:
         """Return each member's probabilities on some rows, shape (n, 3), by our own kernels."""
@@ -109,7 +114,7 @@ def fit_model(
 ) -> FittedModel:
     """Fit regime filters and both members on some rows and the bars before them."""
     progress("regimes", 0.0, "")
-    regimes, posteriors = _fit_filters(table, train, plan)
+    regimes, posteriors, left_out = _fit_filters(table, train, plan)
     progress("boosted", 0.0, f"{len(train)} rows")
     prior = class_shares(table.classes[train])
     sampled = train[:: plan.boosted.stride]
@@ -126,37 +131,43 @@ def fit_model(
         plan.seed,
         lambda done: progress("lstm", done, ""),
     )
-    return FittedModel(boosted, network, prior, regimes, posteriors)
+    return FittedModel(boosted, network, prior, regimes, posteriors, left_out)
 
 
 def _fit_filters(
     table: TrainingTable, train: Rows, plan: TrainingPlan
-) -> tuple[tuple[RegimeParameters, ...], Array]:
-    """Fit on every bar up to the last training row; filter (never smooth) the whole table."""
+) -> tuple[tuple[RegimeParameters, ...], Array, LeftOut]:
+    """Fit on every bar up to the last training row; filter (never smooth) the whole table.
+
+    Raises:
+        TooFewRows: No symbol can be fitted.
+    """
     until_ms = int(table.times[train].max())
-    past = {symbol: series.times <= until_ms for symbol, series in table.series.items()}
-    names = usable_observations(
-        {symbol: series.observed[past[symbol]] for symbol, series in table.series.items()},
-        OBSERVATIONS,
-    )
+    bars = {symbol: _past_bars(series, until_ms) for symbol, series in table.series.items()}
+    left_out = left_out_of_filter(bars)
+    fitted = {symbol: past for symbol, past in bars.items() if symbol not in left_out}
+    names = usable_observations({symbol: past.observations for symbol, past in fitted.items()})
+    if not fitted or not names:
+        raise TooFewRows(f"no regime filter can be fitted: {reasons_text(left_out) or 'all still'}")
     used = [OBSERVATIONS.index(name) for name in names]
-    observed = {symbol: series.observed[:, used] for symbol, series in table.series.items()}
-    bars = {
-        symbol: SymbolBars(
-            observed[symbol][past[symbol]], series.column("log_return_1")[past[symbol]]
-        )
-        for symbol, series in table.series.items()
-    }
-    fit = fit_regimes(bars, names, plan.regimes)
-    records = {
-        symbol: fit.parameters(symbol, series.timeframe_ms, until_ms)
-        for symbol, series in table.series.items()
-    }
+    fit = fit_regimes(
+        {s: SymbolBars(past.observations[:, used], past.log_returns) for s, past in fitted.items()},
+        names,
+        plan.regimes,
+    )
+    records = {s: fit.parameters(s, table.timeframe_ms, until_ms) for s in fitted}
     posteriors = [
-        filtered_probabilities(records[symbol], series.times, observed[symbol])
+        filtered_probabilities(records[symbol], series.times, series.observed[:, used])
+        if symbol in records
+        else np.tile(UNIFORM, (len(series.times), 1))
         for symbol, series in table.series.items()
     ]
-    return tuple(records.values()), np.concatenate(posteriors)
+    return tuple(records.values()), np.concatenate(posteriors), left_out
+
+
+def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:
+    past = series.times <= until_ms
+    return SymbolBars(series.observed[past], series.column("log_return_1")[past])
 
 
 def walk_forward(

@@ -149,14 +149,15 @@ def usable_observations(
         bars: By symbol, the named features of its training bars, shape (T, len(names)).
         names: Of the columns.
     """
-
-    def usable(column: Array) -> bool:
-        known = column[~np.isnan(column)]
-        return len(known) >= max(1, len(column) // 2) and bool(np.ptp(known) > 0.0)
-
     return tuple(
-        name for d, name in enumerate(names) if all(usable(each[:, d]) for each in bars.values())
+        name for d, name in enumerate(names) if all(is_usable(each[:, d]) for each in bars.values())
     )
+
+
+def is_usable(column: Array) -> bool:
+    """Return whether an observation varies and is known for half of the bars, NaN where null."""
+    known = column[~np.isnan(column)]
+    return len(known) >= max(1, len(column) // 2) and bool(np.ptp(known) > 0.0)
 
 
 def fit_regimes(

@@ -27,6 +27,7 @@ from workers.training.dataset import FeatureSeries
 from workers.training.fit import (
     FittedModel,
     OnProgress,
+    TooFewRows,
     TrainingPlan,
     fit_model,
     fit_temperature_before,
@@ -37,6 +38,7 @@ from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
 from workers.training.metrics import model_metrics
 from workers.training.table import TrainingTable, Windows, build_table
+from workers.training.trainable import LeftOut, choose_symbols, reasons_text
 
 # Features in price units would tell a pooled model which symbol it sees. Optional features are
 # missing from some sources.
@@ -50,12 +52,13 @@ LIBRARIES = ("numpy", "numba", "scipy", "torch", "xgboost")
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model before its registration."""
+    """A trained model before its registration; ``left_out`` says why it lacks a symbol."""
 
     manifest: Manifest
     contents: Mapping[str, bytes]
     metrics: ModelMetrics
     fitted: FittedModel
+    left_out: LeftOut
 
     @property
     def gates(self) -> dict[str, bool]:
@@ -79,15 +82,21 @@ def train(
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
     """
+    series, left_out = choose_symbols(series, request.symbols, plan.labels, plan.lstm.window)
+    if not series:
+        raise TooFewRows(f"no symbol can be trained on: {reasons_text(left_out)}")
     table = build_table(series, plan.labels, plan.lstm.window)
     blocks = walk_forward(table, plan, progress)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     metrics = model_metrics(stitch_blocks(table, blocks, plan), block_ms, plan.seed)
     fitted = fit_model(table, table.usable, plan, progress)
+    left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
     report = json.dumps(
-        {"plan": asdict(plan), "metrics": metrics.model_dump()}, indent=1, default=str
+        {"plan": asdict(plan), "metrics": metrics.model_dump(), "left_out": left_out},
+        indent=1,
+        default=str,
     ).encode()
     contents = {
         "forest.json": fitted.forest,
@@ -118,7 +127,7 @@ def train(
         files=files,
         parity=_parity_cases(table, fitted, plan),
     )
-    return TrainedModel(manifest, contents, metrics, fitted)
+    return TrainedModel(manifest, contents, metrics, fitted, left_out)
 
 
 def _parity_cases(
@@ -162,7 +171,8 @@ def register(
         request_id=request.request_id,
         event_time_ms=market_time_ms,
         timeframe_ms=manifest.timeframe_ms,
-        symbols=request.symbols,
+        symbols=tuple(s for s in request.symbols if s not in trained.left_out),
+        left_out=trained.left_out,
         trained_from_ms=manifest.trained_from_ms,
         trained_to_ms=manifest.trained_to_ms,
         feature_set_id=manifest.feature_set_id,

@@ -130,7 +130,8 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
         model_version=model.model_version,
         qualified=model.qualified,
         gates=model.gates,
-        symbols=request.symbols,
+        symbols=model.symbols,
+        left_out=model.left_out,
         rows=model.metrics.rows,
         log_loss=model.metrics.log_loss,
         prior_log_loss=model.metrics.prior_log_loss,
@@ -151,6 +152,7 @@ def _summary(model: ModelRegistered) -> str:
     return (
         f"{word}: log-loss {metrics.log_loss:.4f}, class prior {metrics.prior_log_loss:.4f}, "
         f"{metrics.rows} rows out of sample"
+        + "".join(f"; without {s}: {reason}" for s, reason in model.left_out.items())
     )
 
 

@@ -19,7 +19,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
 from schemas.timeframes import HOUR_MS
-from tests.build import close_time, explanation, registered, scored, serving, signal, status
+from tests.build import bar, close_time, explanation, registered, scored, serving, signal, status
 from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, ticks
 
 pytestmark = pytest.mark.anyio
@@ -434,6 +434,20 @@ async def test_health_names_every_reason_for_being_degraded(gateway):
     assert "training is failed: disk full" in reasons
     assert "model m1 is unqualified: log_loss" in reasons
     assert "BTCUSDT is 3.3 bars old" in reasons
+
+
+async def test_health_and_predict_name_a_market_that_the_model_was_trained_without(gateway):
+    still = "its price does not move in 3,600 bars"
+    gateway.bus.feed(
+        serving(model=registered(left_out={"SOLUSDT": still})), bar(LAST, symbol="SOLUSDT")
+    )
+
+    reasons = await degraded(gateway)
+    answer = await gateway.client.post("/api/v1/predict", json={"symbol": "SOL-USD"})
+
+    assert f"model m1 was trained without SOLUSDT: {still}" in reasons
+    assert answer.status_code == 503
+    assert f"model m1 was trained without it: {still}" in answer.json()["detail"]
 
 
 async def test_views_keep_answering_while_the_broker_is_away(gateway):

@@ -147,7 +147,7 @@ def test_the_first_block_calibrates_and_is_never_judged():
 def test_too_little_history_is_refused_with_the_numbers():
     with pytest.raises(TooFewRows, match=r"fold 1 of 4 has \d+ training and \d+ test rows"):
         train(REQUEST, market(edge=0.5, bars=120), SMALL, quiet)
-    with pytest.raises(TooFewRows, match="no row has a whole window"):
+    with pytest.raises(TooFewRows, match="none of its 6 bars has 8 bars of complete features"):
         train(REQUEST, market(edge=0.5, bars=6), SMALL, quiet)
 
 
