@@ -106,3 +106,7 @@ class HistoryReady(Record):
     from_ms: Milliseconds
     to_ms: Milliseconds
     event_time_ms: Milliseconds
+    closes: dict[Symbol, Milliseconds] = Field(
+        default_factory=dict,
+        description="By symbol, its newest bar close at or before to_ms; absent: to_ms",
+    )

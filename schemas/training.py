@@ -24,6 +24,10 @@ class TrainingRequest(Record):
     from_ms: Milliseconds
     to_ms: Milliseconds = Field(description="Last bar close that may be trained on")
     reason: Literal["bootstrap", "manual", "drift", "age"]
+    closes: dict[Symbol, Milliseconds] = Field(
+        default_factory=dict,
+        description="By symbol, its newest bar close at or before to_ms; absent: to_ms",
+    )
 
 
 class TrainingProgress(Record):

@@ -59,6 +59,7 @@ def _history(state: PromotionState, history: HistoryReady) -> tuple[PromotionSta
         from_ms=history.from_ms,
         to_ms=history.to_ms,
         reason="bootstrap",
+        closes=history.closes,
     )
     return state.model_copy(update={"requested_to_ms": history.to_ms}), (request,)
 

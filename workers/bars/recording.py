@@ -31,6 +31,15 @@ class Recording:
         """Bars of all files."""
         return sum(map(len, self.files))
 
+    @property
+    def closes_at_cut(self) -> dict[str, int]:
+        """By symbol, the close of its newest bar at or before the cut: that bar may be missing."""
+        step, closes = self.timeframe_ms, {}
+        for file in self.files:
+            past = file.open_time_ms[file.open_time_ms + step <= self.cut_ms]
+            closes[file.symbol] = int(past[-1]) + step  # no file begins after the cut
+        return closes
+
 
 def read_recording(texts: Sequence[str]) -> Recording:
     """Read and check the files of a replay.

@@ -115,6 +115,7 @@ class Player:
                     from_ms=min(file.from_ms for file in files),
                     to_ms=cut_ms,
                     event_time_ms=cut_ms,
+                    closes=self._recording.closes_at_cut,
                 )
             )
         waiting = "history is complete; waiting for a model to serve"

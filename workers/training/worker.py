@@ -9,19 +9,16 @@ follows from the request and the rows, so nothing is registered twice.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from schemas.clock import ClockTick
-from schemas.features import FeatureVector
 from schemas.models import ModelRegistered
 from schemas.record import Record
 from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
-from streams.features.catalog import FEATURE_SET_ID
 from streams.processor import RecordRejected
 from streams.runtime.codec import Received
 from streams.runtime.jobs import JobFuture, in_thread, run_jobs
@@ -35,11 +32,11 @@ from workers.settings import Settings
 from workers.training.fit import TooFewRows, TrainingPlan
 from workers.training.mlflow_follower import follow_models
 from workers.training.progress import TrainingProgressPublisher
+from workers.training.span_features import span_features
 
 log = structlog.get_logger()
 
 LAST_TICKS = 20  # offsets: the newest tick, and the markers of transactions behind it
-FEATURES_WITHIN_S = 600.0  # a history of a million bars takes less
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -116,9 +113,11 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     loading.start()
     progress = TrainingProgressPublisher(request, kafka)
     progress.publish("dataset", 0.0, "reading features")
-    series = collect_series(read_features(request, kafka), MODEL_FEATURES, OBSERVATIONS)
-    loading.join()
     try:
+        with Reader(kafka, (FEATURE_VECTORS,)) as reader:
+            vectors = span_features(reader.take, request, progress.publish)
+            series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
+        loading.join()
         trained = train(request, series, TrainingPlan(), progress.publish)
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))
@@ -154,40 +153,6 @@ def _summary(model: ModelRegistered) -> str:
         f"{metrics.rows} rows out of sample"
         + "".join(f"; without {s}: {reason}" for s, reason in model.left_out.items())
     )
-
-
-def read_features(request: TrainingRequest, kafka: KafkaSettings) -> Iterator[FeatureVector]:
-    """Yield the vectors of a request's span, waiting until each symbol has reached its end.
-
-    Vectors of another feature set, from before an upgrade, are left out.
-
-    Raises:
-        RecordRejected: The features topic did not reach the end of the span in time.
-    """
-    reader = Reader(kafka, (FEATURE_VECTORS,))
-    waiting = set(request.symbols)
-    deadline = time.monotonic() + FEATURES_WITHIN_S
-    try:
-        while waiting:
-            for message in reader.take():
-                vector = message.record if isinstance(message, Received) else None
-                if not isinstance(vector, FeatureVector) or vector.symbol not in request.symbols:
-                    continue
-                if vector.event_time_ms >= request.to_ms:
-                    waiting.discard(vector.symbol)
-                if (
-                    vector.feature_set_id == FEATURE_SET_ID
-                    and vector.timeframe_ms == request.timeframe_ms
-                    and request.from_ms <= vector.event_time_ms <= request.to_ms
-                ):
-                    yield vector
-            if time.monotonic() > deadline:
-                raise RecordRejected(
-                    f"features of {sorted(waiting)} did not reach {request.to_ms} within "
-                    f"{FEATURES_WITHIN_S:.0f} s"
-                )
-    finally:
-        reader.close()
 
 
 def read_market_time(kafka: KafkaSettings) -> int | None:

@@ -56,6 +56,15 @@ def bars(records):
     return [record for record in records if isinstance(record, RawBar)]
 
 
+def test_a_missing_bar_at_the_cut_is_announced_by_the_close_before_it(tmp_path):
+    table(100).drop(index=59).to_csv(tmp_path / "BTCUSDT_perp_1m.csv", index=False)
+
+    out, _ = played([str(tmp_path / "BTCUSDT_perp_1m.csv")])
+
+    (history,) = [record for record in out if isinstance(record, HistoryReady)]
+    assert history.to_ms - history.closes["BTCUSDT"] == MINUTE_MS
+
+
 def test_cut_is_at_sixty_percent_of_the_common_span(files):
     recording = read_recording(files)
 
