@@ -31,7 +31,7 @@ def request(**closes: int) -> TrainingRequest:
     )
 
 
-class Topic:
+class FeatureTopic:
     """A topic that is read a batch at a time; once it is read, a second passes at each call."""
 
     def __init__(self, *batches: Sequence[Record]) -> None:
@@ -61,7 +61,7 @@ def vector(minute: int, symbol: str = "BTCUSDT") -> Record:
 
 
 def test_a_missing_bar_at_the_cut_is_not_waited_for():
-    topic = Topic([vector(LAST), vector(LAST - 1, "ETHUSDT")])
+    topic = FeatureTopic([vector(LAST), vector(LAST - 1, "ETHUSDT")])
 
     read = topic.read(request(ETHUSDT=close_time(LAST - 1)))
 
@@ -71,7 +71,7 @@ def test_a_missing_bar_at_the_cut_is_not_waited_for():
 
 
 def test_features_that_stay_away_are_named_and_the_rest_goes_on():
-    topic = Topic([vector(LAST), vector(3, "ETHUSDT")])
+    topic = FeatureTopic([vector(LAST), vector(3, "ETHUSDT")])
 
     read = topic.read(request())
 
@@ -86,13 +86,13 @@ def test_the_wait_is_counted_from_the_newest_vector():
     batches: list[list[Record]] = []
     for minute in range(LAST + 1):
         batches += [[vector(minute)], *([[]] * 3)]
-    topic = Topic([vector(LAST, "ETHUSDT")], *batches)
+    topic = FeatureTopic([vector(LAST, "ETHUSDT")], *batches)
 
     assert len(topic.read(request())) == LAST + 2
     assert topic.second == 0.0
 
 
 def test_what_comes_after_the_span_or_of_others_is_not_read():
-    topic = Topic([vector(LAST + 1), vector(5, "SOLUSDT"), vector(LAST, "ETHUSDT")])
+    topic = FeatureTopic([vector(LAST + 1), vector(5, "SOLUSDT"), vector(LAST, "ETHUSDT")])
 
     assert topic.read(request()) == [("ETHUSDT", close_time(LAST))]
