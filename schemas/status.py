@@ -32,6 +32,9 @@ class WorkerStatus(Record):
     done: float | None = Field(default=None, ge=0, le=1, description="Progress of what it does")
     models: tuple[LoadedModel, ...] = ()
     device: str | None = None
+    ended: dict[str, Milliseconds] = Field(
+        default_factory=dict, description="Symbols that get no more bars, and their last close"
+    )
 
 
 class MonitorWindow(Record):

@@ -75,6 +75,7 @@ def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
         if bar is None or now_ms is None:
             continue
         age = clock.age(bar.event_time_ms, bar.timeframe_ms, now_ms)
+        ended = ctx.views.ended_ms(symbol) == bar.event_time_ms
         yield {
             "symbol": symbol,
             "timeframe_ms": bar.timeframe_ms,
@@ -82,7 +83,8 @@ def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
             "signals": len(view.signals),
             "last_bar_ms": bar.event_time_ms,
             "age_bars": round(age.bars, 3),
-            "stale": age.stale,
+            "stale": age.stale and not ended,
+            "ended": ended,
             "last_price": orjson.loads(bar.raw)["close"],
         }
 

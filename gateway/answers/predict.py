@@ -94,6 +94,11 @@ def _signal(
         )
     moment = now_ms if as_of_ms is None else min(as_of_ms, now_ms)
     age = clock.age(signal.event_time_ms, signal.timeframe_ms, moment)
+    if age.dead and ctx.views.ended_ms(symbol) is not None:
+        raise Unavailable(
+            f"{symbol} has ended: its last prediction is of {iso(signal.event_time_ms)}, and no "
+            f"more bars come; ask with timestamp for a moment before"
+        )
     if age.dead:
         raise Unavailable(
             f"the newest prediction of {symbol} is {age.bars:.1f} bars old, more than "

@@ -36,7 +36,8 @@ class SymbolHealth(BaseModel):
     signals: int = Field(description="How many are held")
     last_bar_ms: int = Field(description="Close of the newest bar")
     age_bars: float
-    stale: bool
+    stale: bool = Field(description="Older than two bars, and not ended")
+    ended: bool = Field(description="It gets no more bars: neither a fault nor stale")
     last_price: float
 
 

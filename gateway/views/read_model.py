@@ -136,6 +136,21 @@ class ReadModel:
         """Return the symbols that have a bar."""
         return sorted(name for name, view in self.symbols.items() if len(view.bars))
 
+    def ended_ms(self, symbol: str) -> int | None:
+        """Return the last close of a symbol that gets no more bars; None while it goes on.
+
+        Ingest says so of a recording, and the reference table of a contract no longer traded.
+        """
+        for status in self.statuses.values():
+            if symbol in status.ended:
+                return status.ended[symbol]
+        table = self.refdata.tables.get("symbol")
+        rows = [row for row in table.rows if row.get("symbol") == symbol] if table else []
+        bar = self.symbol(symbol).bars.newest()
+        if bar is None or not rows or any(row.get("active") is not False for row in rows):
+            return None
+        return bar.event_time_ms
+
     def loaded_models(self) -> list[LoadedModel]:
         """Return the models in the memory of inference."""
         return [

@@ -21,6 +21,7 @@ from schemas.topics import MODELS_SERVING, WORKER_STATUS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.status import State
 from workers.bars.recording import Recording, merged, read_recording
 from workers.ingest.resume import history_is_ready, newest_closes
 from workers.ingest.status import ingest_status
@@ -93,7 +94,7 @@ class Player:
         self._now_ms = max(self._now_ms, *(file.to_ms for file in recording.files))
         self.tick()
         done = f"done: all {recording.bars} recorded bars are played"
-        self._put(ingest_status("running", done, 1.0))
+        self._put(ingest_status("running", done, 1.0, self._ended()))
         return True
 
     def tick(self) -> None:
@@ -119,7 +120,7 @@ class Player:
                 )
             )
         waiting = "history is complete; waiting for a model to serve"
-        self._put(ingest_status("holding", waiting, self._share()))
+        self._put(ingest_status("holding", waiting, self._share(), self._ended()))
         log.info("history.announced", symbols=[file.symbol for file in files], to_ms=cut_ms)
         released = hold()
         self._anchor = (time.monotonic(), self._now_ms)
@@ -146,7 +147,13 @@ class Player:
             self._status_due_s = now_s + STATUS_S
             part = "live" if live else "history"
             detail = f"replay, {part}: {self._played} bars"
-            self._put(ingest_status("running" if live else "starting", detail, self._share()))
+            state: State = "running" if live else "starting"
+            self._put(ingest_status(state, detail, self._share(), self._ended()))
+
+    def _ended(self) -> dict[str, int]:
+        """Return the last close of each symbol whose recording ended while others go on."""
+        ends = {file.symbol: file.to_ms for file in self._recording.files}
+        return {symbol: end_ms for symbol, end_ms in ends.items() if end_ms < self._now_ms}
 
     def _share(self) -> float:
         return min(1.0, self._played / self._recording.bars)

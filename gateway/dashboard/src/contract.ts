@@ -652,7 +652,10 @@ export interface SymbolHealth {
   /** Close of the newest bar */
   last_bar_ms: number
   age_bars: number
+  /** Older than two bars, and not ended */
   stale: boolean
+  /** It gets no more bars: neither a fault nor stale */
+  ended: boolean
   last_price: number
 }
 

@@ -16,6 +16,7 @@ from gateway.routes.signals import SignalDetail, SignalList
 from gateway.routes.system import Health
 from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.dead_letter import DeadLetter
+from schemas.refdata import RefdataTable, Row
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
 from schemas.timeframes import HOUR_MS
@@ -448,6 +449,28 @@ async def test_health_and_predict_name_a_market_that_the_model_was_trained_witho
     assert f"model m1 was trained without SOLUSDT: {still}" in reasons
     assert answer.status_code == 503
     assert f"model m1 was trained without it: {still}" in answer.json()["detail"]
+
+
+async def test_a_market_that_ended_is_neither_stale_nor_a_reason_and_predict_says_so(gateway):
+    gateway.bus.feed(status("ingest", ended={"ETHUSDT": close_time(LAST)}), *ticks(1_200))
+
+    body = await gateway.get("/health")
+    answer = await gateway.client.post("/api/v1/predict", json={"symbol": "ETH-USD"})
+
+    states = {row["symbol"]: (row["stale"], row["ended"]) for row in body["symbols"]}
+    assert states == {"BTCUSDT": (True, False), "ETHUSDT": (False, True)}
+    assert not any("ETHUSDT" in reason for reason in body["degraded"])
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("ETHUSDT has ended")
+
+
+async def test_a_contract_that_the_venue_trades_no_longer_has_ended(gateway):
+    rows: list[Row] = [{"symbol": "ETHUSDT", "active": False}, {"symbol": "BTCUSDT", "active": True}]
+    gateway.bus.feed(RefdataTable.of("symbol", rows, "test", 1), *ticks(200))
+
+    body = await gateway.get("/health")
+
+    assert [row["symbol"] for row in body["symbols"] if row["ended"]] == ["ETHUSDT"]
 
 
 async def test_views_keep_answering_while_the_broker_is_away(gateway):

@@ -65,6 +65,14 @@ def test_a_missing_bar_at_the_cut_is_announced_by_the_close_before_it(tmp_path):
     assert history.to_ms - history.closes["BTCUSDT"] == MINUTE_MS
 
 
+def test_a_recording_that_ends_while_others_go_on_is_said_to_have_ended(files):
+    out, _ = played(files)
+
+    last = [record for record in out if isinstance(record, WorkerStatus)][-1]
+    first_end = max(bar.event_time_ms for bar in bars(out) if bar.symbol == "BTCUSDT")
+    assert last.ended == {"BTCUSDT": first_end}
+
+
 def test_cut_is_at_sixty_percent_of_the_common_span(files):
     recording = read_recording(files)
 

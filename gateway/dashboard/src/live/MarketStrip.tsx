@@ -30,6 +30,7 @@ export function MarketStrip({ symbol, newest, className, onToggle }: Props) {
           key={market.symbol}
           symbol={market.symbol}
           stale={market.stale ? market.age_bars : null}
+          ended={market.ended}
           serves={serves}
           price={market.last_price}
           signal={newest.get(market.symbol) ?? null}
@@ -44,6 +45,7 @@ export function MarketStrip({ symbol, newest, className, onToggle }: Props) {
 interface MarketProps {
   symbol: string
   stale: number | null
+  ended: boolean
   serves: boolean
   price: number
   signal: SignalItem | null
@@ -51,7 +53,7 @@ interface MarketProps {
   onToggle: (symbol: string) => void
 }
 
-function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: MarketProps) {
+function Market({ symbol, stale, ended, serves, price, signal, chosen, onToggle }: MarketProps) {
   const { bars, regimes } = useLive((state) => state.series.get(symbol)) ?? NO_SERIES
   const recent = bars.slice(-SPARK_BARS)
   const close = bars.at(-1)?.close ?? price
@@ -61,7 +63,9 @@ function Market({ symbol, stale, serves, price, signal, chosen, onToggle }: Mark
     <button type="button" className={styles.market} aria-pressed={chosen} onClick={() => onToggle(symbol)}>
       <span className={styles.top}>
         <b title={symbol}>{symbol}</b>
-        {stale === null ? (
+        {ended ? (
+          <span className="muted">ended</span>
+        ) : stale === null ? (
           signal && (
             <span className={classes(styles.direction, TONE[signal.direction])}>
               <span aria-hidden="true">{ARROW[signal.direction]}</span>
