@@ -465,7 +465,10 @@ async def test_a_market_that_ended_is_neither_stale_nor_a_reason_and_predict_say
 
 
 async def test_a_contract_that_the_venue_trades_no_longer_has_ended(gateway):
-    rows: list[Row] = [{"symbol": "ETHUSDT", "active": False}, {"symbol": "BTCUSDT", "active": True}]
+    rows: list[Row] = [
+        {"symbol": "ETHUSDT", "active": False},
+        {"symbol": "BTCUSDT", "active": True},
+    ]
     gateway.bus.feed(RefdataTable.of("symbol", rows, "test", 1), *ticks(200))
 
     body = await gateway.get("/health")
