@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -30,7 +30,7 @@ HEAD = ("time", "level", "process", "event")  # of every line, in this order
 HIDDEN = "***"
 SECRET_NAME = re.compile(r"key|secret|password|token|credential", re.IGNORECASE)
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would blank out ordinary words
-SECRET_URLS = re.compile(r"\w+://[^\s/]*:[^\s/@]+@")
+SECRET_URLS = re.compile(r"[\w+.-]+://([^\s/]*:[^\s/]+@|\S*\?\S*=)")
 
 # Of these libraries only errors are news; of all others, warnings too.
 QUIET_LIBRARIES = ("aiokafka", "alembic", "matplotlib")
@@ -116,7 +116,7 @@ def event_on_signals() -> threading.Event:
 
 
 class SecretFilter:
-    """Hides every secret of the environment in the facts of an event, should one get there.
+    """Hides every secret of the settings in the facts of an event, should one get there.
 
     Facts are searched as they are: JSON would spell a quote or a backslash of a secret otherwise.
     """
@@ -160,18 +160,27 @@ def surroundings() -> dict[str, str]:
 
 
 def secrets_in(environment: Mapping[str, str]) -> set[str]:
-    """Return the secrets among environment variables: by name, in JSON by key, in URLs."""
+    """Return the secrets among settings: by name, in JSON by key, in URLs."""
     values: set[str] = set()
     for name, value in environment.items():
         if SECRET_NAME.search(name) and not name.endswith(("_FILE", SECRETS_DIR)):
             values.add(value)
-        if value.startswith("{"):
+        if value.lstrip().startswith("{"):
             with contextlib.suppress(ValueError):
                 values |= {str(v) for k, v in json.loads(value).items() if SECRET_NAME.search(k)}
         if SECRET_URLS.match(value):
             with contextlib.suppress(ValueError):
-                values.add(urlsplit(value).password or "")
+                values |= _secrets_of_url(value)
     return {value for value in values if len(value) >= SHORTEST_SECRET}
+
+
+def _secrets_of_url(url: str) -> set[str]:
+    """Return its password and those of its query, as they are written and as they are meant."""
+    parts = urlsplit(url)
+    password = parts.password or ""
+    query = [field.partition("=") for field in parts.query.split("&")]
+    written = {password, *(value for name, _, value in query if SECRET_NAME.search(name))}
+    return written | {unquote(value) for value in written}
 
 
 class _LineLogger:

@@ -143,6 +143,40 @@ def test_what_others_read_holds_no_secret(monkeypatch):
     assert text == "MLflow is behind: no answer of http://user:***@host"
 
 
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("postgresql+pg8000://u:canary@db/studies", {"canary"}),
+        ("mysql+pymysql://u:ca%2Fnary@db/studies", {"ca%2Fnary", "ca/nary"}),
+        ("redis://:canary@cache:6379/0", {"canary"}),
+        ("redis://cache:6379/0?db=1&password=canary", {"canary"}),
+        ("http://host:8080/a@b", set()),
+    ],
+)
+def test_a_secret_of_a_url_is_found_as_written_and_as_meant(url, secrets):
+    assert secrets_in({"REGIMEFLOW_TUNING_STORAGE": url}) == secrets
+
+
+def test_secrets_of_files_and_of_dotenv_are_hidden_too(monkeypatch, tmp_path):
+    (tmp_path / "storage").write_text("postgresql://u:canary-of-storage@db/studies\n")
+    (tmp_path / "regimeflow_mlflow_password").write_text("canary-of-mlflow")
+    (tmp_path / "dotenv").write_text("REGIMEFLOW_BINANCE_API_SECRET=canary-of-the-key\n")
+    monkeypatch.setenv("REGIMEFLOW_TUNING_STORAGE_FILE", str(tmp_path / "storage"))
+    monkeypatch.setenv("REGIMEFLOW_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("REGIMEFLOW_ENV_FILE", str(tmp_path / "dotenv"))
+
+    text = without_secrets("canary-of-storage, canary-of-mlflow, canary-of-the-key")
+
+    assert text == "***, ***, ***"
+
+
+def test_settings_that_are_refused_still_hide_the_secrets_of_the_environment(monkeypatch):
+    monkeypatch.setenv("REGIMEFLOW_SECRETS_DIR", "/no/such/folder")
+    monkeypatch.setenv("REGIMEFLOW_BINANCE_API_KEY", "canary-of-the-key")
+
+    assert without_secrets("canary-of-the-key") == "***"
+
+
 def test_hiding_a_secret_leaves_a_line_of_json_whole(monkeypatch):
     for name, value in {
         "A_TOKEN": 'quo"te',

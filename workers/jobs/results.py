@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from schemas.jobs import RESULT_BYTES, JobResult
+from workers.process import without_secrets
 from workers.storage import location, whole_file
 
 FILE_INDENT = 1  # of files that people read
@@ -40,14 +41,16 @@ def write_results(root: str, job_id: str, files: Mapping[str, bytes]) -> dict[st
                 fresh.write_bytes(content)
     except Exception as failed:  # noqa: BLE001 - whatever the library of a store raises
         kind = root.partition("://")[0] if "://" in root else "file"
+        reason = without_secrets(f"{type(failed).__name__}: {failed}")
         raise ResultsError(
-            f"REGIMEFLOW_RESULTS_URL: results cannot be written to {kind}:// "
-            f"({type(failed).__name__}: {failed}); give a folder or URL that can be"
+            f"REGIMEFLOW_RESULTS_URL: results cannot be written to {kind}:// ({reason}); "
+            "give a folder or URL that can be"
         ) from None
-    return {
+    urls = {
         name: f"file://{path.resolve()}" if isinstance(path, Path) else str(path)
         for name, path in paths.items()
     }
+    return {name: without_secrets(url) for name, url in urls.items()}
 
 
 def within_bounds(result: JobResult, root: str) -> JobResult:

@@ -28,6 +28,7 @@ from streams.runtime.wall_clock import wall_ms
 from workers.bars.arrays import Bars
 from workers.bars.bar_store import BarStore
 from workers.jobs.progress import JobProgressPublisher
+from workers.process import without_secrets
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -125,7 +126,7 @@ def run_request(
         kind="hyperopt",
         event_time_ms=wall_ms(),
         status=status,
-        error=failed[0] if failed else None,
+        error=without_secrets(failed[0]) if failed else None,
         fault=failed[1] if failed else None,  # type: ignore[arg-type]  # one of the two words above
         trials=parts["trials"] if parts else 0,
         seconds=round(time.monotonic() - started_s, 3),

@@ -285,6 +285,16 @@ def test_the_table_of_trials_has_a_column_per_parameter_and_value(tmp_path):
     assert {"value_sharpe", "param_fast", "param_slow", "param_short"} <= set(table.columns)
 
 
+def test_the_addresses_of_results_hold_no_password(monkeypatch):
+    root = "memory://user:canary-of-results@desk/results"
+    monkeypatch.setenv("REGIMEFLOW_RESULTS_URL", root)
+
+    urls = stored(result_of({}), root).urls
+
+    assert urls["result.json"].startswith("memory://user:***@desk/results/")
+    assert "canary" not in str(urls)
+
+
 def test_results_that_cannot_be_written_name_the_setting():
     with pytest.raises(ResultsError, match=r"REGIMEFLOW_RESULTS_URL.*nowhere://"):
         stored(result_of({}), "nowhere://bucket")
