@@ -170,4 +170,4 @@ WORKERS: tuple[Worker, ...] = (
 
 # No process: the commands of `regimeflow`. A replayed dead letter goes back to its topic as its
 # writer made it, so it makes the operator no writer of that topic.
-OPERATOR = Worker("operator", (), (REFDATA_TABLES, OPERATOR_AUDIT))
+OPERATOR = Worker("operator", (), (REFDATA_TABLES, TRAINING_REQUESTS, OPERATOR_AUDIT))

@@ -1,19 +1,22 @@
 """Follows ``models.changes.v1``: every instance reads all of it and loads the latest models.
 
 A model that cannot be loaded is refused: the one before keeps serving, and the status says so.
+It is tried again, so a restored file needs no restart. Where no model can serve, bars wait for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import structlog
 
-from schemas.models import ModelChanged
+from schemas.models import ModelChanged, ModelRegistered
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.topics import MODELS_CHANGES
 from streams.processor import Processor
@@ -27,6 +30,7 @@ from workers.models.artifact import ArtifactError
 from workers.process import fatal as log_fatal
 from workers.serving.slots import MODELS_IN_MEMORY
 
+RETRY_EVERY_S = 5.0  # a refused model: its files may have been restored
 LOADED_WITHIN_S = 60.0  # a record that names a model comes after the change that announces it
 
 log = structlog.get_logger()
@@ -39,6 +43,7 @@ class ModelReadiness:
 
     def __init__(self) -> None:
         self._settled: set[str] = set()
+        self._held: set[str] = set()
         self._changed = threading.Condition()
 
     def settle(self, version: str) -> None:
@@ -47,10 +52,22 @@ class ModelReadiness:
             self._settled.add(version)
             self._changed.notify_all()
 
-    def wait_for(self, version: str, within_s: float = LOADED_WITHIN_S) -> None:
-        """Return once a version is settled, or when it did not come in time."""
+    def hold(self, version: str) -> None:
+        """Let those who wait for a version wait without limit: no model can serve."""
         with self._changed:
-            if not self._changed.wait_for(lambda: version in self._settled, within_s):
+            self._held.add(version)
+            self._changed.notify_all()
+
+    def wait_for(self, version: str, within_s: float = LOADED_WITHIN_S) -> None:
+        """Return once a version is settled, or when it did not come in time.
+
+        A batch that waits for a held version is folded anew if its partitions move meanwhile.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: version in self._settled | self._held, within_s)
+            if version in self._held:
+                self._changed.wait_for(lambda: version in self._settled)
+            elif version not in self._settled:
                 log.error(
                     "model.unknown",
                     model_version=version,
@@ -70,35 +87,42 @@ class ModelStatus(StatusPublisher):
         self._detail = ""
         self._loaded: dict[str, LoadedModel] = {}
         self._refused = ""
+        self._concern = ""
 
     def report(self, state: State, detail: str = "") -> None:
         """Publish the state of the chain."""
         self._state, self._detail = state, detail
         self._publish()
 
-    def loaded(self, model: LoadedModel) -> None:
-        """Add a model and clear the last refusal."""
+    def loaded(self, model: LoadedModel, concern: str = "") -> None:
+        """Add a model and clear the last refusal; ``concern`` is what is wrong with it still."""
         self._loaded.pop(model.version, None)
         self._loaded[model.version] = model
         while len(self._loaded) > MODELS_IN_MEMORY:
             del self._loaded[next(iter(self._loaded))]
-        self._refused = ""
+        self._refused, self._concern = "", concern
         self._publish()
 
     def refused(self, cause: str) -> None:
-        """Publish why a model was refused; the model before it still serves."""
-        self._refused = cause
+        """Publish why a model was refused; the model before it still serves, if there is one."""
+        waiting = "" if self._loaded else "; no model serves, so bars wait for it"
+        self._refused = f"{cause}{waiting}"
         self._publish()
 
+    @property
+    def serves(self) -> bool:
+        """Whether a model is in memory."""
+        return bool(self._loaded)
+
     def _publish(self) -> None:
-        running = self._state == "running"
+        running, trouble = self._state == "running", self._refused or self._concern
         models = tuple(self._loaded.values())
         self.publish(
             WorkerStatus(
                 process=self._process,
                 event_time_ms=wall_ms(),
-                state="degraded" if running and self._refused else self._state,
-                detail=self._refused or self._detail or ("" if models else "no model yet"),
+                state="degraded" if running and trouble else self._state,
+                detail=trouble or self._detail or ("" if models else "no model yet"),
                 models=models,
                 device=models[-1].device if models else None,
             )
@@ -108,13 +132,21 @@ class ModelStatus(StatusPublisher):
 class ModelWatch:
     """Applies each change as it comes, and of the past changes only the latest."""
 
-    def __init__(self, kafka: KafkaSettings, process: str, load: LoadModel) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        process: str,
+        load: LoadModel,
+        concern: Callable[[ModelRegistered], str] = lambda _model: "",
+    ) -> None:
         self._kafka = kafka
-        self._load = load
+        self._load, self._concern = load, concern
         self.status = ModelStatus(kafka, process)
         self.readiness = ModelReadiness()
         self.stop = threading.Event()
         self.failed = False
+        self._refused: dict[str, ModelChanged] = {}  # by version, oldest first
+        self._retry_at_s = 0.0
 
     def run_or_terminate(self, caught_up: threading.Event) -> None:
         """Follow the topic; end the process when the topic can no longer be followed."""
@@ -132,6 +164,7 @@ class ModelWatch:
             caught_up.set()
             while not self.stop.is_set():
                 self.apply(_changes(reader.take()))
+                self.retry()
 
     def apply(self, changes: list[ModelChanged]) -> None:
         """Load the latest of some changes; refuse a model that does not fit its registration."""
@@ -140,26 +173,52 @@ class ModelWatch:
         for change in changes[-MODELS_IN_MEMORY:]:
             version = change.model.model_version
             try:
-                loaded = self._load(change)
-                self.status.loaded(loaded)
+                self._serve(change)
             except ArtifactError as refused:
+                self._refused[version] = change
+                self._retry_at_s = time.monotonic() + RETRY_EVERY_S
                 self.status.refused(f"model {version} refused: {refused}")
                 log.error(
                     "model.refused",
                     model_version=version,
                     cause=str(refused),
-                    remedy="the one before goes on serving; train again, or restore its folder",
+                    remedy="the one before goes on serving; restore its folder, or ask for "
+                    "another with `regimeflow train`",
                 )
-            else:
-                log.info(
-                    "model.loaded",
-                    model_version=version,
-                    qualified=change.model.qualified,
-                    serves_from_ms=change.effective_from_ms,
-                    seconds=round(loaded.load_seconds or 0.0, 2),
-                    device=loaded.device,
-                )
-            self.readiness.settle(version)
+        self._settle_refused()
+
+    def retry(self) -> None:
+        """Try to load refused models again, now and then: their files may have been restored."""
+        if not self._refused or time.monotonic() < self._retry_at_s:
+            return
+        for change in tuple(self._refused.values()):
+            with contextlib.suppress(ArtifactError):  # it was said when it was refused first
+                self._serve(change)
+        self._retry_at_s = time.monotonic() + RETRY_EVERY_S
+        self._settle_refused()
+
+    def _serve(self, change: ModelChanged) -> None:
+        """Load the model of a change; raises ``ArtifactError``."""
+        loaded, version = self._load(change), change.model.model_version
+        concern = self._concern(change.model)
+        self._refused.pop(version, None)
+        self.status.loaded(loaded, concern)
+        self.readiness.settle(version)
+        log.info(
+            "model.loaded",
+            model_version=version,
+            qualified=change.model.qualified,
+            serves_from_ms=change.effective_from_ms,
+            seconds=round(loaded.load_seconds or 0.0, 2),
+            device=loaded.device,
+        )
+        if concern:
+            log.warning("features.changed", cause=concern, remedy="`regimeflow train`")
+
+    def _settle_refused(self) -> None:
+        """Let bars go on without the refused models where another serves; else let them wait."""
+        for version in self._refused:
+            (self.readiness.settle if self.status.serves else self.readiness.hold)(version)
 
 
 def _changes(messages: Iterable[Received | Unreadable]) -> list[ModelChanged]:

@@ -32,6 +32,7 @@ from deploy.cli.console import (
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.replay import replay
+from deploy.cli.train import train
 from deploy.time_text import time_text
 
 app = typer.Typer(
@@ -211,6 +212,7 @@ def graph(*, as_json: Json = False) -> None:
 
 
 app.command()(replay)
+app.command()(train)
 app.command()(loadtest)
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import close_time
 from tests.fakes.small_models import change_to, small_model
+from workers import model_watch
 from workers.model_watch import ModelReadiness, ModelWatch
 from workers.models.artifact import model_folder
 from workers.serving.slots import MODELS_IN_MEMORY, Slots, load_ensemble
@@ -102,3 +103,48 @@ def test_of_the_past_only_the_latest_models_are_loaded(pipeline_topics, tmp_path
     watch.status.close()
 
     assert loaded == [close_time(minute) for minute in range(3, MODELS_IN_MEMORY + 3)]
+
+
+@pytest.mark.kafka
+def test_bars_wait_for_the_only_model_and_a_restored_file_needs_no_restart(
+    pipeline_topics, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(model_watch, "RETRY_EVERY_S", 0.1)
+    kafka, slots = KafkaSettings(pipeline_topics), Slots()
+    only = small_model(tmp_path, seed=1)
+    network = model_folder(only.uri) / "lstm.safetensors"
+    content = network.read_bytes()
+    network.write_bytes(b"altered")
+
+    def load(changed):
+        loaded = load_ensemble(changed.model)
+        slots.put(changed, loaded)
+        return loaded.status()
+
+    publisher = Publisher(kafka, "promotion")
+    publisher.publish(change_to(only, 1))
+    publisher.flush()
+    watch = ModelWatch(kafka, "inference", load)
+    caught_up, went_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=watch.run, args=(caught_up,))
+    thread.start()
+    assert caught_up.wait(60.0)
+    watch.status.report("running", "partitions [0]")
+    waiting = threading.Thread(
+        target=lambda: (watch.readiness.wait_for(only.model_version, 0.0), went_on.set())
+    )
+    waiting.start()
+    assert not went_on.wait(1.0)
+
+    network.write_bytes(content)
+
+    assert went_on.wait(60.0)
+    watch.stop.set()
+    thread.join()
+    waiting.join()
+    watch.status.close()
+    reported = statuses(kafka)
+    held = next(status for status in reported if status.state == "degraded")
+    assert "no model serves, so bars wait for it" in held.detail
+    assert reported[-1].state == "running"
+    assert [model.version for model in slots.all()] == [only.model_version]

@@ -29,18 +29,24 @@ class ExplainHistory:
     names: tuple[str, ...] = ()
 
     def add(self, record: FeatureVector | Prediction) -> None:
-        """Add one record of either topic; another feature set drops the rows of the last."""
+        """Add one record of either topic; rows follow the newest feature set."""
         if isinstance(record, Prediction):
             self.predictions[record.event_time_ms] = record.encode()
             self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
             return
         if record.feature_set_id != self.feature_set_id:
-            self.rows.clear()
-            self.feature_set_id, self.names = record.feature_set_id, tuple(record.values)
+            self._follow(record)
         # None becomes NaN.
         self.rows[record.event_time_ms] = np.array(list(record.values.values()), dtype=np.float64)
         if len(self.rows) > BARS_AHEAD:
             self._prune(next(iter(self.rows)) + record.timeframe_ms)
+
+    def _follow(self, record: FeatureVector) -> None:
+        """Put the rows in the features of a vector; what they lack is NaN."""
+        place = {name: i for i, name in enumerate(self.names)}
+        columns = [place.get(name, len(place)) for name in record.values]  # the last one is NaN
+        self.rows = {t: np.append(row, np.nan)[columns] for t, row in self.rows.items()}
+        self.feature_set_id, self.names = record.feature_set_id, tuple(record.values)
 
     def _prune(self, before_ms: int) -> None:
         for by_time in (self.rows, self.predictions):
@@ -67,12 +73,12 @@ class ExplainHistory:
         last, step = prediction.event_time_ms, prediction.timeframe_ms
         times = range(last - (length - 1) * step, last + 1, step)
         missing = [t for t in times if t not in self.rows]
-        if missing or prediction.feature_set_id != self.feature_set_id:
+        place = {name: i for i, name in enumerate(self.names)}
+        if missing or not place.keys() >= set(model.manifest.feature_names):
             raise RecordRejected(
                 f"features behind prediction {prediction.prediction_id} are out of reach: "
                 f"{len(missing)} of {length} bars from {times[0]} on are missing, "
                 f"{len(self.rows)} of feature set {self.feature_set_id or 'none'} are held"
             )
-        place = {name: i for i, name in enumerate(self.names)}
         columns = [place[name] for name in model.manifest.feature_names]
         return np.stack([self.rows[t] for t in times])[:, columns]

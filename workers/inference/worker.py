@@ -11,7 +11,7 @@ from streams.runtime.wall_clock import wall_ms
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import forest, lstm
 from workers.serving.processor import inference_processor
-from workers.serving.slots import LoadedEnsemble, Slots, load_ensemble
+from workers.serving.slots import LoadedEnsemble, Slots, feature_concern, load_ensemble
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
         slots.put(change, loaded)
         return loaded.status()
 
-    watch = ModelWatch(kafka, "inference", load)
+    watch = ModelWatch(kafka, "inference", load, feature_concern)
     wait_for_model = watch.readiness.wait_for
     processor = inference_processor(slots, wall_ms, wait_for_model)
     return run_with_models(processor, watch, kafka)

@@ -34,25 +34,39 @@ class FeatureWindow(Record):
 
     @classmethod
     def from_vectors(cls, vectors: Sequence[FeatureVector]) -> FeatureWindow:
-        """Return the window that ends with the last vector, all of its feature set."""
-        last = vectors[-1]
-        same = [v for v in vectors[-WINDOW:] if v.feature_set_id == last.feature_set_id]
+        """Return the window that ends with the last vector, in its features.
+
+        What vectors of another feature set lack is NaN.
+        """
+        last, window = vectors[-1], vectors[-WINDOW:]
         return cls.model_construct(
             feature_set_id=last.feature_set_id,
             names=tuple(last.values),
-            times=tuple(v.event_time_ms for v in same),
-            rows=np.array([_row(v) for v in same]),
+            times=tuple(v.event_time_ms for v in window),
+            rows=np.array([_row(v, last) for v in window]),
         )
 
     def extended(self, vector: FeatureVector) -> FeatureWindow:
-        """Return the window one bar later; another feature set starts a new window."""
+        """Return the window one bar later, in the features of its vector."""
         if vector.feature_set_id != self.feature_set_id:
-            return FeatureWindow.from_vectors([vector])
+            return self._in_features_of(vector).extended(vector)
         return FeatureWindow.model_construct(
             feature_set_id=self.feature_set_id,
             names=self.names,
             times=(*self.times, vector.event_time_ms)[-WINDOW:],
-            rows=np.concatenate((self.rows[-(WINDOW - 1) :], _row(vector)[None])),
+            rows=np.concatenate((self.rows[-(WINDOW - 1) :], _row(vector, vector)[None])),
+        )
+
+    def _in_features_of(self, vector: FeatureVector) -> FeatureWindow:
+        rows = np.full((len(self.rows), len(vector.values)), np.nan)
+        for column, name in enumerate(vector.values):
+            if name in self.names:
+                rows[:, column] = self.rows[:, self.names.index(name)]
+        return FeatureWindow.model_construct(
+            feature_set_id=vector.feature_set_id,
+            names=tuple(vector.values),
+            times=self.times,
+            rows=rows,
         )
 
 
@@ -79,8 +93,11 @@ class PairingState(Record):
     pair: Any = Field(default=None, exclude=True)
 
 
-def _row(vector: FeatureVector) -> NDArray[np.float64]:
-    return np.array(list(vector.values.values()), dtype=np.float64)  # None becomes NaN
+def _row(vector: FeatureVector, like: FeatureVector) -> NDArray[np.float64]:
+    """Return the values in the features of ``like``; None, and what is absent, becomes NaN."""
+    if vector.feature_set_id == like.feature_set_id:
+        return np.array(list(vector.values.values()), dtype=np.float64)
+    return np.array([vector.values.get(name) for name in like.values], dtype=np.float64)
 
 
 def receive(

@@ -11,7 +11,6 @@ from schemas.ids import derived_id
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.topics import PREDICTIONS
 from streams.costs import label_threshold
-from streams.processor import RecordRejected
 from workers.models.ensemble import (
     SPECIALISTS,
     calibrate,
@@ -23,20 +22,22 @@ from workers.serving.pairing import FeatureWindow, PairedBar
 from workers.serving.slots import LoadedEnsemble
 
 
+class FeaturesMissing(ValueError):
+    """A model was trained on features that are no longer made."""
+
+
 def model_inputs(model: LoadedEnsemble, window: FeatureWindow) -> NDArray[np.float64] | None:
     """Return the model's window, shape (window, F) in model order; None while it is incomplete.
 
+    Vectors of another feature set fit as long as they hold the model's features.
+
     Raises:
-        RecordRejected: The vectors are of another feature set; the message names the difference.
+        FeaturesMissing: They do not; the message names what is missing.
     """
-    expected = model.manifest.feature_names
-    if window.feature_set_id != model.manifest.feature_set_id:
-        missing = sorted(set(expected) - set(window.names))
-        unknown = sorted(set(window.names) - set(expected))
-        raise RecordRejected(
-            f"feature set {window.feature_set_id} does not fit model {model.version}, which "
-            f"expects {model.manifest.feature_set_id} ({len(expected)} features): "
-            f"missing {missing}, not used {unknown}"
+    if missing := sorted(set(model.manifest.feature_names) - set(window.names)):
+        raise FeaturesMissing(
+            f"feature set {window.feature_set_id} does not fit model {model.version}: it lacks "
+            f"{', '.join(missing)}"
         )
     if len(window.times) < model.window:
         return None

@@ -27,9 +27,9 @@ from schemas.topics import (
     PREDICTIONS,
     REGIME_PROBABILITIES,
 )
-from streams.processor import Outputs, Processor, RecordRejected, StateKey
+from streams.processor import Outputs, Processor, StateKey
 from workers.serving.pairing import WINDOW, PairedBar, PairingState, receive, refill
-from workers.serving.predict import model_inputs, predict
+from workers.serving.predict import FeaturesMissing, model_inputs, predict
 from workers.serving.slots import LoadedEnsemble, Slots
 
 Clock = Callable[[], int]
@@ -106,7 +106,10 @@ class _InferenceBatch:
         model = self._slots.for_bar(half.event_time_ms)
         if model is None:
             return
-        rows = model_inputs(model, pair.window)
+        try:
+            rows = model_inputs(model, pair.window)
+        except FeaturesMissing:  # the status says so
+            return
         if rows is not None:
             self._waiting.setdefault(model.version, []).append((number, pair, rows))
 
@@ -149,7 +152,7 @@ class _InferenceBatch:
             return reply("unknown_model", f"loaded: {loaded}")
         try:
             rows = model_inputs(model, pair.window)
-        except RecordRejected as mismatch:
+        except FeaturesMissing as mismatch:
             return reply("failed", str(mismatch))
         if rows is None:
             return reply("failed", "features of this bar are not complete")

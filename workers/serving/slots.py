@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.status import LoadedModel
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.runtime.wall_clock import wall_ms
 from workers.models import forest as forests
 from workers.models import lstm as lstms
@@ -106,6 +107,21 @@ def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"model {model.model_version} cannot be read: {error}") from None
     return replace(loaded, load_seconds=time.monotonic() - began)
+
+
+def feature_concern(model: ModelRegistered) -> str:
+    """Return what is wrong when the features have changed since a model was trained; else empty."""
+    if model.feature_set_id == FEATURE_SET_ID:
+        return ""
+    if missing := sorted(set(model.feature_names) - set(FEATURE_NAMES)):
+        return (
+            f"model {model.model_version} cannot predict: {', '.join(missing)} are no longer made; "
+            "train again: `regimeflow train`"
+        )
+    return (
+        f"the features have changed since model {model.model_version} was trained; it serves with "
+        "those that it knows; train again: `regimeflow train`"
+    )
 
 
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:

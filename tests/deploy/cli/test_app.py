@@ -27,7 +27,7 @@ HEAVY = (
     "optuna",
 )
 COMMANDS = (
-    ("run", "stop", "status", "doctor", "graph", "replay", "loadtest"),
+    ("run", "stop", "status", "doctor", "graph", "replay", "loadtest", "train"),
     ("topics list", "topics apply", "topics tail"),
     ("topics dlq list", "topics dlq replay", "topics dlq drop"),
     ("data fetch", "data ledger", "data export"),

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from schemas.features import FeatureVector
 from schemas.regimes import RegimeProbabilities
 from tests.build import close_time, features, regimes
-from workers.serving.pairing import MAX_WAITING_HALVES, WINDOW, PairingState, receive, refill
+from workers.serving.pairing import (
+    MAX_WAITING_HALVES,
+    WINDOW,
+    FeatureWindow,
+    PairingState,
+    receive,
+    refill,
+)
 
 
 def halves(minutes):
@@ -65,12 +72,19 @@ def test_the_window_holds_the_last_bars_oldest_first():
     assert window.rows[:, 0].tolist() == [float(m) for m in range(5, WINDOW + 5)]
 
 
-def test_a_new_feature_set_starts_a_new_window():
-    later = features(3, rsi_14=1.0).model_copy(update={"feature_set_id": "other"})
+def test_another_feature_set_goes_on_with_what_both_know():
+    later = features(3, new=5.0, rsi_14=3.0).model_copy(update={"feature_set_id": "other"})
 
     _, found = pairs([*halves(range(3)), later, regimes(3)])
 
-    assert found[-1].window.times == (close_time(3),)
+    window = found[-1].window
+    assert window.times == tuple(close_time(m) for m in range(4))
+    assert window.names == ("new", "rsi_14")
+    assert window.rows[:, 1].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert np.isnan(window.rows[:3, 0]).all()
+    vectors = [features(m, rsi_14=float(m)) for m in range(3)]
+    restored = FeatureWindow.from_vectors([*vectors, later])
+    np.testing.assert_array_equal(restored.rows, window.rows)
 
 
 def test_a_half_without_partner_does_not_stop_the_bars_after_it():

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schemas.dead_letter import DeadLetter
+from schemas.features import FeatureVector
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record
 from schemas.timeframes import MINUTE_MS
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import StateKey
 from streams.runtime.memory_driver import MemoryDriver, replay
-from tests.build import START_MS, close_time, features, regimes
+from tests.build import START_MS, close_time, features, regimes, registered
 from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
 from workers.models.ensemble import calibrate, pool, specialist_weights
 from workers.serving.pairing import PairedBar, PairingState
 from workers.serving.predict import predict
 from workers.serving.processor import inference_processor
-from workers.serving.slots import Slots, load_ensemble
+from workers.serving.slots import Slots, feature_concern, load_ensemble
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 DEADLINE_MS = 1_000
@@ -185,16 +186,44 @@ def test_a_bar_waits_for_the_model_that_its_posterior_names(tmp_path):
     assert [p.model_version for p in made] == [model.model_version]
 
 
-def test_another_feature_set_is_refused_with_the_difference_of_both_lists(tmp_path):
+def test_a_model_serves_as_long_as_its_features_exist(tmp_path):
+    slots = serve(small_model(tmp_path))
+    records = bars(range(WINDOW + 3))
+    half = len(records) // 2
+    grown = [
+        record.model_copy(
+            update={"feature_set_id": "grown", "values": {"new": None, **record.values}}
+        )
+        if isinstance(record, FeatureVector)
+        else record
+        for record in records[half:]
+    ]
+
+    before = predictions(processor(slots), records)
+    after = predictions(processor(slots), [*records[:half], *grown])
+
+    assert after[-1].feature_set_id == "grown"
+    assert [p.probabilities for p in after] == [p.probabilities for p in before]
+    assert len(before) > 1
+
+
+def test_vectors_without_a_models_features_make_no_prediction_and_no_letter(tmp_path):
     slots = serve(small_model(tmp_path))
     record = features(0, rsi_14=1.0, adx_14=2.0).model_copy(update={"feature_set_id": "new-set"})
 
-    (letter,) = replay([processor(slots)], [regimes(0, parameters_version=None), record])
+    made = list(replay([processor(slots)], [regimes(0, parameters_version=None), record]))
 
-    assert isinstance(letter, DeadLetter)
-    assert "new-set" in letter.cause
-    assert "missing ['log_return_1', 'natr_14', 'realised_volatility_60']" in letter.cause
-    assert "not used ['adx_14']" in letter.cause
+    assert made == []
+
+
+def test_a_change_of_the_features_is_a_concern_that_names_what_is_missing():
+    same = registered(feature_set_id=FEATURE_SET_ID)
+    grown = registered(feature_set_id="old", feature_names=FEATURE_NAMES[:3])
+    lacking = registered(feature_set_id="old", feature_names=(*FEATURE_NAMES[:3], "gone_14"))
+
+    assert feature_concern(same) == ""
+    assert "it serves with those that it knows" in feature_concern(grown)
+    assert "cannot predict: gone_14 are no longer made" in feature_concern(lacking)
 
 
 def replies(slots, asked, clock=lambda: 0) -> list[PredictionReply]:
