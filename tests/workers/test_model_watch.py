@@ -130,9 +130,12 @@ def test_bars_wait_for_the_only_model_and_a_restored_file_needs_no_restart(
     thread.start()
     assert caught_up.wait(60.0)
     watch.status.report("running", "partitions [0]")
-    waiting = threading.Thread(
-        target=lambda: (watch.readiness.wait_for(only.model_version, 0.0), went_on.set())
-    )
+
+    def wait() -> None:
+        watch.readiness.wait_for(only.model_version, 0.0)
+        went_on.set()
+
+    waiting = threading.Thread(target=wait)
     waiting.start()
     assert not went_on.wait(1.0)
 
