@@ -11,11 +11,12 @@ import threading
 import time
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from deploy.local.supervisor import ONE_THREAD
+from deploy.local.supervisor import HEARTBEAT, ONE_THREAD
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -31,6 +32,7 @@ def main() -> int:
     """Run the named process until SIGTERM; return its exit code."""
     began_s = time.monotonic()
     os.environ.update(ONE_THREAD)
+    beat_into(os.environ.pop(HEARTBEAT, None))  # not inherited: a child is no main loop
     from pydantic import ValidationError
 
     from streams.runtime.environment import EnvironmentRefused
@@ -61,6 +63,14 @@ def main() -> int:
     return code
 
 
+def beat_into(file: str | None) -> None:
+    """Touch that file with each beat of the main loop."""
+    from streams.runtime.heartbeat import heartbeat
+
+    if file is not None:
+        heartbeat.write_to(Path(file))
+
+
 def say_versions() -> None:
     """Log what is about to run."""
     log.info(
@@ -75,6 +85,8 @@ def say_versions() -> None:
 
 def run(name: str, settings: Settings) -> int:
     """Run one process by name; raises ``KeyError`` for an unknown one."""
+    from streams.runtime.heartbeat import heartbeat
+
     if name == "simulator":
         from workers.simulator.worker import run as simulate
 
@@ -84,7 +96,7 @@ def run(name: str, settings: Settings) -> int:
         from gateway.app import run as serve
         from gateway.settings import GatewaySettings
 
-        return serve(GatewaySettings())
+        return serve(GatewaySettings(), heartbeat.beat)
     kafka = kafka_of(settings)
     if name == "monitor":
         from streams.monitor.app import run as watch

@@ -46,6 +46,7 @@ ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, refdata, system),
 )
+BEAT_EVERY_S = 1
 EXIT_FAILED = 3  # as uvicorn's own
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 
@@ -181,8 +182,11 @@ def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def run(settings: GatewaySettings) -> int:
-    """Serve until a signal to stop, or until the gateway is refused; return the exit code."""
+def run(settings: GatewaySettings, beat: Callable[[], None]) -> int:
+    """Serve until a signal to stop, or until the gateway is refused; return the exit code.
+
+    ``beat`` is called each second for as long as the event loop goes round.
+    """
     quieten()
     refusals: list[str] = []
 
@@ -192,7 +196,13 @@ def run(settings: GatewaySettings) -> int:
 
     raise_file_limit()
     app = create_app(settings, KafkaBus(settings), refuse=refuse)
-    server = uvicorn.Server(server_config(app, settings.host, settings.port))
+    config = server_config(app, settings.host, settings.port)
+
+    async def on_tick() -> None:
+        beat()
+
+    config.callback_notify, config.timeout_notify = on_tick, BEAT_EVERY_S
+    server = uvicorn.Server(config)
     server.run()
     if refusals:
         log.error("process.refused", cause=refusals[0], remedy="do what it says, then start again")

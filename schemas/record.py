@@ -65,6 +65,8 @@ class Topic:
         compact: Keep the last record of each key, instead of every record for ever.
         retention_ms: How long facts are kept; -1 for ever.
         meaning: One line for people.
+        single: It has one partition on every cluster: one order over all its keys matters, or it
+            holds next to nothing.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Topic:
     meaning: str
     compact: bool = False
     retention_ms: int = -1
+    single: bool = False
 
     @property
     def dead_letters(self) -> str:

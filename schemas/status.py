@@ -25,7 +25,7 @@ class LoadedModel(Record):
 class WorkerStatus(Record):
     """State of one process, compacted by its name."""
 
-    process: str
+    process: str = Field(description="Its name; of a further instance <name>@<instance>")
     event_time_ms: Milliseconds
     state: Literal["starting", "restoring", "running", "degraded", "holding", "stopping", "failed"]
     detail: str = ""
@@ -35,6 +35,16 @@ class WorkerStatus(Record):
     ended: dict[str, Milliseconds] = Field(
         default_factory=dict, description="Symbols that get no more bars, and their last close"
     )
+
+
+def process_label(process: str, instance: str) -> str:
+    """Return under which name an instance of a process speaks; the first, "0", has its own name."""
+    return process if instance == "0" else f"{process}@{instance}"
+
+
+def process_name(label: str) -> str:
+    """Return the process of a label, whichever instance it is."""
+    return label.partition("@")[0]
 
 
 class MonitorWindow(Record):

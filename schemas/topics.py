@@ -24,7 +24,12 @@ from schemas.training import TrainingProgress, TrainingRequest
 TEN_MINUTES_MS = 10 * MINUTE_MS
 
 CLOCK_TICKS = Topic(
-    "clock.ticks.v1", ClockTick, "clock", "Market time, for schedules and ages", retention_ms=DAY_MS
+    "clock.ticks.v1",
+    ClockTick,
+    "clock",
+    "Market time, for schedules and ages",
+    retention_ms=DAY_MS,
+    single=True,
 )
 RAW_BARS = Topic("market.bars.raw.v1", RawBar, "symbol", "Final bars as the venue told them")
 BARS = Topic("market.bars.v1", Bar, "symbol", "Checked bars, each once, in order")
@@ -70,13 +75,27 @@ MODELS_REGISTERED = Topic(
     "models.registered.v1", ModelRegistered, "strategy", "Trained models and their reports"
 )
 MODELS_CHANGES = Topic(
-    "models.changes.v1", ModelChanged, "strategy", "Which model serves from when"
+    "models.changes.v1",
+    ModelChanged,
+    "strategy",
+    "Which model serves from when",
+    single=True,
 )
 MODELS_SERVING = Topic(
-    "models.serving.v1", ModelServing, "strategy", "The last change, as a view", compact=True
+    "models.serving.v1",
+    ModelServing,
+    "strategy",
+    "The last change, as a view",
+    compact=True,
+    single=True,
 )
 REFDATA_TABLES = Topic(
-    "refdata.tables.v1", RefdataTable, "table", "Reference data, whole tables", compact=True
+    "refdata.tables.v1",
+    RefdataTable,
+    "table",
+    "Reference data, whole tables",
+    compact=True,
+    single=True,
 )
 BACKTEST_REQUESTS = Topic(
     "backtest.requests.v1", BacktestRequest, "request_id", "Back-tests and optimisations asked for"
@@ -85,14 +104,24 @@ TUNING_REQUESTS = Topic(
     "tuning.requests.v1", TuningRequest, "request_id", "Parameter searches asked for"
 )
 JOB_COMMANDS = Topic(
-    "jobs.commands.v1", JobCommand, "job_id", "Cancel or resume", retention_ms=DAY_MS
+    "jobs.commands.v1",
+    JobCommand,
+    "job_id",
+    "Cancel or resume",
+    retention_ms=DAY_MS,
+    single=True,
 )
 JOB_PROGRESS = Topic(
     "jobs.progress.v1", JobProgress, "job_id", "How far each job is", retention_ms=DAY_MS
 )
 JOB_RESULTS = Topic("jobs.results.v1", JobResult, "job_id", "What came of each job")
 WORKER_STATUS = Topic(
-    "workers.status.v1", WorkerStatus, "process", "What each process says of itself", compact=True
+    "workers.status.v1",
+    WorkerStatus,
+    "process",
+    "What each process says of itself",
+    compact=True,
+    single=True,
 )
 MONITOR_WINDOWS = Topic(
     "monitor.windows.v1",
@@ -105,7 +134,11 @@ MONITOR_TRACES = Topic(
     "monitor.traces.v1", CanaryTrace, "symbol", "A bar followed downstream", retention_ms=DAY_MS
 )
 OPERATOR_AUDIT = Topic(
-    "operators.audit.v1", OperatorAction, "action", "What operators did, for ever"
+    "operators.audit.v1",
+    OperatorAction,
+    "action",
+    "What operators did, for ever",
+    single=True,
 )
 
 TOPICS: tuple[Topic, ...] = (

@@ -22,6 +22,7 @@ from schemas.topics import MODELS_CHANGES
 from streams.processor import Processor
 from streams.runtime.chain import run_until_signalled
 from streams.runtime.codec import Received, Unreadable
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
 from streams.runtime.status import State, StatusPublisher
@@ -31,6 +32,7 @@ from workers.process import fatal as log_fatal
 from workers.serving.slots import MODELS_IN_MEMORY
 
 RETRY_EVERY_S = 5.0  # a refused model: its files may have been restored
+LOOK_EVERY_S = 1.0
 LOADED_WITHIN_S = 60.0  # a record that names a model comes after the change that announces it
 
 log = structlog.get_logger()
@@ -61,13 +63,17 @@ class ModelReadiness:
     def wait_for(self, version: str, within_s: float = LOADED_WITHIN_S) -> None:
         """Return once a version is settled, or when it did not come in time.
 
-        A batch that waits for a held version is folded anew if its partitions move meanwhile.
+        A batch that waits for a held version is folded anew if its partitions move meanwhile. Who
+        waits is alive: the main loop beats.
         """
+        deadline_s = time.monotonic() + within_s
         with self._changed:
-            self._changed.wait_for(lambda: version in self._settled | self._held, within_s)
-            if version in self._held:
-                self._changed.wait_for(lambda: version in self._settled)
-            elif version not in self._settled:
+            while version not in self._settled and (
+                version in self._held or time.monotonic() < deadline_s
+            ):
+                heartbeat.beat()
+                self._changed.wait(min(LOOK_EVERY_S, within_s))
+            if version not in self._settled:
                 log.error(
                     "model.unknown",
                     model_version=version,
@@ -234,6 +240,7 @@ def run_with_models(processor: Processor, watch: ModelWatch, kafka: KafkaSetting
     )
     thread.start()
     while not caught_up.wait(0.2):
+        heartbeat.beat()
         if not thread.is_alive():
             return EXIT_FATAL
     gc.collect()

@@ -62,6 +62,13 @@ class Settings(NamedSettings):
     kafka_client: dict[str, str] = Field(
         default_factory=dict, description="SASL/TLS settings passed to the clients, JSON"
     )
+    partitions: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000,
+        description="Of each topic that is made, so that as many instances of a process can share "
+        "its work; unset: as the others have, else 1",
+    )
     simulator_url: str | None = Field(default=None, description="REST root of the simulator")
     model_dir: str | None = Field(
         default=None,

@@ -173,8 +173,13 @@ def status(*, as_json: Json = False) -> None:
         emit({"home": str(home), "run": facts, "health": view.health, "training": training})
     elif facts is None:
         typer.echo(f"nothing runs in {home}; start with `regimeflow run`")
-    elif url is None:
+    elif "started_at_ms" not in facts:
         typer.echo(f"process {facts['pid']} is starting in {home}")
+    elif url is None:
+        typer.echo(
+            f"process {facts['pid']} runs {', '.join(facts['processes'])} in {home}; no gateway "
+            "runs here to ask for their health: `regimeflow logs` shows what they say"
+        )
     else:
         since = time_text(facts["started_at_ms"])
         typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")

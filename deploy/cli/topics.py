@@ -16,6 +16,7 @@ from deploy.cli.console import (
     emit,
     fail,
     kafka,
+    load_settings,
     parse_symbol,
     report_errors,
     show,
@@ -83,15 +84,23 @@ def topics_list(*, as_json: Json = False) -> None:
 @app.command("apply")
 def topics_apply(
     *,
-    partitions: Annotated[int, typer.Option(min=1, help="Of topics that are created.")] = 1,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of topics that are created [as the others have, else 1]."),
+    ] = None,
     mend: Annotated[bool, typer.Option("--mend", help="Set differing settings as wanted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Create missing topics and publish reference data; exit code 1 when a topic differs."""
+    """Create missing topics and publish reference data; exit code 1 when a topic differs.
+
+    The count of partitions is REGIMEFLOW_PARTITIONS or the option; a topic that has another one
+    keeps it.
+    """
     from deploy.local.pipeline import kafka_settings
     from deploy.topics.admin import apply_topics, mend_topics
     from deploy.topics.refdata import publish_refdata
 
+    partitions = partitions or load_settings().partitions
     with report_errors(), cluster() as client:
         applied = apply_topics(client, partitions)
         if mend:
@@ -107,10 +116,7 @@ def topics_apply(
     lines = [f"{len(applied.created)} created, {len(applied.unchanged)} as wanted"]
     if published:
         lines.append(f"reference data published: {', '.join(published)}")
-    lines += [
-        f"{row.topic}: {row.setting} is {row.found}, expected {row.wanted} (--mend sets it)"
-        for row in applied.differing
-    ]
+    lines += map(str, applied.differing)
     show(document, lines, as_json=as_json)
     raise typer.Exit(1 if applied.differing else 0)
 

@@ -61,9 +61,9 @@ class PlainScreen:
             self._told_at = now
             typer.echo(self._clock.line(text))
 
-    def ready(self, url: str, held_ms: int | None) -> None:
+    def ready(self, url: str | None, held_ms: int | None) -> None:
         """Say where the dashboard is, and what is continued."""
-        self._watch, self._first = RunWatch(url, held_ms), first_text(held_ms)
+        self._watch, self._first = _watch(url, held_ms), first_text(held_ms)
         for line in opening_lines(url, held_ms):
             self.step(line)
 
@@ -101,9 +101,9 @@ class JsonScreen:
         """Say what is being done now."""
         self._say("step", text=text, done=done)
 
-    def ready(self, url: str, held_ms: int | None) -> None:
+    def ready(self, url: str | None, held_ms: int | None) -> None:
         """Say where the dashboard is, and what is continued."""
-        self._watch, self._held_ms = RunWatch(url, held_ms), held_ms
+        self._watch, self._held_ms = _watch(url, held_ms), held_ms
         self._say("ready", url=url, continued=held_ms is not None, held_ms=held_ms)
 
     def look(self, supervisor: Supervisor) -> None:
@@ -150,9 +150,10 @@ class TerminalScreen:
             live.console.print(self._clock.line(text))
         live.update(_under_way(text, done), refresh=True)
 
-    def ready(self, url: str, held_ms: int | None) -> None:
+    def ready(self, url: str | None, held_ms: int | None) -> None:
         """Say where the dashboard is, and what is continued."""
-        self._watch, self._first, self._url = RunWatch(url, held_ms), first_text(held_ms), url
+        self._watch, self._first = _watch(url, held_ms), first_text(held_ms)
+        self._url = url or "no gateway here"
         for line in opening_lines(url, held_ms):
             self.step(line)
         self.step("Ctrl-C stops everything and loses nothing; the next run continues")
@@ -185,9 +186,13 @@ class TerminalScreen:
         return self._live
 
 
-def opening_lines(url: str, held_ms: int | None) -> list[str]:
+def _watch(url: str | None, held_ms: int | None) -> RunWatch | None:
+    return None if url is None else RunWatch(url, held_ms)
+
+
+def opening_lines(url: str | None, held_ms: int | None) -> list[str]:
     """Return where to look, and whether this run continues an earlier one."""
-    lines = [f"dashboard: {url}"]
+    lines = [f"dashboard: {url}" if url else "no gateway runs here: no dashboard"]
     if held_ms is not None:
         lines.append(
             f"continued: signals up to the bar of {time_text(held_ms)} UTC are held from before"

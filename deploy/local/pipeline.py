@@ -44,8 +44,11 @@ class Screen(Protocol):
     def step(self, text: str, done: float | None = None, /) -> None:
         """Say what is being done now, and how far it is in [0, 1] where it has parts."""
 
-    def ready(self, url: str, held_ms: int | None) -> None:
-        """Say where the dashboard is, and up to which bar an earlier run made signals."""
+    def ready(self, url: str | None, held_ms: int | None) -> None:
+        """Say where the dashboard is, and up to which bar an earlier run made signals.
+
+        Without a gateway there is no dashboard: ``url`` is None.
+        """
 
     def look(self, supervisor: Supervisor) -> None:
         """Show the state of the running pipeline; called several times a second."""
@@ -66,7 +69,7 @@ class LoggedScreen:
             log.info("run.step", text=text)
         self._screen.step(text, done)
 
-    def ready(self, url: str, held_ms: int | None) -> None:
+    def ready(self, url: str | None, held_ms: int | None) -> None:
         """Say and log where the dashboard is, and what is continued."""
         log.info("run.ready", url=url, continues_from_ms=held_ms)
         self._screen.ready(url, held_ms)
@@ -173,7 +176,7 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
     try:
         supervisor.start()
         write_run_file(run, environment, supervisor)
-        screen.ready(f"http://{LOOPBACK}:{run.port}/", held_ms)
+        screen.ready(gateway_url(run), held_ms)
         supervisor.watch(stop, LOOK_EVERY_S, look)
     finally:
         screen.step("stopping")
@@ -191,6 +194,11 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
     for name in killed:
         screen.step(f"{name} did not stop in time and was killed; it resumes from its last commit")
     return 0
+
+
+def gateway_url(run: Run) -> str | None:
+    """Return the address of the run's gateway; None when it runs without one."""
+    return f"http://{LOOPBACK}:{run.port}/" if "gateway" in run.processes else None
 
 
 def check_port(run: Run) -> None:
@@ -242,10 +250,10 @@ def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> No
     from deploy.topics.refdata import publish_refdata
 
     screen.step("topics")
-    applied = apply_topics(cluster_settings)
+    applied = apply_topics(cluster_settings, run.settings.partitions)
     publish_refdata(kafka_settings(cluster_settings))
     for difference in applied.differing:
-        screen.step(f"topic differs from the table: {difference}")
+        screen.step(f"topic {difference}")
     compile_kernels(run.settings.home, screen.step)
     if "gateway" in run.processes:
         from deploy.local.dashboard import build_dashboard
@@ -288,7 +296,7 @@ def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervi
     facts: dict[str, Any] = {
         "pid": os.getpid(),
         "port": run.port,
-        "url": f"http://{LOOPBACK}:{run.port}/",
+        "url": gateway_url(run),
         "bootstrap_servers": environment["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"],
         "simulator_url": environment.get("REGIMEFLOW_SIMULATOR_URL"),
         "exchange": run.settings.exchange,

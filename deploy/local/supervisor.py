@@ -1,4 +1,4 @@
-"""Runs the pipeline's processes: starts them, restarts what dies, stops all of them.
+"""Runs the pipeline's processes: starts them, restarts what dies or hangs, stops all of them.
 
 Errors::
 
@@ -21,9 +21,11 @@ from pathlib import Path
 import structlog
 
 from deploy.local.log_files import LogFile
+from deploy.local.silence import Silence
 from streams.runtime.environment import child_environment
 from streams.runtime.settings import EXIT_REFUSED
 
+HEARTBEAT = "REGIMEFLOW_HEARTBEAT"  # the file that a process touches
 STOP_WITHIN_S = 27.0  # the runtime drains within 25
 RESTART_AFTER_S = 0.5
 RESTART_AT_MOST_AFTER_S = 2.0
@@ -58,12 +60,14 @@ class SupervisedProcess:
 
     name: str
     log: LogFile
+    silence: Silence
     popen: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restarts: int = 0
     delay_s: float = RESTART_AFTER_S
     start_at: float = field(default=0.0)
     log_thread: threading.Thread | None = None
+    hung: bool = False
 
     @property
     def running(self) -> bool:
@@ -92,7 +96,10 @@ class Supervisor:
         environment: Mapping[str, str],
         command: Callable[[str], list[str]] = process_command,
     ) -> None:
-        self.children = tuple(SupervisedProcess(name, LogFile(logs, name)) for name in names)
+        beats = logs.parent / "beats"
+        self.children = tuple(
+            SupervisedProcess(name, LogFile(logs, name), Silence(beats / name)) for name in names
+        )
         self._command = command
         self._environment = child_environment({**os.environ, **ONE_THREAD}, environment)
 
@@ -102,13 +109,16 @@ class Supervisor:
             self._start(child)
 
     def watch(self, stop: threading.Event, each_s: float, look: Callable[[], None]) -> None:
-        """Restart what dies until ``stop`` is set; call ``look`` between rounds.
+        """Restart what dies or hangs until ``stop`` is set; call ``look`` between rounds.
 
         Raises:
             ProcessRefused: A process said that starting it again would not help.
         """
+        looked_s = time.monotonic()
         while not stop.wait(each_s):
+            elapsed_s, looked_s = time.monotonic() - looked_s, time.monotonic()
             for child in self.children:
+                _kill_if_hung(child, elapsed_s)
                 self._revive(child)
             look()
 
@@ -140,31 +150,48 @@ class Supervisor:
                 RESTART_AFTER_S if steady else min(2 * child.delay_s, RESTART_AT_MOST_AFTER_S)
             )
             child.restarts += 1
-            log.warning(
-                "process.restarted",
-                name=child.name,
-                ended_by=_cause_of_end(child.popen.returncode),
-                after_s=round(now - child.started_at, 1),
-                restarts=child.restarts,
-                remedy="none: it resumes from its last commit",
-            )
-            child.popen, child.start_at = None, now + child.delay_s
+            _log_end(child, now)
+            child.popen, child.start_at, child.hung = None, now + child.delay_s, False
         if now >= child.start_at:
             self._start(child)
 
     def _start(self, child: SupervisedProcess) -> None:
+        child.silence.begin()
         child.popen = subprocess.Popen(
             self._command(child.name),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=self._environment,
+            env={**self._environment, HEARTBEAT: str(child.silence.file)},
             # Ctrl-C reaches the supervisor alone, which then ends its children in good order.
             start_new_session=True,
         )
         assert child.popen.stdout is not None  # noqa: S101 - PIPE above
         child.log_thread = child.log.follow(child.popen.stdout)
         child.started_at = time.monotonic()
+
+
+def _kill_if_hung(child: SupervisedProcess, elapsed_s: float) -> None:
+    """Kill a process whose main loop stands still; a stopped one hears no other signal."""
+    if child.popen is not None and child.running and child.silence.look(elapsed_s):
+        child.hung = True
+        child.popen.kill()
+        child.popen.wait()
+
+
+def _log_end(child: SupervisedProcess, now: float) -> None:
+    assert child.popen is not None  # noqa: S101 - the caller checks
+    facts: dict[str, object] = {"ended_by": _cause_of_end(child.popen.returncode)}
+    if child.hung:
+        facts = {"silent_s": round(child.silence.seconds, 1)}
+    log.warning(
+        "process.hung" if child.hung else "process.restarted",
+        name=child.name,
+        **facts,
+        after_s=round(now - child.started_at, 1),
+        restarts=child.restarts,
+        remedy="none: it resumes from its last commit",
+    )
 
 
 def _cause_of_end(code: int) -> str:

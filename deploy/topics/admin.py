@@ -27,6 +27,7 @@ from deploy.topics.plan import TopicPlan, planned_topics
 
 # Short waits between attempts, and no log lines on stderr: the caller reports.
 QUIET = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0}
+PARTITIONS = "partitions"  # a setting of its own, which is never mended
 TIMEOUT_S = 30.0
 ATTEMPT_S = 5.0
 # Errors of a partition right after its creation or a change of its leader.
@@ -56,6 +57,21 @@ class SettingDifference:
     setting: str
     found: str
     wanted: str
+
+    @property
+    def mendable(self) -> bool:
+        """Whether ``mend_topics`` sets it; a new partition count would move keys."""
+        return self.setting != PARTITIONS
+
+    def __str__(self) -> str:
+        """Return it in words, with what to do."""
+        text = f"{self.topic}: {self.setting} is {self.found}, expected {self.wanted}; "
+        if self.mendable:
+            return text + "`regimeflow topics apply --mend` sets it"
+        return text + (
+            "it is never changed, since keys would move: set REGIMEFLOW_PARTITIONS to what the "
+            "topics have, or make them anew"
+        )
 
 
 @dataclass(frozen=True)
@@ -102,10 +118,13 @@ def broker_answers(
 
 
 def apply_topics(
-    cluster: Mapping[str, str], partitions: int = 1, topics: Iterable[TopicPlan] | None = None
+    cluster: Mapping[str, str],
+    partitions: int | None = None,
+    topics: Iterable[TopicPlan] | None = None,
 ) -> AppliedTopics:
     """Create missing topics; report topics that differ and leave them as they are.
 
+    Without a number of partitions a new topic gets as many as those that are there, else one.
     Safe to run again, and by several processes at once. Replication is the cluster's default.
     Raises KafkaException when the cluster does not answer or refuses.
     """
@@ -113,12 +132,15 @@ def apply_topics(
     wanted = {topic.name: topic for topic in (planned_topics() if topics is None else topics)}
     present = admin.list_topics(timeout=TIMEOUT_S).topics
     missing = [topic for topic in wanted.values() if topic.name not in present]
-    created = _create(cluster, missing, partitions) if missing else []
     known = [name for name in wanted if name in present]
+    shared = [len(present[name].partitions) for name in known if not wanted[name].single]
+    count = partitions or max(shared, default=1)
+    created = _create(cluster, missing, count) if missing else []
     differing = [
-        SettingDifference(name, "partitions", str(len(present[name].partitions)), str(partitions))
+        SettingDifference(name, PARTITIONS, str(len(present[name].partitions)), str(expected))
         for name in known
-        if len(present[name].partitions) != partitions
+        for expected in (1 if wanted[name].single else count,)
+        if len(present[name].partitions) != expected
     ]
     differing += _differing_config(admin, [wanted[name] for name in known])
     named = {difference.topic for difference in differing}
@@ -144,7 +166,7 @@ def mend_topics(cluster: Mapping[str, str], differences: Collection[SettingDiffe
             ],
         )
         for difference in differences
-        if difference.setting != "partitions"
+        if difference.mendable
     ]
     admin = _admin(cluster)
     for resource in resources:  # a request may name a topic only once
@@ -218,7 +240,7 @@ def _wait(futures: Mapping[Any, Future[Any]]) -> None:
 
 def _create(cluster: Mapping[str, str], missing: Iterable[TopicPlan], partitions: int) -> list[str]:
     requests = [
-        NewTopic(topic.name, num_partitions=partitions, config=dict(topic.config))
+        NewTopic(topic.name, 1 if topic.single else partitions, config=dict(topic.config))
         for topic in missing
     ]
     created = []

@@ -35,6 +35,7 @@ class TopicPlan:
 
     name: str
     config: Mapping[str, str]
+    single: bool = False  # of one partition on every cluster
 
 
 def planned_topics() -> tuple[TopicPlan, ...]:
@@ -44,8 +45,12 @@ def planned_topics() -> tuple[TopicPlan, ...]:
     changelogs = [row.changelog for row in PROCESSORS]
     changelogs += [f"{row.name}.state.v1" for row in WORKERS if row.stateful]
     return (
-        *(TopicPlan(topic.name, _config(topic)) for topic in TOPICS),
-        *(TopicPlan(topic.dead_letters, DEAD_LETTERS) for topic in TOPICS if topic in consumed),
+        *(TopicPlan(topic.name, _config(topic), topic.single) for topic in TOPICS),
+        *(
+            TopicPlan(topic.dead_letters, DEAD_LETTERS, topic.single)
+            for topic in TOPICS
+            if topic in consumed
+        ),
         *(TopicPlan(name, COMPACTED) for name in changelogs),
     )
 

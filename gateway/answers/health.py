@@ -12,9 +12,13 @@ from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views import clock
 from gateway.views.read_model import ReadModel
+from schemas.status import process_name
 from schemas.timeframes import HOUR_MS
 
 STOPPED_AFTER_MS = 30_000  # no process takes longer to stop
+# A process says its state again every 5 s while its main loop goes round, but not while it starts.
+SILENT_AFTER_MS = 20_000
+STARTED_WITHIN_MS = 240_000
 UNREADABLE_MS = HOUR_MS  # after it, what was passed over is listed and no longer a worry
 
 
@@ -57,15 +61,27 @@ def health(ctx: AppContext) -> dict[str, Any]:
 
 def _process(ctx: AppContext, name: str) -> dict[str, Any]:
     status = ctx.views.statuses[name]
-    silent_ms = ctx.wall_ms() - status.event_time_ms
+    silent_ms = ctx.wall_ms() - ctx.views.status_ms[name]
     stopped = status.state == "stopping" and silent_ms > STOPPED_AFTER_MS
+    silent = _silence(ctx, name)
     return {
-        "state": "stopped" if stopped else status.state,
-        "detail": status.detail,
+        "state": "stopped" if stopped else "silent" if silent else status.state,
+        "detail": f"it was {status.state} and {silent}" if silent else status.detail,
         "done": status.done,
         "device": status.device,
-        "lag_records": ctx.bus.process_lag.get(name),
+        "lag_records": ctx.bus.process_lag.get(process_name(name)),
     }
+
+
+def _silence(ctx: AppContext, name: str) -> str:
+    """Return since when a process says nothing, in words; empty while it speaks or has stopped."""
+    state = ctx.views.statuses[name].state
+    limit_ms = STARTED_WITHIN_MS if state in {"starting", "restoring"} else SILENT_AFTER_MS
+    silent_ms = ctx.wall_ms() - ctx.views.status_ms[name]
+    # Without a broker nothing is heard of anybody.
+    if state == "stopping" or silent_ms <= limit_ms or not ctx.bus.connected:
+        return ""
+    return f"has said nothing for {silent_ms // 1000} s: it hangs or has ended"
 
 
 def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
@@ -95,7 +111,9 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
     if not ctx.bus.connected:
         yield "the message broker does not answer; what is shown is the last state read"
     for name, status in sorted(views.statuses.items()):
-        if status.state in {"degraded", "failed"}:
+        if silence := _silence(ctx, name):
+            yield f"{name} {silence}; a run starts it again, else look at its log"
+        elif status.state in {"degraded", "failed"}:
             yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
     yield from _model_reasons(views)
     for row in symbols:

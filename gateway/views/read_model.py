@@ -83,6 +83,7 @@ class ReadModel:
         self.serving: dict[str, ModelServing] = {}
         self.training: TrainingProgress | None = None
         self.statuses: dict[str, WorkerStatus] = {}
+        self.status_ms: dict[str, int] = {}  # by process: when its last word was written
         self.jobs = JobIndex()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -249,8 +250,9 @@ class ReadModel:
     def _training(self, progress: TrainingProgress, _: Arrival) -> None:
         self.training = progress
 
-    def _status(self, status: WorkerStatus, _: Arrival) -> None:
+    def _status(self, status: WorkerStatus, arrival: Arrival) -> None:
         self.statuses[status.process] = status
+        self.status_ms[status.process] = arrival.appended_ms
 
     def _window(self, window: MonitorWindow, _: Arrival) -> None:
         self.windows[window.subject] = window

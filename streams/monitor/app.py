@@ -27,6 +27,7 @@ from schemas.telemetry import HEADER_TRACE_ID
 from schemas.topics import MONITOR_TRACES, MONITOR_WINDOWS, RAW_BARS
 from streams.monitor.windows import STAGES, Sighting, TopicTraffic
 from streams.runtime.codec import record_message
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.metrics import process_metrics
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
@@ -147,6 +148,7 @@ class _Monitor:
         self._traffic.see(Sighting(message.topic, symbol, trace, append_ms, bar), wall_ms())
 
     async def _look(self) -> None:
+        heartbeat.beat()
         now_ms = wall_ms()
         for trace in self._traffic.canaries(now_ms):
             await self._publish(trace, trace.trace_id)

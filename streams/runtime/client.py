@@ -28,6 +28,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from streams.runtime.codec import Outgoing, Partition, Stored
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings, log_client_error
 
 CALL_TIMEOUT_S = 10.0
@@ -48,6 +49,7 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
     """
     deadline, retried = time.monotonic() + 2 * CALL_TIMEOUT_S, False
     while True:
+        heartbeat.beat()
         try:
             return call(*arguments, CALL_TIMEOUT_S)
         except KafkaException as failed:
@@ -158,6 +160,7 @@ def produce(producer: Any, message: Outgoing, on_delivery: Any = None) -> None:
     """Queue one message; waits while the client's queue is full."""
     optional: dict[str, Any] = {} if message.partition < 0 else {"partition": message.partition}
     while True:
+        heartbeat.beat()
         try:
             producer.produce(
                 message.topic,
@@ -197,6 +200,7 @@ class PartitionSource:
 
         Waits for the first message only: ``consume`` with a time-out would wait for all of it.
         """
+        heartbeat.beat()
         with _or_fatal("poll"):
             first = self.consumer.poll(timeout_s)
             if first is None:

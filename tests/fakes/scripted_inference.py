@@ -22,7 +22,8 @@ def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]
     """Predict the same of every bar."""
     if not isinstance(record, RegimeProbabilities):
         return state, ()
-    return state, (prediction((record.event_time_ms - close_time(0)) // MINUTE_MS),)
+    minute = (record.event_time_ms - close_time(0)) // MINUTE_MS
+    return state, (prediction(minute, symbol=record.symbol),)
 
 
 PROCESSOR = Processor(

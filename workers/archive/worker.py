@@ -16,6 +16,7 @@ import structlog
 from schemas.record import Topic
 from schemas.topics import TOPICS
 from streams.runtime.codec import Received
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader, log_unreadable
 from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
@@ -96,5 +97,6 @@ def archive_topics(
 
 def _write(archives: dict[str, TopicArchive], batch: dict[str, list[ArchivedRecord]]) -> None:
     for name, records in batch.items():
+        heartbeat.beat()
         archives[name].write(records)
     batch.clear()

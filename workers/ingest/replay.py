@@ -16,15 +16,15 @@ from schemas.clock import ClockTick
 from schemas.market import HistoryReady
 from schemas.models import ModelServing
 from schemas.record import Record
-from schemas.status import WorkerStatus
+from schemas.status import WorkerStatus, process_name
 from schemas.topics import MODELS_SERVING, WORKER_STATUS
-from streams.runtime.publisher import Publisher
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import State
 from workers.bars.recording import Recording, merged, read_recording
 from workers.ingest.resume import history_is_ready, newest_closes
-from workers.ingest.status import ingest_status
+from workers.ingest.status import IngestPublisher, ingest_status
 from workers.process import event_on_signals
 from workers.settings import Settings
 
@@ -163,7 +163,7 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     """Play the settings' files; after the last bar, wait for SIGTERM."""
     stop = event_on_signals()
     recording = read_recording(settings.replay_files)
-    publisher = Publisher(kafka, f"ingest-{kafka.instance}")
+    publisher = IngestPublisher(kafka)
     symbols = [file.symbol for file in recording.files]
     closes = newest_closes(kafka, symbols, recording.timeframe_ms)
     log.info(
@@ -179,16 +179,18 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
         publisher.flush()
         return wait_for_model(kafka, settings.strategy, stop)
 
-    player = Player(
-        recording, settings.strategy, publisher.publish, stop.wait, settings.replay_speed
-    )
+    def wait(seconds: float) -> bool:
+        heartbeat.beat()
+        return stop.wait(seconds)
+
+    player = Player(recording, settings.strategy, publisher.publish, wait, settings.replay_speed)
     if player.play(closes, hold, announced=announced):
         publisher.flush()
         log.info("replay.done", bars=recording.bars)
-        while not stop.wait(1.0):
+        while not wait(1.0):
             player.tick()  # recorded time stands still; the ticks show that ingest is alive
     publisher.publish(ingest_status("stopping"))
-    publisher.flush()
+    publisher.close()
 
 
 def wait_for_model(kafka: KafkaSettings, strategy: str, stop: threading.Event) -> bool:
@@ -199,7 +201,7 @@ def wait_for_model(kafka: KafkaSettings, strategy: str, stop: threading.Event) -
         record = message.record
         if isinstance(record, ModelServing) and record.strategy == strategy:
             serving = record.model.model_version
-        elif isinstance(record, WorkerStatus) and record.process == "inference":
+        elif isinstance(record, WorkerStatus) and process_name(record.process) == "inference":
             loaded = frozenset(model.version for model in record.models) or loaded
         if serving is not None and serving in loaded:
             return True

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.record import Record
 from schemas.status import WorkerStatus
-from streams.runtime.status import State
+from streams.runtime.publisher import Publisher
+from streams.runtime.settings import KafkaSettings
+from streams.runtime.status import RepeatedStatus, State
 from streams.runtime.wall_clock import wall_ms
 
 
@@ -27,3 +30,22 @@ def ingest_status(
         done=done,
         ended=dict(ended or {}),
     )
+
+
+class IngestPublisher(Publisher):
+    """Publishes what ingest makes; its last status is said again while its main loop goes round."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        super().__init__(kafka, f"ingest-{kafka.instance}")
+        self._repeated = RepeatedStatus(self.publish)
+
+    def publish(self, record: Record, trace_id: str | None = None) -> None:
+        """Queue a record for its topic; raises ``Fatal`` when an earlier one was not delivered."""
+        if isinstance(record, WorkerStatus):
+            self._repeated.note(record)
+        super().publish(record, trace_id)
+
+    def close(self) -> None:
+        """Say nothing again, and send what is queued."""
+        self._repeated.close()
+        self.flush()

@@ -11,7 +11,7 @@ import structlog
 
 from schemas.market import HistoryReady
 from schemas.refdata import RefdataTable
-from streams.runtime.publisher import Publisher
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.bars.markers import interval_findings, late_finding
@@ -28,7 +28,7 @@ from workers.ingest.outbox import Outbox
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import history_is_ready, newest_closes
 from workers.ingest.retry import with_retries
-from workers.ingest.status import ingest_status
+from workers.ingest.status import IngestPublisher, ingest_status
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
 from workers.settings import Settings
 
@@ -78,9 +78,11 @@ async def _until_stopped(work: Awaitable[None]) -> None:
 
 
 async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
-    outbox = Outbox(Publisher(kafka, f"ingest-{kafka.instance}"))
+    publisher = IngestPublisher(kafka)
+    outbox = Outbox(publisher)
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(outbox.run())
+        beating = tasks.create_task(heartbeat.beat_with_loop())
         try:
             outbox.put(ingest_status("starting", f"connecting to {settings.exchange}"))
             async with connected(VenueAccess.from_settings(settings)) as exchange:
@@ -94,8 +96,9 @@ async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
             outbox.put(ingest_status("stopping"))
             drained = asyncio.ensure_future(outbox.below(1))
             await asyncio.wait((writing, drained), return_when=asyncio.FIRST_COMPLETED)
-            for task in (writing, drained):
+            for task in (writing, drained, beating):
                 task.cancel()
+            publisher.close()
 
 
 class VenueIngest:

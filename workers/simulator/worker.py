@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 import structlog
 
+from streams.runtime.heartbeat import heartbeat
 from workers.settings import Settings
 from workers.simulator.market import BAR_MS
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
@@ -81,6 +82,7 @@ async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path) ->
             now_ms=running.venue.clock.now_ms(),
         )
         while not stop.is_set():
+            heartbeat.beat()
             _save(running, clock_file, ahead_seconds=SAVE_SECONDS)
             stopped = asyncio.ensure_future(stop.wait())
             await asyncio.wait(

@@ -64,6 +64,14 @@ def test_a_first_start_tells_its_first_signal(views, capsys):
     assert summary.startswith("live, healthy")
 
 
+def test_a_run_without_a_gateway_names_no_dashboard(capsys):
+    screen = PlainScreen()
+    screen.ready(None, None)
+    screen.look(RUNNING)
+
+    assert said(capsys) == ["no gateway runs here: no dashboard"]
+
+
 def test_a_restart_says_that_it_continues_and_counts_the_first_new_signal(views, capsys):
     screen = PlainScreen()
     screen.ready(URL, 1_767_225_600_000)

@@ -20,6 +20,7 @@ from deploy.local.pipeline import (
     Run,
     check_port,
     environment_of,
+    gateway_url,
     git_commit,
     process_names,
     run_pipeline,
@@ -55,6 +56,11 @@ def test_a_child_reads_the_settings_that_its_parent_had(run, monkeypatch):
     )
 
     assert told(environment_of(settings), monkeypatch) == settings
+
+
+def test_only_a_run_with_a_gateway_has_a_dashboard(run):
+    assert gateway_url(replace(run, port=8080)) == "http://127.0.0.1:8080/"
+    assert gateway_url(replace(run, processes=("market",))) is None
 
 
 def test_no_secret_is_written_into_the_environment_of_children(run):

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from deploy.local import silence
 from deploy.local import supervisor as supervising
 from deploy.local.supervisor import ProcessRefused, Supervisor
 from tests.fakes.processes import ends
@@ -30,6 +32,11 @@ DRAINS = NOTE + (
 )
 IGNORES = NOTE + (
     "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+)
+BEATS = NOTE + (
+    "from streams.runtime.heartbeat import heartbeat; "
+    "heartbeat.write_to(pathlib.Path(os.environ['REGIMEFLOW_HEARTBEAT'])); "
+    "[(heartbeat.beat(), time.sleep(0.05)) for _ in range(10_000)]"
 )
 REFUSES = "import sys; print('UNIVERSE: no such symbol, expected BTCUSDT'); sys.exit(78)"
 
@@ -90,6 +97,56 @@ def test_a_process_that_is_killed_is_started_again_within_two_seconds_and_told_i
     assert (line["name"], line["ended_by"], line["restarts"]) == ("market", "SIGKILL", 1)
     assert line["remedy"]
     assert not (tmp_path / "logs" / "market.log").exists()  # it said nothing, nobody for it
+
+
+@pytest.fixture
+def quick_look(monkeypatch):
+    """A supervisor that takes two seconds of silence for a hang."""
+    monkeypatch.setattr(silence, "HUNG_AFTER_S", 2.0)
+
+
+@pytest.mark.usefixtures("quick_look")
+def test_a_stopped_process_is_started_again_and_one_line_says_that_it_hung(tmp_path):
+    supervisor = running(tmp_path, market=BEATS, signals=BEATS)
+    market, signals = supervisor.children
+    supervisor.start()
+    try:
+        watch_until(supervisor, market.silence.file.exists)
+        pid = starts_of(tmp_path, "market")[0]
+        with capture_logs() as lines:
+            os.kill(pid, signal.SIGSTOP)
+
+            watch_until(supervisor, lambda: len(starts_of(tmp_path, "market")) == 2)
+
+        assert ends(pid, within_s=5)
+        assert [line["event"] for line in lines] == ["process.hung"]
+        assert lines[0]["name"] == "market"
+        assert lines[0]["silent_s"] >= 2.0
+        assert (market.restarts, signals.restarts) == (1, 0)
+    finally:
+        supervisor.stop()
+
+
+@pytest.mark.usefixtures("quick_look")
+def test_a_supervisor_that_slept_itself_takes_nobody_for_hung(tmp_path):
+    supervisor = running(tmp_path, market=BEATS)
+    (market,) = supervisor.children
+    supervisor.start()
+    try:
+        watch_until(supervisor, market.silence.file.exists)
+        market.silence.look(0.0)
+
+        assert not market.silence.look(3_600.0)
+    finally:
+        supervisor.stop()
+
+
+def test_a_process_that_still_loads_its_libraries_has_more_time(tmp_path):
+    loading = silence.Silence(tmp_path / "beats" / "market")
+    loading.begin()
+
+    assert not any(loading.look(1.0) for _ in range(240))
+    assert loading.look(1.0)
 
 
 def test_one_that_keeps_dying_is_tried_again_at_least_every_two_seconds(tmp_path):

@@ -365,11 +365,38 @@ def arrival(record, topic):
 @pytest.mark.parametrize(("ago_s", "state"), [(30, "stopping"), (31, "stopped")])
 async def test_a_process_that_has_had_time_to_stop_is_shown_as_stopped(gateway, ago_s, state):
     said_ms = WALL_MS - ago_s * 1_000
-    gateway.bus.feed(status("ingest", state="stopping", event_time_ms=said_ms, models=()))
+    gateway.bus.feed(status("ingest", state="stopping", models=()), appended_ms=said_ms)
 
     body = await gateway.get("/health")
 
     assert body["processes"]["ingest"]["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("said", "ago_s", "shown"),
+    [
+        *(("running", 20, "running"), ("running", 21, "silent"), ("holding", 21, "silent")),
+        *(("starting", 240, "starting"), ("restoring", 241, "silent")),
+    ],
+)
+async def test_a_process_that_says_nothing_more_is_a_reason_to_worry(gateway, said, ago_s, shown):
+    gateway.bus.feed(status("market", state=said, models=()), appended_ms=WALL_MS - ago_s * 1_000)
+
+    body = await gateway.get("/health")
+
+    worries = [reason for reason in body["degraded"] if reason.startswith("market has said")]
+    assert body["processes"]["market"]["state"] == shown
+    assert bool(worries) == (shown == "silent")
+    assert not worries or f"for {ago_s} s: it hangs or has ended" in worries[0]
+
+
+async def test_while_the_broker_is_away_no_process_is_called_silent(gateway):
+    gateway.bus.feed(status("market", models=()), appended_ms=WALL_MS - 60_000)
+    gateway.bus.connected = False
+
+    body = await gateway.get("/health")
+
+    assert body["processes"]["market"]["state"] == "running"
 
 
 async def test_health_names_a_record_that_no_view_could_take(gateway):

@@ -122,7 +122,7 @@ def test_the_process_ends_with_the_reason_and_is_not_started_again(monkeypatch, 
     monkeypatch.setattr(RefdataView.wait_until_complete, "__defaults__", (0.01,))
     monkeypatch.setattr(application, "KafkaBus", lambda _: FakeBus())
 
-    code = application.run(GatewaySettings(port=0))
+    code = application.run(GatewaySettings(port=0), lambda: None)
 
     assert code == application.EXIT_REFUSED
     assert "regimeflow topics apply" in capsys.readouterr().out
