@@ -121,6 +121,20 @@ def topics_apply(
     raise typer.Exit(1 if applied.differing else 0)
 
 
+@app.command("rebuild")
+def topics_rebuild(
+    chain: Annotated[str, typer.Argument(help="market, inference, signals, promotion, explain.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make the state of a stopped chain anew from its inputs, where its changelog is gone."""
+    from deploy.topics.rebuild import rebuild_chain
+
+    with kafka() as settings:
+        keys = rebuild_chain(chain, settings)
+    show({"chain": chain, "keys": keys}, [f"{chain}: {keys} states made anew"], as_json=as_json)
+
+
 @app.command("tail")
 def topics_tail(
     topic: Annotated[str, typer.Argument(help="A topic of the table, or one of its .dlq.")],

@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -30,12 +30,20 @@ from streams.runtime.batch import (
     process_batch,
     to_hold_back,
 )
-from streams.runtime.client import Member, Transactions, partition_counts
-from streams.runtime.codec import Partition, Received, misplaced, received
+from streams.runtime.client import Transactions, partition_counts
+from streams.runtime.codec import Outgoing, Partition, Received, misplaced, received
+from streams.runtime.consumer import Member
 from streams.runtime.dead_letters import log_dead_letter
 from streams.runtime.metrics import ProcessMetrics, process_metrics
-from streams.runtime.restore import States, restore
-from streams.runtime.settings import EXIT_FATAL, Aborted, Fatal, KafkaSettings
+from streams.runtime.restore import States, changelog_ends, ends_note, require_states, restore
+from streams.runtime.settings import (
+    EXIT_FATAL,
+    EXIT_REFUSED,
+    Aborted,
+    Fatal,
+    KafkaSettings,
+    StateLost,
+)
 from streams.runtime.status import Report, StatusPublisher
 
 ABORTS_IN_A_ROW = 5  # then something is wrong that only a fresh start can mend
@@ -115,6 +123,10 @@ def run_until_signalled(
     status = status or StatusPublisher(kafka, name)
     try:
         run_chain(name, processors, kafka, stop=stop, report=status.report)
+    except StateLost as lost:
+        log.error("process.refused", consumer=name, cause=str(lost), remedy="do what it says")
+        _end_within(CLOSE_WITHIN_S)
+        return EXIT_REFUSED
     except Fatal as fatal:
         log.critical(
             "process.fatal",
@@ -150,10 +162,12 @@ class _ChainRun:
         _check_chain(chain)
         self.report = report
         self._name, self._chain, self._kafka, self._limits = name, chain, kafka, limits
+        self._changelogs = {processor.name: processor.changelog for processor in chain}
         self._topics = {topic.name: topic for topic in external_topics(chain)}
         self._merge = Merge(tuple(self._topics.values()))
         self._metrics: ProcessMetrics = process_metrics()
         self._states: dict[int, States] = {}
+        self._ends: dict[Partition, int] = {}  # least ends of the changelogs, for the notes
         self._context = BatchContext(chain, name, self._states, kafka.git_commit)
         self._committed: dict[Partition, int] = {}  # next offset to fold; -1: from the beginning
         self._fetched: dict[Partition, int] = {}  # next offset to take into the merge
@@ -201,9 +215,13 @@ class _ChainRun:
 
     def _transact(self, messages: Sequence[Message]) -> None:
         batch, offsets = Batch(), offsets_after(messages)
-        outgoing = process_batch(batch, self._context, messages)
+        outgoing: Iterable[Outgoing] = process_batch(batch, self._context, messages)
+        if not all(self._ends.values()):
+            outgoing = list(outgoing)  # the first states count too; later a transaction's may not
+        # The offsets are sent before all entries are known: the notes may lag by a transaction.
+        notes = {number: ends_note(self._least_ends(batch), number) for _, number in offsets}
         try:
-            self._transactions.commit(outgoing, offsets, self._member.group_metadata())
+            self._transactions.commit(outgoing, offsets, self._member.group_metadata(), notes)
         except Aborted as aborted:
             self._rewind(str(aborted))
             return
@@ -211,7 +229,16 @@ class _ChainRun:
         self._committed.update(offsets)
         for partition, states in batch.states.items():
             self._states[partition].update(states)
+        self._ends = self._least_ends(batch)
         self._account(messages, batch)
+
+    def _least_ends(self, batch: Batch) -> dict[Partition, int]:
+        """Return where the changelogs end at least once a batch's states are written."""
+        ends = dict(self._ends)
+        for partition, states in batch.states.items():
+            for name, _ in states:
+                ends[self._changelogs[name], partition] += 1
+        return ends
 
     def _rewind(self, cause: str) -> None:
         self._metrics.transactions.labels(self._name, "aborted").inc()
@@ -237,7 +264,10 @@ class _ChainRun:
         numbers = {number for _, number in offsets} - self._states.keys()
         if numbers:
             self.report("restoring", f"partitions {sorted(numbers)}")
-            self._states.update(restore(self._kafka, self._chain, numbers, offsets))
+            ends = changelog_ends(self._kafka, self._chain, numbers)
+            require_states(self._name, ends, offsets, self._member.notes)
+            self._states.update(restore(self._kafka, self._chain, ends, offsets))
+            self._ends.update(ends)
             log.info(
                 "state.restored",
                 consumer=self._name,

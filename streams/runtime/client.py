@@ -1,24 +1,22 @@
-"""Kafka as the drivers need it: transactions, group members, readers, publishers.
+"""Kafka as the drivers need it: transactions, publishers, ends of topics.
 
-The only importer of confluent-kafka beside the topic administration in ``deploy``. The settings
-and the error rules were found by killing a real broker and its clients.
+With ``consumer`` and the topic administration in ``deploy`` the only importer of confluent-kafka.
+The settings and the error rules were found by killing a real broker and its clients.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from confluent_kafka import (
-    Consumer,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicPartition,
 )
@@ -27,12 +25,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     OffsetSpec,
 )
 
-from streams.runtime.codec import Outgoing, Partition, Stored
+from streams.runtime.codec import Outgoing, Partition
 from streams.runtime.heartbeat import heartbeat
-from streams.runtime.settings import Aborted, Fatal, KafkaSettings, log_client_error
+from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 
 CALL_TIMEOUT_S = 10.0
 RETRY_PAUSE_S = 0.02
+NO_NOTES: Mapping[int, str] = {}
 TRANSACTION_TIMEOUT_MS = 15_000  # how long a dead instance can hold up readers
 
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library ships no types
@@ -66,7 +65,7 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextmanager
-def _or_fatal(what: str) -> Iterator[None]:
+def or_fatal(what: str) -> Iterator[None]:
     """Raise the client's errors as ``Aborted`` where an abort mends them, else as ``Fatal``."""
     try:
         yield
@@ -95,7 +94,11 @@ class Transactions:
         attempt(self._producer.init_transactions)
 
     def commit(
-        self, messages: Iterable[Outgoing], offsets: Mapping[Partition, int], group: Any
+        self,
+        messages: Iterable[Outgoing],
+        offsets: Mapping[Partition, int],
+        group: Any,
+        notes: Mapping[int, str] = NO_NOTES,
     ) -> None:
         """Write messages and offsets in one transaction.
 
@@ -103,16 +106,17 @@ class Transactions:
             messages: In order; may be an iterator that makes each when it is written.
             offsets: Next offset of each partition read; empty when nothing was consumed.
             group: Group metadata of the consumer that read them.
+            notes: By partition number, a text that is kept with its offsets.
 
         Raises:
             Aborted: Nothing was written; rewind.
             Fatal: Whether anything was written is unknown; the next start of this id settles it.
         """
-        with _or_fatal("begin_transaction"):
+        with or_fatal("begin_transaction"):
             self._producer.begin_transaction()
         # Sent while the messages are made. Whoever reads these offsets next waits until this
         # transaction has ended, and only then reads the states that belong to them.
-        sending = self._send_offsets(offsets, group) if offsets else None
+        sending = self._send_offsets(offsets, group, notes) if offsets else None
         try:
             try:
                 for message in messages:
@@ -128,8 +132,10 @@ class Transactions:
                 raise Fatal(f"abort_transaction: {again}") from again
             raise
 
-    def _send_offsets(self, offsets: Mapping[Partition, int], group: Any) -> Future[None]:
-        positions = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
+    def _send_offsets(
+        self, offsets: Mapping[Partition, int], group: Any, notes: Mapping[int, str]
+    ) -> Future[None]:
+        positions = [TopicPartition(t, p, o, notes.get(p, "")) for (t, p), o in offsets.items()]
         sent: Future[None] = Future()
 
         def send() -> None:
@@ -183,168 +189,10 @@ def produce(producer: Any, message: Outgoing, on_delivery: Any = None) -> None:
 
 def flush(producer: Any, within_s: float = 2 * CALL_TIMEOUT_S) -> None:
     """Wait until every queued message is acknowledged or has failed."""
-    with _or_fatal("flush"):
+    with or_fatal("flush"):
         left = producer.flush(within_s)
     if left:
         raise Fatal(f"{left} messages were not acknowledged in {within_s:.0f} s")
-
-
-class PartitionSource:
-    """A consumer of group members and readers: polling, and which errors end the process."""
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.consumer = Consumer(dict(settings))
-
-    def poll(self, limit: int, timeout_s: float) -> tuple[list[Stored], dict[Partition, int]]:
-        """Return messages, and the partitions read to their end with the offset reached.
-
-        Waits for the first message only: ``consume`` with a time-out would wait for all of it.
-        """
-        heartbeat.beat()
-        with _or_fatal("poll"):
-            first = self.consumer.poll(timeout_s)
-            if first is None:
-                return [], {}
-            rest = self.consumer.consume(limit - 1, 0) if limit > 1 else ()
-        stored: list[Stored] = []
-        ends: dict[Partition, int] = {}
-        for message in (first, *rest):
-            error = message.error()
-            if error is None:
-                stored.append(_stored(message))
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                end = _stored(message)
-                ends[end.source] = end.offset
-            else:
-                _judge(error)
-        return stored, ends
-
-    def assign(self, offsets: Mapping[Partition, int]) -> None:
-        """Read exactly these partitions from these offsets."""
-        self.consumer.assign([TopicPartition(t, p, o) for (t, p), o in offsets.items()])
-
-    def close(self) -> None:
-        """Let go; a static member stays in its group until its session ends."""
-        self.consumer.close()
-
-
-def _stored(message: Message) -> Stored:
-    return Stored(
-        message.topic() or "",
-        int(message.partition() or 0),
-        int(message.offset() or 0),
-        message.timestamp()[1],
-        message.key(),
-        message.value(),
-        message.headers() or (),  # type: ignore[arg-type]  # always a list when read
-    )
-
-
-def _judge(error: KafkaError) -> None:
-    # A fenced static member says _FATAL with fatal() False: look at the code.
-    transient = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001 - public names
-    if error.code() in transient or (error.retriable() and not error.fatal()):
-        log_client_error(error)
-        return
-    raise Fatal(f"consumer: {error.name()}: {error.str()}")
-
-
-class Member(PartitionSource):
-    """A member of a consumer group.
-
-    ``assigned`` is called with the committed offset of each new partition (-1: none yet) before
-    any of its records arrives, ``revoked`` before another member may own them; both inside
-    ``poll``. Committed offsets are stable: no open transaction can still move them.
-    """
-
-    def __init__(
-        self,
-        kafka: KafkaSettings,
-        group: str,
-        topics: Sequence[str],
-        assigned: Callable[[Mapping[Partition, int]], None],
-        revoked: Callable[[Collection[Partition]], None],
-    ) -> None:
-        # Several topics need their partitions side by side, which only range promises.
-        self._cooperative = len(topics) == 1
-        self._assigned, self._revoked = assigned, revoked
-        self._metadata: Any = None  # until the next rebalance
-        super().__init__(
-            {
-                **kafka.reading(group),
-                "client.id": f"{group}-{kafka.instance}",
-                "group.instance.id": f"{group}-{kafka.instance}",
-                "session.timeout.ms": 6000,
-                "heartbeat.interval.ms": 1500,
-                "partition.assignment.strategy": (
-                    "cooperative-sticky" if self._cooperative else "range"
-                ),
-            }
-        )
-        self.consumer.subscribe(
-            list(topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
-        )
-
-    def _assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._metadata = None
-        offsets = self._committed(partitions) if partitions else {}
-        self._assigned(offsets)
-        positions = [TopicPartition(t, p, o if o >= 0 else -2) for (t, p), o in offsets.items()]
-        with _or_fatal("assign"):
-            if self._cooperative:
-                self.consumer.incremental_assign(positions)
-            else:
-                self.consumer.assign(positions)
-
-    def _revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._metadata = None
-        self._revoked([(each.topic, each.partition) for each in partitions])
-
-    def _committed(self, partitions: list[TopicPartition]) -> dict[Partition, int]:
-        deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
-        while True:
-            positions = [TopicPartition(each.topic, each.partition) for each in partitions]
-            try:
-                committed = self.consumer.committed(positions, CALL_TIMEOUT_S)
-            except KafkaException as failed:
-                error = failed.args[0]
-            else:
-                errors = [each.error for each in committed if each.error is not None]
-                if not errors:
-                    return {(e.topic, e.partition): max(e.offset, -1) for e in committed}
-                error = errors[0]
-            if time.monotonic() > deadline:
-                raise Fatal(f"committed offsets of {positions}: {error}")
-            time.sleep(RETRY_PAUSE_S)
-
-    def group_metadata(self) -> Any:
-        """Return the metadata that fences a member which has left its group (KIP-447)."""
-        if self._metadata is None:
-            self._metadata = self.consumer.consumer_group_metadata()
-        return self._metadata
-
-    def rewind(self, offsets: Mapping[Partition, int]) -> None:
-        """Read on from these offsets; -1 is the beginning."""
-        self._metadata = None
-        with _or_fatal("seek"):
-            for (topic, partition), offset in offsets.items():
-                self.consumer.seek(TopicPartition(topic, partition, offset if offset >= 0 else -2))
-
-    def pause(self, partitions: Iterable[Partition]) -> None:
-        """Fetch no more of these partitions."""
-        with _or_fatal("pause"):
-            self.consumer.pause([TopicPartition(*each) for each in partitions])
-
-    def resume(self, partitions: Iterable[Partition]) -> None:
-        """Fetch these partitions again."""
-        with _or_fatal("resume"):
-            self.consumer.resume([TopicPartition(*each) for each in partitions])
-
-    def end(self, partition: Partition) -> int:
-        """Return the end of a partition as last seen, -1 when it was never fetched."""
-        with _or_fatal("watermarks"):
-            _, high = self.consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
-        return int(high)
 
 
 def partition_counts(kafka: KafkaSettings, topics: Collection[str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from schemas.record import Record, Topic
 from schemas.topics import topic_of
 from streams.processor import RecordRejected
 from streams.runtime.batch import in_one_line
-from streams.runtime.client import Member, Transactions
+from streams.runtime.client import Transactions
 from streams.runtime.codec import (
     Outgoing,
     Partition,
@@ -29,6 +29,7 @@ from streams.runtime.codec import (
     outgoing,
     received,
 )
+from streams.runtime.consumer import Member
 from streams.runtime.dead_letters import log_dead_letter
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple, Self
 import structlog
 
 from schemas.record import Topic
-from streams.runtime.client import PartitionSource, end_offsets, partition_counts
+from streams.runtime.client import end_offsets, partition_counts
 from streams.runtime.codec import Partition, Received, Unreadable, received
+from streams.runtime.consumer import PartitionSource
 from streams.runtime.settings import KafkaSettings
 
 log = structlog.get_logger()

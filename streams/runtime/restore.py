@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,7 +11,7 @@ from streams.processor import Processor, StateKey, StateRef
 from streams.runtime.client import end_offsets
 from streams.runtime.codec import Partition, Unreadable, changelog_topic, event_time, state_key
 from streams.runtime.reader import Reader
-from streams.runtime.settings import Fatal, KafkaSettings
+from streams.runtime.settings import Fatal, KafkaSettings, StateLost
 
 States = dict[StateRef, Record]
 
@@ -19,10 +20,56 @@ OFFSETS_PER_INPUT = 3
 WIDER = 4  # each further look is that much longer
 
 
+def changelog_ends(
+    kafka: KafkaSettings, chain: Sequence[Processor], partitions: Collection[int]
+) -> dict[Partition, int]:
+    """Return the end of each changelog partition; raises ``Fatal`` without an answer."""
+    return end_offsets(kafka, [(row.changelog, number) for row in chain for number in partitions])
+
+
+def ends_note(ends: Mapping[Partition, int], number: int) -> str:
+    """Return how far the changelogs of a partition reach, as it is kept with its offsets."""
+    return json.dumps({name: end for (name, each), end in ends.items() if each == number})
+
+
+def require_states(
+    name: str,
+    ends: Mapping[Partition, int],
+    offsets: Mapping[Partition, int],
+    notes: Mapping[Partition, str],
+) -> None:
+    """Refuse changelogs that hold less than they did when the offsets were committed.
+
+    Args:
+        name: Of the chain.
+        ends: Of the changelogs, now.
+        offsets: Committed ones of the consumed topics.
+        notes: Kept with them, by ``ends_note``; empty from before there were notes.
+
+    Raises:
+        StateLost: With the command that makes the states anew.
+    """
+    for (topic, number), offset in offsets.items():
+        present = {log: end for (log, each), end in ends.items() if each == number}
+        note = notes.get((topic, number), "")
+        # Without a note the offsets alone speak: who has read something has kept some state.
+        expected = json.loads(note) if note else {}
+        lost = [log for log, end in expected.items() if present.get(log, end) < end]
+        if not note and offset > 0 and present and not any(present.values()):
+            lost = list(present)
+        if lost:
+            raise StateLost(
+                f"{name} has read {topic}/{number} up to offset {offset}, but its state on "
+                f"{', '.join(lost)} is gone or cut off: going on would make wrong records. Stop "
+                f"{name}, run `regimeflow topics rebuild {name}`, which makes the state anew from "
+                "the chain's inputs, and start it again"
+            )
+
+
 def restore(
     kafka: KafkaSettings,
     chain: Sequence[Processor],
-    partitions: Collection[int],
+    ends: Mapping[Partition, int],
     offsets: Mapping[Partition, int],
 ) -> dict[int, States]:
     """Read back the states of some partitions.
@@ -30,7 +77,7 @@ def restore(
     Args:
         kafka: The cluster.
         chain: Processors in flow order.
-        partitions: Partition numbers to restore.
+        ends: Ends of the changelogs to restore from.
         offsets: Committed offsets of the consumed topics, read before this call.
 
     Returns: states by partition number, windows refilled.
@@ -38,10 +85,9 @@ def restore(
     Raises:
         Fatal: A state cannot be decoded, or the cluster does not answer.
     """
-    states: dict[int, States] = {partition: {} for partition in partitions}
+    states: dict[int, States] = {partition: {} for _, partition in ends}
     names = {processor.changelog: processor.name for processor in chain}
     changelogs = [changelog_topic(processor) for processor in chain]
-    ends = end_offsets(kafka, [(row.name, number) for row in changelogs for number in partitions])
     with Reader(kafka, changelogs, until=ends) as reader:
         for entry in reader.read_to_end(unreadable=_cannot_restore):
             reference = (names[entry.stored.topic], state_key(entry.stored.key))

@@ -3,6 +3,7 @@
 Errors::
 
     Fatal      the process must end; whoever started it starts it again
+      StateLost    of a chain that would go on from a state that is gone: an operator must act
     Aborted    the transaction is void; rewind and go on
 """
 
@@ -30,6 +31,10 @@ EXIT_REFUSED = 78  # EX_CONFIG: its settings must change first
 
 class Fatal(Exception):
     """This process cannot go on; start it again."""
+
+
+class StateLost(Fatal):
+    """A changelog holds less than its group's offsets say; a new start does not bring it back."""
 
 
 class Aborted(Exception):

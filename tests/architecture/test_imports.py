@@ -21,7 +21,11 @@ ONLY_HERE = {
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},
     "redis": {"gateway/cache.py"},
-    "confluent_kafka": {"streams/runtime/client.py", "deploy/topics/admin.py"},
+    "confluent_kafka": {
+        "streams/runtime/client.py",
+        "streams/runtime/consumer.py",
+        "deploy/topics/admin.py",
+    },
     "matplotlib": {"workers/research/charts/png.py"},
     "plotly": {"workers/research/charts/plotly_json.py"},
     "cmaes": {"workers/tuning/samplers.py"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -21,7 +23,8 @@ from streams.runtime.codec import Received, dead_letter_topic
 from streams.runtime.metrics import process_metrics
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader
-from streams.runtime.settings import Fatal, KafkaSettings
+from streams.runtime.rebuild import rebuild_states
+from streams.runtime.settings import EXIT_REFUSED, Aborted, Fatal, KafkaSettings, StateLost
 from tests.build import raw_bar
 from tests.kafka.audit import Feeder, aborting_once, compare, found, instances, make_topics, settle
 from tests.kafka.audit_chain import CHAIN, CHECK, PARTS, POISON_VOLUME, WINDOWED
@@ -211,6 +214,55 @@ def test_a_restart_goes_on_with_states_and_windows_as_they_were(bootstrap):
 
     assert compare(wanted, seen).clean
     assert len(found(bootstrap).states[WINDOWED.changelog]) == 16
+
+
+def rebuilt(group, kafka):
+    """Rebuild once the session of the last member has ended; return the number of keys."""
+    deadline = time.time() + WITHIN_S
+    while True:
+        try:
+            return rebuild_states(group, CHAIN, kafka)
+        except (Aborted, Fatal):
+            assert time.time() < deadline
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("lost", [CHAIN, CHAIN[1:2]], ids=["all", "one"])
+def test_a_state_that_is_gone_is_refused_and_made_anew_from_the_inputs(bootstrap, lost):
+    feeder, group, kafka = Feeder(bootstrap), next(groups), KafkaSettings(bootstrap)
+    for _ in range(2):
+        feeder.send(300)
+        feeder.flush()
+        with running(bootstrap, group=group, limits=Limits(records=37)):
+            settle(bootstrap, group=group)
+    delete_topics({"bootstrap.servers": bootstrap}, [each.changelog for each in lost])
+    make_topics(bootstrap, 2)
+
+    with pytest.raises(StateLost, match=f"regimeflow topics rebuild {group}"):
+        run_chain(group, CHAIN, kafka, stop=threading.Event())
+    keys = rebuilt(group, kafka)
+    feeder.send(300)
+    feeder.flush()
+    with running(bootstrap, group=group):
+        wanted, seen = settle(bootstrap, group=group)
+
+    assert keys > 16
+    assert compare(wanted, seen).clean
+
+
+def test_a_process_without_its_state_refuses_to_start_with_what_to_do(bootstrap):
+    publish(bootstrap, raw_bar(0))
+    group = next(groups)
+    with running(bootstrap, group=group):
+        take(bootstrap, REGIME_PROBABILITIES, 1)
+    delete_topics({"bootstrap.servers": bootstrap}, [each.changelog for each in CHAIN])
+    make_topics(bootstrap, 2)
+
+    command = [sys.executable, "-m", "tests.kafka.audit_chain", bootstrap, "0", "all", group]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert ended.returncode == EXIT_REFUSED
+    assert "topics rebuild" in ended.stdout + ended.stderr
 
 
 def test_partitions_move_to_a_new_instance_and_back_without_a_trace(bootstrap):
