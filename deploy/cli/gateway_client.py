@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 from deploy.cli.console import gateway_port, running_facts
+from deploy.local.loopback import open_url
 
 TIMEOUT_S = 30.0
 
@@ -45,7 +46,7 @@ def request_json(url: str, path: str, body: Answer | None = None, *, method: str
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:  # noqa: S310 - as above
+        with open_url(request, TIMEOUT_S) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as refusal:
         raise GatewayFailed(_detail(refusal)) from None

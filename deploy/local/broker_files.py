@@ -58,13 +58,21 @@ logger.config.level=WARN
 
 def properties(port: int, controller_port: int, log_dir: Path) -> str:
     """Return server.properties of a one-node broker and controller on loopback."""
-    escaped = str(log_dir).replace("\\", "\\\\")
-    return PROPERTIES.format(port=port, controller_port=controller_port, log_dir=escaped)
+    return PROPERTIES.format(
+        port=port, controller_port=controller_port, log_dir=property_text(str(log_dir))
+    )
 
 
 def logging_properties(log: Path) -> str:
     """Return log4j2 settings: one file, rotated at 10 MB, three old files."""
-    return LOGGING.format(log=log)
+    return LOGGING.format(log=property_text(str(log)))
+
+
+def property_text(text: str) -> str:
+    """Return a value as Java reads it from a properties file: ASCII, the rest as UTF-16 units."""
+    units = text.replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
+    return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes)
 
 
 def jvm_options(folder: Path, heap_mb: int) -> list[str]:

@@ -232,6 +232,7 @@ class Cluster:
 def cluster(run: Run, screen: Screen) -> Iterator[Cluster]:
     """Yield the cluster that is set, or a local broker that ends with the block."""
     from deploy.local.broker import BrokerSettings, LocalBroker
+    from deploy.local.broker_keeper import BrokerKeeper
 
     external = run.settings.kafka_bootstrap_servers
     if external is not None:
@@ -239,8 +240,9 @@ def cluster(run: Run, screen: Screen) -> Iterator[Cluster]:
         yield Cluster(client, lambda: None)
         return
     with LocalBroker(BrokerSettings(home=run.settings.home / "kafka"), screen.step) as broker:
-        # Starting a broker that runs does nothing; one that died comes back on the same port.
-        yield Cluster({"bootstrap.servers": broker.bootstrap}, broker.start)
+        # One that died comes back on the same port.
+        keeper = BrokerKeeper(broker.start, screen.step)
+        yield Cluster({"bootstrap.servers": broker.bootstrap}, keeper.keep_up)
 
 
 def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
+
+from deploy.local.loopback import open_url
 
 log = structlog.get_logger()
 
@@ -107,7 +108,7 @@ def read_newest_signal(url: str) -> Answer | None:
 
 def _ask(url: str) -> Answer | None:
     try:
-        with urllib.request.urlopen(url, timeout=ASK_TIMEOUT_S) as reply:  # noqa: S310 - our own gateway on loopback
+        with open_url(url, ASK_TIMEOUT_S) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as error:  # 503 while starting has a body too
         try:

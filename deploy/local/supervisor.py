@@ -42,6 +42,7 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+UTF_8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}  # whatever the locale
 
 log = structlog.get_logger()
 
@@ -101,7 +102,7 @@ class Supervisor:
             SupervisedProcess(name, LogFile(logs, name), Silence(beats / name)) for name in names
         )
         self._command = command
-        self._environment = child_environment({**os.environ, **ONE_THREAD}, environment)
+        self._environment = child_environment({**os.environ, **ONE_THREAD, **UTF_8}, environment)
 
     def start(self) -> None:
         """Start every process, in flow order."""

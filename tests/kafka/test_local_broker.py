@@ -223,3 +223,15 @@ def test_every_client_puts_a_symbol_on_the_same_partition(broker, new_topic):
     assert len(SYMBOLS) == 25
     assert len(set(confluent.values())) == 7  # the symbols spread over all of them
     assert confluent == aiokafka == by_faust
+
+
+@pytest.mark.parametrize("name", ["h\u00f6he \u65e5\u672c \U0001f600", "back\\slash"])
+def test_a_home_of_any_letters_works_whatever_the_locale(new_broker, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("LC_ALL", "POSIX")
+    broker = new_broker(home=tmp_path / name)
+
+    broker.start()
+
+    assert broker.is_ready()
+    assert (tmp_path / name / "data" / "meta.properties").exists()
+    assert broker.log.stat().st_size > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -11,9 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploy.local import broker_files, jars
-from deploy.local.broker import TETHER
+from deploy.local.broker import TETHER, BrokerSettings, LocalBroker
 from deploy.local.diagnosis import cause_of_death, check_data_folder
 from deploy.local.errors import (
     BrokerDiedError,
@@ -42,6 +45,27 @@ def test_broker_listens_on_loopback_alone():
     assert settings["listeners"] == "PLAINTEXT://127.0.0.1:20001,CONTROLLER://127.0.0.1:20002"
     assert settings["controller.quorum.voters"] == "1@127.0.0.1:20002"
     assert settings["log.dirs"] == "/x/data"
+
+
+@pytest.mark.parametrize("bad", ["a,b", "${x}", "line\nbreak"])
+def test_a_home_that_kafka_would_misread_is_refused_with_the_reason(tmp_path, bad):
+    broker = LocalBroker(BrokerSettings(home=tmp_path / bad, min_free_mb=1))
+
+    with pytest.raises(FolderError, match="REGIMEFLOW_HOME"):
+        broker.start()
+
+    assert not (tmp_path / bad).exists()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+def test_java_reads_a_path_of_any_letters_as_it_is(text):
+    written = broker_files.property_text(text)
+
+    units = re.sub(
+        r"\\\\|\\u([0-9a-f]{4})", lambda m: chr(int(m[1], 16)) if m[1] else "\\", written
+    )
+    assert written.isascii()
+    assert units.encode("utf-16", "surrogatepass").decode("utf-16") == text
 
 
 def test_facts_outlive_default_retention_of_offsets_and_carry_append_time():
