@@ -11,17 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from schemas.bounds import (
-    MAX_BARS,
-    MAX_EQUITY,
-    Number,
-    Seed,
-    Step,
-    Text,
-    Threshold,
-    Ticker,
-    TimeMs,
-)
+from schemas.bounds import MAX_BARS, MAX_EQUITY, Number, Seed, Step, Text, Threshold, Ticker, TimeMs
 
 Indicator = Literal[
     "bollinger_z", "sma_distance", "ema_distance", "rsi", "roc", "min_max", "percentile_rank"
