@@ -25,8 +25,17 @@ class FeatureVector(Record):
     funding_time_ms: Milliseconds | None = Field(
         default=None, description="Stamp of that settlement"
     )
-    bars_missing: Count = 0
-    values: dict[str, float | None] = Field(description="In catalogue order; null in warm-up")
+    bars_missing: Count = Field(default=0, description="Hole just before this bar, in bars")
+    bars_missing_200: Count = Field(
+        default=0, description="Bars missing between the last 200, which long windows span"
+    )
+    bars_until_complete: Count | None = Field(
+        default=None,
+        description="Bars until no feature is null for want of bars; 0: none is; null: not told",
+    )
+    values: dict[str, float | None] = Field(
+        description="In catalogue order; null in warm-up and where a window spans a hole"
+    )
 
     def __getitem__(self, name: str) -> float:
         """Return one value; raises ``ValueError`` when it is absent or null."""

@@ -51,28 +51,34 @@ class ReturnSums(NamedTuple):
     deviations_60: float
     squares_60: float
     falls_60: float  # squares of the negative ones
-    lagged_60: float  # products with the return before
+    lagged_60: float  # the 59 products of neighbours
 
 
 @compiled
-def block_sums(ring: Floats, at: int) -> tuple[float, float, float, float]:
-    """Return four sums over 20 log returns: plain, squared, squared falls, lagged products."""
+def block_sums(ring: Floats, at: int, after: float) -> tuple[float, float, float, float]:
+    """Return four sums over 20 log returns: plain, squared, squared falls, lagged products.
+
+    ``after`` is the return after the newest of them; 0 leaves its product out.
+    """
     total, squares, falls, lagged = 0.0, 0.0, 0.0, 0.0
     for i in range(20):
-        value, before = ring[at - i], ring[at - i - 1]
+        value = ring[at - i]
         total += value
         squares += value * value
         falls += min(value, 0.0) * value
-        lagged += value * before
+        lagged += value * after
+        after = value
     return total, squares, falls, lagged
 
 
 @compiled
 def return_sums(ring: Floats, at: int) -> ReturnSums:
     """Return all sums over log returns, in blocks of 20."""
-    total, squares, falls, lagged = block_sums(ring, at)
-    middle_total, middle_squares, middle_falls, middle_lagged = block_sums(ring, at - 20)
-    first_total, first_squares, first_falls, first_lagged = block_sums(ring, at - 40)
+    total, squares, falls, lagged = block_sums(ring, at, 0.0)
+    middle_total, middle_squares, middle_falls, middle_lagged = block_sums(
+        ring, at - 20, ring[at - 19]
+    )
+    first_total, first_squares, first_falls, first_lagged = block_sums(ring, at - 40, ring[at - 39])
     total_60 = total + middle_total + first_total
     squares_60 = squares + middle_squares + first_squares
     return ReturnSums(

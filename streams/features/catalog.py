@@ -1,8 +1,15 @@
 """The catalogue: every feature in order, with its warm-up and its definition.
 
 To add a feature: write it in its family, add its line here and its oracle in the conformance
-suite. To change a definition: raise ``version``. Names, versions and order give
-``FEATURE_SET_ID``.
+suite. To change a definition: raise ``version``. Names, versions, order and what each does after
+a hole give ``FEATURE_SET_ID``: a model is only served the features that it was trained on.
+
+Two rules hold for all of them. *Scales*: what a feature divides by is either at least
+``SCALE_FLOOR`` of the price (deviations, ATR), or bounds the numerator (ranges, paths, sums of
+volume), or is a price. *Holes*: after up to ``SHORT_HOLE_BARS`` missing bars, the next bar follows
+the last as if they were neighbours. A memory shorter than ``REFILL_BARS`` is null until it holds no
+bar from before the hole; longer ones, exponential means among them, go on. So all features are
+back within ``REFILL_BARS`` bars. A longer hole starts warm-up again.
 """
 
 from __future__ import annotations
@@ -23,6 +30,10 @@ WILDER_7, WILDER_14, WILDER_50 = 75, 150, 535
 ADX = 250  # two such means in a row
 ADXR = ADX + 13
 SUPERTREND = 300  # Wilder 10, then a band left from the start, then the cap of the flip's age
+
+SHORT_HOLE_BARS = 5
+REFILL_BARS = 60
+LONGEST_WINDOW = 200  # bars; missing ones are counted over as many
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,14 @@ class Feature:
         left_out = -(close_index - 1) % self.multiple
         return left_out + self.warm_up * self.multiple
 
+    @property
+    def after_hole(self) -> int:
+        """The bar, from 1 after a short hole, at which it has a value again; 0: it never lost it.
+
+        For the ladder these are closed higher bars that the hole did not cut.
+        """
+        return self.warm_up if self.warm_up * self.multiple < REFILL_BARS else 0
+
 
 _M: Family = "momentum"
 _V: Family = "volatility"
@@ -73,7 +92,7 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("log_return_60", _M, 61, "ln(close / close 60 bars ago)"),
     Feature("roc_10", _M, 11, "close / close 10 bars ago - 1"),
     Feature("roc_20", _M, 21, "close / close 20 bars ago - 1"),
-    Feature("return_zscore_20", _M, 21, "log_return_1 against the last 20, population deviation"),
+    Feature("return_zscore_20", _M, 21, "log_return_1 against the last 20 (population)", 2),
     Feature("close_location", _M, 1, "(close - low) / (high - low); 0.5 without range"),
     Feature("body_ratio", _M, 1, "(close - open) / (high - low); 0 without range"),
     Feature("rsi_7", _M, WILDER_7, "Relative strength index, 0..100 (Wilder 1978)"),
@@ -83,21 +102,21 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("macd_histogram", _M, 175, "(line - signal) / close"),
     Feature("stochastic_k_14", _M, 16, "Slow %K, 14-3, 0..100 (Lane 1984)"),
     Feature("stochastic_d_14", _M, 18, "Mean of 3 slow %K, 0..100"),
-    Feature("cci_20", _M, 20, "Commodity channel index (Lambert 1980)"),
+    Feature("cci_20", _M, 20, "Commodity channel index (Lambert 1980)", 2),
     Feature("atr_14", _V, WILDER_14, "Wilder's average true range, in price", price_degree=1),
     Feature("natr_14", _V, WILDER_14, "atr_14 / close"),
     Feature("natr_50", _V, WILDER_50, "Average true range, period 50 / close"),
-    Feature("atr_ratio_14_50", _V, WILDER_50, "ATR 14 / ATR 50; 1 without movement"),
+    Feature("atr_ratio_14_50", _V, WILDER_50, "ATR 14 / ATR 50; 1 without movement", 2),
     Feature("natr_rank_100", _V, WILDER_14 + 99, "Share of the last 99 natr_14 below this one"),
     Feature("true_range_ratio", _V, 2, "True range / close"),
     Feature("log_range", _V, 1, "ln(high / low)"),
-    Feature("bollinger_position_20", _V, 20, "(close - lower) / (upper - lower), 2 deviations"),
+    Feature("bollinger_position_20", _V, 20, "(close - lower) / (upper - lower), 2 deviations", 2),
     Feature("bollinger_width_20", _V, 20, "(upper - lower) / middle (Bollinger 2001)"),
     Feature("historical_volatility_20", _V, 21, "Sample deviation of 20 log returns"),
     Feature("historical_volatility_60", _V, 61, "Sample deviation of 60 log returns"),
     Feature("realised_volatility_20", _V, 21, "Root mean square of 20 log returns"),
     Feature("realised_volatility_60", _V, 61, "Root mean square of 60 log returns"),
-    Feature("volatility_ratio_20_60", _V, 61, "Realised volatility 20 / 60; 1 without movement"),
+    Feature("volatility_ratio_20_60", _V, 61, "Realised volatility 20 / 60; 1 without movement", 2),
     Feature("parkinson_volatility_20", _V, 20, "From highs and lows (Parkinson 1980)"),
     Feature("garman_klass_volatility_20", _V, 20, "From all four prices (Garman, Klass 1980)"),
     Feature("downside_share_60", _V, 61, "Falling bars' share of realised variance, 60 bars"),
@@ -108,16 +127,16 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("ema_distance_26", _T, 130, "close / EMA 26 - 1"),
     Feature("ema_distance_50", _T, 250, "close / EMA 50 - 1"),
     Feature("ema_distance_200", _T, 1000, "close / EMA 200 - 1"),
-    Feature("ema_slope_20", _T, WILDER_14, "(EMA 20 - EMA 20 five bars ago) / (5 ATR 14)"),
-    Feature("ema_slope_50", _T, 255, "(EMA 50 - EMA 50 five bars ago) / (5 ATR 14)"),
-    Feature("ema_spread_12_26", _T, WILDER_14, "(EMA 12 - EMA 26) / ATR 14"),
-    Feature("ema_order", _T, 250, "+1 for EMA 12 > 26 > 50, -1 for the reverse, else 0"),
+    Feature("ema_slope_20", _T, WILDER_14, "(EMA 20 - EMA 20 five bars ago) / (5 ATR 14)", 2),
+    Feature("ema_slope_50", _T, 255, "(EMA 50 - EMA 50 five bars ago) / (5 ATR 14)", 2),
+    Feature("ema_spread_12_26", _T, WILDER_14, "(EMA 12 - EMA 26) / ATR 14", 2),
+    Feature("ema_order", _T, 250, "+1 for EMA 12 > 26 > 50, -1 for the reverse, else 0", 2),
     Feature("plus_di_14", _T, WILDER_14, "+DI, 0..100 (Wilder 1978)"),
     Feature("minus_di_14", _T, WILDER_14, "-DI, 0..100 (Wilder 1978)"),
     Feature("adx_14", _T, ADX, "Average directional index, 0..100 (Wilder 1978)"),
     Feature("adxr_14", _T, ADXR, "(ADX + ADX 13 bars ago) / 2"),
     Feature("supertrend_direction", _T, SUPERTREND, "+1 above the line, -1 below (10, 3)"),
-    Feature("supertrend_distance", _T, SUPERTREND, "close / Supertrend line - 1 (Seban 2009)"),
+    Feature("supertrend_distance", _T, SUPERTREND, "(close - line) / the larger (Seban 2009)", 2),
     Feature("bars_since_supertrend_flip", _T, SUPERTREND, "Bars since it turned, at most 200"),
     Feature("ichimoku_tenkan_distance", _T, 9, "close / tenkan 9 - 1 (Hosoda 1969)"),
     Feature("ichimoku_kijun_distance", _T, 26, "close / kijun 26 - 1"),
@@ -125,15 +144,15 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("ichimoku_span_a_distance", _T, 52, "close / span A of 26 bars ago - 1"),
     Feature("ichimoku_span_b_distance", _T, 78, "close / span B of 26 bars ago - 1"),
     Feature("ichimoku_cloud_position", _T, 78, "+1 above the cloud, -1 below, 0 inside"),
-    Feature("choppiness_14", _T, 15, "Choppiness index (Dreiss 1993); 100 without range"),
+    Feature("choppiness_14", _T, 15, "Choppiness, 0..100 (Dreiss 1993); 100 without range", 2),
     Feature("efficiency_ratio_10", _T, 11, "Net move / path over 10 bars (Kaufman 1995)"),
     Feature("efficiency_ratio_30", _T, 31, "Net move / path over 30 bars (Kaufman 1995)"),
     Feature("donchian_position_20", _T, 20, "(close - lowest) / (highest - lowest), 20 bars"),
     Feature("donchian_position_52", _T, 52, "(close - lowest) / (highest - lowest), 52 bars"),
     Feature("regression_slope_20", _T, 20, "Least-squares slope of 20 closes / close, per bar"),
     Feature("regression_r2_20", _T, 20, "R squared of that line"),
-    Feature("autocorrelation_60", _T, 62, "First autocorrelation of 60 log returns, zero mean"),
-    Feature("variance_ratio_5_60", _T, 65, "Mean squared 5-bar return / 5 mean squared return"),
+    Feature("autocorrelation_60", _T, 61, "First autocorrelation of 60 log returns, zero mean", 2),
+    Feature("variance_ratio_5_60", _T, 61, "Mean squared 5-bar return / 5 mean squared return", 2),
     Feature("volume_to_median_20", _Q, 20, "Volume / median of 20, at most 100; 0/0 is 1"),
     Feature("log_volume_ratio", _Q, 101, "ln(volume / its EMA 20 one bar ago), -5..5; 0/0 is 0"),
     Feature("volume_ratio_4_20", _Q, 20, "Mean volume of 4 bars / of 20; 1 without volume"),
@@ -150,13 +169,13 @@ BASE_FEATURES: tuple[Feature, ...] = (
 # In closed higher bars. At bar 28 the start still weighs 30 % in a Wilder mean. That is shorter
 # than on the base bar on purpose: the top rung would need 9,000 base bars.
 RUNG_WARM_UP = {
-    "direction": (25, "Sign of ema_slope_20 beyond 0.02 ATR a bar"),
-    "log_return_1": (2, "ln(close / close before)"),
-    "rsi_14": (28, "Relative strength index, 0..100"),
-    "adx_14": (28, "Average directional index, 0..100"),
-    "ema_slope_20": (25, "(EMA 20 - EMA 20 five bars ago) / (5 ATR 14)"),
-    "natr_14": (28, "Average true range / close"),
-    "efficiency_ratio_10": (11, "Net move / path over 10 bars"),
+    "direction": (25, "Sign of ema_slope_20 beyond 0.02 ATR a bar", 2),
+    "log_return_1": (2, "ln(close / close before)", 1),
+    "rsi_14": (28, "Relative strength index, 0..100", 1),
+    "adx_14": (28, "Average directional index, 0..100", 1),
+    "ema_slope_20": (25, "(EMA 20 - EMA 20 five bars ago) / (5 ATR 14)", 2),
+    "natr_14": (28, "Average true range / close", 1),
+    "efficiency_ratio_10": (11, "Net move / path over 10 bars", 1),
 }
 
 FEATURES: tuple[Feature, ...] = BASE_FEATURES + tuple(
@@ -174,5 +193,5 @@ OUTPUTS = np.dtype(
 )
 
 FEATURE_SET_ID = hashlib.sha256(
-    repr([(f.name, f.version, f.multiple) for f in FEATURES]).encode()
+    repr([(f.name, f.version, f.multiple, f.after_hole) for f in FEATURES]).encode()
 ).hexdigest()[:12]

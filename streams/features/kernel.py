@@ -27,10 +27,19 @@ from streams.features import (
     volume,
 )
 from streams.features.bar_close import Close, extremes, return_sums
-from streams.features.catalog import BASE_FEATURES, FEATURE_NAMES, FEATURES, OUTPUTS, RUNG_WARM_UP
+from streams.features.catalog import (
+    BASE_FEATURES,
+    FEATURE_NAMES,
+    FEATURES,
+    LONGEST_WINDOW,
+    OUTPUTS,
+    REFILL_BARS,
+    RUNG_WARM_UP,
+    SHORT_HOLE_BARS,
+)
 from streams.features.ladder import LADDER, RUNG, RUNG_FEATURES, update_rung
 from streams.features.momentum import MOMENTUM
-from streams.features.rolling import RINGS, Fields, Floats, Ohlcv, compiled, newest, push
+from streams.features.rolling import LONG, RINGS, Fields, Floats, Ohlcv, compiled, newest, push
 from streams.features.trend import TREND
 from streams.features.volatility import VOLATILITY
 from streams.features.volume import VOLUME, Marks
@@ -38,7 +47,10 @@ from streams.features.volume import VOLUME, Marks
 # The recursions: no window can rebuild them, so the changelog keeps them.
 STATE = np.dtype(
     [
-        ("n", "i8"),  # bars since the start or the last hole
+        ("n", "i8"),  # bars since the start or the last long hole
+        ("whole", "i8"),  # bars since the last hole
+        ("close_index", "i8"),  # of the last bar
+        ("missing", "i8"),  # bars missing between the last 200
         ("momentum", MOMENTUM),
         ("volatility", VOLATILITY),
         ("trend", TREND),
@@ -53,9 +65,17 @@ RUNG_1, RUNG_2, RUNG_3 = LADDER
 WIDTH = len(RUNG_FEATURES)
 BASE_COUNT = len(BASE_FEATURES)
 BASE_WARM_UP = np.array([feature.warm_up for feature in BASE_FEATURES])
+BASE_AFTER_HOLE = np.array([feature.after_hole for feature in BASE_FEATURES])
 LADDER_WARM_UP = np.array([RUNG_WARM_UP[name][0] for name in RUNG_FEATURES])
-WARM = max(feature.warm_up for feature in FEATURES)  # from this bar on every feature has a value
+LADDER_AFTER_HOLE = np.array([f.after_hole for f in FEATURES[BASE_COUNT:]]).reshape(-1, WIDTH)
+# numba takes these as constants: one comparison a bar tells that nothing is left to mask.
+BASE_WARM, RUNG_WARM = int(BASE_WARM_UP.max()), int(LADDER_WARM_UP.max())
+RUNG_REFILLED = int(LADDER_AFTER_HOLE.max())
+AFTER_HOLE_1, AFTER_HOLE_2, AFTER_HOLE_3 = LADDER_AFTER_HOLE
 COLUMNS = ("open", "high", "low", "close", "volume", *Marks._fields)
+
+# Within these bounds every product and square that a feature needs is finite and keeps its digits.
+SMALLEST, LARGEST = 1e-100, 1e100
 
 _SOURCES = (
     rolling,
@@ -81,19 +101,31 @@ class BarExtras(NamedTuple):
 
 
 @compiled
-def mask_warm_up(row: Floats, warm_up: Any, n: int) -> None:
-    """Set every feature that is still warming up at bar ``n`` to nan."""
-    if n < WARM:
-        for i in range(warm_up.size):
-            if n < warm_up[i]:
+def mask(row: Floats, needed: Any, most: int, bars: int) -> None:
+    """Set every feature that needs more than ``bars`` bars to nan; ``most`` is the largest need."""
+    if bars < most:
+        for i in range(needed.size):
+            if bars < needed[i]:
                 row[i] = np.nan
 
 
 @compiled
-def copy_rung(row: Floats, rung: Fields) -> None:
-    """Copy the features of a rung's last closed bar; those still warming up are nan."""
+def copy_rung(row: Floats, rung: Fields, after_hole: Any) -> None:
+    """Copy the features of a rung's last closed bar; nan where it has too few bars."""
     row[:] = rung.held
-    mask_warm_up(row, LADDER_WARM_UP, rung.n)
+    mask(row, LADDER_WARM_UP, RUNG_WARM, rung.n)
+    mask(row, after_hole, RUNG_REFILLED, rung.whole)
+
+
+@compiled
+def count_missing(s: Fields, rings: Fields, close_index: int) -> None:
+    """Number the bar, and count those that are missing before it and between the last 200."""
+    missing = close_index - s.close_index - 1 if s.n > 0 else 0
+    s.close_index = close_index
+    s.n += 1
+    s.whole = s.whole + 1 if missing == 0 else 1
+    rings.missing[s.n & (LONG - 1)] = missing
+    s.missing += missing - rings.missing[(s.n - LONGEST_WINDOW + 1) & (LONG - 1)]
 
 
 @compiled
@@ -107,7 +139,7 @@ def advance(s: Fields, rings: Fields, bar: Ohlcv, extras: BarExtras, out: Fields
         extras: Its other facts.
         out: Record of dtype ``OUTPUTS``, written in place.
     """
-    s.n += 1
+    count_missing(s, rings, extras.close_index)
     n = s.n
     push(rings, n, bar)
     at = newest(n)
@@ -119,9 +151,9 @@ def advance(s: Fields, rings: Fields, bar: Ohlcv, extras: BarExtras, out: Fields
     update_rung(s.rung_1, RUNG_1, bar, extras.close_index)
     update_rung(s.rung_2, RUNG_2, bar, extras.close_index)
     update_rung(s.rung_3, RUNG_3, bar, extras.close_index)
-    copy_rung(out.ladder[0], s.rung_1)
-    copy_rung(out.ladder[1], s.rung_2)
-    copy_rung(out.ladder[2], s.rung_3)
+    copy_rung(out.ladder[0], s.rung_1, AFTER_HOLE_1)
+    copy_rung(out.ladder[1], s.rung_2, AFTER_HOLE_2)
+    copy_rung(out.ladder[2], s.rung_3, AFTER_HOLE_3)
 
 
 @compiled
@@ -152,7 +184,8 @@ def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
         bar = Ohlcv(open_, high, low, close, volume)
         extras = BarExtras(Marks(taker_buy_volume, mark_price, funding_rate), close_index)
         advance(state[0], rings[0], bar, extras, out[0])
-        mask_warm_up(row, BASE_WARM_UP, state[0].n)
+        mask(row, BASE_WARM_UP, BASE_WARM, state[0].n)
+        mask(row, BASE_AFTER_HOLE, REFILL_BARS, state[0].whole)
         return source_id
 
     @njit(cache=True, error_model="numpy")
@@ -162,12 +195,14 @@ def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
         for t in range(close_index.size):
             extras = BarExtras(Marks(bars[5, t], bars[6, t], bars[7, t]), close_index[t])
             advance(state[0], rings[0], bar_at(bars, t), extras, out[t])
-            mask_warm_up(rows[t], BASE_WARM_UP, state[0].n)
+            mask(rows[t], BASE_WARM_UP, BASE_WARM, state[0].n)
+            mask(rows[t], BASE_AFTER_HOLE, REFILL_BARS, state[0].whole)
         return source_id
 
     @njit(cache=True, error_model="numpy")
-    def refill(rings: Any, bars: Any, first: int) -> int:
+    def refill(rings: Any, bars: Any, missing: Any, first: int) -> int:
         for t in range(bars.shape[1]):
+            rings[0].missing[(first + t) & (LONG - 1)] = missing[t]
             push(rings[0], first + t, bar_at(bars, t))
         return source_id
 
@@ -179,11 +214,14 @@ step, batch, refill = _compile(SOURCE_ID)
 
 @dataclass(frozen=True)
 class BarColumns:
-    """Columns of T consecutive bars of one symbol; a column without a source is nan.
+    """Columns of T consecutive bars of one symbol; of ``Marks``, nan where a source lacks it.
 
     Attributes:
-        close_index: Close time over timeframe, shape (T,), ascending; a step above 1 is a hole.
+        close_index: Close time over timeframe, shape (T,), from 1, ascending; a step above 1 is a
+            hole.
         columns: Shape (8, T), rows as in ``COLUMNS``; volumes in base currency.
+
+    Raises: ValueError naming the first value that the kernel cannot use, and what is expected.
     """
 
     close_index: np.ndarray[Any, np.dtype[np.int64]]
@@ -195,6 +233,20 @@ class BarColumns:
                 f"columns have shape {self.columns.shape}, "
                 f"expected {(len(COLUMNS), len(self.close_index))}: {', '.join(COLUMNS)}"
             )
+        numbers = dict(zip(COLUMNS, self.columns, strict=True))
+        open_, high, low, close, volume = (numbers[name] for name in COLUMNS[:5])
+        expected = f"from {SMALLEST} to {LARGEST}"
+        _require("close_index", self.close_index, np.diff(self.close_index, prepend=0) > 0)
+        for name in COLUMNS[:4]:
+            prices = numbers[name]
+            _require(name, prices, (prices >= SMALLEST) & (prices <= LARGEST), expected)
+        _require("high", high, high >= np.maximum(open_, close), "at least open and close")
+        _require("low", low, low <= np.minimum(open_, close), "at most open and close")
+        amounts = (volume >= SMALLEST) & (volume <= LARGEST)
+        _require("volume", volume, amounts | (volume == 0.0), f"0 or {expected}")
+        for name in Marks._fields:
+            beyond = np.abs(numbers[name]) > LARGEST
+            _require(name, numbers[name], ~beyond, f"up to {LARGEST}, or nan where unknown")
 
     @classmethod
     def of(cls, close_index: Any, **columns: Any) -> BarColumns:
@@ -205,15 +257,21 @@ class BarColumns:
         return cls(indices, np.ascontiguousarray(np.stack(rows), dtype=np.float64))
 
 
+def _require(name: str, values: Any, usable: Any, expected: str = "ascending, from 1") -> None:
+    if not usable.all():
+        t = int(np.argmin(usable))
+        raise ValueError(f"{name} of bar {t + 1} is {values[t]}, expected {expected}")
+
+
 def batch_features(bars: BarColumns) -> Floats:
     """Return all features of every bar, shape (T, F), in catalogue order; nan means null.
 
-    Row t uses no bar after t. Warm-up starts again after a hole.
+    Row t uses no bar after t. Warm-up starts again after a hole of more than ``SHORT_HOLE_BARS``.
     """
     count = len(bars.close_index)
     rows = np.empty((count, len(FEATURE_NAMES)))
     out = rows.reshape(-1).view(OUTPUTS)
-    holes = np.flatnonzero(np.diff(bars.close_index) != 1) + 1
+    holes = np.flatnonzero(np.diff(bars.close_index) - 1 > SHORT_HOLE_BARS) + 1
     for start, stop in zip([0, *holes], [*holes, count], strict=True):
         part = slice(start, stop)
         batch(
@@ -233,6 +291,6 @@ def prepare() -> None:
     batch_features(one)
     rows = np.empty((1, len(FEATURE_NAMES)))
     state, rings = np.zeros(1, STATE), np.zeros(1, RINGS)
-    refill(rings, one.columns, 1)
+    refill(rings, one.columns, np.zeros(1, np.int64), 1)
     prices = (1.0, 1.0, 1.0, 1.0, 0.0, np.nan, np.nan, np.nan)
     step(state, rings, *prices, 1, rows.reshape(-1).view(OUTPUTS), rows[0])

@@ -13,12 +13,26 @@ from numpy.typing import NDArray
 from schemas.features import FeatureVector
 from schemas.market import Bar
 from streams.features import kernel
-from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, OUTPUTS
-from streams.features.kernel import STATE
+from streams.features.catalog import (
+    FEATURE_NAMES,
+    FEATURE_SET_ID,
+    FEATURES,
+    OUTPUTS,
+    SHORT_HOLE_BARS,
+)
+from streams.features.kernel import (
+    BASE_AFTER_HOLE,
+    BASE_WARM_UP,
+    LADDER_AFTER_HOLE,
+    LADDER_WARM_UP,
+    STATE,
+)
+from streams.features.ladder import LADDER
 from streams.features.rolling import RINGS
 from streams.features.state import WINDOW, FeaturesState
 
 Array = NDArray[Any]
+OPTIONAL = np.array([feature.optional for feature in FEATURES])
 
 # A state of another catalogue or shape cannot be read: warm-up starts again.
 LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()).hexdigest()[:12]
@@ -55,6 +69,8 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         funding_rate=bar.funding_rate,
         funding_time_ms=bar.funding_time_ms,
         bars_missing=bar.bars_missing,
+        bars_missing_200=int(recursions["missing"][0]),
+        bars_until_complete=_bars_until_complete(recursions[0], row[0]),
         values=_values_by_name(row[0]),
     )
     after = FeaturesState(
@@ -78,22 +94,23 @@ def refill_windows(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
     needed = min(seen, WINDOW)
     past = {b.event_time_ms: b for b in bars if b.event_time_ms <= state.event_time_ms}
     last = [past[time] for time in sorted(past)][-needed:]
-    unbroken = all(a.event_time_ms == b.open_time_ms for a, b in pairwise(last))
-    if len(last) < needed or last[-1].event_time_ms != state.event_time_ms or not unbroken:
+    missing = [0, *(_bars_missing(a.event_time_ms, b) for a, b in pairwise(last))]
+    whole = len(last) == needed and max(missing) <= SHORT_HOLE_BARS
+    if not whole or last[-1].event_time_ms != state.event_time_ms:
         raise ValueError(
             f"{len(last)} bars do not refill the windows at {state.event_time_ms}, expected the "
-            f"last {needed} without a hole; delete the state to warm up again"
+            f"last {needed} without a long hole; delete the state to warm up again"
         )
     columns = np.array([[b.open, b.high, b.low, b.close, b.volume] for b in last]).T.copy()
     windows = np.zeros(1, RINGS)
-    kernel.refill(windows, columns, seen - needed + 1)
+    kernel.refill(windows, columns, np.array(missing), seen - needed + 1)
     return state.model_copy(update={"windows": windows.tobytes()})
 
 
 def _load(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
-    """Return copies of the state's arrays; fresh ones at a start and after a hole."""
-    unbroken = bar.bars_missing == 0 and bar.open_time_ms == state.event_time_ms
-    if state.layout != LAYOUT or not unbroken:
+    """Return copies of the state's arrays; fresh ones at a start and after a long hole."""
+    missing = _bars_missing(state.event_time_ms, bar)
+    if state.layout != LAYOUT or missing > SHORT_HOLE_BARS:
         return np.zeros(1, STATE), np.zeros(1, RINGS)
     if not state.windows:
         raise ValueError(f"features of {bar.symbol} at {bar.event_time_ms} before refill")
@@ -102,10 +119,37 @@ def _load(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
     return recursions, np.frombuffer(bytearray(state.windows), RINGS)
 
 
+def _bars_missing(last_close_ms: int, bar: Bar) -> int:
+    return (bar.open_time_ms - last_close_ms) // bar.timeframe_ms
+
+
+def _bars_until_complete(state: Any, row: Array) -> int:
+    """Return after how many more bars every feature with a source has a value, if none is missing.
+
+    Args:
+        state: Record of dtype ``STATE`` after the bar.
+        row: The kernel's output at the bar.
+    """
+    if not (np.isnan(row) & ~OPTIONAL).any():
+        return 0
+    waits = [int((BASE_WARM_UP - state["n"]).max()), int((BASE_AFTER_HOLE - state["whole"]).max())]
+    for number, multiple in enumerate(LADDER):
+        rung = state[f"rung_{number + 1}"]
+        began = int(state["close_index"]) % multiple  # base bars into the bar being built
+        to_close = (multiple - began) + (multiple if began and rung["partial"] else 0)
+        waits.append(to_close + (int((LADDER_WARM_UP - rung["n"]).max()) - 1) * multiple)
+        needed, cut = int(LADDER_AFTER_HOLE[number].max()), rung["base_bars"] != began
+        more = needed if began and cut else needed - int(rung["whole"])
+        if more > 0:
+            to_close = (multiple - began) + (multiple if began and cut else 0)
+            waits.append(to_close + (more - 1) * multiple)
+    return max(waits)
+
+
 def _values_by_name(row: Array) -> dict[str, float | None]:
-    """Return the kernel's output by feature name; nan becomes None."""
+    """Return the kernel's output by feature name; what is not a number becomes None."""
     values: dict[str, float | None] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
-    for i in np.flatnonzero(np.isnan(row)):
+    for i in np.flatnonzero(~np.isfinite(row)):
         values[FEATURE_NAMES[i]] = None
     return values
 

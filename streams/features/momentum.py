@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streams.features.bar_close import Close, Extremes
-from streams.features.rolling import Fields, compiled, window_moments
+from streams.features.rolling import SCALE_FLOOR, Fields, compiled, floored, window_moments
 from streams.features.smoothing import ema, wilder_mean
 
 RSI = np.dtype([("gain", "f8"), ("loss", "f8")])
@@ -71,7 +71,7 @@ def stochastic(state: Fields, close: float, extremes: Extremes, n: int) -> tuple
 
 @compiled
 def commodity_channel(rings: Fields, at: int) -> float:
-    """Commodity channel index over 20 bars; 0 when the typical price did not move.
+    """Commodity channel index over 20 bars, its mean deviation floored.
 
     Source: Lambert (1980), Commodities 9(10).
     """
@@ -82,7 +82,7 @@ def commodity_channel(rings: Fields, at: int) -> float:
         even += abs(rings.typical[at - i] - last - offset)
         odd += abs(rings.typical[at - i - 1] - last - offset)
     deviation = (even + odd) / 20.0
-    return -offset / (0.015 * deviation) if deviation > 0.0 else 0.0
+    return -offset / (0.015 * floored(deviation, rings.close[at]))
 
 
 @compiled
@@ -99,7 +99,7 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.roc_20 = bar.close / rings.close[at - 20] - 1.0
     deviation = np.sqrt(returns.deviations_20 / 20.0)
     surprise = rings.log_return[at] - returns.mean_20
-    out.return_zscore_20 = surprise / deviation if deviation > 0.0 else 0.0
+    out.return_zscore_20 = surprise / max(deviation, SCALE_FLOOR)
 
     spread = bar.high - bar.low
     out.close_location = (bar.close - bar.low) / spread if spread > 0.0 else 0.5

@@ -3,8 +3,9 @@
     market.bars.v1  -->  [features]  -->  features.vectors.v1
 
 One kernel state per (symbol, timeframe); any timeframe works. The changelog holds the recursive
-part of the state; a restore rebuilds the windows from the last bars. A hole starts warm-up again:
-every feature is null until its window or recursion has refilled.
+part of the state; a restore rebuilds the windows from the last bars. After a hole of up to 5 bars
+long memories go on, and a window is null while it spans the hole; a longer hole starts warm-up
+again. A vector says for how many more bars it is incomplete.
 
 ``kernel_state`` imports the compiled kernel. It loads when it is first needed, so that reading the
 topology stays fast.

@@ -1,6 +1,7 @@
 """Rings of the last bars and windows over them, compiled; every feature family uses them.
 
-Bar number ``n`` counts from 1 at the start or the last hole. A ring stores the last 64 values
+Bar number ``n`` counts from 1 at the start or the last long hole; a short hole leaves no place in
+a ring: its neighbours lie side by side. A ring stores the last 64 values
 twice, so that every window is one stretch of memory: the newest value is at ``newest(n)``, the one
 ``i`` bars ago at ``newest(n) - i``. Every window is summed afresh at each bar: no rounding error
 gathers, and a constant window gives exact zeros. Only the sums over 50 and 200 closes run on,
@@ -26,6 +27,12 @@ compiled = njit(error_model="numpy", forceinline=True)
 RING = 64  # the longest window is 60 bars, and some read one bar more
 LONG = 256  # the longest running sum is over 200 closes
 
+# What a feature divides by must not decay to rounding noise. A volatility counts as no less than
+# this share of the price, a tenth of a basis point, which no market's costs come down to. So the
+# ratios of a market that stands still fade to their value without movement.
+SCALE_FLOOR = 1e-5
+ROUNDING = 1e-12  # averages closer than this share of the price are equal
+
 
 class Ohlcv(NamedTuple):
     """One bar as the kernel sees it."""
@@ -41,6 +48,7 @@ class Ohlcv(NamedTuple):
 RINGS = np.dtype(
     [
         ("past_close", "f8", (LONG,)),  # once, at n & 255
+        ("missing", "i8", (LONG,)),  # bars missing before the bar at n & 255
         ("close", "f8", (2 * RING,)),
         ("high", "f8", (2 * RING,)),
         ("low", "f8", (2 * RING,)),
@@ -110,6 +118,12 @@ def sign(value: float) -> float:
     if value > 0.0:
         return 1.0
     return -1.0 if value < 0.0 else 0.0
+
+
+@compiled
+def floored(scale: float, price: float) -> float:
+    """Return a volatility in price units, at least ``SCALE_FLOOR`` of the price."""
+    return max(scale, SCALE_FLOOR * price)
 
 
 @compiled

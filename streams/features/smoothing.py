@@ -37,19 +37,19 @@ def ema(previous: float, value: float, count: int, span: int) -> float:
     Args:
         previous: The result of the last call; 0 before the first.
         value: The new value.
-        count: Number of this value, from 1; before ``span`` the result is a running sum.
+        count: Number of this value, from 1; up to ``span`` the result is the plain mean.
         span: Smoothing 2 / (span + 1).
+
+    Equal values give exactly themselves.
     """
-    if count < span:
-        return previous + value
-    if count == span:
-        return (previous + value) / span
+    if count <= span:
+        return previous + (value - previous) / count
     return previous + (value - previous) * (2.0 / (span + 1.0))
 
 
 @compiled
 def wilder_mean(previous: float, value: float, count: int, period: int) -> float:
-    """Advance Wilder's mean (smoothing 1 / period); arguments as in ``ema``."""
+    """Advance Wilder's mean (smoothing 1 / period); before ``period`` values it is their sum."""
     if count < period:
         return previous + value
     if count == period:

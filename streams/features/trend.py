@@ -7,10 +7,12 @@ import numpy as np
 from streams.features.bar_close import Close, Extremes, ReturnSums
 from streams.features.rolling import (
     LONG,
+    ROUNDING,
     Fields,
     Floats,
     Ohlcv,
     compiled,
+    floored,
     newest,
     sign,
     window_squares,
@@ -85,13 +87,14 @@ def supertrend(
 ) -> float:
     """Supertrend line, ATR 10 times 3; sets ``direction`` (+1, -1) and ``bars`` since it turned.
 
+    The lower band stays at or above 0, as prices do.
     Source: Seban (2009); bands only tighten until the close before crosses them.
     """
     state.atr = wilder_mean(state.atr, true_range, count, 10)
     if count < 10:
         return bar.close
     middle = 0.5 * (bar.high + bar.low)
-    upper, lower = middle + 3.0 * state.atr, middle - 3.0 * state.atr
+    upper, lower = middle + 3.0 * state.atr, max(middle - 3.0 * state.atr, 0.0)
     if count > 10:
         upper = upper if upper < state.upper or last_close > state.upper else state.upper
         lower = lower if lower > state.lower or last_close < state.lower else state.lower
@@ -130,11 +133,18 @@ def ichimoku(state: Fields, n: int, close: float, extremes: Extremes, out: Field
 
 
 @compiled
-def ema_slope(past: Floats, n: int, mean: float, atr: float) -> float:
-    """Return the rise of an EMA per bar over the last 5 bars, in ATRs; 0 when nothing moved."""
+def ema_slope(past: Floats, n: int, mean: float, scale: float) -> float:
+    """Return the rise of an EMA per bar over the last 5 bars, in units of ``scale``."""
     before = past[n % SLOPE_BARS]
     past[n % SLOPE_BARS] = mean
-    return (mean - before) / (SLOPE_BARS * atr) if atr > 0.0 else 0.0
+    return (mean - before) / (SLOPE_BARS * scale)
+
+
+@compiled
+def order(fast: float, slow: float, price: float) -> float:
+    """Return +1 or -1 as one average is above or below another, 0 where they are equal."""
+    gap = fast - slow
+    return sign(gap) if abs(gap) > ROUNDING * price else 0.0
 
 
 @compiled
@@ -149,21 +159,25 @@ def efficiency_ratio(closes: Floats, at: int, bars: int) -> float:
         odd += abs(closes[at - i - 1] - closes[at - i - 2])
     path = even + odd
     net: float = abs(closes[at] - closes[at - bars])
-    return net / path if path > 0.0 else 0.0
+    return min(net / path, 1.0) if path > 0.0 else 0.0
 
 
 @compiled
-def choppiness(rings: Fields, at: int, spread: float) -> float:
-    """Choppiness index over 14 bars; 100 when the window has no range.
+def choppiness(rings: Fields, at: int, high: float, low: float) -> float:
+    """Choppiness index over 14 bars in [0, 100]; 100 when the window has no range.
 
+    ``high`` and ``low`` are those of the 14 bars. The close before them widens both, as it does
+    the first true range: the path is never shorter than the range, nor longer than 14 of it.
     Source: Dreiss (1993); above 61.8 choppy, below 38.2 trending.
     """
+    before = rings.close[at - 14]
+    spread = max(high, before) - min(low, before)
     if spread <= 0.0:
         return 100.0
     oldest = rings.true_range[at - 12] + rings.true_range[at - 13]
     path = window_sum(rings.true_range, at, 12) + oldest
     index: float = 100.0 * np.log(path / spread) / LN_14
-    return index
+    return min(max(index, 0.0), 100.0)
 
 
 @compiled
@@ -185,15 +199,16 @@ def regression(rings: Fields, at: int) -> tuple[float, float]:
 
 @compiled
 def persistence(rings: Fields, at: int, returns: ReturnSums, out: Fields) -> None:
-    """Write the first autocorrelation and the variance ratio of log returns, about zero mean.
+    """Write the first autocorrelation and the variance ratio of 60 log returns, about zero mean.
 
-    0 and 1 without movement.
+    Both use these returns alone (59 products; 56 five-bar returns): so the first stays within -1
+    and 1, the second below 5.4. 0 and 1 without movement.
     Source: Lo and MacKinlay (1988), Review of Financial Studies 1(1).
     """
     squares = returns.squares_60
-    fives = window_squares(rings.log_return_5, at, 60)
+    fives = window_squares(rings.log_return_5, at, 56)
     out.autocorrelation_60 = returns.lagged_60 / squares if squares > 0.0 else 0.0
-    out.variance_ratio_5_60 = fives / (5.0 * squares) if squares > 0.0 else 1.0
+    out.variance_ratio_5_60 = (fives / 56.0) / (squares / 12.0) if squares > 0.0 else 1.0
 
 
 @compiled
@@ -214,10 +229,12 @@ def averages(state: Fields, rings: Fields, n: int, atr: float, out: Fields) -> N
     out.ema_distance_26 = close / state.ema_26 - 1.0
     out.ema_distance_50 = close / state.ema_50 - 1.0
     out.ema_distance_200 = close / state.ema_200 - 1.0
-    out.ema_slope_20 = ema_slope(state.past_ema_20, n, state.ema_20, atr)
-    out.ema_slope_50 = ema_slope(state.past_ema_50, n, state.ema_50, atr)
-    out.ema_spread_12_26 = (state.ema_12 - state.ema_26) / atr if atr > 0.0 else 0.0
-    fast, slow = sign(state.ema_12 - state.ema_26), sign(state.ema_26 - state.ema_50)
+    scale = floored(atr, close)
+    out.ema_slope_20 = ema_slope(state.past_ema_20, n, state.ema_20, scale)
+    out.ema_slope_50 = ema_slope(state.past_ema_50, n, state.ema_50, scale)
+    out.ema_spread_12_26 = (state.ema_12 - state.ema_26) / scale
+    fast = order(state.ema_12, state.ema_26, close)
+    slow = order(state.ema_26, state.ema_50, close)
     out.ema_order = fast if fast == slow else 0.0
 
 
@@ -235,10 +252,10 @@ def update(state: Fields, rings: Fields, now: Close, atr: float, out: Fields) ->
         out.plus_di_14, out.minus_di_14, out.adx_14, out.adxr_14 = plus, minus, adx, adxr
         line = supertrend(state.supertrend, bar, last_close, true_range, n - 1)
     out.supertrend_direction = state.supertrend.direction
-    out.supertrend_distance = bar.close / line - 1.0
+    out.supertrend_distance = (bar.close - line) / max(bar.close, line)
     out.bars_since_supertrend_flip = min(state.supertrend.bars, FLIP_CAP_BARS)
     ichimoku(state, n, bar.close, extremes, out)
-    out.choppiness_14 = choppiness(rings, at, extremes.high_14 - extremes.low_14)
+    out.choppiness_14 = choppiness(rings, at, extremes.high_14, extremes.low_14)
     out.efficiency_ratio_10 = efficiency_ratio(rings.close, at, 10)
     out.efficiency_ratio_30 = efficiency_ratio(rings.close, at, 30)
     span_20, span_52 = extremes.high_20 - extremes.low_20, extremes.high_52 - extremes.low_52

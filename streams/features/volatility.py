@@ -7,9 +7,11 @@ import numpy as np
 from streams.features.bar_close import Close
 from streams.features.rolling import (
     LN_2,
+    SCALE_FLOOR,
     Fields,
     Floats,
     compiled,
+    floored,
     window_moments,
     window_squares,
     window_sum,
@@ -33,13 +35,13 @@ def rank(values: Floats, value: float) -> float:
 def bollinger(rings: Fields, at: int) -> tuple[float, float]:
     """Position in the 20-bar, 2-deviation band (0 lower, 1 upper) and its width over its middle.
 
-    Population deviation; position 0.5 in a band without width.
+    Population deviation, floored for the position.
     Source: Bollinger (2001), Bollinger on Bollinger Bands.
     """
     close = rings.close[at]
     offset, squares = window_moments(rings.close, at, 20)
     deviation = np.sqrt(squares / 20.0)
-    position = 0.5 - offset / (4.0 * deviation) if deviation > 0.0 else 0.5
+    position = 0.5 - offset / (4.0 * floored(deviation, close))
     return position, 4.0 * deviation / (close + offset)
 
 
@@ -55,7 +57,7 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     out.atr_14 = state.atr_14
     out.natr_14 = natr
     out.natr_50 = state.atr_50 / bar.close
-    out.atr_ratio_14_50 = state.atr_14 / state.atr_50 if state.atr_50 > 0.0 else 1.0
+    out.atr_ratio_14_50 = floored(state.atr_14, bar.close) / floored(state.atr_50, bar.close)
     out.natr_rank_100 = rank(state.natr, natr)
     out.true_range_ratio = true_range / bar.close
     out.log_range = rings.log_range[at]
@@ -66,7 +68,7 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     fast, slow = np.sqrt(returns.squares_20 / 20.0), np.sqrt(returns.squares_60 / 60.0)
     out.realised_volatility_20 = fast
     out.realised_volatility_60 = slow
-    out.volatility_ratio_20_60 = fast / slow if slow > 0.0 else 1.0
+    out.volatility_ratio_20_60 = max(fast, SCALE_FLOOR) / max(slow, SCALE_FLOOR)
     ranges = window_squares(rings.log_range, at, 20)
     out.parkinson_volatility_20 = np.sqrt(ranges / (80.0 * LN_2))
     out.garman_klass_volatility_20 = np.sqrt(window_sum(rings.garman_klass, at, 20) / 20.0)

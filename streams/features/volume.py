@@ -29,6 +29,8 @@ class Marks(NamedTuple):
 def sorted_exchange(values: Floats, count: int, old: float, new: float) -> None:
     """Replace ``old`` by ``new`` in ascending order; while not full, ``new`` is just added.
 
+    Should ``old`` not be there, the largest value goes: no search leaves the array.
+
     Args:
         values: Ascending in its first ``count`` places.
         count: Number of values before the call.
@@ -38,7 +40,7 @@ def sorted_exchange(values: Floats, count: int, old: float, new: float) -> None:
     i = count
     if count == values.size:
         i = 0
-        while values[i] != old:
+        while i + 1 < values.size and values[i] != old:
             i += 1
         while i + 1 < values.size and values[i + 1] < new:
             values[i] = values[i + 1]

@@ -107,9 +107,11 @@ def bars_since_change(direction: Series) -> Series:
 
 def choppiness(m: MarketColumns) -> Series:
     path = windows(talib.TRANGE(m.high, m.low, m.close), 14, np.sum)
-    spread = talib.MAX(m.high, 14) - talib.MIN(m.low, 14)
-    found: Series = 100.0 * np.log10(path / spread) / np.log10(14.0)
-    return found
+    before = lag(m.close, 1)
+    top, bottom = np.fmax(m.high, before), np.fmin(m.low, before)
+    spread = windows(top, 14, np.max) - windows(bottom, 14, np.min)
+    index: Series = 100.0 * np.log10(path / spread) / np.log10(14.0)
+    return index
 
 
 def donchian_position(m: MarketColumns, bars: int) -> Series:
@@ -156,7 +158,7 @@ def falling_share(m: MarketColumns) -> Series:
 
 def autocorrelation(m: MarketColumns) -> Series:
     returns = log_returns(m)
-    return windows(returns * lag(returns, 1), 60, np.sum) / windows(returns**2, 60, np.sum)
+    return windows(returns * lag(returns, 1), 59, np.sum) / windows(returns**2, 60, np.sum)
 
 
 def share_of_volume(flow: Series, m: MarketColumns) -> Series:
@@ -188,23 +190,30 @@ def volume_mean(m: MarketColumns) -> Series:
 
 
 def higher_bars(m: MarketColumns, multiple: int) -> tuple[NDArray[np.int64], MarketColumns]:
-    """Return where each complete higher bar closes, and the bars themselves."""
-    closes = [
-        t
-        for t in np.flatnonzero(m.close_index % multiple == 0)
-        if t + 1 >= multiple and m.close_index[t] - m.close_index[t - multiple + 1] == multiple - 1
-    ]
-    parts = [m.rows(slice(t - multiple + 1, t + 1)) for t in closes]
+    """Return the bar at which each higher bar is known, and the higher bars themselves.
+
+    A higher bar is made of the base bars that are there. It is known at its last base bar, or at
+    the first behind it when that one is missing. A first one that began before is left out.
+    """
+    place = -(-m.close_index // multiple)
+    starts = np.flatnonzero(np.diff(place, prepend=-1))
+    stops = np.append(starts[1:], len(place))
+    if m.close_index[0] % multiple != 1:
+        starts, stops = starts[1:], stops[1:]
+    known = np.where(m.close_index[stops - 1] % multiple == 0, stops - 1, stops)
+    seen = known < len(place)
+    starts, stops, known = starts[seen], stops[seen], known[seen]
+    parts = [m.rows(slice(a, b)) for a, b in zip(starts, stops, strict=True)]
     empty = np.zeros(len(parts))
     higher = MarketColumns(
-        np.array([m.close_index[t] // multiple for t in closes]),
+        place[starts],
         np.array([p.open[0] for p in parts]),
         np.array([p.high.max() for p in parts]),
         np.array([p.low.min() for p in parts]),
         np.array([p.close[-1] for p in parts]),
         *(empty for _ in range(4)),
     )
-    return np.array(closes), higher
+    return known, higher
 
 
 def on_rung(
@@ -301,7 +310,9 @@ ORACLES: dict[str, Oracle] = {
     "adx_14": lambda m: talib.ADX(m.high, m.low, m.close, 14),
     "adxr_14": lambda m: talib.ADXR(m.high, m.low, m.close, 14),
     "supertrend_direction": lambda m: supertrend(m, 1),
-    "supertrend_distance": lambda m: m.close / supertrend(m, 0) - 1.0,
+    "supertrend_distance": lambda m: (
+        (m.close - supertrend(m, 0)) / np.fmax(m.close, supertrend(m, 0))
+    ),
     "bars_since_supertrend_flip": lambda m: bars_since_change(supertrend(m, 1)),
     "ichimoku_tenkan_distance": lambda m: m.close / midpoint(m, 9) - 1.0,
     "ichimoku_kijun_distance": lambda m: m.close / midpoint(m, 26) - 1.0,
@@ -320,8 +331,8 @@ ORACLES: dict[str, Oracle] = {
     "regression_r2_20": lambda m: windows(m.close, 20, r_squared),
     "autocorrelation_60": autocorrelation,
     "variance_ratio_5_60": lambda m: (
-        windows(log_returns(m, 5) ** 2, 60, np.sum)
-        / (5.0 * windows(log_returns(m) ** 2, 60, np.sum))
+        windows(log_returns(m, 5) ** 2, 56, np.mean)
+        / (5.0 * windows(log_returns(m) ** 2, 60, np.mean))
     ),
     "volume_to_median_20": lambda m: np.minimum(m.volume / windows(m.volume, 20, np.median), 100.0),
     "log_volume_ratio": lambda m: np.clip(np.log(m.volume / lag(volume_mean(m), 1)), -5.0, 5.0),

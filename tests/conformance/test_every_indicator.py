@@ -229,6 +229,14 @@ def test_warm_values_are_finite_and_in_range_in_any_market(seed, roughness, sile
 
 
 RANGES = (
+    (("choppiness_14", "plus_di_14", "minus_di_14", "rsi_7", "stochastic_d_14"), 0.0, 100.0),
+    (("return_zscore_20",), -(19.0**0.5), 19.0**0.5),
+    (("bollinger_position_20",), 0.5 - 19.0**0.5 / 4.0, 0.5 + 19.0**0.5 / 4.0),
+    (("cci_20",), -2000.0 / 3.0, 2000.0 / 3.0),
+    (("atr_ratio_14_50",), 0.0, 50.0 / 14.0),
+    (("volatility_ratio_20_60",), 0.0, 3.0**0.5),
+    (("autocorrelation_60", "supertrend_distance"), -1.0, 1.0),
+    (("variance_ratio_5_60",), 0.0, 5.0 * 60.0 / 56.0),
     (("rsi_14", "stochastic_k_14", "adx_14", "adxr_14", "mfi_14", "htf3_adx_14"), 0.0, 100.0),
     (("close_location", "natr_rank_100", "downside_share_60", "regression_r2_20"), 0.0, 1.0),
     (("efficiency_ratio_10", "donchian_position_20", "htf1_efficiency_ratio_10"), 0.0, 1.0),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.features import FeatureVector
 from schemas.market import Bar
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, FEATURES
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID, FEATURES, REQUIRED_NAMES
 from streams.features.kernel import BarColumns, batch_features
 from streams.features.processor import PROCESSOR, refill, step
 from streams.features.rolling import LONG
@@ -140,8 +140,67 @@ def test_windows_stay_off_the_changelog(minutes):
     assert len(raw) < 6_000
 
 
+def with_holes(bars: list[Bar], seed: int) -> list[Bar]:
+    """Leave out runs of 1 to 7 bars: short holes, and long ones now and then."""
+    rng = np.random.default_rng(seed)
+    kept, t = [], 0
+    while t < len(bars):
+        run = int(rng.integers(30, 120))
+        kept += bars[t : t + run]
+        t += run + int(rng.choice([1, 2, 3, 5, 6, 7], p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.05]))
+    return kept
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_one_bar_at_a_time_gives_the_bits_of_the_batch_over_holes(seed):
+    bars = with_holes(waves(1000), seed)
+
+    assert np.array_equal(as_rows(vectors(bars)), batch_features(columns(bars)), equal_nan=True)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cut=st.integers(1, 600), seed=st.integers(0, 2**32 - 1))
+def test_refill_rebuilds_the_state_bit_for_bit_over_holes(cut, seed):
+    bars = with_holes(waves(800), seed)
+    state = fold(bars[:cut])
+
+    restored = refill(
+        FeaturesState.decode(state.encode()), bars[max(0, cut - PROCESSOR.window) : cut]
+    )
+
+    assert restored == state
+    assert step(restored, bars[cut]) == step(state, bars[cut])
+
+
+@settings(max_examples=5, deadline=None)
+@given(start=st.integers(0, 119), hole=st.integers(1, 7), at=st.integers(50, 1900))
+def test_a_vector_tells_how_many_bars_are_left_until_it_is_complete(start, hole, at):
+    bars = waves(3900)[start:]
+    made = vectors(bars[:at] + bars[at + hole :])
+    complete = [v.complete(REQUIRED_NAMES) for v in made]
+
+    for t, vector in enumerate(made):
+        left = complete[t:].index(True) if True in complete[t:] else None
+        if left is None or (t < at <= t + left):
+            continue  # the hole that is still to come is not foreseen
+        assert vector.bars_until_complete == left
+    assert complete[-1]
+
+
+def test_a_vector_tells_how_many_bars_its_long_windows_lack(minutes):
+    made = vectors(minutes[:300] + minutes[303:400] + minutes[401:700])
+
+    assert [v.bars_missing_200 for v in made[298:302]] == [0, 0, 3, 3]
+    assert made[300].bars_missing == 0  # as the bar before it told
+    assert made[397].bars_missing_200 == 4
+    # Between the last 200 bars: the hole before a bar leaves with the bar before it.
+    assert [v.bars_missing_200 for v in made[498:500]] == [4, 1]
+    assert made[-1].bars_missing_200 == 0
+
+
 @pytest.mark.parametrize("gap", ["announced", "unannounced"])
-def test_a_hole_starts_warm_up_again(minutes, gap):
+def test_a_long_hole_starts_warm_up_again(minutes, gap):
     after = minutes[1000:]
     if gap == "announced":
         after[0] = after[0].model_copy(update={"bars_missing": 10})
@@ -166,7 +225,7 @@ def test_refill_after_a_hole_needs_only_the_bars_since(minutes):
 def test_refill_refuses_bars_that_do_not_reach_back(minutes):
     state = FeaturesState.decode(fold(minutes[:500]).encode())
 
-    with pytest.raises(ValueError, match="expected the last 264 without a hole"):
+    with pytest.raises(ValueError, match="expected the last 264 without a long hole"):
         refill(state, minutes[400:500])
 
 
