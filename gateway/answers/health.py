@@ -92,6 +92,7 @@ def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
             continue
         age = clock.age(bar.event_time_ms, bar.timeframe_ms, now_ms)
         ended = ctx.views.ended_ms(symbol) == bar.event_time_ms
+        features = None if ended else view.features.newest()
         yield {
             "symbol": symbol,
             "timeframe_ms": bar.timeframe_ms,
@@ -101,6 +102,7 @@ def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
             "age_bars": round(age.bars, 3),
             "stale": age.stale and not ended,
             "ended": ended,
+            "features_complete_at_ms": features.complete_at_ms if features else None,
             "last_price": orjson.loads(bar.raw)["close"],
         }
 
@@ -116,9 +118,7 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
         elif status.state in {"degraded", "failed"}:
             yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
     yield from _model_reasons(views)
-    for row in symbols:
-        if row["stale"]:
-            yield f"{row['symbol']} is {row['age_bars']:.1f} bars old"
+    yield from _symbol_reasons(symbols)
     for topic, letters in views.dead_letters.items():
         if letters.newest.kind == "bug":
             yield f"a step failed on {topic}: {letters.newest.cause}"
@@ -145,4 +145,15 @@ def _model_reasons(views: ReadModel) -> Iterator[str]:
             yield (
                 f"model {change.model.model_version} was trained without {symbol}: {reason}; the "
                 f"next training looks at it again"
+            )
+
+
+def _symbol_reasons(symbols: list[dict[str, Any]]) -> Iterator[str]:
+    for row in symbols:
+        if row["stale"]:
+            yield f"{row['symbol']} is {row['age_bars']:.1f} bars old"
+        if row["features_complete_at_ms"] is not None:
+            yield (
+                f"{row['symbol']} has no signals: its features are complete again at "
+                f"{iso(row['features_complete_at_ms'])}, if no bar goes missing"
             )

@@ -38,6 +38,10 @@ class SymbolHealth(BaseModel):
     age_bars: float
     stale: bool = Field(description="Older than two bars, and not ended")
     ended: bool = Field(description="It gets no more bars: neither a fault nor stale")
+    features_complete_at_ms: int | None = Field(
+        description="Close of the bar at which no feature is null for want of bars, if none goes "
+        "missing; null: the newest bar's are complete"
+    )
     last_price: float
 
 

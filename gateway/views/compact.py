@@ -62,12 +62,15 @@ class CompactFeatures:
     feature_set_id: str
     names: tuple[str, ...]
     numbers: array[float]
+    complete_at_ms: int | None  # close of the bar that can first be complete; None: this one is
 
     @classmethod
     def from_vector(cls, vector: FeatureVector, names: tuple[str, ...]) -> CompactFeatures:
         """Return the compact form of a vector; ``names`` is the tuple that vectors share."""
         numbers = array("d", (float("nan") if v is None else v for v in vector.values.values()))
-        return cls(vector.event_time_ms, vector.feature_set_id, names, numbers)
+        bars = vector.bars_until_complete
+        complete_at_ms = vector.event_time_ms + bars * vector.timeframe_ms if bars else None
+        return cls(vector.event_time_ms, vector.feature_set_id, names, numbers, complete_at_ms)
 
     def values(self) -> dict[str, float | None]:
         """Return the values by name, in catalogue order."""

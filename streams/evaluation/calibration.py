@@ -46,14 +46,14 @@ def bin_index(confidence: float) -> int:
 
 
 def expected_calibration_error(bins: Iterable[Bin]) -> float | None:
-    """Return the mean gap between mean confidence and hit rate, in [0, 1]; None if empty.
+    """Return the mean gap between mean confidence and hit rate, in [0, 1]; None if all are empty.
 
     Source: Guo et al. (2017), ICML, 1321-1330.
 
     >>> expected_calibration_error([Bin(count=4, hits=3, confidence=2.0)])
     0.25
     """
-    listed = list(bins)
+    listed = [bin_ for bin_ in bins if bin_.count]
     total = sum(bin_.count for bin_ in listed)
     if total == 0:
         return None
@@ -64,12 +64,15 @@ def expected_calibration_error(bins: Iterable[Bin]) -> float | None:
 def wilson_interval(hits: int, trials: int, level: float = 0.95) -> Interval | None:
     """Return the interval of the probability behind a share of independent trials.
 
-    None without trials. Source: Wilson (1927), JASA 22(158), 209-212.
+    None without trials; raises ValueError for more hits than trials.
+    Source: Wilson (1927), JASA 22(158), 209-212.
 
     >>> interval = wilson_interval(hits=8, trials=10)
     >>> round(interval.low, 2), round(interval.high, 2)
     (0.49, 0.94)
     """
+    if not 0 <= hits <= trials:
+        raise ValueError(f"expected 0 to {trials} hits in {trials} trials, got {hits}")
     if trials == 0:
         return None
     z = NORMAL.inv_cdf(0.5 + level / 2.0)

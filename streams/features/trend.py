@@ -159,7 +159,8 @@ def efficiency_ratio(closes: Floats, at: int, bars: int) -> float:
         odd += abs(closes[at - i - 1] - closes[at - i - 2])
     path = even + odd
     net: float = abs(closes[at] - closes[at - bars])
-    return min(net / path, 1.0) if path > 0.0 else 0.0
+    ratio: float = min(net / path, 1.0) if path > 0.0 else 0.0
+    return ratio
 
 
 @compiled
@@ -176,8 +177,8 @@ def choppiness(rings: Fields, at: int, high: float, low: float) -> float:
         return 100.0
     oldest = rings.true_range[at - 12] + rings.true_range[at - 13]
     path = window_sum(rings.true_range, at, 12) + oldest
-    index: float = 100.0 * np.log(path / spread) / LN_14
-    return min(max(index, 0.0), 100.0)
+    index: float = min(max(100.0 * np.log(path / spread) / LN_14, 0.0), 100.0)
+    return index
 
 
 @compiled

@@ -62,7 +62,9 @@ def test_what_has_a_value_after_a_short_hole_equals_its_oracle(feature, missing)
     assert np.abs((ours[shown] - theirs[shown]) / scale).max() <= TOLERANCE
 
 
-@pytest.mark.parametrize("feature", [p for p in CASES if p.values[0].multiple == 1])
+@pytest.mark.parametrize(
+    "feature", [pytest.param(f, id=f.name) for f in FEATURES if f.multiple == 1]
+)
 @pytest.mark.parametrize("missing", SHORT)
 def test_a_base_feature_is_null_exactly_while_its_short_memory_spans_the_hole(feature, missing):
     _, values = cut(missing, 1)

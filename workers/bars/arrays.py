@@ -344,8 +344,9 @@ def _check(bars: Bars) -> None:
     for name in ("mark", "mark_high", "mark_low"):
         values = getattr(bars, name)
         _require(bars, name, np.isnan(values) | ((values > 0.0) & (values < np.inf)), "more than 0")
-    for name in ("funding_rate", "funding_due"):
-        _require(bars, name, ~np.isinf(getattr(bars, name)), "a finite number")
+    _require(bars, "funding_rate", ~np.isinf(bars.funding_rate), "a finite number")
+    for name in ("funding_due", "unmarked"):
+        _require(bars, name, np.isfinite(getattr(bars, name)), "a finite number")
 
 
 def _require(bars: Bars, name: str, good: NDArray[np.bool_], expected: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,12 @@ from workers.bars.table_files import (
 Spans = tuple[tuple[int, int], ...]
 
 
-class Settlements(NamedTuple):
+class SettlementsRejected(ValueError):
+    """Settlements cannot be used; names the row, its value and what is expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Settlements:
     """Funding of one symbol, shape (settlements,).
 
     Attributes:
@@ -33,12 +38,28 @@ class Settlements(NamedTuple):
         rate: What longs paid to shorts, a fraction of the position's value at the mark.
         mark: Mark price at the stamp, NaN where unknown.
         holes: Spans between them where some are missing.
+
+    Raises: SettlementsRejected naming the first row that is wrong.
     """
 
     time_ms: Ints
     rate: Floats
     mark: Floats
     holes: Spans = ()
+
+    def __post_init__(self) -> None:
+        kinds = {"time_ms": np.int64, "rate": np.float64, "mark": np.float64}
+        for name, kind in kinds.items():
+            values = np.asarray(getattr(self, name), dtype=kind)
+            object.__setattr__(self, name, values)
+            if values.shape != self.time_ms.shape:
+                raise SettlementsRejected(
+                    f"settlements: {name} has shape {values.shape}, expected {self.time_ms.shape}"
+                )
+        positive = (self.mark > 0.0) & (self.mark < np.inf)
+        _require("time_ms", self.time_ms, np.diff(self.time_ms, prepend=-1) > 0, "ascending")
+        _require("rate", self.rate, np.isfinite(self.rate), "a finite number")
+        _require("mark", self.mark, np.isnan(self.mark) | positive, "more than 0, or nan")
 
     def unknown(self, start_ms: int, end_ms: int) -> Spans:
         """Return where, within a span, settlements should be and are not known; n at least 1."""
@@ -47,6 +68,14 @@ class Settlements(NamedTuple):
         before = ((start_ms, first),) if interval < first - start_ms else ()
         after = ((last, end_ms),) if interval < end_ms - last else ()
         return overlapping((*before, *self.holes, *after), start_ms, end_ms)
+
+
+def _require(name: str, values: Ints | Floats, good: NDArray[np.bool_], expected: str) -> None:
+    if not good.all():
+        row = int(np.argmin(good))
+        raise SettlementsRejected(
+            f"settlements: {name} of row {row + 1} is {values[row]!s}, expected {expected}"
+        )
 
 
 def overlapping(spans: Spans, start_ms: int, end_ms: int) -> Spans:

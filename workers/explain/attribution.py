@@ -18,17 +18,12 @@ from workers.models import forest as forests
 from workers.models import lstm as lstms
 from workers.models.artifact import ArtifactError, Manifest, read_model
 from workers.models.booster import read_booster
-from workers.models.lstm_attribution import attribute
+from workers.models.lstm_attribution import attribute_closely
 from workers.models.treeshap import TreeExplainer, compile_explainer, shap_values
 
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
 REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
 DRIVERS_SHOWN = 5
-LINE_POINTS = 8  # of the integrated gradients; the gap in each explanation stays below 0.01
-METHODS = {
-    "xgboost": "exact TreeSHAP, path-dependent, margin",
-    "lstm": f"integrated gradients from the training mean, {LINE_POINTS} points, logit",
-}
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def explain(
     regime = prediction.regime
     row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
     trees = shap_values(model.explainer, row[None])[0, target]
-    sequence = attribute(model.network, window, target, LINE_POINTS)
+    sequence = attribute_closely(model.network, window, target)
     margin = forests.margins(model.forest, row[None])[0, target]
     positive, negative = _drivers(model, row, trees[:-1], sequence.shares)
     return Explanation(
@@ -107,7 +102,10 @@ def explain(
         positive=positive,
         negative=negative,
         base_value=float(trees[-1]),
-        methods=METHODS,
+        methods={
+            "xgboost": "exact TreeSHAP, path-dependent, margin",
+            "lstm": f"integrated gradients from the training mean, {sequence.steps} points, logit",
+        },
         additivity_gap={
             "xgboost": float(trees.sum() - margin),
             "lstm": float(sequence.gap),

@@ -27,7 +27,7 @@ TRADE = np.dtype(
         ("pnl", "f8"),  # net of all costs
         ("bars_held", "i8"),
         ("open", "?"),  # not closed when the bars ended
-        ("liquidated", "?"),
+        ("liquidated", "?"),  # or bankrupt: all that the account held is lost
     ]
 )
 
@@ -64,6 +64,7 @@ class PriceColumns(NamedTuple):
     worst_high: Floats
     open_low: Floats  # the open, unless the mark never was as low
     open_high: Floats
+    settled: Floats  # the mark at the close, or else the close
     timeframe_ms: int
 
 
@@ -97,21 +98,11 @@ def run(  # noqa: PLR0917 - one call a run
         if t > 0 and target[t - 1] != book.target:
             book.target = target[t - 1]
             book.unsized = True
-        if _is_liquidated(book, terms, bars.open_low[t], bars.open_high[t]):
-            _liquidate(book, trades, bars, t, bars.open_time_ms[t])
+        traded[t] = _open(book, trades, bars, terms, t)
+        if book.liquidated_at == NEVER:
+            _close(book, trades, bars, terms, t)
+        if book.liquidated_at != NEVER:
             break
-        if bars.volume[t] > 0.0:
-            if book.unsized:
-                _size(book, terms, bars.open[t])
-            if book.wanted != book.units:
-                before = book.cash + book.units * bars.open[t]
-                traded[t] = _fill(book, trades, bars, terms, t) / before
-        if _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t]):
-            _liquidate(book, trades, bars, t, bars.open_time_ms[t] + bars.timeframe_ms)
-            break
-        if book.units != 0.0 and bars.due[t] != 0.0:
-            book.cash -= book.units * bars.due[t]
-            trades[book.trades - 1].funding += book.units * bars.due[t]
         equity[t] = book.cash + book.units * bars.close[t]
         position[t] = book.units
     if book.units != 0.0:
@@ -121,6 +112,38 @@ def run(  # noqa: PLR0917 - one call a run
         book.exit_value += abs(book.units) * bars.close[last]
         _end(book, trade, bars.open_time_ms[last] + bars.timeframe_ms, last + 1)
         trade.open = True
+
+
+@compiled
+def _open(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> float:
+    """Do what happens at an open; return the share of equity that was traded."""
+    price = bars.open[t]
+    if _is_liquidated(book, terms, bars.open_low[t], bars.open_high[t]):
+        _liquidate(book, trades, bars, t, bars.open_time_ms[t])
+        return 0.0
+    if bars.volume[t] == 0.0:
+        return 0.0
+    if book.unsized:
+        _size(book, terms, price)
+    if book.wanted == book.units:
+        return 0.0
+    before = book.cash + book.units * price
+    if before <= 0.0:  # the mark has spared a position that the price has not
+        _liquidate(book, trades, bars, t, bars.open_time_ms[t])
+        return 0.0
+    share: float = _fill(book, trades, bars, terms, t) / before
+    return share
+
+
+@compiled
+def _close(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> None:
+    """Do what happens inside a bar and at its close."""
+    gone = _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
+    if not gone and book.units != 0.0 and bars.due[t] != 0.0:
+        book.cash -= book.units * bars.due[t]
+        trades[book.trades - 1].funding += book.units * bars.due[t]
+    if gone or _is_ruined(book, terms, bars.settled[t], bars.close[t]):
+        _liquidate(book, trades, bars, t, bars.open_time_ms[t] + bars.timeframe_ms)
 
 
 @compiled
@@ -139,7 +162,10 @@ def _size(book: Fields, terms: Terms, price: float) -> None:
 
 @compiled
 def _fill(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> float:
-    """Fill the order at the open as far as the bar's volume allows; return its notional."""
+    """Fill the order at the open as far as the bar's volume allows; return its notional.
+
+    An exit that costs more than the account holds takes all of it, and nothing is opened.
+    """
     missing = book.wanted - book.units
     side = 1.0 if missing > 0.0 else -1.0
     size, limit = abs(missing), terms.participation * bars.volume[t]
@@ -156,6 +182,12 @@ def _fill(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -
         trade.fees += closing * price * terms.fee
         trade.slippage += closing * slipped
         if closing == abs(book.units):
+            left = book.cash - (side * closing * price + closing * price * terms.fee)
+            if left <= 0.0:
+                book.cash, book.units, book.filled = left, 0.0, book.filled + closing
+                _lose_all(book, trade, bars.open_time_ms[t], t)
+                ruin: float = closing * price
+                return ruin
             _end(book, trade, bars.open_time_ms[t], t)
     opening = size - closing
     if opening > 0.0:
@@ -204,12 +236,25 @@ def _is_liquidated(book: Fields, terms: Terms, low: float, high: float) -> bool:
 
 
 @compiled
+def _is_ruined(book: Fields, terms: Terms, mark: float, close: float) -> bool:
+    """Return whether the margin is gone at a close, by the mark or by the price itself."""
+    if book.units == 0.0:
+        return False
+    return bool(book.cash + book.units * close <= 0.0 or _is_liquidated(book, terms, mark, mark))
+
+
+@compiled
 def _liquidate(book: Fields, trades: Any, bars: PriceColumns, t: int, time_ms: int) -> None:
     """Lose all equity: the position goes at the price that leaves nothing."""
-    trade = trades[book.trades - 1]
     book.exited += abs(book.units)
-    book.exit_value -= book.cash * trade.side
     opened = time_ms == bars.open_time_ms[t]
-    _end(book, trade, time_ms, t if opened else t + 1)
+    _lose_all(book, trades[book.trades - 1], time_ms, t if opened else t + 1)
+
+
+@compiled
+def _lose_all(book: Fields, trade: Fields, time_ms: int, stop: int) -> None:
+    """End the last trade at a price that leaves nothing, neither equity nor debt."""
+    book.exit_value -= book.cash * trade.side
+    _end(book, trade, time_ms, stop)
     trade.liquidated = True
     book.cash, book.units, book.liquidated_at = 0.0, 0.0, time_ms

@@ -5,12 +5,14 @@ What happens in a bar, in this order::
     open    an account whose position went beyond its maintenance margin overnight is liquidated;
             the decision of the bar before is filled, with slippage and the taker fee
     inside  the same check at the worst price of the bar, by the mark where it is known
-    close   the settlements after the open and up to the close are paid; equity is taken
+    close   the settlements after the open and up to the close are paid; the same check at the
+            mark, and at the close whether anything is left; equity is taken
 
 A decision made at a close is filled at the next bar's open and never sooner. The size of an order
 is set once, when it can first be filled, and kept until the target changes. A bar without volume
-fills nothing. All equity is the margin of the one position, as in an isolated account; at its
-liquidation all of it is lost, and the run trades no more. ``reference.py`` says the same once more
+fills nothing. All equity is the margin of the one position, as in an isolated account. It is never
+below 0: at a liquidation, or where a fill or a close would leave less than nothing, all of it is
+lost, the trade says so, and the run trades no more. ``reference.py`` says the same once more
 in plain Python, and a test holds the two together.
 """
 
@@ -88,7 +90,7 @@ class Fills:
     """What the decisions came to.
 
     Attributes:
-        equity: Marked to market at each close, shape (n,); 0 after a liquidation.
+        equity: Marked to market at each close, at least 0, shape (n,); 0 after a liquidation.
         position: Units held after the open's fill, at the close 0 once liquidated, shape (n,).
         traded: Notional filled at each open over the equity before it, shape (n,).
         trades: From flat to flat or to the other side, in order; dtype ``TRADE``.
@@ -168,6 +170,7 @@ def kernel_columns(bars: Bars, model: FillModel) -> PriceColumns:
         np.where(np.isnan(high), bars.high, high),
         np.fmax(bars.open, low),
         np.fmin(bars.open, high),
+        np.where(np.isnan(bars.mark), bars.close, bars.mark),
         bars.timeframe_ms,
     )
 

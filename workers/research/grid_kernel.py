@@ -41,8 +41,8 @@ class KernelMarket(NamedTuple):
     """Bars as the kernels see them."""
 
     bars: PriceColumns  # shape (n,) each
-    floor: Vector  # price at which a long of no margin beyond its maintenance is gone, shape (n,)
-    ceiling: Vector  # the same of a short
+    floor: Vector  # below every price at which a long of the bar may be gone, shape (n,)
+    ceiling: Vector  # above every one of a short
     day_ends: Ints  # the last bar of each UTC day, ascending; a day without bars repeats the last
 
 
@@ -83,8 +83,10 @@ def kernel_market(bars: Bars, model: FillModel) -> KernelMarket:
     day = (bars.close_time_ms - 1) // DAY_MS
     ends = np.searchsorted(day, np.arange(day[0], day[-1] + 1), side="right") - 1
     columns, margin = kernel_columns(bars, model), model.maintenance_margin
-    floor = columns.worst_low * (1.0 - margin - SLACK)
-    return KernelMarket(columns, floor, columns.worst_high * (1.0 + margin + SLACK), ends)
+    low = np.minimum(columns.worst_low, columns.settled) * (1.0 - margin - SLACK)
+    high = np.maximum(columns.worst_high, columns.settled) * (1.0 + margin + SLACK)
+    floor = np.minimum(low, columns.close * (1.0 - SLACK))
+    return KernelMarket(columns, floor, np.maximum(high, columns.close * (1.0 + SLACK)), ends)
 
 
 def new_book(combinations: int, days: int, equity: float) -> Book:
@@ -241,7 +243,8 @@ def hold(market: KernelMarket, terms: Terms, part: Tile, k: int, book: Book) -> 
     while t < stop:
         edge = market.floor[t] if units > 0.0 else market.ceiling[t]
         low, high = bars.worst_low[t], bars.worst_high[t]
-        if cash + units * edge < 0.0 and is_liquidated(book, terms, k, low, high):
+        danger = cash + units * edge < 0.0
+        if danger and is_liquidated(book, terms, k, low, high):
             take(book, k, t)
             mark(book, k, 0.0)
             return
@@ -249,6 +252,11 @@ def hold(market: KernelMarket, terms: Terms, part: Tile, k: int, book: Book) -> 
         if due != 0.0:
             cash -= units * due
             book.cash[k] = cash
+            danger = cash + units * edge < 0.0
+        if danger and is_ruined(book, terms, k, bars.settled[t], bars.close[t]):
+            take(book, k, t)
+            mark(book, k, 0.0)
+            return
         equity = cash + units * bars.close[t]
         trough = min(trough, equity)
         if equity > peak:
@@ -275,6 +283,13 @@ def is_liquidated(book: Book, terms: Terms, k: int, low: float, high: float) -> 
 
 
 @inlined
+def is_ruined(book: Book, terms: Terms, k: int, mark: float, close: float) -> bool:
+    """Return whether the margin of one combination is gone at a close, by the mark or the price."""
+    nothing = book.cash[k] + book.units[k] * close <= 0.0
+    return bool(nothing or is_liquidated(book, terms, k, mark, mark))
+
+
+@inlined
 def take(book: Book, k: int, t: int) -> None:
     """Take all equity of one combination."""
     book.cash[k], book.units[k], book.liquidated[k] = 0.0, 0.0, 1
@@ -284,7 +299,10 @@ def take(book: Book, k: int, t: int) -> None:
 
 @inlined
 def fill(price: float, terms: Terms, t: int, k: int, target: int, book: Book) -> None:  # noqa: PLR0917
-    """Bring one combination to its decision at an open."""
+    """Bring one combination to its decision at an open.
+
+    An exit that costs more than the account holds takes all of it, and nothing is opened.
+    """
     cash, units = book.cash[k], book.units[k]
     position = units * price
     value = target * terms.leverage * max(cash + position, 0.0)
@@ -294,6 +312,12 @@ def fill(price: float, terms: Terms, t: int, k: int, target: int, book: Book) ->
     size = (wanted - units) * side
     if size <= 0.0:
         return
+    if units != 0.0:
+        left = cash - (side * abs(units) * paid + abs(units) * paid * terms.fee)
+        exits = units * side < 0.0 and size >= abs(units)
+        if cash + position <= 0.0 or (exits and left <= 0.0):
+            take(book, k, t)
+            return
     book.cash[k] = cash - (side * size * paid + size * paid * terms.fee)
     book.units[k] = wanted
     if units * side < 0.0 and size >= abs(units):

@@ -35,6 +35,7 @@ class MarketBar(Record):
     volume: float
     mark_high: float | None
     mark_low: float | None
+    mark: float | None = Field(description="At the close")
     funding_due: float = Field(description="Of one unit long, for stamps in (open, close]")
 
 
@@ -133,7 +134,7 @@ def bars_and_decisions(bars: Bars, target: Floats) -> Iterator[Record]:
         closed = int(bars.close_time_ms[t])
         known = {
             name: None if math.isnan(value) else value
-            for name in ("mark_high", "mark_low")
+            for name in ("mark_high", "mark_low", "mark")
             for value in [float(getattr(bars, name)[t])]
         }
         yield MarketBar(
@@ -180,10 +181,11 @@ def _live(
         else:
             account, traded = _filled(account, bar, model, closed)
             worst = bar.low if low is None else low, bar.high if high is None else high
-            if _beyond(account, *worst, model):
-                account = _liquidated(account, bar.event_time_ms, account.bars + 1, closed)
-            elif model.funding:
+            gone = _beyond(account, *worst, model)
+            if model.funding and not gone:
                 account = _settled(account, bar)
+            if gone or _ruined(account, bar, model):
+                account = _liquidated(account, bar.event_time_ms, account.bars + 1, closed)
     account = account.model_copy(update={"bars": account.bars + 1})
     mark = EquityMark(
         symbol=bar.symbol,
@@ -214,10 +216,14 @@ def _filled(
     price = bar.open * (1.0 + math.copysign(model.slippage, missing))
     full = model.participation is None or abs(missing) <= model.participation * bar.volume
     amount = missing if full else math.copysign((model.participation or 0.0) * bar.volume, missing)
+    if before <= 0.0:
+        return _liquidated(account, bar.open_time_ms, account.bars, closed), 0.0
     traded = abs(amount) * price / before
     if account.units * amount < 0.0:
         part = math.copysign(min(abs(amount), abs(account.units)), amount)
         account = _reduced(account, bar, (part, price), model, closed)
+        if account.units == 0.0 and account.wallet <= 0.0:
+            return _bankrupt(account, bar, closed), abs(part) * price / before
         amount -= part
     if amount != 0.0:
         account = _increased(account, bar, (amount, price), model)
@@ -298,6 +304,21 @@ def _beyond(account: ReferenceAccount, low: float, high: float, model: FillModel
         return False
     price = liquidation_price(account, model.maintenance_margin)
     return low <= price if account.units > 0.0 else high >= price
+
+
+def _ruined(account: ReferenceAccount, bar: MarketBar, model: FillModel) -> bool:
+    """Whether a close leaves nothing of a position: by its mark, or by the price itself."""
+    mark = bar.close if bar.mark is None else bar.mark
+    nothing = account.units != 0.0 and account.equity(bar.close) <= 0.0
+    return nothing or _beyond(account, mark, mark, model)
+
+
+def _bankrupt(account: ReferenceAccount, bar: MarketBar, closed: list[Trade]) -> ReferenceAccount:
+    """Return an account whose exit cost more than it held: the trade lost that much, no more."""
+    trade = closed.pop()
+    forgiven = trade.exited_for - account.wallet * trade.side
+    closed.append(trade.model_copy(update={"exited_for": forgiven, "liquidated": True}))
+    return account.model_copy(update={"wallet": 0.0, "liquidated_at_ms": bar.open_time_ms})
 
 
 def _liquidated(

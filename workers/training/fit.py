@@ -202,9 +202,18 @@ def walk_forward(
 def fit_temperature_before(
     table: TrainingTable, blocks: Sequence[PredictedBlock], plan: TrainingPlan, until_ms: int
 ) -> float:
-    """Return the temperature fitted to those outcomes of some blocks known before a time."""
+    """Return the temperature fitted to those outcomes of some blocks known before a time.
+
+    Raises:
+        TooFewRows: None is known.
+    """
     embargo_ms = plan.embargo_bars * table.timeframe_ms
     known = [known_before(until_ms, table.known_at[block.rows], embargo_ms) for block in blocks]
+    if not any(k.any() for k in known):
+        raise TooFewRows(
+            f"no outcome of {sum(map(len, known))} test rows was known {plan.embargo_bars} bars "
+            "before what they calibrate, expected at least one: a longer history is needed"
+        )
     return fit_temperature(
         np.concatenate([block.pooled[k] for block, k in zip(blocks, known, strict=True)]),
         np.concatenate([_tiled(b.prior, int(k.sum())) for b, k in zip(blocks, known, strict=True)]),

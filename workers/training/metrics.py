@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,13 @@ FEWEST_BLOCKS = 10
 Classes = NDArray[np.int64]  # 0 sell, 1 neutral, 2 buy
 
 
-def log_loss(probabilities: Array, classes: Classes) -> float:
-    """Return mean minus log probability of what came true, natural log."""
-    return float(surprise(probabilities, classes).mean())
+def log_loss(probabilities: Array, classes: Classes) -> float | None:
+    """Return mean minus log probability of what came true, natural log; None without rows."""
+    return _mean(surprise(probabilities, classes))
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def surprise(probabilities: Array, classes: Classes) -> Array:
@@ -30,10 +35,10 @@ def surprise(probabilities: Array, classes: Classes) -> Array:
     return np.asarray(-np.log(np.maximum(chosen, 1e-12)))
 
 
-def brier_score(probabilities: Array, classes: Classes) -> float:
-    """Return the multiclass Brier score in [0, 2] (Brier, 1950)."""
+def brier_score(probabilities: Array, classes: Classes) -> float | None:
+    """Return the multiclass Brier score in [0, 2] (Brier, 1950); None without rows."""
     truth = np.eye(3)[classes]
-    return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+    return _mean(((probabilities - truth) ** 2).sum(axis=1))
 
 
 def macro_f1(predicted: Classes, classes: Classes) -> float | None:
@@ -46,11 +51,15 @@ def macro_f1(predicted: Classes, classes: Classes) -> float | None:
     return float(np.mean(scores)) if scores else None
 
 
-def calibration_error(probabilities: Array, classes: Classes) -> float:
-    """Return the expected calibration error of the top label (Guo et al., 2017).
+def calibration_error(probabilities: Array, classes: Classes) -> float | None:
+    """Return the expected calibration error of the top label (Guo et al., 2017); None without rows.
 
     The same number as ``streams.evaluation.calibration``, on arrays: intervals need it 400 times.
     """
+    return _calibration_gap(probabilities, classes) if len(classes) else None
+
+
+def _calibration_gap(probabilities: Array, classes: Classes) -> float:
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == classes
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
@@ -64,7 +73,7 @@ def calibration_error(probabilities: Array, classes: Classes) -> float:
 def bootstrap_interval(
     statistic: Callable[[Rows], float], times: Rows, block_ms: int, seed: int
 ) -> tuple[float, float] | None:
-    """Return the 5-95 % interval of a statistic of rows; None for fewer than ten blocks.
+    """Return the 5-95 % interval of a statistic of rows; None for fewer than ten blocks or none.
 
     Blocks of time are drawn with all their symbols (Kunsch, 1989). Labels overlap in time and
     symbols move together, so single rows would overstate the evidence.
@@ -75,6 +84,8 @@ def bootstrap_interval(
         block_ms: Longer than the time over which rows depend on each other.
         seed: Of the draws.
     """
+    if len(times) == 0:
+        return None
     order = np.argsort(times, kind="stable")
     number = (times[order] - times.min()) // block_ms
     blocks = np.split(order, np.flatnonzero(np.diff(number)) + 1)
@@ -147,12 +158,12 @@ def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
             lambda rows: float(edge[rows].mean()), test.times, block_ms, seed
         ),
         brier=brier_score(final, classes),
-        accuracy=float((predicted == classes).mean()),
+        accuracy=_mean(predicted == classes),
         macro_f1=macro_f1(predicted, classes),
         calibration_error=calibration_error(final, classes),
         calibration_error_interval=bootstrap_interval(
-            lambda rows: calibration_error(final[rows], classes[rows]), test.times, block_ms, seed
+            lambda rows: _calibration_gap(final[rows], classes[rows]), test.times, block_ms, seed
         ),
-        net_return_per_signal=float(net.mean()) if len(net) else None,
+        net_return_per_signal=_mean(net),
         directional_calls=len(net),
     )

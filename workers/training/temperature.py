@@ -28,7 +28,16 @@ def fit_temperature(
         priors: Class shares of the training rows of each, shape (N, 3) or (3,).
         classes: What came true, 0..2, shape (N,).
         overlap: Rows that share one outcome; the N rows count as N / overlap.
+
+    Raises: ValueError without rows, for another length, or for an overlap that is not above 0.
     """
+    if len(classes) == 0 or len(probabilities) != len(classes):
+        raise ValueError(
+            f"{len(probabilities)} probabilities and {len(classes)} classes, expected as many of "
+            "each, and at least one"
+        )
+    if not 0.0 < overlap < np.inf:
+        raise ValueError(f"overlap is {overlap}, expected more than 0")
     rows = np.arange(len(classes))
     weight = len(classes) / overlap
 

@@ -656,6 +656,8 @@ export interface SymbolHealth {
   stale: boolean
   /** It gets no more bars: neither a fault nor stale */
   ended: boolean
+  /** Close of the bar at which no feature is null for want of bars, if none goes missing; null: the newest bar's are complete */
+  features_complete_at_ms: number | null
   last_price: number
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from gateway.envelope import Envelope
+from gateway.envelope import Envelope, iso
 from gateway.routes.analysis import Indicators, RegimeAnswer
 from gateway.routes.bars import BarList
 from gateway.routes.explain import ExplanationAnswer, ExplanationHistory
@@ -20,7 +20,17 @@ from schemas.refdata import RefdataTable, Row
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow
 from schemas.timeframes import HOUR_MS
-from tests.build import bar, close_time, explanation, registered, scored, serving, signal, status
+from tests.build import (
+    bar,
+    close_time,
+    explanation,
+    features,
+    registered,
+    scored,
+    serving,
+    signal,
+    status,
+)
 from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, ticks
 
 pytestmark = pytest.mark.anyio
@@ -501,6 +511,36 @@ async def test_a_contract_that_the_venue_trades_no_longer_has_ended(gateway):
     body = await gateway.get("/health")
 
     assert [row["symbol"] for row in body["symbols"] if row["ended"]] == ["ETHUSDT"]
+
+
+async def test_health_names_a_symbol_that_waits_for_features_and_until_when(gateway):
+    waiting = features(LAST + 1, rsi_14=None).model_copy(update={"bars_until_complete": 57})
+    gateway.bus.feed(waiting)
+
+    reasons = await degraded(gateway)
+
+    until = close_time(LAST + 58)
+    assert f"BTCUSDT has no signals: its features are complete again at {iso(until)}" in reasons
+    (row,) = [s for s in (await gateway.get("/health"))["symbols"] if s["symbol"] == "BTCUSDT"]
+    assert row["features_complete_at_ms"] == until
+
+    gateway.bus.feed(features(LAST + 58, rsi_14=1.0).model_copy(update={"bars_until_complete": 0}))
+
+    rows = (await gateway.get("/health"))["symbols"]
+    assert [row["features_complete_at_ms"] for row in rows] == [None] * len(rows)
+
+
+async def test_an_ended_market_waits_for_no_features(gateway):
+    waiting = features(LAST + 1, "ETHUSDT", rsi_14=None)
+    gateway.bus.feed(
+        waiting.model_copy(update={"bars_until_complete": 57}),
+        status("ingest", ended={"ETHUSDT": close_time(LAST)}),
+        *ticks(1_200),
+    )
+
+    body = await gateway.get("/health")
+
+    assert not any("ETHUSDT" in reason for reason in body["degraded"])
 
 
 async def test_views_keep_answering_while_the_broker_is_away(gateway):

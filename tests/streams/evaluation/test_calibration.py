@@ -50,6 +50,18 @@ def test_the_calibration_error_is_that_of_training():
 
 def test_nothing_stated_has_no_calibration_error():
     assert expected_calibration_error([]) is None
+    assert expected_calibration_error([Bin(count=0, hits=0, confidence=0.0)]) is None
+
+
+def test_an_empty_bin_changes_no_calibration_error():
+    stated, empty = Bin(count=4, hits=3, confidence=2.0), Bin(count=0, hits=0, confidence=0.0)
+
+    assert expected_calibration_error([stated, empty]) == expected_calibration_error([stated])
+
+
+def test_more_hits_than_trials_are_refused():
+    with pytest.raises(ValueError, match="expected 0 to 2 hits in 2 trials, got 3"):
+        wilson_interval(hits=3, trials=2)
 
 
 @pytest.mark.parametrize(("stated", "number"), [(0.0, 0), (0.05, 0), (0.1, 1), (0.95, 9), (1.0, 9)])

@@ -13,6 +13,7 @@ from tests.build import bar
 from tests.fakes.random_bars import START_MS, bars_of, random_bars
 from tests.real_data import real_file
 from workers.bars.arrays import Bars, BarsRejected
+from workers.bars.funding import Settlements, SettlementsRejected
 
 FOUR_HOURS_MS = 4 * HOUR_MS
 
@@ -256,3 +257,30 @@ def test_outages_of_a_real_file_are_counted():
 
     span_hours = int(bars.close_time_ms[-1] - bars.open_time_ms[0]) // HOUR_MS
     assert bars.gaps == span_hours - len(bars) > 27
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_settlement_that_is_no_number_is_refused(value):
+    with pytest.raises(SettlementsRejected, match=r"rate of row 2 is .*, expected a finite number"):
+        Settlements(np.array([1, 2]), np.array([0.0, value]), np.array([np.nan, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (([1, 1], [0.0, 0.0], [1.0, 1.0]), "time_ms of row 2 is 1, expected ascending"),
+        (([1, 2], [0.0, 0.0], [1.0, -1.0]), "mark of row 2 is -1.0, expected more than 0"),
+        (([1, 2], [0.0], [1.0, 1.0]), r"rate has shape \(1,\), expected \(2,\)"),
+    ],
+)
+def test_settlements_that_cannot_be_used_are_refused(columns, message):
+    time_ms, rate, mark = map(np.array, columns)
+
+    with pytest.raises(SettlementsRejected, match=message):
+        Settlements(time_ms, rate, mark)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_funding_that_is_due_must_be_a_number(value):
+    with pytest.raises(BarsRejected, match=r"funding_due of row 2 .*, expected a finite number"):
+        bars_of([100.0] * 3, funding_due=np.array([0.0, value, 0.0]))

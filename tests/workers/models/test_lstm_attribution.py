@@ -8,7 +8,12 @@ import pytest
 from tests.workers.models.test_lstm import SMALL, model, windows
 from workers.models import lstm
 from workers.models.lstm import LstmConfig, standardise
-from workers.models.lstm_attribution import attribute, warm_up
+from workers.models.lstm_attribution import (
+    LARGEST_GAP,
+    attribute,
+    attribute_closely,
+    warm_up,
+)
 
 
 @pytest.mark.parametrize("target", [0, 1, 2])
@@ -53,6 +58,41 @@ def test_more_steps_close_the_gap():
     few, many = (abs(attribute(ours, x, target=0, steps=steps).gap) for steps in (1, 32))
 
     assert many < 1e-4 < few
+
+
+@pytest.mark.parametrize("kind", ["three times as wide", "last ten bars at ten deviations"])
+def test_a_window_far_from_the_mean_gets_more_points_until_the_gap_is_small(kind):
+    config = LstmConfig(features=20, hidden=32, window=24)
+    wide = {n: v if n.startswith("input") else 3.0 * v for n, v in model(config).tensors.items()}
+    ours = lstm.compile_lstm(config, wide)
+    rng = np.random.default_rng(2)
+    points = []
+    for x in windows(config, 40, seed=6).astype(np.float64):
+        far = ours.mean + 3.0 * (x - ours.mean)
+        if kind != "three times as wide":
+            far[-10:] = ours.mean + 10.0 * ours.scale * rng.choice([-1.0, 1.0], far[-10:].shape)
+
+        closely = attribute_closely(ours, far, target=1)
+
+        points.append(closely.steps)
+        assert abs(closely.gap) <= LARGEST_GAP
+        change = closely.logit - closely.baseline
+        assert closely.shares.sum() + closely.gap == pytest.approx(change, abs=1e-6)
+    assert max(points) > 8
+
+
+def test_a_window_near_the_mean_needs_the_fewest_points():
+    found = attribute_closely(model(), windows(SMALL, 1)[0], target=0)
+
+    assert found.steps == 8
+
+
+def test_many_points_are_computed_in_parts():
+    ours, x = model(), windows(SMALL, 1)[0]
+
+    one, parts = (attribute(ours, x, target=0, steps=steps) for steps in (64, 200))
+
+    np.testing.assert_allclose(one.shares, parts.shares, rtol=1e-4, atol=1e-6)
 
 
 def test_a_window_of_means_or_missing_values_has_nothing_to_explain():

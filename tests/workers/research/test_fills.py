@@ -233,6 +233,93 @@ def test_funding_is_paid_at_the_mark_and_the_close_stands_in_with_a_note():
     assert fills.funding_note == "settlements valued at the close for want of a mark: 1"
 
 
+def test_a_settlement_that_takes_the_margin_liquidates_there_and_then():
+    # 500 units at 100 on 1,000: the rate takes 1,050.
+    bars = funded([None, None, 0.021, None], open=np.array([100.0, 100.0, 105.0, 105.0]))
+    bars = bars_with(bars, 2, high=np.full(4, 105.0))
+    bars = bars_with(bars, 3, high=np.full(4, 105.0))
+    model = dataclasses.replace(FREE, leverage=50.0)
+
+    fills, marks = simulate(bars, np.ones(4), model), replayed_marks(bars, np.ones(4), model)
+
+    assert fills.equity.tolist() == [1000.0, 0.0, 0.0, 0.0] == [m.equity for m in marks]
+    assert fills.liquidated_at == START_MS + 2 * HOUR_MS == marks[-1].liquidated_at_ms
+    (trade,) = fills.trades
+    assert trade["liquidated"]
+    assert trade["funding"] == pytest.approx(1050.0)
+    assert trade["pnl"] == pytest.approx(-1000.0)
+
+
+def test_a_settlement_is_checked_at_the_mark():
+    # 1,000 - 800 of funding leave 200 at a close of 100; at a mark of 99 nothing is left.
+    bars = funded([None, None, 0.016, None], mark=np.array([np.nan, 99.0, np.nan, np.nan]))
+    model = dataclasses.replace(FREE, leverage=50.0, maintenance_margin=0.0)
+    spared = bars_with(bars, 1, mark=np.full(4, 99.9))
+
+    assert simulate(bars, np.ones(4), model).liquidated_at == START_MS + 2 * HOUR_MS
+    assert simulate(spared, np.ones(4), model).liquidated_at is None
+
+
+@pytest.mark.parametrize("after", [0.0, -1.0])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_an_exit_that_costs_more_than_the_account_holds_takes_all_of_it_and_no_more(side, after):
+    moved = 100.0 - 4.0 * side
+    bars = bars_of([100.0, 100.0, 100.0, moved], open=np.array([100.0, 100.0, moved, moved]))
+    model = FillModel(
+        taker_fee=0.001, slippage=0.005, leverage=20.0, maintenance_margin=0.0, equity=1000.0
+    )
+    target = side * np.array([1.0, after, after, after])  # flat, or to the other side
+
+    fills, marks = simulate(bars, target, model), replayed_marks(bars, target, model)
+
+    assert fills.equity[2:].tolist() == [0.0, 0.0] == [m.equity for m in marks[2:]]
+    assert fills.liquidated_at == START_MS + 2 * HOUR_MS == marks[-1].liquidated_at_ms
+    (trade,) = fills.trades
+    assert trade["liquidated"]
+    assert trade["pnl"] == pytest.approx(-1000.0)
+    assert_trades_agree(fills, marks, bars)
+
+
+wild_models = st.builds(
+    FillModel,
+    taker_fee=st.sampled_from([0.0, 0.001, 0.05]),
+    slippage=st.sampled_from([0.0, 0.005, 0.1]),
+    leverage=st.sampled_from([1.0, 20.0, 50.0, 125.0]),
+    participation=st.sampled_from([None, 0.001, 0.2]),
+    maintenance_margin=st.sampled_from([0.0, 0.004]),
+    equity=st.sampled_from([1.0, 10_000.0]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=seeds,
+    count=st.integers(2, 60),
+    model=wild_models,
+    deviation=st.sampled_from([0.002, 0.02, 0.2]),
+    rates=st.sampled_from([0.0, 0.01, 0.5]),
+)
+def test_equity_of_an_isolated_account_is_never_below_0(seed, count, model, deviation, rates):
+    rng = np.random.default_rng(seed)
+    bars = random_bars(seed, count, deviation=deviation)
+    far = bars.mark * np.exp(rng.normal(0.0, deviation, count))  # the mark parts from the price
+    due = rng.normal(0.0, rates, count) * bars.close
+    bars = dataclasses.replace(bars, mark=far, funding_due=due)
+    target = decisions(seed, count)
+
+    fills, marks = simulate(bars, target, model), replayed_marks(bars, target, model)
+
+    assert (fills.equity >= 0.0).all()
+    assert np.isfinite(fills.traded).all()
+    assert (fills.traded >= 0.0).all()
+    assert fills.equity == pytest.approx([m.equity for m in marks], rel=1e-9, abs=1e-6)
+    assert fills.liquidated_at == marks[-1].liquidated_at_ms
+    assert_trades_agree(fills, marks, bars)
+    gained = fills.equity[-1] - model.equity
+    assert fills.trades["pnl"].sum() == pytest.approx(gained, rel=1e-9, abs=1e-7 * model.equity)
+    assert fills.trades["liquidated"].any() == (fills.liquidated_at is not None)
+
+
 def test_unknown_funding_is_said():
     fills = simulate(bars_of([100.0, 100.0]), np.ones(2), FREE)
 

@@ -127,6 +127,21 @@ def test_random_grids_trade_as_the_fill_engine_does(seed, scale, windows, signal
     held_to_fills(market(200, seed, scale), grid)
 
 
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000), leverage=st.sampled_from([20.0, 125.0]))
+def test_accounts_that_settlements_and_exits_ruin_end_as_in_the_fill_engine(seed, leverage):
+    bars, rng = market(200, seed), np.random.default_rng(seed)
+    bars = replace(
+        bars,
+        mark=bars.close * np.exp(rng.normal(0.0, 0.05, len(bars))),
+        funding_due=rng.normal(0.0, 0.02, len(bars)) * bars.close,
+    )
+
+    grid = single(leverage=leverage, fee_bps=10.0, slippage_bps=50.0)
+
+    assert (held_to_fills(bars, grid).equity >= 0.0).all()
+
+
 @pytest.mark.parametrize("combine", ["all", "any"])
 def test_several_factors_trade_as_the_fill_engine_does(combine):
     factors = (

@@ -53,6 +53,33 @@ def test_macro_f1_is_over_the_classes_that_occur():
     assert macro_f1(np.array([], int), np.array([], int)) is None
 
 
+def test_nothing_is_measured_without_rows():
+    said, classes = np.empty((0, 3)), np.empty(0, np.int64)
+
+    assert [f(said, classes) for f in (log_loss, brier_score, calibration_error)] == [None] * 3
+    assert bootstrap_interval(lambda _: 0.0, classes, MINUTE_MS, 0) is None
+    empty = StitchedRows(said, said, classes, np.empty(0), np.empty(0), classes, folds=0)
+    metrics = model_metrics(empty, MINUTE_MS, 0)
+    assert (metrics.rows, metrics.directional_calls) == (0, 0)
+    assert (metrics.accuracy, metrics.log_loss, metrics.calibration_error) == (None, None, None)
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("count", [1, 50])
+def test_one_row_and_one_class_have_finite_metrics(which, count):
+    said, classes = np.tile([0.2, 0.5, 0.3], (count, 1)), np.full(count, which)
+    flat = np.zeros(count)
+
+    metrics = model_metrics(
+        StitchedRows(said, said, classes, flat, flat, np.arange(count) * MINUTE_MS, folds=1),
+        MINUTE_MS,
+        0,
+    )
+
+    assert metrics.log_loss == pytest.approx(-np.log(said[0, which]))
+    assert metrics.calibration_error == pytest.approx(abs(0.5 - (which == 1)))
+
+
 def test_calibration_error_equals_a_plain_loop(rows):
     said, classes = rows
     expected = 0.0

@@ -25,6 +25,30 @@ def overconfident(count=4_000, sharpness=2.5, seed=0):
     return said / said.sum(axis=1, keepdims=True), classes
 
 
+@pytest.mark.parametrize(
+    ("said", "classes", "overlap", "message"),
+    [
+        (np.empty((0, 3)), np.empty(0, np.int64), 1.0, "0 probabilities and 0 classes, expected"),
+        (np.full((2, 3), 1 / 3), np.zeros(1, np.int64), 1.0, "2 probabilities and 1 classes"),
+        (np.full((1, 3), 1 / 3), np.zeros(1, np.int64), 0.0, "overlap is 0.0, expected more"),
+        (np.full((1, 3), 1 / 3), np.zeros(1, np.int64), np.nan, "overlap is nan, expected more"),
+    ],
+)
+def test_nothing_to_fit_to_is_refused(said, classes, overlap, message):
+    with pytest.raises(ValueError, match=message):
+        fit_temperature(said, EQUAL, classes, overlap)
+
+
+@pytest.mark.parametrize("count", [1, 500])
+def test_one_row_or_one_class_gives_a_temperature_in_range(count):
+    said = np.tile([0.2, 0.5, 0.3], (count, 1))
+
+    for which in range(3):
+        fitted = fit_temperature(said, EQUAL, np.full(count, which), overlap=1.0)
+
+        assert MIN_TEMPERATURE <= fitted <= MAX_TEMPERATURE
+
+
 def test_equals_scikit_learn_where_priors_are_equal_and_rows_are_many():
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.calibration import CalibratedClassifierCV
