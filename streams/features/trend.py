@@ -137,7 +137,8 @@ def ema_slope(past: Floats, n: int, mean: float, scale: float) -> float:
     """Return the rise of an EMA per bar over the last 5 bars, in units of ``scale``."""
     before = past[n % SLOPE_BARS]
     past[n % SLOPE_BARS] = mean
-    return (mean - before) / (SLOPE_BARS * scale)
+    slope: float = (mean - before) / (SLOPE_BARS * scale)
+    return slope
 
 
 @compiled
