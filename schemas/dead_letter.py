@@ -25,3 +25,13 @@ class DeadLetter(Record):
     payload_base64: str
     event_time_ms: Milliseconds = Field(description="Log append time of the source record")
     trace_id: str = ""
+
+
+# What an operator does about a letter, in operators.audit.v1, and the letter's state after it.
+LetterState = Literal["open", "replayed", "dropped"]
+SETTLED_BY: dict[str, LetterState] = {"dlq.replay": "replayed", "dlq.drop": "dropped"}
+
+
+def letter_name(topic: str, partition: int, offset: int) -> str:
+    """Return the name of a letter by its place on a ``.dlq`` topic, e.g. ``a.v1.dlq/0@12``."""
+    return f"{topic}/{partition}@{offset}"

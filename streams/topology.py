@@ -157,6 +157,7 @@ WORKERS: tuple[Worker, ...] = (
             WORKER_STATUS,
             MONITOR_WINDOWS,
             MONITOR_TRACES,
+            OPERATOR_AUDIT,
         ),
         (
             PREDICTION_REQUESTS,

@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 )
 
 from deploy.topics.plan import TopicPlan, planned_topics
+from gateway.kafka.lag import records_behind
 
 # Short waits between attempts, and no log lines on stderr: the caller reports.
 QUIET = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0}
@@ -207,9 +208,11 @@ def list_lags(cluster: Mapping[str, str]) -> tuple[GroupLag, ...]:
         committed = [p for p in future.result(TIMEOUT_S).topic_partitions if p.offset >= 0]
         end = _offsets(cluster, committed, LATEST)
         for partition in committed:
-            behind = end[partition.topic, partition.partition] - partition.offset
             key = (group, partition.topic)
-            lags[key] = lags.get(key, 0) + max(behind, 0)
+            behind = records_behind(
+                partition.topic, partition.offset, end[partition.topic, partition.partition]
+            )
+            lags[key] = lags.get(key, 0) + behind
     return tuple(GroupLag(group, topic, lag) for (group, topic), lag in sorted(lags.items()))
 
 

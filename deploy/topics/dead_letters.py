@@ -11,9 +11,8 @@ import binascii
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import SETTLED_BY, DeadLetter, LetterState, letter_name
 from schemas.record import Topic
 from schemas.status import OperatorAction
 from schemas.telemetry import HEADER_TRACE_ID
@@ -33,9 +32,6 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
 
-State = Literal["open", "replayed", "dropped"]
-ACTIONS: dict[str, State] = {"dlq.replay": "replayed", "dlq.drop": "dropped"}
-
 # Commands, requests and inputs of promotion: a repeated one changes no other record. The other
 # topics are symbol chains, whose records depend on their order.
 REPLAYABLE = frozenset({PREDICTION_REQUESTS, TRAINING_REQUESTS, MODELS_REGISTERED, HISTORY})
@@ -52,7 +48,7 @@ class StoredLetter:
     id: str
     letter: DeadLetter
     seen_ms: int
-    state: State = "open"
+    state: LetterState = "open"
 
 
 @dataclass(frozen=True)
@@ -138,14 +134,14 @@ def read_letters(kafka: KafkaSettings, wanted: LetterFilter) -> list[StoredLette
 
 def letter_id(stored: Stored) -> str:
     """Return the name under which a letter is listed, replayed and dropped."""
-    return f"{stored.topic}/{stored.partition}@{stored.offset}"
+    return letter_name(stored.topic, stored.partition, stored.offset)
 
 
-def _read_states(kafka: KafkaSettings) -> dict[str, State]:
+def _read_states(kafka: KafkaSettings) -> dict[str, LetterState]:
     with Reader(kafka, (OPERATOR_AUDIT,)) as reader:
         records = [message.record for message in reader.read_to_end()]
     actions = [record for record in records if isinstance(record, OperatorAction)]
-    return {row.subject: ACTIONS[row.action] for row in actions if row.action in ACTIONS}
+    return {row.subject: SETTLED_BY[row.action] for row in actions if row.action in SETTLED_BY}
 
 
 def group_letters(letters: Iterable[StoredLetter]) -> list[LetterGroup]:

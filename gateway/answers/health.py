@@ -48,7 +48,7 @@ def health(ctx: AppContext) -> dict[str, Any]:
         "windows": [window.model_dump() for window in views.windows.values()],
         "dead_letters": {
             topic: {"count": letters.count, "newest": letters.newest.model_dump()}
-            for topic, letters in views.dead_letters.items()
+            for topic, letters in views.dead_letters.counts().items()
         },
         "unreadable": {
             topic: {"count": unreadable.count, "newest": asdict(unreadable.newest)}
@@ -119,7 +119,7 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
     yield from _model_reasons(views)
     yield from _symbol_reasons(symbols)
-    for topic, letters in views.dead_letters.items():
+    for topic, letters in views.dead_letters.counts().items():
         if letters.newest.kind == "bug":
             yield f"a step failed on {topic}: {letters.newest.cause}"
     yield from _unreadable_reasons(views, ctx.wall_ms())

@@ -44,5 +44,20 @@ async def _one_group(admin: Any, consumer: Any, group: str) -> int:
     """Return the lag of a group; 0 when only a marker lies ahead of it."""
     committed = await admin.list_consumer_group_offsets(group)
     ends = await consumer.end_offsets(list(committed))
-    ahead = {p: ends[p] - (p.topic not in WITHOUT_TRANSACTIONS) for p in committed}
-    return sum(max(0, ahead[p] - at.offset) for p, at in committed.items() if at.offset >= 0)
+    return sum(
+        records_behind(partition.topic, at.offset, ends[partition])
+        for partition, at in committed.items()
+        if at.offset >= 0
+    )
+
+
+def records_behind(topic: str, committed: int, end: int) -> int:
+    """Return how many records of a partition a group has not consumed, 0 or more.
+
+    Args:
+        topic: Name of the partition's topic.
+        committed: The offset that the group reads next.
+        end: The offset after the last record or marker.
+    """
+    last_marker = 0 if topic in WITHOUT_TRANSACTIONS else 1
+    return max(0, end - last_marker - committed)

@@ -21,6 +21,7 @@ from schemas.topics import (
     MODELS_SERVING,
     MONITOR_TRACES,
     MONITOR_WINDOWS,
+    OPERATOR_AUDIT,
     PREDICTION_REPLIES,
     REFDATA_TABLES,
     REGIME_PROBABILITIES,
@@ -55,6 +56,7 @@ READS: dict[str, int] = {
     JOB_RESULTS.name: 500,
     MONITOR_WINDOWS.name: 1_000,
     MONITOR_TRACES.name: 100,
+    OPERATOR_AUDIT.name: ALL,
     PREDICTION_REPLIES.name: 0,
 }
 DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}

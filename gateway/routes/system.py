@@ -46,7 +46,10 @@ class SymbolHealth(BaseModel):
 
 
 class DeadLetterView(BaseModel):
-    """Rejected records of one topic within the window that is read."""
+    """Rejected records of one topic within the window that is read, neither replayed nor dropped.
+
+    The newest comes without its bytes: they stay on the topic of the dead letters.
+    """
 
     count: int
     newest: DeadLetter

@@ -18,6 +18,7 @@ from gateway.views.compact import (
     CompactSignal,
     PredictedBar,
 )
+from gateway.views.dead_letters import OpenLetters
 from gateway.views.jobs import JobIndex
 from gateway.views.refdata import RefdataView
 from gateway.views.symbol_view import SymbolView, bars_per_symbol
@@ -33,7 +34,13 @@ from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
-from schemas.status import CanaryTrace, LoadedModel, MonitorWindow, WorkerStatus
+from schemas.status import (
+    CanaryTrace,
+    LoadedModel,
+    MonitorWindow,
+    OperatorAction,
+    WorkerStatus,
+)
 from schemas.training import TrainingProgress
 
 # Market time by which a tick may differ from the one before that ran on.
@@ -46,14 +53,6 @@ class UnreadableCount:
 
     count: int
     newest: UnreadableArrival
-
-
-@dataclass(frozen=True)
-class DeadLetterCount:
-    """How many records of a topic were rejected in the window read, and the newest."""
-
-    count: int
-    newest: DeadLetter
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class ReadModel:
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
         self.canary: CanaryTrace | None = None
-        self.dead_letters: dict[str, DeadLetterCount] = {}
+        self.dead_letters = OpenLetters()
         self.unreadable: dict[str, UnreadableCount] = {}
         self.last_append_ms: dict[str, int] = {}
         self._feature_names: dict[tuple[str, ...], tuple[str, ...]] = {}  # one tuple for all
@@ -113,6 +112,7 @@ class ReadModel:
             MonitorWindow: self._window,
             CanaryTrace: self._canary,
             DeadLetter: self._dead_letter,
+            OperatorAction: lambda action, _: self.dead_letters.settle(action),
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
         }
 
@@ -260,7 +260,5 @@ class ReadModel:
     def _canary(self, trace: CanaryTrace, _: Arrival) -> None:
         self.canary = trace
 
-    def _dead_letter(self, letter: DeadLetter, _: Arrival) -> None:
-        before = self.dead_letters.get(letter.topic)
-        count = 1 if before is None else before.count + 1
-        self.dead_letters[letter.topic] = DeadLetterCount(count, letter)
+    def _dead_letter(self, letter: DeadLetter, arrival: Arrival) -> None:
+        self.dead_letters.put(letter, arrival.partition, arrival.offset)

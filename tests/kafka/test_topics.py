@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
-from deploy.topics.admin import SettingDifference, apply_topics, list_topics, mend_topics
+from deploy.topics.admin import (
+    GroupLag,
+    SettingDifference,
+    apply_topics,
+    list_lags,
+    list_topics,
+    mend_topics,
+)
 from deploy.topics.plan import TopicPlan, planned_topics
+from schemas.topics import JOB_RESULTS, RAW_BARS
+from streams.runtime.publisher import Publisher, TransactionalPublisher
+from streams.runtime.settings import KafkaSettings
+from tests.build import job_result, raw_bar
 
 pytestmark = pytest.mark.kafka
 
@@ -52,3 +64,25 @@ def test_a_differing_topic_is_reported_left_alone_and_mended_on_request(broker, 
     assert "partitions is 2, expected 1; it is never changed, since keys would move" in partitions
     assert "--mend" in retention
     assert "--mend" not in partitions
+
+
+def test_a_group_that_has_read_all_is_behind_by_nothing_with_and_without_transactions(
+    pipeline_topics,
+):
+    kafka = KafkaSettings(pipeline_topics)
+    plain = Publisher(kafka, "lags")
+    plain.publish(raw_bar(0))
+    plain.publish(raw_bar(1))
+    plain.flush()
+    TransactionalPublisher(kafka, "lags").publish([job_result()])
+    reading = Consumer(kafka.reading("lags"))
+    places = [TopicPartition(RAW_BARS.name, 0, 1), TopicPartition(JOB_RESULTS.name, 0, 1)]
+
+    reading.commit(offsets=places, asynchronous=False)
+
+    lags = list_lags({"bootstrap.servers": pipeline_topics})
+    reading.close()
+    assert [lag for lag in lags if lag.group == "lags"] == [
+        GroupLag("lags", JOB_RESULTS.name, 0),
+        GroupLag("lags", RAW_BARS.name, 1),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.dead_letter import DeadLetter
 from schemas.refdata import RefdataTable, Row
 from schemas.signals import SignalAcknowledged
-from schemas.status import CanaryTrace, MonitorWindow
+from schemas.status import CanaryTrace, MonitorWindow, OperatorAction
 from schemas.timeframes import HOUR_MS
 from tests.build import (
     bar,
@@ -327,19 +328,51 @@ async def test_health_has_the_documented_fields(gateway, path):
     assert body["timestamp"].endswith("Z")
 
 
-async def test_health_shows_processes_markets_canary_windows_and_dead_letters(gateway):
-    gateway.bus.process_lag = {"inference": 7}
-    letter = DeadLetter(
+def dead_letter(kind="rejected", cause="high 1.0 is below open"):
+    return DeadLetter(
         topic="market.bars.raw.v1",
         partition=0,
         offset=5,
         key="BTCUSDT",
         consumer="market",
-        kind="rejected",
-        cause="high 1.0 is below open",
-        payload_base64="",
+        kind=kind,
+        cause=cause,
+        payload_base64="QUJD",
         event_time_ms=1,
     )
+
+
+def settled(action, offset):
+    return OperatorAction(
+        action=action, event_time_ms=2, by="ann", subject=f"market.bars.raw.v1.dlq/0@{offset}"
+    )
+
+
+@pytest.mark.parametrize("action", ["dlq.replay", "dlq.drop"])
+@pytest.mark.parametrize("audit_first", [False, True])
+async def test_health_counts_the_dead_letters_that_are_open(gateway, action, audit_first):
+    letters = [
+        Arrival(letter, letter.encode(), "market.bars.raw.v1.dlq", 0, offset, WALL_MS)
+        for offset, letter in enumerate([dead_letter(), dead_letter("bug", "a step failed")])
+    ]
+    audit = [settled(action, 1), settled("models.promote", 0)]
+    steps = [letters, [arrival(entry, "operators.audit.v1") for entry in audit]]
+    for entry in itertools.chain(*(reversed(steps) if audit_first else steps)):
+        gateway.ctx.views.fold(entry)
+
+    body = (await gateway.get("/health")).json()
+    gateway.ctx.views.fold(arrival(settled(action, 0), "operators.audit.v1"))
+    after = (await gateway.get("/health")).json()
+
+    assert body["dead_letters"]["market.bars.raw.v1"]["count"] == 1
+    assert body["dead_letters"]["market.bars.raw.v1"]["newest"]["kind"] == "rejected"
+    assert body["status"] == "healthy"
+    assert after["dead_letters"] == {}
+
+
+async def test_health_shows_processes_markets_canary_windows_and_dead_letters(gateway):
+    gateway.bus.process_lag = {"inference": 7}
+    letter = dead_letter()
     window = MonitorWindow(
         subject="market.bars.v1/BTCUSDT",
         topic="market.bars.v1",
