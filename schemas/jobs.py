@@ -84,3 +84,9 @@ class JobResult(Record):
     urls: dict[str, str] = Field(
         default_factory=dict, description="Parts of the result too large for the topic, by name"
     )
+    git_commit: str | None = Field(
+        default=None, description="Of the code that ran the job; null: a release that told none"
+    )
+    trace_id: str | None = Field(
+        default=None, description="Of the request and of all that it caused; null as above"
+    )

@@ -336,6 +336,8 @@ def job_result(job_id: str = "job-1", **fields: Any) -> JobResult:
         "seconds": 0.25,
         "spec": optimize_spec().model_dump(mode="json"),
         "result": {"trials": 6, "top": [{"window": 10, "signal": 0.5, "sharpe": 0.5}]},
+        "git_commit": "c0ffee123456",
+        "trace_id": "trace-1",
     }
     return JobResult(**(defaults | fields))
 

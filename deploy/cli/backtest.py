@@ -66,7 +66,10 @@ class ResultOptions:
     as_json: Json = False
 
     def show(self, result: dict[str, Any], lines: Sequence[str]) -> None:
-        """Write the result where it is wanted, and print it."""
+        """Write the result with its provenance where it is wanted, and print it."""
+        from workers.provenance import with_provenance
+
+        result = with_provenance(result, [result["spec"], result["market"]])
         if self.out is not None:
             with report_errors():
                 write_json(self.out, result)
@@ -167,6 +170,7 @@ def run_all(
 ) -> None:
     """Back-test every symbol with every strategy; exit code 1 when a pair failed."""
     from deploy.cli.tables.backtest import summary_lines
+    from workers.provenance import with_provenance
     from workers.research.reports.run_all import all_pairs, run_all, write_report
     from workers.research.reports.summary import summary_document
     from workers.research.strategies import STRATEGIES, strategy_named
@@ -179,7 +183,8 @@ def run_all(
         results, failures = run_all(list(all_pairs(sources, names, fields)), progress)
     with report_errors():
         written = write_report(results, failures, out)
-    summary = summary_document(results, failures)
+    pairs = [result["market"] for result in results]
+    summary = with_provenance(summary_document(results, failures), [fields, names, pairs])
     show(summary, [*summary_lines(summary, passed_over), *map(str, written)], as_json=as_json)
     raise typer.Exit(1 if failures else 0)
 

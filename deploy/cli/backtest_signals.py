@@ -137,10 +137,14 @@ def _document(
     report: SignalReport, span: Span, replay: ReplayReport | None, *, verified: bool
 ) -> dict[str, Any]:
     from deploy.cli.tables.replay import report_document
+    from workers.provenance import with_provenance
 
     document: dict[str, Any] = report.model_dump(mode="json")
     document |= {"from_ms": span.from_ms or None, "to_ms": span.to_ms}
     document["refused_models"] = [] if replay is None else replay.refused_models
+    models = [row["model_version"] for row in document["models"]]
+    asked = [span.from_ms, span.to_ms, document["symbols"], models, verified]
+    document = with_provenance(document, asked)
     document["verified"] = None
     if verified and replay is not None:
         whole = report_document(replay, verified=True)

@@ -238,7 +238,8 @@ def cluster() -> Iterator[dict[str, str]]:
 @contextmanager
 def kafka() -> Iterator[KafkaSettings]:
     """Yield the runtime's settings of the cluster; a failure is one line and an exit code."""
-    from deploy.local.pipeline import git_commit, kafka_settings
+    from deploy.local.pipeline import kafka_settings
+    from workers.provenance import git_commit
 
     with report_errors(), cluster() as client:
         yield replace(kafka_settings(client), git_commit=git_commit())

@@ -155,6 +155,7 @@ def _run_here(local: str, fields: Answer) -> Answer:
 
     from workers.bars.bar_names import file_part
     from workers.bars.sources import file_source
+    from workers.provenance import with_provenance
     from workers.tuning.job import TuningJob, bars_stamp, tune
     from workers.tuning.results import write_parts
 
@@ -172,7 +173,8 @@ def _run_here(local: str, fields: Answer) -> Answer:
     storage = None if secret is None else secret.get_secret_value()
     job = TuningJob(job_id, spec, "local", settings.home, storage)
     with report_errors(), progress_bar("trials") as progress, _stopped_by_ctrl_c(stop):
-        document = tune(job, bars, lambda done, total, *_: progress(done, total), stop)
+        searched = tune(job, bars, lambda done, total, *_: progress(done, total), stop)
+        document = with_provenance(searched, job_id)
         urls = write_parts(job_id, document, settings.results)
     span = span_text(int(stamp["from_ms"]), int(stamp["to_ms"]))
     note(

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from deploy.local.supervisor import (
     interrupt_on_signals,
     stop_on_signals,
 )
+from workers.provenance import git_commit
 from workers.storage import whole_file
 
 if TYPE_CHECKING:
@@ -308,17 +308,3 @@ def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervi
     path = run.settings.home / "run.json"
     with whole_file(path) as fresh:
         fresh.write_text(json.dumps(facts))
-
-
-def git_commit() -> str:
-    """Return the commit of this checkout, or ``unknown`` outside one."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("REGIMEFLOW_GIT_COMMIT", "unknown")
-    return done.stdout.strip()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.envelope import iso, raw
 from gateway.errors import Conflict, GatewayError, Refused
-from gateway.views.jobs import JobStatus, JobView
+from gateway.views.jobs import CompactResult, JobStatus, JobView
 from schemas.jobs import JobKind
 from schemas.research import OptimizeSpec
 
@@ -45,7 +45,16 @@ class JobSummary(BaseModel):
     outcome: JobOutcome | None = Field(description="Null before its end, and without a result")
 
 
-class JobDetail(JobSummary):
+class Provenance(BaseModel):
+    """Where a result comes from; null before its end, and of a release that told neither."""
+
+    git_commit: str | None = Field(description="Of the code that ran the job")
+    trace_id: str | None = Field(
+        description="Of the request: its correlation id, and that of every log line of the job"
+    )
+
+
+class JobDetail(JobSummary, Provenance):
     """One job with what was asked for and, at its end, what came of it."""
 
     spec: dict[str, Any]
@@ -53,7 +62,7 @@ class JobDetail(JobSummary):
     urls: dict[str, str] = Field(description="Parts of the result that are files")
 
 
-class JobAnswer(BaseModel):
+class JobAnswer(Provenance):
     """The result of a job, its fields beside these."""
 
     model_config = ConfigDict(extra="allow")
@@ -95,6 +104,7 @@ def detail(job: JobView) -> dict[str, Any]:
         "spec": job.spec,
         "result": raw(result.raw) if result is not None else None,
         "urls": result.urls if result is not None else {},
+        **_provenance(result),
     }
 
 
@@ -120,7 +130,14 @@ def answer(job: JobView) -> dict[str, Any]:
         "status": result.status,
         "urls": result.urls,
         **orjson.loads(result.raw),
+        **_provenance(result),
     }
+
+
+def _provenance(result: CompactResult | None) -> dict[str, str | None]:
+    if result is None:
+        return {"git_commit": None, "trace_id": None}
+    return {"git_commit": result.git_commit, "trace_id": result.trace_id}
 
 
 def total_trials(job: JobView) -> int | None:

@@ -42,6 +42,8 @@ class CompactResult:
     raw: bytes | None
     urls: dict[str, str]
     outcome: dict[str, Any] | None = None  # what lists show of the result
+    git_commit: str | None = None
+    trace_id: str | None = None
 
     @classmethod
     def from_record(cls, record: JobResult) -> CompactResult:
@@ -56,6 +58,8 @@ class CompactResult:
             raw=None if record.result is None else orjson.dumps(record.result),
             urls=record.urls,
             outcome=None if record.result is None else _outcome(record.result),
+            git_commit=record.git_commit,
+            trace_id=record.trace_id,
         )
 
 

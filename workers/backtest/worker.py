@@ -127,11 +127,11 @@ class BacktestJobs:
         """Start one request; its future holds the one result."""
         request = received.record
         assert isinstance(request, BacktestRequest)  # noqa: S101 - the only record there
-        future = in_thread(lambda _: (self._result(request),))
+        future = in_thread(lambda _: (self._result(request, received.trace_id),))
         future.add_done_callback(lambda f: self.compute.stop_job() if f.cancelled() else None)
         return future
 
-    def _result(self, request: BacktestRequest) -> JobResult:
+    def _result(self, request: BacktestRequest, trace_id: str) -> JobResult:
         started_s = time.monotonic()
         telling = JobProgressPublisher(request.request_id, self._telling)
         spec = request.spec
@@ -157,6 +157,8 @@ class BacktestJobs:
             seconds=round(time.monotonic() - started_s, 3),
             spec=spec.model_dump(mode="json"),
             result=outcome.result,
+            git_commit=self._kafka.git_commit,
+            trace_id=trace_id,
         )
         return within_bounds(result, self._results)
 

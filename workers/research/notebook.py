@@ -17,6 +17,7 @@ from typing import Any
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
 from workers.bars.arrays import Bars
 from workers.bars.sources import cut_to
+from workers.provenance import with_provenance
 from workers.research.outcome import JSON
 
 MAIN_PART = {"optimize": "top_10", "performance": "daily_pnl", "walk_forward": "windows"}
@@ -129,7 +130,7 @@ def performance(bars: Bars, **fields: Any) -> ResearchResult:
     from workers.research.performance import performance as run
 
     spec = PerformanceSpec(**({"symbol": bars.symbol} | fields))
-    return ResearchResult(run(spec, cut_to(bars, spec)))
+    return _result(run(spec, cut_to(bars, spec)))
 
 
 def optimise(bars: Bars, **fields: Any) -> ResearchResult:
@@ -150,7 +151,7 @@ def optimise(bars: Bars, **fields: Any) -> ResearchResult:
     from workers.research.optimise import optimise as run
 
     spec = OptimizeSpec(**({"symbol": bars.symbol} | fields))
-    return ResearchResult(run(spec, cut_to(bars, spec), _ignore_progress, _never))
+    return _result(run(spec, cut_to(bars, spec), _ignore_progress, _never))
 
 
 def walk_forward(bars: Bars, **fields: Any) -> ResearchResult:
@@ -172,7 +173,11 @@ def walk_forward(bars: Bars, **fields: Any) -> ResearchResult:
     from workers.research.walk_forward import walk_forward as run
 
     spec = WalkForwardSpec(**({"symbol": bars.symbol} | fields))
-    return ResearchResult(run(spec, cut_to(bars, spec), _ignore_progress, _never))
+    return _result(run(spec, cut_to(bars, spec), _ignore_progress, _never))
+
+
+def _result(record: JSON) -> ResearchResult:
+    return ResearchResult(with_provenance(record, [record["spec"], record["market"]]))
 
 
 def _ignore_progress(done: int, total: int, best: float | None) -> None:

@@ -106,7 +106,7 @@ class TuningJobs:
         """Start one request; its future holds the one result."""
         request = received.record
         assert isinstance(request, TuningRequest)  # noqa: S101 - the only record there
-        future = in_thread(lambda future: self._work(request, future))
+        future = in_thread(lambda future: self._work(request, received.trace_id, future))
         future.add_done_callback(self._cancelled)
         return future
 
@@ -114,10 +114,11 @@ class TuningJobs:
         if future.cancelled() and self._own_child is not None:
             self._own_child.kill()
 
-    def _work(self, request: TuningRequest, future: JobFuture) -> Sequence[Record]:
+    def _work(self, request: TuningRequest, trace_id: str, future: JobFuture) -> Sequence[Record]:
         self._busy.set()
+        provenance = {"git_commit": self._kafka.git_commit, "trace_id": trace_id}
         try:
-            return (self._result(request, future),)
+            return (self._result(request, future).model_copy(update=provenance),)
         finally:
             self._idle_since_s = time.monotonic()
             self._busy.clear()

@@ -156,6 +156,10 @@ export interface Health {
 }
 
 export interface JobDetail {
+  /** Of the code that ran the job */
+  git_commit: string | null
+  /** Of the request: its correlation id, and that of every log line of the job */
+  trace_id: string | null
   job_id: string
   kind: 'optimize' | 'performance' | 'walk_forward' | 'hyperopt'
   symbol: string | null

@@ -51,6 +51,7 @@ def test_json_is_the_whole_result_on_screen_and_in_the_file(file, tmp_path, comm
 
     assert result.exit_code == 0
     assert json.loads(result.stdout)["kind"] == kind
+    assert json.loads(result.stdout).keys() >= {"git_commit", "trace_id"}
     assert json.loads(out.read_text()) == json.loads(result.stdout)
 
 

@@ -21,7 +21,6 @@ from deploy.local.pipeline import (
     check_port,
     environment_of,
     gateway_url,
-    git_commit,
     process_names,
     run_pipeline,
     write_run_file,
@@ -128,7 +127,3 @@ def test_the_run_file_says_who_runs_and_where(run):
     assert facts["bootstrap_servers"] == "127.0.0.1:9092"
     assert facts["simulator_url"] == "http://127.0.0.1:1234"
     assert facts["processes"] == ["gateway"]
-
-
-def test_the_commit_is_known_in_a_checkout():
-    assert len(git_commit()) == 12 or git_commit() == "unknown"
