@@ -45,7 +45,7 @@ class JobSummary(BaseModel):
     outcome: JobOutcome | None = Field(description="Null before its end, and without a result")
 
 
-class Provenance(BaseModel):
+class ResultOrigin(BaseModel):
     """Where a result comes from; null before its end, and of a release that told neither."""
 
     git_commit: str | None = Field(description="Of the code that ran the job")
@@ -54,7 +54,7 @@ class Provenance(BaseModel):
     )
 
 
-class JobDetail(JobSummary, Provenance):
+class JobDetail(JobSummary, ResultOrigin):
     """One job with what was asked for and, at its end, what came of it."""
 
     spec: dict[str, Any]
@@ -62,7 +62,7 @@ class JobDetail(JobSummary, Provenance):
     urls: dict[str, str] = Field(description="Parts of the result that are files")
 
 
-class JobAnswer(Provenance):
+class JobAnswer(ResultOrigin):
     """The result of a job, its fields beside these."""
 
     model_config = ConfigDict(extra="allow")
