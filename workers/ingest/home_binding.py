@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workers.bars.bar_names import parse_subject
 from workers.settings import Settings
 from workers.storage import whole_file
 
@@ -19,6 +18,8 @@ class HomeRefused(ValueError):
 
 def market_identity(settings: Settings) -> dict[str, Any]:
     """Return what identifies the market of the settings."""
+    from workers.bars.bar_names import parse_subject
+
     identity: dict[str, Any] = {"exchange": settings.exchange}
     if settings.exchange == "replay":
         subjects = [parse_subject(text) for text in settings.replay_files]

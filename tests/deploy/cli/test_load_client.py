@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deploy.cli.load_client import measure_load, percentile
 from gateway.settings import GatewaySettings
-from tests.fakes.gateway import LAST, served_gateway, tick
+from tests.fakes.gateway import served_gateway, ticks
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_report_has_percentiles_success_rate_and_actions(served, tmp_path)
 
 @pytest.mark.anyio
 async def test_failures_are_counted_not_hidden(served):
-    served.bus.feed(tick(LAST, seconds=3_600))
+    served.bus.feed(*ticks(3_600))
 
     report = await asyncio.to_thread(measure_load, served.url, 10, 2)
 
