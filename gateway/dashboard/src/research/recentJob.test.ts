@@ -20,7 +20,7 @@ test('a job says what it was asked to do', () => {
 })
 
 test('a job says what came of it, or why nothing did', () => {
-  const figures = { total_return: -0.123, sharpe_ratio: -0.84 }
+  const figures = { total_return: -0.123, sharpe_ratio: -0.84, best_value: null }
   const search = { ...figures, verdict: 'Nothing here: the best of 234 is luck.', params: { window: 20, signal: 0.5 } }
 
   expect(outcomeText(job({}))).toBe('')
