@@ -19,6 +19,7 @@ from deploy.cli import hyperopt as cli_hyperopt
 from deploy.cli import topics as cli_topics
 from deploy.cli.backtest_signals import signals
 from deploy.cli.console import (
+    NAME,
     CommandGroup,
     Json,
     emit,
@@ -53,6 +54,28 @@ cli_backtest.app.command()(signals)
 app.command()(logs)
 
 STOP_WITHIN_S = 40.0
+
+
+def show_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    """Say the version and end, where it was asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"{NAME} {version('regimeflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def take_options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=show_version, help="Say the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
 
 
 def main() -> None:

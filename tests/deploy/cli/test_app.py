@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,12 @@ def test_every_command_explains_itself_and_knows_json(name):
 
     assert result.exit_code == 0
     assert "--json" in result.stdout
+
+
+def test_the_version_is_that_of_the_package():
+    result = call("--version")
+
+    assert (result.exit_code, result.stdout) == (0, f"regimeflow {version('regimeflow')}\n")
 
 
 def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant(monkeypatch):
