@@ -360,9 +360,9 @@ async def test_health_counts_the_dead_letters_that_are_open(gateway, action, aud
     for entry in itertools.chain(*(reversed(steps) if audit_first else steps)):
         gateway.ctx.views.fold(entry)
 
-    body = (await gateway.get("/health")).json()
+    body = await gateway.get("/health")
     gateway.ctx.views.fold(arrival(settled(action, 0), "operators.audit.v1"))
-    after = (await gateway.get("/health")).json()
+    after = await gateway.get("/health")
 
     assert body["dead_letters"]["market.bars.raw.v1"]["count"] == 1
     assert body["dead_letters"]["market.bars.raw.v1"]["newest"]["kind"] == "rejected"
