@@ -177,4 +177,4 @@ def learning(minutes: int = 90) -> list[Record]:
 def trouble(minute: int = 119) -> list[Record]:
     """Return what goes wrong at once: a dead process, a bug, an unqualified model, old bars."""
     failed = running(minute, explain="failed")
-    return [in_service(qualified=False), *failed, dead_letter("bug"), tick(minute + 4)]
+    return [in_service(qualified=False), *failed, dead_letter("bug"), *[tick(minute + 4)] * 2]

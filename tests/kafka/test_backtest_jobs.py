@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BARS = 20_000
 WITHIN_S = 90.0
 FIRST_WITHIN_S = 0.3
+OWN = {"job_id", "trace_id"}  # of each request
 SMALL = {"symbol": "BTCUSDT", "window_range": [10, 100, 10], "signal_range": [0.5, 2.5, 0.25]}
 LARGE = {"symbol": "BTCUSDT", "window_range": [10, 400, 5], "signal_range": [0.0, 3.0, 0.01]}
 
@@ -170,8 +171,8 @@ async def test_progress_comes_at_once_and_the_result_is_that_of_the_plain_route(
     assert (names[0], names[-1]) == ("init", "result")
     assert "progress" in names
     assert seen[0][1]["total_trials"] == 90
-    assert {k: v for k, v in seen[-1][1].items() if k != "job_id"} == {
-        k: v for k, v in plain.items() if k != "job_id"
+    assert {k: v for k, v in seen[-1][1].items() if k not in OWN} == {
+        k: v for k, v in plain.items() if k not in OWN
     }
     assert unknown.status_code == 400
     assert "no bar of BTCUSDT" in unknown.json()["detail"]

@@ -150,4 +150,4 @@ def test_without_data_the_home_must_have_an_archive(tmp_path):
     result = call("run-all", "--out", str(tmp_path / "out"))
 
     assert result.exit_code == 2
-    assert "no bars in the archive of" in result.stderr
+    assert "no bars in the archive" in result.stderr
