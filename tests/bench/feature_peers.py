@@ -77,6 +77,7 @@ class Talipp:
         close, now = self.last_close, {**self.of_close, **self.of_bar}
         macd, bands, adx = now["macd"][-1], now["bollinger"][-1], now["adx"][-1]
         cloud = now["ichimoku"][-1]
+        line = now["supertrend"][-1].value
         return {
             "rsi_7": now["rsi_7"][-1],
             "rsi_14": now["rsi_14"][-1],
@@ -90,7 +91,7 @@ class Talipp:
             "natr_14": now["natr_14"][-1] / 100.0,
             "adx_14": adx.adx,
             "plus_di_14": adx.plus_di,
-            "supertrend_distance": close / now["supertrend"][-1].value - 1.0,
+            "supertrend_distance": (close - line) / max(close, line),
             "ichimoku_kijun_distance": close / cloud.base_line - 1.0,
             "choppiness_14": now["choppiness"][-1],
             "close_location": now["location"][-1],
