@@ -79,7 +79,23 @@ class WriteLimit:
             self._timer = None
 
 
-class BoundedHttp(HttpToolsProtocol):
+class _TimedWrites(asyncio.Protocol):
+    """A protocol whose peer has a limited time to read what is written."""
+
+    _writes: WriteLimit
+
+    def pause_writing(self) -> None:
+        """Give a peer that does not read a limited time."""
+        self._writes.begin()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on with a peer that reads again."""
+        self._writes.end()
+        super().resume_writing()
+
+
+class BoundedHttp(_TimedWrites, HttpToolsProtocol):
     """HTTP of one connection, with bounds."""
 
     transport: asyncio.Transport
@@ -89,7 +105,6 @@ class BoundedHttp(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _received = 0  # bytes of a header that is not complete
     _ended = False
-    _writes: WriteLimit
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
@@ -151,16 +166,6 @@ class BoundedHttp(HttpToolsProtocol):
             return
         super().handle_websocket_upgrade()
 
-    def pause_writing(self) -> None:
-        """Give a peer that does not read a limited time."""
-        self._writes.begin()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Go on with a peer that reads again."""
-        self._writes.end()
-        super().resume_writing()
-
     def _limit(self, part: Literal["header", "body"] | None) -> None:
         """Set the timer of a part when it begins; no later byte moves it."""
         if part == self._timed:
@@ -193,10 +198,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
 
-class BoundedWebSocket(WebSocketsSansIOProtocol):
+class BoundedWebSocket(_TimedWrites, WebSocketsSansIOProtocol):
     """A stream of one connection, with bounds; what its messages may cost stands in ``stream``."""
-
-    _writes: WriteLimit
 
     def connection_made(self, transport: Any) -> None:
         """Take the connection over from HTTP, which counted it."""
@@ -233,16 +236,6 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             super().handle_ping()
         else:
             self.conn.data_to_send()
-
-    def pause_writing(self) -> None:
-        """Give a peer that does not read a limited time."""
-        self._writes.begin()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Go on with a peer that reads again."""
-        self._writes.end()
-        super().resume_writing()
 
 
 def forget(peer: str) -> None:
