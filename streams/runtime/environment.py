@@ -171,12 +171,6 @@ def child_environment(variables: Mapping[str, str], settings: Mapping[str, str])
     return {**{n: v for n, v in variables.items() if n not in aliases}, **settings}
 
 
-def secret_values(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the settings that are secrets."""
-    secret = {f"{PREFIX}{name}" for name in SECRETS}
-    return {name: value for name, value in settings.items() if name in secret}
-
-
 class NamedSettings(BaseSettings):
     """Settings that come from ``read_environment`` and from arguments, which go first."""
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.settings import GatewaySettings
+from tests.build import refdata, status
 from tests.fakes.gateway import (
     RunningGateway,
     feed_live_markets,
@@ -44,3 +45,12 @@ async def served(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     """The same on a real server and a free port."""
     async with served_gateway(settings) as running:
         yield running
+
+
+@pytest.fixture
+def bench(gateway: RunningGateway) -> RunningGateway:
+    """The gateway with both workers of jobs running and a strategy known."""
+    strategy = refdata("strategy", {"name": "ema_cross", "active": True})
+    others = [refdata(name) for name in ("indicator", "symbol")]
+    gateway.bus.feed(status("backtest"), status("tuning"), strategy, *others)
+    return gateway

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.views.jobs import JobIndex
-from tests.build import job_result, refdata, status
+from tests.build import job_result
 
 pytestmark = pytest.mark.anyio
 
@@ -29,15 +29,6 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/api/v1/hyperopt", SEARCH),
 ]
 DIGITS = 10**4_000
-
-
-@pytest.fixture
-def bench(gateway):
-    """The gateway with both workers running and a strategy known."""
-    strategy = refdata("strategy", {"name": "ema_cross", "active": True})
-    others = [refdata(name) for name in ("indicator", "symbol")]
-    gateway.bus.feed(status("backtest"), status("tuning"), strategy, *others)
-    return gateway
 
 
 def refused_fields() -> Iterator[tuple[str, dict[str, Any]]]:

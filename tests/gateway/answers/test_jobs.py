@@ -17,7 +17,6 @@ from tests.build import (
     job_progress,
     job_result,
     optimize_spec,
-    refdata,
     status,
 )
 from tests.fakes.gateway import WALL_MS
@@ -33,15 +32,6 @@ SEARCH = {
     "sampler": "TPESampler",
     "param_space": {"fast": {"type": "float", "low": 0.01, "high": 0.1}},
 }
-
-
-@pytest.fixture
-def bench(gateway):
-    """The gateway with both workers running and their strategies known."""
-    strategy = refdata("strategy", {"name": "ema_cross", "active": True})
-    others = [refdata(name) for name in ("indicator", "symbol")]
-    gateway.bus.feed(status("backtest"), status("tuning"), strategy, *others)
-    return gateway
 
 
 def answered(**fields):
