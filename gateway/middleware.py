@@ -143,7 +143,12 @@ class EdgeMiddleware:
             try:
                 await self._app(scope, limited, stamped)
             except Exception:  # a bug in one request must not reach the others
-                log.exception("request.failed", path=scope["path"], trace_id=correlation_id)
+                log.exception(
+                    "request.failed",
+                    path=scope["path"],
+                    trace_id=correlation_id,
+                    remedy="report this with the request; others are answered",
+                )
                 if started:
                     raise
                 message = f"a bug in the gateway; its log names it by {correlation_id}"

@@ -17,6 +17,14 @@ log = structlog.get_logger()
 
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 1.0
+FIRST_SIGNAL_FACTS = (
+    "symbol",
+    "event_time_ms",
+    "direction",
+    "grade",
+    "confidence",
+    "model_version",
+)
 
 Name = Literal["restarting", "starting", "back-fill", "features", "training", "service", "live"]
 Answer = dict[str, Any]
@@ -69,22 +77,18 @@ class RunWatch:
         health = read_health(self._url)
         waiting = health is not None and not health["model_loaded"]
         models = read_models(self._url) if waiting else None
-        first = not self._first_reported and health is not None and self._has_new_signal()
+        first = not self._first_reported and health is not None and self._has_first_signal()
         self._first_reported = self._first_reported or first
-        if first:
-            self._log_first()
         self._asked_at = now
         self._view = RunView(health, models, first)
         return self._view
 
-    def _log_first(self) -> None:
-        signal = read_newest_signal(self._url) or {}
-        names = ("symbol", "event_time_ms", "direction", "grade", "confidence", "model_version")
-        log.info("signal.first", **{name: signal.get(name) for name in names})
-
-    def _has_new_signal(self) -> bool:
+    def _has_first_signal(self) -> bool:
         newest = read_newest_signal(self._url)
-        return newest is not None and newest["event_time_ms"] > self._held_ms
+        if newest is None or newest["event_time_ms"] <= self._held_ms:
+            return False
+        log.info("signal.first", **{name: newest.get(name) for name in FIRST_SIGNAL_FACTS})
+        return True
 
 
 def read_health(url: str) -> Answer | None:

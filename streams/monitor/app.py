@@ -71,7 +71,11 @@ async def _run(kafka: KafkaSettings, home: Path) -> int:
     running = asyncio.ensure_future(_until_stopped(app))
     await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
-        log.critical("process.fatal", cause=repr(running.exception() or app.crash_reason))
+        log.critical(
+            "process.fatal",
+            cause=repr(running.exception() or app.crash_reason),
+            remedy="none: it is started again",
+        )
         os._exit(1)  # the supervisor starts it again; Faust may hang in its own end
     await app.stop()
     return 0

@@ -97,7 +97,13 @@ class Compute:
                     raise
                 self._child.process.join()
                 code = self._child.process.exitcode
-                log.warning("compute.died", exit_code=code, life=attempt)
+                log.warning(
+                    "compute.died",
+                    exit_code=code,
+                    life=attempt,
+                    lives=MAX_ATTEMPTS,
+                    remedy="none while it has lives left; -9 is mostly a lack of memory",
+                )
                 self._start()
         killed = "most likely out of memory; take fewer combinations or a shorter span"
         why = killed if code is not None and code < 0 else "the log of backtest has the reason"
@@ -170,7 +176,7 @@ def _answer(channel: Connection, stop: SharedFlag, spec: Spec, bars: Bars) -> tu
     except MemoryError:
         return "failed", "not enough memory; take fewer combinations or a shorter span", "request"
     except Exception as bug:  # the driver's last line: the next job must find a child that works
-        log.exception("job.failed")
+        log.exception("job.failed", remedy="report this with the request; the next job runs")
         return "failed", f"a bug in the worker: {type(bug).__name__}: {bug}", "worker"
 
 

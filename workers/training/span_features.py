@@ -74,7 +74,7 @@ def _in_span(vector: FeatureVector, request: TrainingRequest) -> bool:
 def _give_up(waiting: dict[str, int], progress: OnProgress) -> None:
     progress("dataset", 1.0, f"{_named(waiting)}: waited {QUIET_S:.0f} s, going on without")
     log.warning(
-        "training.features_missing",
+        "features.missing",
         symbols=waiting,
         waited_s=QUIET_S,
         remedy="none: the training uses what has arrived; see `regimeflow data ledger` for holes",

@@ -116,7 +116,7 @@ def run_request(
     except MemoryError:
         failed = ("not enough memory; take a shorter span", "request")
     except Exception as bug:  # the job's last line: a bug is a result too
-        log.exception("job.failed")
+        log.exception("job.failed", remedy="report this with the request; the next job runs")
         failed = (f"a bug in the worker: {in_one_line(bug)}", "worker")
     status = _status(commands, parts)
     if status in {"cancelled", "partial"}:

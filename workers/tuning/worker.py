@@ -133,7 +133,13 @@ class TuningJobs:
                 return JobResult.decode(child.channel.recv_bytes())
             except (EOFError, OSError):
                 child.process.join()
-                log.warning("child.died", exit_code=child.process.exitcode, life=attempt)
+                log.warning(
+                    "child.died",
+                    exit_code=child.process.exitcode,
+                    life=attempt,
+                    lives=MAX_ATTEMPTS,
+                    remedy="none while it has lives left; -9 is mostly a lack of memory",
+                )
                 if future.cancelled():
                     break
             finally:
