@@ -17,6 +17,7 @@ from gateway import errors
 from gateway.cache import open_cache
 from gateway.context import AppContext
 from gateway.envelope import wall_ms
+from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus, KafkaBus
 from gateway.kafka.worker_client import WorkerClient
 from gateway.metrics import GatewayMetrics
@@ -92,10 +93,13 @@ def create_app(
         await bus.start(lambda arrival: _receive(ctx, arrival))
         heartbeats = asyncio.create_task(ctx.stream.heartbeats(), name="heartbeats")
         required = asyncio.create_task(_require_refdata(ctx, refuse), name="reference data")
+        publishing = asyncio.create_task(ctx.answers.publish(), name="publish answers")
         yield
-        for task in (heartbeats, required):
+        await ctx.answers.drain()
+        tasks = (heartbeats, required, publishing)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(heartbeats, required, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await bus.stop()
         await ctx.cache.close()
 
@@ -137,6 +141,7 @@ def _context(settings: GatewaySettings, bus: Bus, now_ms: Callable[[], int]) -> 
         views=views,
         cache=open_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
         worker_client=WorkerClient(bus, settings.replica, now_ms),
+        answers=AnswerLog(bus, now_ms, metrics.count_answers),
         stream=SignalStream(views, heartbeat, metrics.dropped.inc),
         metrics=metrics,
         wall_ms=now_ms,

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from gateway.cache import Cache
 from gateway.errors import Unavailable, Unknown
+from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus
 from gateway.kafka.worker_client import WorkerClient
 from gateway.metrics import GatewayMetrics
@@ -33,6 +34,7 @@ class AppContext:
     views: ReadModel
     cache: Cache
     worker_client: WorkerClient
+    answers: AnswerLog
     stream: SignalStream
     metrics: GatewayMetrics
     wall_ms: Callable[[], int]

@@ -13,8 +13,10 @@ from gateway.views.read_model import ReadModel
 from schemas.telemetry import (
     ACTIONS_TOTAL,
     ACTIVE_REQUESTS,
+    ANSWERS_TOTAL,
     MODEL_LOAD_TIME_SECONDS,
     PREDICTION_LATENCY_SECONDS,
+    PREDICTION_STAGE_SECONDS,
     PREDICTIONS_TOTAL,
     RECORDS_REJECTED,
     VIEW_AGE_SECONDS,
@@ -22,6 +24,8 @@ from schemas.telemetry import (
     WEBSOCKET_DROPPED,
 )
 
+STAGES = ("regime", "inference", "risk", "serialisation")
+STAGE_BUCKETS_S = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -39,12 +43,25 @@ class GatewayMetrics:
         self._actions = Counter(ACTIONS_TOTAL, "Actions answered", ["action"], registry=registry)
         for action in ("BUY", "SELL", "HOLD"):
             self._actions.labels(action)
+        self._answers = Counter(
+            ANSWERS_TOTAL, "Answers of /predict for their topic", ["outcome"], registry=registry
+        )
+        for outcome in ("recorded", "lost"):
+            self._answers.labels(outcome)
         self._latency = Histogram(
             PREDICTION_LATENCY_SECONDS,
             "Time inside the gateway of one /predict",
             buckets=BUCKETS_S,
             registry=registry,
         )
+        stages = Histogram(
+            PREDICTION_STAGE_SECONDS,
+            "Time inside the gateway of one stage of a /predict",
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self.active = Gauge(ACTIVE_REQUESTS, "Requests being answered", registry=registry)
         self._load = Gauge(
             MODEL_LOAD_TIME_SECONDS, "Longest load of a model in inference", registry=registry
@@ -75,9 +92,22 @@ class GatewayMetrics:
             self._latency.observe(time.perf_counter() - started)
             self._predictions.labels(status).inc()
 
+    @contextmanager
+    def timed_stage(self, stage: str) -> Iterator[None]:
+        """Time one of ``STAGES`` of an answer of ``/predict``, however it ends."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[stage].observe(time.perf_counter() - started)
+
     def count_action(self, action: str) -> None:
         """Count the action that an answer advised."""
         self._actions.labels(action).inc()
+
+    def count_answers(self, outcome: str, count: int) -> None:
+        """Count answers that came to their topic, or were lost on the way."""
+        self._answers.labels(outcome).inc(count)
 
     def render(self, views: ReadModel, clients: Collection[object], wall_ms: int) -> bytes:
         """Return all metrics in the text format."""

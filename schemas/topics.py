@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from schemas.answers import PredictionAnswer
 from schemas.clock import ClockTick
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
@@ -22,6 +23,7 @@ from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.training import TrainingProgress, TrainingRequest
 
 TEN_MINUTES_MS = 10 * MINUTE_MS
+MONTH_MS = 30 * DAY_MS
 
 CLOCK_TICKS = Topic(
     "clock.ticks.v1",
@@ -58,6 +60,13 @@ PREDICTION_REPLIES = Topic(
     "reply_to",
     "Answers to those requests",
     retention_ms=TEN_MINUTES_MS,
+)
+PREDICTION_ANSWERS = Topic(
+    "predictions.answers.v1",
+    PredictionAnswer,
+    "symbol",
+    "What /api/v1/predict answered, and to whom",
+    retention_ms=MONTH_MS,
 )
 EXPLANATIONS = Topic(
     "explanations.attributions.v1", Explanation, "symbol", "Drivers of a prediction"
@@ -153,6 +162,7 @@ TOPICS: tuple[Topic, ...] = (
     PREDICTIONS,
     PREDICTION_REQUESTS,
     PREDICTION_REPLIES,
+    PREDICTION_ANSWERS,
     EXPLANATIONS,
     SIGNALS,
     ACKNOWLEDGED,

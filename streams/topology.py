@@ -27,6 +27,7 @@ from schemas.topics import (
     MONITOR_TRACES,
     MONITOR_WINDOWS,
     OPERATOR_AUDIT,
+    PREDICTION_ANSWERS,
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
     PREDICTIONS,
@@ -161,6 +162,7 @@ WORKERS: tuple[Worker, ...] = (
         ),
         (
             PREDICTION_REQUESTS,
+            PREDICTION_ANSWERS,
             ACKNOWLEDGED,
             BACKTEST_REQUESTS,
             TUNING_REQUESTS,

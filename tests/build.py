@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from schemas.answers import PredictionAnswer
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
@@ -169,6 +170,29 @@ def signal(minute: int = 0, **fields: Any) -> Signal:
         "risk_notes": ("spread is unknown",),
     }
     return Signal(**(shared | defaults | fields))
+
+
+def prediction_answer(minute: int = 0, **fields: Any) -> PredictionAnswer:
+    """Return the answer that ``signal(minute)`` gives, a quarter of a bar after its close."""
+    source = signal(minute)
+    names = PredictionAnswer.model_fields
+    shared = {name: getattr(source, name) for name in names if hasattr(source, name)}
+    defaults: dict[str, Any] = {
+        "correlation_id": f"request-{minute}",
+        "bar_time_ms": source.event_time_ms,
+        "event_time_ms": close_time(minute) + MINUTE_MS // 4,
+        "client": "127.0.0.1",
+        "replica": "gateway-test-8080",
+        "as_of_ms": None,
+        "model_override": None,
+        "action": "BUY",
+        "explanation_status": "not_requested",
+        "stale": False,
+        "age_bars": 0.25,
+        "regime_parameters_version": source.regime.parameters_version,
+        "latency_ms": 0.4,
+    }
+    return PredictionAnswer(**(shared | defaults | fields))
 
 
 def scored(minute: int = 0, **fields: Any) -> ScoredSignal:

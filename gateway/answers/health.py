@@ -14,12 +14,14 @@ from gateway.views import clock
 from gateway.views.read_model import ReadModel
 from schemas.status import process_name
 from schemas.timeframes import HOUR_MS
+from schemas.topics import PREDICTION_ANSWERS
 
 STOPPED_AFTER_MS = 30_000  # no process takes longer to stop
 # A process says its state again every 5 s while its main loop goes round, but not while it starts.
 SILENT_AFTER_MS = 20_000
 STARTED_WITHIN_MS = 240_000
-UNREADABLE_MS = HOUR_MS  # after it, what was passed over is listed and no longer a worry
+# After it, what was passed over or lost is counted and no longer a worry.
+WORRY_MS = HOUR_MS
 
 
 def health(ctx: AppContext) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def health(ctx: AppContext) -> dict[str, Any]:
             topic: {"count": unreadable.count, "newest": asdict(unreadable.newest)}
             for topic, unreadable in views.unreadable.items()
         },
+        "answers": {"waiting": ctx.answers.waiting, "lost": ctx.answers.lost},
         "cache": ctx.cache.state,
         "websocket_clients": len(ctx.stream.clients),
     }
@@ -123,13 +126,19 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
         if letters.newest.kind == "bug":
             yield f"a step failed on {topic}: {letters.newest.cause}"
     yield from _unreadable_reasons(views, ctx.wall_ms())
+    answers = ctx.answers
+    if answers.lost and ctx.wall_ms() - answers.lost_ms <= WORRY_MS:
+        yield (
+            f"answers of /predict that are not on {PREDICTION_ANSWERS.name}: {answers.lost}, the "
+            f"last at {iso(answers.lost_ms)}; requests are answered all the same"
+        )
     if ctx.cache.state == "degraded":
         yield "Redis is away; the cache is in memory"
 
 
 def _unreadable_reasons(views: ReadModel, wall_ms: int) -> Iterator[str]:
     for topic, bad in views.unreadable.items():
-        if wall_ms - bad.newest.appended_ms <= UNREADABLE_MS:
+        if wall_ms - bad.newest.appended_ms <= WORRY_MS:
             newest = f"{bad.newest.partition}@{bad.newest.offset}: {bad.newest.cause}"
             yield f"records of {topic} that are in no view: {bad.count}, the newest at {newest}"
 

@@ -15,7 +15,8 @@ from gateway.errors import Refused, TooSlow, Unavailable, Unknown
 from gateway.views import clock
 from gateway.views.compact import CompactSignal, PredictedBar
 from gateway.views.symbol_view import SymbolView
-from schemas.predictions import Prediction, PredictionReply
+from schemas.answers import PredictionAnswer
+from schemas.predictions import ClassProbabilities, Prediction, PredictionReply
 from streams.signals.grading import choose_direction
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}
@@ -32,6 +33,7 @@ class PredictQuery:
     risk_check: bool
     explain: bool
     trace_id: str
+    client: str | None
 
 
 async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
@@ -39,15 +41,18 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     started = time.perf_counter()
     symbol, view = ctx.symbol(query.symbol)
     version = _version(ctx, query.model)
-    signal, age = _signal(ctx, view, symbol, query.as_of_ms)
-    fields = orjson.loads(signal.raw)
-    predicted: PredictedBar = signal
-    if version is None or version == signal.model_version:
-        body = _signal_body(fields)
-    else:
-        predicted = prediction = await _override(ctx, query, signal, version)
-        body = _prediction_body(prediction)
-    body["risk_validation"] = _risk(fields) if query.risk_check else None
+    with ctx.metrics.timed_stage("inference"):
+        signal, age = _signal(ctx, view, symbol, query.as_of_ms)
+        graded = fields = orjson.loads(signal.raw)
+        predicted: PredictedBar = signal
+        if version is not None and version != signal.model_version:
+            predicted = prediction = await _override(ctx, query, signal, version)
+            fields = _prediction_fields(prediction)
+    with ctx.metrics.timed_stage("regime"):
+        regime = _regime(fields["regime"])
+    body = _body(fields, regime)
+    with ctx.metrics.timed_stage("risk"):
+        body["risk_validation"] = _risk(graded) if query.risk_check else None
     body["explanation"], body["explanation_status"] = None, "not_requested"
     if query.explain:
         explanation = await find_explanation(ctx, predicted, query.trace_id)
@@ -59,6 +64,7 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
         "latency_ms": round((time.perf_counter() - started) * 1000, 3),
         "timestamp": iso(ctx.wall_ms()),
     }
+    ctx.answers.put(_answer_record(ctx, query, fields, body))
     return body
 
 
@@ -159,14 +165,14 @@ def _prediction(reply: PredictionReply | None, version: str, as_of_ms: int | Non
     return reply.prediction
 
 
-def _signal_body(signal: dict[str, Any]) -> dict[str, Any]:
+def _body(signal: dict[str, Any], regime: dict[str, Any]) -> dict[str, Any]:
     return {
         "decision_id": signal["prediction_id"],
         "symbol": signal["symbol"],
         "action": ACTIONS[signal["direction"]],
         "confidence": signal["confidence"],
         "recommended_quantity": signal["recommended_quantity"],
-        "regime_probabilities": _regime(signal["regime"]),
+        "regime_probabilities": regime,
         "strategy_weights": signal["strategy_weights"],
         "metadata": {
             "model_version": signal["model_version"],
@@ -184,19 +190,17 @@ def _signal_body(signal: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prediction_body(prediction: Prediction) -> dict[str, Any]:
+def _prediction_fields(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as the fields of a signal that nobody has graded."""
     direction, confidence = choose_direction(prediction.probabilities)
-    return _signal_body(
-        prediction.model_dump()
-        | {
-            "direction": direction,
-            "confidence": confidence,
-            "recommended_quantity": None,
-            "signal_id": None,
-            "grade": None,
-            "reference_price": prediction.context.close,
-        }
-    )
+    return prediction.model_dump() | {
+        "direction": direction,
+        "confidence": confidence,
+        "recommended_quantity": None,
+        "signal_id": None,
+        "grade": None,
+        "reference_price": prediction.context.close,
+    }
 
 
 def _regime(regime: dict[str, Any]) -> dict[str, Any]:
@@ -214,3 +218,38 @@ def _risk(signal: dict[str, Any]) -> dict[str, Any]:
         "warnings": [*warnings, *signal["risk_notes"]],
         "checks": {check["name"]: check["outcome"] for check in signal["risk_checks"]},
     }
+
+
+def _answer_record(
+    ctx: AppContext, query: PredictQuery, fields: dict[str, Any], body: dict[str, Any]
+) -> PredictionAnswer:
+    """Return what is kept of an answer; ``fields`` are those of its signal or prediction."""
+    metadata, risk = body["metadata"], body["risk_validation"]
+    return PredictionAnswer(
+        correlation_id=query.trace_id,
+        symbol=fields["symbol"],
+        timeframe_ms=fields["timeframe_ms"],
+        bar_time_ms=fields["event_time_ms"],
+        event_time_ms=ctx.wall_ms(),
+        client=query.client,
+        replica=ctx.settings.replica,
+        as_of_ms=query.as_of_ms,
+        model_override=query.model,
+        prediction_id=fields["prediction_id"],
+        signal_id=fields["signal_id"],
+        action=body["action"],
+        confidence=fields["confidence"],
+        probabilities=ClassProbabilities(**fields["probabilities"]),
+        grade=fields["grade"],
+        recommended_quantity=fields["recommended_quantity"],
+        risk_approved=None if risk is None else risk["approved"],
+        explanation_status=body["explanation_status"],
+        stale=body["stale"],
+        age_bars=metadata["age_bars"],
+        strategy=fields["strategy"],
+        model_version=fields["model_version"],
+        qualified=fields["qualified"],
+        feature_set_id=fields["feature_set_id"],
+        regime_parameters_version=fields["regime"].get("parameters_version"),
+        latency_ms=metadata["latency_ms"],
+    )

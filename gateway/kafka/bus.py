@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -58,6 +58,14 @@ class Bus(Protocol):
         """Publish one record durably; raises ``Unavailable`` when the broker is away."""
         ...
 
+    async def publish_all(self, records: Sequence[tuple[Record, str]]) -> list[str]:
+        """Publish records with their trace ids; return the cause of each that was refused.
+
+        Waits as long as it takes, and publishes none twice. Raises ``Unavailable`` before the first
+        when the broker is away.
+        """
+        ...
+
     async def read_again(self, topic: str) -> None:
         """Read a topic once more from its start; returns when its end has been reached.
 
@@ -103,23 +111,47 @@ class KafkaBus:
 
     async def publish(self, record: Record, trace_id: str = "") -> None:
         """Publish one record with all replicas' acknowledgement."""
+        self._require_broker()
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await (await self._send(record, trace_id))
+        except (KafkaError, TimeoutError) as error:
+            raise Unavailable(
+                f"the message broker did not take the record: {type(error).__name__}"
+            ) from error
+
+    async def publish_all(self, records: Sequence[tuple[Record, str]]) -> list[str]:
+        """Publish records, all replicas' acknowledgement; return the cause of each refused one.
+
+        The producer repeats what the broker did not acknowledge, and numbers it: none comes twice.
+        """
+        self._require_broker()
+        pending: list[asyncio.Future[object]] = []
+        causes: list[str] = []
+        for record, trace_id in records:
+            try:
+                pending.append(await self._send(record, trace_id))
+            except KafkaError as error:
+                causes.append(repr(error))
+        outcomes = await asyncio.gather(*pending, return_exceptions=True)
+        return [*causes, *(repr(each) for each in outcomes if isinstance(each, BaseException))]
+
+    def _require_broker(self) -> None:
         if not self.connected or self._producer is None:
             raise Unavailable("the message broker is away; try again in a moment")
+
+    async def _send(self, record: Record, trace_id: str) -> asyncio.Future[object]:
+        """Hand a record to the producer; return what ends with its acknowledgement."""
         topic = topic_of(record)
         headers = [
             (HEADER_TRACE_ID, trace_id.encode()),
             (HEADER_SCHEMA, record.schema_name().encode()),
             (HEADER_GIT_COMMIT, self._settings.git_commit.encode()),
         ]
-        try:
-            async with asyncio.timeout(PUBLISH_S):
-                await self._producer.send_and_wait(
-                    topic.name, record.encode(), key=topic.key_of(record).encode(), headers=headers
-                )
-        except (KafkaError, TimeoutError) as error:
-            raise Unavailable(
-                f"the message broker did not take the record: {type(error).__name__}"
-            ) from error
+        sent: asyncio.Future[object] = await self._producer.send(
+            topic.name, record.encode(), key=topic.key_of(record).encode(), headers=headers
+        )
+        return sent
 
     async def read_again(self, topic: str) -> None:
         """Read a topic once more from its start; returns when its end has been reached."""

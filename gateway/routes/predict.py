@@ -14,6 +14,7 @@ from gateway.answers.predict import PredictQuery, answer
 from gateway.context import ContextDep
 from gateway.envelope import plain
 from gateway.errors import Detail
+from schemas.answers import Action, ExplanationStatus
 from schemas.explanations import Explanation
 
 router = APIRouter(prefix="/api/v1/predict", tags=["predict"])
@@ -97,14 +98,14 @@ class PredictAnswer(BaseModel):
 
     decision_id: str
     symbol: str
-    action: Literal["BUY", "SELL", "HOLD"]
+    action: Action
     confidence: float = Field(description="Calibrated probability of the action")
     recommended_quantity: float | None = Field(description="Null: equity is unknown")
     regime_probabilities: RegimeBody
     strategy_weights: dict[str, float]
     risk_validation: RiskBody | None = Field(description="Null when risk_check is false")
     explanation: Explanation | None
-    explanation_status: Literal["not_requested", "ready", "pending"]
+    explanation_status: ExplanationStatus
     stale: bool = Field(description="The bar is older than two bars")
     metadata: PredictMetadata
 
@@ -143,8 +144,10 @@ async def predict(body: PredictBody, request: Request, ctx: ContextDep) -> Respo
         risk_check=body.risk_check,
         explain=body.explain,
         trace_id=request.state.correlation_id,
+        client=request.client.host if request.client else None,
     )
     with ctx.metrics.timed_prediction():
         advice = await answer(ctx, query)
     ctx.metrics.count_action(advice["action"])
-    return plain(advice)
+    with ctx.metrics.timed_stage("serialisation"):
+        return plain(advice)

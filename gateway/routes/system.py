@@ -72,6 +72,13 @@ class UnreadableView(BaseModel):
     newest: UnreadableRecord
 
 
+class AnswersView(BaseModel):
+    """Answers of ``/predict`` by this gateway, on their way to their topic."""
+
+    waiting: int = Field(description="Not there yet")
+    lost: int = Field(description="Never there, since the start: the broker took them too slowly")
+
+
 class Health(BaseModel):
     """``status``, ``model_loaded``, ``gpu_available``, ``timestamp`` are the documented four."""
 
@@ -93,6 +100,7 @@ class Health(BaseModel):
     unreadable: dict[str, UnreadableView] = Field(
         description="What this gateway could not read; a processor's dead letters are above"
     )
+    answers: AnswersView
     cache: Literal["memory", "redis", "degraded"]
     websocket_clients: int
 

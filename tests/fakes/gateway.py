@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from gateway.app import create_app, server_config
 from gateway.context import AppContext
+from gateway.errors import Unavailable
 from gateway.kafka.bus import Inbox
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival
@@ -37,6 +38,7 @@ class FakeBus:
         self.lag: dict[str, int] = {}
         self.process_lag: dict[str, int] = {}
         self.published: list[tuple[Record, str]] = []
+        self.published_together: list[tuple[Record, str]] = []
         self.read_again_topics: list[str] = []
         self.answers: Callable[[Any], Sequence[Record]] = lambda _: ()
         self._offsets = itertools.count()
@@ -49,6 +51,12 @@ class FakeBus:
     async def publish(self, record: Record, trace_id: str = "") -> None:
         self.published.append((record, trace_id))
         self.feed(*self.answers(record))
+
+    async def publish_all(self, records: Sequence[tuple[Record, str]]) -> list[str]:
+        if not self.connected:
+            raise Unavailable("away")
+        self.published_together += records
+        return []
 
     async def read_again(self, topic: str) -> None:
         self.read_again_topics.append(topic)

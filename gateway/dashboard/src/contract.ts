@@ -1,5 +1,12 @@
 // Written by deploy/generate/page_types.py from the gateway's OpenAPI document.
 
+export interface AnswersView {
+  /** Not there yet */
+  waiting: number
+  /** Never there, since the start: the broker took them too slowly */
+  lost: number
+}
+
 export interface Bar {
   /** Canonical symbol, e.g. BTCUSDT */
   symbol: string
@@ -151,6 +158,7 @@ export interface Health {
   dead_letters: Record<string, DeadLetterView>
   /** What this gateway could not read; a processor's dead letters are above */
   unreadable: Record<string, UnreadableView>
+  answers: AnswersView
   cache: 'memory' | 'redis' | 'degraded'
   websocket_clients: number
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.envelope import iso
 from gateway.routes.predict import PredictAnswer
+from schemas.answers import PredictionAnswer
 from schemas.predictions import PredictionReply, PredictionRequest
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingProgress
@@ -16,6 +19,7 @@ from tests.build import (
     close_time,
     explanation,
     prediction,
+    prediction_answer,
     signal,
     status,
 )
@@ -358,3 +362,77 @@ async def test_two_records_of_one_market_do_not_mix_with_another(gateway):
     _, body = await ask(gateway, symbol="SOL/USDT", timestamp=iso(close_time(2)))
 
     assert body["decision_id"] == "prediction-SOLUSDT-2"
+
+
+async def recorded(gateway: RunningGateway) -> list[PredictionAnswer]:
+    """Return what the gateway published of its answers, once all is."""
+    await gateway.ctx.answers.drain()
+    records = [record for record, _ in gateway.bus.published_together]
+    assert all(isinstance(record, PredictionAnswer) for record in records)
+    return records  # type: ignore[return-value]  # asserted
+
+
+async def test_an_answer_is_recorded_with_who_what_versions_latency_and_correlation_id(gateway):
+    headers = {"X-Correlation-ID": "desk.7"}
+    request = {"symbol": "btc/usdt", "risk_check": False, "timestamp": iso(close_time(LAST))}
+    body = (await gateway.client.post("/api/v1/predict", json=request, headers=headers)).json()
+
+    [record] = await recorded(gateway)
+
+    assert gateway.bus.published_together[0][1] == record.correlation_id == "desk.7"
+    assert record == prediction_answer(
+        LAST,
+        correlation_id="desk.7",
+        event_time_ms=WALL_MS,
+        replica=gateway.ctx.settings.replica,
+        as_of_ms=close_time(LAST),
+        risk_approved=None,
+        age_bars=0.0,
+        latency_ms=body["metadata"]["latency_ms"],
+    )
+
+
+async def test_the_answer_of_an_override_is_recorded_with_the_model_that_gave_it(gateway):
+    loaded = status().models[0].model_copy(update={"name": "challenger", "version": "m2"})
+    gateway.bus.feed(status(models=(status().models[0], loaded)))
+    gateway.bus.answers = answering("m2")
+
+    _, body = await ask(gateway, strategy_override="challenger")
+
+    [record] = await recorded(gateway)
+    assert (record.model_override, record.model_version) == ("challenger", "m2")
+    assert (record.prediction_id, record.signal_id, record.grade) == ("other", None, None)
+    assert (
+        (record.action, record.confidence) == (body["action"], body["confidence"]) == ("SELL", 0.7)
+    )
+
+
+async def test_each_answer_is_one_record_and_a_refusal_is_none(gateway):
+    for symbol in ("BTC-USD", "ETH-USD", "AAPL", "BTC-USD"):
+        await ask(gateway, symbol=symbol)
+
+    records = await recorded(gateway)
+    assert [record.symbol for record in records] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
+
+
+async def test_a_signal_of_an_older_release_is_answered_and_recorded(gateway):
+    older = json.loads(signal(LAST).encode())
+    del older["regime"]["parameters_version"]
+    newest = gateway.ctx.views.symbol("BTCUSDT").signals
+    compact = replace(newest.newest(), raw=json.dumps(older).encode())
+    newest.put(compact.event_time_ms, compact)
+
+    status_code, _ = await ask(gateway)
+
+    [record] = await recorded(gateway)
+    assert (status_code, record.regime_parameters_version) == (200, None)
+
+
+async def test_metrics_tell_the_time_of_each_stage_of_an_answer(gateway):
+    await ask(gateway)
+    await ask(gateway, risk_check=False)
+
+    text = (await gateway.client.get("/metrics")).text
+
+    for stage in ("regime", "inference", "risk", "serialisation"):
+        assert f'regimeflow_prediction_stage_seconds_count{{stage="{stage}"}} 2.0' in text
