@@ -26,13 +26,14 @@ log = structlog.get_logger()
 
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY_S = 0.5
+SAY_NO_STATUS = ("simulator", "gateway", "monitor")
 
 
 def main() -> int:
     """Run the named process until SIGTERM; return its exit code."""
     began_s = time.monotonic()
     os.environ.update(ONE_THREAD)
-    beat_into(os.environ.pop(HEARTBEAT, None))  # not inherited: a child is no main loop
+    beats_file = os.environ.pop(HEARTBEAT, None)  # not inherited: a child is no main loop
     from pydantic import ValidationError
 
     from streams.runtime.environment import EnvironmentRefused
@@ -50,6 +51,8 @@ def main() -> int:
         configure_logging(LogSettings(name, settings.log_level))
         say_versions()
         serve_metrics(name)
+        say_starting(name, settings)
+        beat_into(beats_file)  # only now: from the first beat on, a silence is a hang
         code = run(name, settings)
     except (
         ValidationError,
@@ -102,7 +105,6 @@ def run(name: str, settings: Settings) -> int:
         from streams.monitor.app import run as watch
 
         return watch(kafka, settings.home / "monitor") or 0
-    say_starting(name, kafka)
     from streams.topology import CHAINS, WORKERS
 
     if name in {worker.name for worker in WORKERS}:
@@ -116,11 +118,13 @@ def run(name: str, settings: Settings) -> int:
     return run_until_signalled(chain.name, chain.processors, kafka) or 0
 
 
-def say_starting(name: str, kafka: KafkaSettings) -> None:
+def say_starting(name: str, settings: Settings) -> None:
     """Take back what the process said in its last life, before it loads anything heavy."""
+    if name in SAY_NO_STATUS:
+        return
     from streams.runtime.status import StatusPublisher
 
-    status = StatusPublisher(kafka, name)
+    status = StatusPublisher(kafka_of(settings), name)
     status.report("starting")
     status.close()
 
@@ -132,7 +136,16 @@ def serve_metrics(name: str) -> None:
         return
     from prometheus_client import start_http_server
 
-    start_http_server(int(port), os.environ.get("REGIMEFLOW_METRICS_HOST", "127.0.0.1"))
+    from workers.process import SettingsRefused
+
+    host = os.environ.get("REGIMEFLOW_METRICS_HOST", "127.0.0.1")
+    try:
+        start_http_server(int(port), host)
+    except (OSError, ValueError, OverflowError) as error:
+        raise SettingsRefused(
+            f"REGIMEFLOW_METRICS_PORT={port} on {host} cannot be used: {error}; expected a free "
+            "port of 0 to 65535 and an address of this machine"
+        ) from None
 
 
 def kafka_of(settings: Settings) -> KafkaSettings:

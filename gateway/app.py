@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -193,6 +194,8 @@ def run(settings: GatewaySettings, beat: Callable[[], None]) -> int:
     ``beat`` is called each second for as long as the event loop goes round.
     """
     quieten()
+    if unusable := listening_fault(settings.host, settings.port):
+        return _refused(unusable)
     refusals: list[str] = []
 
     def refuse(why: str) -> None:
@@ -210,6 +213,26 @@ def run(settings: GatewaySettings, beat: Callable[[], None]) -> int:
     server = uvicorn.Server(config)
     server.run()
     if refusals:
-        log.error("process.refused", cause=refusals[0], remedy="do what it says, then start again")
-        return EXIT_REFUSED
+        return _refused(refusals[0])
     return 0 if server.started else EXIT_FAILED
+
+
+def listening_fault(host: str, port: int) -> str | None:
+    """Return why nobody can listen there; None when one can.
+
+    Starting again mends none of these: the address is taken, not allowed or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return (
+            f"port {port} on {host} cannot be used: {error.strerror}. Stop the program that "
+            "listens there, or choose another port (0: any free one)."
+        )
+    return None
+
+
+def _refused(cause: str) -> int:
+    log.error("process.refused", cause=cause, remedy="do what it says, then start again")
+    return EXIT_REFUSED

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from deploy import process
+from deploy.local.supervisor import HEARTBEAT
 from schemas.status import WorkerStatus
 from schemas.topics import WORKER_STATUS
 from streams.runtime.codec import Received
+from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import StatusPublisher
+from workers import process as worker_process
+from workers.process import SettingsRefused
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = """
@@ -57,6 +62,40 @@ def test_metrics_are_served_where_the_setting_says(name, told, expected):
     )
 
     assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("told", ["taken", "no-port", "70000"])
+def test_a_metrics_port_that_cannot_be_used_is_refused_with_its_name(told, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1]) if told == "taken" else told
+        monkeypatch.setenv("REGIMEFLOW_METRICS_PORT", port)
+
+        with pytest.raises(SettingsRefused, match=f"REGIMEFLOW_METRICS_PORT={port} on 127.0.0.1"):
+            process.serve_metrics("market")
+
+
+def test_a_process_gives_its_first_beat_after_what_it_says_before_it_loads(monkeypatch, tmp_path):
+    beats = tmp_path / "beats"
+    monkeypatch.setenv(HEARTBEAT, str(beats))
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["process", "ingest"])
+    monkeypatch.setattr(process, "ONE_THREAD", {})
+    monkeypatch.setattr(heartbeat, "_file", None)
+    monkeypatch.setattr(heartbeat, "_due_s", 0.0)
+    for name in ("configure_logging", "say_versions", "drain_with_supervisor"):
+        owner = worker_process if name == "configure_logging" else process
+        monkeypatch.setattr(owner, name, lambda *_: None)
+    monkeypatch.setattr(process, "say_starting", lambda *_: heartbeat.beat())
+    loading: list[bool] = []
+
+    def load(*_: object) -> int:
+        loading.append(beats.exists())
+        return 0
+
+    monkeypatch.setattr(process, "run", load)
+
+    assert process.main() == 0
+    assert loading == [False]
 
 
 @pytest.mark.kafka
