@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -18,7 +18,9 @@ from schemas.telemetry import (
     PREDICTION_LATENCY_SECONDS,
     PREDICTION_STAGE_SECONDS,
     PREDICTIONS_TOTAL,
+    PROCESS_STATE,
     RECORDS_REJECTED,
+    SYMBOL_STATE,
     VIEW_AGE_SECONDS,
     WEBSOCKET_CLIENTS,
     WEBSOCKET_DROPPED,
@@ -77,6 +79,19 @@ class GatewayMetrics:
             VIEW_AGE_SECONDS, "Since the last record of a topic", ["topic"], registry=registry
         )
 
+        self._symbols = Gauge(
+            SYMBOL_STATE,
+            "1 for the state of a market: live, stale, waiting (its features), ended",
+            ["symbol", "state"],
+            registry=registry,
+        )
+        self._processes = Gauge(
+            PROCESS_STATE,
+            "1 for the state that /health shows of a process",
+            ["worker", "state"],  # Prometheus names its own targets by the label process
+            registry=registry,
+        )
+
     @contextmanager
     def timed_prediction(self) -> Iterator[None]:
         """Time and count one answer of ``/predict``."""
@@ -108,6 +123,13 @@ class GatewayMetrics:
     def count_answers(self, outcome: str, count: int) -> None:
         """Count answers that came to their topic, or were lost on the way."""
         self._answers.labels(outcome).inc(count)
+
+    def show_states(self, symbols: Mapping[str, str], processes: Mapping[str, str]) -> None:
+        """Set the state of each market and of each process, and forget those that are gone."""
+        for gauge, states in ((self._symbols, symbols), (self._processes, processes)):
+            gauge.clear()
+            for name, state in states.items():
+                gauge.labels(name, state).set(1)
 
     def render(self, views: ReadModel, clients: Collection[object], wall_ms: int) -> bytes:
         """Return all metrics in the text format."""

@@ -26,7 +26,9 @@ FIRST_SIGNAL_FACTS = (
     "model_version",
 )
 
-Name = Literal["restarting", "starting", "back-fill", "features", "training", "service", "live"]
+Name = Literal[
+    "restarting", "starting", "degraded", "back-fill", "features", "training", "service", "live"
+]
 Answer = dict[str, Any]
 
 
@@ -135,6 +137,8 @@ def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
     if ingest.get("state") == "starting" and ingest["done"] is not None:
         return Phase("back-fill", ingest["detail"], ingest["done"])
     if not health["model_loaded"]:
+        if ingest.get("state") in {"degraded", "failed", "silent"}:
+            return Phase("degraded", f"ingest is {ingest['state']}: {ingest['detail']}")
         return _before_the_first_model(health, view.models)
     bars = sum(symbol["bars"] for symbol in health["symbols"])
     signals = sum(symbol["signals"] for symbol in health["symbols"])

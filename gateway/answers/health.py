@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,8 @@ from gateway.views import clock
 from gateway.views.read_model import ReadModel
 from schemas.status import process_name
 from schemas.timeframes import HOUR_MS
-from schemas.topics import PREDICTION_ANSWERS
+from schemas.topics import MONITOR_WINDOWS, PREDICTION_ANSWERS
+from schemas.training import TrainingProgress
 
 STOPPED_AFTER_MS = 30_000  # no process takes longer to stop
 # A process says its state again every 5 s while its main loop goes round, but not while it starts.
@@ -22,6 +23,7 @@ SILENT_AFTER_MS = 20_000
 STARTED_WITHIN_MS = 240_000
 # After it, what was passed over or lost is counted and no longer a worry.
 WORRY_MS = HOUR_MS
+RATES_OLD_AFTER_MS = 60_000  # the monitor publishes every 10 s
 
 
 def health(ctx: AppContext) -> dict[str, Any]:
@@ -62,6 +64,24 @@ def health(ctx: AppContext) -> dict[str, Any]:
     }
 
 
+def symbol_states(ctx: AppContext) -> dict[str, str]:
+    """Return by market whether it is live, stale, waiting for complete features, or ended."""
+    return {row["symbol"]: _symbol_state(row) for row in _symbols(ctx, ctx.market_ms())}
+
+
+def _symbol_state(row: Mapping[str, Any]) -> str:
+    if row["ended"]:
+        return "ended"
+    if row["stale"]:
+        return "stale"
+    return "live" if row["features_complete_at_ms"] is None else "waiting"
+
+
+def process_states(ctx: AppContext) -> dict[str, str]:
+    """Return by process the state that the health shows."""
+    return {name: _process(ctx, name)["state"] for name in ctx.views.statuses}
+
+
 def _process(ctx: AppContext, name: str) -> dict[str, Any]:
     status = ctx.views.statuses[name]
     silent_ms = ctx.wall_ms() - ctx.views.status_ms[name]
@@ -70,6 +90,7 @@ def _process(ctx: AppContext, name: str) -> dict[str, Any]:
     return {
         "state": "stopped" if stopped else "silent" if silent else status.state,
         "detail": f"it was {status.state} and {silent}" if silent else status.detail,
+        "said_at": iso(ctx.views.status_ms[name]),
         "done": status.done,
         "device": status.device,
         "lag_records": ctx.bus.process_lag.get(process_name(name)),
@@ -84,7 +105,8 @@ def _silence(ctx: AppContext, name: str) -> str:
     # Without a broker nothing is heard of anybody.
     if state == "stopping" or silent_ms <= limit_ms or not ctx.bus.connected:
         return ""
-    return f"has said nothing for {silent_ms // 1000} s: it hangs or has ended"
+    since = iso(ctx.views.status_ms[name])
+    return f"has said nothing for {silent_ms // 1000} s, since {since}: it hangs or has ended"
 
 
 def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
@@ -122,6 +144,7 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
     yield from _model_reasons(views)
     yield from _symbol_reasons(symbols)
+    yield from _monitor_reasons(ctx, symbols)
     for topic, letters in views.dead_letters.counts().items():
         if letters.newest.kind == "bug":
             yield f"a step failed on {topic}: {letters.newest.cause}"
@@ -145,7 +168,7 @@ def _unreadable_reasons(views: ReadModel, wall_ms: int) -> Iterator[str]:
 
 def _model_reasons(views: ReadModel) -> Iterator[str]:
     if not views.serving:
-        yield "no model serves yet: the first one is being trained"
+        yield f"no model serves yet: {_first_training(views.training)}"
     for change in views.serving.values():
         if not change.model.qualified:
             failed = ", ".join(gate for gate, passed in change.model.gates.items() if not passed)
@@ -155,6 +178,23 @@ def _model_reasons(views: ReadModel) -> Iterator[str]:
                 f"model {change.model.model_version} was trained without {symbol}: {reason}; the "
                 f"next training looks at it again"
             )
+
+
+def _first_training(step: TrainingProgress | None) -> str:
+    if step is None:
+        return "the first one is trained when the history is complete"
+    if step.stage == "failed":
+        return f"the training of the first one failed: {step.note}"
+    return "the first one is being trained"
+
+
+def _monitor_reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
+    measured_ms = ctx.views.last_append_ms.get(MONITOR_WINDOWS.name)
+    going_on = any(not row["ended"] for row in symbols)
+    if measured_ms is None or not going_on or not ctx.bus.connected:
+        return
+    if ctx.wall_ms() - measured_ms > RATES_OLD_AFTER_MS:
+        yield f"rates and canary are old: the monitor has said nothing since {iso(measured_ms)}"
 
 
 def _symbol_reasons(symbols: list[dict[str, Any]]) -> Iterator[str]:

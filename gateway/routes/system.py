@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.answers.health import health
+from gateway.answers.health import health, process_states, symbol_states
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, plain, success
 from schemas.dead_letter import DeadLetter
@@ -20,8 +20,11 @@ router = APIRouter(tags=["system"])
 class ProcessView(BaseModel):
     """One process, as it said last."""
 
-    state: str
+    state: str = Field(description="silent: it has said nothing for too long")
     detail: str
+    said_at: str = Field(
+        description="When it said so: done and device are as of then; ISO 8601, UTC"
+    )
     done: float | None = Field(description="Progress in [0, 1] of what it does")
     device: str | None
     lag_records: int | None = Field(description="Committed but not consumed; null: unknown")
@@ -127,5 +130,6 @@ async def system_health(ctx: ContextDep) -> Response:
 @router.get("/metrics", response_class=Response)
 async def metrics(ctx: ContextDep) -> Response:
     """Return the metrics in Prometheus' text format."""
+    ctx.metrics.show_states(symbol_states(ctx), process_states(ctx))
     text = ctx.metrics.render(ctx.views, ctx.stream.clients, ctx.wall_ms())
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

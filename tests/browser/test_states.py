@@ -10,6 +10,7 @@ from playwright.sync_api import Route, expect
 from schemas.signals import Signal
 from tests.browser import scenes
 from tests.browser.conftest import MINUTES
+from tests.build import status
 
 pytestmark = pytest.mark.browser
 
@@ -31,6 +32,17 @@ def test_without_anything_the_page_says_what_it_waits_for(new_stage, new_page):
     expect(watched.page.get_by_role("heading", name="Waiting for the first bars")).to_be_visible()
     expect(watched.page.get_by_text("No signals yet")).to_be_visible()
     assert watched.errors == []
+
+
+def test_a_venue_that_does_not_answer_is_told_before_the_first_bar(new_stage, new_page):
+    away = "binanceusdm has not answered since 2026-01-01 12:00:00 UTC (Name or service not known)"
+    page = new_page(new_stage([status("ingest", state="degraded", detail=away, models=())])).page
+
+    expect(page.get_by_role("heading", name="Bars do not come")).to_be_visible()
+    expect(page.get_by_role("region", name="Getting ready")).to_contain_text(away)
+    banner = page.get_by_role("status").filter(has_text="Degraded")
+    expect(banner).to_contain_text(f"ingest is degraded: {away}")
+    expect(page.get_by_role("button", name="Processes")).to_contain_text("1 degraded")
 
 
 def test_first_training_shows_its_stages_and_gives_way_to_signals(new_stage, new_page, market):

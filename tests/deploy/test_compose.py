@@ -14,15 +14,17 @@ import yaml
 
 from deploy.local.broker_files import PROPERTIES
 from deploy.local.pipeline import process_names
-from streams.runtime.environment import PREFIX, STARTUP_NAMES
+from streams.runtime.environment import PREFIX, STARTUP_NAMES, read_environment
+from workers.ingest.exchange import VenueAccess
 from workers.settings import GATEWAY_NAMES, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())
 SCRAPES = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
 SERVICES = COMPOSE["services"]
-PROCESSES = process_names("simulated")
-DEVICES = ("cpu", "gpu")
+PROFILES = [
+    (market, device) for market in ("simulated", "binanceusdm") for device in ("cpu", "gpu")
+]
 DEPLOYMENT_FILES = [
     ROOT / "docker-compose.kafka.yml",
     *(
@@ -34,12 +36,12 @@ DEPLOYMENT_FILES = [
 ]
 
 
-def active(compose, device):
-    """Return the services of a profile, and those without one."""
+def active(compose, profiles):
+    """Return the services of some profiles, and those without one."""
     return {
         name: service
         for name, service in compose["services"].items()
-        if device in service.get("profiles", [device])
+        if set(service.get("profiles", profiles)) & set(profiles)
     }
 
 
@@ -51,37 +53,41 @@ def process_of(service):
             return None
 
 
-def gaps(compose, scrapes, device):
+def gaps(compose, scrapes, profiles):
     """Return what is missing of the topology: services that run a process, targets that see it."""
-    services = active(compose, device)
+    services, processes = active(compose, profiles), process_names(profiles[0])
     runners: dict[str, list[str]] = {}
     for name, service in services.items():
         if process := process_of(service):
             runners.setdefault(process, []).append(name)
-    job = next(job for job in scrapes["scrape_configs"] if job["job_name"] == "regimeflow")
+    jobs = {"regimeflow", *profiles}  # the simulated exchange has a job of its own
+    jobs |= {"simulator"} if "simulated" in profiles else set()
     targets = {
         entry["labels"]["process"]: target
+        for job in scrapes["scrape_configs"]
+        if job["job_name"] in jobs - {"gpu"}
         for entry in job["static_configs"]
         for target in entry["targets"]
     }
-    missing = [f"{p} runs in {runners.get(p)}" for p in PROCESSES if len(runners.get(p, ())) != 1]
-    missing += [f"{p} is no process" for p in (runners.keys() | targets.keys()) - set(PROCESSES)]
-    for process in PROCESSES:
-        expected = {address(services, name) for name in runners.get(process, ())}
+    missing = [f"{p} runs in {runners.get(p)}" for p in processes if len(runners.get(p, ())) != 1]
+    missing += [f"{p} is no process" for p in (runners.keys() | targets.keys()) - set(processes)]
+    for process in processes:
+        expected = {a for name in runners.get(process, ()) for a in addresses(services, name)}
         if targets.get(process) not in expected:
             missing.append(f"{process} is scraped at {targets.get(process)}, not at {expected}")
     return missing
 
 
-def address(services, name):
-    """Return where a service answers with its metrics on the network."""
+def addresses(services, name):
+    """Return where a service answers with its metrics on the network: by its name and aliases."""
     service = services[name]
     shared = service.get("network_mode", "").removeprefix("service:")
-    aliases = service.get("networks", {}).get("default", {}).get("aliases", [name])
+    host = shared or name
+    aliases = services.get(host, {}).get("networks", {}).get("default", {}).get("aliases", [])
     environment = service["environment"]
     is_gateway = process_of(service) == "gateway"
     port = environment["REGIMEFLOW_PORT" if is_gateway else "REGIMEFLOW_METRICS_PORT"]
-    return f"{shared or aliases[0]}:{port}"
+    return {f"{each}:{port}" for each in (host, *aliases)}
 
 
 def test_the_compose_file_is_valid_by_the_specification():
@@ -92,22 +98,77 @@ def test_the_compose_file_is_valid_by_the_specification():
     jsonschema.validators.validator_for(schema)(schema).validate(COMPOSE)
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_every_process_of_the_topology_runs_once_and_is_scraped(device):
-    assert gaps(COMPOSE, SCRAPES, device) == []
+@pytest.mark.parametrize("profiles", PROFILES)
+def test_every_process_of_the_topology_runs_once_and_is_scraped(profiles):
+    assert gaps(COMPOSE, SCRAPES, profiles) == []
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+def test_on_the_real_venue_nothing_needs_the_simulator():
+    services = active(COMPOSE, ("binanceusdm", "cpu"))
+
+    assert "simulator" not in services
+    for name, service in services.items():
+        assert set(service.get("depends_on", ())) <= services.keys(), name
+        assert service.get("network_mode") is None, name
+        assert "simulated" not in str(service.get("environment")), name
+
+
+@pytest.mark.parametrize("market", ["simulated", "binanceusdm"])
+def test_a_market_of_a_profile_is_the_one_that_ingest_follows_and_its_home_is_bound_to(market):
+    ingest = SERVICES[f"ingest-{market}"]
+
+    assert ingest["profiles"] == [market]
+    assert ingest["environment"]["REGIMEFLOW_EXCHANGE"] == market
+    assert ingest["volumes"] == ["ingest-home:/var/lib/regimeflow"]
+
+
+def test_the_key_of_the_real_venue_comes_from_files_alone_and_is_needed_by_nobody(tmp_path):
+    service = SERVICES["ingest-binanceusdm"]
+    named = {
+        name: Path(path).name
+        for name, path in service["environment"].items()
+        if name.endswith("_FILE")
+    }
+    values = dict(zip(sorted(named), ("key", "hush"), strict=True))
+    for name, secret in named.items():
+        (tmp_path / secret).write_text(values[name])
+    with_key = {name: str(tmp_path / secret) for name, secret in named.items()}
+
+    assert all(service["environment"][n] == f"/run/secrets/{named[n]}" for n in named)
+    assert sorted(service["secrets"]) == sorted(named.values()) == sorted(COMPOSE["secrets"])
+    assert {  # of the host, and of the container
+        name: COMPOSE["secrets"][secret]["file"] for name, secret in named.items()
+    } == {name: f"${{{name}:-/dev/null}}" for name in named}
+    assert read_environment(with_key, tmp_path) == {
+        "REGIMEFLOW_BINANCE_API_KEY": "key",
+        "REGIMEFLOW_BINANCE_API_SECRET": "hush",
+    }
+    without = read_environment(dict.fromkeys(named, "/dev/null"), tmp_path)
+    assert set(without.values()) == {""}
+    assert not any(s.get("secrets") for name, s in SERVICES.items() if s is not service)
+
+
+def test_an_empty_key_is_no_key(monkeypatch):
+    for name in ("KEY", "SECRET"):
+        monkeypatch.setenv(f"REGIMEFLOW_BINANCE_API_{name}_FILE", "/dev/null")
+
+    access = VenueAccess.from_settings(Settings(exchange="binanceusdm"))
+
+    assert (access.api_key, access.api_secret) == (None, None)
+
+
+@pytest.mark.parametrize("process", process_names("simulated"))
 def test_a_missing_process_is_found(process):
     without_service, without_target = copy.deepcopy(COMPOSE), copy.deepcopy(SCRAPES)
     services = without_service["services"]
     for name in [name for name, row in services.items() if process_of(row) == process]:
         del services[name]
-    entries = without_target["scrape_configs"][0]["static_configs"]
-    entries[:] = [entry for entry in entries if entry["labels"]["process"] != process]
+    for job in without_target["scrape_configs"]:
+        entries = job["static_configs"]
+        entries[:] = [e for e in entries if e.get("labels", {}).get("process") != process]
 
-    assert gaps(without_service, SCRAPES, "cpu")
-    assert gaps(COMPOSE, without_target, "cpu")
+    assert gaps(without_service, SCRAPES, PROFILES[0])
+    assert gaps(COMPOSE, without_target, PROFILES[0])
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -158,7 +219,7 @@ def test_processes_wait_for_the_broker_and_the_topics():
 def test_a_gpu_is_asked_for_in_its_profile_only():
     with_gpu = {name for name, service in SERVICES.items() if "deploy" in service}
 
-    assert with_gpu == {"inference-gpu", "training-gpu", "gpu-exporter"}
+    assert with_gpu == {"inference-gpu", "gpu-exporter"}  # training computes on the CPU
     assert all(SERVICES[name]["profiles"] == ["gpu"] for name in with_gpu)
 
 
@@ -188,6 +249,11 @@ def test_the_broker_behaves_as_the_local_one():
 @pytest.mark.parametrize("path", DEPLOYMENT_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_no_file_holds_a_secret(path):
     text = path.read_text()
+    if path.name == "docker-compose.kafka.yml":  # its secrets are names of files
+        text = re.sub(
+            r"(?m)^secrets:.*\n(  \w+:\n    file: \$\{\w+_FILE:-/dev/null\}\n)+", "", text
+        )
+        text = re.sub(r"(?m)^    secrets: \[[\w, ]+\]\n|\w+_FILE: /run/secrets/\w+\n", "", text)
 
     assert not re.search(r"(?i)(password|passwd|secret|token|api_?key)\w*\s*[:=]", text)
     assert not re.search(r"://[^/\s:@]+:[^/\s@]+@", text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,22 @@ def test_the_rules_are_loaded():
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
 
     assert all((DEPLOY / "prometheus" / name).exists() for name in config["rule_files"])
+
+
+def test_promtool_finds_that_each_state_sets_off_its_alert():
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool comes with Prometheus, which no package of the lock file brings")
+
+    done = subprocess.run(
+        [promtool, "test", "rules", "alerts_test.yml"],
+        cwd=DEPLOY / "prometheus",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_inference_dashboard_has_the_five_documented_panels():

@@ -17,6 +17,8 @@ from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from workers.ingest.exchange import VenueAccess, connected
 from workers.ingest.outbox import Outbox
+from workers.ingest.reach import Reach
+from workers.ingest.status import VenueStatus
 from workers.ingest.venue_ingest import VenueIngest
 from workers.settings import Settings
 from workers.simulator.faults import Fault
@@ -111,10 +113,12 @@ async def ingesting(
         async with connected(access) as exchange:
             records = PublishedRecords()
             outbox = Outbox(records)
-            ingest = VenueIngest(settings, exchange, outbox)
+            status = VenueStatus(outbox, Reach("simulated"))
+            ingest = VenueIngest(settings, exchange, outbox, status)
             running = RunningIngest(simulator, ingest, records)
             tasks = [
                 asyncio.ensure_future(outbox.run()),
+                asyncio.ensure_future(status.follow()),
                 asyncio.ensure_future(ingest.run(closes or {}, announced=False)),
             ]
             try:

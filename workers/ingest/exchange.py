@@ -263,7 +263,7 @@ class Exchange:
             self._not_before_s = max(self._not_before_s, time.monotonic() + retry_after_s)
             raise VenueUnavailable(str(error), retry_after_s) from error
         except (ccxt.NetworkError, ccxt.OperationFailed) as error:
-            raise VenueUnavailable(str(error)) from error
+            raise VenueUnavailable(_with_cause(error)) from error
         except ccxt.BaseError as error:
             if isinstance(error, HOPELESS) or PARAMETER_ERROR in str(error):
                 raise VenueRefused(str(error)) from error
@@ -331,6 +331,14 @@ def _moved(addresses: Any, base_url: str) -> Any:
     secure = base.scheme == "https"
     scheme = ("wss" if secure else "ws") if parts.scheme.startswith("ws") else base.scheme
     return urlunsplit((scheme, base.netloc, parts.path, parts.query, ""))
+
+
+def _with_cause(error: BaseException) -> str:
+    """Return what ccxt says and, where that is the request alone, what the network said."""
+    said, cause = str(error).removeprefix("binanceusdm "), error.__cause__
+    if isinstance(cause, TimeoutError):
+        return f"{said}: no answer within {REQUEST_TIMEOUT_MS / 1000:g} s"
+    return f"{said}: {cause}" if isinstance(cause, OSError) else said
 
 
 def _epoch_ms(shown: Any, what: str) -> int:

@@ -28,9 +28,11 @@ from workers.ingest.normalise import (
     read_trade,
 )
 from workers.ingest.outbox import Outbox
+from workers.ingest.reach import Reach
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
 
 POLL_S = 0.1
+STREAM = "stream"  # among the requests of ``Reach``
 FUNDING_RETRY_S = 1.0
 CHECKED_SETTLEMENTS = 6  # the newest ones; older ones have been checked before
 FIRST_RECONNECT_S, LONGEST_RECONNECT_S = 0.1, 5.0
@@ -57,6 +59,7 @@ class LiveMarket:
         clock: Market time.
         outbox: Takes records and dead letters.
         limits: Waits in wall-clock seconds.
+        reach: Is told while the stream brings nothing.
         reconnects: How often the stream was opened again.
     """
 
@@ -65,6 +68,7 @@ class LiveMarket:
     clock: MarketClock
     outbox: Outbox
     limits: WaitLimits
+    reach: Reach
     reconnects: int = 0
     _heard_s: float = 0.0
     _heard_ms: int = 0
@@ -132,17 +136,21 @@ class LiveMarket:
                     reconnects=self.reconnects,
                     remedy="none: it is opened again, and what was missed is fetched",
                 )
+            self.reach.failed(STREAM, f"its stream: {reason}", wait_s)
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
             wait_s = min(2 * wait_s, LONGEST_RECONNECT_S)
             self.reconnects += 1
 
     async def _watch_until_lost(self) -> str:
+        opened_s = self._heard_s
         series = next(iter(self.feeds.values())).series
         watch = asyncio.ensure_future(self.exchange.watch(tuple(self.feeds), series.interval, self))
         loop = asyncio.get_running_loop()
         try:
             while not watch.done():
                 await asyncio.wait([watch], timeout=POLL_S)
+                if self._heard_s > opened_s:
+                    self.reach.settled(STREAM)
                 if loop.time() - self._heard_s > self.limits.silence_s:
                     self._publish_stall()
                     return f"no message for {self.limits.silence_s:g} s"

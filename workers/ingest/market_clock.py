@@ -16,6 +16,7 @@ from schemas.clock import ClockTick
 from schemas.timeframes import MINUTE_MS
 from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.outbox import Outbox
+from workers.ingest.reach import Reach
 
 CLOCK_ERROR_S = 2.0  # wall-clock seconds by which two clocks that agree may differ
 WALL_ERROR_MS = 60_000  # the local clock of a machine without time service
@@ -137,20 +138,25 @@ async def synchronise(exchange: Exchange, clock: MarketClock, symbols: Sequence[
     clock.set(venue_ms, asked_s, answered_s)
 
 
-async def keep_synchronised(exchange: Exchange, clock: MarketClock, symbols: Sequence[str]) -> None:
+async def keep_synchronised(
+    exchange: Exchange, clock: MarketClock, symbols: Sequence[str], reach: Reach
+) -> None:
     """Synchronise every few seconds; while no time of the venue can be believed, ours runs on."""
     refused = False
     while True:
         await asyncio.sleep(SYNCHRONISE_S)
         try:
             await synchronise(exchange, clock, symbols)
-            refused = False
         except ClockRefused as refusal:
+            reach.settled(synchronise)
             if not refused:
                 log.warning("clock.refused", reason=str(refusal), remedy="none: ours runs on")
             refused = True
-        except ExchangeError:
-            continue
+        except ExchangeError as error:
+            reach.failed(synchronise, str(error), SYNCHRONISE_S)
+        else:
+            refused = False
+            reach.settled(synchronise)
 
 
 async def publish_ticks(clock: MarketClock, outbox: Outbox) -> None:

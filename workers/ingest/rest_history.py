@@ -23,6 +23,7 @@ from workers.ingest.normalise import (
     read_mark_row,
     read_settlement,
 )
+from workers.ingest.reach import Reach
 from workers.ingest.retry import with_retries
 
 PAGE_BARS = 499  # most bars for one unit of request weight
@@ -43,12 +44,13 @@ class KlineSeries:
 
 @dataclass(frozen=True)
 class RestHistory:
-    """Reads past klines and settlements of one venue."""
+    """Reads past klines and settlements of one venue; ``reach`` is told of what is not answered."""
 
     exchange: Exchange
     refuse: Refuse
     clock: MarketClock
     patience_s: float = 600.0
+    reach: Reach | None = None
 
     async def settlements(self, series: KlineSeries, from_ms: int, markers: Markers) -> None:
         """Add to ``markers`` every settlement from the last one before ``from_ms`` on."""
@@ -57,6 +59,7 @@ class RestHistory:
             rows = await with_retries(
                 lambda start=start_ms: self.exchange.funding_rates(series.symbol, start),  # type: ignore[misc]  # mypy cannot infer a default's type
                 self.patience_s,
+                self.reach,
             )
             added = markers.add_settlements([read_settlement(row) for row in rows])
             if not added:
@@ -110,6 +113,7 @@ class RestHistory:
                     self.exchange.klines(*query), self.exchange.mark_klines(*query)
                 ),
                 self.patience_s,
+                self.reach,
             )
             bars, rejected = _read_bars(series, rows, provenance)
             if not rejected or attempt == PAGE_ATTEMPTS:

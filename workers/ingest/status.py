@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from schemas.record import Record
@@ -10,6 +11,10 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import RepeatedStatus, State
 from streams.runtime.wall_clock import wall_ms
+from workers.ingest.outbox import Outbox
+from workers.ingest.reach import Reach
+
+LOOK_EVERY_S = 1.0
 
 
 def ingest_status(
@@ -49,3 +54,32 @@ class IngestPublisher(Publisher):
         """Say nothing again, and send what is queued."""
         self._repeated.close()
         self.flush()
+
+
+class VenueStatus:
+    """The status of ingest on a venue: what it does, or that the venue does not answer."""
+
+    def __init__(self, outbox: Outbox, reach: Reach) -> None:
+        self.reach = reach
+        self._outbox = outbox
+        self._last = ingest_status("starting")
+        self._told = ""
+
+    def say(self, state: State, detail: str = "", done: float | None = None) -> None:
+        """Say what ingest does now; ``done`` is a share in [0, 1]."""
+        self._last = ingest_status(state, detail, done)
+        self._publish()
+
+    async def follow(self) -> None:
+        """Say when the venue stops to answer, when it is asked again, and when it answers."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if self.reach.outage() != self._told:
+                self._publish()
+
+    def _publish(self) -> None:
+        self._told = self.reach.outage()
+        if self._told:
+            self._outbox.put(ingest_status("degraded", self._told, self._last.done))
+        else:
+            self._outbox.put(self._last.model_copy(update={"event_time_ms": wall_ms()}))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 
 import structlog
 
@@ -25,14 +27,15 @@ from workers.ingest.market_clock import (
     synchronise,
 )
 from workers.ingest.outbox import Outbox
+from workers.ingest.reach import Reach
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import history_is_ready, newest_closes
 from workers.ingest.retry import with_retries
-from workers.ingest.status import IngestPublisher, ingest_status
+from workers.ingest.status import IngestPublisher, VenueStatus, ingest_status
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
 from workers.settings import Settings
 
-START_PATIENCE_S = 60.0
+PATIENCE_S = math.inf  # a restart brings no venue back, and would forget since when it is away
 STATUS_EVERY_S = 5.0
 MAX_UNACKNOWLEDGED = 4_000  # records that the backfill may be ahead of the broker
 FILLED_AT_ONCE = 8  # symbols
@@ -80,35 +83,56 @@ async def _until_stopped(work: Awaitable[None]) -> None:
 async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
     publisher = IngestPublisher(kafka)
     outbox = Outbox(publisher)
+    status = VenueStatus(outbox, Reach(settings.exchange))
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(outbox.run())
-        beating = tasks.create_task(heartbeat.beat_with_loop())
+        others = [
+            tasks.create_task(heartbeat.beat_with_loop()),
+            tasks.create_task(status.follow()),
+        ]
         try:
-            outbox.put(ingest_status("starting", f"connecting to {settings.exchange}"))
-            async with connected(VenueAccess.from_settings(settings)) as exchange:
+            status.say("starting", f"connecting to {settings.exchange}")
+            access = VenueAccess.from_settings(settings)
+            async with connected_venue(access, status.reach) as exchange:
                 closes = await asyncio.to_thread(
                     newest_closes, kafka, settings.universe, settings.timeframe_ms
                 )
                 announced = await asyncio.to_thread(history_is_ready, kafka, settings.strategy)
-                ingest = VenueIngest(settings, exchange, outbox)
+                ingest = VenueIngest(settings, exchange, outbox, status)
                 await ingest.run(closes, announced=announced)
         finally:
             outbox.put(ingest_status("stopping"))
             drained = asyncio.ensure_future(outbox.below(1))
             await asyncio.wait((writing, drained), return_when=asyncio.FIRST_COMPLETED)
-            for task in (writing, drained, beating):
+            for task in (writing, drained, *others):
                 task.cancel()
             publisher.close()
+
+
+@contextlib.asynccontextmanager
+async def connected_venue(access: VenueAccess, reach: Reach) -> AsyncIterator[Exchange]:
+    """Yield a venue, once it has told the rights of a key, if there is one.
+
+    Raises:
+        VenueRefused: The key may do more than read.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        yield await with_retries(
+            lambda: stack.enter_async_context(connected(access)), PATIENCE_S, reach
+        )
 
 
 class VenueIngest:
     """Ingest of one connected venue."""
 
-    def __init__(self, settings: Settings, exchange: Exchange, outbox: Outbox) -> None:
+    def __init__(
+        self, settings: Settings, exchange: Exchange, outbox: Outbox, status: VenueStatus
+    ) -> None:
         self._settings, self._exchange, self._outbox = settings, exchange, outbox
+        self._status, self._reach = status, status.reach
         self._speed = settings.speed if settings.exchange == "simulated" else 1.0
         self.clock = MarketClock(self._speed)
-        self._history = RestHistory(exchange, self._refuse, self.clock)
+        self._history = RestHistory(exchange, self._refuse, self.clock, PATIENCE_S, self._reach)
 
     async def run(self, closes: dict[str, int], *, announced: bool) -> None:
         """Run until cancelled.
@@ -119,7 +143,7 @@ class VenueIngest:
         """
         symbols = self._settings.universe
         await with_retries(
-            lambda: synchronise(self._exchange, self.clock, symbols), START_PATIENCE_S
+            lambda: synchronise(self._exchange, self.clock, symbols), PATIENCE_S, self._reach
         )
         log.info(
             "venue.connected",
@@ -131,18 +155,18 @@ class VenueIngest:
         await self._require_listed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publish_ticks(self.clock, self._outbox))
-            tasks.create_task(keep_synchronised(self._exchange, self.clock, symbols))
+            tasks.create_task(keep_synchronised(self._exchange, self.clock, symbols, self._reach))
             feeds = self._feeds(closes)
             await self._fill(feeds, new=set(feeds) - closes.keys())
             if not announced:
                 self._announce(feeds)
             limits = WaitLimits.for_bars(self._settings.timeframe_ms, self._speed)
-            live = LiveMarket(self._exchange, feeds, self.clock, self._outbox, limits)
+            live = LiveMarket(self._exchange, feeds, self.clock, self._outbox, limits, self._reach)
             tasks.create_task(live.run())
             tasks.create_task(self._report(live))
 
     async def _require_listed(self) -> None:
-        listed = contract_rows(await with_retries(self._exchange.listed, START_PATIENCE_S))
+        listed = contract_rows(await with_retries(self._exchange.listed, PATIENCE_S, self._reach))
         traded = {row["symbol"] for row in listed if row["active"]}
         unknown = [symbol for symbol in self._settings.universe if symbol not in traded]
         if unknown:
@@ -192,7 +216,7 @@ class VenueIngest:
                         feed.expected_ms = page[0].open_time_ms  # its listing
                     for bar in page:
                         feed.advance(bar)
-                    self._outbox.put(ingest_status("starting", f"back-fill {symbol}", share()))
+                    self._status.say("starting", f"back-fill {symbol}", share())
                     await self._outbox.below(MAX_UNACKNOWLEDGED)
 
         began_s = time.monotonic()
@@ -240,7 +264,7 @@ class VenueIngest:
             detail = f"live: {len(live.feeds)} symbols, {repaired} bars repaired, "
             detail += f"{live.reconnects} reconnects"
             detail += "" if skew is None else f", local clock {skew:+.0f} ms"
-            self._outbox.put(ingest_status("running", detail, 1.0))
+            self._status.say("running", detail, 1.0)
             await asyncio.sleep(STATUS_EVERY_S)
 
     def _refuse(self, row: object, error: Exception) -> None:

@@ -385,8 +385,11 @@ export interface PredictMetadata {
 }
 
 export interface ProcessView {
+  /** silent: it has said nothing for too long */
   state: string
   detail: string
+  /** When it said so: done and device are as of then; ISO 8601, UTC */
+  said_at: string
   /** Progress in [0, 1] of what it does */
   done: number | null
   device: string | null

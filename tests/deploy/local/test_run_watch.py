@@ -101,6 +101,10 @@ def test_nobody_answers():
             "waiting for the first bars",
         ),
         (
+            RunView(body(ingest=ingest("degraded", "binanceusdm has not answered", 0.2)), models()),
+            "ingest is degraded: binanceusdm has not answered",
+        ),
+        (
             RunView(body(ingest=ingest("starting", "back-fill BTCUSDT", 0.25))),
             "[#####...............]  25% back-fill BTCUSDT",
         ),

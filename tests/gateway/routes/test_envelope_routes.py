@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from pydantic import BaseModel
 
 from gateway.envelope import Envelope, iso
@@ -17,10 +22,12 @@ from gateway.routes.signals import SignalDetail, SignalList
 from gateway.routes.system import Health
 from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.dead_letter import DeadLetter
+from schemas.record import Record
 from schemas.refdata import RefdataTable, Row
 from schemas.signals import SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction
 from schemas.timeframes import HOUR_MS
+from schemas.training import TrainingProgress
 from tests.build import (
     bar,
     close_time,
@@ -35,6 +42,27 @@ from tests.build import (
 from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, ticks
 
 pytestmark = pytest.mark.anyio
+
+PROMETHEUS = Path(__file__).resolve().parents[3] / "deploy" / "prometheus"
+TEST_DATA = (PROMETHEUS / "alerts_test.yml").read_text()
+RULES = {
+    rule["alert"]: rule
+    for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+}
+
+WINDOW = MonitorWindow(
+    subject="market.bars.v1/BTCUSDT",
+    topic="market.bars.v1",
+    symbol="BTCUSDT",
+    event_time_ms=1,
+    window_ms=10_000,
+    records=10,
+    per_second=1.0,
+    lateness_p50_ms=3.0,
+    lateness_max_ms=9.0,
+    staleness_ms=200.0,
+)
 
 
 def checked(shape: type[BaseModel], body: Any) -> Any:
@@ -373,23 +401,11 @@ async def test_health_counts_the_dead_letters_that_are_open(gateway, action, aud
 async def test_health_shows_processes_markets_canary_windows_and_dead_letters(gateway):
     gateway.bus.process_lag = {"inference": 7}
     letter = dead_letter()
-    window = MonitorWindow(
-        subject="market.bars.v1/BTCUSDT",
-        topic="market.bars.v1",
-        symbol="BTCUSDT",
-        event_time_ms=1,
-        window_ms=10_000,
-        records=10,
-        per_second=1.0,
-        lateness_p50_ms=3.0,
-        lateness_max_ms=9.0,
-        staleness_ms=200.0,
-    )
     trace = CanaryTrace(
         trace_id="t", symbol="BTCUSDT", event_time_ms=1, stages_ms={"a": 1.0}, complete=True
     )
     gateway.ctx.views.fold(arrival(letter, "market.bars.raw.v1.dlq"))
-    gateway.bus.feed(window, trace)
+    gateway.bus.feed(WINDOW, trace)
 
     body = checked(Health, await gateway.get("/api/system/health"))
 
@@ -430,7 +446,45 @@ async def test_a_process_that_says_nothing_more_is_a_reason_to_worry(gateway, sa
     worries = [reason for reason in body["degraded"] if reason.startswith("market has said")]
     assert body["processes"]["market"]["state"] == shown
     assert bool(worries) == (shown == "silent")
-    assert not worries or f"for {ago_s} s: it hangs or has ended" in worries[0]
+    said_at = iso(WALL_MS - ago_s * 1_000)
+    assert body["processes"]["market"]["said_at"] == said_at
+    assert not worries or f"for {ago_s} s, since {said_at}: it hangs or has ended" in worries[0]
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (None, "the first one is trained when the history is complete"),
+        ("folds", "the first one is being trained"),
+        ("failed", "the training of the first one failed: 12 rows"),
+    ],
+)
+async def test_health_says_where_the_first_model_is(empty, stage, said):
+    if stage is not None:
+        step = TrainingProgress(
+            request_id="1",
+            strategy="ensemble",
+            event_time_ms=1,
+            stage=stage,
+            done=0,
+            note="12 rows",
+        )
+        empty.bus.feed(step)
+
+    body = await empty.get("/health")
+
+    assert f"no model serves yet: {said}" in body["degraded"]
+
+
+@pytest.mark.parametrize(("ago_s", "old"), [(60, False), (61, True)])
+async def test_rates_that_the_monitor_no_longer_measures_are_called_old(gateway, ago_s, old):
+    measured_ms = WALL_MS - ago_s * 1_000
+    gateway.bus.feed(WINDOW, appended_ms=measured_ms)
+
+    body = await gateway.get("/health")
+
+    reason = f"rates and canary are old: the monitor has said nothing since {iso(measured_ms)}"
+    assert (reason in body["degraded"]) == old
 
 
 async def test_while_the_broker_is_away_no_process_is_called_silent(gateway):
@@ -574,6 +628,60 @@ async def test_an_ended_market_waits_for_no_features(gateway):
     body = await gateway.get("/health")
 
     assert not any("ETHUSDT" in reason for reason in body["degraded"])
+
+
+@pytest.mark.parametrize(
+    ("alert", "series"),
+    [
+        ("FeedDead", 'regimeflow_symbol_state{state="stale",symbol="BTCUSDT"}'),
+        ("SymbolWaits", 'regimeflow_symbol_state{state="waiting",symbol="BTCUSDT"}'),
+        ("SymbolEnded", 'regimeflow_symbol_state{state="ended",symbol="BTCUSDT"}'),
+        ("ProcessInTrouble", 'regimeflow_process_state{state="degraded",worker="ingest"}'),
+        ("ProcessInTrouble", 'regimeflow_process_state{state="silent",worker="market"}'),
+    ],
+)
+async def test_what_goes_wrong_is_a_series_that_an_alert_watches(gateway, alert, series):
+    waiting = features(LAST + 1, rsi_14=None).model_copy(update={"bars_until_complete": 57})
+    wrong: dict[str, list[Record]] = {
+        "stale": list(ticks(200)),
+        "waiting": [waiting],
+        "ended": [status("ingest", ended={"BTCUSDT": close_time(LAST)})],
+        "degraded": [status("ingest", state="degraded", models=())],
+        "silent": [status("market", models=())],
+    }
+    state = series.split('"')[1]
+    said_ms = WALL_MS - 60_000 if state == "silent" else WALL_MS
+    before = samples((await gateway.client.get("/metrics")).text)
+    gateway.bus.feed(*wrong[state], appended_ms=said_ms)
+
+    after = samples((await gateway.client.get("/metrics")).text)
+
+    assert not firing(alert, before)
+    assert series in firing(alert, after)
+    assert series.removesuffix("}") in TEST_DATA
+
+
+def series_text(sample: Sample) -> str:
+    labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+    return f"{sample.name}{{{labels}}}"
+
+
+def samples(text: str) -> list[Sample]:
+    return [s for family in text_string_to_metric_families(text) for s in family.samples]
+
+
+def firing(alert: str, exposed: list[Sample]) -> set[str]:
+    """Return the samples for which an alert's rule holds; the rule compares one selector."""
+    shape = r'max by \(([\w, ]+)\) \((\w+)\{state(=~?)"([\w|]+)"\}\) == 1'
+    rule = re.fullmatch(shape, RULES[alert]["expr"])
+    assert rule is not None
+    labels, name, _, states = rule.groups()
+    return {
+        series_text(sample)
+        for sample in exposed
+        if sample.name == name and sample.labels["state"] in states.split("|")
+        if sample.value == 1 and set(labels.split(", ")) <= sample.labels.keys()
+    }
 
 
 async def test_views_keep_answering_while_the_broker_is_away(gateway):

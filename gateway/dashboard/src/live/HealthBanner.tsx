@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { wallText } from '../lib/format'
 import { Banner } from '../ui/Banner'
 import { Button } from '../ui/Button'
+import { inTrouble } from './lights'
 import { useLive } from './LiveStore'
 
 export function HealthBanner() {
@@ -26,7 +27,9 @@ export function HealthBanner() {
   const text = reasons.join('\n')
   // Ages grow in the text of a reason; hiding it must not end with the next bar.
   const kind = text.replace(/[\d.]+/g, '#')
-  if (!hasModel || reasons.length === 0 || hidden === kind) return null
+  // Before the first model some reasons are only its beginning, until a process is in trouble.
+  const counts = hasModel || Object.values(health?.processes ?? {}).some(inTrouble)
+  if (!counts || reasons.length === 0 || hidden === kind) return null
   return (
     <Banner tone="warn" role="status">
       <b>Degraded</b>

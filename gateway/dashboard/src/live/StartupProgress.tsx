@@ -6,6 +6,7 @@ import { countText, percent, stampText } from '../lib/format'
 import { PlainPanel } from '../ui/Panel'
 import { ProgressBar } from '../ui/ProgressBar'
 import text from '../ui/text.module.css'
+import { inTrouble } from './lights'
 import { useLive } from './LiveStore'
 import styles from './StartupProgress.module.css'
 
@@ -113,6 +114,7 @@ function situationOf(health: Health, models: ModelList | null) {
       done: training.done,
       steps,
     }
+  if (ingest && inTrouble(ingest)) return { title: 'Bars do not come', lead: ingest.detail, done: ingest.done, steps }
   const behind = health.symbols.reduce((sum, symbol) => sum + (symbol.stale ? symbol.age_bars : 0), 0)
   if (ingest?.done === 1 && behind > 0)
     return {

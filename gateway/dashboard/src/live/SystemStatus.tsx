@@ -1,6 +1,6 @@
 // Behind the lights: processes, the canary's way, rates by topic, rejected records, the model.
 
-import type { CanaryTrace, Health, ModelList, MonitorWindow } from '../contract'
+import type { CanaryTrace, Health, ModelList, MonitorWindow, ProcessView } from '../contract'
 import { countText, durationText, percent, signedPercent, stampText } from '../lib/format'
 import { EmptyState } from '../ui/EmptyState'
 import { Fact, Facts } from '../ui/Facts'
@@ -33,7 +33,12 @@ const TONES: Record<string, 'good' | 'warn' | 'bad'> = {
   running: 'good',
   degraded: 'bad',
   failed: 'bad',
+  silent: 'bad',
   holding: 'warn',
+}
+
+function old({ state }: ProcessView): boolean {
+  return state === 'silent' || state === 'stopped'
 }
 
 function Processes({ health }: { health: Health }) {
@@ -60,10 +65,11 @@ function Processes({ health }: { health: Health }) {
                 <td>
                   <Tag tone={TONES[process.state] ?? ''}>{process.state}</Tag>
                   {process.done !== null && process.done < 1 && ` ${percent(process.done)}`}
+                  {old(process) && <span className="muted"> as of {stampText(Date.parse(process.said_at))}</span>}
                   {process.detail && <span className={styles.detail}>{process.detail}</span>}
                 </td>
                 <td>{process.lag_records === null ? '–' : countText(process.lag_records)}</td>
-                <td>{process.device ?? '–'}</td>
+                <td className={old(process) ? 'muted' : ''}>{process.device ?? '–'}</td>
               </tr>
             ))}
           </tbody>

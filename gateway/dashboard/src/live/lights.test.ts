@@ -32,6 +32,14 @@ test('one failed process of three turns the light', () => {
   expect(processState(health({ processes }), false)).toEqual({ tone: 'bad', text: '1/3', under: '1 failed' })
 })
 
+test('a process that is silent or degraded is told by that word, the worst first', () => {
+  const silent = { a: { state: 'running' }, b: { state: 'degraded' }, c: { state: 'silent' } } as never
+  const degraded = { a: { state: 'running' }, b: { state: 'degraded' } } as never
+
+  expect(processState(health({ processes: silent }), false)).toMatchObject({ tone: 'bad', under: '1 silent' })
+  expect(processState(health({ processes: degraded }), false)).toMatchObject({ tone: 'bad', under: '1 degraded' })
+})
+
 test('a bug among the dead letters is worse than a rejected record', () => {
   const letters = (kind: string) => ({ topic: { count: 2, newest: { kind } } }) as never
 

@@ -1,6 +1,6 @@
 // What the lights of the top bar say: one pure function each.
 
-import type { Health, ModelList } from '../contract'
+import type { Health, ModelList, ProcessView } from '../contract'
 import { countText, durationText, percent } from '../lib/format'
 import type { Connection } from './socket'
 
@@ -59,14 +59,22 @@ export function modelState(health: Health | null, models: ModelList | null): Lig
   return busy ? { ...state, under: `next ${percent(training.done)}`, done: training.done } : state
 }
 
+const TROUBLES = ['failed', 'silent', 'degraded']
+
+export function inTrouble({ state }: ProcessView): boolean {
+  return TROUBLES.includes(state)
+}
+
 export function processState(health: Health | null, silent: boolean): LightState {
   const all = Object.values(health?.processes ?? {})
   if (silent) return { tone: 'bad', text: 'Unknown', under: 'gateway silent' }
   if (all.length === 0) return { tone: 'calm', text: '–', under: 'none heard' }
-  const failed = all.filter(({ state }) => state === 'failed' || state === 'degraded').length
   const running = all.filter(({ state }) => state === 'running').length
   const text = `${running}/${all.length}`
-  if (failed) return { tone: 'bad', text, under: `${failed} failed` }
+  for (const trouble of TROUBLES) {
+    const count = all.filter(({ state }) => state === trouble).length
+    if (count) return { tone: 'bad', text, under: `${count} ${trouble}` }
+  }
   const holding = all.filter(({ state }) => state === 'holding').length
   return {
     tone: running + holding === all.length ? 'good' : 'calm',
