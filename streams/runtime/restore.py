@@ -9,7 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from schemas.record import Record, Topic
 from streams.processor import Processor, StateKey, StateRef
 from streams.runtime.client import end_offsets
-from streams.runtime.codec import Partition, Unreadable, changelog_topic, event_time, state_key
+from streams.runtime.codec import (
+    Partition,
+    Unreadable,
+    changelog_topic,
+    event_time,
+    misplaced,
+    state_key,
+)
 from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings, StateLost
 
@@ -104,6 +111,10 @@ def _cannot_restore(message: Unreadable) -> None:
     raise Fatal(f"{topic}/{partition}@{message.stored.offset} cannot be restored: {message.cause}")
 
 
+def _pass_over(_letter: Unreadable) -> None:
+    """Ignore an input that became a dead letter when it came: it is in no window."""
+
+
 def _refill(
     kafka: KafkaSettings,
     processor: Processor,
@@ -138,8 +149,9 @@ def _last_inputs(
 ) -> Mapping[StateKey, Sequence[Record]]:
     """Return the last ``window`` records of each key below an offset, oldest first.
 
-    Looks back further and further, to the beginning if a key has too few. Records that repeat or
-    run backwards are left out: they changed nothing when they came.
+    Looks back further and further, to the beginning if a key has too few. Records that were refused
+    as unreadable or misplaced, repeat or run backwards are left out: they changed nothing when they
+    came.
     """
     ((source, end),) = until.items()
     span = processor.window * len(keys) * OFFSETS_PER_INPUT
@@ -147,9 +159,9 @@ def _last_inputs(
         start = max(end - span, 0)
         last: dict[StateKey, deque[Record]] = {key: deque(maxlen=processor.window) for key in keys}
         with Reader(kafka, [topic], {source: start}, until) as reader:
-            for message in reader.read_to_end(unreadable=_cannot_restore):
+            for message in reader.read_to_end(unreadable=_pass_over):
                 known = last.get(processor.key_of(message.record))
-                if known is None or message.stored.offset >= end:
+                if known is None or message.stored.offset >= end or misplaced(topic, message):
                     continue
                 if not known or event_time(message.record) > event_time(known[-1]):
                     known.append(message.record)

@@ -160,9 +160,9 @@ class Feeder:
         else:
             self._publisher.publish(raw_bar(minute, symbol=symbol, close=close))
 
-    def send_bytes(self, symbol: str, value: bytes) -> None:
+    def send_bytes(self, symbol: str, value: bytes, topic: Topic = RAW_BARS) -> None:
         """Send what is no record."""
-        produce(self._publisher._producer, Outgoing(RAW_BARS.name, symbol.encode(), value, []))
+        produce(self._publisher._producer, Outgoing(topic.name, symbol.encode(), value, []))
 
     def flush(self) -> None:
         """Wait until all is on the broker."""

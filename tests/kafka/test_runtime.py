@@ -25,7 +25,7 @@ from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader
 from streams.runtime.rebuild import rebuild_states
 from streams.runtime.settings import EXIT_REFUSED, Aborted, Fatal, KafkaSettings, StateLost
-from tests.build import raw_bar
+from tests.build import bar, raw_bar
 from tests.kafka.audit import Feeder, aborting_once, compare, found, instances, make_topics, settle
 from tests.kafka.audit_chain import CHAIN, CHECK, PARTS, POISON_VOLUME, WINDOWED
 
@@ -214,6 +214,23 @@ def test_a_restart_goes_on_with_states_and_windows_as_they_were(bootstrap):
 
     assert compare(wanted, seen).clean
     assert len(found(bootstrap).states[WINDOWED.changelog]) == 16
+
+
+def test_a_restart_refills_windows_without_the_records_that_were_refused(bootstrap):
+    feeder, group = Feeder(bootstrap), next(groups)
+    with running(bootstrap, (WINDOWED,), group):
+        publish(bootstrap, bar(0))
+        for key in ("BTCUSDT", *"ABCDEFGH"):  # some lie on the partition of the bar, some do not
+            value = b"no record" if key == "BTCUSDT" else bar(1).encode()
+            feeder.send_bytes(key, value, BARS)
+        feeder.flush()
+        take(bootstrap, dead_letter_topic(BARS), 9)
+
+    with running(bootstrap, (WINDOWED,), group):
+        publish(bootstrap, bar(2))
+        *_, last = take(bootstrap, FEATURE_VECTORS, 2)
+
+    assert (last.record["held"], last.record["bars"]) == (2.0, 2.0)
 
 
 def rebuilt(group, kafka):
