@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from deploy.local.supervisor import HEARTBEAT, ONE_THREAD
+from deploy.local.supervisor import HEARTBEAT, ONE_THREAD, interrupt_on_signals
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -34,6 +34,7 @@ def main() -> int:
     began_s = time.monotonic()
     os.environ.update(ONE_THREAD)
     beats_file = os.environ.pop(HEARTBEAT, None)  # not inherited: a child is no main loop
+    interrupt_on_signals()  # until the process has a main loop, which sets its own
     from pydantic import ValidationError
 
     from streams.runtime.environment import EnvironmentRefused
@@ -54,6 +55,8 @@ def main() -> int:
         say_starting(name, settings)
         beat_into(beats_file)  # only now: from the first beat on, a silence is a hang
         code = run(name, settings)
+    except KeyboardInterrupt:  # nothing had begun, or the web server has stopped and says so
+        code = 0
     except (
         ValidationError,
         EnvironmentRefused,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -82,7 +83,12 @@ def test_a_process_gives_its_first_beat_after_what_it_says_before_it_loads(monke
     monkeypatch.setattr(process, "ONE_THREAD", {})
     monkeypatch.setattr(heartbeat, "_file", None)
     monkeypatch.setattr(heartbeat, "_due_s", 0.0)
-    for name in ("configure_logging", "say_versions", "drain_with_supervisor"):
+    for name in (
+        "configure_logging",
+        "say_versions",
+        "drain_with_supervisor",
+        "interrupt_on_signals",
+    ):
         owner = worker_process if name == "configure_logging" else process
         monkeypatch.setattr(owner, name, lambda *_: None)
     monkeypatch.setattr(process, "say_starting", lambda *_: heartbeat.beat())
@@ -96,6 +102,32 @@ def test_a_process_gives_its_first_beat_after_what_it_says_before_it_loads(monke
 
     assert process.main() == 0
     assert loading == [False]
+
+
+STOPPED_WHILE_LOADING = """
+import signal, sys
+from deploy import process
+sys.argv = ["process", "market"]
+process.say_starting = lambda *_: None
+process.run = lambda *_: signal.raise_signal(signal.SIGTERM)
+sys.exit(process.main())
+"""
+
+
+def test_a_process_that_is_stopped_while_it_loads_says_that_it_drained(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("REGIMEFLOW_")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_WHILE_LOADING],
+        cwd=ROOT,
+        env=environment | {"REGIMEFLOW_HOME": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert (done.returncode, events) == (0, ["process.started", "process.drained"])
 
 
 @pytest.mark.kafka
