@@ -21,7 +21,7 @@ from schemas.status import LoadedModel, WorkerStatus
 from schemas.topics import MODELS_CHANGES
 from streams.processor import Processor
 from streams.runtime.chain import run_until_signalled
-from streams.runtime.codec import Received, Unreadable
+from streams.runtime.codec import Received
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_FATAL, Fatal, KafkaSettings
@@ -169,7 +169,7 @@ class ModelWatch:
             self.apply(_changes(reader.read_to_end()))
             caught_up.set()
             while not self.stop.is_set():
-                self.apply(_changes(reader.take()))
+                self.apply(_changes(reader.take_readable()))
                 self.retry()
 
     def apply(self, changes: list[ModelChanged]) -> None:
@@ -227,8 +227,8 @@ class ModelWatch:
             (self.readiness.settle if self.status.serves else self.readiness.hold)(version)
 
 
-def _changes(messages: Iterable[Received | Unreadable]) -> list[ModelChanged]:
-    records = [message.record for message in messages if isinstance(message, Received)]
+def _changes(messages: Iterable[Received]) -> list[ModelChanged]:
+    records = [message.record for message in messages]
     return [record for record in records if isinstance(record, ModelChanged)]
 
 

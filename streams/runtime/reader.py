@@ -39,7 +39,7 @@ def log_unreadable(message: Unreadable) -> None:
         topic=stored.topic,
         place=f"{stored.partition}@{stored.offset}",
         cause=message.cause,
-        remedy="none here, it is passed over: `regimeflow topics tail` shows who wrote it",
+        remedy="none: it is passed over, and the topic keeps it; look for who wrote it",
     )
 
 
@@ -100,6 +100,10 @@ class Reader(PartitionSource):
             self.positions[source] = max(self.positions[source], offset)
         return [received(self._topics[message.topic], message) for message in stored]
 
+    def take_readable(self) -> list[Received]:
+        """Return the records that have arrived; what cannot be decoded is logged."""
+        return list(_readable(self.take(), log_unreadable))
+
     def read_to_end(
         self, *, unreadable: OnUnreadable = log_unreadable, progress: OnProgress | None = None
     ) -> Iterator[Received]:
@@ -152,7 +156,7 @@ def tail(
     """
     with Reader(kafka, topics, start, follow=True) as reader:
         while not stop.is_set():
-            yield from _readable(reader.take(), log_unreadable)
+            yield from reader.take_readable()
             if caught_up is not None and reader.caught_up:
                 caught_up()
                 caught_up = None

@@ -11,7 +11,7 @@ import structlog
 from schemas.features import FeatureVector
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
-from streams.runtime.codec import Received, Unreadable
+from streams.runtime.codec import Received
 from workers.training.fit import OnProgress
 
 log = structlog.get_logger()
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 QUIET_S = 120.0
 TOLD_EVERY_S = 5.0
 
-Take = Callable[[], Sequence[Received | Unreadable]]
+Take = Callable[[], Sequence[Received]]
 
 
 def span_features(
@@ -45,7 +45,7 @@ def span_features(
     heard_s = told_s = now_s()
     while waiting:
         for message in take():
-            vector = message.record if isinstance(message, Received) else None
+            vector = message.record
             if not isinstance(vector, FeatureVector) or vector.symbol not in request.symbols:
                 continue
             if vector.symbol in waiting:

@@ -115,7 +115,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     progress.publish("dataset", 0.0, "reading features")
     try:
         with Reader(kafka, (FEATURE_VECTORS,)) as reader:
-            vectors = span_features(reader.take, request, progress.publish)
+            vectors = span_features(reader.take_readable, request, progress.publish)
             series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
         loading.join()
         trained = train(request, series, TrainingPlan(), progress.publish)

@@ -20,7 +20,6 @@ from schemas.record import Record
 from schemas.research import TuningSpec
 from schemas.topics import BARS, JOB_COMMANDS
 from streams.runtime.batch import in_one_line
-from streams.runtime.codec import Received
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
@@ -183,9 +182,8 @@ class CancelFollower:
 
     def _follow(self) -> None:
         while not self.cancelled:
-            for message in self._reader.take():
-                if isinstance(message, Received):
-                    self._apply(message.record)
+            for message in self._reader.take_readable():
+                self._apply(message.record)
 
     def _apply(self, record: Record) -> None:
         if (
