@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -12,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "gateway" / "dashboard"
@@ -44,11 +46,26 @@ def build_dashboard(progress: Callable[[str], None]) -> Path:
     digest = _digest()
     if stamp.exists() and stamp.read_text() == digest:
         return dist
-    install_packages(progress)
-    progress("dashboard: building")
-    _npm("run", "build")
-    stamp.write_text(digest)
+    with _one_at_a_time(progress):
+        if stamp.exists() and stamp.read_text() == digest:
+            return dist  # by the one that was waited for
+        install_packages(progress)
+        progress("dashboard: building")
+        _npm("run", "build")
+        stamp.write_text(digest)
     return dist
+
+
+@contextlib.contextmanager
+def _one_at_a_time(progress: Callable[[str], None]) -> Iterator[None]:
+    """Let one process of this machine install and build: two runs may start side by side."""
+    with (SOURCE / "package.json").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("dashboard: waiting for another run that builds it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def install_packages(progress: Callable[[str], None], *, tools: bool = False) -> None:
@@ -73,8 +90,9 @@ def check_dashboard(progress: Callable[[str], None]) -> None:
     Raises:
         DashboardError: Something was found; it is in the message.
     """
-    install_packages(progress, tools=True)
-    _npm("run", "check", lines=200)
+    with _one_at_a_time(progress):
+        install_packages(progress, tools=True)
+        _npm("run", "check", lines=200)
 
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
