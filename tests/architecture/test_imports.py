@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable
 from graphlib import TopologicalSorter
 
 import pytest
@@ -54,12 +56,28 @@ GATEWAY_MATHS = ("streams.evaluation.calibration", "streams.signals.grading")
 GATEWAY_MAY_USE = (*GATEWAY_MATHS, "streams.runtime.environment")
 
 CLOCKS = {"time", "datetime", "random", "uuid", "os", "socket", "secrets"}
+OUTSIDE = {"asyncio", "http", "multiprocessing", "pathlib", "subprocess", "threading", "urllib"}
+# What runs in a replay, although it lies with the workers: the processors that need a model.
+REPLAYED_WORKERS = (
+    "workers/serving/processor.py",
+    "workers/serving/pairing.py",
+    "workers/serving/predict.py",
+    "workers/explain/processor.py",
+    "workers/explain/attribution.py",
+    "workers/explain/history.py",
+)
+SEEDED = {"streams/evaluation/resampling.py"}  # the seed of a resampling is made of its data
 # Drivers meet the world: the runtime on Kafka, and the monitor, which only watches.
 DRIVERS = ("streams/runtime/", "streams/monitor/")
 # The part of the runtime that a replay in memory uses too.
 PURE_RUNTIME = ("batch", "codec", "memory_driver")
 # What a library may use of the runtime: no Kafka client, no driver.
 LIBRARY_RUNTIME = (*PURE_RUNTIME, "wall_clock")
+
+
+def lies_in(name: str, packages: Iterable[str]) -> bool:
+    """Whether a dotted name is one of some modules or packages, or lies below one."""
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def in_folder(*parts: str) -> list[SourceFile]:
@@ -72,6 +90,19 @@ def test_packages_import_in_one_direction(source: SourceFile):
     ours = source.roots & {*FOLDERS, "tests"}
 
     assert ours <= ALLOWED_OURS[source.folder], f"{source.name} imports {ours}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_every_import_names_its_module_in_full(source: SourceFile):
+    """What is imported by a relative name, or by a computed one, no wall sees."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{source.name}:{node.lineno} imports by a relative name"
+        if isinstance(node, ast.Call) and source.name != "deploy/process.py":  # the processes
+            called = ast.unparse(node.func).rpartition(".")[2]
+            assert called not in {"import_module", "__import__", "run_module"}, (
+                f"{source.name}:{node.lineno} imports by a computed name"
+            )
 
 
 # From the lowest up: a room, which is a folder or a file beside the folders, imports only rooms of
@@ -128,9 +159,7 @@ def test_the_gateway_uses_pure_domain_maths_only():
     for source in in_folder("gateway"):
         streams = {name for name in source.imported if name.startswith("streams")}
 
-        assert all(name.startswith(GATEWAY_MAY_USE) for name in streams), (
-            f"{source.name}: {streams}"
-        )
+        assert all(lies_in(name, GATEWAY_MAY_USE) for name in streams), f"{source.name}: {streams}"
 
 
 @pytest.mark.parametrize("library", sorted(ONLY_HERE))
@@ -199,11 +228,9 @@ def imported_workers(source: SourceFile) -> set[str]:
 @pytest.mark.parametrize("library", sorted(LIBRARIES - {"jobs"}))  # jobs publishes progress
 def test_a_folder_of_workers_without_a_worker_is_a_library(library: str):
     for source in in_folder("workers", library):
-        drivers = {
-            name
-            for name in source.imported
-            if name.startswith("streams.runtime.") and name.split(".")[2] not in LIBRARY_RUNTIME
-        }
+        runtime = {name for name in source.imported if lies_in(name, ("streams.runtime",))}
+        allowed = [f"streams.runtime.{module}" for module in LIBRARY_RUNTIME]
+        drivers = {name for name in runtime if not lies_in(name, allowed)}
 
         assert not source.roots & KAFKA_CLIENTS, f"{source.name} imports a Kafka client"
         assert not drivers, f"{source.name} imports {drivers}"
@@ -218,10 +245,36 @@ def test_no_process_imports_another(process: str):
         assert not others, f"{source.name} imports {others}"
 
 
+def test_what_lies_beside_the_rooms_of_workers_imports_no_process():
+    for source in in_folder("workers"):
+        if len(source.parts) == 2:
+            processes = imported_workers(source) & PROCESSES
+
+            assert not processes, f"{source.name} imports {processes}"
+
+
+def replayed() -> list[SourceFile]:
+    """Return the files that a replay runs."""
+    streams = [source for source in in_folder("streams") if not source.name.startswith(DRIVERS)]
+    workers = [s for s in in_folder("workers") if s.name.startswith(REPLAYED_WORKERS)]
+    return [*streams, *workers]
+
+
 def test_what_a_replay_must_reproduce_sees_no_clock_and_no_outside():
-    for source in in_folder("streams"):
-        if not source.name.startswith(DRIVERS):
-            assert not source.roots & CLOCKS, f"{source.name} imports {source.roots & CLOCKS}"
+    for source in replayed():
+        seen = source.roots & (CLOCKS | OUTSIDE)
+
+        assert not seen, f"{source.name} imports {seen}"
+
+
+def test_what_a_replay_must_reproduce_draws_no_random_numbers_and_opens_no_file():
+    for source in replayed():
+        for node in ast.walk(source.tree):
+            drawn = isinstance(node, ast.Attribute) and node.attr == "random"
+            opened = isinstance(node, ast.Call) and ast.unparse(node.func) == "open"
+
+            assert not opened, f"{source.name}: {ast.unparse(node)}"
+            assert not drawn or source.name in SEEDED, f"{source.name}: {ast.unparse(node)}"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
