@@ -163,6 +163,7 @@ def _receive(ctx: AppContext, arrival: Arrival | UnreadableArrival) -> None:
 def quieten() -> None:
     """Silence library messages that tell an operator nothing."""
     logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # broker.lost tells an outage
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:

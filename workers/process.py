@@ -211,7 +211,8 @@ def _in_order(process: str) -> Callable[[WrappedLogger, str, EventDict], EventDi
 
 
 def _to_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return json.dumps(event, ensure_ascii=False)
+    text = json.dumps(event, ensure_ascii=False)
+    return text.encode(errors="replace").decode()  # a name of a file may hold any byte
 
 
 def _take_standard_library(
@@ -250,7 +251,9 @@ class _WriteHandler(logging.Handler):
         self._silent_until: dict[object, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        kind, now = (record.name, record.msg), time.monotonic()
+        library = record.name.partition(".")[0]
+        quiet = library in QUIET_LIBRARIES  # each part of such a one tells the same outage
+        kind, now = library if quiet else (record.name, record.msg), time.monotonic()
         if now >= self._silent_until.get(kind, 0.0):
             self._silent_until[kind] = now + LIBRARY_REPEATS_AFTER_S
             self._write(self.format(record))

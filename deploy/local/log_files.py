@@ -76,8 +76,10 @@ def _event(line: str) -> Line | None:
         event = json.loads(line) if line.startswith("{") else None
     except ValueError:
         return None
-    whole = isinstance(event, dict) and {"time", "level", "event"} <= event.keys()
-    return event if whole else None
+    if not isinstance(event, dict):
+        return None
+    texts = all(isinstance(event.get(name), str) for name in ("time", "level", "event"))
+    return event if texts and event["level"] in LEVELS else None
 
 
 def _wrapped(process: str, text: str) -> str:

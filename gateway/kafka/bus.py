@@ -266,8 +266,7 @@ class KafkaBus:
             log.warning(
                 "record.unreadable",
                 topic=bad.topic,
-                partition=bad.partition,
-                offset=bad.offset,
+                place=f"{bad.partition}@{bad.offset}",
                 cause=bad.cause,
                 remedy="none: the views went on without it; /health counts such records",
             )

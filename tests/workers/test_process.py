@@ -73,6 +73,22 @@ def test_what_a_library_says_takes_the_same_way_and_is_not_repeated(lines):
     assert line["said"] == "connection 0 lost"
 
 
+def test_an_outage_that_several_parts_of_a_client_tell_is_one_line(lines):
+    for part in ("consumer.fetcher", "consumer.group_coordinator", "conn"):
+        logging.getLogger(f"aiokafka.{part}").error("%s: the broker is away", part)
+
+    (line,) = lines()
+    assert line["library"] == "aiokafka.consumer.fetcher"
+
+
+def test_a_name_of_a_file_that_is_no_utf_8_is_written_all_the_same(lines):
+    structlog.get_logger().info("run.started", home=os.fsdecode(b"/home/\xff"))
+
+    (line,) = lines()
+    assert line["event"] == "run.started"
+    assert line["home"].encode()
+
+
 def test_a_warning_of_python_is_a_line(lines):
     with warnings.catch_warnings():
         warnings.simplefilter("always")

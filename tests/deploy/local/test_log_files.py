@@ -110,3 +110,14 @@ def test_what_is_damaged_or_foreign_is_passed_over(tmp_path):
     (tmp_path / "market.log").write_text('{"time": 1\n[]\n{"a": 1}\n' + event(1) + "\n")
 
     assert seconds(LogReader(tmp_path, Wanted()).read()) == [1]
+
+
+@pytest.mark.parametrize("odd", [{"level": "trace"}, {"level": 30}, {"time": 12}, {"event": None}])
+def test_json_of_a_library_that_is_no_line_of_ours_is_wrapped_as_any_words(tmp_path, odd):
+    file = LogFile(tmp_path, "market")
+
+    file.write(json.dumps({**json.loads(event(1)), **odd}))
+    (tmp_path / "older.log").write_text(json.dumps({**json.loads(event(1)), **odd}) + "\n")
+
+    (line,) = LogReader(tmp_path, Wanted()).read()
+    assert line["event"] == "process.said"
