@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "regimeflow")
+_BEGUN = hashlib.sha1(_NAMESPACE.bytes, usedforsecurity=False)
+_VERSION_5 = (5 << 76) | (0b10 << 62)  # the version and the variant of RFC 9562
+_DIGITS = ~((0xF << 76) | (0b11 << 62))
 
 
 def derived_id(topic: str, *parts: object) -> str:
@@ -12,4 +16,8 @@ def derived_id(topic: str, *parts: object) -> str:
 
     Parts are symbol, timeframe, event time, revision and the versions used, as they apply.
     """
-    return str(uuid.uuid5(_NAMESPACE, "|".join((topic, *map(str, parts)))))
+    named = _BEGUN.copy()  # ``uuid.uuid5`` takes three times as long
+    named.update("|".join((topic, *map(str, parts))).encode())
+    number = int.from_bytes(named.digest()[:16], "big") & _DIGITS | _VERSION_5
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

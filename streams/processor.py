@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from schemas.dead_letter import DeadLetterKind
@@ -68,8 +69,10 @@ class Processor:
     refill: Refill | None = None
     prepare: Callable[[], None] | None = None
     takes: frozenset[type[Record]] = field(init=False, repr=False)
+    _key_fields: Callable[[Record], Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_key_fields", attrgetter(*self.state_key))
         object.__setattr__(self, "takes", frozenset(topic.record for topic in self.reads))
         if (self.step is None) == (self.step_batch is None):
             raise ValueError(f"processor {self.name} needs exactly one of step and step_batch")
@@ -81,7 +84,8 @@ class Processor:
 
     def key_of(self, record: Record) -> StateKey:
         """Return the state key of one record."""
-        return tuple(getattr(record, name) for name in self.state_key)
+        key = self._key_fields(record)
+        return key if len(self.state_key) > 1 else (key,)
 
 
 StateRef = tuple[str, StateKey]  # processor name, state key

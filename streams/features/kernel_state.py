@@ -32,7 +32,7 @@ from streams.features.rolling import RINGS
 from streams.features.state import WINDOW, FeaturesState
 
 Array = NDArray[Any]
-OPTIONAL = np.array([feature.optional for feature in FEATURES])
+OPTIONAL = frozenset(i for i, feature in enumerate(FEATURES) if feature.optional)
 
 # A state of another catalogue or shape cannot be read: warm-up starts again.
 LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()).hexdigest()[:12]
@@ -41,8 +41,7 @@ LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()
 def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVector]:
     """Return the state after a bar, and the vector at its close; uses no data after it."""
     recursions, windows = _load(state, bar)
-    row = np.empty((1, len(FEATURE_NAMES)))
-    out = row.reshape(-1).view(OUTPUTS)
+    row = np.empty(len(FEATURE_NAMES))
     kernel.step(
         recursions,
         windows,
@@ -55,10 +54,11 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         _or_nan(bar.mark_price),
         _or_nan(bar.funding_rate),
         bar.event_time_ms // bar.timeframe_ms,
-        out,
-        row[0],
+        row.view(OUTPUTS),
+        row,
     )
-    vector = FeatureVector(
+    absent = np.flatnonzero(~np.isfinite(row)).tolist()
+    vector = FeatureVector.unchecked(
         symbol=bar.symbol,
         timeframe_ms=bar.timeframe_ms,
         event_time_ms=bar.event_time_ms,
@@ -69,11 +69,11 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         funding_rate=bar.funding_rate,
         funding_time_ms=bar.funding_time_ms,
         bars_missing=bar.bars_missing,
-        bars_missing_200=int(recursions["missing"][0]),
-        bars_until_complete=_bars_until_complete(recursions[0], row[0]),
-        values=_values_by_name(row[0]),
+        bars_missing_200=recursions["missing"].item(),
+        bars_until_complete=_bars_until_complete(recursions, absent),
+        values=_values_by_name(row, absent),
     )
-    after = FeaturesState(
+    after = FeaturesState.unchecked(
         event_time_ms=bar.event_time_ms,
         layout=LAYOUT,
         recursions=recursions.tobytes(),
@@ -123,15 +123,16 @@ def _bars_missing(last_close_ms: int, bar: Bar) -> int:
     return (bar.open_time_ms - last_close_ms) // bar.timeframe_ms
 
 
-def _bars_until_complete(state: Any, row: Array) -> int:
+def _bars_until_complete(recursions: Array, absent: Sequence[int]) -> int:
     """Return after how many more bars every feature with a source has a value, if none is missing.
 
     Args:
-        state: Record of dtype ``STATE`` after the bar.
-        row: The kernel's output at the bar.
+        recursions: Of dtype ``STATE`` after the bar, shape (1,).
+        absent: Places of the features without a value at the bar.
     """
-    if not (np.isnan(row) & ~OPTIONAL).any():
+    if OPTIONAL.issuperset(absent):
         return 0
+    state = recursions[0]
     waits = [int((BASE_WARM_UP - state["n"]).max()), int((BASE_AFTER_HOLE - state["whole"]).max())]
     for number, multiple in enumerate(LADDER):
         rung = state[f"rung_{number + 1}"]
@@ -143,13 +144,13 @@ def _bars_until_complete(state: Any, row: Array) -> int:
         if more > 0:
             to_close = (multiple - began) + (multiple if began and cut else 0)
             waits.append(to_close + (more - 1) * multiple)
-    return max(waits)
+    return max(0, *waits)
 
 
-def _values_by_name(row: Array) -> dict[str, float | None]:
-    """Return the kernel's output by feature name; what is not a number becomes None."""
+def _values_by_name(row: Array, absent: Sequence[int]) -> dict[str, float | None]:
+    """Return the kernel's output by feature name; None where it is absent."""
     values: dict[str, float | None] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
-    for i in np.flatnonzero(~np.isfinite(row)):
+    for i in absent:
         values[FEATURE_NAMES[i]] = None
     return values
 

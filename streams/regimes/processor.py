@@ -16,6 +16,8 @@ The compiled filter loads when it is first needed, so that reading the topology 
 
 from __future__ import annotations
 
+import math
+
 from schemas.features import FeatureVector
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities, Triple
@@ -56,12 +58,14 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
     now = features.event_time_ms
     if now <= state.event_time_ms:
         return state, ()
-    due = [p for p in state.pending if p.effective_from_ms <= now]
+    due = [p for p in state.pending if p.effective_from_ms <= now] if state.pending else []
     active = due[-1] if due else state.active
     posterior, log_likelihood = _filtered(state, active, features)
     trend = next_trend(state.trend, features.values)
     bull, bear, sideways = posterior or UNIFORM
-    probabilities = RegimeProbabilities(
+    if not math.isfinite(bull + bear + sideways + (log_likelihood or 0.0)):
+        raise ValueError(f"the filter gave {posterior}, log-likelihood {log_likelihood}")
+    probabilities = RegimeProbabilities.unchecked(
         symbol=features.symbol,
         timeframe_ms=features.timeframe_ms,
         event_time_ms=now,
@@ -73,15 +77,12 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
         parameters_version=active.model_version if active and posterior else None,
         log_likelihood=log_likelihood,
     )
-    # A copy: the parameters were checked when they came, not again at every bar.
-    after = state.model_copy(
-        update={
-            "event_time_ms": now,
-            "active": active,
-            "pending": state.pending[len(due) :],
-            "posterior": posterior,
-            "trend": trend,
-        }
+    after = RegimeState.unchecked(
+        event_time_ms=now,
+        active=active,
+        pending=state.pending[len(due) :],
+        posterior=posterior,
+        trend=trend,
     )
     return after, (probabilities,)
 

@@ -63,7 +63,9 @@ def next_trend(before: Trend, values: Mapping[str, float | None]) -> Trend:
     """
     inputs = [values.get(name) for name in FEATURES]
     if any(value is None for value in inputs):
-        return Trend(bars=before.bars + 1 if before.state == "UNKNOWN" else 1)
+        return Trend.unchecked(
+            state="UNKNOWN", bars=before.bars + 1 if before.state == "UNKNOWN" else 1
+        )
     adx, efficiency, slope, order, natr_rank, choppiness = (float(v or 0.0) for v in inputs)
 
     def trending(at: Thresholds) -> bool:
@@ -80,4 +82,4 @@ def next_trend(before: Trend, values: Mapping[str, float | None]) -> Trend:
     )
     if not (too_young or stays):
         state = "TRENDING" if trending(ENTER) else "CHOPPY" if choppy(ENTER) else "RANGING"
-    return Trend(state=state, bars=before.bars + 1 if state == before.state else 1)
+    return Trend.unchecked(state=state, bars=before.bars + 1 if state == before.state else 1)

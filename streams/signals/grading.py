@@ -48,14 +48,14 @@ def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Con
     return (
         _trend(regime.trend_state, direction),
         _higher_timeframe(context.higher_direction, direction),
-        Confirmation(
+        Confirmation.unchecked(
             name="volume",
             passed=None
             if context.volume_to_median is None
             else context.volume_to_median >= MEDIAN_VOLUME,
             detail=f"volume is {_shown(context.volume_to_median)} x its 20-bar median",
         ),
-        Confirmation(
+        Confirmation.unchecked(
             name="entropy",
             passed=regime.entropy <= MAX_ENTROPY,
             detail=f"regime entropy {regime.entropy:.2f}, at most {MAX_ENTROPY}",
@@ -65,7 +65,7 @@ def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Con
 
 def _trend(state: str, direction: Direction) -> Confirmation:
     wanted = ("RANGING", "CHOPPY") if direction == "neutral" else ("TRENDING",)
-    return Confirmation(
+    return Confirmation.unchecked(
         name="trend_state",
         passed=None if state == "UNKNOWN" else state in wanted,
         detail=f"market is {state}, {direction} wants {' or '.join(wanted)}",
@@ -74,7 +74,7 @@ def _trend(state: str, direction: Direction) -> Confirmation:
 
 def _higher_timeframe(higher: float | None, direction: Direction) -> Confirmation:
     wanted = {"buy": 1.0, "sell": -1.0, "neutral": None}[direction]
-    return Confirmation(
+    return Confirmation.unchecked(
         name="higher_timeframe",
         passed=None if higher is None else wanted in (None, higher),
         detail=f"next closed higher timeframe points {_shown(higher)}, "

@@ -25,7 +25,7 @@ def step(state: SignalsState, prediction: Prediction) -> tuple[SignalsState, Out
     """Grade one prediction; one not newer than the last changes nothing."""
     if prediction.event_time_ms <= state.event_time_ms:
         return state, ()
-    return SignalsState(event_time_ms=prediction.event_time_ms), (graded(prediction),)
+    return SignalsState.unchecked(event_time_ms=prediction.event_time_ms), (graded(prediction),)
 
 
 def graded(prediction: Prediction) -> Signal:
@@ -34,7 +34,7 @@ def graded(prediction: Prediction) -> Signal:
     confirmations = confirm_direction(prediction, direction)
     invalidation, target = price_levels(prediction, direction)
     horizon_ms = prediction.horizon_bars * prediction.timeframe_ms
-    return Signal(
+    return Signal.unchecked(
         signal_id=signal_id(prediction),
         prediction_id=prediction.prediction_id,
         symbol=prediction.symbol,
@@ -65,6 +65,7 @@ def graded(prediction: Prediction) -> Signal:
         target_price=target,
         threshold=prediction.threshold,
         context=prediction.context,
+        recommended_quantity=None,
         risk_approved=all(check.outcome != "fail" for check in ACCOUNT_CHECKS),
         risk_checks=ACCOUNT_CHECKS,
         risk_notes=risk_notes(prediction, direction),

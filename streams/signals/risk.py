@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from schemas.predictions import Prediction
 from schemas.signals import Direction, RiskCheck
 from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
@@ -25,7 +27,8 @@ def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | 
     atr = natr * close
     invalidation = close - side * INVALIDATION_ATR * atr
     target = close + side * TARGET_ATR * atr
-    return (invalidation, target) if min(invalidation, target) > 0.0 else (None, None)
+    usable = min(invalidation, target) > 0.0 and max(invalidation, target) < math.inf
+    return (invalidation, target) if usable else (None, None)
 
 
 def risk_notes(prediction: Prediction, direction: Direction) -> tuple[str, ...]:
@@ -37,7 +40,7 @@ def risk_notes(prediction: Prediction, direction: Direction) -> tuple[str, ...]:
         notes.append(f"{prediction.context.bars_missing} bars were missing before this one")
     if direction != "neutral":
         notes.append(f"break-even move is {DEFAULT_COSTS.round_trip:.2%} of notional")
-        if prediction.probabilities.model_dump()[direction] < 0.5:
+        if getattr(prediction.probabilities, direction) < 0.5:
             notes.append("the direction is less likely than not")
         rate = prediction.context.funding_rate
         if rate is not None and funding_paid(direction, rate) >= HIGH_FUNDING:

@@ -183,6 +183,7 @@ def test_schemas_import_pydantic_only():
         "__future__",
         "collections",
         "dataclasses",
+        "hashlib",
         "math",
         "re",
         "typing",

@@ -140,3 +140,16 @@ def test_a_time_after_the_year_2200_cannot_enter_a_topic(name, line):
         for poison in (7_258_118_400_001, 10**17, 10**25):
             with pytest.raises(ValidationError):
                 current(name).decode(json.dumps(fields | {key: poison}).encode())
+
+
+@pytest.mark.parametrize(("name", "line"), list(golden_lines()))
+def test_an_unchecked_record_of_valid_values_is_the_validated_one(name, line):
+    record = current(name).decode(line.encode())
+
+    unchecked = type(record).unchecked(**dict(record))
+
+    assert unchecked == record
+    assert unchecked.encode() == record.encode()
+    assert unchecked.model_copy() == record
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(unchecked, next(iter(dict(record))), None)

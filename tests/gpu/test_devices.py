@@ -38,26 +38,27 @@ def test_probabilities_equal_the_cpu_kernel_within_1e_6(config, batch):
 
     model = random_network(config)
     windows = np.random.default_rng(1).normal(size=(batch, config.window, config.features))
-    served = place_network(model)
+    served, cpu = place_network(model), PlacedNetwork(model)
 
-    on_gpu = probabilities(served.logits(windows))
+    on_gpu = probabilities(served.logits(served.prepare(windows)))
 
     assert served.on_gpu is not None
     assert served.device == "cuda:0"
-    np.testing.assert_allclose(
-        on_gpu, probabilities(PlacedNetwork(model).logits(windows)), atol=1e-6
-    )
+    np.testing.assert_allclose(on_gpu, probabilities(cpu.logits(cpu.prepare(windows))), atol=1e-6)
 
 
 def test_a_registered_model_is_served_on_the_device_and_passes_its_parity_check(tmp_path):
     loaded = load_ensemble(small_model(tmp_path))
 
     rows = np.random.default_rng(2).normal(size=(5, WINDOW, len(NAMES)))
-    answers = loaded.members(np.hstack((rows[:, -1], np.full((5, 3), 1 / 3))), rows)
+    windows = loaded.network.prepare(rows)
+    answers = loaded.members(np.hstack((rows[:, -1], np.full((5, 3), 1 / 3))), windows)
 
     assert loaded.status().device == "cuda:0"
     _, contents = read_model(loaded.registered)
     cpu = PlacedNetwork(read_lstm(contents["lstm"]))
     from workers.models.lstm import probabilities
 
-    np.testing.assert_allclose(answers["lstm"], probabilities(cpu.logits(rows)), atol=1e-6)
+    np.testing.assert_allclose(
+        answers["lstm"], probabilities(cpu.logits(cpu.prepare(rows))), atol=1e-6
+    )

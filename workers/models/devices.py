@@ -34,11 +34,18 @@ class PlacedNetwork:
         """Bars it looks at."""
         return self.model.config.window
 
-    def logits(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return class logits, shape (N, 3), of raw windows (N, window, F)."""
+    def prepare(self, rows: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return what a row gives alone, shape (N, T, P), of raw rows (N, T, F)."""
         if self.on_gpu is None:
-            return lstms.window_logits(self.model, windows)
-        return self.on_gpu.logits(windows)
+            return lstms.prepare(self.model, rows)
+        return lstms.standardise(self.model, rows)
+
+    def logits(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return class logits, shape (N, 3), of windows of prepared rows (N, window, P)."""
+        if self.on_gpu is None:
+            state = lstms.initial_state(self.model, len(windows))
+            return lstms.advance_prepared(self.model, windows, state)[0]
+        return self.on_gpu.scaled_logits(windows)
 
 
 def place_network(model: lstms.Lstm) -> PlacedNetwork:

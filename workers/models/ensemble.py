@@ -72,9 +72,16 @@ def specialist_weights(
 
 
 def class_probabilities(rows: Array) -> list[ClassProbabilities]:
-    """Return rows (sell, neutral, buy) as records, each normalised to sum to 1."""
+    """Return rows (sell, neutral, buy) as records, each normalised to sum to 1.
+
+    Raises:
+        ValueError: A row holds a negative or no number, or zeros alone.
+    """
     normalised = rows / rows.sum(axis=1, keepdims=True)
+    usable = (rows >= 0.0).all(axis=1) & np.isfinite(normalised).all(axis=1)
+    if not usable.all():
+        raise ValueError(f"{rows[~usable][0].tolist()} are no class probabilities")
     return [
-        ClassProbabilities(sell=sell, neutral=neutral, buy=buy)
+        ClassProbabilities.unchecked(sell=sell, neutral=neutral, buy=buy)
         for sell, neutral, buy in normalised.tolist()
     ]

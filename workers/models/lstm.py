@@ -12,16 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from workers.models.lstm_kernels import prepare_rows, run_windows, standardise_rows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-INPUT_LIMIT = np.float32(10.0)  # standard deviations; beyond it an input is just "extreme"
-BLOCK = 16  # symbols worked on together: their gates stay in the first-level cache
 
 
 class LstmFileError(ValueError):
@@ -162,7 +160,7 @@ def probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 def standardise(model: Lstm, rows: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scale raw rows (N, T, features) as the network sees them: missing = 0, limited to +-10."""
     raw = np.ascontiguousarray(rows, dtype=np.float64)
-    return _standardise(raw, model.mean, model.scale)
+    return standardise_rows(raw, model.mean, model.scale)
 
 
 def warm_up() -> None:
@@ -202,140 +200,27 @@ def _advance(
         )
     if state.shape != (len(windows), config.layers, 2, config.hidden):
         raise ValueError(f"state has shape {state.shape}, made for another batch or network")
-    return _run(standardise(model, windows), state, model.weights, model.head)
+    return advance_prepared(model, prepare(model, windows), state)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _standardise(
-    rows: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    scaled = np.empty(rows.shape, dtype=np.float32)
-    for i in range(rows.shape[0]):
-        for t in range(rows.shape[1]):
-            for j in range(rows.shape[2]):
-                z = (rows[i, t, j] - mean[j]) / scale[j]
-                z = 0.0 if np.isnan(z) else z
-                scaled[i, t, j] = min(max(z, -INPUT_LIMIT), INPUT_LIMIT)
-    return scaled
+def prepare(model: Lstm, rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return what the network makes of raw rows (N, T, features) before it looks at other bars.
+
+    Of each row: what most of its features add to the first layer's gates, 4 hidden values, then
+    its last few features standardised; shape (N, T, 4 hidden + features % 4). So a row that many
+    windows share is prepared once.
+    """
+    features, hidden = model.config.features, model.config.hidden
+    early = features - features % 4  # the sum of the first gates goes on in fours
+    scaled = standardise(model, rows).reshape(-1, features)
+    prepared = np.empty((len(scaled), 4 * hidden + features % 4), dtype=np.float32)
+    prepare_rows(scaled, model.weights[:early], model.weights[features + hidden], prepared)
+    return prepared.reshape(*rows.shape[:2], -1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _run(
-    windows: NDArray[np.float32],
-    state: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    head: NDArray[np.float32],
+def advance_prepared(
+    model: Lstm, windows: NDArray[np.float32], state: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    symbols, length, _ = windows.shape
-    layers, hidden = state.shape[1], state.shape[3]
-    logits = np.empty((symbols, head.shape[1]))
-    last = np.empty_like(state)
-    for start in range(0, symbols, BLOCK):
-        stop = min(start + BLOCK, symbols)
-        before, after = state[start:stop].copy(), np.empty_like(state[start:stop])
-        gates = np.empty((layers, stop - start, 4 * hidden), dtype=np.float32)
-        for t in range(length):
-            advance_block(windows[start:stop, t], before, after, weights, gates)
-            before, after = after, before
-        last[start:stop] = before
-    for i in range(symbols):
-        for k in range(head.shape[1]):
-            logits[i, k] = head[hidden, k]
-            for j in range(hidden):
-                logits[i, k] += last[i, -1, 0, j] * head[j, k]
-    return logits, last
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def advance_block(
-    rows: NDArray[np.float32],
-    before: NDArray[np.float32],
-    after: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    gates: NDArray[np.float32],
-) -> None:
-    """Advance all layers by one standardised row per symbol (kernel; callable from kernels).
-
-    Fills ``after`` (B, layers, 2, hidden) and the activated ``gates`` (layers, B, 4 hidden).
-    """
-    symbols, features = rows.shape
-    layers, hidden = before.shape[1], before.shape[3]
-    inputs = np.empty((symbols, max(features, hidden) + hidden), dtype=np.float32)
-    first = 0
-    for layer in range(layers):
-        width = hidden if layer else features
-        for i in range(symbols):
-            for j in range(width):
-                inputs[i, j] = after[i, layer - 1, 0, j] if layer else rows[i, j]
-            for j in range(hidden):
-                inputs[i, width + j] = before[i, layer, 0, j]
-        block = weights[first : first + width + hidden + 1]
-        _multiply(inputs, block, gates[layer])
-        for i in range(symbols):
-            _activate(gates[layer, i], before[i, layer], after[i, layer])
-        first += width + hidden + 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def _multiply(
-    inputs: NDArray[np.float32], block: NDArray[np.float32], gates: NDArray[np.float32]
-) -> None:
-    """Set gates to bias + inputs @ block, four rows of weights at a time."""
-    rows = len(block) - 1
-    gates[:] = block[rows]
-    fours = rows - rows % 4
-    for k in range(0, fours, 4):
-        wa, wb, wc, wd = block[k], block[k + 1], block[k + 2], block[k + 3]
-        for i in range(len(gates)):
-            a, b, c, d = inputs[i, k], inputs[i, k + 1], inputs[i, k + 2], inputs[i, k + 3]
-            gate = gates[i]
-            for j in range(len(gate)):
-                gate[j] += a * wa[j] + b * wb[j] + c * wc[j] + d * wd[j]
-    for k in range(fours, rows):
-        for i in range(len(gates)):
-            gates[i] += inputs[i, k] * block[k]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _activate(
-    gates: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]
-) -> None:
-    hidden = before.shape[1]
-    half = np.float32(0.5)
-    input_gate, forget_gate, candidate, output_gate = (
-        gates[:hidden],
-        gates[hidden : 2 * hidden],
-        gates[2 * hidden : 3 * hidden],
-        gates[3 * hidden :],
-    )
-    for j in range(hidden):
-        input_gate[j] = half + half * _tanh(half * input_gate[j])
-        forget_gate[j] = half + half * _tanh(half * forget_gate[j])
-        candidate[j] = _tanh(candidate[j])
-        output_gate[j] = half + half * _tanh(half * output_gate[j])
-    for j in range(hidden):
-        cell = forget_gate[j] * before[1, j] + input_gate[j] * candidate[j]
-        after[1, j] = cell
-        after[0, j] = output_gate[j] * _tanh(cell)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _tanh(x: np.float32) -> np.float32:
-    """Float32 tanh within 3e-7 as a ratio of polynomials, so that loops over it vectorise.
-
-    Coefficients: the float tanh of the Eigen library (MPL-2.0), a fitted minimax ratio.
-    """
-    x = min(max(x, np.float32(-7.9053111)), np.float32(7.9053111))
-    s = x * x
-    p = np.float32(-2.76076847742355e-16)
-    p = p * s + np.float32(2.00018790482477e-13)
-    p = p * s + np.float32(-8.60467152213735e-11)
-    p = p * s + np.float32(5.12229709037114e-08)
-    p = p * s + np.float32(1.48572235717979e-05)
-    p = p * s + np.float32(6.37261928875436e-04)
-    p = p * s + np.float32(4.89352455891786e-03)
-    q = np.float32(1.19825839466702e-06)
-    q = q * s + np.float32(1.18534705686654e-04)
-    q = q * s + np.float32(2.26843463243900e-03)
-    q = q * s + np.float32(4.89352518554385e-03)
-    return x * p / q
+    """Return logits (B, classes) and states after windows of prepared rows."""
+    features = model.config.features
+    return run_windows(windows, state, model.weights[features - features % 4 :], model.head)

@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from workers.models.lstm import Lstm, advance_block, smallest_lstm, standardise
+from workers.models.lstm import Lstm, smallest_lstm, standardise
+from workers.models.lstm_kernels import advance_block
 
 STEPS = 16  # points on the line: the gap is well below a percent on trained networks
 # Tried in this order until the gap is small. Few do for most windows; one far from the training
@@ -115,11 +116,14 @@ def _gradients(
     batch, length, hidden = len(fractions), len(gate_inputs), len(head) - 1
     layers = 1 + (len(weights) - hidden - 2) // (2 * hidden + 1)
     inner = batch - 2
+    rows = np.empty((batch, 4 * hidden + 1), dtype=np.float32)  # prepared: bias, then the input
+    rows[:, : 4 * hidden] = weights[1 + hidden]
+    rows[:, 4 * hidden] = fractions
     states = np.zeros((length + 1, batch, layers, 2, hidden), dtype=np.float32)
     gates = np.empty((length, layers, batch, 4 * hidden), dtype=np.float32)
     for t in range(length):
         weights[0] = gate_inputs[t]
-        advance_block(fractions.reshape(batch, 1), states[t], states[t + 1], weights, gates[t])
+        advance_block(rows, states[t], states[t + 1], weights, gates[t])
     logits = np.empty(batch)
     grad_state = np.zeros((batch, layers, 2, hidden), dtype=np.float32)  # d logit / d state
     for i in range(batch):

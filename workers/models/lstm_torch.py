@@ -69,11 +69,15 @@ class TorchLstm:
         self.network.to(self.device).eval()
 
     def logits(self, windows: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return logits (B, classes) of raw windows (B, T, features), as ``lstm.window_logits``.
+        """Return logits (B, classes) of raw windows (B, T, features), as ``lstm.window_logits``."""
+        return self.scaled_logits(standardise(self.model, windows))
+
+    def scaled_logits(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return logits (B, classes) of standardised windows (B, T, features).
 
         TF32 is off: its 10-bit products would differ from the CPU kernel by 1e-3.
         """
-        rows = torch.from_numpy(standardise(self.model, windows)).to(self.device)
+        rows = torch.from_numpy(windows).to(self.device)
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             logits: NDArray[np.float64] = self.network(rows).double().cpu().numpy()
         return logits

@@ -22,15 +22,75 @@ WINDOW = 64  # bars; the longest window of a model
 MAX_WAITING_HALVES = 64
 
 
+class PreparedRows:
+    """What a model makes of each row alone, beside the rows: those from ``first`` to ``end``."""
+
+    def __init__(self, width: int) -> None:
+        self.rows = np.empty((2 * WINDOW, width), dtype=np.float32)
+        self.first = self.end = 0
+
+    def missing_from(self, first: int) -> int:
+        """Return the place of the first row at or after ``first`` that is not prepared."""
+        return self.end if self.first <= first <= self.end else first
+
+    def write(self, first: int, rows: NDArray[np.float32]) -> None:
+        """Keep prepared rows; earlier ones stay where these go on from them."""
+        self.rows[first : first + len(rows)] = rows
+        if not self.first <= first <= self.end:
+            self.first = first
+        self.end = first + len(rows)
+
+    def moved(self, first: int) -> PreparedRows:
+        """Return a copy for rows that begin at ``first`` of these."""
+        moved = PreparedRows(self.rows.shape[1])
+        moved.first, moved.end = max(0, self.first - first), self.end - first
+        moved.rows[: moved.end] = self.rows[first : self.end]
+        return moved
+
+
+class RowsInOrder:
+    """Rows of one symbol that successive windows share; a row once written never changes."""
+
+    def __init__(self, rows: NDArray[np.float64]) -> None:
+        self.end = len(rows)
+        self.rows = np.empty((2 * WINDOW, rows.shape[1]))
+        self.rows[: self.end] = rows
+        self.prepared: dict[str, PreparedRows] = {}  # by model version
+
+    def extended(self, end: int, row: NDArray[np.float64]) -> RowsInOrder:
+        """Return the rows up to ``end`` and one more; others where that place is taken.
+
+        It is taken after a replay from an older window, which goes on beside the newer one.
+        """
+        if end != self.end or end == len(self.rows):
+            first = max(0, end - WINDOW + 1)
+            others = RowsInOrder(np.concatenate((self.rows[first:end], row[None])))
+            others.prepared = {
+                version: prepared.moved(first)
+                for version, prepared in self.prepared.items()
+                if prepared.end == end  # a model that no longer serves is left behind
+            }
+            return others
+        self.rows[end] = row
+        self.end = end + 1
+        return self
+
+
 class FeatureWindow(Record):
-    """The last paired vectors of one symbol, oldest first; rows hold NaN where null."""
+    """The last paired vectors of one symbol, oldest first."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     feature_set_id: str
     names: tuple[str, ...]
     times: tuple[int, ...]
-    rows: NDArray[np.float64]
+    shared: RowsInOrder
+    end: int
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """The values of each vector, NaN where null; shape (bars, features)."""
+        return self.shared.rows[self.end - len(self.times) : self.end]
 
     @classmethod
     def from_vectors(cls, vectors: Sequence[FeatureVector]) -> FeatureWindow:
@@ -39,35 +99,38 @@ class FeatureWindow(Record):
         What vectors of another feature set lack is NaN.
         """
         last, window = vectors[-1], vectors[-WINDOW:]
-        return cls.model_construct(
-            feature_set_id=last.feature_set_id,
-            names=tuple(last.values),
-            times=tuple(v.event_time_ms for v in window),
-            rows=np.array([_row(v, last) for v in window]),
+        return cls._of(
+            last,
+            tuple(v.event_time_ms for v in window),
+            RowsInOrder(np.array([_row(v, last) for v in window])),
         )
 
     def extended(self, vector: FeatureVector) -> FeatureWindow:
         """Return the window one bar later, in the features of its vector."""
         if vector.feature_set_id != self.feature_set_id:
             return self._in_features_of(vector).extended(vector)
-        return FeatureWindow.model_construct(
-            feature_set_id=self.feature_set_id,
-            names=self.names,
-            times=(*self.times, vector.event_time_ms)[-WINDOW:],
-            rows=np.concatenate((self.rows[-(WINDOW - 1) :], _row(vector, vector)[None])),
+        return FeatureWindow._of(
+            vector,
+            (*self.times, vector.event_time_ms)[-WINDOW:],
+            self.shared.extended(self.end, _row(vector, vector)),
+        )
+
+    @classmethod
+    def _of(cls, last: FeatureVector, times: tuple[int, ...], shared: RowsInOrder) -> FeatureWindow:
+        return cls.unchecked(
+            feature_set_id=last.feature_set_id,
+            names=tuple(last.values),
+            times=times,
+            shared=shared,
+            end=shared.end,
         )
 
     def _in_features_of(self, vector: FeatureVector) -> FeatureWindow:
-        rows = np.full((len(self.rows), len(vector.values)), np.nan)
+        rows = np.full((len(self.times), len(vector.values)), np.nan)
         for column, name in enumerate(vector.values):
             if name in self.names:
                 rows[:, column] = self.rows[:, self.names.index(name)]
-        return FeatureWindow.model_construct(
-            feature_set_id=vector.feature_set_id,
-            names=tuple(vector.values),
-            times=self.times,
-            rows=rows,
-        )
+        return FeatureWindow._of(vector, self.times, RowsInOrder(rows))
 
 
 class PairedBar(Record):
@@ -109,27 +172,42 @@ def receive(
     if isinstance(half, FeatureVector):
         if now <= state.features_ms:
             return state, None
-        changed: dict[str, Any] = {"features_ms": now}
         features = (*features, half)[-MAX_WAITING_HALVES:]
     else:
         if now <= state.regimes_ms:
             return state, None
-        changed = {"regimes_ms": now}
         regimes = (*regimes, half)[-MAX_WAITING_HALVES:]
     vector = next((f for f in features if f.event_time_ms == now), None)
     posterior = next((r for r in regimes if r.event_time_ms == now), None)
-    pair = None
-    if vector is not None and posterior is not None:
-        window = (
-            FeatureWindow.from_vectors([vector])
-            if state.pair is None
-            else state.pair.window.extended(vector)
-        )
-        pair = PairedBar.model_construct(features=vector, regimes=posterior, window=window)
-        features = tuple(f for f in features if f.event_time_ms > now)
-        regimes = tuple(r for r in regimes if r.event_time_ms > now)
-        changed |= {"event_time_ms": now, "pair": pair}
-    return state.model_copy(update=changed | {"features": features, "regimes": regimes}), pair
+    if vector is None or posterior is None:
+        return _state(state, half, state.pair, features, regimes), None
+    window = (
+        FeatureWindow.from_vectors([vector])
+        if state.pair is None
+        else state.pair.window.extended(vector)
+    )
+    pair = PairedBar.unchecked(features=vector, regimes=posterior, window=window)
+    features = tuple(f for f in features if f.event_time_ms > now)
+    regimes = tuple(r for r in regimes if r.event_time_ms > now)
+    return _state(state, half, pair, features, regimes), pair
+
+
+def _state(
+    before: PairingState,
+    half: FeatureVector | RegimeProbabilities,
+    pair: PairedBar | None,
+    features: tuple[FeatureVector, ...],
+    regimes: tuple[RegimeProbabilities, ...],
+) -> PairingState:
+    now, featured = half.event_time_ms, isinstance(half, FeatureVector)
+    return PairingState.unchecked(
+        event_time_ms=before.event_time_ms if pair is before.pair else now,
+        features_ms=now if featured else before.features_ms,
+        regimes_ms=before.regimes_ms if featured else now,
+        features=features,
+        regimes=regimes,
+        pair=pair,
+    )
 
 
 def refill(state: PairingState, last_inputs: Sequence[Record]) -> PairingState:
@@ -140,7 +218,7 @@ def refill(state: PairingState, last_inputs: Sequence[Record]) -> PairingState:
     partner = next((r for r in regimes if r.event_time_ms == until), None)
     if not features or partner is None:
         return state
-    pair = PairedBar.model_construct(
+    pair = PairedBar.unchecked(
         features=features[-1], regimes=partner, window=FeatureWindow.from_vectors(features)
     )
     return state.model_copy(update={"pair": pair})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,73 +19,133 @@ from workers.models.ensemble import (
     pool,
     specialist_weights,
 )
-from workers.serving.pairing import FeatureWindow, PairedBar
+from workers.serving.pairing import FeatureWindow, PairedBar, PreparedRows, RowsInOrder
 from workers.serving.slots import LoadedEnsemble
 
 
-class FeaturesMissing(ValueError):
-    """A model was trained on features that are no longer made."""
+class ModelInputs(NamedTuple):
+    """What a model sees of N bars.
+
+    Attributes:
+        rows: Features of the last bar in model order, shape (N, F).
+        windows: The last bars as its network prepared them, oldest first, shape (N, window, P).
+        complete: Whether a window is full and without a null, shape (N,).
+    """
+
+    rows: NDArray[np.float64]
+    windows: NDArray[np.float32]
+    complete: NDArray[np.bool_]
+
+    def of(self, chosen: NDArray[np.bool_]) -> ModelInputs:
+        """Return the inputs of the chosen bars."""
+        return ModelInputs(self.rows[chosen], self.windows[chosen], self.complete[chosen])
 
 
-def model_inputs(model: LoadedEnsemble, window: FeatureWindow) -> NDArray[np.float64] | None:
-    """Return the model's window, shape (window, F) in model order; None while it is incomplete.
-
-    Vectors of another feature set fit as long as they hold the model's features.
+def model_inputs(model: LoadedEnsemble, windows: Sequence[FeatureWindow]) -> ModelInputs:
+    """Return a model's inputs; each row of a symbol is prepared once, whatever windows share it.
 
     Raises:
-        FeaturesMissing: They do not; the message names what is missing.
+        FeaturesMissing: A window lacks features of the model.
     """
-    if missing := sorted(set(model.manifest.feature_names) - set(window.names)):
-        raise FeaturesMissing(
-            f"feature set {window.feature_set_id} does not fit model {model.version}: it lacks "
-            f"{', '.join(missing)}"
-        )
-    if len(window.times) < model.window:
-        return None
-    columns = model.columns(window.feature_set_id, window.names)
-    rows = window.rows[-model.window :].take(columns, axis=1)
-    return None if np.isnan(rows).any() else rows
+    rows = np.array(
+        [
+            window.shared.rows[window.end - 1].take(
+                model.columns(window.feature_set_id, window.names)
+            )
+            for window in windows
+        ]
+    )
+    _prepare_rows(model, windows)
+    length = model.window
+    prepared = [window.shared.prepared[model.version].rows for window in windows]
+    inputs = np.empty((len(windows), length, prepared[0].shape[1]), dtype=np.float32)
+    complete = np.empty(len(windows), dtype=np.bool_)
+    for i, (window, kept) in enumerate(zip(windows, prepared, strict=True)):
+        complete[i] = full = len(window.times) >= length
+        inputs[i] = kept[window.end - length : window.end] if full else np.nan
+    return ModelInputs(rows, inputs, complete & ~np.isnan(inputs[:, :, 0]).any(axis=1))
+
+
+def _prepare_rows(model: LoadedEnsemble, windows: Sequence[FeatureWindow]) -> None:
+    """Prepare the rows of some windows that are not yet; a row with a null becomes all NaN."""
+    todo: list[tuple[RowsInOrder, int]] = []
+    raw: list[NDArray[np.float64]] = []
+    for window in windows:
+        first = window.end - min(model.window, len(window.times))
+        prepared = window.shared.prepared.get(model.version)
+        if prepared is not None:
+            first = prepared.missing_from(first)
+        if first < window.end:
+            columns = model.columns(window.feature_set_id, window.names)
+            todo.append((window.shared, first))
+            raw.append(window.shared.rows[first : window.end].take(columns, axis=1))
+    if not todo:
+        return
+    rows = np.concatenate(raw)
+    made = model.network.prepare(rows[:, None])[:, 0]
+    made[np.isnan(rows).any(axis=1)] = np.nan
+    start = 0
+    for (shared, first), part in zip(todo, raw, strict=True):
+        kept = shared.prepared.setdefault(model.version, PreparedRows(made.shape[1]))
+        kept.write(first, made[start : start + len(part)])
+        start += len(part)
 
 
 def predict(
-    model: LoadedEnsemble, pairs: Sequence[PairedBar], windows: NDArray[np.float64]
+    model: LoadedEnsemble, pairs: Sequence[PairedBar], inputs: ModelInputs
 ) -> list[Prediction]:
     """Return one prediction for each pair; a row's result does not depend on its batch.
 
     Args:
         model: The model of these bars.
         pairs: N pairs.
-        windows: Their inputs, shape (N, window, F).
+        inputs: Theirs, all complete.
     """
     manifest = model.manifest
-    regimes = np.array([(p.regimes.bull, p.regimes.bear, p.regimes.sideways) for p in pairs])
-    entropies = np.array([pair.regimes.entropy for pair in pairs])
-    members = model.members(np.hstack((windows[:, -1], regimes)), windows)
+    views = [_regime_view(pair) for pair in pairs]
+    regimes = np.array([(view.bull, view.bear, view.sideways) for view in views])
+    entropies = np.array([view.entropy for view in views])
+    members = model.members(np.hstack((inputs.rows, regimes)), inputs.windows)
     pooled = pool(members, manifest.member_weights)
     final = calibrate(pooled, np.array(manifest.class_prior), manifest.temperature)
-    parts = {name: class_probabilities(rows) for name, rows in members.items()}
     specialists = specialist_weights(regimes, entropies, manifest.strategy_matrix).tolist()
+    parts = zip(*map(class_probabilities, members.values()), strict=True)
     return [
         _prediction(
             model,
             pair,
-            {name: rows[i] for name, rows in parts.items()},
-            chance,
-            dict(zip(SPECIALISTS, specialists[i], strict=True)),
+            view,
+            (chances, dict(zip(members, of_members, strict=True))),
+            dict(zip(SPECIALISTS, weights, strict=True)),
         )
-        for i, (pair, chance) in enumerate(zip(pairs, class_probabilities(final), strict=True))
+        for pair, view, chances, of_members, weights in zip(
+            pairs, views, class_probabilities(final), parts, specialists, strict=True
+        )
     ]
+
+
+def _regime_view(pair: PairedBar) -> RegimeView:
+    regimes = pair.regimes
+    return RegimeView.unchecked(
+        bull=regimes.bull,
+        bear=regimes.bear,
+        sideways=regimes.sideways,
+        entropy=regimes.entropy,
+        trend_state=regimes.trend_state,
+        parameters_version=regimes.parameters_version,
+    )
 
 
 def _prediction(
     model: LoadedEnsemble,
     pair: PairedBar,
-    members: dict[str, ClassProbabilities],
-    final: ClassProbabilities,
+    regime: RegimeView,
+    chances: tuple[ClassProbabilities, dict[str, ClassProbabilities]],
     specialists: dict[str, float],
 ) -> Prediction:
-    features, regimes, manifest = pair.features, pair.regimes, model.manifest
-    return Prediction(
+    features, manifest = pair.features, model.manifest
+    final, members = chances
+    return Prediction.unchecked(
         prediction_id=derived_id(
             PREDICTIONS.name,
             features.symbol,
@@ -95,7 +156,7 @@ def _prediction(
         symbol=features.symbol,
         timeframe_ms=features.timeframe_ms,
         event_time_ms=features.event_time_ms,
-        available_time_ms=max(features.available_time_ms, regimes.available_time_ms),
+        available_time_ms=max(features.available_time_ms, pair.regimes.available_time_ms),
         strategy=manifest.strategy,
         model_version=model.version,
         qualified=model.registered.qualified,
@@ -104,15 +165,8 @@ def _prediction(
         members=members,
         member_weights=dict(manifest.member_weights),
         strategy_weights=specialists,
-        regime=RegimeView(
-            bull=regimes.bull,
-            bear=regimes.bear,
-            sideways=regimes.sideways,
-            entropy=regimes.entropy,
-            trend_state=regimes.trend_state,
-            parameters_version=regimes.parameters_version,
-        ),
-        context=MarketContext(
+        regime=regime,
+        context=MarketContext.unchecked(
             open=features.open,
             close=features.close,
             natr=features.values.get("natr_14"),

@@ -11,10 +11,8 @@ filter, so a bar waits for a model that is still being loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from schemas.features import FeatureVector
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
@@ -29,8 +27,8 @@ from schemas.topics import (
 )
 from streams.processor import Outputs, Processor, StateKey
 from workers.serving.pairing import WINDOW, PairedBar, PairingState, receive, refill
-from workers.serving.predict import FeaturesMissing, model_inputs, predict
-from workers.serving.slots import LoadedEnsemble, Slots
+from workers.serving.predict import model_inputs, predict
+from workers.serving.slots import FeaturesMissing, LoadedEnsemble, Slots
 
 Clock = Callable[[], int]
 WaitForModel = Callable[[str], None]
@@ -76,7 +74,7 @@ class _InferenceBatch:
         self._clock = clock
         self._wait_for = wait_for
         self._states = states
-        self._waiting: dict[str, list[tuple[int, PairedBar, NDArray[np.float64]]]] = {}
+        self._waiting: dict[str, list[tuple[int, PairedBar]]] = {}
         self._outputs: list[Outputs] = []
 
     def run(
@@ -107,18 +105,22 @@ class _InferenceBatch:
         if model is None:
             return
         try:
-            rows = model_inputs(model, pair.window)
+            model.columns(pair.window.feature_set_id, pair.window.names)
         except FeaturesMissing:  # the status says so
             return
-        if rows is not None:
-            self._waiting.setdefault(model.version, []).append((number, pair, rows))
+        self._waiting.setdefault(model.version, []).append((number, pair))
 
     def _predict_waiting(self) -> None:
         for version, waiting in self._waiting.items():
             model = self._model(version)
-            windows = np.stack([rows for _, _, rows in waiting])
-            predictions = predict(model, [pair for _, pair, _ in waiting], windows)
-            for (number, _, _), prediction in zip(waiting, predictions, strict=True):
+            inputs = model_inputs(model, [pair.window for _, pair in waiting])
+            ready = list(compress(waiting, inputs.complete.tolist()))
+            if not ready:
+                continue
+            if len(ready) < len(waiting):
+                inputs = inputs.of(inputs.complete)
+            predictions = predict(model, [pair for _, pair in ready], inputs)
+            for (number, _), prediction in zip(ready, predictions, strict=True):
                 self._outputs[number] = (prediction,)
         self._waiting.clear()
 
@@ -151,9 +153,9 @@ class _InferenceBatch:
             loaded = ", ".join(m.version for m in self._slots.all()) or "none"
             return reply("unknown_model", f"loaded: {loaded}")
         try:
-            rows = model_inputs(model, pair.window)
+            inputs = model_inputs(model, [pair.window])
         except FeaturesMissing as mismatch:
             return reply("failed", str(mismatch))
-        if rows is None:
+        if not inputs.complete[0]:
             return reply("failed", "features of this bar are not complete")
-        return reply("ok", prediction=predict(model, [pair], rows[None])[0])
+        return reply("ok", prediction=predict(model, [pair], inputs)[0])

@@ -24,6 +24,10 @@ PARITY = 1e-6  # on probabilities, against the answers of the training libraries
 MODELS_IN_MEMORY = 4  # the one in service and those before it, for late bars and overrides
 
 
+class FeaturesMissing(ValueError):
+    """A model was trained on features that are no longer made."""
+
+
 @dataclass(frozen=True)
 class LoadedEnsemble:
     """One model in memory: weights laid out for the kernels, and its registration."""
@@ -37,10 +41,21 @@ class LoadedEnsemble:
     _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
-        """Return where this model's features are in vectors of a feature set."""
+        """Return where this model's features are in vectors of a feature set.
+
+        Vectors of another feature set fit as long as they hold the model's features.
+
+        Raises:
+            FeaturesMissing: They do not; the message names what is missing.
+        """
         columns = self._columns.get(feature_set_id)
         if columns is None:
             place = {name: index for index, name in enumerate(names)}
+            if missing := sorted(set(self.manifest.feature_names) - place.keys()):
+                raise FeaturesMissing(
+                    f"feature set {feature_set_id} does not fit model {self.version}: it lacks "
+                    f"{', '.join(missing)}"
+                )
             columns = np.array([place[name] for name in self.manifest.feature_names])
             self._columns[feature_set_id] = columns
         return columns
@@ -56,14 +71,15 @@ class LoadedEnsemble:
         return self.network.window
 
     def members(
-        self, rows: NDArray[np.float64], windows: NDArray[np.float64]
+        self, rows: NDArray[np.float64], windows: NDArray[np.float32]
     ) -> dict[str, NDArray[np.float64]]:
         """Return each member's probabilities, shape (N, 3); columns sell, neutral, buy.
 
         Args:
             rows: The last bar's features in model order, then the regime posterior (bull,
                 bear, sideways), shape (N, F + 3).
-            windows: Features of the last bars, oldest first, shape (N, window, F).
+            windows: The last bars, oldest first, as ``network.prepare`` gives them, shape
+                (N, window, P).
         """
         return {
             "xgboost": forests.probabilities(self.forest, rows),
@@ -125,7 +141,7 @@ def feature_concern(model: ModelRegistered) -> str:
 
 
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
-    answers = loaded.members(_array((case.row,)), _array(case.window)[None])
+    answers = loaded.members(_array((case.row,)), loaded.network.prepare(_array(case.window)[None]))
     for name, expected in (("xgboost", case.forest), ("lstm", case.lstm)):
         gap = float(np.abs(answers[name][0] - _as_row(expected)).max())
         if not gap <= PARITY:

@@ -11,10 +11,11 @@ from workers.models.lstm import (
     Lstm,
     LstmConfig,
     LstmFileError,
-    _tanh,
+    advance_prepared,
     compile_lstm,
     initial_state,
     last_logits_and_state,
+    prepare,
     probabilities,
     read_lstm,
     standardise,
@@ -23,6 +24,7 @@ from workers.models.lstm import (
     window_logits,
     write_lstm,
 )
+from workers.models.lstm_kernels import _add_products, fitted_tanh
 
 SMALL = LstmConfig(features=5, hidden=7, window=12)
 
@@ -106,6 +108,35 @@ def test_a_symbol_alone_answers_as_in_a_batch():
     np.testing.assert_array_equal(alone, window_logits(ours, x))
 
 
+@pytest.mark.parametrize("rows", [1, 3, 4, 7, 8, 13, 111])
+@pytest.mark.parametrize("width", [4, 20, 64])
+def test_a_gate_is_summed_in_the_written_order(rows, width):
+    rng = np.random.default_rng(rows)
+    inputs = rng.normal(size=(5, rows)).astype(np.float32)
+    weights = rng.normal(size=(rows, width)).astype(np.float32)
+    gates = np.zeros((5, width), np.float32)
+
+    _add_products(inputs, weights, gates)
+
+    expected = np.zeros((5, width), np.float32)
+    fours = rows - rows % 4
+    for k in range(rows):
+        at = (k + (1, -1, 0, 0)[k % 4]) if k < fours else k
+        product = np.multiply.outer(inputs[:, at].astype(np.float64), weights[at])
+        rounded = product if k < fours else product.astype(np.float32)
+        expected = (expected + rounded).astype(np.float32)
+    np.testing.assert_array_equal(gates, expected)
+
+
+def test_rows_prepared_alone_give_the_windows_logits():
+    ours, x = model(), windows(SMALL, 5)
+
+    alone = np.concatenate([prepare(ours, x[:, t : t + 1]) for t in range(SMALL.window)], axis=1)
+    logits, _ = advance_prepared(ours, alone, initial_state(ours, 5))
+
+    np.testing.assert_array_equal(logits, window_logits(ours, x))
+
+
 def test_missing_counts_as_the_training_mean_and_extremes_are_limited():
     ours = model()
     rows = np.tile(ours.mean, (1, 3, 1))
@@ -121,7 +152,7 @@ def test_missing_counts_as_the_training_mean_and_extremes_are_limited():
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-50, 50, width=32))
 def test_the_fitted_tanh_is_within_three_float_steps(x):
-    assert abs(float(_tanh(np.float32(x))) - np.tanh(x)) <= 3e-7
+    assert abs(float(fitted_tanh(np.float32(x))) - np.tanh(x)) <= 3e-7
 
 
 def test_probabilities_survive_large_logits():

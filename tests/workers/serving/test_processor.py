@@ -18,7 +18,7 @@ from tests.build import START_MS, close_time, features, regimes, registered
 from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
 from workers.models.ensemble import calibrate, pool, specialist_weights
 from workers.serving.pairing import PairedBar, PairingState
-from workers.serving.predict import predict
+from workers.serving.predict import model_inputs, predict
 from workers.serving.processor import inference_processor
 from workers.serving.slots import Slots, feature_concern, load_ensemble
 
@@ -287,11 +287,11 @@ def test_many_rows_at_once_equal_one_by_one(tmp_path):
         pair = state.pair
         if pair is not None and len(pair.window.times) >= WINDOW and pair not in pairs:
             pairs.append(pair)
-    windows = np.stack([pair.window.rows[-WINDOW:] for pair in pairs])
+    inputs = [model_inputs(model, [pair.window]) for pair in pairs]
 
-    together = predict(model, pairs, windows)
+    together = predict(model, pairs, model_inputs(model, [pair.window for pair in pairs]))
 
-    alone = [predict(model, [p], w[None])[0] for p, w in zip(pairs, windows, strict=True)]
+    alone = [predict(model, [p], one)[0] for p, one in zip(pairs, inputs, strict=True)]
     assert together == alone
     assert all(isinstance(p, Prediction) for p in together)
 
@@ -311,3 +311,54 @@ def test_an_absent_member_leaves_its_weight_to_the_other():
     only = np.array([[0.2, 0.3, 0.5]])
 
     np.testing.assert_allclose(pool({"lstm": only}, {"xgboost": 0.55, "lstm": 0.45}), only)
+
+
+def without_validation_once_more(record: Record) -> None:
+    """A record that a step built unchecked is what validation would have made of it."""
+    again = type(record).decode(record.encode())
+    assert list(dict(again)) == list(dict(record))
+    assert again == record
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_cut_of_a_log_into_batches_gives_the_same_bytes(tmp_path, seed):
+    slots = serve(small_model(tmp_path))
+    log = bars(range(WINDOW + 6), SYMBOLS, missing={(WINDOW + 1, "ETHUSDT")})
+    inference = processor(slots)
+    expected = [record.encode() for record in predictions(inference, log)]
+    rng = np.random.default_rng(seed)
+    states: dict[StateKey, Any] = {}
+    made: list[Record] = []
+    while log:
+        size = int(rng.integers(1, 40))
+        batch, log = log[:size], log[size:]
+        keys = {inference.key_of(record) for record in batch}
+        before = {key: states.get(key, inference.initial) for key in keys}
+        assert inference.step_batch is not None
+        changed, outputs = inference.step_batch(before, batch)
+        states |= changed
+        made += [record for records in outputs for record in records]
+
+    assert [record.encode() for record in made] == expected
+    for record in made:
+        without_validation_once_more(record)
+
+
+def test_a_state_replayed_from_an_older_one_leaves_the_newer_one_as_it_was():
+    records = bars(range(WINDOW + 3))
+    inference = processor(Slots())
+    states = [inference.initial]
+    key = inference.key_of(records[0])
+    assert inference.step_batch is not None
+    for record in records:
+        changed, _ = inference.step_batch({key: states[-1]}, [record])
+        states.append(changed[key])
+    newest = states[-1]
+    assert isinstance(newest, PairingState)
+    kept = newest.pair.window.rows.copy()
+
+    other = bars([WINDOW + 2], ["BTCUSDT"], missing={(WINDOW + 2, "BTCUSDT")})
+    again, _ = inference.step_batch({key: states[-3]}, other)
+
+    np.testing.assert_array_equal(newest.pair.window.rows, kept)
+    assert np.isnan(again[key].pair.window.rows[-1]).any()

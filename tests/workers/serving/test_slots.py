@@ -90,7 +90,8 @@ def test_both_members_equal_the_training_libraries(tmp_path):
     windows = rng.normal(size=(40, WINDOW, len(NAMES)))
     rows = np.hstack((windows[:, -1], rng.dirichlet(np.ones(3), size=40)))
 
-    answers = load_ensemble(model).members(rows, windows)
+    loaded = load_ensemble(model)
+    answers = loaded.members(rows, loaded.network.prepare(windows))
 
     expected = boosted_probabilities(contents["forest"], rows)
     np.testing.assert_allclose(answers["xgboost"], expected, atol=1e-6)
