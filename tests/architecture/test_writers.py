@@ -31,11 +31,11 @@ NOT_PUBLISHED = {
 
 
 def made_in(source: SourceFile) -> set[Topic]:
-    """Return the topics whose records a file constructs, by call or by ``of``."""
+    """Return the topics whose records a file constructs, by call, ``of`` or ``unchecked``."""
     topics: set[Topic] = set()
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call):
-            record = ast.unparse(node.func).removesuffix(".of")
+            record = ast.unparse(node.func).removesuffix(".of").removesuffix(".unchecked")
             topics.update({TOPIC_BY_RECORD[record]} if record in TOPIC_BY_RECORD else ())
     return topics
 
