@@ -106,3 +106,30 @@ class ScoredSignal(Record):
     net_return: float | None = Field(description="gross - cost - funding; 0 for neutral")
     brier: float | None = Field(default=None, description="Multiclass Brier score, in [0, 2]")
     log_loss: float | None = Field(default=None, ge=0, description="Natural log")
+
+
+class ScoreCell(Record):
+    """Scored signals of one group and one bin of confidence, added up."""
+
+    group: Literal["A+", "A", "B", "C", "neutral"] = Field(
+        description="The grade of directional signals, or neutral"
+    )
+    bin: int = Field(ge=0, le=9, description="Confidence in tenths, rounded down")
+    signals: int = Field(ge=1, le=MAX_COUNT, description="Expired")
+    known: int = Field(ge=0, le=MAX_COUNT, description="With a knowable outcome")
+    hits: int = Field(ge=0, le=MAX_COUNT)
+    confidence: float = Field(ge=0, description="Sum over the known")
+    net_return: float = Field(description="Sum over the known, after costs")
+    brier: float = Field(ge=0, description="Sum over the known")
+
+
+class ScoreTotals(Record):
+    """All scored signals of one symbol and timeframe since the first, added up."""
+
+    subject: str = Field(description="<symbol>/<timeframe_ms>, the Kafka key")
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds = Field(description="Expiry of the last signal counted")
+    available_time_ms: Milliseconds
+    from_ms: Milliseconds = Field(description="Bar close of the first signal counted")
+    cells: tuple[ScoreCell, ...] = Field(description="Those that hold signals, in order")

@@ -17,7 +17,7 @@ from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record, Topic
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
-from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
+from schemas.signals import ScoredSignal, ScoreTotals, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.training import TrainingProgress, TrainingRequest
@@ -76,6 +76,9 @@ ACKNOWLEDGED = Topic(
     "signals.acknowledged.v1", SignalAcknowledged, "symbol", "Signals a human has seen"
 )
 SCORED_SIGNALS = Topic("signals.scored.v1", ScoredSignal, "symbol", "Signals scored at expiry")
+SCORE_TOTALS = Topic(
+    "signals.totals.v1", ScoreTotals, "subject", "All scores since the first", compact=True
+)
 TRAINING_REQUESTS = Topic("training.requests.v1", TrainingRequest, "strategy", "Models asked for")
 TRAINING_PROGRESS = Topic(
     "training.progress.v1", TrainingProgress, "strategy", "Steps of training", retention_ms=DAY_MS
@@ -167,6 +170,7 @@ TOPICS: tuple[Topic, ...] = (
     SIGNALS,
     ACKNOWLEDGED,
     SCORED_SIGNALS,
+    SCORE_TOTALS,
     TRAINING_REQUESTS,
     TRAINING_PROGRESS,
     MODELS_REGISTERED,

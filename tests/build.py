@@ -16,9 +16,10 @@ from schemas.predictions import ClassProbabilities, MarketContext, Prediction, R
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.research import OptimizeSpec
-from schemas.signals import Confirmation, RiskCheck, ScoredSignal, Signal
+from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, Signal
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
+from streams.scoring.totals import add_scores
 
 START_MS = 1_750_000_020_000  # a whole minute
 FEATURE_SET = "test-features"
@@ -223,6 +224,11 @@ def scored(minute: int = 0, **fields: Any) -> ScoredSignal:
         "log_loss": 0.105,
     }
     return ScoredSignal(**(defaults | fields))
+
+
+def score_totals(*scores: ScoredSignal) -> ScoreTotals:
+    """Return the totals of some scores of one symbol, or of ``scored()``."""
+    return add_scores(None, scores or (scored(),))
 
 
 def explanation(minute: int = 0, **fields: Any) -> Explanation:

@@ -18,7 +18,7 @@ from gateway.errors import Unknown
 from gateway.views.compact import CompactSignal
 from gateway.views.feature_ranks import FeatureRank, feature_ranks
 from gateway.views.read_model import ReadModel
-from gateway.views.scores import ReliabilityBin, ScoreRow, reliability, summary
+from gateway.views.scores import ReliabilityBin, ScoreRow, ScoreSpan, track_record
 from schemas.bounds import TimeMs
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
@@ -46,11 +46,12 @@ class SignalDetail(SignalItem):
 
 
 class SignalList(BaseModel):
-    """Signals newest first; ``summary`` and ``reliability`` only with ``scored=true``."""
+    """Signals newest first; the track record of the ticker (or of all) with ``scored=true``."""
 
     signals: list[SignalItem]
+    span: ScoreSpan | None = Field(description="What the track record covers")
     summary: list[ScoreRow] | None = Field(
-        description="Scores of all held signals of the ticker (or of all), by group"
+        description="Scores of every signal that has expired, held here or not, by group"
     )
     reliability: list[ReliabilityBin] | None = Field(
         description="The same signals by confidence: is 80 % right 80 % of the time?"
@@ -95,7 +96,7 @@ def _item(views: ReadModel, signal: CompactSignal) -> dict[str, Any]:
     acknowledged = views.acknowledged.get(signal.signal_id)
     score = views.score(signal)
     body["acknowledged"] = acknowledged.model_dump() if acknowledged else None
-    body["score"] = raw(score.raw) if score else None
+    body["score"] = raw(score)
     body["explained"] = views.explanation(signal) is not None
     return body
 
@@ -118,9 +119,12 @@ async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> 
     passing = (signal for signal in newest_first if wanted.passes(ctx.views, signal))
     body = {
         "signals": [_item(ctx.views, signal) for signal in islice(passing, wanted.limit)],
-        "summary": summary(ctx.views, symbols) if wanted.scored else None,
-        "reliability": reliability(ctx.views, symbols) if wanted.scored else None,
+        "span": None,
+        "summary": None,
+        "reliability": None,
     }
+    if wanted.scored:
+        body |= track_record(ctx.views, symbols).model_dump()
     return success(body)
 
 

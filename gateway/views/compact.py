@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.views.arrival import Arrival
 from schemas.features import FeatureVector
 from schemas.market import Bar
-from schemas.signals import ScoredSignal, Signal
+from schemas.signals import Signal
 
 
 class PredictedBar(Protocol):
@@ -109,32 +109,4 @@ class CompactSignal:
             grade=signal.grade,
             partition=arrival.partition,
             offset=arrival.offset,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CompactScore:
-    """A score's bytes, and what the track record adds up."""
-
-    raw: bytes
-    signal_id: str
-    direction: str
-    grade: str
-    hit: bool | None
-    confidence: float
-    net_return: float | None
-    brier: float | None
-
-    @classmethod
-    def from_arrival(cls, score: ScoredSignal, arrival: Arrival) -> CompactScore:
-        """Return the compact form of a score."""
-        return cls(
-            raw=arrival.raw,
-            signal_id=score.signal_id,
-            direction=score.direction,
-            grade=score.grade,
-            hit=score.hit,
-            confidence=score.confidence,
-            net_return=score.net_return,
-            brier=score.brier,
         )

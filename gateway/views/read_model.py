@@ -14,7 +14,6 @@ from gateway.views.arrival import Arrival, UnreadableArrival
 from gateway.views.compact import (
     CompactBar,
     CompactFeatures,
-    CompactScore,
     CompactSignal,
     PredictedBar,
 )
@@ -33,7 +32,7 @@ from schemas.predictions import PredictionReply
 from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeProbabilities
-from schemas.signals import ScoredSignal, Signal, SignalAcknowledged
+from schemas.signals import ScoredSignal, ScoreTotals, Signal, SignalAcknowledged
 from schemas.status import (
     CanaryTrace,
     LoadedModel,
@@ -77,6 +76,7 @@ class ReadModel:
         self.signals: dict[str, CompactSignal] = {}  # in order of arrival
         self.horizon: dict[int, int] = {}  # partition to the offset below which signals left
         self.acknowledged: dict[str, SignalAcknowledged] = {}
+        self.score_totals: dict[str, ScoreTotals] = {}  # by subject
         self.clock: TickArrival | None = None
         self._doubted_tick: TickArrival | None = None
         self.serving: dict[str, ModelServing] = {}
@@ -98,6 +98,7 @@ class ReadModel:
             Signal: self._signal,
             SignalAcknowledged: self._acknowledged,
             ScoredSignal: self._score,
+            ScoreTotals: self._score_totals,
             Explanation: self._explanation,
             ClockTick: self._tick,
             ModelServing: self._serving,
@@ -186,8 +187,8 @@ class ReadModel:
             if limit < view.bars.limit:
                 self._forget(view.shrink(limit))
 
-    def score(self, signal: CompactSignal) -> CompactScore | None:
-        """Return what became of a signal; None before its expiry."""
+    def score(self, signal: CompactSignal) -> bytes | None:
+        """Return the encoded score of a signal; None before its expiry."""
         return self.symbol(signal.symbol).scores.get((signal.event_time_ms, signal.signal_id))
 
     def explanation(self, predicted: PredictedBar) -> bytes | None:
@@ -226,7 +227,10 @@ class ReadModel:
 
     def _score(self, score: ScoredSignal, arrival: Arrival) -> None:
         key = (score.signal_time_ms, score.signal_id)
-        self.symbol(score.symbol).scores.put(key, CompactScore.from_arrival(score, arrival))
+        self.symbol(score.symbol).scores.put(key, arrival.raw)
+
+    def _score_totals(self, totals: ScoreTotals, _: Arrival) -> None:
+        self.score_totals[totals.subject] = totals
 
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)

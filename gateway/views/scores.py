@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, Field
 
-from gateway.views.compact import CompactScore
 from gateway.views.read_model import ReadModel
-from streams.evaluation.calibration import Bin, bin_index, wilson_interval
+from schemas.signals import ScoreCell, ScoreTotals
+from streams.evaluation.calibration import Bin, wilson_interval
 
 GROUPS = ("directional", "A+", "A", "B", "C", "neutral")
 
@@ -41,37 +41,61 @@ class ReliabilityBin(BaseModel):
     hit_rate_high: float
 
 
-def summary(views: ReadModel, symbols: Sequence[str]) -> list[dict[str, object]]:
-    """Return one row for each group that has signals."""
-    groups: dict[str, list[CompactScore]] = {group: [] for group in GROUPS}
-    for symbol in symbols:
-        for score in views.symbol(symbol).scores.items:
-            if score.direction == "neutral":
-                groups["neutral"].append(score)
-            else:
-                groups["directional"].append(score)
-                groups[score.grade].append(score)
-    return [_row(group, scores).model_dump() for group, scores in groups.items() if scores]
+class ScoreSpan(BaseModel):
+    """What the track record covers."""
+
+    from_ms: int = Field(description="Bar close of the first signal counted")
+    to_ms: int = Field(description="Expiry of the last")
 
 
-def reliability(views: ReadModel, symbols: Sequence[str]) -> list[dict[str, object]]:
-    """Return the bins that hold signals, directional first, by rising confidence."""
-    bins: dict[tuple[bool, int], list[CompactScore]] = {}
-    for symbol in symbols:
-        for score in views.symbol(symbol).scores.items:
-            if score.hit is not None:
-                key = (score.direction == "neutral", bin_index(score.confidence))
-                bins.setdefault(key, []).append(score)
-    return [_bin_row(bins[key], directional=not key[0]).model_dump() for key in sorted(bins)]
+class TrackRecord(BaseModel):
+    """Scores of every signal that has expired, and how well calibrated they were."""
+
+    span: ScoreSpan | None = Field(description="Null: nothing has expired yet")
+    summary: list[ScoreRow]
+    reliability: list[ReliabilityBin]
 
 
-def _bin_row(scores: Sequence[CompactScore], *, directional: bool) -> ReliabilityBin:
-    hits = sum(bool(score.hit) for score in scores)
-    stated = Bin(len(scores), hits, math.fsum(score.confidence for score in scores))
-    interval = wilson_interval(hits, stated.count)
-    assert interval is not None  # noqa: S101 - a bin is opened by its first score
+def track_record(views: ReadModel, symbols: Sequence[str]) -> TrackRecord:
+    """Return a row for each group and a bin for each confidence that has signals.
+
+    Bins are in order: directional first, by rising confidence.
+    """
+    totals = [each for each in views.score_totals.values() if each.symbol in symbols]
+    cells = [cell for each in totals for cell in each.cells]
+    groups = {
+        group: [cell for cell in cells if group in {cell.group, _side(cell)}] for group in GROUPS
+    }
+    places = sorted({(cell.group == "neutral", cell.bin) for cell in cells if cell.known})
+    return TrackRecord(
+        span=_span(totals),
+        summary=[_row(group, members) for group, members in groups.items() if members],
+        reliability=[
+            _bin_row([cell for cell in cells if place == (cell.group == "neutral", cell.bin)])
+            for place in places
+        ],
+    )
+
+
+def _side(cell: ScoreCell) -> str:
+    return "neutral" if cell.group == "neutral" else "directional"
+
+
+def _span(totals: Sequence[ScoreTotals]) -> ScoreSpan | None:
+    if not totals:
+        return None
+    return ScoreSpan(
+        from_ms=min(each.from_ms for each in totals),
+        to_ms=max(each.event_time_ms for each in totals),
+    )
+
+
+def _bin_row(cells: Sequence[ScoreCell]) -> ReliabilityBin:
+    stated = _bin(cells)
+    interval = wilson_interval(stated.hits, stated.count)
+    assert interval is not None  # noqa: S101 - a bin is opened by its first known outcome
     return ReliabilityBin(
-        directional=directional,
+        directional=cells[0].group != "neutral",
         known=stated.count,
         mean_confidence=stated.mean_confidence,
         hit_rate=stated.hit_rate,
@@ -80,27 +104,33 @@ def _bin_row(scores: Sequence[CompactScore], *, directional: bool) -> Reliabilit
     )
 
 
-def _row(group: str, scores: Sequence[CompactScore]) -> ScoreRow:
-    known = [score for score in scores if score.hit is not None]
-    hits = sum(bool(score.hit) for score in known)
-    interval = wilson_interval(hits, len(known))
-    hit_rate = hits / len(known) if known else None
-    confidence = _mean(score.confidence for score in known)
+def _bin(cells: Sequence[ScoreCell]) -> Bin:
+    return Bin(
+        count=sum(cell.known for cell in cells),
+        hits=sum(cell.hits for cell in cells),
+        confidence=math.fsum(cell.confidence for cell in cells),
+    )
+
+
+def _row(group: str, cells: Sequence[ScoreCell]) -> ScoreRow:
+    known = _bin(cells)
+    interval = wilson_interval(known.hits, known.count)
+    hit_rate = known.hit_rate if known.count else None
+    confidence = known.mean_confidence if known.count else None
     return ScoreRow(
         group=group,
-        signals=len(scores),
-        known=len(known),
-        hits=hits,
+        signals=sum(cell.signals for cell in cells),
+        known=known.count,
+        hits=known.hits,
         hit_rate=hit_rate,
         hit_rate_low=interval.low if interval else None,
         hit_rate_high=interval.high if interval else None,
         mean_confidence=confidence,
         calibration_gap=None if confidence is None or hit_rate is None else confidence - hit_rate,
-        mean_net_return=_mean(s.net_return for s in known if s.net_return is not None),
-        mean_brier=_mean(s.brier for s in known if s.brier is not None),
+        mean_net_return=_mean((cell.net_return for cell in cells), known.count),
+        mean_brier=_mean((cell.brier for cell in cells), known.count),
     )
 
 
-def _mean(numbers: Iterable[float]) -> float | None:
-    terms = list(numbers)
-    return math.fsum(terms) / len(terms) if terms else None
+def _mean(sums: Iterable[float], count: int) -> float | None:
+    return math.fsum(sums) / count if count else None

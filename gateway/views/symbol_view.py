@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.views.compact import CompactBar, CompactFeatures, CompactScore, CompactSignal
+from gateway.views.compact import CompactBar, CompactFeatures, CompactSignal
 from gateway.views.sorted_window import SortedWindow
 
 WINDOW = 5_000  # bars of one symbol, at most
@@ -24,7 +24,7 @@ class SymbolView:
     features: SortedWindow[CompactFeatures] = field(default_factory=lambda: SortedWindow(WINDOW))
     regimes: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
     signals: SortedWindow[CompactSignal] = field(default_factory=lambda: SortedWindow(WINDOW))
-    scores: SortedWindow[CompactScore] = field(default_factory=lambda: SortedWindow(WINDOW))
+    scores: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
     explanations: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
 
     def shrink(self, limit: int) -> list[CompactSignal]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from streams.evaluation.interval import NORMAL, Interval
 
-BINS = 10  # of equal width over [0, 1]
-
 
 @dataclass(frozen=True)
 class Bin:
@@ -34,15 +32,6 @@ class Bin:
     def hit_rate(self) -> float:
         """Share that came true, in [0, 1]."""
         return self.hits / self.count
-
-
-def bin_index(confidence: float) -> int:
-    """Return the index of the bin of a probability.
-
-    >>> bin_index(0.95), bin_index(1.0)
-    (9, 9)
-    """
-    return min(int(confidence * BINS), BINS - 1)
 
 
 def expected_calibration_error(bins: Iterable[Bin]) -> float | None:

@@ -1,6 +1,6 @@
 """Scoring: graded signals in, scored signals out at expiry.
 
-    signals.graded.v1  -->  [scoring]  -->  signals.scored.v1
+    signals.graded.v1  -->  [scoring]  -->  signals.scored.v1, signals.totals.v1
 
 A signal carries its bar's open, close and funding, so later signals are also the bars that score
 it: one input, no join, the same answer live and replayed. An outcome that spans a hole in the bars
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
-from schemas.signals import Direction, Grade, ScoredSignal, Signal
-from schemas.topics import SCORED_SIGNALS, SIGNALS
+from schemas.signals import Direction, Grade, ScoredSignal, ScoreTotals, Signal
+from schemas.topics import SCORE_TOTALS, SCORED_SIGNALS, SIGNALS
 from streams.processor import Outputs, Processor
 from streams.scoring.outcome import brier_score, log_loss, signal_outcome
+from streams.scoring.totals import add_scores
 
 
 class PendingSignal(Record):
@@ -37,10 +38,11 @@ class PendingSignal(Record):
 
 
 class ScoringState(Record):
-    """Signals waiting for their horizon, oldest first."""
+    """Signals waiting for their horizon, oldest first, and the totals of those before."""
 
     event_time_ms: int = -1
     pending: tuple[PendingSignal, ...] = ()
+    totals: ScoreTotals | None = None
 
 
 def step(state: ScoringState, signal: Signal) -> tuple[ScoringState, Outputs]:
@@ -51,8 +53,12 @@ def step(state: ScoringState, signal: Signal) -> tuple[ScoringState, Outputs]:
     seen = [_see(waiting, signal, follows=follows) for waiting in state.pending]
     expired = [p for p in seen if p.expires_ms <= signal.event_time_ms]
     running = [p for p in seen if p.expires_ms > signal.event_time_ms]
-    after = ScoringState(event_time_ms=signal.event_time_ms, pending=(*running, _pending(signal)))
-    return after, tuple(_score(p, signal) for p in expired)
+    scores = tuple(_score(p, signal) for p in expired)
+    totals = add_scores(state.totals, scores) if scores else state.totals
+    after = ScoringState(
+        event_time_ms=signal.event_time_ms, pending=(*running, _pending(signal)), totals=totals
+    )
+    return after, (*scores, totals) if scores and totals else ()
 
 
 def _pending(signal: Signal) -> PendingSignal:
@@ -127,7 +133,7 @@ def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
 PROCESSOR = Processor(
     name="scoring",
     reads=(SIGNALS,),
-    writes=(SCORED_SIGNALS,),
+    writes=(SCORED_SIGNALS, SCORE_TOTALS),
     initial=ScoringState(),
     step=step,
     state_key=("symbol", "timeframe_ms"),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelMetrics
+from streams.confidence import BINS
 from streams.costs import DEFAULT_COSTS
-from streams.evaluation.calibration import BINS
 from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
 

@@ -488,6 +488,13 @@ export interface ScoreRow {
   mean_brier: number | null
 }
 
+export interface ScoreSpan {
+  /** Bar close of the first signal counted */
+  from_ms: number
+  /** Expiry of the last */
+  to_ms: number
+}
+
 export interface ScoredSignal {
   signal_id: string
   /** Canonical symbol, e.g. BTCUSDT */
@@ -651,7 +658,9 @@ export interface SignalItem {
 
 export interface SignalList {
   signals: SignalItem[]
-  /** Scores of all held signals of the ticker (or of all), by group */
+  /** What the track record covers */
+  span: ScoreSpan | null
+  /** Scores of every signal that has expired, held here or not, by group */
   summary: ScoreRow[] | null
   /** The same signals by confidence: is 80 % right 80 % of the time? */
   reliability: ReliabilityBin[] | null

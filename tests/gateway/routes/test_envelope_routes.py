@@ -34,6 +34,7 @@ from tests.build import (
     explanation,
     features,
     registered,
+    score_totals,
     scored,
     serving,
     signal,
@@ -109,7 +110,8 @@ async def test_signals_are_filtered_by_ticker_grade_and_direction(gateway):
 
 
 async def test_scored_signals_come_with_their_score_and_the_track_record(gateway):
-    gateway.bus.feed(scored(0), scored(1, hit=False, outcome="sell", net_return=-0.002))
+    scores = scored(0), scored(1, hit=False, outcome="sell", net_return=-0.002)
+    gateway.bus.feed(*scores, score_totals(*scores))
 
     done = checked(SignalList, await gateway.get("/api/signals", scored=True))
     still_open = checked(SignalList, await gateway.get("/api/signals", scored=False, limit=500))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from gateway.views.scores import reliability, summary
-from tests.build import scored
+from gateway.views.scores import track_record
+from tests.build import close_time, score_totals, scored
 from tests.gateway.views.test_views import folded
 
 
 def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
-    views = folded(
+    totals = score_totals(
         scored(0, grade="A", confidence=0.8, hit=True, net_return=0.004, brier=0.1),
         scored(
             1, grade="A", confidence=0.76, hit=False, outcome="sell", net_return=-0.002, brier=0.9
@@ -20,7 +20,9 @@ def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
         scored(3, grade="C", direction="neutral", hit=True, net_return=0.0),
     )
 
-    rows = {row["group"]: row for row in summary(views, ["BTCUSDT"])}
+    found = track_record(folded(totals), ["BTCUSDT"])
+
+    rows = {row.group: row.model_dump() for row in found.summary}
 
     assert rows.keys() == {"directional", "A", "C", "neutral"}
     assert rows["directional"]["signals"] == 3
@@ -35,11 +37,13 @@ def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
 
 
 def test_no_scores_give_no_rows():
-    assert summary(folded(), []) == []
+    found = track_record(folded(), [])
+
+    assert (found.span, found.summary, found.reliability) == (None, [], [])
 
 
 def test_reliability_puts_signals_of_similar_confidence_together():
-    views = folded(
+    totals = score_totals(
         scored(0, confidence=0.81, hit=True),
         scored(1, confidence=0.89, hit=False),
         scored(2, confidence=1.0, hit=True),
@@ -47,12 +51,34 @@ def test_reliability_puts_signals_of_similar_confidence_together():
         scored(4, confidence=0.42, direction="neutral", hit=True),
     )
 
-    bins = reliability(views, ["BTCUSDT"])
+    bins = track_record(folded(totals), ["BTCUSDT"]).reliability
 
-    assert [(b["directional"], b["known"], b["hit_rate"]) for b in bins] == [
+    assert [(b.directional, b.known, b.hit_rate) for b in bins] == [
         (True, 2, 0.5),
         (True, 1, 1.0),
         (False, 1, 1.0),
     ]
-    assert bins[0]["mean_confidence"] == pytest.approx(0.85)
-    assert bins[0]["hit_rate_low"] == pytest.approx(proportion_confint(1, 2, method="wilson")[0])
+    assert bins[0].mean_confidence == pytest.approx(0.85)
+    assert bins[0].hit_rate_low == pytest.approx(proportion_confint(1, 2, method="wilson")[0])
+
+
+def test_totals_of_several_symbols_are_added_and_the_span_covers_them():
+    views = folded(
+        score_totals(scored(0), scored(1, hit=False)),
+        score_totals(scored(5, symbol="ETHUSDT")),
+        score_totals(scored(9, symbol="XRPUSDT")),
+    )
+
+    found = track_record(views, ["BTCUSDT", "ETHUSDT"])
+
+    assert (found.summary[0].known, found.summary[0].hits) == (3, 2)
+    assert found.span is not None
+    assert found.span.model_dump() == {"from_ms": close_time(0), "to_ms": close_time(20)}
+
+
+def test_newer_totals_of_a_symbol_replace_the_older():
+    first, both = score_totals(scored(0)), score_totals(scored(0), scored(1))
+
+    found = track_record(folded(first, both), ["BTCUSDT"])
+
+    assert found.summary[0].signals == 2

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from streams.confidence import BINS, bin_index
 from streams.evaluation.calibration import (
-    BINS,
     Bin,
-    bin_index,
     expected_calibration_error,
     wilson_interval,
 )

@@ -18,8 +18,9 @@ from schemas.market import Bar
 from schemas.record import Record
 from schemas.signals import ScoredSignal, Signal
 from schemas.timeframes import DAY_MS
+from streams.confidence import bin_index
 from streams.costs import DEFAULT_COSTS, Costs, direction_sign
-from streams.evaluation.calibration import Bin, bin_index
+from streams.evaluation.calibration import Bin
 from workers.research.replay.recompute import Prior
 
 CLASSES = ("sell", "neutral", "buy")

@@ -23,6 +23,7 @@ export interface ExplanationState {
 
 export interface Scores {
   symbol: string | null
+  span: SignalList['span']
   rows: NonNullable<SignalList['summary']>
   bins: NonNullable<SignalList['reliability']>
 }

@@ -164,7 +164,7 @@ export class LiveStore {
     try {
       const list = await ask<SignalList>(`/api/signals?scored=true&limit=1${ticker}`)
       if (symbol !== this.scoredSymbol) return
-      const scores = { symbol, rows: list.summary ?? [], bins: list.reliability ?? [] }
+      const scores = { symbol, span: list.span, rows: list.summary ?? [], bins: list.reliability ?? [] }
       update(this.state, { scores, scoresError: null })
     } catch (error) {
       update(this.state, { scoresError: asApiError(error) })

@@ -1,8 +1,8 @@
 // How often signals of each grade came true, and what they brought.
 
-import type { ScoreRow } from '../contract'
+import type { ScoreRow, ScoreSpan } from '../contract'
 import { classes } from '../lib/classes'
-import { countText, percent, signedPercent } from '../lib/format'
+import { countText, percent, signedPercent, stampText } from '../lib/format'
 import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
 import styles from './HitRates.module.css'
@@ -11,7 +11,7 @@ export const FEW_OUTCOMES = 30 // fewer than this prove nothing
 
 const NAMES: Record<string, string> = { directional: 'All directional', neutral: 'Neutral' }
 
-export function HitRates({ rows }: { rows: ScoreRow[] }) {
+export function HitRates({ rows, span }: { rows: ScoreRow[]; span: ScoreSpan | null }) {
   return (
     <TableScroll className={styles.scroll} label="Hit rates by grade">
       <table className={styles.rates}>
@@ -44,6 +44,7 @@ export function HitRates({ rows }: { rows: ScoreRow[] }) {
         </tbody>
       </table>
       <p className={text.footNote}>
+        {span && `Every signal that expired, from ${stampText(span.from_ms)} to ${stampText(span.to_ms)}. `}
         Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. Net is the mean return after fees,
         slippage and funding.
       </p>

@@ -16,7 +16,6 @@ export function TrackRecord({ symbol }: { symbol: string | null }) {
   return (
     <Panel
       title="Score of past signals"
-
       aside={
         <Choices aria-label="Scored markets">
           <button type="button" aria-pressed={scope === null} onClick={() => liveStore.score(null)}>
@@ -32,7 +31,7 @@ export function TrackRecord({ symbol }: { symbol: string | null }) {
     >
       {scores?.rows.length ? (
         <div className={styles.body}>
-          <HitRates rows={scores.rows} />
+          <HitRates rows={scores.rows} span={scores.span} />
           <Reliability bins={scores.bins} />
         </div>
       ) : error ? (

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from schemas.predictions import ClassProbabilities
-from schemas.signals import ScoredSignal, Signal
+from schemas.signals import ScoredSignal, ScoreTotals, Signal
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.costs import DEFAULT_COSTS
 from streams.runtime.memory_driver import replay
@@ -371,5 +371,5 @@ def test_grading_and_scoring_are_the_live_ones():
     again = replay(SIGNALS_CHAIN, predictions)
 
     assert [r.encode() for r in again] == [
-        r.encode() for r in made if isinstance(r, Signal | ScoredSignal)
+        r.encode() for r in made if isinstance(r, Signal | ScoredSignal | ScoreTotals)
     ]
