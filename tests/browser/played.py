@@ -17,7 +17,7 @@ from schemas.market import Bar
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
-from schemas.signals import ScoredSignal, Signal
+from schemas.signals import ScoredSignal, ScoreTotals, Signal
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.runtime.memory_driver import MemoryDriver
 from streams.scoring.processor import PROCESSOR as SCORING
@@ -60,7 +60,7 @@ class Minute:
     bar: Bar
     regime: RegimeProbabilities
     signal: Signal
-    scores: tuple[ScoredSignal, ...]
+    scores: tuple[ScoredSignal | ScoreTotals, ...]
     explanation: Explanation | None
 
     def records(self) -> tuple[Record, ...]:
@@ -85,7 +85,7 @@ def play(
         asked = _prediction(minute, now, regime, foresight * edge, random, qualified=qualified)
         made = grading.feed(asked)
         [signal] = [record for record in made if isinstance(record, Signal)]
-        scores = tuple(record for record in made if isinstance(record, ScoredSignal))
+        scores = tuple(record for record in made if isinstance(record, ScoredSignal | ScoreTotals))
         why = None if signal.direction == "neutral" else explanation_of(signal, random)
         yield Minute(now, regime, signal, scores, why)
 

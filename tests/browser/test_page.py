@@ -229,6 +229,7 @@ def test_score_of_past_signals_is_the_gateways(stage, new_page):
 
     table = watched.page.get_by_role("table", name=re.compile("Hit rate"))
 
+    assert answer["data"]["summary"][0]["known"] > 0
     for row in answer["data"]["summary"]:
         name = {"directional": "All directional", "neutral": "Neutral"}.get(
             row["group"], f"Grade {row['group']}"
