@@ -22,5 +22,7 @@ _NAMES = {length: name for name, length in TIMEFRAMES_MS.items()}
 
 
 def timeframe_name(timeframe_ms: int) -> str:
-    """Return the name of a bar length; one outside the table is counted in minutes."""
+    """Return the name of a bar length; another one in minutes, else in ms."""
+    if timeframe_ms % MINUTE_MS:
+        return f"{timeframe_ms} ms"
     return _NAMES.get(timeframe_ms, f"{timeframe_ms // MINUTE_MS}m")

@@ -106,12 +106,13 @@ def run(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the simulated market.")] = None,
-    port: Annotated[int | None, typer.Option(help="Gateway port on loopback [8080].")] = None,
+    port: Annotated[int | None, typer.Option(help="Gateway port [8080]; 0: any free one.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run the pipeline until Ctrl-C; a next run continues."""
     from deploy.local.live_view import screen_for
     from deploy.local.pipeline import Run, process_names, run_pipeline
+    from deploy.local.ports import usable_port
 
     if replay_files:
         overrides = _replay_settings(names or [], exchange, speed)
@@ -126,7 +127,8 @@ def run(
         hint = "; files need --replay" if any(Path(name).suffix for name in unknown) else ""
         raise fail(f"unknown process {', '.join(unknown)}; expected {', '.join(known)}{hint}", 2)
     with report_errors():
-        code = run_pipeline(Run(settings, gateway_port(port), chosen), screen_for(as_json=as_json))
+        usable = gateway_port(port) or usable_port(0)
+        code = run_pipeline(Run(settings, usable, chosen), screen_for(as_json=as_json))
     raise typer.Exit(code)
 
 

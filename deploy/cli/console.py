@@ -154,14 +154,14 @@ def parse_symbol(text: str) -> str:
 
 
 def gateway_port(port: int | None) -> int:
-    """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080."""
+    """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080; 0 is any free one."""
     from streams.runtime.environment import read_environment
 
     with report_errors(2):
         named = read_environment().get("REGIMEFLOW_PORT", "8080") if port is None else str(port)
     text = named.strip()
-    if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise fail(f"port {text!r}, expected a number from 1 to 65535", 2)
+    if not text.isdecimal() or int(text) > 65_535:
+        raise fail(f"port {text!r}, expected a number from 0 (any free one) to 65535", 2)
     return int(text)
 
 

@@ -36,10 +36,25 @@ app = typer.Typer(
 )
 
 ROUTE = "api/v1/hyperopt"
+LOCAL = "local-"  # begins the name of a search that no pipeline runs
 LIVE = ("queued", "running", "cancelling")
 LOOK_EVERY_S = 0.5
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `start` and `list` show it.")]
+
+def _of_the_pipeline(job_id: str) -> str:
+    if job_id.startswith(LOCAL):
+        raise fail(
+            f"{job_id} was searched with --local, no pipeline knows it: the same `hyperopt start` "
+            "goes on with it and shows its result",
+            2,
+        )
+    return job_id
+
+
+JobId = Annotated[
+    str,
+    typer.Argument(metavar="JOB", help="As `start` and `list` show it.", callback=_of_the_pipeline),
+]
 
 
 @app.command()
@@ -168,7 +183,7 @@ def _run_here(local: str, fields: Answer) -> Answer:
     # file that has grown or rolled is another job: its result is that of its own span.
     stamp = bars_stamp(bars)
     identity = f"{file_part(source.path).resolve()} {spec.model_dump_json()} {stamp}"
-    job_id = f"local-{sha256(identity.encode()).hexdigest()[:12]}"
+    job_id = f"{LOCAL}{sha256(identity.encode()).hexdigest()[:12]}"
     secret = settings.tuning_storage
     storage = None if secret is None else secret.get_secret_value()
     job = TuningJob(job_id, spec, "local", settings.home, storage)

@@ -17,6 +17,7 @@ from deploy.cli.console import (
     fail,
     kafka,
     load_settings,
+    note,
     parse_symbol,
     report_errors,
     show,
@@ -151,8 +152,12 @@ def topics_tail(
         row = topic_row(topic)
     wanted = parse_symbol(symbol) if symbol else None
     with kafka() as settings:
+        shown = 0
         for record in newest_records(settings, row, symbol=wanted, count=count, follow=follow):
             typer.echo(record if as_json else record[:LONGEST_SHOWN])
+            shown += 1
+    if not shown:
+        note(f"{topic} holds no record" + (f" of {wanted}" if wanted else ""))
 
 
 @dlq.command("list")

@@ -143,7 +143,7 @@ def _compile(progress: OnStep) -> tuple[int, list[str]]:
             for line in compiler.stdout:
                 output.append(line.rstrip())
                 if parts := PROGRESS_LINE.match(line):
-                    progress(f"kernels: {line.strip()}", int(parts[1]) / int(parts[2]))
+                    progress(f"kernels: {line.strip()}", (int(parts[1]) - 1) / int(parts[2]))
         except BaseException:  # Ctrl-C most of all
             compiler.kill()
             raise
@@ -161,15 +161,13 @@ def families() -> dict[str, Callable[[], None]]:
 
 
 def main() -> int:
-    """Compile every family and print its time; return the exit code."""
+    """Compile every family, its name first; return the exit code."""
     os.environ.update(ONE_THREAD)
     functions = families()
     for number, (name, prepare) in enumerate(functions.items(), start=1):
-        started = time.monotonic()
-        prepare()
-        seconds = time.monotonic() - started
-        sys.stdout.write(f"{number} of {len(functions)} {name}: {seconds:.1f} s\n")
+        sys.stdout.write(f"{number} of {len(functions)} {name}\n")
         sys.stdout.flush()
+        prepare()
     return 0
 
 

@@ -255,6 +255,6 @@ def _table(view: RunView, supervisor: Supervisor) -> Any:
             f"{symbol['last_price']:g}",
             f"{symbol['age_bars']:.1f} bars",
             "",
-            f"{symbol['bars']} bars, {symbol['signals']} signals",
+            f"in view: {symbol['bars']} bars, {symbol['signals']} signals",
         )
     return table

@@ -171,7 +171,11 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         screen.look(supervisor)
 
     supervisor = Supervisor(run.processes, home / "logs", environment)
-    held_ms = newest_signal_ms(found.client) if "gateway" in run.processes else None
+    held_ms = None
+    if "gateway" in run.processes:
+        held_ms = newest_signal_ms(found.client)
+        if held_ms is None:
+            say_bars_held(found.client, screen)
     screen.step(f"starting {len(run.processes)} processes")
     try:
         supervisor.start()
@@ -269,6 +273,19 @@ def newest_signal_ms(client: Mapping[str, str]) -> int | None:
     from schemas.topics import SIGNALS
 
     return newest_close_ms(kafka_settings(client), SIGNALS)
+
+
+def say_bars_held(client: Mapping[str, str], screen: Screen) -> None:
+    """Say that a run continues one that ended before its first signal."""
+    from deploy.time_text import time_text
+    from deploy.topics.tail import newest_close_ms
+    from schemas.topics import RAW_BARS
+
+    bars_ms = newest_close_ms(kafka_settings(client), RAW_BARS)
+    if bars_ms is not None:
+        screen.step(
+            f"continued: bars up to {time_text(bars_ms)} UTC are held from before, no signal yet"
+        )
 
 
 def kafka_settings(client: Mapping[str, str]) -> KafkaSettings:

@@ -146,7 +146,7 @@ def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
     done = ingest.get("done")  # a replay has an end
     return Phase(
         "live",
-        f"live, {health['status']}: {bars} bars, {signals} signals held{reasons}",
+        f"live, {health['status']}: the newest {bars} bars and {signals} signals in view{reasons}",
         done if done is not None and done < 1.0 else None,
     )
 
@@ -196,7 +196,8 @@ def summary_lines(view: RunView) -> list[str]:
         facts = (f"{process['state']}{done}", lag, process["detail"])
         lines.append(f"{name:<10} {', '.join(filter(None, facts))}")
     lines += [
-        f"{s['symbol']:<10} {s['bars']} bars, {s['signals']} signals, last {s['last_price']:g}"
+        f"{s['symbol']:<10} last {s['last_price']:g}, the newest {s['bars']} bars and "
+        f"{s['signals']} signals in view"
         for s in health["symbols"]
     ]
     letters = sum(topic["count"] for topic in health["dead_letters"].values())

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from schemas.bounds import LAST_MS
 from schemas.market import Bar
 from schemas.symbols import canonical
+from schemas.timeframes import timeframe_name
 from workers.bars.bar_files import PRICES, TAKER_BUY, read_bars, require_order
 from workers.bars.funding import (
     Settlements,
@@ -189,13 +190,15 @@ class Bars:
             return self
         if timeframe_ms < ours_ms or timeframe_ms % ours_ms:
             raise BarsRejected(
-                f"bars of {ours_ms} ms cannot make bars of {timeframe_ms} ms; expected a multiple"
+                f"bars of {timeframe_name(ours_ms)} cannot make bars of "
+                f"{timeframe_name(timeframe_ms)}; expected a multiple"
             )
         whole = np.flatnonzero(self.open_time_ms % timeframe_ms == 0)
         ends = np.flatnonzero(self.close_time_ms % timeframe_ms == 0)
         if not len(whole) or not len(ends) or ends[-1] < whole[0]:
             raise BarsRejected(
-                f"{len(self)} bars of {ours_ms} ms hold no whole one of {timeframe_ms}"
+                f"{len(self)} bars of {timeframe_name(ours_ms)} hold no whole one of "
+                f"{timeframe_name(timeframe_ms)}"
             )
         part = self[int(whole[0]) : int(ends[-1]) + 1]
         bucket = part.open_time_ms // timeframe_ms

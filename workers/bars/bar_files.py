@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from schemas.timeframes import timeframe_name
 from workers.bars.bar_names import parse_subject
 from workers.bars.table_files import (
     BarFileRejected,
@@ -80,7 +81,13 @@ def read_bars(text: str, *, volume: bool = True) -> BarFile:
     opened = read_times(path, table["date"])
     columns = {name: read_numbers(path, table, name) for name in names}
     whole = opened % timeframe_ms == 0
-    require_rows(path, "date", table["date"].to_numpy(), whole, f"a multiple of {timeframe_ms} ms")
+    require_rows(
+        path,
+        "date",
+        table["date"].to_numpy(),
+        whole,
+        f"a multiple of {timeframe_name(timeframe_ms)}",
+    )
     if len(opened) > 1 and bool(np.all(np.diff(opened) < 0)):
         raise BarFileRejected(f"{path}: column date: newest first, expected oldest first; sort it")
     for name in PRICES:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.market import Bar
+from schemas.timeframes import timeframe_name
 from workers.bars.bar_files import BarFile
 from workers.bars.markers import Funding, interval_findings, nominal
 from workers.bars.table_files import (
@@ -135,8 +136,8 @@ def marks_over(opened: Ints, timeframe_ms: int, marks: BarFile) -> tuple[Floats,
     """
     if marks.timeframe_ms > timeframe_ms:
         raise BarFileRejected(
-            f"{marks.path}: mark bars of {marks.timeframe_ms} ms, expected at most {timeframe_ms} "
-            "ms as the bars"
+            f"{marks.path}: mark bars of {timeframe_name(marks.timeframe_ms)}, expected at most "
+            f"{timeframe_name(timeframe_ms)} as the bars"
         )
     first = np.searchsorted(marks.open_time_ms, opened)
     stop = np.searchsorted(marks.open_time_ms, opened + timeframe_ms)

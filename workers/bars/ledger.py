@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.market import Bar, LedgerEntry, LedgerKind
-from schemas.timeframes import TIMEFRAMES_MS
+from schemas.timeframes import timeframe_name
 from workers.bars.bar_files import PRICES, BarFile, read_bars
 from workers.bars.bar_names import file_part, parse_subject
 from workers.bars.markers import Funding, finding, interval_findings, late_finding, nominal
@@ -260,5 +260,4 @@ def ledger_of_records(records: Iterable[Bar | LedgerEntry]) -> Ledger:
 
 
 def _name(symbol: str, timeframe_ms: int) -> str:
-    short = {length: name for name, length in TIMEFRAMES_MS.items()}
-    return f"{symbol} {short.get(timeframe_ms, f'{timeframe_ms} ms')}"
+    return f"{symbol} {timeframe_name(timeframe_ms)}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas.market import RawBar
+from schemas.timeframes import timeframe_name
 from workers.bars.bar_files import TAKER_BUY, BarFile, read_bars, require_order
 from workers.bars.table_files import BarFileRejected
 
@@ -58,8 +59,9 @@ def read_recording(texts: Sequence[str]) -> Recording:
         require_order(file)
         if file.timeframe_ms != files[0].timeframe_ms:
             raise BarFileRejected(
-                f"{file.path}: bars of {file.timeframe_ms} ms, expected {files[0].timeframe_ms} ms "
-                f"as in {files[0].path}; one timeframe for all files"
+                f"{file.path}: bars of {timeframe_name(file.timeframe_ms)}, expected "
+                f"{timeframe_name(files[0].timeframe_ms)} as in {files[0].path}; "
+                "one timeframe for all files"
             )
     symbols = [file.symbol for file in files]
     if len(set(symbols)) != len(symbols):

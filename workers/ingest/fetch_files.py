@@ -48,7 +48,9 @@ class FetchRequest:
         """Return first open and last close, no later than now."""
         step = TIMEFRAMES_MS[self.timeframe]
         to_ms = now_ms if self.to_ms is None else min(self.to_ms, now_ms)
-        from_ms = to_ms - DEFAULT_BARS * step if self.from_ms is None else self.from_ms
+        from_ms = (
+            to_ms // step * step - DEFAULT_BARS * step if self.from_ms is None else self.from_ms
+        )
         return -(-max(from_ms, 0) // step) * step, to_ms
 
 

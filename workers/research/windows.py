@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.research import WalkForwardSpec
-from schemas.timeframes import DAY_MS
+from schemas.timeframes import DAY_MS, timeframe_name
 from workers.bars.arrays import Bars
 
 MIN_TRAIN_DAYS = 10  # fewer daily returns rank nothing
@@ -36,7 +36,8 @@ def walk_forward_windows(spec: WalkForwardSpec, bars: Bars) -> list[WalkForwardW
     if train < least_train or test < least_test:
         needed = f"{least_train:,} to train on and {least_test:,} to test on"
         raise ValueError(
-            f"train_bars {train:,} and test_bars {test:,} are too few of {bars.timeframe_ms} ms: "
+            f"train_bars {train:,} and test_bars {test:,} are too few of "
+            f"{timeframe_name(bars.timeframe_ms)}: "
             f"expected at least {needed} ({MIN_TRAIN_DAYS} whole days, {MIN_TEST_DAYS} days); "
             f"{bars.symbol} has {n:,} bars here, so take a longer span or give them"
         )

@@ -96,4 +96,6 @@ def _verified(verified: dict[str, Any] | None) -> list[str]:
     counts = ", ".join(f"{c['equal']} of {name}" for name, c in verified["topics"].items())
     if verified["differing"]:
         return [*lines, f"NOT THE SAME: {verified['differing']} records differ from the topics"]
-    return [*lines, f"the same as the topics, byte for byte: {counts}"]
+    behind = sum(c["behind"] for c in verified["topics"].values())
+    later = f"; {behind} were not on the topics yet" if behind else ""
+    return [*lines, f"the same as the topics, byte for byte: {counts}{later}"]

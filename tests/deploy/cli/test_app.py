@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
+from deploy.cli.console import gateway_port
 from deploy.local.home_lock import HomeLock
+from deploy.local.ports import usable_port
 
 HEAVY = (
     "torch",
@@ -161,7 +163,10 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["run", "--replay"], "--replay needs at least one file"),
         (["run", "--replay", "x.csv", "--exchange", "binanceusdm"], "over files, not over"),
         (["run", "--exchange", "nasdaq"], "exchange 'nasdaq': Input should be 'simulated'"),
-        (["run", "--port", "70000"], "port '70000', expected a number from 1 to 65535"),
+        (
+            ["run", "--port", "70000"],
+            "port '70000', expected a number from 0 (any free one) to 65535",
+        ),
         (["replay", "--from", "yesterday"], "time 'yesterday', expected ISO 8601"),
         (["replay", "--from", "2025-02-01", "--to", "2025-01-01"], "lies before --from"),
         (["replay", "--symbol", "?"], "'?' is not a symbol; expected e.g. BTCUSDT"),
@@ -318,3 +323,8 @@ def test_a_time_that_no_record_holds_is_refused_with_what_to_write(text):
 
     assert refused.exit_code == 2
     assert f"time {text!r}, expected ISO 8601" in refused.stderr
+
+
+def test_a_port_of_0_is_any_free_one():
+    assert gateway_port(0) == 0
+    assert usable_port(0) > 0

@@ -216,6 +216,14 @@ def test_a_refusal_is_said_as_the_gateway_says_it(gateway):
     assert result.stderr == "regimeflow: no hyperopt job job-2\n"
 
 
+@pytest.mark.parametrize("word", ["status", "result", "cancel", "resume"])
+def test_a_local_search_is_told_from_those_of_the_pipeline(word):
+    done = CliRunner().invoke(app, ["hyperopt", word, "local-0123456789ab"])
+
+    assert done.exit_code == 2
+    assert "no pipeline knows it: the same `hyperopt start`" in done.stderr
+
+
 def test_no_gateway_is_told_with_what_to_do():
     result = call("list", "--url", "http://127.0.0.1:1")
 

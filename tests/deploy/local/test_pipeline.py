@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,9 +24,11 @@ from deploy.local.pipeline import (
     gateway_url,
     process_names,
     run_pipeline,
+    say_bars_held,
     write_run_file,
 )
 from deploy.local.supervisor import Supervisor, SupervisorError
+from deploy.topics import tail
 from workers.settings import Settings
 
 
@@ -81,6 +84,21 @@ def test_a_taken_port_is_refused_only_where_the_gateway_runs(run):
         check_port(replace(run, port=port, processes=("market",)))
         with pytest.raises(SupervisorError, match=f"port {port} on loopback is taken"):
             check_port(replace(run, port=port))
+
+
+@pytest.mark.parametrize("held_ms", [None, 1_700_000_000_000])
+def test_a_run_that_ended_before_its_first_signal_is_continued_in_words(held_ms, monkeypatch):
+    monkeypatch.setattr(tail, "newest_close_ms", lambda *_: held_ms)
+    screen = Mock()
+
+    say_bars_held({"bootstrap.servers": "127.0.0.1:1"}, screen)
+
+    said = [str(call.args[0]) for call in screen.step.call_args_list]
+    assert said == (
+        []
+        if held_ms is None
+        else ["continued: bars up to 2023-11-14 22:13:20 UTC are held from before, no signal yet"]
+    )
 
 
 def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):

@@ -136,11 +136,11 @@ def test_nobody_answers():
             RunView(
                 body(model=True, symbols=[symbol(10, 3), symbol(11, 4)], degraded=["m1 drifts"])
             ),
-            "live, degraded: 21 bars, 7 signals held; m1 drifts",
+            "live, degraded: the newest 21 bars and 7 signals in view; m1 drifts",
         ),
         (
             RunView(body(model=True, ingest=ingest("running", "replay, live: 60 bars", 0.6))),
-            "[############........]  60% live, healthy: 0 bars, 0 signals held",
+            "[############........]  60% live, healthy: the newest 0 bars and 0 signals in view",
         ),
     ],
 )

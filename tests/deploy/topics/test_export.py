@@ -60,6 +60,7 @@ def test_the_topics_are_exported_tailed_and_listed(pipeline_topics, monkeypatch,
         output("data", "export", "--output", str(tmp_path), "--topic", BARS.name, "--json")
     )
     newest = output("topics", "tail", BARS.name, "--symbol", "BTC-USD", "-n", "2", "--json")
+    nothing = CliRunner().invoke(app, ["topics", "tail", BARS.name, "--symbol", "SOL-USD"])
     listed = json.loads(output("topics", "list", "--json"))
     ledger = json.loads(output("data", "ledger", "--json"))
 
@@ -68,6 +69,7 @@ def test_the_topics_are_exported_tailed_and_listed(pipeline_topics, monkeypatch,
     assert len(pd.read_parquet(tmp_path / BARS.name)) == 10
     assert [json.loads(line)["symbol"] for line in newest.splitlines()] == ["BTCUSDT", "BTCUSDT"]
     assert json.loads(newest.splitlines()[-1])["event_time_ms"] == bar(4).event_time_ms
+    assert nothing.stderr == f"{BARS.name} holds no record of SOLUSDT\n"
     assert {t["name"]: t["end"] for t in listed["topics"]}[BARS.name] == 10
     assert [holding["bars"] for holding in ledger["held"]] == [5, 5]
 

@@ -12,7 +12,7 @@ from workers.bars.ledger import ledger_of_files
 from workers.bars.recording import read_recording
 from workers.bars.table_files import BarFileRejected
 from workers.ingest.exchange import VenueAccess, VenueRefused
-from workers.ingest.fetch_files import FetchRequest, fetch_history
+from workers.ingest.fetch_files import DEFAULT_BARS, FetchRequest, fetch_history
 
 
 def test_history_is_fetched_continued_and_replayable(tmp_path):
@@ -65,6 +65,15 @@ def test_a_file_is_continued_at_both_ends_without_a_hole(tmp_path):
     assert read_bars(str(path)).open_time_ms.tolist() == list(
         range(start + 400 * MINUTE_MS, start + 900 * MINUTE_MS, MINUTE_MS)
     )
+
+
+def test_without_a_start_the_span_has_as_many_bars_as_it_says_whenever_it_is_asked():
+    request = FetchRequest(("BTCUSDT",), "1h")
+    middle_ms = 20_000 * HOUR_MS + HOUR_MS // 3
+
+    for now_ms in (middle_ms, 20_000 * HOUR_MS):
+        from_ms, to_ms = request.span(now_ms)
+        assert to_ms // HOUR_MS - from_ms // HOUR_MS == DEFAULT_BARS
 
 
 def test_without_a_span_the_newest_bars_are_fetched(tmp_path):

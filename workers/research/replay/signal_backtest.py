@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from schemas.models import ModelChanged, ModelRegistered
+from schemas.timeframes import timeframe_name
 from streams.promotion.processor import PROCESSOR as PROMOTION
 from streams.runtime.memory_driver import replay
 from workers.bars.recording import merged, read_recording
@@ -52,8 +53,9 @@ def backtest_signals(
     known = {file.symbol for file in recording.files}
     if change.model.timeframe_ms != recording.timeframe_ms:
         raise ArtifactError(
-            f"model {change.model.model_version} is of bars of {change.model.timeframe_ms} ms, the "
-            f"files hold bars of {recording.timeframe_ms} ms"
+            f"model {change.model.model_version} is of bars of "
+            f"{timeframe_name(change.model.timeframe_ms)}, the files hold bars of "
+            f"{timeframe_name(recording.timeframe_ms)}"
         )
     if missing := known - set(change.model.symbols):
         raise ArtifactError(

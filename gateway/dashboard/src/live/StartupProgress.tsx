@@ -78,7 +78,7 @@ function situationOf(health: Health, models: ModelList | null) {
   const filling: Step = {
     name: 'Back-fill',
     note: bars
-      ? `${countText(bars)} bars of ${health.symbols.length} markets held`
+      ? `${health.symbols.length} markets; their newest ${countText(bars)} bars are in view`
       : (ingest?.detail ?? 'Waiting for ingest'),
     state: training || serving ? 'done' : 'now',
   }
