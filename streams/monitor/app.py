@@ -67,6 +67,8 @@ async def _run(kafka: KafkaSettings, home: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     app = make_app(kafka, home)
+    # Not in the app's own timer: that one waits for a broker that is away.
+    beating = asyncio.ensure_future(heartbeat.beat_with_loop())
     stopping = asyncio.ensure_future(stop.wait())
     running = asyncio.ensure_future(_until_stopped(app))
     await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +80,7 @@ async def _run(kafka: KafkaSettings, home: Path) -> int:
         )
         os._exit(1)  # the supervisor starts it again; Faust may hang in its own end
     await app.stop()
+    beating.cancel()
     return 0
 
 
@@ -152,7 +155,6 @@ class _Monitor:
         self._traffic.see(Sighting(message.topic, symbol, trace, append_ms, bar), wall_ms())
 
     async def _look(self) -> None:
-        heartbeat.beat()
         now_ms = wall_ms()
         for trace in self._traffic.canaries(now_ms):
             await self._publish(trace, trace.trace_id)

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
+from typing import Any
 
 import structlog
 
@@ -137,7 +138,10 @@ class _JobRun:
             self._commit(message, *self._refusal(decoded, "undecodable", decoded.cause))
             return
         began_s = time.monotonic()
-        job_log = log.bind(consumer=self._name, request=message.offset, trace_id=decoded.trace_id)
+        request: Any = decoded.record
+        job_log = log.bind(
+            consumer=self._name, request=request.request_id, trace_id=decoded.trace_id
+        )
         job_log.info("job.begun")
         future = job(decoded)
         while not future.done():
@@ -182,7 +186,7 @@ class _JobRun:
                 log.warning(
                     "transaction.aborted",
                     consumer=self._name,
-                    request=message.offset,
+                    place=f"{message.partition}@{message.offset}",
                     cause=str(aborted),
                     remedy="none: nothing of it counts, and it is written again",
                 )

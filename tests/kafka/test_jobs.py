@@ -156,7 +156,7 @@ def test_a_transaction_that_is_aborted_is_written_again_and_told_in_one_line(
     assert len(letters) == 1
     aborted, rejected = log_lines()
     assert (aborted["event"], aborted["level"]) == ("transaction.aborted", "warning")
-    assert (aborted["consumer"], aborted["request"]) == ("jobs-aborted", 0)
+    assert (aborted["consumer"], aborted["place"]) == ("jobs-aborted", "0@0")
     assert (aborted["cause"], rejected["event"]) == ("on purpose", "record.rejected")
     assert aborted["remedy"]
 

@@ -113,7 +113,7 @@ def fit_model(
     table: TrainingTable, train: Rows, plan: TrainingPlan, progress: OnProgress
 ) -> FittedModel:
     """Fit regime filters and both members on some rows and the bars before them."""
-    progress("regimes", 0.0, "")
+    progress("regimes", 0.0, f"{len(table.times)} bars of {len(table.series)} symbols")
     regimes, posteriors, left_out = _fit_filters(table, train, plan)
     progress("boosted", 0.0, f"{len(train)} rows")
     prior = class_shares(table.classes[train])
@@ -129,7 +129,7 @@ def fit_model(
         table.classes[train],
         plan.lstm,
         plan.seed,
-        lambda done: progress("lstm", done, ""),
+        lambda done: progress("lstm", done, f"{len(train)} windows"),
     )
     return FittedModel(boosted, network, prior, regimes, posteriors, left_out)
 
