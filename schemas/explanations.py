@@ -1,6 +1,7 @@
 """Explanations: which features drove a prediction, in shares that can be compared.
 
-Written by ``workers.explain``; read by the gateway.
+Written by ``workers.explain``; read by the gateway. The topic keeps the strongest drivers for ever.
+The values of all features follow from features and model, so they are computed when asked for.
 """
 
 from __future__ import annotations
@@ -40,3 +41,28 @@ class Explanation(Record):
     methods: dict[str, str] = Field(description="How each member was attributed")
     additivity_gap: dict[str, float] = Field(description="Sum of parts minus the whole, by member")
     sentence: str
+
+
+class FeatureInteraction(Record):
+    """What two features add to the margin only together."""
+
+    features: tuple[str, str]
+    value: float = Field(description="Log-odds, both halves of the symmetric pair")
+
+
+class Attribution(Record):
+    """Every feature's push on the forest's margin of the explained class: exact, it adds up.
+
+    ``base_value`` plus the sum of ``shap_values`` is ``model_output``, but for single precision.
+    """
+
+    prediction_id: str
+    model_version: str
+    explained_class: Literal["sell", "neutral", "buy"]
+    feature_names: tuple[str, ...]
+    shap_values: tuple[float, ...] = Field(description="Log-odds, in the order of feature_names")
+    base_value: float = Field(description="Margin of the explained class before any feature")
+    model_output: float = Field(description="Margin of the explained class, by the forest itself")
+    interactions: tuple[FeatureInteraction, ...] | None = Field(
+        default=None, description="The strongest pairs; null unless asked for"
+    )

@@ -1,6 +1,7 @@
 """Predictions: calibrated class probabilities of the models; requests and replies of the gateway.
 
 Written by ``workers.inference``; read by ``streams.signals``, ``workers.explain``, the gateway.
+Of the requests ``workers.explain`` answers those for an attribution.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.bounds import MAX_COUNT, Count
+from schemas.explanations import Attribution
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 from schemas.regimes import SUM_TOLERANCE, TrendState
 
@@ -79,7 +81,7 @@ class Prediction(Record):
 
 
 class PredictionRequest(Record):
-    """A question the view cannot answer: an override, or an explanation not made yet."""
+    """A question the view cannot answer: an override, an explanation, or all its values."""
 
     request_id: str
     symbol: Symbol
@@ -90,6 +92,9 @@ class PredictionRequest(Record):
     reply_to: str = Field(description="Name of the asking gateway replica")
     model_override: str | None = None
     explain: bool = False
+    attribution: Literal["values", "interactions"] | None = Field(
+        default=None, description="All features' values, or the strongest pairs beside them"
+    )
 
 
 class PredictionReply(Record):
@@ -101,3 +106,4 @@ class PredictionReply(Record):
     status: Literal["ok", "expired", "unknown_model", "unknown_bar", "failed"]
     detail: str = ""
     prediction: Prediction | None = None
+    attribution: Attribution | None = None

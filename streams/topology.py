@@ -112,7 +112,7 @@ WORKERS: tuple[Worker, ...] = (
     Worker(
         "explain",
         (FEATURE_VECTORS, PREDICTIONS, MODELS_CHANGES, PREDICTION_REQUESTS),
-        (EXPLANATIONS, WORKER_STATUS),
+        (EXPLANATIONS, PREDICTION_REPLIES, WORKER_STATUS),
         stateful=True,
     ),
     Worker(

@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 
@@ -94,6 +95,7 @@ class ModelStatus(StatusPublisher):
         self._loaded: dict[str, LoadedModel] = {}
         self._refused = ""
         self._concern = ""
+        self._shortfall = ""
 
     def report(self, state: State, detail: str = "") -> None:
         """Publish the state of the chain."""
@@ -115,13 +117,19 @@ class ModelStatus(StatusPublisher):
         self._refused = f"{cause}{waiting}"
         self._publish()
 
+    def falls_short(self, of: str) -> None:
+        """Publish what the process leaves out for now; an empty text: it keeps up again."""
+        self._shortfall = of
+        self._publish()
+
     @property
     def serves(self) -> bool:
         """Whether a model is in memory."""
         return bool(self._loaded)
 
     def _publish(self) -> None:
-        running, trouble = self._state == "running", self._refused or self._concern
+        running = self._state == "running"
+        trouble = self._refused or self._concern or self._shortfall
         models = tuple(self._loaded.values())
         self.publish(
             WorkerStatus(
@@ -154,10 +162,10 @@ class ModelWatch:
         self._refused: dict[str, ModelChanged] = {}  # by version, oldest first
         self._retry_at_s = 0.0
 
-    def run_or_terminate(self, caught_up: threading.Event) -> None:
-        """Follow the topic; end the process when the topic can no longer be followed."""
+    def run_or_terminate(self, follow: Callable[[], None]) -> None:
+        """Follow a topic; end the process when the topic can no longer be followed."""
         try:
-            self.run(caught_up)
+            follow()
         except Fatal as fatal:
             log_fatal(fatal)
             self.failed = True
@@ -232,17 +240,23 @@ def _changes(messages: Iterable[Received]) -> list[ModelChanged]:
     return [record for record in records if isinstance(record, ModelChanged)]
 
 
-def run_with_models(processor: Processor, watch: ModelWatch, kafka: KafkaSettings) -> int:
-    """Run a batch processor until SIGTERM, once the models of the past are loaded."""
+def run_with_models(
+    processor: Processor,
+    watch: ModelWatch,
+    kafka: KafkaSettings,
+    beside: Callable[[], None] | None = None,
+) -> int:
+    """Run a batch processor until SIGTERM, once the models of the past are loaded.
+
+    ``beside`` follows another topic in a thread of its own until the watch's ``stop`` is set.
+    """
     caught_up = threading.Event()
-    thread = threading.Thread(
-        target=watch.run_or_terminate, args=(caught_up,), name="models", daemon=True
-    )
-    thread.start()
+    thread = _start("models", watch, partial(watch.run, caught_up))
     while not caught_up.wait(0.2):
         heartbeat.beat()
         if not thread.is_alive():
             return EXIT_FATAL
+    threads = [thread] if beside is None else [thread, _start("beside", watch, beside)]
     gc.collect()
     gc.freeze()  # libraries and models stay: a collection that visits them takes 200 ms
     try:
@@ -250,4 +264,11 @@ def run_with_models(processor: Processor, watch: ModelWatch, kafka: KafkaSetting
         return EXIT_FATAL if watch.failed else code
     finally:
         watch.stop.set()
-        thread.join(5.0)
+        for each in threads:
+            each.join(5.0)
+
+
+def _start(name: str, watch: ModelWatch, follow: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=watch.run_or_terminate, args=(follow,), name=name, daemon=True)
+    thread.start()
+    return thread

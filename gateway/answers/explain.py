@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from gateway.context import AppContext
+from gateway.kafka.worker_client import AttributionKind
 from gateway.views.compact import PredictedBar
-from schemas.explanations import Explanation
+from schemas.explanations import Attribution, Explanation
+from schemas.status import process_name
 
 
 async def find_explanation(
@@ -26,3 +31,41 @@ async def find_explanation(
     if fresh is not None:
         await ctx.cache.put(key, fresh)
     return fresh
+
+
+@dataclass(frozen=True)
+class AttributionAnswer:
+    """All values of a prediction, or why there are none now."""
+
+    status: Literal["ready", "pending", "failed"]
+    attribution: Attribution | None = None
+    detail: str = ""
+
+
+async def find_attribution(
+    ctx: AppContext, predicted: PredictedBar, kind: AttributionKind, trace_id: str = ""
+) -> AttributionAnswer:
+    """Return all values of a prediction, from the cache or from a worker within the bound."""
+    key = (
+        f"attribution:{Attribution.schema_name()}:{kind}:{predicted.symbol}:"
+        f"{predicted.event_time_ms}:{predicted.model_version}"
+    )
+    cached = await ctx.cache.get(key)
+    if cached is not None:
+        return AttributionAnswer("ready", Attribution.decode(cached))
+    reply = await ctx.worker_client.attribution(predicted, kind, trace_id)
+    if reply is None:
+        return AttributionAnswer("pending", detail=delay_reason(ctx))
+    if reply.attribution is None:
+        return AttributionAnswer("failed", detail=reply.detail)
+    await ctx.cache.put(key, reply.attribution.encode())
+    return AttributionAnswer("ready", reply.attribution)
+
+
+def delay_reason(ctx: AppContext) -> str:
+    """Return why the explain process did not answer, as far as its status tells."""
+    statuses = [s for s in ctx.views.statuses.values() if process_name(s.process) == "explain"]
+    if not statuses:
+        return "the explain process has not started"
+    trouble = [f"{s.process} is {s.state}: {s.detail}" for s in statuses if s.state != "running"]
+    return "; ".join(trouble) or "the explain process did not answer in time; try again"

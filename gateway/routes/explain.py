@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import asyncio
+from bisect import bisect_left
+from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.answers.explain import find_explanation
+from gateway.answers.explain import delay_reason, find_attribution, find_explanation
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, raw, success
-from schemas.explanations import Explanation
+from schemas.explanations import Attribution, Explanation, FeatureInteraction
 
 router = APIRouter(prefix="/api/explain", tags=["explain"])
 
 
 class ExplanationAnswer(BaseModel):
-    """The explanation of the newest signal."""
+    """The explanation of the newest signal: its strongest drivers, and every feature's value.
+
+    ``base_value`` plus the sum of ``shap_values`` is ``model_output``, the forest's margin of the
+    explained class in log-odds, within single precision.
+    """
 
     symbol: str
     signal_id: str | None = Field(description="Null while there is no signal")
@@ -26,6 +33,18 @@ class ExplanationAnswer(BaseModel):
     )
     stale: bool = Field(description="The newest signal is older than two bars")
     explanation: Explanation | None
+    explanation_text: str | None = Field(description="One sentence on the strongest drivers")
+    values_status: Literal["ready", "pending", "failed", "none"] = Field(
+        description="Of the fields below; pending and failed say why in detail"
+    )
+    detail: str = Field(description="Why something is not there; empty when all is")
+    feature_names: list[str] | None
+    shap_values: list[float] | None = Field(description="In the order of feature_names")
+    base_value: float | None
+    model_output: float | None
+    interactions: list[FeatureInteraction] | None = Field(
+        description="The five strongest pairs; null unless asked for"
+    )
 
 
 class ExplanationHistory(BaseModel):
@@ -33,6 +52,10 @@ class ExplanationHistory(BaseModel):
 
     symbol: str
     explanations: list[Explanation]
+    not_explained: int = Field(
+        description="Held signals without one, from the first explanation listed on: the explain "
+        "process was behind, and explains them when asked"
+    )
 
 
 @router.get("/{ticker:path}/history", response_model=Envelope[ExplanationHistory])
@@ -41,26 +64,60 @@ async def history(
 ) -> Response:
     """Return up to ``limit`` newest explanations that have been made, oldest first."""
     symbol, view = ctx.symbol(ticker)
-    explanations = [raw(item) for item in view.explanations.tail(limit)]
-    return success({"symbol": symbol, "explanations": explanations})
+    listed = view.explanations.tail(limit)
+    first_ms = view.explanations.keys[-len(listed)][0] if listed else 0
+    signals = view.signals.items[bisect_left(view.signals.keys, first_ms) :]
+    missing = sum(not ctx.views.explained(signal) for signal in signals)
+    body = {
+        "symbol": symbol,
+        "explanations": [raw(item.raw) for item in listed],
+        "not_explained": missing,
+    }
+    return success(body)
 
 
 @router.get("/{ticker:path}", response_model=Envelope[ExplanationAnswer])
-async def explain(ticker: str, ctx: ContextDep) -> Response:
+async def explain(
+    ticker: str,
+    ctx: ContextDep,
+    *,
+    interactions: Annotated[
+        bool, Query(description="Also the strongest pairs; takes a second, at first some more")
+    ] = False,
+) -> Response:
     """Return the explanation of the newest signal, asking for it where it is not made yet.
 
     Waits at most 100 ms; then ``status`` is ``pending`` and the explanation follows on the
-    stream and on the next call.
+    stream and on the next call. With ``interactions=true`` it waits up to 20 s for the pairs.
     """
     symbol, view = ctx.symbol(ticker)
     signal = view.signals.newest()
-    explanation = None if signal is None else await find_explanation(ctx, signal)
-    status = "none" if signal is None else "pending" if explanation is None else "ready"
-    body = {
+    body: dict[str, Any] = {
         "symbol": symbol,
         "signal_id": signal.signal_id if signal else None,
-        "status": status,
         "stale": ctx.stale(view, view.signals),
-        "explanation": raw(explanation),
     }
-    return success(body)
+    if signal is None:
+        nothing = dict.fromkeys(ExplanationAnswer.model_fields)
+        none = {"status": "none", "values_status": "none", "detail": "there is no signal yet"}
+        return success(nothing | none | body)
+    explanation, values = await asyncio.gather(
+        find_explanation(ctx, signal),
+        find_attribution(ctx, signal, "interactions" if interactions else "values"),
+    )
+    pending = explanation is None
+    body |= {
+        "status": "pending" if pending else "ready",
+        "explanation": raw(explanation),
+        "explanation_text": None if pending else orjson.loads(explanation)["sentence"],
+        "values_status": values.status,
+        "detail": values.detail or (delay_reason(ctx) if pending else ""),
+    }
+    return success(body | _values(values.attribution))
+
+
+def _values(attribution: Attribution | None) -> dict[str, Any]:
+    names = ("feature_names", "shap_values", "base_value", "model_output", "interactions")
+    if attribution is None:
+        return dict.fromkeys(names)
+    return {name: value for name, value in attribution.model_dump().items() if name in names}

@@ -97,7 +97,7 @@ def _item(views: ReadModel, signal: CompactSignal) -> dict[str, Any]:
     score = views.score(signal)
     body["acknowledged"] = acknowledged.model_dump() if acknowledged else None
     body["score"] = raw(score)
-    body["explained"] = views.explanation(signal) is not None
+    body["explained"] = views.explained(signal)
     return body
 
 

@@ -5,6 +5,7 @@ The bytes are small in memory and are ready to be sent.
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from dataclasses import dataclass
 from typing import Protocol
@@ -78,6 +79,23 @@ class CompactFeatures:
             name: (None if number != number else number)  # noqa: PLR0124 - NaN is not itself
             for name, number in zip(self.names, self.numbers, strict=True)
         }
+
+
+@dataclass(frozen=True, slots=True)
+class CompactExplanation:
+    """An explanation's bytes, compressed: there is one a signal, and few are ever read."""
+
+    deflated: bytes
+
+    @classmethod
+    def from_arrival(cls, arrival: Arrival) -> CompactExplanation:
+        """Return the compact form of an explanation."""
+        return cls(zlib.compress(arrival.raw, level=1))
+
+    @property
+    def raw(self) -> bytes:
+        """The topic's bytes."""
+        return zlib.decompress(self.deflated)
 
 
 @dataclass(frozen=True, slots=True)

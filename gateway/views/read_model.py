@@ -13,6 +13,7 @@ from typing import Any
 from gateway.views.arrival import Arrival, UnreadableArrival
 from gateway.views.compact import (
     CompactBar,
+    CompactExplanation,
     CompactFeatures,
     CompactSignal,
     PredictedBar,
@@ -193,6 +194,14 @@ class ReadModel:
 
     def explanation(self, predicted: PredictedBar) -> bytes | None:
         """Return the encoded explanation of a prediction; None when it does not exist yet."""
+        compact = self._compact_explanation(predicted)
+        return None if compact is None else compact.raw
+
+    def explained(self, predicted: PredictedBar) -> bool:
+        """Return whether a prediction has an explanation."""
+        return self._compact_explanation(predicted) is not None
+
+    def _compact_explanation(self, predicted: PredictedBar) -> CompactExplanation | None:
         key = (predicted.event_time_ms, predicted.model_version)
         return self.symbol(predicted.symbol).explanations.get(key)
 
@@ -234,7 +243,8 @@ class ReadModel:
 
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)
-        self.symbol(explanation.symbol).explanations.put(key, arrival.raw)
+        compact = CompactExplanation.from_arrival(arrival)
+        self.symbol(explanation.symbol).explanations.put(key, compact)
 
     def _tick(self, tick: ClockTick, arrival: Arrival) -> None:
         """Take a tick that follows from the one before, or that a second tick confirms."""

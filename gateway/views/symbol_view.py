@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.views.compact import CompactBar, CompactFeatures, CompactSignal
+from gateway.views.compact import (
+    CompactBar,
+    CompactExplanation,
+    CompactFeatures,
+    CompactSignal,
+)
 from gateway.views.sorted_window import SortedWindow
 
 WINDOW = 5_000  # bars of one symbol, at most
@@ -25,7 +30,9 @@ class SymbolView:
     regimes: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
     signals: SortedWindow[CompactSignal] = field(default_factory=lambda: SortedWindow(WINDOW))
     scores: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
-    explanations: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
+    explanations: SortedWindow[CompactExplanation] = field(
+        default_factory=lambda: SortedWindow(WINDOW)
+    )
 
     def shrink(self, limit: int) -> list[CompactSignal]:
         """Lower the limit of every window; return the signals pushed out."""

@@ -1,7 +1,7 @@
 """P16: an explanation of a new bar, requested from the real explain process over a real broker.
 
-The bars are fed as inference and signals would write them; every prediction is neutral, so that
-none is explained before it is asked for.
+The bars are fed as inference and signals would write them. Every prediction is neutral, the last to
+be explained; the answer finds its explanation, or asks and waits for it.
 """
 
 from __future__ import annotations

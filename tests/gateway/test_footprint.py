@@ -36,9 +36,7 @@ for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"):
     for minute in range({WINDOW}):
         records = [bar(minute, symbol=symbol), features(minute, symbol, **names),
                    regimes(minute, symbol=symbol), signal(minute, symbol=symbol),
-                   scored(minute, symbol=symbol)]
-        if minute % 5 == 0:
-            records.append(explanation(minute, symbol=symbol))
+                   scored(minute, symbol=symbol), explanation(minute, symbol=symbol)]
         for record in records:
             # Real signals and explanations are some hundred bytes longer than the built ones.
             encoded = record.encode() + b" " * 800

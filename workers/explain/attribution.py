@@ -30,6 +30,7 @@ DRIVERS_SHOWN = 5
 class ExplainableModel:
     """The weights of one model, laid out for attribution."""
 
+    registered: ModelRegistered
     manifest: Manifest
     version: str
     forest: forests.Forest
@@ -53,6 +54,7 @@ def load_explainable(model: ModelRegistered) -> ExplainableModel:
     try:
         booster = read_booster(contents["forest"])
         return ExplainableModel(
+            registered=model,
             manifest=manifest,
             version=model.model_version,
             forest=forests.compile_forest(booster),
@@ -82,12 +84,8 @@ def explain(
         window: Its inputs, shape (window, F), oldest bar first.
     """
     shown = explained_class(prediction)
-    target = CLASSES.index(shown)
-    regime = prediction.regime
-    row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
-    trees = shap_values(model.explainer, row[None])[0, target]
-    sequence = attribute_closely(model.network, window, target)
-    margin = forests.margins(model.forest, row[None])[0, target]
+    row, trees, margin = attribute_trees(model, prediction, window)
+    sequence = attribute_closely(model.network, window, CLASSES.index(shown))
     positive, negative = _drivers(model, row, trees[:-1], sequence.shares)
     return Explanation(
         explanation_id=derived_id(EXPLANATIONS.name, prediction.prediction_id),
@@ -112,6 +110,19 @@ def explain(
         },
         sentence=sentence(shown, getattr(prediction.probabilities, shown), positive, negative),
     )
+
+
+def attribute_trees(
+    model: ExplainableModel, prediction: Prediction, window: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the forest's row, its SHAP values with the base last, and the margin they sum to.
+
+    Values and margin are of the explained class, log-odds. Arguments as in ``explain``.
+    """
+    target, regime = CLASSES.index(explained_class(prediction)), prediction.regime
+    row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
+    values = shap_values(model.explainer, row[None])[0, target]
+    return row, values, float(forests.margins(model.forest, row[None])[0, target])
 
 
 def _drivers(

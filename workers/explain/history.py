@@ -1,10 +1,12 @@
 """Feature rows and predictions of one symbol, by bar, that explanations look back at.
 
-They lie in memory beside the state. Adding the same records twice changes nothing.
+They lie in memory beside the state. Adding the same records twice changes nothing. One thread adds,
+others look.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,9 +29,14 @@ class ExplainHistory:
     predictions: dict[int, bytes] = field(default_factory=dict)
     feature_set_id: str = ""
     names: tuple[str, ...] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, record: FeatureVector | Prediction) -> None:
         """Add one record of either topic; rows follow the newest feature set."""
+        with self._lock:
+            self._add(record)
+
+    def _add(self, record: FeatureVector | Prediction) -> None:
         if isinstance(record, Prediction):
             self.predictions[record.event_time_ms] = record.encode()
             self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
@@ -69,6 +76,10 @@ class ExplainHistory:
         Raises:
             RecordRejected: Some of them are not in memory.
         """
+        with self._lock:
+            return self._window(model, prediction)
+
+    def _window(self, model: ExplainableModel, prediction: Prediction) -> NDArray[np.float64]:
         length = model.network.config.window
         last, step = prediction.event_time_ms, prediction.timeframe_ms
         times = range(last - (length - 1) * step, last + 1, step)

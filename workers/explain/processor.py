@@ -3,15 +3,20 @@
     features.vectors.v1, predictions.ensemble.v1, predictions.requests.v1  -->  [explain]
       -->  explanations.attributions.v1
 
-Every prediction that is not neutral is explained at once, a neutral one on request. Feature rows
-wait in memory for the prediction of their bar; a restore reads them again.
+Every prediction is explained. Those of a poll that are not neutral come first. Neutral ones, the
+newest first, get the time of ``allowance``; what it passes over is explained on request. When
+something is explained depends on the clock, what is said of it does not. Feature rows wait in
+memory for the prediction of their bar; a restore reads them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
@@ -19,6 +24,7 @@ from schemas.predictions import Prediction, PredictionRequest
 from schemas.record import Record
 from schemas.topics import EXPLANATIONS, FEATURE_VECTORS, PREDICTION_REQUESTS, PREDICTIONS
 from streams.processor import Outputs, Processor, RecordRejected, StateKey
+from workers.explain.allowance import NeutralAllowance
 from workers.explain.attribution import ExplainableModel, explain, explained_class
 from workers.explain.history import BARS_BEHIND, ExplainHistory
 from workers.serving.slots import MODELS_IN_MEMORY
@@ -58,7 +64,19 @@ class ExplainableModels:
         return self.histories.setdefault(key, ExplainHistory())
 
     def explain(self, prediction: Prediction) -> Explanation:
-        """Explain a prediction by the model that made it.
+        """Explain a prediction by the model that made it; raises as ``inputs`` does."""
+        model, window = self.inputs(prediction)
+        return explain(model, prediction, window)
+
+    def predicted(self, request: PredictionRequest) -> Prediction | None:
+        """Return the prediction that a request is about; None where another process holds it."""
+        history = self.histories.get(_key(request))
+        if history is None or request.bar_time_ms not in history.predictions:
+            return None
+        return history.prediction(request.bar_time_ms)
+
+    def inputs(self, prediction: Prediction) -> tuple[ExplainableModel, NDArray[np.float64]]:
+        """Return the model that made a prediction, and what it saw, shape (window, F).
 
         Raises:
             RecordRejected: The model or the features are not in memory.
@@ -70,23 +88,19 @@ class ExplainableModels:
                 f"model {prediction.model_version} of prediction {prediction.prediction_id} is "
                 f"not loaded; loaded: {', '.join(self.models) or 'none'}"
             )
-        return explain(model, prediction, self.history(_key(prediction)).window(model, prediction))
+        return model, self.history(_key(prediction)).window(model, prediction)
 
 
-def explain_processor(explainable: ExplainableModels) -> Processor:
+def explain_processor(
+    explainable: ExplainableModels, allowance: NeutralAllowance | None = None
+) -> Processor:
     """Return the processor over the models that the worker loads."""
+    allowance = allowance or NeutralAllowance()
 
-    def step(state: ExplainState, record: Record) -> tuple[ExplainState, Outputs]:
-        history = explainable.history(_key(record))
-        if isinstance(record, PredictionRequest):
-            if not record.explain or record.model_override is not None:
-                return state, ()
-            return state, (explainable.explain(history.prediction(record.bar_time_ms)),)
-        if isinstance(record, FeatureVector):
-            history.add(record)
-            return _featured(explainable, state, record)
-        assert isinstance(record, Prediction)  # noqa: S101 - the third of its topics
-        return _predicted(explainable, history, state, record)
+    def step_batch(
+        states: Mapping[StateKey, Any], records: Sequence[Record]
+    ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
+        return _ExplainBatch(explainable, allowance, dict(states)).run(records)
 
     def refill(state: Any, last_inputs: Sequence[Record]) -> Any:
         inputs = [r for r in last_inputs if isinstance(r, FeatureVector | Prediction)]
@@ -101,7 +115,7 @@ def explain_processor(explainable: ExplainableModels) -> Processor:
         reads=(FEATURE_VECTORS, PREDICTIONS, PREDICTION_REQUESTS),
         writes=(EXPLANATIONS,),
         initial=ExplainState(),
-        step=step,
+        step_batch=step_batch,
         state_key=("symbol", "timeframe_ms"),
         window=REFILL_INPUTS,
         refill=refill,
@@ -112,30 +126,85 @@ def _key(record: Any) -> StateKey:
     return (record.symbol, record.timeframe_ms)
 
 
+class _ExplainBatch:
+    """One poll: what is asked for or directional at once, then neutral ones as time allows."""
+
+    def __init__(
+        self,
+        explainable: ExplainableModels,
+        allowance: NeutralAllowance,
+        states: dict[StateKey, ExplainState],
+    ) -> None:
+        self._explainable = explainable
+        self._allowance = allowance
+        self._states = states
+        self._neutral: list[tuple[int, Prediction]] = []
+        self._explained: set[str] = set()  # ids of predictions
+        self._outputs: list[Outputs] = []
+
+    def run(
+        self, records: Sequence[Record]
+    ) -> tuple[Mapping[StateKey, ExplainState], Sequence[Outputs]]:
+        """Return changed states and the explanations that each record led to."""
+        before = dict(self._states)
+        self._outputs = [() for _ in records]
+        for number, record in enumerate(records):
+            if isinstance(record, PredictionRequest):
+                if record.explain and record.model_override is None:
+                    history = self._explainable.history(_key(record))
+                    self._explain((number, history.prediction(record.bar_time_ms)))
+            elif isinstance(record, FeatureVector | Prediction):
+                self._receive(number, record)
+        self._explain_neutral()
+        changed = {k: s for k, s in self._states.items() if s is not before.get(k)}
+        return changed, self._outputs
+
+    def _receive(self, number: int, record: FeatureVector | Prediction) -> None:
+        key = _key(record)
+        state, history = self._states[key], self._explainable.history(key)
+        if isinstance(record, FeatureVector):
+            history.add(record)
+            self._states[key], due = _featured(state, record)
+        else:
+            self._states[key], due = _predicted(history, state, record)
+        if due is not None and explained_class(due) == "neutral":
+            self._neutral.append((number, due))
+        elif due is not None:
+            self._explain((number, due))
+
+    def _explain(self, due: tuple[int, Prediction]) -> None:
+        number, prediction = due
+        self._outputs[number] = (self._explainable.explain(prediction),)
+        self._explained.add(prediction.prediction_id)
+
+    def _explain_neutral(self) -> None:
+        waiting = [due for due in self._neutral if due[1].prediction_id not in self._explained]
+        waiting.sort(key=lambda due: due[1].event_time_ms, reverse=True)
+        self._allowance.spend(waiting, self._explain)
+
+
 def _featured(
-    explainable: ExplainableModels, state: ExplainState, features: FeatureVector
-) -> tuple[ExplainState, Outputs]:
-    """Explain the prediction that waited for these features; drop an older one."""
+    state: ExplainState, features: FeatureVector
+) -> tuple[ExplainState, Prediction | None]:
+    """Return the prediction that waited for these features; drop an older one."""
     waiting, now = state.pending, features.event_time_ms
     if waiting is None or waiting.event_time_ms > now:
-        return (state if state.seen else state.model_copy(update={"seen": True})), ()
+        return (state if state.seen else state.model_copy(update={"seen": True})), None
     done = state.model_copy(update={"pending": None})
-    return done, (explainable.explain(waiting),) if waiting.event_time_ms == now else ()
+    return done, waiting if waiting.event_time_ms == now else None
 
 
 def _predicted(
-    explainable: ExplainableModels,
-    history: ExplainHistory,
-    state: ExplainState,
-    prediction: Prediction,
-) -> tuple[ExplainState, Outputs]:
+    history: ExplainHistory, state: ExplainState, prediction: Prediction
+) -> tuple[ExplainState, Prediction | None]:
+    """Return a prediction that is new, unless it has to wait for the features of its bar."""
     now = prediction.event_time_ms
     if now <= state.event_time_ms:
-        return state, ()
+        return state, None
     history.add(prediction)
     state = state.model_copy(update={"event_time_ms": now, "seen": True})
-    if explained_class(prediction) == "neutral":
-        return state, ()
-    if now not in history.rows:
-        return state.model_copy(update={"pending": prediction}), ()
-    return state, (explainable.explain(prediction),)
+    if now in history.rows:
+        return state, prediction
+    if state.pending is not None and explained_class(prediction) == "neutral":
+        return state, None  # one place to wait: the directional one keeps it
+    return state.model_copy(update={"pending": prediction}), None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 from pathlib import Path
@@ -22,6 +23,8 @@ from gateway.routes.signals import SignalDetail, SignalList
 from gateway.routes.system import Health
 from gateway.views.arrival import Arrival, UnreadableArrival
 from schemas.dead_letter import DeadLetter
+from schemas.explanations import Attribution, FeatureInteraction
+from schemas.predictions import PredictionReply
 from schemas.record import Record
 from schemas.refdata import RefdataTable, Row
 from schemas.signals import SignalAcknowledged
@@ -173,20 +176,120 @@ async def test_explanation_of_the_newest_signal_is_asked_for_when_not_made(gatew
     ready = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
 
     assert (pending["status"], pending["explanation"]) == ("pending", None)
+    assert pending["detail"] == "the explain process has not started"
     assert ready["status"] == "ready"
     assert ready["signal_id"] == f"signal-BTCUSDT-{LAST}"
+    assert ready["explanation_text"] == ready["explanation"]["sentence"]
+    asked = [record for record, _ in gateway.bus.published]
+    assert [record.explain for record in asked] == [True, False, False]
+    assert [record.attribution for record in asked] == [None, "values", "values"]
+
+
+def attributed(request, *, status="ok", detail=""):
+    """Answer a request for an attribution as the explain process does."""
+    if request.attribution is None:
+        return ()
+    pair = FeatureInteraction(features=("natr_14", "rsi_14"), value=-0.25)
+    made = Attribution(
+        prediction_id="p1",
+        model_version="m1",
+        explained_class="buy",
+        feature_names=("rsi_14", "natr_14"),
+        shap_values=(0.5, -0.125),
+        base_value=0.25,
+        model_output=0.625,
+        interactions=(pair,) if request.attribution == "interactions" else None,
+    )
+    return (
+        PredictionReply(
+            request_id=request.request_id,
+            reply_to=request.reply_to,
+            event_time_ms=request.event_time_ms,
+            status=status,
+            detail=detail,
+            attribution=made if status == "ok" else None,
+        ),
+    )
+
+
+async def test_explanation_carries_every_value_and_asks_for_them_once(gateway):
+    gateway.bus.feed(explanation(LAST))
+    gateway.bus.answers = attributed
+
+    first = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
+    second = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
+
+    assert first == second
     assert len(gateway.bus.published) == 1
+    assert first["values_status"] == "ready"
+    assert first["feature_names"] == ["rsi_14", "natr_14"]
+    assert first["base_value"] + sum(first["shap_values"]) == first["model_output"]
+    assert first["interactions"] is None
+    assert first["detail"] == ""
 
 
-async def test_explanation_history_is_oldest_first(gateway):
-    gateway.bus.feed(explanation(1), explanation(2), explanation(3))
+async def test_interactions_are_told_when_asked_for(gateway):
+    gateway.bus.feed(explanation(LAST))
+    gateway.bus.answers = attributed
+
+    body = await gateway.get("/api/explain/BTC-USD", interactions="true")
+
+    pairs = checked(ExplanationAnswer, body)["interactions"]
+    assert pairs == [{"features": ["natr_14", "rsi_14"], "value": -0.25}]
+
+
+async def test_callers_share_one_request_for_the_same_interactions(gateway):
+    gateway.bus.feed(explanation(LAST))
+    published = asyncio.Event()
+    gateway.bus.answers = lambda _: published.set() or ()
+    asked = [
+        asyncio.create_task(gateway.get("/api/explain/BTC-USD", interactions="true"))
+        for _ in range(3)
+    ]
+    await published.wait()
+    [(request, _)] = gateway.bus.published
+    gateway.bus.feed(*attributed(request))
+    bodies = [checked(ExplanationAnswer, await task) for task in asked]
+
+    assert len(gateway.bus.published) == 1
+    assert all(body["values_status"] == "ready" for body in bodies)
+
+
+async def test_values_that_cannot_be_computed_say_why(gateway):
+    gateway.bus.feed(explanation(LAST))
+    gateway.bus.answers = lambda request: attributed(
+        request, status="failed", detail="model m1 is not loaded"
+    )
+
+    body = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
+
+    assert (body["status"], body["values_status"]) == ("ready", "failed")
+    assert body["detail"] == "model m1 is not loaded"
+    assert body["shap_values"] is None
+
+
+async def test_values_that_are_late_say_what_the_explain_process_says(gateway):
+    behind = "not explained: the explain process was 7 neutral predictions behind"
+    gateway.bus.feed(explanation(LAST), status("explain", state="degraded", detail=behind))
+
+    body = checked(ExplanationAnswer, await gateway.get("/api/explain/BTC-USD"))
+    health = await gateway.get("/health")
+
+    assert body["values_status"] == "pending"
+    assert body["detail"] == f"explain is degraded: {behind}"
+    assert any(behind in reason for reason in health["degraded"])
+
+
+async def test_explanation_history_is_oldest_first_and_counts_what_is_missing(gateway):
+    gateway.bus.feed(explanation(LAST - 5), explanation(LAST - 3), explanation(LAST - 2))
 
     body = checked(ExplanationHistory, await gateway.get("/api/explain/BTC/USDT/history", limit=2))
 
     assert [item["event_time_ms"] for item in body["explanations"]] == [
-        close_time(2),
-        close_time(3),
+        close_time(LAST - 3),
+        close_time(LAST - 2),
     ]
+    assert body["not_explained"] == 2
 
 
 async def test_regime_has_probabilities_trend_state_and_history(gateway):

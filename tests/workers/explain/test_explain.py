@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
-from schemas.predictions import ClassProbabilities, PredictionRequest
+from schemas.models import ModelRegistered
+from schemas.predictions import ClassProbabilities, Prediction, PredictionRequest
+from schemas.record import Record
 from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import MemoryDriver
 from tests.build import FEATURE_SET, close_time, features, prediction
 from tests.fakes.small_models import NAMES, WINDOW, small_model
+from workers.explain.allowance import LIMIT_S, SHARE, NeutralAllowance
 from workers.explain.attribution import explain, explained_class, load_explainable
 from workers.explain.history import BARS_BEHIND, ExplainHistory
 from workers.explain.processor import ExplainableModels, ExplainState, explain_processor
+from workers.explain.worker import behind_text
 from workers.models.artifact import ArtifactError, model_folder, read_model
 from workers.serving.slots import MODELS_IN_MEMORY
 
@@ -123,22 +130,123 @@ def test_a_tie_is_explained_as_neutral():
     assert explained_class(prediction(0).model_copy(update={"probabilities": tied})) == "neutral"
 
 
-def test_what_is_not_neutral_is_explained_at_once_and_the_rest_when_asked(tmp_path):
+def test_every_prediction_is_explained_and_again_when_asked(tmp_path):
     model = small_model(tmp_path)
     driver = MemoryDriver([explain_processor(explainable(model))])
     for m in range(WINDOW + 1):
         driver.feed(feature(m))
 
-    at_once = driver.feed(predicted(model, WINDOW - 1))
+    directional = driver.feed(predicted(model, WINDOW - 1))
     neutral = driver.feed(predicted(model, WINDOW, (0.1, 0.8, 0.1)))
     asked = driver.feed(request(WINDOW))
 
-    assert [type(e) for e in at_once] == [Explanation]
-    assert neutral == []
+    assert [type(e) for e in directional] == [Explanation]
+    assert asked == neutral
     (on_request,) = asked
     assert isinstance(on_request, Explanation)
     assert on_request.explained_class == "neutral"
     assert on_request.event_time_ms == close_time(WINDOW)
+
+
+class Slow(ExplainableModels):
+    """Takes half a second of a clock for each explanation, and notes in which order they came."""
+
+    def __init__(self, *models: ModelRegistered) -> None:
+        super().__init__(wait_for=lambda _: None)
+        for model in models:
+            self.put(load_explainable(model))
+        self.now_s = 0.0
+        self.order: list[str] = []
+        self.behind: list[int] = []
+        self.allowance = NeutralAllowance(self.behind.append, lambda: self.now_s)
+
+    def explain(self, prediction: Prediction) -> Explanation:
+        self.now_s += 0.5
+        self.order.append(prediction.prediction_id)
+        return super().explain(prediction)
+
+
+def run_batch(slow: Slow, records: Sequence[Record]) -> list[Record]:
+    """Return the outputs of one poll of one market."""
+    processor = explain_processor(slow, slow.allowance)
+    assert processor.step_batch is not None
+    states = {processor.key_of(records[0]): processor.initial}
+    _, outputs = processor.step_batch(states, records)
+    return [output for of_record in outputs for output in of_record]
+
+
+def one_poll(model: ModelRegistered, last: int) -> list[Record]:
+    """Return features of some bars, then a neutral prediction of each but the last, a buy."""
+    neutral = [predicted(model, m, (0.1, 0.8, 0.1)) for m in range(WINDOW - 1, last)]
+    return [*(feature(m) for m in range(last + 1)), *neutral, predicted(model, last)]
+
+
+def test_directional_ones_come_first_and_neutral_ones_as_far_as_their_time_goes(tmp_path):
+    model = small_model(tmp_path)
+    slow, last = Slow(model), WINDOW + 5
+    records = one_poll(model, last)
+
+    outputs = run_batch(slow, records)
+
+    newest_first = [predicted(model, m).prediction_id for m in (last, last - 1, last - 2)]
+    assert slow.order == newest_first
+    assert len(outputs) == 3
+    assert slow.behind == [WINDOW + 5 - (WINDOW - 1) - 2]
+
+
+def test_when_a_neutral_one_is_explained_does_not_change_what_is_said_of_it(tmp_path):
+    model = small_model(tmp_path)
+    slow, last = Slow(model), WINDOW + 5
+    in_one_poll = run_batch(slow, one_poll(model, last))
+    driver = MemoryDriver([explain_processor(explainable(model))])
+
+    one_by_one = [e.encode() for r in one_poll(model, last) for e in driver.feed(r)]
+
+    assert {e.encode() for e in in_one_poll} < set(one_by_one)
+
+
+def test_a_neutral_one_that_was_passed_over_is_explained_when_asked(tmp_path):
+    model = small_model(tmp_path)
+    slow, last = Slow(model), WINDOW + 5
+    passed_over = WINDOW - 1
+    records = [*one_poll(model, last), request(passed_over)]
+
+    outputs = run_batch(slow, records)
+
+    assert predicted(model, passed_over).prediction_id in slow.order[:2]
+    assert len({e.encode() for e in outputs}) == len(outputs) == 4
+
+
+def test_the_time_of_neutral_ones_comes_back_and_the_process_says_so(tmp_path):
+    model = small_model(tmp_path)
+    slow, last = Slow(model), WINDOW + 5
+    run_batch(slow, one_poll(model, last))
+
+    slow.now_s += LIMIT_S / SHARE
+    slow.allowance.refill()
+    outputs = run_batch(slow, one_poll(model, WINDOW))
+
+    assert slow.behind[-1] == 0
+    assert len(outputs) == 2
+    assert behind_text(0) == ""
+    assert "was 5 neutral predictions behind" in behind_text(5)
+
+
+@given(costs=st.lists(st.floats(0.0, 3.0), max_size=40), pause=st.floats(0.0, 20.0))
+def test_neutral_ones_never_take_more_than_their_share_and_one_explanation(costs, pause):
+    now = [0.0]
+    allowance = NeutralAllowance(clock=lambda: now[0])
+    spent: list[float] = []
+
+    def explain_for(cost: float) -> None:
+        spent.append(cost)
+        now[0] += cost
+
+    for cost in costs:
+        allowance.spend([cost], explain_for)
+        now[0] += pause
+
+    assert sum(spent[:-1]) <= LIMIT_S + SHARE * now[0] + max(spent, default=0.0)
 
 
 def test_a_prediction_that_comes_before_its_features_is_explained_with_them(tmp_path):

@@ -27,7 +27,7 @@ export function Drivers({ signal }: { signal: SignalItem }) {
         <Failure error={state.error} onRetry={ask} />
       ) : state?.phase === 'none' ? (
         <EmptyState title="Not explained yet">
-          <p>Directional signals explain themselves; others do when asked.</p>
+          <p>The explain process was behind; it explains this signal when asked.</p>
           <Button onClick={ask}>Explain this signal</Button>
         </EmptyState>
       ) : state?.phase === 'pending' ? (
