@@ -105,13 +105,13 @@ async def explain(
         find_explanation(ctx, signal),
         find_attribution(ctx, signal, "interactions" if interactions else "values"),
     )
-    pending = explanation is None
+    ready = explanation is not None
     body |= {
-        "status": "pending" if pending else "ready",
+        "status": "ready" if ready else "pending",
         "explanation": raw(explanation),
-        "explanation_text": None if pending else orjson.loads(explanation)["sentence"],
+        "explanation_text": orjson.loads(explanation)["sentence"] if explanation else None,
         "values_status": values.status,
-        "detail": values.detail or (delay_reason(ctx) if pending else ""),
+        "detail": values.detail or ("" if ready else delay_reason(ctx)),
     }
     return success(body | _values(values.attribution))
 

@@ -30,7 +30,7 @@ ONLY_HERE = {
     },
     "matplotlib": {"workers/research/charts/png.py"},
     "plotly": {"workers/research/charts/plotly_json.py"},
-    "shap": {"workers/explain/interactions.py"},
+    "shap": {"workers/explain/interactions.py", "workers/training/report.py"},
     "cmaes": {"workers/tuning/samplers.py"},
     "fsspec": {"workers/jobs/results.py"},
     "optuna": {

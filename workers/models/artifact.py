@@ -1,11 +1,12 @@
 """A model on disk: a manifest that names every file with its SHA-256, checked before any is read.
 
     <models>/<strategy>/<version>/manifest.json  forest.json  lstm.safetensors  report.json
-                                  registered.json
+                                  registered.json  report_rows.npy  report.html  importance.png
 
 The version is the hash of the manifest, and the manifest holds the hashes of the files. One
 altered byte anywhere makes another model, which is refused. ``registered.json`` is the announced
-record with its regime filters, so the folder alone is enough to replay the model elsewhere.
+record with its regime filters, so the folder alone is enough to replay the model elsewhere. The
+rows, the page and the plot are drawn for people; nothing that serves reads them.
 """
 
 from __future__ import annotations

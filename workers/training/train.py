@@ -23,7 +23,7 @@ from workers.models.artifact import (
     write_model,
 )
 from workers.models.ensemble import class_probabilities
-from workers.training.dataset import FeatureSeries
+from workers.training.dataset import Array, FeatureSeries
 from workers.training.fit import (
     FittedModel,
     OnProgress,
@@ -37,6 +37,7 @@ from workers.training.fit import (
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
 from workers.training.metrics import model_metrics
+from workers.training.report import ROWS, SAMPLE
 from workers.training.table import TrainingTable, Windows, build_table
 from workers.training.trainable import LeftOut, choose_symbols, reasons_text
 
@@ -59,6 +60,7 @@ class TrainedModel:
     metrics: ModelMetrics
     fitted: FittedModel
     left_out: LeftOut
+    sample: Array  # rows of the forest over the training span, for the report
 
     @property
     def gates(self) -> dict[str, bool]:
@@ -127,7 +129,9 @@ def train(
         files=files,
         parity=_parity_cases(table, fitted, plan),
     )
-    return TrainedModel(manifest, contents, metrics, fitted, left_out)
+    evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
+    sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
+    return TrainedModel(manifest, contents, metrics, fitted, left_out, sample)
 
 
 def _parity_cases(
@@ -189,4 +193,5 @@ def register(
         ),
     )
     (folder / REGISTERED).write_bytes(model.encode())
+    np.save(folder / ROWS, trained.sample, allow_pickle=False)
     return model

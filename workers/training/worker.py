@@ -20,22 +20,25 @@ from schemas.record import Record
 from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.processor import RecordRejected
+from streams.runtime.batch import in_one_line
 from streams.runtime.codec import Received
 from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.child import call_in_child
-from workers.models.artifact import ArtifactError, models_root
+from workers.models.artifact import ArtifactError, model_folder, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
 from workers.training.fit import TooFewRows, TrainingPlan
 from workers.training.mlflow_follower import follow_models
 from workers.training.progress import TrainingProgressPublisher
+from workers.training.report import write_report
 from workers.training.span_features import span_features
 
 log = structlog.get_logger()
 
+LOW_PRIORITY = 15
 LAST_TICKS = 20  # offsets: the newest tick, and the markers of transactions behind it
 
 
@@ -75,7 +78,26 @@ def _run_in_child(
     records: Sequence[Record] = call_in_child(
         run_request, raw, models, kafka, cancelled=cancelled, niceness=0
     )
+    for model in records:
+        if isinstance(model, ModelRegistered):
+            threading.Thread(target=_report, args=(model,), name="report", daemon=True).start()
     return records
+
+
+def _report(model: ModelRegistered) -> None:
+    """Draw the report of a registered model in a child of low priority; nothing waits for it."""
+    try:
+        folder = model_folder(model.uri)
+        page = call_in_child(write_report, folder, cancelled=lambda: False, niceness=LOW_PRIORITY)
+    except Exception as failed:  # noqa: BLE001 - the model serves without its report
+        log.warning(
+            "report.failed",
+            model_version=model.model_version,
+            cause=in_one_line(failed),
+            remedy="none is needed: the model serves; its report.json has the numbers",
+        )
+    else:
+        log.info("report.written", model_version=model.model_version, page=str(page))
 
 
 def _mirror(

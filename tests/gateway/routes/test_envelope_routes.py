@@ -241,7 +241,12 @@ async def test_interactions_are_told_when_asked_for(gateway):
 async def test_callers_share_one_request_for_the_same_interactions(gateway):
     gateway.bus.feed(explanation(LAST))
     published = asyncio.Event()
-    gateway.bus.answers = lambda _: published.set() or ()
+
+    def notice(_: Any) -> tuple[()]:
+        published.set()
+        return ()
+
+    gateway.bus.answers = notice
     asked = [
         asyncio.create_task(gateway.get("/api/explain/BTC-USD", interactions="true"))
         for _ in range(3)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from schemas.explanations import Attribution
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
+from schemas.topics import PREDICTION_REPLIES
+from streams.runtime.codec import Received
 from streams.runtime.memory_driver import MemoryDriver
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
 from tests.build import close_time
 from tests.fakes.small_models import WINDOW, small_model
 from tests.workers.explain.test_explain import explainable, feature, predicted, request, window
 from workers.explain.attribution import attribute_trees, load_explainable
 from workers.explain.interactions import PAIRS_SHOWN, InteractionExplainer, strongest_pairs
-from workers.explain.on_demand import OnDemand
+from workers.explain.on_demand import OnDemand, follow_requests
 from workers.explain.processor import ExplainableModels, explain_processor
 from workers.models.artifact import model_folder, read_model
 from workers.models.forest import margins
@@ -26,7 +32,7 @@ BUY = 2
 
 def filled(model: Any, last: int = WINDOW) -> ExplainableModels:
     """Return a process that has seen bars and a buy of the last one."""
-    loaded = explainable(model)
+    loaded: ExplainableModels = explainable(model)
     driver = MemoryDriver([explain_processor(loaded)])
     for m in range(last + 1):
         driver.feed(feature(m))
@@ -34,7 +40,9 @@ def filled(model: Any, last: int = WINDOW) -> ExplainableModels:
     return loaded
 
 
-def answers(loaded: ExplainableModels, *requests: PredictionRequest, now_ms: int = 0) -> Any:
+def answers(
+    loaded: ExplainableModels, *requests: PredictionRequest, now_ms: int = 0
+) -> list[PredictionReply]:
     """Return the replies to some requests, in order."""
     replies: list[PredictionReply] = []
     arrived = threading.Semaphore(0)
@@ -116,16 +124,17 @@ def test_interactions_are_the_strongest_pairs_and_their_rows_sum_to_the_values(t
     pairs = strongest_pairs(matrix, loaded.names)
 
     np.testing.assert_allclose(matrix.sum(axis=1), values[:-1], atol=1e-4)
-    sizes = [abs(pair.value) for pair in pairs]
-    place = loaded.names.index
-    assert len(pairs) == PAIRS_SHOWN
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] >= max(
-        abs(matrix[i, j] + matrix[j, i])
+    expected = {
+        frozenset((loaded.names[i], loaded.names[j])): matrix[i, j] * 2
         for i in range(len(loaded.names))
         for j in range(i)
-        if {i, j} not in [{place(a), place(b)} for a, b in (p.features for p in pairs)]
-    )
+        if matrix[i, j]
+    }
+    strongest = sorted(expected.values(), key=abs, reverse=True)[:PAIRS_SHOWN]
+    assert strongest
+    assert [pair.value for pair in pairs] == pytest.approx(strongest, abs=1e-6)
+    for pair in pairs:
+        assert pair.value == pytest.approx(expected[frozenset(pair.features)], abs=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -188,3 +197,27 @@ def test_interactions_of_an_altered_model_are_refused(tmp_path):
 
     assert reply.status == "failed"
     assert "altered" in reply.detail
+
+
+@pytest.mark.kafka
+def test_a_request_on_its_topic_is_answered_on_the_topic_of_replies(pipeline_topics, tmp_path):
+    kafka, stop = KafkaSettings(pipeline_topics), threading.Event()
+    loaded = filled(small_model(tmp_path))
+    follower = threading.Thread(target=follow_requests, args=(loaded, kafka, lambda: 0, stop))
+    publisher = Publisher(kafka, "gateway")
+    asked = request(WINDOW, explain=False, attribution="values", request_id=str(uuid4()))
+    mine: list[PredictionReply] = []
+
+    follower.start()
+    with Reader(kafka, (PREDICTION_REPLIES,), "end") as reader:
+        for _ in range(60):  # it answers what comes after it has begun to read
+            publisher.publish(asked)
+            arrived = [m.record for m in reader.take(timeout_s=1.0) if isinstance(m, Received)]
+            mine = [r for r in arrived if isinstance(r, PredictionReply)]
+            if mine:
+                break
+    stop.set()
+    follower.join()
+
+    assert mine[0].request_id == asked.request_id
+    assert mine[0].attribution == attribution_of(loaded)

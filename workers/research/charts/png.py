@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,27 @@ MOST_TICKS = 12
 
 def to_png(drawn: Drawable) -> bytes:
     """Return the chart as a PNG file."""
+
+    def draw(axes: Any) -> None:
+        axes.set_title(drawn.title, fontsize=11, loc="left")
+        axes.set_xlabel(drawn.x_title)
+        axes.set_ylabel(drawn.y_title)
+        if isinstance(drawn, HeatMap):
+            _draw_heat(axes, drawn)
+        else:
+            _draw_chart(axes, drawn)
+
+    return axes_to_png(draw)
+
+
+def axes_to_png(draw: Callable[[Any], object], inches: tuple[float, float] = INCHES) -> bytes:
+    """Return what a function draws on matplotlib's axes as a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=INCHES, dpi=DPI, layout="constrained")
+    figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_title(drawn.title, fontsize=11, loc="left")
-    axes.set_xlabel(drawn.x_title)
-    axes.set_ylabel(drawn.y_title)
-    if isinstance(drawn, HeatMap):
-        _draw_heat(figure, axes, drawn)
-    else:
-        _draw_chart(axes, drawn)
+    draw(figure.subplots())
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
@@ -90,14 +99,14 @@ def _bar_width(x: Any) -> float:
     return 0.9 * float(np.min(np.diff(x))) if isinstance(x, np.ndarray) and len(x) > 1 else 0.8
 
 
-def _draw_heat(figure: Any, axes: Any, heat: HeatMap) -> None:
+def _draw_heat(axes: Any, heat: HeatMap) -> None:
     cells = np.array([[np.nan if v is None else v for v in row] for row in heat.z], dtype=float)
     known = np.abs(cells[np.isfinite(cells)])
     reach = float(known.max()) if known.size else 1.0
     image = axes.imshow(
         cells, aspect="auto", origin="lower", cmap="RdBu", vmin=-(reach or 1.0), vmax=reach or 1.0
     )
-    figure.colorbar(image, ax=axes, label=heat.z_title)
+    axes.figure.colorbar(image, ax=axes, label=heat.z_title)
     for axis, values in ((axes.xaxis, heat.x), (axes.yaxis, heat.y)):
         at = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_TICKS)).astype(int))
         names = [values[i] for i in at]

@@ -1,0 +1,84 @@
+"""The training report: shap's importance of the features, drawn from the model's folder alone."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.fakes.small_models import NAMES, small_model
+from workers.models.artifact import REGISTERED, model_folder, read_model
+from workers.models.booster import read_booster
+from workers.models.treeshap import compile_explainer, shap_values
+from workers.training.report import (
+    CLASSES,
+    PAGE,
+    PLOT,
+    REGIME_INPUTS,
+    ROWS,
+    importance,
+    tree_values,
+    write_report,
+)
+
+PNG = b"\x89PNG"
+ALL_NAMES = (*NAMES, *REGIME_INPUTS)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A registered model's folder with rows of its training."""
+    model = small_model(tmp_path)
+    path = model_folder(model.uri)
+    (path / REGISTERED).write_bytes(model.encode())
+    rows = np.random.default_rng(1).normal(size=(50, len(ALL_NAMES)))
+    rows[3, 0] = np.nan
+    np.save(path / ROWS, rows, allow_pickle=False)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_report_shows_the_plot_and_its_numbers_and_loads_nothing(folder):
+    page = write_report(folder)
+
+    text = page.read_text()
+    assert page == folder / PAGE
+    assert (folder / PLOT).read_bytes().startswith(PNG)
+    assert 'src="data:image/png;base64,' in text
+    assert re.search(r'(src|href)="https?:', text) is None
+    rows = re.findall(r"<tr><td>(\w+)</td>", text)
+    assert sorted(rows) == sorted(ALL_NAMES)
+    assert f"<th>{'</th><th>'.join(CLASSES)}</th>" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_importance_is_the_mean_size_of_the_exact_values(folder, tmp_path):
+    model = small_model(tmp_path)
+    _, contents = read_model(model)
+    rows = np.load(folder / ROWS)
+    ours = shap_values(compile_explainer(read_booster(contents["forest"])), rows)[:, :, :-1]
+
+    made = importance(tree_values(contents["forest"], rows), ALL_NAMES)
+
+    expected = np.abs(ours).mean(axis=0)  # class, feature
+    for name, sizes in made.items():
+        np.testing.assert_allclose(sizes, expected[:, ALL_NAMES.index(name)], atol=1e-5)
+    totals = [sum(sizes) for sizes in made.values()]
+    assert totals == sorted(totals, reverse=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_report_changes_no_file_that_the_model_is_checked_by(folder, tmp_path):
+    write_report(folder)
+
+    manifest, _ = read_model(small_model(tmp_path))
+
+    assert manifest.version == folder.name
+
+
+def test_a_folder_without_its_rows_says_which_file_is_missing(folder):
+    (folder / ROWS).unlink()
+
+    with pytest.raises(FileNotFoundError, match=ROWS):
+        write_report(folder)

@@ -1,0 +1,130 @@
+"""The report of a trained model as one page, with the global importance of its features by shap.
+
+It is drawn after the model was registered, from the files of the model's folder: no signal waits
+for it, and the folder alone is enough to draw it again.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schemas.models import ModelRegistered
+from workers.models.artifact import REGISTERED
+from workers.research.charts.document import html_document
+from workers.research.charts.png import axes_to_png
+from workers.training.dataset import Array
+
+ROWS = "report_rows.npy"  # inputs of the forest on a sample of the training rows
+PAGE = "report.html"
+PLOT = "importance.png"
+SAMPLE = 500  # rows, evenly over the training span
+FEATURES_SHOWN = 20
+REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
+INCHES = (8.0, 10.0)
+CLASSES = ("sell", "neutral", "buy")
+
+
+def write_report(folder: Path) -> Path:
+    """Draw the report of the model in a folder; return the page's path.
+
+    Raises:
+        OSError: A file is missing.
+        ValueError: A file cannot be read.
+    """
+    model = ModelRegistered.decode((folder / REGISTERED).read_bytes())
+    rows = np.load(folder / ROWS, allow_pickle=False)
+    names = (*model.feature_names, *REGIME_INPUTS)
+    values = tree_values((folder / "forest.json").read_bytes(), rows)
+    plot = importance_plot(values, rows, names)
+    (folder / PLOT).write_bytes(plot)
+    page = folder / PAGE
+    page.write_text(report_page(model, importance(values, names), plot, len(rows)))
+    return page
+
+
+def tree_values(forest: bytes, rows: Array) -> Array:
+    """Return shap's values of some rows, shape (N, F, 3), log-odds."""
+    import shap
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(forest))
+    return np.asarray(shap.TreeExplainer(booster).shap_values(rows))
+
+
+def importance(values: Array, names: tuple[str, ...]) -> dict[str, tuple[float, float, float]]:
+    """Return each feature's mean size of its values by class, log-odds; the strongest first."""
+    by_class = np.abs(values).mean(axis=0)
+    order = sorted(range(len(names)), key=lambda i: (-by_class[i].sum(), names[i]))
+    return {names[i]: tuple(by_class[i].tolist()) for i in order}
+
+
+def importance_plot(values: Array, rows: Array, names: tuple[str, ...]) -> bytes:
+    """Return shap's bar plot of the strongest features as PNG, sizes summed over the classes."""
+    import shap
+
+    sizes = shap.Explanation(np.abs(values).sum(axis=2), data=rows, feature_names=list(names))
+
+    def draw(axes: Any) -> None:
+        shap.plots.bar(sizes, max_display=FEATURES_SHOWN, ax=axes, show=False)
+        axes.set_xlabel("mean |SHAP value|, summed over sell, neutral and buy, log-odds")
+
+    return axes_to_png(draw, INCHES)
+
+
+def report_page(
+    model: ModelRegistered,
+    by_class: dict[str, tuple[float, float, float]],
+    plot: bytes,
+    rows: int,
+) -> str:
+    """Return the report as one HTML file: verdict, plot, and the plot's numbers by class."""
+    span = " to ".join(
+        datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")
+        for ms in (model.trained_from_ms, model.trained_to_ms)
+    )
+    lead = f"{model.strategy}, {', '.join(model.symbols)}, trained on {span}"
+    image = base64.b64encode(plot).decode("ascii")
+    body = (
+        f'<header><div><h1>Model {escape(model.model_version)}</h1><p class="lead">{escape(lead)}'
+        f"</p></div></header>{_verdict(model)}"
+        f"<h2>Importance of the features</h2><p>How far each feature moves the forest's log-odds, "
+        f"by TreeSHAP on {rows} rows of the training span. The LSTM is not part of it.</p>"
+        f'<article class="card"><img src="data:image/png;base64,{image}" alt="Mean size of the '
+        f'SHAP values of the strongest features" style="max-width:100%"></article>'
+        f"{_table(by_class)}"
+    )
+    return html_document(f"model {model.model_version}", body)
+
+
+def _verdict(model: ModelRegistered) -> str:
+    metrics = model.metrics
+    word = "Qualified" if model.qualified else "Unqualified"
+    failed = [name for name, passed in model.gates.items() if not passed]
+    gates = f"; failed: {', '.join(failed)}" if failed else ""
+    losses = [
+        "unknown" if loss is None else f"{loss:.4f}"
+        for loss in (metrics.log_loss, metrics.prior_log_loss)
+    ]
+    return (
+        f'<div class="verdict{" failed" if failed else ""}"><p>{word}{escape(gates)}. Log-loss '
+        f"{losses[0]} out of sample, class shares {losses[1]}, {metrics.rows:,} rows.</p></div>"
+    )
+
+
+def _table(by_class: dict[str, tuple[float, float, float]]) -> str:
+    heads = "".join(f"<th>{name}</th>" for name in ("Feature", *CLASSES))
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{size:.4f}</td>' for size in sizes)}</tr>"
+        for name, sizes in list(by_class.items())[:FEATURES_SHOWN]
+    )
+    return (
+        f"<h2>By class</h2><div class='wide'><table><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
