@@ -9,7 +9,7 @@ and each sees every request. One answers where it holds the prediction.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,9 +20,8 @@ from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.topics import PREDICTION_REQUESTS
 from streams.processor import RecordRejected
 from streams.runtime.batch import in_one_line
-from streams.runtime.codec import Received, Unreadable
 from streams.runtime.publisher import Publisher
-from streams.runtime.reader import Reader
+from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
 from workers.explain.attribution import CLASSES, attribute_trees, explained_class
 from workers.explain.interactions import InteractionExplainer, strongest_pairs
@@ -129,16 +128,9 @@ def follow_requests(
     publisher = Publisher(kafka, f"explain-{kafka.instance}-replies")
     on_demand = OnDemand(explainable, publisher.publish, wall_ms)
     try:
-        with Reader(kafka, (PREDICTION_REQUESTS,), "end", follow=True) as reader:
-            while not stop.is_set():
-                for request in _requests(reader.take()):
-                    on_demand.take(request)
+        for received in tail(kafka, (PREDICTION_REQUESTS,), stop=stop, start="end"):
+            if isinstance(received.record, PredictionRequest):
+                on_demand.take(received.record)
     finally:
         on_demand.close()
         publisher.flush()
-
-
-def _requests(messages: Iterable[Received | Unreadable]) -> list[PredictionRequest]:
-    """Return the readable ones; the chain refuses the others."""
-    records = [message.record for message in messages if isinstance(message, Received)]
-    return [record for record in records if isinstance(record, PredictionRequest)]
