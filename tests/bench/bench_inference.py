@@ -156,7 +156,8 @@ def _copies(model: ModelRegistered, bars: list[Bar], symbols: list[str]) -> Prod
         for name in ("features", "regimes", "inference"):
             many.states[name, key] = one.states[name, (SYMBOL, MINUTE_MS)]
         rows = dict(list(past.rows.items())[-100:])
-        many.explainable.histories[key] = ExplainHistory(rows, {}, past.feature_set_id, past.names)
+        features = replace(past.features, by_time=rows)
+        many.explainable.histories[key] = ExplainHistory(features)
     return many
 
 

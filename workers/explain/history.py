@@ -1,12 +1,11 @@
 """Feature rows and predictions of one symbol, by bar, that explanations look back at.
 
 They lie in memory beside the state. Adding the same records twice changes nothing. One thread adds,
-others look.
+another may look: rows and their names change together.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,39 +20,46 @@ BARS_BEHIND = 2_000  # kept behind the newest prediction: a window, and what req
 BARS_AHEAD = 50_000  # features that run ahead of predictions, as in a fast replay; 40 MB a symbol
 
 
+@dataclass(frozen=True)
+class FeatureRows:
+    """Rows by bar close, each in the order of the names."""
+
+    feature_set_id: str = ""
+    names: tuple[str, ...] = ()
+    by_time: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+    def follow(self, record: FeatureVector) -> FeatureRows:
+        """Return the rows in the features of a vector; what they lack is NaN."""
+        place = {name: i for i, name in enumerate(self.names)}
+        columns = [place.get(name, len(place)) for name in record.values]  # the last one is NaN
+        rows = {t: np.append(row, np.nan)[columns] for t, row in self.by_time.items()}
+        return FeatureRows(record.feature_set_id, tuple(record.values), rows)
+
+
 @dataclass
 class ExplainHistory:
     """Rows in catalogue order; predictions as bytes, to be small."""
 
-    rows: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    features: FeatureRows = field(default_factory=FeatureRows)
     predictions: dict[int, bytes] = field(default_factory=dict)
-    feature_set_id: str = ""
-    names: tuple[str, ...] = ()
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def rows(self) -> dict[int, NDArray[np.float64]]:
+        """Feature rows by bar close."""
+        return self.features.by_time
 
     def add(self, record: FeatureVector | Prediction) -> None:
         """Add one record of either topic; rows follow the newest feature set."""
-        with self._lock:
-            self._add(record)
-
-    def _add(self, record: FeatureVector | Prediction) -> None:
         if isinstance(record, Prediction):
             self.predictions[record.event_time_ms] = record.encode()
             self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
             return
-        if record.feature_set_id != self.feature_set_id:
-            self._follow(record)
+        if record.feature_set_id != self.features.feature_set_id:
+            self.features = self.features.follow(record)
         # None becomes NaN.
         self.rows[record.event_time_ms] = np.array(list(record.values.values()), dtype=np.float64)
         if len(self.rows) > BARS_AHEAD:
             self._prune(next(iter(self.rows)) + record.timeframe_ms)
-
-    def _follow(self, record: FeatureVector) -> None:
-        """Put the rows in the features of a vector; what they lack is NaN."""
-        place = {name: i for i, name in enumerate(self.names)}
-        columns = [place.get(name, len(place)) for name in record.values]  # the last one is NaN
-        self.rows = {t: np.append(row, np.nan)[columns] for t, row in self.rows.items()}
-        self.feature_set_id, self.names = record.feature_set_id, tuple(record.values)
 
     def _prune(self, before_ms: int) -> None:
         for by_time in (self.rows, self.predictions):
@@ -76,20 +82,17 @@ class ExplainHistory:
         Raises:
             RecordRejected: Some of them are not in memory.
         """
-        with self._lock:
-            return self._window(model, prediction)
-
-    def _window(self, model: ExplainableModel, prediction: Prediction) -> NDArray[np.float64]:
-        length = model.network.config.window
+        features, length = self.features, model.network.config.window
         last, step = prediction.event_time_ms, prediction.timeframe_ms
         times = range(last - (length - 1) * step, last + 1, step)
-        missing = [t for t in times if t not in self.rows]
-        place = {name: i for i, name in enumerate(self.names)}
-        if missing or not place.keys() >= set(model.manifest.feature_names):
+        rows = [row for t in times if (row := features.by_time.get(t)) is not None]
+        place = {name: i for i, name in enumerate(features.names)}
+        if len(rows) < length or not place.keys() >= set(model.manifest.feature_names):
             raise RecordRejected(
                 f"features behind prediction {prediction.prediction_id} are out of reach: "
-                f"{len(missing)} of {length} bars from {times[0]} on are missing, "
-                f"{len(self.rows)} of feature set {self.feature_set_id or 'none'} are held"
+                f"{length - len(rows)} of {length} bars from {times[0]} on are missing, "
+                f"{len(features.by_time)} of feature set {features.feature_set_id or 'none'} "
+                "are held"
             )
         columns = [place[name] for name in model.manifest.feature_names]
-        return np.stack([self.rows[t] for t in times])[:, columns]
+        return np.stack(rows)[:, columns]

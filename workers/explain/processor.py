@@ -71,9 +71,8 @@ class ExplainableModels:
     def predicted(self, request: PredictionRequest) -> Prediction | None:
         """Return the prediction that a request is about; None where another process holds it."""
         history = self.histories.get(_key(request))
-        if history is None or request.bar_time_ms not in history.predictions:
-            return None
-        return history.prediction(request.bar_time_ms)
+        encoded = None if history is None else history.predictions.get(request.bar_time_ms)
+        return None if encoded is None else Prediction.decode(encoded)
 
     def inputs(self, prediction: Prediction) -> tuple[ExplainableModel, NDArray[np.float64]]:
         """Return the model that made a prediction, and what it saw, shape (window, F).
