@@ -23,7 +23,7 @@ class TrainingRequest(Record):
     timeframe_ms: Timeframe
     from_ms: Milliseconds
     to_ms: Milliseconds = Field(description="Last bar close that may be trained on")
-    reason: Literal["bootstrap", "manual", "drift", "age"]
+    reason: Literal["bootstrap", "manual", "drift", "age", "features"]
     closes: dict[Symbol, Milliseconds] = Field(
         default_factory=dict,
         description="By symbol, its newest bar close at or before to_ms; absent: to_ms",

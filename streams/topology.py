@@ -117,8 +117,16 @@ WORKERS: tuple[Worker, ...] = (
     ),
     Worker(
         "training",
-        (TRAINING_REQUESTS, CLOCK_TICKS, FEATURE_VECTORS, MODELS_REGISTERED, MODELS_CHANGES),
-        (TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
+        (
+            TRAINING_REQUESTS,
+            CLOCK_TICKS,
+            BARS,
+            HISTORY,
+            FEATURE_VECTORS,
+            MODELS_REGISTERED,
+            MODELS_CHANGES,
+        ),
+        (TRAINING_REQUESTS, TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
     ),
     Worker(
         "backtest",

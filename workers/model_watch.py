@@ -227,7 +227,11 @@ class ModelWatch:
             device=loaded.device,
         )
         if concern:
-            log.warning("features.changed", cause=concern, remedy="`regimeflow train`")
+            log.warning(
+                "features.changed",
+                cause=concern,
+                remedy="none: the training process asks for another; `regimeflow train` asks again",
+            )
 
     def _settle_refused(self) -> None:
         """Let bars go on without the refused models where another serves; else let them wait."""

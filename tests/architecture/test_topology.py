@@ -46,13 +46,15 @@ def test_only_declared_processes_read_what_they_write():
         (e.reader, e.topic) for e in edges() if e.writer == e.reader and e.topic not in UNDRAWN
     }
 
-    # Ingest finds where it stopped. Training mirrors registered models into MLflow, from the log.
+    # Ingest finds where it stopped. Training mirrors registered models into MLflow, from the log,
+    # and asks for a model itself when the features have changed.
     # Tuning helps with jobs of other replicas until they have a result. A gateway shows what people
     # did at another replica.
     assert loops <= {
         ("ingest", "market.bars.raw.v1"),
         ("ingest", "market.history.v1"),
         ("training", "models.registered.v1"),
+        ("training", "training.requests.v1"),
         ("gateway", "signals.acknowledged.v1"),
         ("tuning", "jobs.progress.v1"),
         ("tuning", "jobs.results.v1"),

@@ -132,11 +132,11 @@ def feature_concern(model: ModelRegistered) -> str:
     if missing := sorted(set(model.feature_names) - set(FEATURE_NAMES)):
         return (
             f"model {model.model_version} cannot predict: {', '.join(missing)} are no longer made; "
-            "train again: `regimeflow train`"
+            "another is asked for, see `regimeflow status`"
         )
     return (
         f"the features have changed since model {model.model_version} was trained; it serves with "
-        "those that it knows; train again: `regimeflow train`"
+        "those that it knows until another, which is asked for, replaces it"
     )
 
 

@@ -10,7 +10,6 @@ import structlog
 
 from schemas.features import FeatureVector
 from schemas.training import TrainingRequest
-from streams.features.catalog import FEATURE_SET_ID
 from streams.runtime.codec import Received
 from workers.training.fit import OnProgress
 
@@ -32,8 +31,7 @@ def span_features(
     """Yield the vectors of a request's span until each symbol has reached its newest close.
 
     A symbol whose features stay away for ``QUIET_S`` is waited for no longer: what arrived of it is
-    trained on, or it is left out, and progress and log say so. Vectors of another feature set, from
-    before an upgrade, are left out.
+    trained on, or it is left out, and progress and log say so.
 
     Args:
         take: Returns the next messages of the features topic, an empty list after a while.
@@ -52,7 +50,7 @@ def span_features(
                 heard_s = now_s()
                 if vector.event_time_ms >= waiting[vector.symbol]:
                     del waiting[vector.symbol]
-            if _in_span(vector, request):
+            if in_span(vector, request):
                 yield vector
         quiet_s = now_s() - heard_s
         if waiting and quiet_s > QUIET_S:
@@ -63,9 +61,10 @@ def span_features(
             progress("dataset", 0.0, f"{_named(waiting)}, for {QUIET_S - quiet_s:.0f} s more")
 
 
-def _in_span(vector: FeatureVector, request: TrainingRequest) -> bool:
+def in_span(vector: FeatureVector, request: TrainingRequest) -> bool:
+    """Return whether a vector is of a request's symbols, timeframe and span."""
     return (
-        vector.feature_set_id == FEATURE_SET_ID
+        vector.symbol in request.symbols
         and vector.timeframe_ms == request.timeframe_ms
         and request.from_ms <= vector.event_time_ms <= request.to_ms
     )

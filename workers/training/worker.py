@@ -15,14 +15,18 @@ from pathlib import Path
 import structlog
 
 from schemas.clock import ClockTick
+from schemas.features import FeatureVector
 from schemas.models import ModelRegistered
 from schemas.record import Record
-from schemas.topics import CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
+from schemas.topics import BARS, CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
+from streams.features.catalog import FEATURE_SET_ID
+from streams.features.processor import PROCESSOR as FEATURES
 from streams.processor import RecordRejected
 from streams.runtime.batch import in_one_line
 from streams.runtime.codec import Received
 from streams.runtime.jobs import JobFuture, in_thread, run_jobs
+from streams.runtime.memory_driver import iter_outputs
 from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
@@ -30,11 +34,12 @@ from workers.child import call_in_child
 from workers.models.artifact import ArtifactError, model_folder, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
-from workers.training.fit import TooFewRows, TrainingPlan
+from workers.training.fit import OnProgress, TooFewRows, TrainingPlan
 from workers.training.mlflow_follower import follow_models
+from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher
 from workers.training.report import write_report
-from workers.training.span_features import span_features
+from workers.training.span_features import in_span, span_features
 
 log = structlog.get_logger()
 
@@ -61,6 +66,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         return in_thread(lambda future: _run_in_child(raw, models, kafka, future.cancelled))
 
     try:
+        ask_after_feature_change(kafka, settings.strategy)
         run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop)
     except (Aborted, Fatal) as error:
         return fatal(error)
@@ -136,9 +142,8 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     progress = TrainingProgressPublisher(request, kafka)
     progress.publish("dataset", 0.0, "reading features")
     try:
-        with Reader(kafka, (FEATURE_VECTORS,)) as reader:
-            vectors = span_features(reader.take_readable, request, progress.publish)
-            series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
+        vectors = read_vectors(request, kafka, progress.publish)
+        series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
         loading.join()
         trained = train(request, series, TrainingPlan(), progress.publish)
     except TooFewRows as short:
@@ -159,6 +164,21 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
         uri=model.uri,
     )
     return (model,)
+
+
+def read_vectors(
+    request: TrainingRequest, kafka: KafkaSettings, progress: OnProgress
+) -> Sequence[FeatureVector]:
+    """Return the span's vectors; where some are of an older feature set, all are made again."""
+    with Reader(kafka, (FEATURE_VECTORS,)) as reader:
+        vectors = list(span_features(reader.take_readable, request, progress))
+    if all(vector.feature_set_id == FEATURE_SET_ID for vector in vectors):
+        return vectors
+    progress("dataset", 0.5, "the features have changed: those of the history are made again")
+    with Reader(kafka, (BARS,)) as reader:
+        bars = (message.record for message in reader.read_to_end())
+        made = iter_outputs([FEATURES], bars)
+        return [v for v in made if isinstance(v, FeatureVector) and in_span(v, request)]
 
 
 def _load_libraries() -> None:

@@ -1,0 +1,111 @@
+"""A change of the features: a model is asked for once, and its history is made again."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.features import FeatureVector
+from schemas.market import Bar, HistoryReady
+from schemas.models import ModelChanged
+from schemas.record import Record
+from schemas.timeframes import MINUTE_MS
+from schemas.topics import TRAINING_REQUESTS
+from schemas.training import TrainingRequest
+from streams.features.catalog import FEATURE_SET_ID
+from streams.features.processor import PROCESSOR as FEATURES
+from streams.runtime.memory_driver import replay
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from tests.build import bar, close_time, registered
+from workers.training.newest_request import ask_after_feature_change, newest_request
+from workers.training.worker import read_vectors
+
+pytestmark = pytest.mark.kafka
+
+BARS = 30
+OLD_SET = "an-older-set"
+
+
+@pytest.fixture
+def kafka(pipeline_topics) -> KafkaSettings:
+    return KafkaSettings(pipeline_topics)
+
+
+def publish(kafka: KafkaSettings, *records: Record) -> None:
+    publisher = Publisher(kafka, "test")
+    for record in records:
+        publisher.publish(record)
+    publisher.flush()
+
+
+def history() -> HistoryReady:
+    return HistoryReady(
+        source="simulated:7",
+        symbols=("BTCUSDT",),
+        timeframe_ms=MINUTE_MS,
+        from_ms=close_time(0),
+        to_ms=close_time(9),
+        event_time_ms=close_time(9),
+    )
+
+
+def changed(feature_set_id: str) -> ModelChanged:
+    return ModelChanged(
+        strategy="ensemble",
+        event_time_ms=close_time(9),
+        effective_from_ms=close_time(12),
+        model=registered(feature_set_id=feature_set_id),
+        reason="first",
+    )
+
+
+def bars() -> list[Bar]:
+    return [bar(minute, close=100.0 + minute % 7 / 10) for minute in range(BARS)]
+
+
+def vectors() -> list[FeatureVector]:
+    """The vectors of those bars, as the live kernel makes them."""
+    return [v for v in replay([FEATURES], bars()) if isinstance(v, FeatureVector)]
+
+
+def requests(kafka: KafkaSettings) -> list[Record]:
+    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
+        return [message.record for message in reader.read_to_end()]
+
+
+def test_a_model_of_another_feature_set_has_one_asked_for_and_only_once(kafka):
+    publish(kafka, history(), *vectors(), changed(OLD_SET))
+
+    ask_after_feature_change(kafka, "ensemble")
+    ask_after_feature_change(kafka, "ensemble")
+
+    (request,) = requests(kafka)
+    assert isinstance(request, TrainingRequest)
+    assert (request.reason, request.to_ms) == ("features", close_time(BARS - 1))
+
+
+def test_a_model_of_this_feature_set_and_a_home_without_one_ask_for_nothing(kafka):
+    publish(kafka, history())
+    ask_after_feature_change(kafka, "ensemble")
+    publish(kafka, changed(FEATURE_SET_ID))
+    ask_after_feature_change(kafka, "ensemble")
+
+    assert requests(kafka) == []
+
+
+@pytest.mark.parametrize("older", [0, 12, BARS])
+def test_a_training_sees_features_of_one_set_only(kafka, older):
+    stored = [
+        vector.model_copy(update={"feature_set_id": OLD_SET, "values": {}})
+        if place < older
+        else vector
+        for place, vector in enumerate(vectors())
+    ]
+    publish(kafka, history(), *bars(), *stored)
+    request = newest_request(kafka, "ensemble", "features")
+    assert request is not None
+
+    read = read_vectors(request, kafka, lambda *_: None)
+
+    assert [v.encode() for v in read] == [v.encode() for v in vectors()]
