@@ -43,6 +43,7 @@ from gateway.stream.signal_stream import SignalStream
 from gateway.views import clock
 from gateway.views.arrival import Arrival, UnreadableArrival
 from gateway.views.read_model import ReadModel
+from schemas.signals import Signal
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
@@ -158,6 +159,14 @@ def _receive(ctx: AppContext, arrival: Arrival | UnreadableArrival) -> None:
     ctx.views.fold(arrival)
     ctx.worker_client.deliver(arrival.record, arrival.raw)
     ctx.stream.publish(arrival, live=ctx.bus.ready)
+    if isinstance(arrival.record, Signal) and ctx.bus.ready:
+        _observe_feature_age(ctx, arrival.record)
+
+
+def _observe_feature_age(ctx: AppContext, signal: Signal) -> None:
+    age_s = clock.wall_age_s(ctx.views, signal.event_time_ms, ctx.wall_ms())
+    if age_s is not None:
+        ctx.metrics.observe_feature_age(age_s)
 
 
 def quieten() -> None:

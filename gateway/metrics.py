@@ -14,6 +14,7 @@ from schemas.telemetry import (
     ACTIONS_TOTAL,
     ACTIVE_REQUESTS,
     ANSWERS_TOTAL,
+    FEATURE_AGE_SECONDS,
     MODEL_LOAD_TIME_SECONDS,
     PREDICTION_LATENCY_SECONDS,
     PREDICTION_STAGE_SECONDS,
@@ -28,6 +29,7 @@ from schemas.telemetry import (
 
 STAGES = ("regime", "inference", "risk", "serialisation")
 STAGE_BUCKETS_S = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+AGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -64,6 +66,12 @@ class GatewayMetrics:
             registry=registry,
         )
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
+        self._feature_age = Histogram(
+            FEATURE_AGE_SECONDS,
+            "Wall time from the close of a bar to the signal that is predicted from its features",
+            buckets=AGE_BUCKETS_S,
+            registry=registry,
+        )
         self.active = Gauge(ACTIVE_REQUESTS, "Requests being answered", registry=registry)
         self._load = Gauge(
             MODEL_LOAD_TIME_SECONDS, "Longest load of a model in inference", registry=registry
@@ -115,6 +123,10 @@ class GatewayMetrics:
             yield
         finally:
             self._stages[stage].observe(time.perf_counter() - started)
+
+    def observe_feature_age(self, seconds: float) -> None:
+        """Note how long ago the bar of a prediction that has just arrived closed."""
+        self._feature_age.observe(seconds)
 
     def count_action(self, action: str) -> None:
         """Count the action that an answer advised."""

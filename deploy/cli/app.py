@@ -188,7 +188,13 @@ def stop(*, as_json: Json = False) -> None:
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Say what runs here; exit code 1 unless it is healthy."""
-    from deploy.local.run_watch import RunView, read_health, read_models, summary_lines
+    from deploy.local.run_watch import (
+        RunView,
+        metrics_lines,
+        read_health,
+        read_models,
+        summary_lines,
+    )
 
     home, facts = load_settings().home, running_facts()
     url = (facts or {}).get("url")
@@ -205,11 +211,12 @@ def status(*, as_json: Json = False) -> None:
             f"process {facts['pid']} runs {', '.join(facts['processes'])} in {home}; no gateway "
             "runs here to ask for their health: `regimeflow logs` shows what they say"
         )
+        typer.echo("\n".join(metrics_lines(facts)))
     else:
         since = time_text(facts["started_at_ms"])
         typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")
         typer.echo(f"dashboard  {url}\nhome       {home}")
-        typer.echo("\n".join(summary_lines(view)))
+        typer.echo("\n".join([*summary_lines(view), *metrics_lines(facts)]))
     raise typer.Exit(0 if view.health and view.health["status"] == "healthy" else 1)
 
 

@@ -10,14 +10,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from deploy.local.ports import usable_port
+from deploy.local.ports import free_ports
 from deploy.local.supervisor import (
     Supervisor,
     SupervisorError,
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
+METRICS_PORT = "REGIMEFLOW_METRICS_PORT"
+LAST_PORT = 65_535
 LOOK_EVERY_S = 0.25
 
 
@@ -91,11 +93,13 @@ class Run:
         settings: Of every process.
         port: Of the gateway.
         processes: Names, in flow order; all of them by default.
+        metrics_ports: Where each process but the gateway serves its metrics.
     """
 
     settings: Settings
     port: int
     processes: tuple[str, ...]
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
 
 def process_names(exchange: str) -> tuple[str, ...]:
@@ -157,6 +161,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
 
 
 def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) -> int:
+    run = replace(run, metrics_ports=metrics_ports(run))
     home = run.settings.home
     environment = environment_of(run.settings) | {
         "REGIMEFLOW_PORT": str(run.port),
@@ -164,13 +169,15 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         "REGIMEFLOW_GIT_COMMIT": git_commit(),
     }
     if "simulator" in run.processes and run.settings.simulator_url is None:
-        environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{usable_port(0)}"
+        [port] = free_ports(1, {run.port, *run.metrics_ports.values()})
+        environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{port}"
 
     def look() -> None:
         found.keep_up()
         screen.look(supervisor)
 
-    supervisor = Supervisor(run.processes, home / "logs", environment)
+    own = {name: {METRICS_PORT: str(port)} for name, port in run.metrics_ports.items()}
+    supervisor = Supervisor(run.processes, home / "logs", environment, own=own)
     held_ms = None
     if "gateway" in run.processes:
         held_ms = newest_signal_ms(found.client)
@@ -205,12 +212,38 @@ def gateway_url(run: Run) -> str | None:
     return f"http://{LOOPBACK}:{run.port}/" if "gateway" in run.processes else None
 
 
-def check_port(run: Run) -> None:
-    """Raise when the gateway's port is taken, or a port of metrics would be shared."""
-    if "REGIMEFLOW_METRICS_PORT" in os.environ and len(run.processes) > 1:
+def metrics_ports(run: Run) -> dict[str, int]:
+    """Return the port at which each process but the gateway serves its metrics.
+
+    ``REGIMEFLOW_METRICS_PORT`` is that of the first, and the others follow in flow order. Without
+    it each has a free one.
+
+    Raises:
+        SupervisorError: The setting is no port, or they do not fit between it and 65535.
+    """
+    names = [name for name in run.processes if name != "gateway"]
+    setting = os.environ.get(METRICS_PORT, "0")
+    first = int(setting) if setting.isascii() and setting.isdigit() else -1
+    ports = range(first, first + len(names))
+    if first < 0 or ports.stop > LAST_PORT + 1 or (first and run.port in ports):
         raise SupervisorError(
-            "REGIMEFLOW_METRICS_PORT is the port of one process; unset it, or name the one to run"
+            f"{METRICS_PORT} is {setting!r}, expected the first of {len(names)} ports up to "
+            f"{LAST_PORT} without the gateway's, {run.port}; 0 or unset: free ones"
         )
+    return dict(zip(names, ports if first else free_ports(len(names), {run.port}), strict=True))
+
+
+def metrics_urls(run: Run) -> dict[str, str]:
+    """Return where each process serves its metrics."""
+    host = os.environ.get("REGIMEFLOW_METRICS_HOST", LOOPBACK)
+    urls = {name: f"http://{host}:{port}/metrics" for name, port in run.metrics_ports.items()}
+    gateway = gateway_url(run)
+    return urls if gateway is None else {**urls, "gateway": f"{gateway}metrics"}
+
+
+def check_port(run: Run) -> None:
+    """Raise when the gateway's port is taken, or the ports of metrics cannot be had."""
+    metrics_ports(run)
     if "gateway" not in run.processes:
         return
     with socket.socket() as probe:
@@ -320,6 +353,7 @@ def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervi
         "simulator_url": environment.get("REGIMEFLOW_SIMULATOR_URL"),
         "exchange": run.settings.exchange,
         "processes": [child.name for child in supervisor.children],
+        "metrics": metrics_urls(run),
         "started_at_ms": int(time.time() * 1000),
     }
     path = run.settings.home / "run.json"

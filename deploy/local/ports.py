@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Collection
 
 from deploy.local.errors import PortTakenError
 
@@ -34,3 +35,17 @@ def usable_port(port: int) -> int:
         f"port {candidates[-1]} on {LOOPBACK} cannot be used by the broker: {reason}. Stop the "
         "program that listens there, or choose another port (0: any free one)."
     )
+
+
+def free_ports(count: int, taken: Collection[int] = ()) -> list[int]:
+    """Return so many different free ports, none of those that are taken though nobody listens yet.
+
+    Raises:
+        PortTakenError: No port can be bound.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = usable_port(0)
+        if port not in {*ports, *taken}:
+            ports.append(port)
+    return ports

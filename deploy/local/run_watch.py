@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -202,6 +202,11 @@ def summary_lines(view: RunView) -> list[str]:
     ]
     letters = sum(topic["count"] for topic in health["dead_letters"].values())
     return [*lines, f"dead letters {letters}"]
+
+
+def metrics_lines(facts: Mapping[str, Any]) -> list[str]:
+    """Return where each process of a run serves its metrics; ``facts`` are of ``run.json``."""
+    return [f"metrics    {url} ({name})" for name, url in facts.get("metrics", {}).items()]
 
 
 def phase_line(phase: Phase) -> str:

@@ -96,12 +96,15 @@ class Supervisor:
         logs: Path,
         environment: Mapping[str, str],
         command: Callable[[str], list[str]] = process_command,
+        own: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
+        """Prepare the processes; ``own`` is what the environment of one has and no other's."""
         beats = logs.parent / "beats"
         self.children = tuple(
             SupervisedProcess(name, LogFile(logs, name), Silence(beats / name)) for name in names
         )
         self._command = command
+        self._own = own or {}
         self._environment = child_environment({**os.environ, **ONE_THREAD, **UTF_8}, environment)
 
     def start(self) -> None:
@@ -163,7 +166,11 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**self._environment, HEARTBEAT: str(child.silence.file)},
+            env={
+                **self._environment,
+                **self._own.get(child.name, {}),
+                HEARTBEAT: str(child.silence.file),
+            },
             # Ctrl-C reaches the supervisor alone, which then ends its children in good order.
             start_new_session=True,
         )

@@ -47,6 +47,15 @@ def market_ms(views: ReadModel, wall_ms: int) -> int | None:
     return max((now, *near))
 
 
+def wall_age_s(views: ReadModel, event_time_ms: int, wall_ms: int) -> float | None:
+    """Return the seconds of wall time since a close; None where no market clock runs."""
+    if views.clock is None or views.recorded:
+        return None
+    tick = views.clock.tick
+    passed_ms = wall_ms - views.clock.appended_ms
+    return max(0.0, passed_ms + (tick.event_time_ms - event_time_ms) / tick.speed) / 1000
+
+
 def age(event_time_ms: int, timeframe_ms: int, now_ms: int) -> Age:
     """Return how many bars ago a bar closed."""
     return Age(max(0, now_ms - event_time_ms) / timeframe_ms)

@@ -214,6 +214,7 @@ class _ChainRun:
             self._merge.expect(source, more=end < 0 or end > offset + END_MARKER)
 
     def _transact(self, messages: Sequence[Message]) -> None:
+        self._observe_ages(messages)
         batch, offsets = Batch(), offsets_after(messages)
         outgoing: Iterable[Outgoing] = process_batch(batch, self._context, messages)
         if not all(self._ends.values()):
@@ -317,6 +318,17 @@ class _ChainRun:
                 self._degraded = True  # until a restart: someone should look
                 self.report("degraded", f"{letter.topic}: {letter.cause}")
         self._metrics.transactions.labels(self._name, "committed").inc()
+
+    def _observe_ages(self, messages: Sequence[Message]) -> None:
+        """Note how old the oldest record of each topic is as it is used."""
+        oldest_ms: dict[str, int] = {}
+        for message in messages:
+            topic, appended_ms = message.stored.topic, message.stored.append_time_ms
+            oldest_ms[topic] = min(appended_ms, oldest_ms.get(topic, appended_ms))
+        now_s = time.time()
+        for topic, appended_ms in oldest_ms.items():
+            age_s = max(now_s - appended_ms / 1000, 0.0)
+            self._metrics.age.labels(self._name, topic).observe(age_s)
 
     def _observe_lag(self) -> None:
         if time.monotonic() < self._lag_due:

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from schemas.telemetry import (
     CONSUMER_LAG,
     LATENCY_SECONDS,
+    RECORD_AGE_SECONDS,
     RECORDS_IN,
     RECORDS_OUT,
     RECORDS_REJECTED,
@@ -16,6 +17,7 @@ from schemas.telemetry import (
     TRANSACTIONS,
 )
 
+AGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
 
 
@@ -31,6 +33,13 @@ class ProcessMetrics:
         )
         self.rejected = Counter(
             RECORDS_REJECTED, "Dead letters", ("consumer", "topic", "kind"), registry=registry
+        )
+        self.age = Histogram(
+            RECORD_AGE_SECONDS,
+            "Log append of a transaction's oldest record of a topic to its use",
+            ("consumer", "topic"),
+            buckets=AGE_BUCKETS_S,
+            registry=registry,
         )
         self.latency = Histogram(
             LATENCY_SECONDS,

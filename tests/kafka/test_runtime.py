@@ -103,6 +103,22 @@ def test_lag_is_nothing_when_only_the_marker_of_a_transaction_is_left(bootstrap)
         assert lag._value.get() == 0
 
 
+def test_the_age_of_records_as_they_are_used_is_measured_by_topic(bootstrap):
+    began_s = time.time()
+    publish(bootstrap, raw_bar(0), raw_bar(1))
+    with running(bootstrap, group="ages"):
+        take(bootstrap, REGIME_PROBABILITIES, 2)
+    lived_s = time.time() - began_s
+
+    [age] = process_metrics().age.labels("ages", RAW_BARS.name).collect()
+    ages = {sample.name: sample.value for sample in age.samples}
+
+    [count] = [value for name, value in ages.items() if name.endswith("_count")]
+    [total] = [value for name, value in ages.items() if name.endswith("_sum")]
+    assert 1 <= count <= 2
+    assert 0 < total < count * lived_s
+
+
 def test_a_poisoned_record_is_a_dead_letter_within_a_second_and_the_rest_goes_on(
     bootstrap, log_lines
 ):

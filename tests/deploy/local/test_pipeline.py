@@ -22,11 +22,15 @@ from deploy.local.pipeline import (
     check_port,
     environment_of,
     gateway_url,
+    metrics_ports,
+    metrics_urls,
     process_names,
     run_pipeline,
     say_bars_held,
     write_run_file,
 )
+from deploy.local.ports import FREE_PORTS
+from deploy.local.run_watch import metrics_lines
 from deploy.local.supervisor import Supervisor, SupervisorError
 from deploy.topics import tail
 from workers.settings import Settings
@@ -101,12 +105,48 @@ def test_a_run_that_ended_before_its_first_signal_is_continued_in_words(held_ms,
     )
 
 
-def test_one_metrics_port_for_several_processes_is_refused(run, monkeypatch):
+@pytest.mark.parametrize("setting", [None, "0"])
+def test_every_process_but_the_gateway_has_a_free_port_for_its_metrics(run, monkeypatch, setting):
+    if setting is not None:
+        monkeypatch.setenv("REGIMEFLOW_METRICS_PORT", setting)
+
+    ports = metrics_ports(replace(run, processes=process_names("simulated")))
+
+    assert {*ports, "gateway"} == {*process_names("simulated")}
+    assert len({*ports.values()}) == len(ports)
+    assert {*ports.values()} <= {*FREE_PORTS}
+
+
+def test_the_setting_names_the_first_port_and_the_others_follow(run, monkeypatch):
     monkeypatch.setenv("REGIMEFLOW_METRICS_PORT", "9100")
 
-    check_port(run)
-    with pytest.raises(SupervisorError, match="REGIMEFLOW_METRICS_PORT is the port of one process"):
-        check_port(replace(run, processes=("market", "signals")))
+    ports = metrics_ports(replace(run, processes=("market", "gateway", "signals")))
+
+    assert ports == {"market": 9100, "signals": 9101}
+    assert metrics_ports(run) == {}
+
+
+@pytest.mark.parametrize("setting", ["", "x", "-1", "9.5", "65535", "99999999999", "٣", "8079"])
+def test_ports_of_metrics_that_cannot_be_are_refused_before_anything_starts(
+    run, monkeypatch, setting
+):
+    monkeypatch.setenv("REGIMEFLOW_METRICS_PORT", setting)
+
+    with pytest.raises(SupervisorError, match=f"{setting!r}, expected the first of 2 ports"):
+        check_port(replace(run, port=8080, processes=("market", "signals")))
+
+
+def test_a_run_says_where_each_process_serves_its_metrics(run):
+    with_ports = replace(run, port=8080, metrics_ports={"market": 9100})
+
+    assert metrics_urls(with_ports) == {
+        "market": "http://127.0.0.1:9100/metrics",
+        "gateway": "http://127.0.0.1:8080/metrics",
+    }
+    assert metrics_lines({"metrics": metrics_urls(with_ports)}) == [
+        "metrics    http://127.0.0.1:9100/metrics (market)",
+        "metrics    http://127.0.0.1:8080/metrics (gateway)",
+    ]
 
 
 def test_a_signal_while_all_is_prepared_ends_the_run_in_good_order(run, monkeypatch):
@@ -145,3 +185,4 @@ def test_the_run_file_says_who_runs_and_where(run):
     assert facts["bootstrap_servers"] == "127.0.0.1:9092"
     assert facts["simulator_url"] == "http://127.0.0.1:1234"
     assert facts["processes"] == ["gateway"]
+    assert facts["metrics"] == {"gateway": f"http://127.0.0.1:{run.port}/metrics"}

@@ -172,6 +172,23 @@ def test_a_process_that_refuses_its_configuration_ends_the_run_with_its_message(
     assert not any(child.running for child in supervisor.children)
 
 
+def test_a_process_has_an_environment_of_its_own_beside_the_shared_one(tmp_path):
+    says = "import os; print(os.environ.get('SHARED'), os.environ.get('PORT')); " + DRAINS
+
+    def command(name: str) -> list[str]:
+        return [sys.executable, "-c", says, str(tmp_path / name)]
+
+    own = {"market": {"PORT": "9100"}, "signals": {"PORT": "9101"}}
+    names = ("market", "signals", "gateway")
+    supervisor = Supervisor(names, tmp_path / "logs", {"SHARED": "all"}, command, own)
+    supervisor.start()
+    watch_until(supervisor, lambda: all(logged(tmp_path, name, "ready") for name in names))
+    supervisor.stop()
+
+    for name, said in {"market": "9100", "signals": "9101", "gateway": "None"}.items():
+        assert logged(tmp_path, name, f"all {said}")
+
+
 def test_stopping_lets_every_process_drain(tmp_path):
     supervisor = running(tmp_path, market=DRAINS, signals=DRAINS)
     supervisor.start()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.build import bar
-from tests.fakes.gateway import LAST, tick
+from gateway.views.clock import wall_age_s
+from tests.build import bar, close_time, signal
+from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, tick
 
 pytestmark = pytest.mark.anyio
 
@@ -38,3 +41,51 @@ async def test_one_bar_from_the_future_moves_no_clock(gateway):
     gateway.bus.feed(bar(LAST + 5_000_000, symbol="ETHUSDT"))
 
     assert gateway.ctx.market_ms() == before
+
+
+@pytest.mark.parametrize(
+    ("speed", "market_s", "wall_ms", "age_s"),
+    [(1.0, 30.0, 0, 30.0), (60.0, 6.0, 0, 0.1), (60.0, 6.0, 150, 0.25), (60.0, -6.0, 50, 0.0)],
+)
+async def test_a_close_ages_in_wall_time_at_the_speed_of_the_market(
+    empty: RunningGateway, speed: float, market_s: float, wall_ms: int, age_s: float
+):
+    empty.bus.feed(tick(LAST, seconds=market_s, speed=speed))
+
+    age = wall_age_s(empty.ctx.views, close_time(LAST), WALL_MS + wall_ms)
+
+    assert age == pytest.approx(age_s)
+
+
+async def test_without_a_running_market_clock_a_close_has_no_age(empty: RunningGateway):
+    assert wall_age_s(empty.ctx.views, close_time(LAST), WALL_MS) is None
+
+    empty.bus.feed(bar(LAST, origin="replay"), tick(LAST))
+
+    assert wall_age_s(empty.ctx.views, close_time(LAST), WALL_MS) is None
+
+
+async def test_metrics_tell_how_old_features_are_when_their_prediction_arrives(
+    gateway: RunningGateway,
+):
+    before = await feature_ages(gateway)
+    gateway.bus.ready = False
+    gateway.bus.feed(signal(LAST + 1))  # of the past that is read at the start
+    gateway.bus.ready = True
+
+    gateway.bus.feed(tick(LAST + 1, seconds=12.0, speed=60.0))
+    gateway.bus.feed(tick(LAST + 1, seconds=12.0, speed=60.0), signal(LAST + 1))
+
+    after = await feature_ages(gateway)
+    assert {bound: after[bound] - before[bound] for bound in ("0.15", "0.2", "+Inf")} == {
+        "0.15": 0.0,
+        "0.2": 1.0,
+        "+Inf": 1.0,
+    }
+
+
+async def feature_ages(gateway: RunningGateway) -> dict[str, float]:
+    """Return the counts of the histogram by its bounds."""
+    text = (await gateway.client.get("/metrics")).text
+    rows = re.findall(r'prediction_feature_age_seconds_bucket{le="(.*?)"} (.*)', text)
+    return {bound: float(count) for bound, count in rows}
