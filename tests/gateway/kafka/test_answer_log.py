@@ -218,7 +218,14 @@ async def gateway_on(bootstrap: str) -> AsyncIterator[OnBroker]:
 
 def on_topic(bootstrap: str, count: int) -> list[Message]:
     """Return the messages of the topic, once there are so many; one more would be seen too."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "log_level": 0})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "test",
+            "enable.auto.commit": False,  # no group is made that the fixture would have to delete
+            "log_level": 0,
+        }
+    )
     consumer.assign([TopicPartition(PREDICTION_ANSWERS.name, 0, 0)])
     messages = consumer.consume(count, timeout=20.0) + consumer.consume(1, timeout=0.5)
     consumer.close()
