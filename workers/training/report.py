@@ -26,7 +26,7 @@ PLOT = "importance.png"
 SAMPLE = 500  # rows, evenly over the training span
 FEATURES_SHOWN = 20
 REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
-INCHES = (8.0, 10.0)
+WIDTH_INCHES = 8.0
 CLASSES = ("sell", "neutral", "buy")
 
 
@@ -73,9 +73,10 @@ def importance_plot(values: Array, rows: Array, names: tuple[str, ...]) -> bytes
 
     def draw(axes: Any) -> None:
         shap.plots.bar(sizes, max_display=FEATURES_SHOWN, ax=axes, show=False)
-        axes.set_xlabel("mean |SHAP value|, summed over sell, neutral and buy, log-odds")
+        axes.set_xlabel("mean |SHAP value|, three classes summed, log-odds", fontsize=10)
 
-    return axes_to_png(draw, INCHES)
+    bars = min(len(names), FEATURES_SHOWN)
+    return axes_to_png(draw, (WIDTH_INCHES, 1.5 + 0.4 * bars))
 
 
 def report_page(
