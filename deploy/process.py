@@ -105,8 +105,14 @@ def run(name: str, settings: Settings) -> int:
         return serve(GatewaySettings(), heartbeat.beat)
     kafka = kafka_of(settings)
     if name == "monitor":
+        from streams.monitor.app import credentials
         from streams.monitor.app import run as watch
+        from workers.process import SettingsRefused
 
+        try:
+            credentials(kafka.client)
+        except (ValueError, OSError) as error:
+            raise SettingsRefused(f"kafka_client: {error}") from None
         return watch(kafka, settings.home / "monitor") or 0
     from streams.topology import CHAINS, WORKERS
 

@@ -136,6 +136,15 @@ class Settings(NamedSettings):
     def _split_files(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
+    @field_validator("kafka_client")
+    @classmethod
+    def _usable_by_the_clients(cls, value: dict[str, str]) -> dict[str, str]:
+        if value:
+            from streams.runtime.client_check import check_client
+
+            check_client(value)
+        return value
+
     @field_validator("timeframe")
     @classmethod
     def _known_timeframe(cls, value: str) -> str:

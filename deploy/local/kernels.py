@@ -1,18 +1,22 @@
 """Compiles every numba kernel into the cache beside its file.
 
 ``python -m deploy.local.kernels`` prints a line for each family of kernels, such as
-``3 of 8 regime fit: 2.1 s``. A family in the cache takes almost no time.
+``3 of 8 regime fit: 2.1 s``, and before them ``compiling`` if the cache does not hold all. The
+cache belongs to the code, so every home uses the same; numba checks the code and the processor.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import platform
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from deploy.local.jars import OnStep
@@ -20,6 +24,7 @@ from deploy.local.supervisor import ONE_THREAD, SupervisorError
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL_FOLDERS = ("streams", "workers")
+COMPILING = "compiling"
 PROGRESS_LINE = re.compile(r"(\d+) of (\d+) ")  # a line of ``main``
 
 
@@ -101,20 +106,17 @@ WORKER_FAMILIES = (
 )
 
 
-def compile_kernels(home: Path, progress: OnStep) -> None:
+def compile_kernels(progress: OnStep) -> None:
     """Compile every kernel once, in a child process, before any process of the pipeline starts.
+
+    What the cache holds is not compiled, and nothing is said of it.
 
     Raises:
         SupervisorError: A kernel does not compile; the message holds the last lines of the output.
     """
-    digest = hashlib.sha256(sys.version.encode())
-    for folder in KERNEL_FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    stamp = home / "kernels.stamp"
-    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+    digest, stamp = _digest(), _stamp()
+    if stamp.exists() and stamp.read_text() == digest:
         return
-    progress("compiling kernels (once)")
     started = time.monotonic()
     code, output = _compile(progress)
     if code != 0:
@@ -124,11 +126,31 @@ def compile_kernels(home: Path, progress: OnStep) -> None:
         code, output = _compile(progress)
     if code != 0:
         raise SupervisorError(
-            f"kernels could not be compiled (exit code {code}); free disk space or "
-            "report this:\n" + "\n".join(output[-8:])
+            f"kernels could not be compiled (exit code {code}); free disk space, set "
+            "NUMBA_CACHE_DIR to a folder that can be written, or report this:\n"
+            + "".join(output[-1:])
         )
-    stamp.write_text(digest.hexdigest())
-    progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+    if COMPILING in output:
+        progress(f"kernels compiled in {time.monotonic() - started:.0f} s")
+    with contextlib.suppress(OSError):  # then the next run asks the cache again
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest)
+
+
+def _digest() -> str:
+    """Return what the machine code in the cache depends on: interpreter, machine and code."""
+    surroundings = (sys.version, version("numba"), platform.machine(), platform.node())
+    digest = hashlib.sha256("\n".join(surroundings).encode())
+    for folder in KERNEL_FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamp() -> Path:
+    """Return the file that says what is in the cache; it goes when the cache is cleared."""
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    return (Path(folder) if folder else ROOT / "deploy/local/__pycache__") / "kernels.stamp"
 
 
 def _compile(progress: OnStep) -> tuple[int, list[str]]:
@@ -142,6 +164,8 @@ def _compile(progress: OnStep) -> tuple[int, list[str]]:
         try:
             for line in compiler.stdout:
                 output.append(line.rstrip())
+                if line.rstrip() == COMPILING:
+                    progress("compiling kernels (once)")
                 if parts := PROGRESS_LINE.match(line):
                     progress(f"kernels: {line.strip()}", (int(parts[1]) - 1) / int(parts[2]))
         except BaseException:  # Ctrl-C most of all
@@ -163,12 +187,33 @@ def families() -> dict[str, Callable[[], None]]:
 def main() -> int:
     """Compile every family, its name first; return the exit code."""
     os.environ.update(ONE_THREAD)
+    _tell_of_compiling()
     functions = families()
     for number, (name, prepare) in enumerate(functions.items(), start=1):
         sys.stdout.write(f"{number} of {len(functions)} {name}\n")
         sys.stdout.flush()
         prepare()
     return 0
+
+
+def _tell_of_compiling() -> None:
+    """Print once that something is compiled, when numba begins with it."""
+    from numba.core import event
+
+    class FirstCompile(event.Listener):
+        told = False
+
+        def on_start(self, event: object) -> None:  # noqa: ARG002 - numba's signature
+            if not self.told:
+                sys.stdout.write(f"{COMPILING}\n")
+                sys.stdout.flush()
+            self.told = True
+
+        def on_end(self, event: object) -> None:
+            """Nothing is said of an end."""
+
+    register: Callable[..., None] = event.register
+    register("numba:compile", FirstCompile())
 
 
 if __name__ == "__main__":

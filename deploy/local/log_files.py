@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import os
@@ -32,14 +33,17 @@ class LogFile:
         self.last_words: deque[str] = deque(maxlen=LAST_WORDS)
 
     def write(self, line: str) -> None:
-        """Append one line; what is no line of our own log is wrapped as one."""
+        """Append one line; what is no line of our own log is wrapped as one.
+
+        A line that cannot be written, such as to a full disk, is lost: whoever logs goes on.
+        """
         event = _event(line)
         if event is None:
             self.last_words.append(line)
         elif event["level"] in {"error", "critical"}:
             self.last_words.append(str(event.get("cause", event["event"])))
         whole = _wrapped(self._process, line) if event is None else line
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             if self.path.exists() and self.path.stat().st_size > self._most_bytes:
                 self._rotate()
             with self.path.open("ab") as file:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import platform
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,11 +18,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from deploy.local.ports import free_ports
+from deploy.local.stalls import Stalls, StallWatch
 from deploy.local.supervisor import (
     Supervisor,
     SupervisorError,
     interrupt_on_signals,
     stop_on_signals,
+)
+from deploy.local.surroundings import (
+    home_problem,
+    loopback_problem,
+    port_problem,
+    require,
+    semaphore_problem,
 )
 from workers.provenance import git_commit
 from workers.storage import whole_file
@@ -38,6 +46,7 @@ LOOPBACK = "127.0.0.1"
 METRICS_PORT = "REGIMEFLOW_METRICS_PORT"
 LAST_PORT = 65_535
 LOOK_EVERY_S = 0.25
+WITH_CHILDREN = {"training", "backtest", "tuning"}  # these compute in child processes
 
 
 class Screen(Protocol):
@@ -124,6 +133,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     from workers.process import LogSettings, configure_logging
 
     home = run.settings.home
+    check_machine(run)
     home.mkdir(parents=True, exist_ok=True)
     interrupt_on_signals()
     lock = HomeLock(home / "run.lock")
@@ -174,6 +184,11 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
 
     def look() -> None:
         found.keep_up()
+        for stall in stalls.take():
+            if supervisor.end_stalled(stall):
+                screen.step(
+                    f"{stall.name} stood still {stall.behind} records behind; started again"
+                )
         screen.look(supervisor)
 
     own = {name: {METRICS_PORT: str(port)} for name, port in run.metrics_ports.items()}
@@ -188,7 +203,8 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         supervisor.start()
         write_run_file(run, environment, supervisor)
         screen.ready(gateway_url(run), held_ms)
-        supervisor.watch(stop, LOOK_EVERY_S, look)
+        with stall_watch(run, found.client) as stalls:
+            supervisor.watch(stop, LOOK_EVERY_S, look)
     finally:
         screen.step("stopping")
         stopping_s = time.monotonic()
@@ -207,9 +223,34 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
     return 0
 
 
+def stall_watch(run: Run, client: Mapping[str, str]) -> StallWatch:
+    """Return the watch of those processes of a run that commit all the time.
+
+    A job commits when it ends, and what only watches or serves commits nothing.
+    """
+    from deploy.topics.admin import group_positions
+    from deploy.topics.tail import has_record
+    from streams.topology import CHAINS, WORKERS
+
+    steady = {*(chain.name for chain in CHAINS), *(row.name for row in WORKERS if row.stateful)}
+    names = tuple(name for name in run.processes if name in steady)
+    kafka = kafka_settings(client)
+    return StallWatch(
+        Stalls(names, lambda: group_positions(client, names), functools.partial(has_record, kafka))
+    )
+
+
 def gateway_url(run: Run) -> str | None:
     """Return the address of the run's gateway; None when it runs without one."""
     return f"http://{LOOPBACK}:{run.port}/" if "gateway" in run.processes else None
+
+
+def check_machine(run: Run) -> None:
+    """Raise SupervisorError for what the machine lacks, before anything is made or started."""
+    require(home_problem(run.settings.home))
+    require(loopback_problem())
+    if WITH_CHILDREN & set(run.processes):
+        require(semaphore_problem())
 
 
 def metrics_ports(run: Run) -> dict[str, int]:
@@ -246,15 +287,7 @@ def check_port(run: Run) -> None:
     metrics_ports(run)
     if "gateway" not in run.processes:
         return
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, run.port))
-        except OSError:
-            raise SupervisorError(
-                f"port {run.port} on loopback is taken; stop what listens there, or choose another "
-                "with --port"
-            ) from None
+    require(port_problem(run.port))
 
 
 @dataclass(frozen=True)
@@ -293,7 +326,7 @@ def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> No
     publish_refdata(kafka_settings(cluster_settings))
     for difference in applied.differing:
         screen.step(f"topic {difference}")
-    compile_kernels(run.settings.home, screen.step)
+    compile_kernels(screen.step)
     if "gateway" in run.processes:
         from deploy.local.dashboard import build_dashboard
 

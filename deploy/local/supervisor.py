@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,6 +25,9 @@ from deploy.local.log_files import LogFile
 from deploy.local.silence import Silence
 from streams.runtime.environment import child_environment
 from streams.runtime.settings import EXIT_REFUSED
+
+if TYPE_CHECKING:
+    from deploy.local.stalls import Stall
 
 HEARTBEAT = "REGIMEFLOW_HEARTBEAT"  # the file that a process touches
 STOP_WITHIN_S = 27.0  # the runtime drains within 25
@@ -42,6 +46,7 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+RESUMES = "none: it resumes from its last commit"
 UTF_8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}  # whatever the locale
 
 log = structlog.get_logger()
@@ -68,7 +73,8 @@ class SupervisedProcess:
     delay_s: float = RESTART_AFTER_S
     start_at: float = field(default=0.0)
     log_thread: threading.Thread | None = None
-    hung: bool = False
+    ended_for: str = ""  # hung or stalled: why we killed it
+    facts: dict[str, object] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -126,6 +132,17 @@ class Supervisor:
                 self._revive(child)
             look()
 
+    def end_stalled(self, stall: Stall) -> bool:
+        """Kill a process that stands still, for the next round to start it again.
+
+        Return whether it was: one that began while the stall was counted has its time before it.
+        """
+        child = next(child for child in self.children if child.name == stall.name)
+        if not child.running or time.monotonic() - child.started_at < stall.seconds:
+            return False
+        _kill(child, "stalled", {"behind": stall.behind, "stood_s": round(stall.seconds, 1)})
+        return True
+
     def stop(self) -> tuple[str, ...]:
         """End every process; return the names of those that had to be killed."""
         running = [child for child in self.children if child.running]
@@ -155,7 +172,7 @@ class Supervisor:
             )
             child.restarts += 1
             _log_end(child, now)
-            child.popen, child.start_at, child.hung = None, now + child.delay_s, False
+            child.popen, child.start_at, child.ended_for = None, now + child.delay_s, ""
         if now >= child.start_at:
             self._start(child)
 
@@ -182,24 +199,30 @@ class Supervisor:
 def _kill_if_hung(child: SupervisedProcess, elapsed_s: float) -> None:
     """Kill a process whose main loop stands still; a stopped one hears no other signal."""
     if child.popen is not None and child.running and child.silence.look(elapsed_s):
-        child.hung = True
-        child.popen.kill()
-        child.popen.wait()
+        _kill(child, "hung", {"silent_s": round(child.silence.seconds, 1)})
+
+
+def _kill(child: SupervisedProcess, why: str, facts: dict[str, object]) -> None:
+    assert child.popen is not None  # noqa: S101 - the callers check
+    child.ended_for, child.facts = why, facts
+    child.popen.kill()
+    child.popen.wait()
 
 
 def _log_end(child: SupervisedProcess, now: float) -> None:
     assert child.popen is not None  # noqa: S101 - the caller checks
-    facts: dict[str, object] = {"ended_by": _cause_of_end(child.popen.returncode)}
-    if child.hung:
-        facts = {"silent_s": round(child.silence.seconds, 1)}
-    log.warning(
-        "process.hung" if child.hung else "process.restarted",
-        name=child.name,
-        **facts,
-        after_s=round(now - child.started_at, 1),
-        restarts=child.restarts,
-        remedy="none: it resumes from its last commit",
-    )
+    ended_by = {"ended_by": _cause_of_end(child.popen.returncode)}
+    facts: dict[str, object] = {
+        "name": child.name,
+        **(child.facts if child.ended_for else ended_by),
+        "after_s": round(now - child.started_at, 1),
+        "restarts": child.restarts,
+    }
+    if child.ended_for:
+        hung = child.ended_for == "hung"
+        log.warning("process.hung" if hung else "process.stalled", **facts, remedy=RESUMES)
+    else:
+        log.warning("process.restarted", **facts, remedy=RESUMES)
 
 
 def _cause_of_end(code: int) -> str:

@@ -43,6 +43,9 @@ NO_LEADER_YET = frozenset(
     }
 )
 
+# By group and partition: the committed offset, and the offset after the last record or marker.
+GroupPositions = dict[str, dict[tuple[str, int], tuple[int, int]]]
+
 # The error of every call here, for callers that do not import the client.
 ClusterFailed = KafkaException
 
@@ -202,18 +205,31 @@ def list_lags(cluster: Mapping[str, str]) -> tuple[GroupLag, ...]:
     admin = _admin(cluster)
     groups = [group.group_id for group in admin.list_consumer_groups().result(TIMEOUT_S).valid]
     lags: dict[tuple[str, str], int] = {}
+    for group, positions in group_positions(cluster, groups).items():
+        for (topic, _), (committed, end) in positions.items():
+            behind = records_behind(topic, committed, end)
+            lags[group, topic] = lags.get((group, topic), 0) + behind
+    return tuple(GroupLag(group, topic, lag) for (group, topic), lag in sorted(lags.items()))
+
+
+def group_positions(cluster: Mapping[str, str], groups: Collection[str]) -> GroupPositions:
+    """Return what each consumer group has committed, and the ends of these partitions.
+
+    Raises KafkaException or TimeoutError when the cluster does not answer.
+    """
+    admin = _admin(cluster)
+    positions: GroupPositions = {}
     for group in sorted(groups):
         request = ConsumerGroupTopicPartitions(group)
         (future,) = admin.list_consumer_group_offsets([request]).values()
         committed = [p for p in future.result(TIMEOUT_S).topic_partitions if p.offset >= 0]
-        end = _offsets(cluster, committed, LATEST)
-        for partition in committed:
-            key = (group, partition.topic)
-            behind = records_behind(
-                partition.topic, partition.offset, end[partition.topic, partition.partition]
-            )
-            lags[key] = lags.get(key, 0) + behind
-    return tuple(GroupLag(group, topic, lag) for (group, topic), lag in sorted(lags.items()))
+        ends = _offsets(cluster, committed, LATEST)
+        positions[group] = {
+            source: (p.offset, ends[source])
+            for p in committed
+            for source in ((p.topic, p.partition),)
+        }
+    return positions
 
 
 def delete_topics(cluster: Mapping[str, str], names: Collection[str]) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from deploy.topics.dead_letters import consumed_topics
 from schemas.record import Topic
 from schemas.topics import TOPICS
-from streams.runtime.codec import Received, Unreadable, dead_letter_topic, event_time
+from streams.runtime.codec import Partition, Received, Unreadable, dead_letter_topic, event_time
 from streams.runtime.reader import BeforeEnd, Reader, Start
 from streams.runtime.settings import KafkaSettings
 
 BACK_PER_RECORD = 8  # offsets read for each record that is wanted: transaction markers lie between
 NEAR_END = 200  # offsets: some bars of every symbol, and the markers of their transactions
 OPEN_WITHIN_S = 2.0
+SEEN_WITHIN_S = 10.0
 
 
 def topic_row(name: str) -> Topic:
@@ -61,6 +62,16 @@ def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
                 if isinstance(message, Received):
                     newest_ms = max(newest_ms, event_time(message.record))
     return newest_ms if newest_ms >= 0 else None
+
+
+def has_record(kafka: KafkaSettings, source: Partition, start: int, end: int) -> bool:
+    """Return whether a partition holds a committed record from one offset to before another."""
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    with Reader(kafka, (topic_row(source[0]),), {source: start}, {source: end}) as reader:
+        while not reader.caught_up and time.monotonic() < deadline:
+            if reader.take():
+                return True
+    return False
 
 
 def _fits(symbol: str | None, message: Received | Unreadable) -> bool:

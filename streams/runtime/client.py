@@ -236,6 +236,17 @@ def end_offsets(kafka: KafkaSettings, partitions: Collection[Partition]) -> dict
             time.sleep(RETRY_PAUSE_S)
 
 
+def client_error(settings: Mapping[str, str]) -> str:
+    """Return why no client can be made with some settings; empty when one can. It has no broker."""
+    try:
+        Producer({"log_level": 0, "error_cb": lambda _: None, **settings})
+    except KafkaException as failed:
+        return str(failed.args[0].str()).strip()
+    except (TypeError, ValueError, AttributeError, SystemError) as failed:
+        return str(failed)
+    return ""
+
+
 def producer_of(kafka: KafkaSettings, name: str) -> Any:
     """Return an idempotent producer."""
     return Producer({**kafka.writing(), "client.id": name})

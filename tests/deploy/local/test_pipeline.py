@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -31,7 +32,7 @@ from deploy.local.pipeline import (
 )
 from deploy.local.ports import FREE_PORTS
 from deploy.local.run_watch import metrics_lines
-from deploy.local.supervisor import Supervisor, SupervisorError
+from deploy.local.supervisor import ProcessRefused, Supervisor, SupervisorError
 from deploy.topics import tail
 from workers.settings import Settings
 
@@ -57,7 +58,7 @@ def test_a_child_reads_the_settings_that_its_parent_had(run, monkeypatch):
         update={
             "replay_files": ("a_1m.csv=BTCUSDT:1m", "b.parquet"),
             "replay_speed": 4.5,
-            "kafka_client": {"security.protocol": "SASL_SSL"},
+            "kafka_client": {"security.protocol": "SSL"},
         }
     )
 
@@ -169,6 +170,38 @@ def test_a_signal_while_all_is_prepared_ends_the_run_in_good_order(run, monkeypa
     lock = HomeLock(run.settings.home / "run.lock")  # let go
     lock.take()
     lock.release()
+
+
+def test_a_process_that_refuses_ends_the_run_with_its_sentence(run, monkeypatch):
+    refusal = "import sys; print('kafka_client: no such property'); sys.exit(78)"
+    cluster = pipeline.Cluster({"bootstrap.servers": "127.0.0.1:1"}, lambda: None)
+    told: list[str] = []
+    screen = SimpleNamespace(
+        step=lambda text, _done=None: told.append(text),
+        ready=lambda *_: None,
+        look=lambda _: None,
+        close=lambda: None,
+    )
+    monkeypatch.setattr(pipeline, "cluster", lambda *_: nullcontext(cluster))
+    monkeypatch.setattr(pipeline, "prepare", lambda *_: None)
+    monkeypatch.setattr(
+        pipeline,
+        "Supervisor",
+        lambda names, logs, environment, **_: Supervisor(
+            names, logs, environment, lambda _: [sys.executable, "-c", refusal]
+        ),
+    )
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    try:
+        with pytest.raises(ProcessRefused, match="market refused to start:\nkafka_client: no such"):
+            run_pipeline(replace(run, processes=("market",)), screen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert told[-1] == "stopping"
+    assert not (run.settings.home / "run.json").exists()
 
 
 def test_the_run_file_says_who_runs_and_where(run):

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from deploy.local import silence
 from deploy.local import supervisor as supervising
+from deploy.local.stalls import Stall
 from deploy.local.supervisor import ProcessRefused, Supervisor
 from tests.fakes.processes import ends
 
@@ -122,6 +123,27 @@ def test_a_stopped_process_is_started_again_and_one_line_says_that_it_hung(tmp_p
         assert [line["event"] for line in lines] == ["process.hung"]
         assert lines[0]["name"] == "market"
         assert lines[0]["silent_s"] >= 2.0
+        assert (market.restarts, signals.restarts) == (1, 0)
+    finally:
+        supervisor.stop()
+
+
+def test_a_process_that_beats_and_stands_still_is_started_again_and_said(tmp_path):
+    supervisor = running(tmp_path, market=BEATS, signals=BEATS)
+    market, signals = supervisor.children
+    supervisor.start()
+    try:
+        watch_until(supervisor, market.silence.file.exists)
+        pid = starts_of(tmp_path, "market")[0]
+        with capture_logs() as lines:
+            assert not supervisor.end_stalled(Stall("market", 10, 300.0))  # it began a moment ago
+
+            assert supervisor.end_stalled(Stall("market", 10, 0.001))
+            watch_until(supervisor, lambda: len(starts_of(tmp_path, "market")) == 2)
+
+        assert ends(pid, within_s=5)
+        assert [line["event"] for line in lines] == ["process.stalled"]
+        assert lines[0].items() >= {"name": "market", "behind": 10, "restarts": 1}.items()
         assert (market.restarts, signals.restarts) == (1, 0)
     finally:
         supervisor.stop()
