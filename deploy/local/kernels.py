@@ -1,8 +1,8 @@
 """Compiles every numba kernel into the cache beside its file.
 
 ``python -m deploy.local.kernels`` prints a line for each family of kernels, such as
-``3 of 8 regime fit: 2.1 s``, and before them ``compiling`` if the cache does not hold all. The
-cache belongs to the code, so every home uses the same; numba checks the code and the processor.
+``3 of 8 regime fit``, and once ``compiling`` if the cache does not hold all of them. The cache
+belongs to the code, so every home uses the same; numba checks the code and the processor.
 """
 
 from __future__ import annotations
