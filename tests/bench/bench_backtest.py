@@ -8,8 +8,6 @@ and ours at the next open have one price.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -17,12 +15,12 @@ import numpy as np
 
 from schemas.timeframes import MINUTE_MS
 from tests.bench.bench_features import Row, walk
+from tests.bench.peer_process import NEWEST_NAUTILUS_PYTHON, PeerProcess, not_run
 from tests.bench.race import Entry, race
 from workers.bars.arrays import Bars
 from workers.research.fills import FillModel, Fills, simulate
 from workers.research.strategies import strategy_named
 
-ROOT = Path(__file__).resolve().parents[2]
 HISTORY = 100_000
 WARM_UP = 1_000  # bars after which it no longer matters how a mean was begun
 PARAMS = {"fast": 10.0, "slow": 50.0}
@@ -32,37 +30,14 @@ class Nautilus:
     """nautilus_trader's back-test engine, in a process and environment of its own."""
 
     def __init__(self, bars: np.ndarray, folder: Path) -> None:
-        uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
-        script = Path(__file__).with_name("nautilus_backtest_peer.py")
-        self.child = subprocess.Popen(
-            [uv, "run", "--quiet", "--locked", "--script", script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.process = PeerProcess("nautilus_backtest_peer.py", python=NEWEST_NAUTILUS_PYTHON)
         fast, slow = PARAMS["fast"], PARAMS["slow"]
         np.savez(folder / "market.npz", bars=bars, warm_up=WARM_UP, fast=fast, slow=slow)
-        self._say(folder / "market.npz")
+        self.version = self.process.ask(folder / "market.npz")
 
     def run(self) -> list[tuple[int, float]]:
         """Run the back-test once; return bar and price of each fill."""
-        self._say("run")
-        assert self.child.stdout is not None
-        answer = self.child.stdout.readline()
-        if not answer:
-            raise OSError(f"nautilus_trader's process ended with {self.child.wait(10)}")
-        return [(int(bar), float(price)) for bar, price in json.loads(answer)]
-
-    def stop(self) -> None:
-        """End the process."""
-        if self.child.stdin is not None:
-            self.child.stdin.close()
-        self.child.wait(10)
-
-    def _say(self, line: object) -> None:
-        assert self.child.stdin is not None
-        self.child.stdin.write(f"{line}\n")
-        self.child.stdin.flush()
+        return [(int(bar), float(price)) for bar, price in json.loads(self.process.ask("run"))]
 
 
 def rows() -> list[Row]:
@@ -75,23 +50,19 @@ def rows() -> list[Row]:
             theirs = Nautilus(market, Path(folder))
             fills = theirs.run()
         except OSError as error:
-            peer = f"nautilus_trader 1.221.0: not run, {error}"
-            return [
-                {"name": title, "peer": peer}
-                | {"ratio": 0.0, "spread": 0.0, "bar": 0.0, "holds": False}
-            ]
+            return [not_run(title, "nautilus_trader", error)]
         columns = dict(zip(("open", "high", "low", "close", "volume"), market.T, strict=True))
         times = MINUTE_MS * np.arange(HISTORY)
         bars = Bars("BTCUSDT", MINUTE_MS, times, **columns)
         assert_same_fills(bars, fills)
         raced = race(
             title,
-            "nautilus_trader 1.221.0",
+            theirs.version,
             bar,
             Entry(lambda _: ours(bars), 15),
             Entry(lambda _: theirs.run(), 1),
         )
-        theirs.stop()
+        theirs.process.stop()
     return [raced]
 
 

@@ -18,6 +18,7 @@ from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, FEATURES, OUTPUTS
 from streams.features.rolling import RINGS
 from tests.bench import feature_peers as peers
+from tests.bench.peer_process import not_run
 from tests.bench.race import Entry, race
 from tests.conformance.indicator_oracles import ORACLES, MarketColumns
 
@@ -130,11 +131,7 @@ def against_nautilus(bars: NDArray[np.float64]) -> Row:
             theirs = peers.NautilusIndicators(bars, Path(folder))
             answer = theirs.update(3000)
         except OSError as error:
-            peer = f"nautilus_trader 1.221.0: not run, {error}"
-            return {"name": title, "peer": peer, "ratio": 0.0, "spread": 0.0} | {
-                "bar": 0.0,
-                "holds": False,
-            }
+            return not_run(title, "nautilus_trader", error)
         assert len(answer) == theirs.outputs, f"P2: {len(answer)} outputs"
         values = dict(zip(FEATURE_NAMES, features(bars[:3000])[-1].tolist(), strict=True))
         close = bars[2999, 3]
@@ -147,12 +144,12 @@ def against_nautilus(bars: NDArray[np.float64]) -> Row:
             assert abs(values[name] - value) <= 1e-6, f"P2: {name} {values[name]}, theirs {value}"
         raced = race(
             title,
-            "nautilus_trader 1.221.0, Cython",
+            f"{theirs.version}, Cython",
             bar,
             our_entry(bars, 1000),
             Entry(lambda _: theirs.update(1000), 5),
         )
-        theirs.stop()
+        theirs.process.stop()
     return per_output(raced, len(FEATURES) / theirs.outputs)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,11 +21,11 @@ from numpy.typing import NDArray
 from schemas.research import Grid
 from schemas.timeframes import HOUR_MS
 from tests.bench.bench_features import Row, walk
+from tests.bench.peer_process import PeerProcess, not_run
 from tests.bench.race import Entry, race
 from workers.bars.arrays import Bars
 from workers.research.grid import GridResult, run_grid, warm_up
 
-ROOT = Path(__file__).resolve().parents[2]
 YEAR = 8_760  # bars of an hour
 LONG = 100_000
 MARKETS = 3
@@ -51,16 +50,9 @@ class Vectorbt:
     """vectorbt, in a process and environment of its own; ``cpu`` counts its CPU seconds."""
 
     def __init__(self, markets: NDArray[np.float64], folder: Path) -> None:
-        uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
-        script = Path(__file__).with_name("vectorbt_peer.py")
+        self.process = PeerProcess("vectorbt_peer.py")
         factor = GRID.all_factors[0]
         self.cpu = 0.0
-        self.child = subprocess.Popen(
-            [uv, "run", "--quiet", "--locked", "--script", script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
         np.savez(
             folder / "markets.npz",
             open=markets[:, :, 0],
@@ -70,30 +62,14 @@ class Vectorbt:
             fee=GRID.fee_bps / 1e4,
             share=GRID.leverage,
         )
-        self._say(folder / "markets.npz")
+        self.version = self.process.ask(folder / "markets.npz")
 
     def run(self, what: str, market: int) -> dict[str, list[float]]:
         """Run the grid once; return the measures of each combination by name."""
-        self._say(f"{what} {market % MARKETS}")
-        assert self.child.stdout is not None
-        line = self.child.stdout.readline()
-        if not line:
-            raise OSError(f"vectorbt's process ended with {self.child.wait(10)}")
-        answer = json.loads(line)
+        answer = json.loads(self.process.ask(f"{what} {market % MARKETS}"))
         self.cpu += answer["seconds"]
         results: dict[str, list[float]] = answer["results"]
         return results
-
-    def stop(self) -> None:
-        """End the process."""
-        if self.child.stdin is not None:
-            self.child.stdin.close()
-        self.child.wait(10)
-
-    def _say(self, line: object) -> None:
-        assert self.child.stdin is not None
-        self.child.stdin.write(f"{line}\n")
-        self.child.stdin.flush()
 
 
 def rows() -> list[Row]:
@@ -114,22 +90,18 @@ def against_vectorbt() -> list[Row]:
             for number, bars in enumerate(markets):
                 assert_equal(run_grid(bars, GRID), theirs.run("metrics", number))
         except OSError as error:
-            missing = {"peer": f"vectorbt 1.2.0: not run, {error}", "ratio": 0.0, "spread": 0.0}
-            return [
-                {"name": f"{goal} {title}", **missing, "bar": 0.0, "holds": False}
-                for goal, _, _ in goals.values()
-            ]
+            return [not_run(f"{goal} {title}", "vectorbt", error) for goal, _, _ in goals.values()]
         raced = [
             race(
                 f"{goal} {title}",
-                f"vectorbt 1.2.0: {given}",
+                f"{theirs.version}: {given}",
                 bar,
                 Entry(lambda i: run_grid(markets[i % MARKETS], GRID), 7, time.process_time),
                 Entry(lambda i, what=what: theirs.run(what, i), 1, lambda: theirs.cpu),  # type: ignore[misc] # mypy cannot see the default
             )
             for what, (goal, given, bar) in goals.items()
         ]
-        theirs.stop()
+        theirs.process.stop()
     return raced
 
 

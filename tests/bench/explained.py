@@ -32,15 +32,44 @@ from schemas.timeframes import MINUTE_MS
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.bench.naive_models import FEATURES, boosters
+from tests.bench.naive_path import POINTS, Naive
 from tests.build import bar, features, prediction, registered, signal
 from workers.models.artifact import Manifest, ParityCase, model_file, write_model
-from workers.models.lstm import LstmConfig, write_lstm
+from workers.models.booster import read_booster
+from workers.models.lstm import LstmConfig, read_lstm, write_lstm
+from workers.models.lstm_attribution import attribute
+from workers.models.treeshap import compile_explainer, shap_values
 
 NAMES = tuple(f"feature_{number}" for number in range(FEATURES))
 NEUTRAL = ClassProbabilities(sell=0.1, neutral=0.8, buy=0.1)
 WINDOW = 64
 WARM_UP, MEASURED = 20, 200
+NAIVE = 30
 PATIENCE_S = 90.0
+
+
+def naive_ms() -> list[float]:
+    """Return how long shap and captum take for the same explanation, in process, without a broker.
+
+    Asserts that our kernels attribute the same to each feature.
+    """
+    network = read_lstm(_network())
+    booster = bytes(boosters(extra=3)[0].save_raw("json"))
+    naive = Naive(booster, network, {"xgboost": 0.55, "lstm": 0.45})
+    explainer = compile_explainer(read_booster(booster))
+    times: list[float] = []
+    for number in range(NAIVE):
+        rng = np.random.default_rng(number)
+        window = rng.normal(size=(WINDOW, FEATURES))
+        row = np.concatenate((window[-1], (0.3, 0.3, 0.4)))
+        started = time.perf_counter()
+        trees, gradients = naive.explain(row, window, target=1)
+        times.append((time.perf_counter() - started) * 1000)
+        ours = shap_values(explainer, row[None])[0, 1, :-1]
+        assert np.abs(ours - trees).max() <= 1e-4, "P16: TreeSHAP differs from shap"
+        ours = attribute(network, window, target=1, steps=POINTS).shares
+        assert np.abs(ours - gradients).max() <= 1e-4, "P16: gradients differ from captum"
+    return times[1:]
 
 
 def latencies_ms() -> list[float]:
@@ -109,14 +138,7 @@ def _publish(publisher: Publisher, *records: Record) -> None:
 def _publish_model(publisher: Publisher, home: Path) -> str:
     """Put a model of serving size into service and return its version."""
     forest = bytes(boosters(extra=3)[0].save_raw("json"))
-    rng = np.random.default_rng(2)
-    config = LstmConfig(features=FEATURES, hidden=128, window=WINDOW)
-    tensors = {
-        name: rng.normal(0.0, 0.1, shape).astype(np.float32)
-        for name, shape in config.shapes().items()
-    }
-    tensors["input.scale"] = np.ones(FEATURES, np.float32)
-    contents = {"forest.json": forest, "lstm.safetensors": write_lstm(config, tensors)}
+    contents = {"forest.json": forest, "lstm.safetensors": _network()}
     files = (
         model_file("forest", "forest.json", contents["forest.json"]),
         model_file("lstm", "lstm.safetensors", contents["lstm.safetensors"]),
@@ -156,6 +178,18 @@ def _publish_model(publisher: Publisher, home: Path) -> str:
     )
     _publish(publisher, change)
     return manifest.version
+
+
+def _network() -> bytes:
+    """Return an untrained LSTM of serving size."""
+    rng = np.random.default_rng(2)
+    config = LstmConfig(features=FEATURES, hidden=128, window=WINDOW)
+    tensors = {
+        name: rng.normal(0.0, 0.1, shape).astype(np.float32)
+        for name, shape in config.shapes().items()
+    }
+    tensors["input.scale"] = np.ones(FEATURES, np.float32)
+    return write_lstm(config, tensors)
 
 
 @contextmanager

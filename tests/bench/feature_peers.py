@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from talib import stream
 from talipp import indicators as talipp
 from talipp.ohlcv import OHLCV
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.peer_process import NEWEST_NAUTILUS_PYTHON, PeerProcess
+
 Bars = NDArray[np.float64]  # shape (T, 5): open, high, low, close, volume
 
 
@@ -188,37 +187,14 @@ class NautilusIndicators:
     outputs = 31
 
     def __init__(self, bars: Bars, folder: Path) -> None:
-        uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
-        script = Path(__file__).with_name("nautilus_peer.py")
-        self.child = subprocess.Popen(
-            [uv, "run", "--quiet", "--locked", "--script", script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.process = PeerProcess("nautilus_peer.py", python=NEWEST_NAUTILUS_PYTHON)
         np.savez(folder / "bars.npz", bars=bars)
-        self._say(folder / "bars.npz")
+        self.version = self.process.ask(folder / "bars.npz")
 
     def update(self, bars: int) -> dict[str, float]:
         """Update by so many bars; return the outputs after them."""
-        self._say(bars)
-        assert self.child.stdout is not None
-        answer = self.child.stdout.readline()
-        if not answer:
-            raise OSError(f"nautilus_trader's process ended with {self.child.wait(10)}")
-        outputs: dict[str, float] = json.loads(answer)
+        outputs: dict[str, float] = json.loads(self.process.ask(bars))
         return outputs
-
-    def stop(self) -> None:
-        """End the process."""
-        if self.child.stdin is not None:
-            self.child.stdin.close()
-        self.child.wait(10)
-
-    def _say(self, line: object) -> None:
-        assert self.child.stdin is not None
-        self.child.stdin.write(f"{line}\n")
-        self.child.stdin.flush()
 
 
 def endless(bars: Bars) -> itertools.cycle[tuple[float, ...]]:

@@ -82,9 +82,8 @@ def indicators(bars: pd.DataFrame) -> pd.DataFrame:
     flow = typical * v
     rising = flow.where(typical.diff() > 0.0, 0.0).rolling(14).sum()
     out["mfi_14"] = 100.0 * rising / flow.rolling(14).sum()
-    out["autocorrelation_60"] = (step * step.shift()).rolling(60).sum() / (step**2).rolling(
-        60
-    ).sum()
+    products = (step * step.shift()).rolling(59).sum()  # the neighbours among 60 returns
+    out["autocorrelation_60"] = products / (step**2).rolling(60).sum()
     out["body"] = (c - o) / (h - lo)
     return pd.DataFrame(out)
 
@@ -125,12 +124,16 @@ class Naive:
         )
         return trees, parts.sum(dim=1)[0].detach().numpy()
 
-    def signal(self, bars: pd.DataFrame, row: Array, window: Array) -> bytes:
+    def signal(
+        self, bars: pd.DataFrame, row: Array, window: Array, *, explained: bool = True
+    ) -> bytes:
         """Compute everything for one bar; the indicators stand for the row, which has more."""
         last = indicators(bars).iloc[-1].to_dict()
         members = self.members(row, window)
         pooled = sum(self.weights[name] * members[name] for name in self.weights)
         target = int(np.argmax(pooled))
+        if not explained:
+            return json.dumps({"probabilities": np.asarray(pooled).tolist(), **last}).encode()
         trees, gradients = self.explain(row, window, target)
         order = np.argsort(-np.abs(trees))[:10]
         return json.dumps(

@@ -1,12 +1,15 @@
 # /// script
-# requires-python = ">=3.11,<3.13"
-# dependencies = ["nautilus-trader==1.221.0"]
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "nautilus-trader==1.231.0; python_version >= '3.12'",
+#   "nautilus-trader==1.221.0; python_version < '3.12'",  # the last with a wheel for it
+# ]
 # ///
 """The nautilus_trader side of the back-test race, in an environment of its own.
 
 It cannot share ours, so it answers line by line: the name of an ``.npz`` file first (bars, warm-up,
-windows of the two means), then ``run``. Each answer is one line of JSON: index of the bar at whose
-close each order was filled, and its price.
+windows of the two means), then ``run``. The first answer is its version, each other one a line of
+JSON: index of the bar at whose close each order was filled, and its price.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import json
 import sys
 from decimal import Decimal
 
+import nautilus_trader  # type: ignore[import-not-found] # in its own environment
 import numpy as np
 import pandas as pd
 from nautilus_trader.backtest.engine import (  # type: ignore[import-not-found] # own environment
@@ -112,6 +116,8 @@ def main() -> None:
     """Answer requests until the input ends."""
     with np.load(sys.stdin.readline().strip()) as file:
         engine, strategy = made(dict(file))
+    sys.stdout.write(f"nautilus_trader {nautilus_trader.__version__}\n")
+    sys.stdout.flush()
     for _ in sys.stdin:
         engine.reset()
         engine.run()

@@ -1,11 +1,14 @@
 # /// script
-# requires-python = ">=3.11,<3.13"
-# dependencies = ["nautilus-trader==1.221.0"]
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "nautilus-trader==1.231.0; python_version >= '3.12'",
+#   "nautilus-trader==1.221.0; python_version < '3.12'",  # the last with a wheel for it
+# ]
 # ///
 """The nautilus_trader side of the feature race, in an environment of its own.
 
 It cannot share ours, so it answers line by line: the name of an ``.npz`` file of bars first, then
-a number of bars to update by. Each answer is one line: the outputs after them as JSON.
+a number of bars to update by. Each answer is one line: its version, then the outputs as JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import json
 import sys
 
+import nautilus_trader  # type: ignore[import-not-found] # in its own environment
 import numpy as np
 from nautilus_trader.indicators import (  # type: ignore[import-not-found] # in its own environment
     AverageTrueRange,
@@ -94,6 +98,8 @@ def main() -> None:
     """Answer requests until the input ends."""
     bars = [tuple(row) for row in np.load(sys.stdin.readline().strip())["bars"].tolist()]
     indicators, done = PeerIndicators(), 0
+    sys.stdout.write(f"nautilus_trader {nautilus_trader.__version__}\n")
+    sys.stdout.flush()
     for line in sys.stdin:
         for i in range(done, done + int(line)):
             indicators.update(*bars[i % len(bars)])

@@ -6,8 +6,8 @@
 
 It may not be shipped with ours and cannot share it, so it answers line by line: the name of an
 ``.npz`` file first (open and close by hour of some markets, windows, thresholds, fee, share), then
-``return`` or ``metrics`` and the number of a market. Each answer is one line of JSON: the CPU
-seconds that the grid took, and its results.
+``return`` or ``metrics`` and the number of a market. The first answer is its version, each other
+one a line of JSON: the CPU seconds that the grid took, and its results.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def main() -> None:
     """Answer requests until the input ends."""
     with np.load(sys.stdin.readline().strip()) as file:
         asked = dict(file)
+    sys.stdout.write(f"vectorbt {vbt.__version__}\n")
+    sys.stdout.flush()
     for line in sys.stdin:
         what, number = line.split()
         started = time.process_time()
