@@ -26,3 +26,12 @@ def timeframe_name(timeframe_ms: int) -> str:
     if timeframe_ms % MINUTE_MS:
         return f"{timeframe_ms} ms"
     return _NAMES.get(timeframe_ms, f"{timeframe_ms // MINUTE_MS}m")
+
+
+def days_text(length_ms: int) -> str:
+    """Return a length in days, rounded down to a hundredth.
+
+    >>> days_text(DAY_MS * 3 // 2), days_text(2 * DAY_MS - 1)
+    ('1.5', '1.99')
+    """
+    return f"{length_ms * 100 // DAY_MS / 100:g}"

@@ -2,7 +2,8 @@
 
 Series are daily: simple returns of equity over UTC days, flat days included, or the equity itself
 with the start equity first. A crypto year has 365 periods. Deviations are of a sample (n - 1).
-Each metric looks back over a finished run: none belongs in a signal.
+Each metric looks back over a finished run: none belongs in a signal. One period is no series: a
+rate a year, a deviation and a drawdown need two, only the total return says something of one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from schemas.timeframes import DAY_MS
 Vector = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365
+MIN_PERIODS = 2  # below it all but the total return are undefined
 
 # A daily return is the ratio of two float64 less one: below this a deviation is rounding.
 NO_SPREAD = 1e-14
@@ -97,13 +99,13 @@ def total_return(equity: Vector) -> float | None:
 
 
 def annual_return(equity: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return the compound growth per year, a fraction >= -1; None without a period.
+    """Return the compound growth per year, a fraction >= -1; None below two periods.
 
     >>> annual_return(np.array([100.0, 150.0, 225.0]), periods=1)
     0.5
     """
     growth = total_return(equity)
-    if growth is None:
+    if growth is None or len(equity) <= MIN_PERIODS:
         return None
     years = (len(equity) - 1) / periods
     with np.errstate(over="ignore"):
@@ -117,7 +119,7 @@ def annual_volatility(returns: Vector, periods: int = DAYS_PER_YEAR) -> float | 
     0.0252
     """
     returns = finite(returns, "returns")
-    if returns.size < 2:
+    if returns.size < MIN_PERIODS:
         return None
     return finite_or_none(_spread(returns) * math.sqrt(periods))
 
@@ -139,7 +141,7 @@ def sharpe_ratio(
     5.06
     """
     returns = finite(returns, "returns")
-    if returns.size < 2:
+    if returns.size < MIN_PERIODS:
         return None
     spread = _spread(returns)
     if spread == 0.0:
@@ -164,7 +166,7 @@ def sortino_ratio(
     11.03
     """
     excess = finite(returns, "returns") - minimum / periods
-    if excess.size < 2:
+    if excess.size < MIN_PERIODS:
         return None
     downside = math.sqrt(float(np.mean(np.minimum(excess, 0.0) ** 2)))
     if downside <= NO_SPREAD:
@@ -173,7 +175,9 @@ def sortino_ratio(
 
 
 def calmar_ratio(equity: Vector, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return annual return over maximum drawdown, both of this run; None without a drawdown.
+    """Return annual return over maximum drawdown, both of this run.
+
+    None below two periods and without a drawdown.
 
     >>> calmar_ratio(np.array([100.0, 50.0, 225.0]), periods=1)
     1.0
@@ -199,25 +203,25 @@ def drawdowns(equity: Vector) -> Vector:
 def max_drawdown(equity: Vector) -> float | None:
     """Return the deepest relative drawdown, in [0, 1]; the start equity is a peak.
 
-    None without a period. The deepest fall in money may be on another day.
+    None below two periods. The deepest fall in money may be on another day.
 
     >>> max_drawdown(np.array([100.0, 120.0, 90.0]))
     0.25
     """
     depth = drawdowns(equity)
-    return finite_or_none(depth.max()) if depth.size > 1 else None
+    return finite_or_none(depth.max()) if depth.size > MIN_PERIODS else None
 
 
 def max_drawdown_days(equity: Vector) -> float | None:
     """Return the largest number of consecutive closes below an earlier peak, also at the end.
 
-    None without a period; 0 for a run that never fell.
+    None below two periods; 0 for a run that never fell.
 
     >>> max_drawdown_days(np.array([100.0, 120.0, 90.0, 110.0, 130.0]))
     2.0
     """
     depth = drawdowns(equity)
-    if depth.size < 2:
+    if depth.size <= MIN_PERIODS:
         return None
     peaks = np.append(np.flatnonzero(depth <= 0.0), depth.size)
     return float(np.diff(peaks).max() - 1)
@@ -226,13 +230,15 @@ def max_drawdown_days(equity: Vector) -> float | None:
 def ulcer_index(equity: Vector) -> float | None:
     """Return the root mean square drawdown, in percent, over the periods after the start.
 
-    None without a period. Source: Martin and McCann (1989), The Investor's Guide.
+    None below two periods. Source: Martin and McCann (1989), The Investor's Guide.
 
     >>> round(ulcer_index(np.array([100.0, 120.0, 90.0])), 2)
     17.68
     """
     depth = drawdowns(equity)[1:]
-    return finite_or_none(100.0 * math.sqrt(float(np.mean(depth**2)))) if depth.size else None
+    if depth.size < MIN_PERIODS:
+        return None
+    return finite_or_none(100.0 * math.sqrt(float(np.mean(depth**2))))
 
 
 def omega_ratio(
@@ -240,14 +246,14 @@ def omega_ratio(
 ) -> float | None:
     """Return the sum of returns above ``minimum`` (yearly) over the sum below it.
 
-    None without a return below. Source: Keating and Shadwick (2002).
+    None below two returns or without one below. Source: Keating and Shadwick (2002).
 
     >>> omega_ratio(np.array([0.01, -0.02, 0.03]))
     2.0
     """
     excess = finite(returns, "returns") - minimum / periods
     below = -float(np.minimum(excess, 0.0).sum())
-    if below <= NO_SPREAD:
+    if excess.size < MIN_PERIODS or below <= NO_SPREAD:
         return None
     return finite_or_none(np.maximum(excess, 0.0).sum() / below)
 
@@ -259,7 +265,7 @@ def tail_ratio(returns: Vector) -> float | None:
     1.65
     """
     returns = finite(returns, "returns")
-    if returns.size < 2:
+    if returns.size < MIN_PERIODS:
         return None
     low, high = np.abs(np.percentile(returns, (5.0, 95.0)))
     return finite_or_none(high / low) if low > NO_SPREAD else None
@@ -307,7 +313,7 @@ def _spread(values: Vector) -> float:
 
 def _moment(returns: Vector, order: int) -> float | None:
     returns = finite(returns, "returns")
-    if returns.size < 2 or _spread(returns) == 0.0:
+    if returns.size < MIN_PERIODS or _spread(returns) == 0.0:
         return None
     standard = (returns - returns.mean()) / returns.std()
     return finite_or_none(np.mean(standard**order))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.evaluation.metrics import DAYS_PER_YEAR, Vector, finite, finite_or_none
+from streams.evaluation.metrics import DAYS_PER_YEAR, MIN_PERIODS, Vector, finite, finite_or_none
 
 
 def win_rate(pnl: Vector) -> float | None:
@@ -103,7 +103,7 @@ def exposure(position: Vector) -> float | None:
 
 
 def turnover(traded: Vector, days: int, periods: int = DAYS_PER_YEAR) -> float | None:
-    """Return the notional bought and sold in a year over equity; None without a day.
+    """Return the notional bought and sold in a year over equity; None below two days.
 
     Args:
         traded: Notional of each fill over the equity before it, both sides, shape (fills,).
@@ -114,4 +114,4 @@ def turnover(traded: Vector, days: int, periods: int = DAYS_PER_YEAR) -> float |
     1.0
     """
     traded = finite(traded, "traded")
-    return finite_or_none(np.abs(traded).sum() * periods / days) if days > 0 else None
+    return finite_or_none(np.abs(traded).sum() * periods / days) if days >= MIN_PERIODS else None

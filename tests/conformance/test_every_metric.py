@@ -20,6 +20,10 @@ from tests.real_data import real_file
 BESIDE = {"days", "trades", "sharpe_interval"}  # of the record, not numbers with a range
 
 OF_TRADES = {m.name for m in METRICS if "trades" in m.arguments.__code__.co_names}
+OF_DAYS = (  # all but the total return, which one day has
+    {m.name for m in METRICS if m.arguments.__name__ in {"_returns", "_equity", "_traded"}}
+    - {"total_return"}
+)
 PATH = {  # depend on which day came after which
     "autocorrelation_adjusted_sharpe_ratio",
     "calmar_ratio",
@@ -131,6 +135,12 @@ def test_a_metric_of_nothing_is_null(metric):
     none = np.empty(0)
 
     assert metric.of(FinishedRun(none, none, none)) is None
+
+
+@pytest.mark.parametrize("metric", cases(OF_DAYS))
+@pytest.mark.parametrize("each", [0.03, 0.0, -0.5, -1.0])
+def test_one_day_has_no_year_no_ratio_and_no_drawdown(metric, each):
+    assert metric.of(replace(finished_run(1), returns=np.array([each]))) is None
 
 
 @pytest.mark.parametrize("metric", cases())

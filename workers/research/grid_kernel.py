@@ -377,5 +377,6 @@ def measure(equity: Matrix, out: Matrix) -> None:
         out[0, k] = last / equity[0, k] - 1.0
         out[1, k] = mean / spread * year if spread > NO_SPREAD * max(1.0, size[k]) else np.nan
         out[2, k] = mean / downside * year if downside > NO_SPREAD else np.nan
-        out[3, k] = growth / fall[k] if fall[k] > 0.0 and np.isfinite(growth) else np.nan
-        out[4, k] = fall[k]
+        sunk = days > 1 and fall[k] > 0.0
+        out[3, k] = growth / fall[k] if sunk and np.isfinite(growth) else np.nan
+        out[4, k] = fall[k] if days > 1 else np.nan

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.research import Market
-from schemas.timeframes import DAY_MS, timeframe_name
+from schemas.timeframes import DAY_MS, days_text, timeframe_name
 from streams.evaluation.metrics import daily_returns
 from streams.evaluation.report import FinishedRun, Metrics, Trades, report
 from workers.bars.arrays import Bars
@@ -157,11 +157,14 @@ def covered_days(bars: Bars) -> int:
 
 
 def require_span(bars: Bars, days: int, purpose: str) -> None:
-    """Raise ValueError unless the bars cover so many UTC days."""
-    have = covered_days(bars)
-    if have < days:
+    """Raise ValueError unless the bars last so many days.
+
+    Time counts, not dates: an hour on either side of midnight is no two days.
+    """
+    length_ms = int(bars.close_time_ms[-1] - bars.open_time_ms[0])
+    if length_ms < days * DAY_MS:
         needed = days * max(DAY_MS // bars.timeframe_ms, 1)
         raise ValueError(
-            f"{len(bars):,} bars of {bars.symbol} cover {have} days; {purpose} needs {days} days, "
-            f"about {needed:,} bars of this timeframe"
+            f"{len(bars):,} bars of {bars.symbol} cover {days_text(length_ms)} days; {purpose} "
+            f"needs {days} days, about {needed:,} bars of this timeframe"
         )

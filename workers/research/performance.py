@@ -32,7 +32,6 @@ from workers.research.trials import fixed_target
 MAX_TRADES = 500  # listed, newest last; all of them count
 MAX_CURVE = 2_000  # points of each curve
 DRAWS = 500  # of the bootstrap: the ends of an interval move by a few percent of its width
-MIN_DAYS = 2
 
 Statistic = Callable[[Vector], float | None]
 ON_RETURNS: dict[str, Statistic] = {
@@ -65,14 +64,14 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
 
     Args:
         spec: Factors or a strategy; its market fields have been applied to ``bars``.
-        bars: Covering two UTC days at least.
+        bars: Covering two days at least.
 
     Returns: A JSON object: ``metrics`` with ``intervals`` (95 %, stationary bootstrap),
     ``equity`` and drawdown at no more than ``MAX_CURVE`` points with every extreme kept,
     ``daily_pnl`` of every day, ``monthly`` returns, ``trades``, ``benchmarks`` and ``plots``.
     Raises: ValueError naming what is wrong with the spec or too little in the bars.
     """
-    require_span(bars, MIN_DAYS, "a back-test")
+    require_span(bars, m.MIN_PERIODS, "a back-test")
     account = simulate_account(bars, fixed_target(spec, bars), spec, spec.participation)
     hold = buy_and_hold_account(bars, spec)
     fills = account.fills

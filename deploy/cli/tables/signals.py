@@ -34,7 +34,7 @@ def signal_lines(document: dict[str, Any]) -> list[str]:
         f"calibration error {errors[0]}, directional {errors[1]}",
         "",
         *_accounts(document["rows"]),
-        *([document["funding_note"]] if document["funding_note"] else []),
+        *(document[name] for name in ("span_note", "funding_note") if document[name]),
         *_verified(document["verified"]),
     ]
 

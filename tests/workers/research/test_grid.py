@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.research import Grid
-from schemas.timeframes import HOUR_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.evaluation import metrics, trade_metrics
 from workers.bars.arrays import Bars
 from workers.research import grid as grids
@@ -85,6 +85,15 @@ def held_to_fills(bars, grid):
 
 def assert_same(value, expected):
     assert math.isnan(value) if expected is None else value == pytest.approx(expected, rel=1e-7)
+
+
+def test_one_day_has_a_total_return_and_no_other_measure():
+    found = held_to_fills(market(60, timeframe_ms=MINUTE_MS), single(window_range=(5, 15, 10)))
+
+    assert found.trades.max() > 0
+    assert np.isfinite(found.total_return).all()
+    for name in set(MEASURES) - {"total_return"}:
+        assert np.isnan(getattr(found, name)).all()
 
 
 @pytest.mark.parametrize("indicator", NAMES)

@@ -71,6 +71,16 @@ def test_a_market_with_every_oddity_gives_plain_json_of_bounded_size():
     assert result["market"]["without_volume"] > 0
 
 
+@pytest.mark.parametrize(("first", "last", "days"), [(22, 26, "0.16"), (0, 47, "1.95")])
+def test_dates_are_no_days_so_hours_around_midnight_are_refused(first, last, days):
+    with pytest.raises(ValueError, match=f"cover {days} days; a back-test needs 2 days, about 48"):
+        performance(asked(), market(1, 60)[first:last])
+
+
+def test_two_days_are_enough_wherever_they_begin():
+    assert performance(asked(params={"fast": 2, "slow": 5}), market(1, 60)[7:55])["metrics"]
+
+
 def test_buy_and_hold_is_the_coin_and_cash_is_nothing():
     bars = market(1, 3000)
 

@@ -154,7 +154,12 @@ def _calibration(report: SignalReport) -> str:
 
 
 def _footer(report: SignalReport) -> str:
-    notes = (*report.assumptions, report.funding_note, "Past results, analysis only.")
+    notes = (
+        *report.assumptions,
+        report.span_note,
+        report.funding_note,
+        "Past results, analysis only.",
+    )
     return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in notes if note)}</footer>"
 
 

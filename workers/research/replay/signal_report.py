@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.record import Record
-from schemas.timeframes import DAY_MS, timeframe_name
+from schemas.timeframes import DAY_MS, days_text, timeframe_name
 from streams.evaluation.calibration import (
     Bin,
     expected_calibration_error,
     wilson_interval,
 )
 from streams.evaluation.interval import Interval
-from streams.evaluation.metrics import Vector, equity_curve, equity_returns
+from streams.evaluation.metrics import MIN_PERIODS, Vector, equity_curve, equity_returns
 from streams.evaluation.report import FinishedRun, Metrics, Trades, intervals, report
 from streams.evaluation.resampling import ratio_interval
 from workers.research.replay.tally import GROUPS, Sums, Tally, utc_day
@@ -33,6 +33,8 @@ ASSUMPTIONS = (
     "Block intervals draw whole days together (stationary bootstrap): they are the honest ones.",
     "Class shares are those that a model was trained on, known before its first signal.",
 )
+
+MIN_LENGTH_MS = MIN_PERIODS * DAY_MS  # time, not dates: two hours around midnight are no two days
 
 Pair = tuple[float, float]
 
@@ -124,6 +126,7 @@ class SignalReport(Record):
     rows: tuple[EquityRow, ...]
     equity: EquityCurve
     funding_note: str
+    span_note: str  # why figures of days are null; empty where they are not
     assumptions: tuple[str, ...] = ASSUMPTIONS
     digests: dict[str, dict[str, str]]  # SHA-256 by symbol and record, over the encoded records
 
@@ -163,6 +166,7 @@ def signal_report(tally: Tally, seed: int = 0) -> SignalReport:
         rows=rows,
         equity=curve,
         funding_note=_funding_note(tally),
+        span_note=_span_note(tally),
         digests={
             symbol: {name: digest.hexdigest() for name, digest in sorted(digests.items())}
             for symbol, digests in sorted(tally.digests.items())
@@ -256,7 +260,9 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
     hold_equity = np.mean(
         [_equity_by_day(each.closes, days) for each in tally.held.values()], axis=0
     )
-    returns, market = equity_returns(equity), equity_returns(hold_equity)
+    # Days that are too few are one observation, from the start to the end.
+    step = 1 if _length_ms(tally) >= MIN_LENGTH_MS else len(days)
+    returns, market = equity_returns(equity[::step]), equity_returns(hold_equity[::step])
     start = np.maximum(equity[:-1], np.finfo(float).tiny)
     traded = np.array([tally.traded[day] for day in days.tolist()]) / parts / start
     pnl, cost, hold_ms = (np.frombuffer(column) for column in tally.calls)
@@ -270,13 +276,13 @@ def _equity(tally: Tally, seed: int) -> tuple[tuple[EquityRow, ...], EquityCurve
             seed,
         ),
         _row(HOLD, FinishedRun(market, always, once), seed),
-        _row(CASH, FinishedRun(np.zeros(len(days)), flat, none), seed),
+        _row(CASH, FinishedRun(np.zeros_like(returns), flat, none), seed),
     )
     ends = [int(days[0]) * DAY_MS, *((days + 1) * DAY_MS).tolist()]
     return rows, EquityCurve(
         time_ms=tuple(ends),
-        every_signal=tuple(equity_curve(returns).tolist()),
-        buy_and_hold=tuple(equity_curve(market).tolist()),
+        every_signal=tuple(equity_curve(equity_returns(equity)).tolist()),
+        buy_and_hold=tuple(equity_curve(equity_returns(hold_equity)).tolist()),
     )
 
 
@@ -308,3 +314,17 @@ def _funding_note(tally: Tally) -> str:
     if unmarked := sum(each.unmarked for each in tally.held.values()):
         return f"buy and hold: settlements valued at the close for want of a mark: {unmarked}"
     return ""
+
+
+def _length_ms(tally: Tally) -> int:
+    return 0 if tally.first_ms is None else tally.last_ms - tally.first_ms
+
+
+def _span_note(tally: Tally) -> str:
+    length_ms = _length_ms(tally)
+    if tally.first_ms is None or length_ms >= MIN_LENGTH_MS:
+        return ""
+    return (
+        f"the signals cover {days_text(length_ms)} days: yearly figures, Sharpe ratio and drawdown "
+        f"need {MIN_PERIODS} days"
+    )

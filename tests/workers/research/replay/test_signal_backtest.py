@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from deploy.cli.tables.signals import signal_lines
 from schemas.predictions import ClassProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
@@ -40,7 +41,7 @@ from workers.research.replay.signal_backtest import (
     serving_change,
 )
 from workers.research.replay.signal_page import equity_chart, reliability_chart, signal_page
-from workers.research.replay.signal_report import signal_report
+from workers.research.replay.signal_report import EVERY, signal_report
 from workers.research.replay.tally import GROUPS, Tally
 from workers.training.metrics import calibration_error
 
@@ -251,6 +252,39 @@ def test_buy_and_hold_is_that_of_the_fill_engine():
     assert history.funding_known
     assert found.equity.buy_and_hold[-1] == pytest.approx(fills.equity[-1], abs=1e-9)
     assert found.funding_note == ""
+
+
+@pytest.mark.parametrize("start", [0, 4 * 60])  # the second spans midnight: two dates, no two days
+def test_hours_of_signals_have_a_total_return_but_no_year_no_ratio_and_no_drawdown(start):
+    tally = Tally()
+    for minute in range(start, start + 480):
+        close = 100.0 + minute % 7
+        tally.take(bar(minute, open=100.0, close=close, high=107.0, low=100.0))
+        tally.take(signal(minute, direction="buy"))
+        if minute >= start + HORIZON:
+            tally.take(scored(minute, signal_time_ms=close_time(minute - HORIZON)))
+
+    found = signal_report(tally)
+
+    every = found.rows[0].metrics
+    assert every.trades > 400
+    assert every.total_return not in (None, 0.0)
+    for row in found.rows:
+        days = row.metrics
+        assert (days.annual_return, days.sharpe_ratio, days.max_drawdown) == (None, None, None)
+        assert (days.calmar_ratio, days.annual_volatility, days.turnover) == (None, None, None)
+    assert "0.33 days" in found.span_note
+    assert "need 2 days" in found.span_note
+    assert found.span_note in signal_page(found)
+    document = json.loads(found.encode()) | {"refused_models": [], "seconds": 1, "verified": None}
+    lines = signal_lines(document)
+    assert found.span_note in lines
+    assert next(line for line in lines if line.startswith(EVERY)).split().count("n/a") == 3
+    assert len(found.equity.time_ms) == len(found.equity.every_signal)
+
+
+def test_days_of_signals_need_no_word_about_their_span():
+    assert signal_report(tallied(random_log())).span_note == ""
 
 
 def test_signals_before_the_span_and_their_scores_are_left_out():
