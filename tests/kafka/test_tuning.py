@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -158,6 +159,9 @@ def test_a_worker_and_its_child_killed_in_mid_study_cost_no_trial(kafka, tmp_pat
     assert len(on(kafka, JOB_RESULTS)) == 1
     assert set(found.urls) == {"result.json", "plots.json", "trials.parquet"}
     assert (tmp_path / "results" / "job-1" / "trials.parquet").is_file()
+    written = json.loads((tmp_path / "results" / "job-1" / "result.json").read_text())
+    assert found.trace_id
+    assert (written["git_commit"], written["trace_id"]) == (found.git_commit, found.trace_id)
     told = on(kafka, JOB_PROGRESS)
     assert [p.stage for p in told].count("init") == 2
     assert told[-1].trial == told[-1].total == TRIALS

@@ -14,12 +14,14 @@ from workers.jobs.results import FILE_INDENT, encoded, move_parts, parts_to_move
 def stored(result: JobResult, root: str) -> JobResult:
     """Return a result whose files are written, small enough for its topic.
 
+    ``result.json`` says too what code made the result, and in which trace.
     The record has the URL of ``result.json`` in place of each part that the topic does not take.
 
     Raises:
         ResultsError: Nothing can be written there.
     """
-    urls = write_parts(result.job_id, result.result or {}, root)
+    provenance = {"git_commit": result.git_commit, "trace_id": result.trace_id}
+    urls = write_parts(result.job_id, {**(result.result or {}), **provenance}, root)
     complete = result.model_copy(update={"result": result.result or {}, "urls": urls})
     moved = parts_to_move(complete, indent=FILE_INDENT)
     return move_parts(complete, dict.fromkeys(moved, urls["result.json"]))

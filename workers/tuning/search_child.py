@@ -55,11 +55,23 @@ class StudyLocation:
         return cls(settings.home, url, settings.results)
 
 
+@dataclass(frozen=True)
+class OwnedRequest:
+    """An encoded ``TuningRequest``, and the id that it and all that it causes share."""
+
+    encoded: bytes
+    trace_id: str
+
+
 def run_owned(
-    channel: Connection, stop: Any, request: bytes, location: StudyLocation, kafka: KafkaSettings
+    channel: Connection,
+    stop: Any,
+    request: OwnedRequest,
+    location: StudyLocation,
+    kafka: KafkaSettings,
 ) -> None:
     """Run a job and send its encoded result."""
-    channel.send_bytes(run_request(TuningRequest.decode(request), location, kafka, stop).encode())
+    channel.send_bytes(run_request(request, location, kafka, stop).encode())
 
 
 def assist(
@@ -84,7 +96,7 @@ def assist(
 
 
 def run_request(
-    request: TuningRequest, location: StudyLocation, kafka: KafkaSettings, stop: threading.Event
+    owned: OwnedRequest, location: StudyLocation, kafka: KafkaSettings, stop: threading.Event
 ) -> JobResult:
     """Run one job to its result: a failure is a result too."""
     from workers.jobs.results import ResultsError
@@ -92,7 +104,7 @@ def run_request(
     from workers.tuning.results import stored
     from workers.tuning.storage import StorageError
 
-    started_s = time.monotonic()
+    started_s, request = time.monotonic(), TuningRequest.decode(owned.encoded)
     publisher = Publisher(kafka, f"tuning-{kafka.instance}-progress")
     telling = JobProgressPublisher(request.request_id, publisher)
     telling.tell("init", 0, request.spec.n_trials, None)
@@ -131,6 +143,8 @@ def run_request(
         seconds=round(time.monotonic() - started_s, 3),
         spec=request.spec.model_dump(mode="json"),
         result=parts,
+        git_commit=kafka.git_commit,
+        trace_id=owned.trace_id,
     )
     publisher.flush()
     if parts is None:

@@ -31,7 +31,7 @@ from streams.runtime.wall_clock import wall_ms
 from workers.child import Child
 from workers.process import event_on_signals, fatal
 from workers.settings import Settings
-from workers.tuning.search_child import StudyLocation, assist, run_owned
+from workers.tuning.search_child import OwnedRequest, StudyLocation, assist, run_owned
 from workers.watched_threads import WatchedThreads
 
 log = structlog.get_logger()
@@ -116,19 +116,16 @@ class TuningJobs:
 
     def _work(self, request: TuningRequest, trace_id: str, future: JobFuture) -> Sequence[Record]:
         self._busy.set()
-        provenance = {"git_commit": self._kafka.git_commit, "trace_id": trace_id}
         try:
-            return (self._result(request, future).model_copy(update=provenance),)
+            return (self._result(request, trace_id, future),)
         finally:
             self._idle_since_s = time.monotonic()
             self._busy.clear()
 
-    def _result(self, request: TuningRequest, future: JobFuture) -> JobResult:
-        started_s = time.monotonic()
+    def _result(self, request: TuningRequest, trace_id: str, future: JobFuture) -> JobResult:
+        started_s, owned = time.monotonic(), OwnedRequest(request.encode(), trace_id)
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            child = self._own_child = Child(
-                run_owned, request.encode(), self._location, self._kafka
-            )
+            child = self._own_child = Child(run_owned, owned, self._location, self._kafka)
             try:
                 return JobResult.decode(child.channel.recv_bytes())
             except (EOFError, OSError):
@@ -157,6 +154,8 @@ class TuningJobs:
             trials=0,
             seconds=round(time.monotonic() - started_s, 3),
             spec=request.spec.model_dump(mode="json"),
+            git_commit=self._kafka.git_commit,
+            trace_id=trace_id,
         )
 
     def take_part(self) -> None:

@@ -247,6 +247,8 @@ def result_of(parts):
         seconds=1.0,
         spec={},
         result=parts,
+        git_commit="abc",
+        trace_id="t1",
     )
 
 
@@ -272,6 +274,14 @@ def test_results_are_files_under_any_url_and_small_enough_for_the_topic(tmp_path
     assert len(large.encode()) < RESULT_BYTES
     assert len(json.loads(read("result.json"))["trial_table"]) == 4_000
     assert read("trials.parquet")[:4] == b"PAR1"
+
+
+def test_a_result_file_names_the_code_and_the_trace_that_made_it_as_the_answer_does(tmp_path):
+    result = stored(result_of({"verdict": "none"}), str(tmp_path))
+
+    written = json.loads((tmp_path / result.job_id / "result.json").read_text())
+    assert written == {"verdict": "none", "git_commit": "abc", "trace_id": "t1"}
+    assert result.result == {"verdict": "none"}
 
 
 def test_the_table_of_trials_has_a_column_per_parameter_and_value(tmp_path):
