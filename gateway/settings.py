@@ -6,31 +6,25 @@ import ipaddress
 import socket
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.client_options import client_options
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
-from streams.runtime.environment import PREFIX, NamedSettings
+from streams.runtime.environment import PREFIX, GatewayFields
 
 
-class GatewaySettings(NamedSettings):
+class GatewaySettings(GatewayFields):
     """Settings of the gateway; it listens beyond loopback only with ``insecure`` set too."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on")
-    port: int = Field(default=8080, ge=0, le=65_535, description="0: any free port")
-    insecure: bool = Field(
-        default=False, description="Listen beyond loopback although nobody logs in"
-    )
     kafka_bootstrap_servers: str = Field(default="127.0.0.1:9092", description="host:port,...")
     kafka_client: dict[str, str] = Field(
         default_factory=dict, description="SASL/TLS settings as librdkafka names them, JSON"
     )
-    redis_url: SecretStr | None = Field(default=None, description="Shared cache; unset: memory")
     universe: Annotated[tuple[str, ...], NoDecode] = Field(
         default=DEFAULT_UNIVERSE,
         description="Says how far back the views must read",

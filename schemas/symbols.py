@@ -50,12 +50,15 @@ def parse_universe(value: object) -> tuple[str, ...]:
 
     Raises:
         TypeError: The value is neither.
-        ValueError: One of the texts is no symbol.
+        ValueError: One of the texts is no symbol, or there is none, or one comes twice.
     """
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
         raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
-    return tuple(canonical(str(name)) for name in names if str(name).strip())
+    symbols = tuple(canonical(str(name)) for name in names if str(name).strip())
+    if not symbols or len(set(symbols)) != len(symbols):
+        raise ValueError(f"universe {symbols!r} must name at least one symbol, each once")
+    return symbols
 
 
 def unified(symbol: str) -> str:

@@ -13,9 +13,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from schemas.symbols import canonical
+from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 from schemas.timeframes import TIMEFRAMES_MS
-from streams.runtime.environment import PREFIX, STARTUP_NAMES, NamedSettings, read_environment
+from streams.runtime.environment import (
+    PREFIX,
+    STARTUP_NAMES,
+    GatewayFields,
+    NamedSettings,
+    read_environment,
+    setting_names,
+)
 
 
 def default_home() -> Path:
@@ -37,7 +44,7 @@ class Settings(NamedSettings):
         description="The only mode there is: nothing can place an order",
     )
     universe: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"),
+        default=DEFAULT_UNIVERSE,
         description="Symbols in any spelling, separated by commas",
     )
     timeframe: str = Field(default="1m", description="Base bar")
@@ -122,14 +129,8 @@ class Settings(NamedSettings):
 
     @field_validator("universe", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        names = value.split(",") if isinstance(value, str) else value
-        if not isinstance(names, list | tuple):
-            raise TypeError(f"universe must be symbols separated by commas, got {value!r}")
-        symbols = tuple(canonical(str(name)) for name in names if str(name).strip())
-        if not symbols or len(set(symbols)) != len(symbols):
-            raise ValueError(f"universe {symbols!r} must name at least one symbol, each once")
-        return symbols
+    def _parsed_universe(cls, value: object) -> tuple[str, ...]:
+        return parse_universe(value)
 
     @field_validator("replay_files", mode="before")
     @classmethod
@@ -154,8 +155,7 @@ class Settings(NamedSettings):
 
     @model_validator(mode="after")
     def _no_misspelt_names(self) -> Self:
-        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields}
-        known |= GATEWAY_NAMES | STARTUP_NAMES
+        known = setting_names(type(self)) | setting_names(GatewayFields) | STARTUP_NAMES
         for name in {**os.environ, **read_environment()}:
             if name.startswith(PREFIX) and name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
@@ -182,7 +182,3 @@ class Settings(NamedSettings):
     def results(self) -> str:
         """Where results of jobs are written, as a URL or folder."""
         return self.results_url or str(self.home / "results")
-
-
-# Fields of gateway/settings.py alone, listed so that they do not look misspelt.
-GATEWAY_NAMES = frozenset(f"{PREFIX}{name}" for name in ("PORT", "HOST", "REDIS_URL", "INSECURE"))

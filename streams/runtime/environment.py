@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
@@ -185,6 +186,22 @@ class NamedSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the arguments and our own reading of the surroundings."""
         return init_settings, _EnvironmentSource(settings_cls)
+
+
+class GatewayFields(NamedSettings):
+    """What only the gateway is told; declared here, so that no other process calls it misspelt."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8080, ge=0, le=65_535, description="0: any free port")
+    insecure: bool = Field(
+        default=False, description="Listen beyond loopback although nobody logs in"
+    )
+    redis_url: SecretStr | None = Field(default=None, description="Shared cache; unset: memory")
+
+
+def setting_names(settings: type[NamedSettings]) -> set[str]:
+    """Return the names of some settings' fields in the environment."""
+    return {f"{PREFIX}{name}".upper() for name in settings.model_fields}
 
 
 class _EnvironmentSource(EnvSettingsSource):

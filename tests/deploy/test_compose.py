@@ -14,9 +14,15 @@ import yaml
 
 from deploy.local.broker_files import PROPERTIES
 from deploy.local.pipeline import process_names
-from streams.runtime.environment import PREFIX, STARTUP_NAMES, read_environment
+from streams.runtime.environment import (
+    PREFIX,
+    STARTUP_NAMES,
+    GatewayFields,
+    read_environment,
+    setting_names,
+)
 from workers.ingest.exchange import VenueAccess
-from workers.settings import GATEWAY_NAMES, Settings
+from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())
@@ -199,8 +205,7 @@ def test_images_are_pinned_by_a_version(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_setting_is_known(name):
-    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | GATEWAY_NAMES
-    known |= STARTUP_NAMES
+    known = setting_names(Settings) | setting_names(GatewayFields) | STARTUP_NAMES
     environment = SERVICES[name].get("environment", {})
 
     assert {key for key in environment if key.startswith(PREFIX)} <= known

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from gateway.client_options import client_options
 from gateway.settings import GatewaySettings
-from streams.runtime.environment import PREFIX, STARTUP_NAMES
-from workers.settings import GATEWAY_NAMES, Settings
+from streams.runtime.environment import STARTUP_NAMES, GatewayFields, setting_names
+from workers.settings import Settings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
@@ -39,10 +39,18 @@ def test_environment_names_are_the_documented_ones(monkeypatch):
 
 
 def test_the_pipeline_knows_every_setting_of_the_gateway():
-    names = {f"{PREFIX}{field}".upper() for field in GatewaySettings.model_fields}
+    known = setting_names(Settings) | setting_names(GatewayFields) | STARTUP_NAMES
 
-    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
-    assert names <= known | GATEWAY_NAMES | STARTUP_NAMES
+    assert setting_names(GatewaySettings) <= known
+
+
+@pytest.mark.parametrize("settings", [Settings, GatewaySettings])
+@pytest.mark.parametrize("universe", ["", "BTCUSDT,BTC-USD"])
+def test_the_pipeline_and_the_gateway_refuse_the_same_universes(monkeypatch, settings, universe):
+    monkeypatch.setenv("REGIMEFLOW_UNIVERSE", universe)
+
+    with pytest.raises(ValidationError, match="at least one symbol, each once"):
+        settings()
 
 
 def test_client_settings_are_translated_from_librdkafkas_names():
