@@ -7,6 +7,7 @@ import re
 from deploy.local.dashboard import SOURCE
 from streams.features.catalog import BASE_FEATURES
 from streams.features.ladder import LADDER, RUNG_FEATURES
+from workers.explain.attribution import REGIME_INPUTS
 
 WORDS = (SOURCE / "src" / "signals" / "featureWords.ts").read_text()
 
@@ -26,8 +27,12 @@ def test_every_feature_of_the_ladder_has_words():
     assert f"const LADDER = {list(LADDER)}" in WORDS
 
 
+def test_every_regime_that_the_models_see_has_words():
+    assert list(table("REGIME")) == list(REGIME_INPUTS)
+
+
 def test_no_two_features_have_the_same_words():
-    for words in (table("BASE"), table("RUNG")):
+    for words in (table("BASE") | table("REGIME"), table("RUNG")):
         assert len(set(words.values())) == len(words)
 
 

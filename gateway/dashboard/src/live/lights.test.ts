@@ -22,6 +22,13 @@ test('old data is a fault once a model serves, and work to do before', () => {
   expect(lagState(health({ symbols: [stale] }), null, false)).toMatchObject({ tone: 'calm', text: 'Catching up' })
 })
 
+test('a market that has ended does not lag: the light speaks of those that go on', () => {
+  const ended = { symbol: 'ETHUSDT', stale: false, ended: true, age_bars: 900 } as never
+
+  expect(lagState(health({ symbols: [ended] }), SERVING, false).tone).toBe('good')
+  expect(lagState(health({ symbols: [ended, stale] }), SERVING, false).text).toBe('1 stale')
+})
+
 test('a lost broker outweighs old data', () => {
   expect(lagState(health({ broker_connected: false, symbols: [stale] }), SERVING, false).text).toBe('Broker away')
 })

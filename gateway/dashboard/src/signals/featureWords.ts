@@ -91,6 +91,13 @@ const RUNG: Record<string, string> = {
   efficiency_ratio_10: 'straightness of the path, 10 bars',
 }
 
+/** What the models see beside the features: the probability of each regime. */
+const REGIME: Record<string, string> = {
+  regime_bull: 'probability of a bull market',
+  regime_bear: 'probability of a bear market',
+  regime_sideways: 'probability of a sideways market',
+}
+
 /** Base bars in one bar of each higher timeframe. */
 const LADDER = [5, 15, 60]
 
@@ -102,9 +109,13 @@ const HIGHER = /^htf(\d)_(.+)$/
 /** A feature in words; its name as it is where no table knows it. */
 export function wordsOf(feature: string): string {
   const [, rung, name = ''] = HIGHER.exec(feature) ?? []
-  const words = rung === undefined ? BASE[feature] : RUNG[name]
+  const words = rung === undefined ? (BASE[feature] ?? REGIME[feature]) : RUNG[name]
   if (words === undefined) return feature.replaceAll('_', ' ')
   return rung === undefined ? words : `${words}, on bars ${LADDER[Number(rung) - 1]} × as long`
+}
+
+export function isRegime(feature: string): boolean {
+  return feature in REGIME
 }
 
 export function isPointer(feature: string): boolean {

@@ -11,8 +11,10 @@ const ranked = (share: number): Ranks => ({ natr_14: rank(share) })
 test.each([
   [0.001, 'is low', 'bottom 1%'],
   [0.05, 'is low', 'bottom 5%'],
-  [0.4, 'is as usual', 'bottom 40%'],
-  [0.6, 'is as usual', 'top 40%'],
+  [0.2, 'is low', 'bottom 20%'],
+  [0.21, 'is usual', ''],
+  [0.76, 'is usual', ''],
+  [0.8, 'is high', 'top 20%'],
   [0.97, 'is high', 'top 3%'],
   [1, 'is high', 'top 1%'],
 ])('a value is read by its rank: %s', (share, state, place) => {
@@ -36,9 +38,17 @@ test('what only points has a direction and no rank', () => {
   }
 })
 
+test('a probability of a regime is a share, and has no rank', () => {
+  expect(stateText(driver('regime_bear', 1), {})).toBe('is 100%')
+  expect(stateText(driver('regime_sideways', 0.0004), {})).toBe('is 0%')
+  expect(stateText(driver('regime_bull', null), {})).toBe('is unknown')
+  expect(rankText(driver('regime_bear', 1), {})).toBe('')
+})
+
 test('features have words on every timeframe, and an unknown one its name', () => {
   expect(wordsOf('rsi_14')).toBe('RSI, 14 bars')
   expect(wordsOf('htf3_adx_14')).toBe('strength of the trend, ADX, on bars 60 × as long')
+  expect(wordsOf('regime_bear')).toBe('probability of a bear market')
   expect(wordsOf('some_new_one')).toBe('some new one')
 })
 

@@ -3,29 +3,31 @@
 import type { Driver, Explanation, FeatureRank } from '../contract'
 import { daysText, percent, valueText } from '../lib/format'
 import { WORD } from '../lib/signal'
-import { isPointer, wordsOf } from './featureWords'
+import { isPointer, isRegime, wordsOf } from './featureWords'
 
 export type Ranks = Readonly<Record<string, FeatureRank>>
 
 const LOW = 0.2
 const HIGH = 0.8
 
-/** `is low`, `points up`; the number itself where it is not known how usual it is. */
+/** `is low`, `points up`, `is 98%`; the number itself where it is not known how usual it is. */
 export function stateText({ feature, value }: Driver, ranks: Ranks): string {
   if (value === null) return 'is unknown'
   if (isPointer(feature)) return value > 0 ? 'points up' : value < 0 ? 'points down' : 'points nowhere'
+  if (isRegime(feature)) return `is ${percent(value)}`
   const rank = ranks[feature]
   if (rank === undefined) return `is ${valueText(value)}`
   if (rank.share_below <= LOW) return 'is low'
-  return rank.share_below >= HIGH ? 'is high' : 'is as usual'
+  return rank.share_below >= HIGH ? 'is high' : 'is usual'
 }
 
-/** `bottom 5%`; empty where it is not known. */
+/** `bottom 5%`; empty of a usual value, and where it is not known. */
 export function rankText({ feature, value }: Driver, ranks: Ranks): string {
   const rank = ranks[feature]
   if (rank === undefined || value === null || isPointer(feature)) return ''
   const { share_below: below } = rank
-  return below < 0.5 ? `bottom ${percent(atLeast1(below))}` : `top ${percent(atLeast1(1 - below))}`
+  if (below <= LOW) return `bottom ${percent(atLeast1(below))}`
+  return below >= HIGH ? `top ${percent(atLeast1(1 - below))}` : ''
 }
 
 function atLeast1(share: number): number {
