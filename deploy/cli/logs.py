@@ -30,6 +30,9 @@ def logs(
     since: Annotated[
         str | None, typer.Option(help="How long ago, 90s, 15m, 2h, 1d, or a time in UTC.")
     ] = None,
+    newest: Annotated[
+        int | None, typer.Option("--lines", "-n", min=1, help="The newest so many; all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what the processes of this home said, in the order of time."""
@@ -47,7 +50,8 @@ def logs(
     wanted = Wanted(tuple(names), level.lower(), _since(since))
     reader = LogReader(folder, wanted)
     try:
-        _print(reader.read(), as_json=as_json)
+        lines = reader.read()
+        _print(lines if newest is None else lines[-newest:], as_json=as_json)
         while follow:
             time.sleep(LOOK_EVERY_S)
             _print(reader.read(), as_json=as_json)

@@ -56,6 +56,9 @@ def test_lines_are_merged_and_say_time_level_process_event_and_facts():
     [
         (("ingest",), ["backfill.done", "stream.lost"]),
         (("--level", "warning"), ["stream.lost"]),
+        (("-n", "2"), ["state.restored", "stream.lost"]),
+        (("--lines", "1", "market"), ["state.restored"]),
+        (("-n", "50"), ["backfill.done", "state.restored", "stream.lost"]),
         (("--level", "DEBUG", "market"), ["state.restored", "library.said"]),
         (("--since", "2026-01-01T00:00:02"), ["state.restored", "stream.lost"]),
         (("--since", "90s"), []),
