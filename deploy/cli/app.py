@@ -191,6 +191,7 @@ def status(*, as_json: Json = False) -> None:
     from deploy.local.run_watch import (
         RunView,
         metrics_lines,
+        process_lines,
         read_health,
         read_models,
         summary_lines,
@@ -199,6 +200,7 @@ def status(*, as_json: Json = False) -> None:
     home, facts = load_settings().home, running_facts()
     url = (facts or {}).get("url")
     view = RunView(read_health(url), read_models(url)) if url else RunView()
+    lives = (facts or {}).get("supervised", {})
     if as_json:
         training = (view.models or {}).get("training")
         emit({"home": str(home), "run": facts, "health": view.health, "training": training})
@@ -211,13 +213,14 @@ def status(*, as_json: Json = False) -> None:
             f"process {facts['pid']} runs {', '.join(facts['processes'])} in {home}; no gateway "
             "runs here to ask for their health: `regimeflow logs` shows what they say"
         )
-        typer.echo("\n".join(metrics_lines(facts)))
+        typer.echo("\n".join([*process_lines({}, lives), *metrics_lines(facts)]))
     else:
         since = time_text(facts["started_at_ms"])
         typer.echo(f"{facts['exchange']} market, process {facts['pid']} since {since} UTC")
         typer.echo(f"dashboard  {url}\nhome       {home}")
-        typer.echo("\n".join([*summary_lines(view), *metrics_lines(facts)]))
-    raise typer.Exit(0 if view.health and view.health["status"] == "healthy" else 1)
+        typer.echo("\n".join([*summary_lines(view, lives), *metrics_lines(facts)]))
+    up = all(life["state"] == "running" for life in lives.values())
+    raise typer.Exit(0 if up and view.health and view.health["status"] == "healthy" else 1)
 
 
 @app.command()

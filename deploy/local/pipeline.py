@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from deploy.local.ports import free_ports
+from deploy.local.run_file import RunFile
 from deploy.local.stalls import Stalls, StallWatch
 from deploy.local.supervisor import (
     Supervisor,
@@ -33,7 +34,6 @@ from deploy.local.surroundings import (
     semaphore_problem,
 )
 from workers.provenance import git_commit
-from workers.storage import whole_file
 
 if TYPE_CHECKING:
     from streams.runtime.settings import KafkaSettings
@@ -189,6 +189,7 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
                 screen.step(
                     f"{stall.name} stood still {stall.behind} records behind; started again"
                 )
+        run_file.keep_up(supervisor)
         screen.look(supervisor)
 
     own = {name: {METRICS_PORT: str(port)} for name, port in run.metrics_ports.items()}
@@ -201,7 +202,8 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
     screen.step(f"starting {len(run.processes)} processes")
     try:
         supervisor.start()
-        write_run_file(run, environment, supervisor)
+        run_file = RunFile(home / "run.json", run_facts(run, environment))
+        run_file.write(supervisor)
         screen.ready(gateway_url(run), held_ms)
         with stall_watch(run, found.client) as stalls:
             supervisor.watch(stop, LOOK_EVERY_S, look)
@@ -376,19 +378,16 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return values
 
 
-def write_run_file(run: Run, environment: Mapping[str, str], supervisor: Supervisor) -> None:
-    """Say who runs here, for ``regimeflow status`` and ``stop``."""
-    facts: dict[str, Any] = {
+def run_facts(run: Run, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return who runs here, for ``regimeflow status`` and ``stop``."""
+    return {
         "pid": os.getpid(),
         "port": run.port,
         "url": gateway_url(run),
         "bootstrap_servers": environment["REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS"],
         "simulator_url": environment.get("REGIMEFLOW_SIMULATOR_URL"),
         "exchange": run.settings.exchange,
-        "processes": [child.name for child in supervisor.children],
+        "processes": list(run.processes),
         "metrics": metrics_urls(run),
         "started_at_ms": int(time.time() * 1000),
     }
-    path = run.settings.home / "run.json"
-    with whole_file(path) as fresh:
-        fresh.write_text(json.dumps(facts))

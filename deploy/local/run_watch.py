@@ -12,6 +12,8 @@ from typing import Any, Literal
 import structlog
 
 from deploy.local.loopback import open_url
+from deploy.time_text import time_text
+from schemas.status import process_name
 
 log = structlog.get_logger()
 
@@ -30,6 +32,7 @@ Name = Literal[
     "restarting", "starting", "degraded", "back-fill", "features", "training", "service", "live"
 ]
 Answer = dict[str, Any]
+Lives = Mapping[str, Answer]  # by process, of ``run.json``
 
 
 @dataclass(frozen=True)
@@ -182,19 +185,15 @@ def _training(step: Answer) -> Phase:
     return Phase("training", text, step["done"])
 
 
-def summary_lines(view: RunView) -> list[str]:
-    """Return the state of the pipeline as plain lines."""
-    health = view.health
+def summary_lines(view: RunView, lives: Lives | None = None) -> list[str]:
+    """Return the state of the pipeline as plain lines; ``lives`` are of its supervisor."""
+    health, lives = view.health, lives or {}
     if health is None:
-        return ["gateway does not answer yet"]
+        return ["gateway does not answer yet", *process_lines({}, lives)]
     lines = [f"status {health['status']}", *(f"  {reason}" for reason in health["degraded"])]
     if not health["model_loaded"]:
         lines.append(phase_line(pipeline_phase(view)))
-    for name, process in sorted(health["processes"].items()):
-        done = "" if process["done"] is None else f" {process['done']:.0%}"
-        lag = "" if process["lag_records"] is None else f"{process['lag_records']} behind"
-        facts = (f"{process['state']}{done}", lag, process["detail"])
-        lines.append(f"{name:<10} {', '.join(filter(None, facts))}")
+    lines += process_lines(health["processes"], lives)
     lines += [
         f"{s['symbol']:<10} last {s['last_price']:g}, the newest {s['bars']} bars and "
         f"{s['signals']} signals in view"
@@ -202,6 +201,41 @@ def summary_lines(view: RunView) -> list[str]:
     ]
     letters = sum(topic["count"] for topic in health["dead_letters"].values())
     return [*lines, f"dead letters {letters}"]
+
+
+def process_lines(statuses: Mapping[str, Answer], lives: Lives) -> list[str]:
+    """Return a line for each process: what it says on the topics, and how it lives.
+
+    Args:
+        statuses: By label, of the gateway's health. A simulator, a monitor and a gateway say none.
+        lives: By name, of the supervisor; other hosts run what is missing there.
+    """
+    silent = lives.keys() - {process_name(label) for label in statuses}
+    lines = []
+    for label in sorted({*statuses, *silent}):
+        status, life = statuses.get(label), lives.get(process_name(label))
+        facts = [*_status_facts(status), *_life_facts(life)]
+        lines.append(f"{label:<10} {', '.join(filter(None, facts))}")
+    return lines
+
+
+def _status_facts(status: Answer | None) -> Sequence[str]:
+    if status is None:
+        return ()
+    done = "" if status["done"] is None else f" {status['done']:.0%}"
+    lag = "" if status["lag_records"] is None else f"{status['lag_records']} behind"
+    return f"{status['state']}{done}", lag, status["detail"]
+
+
+def _life_facts(life: Answer | None) -> Sequence[str]:
+    if life is None:
+        return ()
+    state = "up" if life["state"] == "running" else life["state"]
+    since = f"{state} since {time_text(life['since_ms'])}"
+    if not life["restarts"]:
+        return (since,)
+    times = "once" if life["restarts"] == 1 else f"{life['restarts']} times"
+    return since, f"started again {times}, last end: {life['last_end']}"
 
 
 def metrics_lines(facts: Mapping[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ from deploy.local.log_files import LogFile
 from deploy.local.silence import Silence
 from streams.runtime.environment import child_environment
 from streams.runtime.settings import EXIT_REFUSED
+from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:
     from deploy.local.stalls import Stall
@@ -69,6 +70,9 @@ class SupervisedProcess:
     silence: Silence
     popen: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    changed_ms: int = 0  # of its last start or end, wall clock
+    last_exit_code: int | None = None  # of the life before this one; below 0 a signal
+    last_end: str | None = None
     restarts: int = 0
     delay_s: float = RESTART_AFTER_S
     start_at: float = field(default=0.0)
@@ -80,6 +84,18 @@ class SupervisedProcess:
     def running(self) -> bool:
         """Whether the process lives."""
         return self.popen is not None and self.popen.poll() is None
+
+    @property
+    def life(self) -> dict[str, object]:
+        """What an operator asks of it; changes only when it starts and when it has ended."""
+        return {
+            "state": "restarting" if self.popen is None else "running",
+            "pid": None if self.popen is None else self.popen.pid,
+            "since_ms": self.changed_ms,
+            "restarts": self.restarts,
+            "last_exit_code": self.last_exit_code,
+            "last_end": self.last_end,
+        }
 
     def last_words(self, count: int = 8) -> str:
         """Return the end of what it said in this life."""
@@ -171,6 +187,8 @@ class Supervisor:
                 RESTART_AFTER_S if steady else min(2 * child.delay_s, RESTART_AT_MOST_AFTER_S)
             )
             child.restarts += 1
+            child.changed_ms, child.last_exit_code = wall_ms(), child.popen.returncode
+            child.last_end = child.ended_for or _cause_of_end(child.popen.returncode)
             _log_end(child, now)
             child.popen, child.start_at, child.ended_for = None, now + child.delay_s, ""
         if now >= child.start_at:
@@ -193,7 +211,7 @@ class Supervisor:
         )
         assert child.popen.stdout is not None  # noqa: S101 - PIPE above
         child.log_thread = child.log.follow(child.popen.stdout)
-        child.started_at = time.monotonic()
+        child.started_at, child.changed_ms = time.monotonic(), wall_ms()
 
 
 def _kill_if_hung(child: SupervisedProcess, elapsed_s: float) -> None:

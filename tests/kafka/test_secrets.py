@@ -16,8 +16,9 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from deploy.local.home_lock import HomeLock
-from deploy.local.pipeline import Run, write_run_file
+from deploy.local.pipeline import Run, run_facts
 from deploy.local.ports import usable_port
+from deploy.local.run_file import RunFile
 from deploy.local.supervisor import Supervisor
 from deploy.topics.admin import apply_topics
 from deploy.topics.refdata import publish_refdata
@@ -123,7 +124,8 @@ def shown_by_a_run(home: Path, port: int, environment: dict[str, str]) -> Texts:
     supervisor = Supervisor(PROCESSES, home / "logs", environment)
     try:
         supervisor.start()
-        write_run_file(Run(Settings(home=home), port, PROCESSES), environment, supervisor)
+        facts = run_facts(Run(Settings(home=home), port, PROCESSES), environment)
+        RunFile(home / "run.json", facts).write(supervisor)
         yield "run.json", (home / "run.json").read_bytes()
         yield from answers(f"http://127.0.0.1:{port}")
         training = home / "logs" / "training.log"

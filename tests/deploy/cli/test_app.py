@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -256,6 +257,27 @@ def test_a_run_that_is_still_starting_is_told_apart(tmp_path):
 
     assert result.exit_code == 1
     assert "is starting in" in result.stdout
+
+
+def test_status_tells_a_gateway_that_ends_over_and_over_while_it_does_not_answer(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    lock = HomeLock(home / "run.lock")
+    lock.take()
+    life = {"state": "running", "pid": 1, "since_ms": 0, "restarts": 5}
+    facts = {"pid": os.getpid(), "url": "http://127.0.0.1:1/", "exchange": "simulated"}
+    facts |= {"processes": ["gateway"], "started_at_ms": 0}
+    facts |= {"supervised": {"gateway": life | {"last_exit_code": 1, "last_end": "exit code 1"}}}
+    (home / "run.json").write_text(json.dumps(facts))
+    try:
+        words, document = call("status"), call("status", "--json")
+    finally:
+        lock.release()
+
+    assert words.exit_code == document.exit_code == 1
+    assert "started again 5 times, last end: exit code 1" in words.stdout
+    gateway = json.loads(document.stdout)["run"]["supervised"]["gateway"]
+    assert (gateway["restarts"], gateway["last_exit_code"]) == (5, 1)
 
 
 def test_doctor_explains_what_is_missing_and_how_to_mend_it(monkeypatch):

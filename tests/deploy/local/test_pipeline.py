@@ -26,11 +26,12 @@ from deploy.local.pipeline import (
     metrics_ports,
     metrics_urls,
     process_names,
+    run_facts,
     run_pipeline,
     say_bars_held,
-    write_run_file,
 )
 from deploy.local.ports import FREE_PORTS
+from deploy.local.run_file import RunFile
 from deploy.local.run_watch import metrics_lines
 from deploy.local.supervisor import ProcessRefused, Supervisor, SupervisorError
 from deploy.topics import tail
@@ -211,7 +212,7 @@ def test_the_run_file_says_who_runs_and_where(run):
         "REGIMEFLOW_SIMULATOR_URL": "http://127.0.0.1:1234",
     }
 
-    write_run_file(run, environment, supervisor)
+    RunFile(run.settings.home / "run.json", run_facts(run, environment)).write(supervisor)
 
     facts = json.loads((run.settings.home / "run.json").read_text())
     assert facts["pid"] == os.getpid()

@@ -159,6 +159,33 @@ def test_status_tells_how_far_the_first_model_is_only_until_it_is_loaded():
     assert not any("lstm" in line for line in summary_lines(RunView(body(model=True), training)))
 
 
+def life(state="running", restarts=0, last_end=None):
+    return {"state": state, "since_ms": 0, "restarts": restarts, "last_end": last_end}
+
+
+def test_status_shows_how_each_process_lives_also_those_that_say_nothing_on_the_topics():
+    process = ingest("running", "live: 4 symbols", 1.0)
+    elsewhere = ingest("running", "", None)
+    health = body(model=True, ingest=process)
+    health["processes"]["inference@b"] = elsewhere
+    lives = {
+        "simulator": life(),
+        "ingest": life(restarts=1, last_end="hung"),
+        "gateway": life("restarting", 7, "exit code 1"),
+    }
+    day = "1970-01-01 00:00:00"
+
+    gateway = f"gateway    restarting since {day}, started again 7 times, last end: exit code 1"
+    restarted = f"up since {day}, started again once, last end: hung"
+    assert summary_lines(RunView(health), lives)[1:-1] == [
+        gateway,
+        "inference@b running",
+        f"ingest     running 100%, live: 4 symbols, {restarted}",
+        f"simulator  up since {day}",
+    ]
+    assert summary_lines(RunView(), lives)[:2] == ["gateway does not answer yet", gateway]
+
+
 def test_status_has_one_line_a_process():
     process = ingest("running", "live: 4 symbols", 1.0) | {"lag_records": 3}
 

@@ -100,6 +100,26 @@ def test_a_process_that_is_killed_is_started_again_within_two_seconds_and_told_i
     assert not (tmp_path / "logs" / "market.log").exists()  # it said nothing, nobody for it
 
 
+def test_a_process_that_ends_over_and_over_tells_its_restarts_and_its_last_exit_code(tmp_path):
+    supervisor = running(tmp_path, gateway=NOTE + "sys.exit(3)", market=WAITS)
+    gateway, market = supervisor.children
+    supervisor.start()
+    first = gateway.life
+    try:
+        watch_until(supervisor, lambda: gateway.restarts == 2)
+    finally:
+        supervisor.stop()
+
+    assert (first["state"], first["restarts"]) == ("running", 0)
+    assert (first["last_exit_code"], first["last_end"]) == (None, None)
+    life = gateway.life
+    assert (life["restarts"], life["last_exit_code"]) == (2, 3)
+    assert life["last_end"] == "exit code 3"
+    assert (life["state"], life["pid"]) == ("restarting", None)
+    assert int(str(life["since_ms"])) >= int(str(first["since_ms"]))
+    assert market.life["restarts"] == 0
+
+
 @pytest.fixture
 def quick_look(monkeypatch):
     """A supervisor that takes two seconds of silence for a hang."""
@@ -124,6 +144,7 @@ def test_a_stopped_process_is_started_again_and_one_line_says_that_it_hung(tmp_p
         assert lines[0]["name"] == "market"
         assert lines[0]["silent_s"] >= 2.0
         assert (market.restarts, signals.restarts) == (1, 0)
+        assert (market.life["last_end"], market.life["last_exit_code"]) == ("hung", -9)
     finally:
         supervisor.stop()
 
