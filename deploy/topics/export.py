@@ -1,7 +1,8 @@
 """Market data of the topics as files.
 
 ``--replay`` and ``data ledger`` read these files of bars, one for each symbol and timeframe:
-``BTCUSDT_perp_1m.parquet`` with the columns date, open, high, low, close, volume.
+``BTCUSDT_perp_1m.parquet`` with the columns date, open, high, low, close, volume, and
+taker_buy_volume where it is known.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from schemas.timeframes import timeframe_name
 from schemas.topics import BARS
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
+from workers.bars.bar_files import TAKER_BUY
 from workers.storage import whole_file
 
 if TYPE_CHECKING:
@@ -74,6 +76,9 @@ def write_bars(bars: Iterable[RawBar], folder: Location) -> list[ExportedFile]:
         table = pd.DataFrame({name: [getattr(b, name) for b in members] for name in COLUMNS})
         opened = pd.to_datetime([b.open_time_ms for b in members], unit="ms", utc=True)
         table.insert(0, "date", opened)
+        bought = pd.Series([b.taker_buy_volume for b in members], dtype="float64")
+        if bought.notna().any():
+            table[TAKER_BUY] = bought
         with whole_file(path) as fresh:
             table.to_parquet(fresh, index=False)
         span = (members[0].open_time_ms, members[-1].event_time_ms)

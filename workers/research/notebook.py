@@ -4,21 +4,25 @@
     bars = load("BTCUSDT_perp_1h.parquet")
     walk_forward(bars, window_range=(20, 400, 20), signal_range=(0.5, 2, 0.25)).frame()
 
-Every function takes the fields of the request of the same name, and returns what the route does.
-The examples read a file of 2,000 hourly bars.
+These functions take the fields of the request of the same name, and return what the route does.
+``build_features`` returns the features of a market. The examples read a file of 2,000 hourly bars.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.research import OptimizeSpec, PerformanceSpec, WalkForwardSpec
+from schemas.symbols import canonical
 from workers.bars.arrays import Bars
 from workers.bars.sources import cut_to
 from workers.provenance import with_provenance
 from workers.research.outcome import JSON
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAIN_PART = {"optimize": "top_10", "performance": "daily_pnl", "walk_forward": "windows"}
 MAIN_PLOT = {"optimize": "heatmap", "performance": "equity", "walk_forward": "equity"}
@@ -110,6 +114,38 @@ def load(
     ('BTCUSDT', 2000)
     """
     return Bars.from_file(path, funding, mark)
+
+
+def build_features(
+    symbol: str, data: str | Path | None = None, *, dropna: bool = False
+) -> pd.DataFrame:
+    """Return all features of a symbol, a row for each bar close (UTC), as the models see them.
+
+    Args:
+        symbol: In any spelling, such as ``BTC-USD``.
+        data: File or folder of bars, or ``FILE=SYMBOL:TIMEFRAME``, which is run through the live
+            processors; None: what this home's pipeline has published, up to ten seconds ago.
+        dropna: Leave out bars with a null, and features that the source never gives.
+
+    Raises:
+        ValueError: There are no features of the symbol, or a file is wrong; the message names it.
+
+    >>> frame = build_features("BTC-USD", "BTCUSDT_perp_1h.parquet")
+    >>> frame.shape, frame.attrs["symbol"]
+    ((2000, 99), 'BTCUSDT')
+    """
+    from workers.research import feature_frame
+    from workers.settings import Settings
+    from workers.storage import location, use_endpoint
+
+    name = canonical(symbol)
+    if data is not None:
+        frame = feature_frame.computed_features(str(data), name)
+    else:
+        settings = Settings()
+        use_endpoint(settings.s3_endpoint)
+        frame = feature_frame.archived_features(location(settings.archive), name)
+    return feature_frame.complete_rows(frame) if dropna else frame
 
 
 def performance(bars: Bars, **fields: Any) -> ResearchResult:

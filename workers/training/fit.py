@@ -7,7 +7,7 @@ predicted by members fitted before it, and calibrated by the blocks before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,13 +29,14 @@ from workers.training.fit_regimes import (
     usable_observations,
 )
 from workers.training.metrics import StitchedRows, class_shares
-from workers.training.split import WalkForward, known_before
+from workers.training.split import WalkForward, WalkForwardFold, known_before
 from workers.training.table import LabelPlan, TrainingTable, Windows
 from workers.training.temperature import fit_temperature
 from workers.training.trainable import LeftOut, left_out_of_filter, reasons_text
 
 OnProgress = Callable[[TrainingStage, float, str], None]
 
+FEWEST_BLOCKS = 2  # the first calibrates, the next is judged
 CHUNK = 500  # windows at a time: 64 bars of 100 features each are 25 MB
 
 
@@ -179,16 +180,7 @@ def walk_forward(
         TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
     """
     usable = table.usable
-    if len(usable) == 0:
-        raise TooFewRows("no row has a whole window of complete features and a known label")
-    embargo_ms = plan.embargo_bars * table.timeframe_ms
-    folds = list(plan.walk.split(table.times[usable], table.known_at[usable], embargo_ms))
-    for number, fold in enumerate(folds, start=1):
-        if min(len(fold.train), len(fold.test)) < plan.smallest_fold:
-            raise TooFewRows(
-                f"fold {number} of {len(folds)} has {len(fold.train)} training and "
-                f"{len(fold.test)} test rows, expected at least {plan.smallest_fold}"
-            )
+    folds = _large_folds(table, plan)
     blocks = []
     for number, fold in enumerate(folds):
         progress("folds", number / len(folds), f"fold {number + 1} of {len(folds)}")
@@ -197,6 +189,27 @@ def walk_forward(
         pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
         blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior))
     return blocks
+
+
+def _large_folds(table: TrainingTable, plan: TrainingPlan) -> list[WalkForwardFold]:
+    """Return the folds of the plan; of a short history fewer ones, each large enough to judge.
+
+    Raises:
+        TooFewRows: Even of the fewest folds one has fewer rows than ``plan.smallest_fold``.
+    """
+    if len(table.usable) == 0:
+        raise TooFewRows("no row has a whole window of complete features and a known label")
+    times, known_at = table.times[table.usable], table.known_at[table.usable]
+    embargo_ms = plan.embargo_bars * table.timeframe_ms
+    for count in range(plan.walk.blocks, FEWEST_BLOCKS - 1, -1):
+        folds = list(replace(plan.walk, blocks=count).split(times, known_at, embargo_ms))
+        if all(min(len(f.train), len(f.test)) >= plan.smallest_fold for f in folds):
+            return folds
+    smallest = min(folds, key=lambda fold: min(len(fold.train), len(fold.test)))
+    raise TooFewRows(
+        f"one of {len(folds)} folds has {len(smallest.train)} training and {len(smallest.test)} "
+        f"test rows, expected at least {plan.smallest_fold}: a longer history is needed"
+    )
 
 
 def fit_temperature_before(

@@ -34,7 +34,7 @@ COMMANDS = (
     ("run", "stop", "status", "doctor", "graph", "replay", "loadtest", "train"),
     ("topics list", "topics apply", "topics tail"),
     ("topics dlq list", "topics dlq replay", "topics dlq drop"),
-    ("data fetch", "data ledger", "data export"),
+    ("data fetch", "data ledger", "data export", "features show"),
     ("backtest run", "backtest optimize", "backtest walk-forward", "backtest run-all"),
     ("hyperopt start", "hyperopt list", "hyperopt status", "hyperopt result"),
     ("hyperopt cancel", "hyperopt resume"),

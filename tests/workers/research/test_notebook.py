@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,17 +19,17 @@ GRID = {"window_range": (20, 80, 20), "signal_range": (0.5, 1.5, 0.5)}
 def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
     write(tmp_path, "BTCUSDT_perp_1h.parquet", count=4000)
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(
-        r"```python\n(from workers\.research\.notebook.*?)```", README.read_text(), re.DOTALL
-    )
-    names: dict[str, object] = {}
+    pattern = r"```python\n(from workers\.research\.notebook.*?)```"
+    names: dict[str, Any] = {}
 
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
+    for code in re.findall(pattern, README.read_text(), re.DOTALL):
+        exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
 
     result = names["result"]
     assert isinstance(result, ResearchResult)
     assert result["verdict"]
     assert len(result.frame()) >= 5
+    assert len(names["frame"]) > 2_000
 
 
 def test_every_part_of_a_walk_forward_is_a_frame():

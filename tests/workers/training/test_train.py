@@ -145,10 +145,22 @@ def test_the_first_block_calibrates_and_is_never_judged():
 
 
 def test_too_little_history_is_refused_with_the_numbers():
-    with pytest.raises(TooFewRows, match=r"fold 1 of 4 has \d+ training and \d+ test rows"):
+    with pytest.raises(TooFewRows, match=r"of 2 folds has \d+ training and \d+ test rows"):
         train(REQUEST, market(edge=0.5, bars=120), SMALL, quiet)
     with pytest.raises(TooFewRows, match="none of its 6 bars has 8 bars of complete features"):
         train(REQUEST, market(edge=0.5, bars=6), SMALL, quiet)
+
+
+@pytest.mark.parametrize(("bars", "folds"), [(400, 4), (333, 3), (250, 2)])
+def test_a_short_history_is_judged_in_fewer_folds_of_full_size(bars, folds):
+    plan = replace(SMALL, smallest_fold=110)
+    rows = table(market(edge=0.5, bars=bars))
+
+    blocks = walk_forward(rows, plan, quiet)
+
+    assert len(blocks) == folds
+    assert min(len(block.rows) for block in blocks) >= plan.smallest_fold
+    assert stitch_blocks(rows, blocks, plan).folds == folds - 1
 
 
 def test_every_stage_is_reported_in_order():

@@ -1,0 +1,89 @@
+"""``regimeflow features ...``: what the models see of a market."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.console import Json, emit, fail, load_settings, parse_symbol, report_errors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(help="What the models see.", no_args_is_help=True, rich_markup_mode=None)
+
+BARS_SHOWN = 5  # columns that people look at
+
+
+@app.callback()
+def features() -> None:
+    """Keep the name of the one command."""
+
+
+@app.command("show")
+def features_show(
+    symbol: Annotated[str, typer.Argument(help="In any spelling, e.g. BTCUSDT or BTC-USD.")],
+    *,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="FILE, FILE=SYMBOL:TIMEFRAME or a folder; else this home's."),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("-n", min=1, help="Only the newest bars [all; 5 as a table].")
+    ] = None,
+    dropna: Annotated[
+        bool, typer.Option("--dropna", help="Only bars with every feature that the source has.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="As CSV, a row for each bar close.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show all features of a symbol, as the pipeline has published them or from a file of bars.
+
+    A home's are read off its archive, which is written ten seconds after the topic at most.
+    """
+    if as_csv and as_json:
+        raise fail("--csv and --json exclude each other", 2)
+    load_settings()  # a wrong setting is told as by every command
+    name = parse_symbol(symbol)
+    with report_errors():
+        from workers.research.notebook import build_features
+
+        frame = build_features(name, data, dropna=dropna)
+    if as_csv:
+        frame.tail(count or len(frame)).to_csv(sys.stdout)
+    elif as_json:
+        emit(_document(frame.tail(count or len(frame))))
+    else:
+        typer.echo("\n".join(_lines(frame, count or BARS_SHOWN)))
+
+
+def _document(frame: pd.DataFrame) -> dict[str, Any]:
+    rows = frame.astype(object).where(frame.notna(), None)
+    closes_ms = [int(close.timestamp() * 1000) for close in frame.index]
+    records = rows.to_dict("records")
+    return {
+        **{str(name): fact for name, fact in frame.attrs.items()},
+        "rows": [
+            {"event_time_ms": close_ms, "values": values}
+            for close_ms, values in zip(closes_ms, records, strict=True)
+        ],
+    }
+
+
+def _lines(frame: pd.DataFrame, count: int) -> list[str]:
+    facts, newest = frame.attrs, frame.tail(count)
+    width = max(map(len, frame.columns))
+    closes = [close.strftime("%d %H:%M:%S") for close in newest.index]
+    head = f"{facts['symbol']} {facts['timeframe']}, {len(frame):,} bars, feature set "
+    lines = [
+        f"{head}{facts['feature_set_id']}, closes up to {frame.index[-1]:%Y-%m-%d %H:%M:%S} UTC",
+        f"{'':<{width}}" + "".join(f"{close:>14}" for close in closes),
+    ]
+    for name, values in newest.items():
+        cells = ("null" if value != value else f"{value:.6g}" for value in values)  # noqa: PLR0124
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:>14}" for cell in cells))
+    return lines
