@@ -231,7 +231,7 @@ def _life_facts(life: Answer | None) -> Sequence[str]:
     if life is None:
         return ()
     state = "up" if life["state"] == "running" else life["state"]
-    since = f"{state} since {time_text(life['since_ms'])}"
+    since = f"{state} since {time_text(life['since_ms'])} UTC"
     if not life["restarts"]:
         return (since,)
     times = "once" if life["restarts"] == 1 else f"{life['restarts']} times"

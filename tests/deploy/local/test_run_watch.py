@@ -173,7 +173,7 @@ def test_status_shows_how_each_process_lives_also_those_that_say_nothing_on_the_
         "ingest": life(restarts=1, last_end="hung"),
         "gateway": life("restarting", 7, "exit code 1"),
     }
-    day = "1970-01-01 00:00:00"
+    day = "1970-01-01 00:00:00 UTC"
 
     gateway = f"gateway    restarting since {day}, started again 7 times, last end: exit code 1"
     restarted = f"up since {day}, started again once, last end: hung"
