@@ -31,6 +31,7 @@ from deploy.cli.console import (
     running_facts,
     show,
 )
+from deploy.cli.gateway import health, serve
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.replay import replay
@@ -253,6 +254,8 @@ def graph(*, as_json: Json = False) -> None:
     show([edge.__dict__ for edge in edges()], [flow_text()], as_json=as_json)
 
 
+app.command()(serve)
+app.command()(health)
 app.command()(replay)
 app.command()(train)
 app.command()(loadtest)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,9 +63,6 @@ class LetterOptions:
 
         with report_errors(2):
             return LetterFilter(tuple(ids), self.topic, self.consumer, self.kind, self.cause)
-
-
-LONGEST_SHOWN = 400  # characters of a record that people look at
 
 
 @app.command("list")
@@ -145,16 +144,18 @@ def topics_tail(
     follow: Annotated[bool, typer.Option("--follow", help="Wait for new records.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the newest records of a topic, one a line."""
+    """Print the newest records of a topic, one a line: JSON, but on a terminal words for people."""
+    from deploy.cli.tables.record import record_line
     from deploy.topics.tail import newest_records, topic_row
 
     with report_errors(2):
         row = topic_row(topic)
     wanted = parse_symbol(symbol) if symbol else None
+    for_people = sys.stdout.isatty() and not as_json
     with kafka() as settings:
         shown = 0
         for record in newest_records(settings, row, symbol=wanted, count=count, follow=follow):
-            typer.echo(record if as_json else record[:LONGEST_SHOWN])
+            typer.echo(record_line(json.loads(record)) if for_people else record)
             shown += 1
     if not shown:
         note(f"{topic} holds no record" + (f" of {wanted}" if wanted else ""))

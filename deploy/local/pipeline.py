@@ -36,6 +36,7 @@ from deploy.local.surroundings import (
 from workers.provenance import git_commit
 
 if TYPE_CHECKING:
+    from deploy.local.jars import OnStep
     from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
 
@@ -154,7 +155,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     try:
         check_port(run)
         with cluster(run, screen) as found:
-            prepare(run, found.client, screen)
+            prepare(run, found.client, screen.step)
             stop = threading.Event()
             stop_on_signals(stop)
             return _supervise(run, found, stop, screen)
@@ -173,11 +174,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
 def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) -> int:
     run = replace(run, metrics_ports=metrics_ports(run))
     home = run.settings.home
-    environment = environment_of(run.settings) | {
-        "REGIMEFLOW_PORT": str(run.port),
-        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": found.client["bootstrap.servers"],
-        "REGIMEFLOW_GIT_COMMIT": git_commit(),
-    }
+    environment = process_environment(run, found.client)
     if "simulator" in run.processes and run.settings.simulator_url is None:
         [port] = free_ports(1, {run.port, *run.metrics_ports.values()})
         environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{port}"
@@ -317,22 +314,23 @@ def cluster(run: Run, screen: Screen) -> Iterator[Cluster]:
         yield Cluster({"bootstrap.servers": broker.bootstrap}, keeper.keep_up)
 
 
-def prepare(run: Run, cluster_settings: Mapping[str, str], screen: Screen) -> None:
+def prepare(run: Run, cluster_settings: Mapping[str, str], step: OnStep) -> None:
     """Create topics, fill tables, compile kernels, build the dashboard; quick when all is there."""
     from deploy.local.kernels import compile_kernels
     from deploy.topics.admin import apply_topics
     from deploy.topics.refdata import publish_refdata
 
-    screen.step("topics")
+    step("topics")
     applied = apply_topics(cluster_settings, run.settings.partitions)
     publish_refdata(kafka_settings(cluster_settings))
     for difference in applied.differing:
-        screen.step(f"topic {difference}")
-    compile_kernels(screen.step)
+        step(f"topic {difference}")
+    if run.processes != ("gateway",):
+        compile_kernels(step)
     if "gateway" in run.processes:
         from deploy.local.dashboard import build_dashboard
 
-        build_dashboard(screen.step)
+        build_dashboard(step)
 
 
 def newest_signal_ms(client: Mapping[str, str]) -> int | None:
@@ -362,6 +360,15 @@ def kafka_settings(client: Mapping[str, str]) -> KafkaSettings:
 
     others = {name: value for name, value in client.items() if name != "bootstrap.servers"}
     return KafkaSettings(client["bootstrap.servers"], others)
+
+
+def process_environment(run: Run, client: Mapping[str, str]) -> dict[str, str]:
+    """Return what every process of a run on a cluster is told."""
+    return environment_of(run.settings) | {
+        "REGIMEFLOW_PORT": str(run.port),
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": client["bootstrap.servers"],
+        "REGIMEFLOW_GIT_COMMIT": git_commit(),
+    }
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

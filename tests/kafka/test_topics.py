@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from typer.testing import CliRunner
 
+from deploy.cli.app import app
 from deploy.topics.admin import (
     GroupLag,
     SettingDifference,
@@ -18,6 +22,7 @@ from schemas.topics import JOB_RESULTS, RAW_BARS
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.settings import KafkaSettings
 from tests.build import job_result, raw_bar
+from tests.fakes.terminal import shown_on_terminal
 
 pytestmark = pytest.mark.kafka
 
@@ -86,3 +91,25 @@ def test_a_group_that_has_read_all_is_behind_by_nothing_with_and_without_transac
         GroupLag("lags", JOB_RESULTS.name, 0),
         GroupLag("lags", RAW_BARS.name, 1),
     ]
+
+
+def test_a_tail_is_words_on_a_terminal_and_whole_json_in_a_pipe(
+    pipeline_topics, tmp_path, monkeypatch
+):
+    publisher = Publisher(KafkaSettings(pipeline_topics), "tail")
+    publisher.publish(raw_bar(0))
+    publisher.flush()
+    surroundings = {
+        "REGIMEFLOW_HOME": str(tmp_path),
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": pipeline_topics,
+    }
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    command = ["topics", "tail", RAW_BARS.name, "--symbol", "btc-usd"]
+
+    shown = shown_on_terminal("-m", "deploy.cli.app", *command)
+    as_json = shown_on_terminal("-m", "deploy.cli.app", *command, "--json")
+    piped = CliRunner().invoke(app, command)
+
+    assert shown.startswith("2025-06-15 15:08:00  BTCUSDT  timeframe_ms=60000 ")
+    assert json.loads(as_json) == json.loads(piped.stdout) == json.loads(raw_bar(0).encode())

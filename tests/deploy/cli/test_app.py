@@ -32,6 +32,7 @@ HEAVY = (
 )
 COMMANDS = (
     ("run", "stop", "status", "doctor", "graph", "replay", "loadtest", "train"),
+    ("serve", "health"),
     ("topics list", "topics apply", "topics tail"),
     ("topics dlq list", "topics dlq replay", "topics dlq drop"),
     ("data fetch", "data ledger", "data export", "features show"),
@@ -169,6 +170,7 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
             "port '70000', expected a number from 0 (any free one) to 65535",
         ),
         (["replay", "--from", "yesterday"], "time 'yesterday', expected ISO 8601"),
+        (["health", "--url", "here"], "--url here, expected http:// or https://"),
         (["replay", "--from", "2025-02-01", "--to", "2025-01-01"], "lies before --from"),
         (["replay", "--symbol", "?"], "'?' is not a symbol; expected e.g. BTCUSDT"),
         (["data", "export", "--output", "x", "--topic", "nope"], "unknown topic 'nope'"),
@@ -202,6 +204,8 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, expected):
         (["data", "ledger", "nothing_BTCUSDT_1m.csv"], "nothing_BTCUSDT_1m.csv"),
         (["data", "fetch", "BTC-USD", "--from", "9", "--exchange", "simulated"], "no simulated"),
         (["loadtest", "--url", "http://127.0.0.1:9"], "no gateway at http://127.0.0.1:9"),
+        (["health", "--url", "http://127.0.0.1:9"], "no gateway answers at http://127.0.0.1:9/"),
+        (["serve", "--port", "0"], "no cluster: nothing has run in"),
         (["loadtest", "--output", "/nowhere/x.json"], "a folder that exists"),
         (["loadtest", "--url", "here"], "url 'here' is no address"),
     ],
