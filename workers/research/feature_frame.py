@@ -49,7 +49,8 @@ def archived_features(archive: Location, symbol: str) -> pd.DataFrame:
     folder = archive / FEATURE_VECTORS.name
     files: list[Location] = [*(folder / symbol).glob("[!_]*.parquet")]
     if not files:
-        symbols = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        paths: list[Location] = [*folder.iterdir()] if folder.is_dir() else []
+        symbols = [path.name for path in paths if path.is_dir()]
         raise _absent(symbol, symbols, f"the archive {archive}")
     tables = [pq.read_table(pa.BufferReader(path.read_bytes())) for path in files]
     table = pa.concat_tables(tables).sort_by("event_time_ms")
