@@ -21,24 +21,36 @@ log = structlog.get_logger()
 
 
 def newest_request(
-    kafka: KafkaSettings, strategy: str, reason: Literal["manual", "features"]
+    kafka: KafkaSettings,
+    strategy: str,
+    reason: Literal["manual", "features"],
+    cause: str | None = None,
 ) -> TrainingRequest | None:
     """Return the request for a model up to the newest bar of every symbol.
 
-    None when no history is ready yet. By hand, one bar asks once; of changed features, one set.
+    A symbol that has ended, or is a bar behind, does not hold back the others. None when no history
+    is ready yet.
+
+    Args:
+        kafka: The broker.
+        strategy: Whose history.
+        reason: Why a model is asked for.
+        cause: It asks once; None: the newest bar does.
     """
     with Reader(kafka, (HISTORY,)) as reader:
         records = [message.record for message in reader.read_to_end()]
     ready = [r for r in records if isinstance(r, HistoryReady) and r.strategy == strategy]
     if not ready:
         return None
-    history, newest = ready[-1], dict[str, int]()
+    history = ready[-1]
+    closes = {symbol: history.closes.get(symbol, history.to_ms) for symbol in history.symbols}
     with Reader(kafka, (FEATURE_VECTORS,)) as reader:
         for message in reader.read_to_end():
-            if isinstance(message.record, FeatureVector):
-                newest[message.record.symbol] = message.record.event_time_ms
-    to_ms = min(newest.get(symbol, history.to_ms) for symbol in history.symbols)
-    asked_once_by = to_ms if reason == "manual" else FEATURE_SET_ID
+            vector = message.record
+            if isinstance(vector, FeatureVector) and vector.symbol in closes:
+                closes[vector.symbol] = vector.event_time_ms
+    to_ms = max(closes.values())
+    asked_once_by = to_ms if cause is None else cause
     return TrainingRequest(
         request_id=derived_id(TRAINING_REQUESTS.name, strategy, asked_once_by, reason),
         strategy=strategy,
@@ -48,17 +60,20 @@ def newest_request(
         from_ms=history.from_ms,
         to_ms=to_ms,
         reason=reason,
+        closes=closes,
     )
 
 
 def ask_after_feature_change(kafka: KafkaSettings, strategy: str) -> None:
-    """Ask for a model, once, where the one that serves was trained on another feature set."""
+    """Ask once for a model where the one that serves was trained on another feature set."""
     with Reader(kafka, (MODELS_CHANGES, TRAINING_REQUESTS)) as reader:
         records = [message.record for message in reader.read_to_end()]
     changes = [r for r in records if isinstance(r, ModelChanged) and r.strategy == strategy]
     if not changes or changes[-1].model.feature_set_id == FEATURE_SET_ID:
         return
-    request = newest_request(kafka, strategy, "features")
+    version = changes[-1].model.model_version
+    # A set that comes back after another one is asked for again: another model serves by then.
+    request = newest_request(kafka, strategy, "features", f"{FEATURE_SET_ID} after {version}")
     asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
     if request is None or request.request_id in asked:
         return
@@ -69,5 +84,5 @@ def ask_after_feature_change(kafka: KafkaSettings, strategy: str) -> None:
         "training.requested",
         request_id=request.request_id,
         cause="the features have changed since the serving model was trained",
-        model_version=changes[-1].model.model_version,
+        model_version=version,
     )

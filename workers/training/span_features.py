@@ -63,10 +63,11 @@ def span_features(
 
 def in_span(vector: FeatureVector, request: TrainingRequest) -> bool:
     """Return whether a vector is of a request's symbols, timeframe and span."""
+    to_ms = min(request.to_ms, request.closes.get(vector.symbol, request.to_ms))
     return (
         vector.symbol in request.symbols
         and vector.timeframe_ms == request.timeframe_ms
-        and request.from_ms <= vector.event_time_ms <= request.to_ms
+        and request.from_ms <= vector.event_time_ms <= to_ms
     )
 
 

@@ -39,10 +39,10 @@ def publish(kafka: KafkaSettings, *records: Record) -> None:
     publisher.flush()
 
 
-def history() -> HistoryReady:
+def history(*symbols: str) -> HistoryReady:
     return HistoryReady(
         source="simulated:7",
-        symbols=("BTCUSDT",),
+        symbols=symbols or ("BTCUSDT",),
         timeframe_ms=MINUTE_MS,
         from_ms=close_time(0),
         to_ms=close_time(9),
@@ -50,12 +50,12 @@ def history() -> HistoryReady:
     )
 
 
-def changed(feature_set_id: str) -> ModelChanged:
+def changed(feature_set_id: str, version: str = "v1") -> ModelChanged:
     return ModelChanged(
         strategy="ensemble",
         event_time_ms=close_time(9),
         effective_from_ms=close_time(12),
-        model=registered(feature_set_id=feature_set_id),
+        model=registered(feature_set_id=feature_set_id, model_version=version),
         reason="first",
     )
 
@@ -92,6 +92,31 @@ def test_a_model_of_this_feature_set_and_a_home_without_one_ask_for_nothing(kafk
     ask_after_feature_change(kafka, "ensemble")
 
     assert requests(kafka) == []
+
+
+def test_a_feature_set_that_comes_back_has_a_model_asked_for_again(kafka):
+    publish(kafka, history(), *vectors())
+    for version in ("first", "second"):
+        publish(kafka, changed(OLD_SET, version))
+        ask_after_feature_change(kafka, "ensemble")
+
+    assert len({r.request_id for r in requests(kafka) if isinstance(r, TrainingRequest)}) == 2
+
+
+@pytest.mark.parametrize("behind", [1, BARS - 2])
+def test_a_market_that_has_ended_or_is_behind_does_not_hold_back_a_training(kafka, behind):
+    ended = [v.model_copy(update={"symbol": "ETHUSDT"}) for v in vectors()[:-behind]]
+    publish(kafka, history("BTCUSDT", "ETHUSDT", "NEWUSDT"), *vectors(), *ended)
+
+    request = newest_request(kafka, "ensemble", "manual")
+
+    assert request is not None
+    assert request.to_ms == close_time(BARS - 1)
+    assert request.closes == {
+        "BTCUSDT": close_time(BARS - 1),
+        "ETHUSDT": close_time(BARS - 1 - behind),
+        "NEWUSDT": close_time(9),
+    }
 
 
 @pytest.mark.parametrize("older", [0, 12, BARS])

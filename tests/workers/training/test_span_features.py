@@ -96,3 +96,12 @@ def test_what_comes_after_the_span_or_of_others_is_not_read():
     topic = FeatureTopic([vector(LAST + 1), vector(5, "SOLUSDT"), vector(LAST, "ETHUSDT")])
 
     assert topic.read(request()) == [("ETHUSDT", close_time(LAST))]
+
+
+def test_a_symbol_that_is_behind_is_read_up_to_its_own_close():
+    after_close = vector(LAST, "ETHUSDT")
+    topic = FeatureTopic([vector(LAST - 1, "ETHUSDT"), after_close, vector(LAST)])
+
+    read = topic.read(request(ETHUSDT=close_time(LAST - 1)))
+
+    assert read == [("ETHUSDT", close_time(LAST - 1)), ("BTCUSDT", close_time(LAST))]
