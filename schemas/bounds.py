@@ -17,6 +17,8 @@ MAX_BARS = 10_000_000  # 19 years of minutes
 MAX_VALUE = 1e12  # of a parameter or a threshold
 MIN_STEP = 1e-9
 MAX_EQUITY = 1e15  # beyond, a cent of it is below the precision of a double
+# Of a price or an amount: within, products and squares are finite and keep their digits.
+SMALLEST, LARGEST = 1e-100, 1e100
 MAX_SEED = 2**32 - 1  # what NumPy's generators take
 
 # A text with a bound is decoded, so pydantic refuses a lone surrogate, which nothing can write.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from schemas.bounds import LARGEST, SMALLEST
 from streams.features import (
     bar_close,
     catalog,
@@ -73,9 +74,6 @@ BASE_WARM, RUNG_WARM = int(BASE_WARM_UP.max()), int(LADDER_WARM_UP.max())
 RUNG_REFILLED = int(LADDER_AFTER_HOLE.max())
 AFTER_HOLE_1, AFTER_HOLE_2, AFTER_HOLE_3 = LADDER_AFTER_HOLE
 COLUMNS = ("open", "high", "low", "close", "volume", *Marks._fields)
-
-# Within these bounds every product and square that a feature needs is finite and keeps its digits.
-SMALLEST, LARGEST = 1e-100, 1e100
 
 _SOURCES = (
     rolling,

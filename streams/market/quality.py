@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from schemas.bounds import LARGEST, SMALLEST
 from schemas.market import RawBar
 from schemas.symbols import canonical
 
@@ -12,6 +13,8 @@ Place = Literal["next", "missing", "seen"]
 
 PRICES = ("open", "high", "low", "close")
 AMOUNTS = ("volume", "quote_volume", "taker_buy_volume", "trades")
+MAX_FUNDING = 1.0  # of one settlement, either way; venues cap it at some hundredths
+ROUNDING = 1e-6  # of sums of trades
 
 
 def find_fault(bar: RawBar) -> str | None:
@@ -30,12 +33,17 @@ def _symbol_fault(symbol: str) -> str | None:
 def _number_fault(bar: RawBar) -> str | None:
     for name in (*PRICES, "mark_price"):
         value = getattr(bar, name)
-        if value is not None and value <= 0:
-            return f"{name} {value!r}, expected more than 0"
+        if value is not None and not SMALLEST <= value <= LARGEST:
+            return f"{name} {value!r}, expected more than 0 ({SMALLEST} to {LARGEST})"
     for name in AMOUNTS:
         value = getattr(bar, name)
-        if value is not None and value < 0:
-            return f"{name} {value!r}, expected at least 0"
+        if value is not None and value != 0 and not SMALLEST <= value <= LARGEST:
+            return f"{name} {value!r}, expected at least 0 (up to {LARGEST})"
+    bought, rate = bar.taker_buy_volume, bar.funding_rate
+    if bought is not None and bought > bar.volume * (1.0 + ROUNDING):
+        return f"taker_buy_volume {bought!r}, expected at most the volume {bar.volume!r}"
+    if rate is not None and abs(rate) > MAX_FUNDING:
+        return f"funding_rate {rate!r}, expected {-MAX_FUNDING} to {MAX_FUNDING}"
     return None
 
 

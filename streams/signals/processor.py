@@ -5,12 +5,13 @@ predictions.ensemble.v1  -->  [signals]  -->  signals.graded.v1
 
 from __future__ import annotations
 
+from schemas.bounds import LAST_MS
 from schemas.ids import derived_id
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.signals import Signal
 from schemas.topics import PREDICTIONS, SIGNALS
-from streams.processor import Outputs, Processor
+from streams.processor import Outputs, Processor, RecordRejected
 from streams.signals.grading import assign_grade, choose_direction, confirm_direction
 from streams.signals.risk import ACCOUNT_CHECKS, price_levels, risk_notes
 
@@ -29,11 +30,16 @@ def step(state: SignalsState, prediction: Prediction) -> tuple[SignalsState, Out
 
 
 def graded(prediction: Prediction) -> Signal:
-    """Return the signal of a prediction; uses nothing else."""
+    """Return the signal of a prediction; uses nothing else.
+
+    Raises: RecordRejected for a horizon that ends after all times that a record may hold.
+    """
     direction, confidence = choose_direction(prediction.probabilities)
     confirmations = confirm_direction(prediction, direction)
     invalidation, target = price_levels(prediction, direction)
-    horizon_ms = prediction.horizon_bars * prediction.timeframe_ms
+    expires_ms = prediction.event_time_ms + prediction.horizon_bars * prediction.timeframe_ms
+    if expires_ms > LAST_MS:
+        raise RecordRejected(f"its signal would expire at {expires_ms}, expected {LAST_MS} at most")
     return Signal.unchecked(
         signal_id=signal_id(prediction),
         prediction_id=prediction.prediction_id,
@@ -59,7 +65,7 @@ def graded(prediction: Prediction) -> Signal:
         regime=prediction.regime,
         confirmations=confirmations,
         horizon_bars=prediction.horizon_bars,
-        expires_ms=prediction.event_time_ms + horizon_ms,
+        expires_ms=expires_ms,
         reference_price=prediction.context.close,
         invalidation_price=invalidation,
         target_price=target,

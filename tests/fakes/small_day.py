@@ -60,7 +60,7 @@ def raw_bars(seed: int = 7, minutes: int = MINUTES) -> list[Record]:
                     high=round(max(opened, closed) * (1 + abs(chance.gauss(0.0, 1e-3))), 4),
                     low=round(min(opened, closed) * (1 - abs(chance.gauss(0.0, 1e-3))), 4),
                     volume=0.0 if minute == 200 else round(chance.uniform(1.0, 20.0), 3),
-                    taker_buy_volume=0.5,
+                    taker_buy_volume=0.0 if minute == 200 else 0.5,
                     mark_price=closed,
                     funding_rate=1e-4,
                     funding_time_ms=close_time(0),

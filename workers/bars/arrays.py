@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.bounds import LAST_MS
+from schemas.bounds import LARGEST, LAST_MS, SMALLEST
 from schemas.market import Bar
 from schemas.symbols import canonical
 from schemas.timeframes import timeframe_name
@@ -337,10 +337,10 @@ def _check(bars: Bars) -> None:
     _require(bars, "open_time_ms", rising, "later than the row before")
     for name in PRICES:
         values = getattr(bars, name)
-        _require(bars, name, np.isfinite(values) & (values > 0.0), "a finite price more than 0")
-    _require(
-        bars, "volume", np.isfinite(bars.volume) & (bars.volume >= 0.0), "finite and at least 0"
-    )
+        sound = (values >= SMALLEST) & (values <= LARGEST)
+        _require(bars, name, sound, f"a finite price more than 0 ({SMALLEST} to {LARGEST})")
+    sound = (bars.volume >= 0.0) & (bars.volume <= LARGEST)
+    _require(bars, "volume", sound, f"finite and at least 0 (up to {LARGEST})")
     top, bottom = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
     _require(bars, "high", bars.high >= top, "at least open and close")
     _require(bars, "low", bars.low <= bottom, "at most open and close")

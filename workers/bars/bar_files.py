@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from schemas.bounds import LARGEST, LAST_MS, SMALLEST
 from schemas.timeframes import timeframe_name
 from workers.bars.bar_names import parse_subject
 from workers.bars.table_files import (
@@ -28,6 +31,8 @@ from workers.bars.table_files import (
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("date", *PRICES, "volume")
 TAKER_BUY = "taker_buy_volume"
+SIZES = f"more than 0 ({SMALLEST} to {LARGEST})"
+ROUNDING = 1e-6  # of sums of trades
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,9 @@ def read_bars(text: str, *, volume: bool = True) -> BarFile:
     """
     path, symbol, timeframe_ms = parse_subject(text)
     table = read_table(path)
-    names = PRICES + (("volume",) if volume else ())
-    require_columns(path, table, ("date", *names))
+    require_columns(path, table, COLUMNS if volume else COLUMNS[:-1])
     opened = read_times(path, table["date"])
-    columns = {name: read_numbers(path, table, name) for name in names}
+    columns = {name: read_numbers(path, table, name) for name in PRICES}
     whole = opened % timeframe_ms == 0
     require_rows(
         path,
@@ -88,22 +92,36 @@ def read_bars(text: str, *, volume: bool = True) -> BarFile:
         whole,
         f"a multiple of {timeframe_name(timeframe_ms)}",
     )
+    dates = table["date"].to_numpy()
+    require_rows(path, "date", dates, opened <= LAST_MS - timeframe_ms, "a bar that ends by 2200")
     if len(opened) > 1 and bool(np.all(np.diff(opened) < 0)):
         raise BarFileRejected(f"{path}: column date: newest first, expected oldest first; sort it")
     for name in PRICES:
-        require_rows(path, name, columns[name], columns[name] > 0, "more than 0")
+        require_rows(path, name, columns[name], _is_size(columns[name]), SIZES)
     if volume:
-        require_rows(path, "volume", columns["volume"], columns["volume"] >= 0, "at least 0")
-    if volume and TAKER_BUY in table.columns:
-        columns[TAKER_BUY] = bought = read_known_numbers(path, table, TAKER_BUY)
-        known = np.isnan(bought) | (bought >= 0)
-        require_rows(path, TAKER_BUY, bought, known, "at least 0, or nothing")
+        columns |= _read_volumes(path, table)
     top = np.maximum(columns["open"], columns["close"])
     bottom = np.minimum(columns["open"], columns["close"])
     require_rows(path, "high", columns["high"], columns["high"] >= top, "at least open and close")
     require_rows(path, "low", columns["low"], columns["low"] <= bottom, "at most open and close")
     market = next((name for name in ("perp", "spot") if f"_{name}" in path.name), "")
     return BarFile(path, symbol, timeframe_ms, market, opened, columns)
+
+
+def _read_volumes(path: Path, table: Any) -> dict[str, Floats]:
+    """Return volume, and of it what takers bought, NaN where unknown, where there is a column."""
+    volume = read_numbers(path, table, "volume")
+    require_rows(path, "volume", volume, (volume == 0) | _is_size(volume), f"0 or {SIZES}")
+    if TAKER_BUY not in table.columns:
+        return {"volume": volume}
+    bought = read_known_numbers(path, table, TAKER_BUY)
+    usable = np.isnan(bought) | ((bought >= 0) & (bought <= volume * (1.0 + ROUNDING)))
+    require_rows(path, TAKER_BUY, bought, usable, "at least 0 and at most volume, or nothing")
+    return {"volume": volume, TAKER_BUY: bought}
+
+
+def _is_size(values: Floats) -> NDArray[np.bool_]:
+    return (values >= SMALLEST) & (values <= LARGEST)
 
 
 def require_order(file: BarFile) -> None:

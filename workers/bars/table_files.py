@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -48,6 +49,9 @@ ARCHIVE_COLUMNS = (
 )
 OUR_NAMES = {"open_time": "date", "count": "trades"}
 
+DAMAGED = (zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, *DAMAGED)
+
 # The forms of ISO 8601 by their date; the parser judges the rest. No other date is unambiguous.
 ISO_8601 = r"^(?:\d{4}-\d{2}(?:-\d{2})?|\d{8}|\d{4}-?W\d{2}(?:-?\d)?)(?:[T ].*)?$"
 A_TIME = (
@@ -78,11 +82,12 @@ def read_table(path: Path) -> Any:
         table = _parse(path)
     except BarFileRejected:
         raise
-    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise BarFileRejected(f"{path}: cannot be read: {_cause(error)}") from error
     if table.empty:
         raise BarFileRejected(f"{path}: holds no rows")
-    if "date" not in table.columns and table.index.dtype.kind == "M":
+    dated = table.index.dtype.kind == "M" or table.index.name == "date"
+    if dated and "date" not in table.columns:
         table = table.reset_index(names="date")
     old = {old: new for old, new in OUR_NAMES.items() if new not in table.columns}
     return table.rename(columns=old)
@@ -134,7 +139,7 @@ def _cause(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, EOFError):
         return "the file ends in the middle"
-    if isinstance(error, zlib.error | zipfile.BadZipFile) or "magic bytes" in text:
+    if isinstance(error, DAMAGED) or "magic bytes" in text:
         return f"the file ends in the middle, or is not what its name says ({text})"
     return text or type(error).__name__
 
@@ -266,8 +271,10 @@ def read_known_numbers(path: Path, table: Any, name: str) -> Floats:
     """Return a column as float64, NaN where a row is empty; raises ``BarFileRejected``."""
     import pandas as pd
 
-    numbers = pd.to_numeric(table[name], errors="coerce")
+    column = table[name]
+    numbers = pd.to_numeric(column, errors="coerce")
     values: Floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    good = np.isfinite(values) | table[name].isna().to_numpy()
+    # A truth, a moment and a span have a number too, but it is no price and no amount.
+    good = (np.isfinite(values) | column.isna().to_numpy()) & (column.dtype.kind not in "bmM")
     require_rows(path, name, table[name].to_numpy(), good, "a finite number")
     return values

@@ -12,9 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from schemas.bounds import LARGEST, SMALLEST
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, FEATURES, OUTPUTS
-from streams.features.kernel import COLUMNS, LARGEST, SMALLEST, STATE, BarColumns, batch_features
+from streams.features.kernel import COLUMNS, STATE, BarColumns, batch_features
 from streams.features.rolling import RINGS
 
 Floats = NDArray[np.float64]

@@ -180,6 +180,32 @@ def test_sound_bar_has_no_fault():
     assert find_fault(raw_bar(0)) is None
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        dict.fromkeys(("open", "high", "low", "close"), 1e-101),
+        dict.fromkeys(("open", "high", "low", "close"), 1e300),
+        {"mark_price": 1e300},
+        {"volume": 1e300},
+        {"volume": 5e-324},
+        {"volume": 0.0, "taker_buy_volume": 5.0},
+        {"volume": 2.0, "taker_buy_volume": 2.1},
+        {"funding_rate": -1.1},
+    ],
+)
+def test_a_number_that_would_make_a_wrong_feature_is_refused_by_name(numbers):
+    (letter,) = replay([PROCESSOR], [raw_bar(0, **numbers)])
+
+    name, value = list(numbers.items())[-1 if len(numbers) < 4 else 0]
+    assert isinstance(letter, DeadLetter)
+    assert f"{name} {value!r}, expected" in letter.cause
+
+
+@pytest.mark.parametrize("price", [1e-100, 1e-12, 1e12, 1e100])
+def test_very_small_and_large_prices_are_sound(price):
+    assert find_fault(raw_bar(0, open=price, high=price, low=price, close=price)) is None
+
+
 FUTURE = 10 * 365 * 24 * 60  # minutes
 
 

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.bounds import LAST_MS
+from schemas.dead_letter import DeadLetter
 from schemas.predictions import ClassProbabilities
 from schemas.signals import Confirmation, Signal
 from schemas.timeframes import MINUTE_MS
@@ -52,6 +54,16 @@ def test_an_unqualified_model_never_grades_above_c():
 
     assert signal.grade == "C"
     assert any(note.startswith("unqualified") for note in signal.risk_notes)
+
+
+def test_a_signal_that_would_expire_after_all_times_is_a_dead_letter_and_no_record():
+    last = LAST_MS - 15 * MINUTE_MS
+    kept, refused = (prediction(horizon_bars=15, event_time_ms=at) for at in (last, last + 1))
+
+    assert [s.expires_ms for s in replay([PROCESSOR], [kept]) if isinstance(s, Signal)] == [LAST_MS]
+    (letter,) = replay([PROCESSOR], [refused])
+    assert isinstance(letter, DeadLetter)
+    assert letter.cause == f"its signal would expire at {LAST_MS + 1}, expected {LAST_MS} at most"
 
 
 def test_a_single_member_never_grades_a_plus():

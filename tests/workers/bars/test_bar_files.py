@@ -99,12 +99,15 @@ def test_a_whole_number_from_1971_to_2200_has_one_meaning(
 
 
 @pytest.mark.parametrize("kind", ["datetime64[s]", "datetime64[ms, UTC]", "datetime64[ns, UTC]"])
-@pytest.mark.parametrize("place", ["column", "index", "unnamed index"])
+@pytest.mark.parametrize("place", ["column", "index", "unnamed index", "number in the index"])
 def test_parquet_has_its_times_in_a_column_or_in_the_index(tmp_path: Path, kind: str, place: str):
     frame = pd.read_csv(io.StringIO(csv([date(row).isoformat() for row in range(ROWS)])))
     dates: Any = pd.to_datetime(frame["date"], utc=True)
     frame["date"] = (dates if "UTC" in kind else dates.dt.tz_localize(None)).astype(kind)
-    if place != "column":
+    if place == "number in the index":
+        frame["date"] = [START_MS + row * HOUR_MS for row in range(ROWS)]
+        frame = frame.set_index("date")
+    elif place != "column":
         frame = frame.set_index("date").rename_axis(index="date" if place == "index" else None)
     path = tmp_path / "BTCUSDT_perp_1h.parquet"
     frame.to_parquet(path)
@@ -156,6 +159,41 @@ def test_what_is_no_time_is_one_row_with_its_value_and_what_to_write(
             reader([text])
     with pytest.raises(BarsRejected, match="row 21"):
         Bars.from_file(text)
+
+
+def test_a_bar_ends_within_the_times_that_a_record_may_hold(tmp_path: Path):
+    last = [LAST_MS - 2 * HOUR_MS, LAST_MS - HOUR_MS]
+
+    assert [bar.event_time_ms for bar in raw_bars(read_bars(written(tmp_path, last)))][
+        -1
+    ] == LAST_MS
+    with pytest.raises(BarFileRejected, match=r"date, row 3: 7258118400000, expected a bar that"):
+        read_bars(written(tmp_path, [*last, LAST_MS]))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("low", 1e-101, r"low, row 1: 1e-101, expected more than 0 \(1e-100 to 1e\+100\)"),
+        ("high", 1e101, r"high, row 1: 1e\+101, expected more than 0"),
+        ("volume", 1e101, r"volume, row 1: 1e\+101, expected 0 or more than 0"),
+        ("volume", 5e-324, "volume, row 1: 5e-324, expected 0 or more than 0"),
+        ("volume", True, "volume, row 1: True, expected a finite number"),
+        ("volume", pd.Timedelta("1h"), "volume, row 1: .*, expected a finite number"),
+        ("high", pd.Timestamp(START), "high, row 1: .*, expected a finite number"),
+        ("taker_buy_volume", 1.1, "taker_buy_volume, row 1: 1.1, expected .* at most volume"),
+        ("taker_buy_volume", True, "taker_buy_volume, row 1: True, expected a finite number"),
+    ],
+)
+def test_what_is_no_price_or_amount_is_refused_by_row(
+    tmp_path: Path, column: str, value: Any, said: str
+):
+    frame = pd.read_csv(io.StringIO(csv([date(row).isoformat() for row in range(1)])))
+    path = tmp_path / "BTCUSDT_perp_1h.parquet"
+    frame.assign(**{column: [value]}).to_parquet(path)
+
+    with pytest.raises(BarFileRejected, match=said):
+        read_bars(str(path))
 
 
 def test_days_before_months_are_refused_although_they_could_be_read(tmp_path: Path):
@@ -245,6 +283,15 @@ def zipped(*names: str) -> bytes:
     return buffer.getvalue()
 
 
+def damaged(method: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as file:
+        file.writestr("a.csv", archive(header=True))
+    content = bytearray(buffer.getvalue())
+    content[60:80] = b"\xff" * 20
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -257,6 +304,8 @@ def zipped(*names: str) -> bytes:
         ("BTCUSDT_1h.parquet", cut(parquet()), "ends in the middle"),
         ("BTCUSDT_1h.parquet", b"", "cannot be read"),
         ("BTCUSDT_1h.zip", cut(zipped("a.csv")), "ends in the middle"),
+        ("BTCUSDT_1h.zip", damaged(zipfile.ZIP_LZMA), "is not what its name says"),
+        ("BTCUSDT_1h.zip", damaged(zipfile.ZIP_BZIP2), "cannot be read"),
         ("BTCUSDT_1h.zip", zipped("a.csv", "b.csv"), "holds 2 .csv files, expected one"),
         ("BTCUSDT_1h.zip", zipped(), "holds 0 .csv files"),
         ("BTCUSDT_1h.csv", b"", "cannot be read"),
