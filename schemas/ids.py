@@ -7,8 +7,8 @@ import uuid
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "regimeflow")
 _BEGUN = hashlib.sha1(_NAMESPACE.bytes, usedforsecurity=False)
-_VERSION_5 = (5 << 76) | (0b10 << 62)  # the version and the variant of RFC 9562
-_DIGITS = ~((0xF << 76) | (0b11 << 62))
+# The variant of RFC 9562: the two upper bits of this digit are 10.
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
 def derived_id(topic: str, *parts: object) -> str:
@@ -18,6 +18,6 @@ def derived_id(topic: str, *parts: object) -> str:
     """
     named = _BEGUN.copy()  # ``uuid.uuid5`` takes three times as long
     named.update("|".join((topic, *map(str, parts))).encode())
-    number = int.from_bytes(named.digest()[:16], "big") & _DIGITS | _VERSION_5
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = named.hexdigest()
+    variant = _VARIANT[text[16]]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

@@ -21,6 +21,8 @@ _set_values, _set_names, _set_extra, _set_private = (
     )
 )
 
+_new = object.__new__
+
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 # UTC epoch milliseconds. A small one is no date: 0 stands for a time not yet known.
 Milliseconds = TimeMs
@@ -48,6 +50,11 @@ class Record(BaseModel):
     )
 
     VERSION: ClassVar[int] = 1
+    _NAMES: ClassVar[set[str]] = set()  # of all fields
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._NAMES = set(cls.model_fields)
 
     @classmethod
     def schema_name(cls) -> str:
@@ -62,9 +69,9 @@ class Record(BaseModel):
             fields: Every field in declared order, each value as validation would leave it: finite
                 numbers of Python's own types, records, tuples. Nothing is converted or copied.
         """
-        record: Self = object.__new__(cls)
+        record: Self = _new(cls)
         _set_values(record, fields)
-        _set_names(record, set(fields))
+        _set_names(record, cls._NAMES)  # shared: a frozen record never changes it
         _set_extra(record, None)
         _set_private(record, None)
         return record

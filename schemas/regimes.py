@@ -15,13 +15,17 @@ from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 TrendState = Literal["TRENDING", "RANGING", "CHOPPY", "UNKNOWN"]
 Triple = tuple[float, float, float]
 
+LN_3 = math.log(3.0)
 SUM_TOLERANCE = 1e-6  # float64 round-off over three terms, with room to spare
 
 
 def normalised_entropy(probabilities: Triple) -> float:
     """Return Shannon entropy over ln 3, in [0, 1]: 0 = one regime is certain."""
-    total = -sum(p * math.log(p) for p in probabilities if p > 0.0)
-    return min(max(total / math.log(3.0), 0.0), 1.0)
+    total = 0.0
+    for p in probabilities:
+        if p > 0.0:
+            total += p * math.log(p)
+    return min(max(-total / LN_3, 0.0), 1.0)
 
 
 class RegimeProbabilities(Record):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from streams.features.state import WINDOW, FeaturesState
 
 Array = NDArray[Any]
 OPTIONAL = frozenset(i for i, feature in enumerate(FEATURES) if feature.optional)
+NAN = float("nan")
 
 # A state of another catalogue or shape cannot be read: warm-up starts again.
 LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()).hexdigest()[:12]
@@ -57,7 +59,7 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         row.view(OUTPUTS),
         row,
     )
-    absent = np.flatnonzero(~np.isfinite(row)).tolist()
+    absent = _absent(np.isfinite(row).tobytes())
     vector = FeatureVector.unchecked(
         symbol=bar.symbol,
         timeframe_ms=bar.timeframe_ms,
@@ -70,8 +72,8 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         funding_time_ms=bar.funding_time_ms,
         bars_missing=bar.bars_missing,
         bars_missing_200=recursions["missing"].item(),
-        bars_until_complete=_bars_until_complete(recursions, absent),
-        values=_values_by_name(row, absent),
+        bars_until_complete=0 if absent.optional else _bars_until_complete(recursions),
+        values=_values_by_name(row, absent.places),
     )
     after = FeaturesState.unchecked(
         event_time_ms=bar.event_time_ms,
@@ -123,15 +125,26 @@ def _bars_missing(last_close_ms: int, bar: Bar) -> int:
     return (bar.open_time_ms - last_close_ms) // bar.timeframe_ms
 
 
-def _bars_until_complete(recursions: Array, absent: Sequence[int]) -> int:
+class Absent(NamedTuple):
+    """Places of the features without a value at a bar; whether each lacks but its source."""
+
+    places: tuple[int, ...]
+    optional: bool
+
+
+@lru_cache(maxsize=1024)
+def _absent(usable: bytes) -> Absent:
+    """Return what is absent of a row, of one byte for each feature: 1 where it has a value."""
+    places = tuple(place for place, has_value in enumerate(usable) if not has_value)
+    return Absent(places, OPTIONAL.issuperset(places))
+
+
+def _bars_until_complete(recursions: Array) -> int:
     """Return after how many more bars every feature with a source has a value, if none is missing.
 
     Args:
         recursions: Of dtype ``STATE`` after the bar, shape (1,).
-        absent: Places of the features without a value at the bar.
     """
-    if OPTIONAL.issuperset(absent):
-        return 0
     state = recursions[0]
     waits = [int((BASE_WARM_UP - state["n"]).max()), int((BASE_AFTER_HOLE - state["whole"]).max())]
     for number, multiple in enumerate(LADDER):
@@ -149,11 +162,11 @@ def _bars_until_complete(recursions: Array, absent: Sequence[int]) -> int:
 
 def _values_by_name(row: Array, absent: Sequence[int]) -> dict[str, float | None]:
     """Return the kernel's output by feature name; None where it is absent."""
-    values: dict[str, float | None] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
+    values: list[float | None] = row.tolist()
     for i in absent:
-        values[FEATURE_NAMES[i]] = None
-    return values
+        values[i] = None
+    return dict(zip(FEATURE_NAMES, values, strict=True))
 
 
 def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
+    return NAN if value is None else value

@@ -170,7 +170,7 @@ def observe(
         values: Features named ``parameters.observations`` at t; None where undefined.
         elapsed_bars: Bars from that bar to t.
     """
-    observation = np.array([math.nan if value is None else value for value in values])
+    observation = np.array(values, np.float64)  # None becomes NaN
     after = np.array(posterior)
     increment = hamilton_step(packed_filter(parameters), after, observation, elapsed_bars)
     bull, bear, sideways = after.tolist()

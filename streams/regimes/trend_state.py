@@ -61,12 +61,12 @@ def next_trend(before: Trend, values: Mapping[str, float | None]) -> Trend:
     TRENDING needs direction, efficiency and ordered averages; CHOPPY little efficiency in a wide
     or overlapping range; everything else is RANGING. A state holds for at least 5 bars.
     """
-    inputs = [values.get(name) for name in FEATURES]
-    if any(value is None for value in inputs):
+    inputs = tuple(map(values.get, FEATURES))
+    if None in inputs:
         return Trend.unchecked(
             state="UNKNOWN", bars=before.bars + 1 if before.state == "UNKNOWN" else 1
         )
-    adx, efficiency, slope, order, natr_rank, choppiness = (float(v or 0.0) for v in inputs)
+    adx, efficiency, slope, order, natr_rank, choppiness = [v or 0.0 for v in inputs]
 
     def trending(at: Thresholds) -> bool:
         strong = adx >= at.adx and efficiency >= at.efficiency and abs(slope) >= at.slope

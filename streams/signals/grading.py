@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+
 from schemas.predictions import ClassProbabilities, Prediction
 from schemas.signals import Confirmation, Direction, Grade
 
@@ -9,6 +11,7 @@ GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C")
 LOWER_BOUNDS = (0.85, 0.75, 0.65)  # half-open bands of confidence: [.85, 1], [.75, .85), [.65, .75)
 MEDIAN_VOLUME = 1.0  # a bar confirms with at least the median volume of 20 bars
 MAX_ENTROPY = 0.9
+WANTED = {"buy": 1.0, "sell": -1.0}  # direction of the higher timeframe
 
 
 def choose_direction(chances: ClassProbabilities) -> tuple[Direction, float]:
@@ -45,9 +48,16 @@ def assign_grade(
 def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Confirmation, ...]:
     """Return the four named checks of a direction; null where their value is unknown."""
     context, regime = prediction.context, prediction.regime
+    higher = context.higher_direction
     return (
         _trend(regime.trend_state, direction),
-        _higher_timeframe(context.higher_direction, direction),
+        _higher_timeframe(
+            _shown(higher),
+            direction,
+            passed=None
+            if higher is None
+            else direction == "neutral" or higher == WANTED[direction],
+        ),
         Confirmation.unchecked(
             name="volume",
             passed=None
@@ -63,6 +73,7 @@ def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Con
     )
 
 
+@cache
 def _trend(state: str, direction: Direction) -> Confirmation:
     wanted = ("RANGING", "CHOPPY") if direction == "neutral" else ("TRENDING",)
     return Confirmation.unchecked(
@@ -72,13 +83,13 @@ def _trend(state: str, direction: Direction) -> Confirmation:
     )
 
 
-def _higher_timeframe(higher: float | None, direction: Direction) -> Confirmation:
-    wanted = {"buy": 1.0, "sell": -1.0, "neutral": None}[direction]
+@lru_cache(maxsize=64)
+def _higher_timeframe(higher: str, direction: Direction, *, passed: bool | None) -> Confirmation:
+    wants = "nothing of it" if direction == "neutral" else f"{WANTED[direction]:+.0f}"
     return Confirmation.unchecked(
         name="higher_timeframe",
-        passed=None if higher is None else wanted in (None, higher),
-        detail=f"next closed higher timeframe points {_shown(higher)}, "
-        + ("neutral wants nothing of it" if wanted is None else f"{direction} wants {wanted:+.0f}"),
+        passed=passed,
+        detail=f"next closed higher timeframe points {higher}, {direction} wants {wants}",
     )
 
 

@@ -13,7 +13,7 @@ from schemas.signals import Signal
 from schemas.topics import PREDICTIONS, SIGNALS
 from streams.processor import Outputs, Processor, RecordRejected
 from streams.signals.grading import assign_grade, choose_direction, confirm_direction
-from streams.signals.risk import ACCOUNT_CHECKS, price_levels, risk_notes
+from streams.signals.risk import ACCOUNT_CHECKS, RISK_APPROVED, price_levels, risk_notes
 
 
 class SignalsState(Record):
@@ -72,7 +72,7 @@ def graded(prediction: Prediction) -> Signal:
         threshold=prediction.threshold,
         context=prediction.context,
         recommended_quantity=None,
-        risk_approved=all(check.outcome != "fail" for check in ACCOUNT_CHECKS),
+        risk_approved=RISK_APPROVED,
         risk_checks=ACCOUNT_CHECKS,
         risk_notes=risk_notes(prediction, direction),
         device=prediction.device,

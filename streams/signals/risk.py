@@ -16,6 +16,7 @@ ACCOUNT_CHECKS = tuple(
     RiskCheck(name=name, outcome="fail", detail="data missing: no account is connected")
     for name in ("position_limit", "concentration", "daily_loss_limit")
 )
+RISK_APPROVED = all(check.outcome != "fail" for check in ACCOUNT_CHECKS)
 
 
 def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | None, float | None]:

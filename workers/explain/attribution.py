@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -37,10 +38,15 @@ class ExplainableModel:
     explainer: TreeExplainer
     network: lstms.Lstm
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Inputs of the forest: the features, then the regime posterior."""
         return self.manifest.feature_names + REGIME_INPUTS
+
+    @cached_property
+    def alphabetical(self) -> NDArray[np.int64]:
+        """Place of each input among their sorted names."""
+        return np.argsort(sorted(range(len(self.names)), key=self.names.__getitem__))
 
     @property
     def parameters(self) -> int:
@@ -139,8 +145,9 @@ def _drivers(
     weights, names = model.manifest.member_weights, model.names
     network = np.zeros_like(trees)
     network[: len(gradients)] = gradients
-    pooled = (weights["xgboost"] * _shares(trees) + weights["lstm"] * _shares(network)).tolist()
-    ranked = sorted(range(len(names)), key=lambda i: (-abs(pooled[i]), names[i]))
+    shares = weights["xgboost"] * _shares(trees) + weights["lstm"] * _shares(network)
+    ranked = np.lexsort((model.alphabetical, -np.abs(shares))).tolist()
+    pooled = shares.tolist()
 
     def driver(i: int) -> Driver:
         return Driver(

@@ -7,6 +7,7 @@ another may look: rows and their names change together.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,16 @@ BARS_BEHIND = 2_000  # kept behind the newest prediction: a window, and what req
 BARS_AHEAD = 50_000  # features that run ahead of predictions, as in a fast replay; 40 MB a symbol
 
 
+@lru_cache(maxsize=16)  # feature sets times models in memory
+def _columns(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64] | None:
+    place = {name: i for i, name in enumerate(names)}
+    if not place.keys() >= set(wanted):
+        return None
+    columns = np.array([place[name] for name in wanted])
+    columns.setflags(write=False)
+    return columns
+
+
 @dataclass(frozen=True)
 class FeatureRows:
     """Rows by bar close, each in the order of the names."""
@@ -27,6 +38,10 @@ class FeatureRows:
     feature_set_id: str = ""
     names: tuple[str, ...] = ()
     by_time: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+    def columns(self, wanted: tuple[str, ...]) -> NDArray[np.int64] | None:
+        """Return the columns of some names; None where one is not among the rows'."""
+        return _columns(self.names, wanted)
 
     def follow(self, record: FeatureVector) -> FeatureRows:
         """Return the rows in the features of a vector; what they lack is NaN."""
@@ -85,14 +100,13 @@ class ExplainHistory:
         features, length = self.features, model.network.config.window
         last, step = prediction.event_time_ms, prediction.timeframe_ms
         times = range(last - (length - 1) * step, last + 1, step)
-        rows = [row for t in times if (row := features.by_time.get(t)) is not None]
-        place = {name: i for i, name in enumerate(features.names)}
-        if len(rows) < length or not place.keys() >= set(model.manifest.feature_names):
+        rows = [row for row in map(features.by_time.get, times) if row is not None]
+        columns = features.columns(model.manifest.feature_names)
+        if len(rows) < length or columns is None:
             raise RecordRejected(
                 f"features behind prediction {prediction.prediction_id} are out of reach: "
                 f"{length - len(rows)} of {length} bars from {times[0]} on are missing, "
                 f"{len(features.by_time)} of feature set {features.feature_set_id or 'none'} "
                 "are held"
             )
-        columns = [place[name] for name in model.manifest.feature_names]
-        return np.stack(rows)[:, columns]
+        return np.concatenate(rows).reshape(length, -1).take(columns, axis=1)

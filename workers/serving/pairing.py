@@ -7,7 +7,7 @@ matter. The LSTM's window lies beside the state; a restore refills it from the f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from schemas.regimes import RegimeProbabilities
 WINDOW = 64  # bars; the longest window of a model
 # Both topics arrive in order of time: a partner so many bars behind will not come.
 MAX_WAITING_HALVES = 64
+
+Half = TypeVar("Half", FeatureVector, RegimeProbabilities)
 
 
 class PreparedRows:
@@ -109,10 +111,13 @@ class FeatureWindow(Record):
         """Return the window one bar later, in the features of its vector."""
         if vector.feature_set_id != self.feature_set_id:
             return self._in_features_of(vector).extended(vector)
-        return FeatureWindow._of(
-            vector,
-            (*self.times, vector.event_time_ms)[-WINDOW:],
-            self.shared.extended(self.end, _row(vector, vector)),
+        shared = self.shared.extended(self.end, _row(vector, vector))
+        return FeatureWindow.unchecked(
+            feature_set_id=self.feature_set_id,
+            names=self.names,
+            times=(*self.times[1 - WINDOW :], vector.event_time_ms),
+            shared=shared,
+            end=shared.end,
         )
 
     @classmethod
@@ -172,13 +177,12 @@ def receive(
     if isinstance(half, FeatureVector):
         if now <= state.features_ms:
             return state, None
-        features = (*features, half)[-MAX_WAITING_HALVES:]
+        features = (*features[1 - MAX_WAITING_HALVES :], half)
     else:
         if now <= state.regimes_ms:
             return state, None
-        regimes = (*regimes, half)[-MAX_WAITING_HALVES:]
-    vector = next((f for f in features if f.event_time_ms == now), None)
-    posterior = next((r for r in regimes if r.event_time_ms == now), None)
+        regimes = (*regimes[1 - MAX_WAITING_HALVES :], half)
+    vector, posterior = _half_at(now, features), _half_at(now, regimes)
     if vector is None or posterior is None:
         return _state(state, half, state.pair, features, regimes), None
     window = (
@@ -187,9 +191,20 @@ def receive(
         else state.pair.window.extended(vector)
     )
     pair = PairedBar.unchecked(features=vector, regimes=posterior, window=window)
-    features = tuple(f for f in features if f.event_time_ms > now)
-    regimes = tuple(r for r in regimes if r.event_time_ms > now)
-    return _state(state, half, pair, features, regimes), pair
+    return _state(state, half, pair, _after(now, features), _after(now, regimes)), pair
+
+
+def _half_at(time_ms: int, halves: tuple[Half, ...]) -> Half | None:
+    for half in halves:
+        if half.event_time_ms == time_ms:
+            return half
+    return None
+
+
+def _after(time_ms: int, halves: tuple[Half, ...]) -> tuple[Half, ...]:
+    if halves[-1].event_time_ms <= time_ms:  # they are in order
+        return ()
+    return tuple(half for half in halves if half.event_time_ms > time_ms)
 
 
 def _state(
