@@ -242,22 +242,18 @@ def hold(market: KernelMarket, terms: Terms, part: Tile, k: int, book: Book) -> 
     t, stop = part
     while t < stop:
         edge = market.floor[t] if units > 0.0 else market.ceiling[t]
-        low, high = bars.worst_low[t], bars.worst_high[t]
-        danger = cash + units * edge < 0.0
-        if danger and is_liquidated(book, terms, k, low, high):
-            take(book, k, t)
-            mark(book, k, 0.0)
-            return
-        due = bars.due[t]
+        before, due, close = cash, bars.due[t], bars.close[t]
         if due != 0.0:
             cash -= units * due
             book.cash[k] = cash
-            danger = cash + units * edge < 0.0
-        if danger and is_ruined(book, terms, k, bars.settled[t], bars.close[t]):
-            take(book, k, t)
-            mark(book, k, 0.0)
-            return
-        equity = cash + units * bars.close[t]
+        if min(before, cash) + units * edge < 0.0:
+            worst = bars.worst_low[t] if units > 0.0 else bars.worst_high[t]
+            ruined = cash + units * close <= 0.0 or is_short(cash, units, bars.settled[t], terms)
+            if ruined or is_short(before, units, worst, terms):
+                take(book, k, t)
+                mark(book, k, 0.0)
+                return
+        equity = cash + units * close
         trough = min(trough, equity)
         if equity > peak:
             book.lowest[k] = min(book.lowest[k], trough / peak)
@@ -277,16 +273,14 @@ def mark(book: Book, k: int, equity: float) -> None:
 @inlined
 def is_liquidated(book: Book, terms: Terms, k: int, low: float, high: float) -> bool:
     """Return whether one combination is at its maintenance margin between two marks."""
-    cash, units = book.cash[k], book.units[k]
-    worst = low if units > 0.0 else high
-    return bool(units != 0.0 and cash + units * worst <= abs(units) * worst * terms.maintenance)
+    units = book.units[k]
+    return is_short(book.cash[k], units, low if units > 0.0 else high, terms)
 
 
 @inlined
-def is_ruined(book: Book, terms: Terms, k: int, mark: float, close: float) -> bool:
-    """Return whether the margin of one combination is gone at a close, by the mark or the price."""
-    nothing = book.cash[k] + book.units[k] * close <= 0.0
-    return bool(nothing or is_liquidated(book, terms, k, mark, mark))
+def is_short(cash: float, units: float, mark: float, terms: Terms) -> bool:
+    """Return whether an account is at its maintenance margin or below, by a mark price."""
+    return bool(units != 0.0 and cash + units * mark <= abs(units) * mark * terms.maintenance)
 
 
 @inlined
