@@ -105,7 +105,7 @@ print("LOADED", *sys.modules)
 """
 
 
-@pytest.mark.parametrize("arguments", ["run nobody", "status", "topics list", "graph", "doctor"])
+@pytest.mark.parametrize("arguments", ["run nobody", "status", "topics list", "graph"])
 def test_what_only_looks_or_supervises_loads_no_compiler_and_no_model_library(arguments):
     done = subprocess.run(
         [sys.executable, "-c", SUPERVISOR, *arguments.split()],
