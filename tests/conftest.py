@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.local.kernels import drop_stale_code
 from deploy.local.log_files import LEVELS
 from deploy.topics.admin import apply_topics, delete_groups, delete_topics, list_topics
 from deploy.topics.plan import COMPACTED, TopicPlan, planned_topics
@@ -32,6 +33,12 @@ os.environ["REGIMEFLOW_ENV_FILE"] = ""  # a .env of this checkout is the develop
 # In a fresh checkout the first example compiles a kernel, and a busy machine is no failure.
 hypothesis.settings.register_profile("regimeflow", deadline=None)
 hypothesis.settings.load_profile("regimeflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Test the kernels as they are written now; once, before any worker of pytest starts."""
+    if not hasattr(config, "workerinput"):
+        drop_stale_code()
 
 
 @pytest.fixture(autouse=True)

@@ -118,11 +118,11 @@ def compile_kernels(progress: OnStep) -> None:
     if stamp.exists() and stamp.read_text() == digest:
         return
     started = time.monotonic()
+    drop_stale_code()
     code, output = _compile(progress)
     if code != 0:
         # Machine code of an older version names types by places that may be gone: compile anew.
-        for file in (f for folder in KERNEL_FOLDERS for f in (ROOT / folder).rglob("*.nb[ic]")):
-            file.unlink(missing_ok=True)
+        _drop_code()
         code, output = _compile(progress)
     if code != 0:
         raise SupervisorError(
@@ -137,13 +137,41 @@ def compile_kernels(progress: OnStep) -> None:
         stamp.write_text(digest)
 
 
+def drop_stale_code() -> None:
+    """Throw machine code away that was compiled from other sources.
+
+    numba looks at a kernel's own file only. A kernel of another file that it calls is part of its
+    machine code too, and would stay as it was.
+    """
+    digest = hashlib.sha256()
+    for path in _sources():
+        text = path.read_bytes()
+        digest.update(text if b"compiled" in text or b"njit" in text else b"")
+    stamp = _stamp().with_name("kernels.sources")
+    if stamp.exists() and stamp.read_text() != digest.hexdigest():
+        _drop_code()
+    with contextlib.suppress(OSError):
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+
+
+def _drop_code() -> None:
+    cache = os.environ.get("NUMBA_CACHE_DIR")
+    folders = [Path(cache)] if cache else [ROOT / folder for folder in KERNEL_FOLDERS]
+    for file in (file for folder in folders for file in folder.rglob("*.nb[ic]")):
+        file.unlink(missing_ok=True)
+
+
+def _sources() -> list[Path]:
+    return [path for folder in KERNEL_FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
 def _digest() -> str:
     """Return what the machine code in the cache depends on: interpreter, machine and code."""
     surroundings = (sys.version, version("numba"), platform.machine(), platform.node())
     digest = hashlib.sha256("\n".join(surroundings).encode())
-    for folder in KERNEL_FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
+    for path in _sources():
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

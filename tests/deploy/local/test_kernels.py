@@ -133,3 +133,26 @@ def test_machine_code_of_an_older_version_is_thrown_away_and_made_anew(tmp_path,
 
     assert len(compiler[1]) == 2
     assert not stale.exists()
+
+
+@pytest.mark.usefixtures("compiler")
+def test_machine_code_goes_when_any_kernel_has_changed_and_stays_when_other_code_has():
+    folder = kernels.ROOT / "workers" / "__pycache__"
+    folder.mkdir(parents=True)
+    kernel, other, code = (
+        folder.parent / "kernel.py",
+        folder.parent / "other.py",
+        folder / "caller.f-1.py311.nbi",
+    )
+    kernel.write_text("@njit\ndef f(): ...")
+    kernels.drop_stale_code()
+    code.touch()
+
+    other.write_text("x = 1")
+    kernels.drop_stale_code()
+    stays = code.exists()
+    kernel.write_text("@njit\ndef f(): return 1")
+    kernels.drop_stale_code()
+
+    assert stays
+    assert not code.exists()
