@@ -1,6 +1,7 @@
 """Builds the dashboard when the checkout has no build: Node from PATH, else from its wheel.
 
-``python -m deploy.local.dashboard check`` runs its types, linters and tests; ``build`` builds it.
+``python -m deploy.local.dashboard check`` runs its types, linters and tests; ``build`` builds it;
+``dev`` serves it while it is changed.
 """
 
 from __future__ import annotations
@@ -95,6 +96,18 @@ def check_dashboard(progress: Callable[[str], None]) -> None:
         _npm("run", "check", lines=200)
 
 
+def serve_dashboard(progress: Callable[[str], None]) -> None:
+    """Serve the page from its sources, which may change meanwhile, until Ctrl-C.
+
+    The data come from the gateway at ``DASHBOARD_GATEWAY``, by default that of ``deploy/run``.
+    """
+    with _one_at_a_time(progress):
+        install_packages(progress, tools=True)
+    npm, environment = npm_command()
+    with contextlib.suppress(KeyboardInterrupt):
+        subprocess.run([*npm, "run", "dev"], cwd=SOURCE, env=environment, check=False)
+
+
 def npm_command() -> tuple[list[str], dict[str, str]]:
     """Return how to call npm, and its environment: the machine's Node, or the wheel's."""
     environment = dict(os.environ)
@@ -139,8 +152,8 @@ def _npm(*arguments: str, lines: int = 15) -> None:
 
 
 def main() -> None:
-    """Build or check, as the one argument says."""
-    acts = {"build": build_dashboard, "check": check_dashboard}
+    """Build, check or serve, as the one argument says."""
+    acts = {"build": build_dashboard, "check": check_dashboard, "dev": serve_dashboard}
     if len(sys.argv) != 2 or sys.argv[1] not in acts:
         raise SystemExit(f"usage: python -m deploy.local.dashboard {' | '.join(acts)}")
     try:
