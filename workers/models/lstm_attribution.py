@@ -164,18 +164,29 @@ def _back_through_gates(
 ) -> None:
     """Replace the activated gates by the gradient of their sums; move the cell's one bar back."""
     hidden = before.shape[1]
-    one = np.float32(1.0)
+    zero, one = np.float32(0.0), np.float32(1.0)
+    input_gate, forget_gate, candidate, output_gate = (
+        gates[:hidden],
+        gates[hidden : 2 * hidden],
+        gates[2 * hidden : 3 * hidden],
+        gates[3 * hidden :],
+    )
+    # Three loops: one that writes to many places is not vectorised.
     for j in range(hidden):
-        input_gate, forget_gate = gates[j], gates[hidden + j]
-        candidate, output_gate = gates[2 * hidden + j], gates[3 * hidden + j]
-        tanh_cell = after[0, j] / output_gate if output_gate > 0 else np.float32(0.0)
-        grad_output = grad_state[0, j]
-        grad_cell = grad_state[1, j] + grad_output * output_gate * (one - tanh_cell * tanh_cell)
-        gates[j] = grad_cell * candidate * input_gate * (one - input_gate)
-        gates[hidden + j] = grad_cell * before[1, j] * forget_gate * (one - forget_gate)
-        gates[2 * hidden + j] = grad_cell * input_gate * (one - candidate * candidate)
-        gates[3 * hidden + j] = grad_output * tanh_cell * output_gate * (one - output_gate)
-        grad_state[1, j] = grad_cell * forget_gate
+        gate, grad_output = output_gate[j], grad_state[0, j]
+        quotient = after[0, j] / gate
+        tanh_cell = quotient if gate > zero else zero
+        grad_cell = grad_state[1, j] + grad_output * gate * (one - tanh_cell * tanh_cell)
+        output_gate[j] = grad_output * tanh_cell * gate * (one - gate)
+        grad_state[1, j] = grad_cell
+    for j in range(hidden):
+        grad_cell, gate, new = grad_state[1, j], input_gate[j], candidate[j]
+        input_gate[j] = grad_cell * new * gate * (one - gate)
+        candidate[j] = grad_cell * gate * (one - new * new)
+    for j in range(hidden):
+        grad_cell, gate = grad_state[1, j], forget_gate[j]
+        forget_gate[j] = grad_cell * before[1, j] * gate * (one - gate)
+        grad_state[1, j] = grad_cell * gate
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
