@@ -9,13 +9,14 @@ Each setting has one name, ``REGIMEFLOW_<NAME>``. The first source that names a 
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
@@ -24,6 +25,7 @@ PREFIX = "REGIMEFLOW_"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 LARGEST_SECRET_BYTES = 65_536
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 class EnvironmentRefused(ValueError):
@@ -43,6 +45,14 @@ def _bucket_url(bucket: str) -> str:
 
 def _venue(name: str) -> str:
     return {"binance": "binanceusdm", "binance_futures": "binanceusdm"}.get(name.lower(), name)
+
+
+class NamedValue(NamedTuple):
+    """One value of a source: by what name a message calls it, whose it is, what it says."""
+
+    shown: str
+    name: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -150,17 +160,17 @@ def read_environment(
         folder: Working folder; that of this process by default.
 
     Raises:
-        EnvironmentRefused: A name is replaced, one source gives a setting two values, or a file
-            cannot be read.
+        EnvironmentRefused: A name is replaced, one source gives a setting two values, a file or
+            a line of ``.env`` cannot be read, or a value is no text.
     """
     variables = os.environ if variables is None else variables
     folder = folder or Path()
-    env_file = _env_file(variables, folder)
-    secrets_dir = variables.get(SECRETS_DIR) or env_file.get(SECRETS_DIR)
+    lines = list(_env_file(variables, folder))
+    secrets_dir = variables.get(SECRETS_DIR) or {e.name: e.value for e in lines}.get(SECRETS_DIR)
     sources = (
-        _settings(variables),
-        _settings(_secret_files(secrets_dir)),
-        _settings(env_file),
+        _settings([NamedValue(name, name, value) for name, value in variables.items()]),
+        _settings(list(_secret_files(secrets_dir))),
+        _settings(lines),
     )
     return {name: value for source in reversed(sources) for name, value in source.items()}
 
@@ -216,29 +226,34 @@ class _EnvironmentSource(EnvSettingsSource):
             return value
 
 
-def _env_file(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+def _env_file(variables: Mapping[str, str], folder: Path) -> Iterator[NamedValue]:
     named = variables.get(ENV_FILE)
     path = folder / (".env" if named is None else named)
-    if not path.is_file():
-        if named:
-            raise EnvironmentRefused(f"{ENV_FILE}: {named!r} is no file")
-        return {}
     try:
-        lines = dotenv_values(path, interpolate=False)
+        if not path.is_file():
+            if named:
+                raise EnvironmentRefused(f"{ENV_FILE}: {named!r} is no file")
+            return
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as failed:
         raise EnvironmentRefused(f"{path}: cannot be read ({failed})") from None
-    return {name: value for name, value in lines.items() if value is not None}
+    for line in parse_stream(io.StringIO(text)):
+        if line.error:  # its text may be a secret
+            raise EnvironmentRefused(f"{path}: line {line.original.line} is not NAME=value")
+        if line.key is not None and line.value is not None:
+            yield NamedValue(line.key, line.key, line.value)
 
 
-def _secret_files(folder: str | None) -> dict[str, str]:
+def _secret_files(folder: str | None) -> Iterator[NamedValue]:
     if not folder:
-        return {}
+        return
     if not Path(folder).is_dir():
         raise EnvironmentRefused(f"{SECRETS_DIR}: {folder!r} is no folder")
     names = {f"{PREFIX}{name}" for name in SECRETS}
     names |= {name for name, alias in ALIASES.items() if alias.setting in SECRETS}
-    files = [path for path in Path(folder).iterdir() if path.name.upper() in names]
-    return {path.name.upper(): _secret(path.name.upper(), path) for path in files}
+    for path in sorted(Path(folder).iterdir()):
+        if (name := path.name.upper()) in names:
+            yield NamedValue(path.name, name, _secret(name, path))
 
 
 def _secret(name: str, path: Path) -> str:
@@ -247,42 +262,56 @@ def _secret(name: str, path: Path) -> str:
             content = file.read(LARGEST_SECRET_BYTES + 1)
         if len(content) > LARGEST_SECRET_BYTES:
             raise EnvironmentRefused(f"{name}: {path} holds more than {LARGEST_SECRET_BYTES} bytes")
-        return content.decode().strip("\r\n")
+        return content.decode("utf-8-sig").strip("\r\n")
     except OSError as failed:
         raise EnvironmentRefused(f"{name}: {path} cannot be read ({failed.strerror})") from None
     except UnicodeDecodeError:
         raise EnvironmentRefused(f"{name}: {path} is no UTF-8 text") from None
 
 
-def _settings(variables: Mapping[str, str]) -> dict[str, str]:
+def _settings(entries: Iterable[NamedValue]) -> dict[str, str]:
     """Return one source's settings by our names."""
-    for name in REPLACED.keys() & _set(variables):
-        raise EnvironmentRefused(f"{name} is set, and replaced: {REPLACED[name]}. Unset it")
     values: dict[str, tuple[str, str]] = {}  # by setting: the name that it came by, and its value
-    for name, text in _values(variables):
+    for shown, name, text in _read_files(entries):
+        if text and name in REPLACED:
+            raise EnvironmentRefused(f"{name} is set, and replaced: {REPLACED[name]}. Unset it")
         setting, translate = _setting(name)
         if setting is None:
             continue
+        _require_text(shown, text)
         value = translate(text) if text else text
-        other, earlier = values.setdefault(setting, (name, value))
+        other, earlier = values.setdefault(setting, (shown, value))
         if value and earlier and value != earlier:
-            raise EnvironmentRefused(_two_values(setting, (other, earlier), (name, value)))
+            raise EnvironmentRefused(_two_values(setting, (other, earlier), (shown, value)))
         if value and not earlier:
-            values[setting] = (name, value)
-    debug = values.pop("DEBUG", ("", ""))[1]
-    if debug.lower() in {"1", "true", "yes", "on"}:
+            values[setting] = (shown, value)
+    shown, debug = values.pop("DEBUG", ("", ""))
+    if debug.lower() not in (*YES, *NO):
+        raise EnvironmentRefused(f"{shown}={debug!r}, expected true or false")
+    if debug.lower() in YES:
         values.setdefault("LOG_LEVEL", ("", "DEBUG"))
     return {f"{PREFIX}{setting}": value for setting, (_, value) in values.items()}
 
 
-def _values(variables: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    for name, value in variables.items():
-        stem = name.removesuffix("_FILE")
-        if stem != name and _setting(stem)[0] in SECRETS:
-            if value:
-                yield stem, _secret(name, Path(value))
-        else:
-            yield name, value
+def _read_files(entries: Iterable[NamedValue]) -> Iterator[NamedValue]:
+    """Yield the entries, those that name a file of a secret with what it holds."""
+    for entry in entries:
+        stem = entry.name.removesuffix("_FILE")
+        if stem == entry.name or _setting(stem)[0] not in SECRETS:
+            yield entry
+        elif entry.value:
+            _require_text(entry.shown, entry.value)
+            yield NamedValue(entry.shown, stem, _secret(entry.shown, Path(entry.value)))
+
+
+def _require_text(shown: str, value: str) -> None:
+    """Raise ``EnvironmentRefused`` for a value that no process could be told or could write."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise EnvironmentRefused(f"{shown}: its value is no UTF-8 text") from None
+    if "\0" in value:
+        raise EnvironmentRefused(f"{shown}: its value holds a NUL character")
 
 
 def _setting(name: str) -> tuple[str | None, Translate]:
@@ -298,10 +327,6 @@ def _two_values(setting: str, one: tuple[str, str], other: tuple[str, str]) -> s
     else:
         both = f"{one[0]}={one[1]!r} and {other[0]}={other[1]!r}"
     return f"{both} give one setting two values; keep one of them"
-
-
-def _set(variables: Mapping[str, str]) -> set[str]:
-    return {name for name, value in variables.items() if value}
 
 
 def _weaker(setting: str) -> str:

@@ -189,3 +189,52 @@ def test_a_child_is_told_each_setting_by_one_name(tmp_path):
         **settings,
         "REGIMEFLOW_BINANCE_API_KEY": "k",
     }
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "UNIVERSE=BTC-USD\nUNIVERSE=ETH-USD",
+            "UNIVERSE='BTC-USD' and UNIVERSE='ETH-USD' give one setting two values",
+        ),
+        ("BINANCE_API_KEY=a\nBINANCE_API_KEY=b", "BINANCE_API_KEY and BINANCE_API_KEY give"),
+        ('# first\nUNIVERSE="BTC-USD\n', "line 2 is not NAME=value"),
+        ("UNIVERSE BTC-USD", "line 1 is not NAME=value"),
+        ("REGIMEFLOW_STRATEGY=a\0b", "REGIMEFLOW_STRATEGY: its value holds a NUL character"),
+        ("BINANCE_API_KEY_FILE=a\0b", "BINANCE_API_KEY_FILE: its value holds a NUL character"),
+        ("STRATEGY_SERVICE_DEBUG=maybe", "STRATEGY_SERVICE_DEBUG='maybe', expected true or false"),
+    ],
+)
+def test_a_line_of_env_is_read_or_refused_and_never_passed_over(lines, said, tmp_path):
+    (tmp_path / ".env").write_text(lines)
+
+    with pytest.raises(EnvironmentRefused, match=re.escape(said)):
+        read_environment({}, tmp_path)
+
+
+def test_env_may_begin_with_a_byte_order_mark_and_repeat_a_value(tmp_path):
+    (tmp_path / ".env").write_text("\ufeffUNIVERSE=BTC-USD\nOTHER=1\nOTHER=2\nUNIVERSE=BTC-USD")
+
+    assert read_environment({}, tmp_path) == {f"{PREFIX}UNIVERSE": "BTC-USD"}
+
+
+def test_a_secret_that_stands_twice_is_refused_with_both_names_and_no_value(tmp_path):
+    first, second = tmp_path / "BINANCE_API_KEY", tmp_path / "binance_api_key"
+    first.write_text("canary-1")
+    second.write_text("canary-2")
+
+    with pytest.raises(EnvironmentRefused) as refused:
+        read_environment({SECRETS_DIR: str(tmp_path)}, tmp_path)
+    assert str(refused.value).startswith("BINANCE_API_KEY and binance_api_key give one setting two")
+    variables = {"BINANCE_API_KEY": "canary-0", "BINANCE_API_KEY_FILE": str(first)}
+    with pytest.raises(EnvironmentRefused) as refused:
+        read_environment(variables, tmp_path)
+    assert str(refused.value).startswith("BINANCE_API_KEY and BINANCE_API_KEY_FILE give one")
+
+
+def test_a_value_that_is_no_text_and_a_name_that_no_file_has_are_refused(tmp_path):
+    with pytest.raises(EnvironmentRefused, match="REGIMEFLOW_STRATEGY: its value is no UTF-8 text"):
+        read_environment({"REGIMEFLOW_STRATEGY": "\udcff"}, tmp_path)
+    with pytest.raises(EnvironmentRefused, match="cannot be read"):
+        read_environment({ENV_FILE: "a" * 5_000}, tmp_path)
