@@ -16,6 +16,7 @@ MAX_COUNT = 2**53 - 1  # the largest whole number that JSON carries exactly ever
 MAX_BARS = 10_000_000  # 19 years of minutes
 MAX_VALUE = 1e12  # of a parameter or a threshold
 MIN_STEP = 1e-9
+MAX_SPEED = 6_000.0  # of the simulated market: a thousand minutes in ten seconds
 MAX_EQUITY = 1e15  # beyond, a cent of it is below the precision of a double
 # Of a price or an amount: within, products and squares are finite and keep their digits.
 SMALLEST, LARGEST = 1e-100, 1e100

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from schemas.bounds import MAX_BARS, MAX_COUNT, MAX_SPEED, MAX_VALUE
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 from schemas.timeframes import TIMEFRAMES_MS
 from streams.runtime.environment import (
@@ -51,16 +52,21 @@ class Settings(NamedSettings):
     exchange: Literal["simulated", "binanceusdm", "replay"] = Field(
         default="simulated", description="simulated, binanceusdm or replay"
     )
-    speed: float = Field(default=60.0, gt=0, description="Market seconds per second, simulated")
+    speed: float = Field(
+        default=60.0, gt=0, le=MAX_SPEED, description="Market seconds per second, simulated"
+    )
     replay_files: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="FILE or FILE=SYMBOL:TIMEFRAME, separated by commas"
     )
     replay_speed: float | None = Field(
-        default=None, gt=0, description="Recorded seconds per second; unset: as fast as it goes"
+        default=None,
+        gt=0,
+        le=MAX_VALUE,
+        description="Recorded seconds per second; unset: as fast as it goes",
     )
-    seed: int = Field(default=7, ge=0, description="Of the simulated market")
+    seed: int = Field(default=7, ge=0, le=MAX_COUNT, description="Of the simulated market")
     history_bars: int = Field(
-        default=10_000, ge=1_000, description="Back-filled base bars a symbol"
+        default=10_000, ge=1_000, le=MAX_BARS, description="Back-filled base bars a symbol"
     )
     strategy: str = Field(default="ensemble", description="Whose models are trained and serve")
     kafka_bootstrap_servers: str | None = Field(

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it failed or found something wrong; 2 the call itself was 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,7 @@ def gateway_port(port: int | None) -> int:
     with report_errors(2):
         named = read_environment().get("REGIMEFLOW_PORT", "8080") if port is None else str(port)
     text = named.strip()
-    if not text.isdecimal() or int(text) > 65_535:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65_535:
         raise fail(f"port {text!r}, expected a number from 0 (any free one) to 65535", 2)
     return int(text)
 

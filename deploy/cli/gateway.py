@@ -35,9 +35,9 @@ def serve(
     from deploy.local.pipeline import Run, check_port, gateway_url, prepare, process_environment
     from deploy.local.ports import usable_port
 
-    settings = load_settings()
+    settings, chosen = load_settings(), gateway_port(port)
     with report_errors(), cluster() as client:
-        run = Run(settings, gateway_port(port) or usable_port(0), ("gateway",))
+        run = Run(settings, chosen or usable_port(0), ("gateway",))
         check_port(run)
         prepare(run, client, note)
         servers = client["bootstrap.servers"]

@@ -45,6 +45,8 @@ def parse_subject(text: str) -> tuple[Path, str, int]:
             contract is no perpetual margined in its quote currency.
     """
     path, subject = _split(text)
+    if not path:
+        raise BarFileRejected(f"{text!r} names no file, expected FILE or FILE=SYMBOL:TIMEFRAME")
     try:
         if subject:
             symbol, _, timeframe = subject.rpartition(":")

@@ -82,6 +82,8 @@ def ledger_of_files(texts: Sequence[str]) -> Ledger:
     """
     ledger, files = Ledger(), list[BarFile]()
     for text in texts:
+        if not text:
+            raise BarFileRejected("an empty name, expected a file or a folder of bars")
         if not Path(text).is_dir():
             files += _book(text, ledger)
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-MAX_SPEED = 6_000.0  # ten seconds of wall-clock time for a thousand minutes
+from schemas.bounds import MAX_SPEED
 
 
 class SimulatedClock:

@@ -144,6 +144,12 @@ def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant(monkeypatch)
     [
         ("APP_MODE", "live_trading", "analysis_only"),
         ("REGIMEFLOW_SPEED", "-1", "greater than 0"),
+        ("REGIMEFLOW_SPEED", "nan", "less than or equal to 6000"),
+        ("REGIMEFLOW_SPEED", "inf", "less than or equal to 6000"),
+        ("REGIMEFLOW_REPLAY_SPEED", "1e400", "less than or equal to 1000000000000"),
+        ("REGIMEFLOW_SEED", "9" * 30, "less than or equal to 9007199254740991"),
+        ("REGIMEFLOW_HISTORY_BARS", "9" * 12, "less than or equal to 10000000"),
+        ("REGIMEFLOW_PORT", "9" * 5_000, "expected a number from 0 (any free one) to 65535"),
         ("REGIMEFLOW_TIMEFRAME", "7m", "'7m' is unknown; expected 1m"),
         ("UNIVERSE", "BTC-USD,BTCUSDT", "each once"),
     ],
@@ -167,6 +173,11 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["run", "--exchange", "nasdaq"], "exchange 'nasdaq': Input should be 'simulated'"),
         (
             ["run", "--port", "70000"],
+            "port '70000', expected a number from 0 (any free one) to 65535",
+        ),
+        (["run", "--speed", "inf"], "speed inf: Input should be less than or equal to 6000"),
+        (
+            ["serve", "--port", "70000"],
             "port '70000', expected a number from 0 (any free one) to 65535",
         ),
         (["replay", "--from", "yesterday"], "time 'yesterday', expected ISO 8601"),

@@ -11,6 +11,12 @@ from workers.bars.bar_names import file_part, parse_subject
 from workers.bars.table_files import BarFileRejected
 
 
+@pytest.mark.parametrize("text", ["", "=BTCUSDT:1h"])
+def test_an_empty_name_is_refused_and_never_the_working_folder(text):
+    with pytest.raises(BarFileRejected, match="names no file, expected FILE or FILE=SYMBOL"):
+        parse_subject(text)
+
+
 @pytest.mark.parametrize(
     ("text", "subject"),
     [

@@ -52,6 +52,11 @@ def counts(folder, **tables):
     }
 
 
+def test_an_empty_name_is_refused_and_never_the_working_folder():
+    with pytest.raises(BarFileRejected, match="an empty name, expected a file or a folder"):
+        ledger_of_files([""])
+
+
 def test_clean_files_have_no_finding(tmp_path):
     fine = table()
 
