@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from schemas.bounds import MAX_VALUE
 from schemas.record import Milliseconds, Record
 
 
@@ -12,4 +13,6 @@ class ClockTick(Record):
 
     clock: str = Field(default="market", description="The Kafka key; one clock per home")
     event_time_ms: Milliseconds
-    speed: float = Field(gt=0, description="Market seconds per second; 1 on a real venue")
+    speed: float = Field(
+        gt=0, le=MAX_VALUE, description="Market seconds per second; 1 on a real venue"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.views.read_model import ReadModel
+from schemas.bounds import LAST_MS
 from schemas.timeframes import STALE_BARS
 
 DEAD_BARS = 10.0
@@ -44,7 +45,7 @@ def market_ms(views: ReadModel, wall_ms: int) -> int | None:
     now += int(max(0, wall_ms - views.clock.appended_ms) * tick.speed)
     # A bar may come before its tick; one that closes far ahead of the clock has a wrong time.
     near = (close for close, length in closes if close - now <= DEAD_BARS * length)
-    return max((now, *near))
+    return min(max((now, *near)), LAST_MS)
 
 
 def wall_age_s(views: ReadModel, event_time_ms: int, wall_ms: int) -> float | None:

@@ -63,9 +63,14 @@ class TickArrival:
     appended_ms: int
 
     def leads_to(self, later: TickArrival) -> bool:
-        """Return whether market time that ran on from this tick is about that of a later one."""
+        """Return whether market time that ran on from this tick is about that of a later one.
+
+        A tick of another speed never follows: time would run away until the one after it.
+        """
+        if self.tick.speed != later.tick.speed:
+            return False
         ran_ms = max(0, later.appended_ms - self.appended_ms) * self.tick.speed
-        slack_ms = max(TICK_SLACK_MS, TICK_SLACK_S * 1000.0 * later.tick.speed)
+        slack_ms = max(TICK_SLACK_MS, TICK_SLACK_S * 1000.0 * self.tick.speed)
         return abs(self.tick.event_time_ms + ran_ms - later.tick.event_time_ms) <= slack_ms
 
 

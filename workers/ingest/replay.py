@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
+from schemas.bounds import MAX_VALUE
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady
 from schemas.models import ModelServing
@@ -99,7 +100,7 @@ class Player:
 
     def tick(self) -> None:
         """Publish recorded time."""
-        speed = self._speed or self._measured_speed
+        speed = min(self._speed or self._measured_speed, MAX_VALUE)
         self._put(ClockTick(event_time_ms=self._now_ms, speed=speed))
 
     def _at_cut(self, hold: Callable[[], bool], *, announced: bool) -> bool:

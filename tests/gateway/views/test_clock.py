@@ -26,6 +26,29 @@ async def test_one_tick_from_the_future_moves_nothing_and_a_second_one_does(gate
     assert gateway.ctx.market_ms() == before + 86_401_000
 
 
+@pytest.mark.parametrize("seconds", [0, 86_400])
+async def test_one_tick_of_a_wrong_speed_moves_nothing_and_a_second_one_does(gateway, seconds):
+    before = gateway.ctx.market_ms()
+
+    gateway.bus.feed(tick(LAST, seconds=seconds, speed=1e12))
+    gateway.wall_ms += 1_000
+    assert gateway.ctx.market_ms() == before + 1_000
+    gateway.wall_ms -= 1_000
+    gateway.bus.feed(tick(LAST, seconds=1), tick(LAST, speed=60.0), tick(LAST, speed=60.0))
+    gateway.wall_ms += 1_000
+    assert gateway.ctx.market_ms() == before + 60_000
+
+
+async def test_the_first_tick_may_have_any_speed_and_no_answer_fails(empty: RunningGateway):
+    empty.bus.feed(bar(0), signal(0), tick(LAST, speed=1e12))
+    empty.wall_ms += 10_000
+
+    for path in ("/health", "/api/signals", "/api/explain/BTC-USD", "/metrics"):
+        assert (await empty.client.get(path)).status_code in {200, 503}, path
+    answer = await empty.client.post("/api/v1/predict", json={"symbol": "BTC-USD"})
+    assert answer.status_code == 503
+
+
 async def test_after_two_wrong_ticks_the_clock_finds_back(gateway):
     before = gateway.ctx.market_ms()
     gateway.bus.feed(tick(LAST, seconds=86_400), tick(LAST, seconds=86_401))
