@@ -91,17 +91,19 @@ def _filtered(
     state: RegimeState, active: RegimeParameters | None, features: FeatureVector
 ) -> tuple[Triple | None, float | None]:
     """Return the posterior and the bar's log-likelihood; null without a filter to run."""
-    if active is None or not all(name in features.values for name in active.observations):
+    if active is None:
+        return None, None
+    try:
+        values = [features.values[name] for name in active.observations]
+    except KeyError:
         return None, None
     from streams.regimes.hamilton import observe
 
-    values = [features.values[name] for name in active.observations]
     elapsed_bars = 1
     if state.posterior is not None:
         elapsed_bars = max(1, (features.event_time_ms - state.event_time_ms) // active.timeframe_ms)
     posterior, increment = observe(active, state.posterior or active.initial, values, elapsed_bars)
-    observed = any(value is not None for value in values)
-    return posterior, increment if observed else None
+    return posterior, None if values.count(None) == len(values) else increment
 
 
 def prepare() -> None:

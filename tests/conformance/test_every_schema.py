@@ -151,5 +151,6 @@ def test_an_unchecked_record_of_valid_values_is_the_validated_one(name, line):
     assert unchecked == record
     assert unchecked.encode() == record.encode()
     assert unchecked.model_copy() == record
+    assert unchecked.model_fields_set == set(type(record).model_fields)
     with pytest.raises(ValidationError, match="frozen"):
         setattr(unchecked, next(iter(dict(record))), None)
