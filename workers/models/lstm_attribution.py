@@ -171,7 +171,7 @@ def _back_through_gates(
         gates[2 * hidden : 3 * hidden],
         gates[3 * hidden :],
     )
-    # Three loops: one that writes to many places is not vectorised.
+    # Three loops took three quarters of the time of one, to the same bits.
     for j in range(hidden):
         gate, grad_output = output_gate[j], grad_state[0, j]
         quotient = after[0, j] / gate
