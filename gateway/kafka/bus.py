@@ -7,7 +7,6 @@ reads every topic, from the start of its window.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import time
 from collections.abc import Callable, Sequence
@@ -234,10 +233,16 @@ class KafkaBus:
         return (self._admin, self._producer, self._consumer) if self._admin is not None else ()
 
     async def _close(self) -> None:
+        """Close every client, each in a task of its own.
+
+        One that is closed while it waits to fetch again raises what it cancelled itself with.
+        """
         for client in self._clients():
             stop = client.close if client is self._admin else client.stop
-            with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(stop(), PUBLISH_S)
+            closing = asyncio.ensure_future(stop())
+            await asyncio.wait({closing}, timeout=PUBLISH_S)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
 
     async def _seek(self) -> None:
         """Assign every partition and seek to the start of its window."""

@@ -82,7 +82,7 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     publisher.flush()
 
     (model,) = run_request(request(BARS - 1).encode(), tmp_path, kafka)
-    with pytest.raises(RecordRejected, match="fold 1 of 4 has"):
+    with pytest.raises(RecordRejected, match="one of 2 folds has"):
         run_request(request(BARS - 1, from_bar=BARS - 200).encode(), tmp_path, kafka)
 
     assert isinstance(model, ModelRegistered)
