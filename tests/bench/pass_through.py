@@ -23,16 +23,16 @@ from schemas.market import Bar
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities
-from schemas.signals import ScoredSignal, Signal
+from schemas.signals import ScoredSignal, ScoreTotals, Signal
 from streams.processor import Outputs, Processor, StateKey
 
-MADE_BY: dict[str, type[Record]] = {
-    "market": Bar,
-    "features": FeatureVector,
-    "regimes": RegimeProbabilities,
-    "inference": Prediction,
-    "signals": Signal,
-    "scoring": ScoredSignal,
+MADE_BY: dict[str, tuple[type[Record], ...]] = {
+    "market": (Bar,),
+    "features": (FeatureVector,),
+    "regimes": (RegimeProbabilities,),
+    "inference": (Prediction,),
+    "signals": (Signal,),
+    "scoring": (ScoredSignal, ScoreTotals),
 }
 IDS = ("prediction_id", "signal_id")
 
@@ -47,7 +47,7 @@ def write_canned(records: Iterable[Record], path: Path) -> None:
 
 def read_canned(path: Path) -> Canned:
     """Return what ``write_canned`` wrote."""
-    kinds = {kind.__name__: kind for kind in MADE_BY.values()}
+    kinds = {kind.__name__: kind for made in MADE_BY.values() for kind in made}
     canned: dict[tuple[str, type[Record]], Record] = {}
     for line in path.read_text().splitlines():
         name, _, body = line.partition(" ")
@@ -58,13 +58,13 @@ def read_canned(path: Path) -> Canned:
 
 def passing(processor: Processor, canned: Canned) -> Processor:
     """Return the processor with a step that emits prebuilt records; its state keeps its size."""
-    kind = MADE_BY[processor.name]
+    kinds = MADE_BY[processor.name]
 
     def step(state: Any, record: Any) -> tuple[Any, Outputs]:
         if isinstance(record, RegimeParameters) or record.event_time_ms <= state.event_time_ms:
             return state, ()
         after = state.model_copy(update={"event_time_ms": record.event_time_ms})
-        return after, (stamped(canned[record.symbol, kind], record),)
+        return after, tuple(stamped(canned[record.symbol, kind], record) for kind in kinds)
 
     return replace(processor, step=step, window=0, refill=None)
 
