@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deploy.local.supervisor import ONE_THREAD
-from deploy.process import drain_with_supervisor, kafka_of
+from deploy.local.supervisor import HEARTBEAT, ONE_THREAD
+from deploy.process import beat_into, drain_with_supervisor, kafka_of
 from schemas.features import FeatureVector
 from schemas.market import Bar
 from schemas.predictions import Prediction
@@ -111,6 +111,7 @@ def main() -> int:
     from workers.serving.slots import Slots
     from workers.settings import Settings
 
+    beat_into(os.environ.pop(HEARTBEAT, None))
     name, path = sys.argv[1:]
     canned = read_canned(Path(path))
     if name == "inference":
