@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.topics.topic_log import TopicLog, value_digest, writer_series
+from schemas.dead_letter import DeadLetter
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
@@ -130,9 +131,9 @@ class _Comparison:
             return
         self.report.raw_bars += self._span.holds(message.record)
         for record in work.feed(message.record):
-            if type(record) not in {topic.record for topic in MADE}:
+            if isinstance(record, DeadLetter):
                 self.report.rejected += 1
-            elif self._span.holds(record):
+            elif topic_of(record) in MADE and self._span.holds(record):
                 self._compare(record)
                 self._on_record(record)
 

@@ -143,7 +143,7 @@ def test_what_the_chains_wrote_is_the_same_byte_for_byte(recorded):
 
     assert report.differences == []
     assert report.differing == 0
-    assert report.raw_bars == BARS_PLAYED + 1
+    assert (report.raw_bars, report.rejected) == (BARS_PLAYED + 1, 0)
     equal = {name: count.equal for name, count in report.topics.items()}
     assert equal[BARS.name] == equal[PREDICTIONS.name] == equal[SIGNALS.name] == BARS_PLAYED
     assert equal[LEDGER.name] == 1  # the duplicate

@@ -35,7 +35,8 @@ from streams.topology import CHAINS
 
 Prior = tuple[float, float, float]  # shares of sell, neutral, buy
 
-# What a replay makes again, in flow order. Explanations and replies answer to requests, too.
+# What a replay makes again, in flow order. Explanations and replies answer to requests, too. Totals
+# of scores are left out: they follow from the scores, and their topic keeps the last of each key.
 MADE: tuple[Topic, ...] = (
     BARS,
     LEDGER,
