@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from schemas.bounds import MAX_COUNT, Count
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 
-Origin = Literal["stream", "trades", "backfill", "repair", "replay"]
+Origin = Literal["stream", "trades", "backfill", "repair", "replay", "aggregated"]
 LedgerKind = Literal[
     "gap",
     "repaired",
@@ -52,10 +52,17 @@ class RawBar(Record):
     funding_time_ms: Milliseconds | None = Field(
         default=None, description="Stamp of that settlement"
     )
-    bars_missing: Count = Field(default=0, description="Hole before this bar, in bars")
+    bars_missing: Count = Field(
+        default=0,
+        description="Hole before this bar, in bars; of an aggregated one: base bars that it lacks, "
+        "and those missing between it and the one before",
+    )
     revision: Count = Field(default=0, description="> 0: a correction of an earlier bar")
     origin: Origin
     source: str = Field(description="Venue and client version, e.g. binanceusdm/ccxt-4.5.90")
+    higher_ms: tuple[Timeframe, ...] = Field(
+        default=(), description="Of a base bar: lengths of the higher bars that are made of it"
+    )
 
 
 class Bar(RawBar):

@@ -87,4 +87,9 @@ class ModelChanged(Record):
 
 
 class ModelServing(ModelChanged):
-    """The last change of a strategy, as a compacted view."""
+    """The last change of a strategy and timeframe, as a compacted view."""
+
+    @property
+    def subject(self) -> str:
+        """The Kafka key: ``<strategy>/<timeframe_ms>``; older records lie under the strategy."""
+        return f"{self.strategy}/{self.model.timeframe_ms}"

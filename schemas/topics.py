@@ -39,7 +39,7 @@ LEDGER = Topic("market.ledger.v1", LedgerEntry, "symbol", "What is missing, repa
 HISTORY = Topic("market.history.v1", HistoryReady, "strategy", "The universe is back-filled")
 FEATURE_VECTORS = Topic("features.vectors.v1", FeatureVector, "symbol", "All features at a close")
 REGIME_PARAMETERS = Topic(
-    "regimes.parameters.v1", RegimeParameters, "symbol", "Fitted regime filters", compact=True
+    "regimes.parameters.v1", RegimeParameters, "symbol", "Fitted regime filters"
 )
 REGIME_PROBABILITIES = Topic(
     "regimes.probabilities.v1", RegimeProbabilities, "symbol", "Filtered regime posteriors"
@@ -96,8 +96,8 @@ MODELS_CHANGES = Topic(
 MODELS_SERVING = Topic(
     "models.serving.v1",
     ModelServing,
-    "strategy",
-    "The last change, as a view",
+    "subject",
+    "The last change of each strategy and timeframe, as a view",
     compact=True,
     single=True,
 )

@@ -15,7 +15,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from schemas.bounds import MAX_BARS, MAX_COUNT, MAX_SPEED, MAX_VALUE
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
-from schemas.timeframes import TIMEFRAMES_MS
+from schemas.timeframes import TIMEFRAMES_MS, parse_timeframes
 from streams.runtime.environment import (
     PREFIX,
     STARTUP_NAMES,
@@ -48,7 +48,11 @@ class Settings(NamedSettings):
         default=DEFAULT_UNIVERSE,
         description="Symbols in any spelling, separated by commas",
     )
-    timeframe: str = Field(default="1m", description="Base bar")
+    timeframes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("1m", "15m", "1h"),
+        description="Bars, ascending and separated by commas; the first is the base bar, the "
+        "others are multiples of it. TIMEFRAME is the same with one",
+    )
     exchange: Literal["simulated", "binanceusdm", "replay"] = Field(
         default="simulated", description="simulated, binanceusdm or replay"
     )
@@ -152,12 +156,10 @@ class Settings(NamedSettings):
             check_client(value)
         return value
 
-    @field_validator("timeframe")
+    @field_validator("timeframes", mode="before")
     @classmethod
-    def _known_timeframe(cls, value: str) -> str:
-        if value not in TIMEFRAMES_MS:
-            raise ValueError(f"timeframe {value!r} is unknown; expected {', '.join(TIMEFRAMES_MS)}")
-        return value
+    def _parsed_timeframes(cls, value: object) -> tuple[str, ...]:
+        return parse_timeframes(value)
 
     @model_validator(mode="after")
     def _no_misspelt_names(self) -> Self:
@@ -170,9 +172,19 @@ class Settings(NamedSettings):
         return self
 
     @property
+    def timeframe(self) -> str:
+        """Name of the base bar."""
+        return self.timeframes[0]
+
+    @property
     def timeframe_ms(self) -> int:
         """Length of the base bar in milliseconds."""
         return TIMEFRAMES_MS[self.timeframe]
+
+    @property
+    def higher_ms(self) -> tuple[int, ...]:
+        """Lengths of the bars that are made of base bars, ascending."""
+        return tuple(TIMEFRAMES_MS[name] for name in self.timeframes[1:])
 
     @property
     def models(self) -> str:

@@ -58,7 +58,7 @@ def fetch(
 
     facts = running_facts() if exchange == "simulated" else None
     settings = load_settings(
-        exchange=exchange, timeframe=timeframe, simulator_url=(facts or {}).get("simulator_url")
+        exchange=exchange, timeframes=(timeframe,), simulator_url=(facts or {}).get("simulator_url")
     )
     symbol_names = tuple(dict.fromkeys(map(parse_symbol, symbols or settings.universe)))
     from_ms = parse_time_ms(since) if since else None

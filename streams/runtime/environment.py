@@ -69,6 +69,7 @@ class Alias:
 
 
 ALIASES: Mapping[str, Alias] = {
+    f"{PREFIX}TIMEFRAME": Alias("TIMEFRAMES"),
     "APP_MODE": Alias("APP_MODE"),
     "UNIVERSE": Alias("UNIVERSE"),
     "MODEL_DIR": Alias("MODEL_DIR"),
@@ -147,6 +148,7 @@ STARTUP_NAMES = frozenset(
     {ENV_FILE, SECRETS_DIR}
     | {f"{PREFIX}{name}" for name in ("CACHE", "GIT_COMMIT", "METRICS_HOST", "METRICS_PORT")}
     | {f"{PREFIX}{name}_FILE" for name in SECRETS}
+    | {name for name in ALIASES if name.startswith(PREFIX)}
 )
 
 
@@ -315,10 +317,10 @@ def _require_text(shown: str, value: str) -> None:
 
 
 def _setting(name: str) -> tuple[str | None, Translate]:
-    if name.startswith(PREFIX):
-        return name.removeprefix(PREFIX), _as_it_is
     alias = ALIASES.get(name)
-    return (None, _as_it_is) if alias is None else (alias.setting, alias.translate)
+    if alias is not None:
+        return alias.setting, alias.translate
+    return (name.removeprefix(PREFIX) if name.startswith(PREFIX) else None), _as_it_is
 
 
 def _two_values(setting: str, one: tuple[str, str], other: tuple[str, str]) -> str:

@@ -43,7 +43,8 @@ def test_one_record_type_stands_on_one_topic_and_has_its_key():
     records = [topic.record for topic in TOPICS]
 
     assert len(set(records)) == len(records)
-    assert all(topic.key in topic.record.model_fields for topic in TOPICS)
+    for topic in TOPICS:
+        assert topic.key in topic.record.model_fields or hasattr(topic.record, topic.key)
 
 
 @pytest.mark.parametrize("file", sorted(PARTS))

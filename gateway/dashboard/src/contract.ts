@@ -32,13 +32,15 @@ export interface Bar {
   funding_rate: number | null
   /** Stamp of that settlement */
   funding_time_ms: number | null
-  /** Hole before this bar, in bars */
+  /** Hole before this bar, in bars; of an aggregated one: base bars that it lacks, and those missing between it and the one before */
   bars_missing: number
   /** > 0: a correction of an earlier bar */
   revision: number
-  origin: 'stream' | 'trades' | 'backfill' | 'repair' | 'replay'
+  origin: 'stream' | 'trades' | 'backfill' | 'repair' | 'replay' | 'aggregated'
   /** Venue and client version, e.g. binanceusdm/ccxt-4.5.90 */
   source: string
+  /** Of a base bar: lengths of the higher bars that are made of it */
+  higher_ms: number[]
 }
 
 export interface BarList {

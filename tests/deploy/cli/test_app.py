@@ -151,6 +151,12 @@ def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant(monkeypatch)
         ("REGIMEFLOW_HISTORY_BARS", "9" * 12, "less than or equal to 10000000"),
         ("REGIMEFLOW_PORT", "9" * 5_000, "expected a number from 0 (any free one) to 65535"),
         ("REGIMEFLOW_TIMEFRAME", "7m", "'7m' is unknown; expected 1m"),
+        ("REGIMEFLOW_TIMEFRAMES", "1m,7m", "'7m' of '1m,7m' is unknown; expected 1m, 3m, 5m"),
+        ("REGIMEFLOW_TIMEFRAMES", "1h,15m", "15m comes after 1h; expected ascending"),
+        ("REGIMEFLOW_TIMEFRAMES", "1m,1m", "1m comes after 1m; expected ascending"),
+        ("REGIMEFLOW_TIMEFRAMES", "3m,5m", "5m is no multiple of the base bar 3m"),
+        ("REGIMEFLOW_TIMEFRAMES", "1m,3m,5m,15m,30m,1h,4h", "are 7; expected at most 6"),
+        ("REGIMEFLOW_TIMEFRAMES", ",", "'' of ',' is unknown"),
         ("UNIVERSE", "BTC-USD,BTCUSDT", "each once"),
     ],
 )

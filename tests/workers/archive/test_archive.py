@@ -10,7 +10,7 @@ import pytest
 
 from schemas.record import Record
 from schemas.timeframes import MINUTE_MS
-from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, PREDICTIONS, RAW_BARS, REGIME_PARAMETERS
+from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, MODELS_SERVING, PREDICTIONS, RAW_BARS
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.topology import WORKERS
@@ -44,10 +44,14 @@ def test_a_folder_reads_in_one_line_with_every_value(tmp_path):
 
 
 def _plain(row):
-    return {name: None if pd.isna(value) else _python(value) for name, value in row.items()}
+    return {name: _python(value) for name, value in row.items()}
 
 
 def _python(value):
+    if hasattr(value, "tolist") and value.ndim:
+        return tuple(value.tolist())
+    if pd.isna(value):
+        return None
     value = value.item() if hasattr(value, "item") else value
     return int(value) if isinstance(value, float) and value > 1e11 else value
 
@@ -122,7 +126,7 @@ def test_every_fact_topic_has_columns():
 
 def test_facts_are_the_topics_that_are_kept_for_ever():
     assert {RAW_BARS, BARS, LEDGER, FEATURE_VECTORS, PREDICTIONS} <= set(FACTS)
-    assert REGIME_PARAMETERS not in FACTS
+    assert MODELS_SERVING not in FACTS
     assert next(row for row in WORKERS if row.name == "archive").reads == FACTS
 
 

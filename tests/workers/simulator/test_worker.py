@@ -77,7 +77,7 @@ def test_a_clock_file_that_is_not_ours_is_refused_with_the_way_out(tmp_path):
 
 def test_settings_of_the_pipeline_give_a_past_as_long_as_the_back_fill(tmp_path):
     hourly = Settings(
-        home=tmp_path, timeframe="1h", history_bars=1000, simulator_url="http://127.0.0.1:4321"
+        home=tmp_path, timeframes=("1h",), history_bars=1000, simulator_url="http://127.0.0.1:4321"
     )
 
     settings = simulator_settings(hourly)
