@@ -25,7 +25,7 @@ class FeatureVector(Record):
     funding_time_ms: Milliseconds | None = Field(
         default=None, description="Stamp of that settlement"
     )
-    bars_missing: Count = Field(default=0, description="Hole just before this bar, in bars")
+    bars_missing: Count = Field(default=0, description="As of the bar: the hole before it")
     bars_missing_200: Count = Field(
         default=0, description="Bars missing between the last 200, which long windows span"
     )

@@ -43,6 +43,9 @@ LAYOUT = hashlib.sha256(f"{FEATURE_SET_ID} {STATE.descr} {RINGS.descr}".encode()
 def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVector]:
     """Return the state after a bar, and the vector at its close; uses no data after it."""
     recursions, windows = _load(state, bar)
+    cut = bar.origin == "aggregated" and bar.bars_missing > 0
+    if cut:
+        recursions["whole"] = -1  # the hole is in the bar: no window of it is whole
     output = bytearray(OUTPUTS.itemsize)  # its two views cost less than those of an array
     row = np.frombuffer(output)
     kernel.step(
@@ -60,6 +63,8 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         np.frombuffer(output, OUTPUTS),
         row,
     )
+    if cut:
+        _mark_cut(recursions)
     absent = _absent(np.isfinite(row).tobytes())
     vector = FeatureVector.unchecked(
         symbol=bar.symbol,
@@ -120,6 +125,21 @@ def _load(state: FeaturesState, bar: Bar) -> tuple[Array, Array]:
     # A bytearray copies the memory at once; numpy would copy the records field by field.
     recursions = np.frombuffer(bytearray(state.recursions), STATE)
     return recursions, np.frombuffer(bytearray(state.windows), RINGS)
+
+
+def _mark_cut(recursions: Array) -> None:
+    """Let no window count a bar as whole that lacks a part; no rung counts it as one of its bars.
+
+    Args:
+        recursions: Of dtype ``STATE`` after the bar, shape (1,); written in place.
+    """
+    recursions["whole"] = 0
+    for number in range(1, len(LADDER) + 1):
+        rung = recursions[f"rung_{number}"]
+        if rung["base_bars"][0] > 0:
+            rung["base_bars"] -= 1
+        else:
+            rung["whole"] = 0
 
 
 def _bars_missing(last_close_ms: int, bar: Bar) -> int:

@@ -6,6 +6,7 @@ Each bar leaves once and in order. A late, repeated or corrected bar is written 
 goes no further: features never run backwards, and the next training reads the correction.
 A bar far ahead of the others waits for the bar that follows it: alone it may have a wrong time, and
 would make every bar until then a late one.
+A base bar that closes a higher bar sends it out, too: see ``aggregation``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from schemas.market import Bar, LedgerEntry, LedgerKind, RawBar
 from schemas.record import Record
 from schemas.topics import BARS, LEDGER, RAW_BARS
+from streams.market.aggregation import NONE, Growing, grow
 from streams.market.quality import PRICES, Span, find_fault, locate_bar, without
 from streams.processor import Outputs, Processor, RecordRejected
 
@@ -28,6 +30,7 @@ class MarketState(Record):
     values: tuple[float, ...] = ()
     holes: tuple[tuple[int, int], ...] = ()
     leapt: RawBar | None = None
+    growing: Growing = NONE
 
 
 def step(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
@@ -87,14 +90,16 @@ def _accept(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
         findings.append(_finding(raw, "repaired", note=f"fetched again from {raw.source}"))
     if raw.volume == 0:
         findings.append(_finding(raw, "zero_volume"))
+    checked = Bar(**{**raw.__dict__, "bars_missing": missing, "higher_ms": ()})
+    growing, cut, closed = grow(state.growing, raw, state.event_time_ms)
     after = MarketState(
         first_ms=raw.open_time_ms if state.first_ms < 0 else state.first_ms,
         event_time_ms=raw.event_time_ms,
         values=_values(raw),
         holes=holes,
+        growing=growing,
     )
-    checked = Bar(**{**raw.__dict__, "bars_missing": missing})
-    return after, (checked, *findings)
+    return after, (*cut, checked, *findings, *closed)
 
 
 def _book_late(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
