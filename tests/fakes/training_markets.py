@@ -13,7 +13,7 @@ from workers.training.fit_lstm import LstmPlan
 from workers.training.fit_regimes import OBSERVATIONS, RegimePlan
 from workers.training.table import LabelPlan
 
-NAMES = ("log_return_1", "realised_volatility_60", "hint", "noise_a", "noise_b")
+NAMES = ("log_return_1", "realised_volatility_60", "log_range", "hint", "noise_a", "noise_b")
 SMALL = TrainingPlan(
     labels=LabelPlan(horizon_bars=5),
     embargo_bars=5,
@@ -41,8 +41,9 @@ def _series(symbol: str, edge: float, seed: int, bars: int) -> FeatureSeries:
     returns = deviation * rng.normal(size=bars)
     returns[1:] += edge * deviation * hint[:-1]
     close = 100.0 * np.exp(np.cumsum(returns))
+    ranges = np.abs(returns) + 1e-5
     observed = np.column_stack(
-        [np.abs(returns) + 1e-5, returns.cumsum(), *rng.normal(size=(len(OBSERVATIONS) - 2, bars))]
+        [ranges, returns.cumsum(), *rng.normal(size=(len(OBSERVATIONS) - 2, bars))]
     )
     return FeatureSeries(
         symbol=symbol,
@@ -50,7 +51,7 @@ def _series(symbol: str, edge: float, seed: int, bars: int) -> FeatureSeries:
         names=NAMES,
         times=START_MS + MINUTE_MS * np.arange(bars),
         rows=np.column_stack(
-            (returns, np.full(bars, deviation), hint, *rng.normal(size=(2, bars)))
+            (returns, np.full(bars, deviation), ranges, hint, *rng.normal(size=(2, bars)))
         ),
         observed=observed,
         open=np.concatenate(([100.0], close[:-1])),

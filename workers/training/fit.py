@@ -29,6 +29,7 @@ from workers.training.fit_regimes import (
     usable_observations,
 )
 from workers.training.metrics import StitchedRows, class_shares
+from workers.training.next_bar import NextBarGain, NextBars, next_bar_gain
 from workers.training.split import WalkForward, WalkForwardFold, known_before
 from workers.training.table import LabelPlan, TrainingTable, Windows
 from workers.training.temperature import fit_temperature
@@ -102,12 +103,16 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class PredictedBlock:
-    """Rows predicted by members that were fitted before all of them; not yet calibrated."""
+    """Rows predicted by members that were fitted before all of them; not yet calibrated.
+
+    ``next_bar`` is what the regimes of that fit say of the bar after each row.
+    """
 
     starts_ms: int
     rows: Rows
     pooled: Array
     prior: Array
+    next_bar: NextBarGain
 
 
 def fit_model(
@@ -181,14 +186,30 @@ def walk_forward(
     """
     usable = table.usable
     folds = _large_folds(table, plan)
+    bars = _next_bars(table)
     blocks = []
     for number, fold in enumerate(folds):
         progress("folds", number / len(folds), f"fold {number + 1} of {len(folds)}")
-        rows = usable[fold.test]
-        fitted = fit_model(table, usable[fold.train], plan, lambda *_: None)
+        train, rows = usable[fold.train], usable[fold.test]
+        fitted = fit_model(table, train, plan, lambda *_: None)
         pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
-        blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior))
+        next_bar = next_bar_gain(bars, fitted.posteriors, train, rows)
+        blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior, next_bar))
     return blocks
+
+
+def _next_bars(table: TrainingTable) -> NextBars:
+    return NextBars.join(
+        [
+            NextBars.of(
+                series.times,
+                table.timeframe_ms,
+                series.column("log_return_1"),
+                series.column("log_range"),
+            )
+            for series in table.series.values()
+        ]
+    )
 
 
 def _large_folds(table: TrainingTable, plan: TrainingPlan) -> list[WalkForwardFold]:

@@ -7,6 +7,7 @@ for it, and the folder alone is enough to draw it again.
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -38,13 +39,15 @@ def write_report(folder: Path) -> Path:
         ValueError: A file cannot be read.
     """
     model = ModelRegistered.decode((folder / REGISTERED).read_bytes())
+    record = json.loads((folder / "report.json").read_bytes())
     rows = np.load(folder / ROWS, allow_pickle=False)
     names = (*model.feature_names, *REGIME_INPUTS)
     values = tree_values((folder / "forest.json").read_bytes(), rows)
     plot = importance_plot(values, rows, names)
     (folder / PLOT).write_bytes(plot)
     page = folder / PAGE
-    page.write_text(report_page(model, importance(values, names), plot, len(rows)))
+    verdict = _verdict(model) + _next_bar(record.get("next_bar"))
+    page.write_text(report_page(model, verdict, importance(values, names), plot, len(rows)))
     return page
 
 
@@ -81,6 +84,7 @@ def importance_plot(values: Array, rows: Array, names: tuple[str, ...]) -> bytes
 
 def report_page(
     model: ModelRegistered,
+    verdict: str,
     by_class: dict[str, tuple[float, float, float]],
     plot: bytes,
     rows: int,
@@ -94,7 +98,7 @@ def report_page(
     image = base64.b64encode(plot).decode("ascii")
     body = (
         f'<header><div><h1>Model {escape(model.model_version)}</h1><p class="lead">{escape(lead)}'
-        f"</p></div></header>{_verdict(model)}"
+        f"</p></div></header>{verdict}"
         f"<h2>Importance of the features</h2><p>How far each feature moves the forest's log-odds, "
         f"by TreeSHAP on {rows} rows of the training span. The LSTM is not part of it.</p>"
         f'<article class="card"><img src="data:image/png;base64,{image}" alt="Mean size of the '
@@ -117,6 +121,26 @@ def _verdict(model: ModelRegistered) -> str:
         f'<div class="verdict{" failed" if failed else ""}"><p>{word}{escape(gates)}. Log-loss '
         f"{losses[0]} out of sample, class shares {losses[1]}, {metrics.rows:,} rows.</p></div>"
     )
+
+
+def _next_bar(summary: dict[str, Any] | None) -> str:
+    """Return what the regimes say of the next bar; empty for a model that was not asked."""
+    if not summary or not summary["rows"]:
+        return ""
+    gains = [
+        f"{summary[name]['mean']:+.4f}{_interval(summary[name])} of its {word}"
+        for name, word in (("log_return", "return"), ("log_range", "range"))
+    ]
+    return (
+        f"<h2>What the regimes say of the next bar</h2><p>Beside its volatility alone, the regime "
+        f"probabilities change the log-likelihood by {' and by '.join(gains)}, in nats a bar, on "
+        f"{summary['rows']:,} rows out of sample. More is better; 0 is nothing new.</p>"
+    )
+
+
+def _interval(gain: dict[str, float | None]) -> str:
+    low, high = gain["low"], gain["high"]
+    return "" if low is None or high is None else f" (95 %: {low:+.4f} to {high:+.4f})"
 
 
 def _table(by_class: dict[str, tuple[float, float, float]]) -> str:

@@ -37,6 +37,7 @@ from workers.training.fit import (
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
 from workers.training.metrics import model_metrics
+from workers.training.next_bar import NextBarGain
 from workers.training.report import ROWS, SAMPLE
 from workers.training.table import TrainingTable, Windows, build_table
 from workers.training.trainable import LeftOut, choose_symbols, reasons_text
@@ -96,7 +97,12 @@ def train(
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
     report = json.dumps(
-        {"plan": asdict(plan), "metrics": metrics.model_dump(), "left_out": left_out},
+        {
+            "plan": asdict(plan),
+            "metrics": metrics.model_dump(),
+            "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
+            "left_out": left_out,
+        },
         indent=1,
         default=str,
     ).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -50,6 +51,28 @@ def test_the_report_shows_the_plot_and_its_numbers_and_loads_nothing(folder):
     rows = re.findall(r"<tr><td>(\w+)</td>", text)
     assert sorted(rows) == sorted(ALL_NAMES)
     assert f"<th>{'</th><th>'.join(CLASSES)}</th>" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ((0.0003, 0.0021), "by +0.0012 (95 %: +0.0003 to +0.0021) of its return and by -0.0100"),
+        ((None, None), "by +0.0012 of its return and by -0.0100"),
+    ],
+)
+def test_the_report_says_what_the_regimes_say_of_the_next_bar(folder, interval, expected):
+    assert "next bar" not in write_report(folder).read_text()  # an older model was not asked
+    low, high = interval
+    nothing = {"mean": -0.01, "low": -0.02, "high": -0.001}
+    summary = {"log_return": {"mean": 0.0012, "low": low, "high": high}, "log_range": nothing}
+    record = {"next_bar": {"rows": 12_000, **summary}}
+    (folder / "report.json").write_text(json.dumps(record))
+
+    text = write_report(folder).read_text()
+
+    assert expected in text
+    assert "12,000 rows out of sample" in text
 
 
 @pytest.mark.filterwarnings("ignore")

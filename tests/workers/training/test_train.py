@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from workers.training.fit import (
     stitch_blocks,
     walk_forward,
 )
+from workers.training.next_bar import NextBarGain
 from workers.training.table import build_table
 from workers.training.train import register, train
 
@@ -55,6 +57,17 @@ def test_a_real_edge_passes_every_gate(trained):
     assert metrics.log_loss_edge_interval[0] > 0.0
     assert all(trained.gates.values())
     assert metrics.directional_calls > 0
+
+
+def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(trained):
+    blocks = walk_forward(table(market(edge=0.5)), SMALL, quiet)
+
+    summary = json.loads(trained.contents["report.json"])["next_bar"]
+
+    assert summary == NextBarGain.join([block.next_bar for block in blocks]).summary()
+    assert 0 < summary["rows"] <= sum(len(block.rows) for block in blocks)
+    for gain in (summary["log_return"], summary["log_range"]):
+        assert gain["low"] < gain["mean"] < gain["high"]
 
 
 @pytest.mark.parametrize("seed", range(3))
