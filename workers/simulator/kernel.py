@@ -98,6 +98,13 @@ def _next_regime(current: int, transition: Floats, draw: float) -> int:
 
 
 @njit(cache=True)
+def _extra_fills(key: np.uint64, trade: int) -> int:
+    """Return how many raw trades an aggregate trade merges beyond its first."""
+    slot = _FIRST_TRADE_SLOT + trade * _SLOTS_PER_TRADE
+    return int(-1.2 * math.log(_uniform(key, slot + 5)))
+
+
+@njit(cache=True)
 def fill_trades(key: np.uint64, ints: Ints, floats: Floats, consts: Floats, out: Ints) -> None:
     """Write the trades of one bar: a bridge from the bar's start to its end, in trade time.
 
@@ -111,10 +118,13 @@ def fill_trades(key: np.uint64, ints: Ints, floats: Floats, consts: Floats, out:
     """
     n = ints[TRADES]
     weights, gaps = 0.0, 0.0
+    draws = np.empty((2, n))  # of each trade's share of the volume and of the time
     for i in range(n):
         slot = _FIRST_TRADE_SLOT + i * _SLOTS_PER_TRADE
-        weights -= math.log(_uniform(key, slot + 2))
-        gaps -= math.log(_uniform(key, slot + 4))
+        draws[0, i] = -math.log(_uniform(key, slot + 2))
+        draws[1, i] = -math.log(_uniform(key, slot + 4))
+        weights += draws[0, i]
+        gaps += draws[1, i]
     gaps -= math.log(_uniform(key, _FIRST_TRADE_SLOT - 1))
     log_price, elapsed, raw = floats[START], 0.0, ints[FIRST_RAW_ID]
     for i in range(n):
@@ -122,11 +132,11 @@ def fill_trades(key: np.uint64, ints: Ints, floats: Floats, consts: Floats, out:
         left = n - i
         step_sd = floats[PATH_SCALE] * math.sqrt((left - 1) / (left * n))
         log_price += (floats[END] - log_price) / left + step_sd * _gaussian(key, slot)
-        elapsed -= math.log(_uniform(key, slot + 4))
+        elapsed += draws[1, i]
         sell = _uniform(key, slot + 3) >= floats[BUY_PROBABILITY]
         ticks = math.exp(log_price) / consts[C_TICK]
-        weight = -math.log(_uniform(key, slot + 2)) / weights
-        extra = int(-1.2 * math.log(_uniform(key, slot + 5)))
+        weight = draws[0, i] / weights
+        extra = _extra_fills(key, i)
         out[i, T_ID] = ints[FIRST_TRADE_ID] + i
         out[i, T_PRICE] = max(1, int(math.floor(ticks) if sell else math.ceil(ticks)))
         out[i, T_QUANTITY] = max(1, int(ints[TARGET_VOLUME] * weight))
@@ -223,6 +233,29 @@ def _walk(  # noqa: PLR0917 - compiled code takes its arrays one by one
     ints[TARGET_VOLUME] = max(
         ints[TRADES], int(turnover / math.exp(state[S_PRICE]) / consts[C_STEP])
     )
+
+
+@njit(cache=True)
+def skip_block(  # noqa: PLR0917 - compiled code takes its arrays one by one
+    keys: NDArray[np.uint64],
+    first_bar: int,
+    bars: int,
+    table: Floats,
+    transition: Floats,
+    consts: Floats,
+    state: Floats,
+    ids: Ints,
+) -> None:
+    """Advance state and ids over consecutive bars without their trades; see ``fill_block``."""
+    bar_ints = np.empty(INT_ROWS, np.int64)
+    bar_floats = np.empty(FLOAT_ROWS, np.float64)
+    for bar in range(first_bar, first_bar + bars):
+        key = mix(keys[0], uint64(bar))
+        factor_key = mix(keys[1], uint64(bar))
+        _walk(key, factor_key, table, transition, consts, state, bar_ints, bar_floats)
+        ids[0] += bar_ints[TRADES]
+        for trade in range(bar_ints[TRADES]):
+            ids[1] += 1 + _extra_fills(key, trade)
 
 
 @njit(cache=True)

@@ -100,9 +100,10 @@ class SimulatedMarket:
         if not 0 <= first <= last:
             raise ValueError(f"bars {first} to {last}: expected 0 <= first <= last")
         track = self._tracks[symbol]
+        if first == last:
+            return SimulatedBars(track.contract, first, *_columns(0))
         first_day = first // BLOCK_BARS
-        days = range(first_day, max(first_day + 1, -(-last // BLOCK_BARS)))
-        blocks = [self._block(track, day) for day in days]
+        blocks = [self._block(track, day) for day in range(first_day, -(-last // BLOCK_BARS))]
         begin = first - first_day * BLOCK_BARS
         cut = slice(begin, begin + last - first)
         if len(blocks) == 1:
@@ -140,8 +141,8 @@ class SimulatedMarket:
     def bar_of_trade(self, symbol: str, trade_id: int, last: int) -> int:
         """Return the index of the bar that holds an aggregate trade id, at most ``last``."""
         track = self._tracks[symbol]
-        self.bars(symbol, last, last)
         day = last // BLOCK_BARS
+        self._reach(track, day)
         while day > 0 and track.starts[day][1][0] > trade_id:
             day -= 1
         ids = self._block(track, day)[0][kernel.FIRST_TRADE_ID]
@@ -163,14 +164,28 @@ class SimulatedMarket:
         if day in track.blocks:
             track.blocks.move_to_end(day)
             return track.blocks[day]
-        while len(track.starts) <= day:
-            self._generate(track, len(track.starts) - 1)
+        self._reach(track, day)
         return self._generate(track, day)
+
+    def _reach(self, track: _Track, day: int) -> None:
+        """Find the state at a day's start, at a quarter of the cost of the bars before it."""
+        for passed in range(len(track.starts) - 1, day):
+            state, ids = track.starts[passed][0].copy(), track.starts[passed][1].copy()
+            kernel.skip_block(
+                track.keys,
+                passed * BLOCK_BARS,
+                BLOCK_BARS,
+                track.table,
+                self._transition,
+                track.scalars,
+                state,
+                ids,
+            )
+            track.starts.append((state, ids))
 
     def _generate(self, track: _Track, day: int) -> tuple[Ints, Floats]:
         state, ids = track.starts[day][0].copy(), track.starts[day][1].copy()
-        ints = np.empty((kernel.INT_ROWS, BLOCK_BARS), np.int64)
-        floats = np.empty((kernel.FLOAT_ROWS, BLOCK_BARS))
+        ints, floats = _columns(BLOCK_BARS)
         kernel.fill_block(
             track.keys,
             day * BLOCK_BARS,
@@ -188,6 +203,10 @@ class SimulatedMarket:
         while len(track.blocks) > MAX_BLOCKS:
             track.blocks.popitem(last=False)
         return ints, floats
+
+
+def _columns(bars: int) -> tuple[Ints, Floats]:
+    return np.empty((kernel.INT_ROWS, bars), np.int64), np.empty((kernel.FLOAT_ROWS, bars))
 
 
 def _key(seed: int, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -11,8 +12,10 @@ import ccxt.pro
 import numpy as np
 import pytest
 
+from schemas.timeframes import DAY_MS
 from workers.simulator import kernel
 from workers.simulator.market import BAR_MS, EPOCH_MS
+from workers.simulator.protocol.payloads import INTERVAL_BARS
 from workers.simulator.protocol.venue import KeyRights
 from workers.simulator.server import SimulatorSettings, serve
 
@@ -145,6 +148,48 @@ def test_hours_are_the_sum_of_their_minutes():
         assert hour[5] == pytest.approx(sum(part[5] for part in parts))
     assert [m[0] for m in marks] == [h[0] for h in hours]
     np.testing.assert_allclose([m[4] for m in marks], [h[4] for h in hours], rtol=2e-3)
+
+
+def test_every_interval_over_rest_is_one_market_with_the_minutes():
+    settings = SimulatorSettings(paused=True, start_time_ms=NOW_MS + 20_000)
+
+    async def story(_, exchange):
+        async def page(ask, **query):
+            return await ask({"symbol": "ETHUSDT", "startTime": EPOCH_MS, "limit": 1500, **query})
+
+        klines, marks = exchange.fapiPublicGetKlines, exchange.fapiPublicGetMarkPriceKlines
+        starts = [EPOCH_MS + i * 1500 * BAR_MS for i in range(3)]
+        minutes = [row for at in starts for row in await page(klines, interval="1m", startTime=at)]
+        rows = {name: await page(klines, interval=name) for name in INTERVAL_BARS}
+        return minutes, rows, {name: await page(marks, interval=name) for name in INTERVAL_BARS}
+
+    minutes, rows, marks = run_story(settings, story)
+
+    for name, bars in INTERVAL_BARS.items():
+        groups = [minutes[i : i + bars] for i in range(0, len(minutes), bars)][:1500]
+        assert [row[0] for row in rows[name]] == [parts[0][0] for parts in groups]
+        assert [row[0] for row in marks[name]] == [parts[0][0] for parts in groups]
+        for row, parts in zip(rows[name], groups, strict=True):
+            assert row[6] == row[0] + bars * BAR_MS - 1
+            assert (row[1], row[4]) == (parts[0][1], parts[-1][4])
+            assert Decimal(row[2]) == max(Decimal(part[2]) for part in parts)
+            assert Decimal(row[3]) == min(Decimal(part[3]) for part in parts)
+            for column in (5, 7, 8, 9, 10):
+                assert Decimal(row[column]) == sum(Decimal(part[column]) for part in parts)
+
+
+def test_a_page_that_begins_in_the_future_is_empty_at_once():
+    async def story(running, _):
+        far = f"symbol=BTCUSDT&startTime={NOW_MS + 36_000 * DAY_MS + 1}"
+        return [
+            (await get(f"{running.rest_url}/fapi/v1/{path}&{far}"))[2]
+            for path in (
+                *("klines?interval=1m", "klines?interval=1h", "markPriceKlines?interval=4h"),
+                *("fundingRate?", "aggTrades?"),
+            )
+        ]
+
+    assert run_story(STILL, story) == [[]] * 5
 
 
 def test_trades_fetched_by_id_rebuild_the_klines():

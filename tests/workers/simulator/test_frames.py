@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.timeframes import DAY_MS
 from workers.simulator import kernel
+from workers.simulator.candles import CandleHistory, minute_candles
 from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.frames import Frame, FrameSource, Stream, StreamKind, parse_stream
-from workers.simulator.protocol.payloads import open_ms
+from workers.simulator.protocol.payloads import INTERVAL_BARS, open_ms
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 MARKET = SimulatedMarket(7, SYMBOLS)
@@ -51,8 +53,8 @@ def test_trades_and_closed_bars_come_once_however_time_is_cut(cuts):
 
 def test_closed_bars_are_those_of_rest():
     frames = [f for f in whole() if f.final and f.stream.name == "btcusdt@kline_5m"]
-    ints, _ = payloads.columns(MARKET, "BTCUSDT", 1000, 1010, open_ms(1011))
-    rows = payloads.kline_rows(MARKET.contract("BTCUSDT"), 1000, 5, payloads.group(ints, 5))
+    fives = minute_candles(MARKET, "BTCUSDT", 1000, 1010, open_ms(1011)).merged(5)
+    rows = payloads.kline_rows(MARKET.contract("BTCUSDT"), 1000, 5, fives)
 
     shown = [
         [
@@ -74,6 +76,41 @@ def test_closed_bars_are_those_of_rest():
 
     assert shown == rows
     assert len(shown) == 2
+
+
+@given(st.sampled_from(sorted(INTERVAL_BARS)), st.integers(1, 3 * DAY_MS))
+@settings(max_examples=40, deadline=None)
+def test_an_unfinished_bar_of_any_interval_is_that_of_rest(interval, passed_ms):
+    now_ms, bars = open_ms(0) + passed_ms, INTERVAL_BARS[interval]
+    stream = streams(f"btcusdt@kline_{interval}")
+    first, last = payloads.window(bars, None, None, 1, now_ms)
+    newest = CandleHistory(MARKET).candles("BTCUSDT", first, last, bars, now_ms)
+
+    frames = list(FrameSource(MARKET, now_ms).advance(now_ms, stream, 1))
+
+    shown = [f.payload["k"] for f in frames if isinstance(f.payload, dict)]
+    expected = payloads.kline_rows(MARKET.contract("BTCUSDT"), first, bars, newest)
+    assert [[k[name] for name in "tohlcvTqnVQB"] for k in shown] == (
+        [] if passed_ms % BAR_MS == 0 else expected
+    )
+    assert not any(k["x"] for k in shown)
+
+
+@pytest.mark.parametrize("interval", sorted(INTERVAL_BARS))
+def test_a_closed_bar_of_any_interval_comes_once_and_is_that_of_rest(interval):
+    bars = INTERVAL_BARS[interval]
+    close_ms = open_ms(1440)  # every interval closes here
+    source = FrameSource(MARKET, close_ms - 1)
+
+    frames = list(source.advance(close_ms + 1, streams(f"btcusdt@kline_{interval}"), BAR_MS))
+
+    done = CandleHistory(MARKET).candles("BTCUSDT", 1440 - bars, 1440, bars, close_ms)
+    rows = payloads.kline_rows(MARKET.contract("BTCUSDT"), 1440 - bars, bars, done)
+    assert [
+        [f.payload["k"][name] for name in "tohlcvTqnVQB"]
+        for f in frames
+        if isinstance(f.payload, dict) and f.final
+    ] == rows
 
 
 def test_trades_come_in_order_and_before_their_bar_closes():

@@ -76,6 +76,33 @@ def test_a_day_dropped_from_memory_comes_back_the_same(monkeypatch):
     np.testing.assert_array_equal(small.bars("BTCUSDT", 0, 10).ints, before)
 
 
+def test_the_bars_of_a_seed_never_change():
+    # SOURCE: the first version of the kernel; every column but the regime is in whole units.
+    columns = SimulatedMarket(7, ["BTCUSDT", "XYZUSDT"])
+
+    assert columns.bars("BTCUSDT", 50_000, 50_001).ints[:, 0].tolist() == [
+        *(0, 1025488, 1026184, 1025419, 1025841, 100662, 103255443837, 69086, 70869620962),
+        *(15, 29, 814206, 1438718, 100669),
+    ]
+    assert columns.bars("XYZUSDT", 50_000, 50_001).ints[:, 0].tolist() == [
+        *(0, 17325, 17326, 17315, 17320, 14077105, 243824731143, 4466194, 77357159822),
+        *(20, 32, 751085, 1328806, 14077115),
+    ]
+
+
+def test_skipping_bars_ends_where_generating_them_ends():
+    skipped, generated = (SimulatedMarket(7, ["BTCUSDT"]) for _ in range(2))
+
+    generated.bars("BTCUSDT", 0, 3 * BLOCK_BARS)
+    skipped.bars("BTCUSDT", 3 * BLOCK_BARS, 3 * BLOCK_BARS + 1)
+
+    for one, two in zip(
+        skipped._tracks["BTCUSDT"].starts[:4], generated._tracks["BTCUSDT"].starts, strict=True
+    ):
+        np.testing.assert_array_equal(one[0], two[0])
+        np.testing.assert_array_equal(one[1], two[1])
+
+
 def test_another_seed_is_another_market(drawn):
     other = SimulatedMarket(8, SYMBOLS)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from workers.simulator import kernel
-from workers.simulator.kernel import Ints
+from workers.simulator.candles import Candles, minute_candles
 from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.payloads import INTERVAL_BARS, Json, bar_at, open_ms
@@ -113,8 +113,8 @@ class FrameSource:
         bars, end = INTERVAL_BARS[stream.interval], bar_at(close_ms)
         if end % bars == 0:
             self._updated_ms[stream.name] = close_ms
-            ints = self._market.bars(stream.symbol, end - bars, end).ints
-            yield self._kline(stream, end - bars, ints, close_ms)
+            minutes = minute_candles(self._market, stream.symbol, end - bars, end, close_ms)
+            yield self._kline(stream, end - bars, minutes, close_ms)
 
     def _updates(self, stream: Stream, update_ms: int) -> Iterator[Frame]:
         now_ms = self._now_ms
@@ -127,14 +127,14 @@ class FrameSource:
             return
         bars = INTERVAL_BARS[stream.interval]
         first = bar_at(now_ms) // bars * bars
-        ints, _ = payloads.columns(self._market, stream.symbol, first, first + bars, now_ms)
-        if ints.shape[1]:
+        minutes = minute_candles(self._market, stream.symbol, first, first + bars, now_ms)
+        if len(minutes.minutes):
             self._updated_ms[stream.name] = now_ms
-            yield self._kline(stream, first, ints, now_ms)
+            yield self._kline(stream, first, minutes, now_ms)
 
-    def _kline(self, stream: Stream, bar: int, ints: Ints, event_ms: int) -> Frame:
+    def _kline(self, stream: Stream, bar: int, minutes: Candles, event_ms: int) -> Frame:
         contract = self._market.contract(stream.symbol)
-        column = payloads.group(ints, INTERVAL_BARS[stream.interval])[:, 0].tolist()
+        column = minutes.merged(INTERVAL_BARS[stream.interval]).ints[:, 0].tolist()
         event = payloads.kline_event(contract, stream.interval, bar, column, event_ms)
         return Frame(stream, event_ms, event, open_ms(bar), final=event["k"]["x"])
 

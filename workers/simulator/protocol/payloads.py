@@ -8,31 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from schemas.timeframes import TIMEFRAMES_MS
 from workers.simulator import funding, kernel
+from workers.simulator.candles import Candles
 from workers.simulator.instruments import QUOTE, Instrument
-from workers.simulator.kernel import Floats, Ints
 from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
 
 Json = dict[str, Any]
 
-INTERVAL_BARS = {
-    "1m": 1,
-    "3m": 3,
-    "5m": 5,
-    "15m": 15,
-    "30m": 30,
-    "1h": 60,
+# The venue has 3d, 1w and 1M too, whose bars do not all open at midnight of our epoch.
+INTERVAL_BARS = {name: length_ms // BAR_MS for name, length_ms in TIMEFRAMES_MS.items()} | {
     "2h": 120,
-    "4h": 240,
     "6h": 360,
     "8h": 480,
     "12h": 720,
-    "1d": 1440,
 }
 MARK_DECIMALS = 8
-_SUMMED = (kernel.VOLUME, kernel.TURNOVER, kernel.TAKER_VOLUME, kernel.TAKER_TURNOVER)
 
 
 def bar_at(time_ms: int) -> int:
@@ -48,40 +39,6 @@ def open_ms(bar: int) -> int:
 def decimal(units: float, places: int) -> str:
     """Return a whole number of 10^-places as the venue writes it: (12345, 2) -> "123.45"."""
     return f"{units / 10**places:.{places}f}"
-
-
-def columns(
-    market: SimulatedMarket, symbol: str, first: int, last: int, now_ms: int
-) -> tuple[Ints, Floats]:
-    """Return the one-minute columns first <= bar < last up to now, with the unfinished bar.
-
-    Returns: integer columns (INT_ROWS, n) and the premium at each bar's open (n,); n is less than
-    last - first where the market has not come that far.
-    """
-    current = bar_at(now_ms)
-    first = max(0, first)
-    done = market.bars(symbol, first, max(first, min(last, current)))
-    ints = done.ints
-    if first <= current < last:
-        unfinished = market.unfinished(symbol, current, now_ms - open_ms(current))
-        if unfinished is not None:
-            ints = np.concatenate([ints, unfinished[:, None]], axis=1)
-    return ints, funding.opening_premium(market, symbol, first, first + ints.shape[1])
-
-
-def group(ints: Ints, bars: int) -> Ints:
-    """Merge consecutive columns, ``bars`` at a time; the last group may be shorter."""
-    if bars == 1 or ints.shape[1] == 0:
-        return ints
-    starts = np.arange(0, ints.shape[1], bars)
-    ends = np.minimum(starts + bars, ints.shape[1]) - 1
-    out = ints[:, starts].copy()
-    out[kernel.HIGH] = np.maximum.reduceat(ints[kernel.HIGH], starts)
-    out[kernel.LOW] = np.minimum.reduceat(ints[kernel.LOW], starts)
-    out[kernel.CLOSE] = ints[kernel.CLOSE, ends]
-    for row in (*_SUMMED, kernel.TRADES, kernel.RAW_TRADES):
-        out[row] = np.add.reduceat(ints[row], starts)
-    return out
 
 
 def window(
@@ -101,12 +58,12 @@ def window(
     return first * interval_bars, max(first, last) * interval_bars
 
 
-def kline_rows(contract: Instrument, first: int, bars: int, ints: Ints) -> list[list[Any]]:
-    """Return REST klines of 12 columns from grouped columns whose first bar is ``first``."""
+def kline_rows(contract: Instrument, first: int, bars: int, candles: Candles) -> list[list[Any]]:
+    """Return REST klines of 12 columns; the first opens at minute ``first``, each has ``bars``."""
     price, quantity = contract.price_decimals, contract.quantity_decimals
     step_ms = bars * BAR_MS
     rows = []
-    for i, c in enumerate(ints.T.tolist()):
+    for i, c in enumerate(candles.ints.T.tolist()):
         opened = open_ms(first) + i * step_ms
         rows.append(
             [
@@ -127,20 +84,15 @@ def kline_rows(contract: Instrument, first: int, bars: int, ints: Ints) -> list[
     return rows
 
 
-def mark_rows(
-    contract: Instrument, first: int, bars: int, ints: Ints, premium: Floats
-) -> list[list[Any]]:
-    """Return REST mark-price klines from one-minute columns, prices only, as on the venue."""
-    tick = float(contract.tick_size)
-    factor = funding.mark_factor(premium)
-    prices = ints[[kernel.OPEN, kernel.HIGH, kernel.LOW, kernel.CLOSE]] * tick * factor
+def mark_rows(first: int, bars: int, candles: Candles) -> list[list[Any]]:
+    """Return REST mark-price klines, prices only, as on the venue."""
     step_ms = bars * BAR_MS
     rows = []
-    for start in range(0, ints.shape[1], bars):
-        o, h, low, c = prices[:, start : start + bars]
-        opened = open_ms(first + start)
-        ohlc = [f"{x:.{MARK_DECIMALS}f}" for x in (o[0], h.max(), low.min(), c[-1])]
-        rows.append([opened, *ohlc, "0", opened + step_ms - 1, "0", len(o) * 60, "0", "0", "0"])
+    shown = zip(candles.marks.T.tolist(), candles.minutes.tolist(), strict=True)
+    for i, (prices, minutes) in enumerate(shown):
+        opened = open_ms(first) + i * step_ms
+        ohlc = [f"{price:.{MARK_DECIMALS}f}" for price in prices]
+        rows.append([opened, *ohlc, "0", opened + step_ms - 1, "0", minutes * 60, "0", "0", "0"])
     return rows
 
 

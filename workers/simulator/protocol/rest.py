@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from workers.simulator import funding
+from workers.simulator.candles import HOUR_BARS
 from workers.simulator.faults import Fault
-from workers.simulator.market import EPOCH_MS
+from workers.simulator.market import BAR_MS, EPOCH_MS
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.payloads import INTERVAL_BARS
 from workers.simulator.protocol.query import (
@@ -20,6 +22,7 @@ from workers.simulator.protocol.query import (
     page_limit,
     reply,
 )
+from workers.simulator.protocol.venue import Venue
 
 CONTROL = "/sim/"  # routes that the real venue does not have
 MAX_KLINES = 1500
@@ -93,15 +96,15 @@ async def exchange_info(request: web.Request) -> web.Response:
 
 async def klines(request: web.Request) -> web.Response:
     """GET /fapi/v1/klines."""
-    return reply(_kline_page(request, mark=False))
+    return reply(await _kline_page(request, mark=False))
 
 
 async def mark_klines(request: web.Request) -> web.Response:
     """GET /fapi/v1/markPriceKlines."""
-    return reply(_kline_page(request, mark=True))
+    return reply(await _kline_page(request, mark=True))
 
 
-def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
+async def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
     venue, symbol = request.app[VENUE], listed_symbol(request)
     interval = request.query.get("interval", "")
     if interval not in INTERVAL_BARS:
@@ -111,13 +114,21 @@ def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
     first, last = payloads.window(
         bars, integer(request, "startTime"), integer(request, "endTime"), limit, now_ms
     )
-    ints, premium = payloads.columns(venue.market, symbol, first, last, now_ms)
-    contract = venue.market.contract(symbol)
+    if bars % HOUR_BARS == 0:
+        await _generate_days(venue, symbol, first, last)
+    candles = venue.history.candles(symbol, first, last, bars, now_ms)
     if mark:
-        rows = payloads.mark_rows(contract, first, bars, ints, premium)
+        rows = payloads.mark_rows(first, bars, candles)
     else:
-        rows = payloads.kline_rows(contract, first, bars, payloads.group(ints, bars))
+        rows = payloads.kline_rows(venue.market.contract(symbol), first, bars, candles)
     return [row for row in rows if not venue.faults.hidden(symbol, row[0])]
+
+
+async def _generate_days(venue: Venue, symbol: str, first: int, last: int) -> None:
+    """Generate what a page needs a day at a time; the streams go on in between."""
+    for day in venue.history.missing(symbol, first, last):
+        venue.history.day(symbol, day)
+        await asyncio.sleep(0)
 
 
 async def agg_trades(request: web.Request) -> web.Response:
@@ -147,7 +158,8 @@ async def funding_rate(request: web.Request) -> web.Response:
     venue, now_ms = request.app[VENUE], request.app[VENUE].clock.now_ms()
     symbols = (listed_symbol(request),) if "symbol" in request.query else venue.market.symbols
     limit, start = page_limit(request, 100, 1000), integer(request, "startTime")
-    end = min(now_ms, integer(request, "endTime") or now_ms)
+    end = integer(request, "endTime")
+    span = (start, now_ms if end is None else min(now_ms, end))
     rows: list[payloads.Json] = [
         {
             "symbol": symbol,
@@ -156,10 +168,22 @@ async def funding_rate(request: web.Request) -> web.Response:
             "markPrice": f"{past.mark:.{payloads.MARK_DECIMALS}f}",
         }
         for symbol in symbols
-        for past in funding.history(venue.market, symbol, start or EPOCH_MS, end)
+        for past in await _settlements(venue, symbol, span, limit)
     ]
     rows.sort(key=lambda row: row["fundingTime"])
     return reply(rows[-limit:] if start is None else rows[:limit])
+
+
+async def _settlements(
+    venue: Venue, symbol: str, span: tuple[int | None, int], limit: int
+) -> list[funding.Settlement]:
+    """Return the oldest settlements of a span, the newest where it has no start."""
+    start, end = span
+    page_ms = limit * funding.interval_bars(venue.market, symbol) * BAR_MS
+    first = max(EPOCH_MS, end - page_ms if start is None else start)
+    last = min(end, first + page_ms)
+    await _generate_days(venue, symbol, payloads.bar_at(first - 1), payloads.bar_at(last))
+    return venue.history.settlements(symbol, first, last)
 
 
 async def funding_info(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from workers.simulator.candles import CandleHistory
 from workers.simulator.faults import FaultDesk
 from workers.simulator.market import SimulatedMarket
 from workers.simulator.protocol.hub import Hub
@@ -32,6 +33,7 @@ class Venue:
     weight_limit: int
     key_rights: KeyRights
     hub: Hub = field(init=False)
+    history: CandleHistory = field(init=False)
     faults: FaultDesk = field(default_factory=FaultDesk)
     refused_writes: int = 0  # 0 in a system that only analyses
     requests: Counter[str] = field(default_factory=Counter)  # by path
@@ -40,6 +42,7 @@ class Venue:
 
     def __post_init__(self) -> None:
         self.hub = Hub(self.market.symbols)
+        self.history = CandleHistory(self.market)
 
     def spend(self, weight: int) -> int:
         """Add a request's weight; returns the weight used in this wall-clock minute."""
