@@ -117,3 +117,6 @@ class HistoryReady(Record):
         default_factory=dict,
         description="By symbol, its newest bar close at or before to_ms; absent: to_ms",
     )
+    base_ms: Timeframe | None = Field(
+        default=None, description="Length of the base bars that these bars are made of; null: none"
+    )

@@ -73,10 +73,13 @@ class ModelRegistered(Record):
     left_out: dict[str, str] = Field(
         default_factory=dict, description="By symbol, why the model was trained without it"
     )
+    base_ms: Timeframe | None = Field(
+        default=None, description="Length of the base bars that these bars are made of; null: none"
+    )
 
 
 class ModelChanged(Record):
-    """From ``effective_from_ms`` on, this model serves the strategy."""
+    """From ``effective_from_ms`` on, this model serves the strategy and the model's timeframe."""
 
     strategy: str = Field(description="The Kafka key")
     event_time_ms: Milliseconds

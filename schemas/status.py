@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.bounds import LAST_MS, Count
-from schemas.record import Milliseconds, Record
+from schemas.record import Milliseconds, Record, Timeframe
 
 
 class LoadedModel(Record):
@@ -20,6 +20,7 @@ class LoadedModel(Record):
     parameters: Count = Field(description="Weights of the network plus nodes of the forest")
     qualified: bool
     load_seconds: float | None = Field(default=None, ge=0, description="How long loading took")
+    timeframe_ms: Timeframe | None = Field(default=None, description="Whose bars it predicts")
 
 
 class WorkerStatus(Record):

@@ -28,6 +28,9 @@ class TrainingRequest(Record):
         default_factory=dict,
         description="By symbol, its newest bar close at or before to_ms; absent: to_ms",
     )
+    base_ms: Timeframe | None = Field(
+        default=None, description="Length of the base bars that these bars are made of; null: none"
+    )
 
 
 class TrainingProgress(Record):
@@ -39,3 +42,4 @@ class TrainingProgress(Record):
     stage: TrainingStage
     done: Probability
     note: str = ""
+    timeframe_ms: Timeframe | None = None

@@ -1,7 +1,8 @@
 """Follows ``models.changes.v1``: every instance reads all of it and loads the latest models.
 
-A model that cannot be loaded is refused: the one before keeps serving, and the status says so.
-It is tried again, so a restored file needs no restart. Where no model can serve, bars wait for it.
+A model that cannot be loaded is refused: the one of its timeframe before keeps serving, and the
+status says so. It is tried again, so a restored file needs no restart. Where no model can serve the
+base bars, they wait for it; bars of a higher timeframe go on without a prediction.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -19,6 +21,7 @@ import structlog
 
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.status import LoadedModel, WorkerStatus
+from schemas.timeframes import timeframe_name
 from schemas.topics import MODELS_CHANGES
 from streams.processor import Processor
 from streams.runtime.chain import run_until_signalled
@@ -86,15 +89,15 @@ class ModelReadiness:
 
 
 class ModelStatus(StatusPublisher):
-    """The status of the chain, with its loaded models and the last refusal."""
+    """The status of the chain, with its loaded models and the last refusal of each timeframe."""
 
     def __init__(self, kafka: KafkaSettings, process: str) -> None:
         super().__init__(kafka, process)
         self._state: State = "starting"
         self._detail = ""
         self._loaded: dict[str, LoadedModel] = {}
-        self._refused = ""
-        self._concern = ""
+        self._refused: dict[int | None, str] = {}  # by timeframe
+        self._concerns: dict[int | None, str] = {}
         self._shortfall = ""
 
     def report(self, state: State, detail: str = "") -> None:
@@ -106,15 +109,21 @@ class ModelStatus(StatusPublisher):
         """Add a model and clear the last refusal; ``concern`` is what is wrong with it still."""
         self._loaded.pop(model.version, None)
         self._loaded[model.version] = model
-        while len(self._loaded) > MODELS_IN_MEMORY:
-            del self._loaded[next(iter(self._loaded))]
-        self._refused, self._concern = "", concern
+        for version in self._versions(model.timeframe_ms)[:-MODELS_IN_MEMORY]:
+            del self._loaded[version]
+        self._refused.pop(model.timeframe_ms, None)
+        self._concerns[model.timeframe_ms] = concern
         self._publish()
 
-    def refused(self, cause: str) -> None:
+    def refused(self, cause: str, model: ModelRegistered) -> None:
         """Publish why a model was refused; the model before it still serves, if there is one."""
-        waiting = "" if self._loaded else "; no model serves, so bars wait for it"
-        self._refused = f"{cause}{waiting}"
+        waiting = "; no model serves, so bars wait for it"
+        if self.serves(model.timeframe_ms):
+            waiting = ""
+        elif model.base_ms is not None:
+            bars = timeframe_name(model.timeframe_ms)
+            waiting = f"; no model serves bars of {bars}, they go on without a prediction"
+        self._refused[model.timeframe_ms] = f"{cause}{waiting}"
         self._publish()
 
     def falls_short(self, of: str) -> None:
@@ -122,14 +131,18 @@ class ModelStatus(StatusPublisher):
         self._shortfall = of
         self._publish()
 
-    @property
-    def serves(self) -> bool:
-        """Whether a model is in memory."""
-        return bool(self._loaded)
+    def serves(self, timeframe_ms: int) -> bool:
+        """Whether a model of a timeframe is in memory."""
+        return bool(self._versions(timeframe_ms))
+
+    def _versions(self, timeframe_ms: int | None) -> list[str]:
+        models = self._loaded.values()
+        return [model.version for model in models if model.timeframe_ms == timeframe_ms]
 
     def _publish(self) -> None:
         running = self._state == "running"
-        trouble = self._refused or self._concern or self._shortfall
+        said = [*self._refused.values(), *self._concerns.values(), self._shortfall]
+        trouble = next(filter(None, said), "")
         models = tuple(self._loaded.values())
         self.publish(
             WorkerStatus(
@@ -144,7 +157,7 @@ class ModelStatus(StatusPublisher):
 
 
 class ModelWatch:
-    """Applies each change as it comes, and of the past changes only the latest."""
+    """Applies each change as it comes, of the past ones only the latest of each timeframe."""
 
     def __init__(
         self,
@@ -182,16 +195,14 @@ class ModelWatch:
 
     def apply(self, changes: list[ModelChanged]) -> None:
         """Load the latest of some changes; refuse a model that does not fit its registration."""
-        for change in changes[:-MODELS_IN_MEMORY]:
-            self.readiness.settle(change.model.model_version)
-        for change in changes[-MODELS_IN_MEMORY:]:
+        for change in self._latest(changes):
             version = change.model.model_version
             try:
                 self._serve(change)
             except ArtifactError as refused:
                 self._refused[version] = change
                 self._retry_at_s = time.monotonic() + RETRY_EVERY_S
-                self.status.refused(f"model {version} refused: {refused}")
+                self.status.refused(f"model {version} refused: {refused}", change.model)
                 log.error(
                     "model.refused",
                     model_version=version,
@@ -200,6 +211,18 @@ class ModelWatch:
                     "another with `regimeflow train`",
                 )
         self._settle_refused()
+
+    def _latest(self, changes: list[ModelChanged]) -> list[ModelChanged]:
+        """Return the changes of each timeframe that fit in memory; nobody waits for the others."""
+        later: Counter[int] = Counter()
+        latest = []
+        for change in reversed(changes):
+            later[change.model.timeframe_ms] += 1
+            if later[change.model.timeframe_ms] <= MODELS_IN_MEMORY:
+                latest.append(change)
+            else:
+                self.readiness.settle(change.model.model_version)
+        return latest[::-1]
 
     def retry(self) -> None:
         """Try to load refused models again, now and then: their files may have been restored."""
@@ -221,6 +244,7 @@ class ModelWatch:
         log.info(
             "model.loaded",
             model_version=version,
+            timeframe=timeframe_name(change.model.timeframe_ms),
             qualified=change.model.qualified,
             serves_from_ms=change.effective_from_ms,
             seconds=round(loaded.load_seconds or 0.0, 2),
@@ -234,9 +258,11 @@ class ModelWatch:
             )
 
     def _settle_refused(self) -> None:
-        """Let bars go on without the refused models where another serves; else let them wait."""
-        for version in self._refused:
-            (self.readiness.settle if self.status.serves else self.readiness.hold)(version)
+        """Let bars go on without the refused models; base bars wait unless another serves."""
+        for version, change in self._refused.items():
+            higher = change.model.base_ms is not None
+            goes_on = higher or self.status.serves(change.model.timeframe_ms)
+            (self.readiness.settle if goes_on else self.readiness.hold)(version)
 
 
 def _changes(messages: Iterable[Received]) -> list[ModelChanged]:

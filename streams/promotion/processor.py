@@ -3,8 +3,9 @@
     market.history.v1, models.registered.v1  -->  [promotion]  -->  training.requests.v1,
     models.changes.v1, models.serving.v1, regimes.parameters.v1
 
-Bootstrap only. Ready history asks for a model where none serves. The first registered model serves
-even if it failed its gates (its signals say so), until a qualified one replaces it.
+Bootstrap only, each timeframe by itself. Ready history asks for a model where none serves. The
+first registered model serves even if it failed its gates (its signals say so), until a qualified
+one replaces it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from schemas.topics import (
 from schemas.training import TrainingRequest
 from streams.processor import Outputs, Processor
 
-# Two at least. More, because the change must reach inference and the regime filter before its bar,
-# also when a market minute lasts one second.
+# Base bars, two at least. More, because the change must reach inference and the regime filter
+# before its bar, also when a market minute takes a second.
 LEAD_BARS = 5
 
 
 class PromotionState(Record):
-    """The last request and the serving model of a strategy."""
+    """The last request and the serving model of a strategy and timeframe."""
 
     requested_to_ms: int = -1
     registered_ms: int = -1
@@ -47,11 +48,20 @@ def step(
     return _registered(state, record)
 
 
+def request_id(history: HistoryReady, cause: object, reason: str) -> str:
+    """Return the id of the request that a cause makes once of a history.
+
+    The base bar's leaves its timeframe out, as when there was no other.
+    """
+    higher = () if history.base_ms is None else (history.timeframe_ms,)
+    return derived_id(TRAINING_REQUESTS.name, history.strategy, cause, reason, *higher)
+
+
 def _history(state: PromotionState, history: HistoryReady) -> tuple[PromotionState, Outputs]:
     if state.serving is not None or history.to_ms <= state.requested_to_ms:
         return state, ()
     request = TrainingRequest(
-        request_id=derived_id(TRAINING_REQUESTS.name, history.strategy, history.to_ms, "bootstrap"),
+        request_id=request_id(history, history.to_ms, "bootstrap"),
         strategy=history.strategy,
         event_time_ms=history.event_time_ms,
         symbols=history.symbols,
@@ -60,6 +70,7 @@ def _history(state: PromotionState, history: HistoryReady) -> tuple[PromotionSta
         to_ms=history.to_ms,
         reason="bootstrap",
         closes=history.closes,
+        base_ms=history.base_ms,
     )
     return state.model_copy(update={"requested_to_ms": history.to_ms}), (request,)
 
@@ -70,8 +81,7 @@ def _registered(state: PromotionState, model: ModelRegistered) -> tuple[Promotio
     seen = state.model_copy(update={"registered_ms": model.event_time_ms})
     if state.qualified and not model.qualified:
         return seen, ()
-    closed = -(-model.event_time_ms // model.timeframe_ms)
-    effective = (closed + LEAD_BARS) * model.timeframe_ms
+    effective = _effective_from(model)
     changed = ModelChanged(
         strategy=model.strategy,
         event_time_ms=model.event_time_ms,
@@ -88,11 +98,18 @@ def _registered(state: PromotionState, model: ModelRegistered) -> tuple[Promotio
     return after, (changed, serving, *filters)
 
 
+def _effective_from(model: ModelRegistered) -> int:
+    """Return the first close of the model's timeframe that is ``LEAD_BARS`` base bars ahead."""
+    base_ms = model.base_ms or model.timeframe_ms
+    earliest = (-(-model.event_time_ms // base_ms) + LEAD_BARS) * base_ms
+    return -(-earliest // model.timeframe_ms) * model.timeframe_ms
+
+
 PROCESSOR = Processor(
     name="promotion",
     reads=(HISTORY, MODELS_REGISTERED),
     writes=(TRAINING_REQUESTS, MODELS_CHANGES, MODELS_SERVING, REGIME_PARAMETERS),
     initial=PromotionState(),
     step=step,
-    state_key=("strategy",),
+    state_key=("strategy", "timeframe_ms"),
 )

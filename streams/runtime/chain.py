@@ -267,7 +267,7 @@ class _ChainRun:
             self.report("restoring", f"partitions {sorted(numbers)}")
             ends = changelog_ends(self._kafka, self._chain, numbers)
             require_states(self._name, ends, offsets, self._member.notes)
-            self._states.update(restore(self._kafka, self._chain, ends, offsets))
+            self._states.update(restore(self._name, self._kafka, self._chain, ends, offsets))
             self._ends.update(ends)
             log.info(
                 "state.restored",

@@ -1,4 +1,8 @@
-"""States of a chain as its changelogs and inputs give them back after a restart."""
+"""States of a chain as its changelogs and inputs give them back after a restart.
+
+A changelog whose keys have another shape than ``state_key`` is of an older processor. The states of
+the whole chain are then folded anew from its inputs, up to the committed offsets.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
+import structlog
+
 from schemas.record import Record, Topic
 from streams.processor import Processor, StateKey, StateRef
+from streams.runtime.batch import Batch, BatchContext, Merge, external_topics, process_batch
 from streams.runtime.client import end_offsets
 from streams.runtime.codec import (
     Partition,
+    Received,
     Unreadable,
     changelog_topic,
     event_time,
@@ -22,9 +30,12 @@ from streams.runtime.settings import Fatal, KafkaSettings, StateLost
 
 States = dict[StateRef, Record]
 
+log = structlog.get_logger()
+
 # Offsets looked at first for each input asked for: records and their transaction markers.
 OFFSETS_PER_INPUT = 3
 WIDER = 4  # each further look is that much longer
+BATCH = 500  # inputs folded anew at a time
 
 
 def changelog_ends(
@@ -74,6 +85,7 @@ def require_states(
 
 
 def restore(
+    name: str,
     kafka: KafkaSettings,
     chain: Sequence[Processor],
     ends: Mapping[Partition, int],
@@ -82,6 +94,7 @@ def restore(
     """Read back the states of some partitions.
 
     Args:
+        name: Of the chain.
         kafka: The cluster.
         chain: Processors in flow order.
         ends: Ends of the changelogs to restore from.
@@ -93,16 +106,54 @@ def restore(
         Fatal: A state cannot be decoded, or the cluster does not answer.
     """
     states: dict[int, States] = {partition: {} for _, partition in ends}
-    names = {processor.changelog: processor.name for processor in chain}
+    owners = {processor.changelog: processor for processor in chain}
     changelogs = [changelog_topic(processor) for processor in chain]
     with Reader(kafka, changelogs, until=ends) as reader:
         for entry in reader.read_to_end(unreadable=_cannot_restore):
-            reference = (names[entry.stored.topic], state_key(entry.stored.key))
-            states[entry.stored.partition][reference] = entry.record
+            owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
+            states[entry.stored.partition][owner.name, key] = entry.record
+    lengths = {processor.name: len(processor.state_key) for processor in chain}
+    older = {each for known in states.values() for each, key in known if len(key) != lengths[each]}
+    if older:
+        log.info("state.refolded", consumer=name, processors=sorted(older))
+        consumed = {source: at for source, at in offsets.items() if source[1] in states}
+        states |= fold_inputs(name, chain, kafka, consumed)
     for processor in chain:
         if processor.refill is not None:
             for partition, known in states.items():
                 _refill(kafka, processor, partition, known, offsets)
+    return states
+
+
+def fold_inputs(
+    name: str, chain: Sequence[Processor], kafka: KafkaSettings, offsets: Mapping[Partition, int]
+) -> dict[int, States]:
+    """Return by partition the states after all inputs below the offsets; writes no output."""
+    topics = external_topics(chain)
+    by_name = {topic.name: topic for topic in topics}
+    until = {source: at for source, at in offsets.items() if at > 0}
+    states: dict[int, States] = {number: {} for _, number in offsets}
+    if not until:
+        return states
+    context = BatchContext(chain, name, states, kafka.git_commit)
+    merge = Merge(topics)
+    for source in until:
+        merge.open(source)
+    with Reader(kafka, topics, until=until) as reader:
+        while not reader.caught_up or len(merge):
+            for message in reader.take(BATCH, 0.0 if len(merge) else 0.2):
+                if message.stored.offset >= until[message.stored.source]:
+                    continue
+                topic = by_name[message.stored.topic]
+                bad = misplaced(topic, message) if isinstance(message, Received) else None
+                merge.add(bad or message)
+            for source, end in until.items():
+                merge.expect(source, more=reader.positions[source] < end)
+            batch = Batch()
+            for _ in process_batch(batch, context, merge.take(BATCH)):
+                pass
+            for number, changed in batch.states.items():
+                states[number].update(changed)
     return states
 
 

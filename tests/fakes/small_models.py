@@ -23,7 +23,11 @@ Array = NDArray[np.float64]
 
 
 def small_model(
-    root: Path, seed: int = 0, names: tuple[str, ...] = NAMES, feature_set: str = FEATURE_SET
+    root: Path,
+    seed: int = 0,
+    names: tuple[str, ...] = NAMES,
+    feature_set: str = FEATURE_SET,
+    timeframe_ms: int = MINUTE_MS,
 ) -> ModelRegistered:
     """Train on seeded noise, write under ``root`` and return the registration."""
     forest, network, rows, windows = _fitted(seed, len(names))
@@ -33,7 +37,7 @@ def small_model(
         strategy="ensemble",
         feature_set_id=feature_set,
         feature_names=names,
-        timeframe_ms=MINUTE_MS,
+        timeframe_ms=timeframe_ms,
         horizon_bars=15,
         volatility_feature="realised_volatility_60",
         label_width=0.5,
@@ -63,6 +67,8 @@ def small_model(
     return registered(
         model_version=manifest.version,
         feature_names=names,
+        timeframe_ms=timeframe_ms,
+        base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
         uri=folder.as_uri(),
         files=(*manifest.files, model_file("report", MANIFEST, manifest.encode())),
     )

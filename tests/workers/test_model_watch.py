@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from schemas.status import WorkerStatus
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import WORKER_STATUS
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
@@ -82,7 +83,7 @@ def test_an_altered_model_is_refused_while_the_one_before_serves(pipeline_topics
     assert "lstm.safetensors" in reported[-1].detail
     assert "altered" in reported[-1].detail
     assert [m.version for m in reported[-1].models] == [good.model_version]
-    serving = slots.for_bar(close_time(9))
+    serving = slots.for_bar(MINUTE_MS, close_time(9))
     assert serving is not None
     assert serving.version == good.model_version
     assert {s.state for s in reported} == {"starting", "running", "degraded"}
@@ -103,6 +104,46 @@ def test_of_the_past_only_the_latest_models_are_loaded(pipeline_topics, tmp_path
     watch.status.close()
 
     assert loaded == [close_time(minute) for minute in range(3, MODELS_IN_MEMORY + 3)]
+
+
+@pytest.mark.kafka
+def test_of_the_past_each_timeframe_has_its_own_latest_models(pipeline_topics, tmp_path):
+    kafka = KafkaSettings(pipeline_topics)
+    hours, minutes = small_model(tmp_path, timeframe_ms=HOUR_MS), small_model(tmp_path)
+    watch = ModelWatch(kafka, "inference", lambda changed: load_ensemble(changed.model).status())
+
+    later = [change_to(minutes, minute) for minute in range(1, MODELS_IN_MEMORY + 2)]
+    watch.apply([change_to(hours, 0), *later])
+    watch.status.close()
+
+    loaded = [(model.version, model.timeframe_ms) for model in statuses(kafka)[-1].models]
+    assert loaded == [(hours.model_version, HOUR_MS), (minutes.model_version, MINUTE_MS)]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("bad_ms", [MINUTE_MS, HOUR_MS])
+def test_only_a_refused_base_model_lets_bars_wait_and_another_timeframe_hides_no_refusal(
+    pipeline_topics, tmp_path, bad_ms
+):
+    kafka = KafkaSettings(pipeline_topics)
+    good_ms = HOUR_MS if bad_ms == MINUTE_MS else MINUTE_MS
+    bad = small_model(tmp_path, timeframe_ms=bad_ms)
+    good = small_model(tmp_path, timeframe_ms=good_ms)
+    (model_folder(bad.uri) / "lstm.safetensors").write_bytes(b"altered")
+    watch = ModelWatch(kafka, "inference", lambda changed: load_ensemble(changed.model).status())
+    watch.status.report("running")
+
+    watch.apply([change_to(bad, 1), change_to(good, 2)])
+    watch.status.close()
+
+    [*_, last] = statuses(kafka)
+    assert (last.state, [m.version for m in last.models]) == ("degraded", [good.model_version])
+    if bad_ms == MINUTE_MS:
+        assert "no model serves, so bars wait for it" in last.detail
+        assert watch.readiness._held == {bad.model_version}
+    else:
+        assert "no model serves bars of 1h, they go on without a prediction" in last.detail
+        watch.readiness.wait_for(bad.model_version, within_s=3600.0)
 
 
 @pytest.mark.kafka

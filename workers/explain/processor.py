@@ -53,10 +53,12 @@ class ExplainableModels:
     histories: dict[StateKey, ExplainHistory] = field(default_factory=dict)
 
     def put(self, model: ExplainableModel) -> None:
-        """Add a model; the oldest goes when there are too many."""
+        """Add a model; the oldest of its timeframe goes when there are too many."""
         self.models.pop(model.version, None)
         self.models[model.version] = model
-        for version in list(self.models)[:-MODELS_IN_MEMORY]:
+        timeframe_ms = model.manifest.timeframe_ms
+        same = [v for v, each in self.models.items() if each.manifest.timeframe_ms == timeframe_ms]
+        for version in same[:-MODELS_IN_MEMORY]:
             del self.models[version]
 
     def history(self, key: StateKey) -> ExplainHistory:

@@ -36,6 +36,7 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
             parameters=model.parameters,
             qualified=change.model.qualified,
             load_seconds=time.monotonic() - began,
+            timeframe_ms=model.manifest.timeframe_ms,
         )
 
     watch = ModelWatch(kafka, "explain", load)

@@ -6,6 +6,7 @@ import structlog
 
 from schemas.models import ModelChanged
 from schemas.status import LoadedModel
+from schemas.timeframes import timeframe_name
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.model_watch import ModelWatch, run_with_models
@@ -38,6 +39,7 @@ def _log_switch(model: LoadedEnsemble, event_time_ms: int) -> None:
     log.info(
         "model.switched",
         model_version=model.version,
+        timeframe=timeframe_name(model.timeframe_ms),
         first_bar_ms=event_time_ms,
         qualified=model.registered.qualified,
     )

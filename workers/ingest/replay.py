@@ -178,7 +178,7 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
 
     def hold() -> bool:
         publisher.flush()
-        return wait_for_model(kafka, settings.strategy, stop)
+        return wait_for_model(kafka, settings.strategy, recording.timeframe_ms, stop)
 
     def wait(seconds: float) -> bool:
         heartbeat.beat()
@@ -194,14 +194,20 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     publisher.close()
 
 
-def wait_for_model(kafka: KafkaSettings, strategy: str, stop: threading.Event) -> bool:
-    """Wait until inference has loaded the model that serves; returns False when stopped first."""
+def wait_for_model(
+    kafka: KafkaSettings, strategy: str, timeframe_ms: int, stop: threading.Event
+) -> bool:
+    """Wait until inference has loaded the model that serves bars of a timeframe.
+
+    Returns False when stopped first.
+    """
     serving: str | None = None
     loaded: frozenset[str] = frozenset()
     for message in tail(kafka, (MODELS_SERVING, WORKER_STATUS), stop=stop):
         record = message.record
-        if isinstance(record, ModelServing) and record.strategy == strategy:
-            serving = record.model.model_version
+        if isinstance(record, ModelServing):
+            if (record.strategy, record.model.timeframe_ms) == (strategy, timeframe_ms):
+                serving = record.model.model_version
         elif isinstance(record, WorkerStatus) and process_name(record.process) == "inference":
             loaded = frozenset(model.version for model in record.models) or loaded
         if serving is not None and serving in loaded:

@@ -3,9 +3,9 @@
     features.vectors.v1, regimes.probabilities.v1, predictions.requests.v1  -->  [inference]
       -->  predictions.ensemble.v1, predictions.replies.v1
 
-All symbols of a poll go through a model together. A bar's time alone decides its model: the one
-with the latest ``effective_from_ms`` at or before it. A posterior names the model of its regime
-filter, so a bar waits for a model that is still being loaded.
+All symbols of a poll go through a model together. A bar's timeframe and time alone decide its
+model: the one with the latest ``effective_from_ms`` at or before it. A posterior names the model of
+its regime filter, so a bar waits for a model that is still being loaded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from schemas.features import FeatureVector
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
+from schemas.timeframes import timeframe_name
 from schemas.topics import (
     FEATURE_VECTORS,
     PREDICTION_REPLIES,
@@ -74,7 +75,7 @@ class _InferenceBatch:
         self._clock = clock
         self._wait_for = wait_for
         self._states = states
-        self._waiting: dict[str, list[tuple[int, PairedBar]]] = {}
+        self._waiting: dict[str, tuple[LoadedEnsemble, list[tuple[int, PairedBar]]]] = {}
         self._outputs: list[Outputs] = []
 
     def run(
@@ -101,18 +102,17 @@ class _InferenceBatch:
             return
         if pair.regimes.parameters_version is not None:
             self._wait_for(pair.regimes.parameters_version)
-        model = self._slots.for_bar(half.event_time_ms)
+        model = self._slots.for_bar(half.timeframe_ms, half.event_time_ms)
         if model is None:
             return
         try:
             model.columns(pair.window.feature_set_id, pair.window.names)
         except FeaturesMissing:  # the status says so
             return
-        self._waiting.setdefault(model.version, []).append((number, pair))
+        self._waiting.setdefault(model.version, (model, []))[1].append((number, pair))
 
     def _predict_waiting(self) -> None:
-        for version, waiting in self._waiting.items():
-            model = self._model(version)
+        for model, waiting in self._waiting.values():
             inputs = model_inputs(model, [pair.window for _, pair in waiting])
             ready = list(compress(waiting, inputs.complete.tolist()))
             if not ready:
@@ -123,11 +123,6 @@ class _InferenceBatch:
             for (number, _), prediction in zip(ready, predictions, strict=True):
                 self._outputs[number] = (prediction,)
         self._waiting.clear()
-
-    def _model(self, version: str) -> LoadedEnsemble:
-        model = self._slots.named(version)
-        assert model is not None, "rows wait for a loaded model only"  # noqa: S101 - by construction
-        return model
 
     def _reply(self, request: PredictionRequest, model_name: str) -> PredictionReply:
         def reply(
@@ -148,10 +143,9 @@ class _InferenceBatch:
         pair: PairedBar | None = state.pair
         if pair is None or pair.features.event_time_ms != request.bar_time_ms:
             return reply("unknown_bar", f"the newest bar here closed at {state.event_time_ms}")
-        model = self._slots.named(model_name)
+        model = self._slots.named(model_name, request.timeframe_ms)
         if model is None:
-            loaded = ", ".join(m.version for m in self._slots.all()) or "none"
-            return reply("unknown_model", f"loaded: {loaded}")
+            return reply("unknown_model", self._why_unknown(model_name, request.timeframe_ms))
         try:
             inputs = model_inputs(model, [pair.window])
         except FeaturesMissing as mismatch:
@@ -159,3 +153,13 @@ class _InferenceBatch:
         if not inputs.complete[0]:
             return reply("failed", "features of this bar are not complete")
         return reply("ok", prediction=predict(model, [pair], inputs)[0])
+
+    def _why_unknown(self, name: str, timeframe_ms: int) -> str:
+        loaded = self._slots.all()
+        others = sorted({model.timeframe_ms for model in loaded if name in model.names})
+        if others:
+            return (
+                f"{name} predicts bars of {', '.join(map(timeframe_name, others))}, the request is "
+                f"about a bar of {timeframe_name(timeframe_ms)}"
+            )
+        return f"loaded: {', '.join(model.version for model in loaded) or 'none'}"

@@ -21,7 +21,9 @@ from workers.models.booster import read_booster
 from workers.models.devices import PlacedNetwork, place_network
 
 PARITY = 1e-6  # on probabilities, against the answers of the training libraries
-MODELS_IN_MEMORY = 4  # the one in service and those before it, for late bars and overrides
+# Of each timeframe: the one in service and those before it, for late bars and overrides. A model
+# takes about 2 MB.
+MODELS_IN_MEMORY = 4
 
 
 class FeaturesMissing(ValueError):
@@ -66,6 +68,16 @@ class LoadedEnsemble:
         return self.registered.model_version
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What an override may call it: its version, or its strategy."""
+        return self.version, self.manifest.strategy
+
+    @property
+    def timeframe_ms(self) -> int:
+        """Length of the bars that it predicts."""
+        return self.manifest.timeframe_ms
+
+    @property
     def window(self) -> int:
         """Bars that the LSTM looks at."""
         return self.network.window
@@ -96,6 +108,7 @@ class LoadedEnsemble:
             parameters=self.network.model.parameters + len(self.forest.nodes),
             qualified=self.registered.qualified,
             load_seconds=self.load_seconds,
+            timeframe_ms=self.timeframe_ms,
         )
 
 
@@ -161,44 +174,54 @@ def _as_row(chances: ClassProbabilities) -> NDArray[np.float64]:
 
 @dataclass
 class Slots:
-    """Every loaded model by the bar from which it serves; replaced as a whole, never in part.
+    """Every loaded model by its timeframe and the bar from which it serves.
+
+    They are replaced as a whole, never in part.
 
     Attributes:
-        capacity: Models in memory. A replay reads symbols one after the other, so it needs all
-            models of its past.
+        capacity: Models of a timeframe in memory. A replay reads symbols one after the other, so
+            it needs all models of its past.
         on_switch: Called with the model and the bar when a newer one answers for the first time.
     """
 
     capacity: int = MODELS_IN_MEMORY
     on_switch: Callable[[LoadedEnsemble, int], None] = lambda _model, _bar_ms: None
-    _newest_ms: int = -1  # from when the newest model that has answered serves
-    _serving: tuple[tuple[int, LoadedEnsemble], ...] = field(default=())
+    # By timeframe: from when the newest model that has answered serves, and the models.
+    _newest_ms: dict[int, int] = field(default_factory=dict)
+    _serving: dict[int, tuple[tuple[int, LoadedEnsemble], ...]] = field(default_factory=dict)
 
     def put(self, change: ModelChanged, loaded: LoadedEnsemble) -> None:
-        """Let a model serve from ``change.effective_from_ms`` on."""
-        since = change.effective_from_ms
+        """Let a model serve its timeframe from ``change.effective_from_ms`` on."""
+        since, timeframe_ms = change.effective_from_ms, loaded.timeframe_ms
         slots = [
-            slot for slot in self._serving if (slot[0], slot[1].version) != (since, loaded.version)
+            slot
+            for slot in self._serving.get(timeframe_ms, ())
+            if (slot[0], slot[1].version) != (since, loaded.version)
         ]
         slots.append((since, loaded))
-        self._serving = tuple(sorted(slots, key=lambda slot: slot[0])[-self.capacity :])
+        kept = tuple(sorted(slots, key=lambda slot: slot[0])[-self.capacity :])
+        self._serving = self._serving | {timeframe_ms: kept}
 
-    def for_bar(self, event_time_ms: int) -> LoadedEnsemble | None:
-        """Return the model of a bar close; None before the first one serves."""
-        serving = [slot for slot in self._serving if slot[0] <= event_time_ms]
+    def for_bar(self, timeframe_ms: int, event_time_ms: int) -> LoadedEnsemble | None:
+        """Return the model of a bar close; None before the first one of its timeframe serves."""
+        models = self._serving.get(timeframe_ms, ())
+        serving = [slot for slot in models if slot[0] <= event_time_ms]
         if not serving:
             return None
         since, loaded = serving[-1]
-        if since > self._newest_ms:
-            self._newest_ms = since
+        if since > self._newest_ms.get(timeframe_ms, -1):
+            self._newest_ms[timeframe_ms] = since
             self.on_switch(loaded, event_time_ms)
         return loaded
 
-    def named(self, version: str) -> LoadedEnsemble | None:
-        """Return a loaded model by version, or the newest by strategy name."""
-        models = [m for _, m in self._serving if version in (m.version, m.manifest.strategy)]
+    def named(self, name: str, timeframe_ms: int) -> LoadedEnsemble | None:
+        """Return a loaded model of a timeframe by version, or the newest by strategy name."""
+        models = [m for _, m in self._serving.get(timeframe_ms, ()) if name in m.names]
         return models[-1] if models else None
 
     def all(self) -> tuple[LoadedEnsemble, ...]:
-        """Return every loaded model once, oldest first."""
-        return tuple({loaded.version: loaded for _, loaded in self._serving}.values())
+        """Return every loaded model once, by timeframe, oldest first."""
+        slots = [
+            slot for timeframe_ms in sorted(self._serving) for slot in self._serving[timeframe_ms]
+        ]
+        return tuple({loaded.version: loaded for _, loaded in slots}.values())

@@ -197,6 +197,7 @@ def register(
             regime.model_copy(update={"model_version": version})
             for regime in trained.fitted.regimes
         ),
+        base_ms=request.base_ms,
     )
     (folder / REGISTERED).write_bytes(model.encode())
     np.save(folder / ROWS, trained.sample, allow_pickle=False)

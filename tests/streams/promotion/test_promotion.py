@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.ids import derived_id
 from schemas.market import HistoryReady
 from schemas.models import ModelChanged, ModelMetrics, ModelRegistered, ModelServing
 from schemas.regimes import RegimeParameters
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingRequest
 from streams.promotion.processor import LEAD_BARS, PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import close_time, regime_parameters
 
 
-def history(minute=100):
+def history(minute=100, timeframe_ms=MINUTE_MS):
     return HistoryReady(
         source="test",
         symbols=("BTCUSDT",),
-        timeframe_ms=MINUTE_MS,
+        timeframe_ms=timeframe_ms,
         from_ms=0,
         to_ms=close_time(minute),
         event_time_ms=close_time(minute),
+        base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
     )
 
 
-def registered(version="m1", minute=200, *, qualified=True):
+def registered(version="m1", minute=200, timeframe_ms=MINUTE_MS, *, qualified=True):
     metrics = ModelMetrics(
         rows=100, folds=3, log_loss=1.0, prior_log_loss=1.1, brier=0.6, accuracy=0.5,
         macro_f1=0.4, calibration_error=0.02,
     )  # fmt: skip
     return ModelRegistered(
-        strategy="ensemble", model_version=version, request_id="r", timeframe_ms=MINUTE_MS,
+        strategy="ensemble", model_version=version, request_id="r", timeframe_ms=timeframe_ms,
         event_time_ms=close_time(minute) + 1, symbols=("BTCUSDT",), trained_from_ms=0,
         trained_to_ms=close_time(100), feature_set_id="f", feature_names=("a",), horizon_bars=15,
         uri="file:///models/m1", files=(), metrics=metrics, gates={"log_loss": qualified},
-        qualified=qualified, regimes=(regime_parameters(),),
+        qualified=qualified, regimes=(regime_parameters(timeframe_ms=timeframe_ms),),
+        base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
     )  # fmt: skip
 
 
@@ -42,12 +48,14 @@ def serving(records):
             if isinstance(r, ModelServing)]  # fmt: skip
 
 
-def test_ready_history_asks_for_one_model_only():
-    requests = replay([PROCESSOR], [history(), history()])
+def requests(records):
+    return [r for r in replay([PROCESSOR], records) if isinstance(r, TrainingRequest)]
 
-    assert len(requests) == 1
-    assert isinstance(requests[0], TrainingRequest)
-    assert requests[0].to_ms == history().to_ms
+
+def test_ready_history_asks_for_one_model_only():
+    [request] = requests([history(), history()])
+
+    assert request.to_ms == history().to_ms
 
 
 def test_longer_history_asks_again_while_nothing_serves_and_never_after():
@@ -87,3 +95,45 @@ def test_an_unqualified_model_serves_only_until_a_qualified_one_comes():
 
 def test_redelivered_model_changes_nothing():
     assert serving([registered(), registered()]) == ["m1"]
+
+
+def test_each_timeframe_asks_for_its_own_model_by_an_id_of_its_own():
+    both = [history(), history(timeframe_ms=HOUR_MS)]
+
+    base, higher = requests(both)
+
+    assert [base.timeframe_ms, higher.timeframe_ms] == [MINUTE_MS, HOUR_MS]
+    assert (base.base_ms, higher.base_ms) == (None, MINUTE_MS)
+    assert base.request_id == derived_id(
+        "training.requests.v1", "ensemble", history().to_ms, "bootstrap"
+    )
+    assert base.request_id != higher.request_id
+
+
+def test_a_model_of_another_timeframe_neither_replaces_nor_holds_back():
+    out = replay(
+        [PROCESSOR],
+        [registered("minutes", 210), registered("hours", 200, HOUR_MS, qualified=False)],
+    )
+
+    served = {r.subject: r for r in out if isinstance(r, ModelServing)}
+    assert {subject: r.model.model_version for subject, r in served.items()} == {
+        f"ensemble/{MINUTE_MS}": "minutes",
+        f"ensemble/{HOUR_MS}": "hours",
+    }
+    assert [r.replaces for r in served.values()] == [None, None]
+    [asked] = requests([registered(), history(300), history(300, HOUR_MS)])
+    assert asked.timeframe_ms == HOUR_MS
+
+
+@given(minute=st.integers(0, 10_000), timeframe_ms=st.sampled_from((15 * MINUTE_MS, HOUR_MS)))
+def test_a_higher_model_serves_from_the_first_close_that_is_the_lead_of_base_bars_ahead(
+    minute, timeframe_ms
+):
+    model = registered(minute=minute, timeframe_ms=timeframe_ms)
+
+    changed = next(r for r in replay([PROCESSOR], [model]) if isinstance(r, ModelChanged))
+
+    ahead = changed.effective_from_ms - model.event_time_ms
+    assert changed.effective_from_ms % timeframe_ms == 0
+    assert 2 * MINUTE_MS <= ahead <= timeframe_ms + (LEAD_BARS + 1) * MINUTE_MS

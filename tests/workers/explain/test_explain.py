@@ -15,7 +15,7 @@ from schemas.explanations import Explanation
 from schemas.models import ModelRegistered
 from schemas.predictions import ClassProbabilities, Prediction, PredictionRequest
 from schemas.record import Record
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.runtime.memory_driver import MemoryDriver
 from tests.build import FEATURE_SET, close_time, features, prediction
 from tests.fakes.small_models import NAMES, WINDOW, small_model
@@ -356,6 +356,15 @@ def test_only_the_last_models_stay_in_memory(tmp_path):
     in_memory = explainable(*models).models
 
     assert list(in_memory) == [m.model_version for m in models[1:]]
+
+
+def test_models_of_one_timeframe_push_none_of_another_out_of_memory(tmp_path):
+    hours = small_model(tmp_path, timeframe_ms=HOUR_MS)
+    minutes = [small_model(tmp_path, seed=seed) for seed in range(MODELS_IN_MEMORY + 1)]
+
+    in_memory = explainable(hours, *minutes).models
+
+    assert list(in_memory) == [m.model_version for m in (hours, *minutes[1:])]
 
 
 def test_history_is_pruned_behind_the_newest_prediction():

@@ -124,6 +124,8 @@ def test_replay_holds_at_the_cut_until_a_model_is_served_and_loaded(pipeline_top
     publisher = Publisher(KafkaSettings(pipeline_topics), "test")
     served = serving()
     version = served.model.model_version
+    hours = served.model.model_copy(update={"model_version": "hours", "timeframe_ms": HOUR_MS})
+    of_hours = serving(model=hours)  # published last: it must not pass for the minutes' model
     loaded = LoadedModel(
         name="ensemble", version=version, loaded_at_ms=1, device="cpu", parameters=1, qualified=True
     )
@@ -131,6 +133,7 @@ def test_replay_holds_at_the_cut_until_a_model_is_served_and_loaded(pipeline_top
     with Process(tmp_path / "home", **settings) as process:
         until(lambda: records(pipeline_topics, HISTORY), process)
         publisher.publish(served)
+        publisher.publish(of_hours)
         publisher.flush()
         assert len(opened(pipeline_topics, "BTCUSDT")) == 60
         publisher.publish(status("inference", models=(loaded,)))

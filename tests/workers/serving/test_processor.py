@@ -10,7 +10,7 @@ import pytest
 from schemas.features import FeatureVector
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import StateKey
 from streams.runtime.memory_driver import MemoryDriver, replay
@@ -260,6 +260,38 @@ def test_an_override_that_cannot_be_answered_says_why(tmp_path, minute, override
     assert reply.status == status
     assert reply.detail
     assert reply.prediction is None
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_an_override_of_another_timeframe_is_refused_with_both(tmp_path, by_name):
+    hours = small_model(tmp_path, timeframe_ms=HOUR_MS)
+    name = "ensemble" if by_name else hours.model_version
+
+    (reply,) = replies(serve(hours), request(WINDOW, model_override=name))
+
+    assert reply.status == "unknown_model"
+    assert reply.detail == f"{name} predicts bars of 1h, the request is about a bar of 1m"
+
+
+def test_bars_of_a_timeframe_without_a_model_get_no_prediction_and_disturb_no_other(tmp_path):
+    minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
+    both = [
+        record.model_copy(update={"timeframe_ms": timeframe_ms})
+        for record in bars(range(WINDOW))
+        for timeframe_ms in (MINUTE_MS, HOUR_MS)
+    ]
+
+    alone = predictions(processor(serve(minutes)), both)
+    together = predictions(processor(serve(hours, 0, serve(minutes))), both)
+
+    assert {(p.timeframe_ms, p.model_version) for p in alone} == {
+        (MINUTE_MS, minutes.model_version)
+    }
+    assert {(p.timeframe_ms, p.model_version) for p in together} == {
+        (MINUTE_MS, minutes.model_version),
+        (HOUR_MS, hours.model_version),
+    }
+    assert len({p.prediction_id for p in together}) == len(together)
 
 
 def test_an_override_nobody_waits_for_any_more_is_not_computed(tmp_path):

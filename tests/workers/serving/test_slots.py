@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from tests.build import close_time
 from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
 from workers.models.artifact import ArtifactError, model_folder, read_model
@@ -14,7 +15,7 @@ from workers.training.fit_lstm import lstm_probabilities
 
 
 def serving(slots, minute):
-    model = slots.for_bar(close_time(minute))
+    model = slots.for_bar(MINUTE_MS, close_time(minute))
     return None if model is None else model.version
 
 
@@ -64,12 +65,15 @@ def test_models_are_found_by_version_and_the_newest_by_strategy(tmp_path):
     slots.put(change_to(old, 10), load_ensemble(old))
     slots.put(change_to(new, 20), load_ensemble(new))
 
-    by_version, by_strategy = slots.named(old.model_version), slots.named("ensemble")
+    by_version, by_strategy = (
+        slots.named(old.model_version, MINUTE_MS),
+        slots.named("ensemble", MINUTE_MS),
+    )
     assert by_version is not None
     assert by_version.version == old.model_version
     assert by_strategy is not None
     assert by_strategy.version == new.model_version
-    assert slots.named("nobody") is None
+    assert slots.named("nobody", MINUTE_MS) is None
 
 
 def test_only_the_last_models_stay_in_memory(tmp_path):
@@ -81,6 +85,37 @@ def test_only_the_last_models_stay_in_memory(tmp_path):
 
     assert serving(slots, 1) is None
     assert serving(slots, 2) == model.model_version
+
+
+def test_a_bar_is_served_by_a_model_of_its_own_timeframe(tmp_path):
+    minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
+    slots = Slots()
+    slots.put(change_to(hours, 10), load_ensemble(hours))
+
+    assert serving(slots, 10) is None
+
+    for minute in range(10, 10 + MODELS_IN_MEMORY + 1):
+        slots.put(change_to(minutes, minute), load_ensemble(minutes))
+
+    other = slots.for_bar(HOUR_MS, close_time(20))
+    assert serving(slots, 20) == minutes.model_version
+    assert other is not None
+    assert other.version == hours.model_version
+    assert slots.named(hours.model_version, MINUTE_MS) is None
+    assert [m.timeframe_ms for m in slots.all()] == [MINUTE_MS, HOUR_MS]
+
+
+def test_each_timeframe_tells_its_own_first_bar_of_a_model(tmp_path):
+    minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
+    switched = []
+    slots = Slots(on_switch=lambda model, bar_ms: switched.append((model.timeframe_ms, bar_ms)))
+    slots.put(change_to(minutes, 20), load_ensemble(minutes))
+    slots.put(change_to(hours, 10), load_ensemble(hours))
+
+    for timeframe_ms in (MINUTE_MS, HOUR_MS, MINUTE_MS, HOUR_MS):
+        slots.for_bar(timeframe_ms, close_time(30))
+
+    assert switched == [(MINUTE_MS, close_time(30)), (HOUR_MS, close_time(30))]
 
 
 def test_both_members_equal_the_training_libraries(tmp_path):

@@ -1,0 +1,89 @@
+"""Promotion over a home whose changelog is of before there was more than one timeframe."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from dataclasses import replace
+
+import pytest
+
+from schemas.models import ModelChanged
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from schemas.topics import MODELS_CHANGES, TRAINING_REQUESTS
+from streams.promotion.processor import PROCESSOR
+from streams.runtime.chain import run_chain
+from streams.runtime.codec import changelog_topic, state_key
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from tests.kafka.test_backtest_signals import forgotten, wait_for
+from tests.streams.promotion.test_promotion import history, registered
+
+pytestmark = pytest.mark.kafka
+
+OLDER = replace(PROCESSOR, state_key=("strategy",))
+WITHIN_S = 30.0
+
+
+@contextlib.contextmanager
+def running(kafka, processor):
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=run_chain, args=("promotion", (processor,), kafka), kwargs={"stop": stop}
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
+        assert not thread.is_alive()
+
+
+def records(kafka, topic):
+    with Reader(kafka, (topic,)) as reader:
+        return [message.record for message in reader.read_to_end()]
+
+
+def publish(kafka, *sent):
+    publisher = Publisher(kafka, "test")
+    for record in sent:
+        publisher.publish(record)
+    publisher.flush()
+
+
+def wait_for_changes(kafka, count):
+    wait_for(lambda: len(records(kafka, MODELS_CHANGES)) == count)
+    return records(kafka, MODELS_CHANGES)
+
+
+def test_a_changelog_of_another_shape_loses_nothing_and_asks_for_nothing_again(pipeline_topics):
+    kafka = KafkaSettings(pipeline_topics)
+    with running(kafka, OLDER):
+        publish(kafka, history(100), registered("first", 200, qualified=False))
+        publish(kafka, registered("second", 210))
+        wait_for_changes(kafka, 2)
+
+    for start in itertools.count(1):
+        with running(kafka, PROCESSOR):
+            publish(kafka, history(300), registered("weak", 300 + start, qualified=False))
+            publish(kafka, registered(f"hours-{start}", 400 + start, HOUR_MS, qualified=False))
+            changes = wait_for_changes(kafka, 2 + start)
+        if start == 2:  # restored from changelogs of both shapes, too
+            break
+
+    assert [type(each) for each in changes] == [ModelChanged] * 4
+    served = [(c.model.timeframe_ms, c.model.model_version, c.replaces) for c in changes]
+    assert served == [
+        (MINUTE_MS, "first", None),
+        (MINUTE_MS, "second", "first"),
+        (HOUR_MS, "hours-1", None),
+        (HOUR_MS, "hours-2", "hours-1"),
+    ]
+    assert [r.to_ms for r in records(kafka, TRAINING_REQUESTS)] == [history(100).to_ms]
+    with Reader(kafka, (changelog_topic(PROCESSOR),)) as changelog:
+        keys = {state_key(message.stored.key) for message in changelog.read_to_end()}
+    assert keys == {("ensemble",), ("ensemble", MINUTE_MS), ("ensemble", HOUR_MS)}
+    wait_for(lambda: forgotten({"bootstrap.servers": pipeline_topics}))  # their session ends
