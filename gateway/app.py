@@ -131,7 +131,7 @@ async def _require_refdata(ctx: AppContext, refuse: Callable[[str], None]) -> No
 
 
 def _context(settings: GatewaySettings, bus: Bus, now_ms: Callable[[], int]) -> AppContext:
-    views = ReadModel()
+    views = ReadModel(settings.timeframes_ms)
     metrics = GatewayMetrics()
 
     def heartbeat() -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from gateway.cache import Cache
-from gateway.errors import Unavailable, Unknown
+from gateway.errors import Refused, Unavailable, Unknown
 from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus
 from gateway.kafka.worker_client import WorkerClient
@@ -18,8 +18,9 @@ from gateway.settings import GatewaySettings
 from gateway.stream.signal_stream import SignalStream
 from gateway.views import clock
 from gateway.views.read_model import ReadModel
+from gateway.views.series_view import SeriesView
 from gateway.views.sorted_window import SortedWindow
-from gateway.views.symbol_view import SymbolView
+from gateway.views.timeframes import running_length
 from schemas.symbols import canonical
 
 STARTING = "starting: the views are being read from the topics"
@@ -48,15 +49,32 @@ class AppContext:
         if not self.bus.ready:
             raise Unavailable(STARTING)
 
-    def stale(self, view: SymbolView, window: SortedWindow[Any]) -> bool:
+    def stale(self, view: SeriesView, window: SortedWindow[Any]) -> bool:
         """Whether the newest item of a window is older than two bars; False without one."""
-        bar, now_ms = view.bars.newest(), self.market_ms()
-        if bar is None or now_ms is None or not window.keys:
+        now_ms = self.market_ms()
+        if now_ms is None or not window.keys:
             return False
-        return clock.age(window.keys[-1], bar.timeframe_ms, now_ms).stale
+        return clock.age(window.keys[-1], view.timeframe_ms, now_ms).stale
 
-    def symbol(self, ticker: str) -> tuple[str, SymbolView]:
-        """Return the canonical symbol and its view; raises ``Unknown`` or ``Unavailable``."""
+    def series(self, ticker: str, timeframe: str | None = None) -> SeriesView:
+        """Return the view of a market at a timeframe; at the base one if none is named.
+
+        Raises ``Unknown``, ``Refused`` or ``Unavailable``.
+        """
+        symbol = self.symbol(ticker)
+        return self.views.series(symbol, self.timeframe_ms(timeframe))
+
+    def timeframe_ms(self, timeframe: str | None) -> int:
+        """Return the length of a timeframe's bars; raises ``Refused`` for one that does not run."""
+        if timeframe is None:
+            return self.views.base_ms
+        try:
+            return running_length(timeframe, self.views.timeframes)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+
+    def symbol(self, ticker: str) -> str:
+        """Return the canonical symbol of a market; raises ``Unknown`` or ``Unavailable``."""
         self.require_ready()
         known = self.views.known_symbols()
         try:
@@ -65,7 +83,7 @@ class AppContext:
             raise Unknown(f"{error}; known: {', '.join(known) or 'none yet'}") from None
         if symbol not in known:
             raise Unknown(f"symbol {symbol} is unknown; known: {', '.join(known) or 'none yet'}")
-        return symbol, self.views.symbol(symbol)
+        return symbol
 
 
 async def app_context(request: Request) -> AppContext:  # async: a plain function costs a thread
@@ -75,4 +93,7 @@ async def app_context(request: Request) -> AppContext:  # async: a plain functio
     return ctx
 
 
+TimeframeQuery = Annotated[
+    str | None, Query(max_length=40, description="One that runs, such as 15m; the base if left")
+]
 ContextDep = Annotated[AppContext, Depends(app_context)]

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.client_options import client_options
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
+from schemas.timeframes import TIMEFRAMES_MS, parse_timeframes
 from streams.runtime.environment import PREFIX, GatewayFields
 
 
@@ -29,12 +30,21 @@ class GatewaySettings(GatewayFields):
         default=DEFAULT_UNIVERSE,
         description="Says how far back the views must read",
     )
+    timeframes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("1m", "15m", "1h"),
+        description="Those that may be asked for; a recording's base bar is that of its files",
+    )
     git_commit: str = Field(default="unknown", description="Written into record headers")
 
     @field_validator("universe", mode="before")
     @classmethod
     def _parsed_universe(cls, value: object) -> tuple[str, ...]:
         return parse_universe(value)
+
+    @field_validator("timeframes", mode="before")
+    @classmethod
+    def _parsed_timeframes(cls, value: object) -> tuple[str, ...]:
+        return parse_timeframes(value)
 
     @field_validator("kafka_client")
     @classmethod
@@ -60,6 +70,11 @@ class GatewaySettings(GatewayFields):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def timeframes_ms(self) -> tuple[int, ...]:
+        """Lengths of the bars, ascending; the first is the base."""
+        return tuple(TIMEFRAMES_MS[name] for name in self.timeframes)
 
     @property
     def replica(self) -> str:

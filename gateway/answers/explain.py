@@ -20,10 +20,7 @@ async def find_explanation(
     if viewed is not None:
         return viewed
     shape = Explanation.schema_name()
-    key = (
-        f"explanation:{shape}:{predicted.symbol}:{predicted.event_time_ms}:"
-        f"{predicted.model_version}"
-    )
+    key = f"explanation:{shape}:{_bar(predicted)}:{predicted.model_version}"
     cached = await ctx.cache.get(key)
     if cached is not None:
         return cached
@@ -46,10 +43,8 @@ async def find_attribution(
     ctx: AppContext, predicted: PredictedBar, kind: AttributionKind, trace_id: str = ""
 ) -> AttributionAnswer:
     """Return all values of a prediction, from the cache or from a worker within the bound."""
-    key = (
-        f"attribution:{Attribution.schema_name()}:{kind}:{predicted.symbol}:"
-        f"{predicted.event_time_ms}:{predicted.model_version}"
-    )
+    shape = Attribution.schema_name()
+    key = f"attribution:{shape}:{kind}:{_bar(predicted)}:{predicted.model_version}"
     cached = await ctx.cache.get(key)
     if cached is not None:
         return AttributionAnswer("ready", Attribution.decode(cached))
@@ -60,6 +55,10 @@ async def find_attribution(
         return AttributionAnswer("failed", detail=reply.detail)
     await ctx.cache.put(key, reply.attribution.encode())
     return AttributionAnswer("ready", reply.attribution)
+
+
+def _bar(predicted: PredictedBar) -> str:
+    return f"{predicted.symbol}:{predicted.timeframe_ms}:{predicted.event_time_ms}"
 
 
 def delay_reason(ctx: AppContext) -> str:

@@ -32,7 +32,6 @@ def health(ctx: AppContext) -> dict[str, Any]:
     now_ms = ctx.market_ms()
     symbols = list(_symbols(ctx, now_ms))
     reasons = list(_reasons(ctx, symbols))
-    newest = [view.bars.newest() for view in views.symbols.values()]
     return {
         "status": "starting" if not ctx.bus.ready else "degraded" if reasons else "healthy",
         "model_loaded": bool(views.loaded_models()),
@@ -44,7 +43,7 @@ def health(ctx: AppContext) -> dict[str, Any]:
         "speed": views.clock.tick.speed if views.clock else None,
         "degraded": reasons,
         "broker_connected": ctx.bus.connected,
-        "replay": any(bar.recorded for bar in newest if bar is not None),
+        "replay": views.recorded,
         "views_lag_records": sum(ctx.bus.lag.values()),
         "processes": {name: _process(ctx, name) for name in sorted(views.statuses)},
         "symbols": symbols,
@@ -111,12 +110,12 @@ def _silence(ctx: AppContext, name: str) -> str:
 
 def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
     for symbol in ctx.views.known_symbols():
-        view = ctx.views.symbol(symbol)
+        view = ctx.views.series(symbol, ctx.views.base_ms)
         bar = view.bars.newest()
         if bar is None or now_ms is None:
             continue
         age = clock.age(bar.event_time_ms, bar.timeframe_ms, now_ms)
-        ended = ctx.views.ended_ms(symbol) == bar.event_time_ms
+        ended = ctx.views.ended(view)
         features = None if ended else view.features.newest()
         yield {
             "symbol": symbol,
@@ -167,8 +166,8 @@ def _unreadable_reasons(views: ReadModel, wall_ms: int) -> Iterator[str]:
 
 
 def _model_reasons(views: ReadModel) -> Iterator[str]:
-    if not views.serving:
-        yield f"no model serves yet: {_first_training(views.training)}"
+    if not views.serving_at(views.base_ms):
+        yield f"no model serves yet: {_first_training(views.training_at(views.base_ms))}"
     for change in views.serving.values():
         if not change.model.qualified:
             failed = ", ".join(gate for gate, passed in change.model.gates.items() if not passed)

@@ -14,9 +14,10 @@ from gateway.envelope import iso, raw
 from gateway.errors import Refused, TooSlow, Unavailable, Unknown
 from gateway.views import clock
 from gateway.views.compact import CompactSignal, PredictedBar
-from gateway.views.symbol_view import SymbolView
+from gateway.views.series_view import SeriesView
 from schemas.answers import PredictionAnswer
 from schemas.predictions import ClassProbabilities, Prediction, PredictionReply
+from schemas.timeframes import timeframe_name
 from streams.signals.grading import choose_direction
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}
@@ -28,6 +29,7 @@ class PredictQuery:
     """One validated request."""
 
     symbol: str
+    timeframe: str | None
     as_of_ms: int | None
     model: str | None
     risk_check: bool
@@ -39,10 +41,10 @@ class PredictQuery:
 async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     """Return the body of the answer; raises a ``GatewayError``."""
     started = time.perf_counter()
-    symbol, view = ctx.symbol(query.symbol)
-    version = _version(ctx, query.model)
+    view = ctx.series(query.symbol, query.timeframe)
+    version = _version(ctx, query.model, view.timeframe_ms)
     with ctx.metrics.timed_stage("inference"):
-        signal, age = _signal(ctx, view, symbol, query.as_of_ms)
+        signal, age = _signal(ctx, view, query.as_of_ms)
         graded = fields = orjson.loads(signal.raw)
         predicted: PredictedBar = signal
         if version is not None and version != signal.model_version:
@@ -68,29 +70,38 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     return body
 
 
-def _version(ctx: AppContext, model: str | None) -> str | None:
+def _version(ctx: AppContext, model: str | None, timeframe_ms: int) -> str | None:
     """Return the version of the named model; raises ``Refused`` for one that is not loaded."""
     if model is None:
         return None
-    loaded = ctx.views.models_by_name()
+    views = ctx.views
+    loaded = {
+        name: candidate
+        for name, candidate in views.models_by_name().items()
+        if views.model_timeframe_ms(candidate) == timeframe_ms
+    }
     for name, candidate in loaded.items():
-        if model in {name, candidate.version}:
+        if model in {name, candidate.name, candidate.version}:
             return candidate.version
     names = ", ".join(f"{name} ({other.version})" for name, other in loaded.items()) or "none"
-    raise Refused(f"strategy_override: model {model!r} is not loaded; loaded: {names}")
+    raise Refused(
+        f"strategy_override: model {model!r} is not loaded for {timeframe_name(timeframe_ms)}; "
+        f"loaded: {names}"
+    )
 
 
 def _signal(
-    ctx: AppContext, view: SymbolView, symbol: str, as_of_ms: int | None
+    ctx: AppContext, view: SeriesView, as_of_ms: int | None
 ) -> tuple[CompactSignal, clock.Age]:
     """Return the newest signal at or before the moment, and its age at that moment."""
+    symbol = view.symbol
     newest = view.signals.newest()
     now_ms = ctx.market_ms()
     assert now_ms is not None  # noqa: S101 - the symbol is known by its bars
     if as_of_ms is not None and as_of_ms > now_ms + SKEW_MS:
         raise Refused(f"timestamp: {iso(as_of_ms)} is in the future; market time is {iso(now_ms)}")
     if newest is None:
-        raise _no_prediction_yet(ctx, symbol)
+        raise _no_prediction_yet(ctx, view)
     signal = newest if as_of_ms is None else view.signals.at_or_before(as_of_ms)
     if signal is None:
         oldest = view.signals.items[0].event_time_ms
@@ -113,10 +124,10 @@ def _signal(
     return signal, age
 
 
-def _no_prediction_yet(ctx: AppContext, symbol: str) -> Unavailable:
-    if ctx.views.serving:
-        return Unavailable(f"no prediction of {symbol} yet: {_absence(ctx, symbol)}")
-    progress = ctx.views.training
+def _no_prediction_yet(ctx: AppContext, view: SeriesView) -> Unavailable:
+    if ctx.views.serving_at(view.timeframe_ms):
+        return Unavailable(f"no prediction of {view.symbol} yet: {_absence(ctx, view)}")
+    progress = ctx.views.training_at(view.timeframe_ms)
     if progress is None:
         return Unavailable("training: the first model waits for enough history", progress=None)
     step = {"stage": progress.stage, "done": progress.done, "note": progress.note}
@@ -125,9 +136,9 @@ def _no_prediction_yet(ctx: AppContext, symbol: str) -> Unavailable:
     )
 
 
-def _absence(ctx: AppContext, symbol: str) -> str:
-    for change in ctx.views.serving.values():
-        if reason := change.model.left_out.get(symbol):
+def _absence(ctx: AppContext, view: SeriesView) -> str:
+    for change in ctx.views.serving_at(view.timeframe_ms):
+        if reason := change.model.left_out.get(view.symbol):
             return f"model {change.model.model_version} was trained without it: {reason}"
     return "its features are warming up"
 
@@ -138,7 +149,8 @@ async def _override(
     """Return the prediction that another model makes of the signal's bar."""
     # The schema is part of the key, because releases with different schemas share one Redis.
     shape = Prediction.schema_name()
-    key = f"override:{shape}:{signal.symbol}:{signal.event_time_ms}:{version}"
+    bar = f"{signal.symbol}:{signal.timeframe_ms}:{signal.event_time_ms}"
+    key = f"override:{shape}:{bar}:{version}"
     cached = await ctx.cache.get(key)
     if cached is not None:
         return Prediction.decode(cached)
@@ -177,6 +189,7 @@ def _body(signal: dict[str, Any], regime: dict[str, Any]) -> dict[str, Any]:
         "metadata": {
             "model_version": signal["model_version"],
             "bar_time": iso(signal["event_time_ms"]),
+            "timeframe": timeframe_name(signal["timeframe_ms"]),
             "timeframe_ms": signal["timeframe_ms"],
             "signal_id": signal["signal_id"],
             "grade": signal["grade"],

@@ -256,9 +256,9 @@ class KafkaBus:
         self._consumer.assign(partitions)
         first = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
-        symbols = len(self._settings.universe)
+        series = len(self._settings.universe) * len(self._settings.timeframes)
         for partition in partitions:
-            offset = start_offset(partition.topic, first[partition], ends[partition], symbols)
+            offset = start_offset(partition.topic, first[partition], ends[partition], series)
             self._consumer.seek(partition, offset)
 
     def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.views.symbol_view import bars_per_symbol
+from gateway.views.series_view import bars_per_series
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.telemetry import HEADER_SCHEMA
@@ -65,22 +65,22 @@ DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
 RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
 
 
-def start_offset(topic: str, first: int, end: int, symbols: int) -> int:
+def start_offset(topic: str, first: int, end: int, series: int) -> int:
     """Return the offset from which a partition is read.
 
     Args:
         topic: Name of its topic, of ``READS`` or ``DEAD_LETTERS``.
         first: Its first offset kept.
         end: The offset after its last record.
-        symbols: How many symbols share the views.
+        series: How many symbols, each at several timeframes, share the views.
     """
     back = READS[topic] if topic in READS else DEAD_LETTERS[topic]
     if back == ALL:
         return first
     if back == VIEW:
-        symbols = max(1, symbols)
+        series = max(1, series)
         # A record takes one offset, and the marker of its transaction as much again.
-        back = 2 * symbols * bars_per_symbol(symbols)
+        back = 2 * series * bars_per_series(series)
     return max(first, end - back)
 
 

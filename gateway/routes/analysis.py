@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.context import ContextDep
+from gateway.context import ContextDep, TimeframeQuery
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Refused
-from gateway.views.symbol_view import WINDOW
+from gateway.views.series_view import WINDOW
 from schemas.bounds import TimeMs
 from schemas.regimes import RegimeProbabilities
 
@@ -22,6 +22,8 @@ class RegimeAnswer(BaseModel):
     """Filtered regime probabilities; ``history`` is oldest first."""
 
     symbol: str
+    timeframe: str
+    timeframe_ms: int
     regime: RegimeProbabilities | None = Field(description="Null until the first bar is folded")
     stale: bool = Field(description="The newest is older than two bars")
     history: list[RegimeProbabilities]
@@ -38,6 +40,8 @@ class Indicators(BaseModel):
     """All features at the newest bar close, in catalogue order."""
 
     symbol: str
+    timeframe: str
+    timeframe_ms: int
     event_time_ms: int | None = Field(description="Null until the first vector is folded")
     feature_set_id: str | None
     stale: bool = Field(description="The newest is older than two bars")
@@ -49,6 +53,7 @@ class Indicators(BaseModel):
 async def regime(
     ticker: str,
     ctx: ContextDep,
+    timeframe: TimeframeQuery = None,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
     before_ms: Annotated[TimeMs | None, Query(description="History: only before this")] = None,
 ) -> Response:
@@ -56,9 +61,8 @@ async def regime(
 
     ``entropy`` is Shannon over ln 3: 0 means one regime is certain. Never smoothed.
     """
-    symbol, view = ctx.symbol(ticker)
-    body = {
-        "symbol": symbol,
+    view = ctx.series(ticker, timeframe)
+    body = view.heading() | {
         "regime": raw(view.regimes.newest()),
         "stale": ctx.stale(view, view.regimes),
         "history": [raw(item) for item in view.regimes.tail(history, before_ms)],
@@ -70,13 +74,14 @@ async def regime(
 async def indicators(
     ticker: str,
     ctx: ContextDep,
+    timeframe: TimeframeQuery = None,
     history: Annotated[int, Query(ge=0, le=WINDOW, description="How many past bars")] = 0,
     names: Annotated[
         str, Query(max_length=5_000, description="Features of the history, by comma")
     ] = "",
 ) -> Response:
     """Return every feature at the newest close, and the history of the named ones."""
-    symbol, view = ctx.symbol(ticker)
+    view = ctx.series(ticker, timeframe)
     newest = view.features.newest()
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if history and not wanted:
@@ -90,8 +95,7 @@ async def indicators(
         values = item.values()
         wanted_values = {name: values.get(name) for name in wanted}
         points.append({"event_time_ms": item.event_time_ms, "values": wanted_values})
-    body = {
-        "symbol": symbol,
+    body = view.heading() | {
         "event_time_ms": newest.event_time_ms if newest else None,
         "feature_set_id": newest.feature_set_id if newest else None,
         "stale": ctx.stale(view, view.features),

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.context import ContextDep
+from gateway.context import ContextDep, TimeframeQuery
 from gateway.envelope import Envelope, raw, success
-from gateway.views.symbol_view import WINDOW
+from gateway.views.series_view import WINDOW
 from schemas.bounds import TimeMs
 from schemas.market import Bar
 
@@ -21,7 +21,8 @@ class BarList(BaseModel):
     """Bars oldest first."""
 
     symbol: str
-    timeframe_ms: int = Field(description="Bar length; 0 when there is no bar")
+    timeframe: str
+    timeframe_ms: int = Field(description="Bar length")
     bars: list[Bar]
 
 
@@ -29,6 +30,7 @@ class BarList(BaseModel):
 async def bars(
     ticker: str,
     ctx: ContextDep,
+    timeframe: TimeframeQuery = None,
     limit: Annotated[int, Query(ge=1, le=WINDOW)] = 500,
     before_ms: Annotated[TimeMs | None, Query(description="Only closes before this")] = None,
 ) -> Response:
@@ -36,9 +38,6 @@ async def bars(
 
     Symbols are accepted in any spelling. 404 for a symbol without bars.
     """
-    symbol, view = ctx.symbol(ticker)
+    view = ctx.series(ticker, timeframe)
     newest = view.bars.tail(limit, before_ms)
-    timeframe = newest[-1].timeframe_ms if newest else 0
-    return success(
-        {"symbol": symbol, "timeframe_ms": timeframe, "bars": [raw(bar.raw) for bar in newest]}
-    )
+    return success(view.heading() | {"bars": [raw(bar.raw) for bar in newest]})

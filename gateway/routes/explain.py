@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.answers.explain import delay_reason, find_attribution, find_explanation
-from gateway.context import ContextDep
+from gateway.context import ContextDep, TimeframeQuery
 from gateway.envelope import Envelope, raw, success
 from schemas.explanations import Attribution, Explanation, FeatureInteraction
 
@@ -27,6 +27,8 @@ class ExplanationAnswer(BaseModel):
     """
 
     symbol: str
+    timeframe: str
+    timeframe_ms: int
     signal_id: str | None = Field(description="Null while there is no signal")
     status: Literal["ready", "pending", "none"] = Field(
         description="pending: asked for, not made yet; none: there is no signal"
@@ -51,6 +53,8 @@ class ExplanationHistory(BaseModel):
     """Explanations oldest first."""
 
     symbol: str
+    timeframe: str
+    timeframe_ms: int
     explanations: list[Explanation]
     not_explained: int = Field(
         description="Held signals without one, from the first explanation listed on: the explain "
@@ -60,16 +64,18 @@ class ExplanationHistory(BaseModel):
 
 @router.get("/{ticker:path}/history", response_model=Envelope[ExplanationHistory])
 async def history(
-    ticker: str, ctx: ContextDep, limit: Annotated[int, Query(ge=1, le=500)] = 10
+    ticker: str,
+    ctx: ContextDep,
+    timeframe: TimeframeQuery = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 10,
 ) -> Response:
     """Return up to ``limit`` newest explanations that have been made, oldest first."""
-    symbol, view = ctx.symbol(ticker)
+    view = ctx.series(ticker, timeframe)
     listed = view.explanations.tail(limit)
     first_ms = view.explanations.keys[-len(listed)][0] if listed else 0
     signals = view.signals.items[bisect_left(view.signals.keys, first_ms) :]
     missing = sum(not ctx.views.explained(signal) for signal in signals)
-    body = {
-        "symbol": symbol,
+    body = view.heading() | {
         "explanations": [raw(item.raw) for item in listed],
         "not_explained": missing,
     }
@@ -80,6 +86,7 @@ async def history(
 async def explain(
     ticker: str,
     ctx: ContextDep,
+    timeframe: TimeframeQuery = None,
     *,
     interactions: Annotated[
         bool, Query(description="Also the strongest pairs; takes a second, at first some more")
@@ -90,10 +97,9 @@ async def explain(
     Waits at most 100 ms; then ``status`` is ``pending`` and the explanation follows on the
     stream and on the next call. With ``interactions=true`` it waits up to 20 s for the pairs.
     """
-    symbol, view = ctx.symbol(ticker)
+    view = ctx.series(ticker, timeframe)
     signal = view.signals.newest()
-    body: dict[str, Any] = {
-        "symbol": symbol,
+    body: dict[str, Any] = view.heading() | {
         "signal_id": signal.signal_id if signal else None,
         "stale": ctx.stale(view, view.signals),
     }

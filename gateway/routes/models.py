@@ -11,6 +11,8 @@ from starlette.responses import Response
 from gateway.context import ContextDep
 from gateway.envelope import iso, plain
 from schemas.models import ModelMetrics, ModelServing
+from schemas.timeframes import timeframe_name
+from schemas.training import TrainingProgress
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
@@ -25,10 +27,11 @@ class LoadedModelView(BaseModel):
     parameters: int
     qualified: bool = Field(description="Passed every gate")
     serving: bool = Field(description="Whether this version answers for its strategy")
+    timeframe: str
 
 
 class ServingModel(BaseModel):
-    """The model in service of one strategy, with its out-of-sample report."""
+    """The model in service of one strategy and timeframe, with its out-of-sample report."""
 
     model_version: str
     effective_from: str
@@ -40,6 +43,7 @@ class ServingModel(BaseModel):
     trained_from: str
     trained_to: str
     symbols: list[str]
+    timeframe: str
     timeframe_ms: int
     horizon_bars: int
     feature_set_id: str
@@ -49,13 +53,17 @@ class ServingModel(BaseModel):
 class TrainingView(BaseModel):
     """The newest step of training."""
 
+    timeframe: str | None = Field(description="Null: the step does not tell")
     stage: str
     done: float
     note: str
 
 
 class ModelList(BaseModel):
-    """Loaded models, each by the name to give as an override, and what serves each strategy."""
+    """Loaded models, and what serves each strategy, by name.
+
+    A model of a higher timeframe has that in its name: ``ensemble/15m``.
+    """
 
     models: dict[str, LoadedModelView]
     total_models: int
@@ -65,9 +73,13 @@ class ModelList(BaseModel):
 
 @router.get("", response_model=ModelList)
 async def models(ctx: ContextDep) -> Response:
-    """Return every model that is loaded; one of them can be named as ``strategy_override``."""
+    """Return every model that is loaded, of each timeframe.
+
+    One of them can be named as ``strategy_override`` of a question about its timeframe.
+    """
     ctx.require_ready()
-    versions = {serving.model.model_version for serving in ctx.views.serving.values()}
+    views = ctx.views
+    versions = {serving.model.model_version for serving in views.serving.values()}
     loaded = {
         name: {
             "name": model.name,
@@ -77,22 +89,33 @@ async def models(ctx: ContextDep) -> Response:
             "parameters": model.parameters,
             "qualified": model.qualified,
             "serving": model.version in versions,
+            "timeframe": timeframe_name(views.model_timeframe_ms(model)),
         }
-        for name, model in ctx.views.models_by_name().items()
+        for name, model in views.models_by_name().items()
     }
-    progress = ctx.views.training
-    training = (
-        {"stage": progress.stage, "done": progress.done, "note": progress.note}
-        if progress
-        else None
-    )
+    serving = (change for length in views.timeframes for change in views.serving_at(length))
     body = {
         "models": loaded,
         "total_models": len(loaded),
-        "serving": {name: _serving(change) for name, change in ctx.views.serving.items()},
-        "training": training,
+        "serving": {
+            views.name_at(change.strategy, change.model.timeframe_ms): _serving(change)
+            for change in serving
+        },
+        "training": _training(next(reversed(views.training.values()), None)),
     }
     return plain(body)
+
+
+def _training(step: TrainingProgress | None) -> dict[str, Any] | None:
+    if step is None:
+        return None
+    length = step.timeframe_ms
+    return {
+        "timeframe": None if length is None else timeframe_name(length),
+        "stage": step.stage,
+        "done": step.done,
+        "note": step.note,
+    }
 
 
 def _serving(change: ModelServing) -> dict[str, Any]:
@@ -108,6 +131,7 @@ def _serving(change: ModelServing) -> dict[str, Any]:
         "trained_from": iso(model.trained_from_ms),
         "trained_to": iso(model.trained_to_ms),
         "symbols": list(model.symbols),
+        "timeframe": timeframe_name(model.timeframe_ms),
         "timeframe_ms": model.timeframe_ms,
         "horizon_bars": model.horizon_bars,
         "feature_set_id": model.feature_set_id,

@@ -50,7 +50,13 @@ class PredictBody(BaseModel):
         default=None, max_length=40, description="As of when; null: now. ISO 8601 with a zone"
     )
     strategy_override: str | None = Field(
-        default=None, min_length=1, max_length=100, description="A loaded model, by name or version"
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="A loaded model of the timeframe, by name or version",
+    )
+    timeframe: str | None = Field(
+        default=None, max_length=40, description="One that runs, such as 15m; null: the base"
     )
     risk_check: bool = True
     explain: bool = False
@@ -81,6 +87,7 @@ class PredictMetadata(BaseModel):
     latency_ms: float = Field(description="Inside the gateway")
     timestamp: str = Field(description="When it was answered, ISO 8601, UTC")
     bar_time: str = Field(description="Close of the bar it is about, market time")
+    timeframe: str
     timeframe_ms: int
     age_bars: float = Field(description="Market time since that close, in bars")
     signal_id: str | None = Field(description="Null for an override")
@@ -122,7 +129,10 @@ class NotYet(Detail):
     "",
     response_model=PredictAnswer,
     responses={
-        400: {"model": Detail, "description": "Wrong field, moment in the future, unknown model"},
+        400: {
+            "model": Detail,
+            "description": "Wrong field, unknown timeframe or model, moment in the future",
+        },
         404: {"model": Detail, "description": "Unknown symbol, or older than the view"},
         503: {"model": NotYet, "description": "Starting, training, or data older than 10 bars"},
         504: {"model": Detail, "description": "The override was not answered within 100 ms"},
@@ -139,6 +149,7 @@ async def predict(body: PredictBody, request: Request, ctx: ContextDep) -> Respo
         as_of_ms = int(datetime.fromisoformat(body.timestamp).timestamp() * 1000)
     query = PredictQuery(
         symbol=body.symbol,
+        timeframe=body.timeframe,
         as_of_ms=as_of_ms,
         model=body.strategy_override,
         risk_check=body.risk_check,

@@ -22,6 +22,7 @@ from gateway.views.scores import ReliabilityBin, ScoreRow, ScoreSpan, track_reco
 from schemas.bounds import TimeMs
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
+from schemas.timeframes import timeframe_name
 
 router = APIRouter(prefix="/api/signals", tags=["signals"])
 
@@ -48,6 +49,7 @@ class SignalDetail(SignalItem):
 class SignalList(BaseModel):
     """Signals newest first; the track record of the ticker (or of all) with ``scored=true``."""
 
+    timeframe: str = Field(description="Of every signal listed")
     signals: list[SignalItem]
     span: ScoreSpan | None = Field(description="What the track record covers")
     summary: list[ScoreRow] | None = Field(
@@ -72,6 +74,9 @@ class SignalFilter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ticker: str | None = Field(default=None, max_length=40, description="Any spelling; all if left")
+    timeframe: str | None = Field(
+        default=None, max_length=40, description="One that runs, such as 15m; the base if left"
+    )
     limit: int = Field(default=50, ge=1, le=500)
     scored: bool | None = Field(
         default=None, description="true: expired ones only, with a summary; false: open ones only"
@@ -109,8 +114,9 @@ async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> 
     return and calibration by grade.
     """
     ctx.require_ready()
-    symbols = [ctx.symbol(wanted.ticker)[0]] if wanted.ticker else ctx.views.known_symbols()
-    windows = [ctx.views.symbol(symbol).signals for symbol in symbols]
+    symbols = [ctx.symbol(wanted.ticker)] if wanted.ticker else ctx.views.known_symbols()
+    timeframe_ms = ctx.timeframe_ms(wanted.timeframe)
+    windows = [ctx.views.series(symbol, timeframe_ms).signals for symbol in symbols]
     newest_first = merge(
         *(reversed(window.tail(window.limit, wanted.before_ms)) for window in windows),
         key=lambda signal: signal.event_time_ms,
@@ -118,13 +124,14 @@ async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> 
     )
     passing = (signal for signal in newest_first if wanted.passes(ctx.views, signal))
     body = {
+        "timeframe": timeframe_name(timeframe_ms),
         "signals": [_item(ctx.views, signal) for signal in islice(passing, wanted.limit)],
         "span": None,
         "summary": None,
         "reliability": None,
     }
     if wanted.scored:
-        body |= track_record(ctx.views, symbols).model_dump()
+        body |= track_record(ctx.views, symbols, timeframe_ms).model_dump()
     return success(body)
 
 
@@ -139,7 +146,8 @@ def _signal(ctx: AppContext, signal_id: str) -> CompactSignal:
 def _ranks(ctx: AppContext, signal: CompactSignal, explanation: bytes) -> dict[str, Any]:
     drivers = orjson.loads(explanation)
     names = [driver["feature"] for driver in (*drivers["positive"], *drivers["negative"])]
-    ranks = feature_ranks(ctx.views.symbol(signal.symbol), names, signal.event_time_ms)
+    view = ctx.views.series(signal.symbol, signal.timeframe_ms)
+    ranks = feature_ranks(view, names, signal.event_time_ms)
     return {name: rank.model_dump() for name, rank in ranks.items()}
 
 

@@ -9,9 +9,10 @@ Messages are JSON objects with a ``type``:
     {"type": "gap", "reason"}                                  signals after the cursor were missed
     {"type": "error", "error"}                                 a message that was not understood
 
-Query: ``ticker`` and ``grade`` (each may be repeated), ``kinds`` (by comma; default ``signal``),
-``cursor`` (of the last message seen: signals after it are sent first). The same four fields may
-be sent later as one JSON object. Only signals are resumed; other kinds are read by REST.
+Query: ``ticker``, ``timeframe`` and ``grade`` (each may be repeated; the timeframe is the base one
+if none is named), ``kinds`` (by comma; default ``signal``), ``cursor`` (of the last message seen:
+signals after it are sent first). The same five fields may be sent later as one JSON object. Only
+signals are resumed; other kinds are read by REST.
 
 A wrong request is denied with HTTP 400, 403 or 404. A client that comes too early, is one too many,
 or reads too slowly is closed with 1013 and the reason. It connects again later, with its cursor.
@@ -35,6 +36,7 @@ from gateway.stream.handshake import POLICY, TRY_LATER, close_at_once, refuse
 from gateway.stream.subscription import (
     KINDS,
     Cursor,
+    MessageSubject,
     StreamFilter,
     Subscription,
     decode_cursor,
@@ -82,12 +84,17 @@ class SignalStream:
         if kind is None or not live or not self._audiences:
             return
         cursor = encode_cursor(self._cursor) if kind == "signal" else None
-        symbol = getattr(record, "symbol", None)
-        grade = record.grade if type(record) is Signal else None
+        subject = MessageSubject(
+            kind,
+            getattr(record, "symbol", None),
+            record.grade if type(record) is Signal else None,
+            getattr(record, "timeframe_ms", None),
+        )
+        base_ms = self._views.base_ms
         audiences = [
             audience
             for wanted, audience in self._audiences.items()
-            if wanted.passes(kind, symbol, grade)
+            if wanted.passes(subject, base_ms)
         ]
         if audiences:
             self._broadcast(text_frame(encode_message(kind, arrival.raw, cursor)), audiences)
@@ -119,7 +126,8 @@ class SignalStream:
         await receive()  # websocket.connect
         try:
             subscription = parse_query(scope["query_string"])
-            client = StreamClient(send, StreamFilter.from_subscription(subscription))
+            wanted = StreamFilter.from_subscription(subscription, self._views.timeframes)
+            client = StreamClient(send, wanted)
             cursor = decode_cursor(subscription.cursor) if subscription.cursor else None
         except ValueError as error:
             await refuse(accept, 400, explain_error(error))
@@ -163,7 +171,7 @@ class SignalStream:
             try:
                 subscription = Subscription.model_validate_json(message.get("text") or "")
                 cursor = decode_cursor(subscription.cursor) if subscription.cursor else None
-                wanted = StreamFilter.from_subscription(subscription)
+                wanted = StreamFilter.from_subscription(subscription, self._views.timeframes)
             except ValueError as error:
                 complaint = {"type": "error", "error": explain_error(error)}
                 client.resume([orjson.dumps(complaint).decode()])
@@ -180,21 +188,23 @@ class SignalStream:
         if cursor is None:
             return iter(())
         signals = tuple(self._views.signals.values())
-        missed = _after(cursor, signals, client.filter)
+        missed = self._after(cursor, signals, client.filter)
         if any(cursor.get(p, 0) < offset for p, offset in self._views.horizon.items()):
             gap = {"type": "gap", "reason": "older signals are not held; read them from the log"}
             return chain((orjson.dumps(gap).decode(),), missed)
         return missed
 
-
-def _after(cursor: Cursor, signals: Iterable[CompactSignal], wanted: StreamFilter) -> Iterator[str]:
-    position = dict(cursor)
-    for signal in signals:
-        if signal.offset < cursor.get(signal.partition, 0):
-            continue
-        position[signal.partition] = signal.offset + 1
-        if wanted.passes("signal", signal.symbol, signal.grade):
-            yield encode_message("signal", signal.raw, encode_cursor(position))
+    def _after(
+        self, cursor: Cursor, signals: Iterable[CompactSignal], wanted: StreamFilter
+    ) -> Iterator[str]:
+        position = dict(cursor)
+        for signal in signals:
+            if signal.offset < cursor.get(signal.partition, 0):
+                continue
+            position[signal.partition] = signal.offset + 1
+            subject = MessageSubject("signal", signal.symbol, signal.grade, signal.timeframe_ms)
+            if wanted.passes(subject, self._views.base_ms):
+                yield encode_message("signal", signal.raw, encode_cursor(position))
 
 
 def encode_message(kind: str, encoded: bytes, cursor: str | None) -> str:

@@ -1,17 +1,19 @@
-"""What a streaming client asks for: kinds, symbols, grades, and the cursor to resume from."""
+"""What a streaming client asks for: kinds, symbols, timeframes, grades, where to resume."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import describe
+from gateway.views.timeframes import running_length
 from schemas.explanations import Explanation
 from schemas.market import Bar
 from schemas.record import Record
@@ -19,6 +21,7 @@ from schemas.regimes import RegimeProbabilities
 from schemas.signals import Grade, ScoredSignal, Signal, SignalAcknowledged
 from schemas.status import WorkerStatus
 from schemas.symbols import canonical
+from schemas.timeframes import MOST_TIMEFRAMES
 
 KINDS: dict[type[Record], str] = {
     Signal: "signal",
@@ -38,6 +41,9 @@ class Subscription(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     ticker: list[str] = Field(default=[], max_length=100, description="Empty: all")
+    timeframe: list[str] = Field(
+        default=[], max_length=MOST_TIMEFRAMES, description="Names such as 15m; empty: the base"
+    )
     grade: list[Grade] = Field(default=[], description="Of signals; empty: all")
     kinds: list[str] = Field(default=["signal"], max_length=len(KINDS))
     cursor: str | None = Field(default=None, max_length=2_000)
@@ -60,6 +66,15 @@ def decode_cursor(text: str) -> Cursor:
     return cursor
 
 
+class MessageSubject(NamedTuple):
+    """What a message is about; a null field is none of its record's."""
+
+    kind: str
+    symbol: str | None
+    grade: str | None
+    timeframe_ms: int | None
+
+
 @dataclass(frozen=True)
 class StreamFilter:
     """Which messages a client gets; clients with equal filters are one audience."""
@@ -67,23 +82,31 @@ class StreamFilter:
     kinds: frozenset[str]
     symbols: frozenset[str]
     grades: frozenset[str]
+    timeframes: frozenset[int]
 
     @classmethod
-    def from_subscription(cls, subscription: Subscription) -> StreamFilter:
+    def from_subscription(
+        cls, subscription: Subscription, running_ms: Sequence[int]
+    ) -> StreamFilter:
         """Return the filter; raises ``ValueError`` naming the wrong field."""
         unknown = set(subscription.kinds) - set(KINDS.values())
         if unknown:
             expected = ", ".join(KINDS.values())
             raise ValueError(f"kinds: {', '.join(sorted(unknown))} unknown; expected {expected}")
         symbols = frozenset(canonical(ticker) for ticker in subscription.ticker)
-        return cls(frozenset(subscription.kinds), symbols, frozenset(subscription.grade))
+        timeframes = frozenset(running_length(name, running_ms) for name in subscription.timeframe)
+        return cls(
+            frozenset(subscription.kinds), symbols, frozenset(subscription.grade), timeframes
+        )
 
-    def passes(self, kind: str, symbol: str | None, grade: str | None) -> bool:
-        """Whether a message is wanted."""
+    def passes(self, subject: MessageSubject, base_ms: int) -> bool:
+        """Whether a message is wanted; ``base_ms`` is the timeframe of who names none."""
+        kind, symbol, grade, timeframe_ms = subject
         return (
             kind in self.kinds
             and (not self.symbols or symbol is None or symbol in self.symbols)
             and (not self.grades or grade is None or grade in self.grades)
+            and (timeframe_ms is None or timeframe_ms in (self.timeframes or (base_ms,)))
         )
 
 
@@ -93,7 +116,8 @@ def parse_query(query: bytes) -> Subscription:
     unknown = fields.keys() - Subscription.model_fields.keys()
     if unknown:
         raise ValueError(f"{', '.join(sorted(unknown))}: unknown query field")
-    wanted: dict[str, Any] = {name: fields[name] for name in ("ticker", "grade") if name in fields}
+    lists = ("ticker", "timeframe", "grade")
+    wanted: dict[str, Any] = {name: fields[name] for name in lists if name in fields}
     if "kinds" in fields:
         wanted["kinds"] = [kind for part in fields["kinds"] for kind in part.split(",")]
     if "cursor" in fields:

@@ -34,17 +34,16 @@ def market_ms(views: ReadModel, wall_ms: int) -> int | None:
     Between ticks time runs on at the tick's speed, so that a dead feed or broker shows as age.
     Recorded bars have no running clock: their time is the last tick's.
     """
-    newest = [view.bars.newest() for view in views.symbols.values()]
-    closes = [(bar.event_time_ms, bar.timeframe_ms) for bar in newest if bar is not None]
+    closes = [bar.event_time_ms for bar in views.newest_bars()]
     if views.clock is None:
-        return max(closes)[0] if closes else None
+        return max(closes, default=None)
     tick = views.clock.tick
     now = tick.event_time_ms
     if views.recorded:
-        return max((now, *(close for close, _ in closes)))
+        return max((now, *closes))
     now += int(max(0, wall_ms - views.clock.appended_ms) * tick.speed)
     # A bar may come before its tick; one that closes far ahead of the clock has a wrong time.
-    near = (close for close, length in closes if close - now <= DEAD_BARS * length)
+    near = (close for close in closes if close - now <= DEAD_BARS * views.base_ms)
     return min(max((now, *near)), LAST_MS)
 
 

@@ -16,8 +16,8 @@ from schemas.market import Bar
 from schemas.signals import Signal
 
 
-class PredictedBar(Protocol):
-    """One bar as one model predicted it: a signal tells which, and so does a prediction."""
+class SeriesRecord(Protocol):
+    """A record of one symbol at one timeframe."""
 
     @property
     def symbol(self) -> str:
@@ -28,6 +28,10 @@ class PredictedBar(Protocol):
     def timeframe_ms(self) -> int:
         """Length of the bar."""
         ...
+
+
+class PredictedBar(SeriesRecord, Protocol):
+    """One bar as one model predicted it: a signal tells which, and so does a prediction."""
 
     @property
     def event_time_ms(self) -> int:

@@ -7,7 +7,7 @@ from math import isnan
 
 from pydantic import BaseModel, Field
 
-from gateway.views.symbol_view import WINDOW, SymbolView
+from gateway.views.series_view import WINDOW, SeriesView
 
 LEAST_BARS = 500  # a rank among fewer says little
 
@@ -20,7 +20,7 @@ class FeatureRank(BaseModel):
     from_ms: int = Field(description="Close of the oldest of these bars")
 
 
-def feature_ranks(view: SymbolView, names: Iterable[str], close_ms: int) -> dict[str, FeatureRank]:
+def feature_ranks(view: SeriesView, names: Iterable[str], close_ms: int) -> dict[str, FeatureRank]:
     """Return the rank of each feature at a close, among it and the bars before that are held.
 
     A feature is left out where its value is unknown, or fewer than ``LEAST_BARS`` values are held.

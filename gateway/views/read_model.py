@@ -1,7 +1,8 @@
 """All views of the topics: the one state that the gateway answers from, rebuilt at every start.
 
-A symbol's view covers its newest bars, at most ``symbol_view.WINDOW``. Many symbols share a budget.
-Folding is idempotent: reading a topic twice changes nothing.
+Each symbol has a view for each timeframe. It covers its newest bars, at most
+``series_view.WINDOW``; all views share a budget. Folding is idempotent: reading a topic twice
+changes nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from gateway.views.compact import (
     CompactFeatures,
     CompactSignal,
     PredictedBar,
+    SeriesRecord,
 )
 from gateway.views.dead_letters import OpenLetters
 from gateway.views.jobs import JobIndex
 from gateway.views.refdata import RefdataView
-from gateway.views.symbol_view import SymbolView, bars_per_symbol
+from gateway.views.series_view import SeriesView, bars_per_series
+from gateway.views.timeframes import running_timeframes
 from schemas.clock import ClockTick
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
@@ -41,6 +44,7 @@ from schemas.status import (
     OperatorAction,
     WorkerStatus,
 )
+from schemas.timeframes import timeframe_name
 from schemas.training import TrainingProgress
 
 # Market time by which a tick may differ from the one before that ran on.
@@ -77,16 +81,19 @@ class TickArrival:
 class ReadModel:
     """All views; one writer, ``fold``, called on the event loop."""
 
-    def __init__(self) -> None:
-        self.symbols: dict[str, SymbolView] = {}
+    def __init__(self, named_ms: tuple[int, ...]) -> None:
+        self._named_ms = named_ms
+        self._recorded_ms: int | None = None
+        self.timeframes = named_ms  # that run, ascending; the first is the base
+        self._series: dict[tuple[str, int], SeriesView] = {}  # by symbol and timeframe
         self.signals: dict[str, CompactSignal] = {}  # in order of arrival
         self.horizon: dict[int, int] = {}  # partition to the offset below which signals left
         self.acknowledged: dict[str, SignalAcknowledged] = {}
         self.score_totals: dict[str, ScoreTotals] = {}  # by subject
         self.clock: TickArrival | None = None
         self._doubted_tick: TickArrival | None = None
-        self.serving: dict[str, ModelServing] = {}
-        self.training: TrainingProgress | None = None
+        self.serving: dict[str, ModelServing] = {}  # by strategy and timeframe
+        self.training: dict[int | None, TrainingProgress] = {}  # by timeframe; the newest is last
         self.statuses: dict[str, WorkerStatus] = {}
         self.status_ms: dict[str, int] = {}  # by process: when its last word was written
         self.jobs = JobIndex()
@@ -126,8 +133,21 @@ class ReadModel:
     @property
     def recorded(self) -> bool:
         """Whether the newest bars come from a recording, which has no running clock."""
-        newest = (view.bars.newest() for view in self.symbols.values())
-        return any(bar.recorded for bar in newest if bar is not None)
+        return any(bar.recorded for bar in self.newest_bars())
+
+    @property
+    def base_ms(self) -> int:
+        """Length of the base bar."""
+        return self.timeframes[0]
+
+    def newest_bars(self, symbol: str | None = None) -> list[CompactBar]:
+        """Return the newest bar of each series, or of each series of a symbol."""
+        newest = (
+            view.bars.newest()
+            for view in self._series.values()
+            if symbol is None or view.symbol == symbol
+        )
+        return [bar for bar in newest if bar is not None]
 
     def fold(self, arrival: Arrival) -> None:
         """Take one record into the views; raises ``KeyError`` for a type not read here."""
@@ -141,8 +161,8 @@ class ReadModel:
         self.unreadable[unreadable.topic] = UnreadableCount(count, unreadable)
 
     def known_symbols(self) -> list[str]:
-        """Return the symbols that have a bar."""
-        return sorted(name for name, view in self.symbols.items() if len(view.bars))
+        """Return the symbols that have a bar of any timeframe."""
+        return sorted({view.symbol for view in self._series.values() if len(view.bars)})
 
     def ended_ms(self, symbol: str) -> int | None:
         """Return the last close of a symbol that gets no more bars; None while it goes on.
@@ -154,10 +174,17 @@ class ReadModel:
                 return status.ended[symbol]
         table = self.refdata.tables.get("symbol")
         rows = [row for row in table.rows if row.get("symbol") == symbol] if table else []
-        bar = self.symbol(symbol).bars.newest()
-        if bar is None or not rows or any(row.get("active") is not False for row in rows):
+        closes = [bar.event_time_ms for bar in self.newest_bars(symbol)]
+        if not closes or not rows or any(row.get("active") is not False for row in rows):
             return None
-        return bar.event_time_ms
+        return max(closes)
+
+    def ended(self, view: SeriesView) -> bool:
+        """Whether a series has the last bar that fits before the end of its symbol."""
+        ended_ms, bar = self.ended_ms(view.symbol), view.bars.newest()
+        if ended_ms is None or bar is None:
+            return False
+        return bar.event_time_ms <= ended_ms < bar.event_time_ms + view.timeframe_ms
 
     def loaded_models(self) -> list[LoadedModel]:
         """Return the models in the memory of inference."""
@@ -169,33 +196,56 @@ class ReadModel:
         ]
 
     def models_by_name(self) -> dict[str, LoadedModel]:
-        """Return the loaded models by the name that an override may give.
+        """Return the loaded models by name: ``name`` at the base timeframe, else ``name/15m``.
 
-        The newest of several with one name has the bare name, the others ``name@version``.
+        The newest of several has that name, the others ``name@version`` or ``name/15m@version``.
         """
         by_name: dict[str, LoadedModel] = {}
         for model in reversed(self.loaded_models()):
-            name = f"{model.name}@{model.version}" if model.name in by_name else model.name
-            by_name[name] = model
+            name = self.name_at(model.name, self.model_timeframe_ms(model))
+            by_name[f"{name}@{model.version}" if name in by_name else name] = model
         return by_name
 
-    def symbol(self, symbol: str) -> SymbolView:
-        """Return the view of a symbol, created when first seen."""
-        view = self.symbols.get(symbol)
+    def model_timeframe_ms(self, model: LoadedModel) -> int:
+        """Return the length of a model's bars; that of the base where it does not tell."""
+        return model.timeframe_ms or self.base_ms
+
+    def name_at(self, name: str, timeframe_ms: int) -> str:
+        """Return the name of a strategy or model at a timeframe; the bare one at the base."""
+        return name if timeframe_ms == self.base_ms else f"{name}/{timeframe_name(timeframe_ms)}"
+
+    def serving_at(self, timeframe_ms: int) -> list[ModelServing]:
+        """Return the models in service at a timeframe."""
+        return [each for each in self.serving.values() if each.model.timeframe_ms == timeframe_ms]
+
+    def training_at(self, timeframe_ms: int) -> TrainingProgress | None:
+        """Return the newest step of training at a timeframe; one that tells none is the base's."""
+        untold = self.training.get(None) if timeframe_ms == self.base_ms else None
+        return self.training.get(timeframe_ms, untold)
+
+    def series(self, symbol: str, timeframe_ms: int) -> SeriesView:
+        """Return the view of a symbol at a timeframe; an empty one before its first record."""
+        return self._series.get((symbol, timeframe_ms)) or SeriesView(symbol, timeframe_ms)
+
+    def _view_for(self, record: SeriesRecord) -> SeriesView:
+        """Return the view that a record belongs to, created by its first one."""
+        key = (record.symbol, record.timeframe_ms)
+        view = self._series.get(key)
         if view is None:
-            view = self.symbols[symbol] = SymbolView()
+            view = self._series[key] = SeriesView(*key)
             self._share_budget()
         return view
 
     def _share_budget(self) -> None:
-        limit = bars_per_symbol(len(self.symbols))
-        for view in self.symbols.values():
+        limit = bars_per_series(len(self._series))
+        for view in self._series.values():
             if limit < view.bars.limit:
                 self._forget(view.shrink(limit))
 
     def score(self, signal: CompactSignal) -> bytes | None:
         """Return the encoded score of a signal; None before its expiry."""
-        return self.symbol(signal.symbol).scores.get((signal.event_time_ms, signal.signal_id))
+        view = self.series(signal.symbol, signal.timeframe_ms)
+        return view.scores.get((signal.event_time_ms, signal.signal_id))
 
     def explanation(self, predicted: PredictedBar) -> bytes | None:
         """Return the encoded explanation of a prediction; None when it does not exist yet."""
@@ -208,24 +258,27 @@ class ReadModel:
 
     def _compact_explanation(self, predicted: PredictedBar) -> CompactExplanation | None:
         key = (predicted.event_time_ms, predicted.model_version)
-        return self.symbol(predicted.symbol).explanations.get(key)
+        return self.series(predicted.symbol, predicted.timeframe_ms).explanations.get(key)
 
     def _bar(self, bar: Bar, arrival: Arrival) -> None:
         compact = CompactBar.from_arrival(bar, arrival)
-        self.symbol(bar.symbol).bars.put(bar.event_time_ms, compact)
+        self._view_for(bar).bars.put(bar.event_time_ms, compact)
+        if compact.recorded and bar.timeframe_ms != self._recorded_ms:
+            self._recorded_ms = min(bar.timeframe_ms, self._recorded_ms or bar.timeframe_ms)
+            self.timeframes = running_timeframes(self._named_ms, self._recorded_ms)
 
     def _features(self, vector: FeatureVector, _: Arrival) -> None:
         names = tuple(vector.values)
         names = self._feature_names.setdefault(names, names)
         compact = CompactFeatures.from_vector(vector, names)
-        self.symbol(vector.symbol).features.put(vector.event_time_ms, compact)
+        self._view_for(vector).features.put(vector.event_time_ms, compact)
 
     def _regime(self, regime: RegimeProbabilities, arrival: Arrival) -> None:
-        self.symbol(regime.symbol).regimes.put(regime.event_time_ms, arrival.raw)
+        self._view_for(regime).regimes.put(regime.event_time_ms, arrival.raw)
 
     def _signal(self, signal: Signal, arrival: Arrival) -> None:
         compact = CompactSignal.from_arrival(signal, arrival)
-        pushed_out = self.symbol(signal.symbol).signals.put(signal.event_time_ms, compact)
+        pushed_out = self._view_for(signal).signals.put(signal.event_time_ms, compact)
         self.signals[signal.signal_id] = compact
         self.horizon.setdefault(arrival.partition, arrival.offset)
         self._forget(pushed_out)
@@ -241,7 +294,7 @@ class ReadModel:
 
     def _score(self, score: ScoredSignal, arrival: Arrival) -> None:
         key = (score.signal_time_ms, score.signal_id)
-        self.symbol(score.symbol).scores.put(key, arrival.raw)
+        self._view_for(score).scores.put(key, arrival.raw)
 
     def _score_totals(self, totals: ScoreTotals, _: Arrival) -> None:
         self.score_totals[totals.subject] = totals
@@ -249,7 +302,7 @@ class ReadModel:
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)
         compact = CompactExplanation.from_arrival(arrival)
-        self.symbol(explanation.symbol).explanations.put(key, compact)
+        self._view_for(explanation).explanations.put(key, compact)
 
     def _tick(self, tick: ClockTick, arrival: Arrival) -> None:
         """Take a tick that follows from the one before, or that a second tick confirms."""
@@ -264,10 +317,11 @@ class ReadModel:
             self._doubted_tick = newest
 
     def _serving(self, serving: ModelServing, _: Arrival) -> None:
-        self.serving[serving.strategy] = serving
+        self.serving[serving.subject] = serving
 
     def _training(self, progress: TrainingProgress, _: Arrival) -> None:
-        self.training = progress
+        self.training.pop(progress.timeframe_ms, None)
+        self.training[progress.timeframe_ms] = progress
 
     def _status(self, status: WorkerStatus, arrival: Arrival) -> None:
         self.statuses[status.process] = status

@@ -56,12 +56,16 @@ class TrackRecord(BaseModel):
     reliability: list[ReliabilityBin]
 
 
-def track_record(views: ReadModel, symbols: Sequence[str]) -> TrackRecord:
+def track_record(views: ReadModel, symbols: Sequence[str], timeframe_ms: int) -> TrackRecord:
     """Return a row for each group and a bin for each confidence that has signals.
 
     Bins are in order: directional first, by rising confidence.
     """
-    totals = [each for each in views.score_totals.values() if each.symbol in symbols]
+    totals = [
+        each
+        for each in views.score_totals.values()
+        if each.symbol in symbols and each.timeframe_ms == timeframe_ms
+    ]
     cells = [cell for each in totals for cell in each.cells]
     groups = {
         group: [cell for cell in cells if group in {cell.group, _side(cell)}] for group in GROUPS

@@ -162,3 +162,28 @@ def live(symbol: str = "BTCUSDT", minutes: int = LAST + 1) -> list[Record]:
             signal(minute, symbol=symbol),
         ]
     return records
+
+
+def higher(timeframe_ms: int, symbol: str = "BTCUSDT", count: int = 3) -> list[Record]:
+    """Bars, features, regimes and signals of the last higher bars closed by the newest minute."""
+    records: list[Record] = []
+    last = close_time(LAST) // timeframe_ms
+    for number in range(last - count + 1, last + 1):
+        close = number * timeframe_ms
+        times: dict[str, Any] = {
+            "symbol": symbol,
+            "timeframe_ms": timeframe_ms,
+            "event_time_ms": close,
+        }
+        opened: dict[str, Any] = {"open_time_ms": close - timeframe_ms, "origin": "aggregated"}
+        ids: dict[str, Any] = {
+            name: f"{name}-{symbol}-{close}/{timeframe_ms}"
+            for name in ("signal_id", "prediction_id")
+        }
+        records += [
+            bar(**times, **opened),
+            features(0, symbol, rsi_14=60.0, natr_14=None).model_copy(update=times),
+            regimes(**times),
+            signal(**times, **ids),
+        ]
+    return records

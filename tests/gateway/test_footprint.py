@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.views.symbol_view import BUDGET, WINDOW
+from gateway.views.series_view import BUDGET, WINDOW
 
 HEAVY = (
     *("torch", "xgboost", "ccxt", "mlflow", "pandas", "numba", "numpy", "scipy"),

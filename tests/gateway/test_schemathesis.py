@@ -29,6 +29,7 @@ RULES = (
     *("a categorical parameter", "choices belong", "a log scale", "an int parameter"),
     *("several loss_function", "pruning needs", "is not loaded", "names: ", "is no id of an event"),
     *("Idempotency-Key", "in the future", "expected ISO 8601", "is no column"),
+    "does not run here",
 )
 EXAMPLES = 8
 

@@ -52,6 +52,7 @@ class TrainingProgressPublisher:
                 stage=stage,
                 done=overall_share(stage, done),
                 note=note,
+                timeframe_ms=self._request.timeframe_ms,
             )
         )
         self._publisher.flush()

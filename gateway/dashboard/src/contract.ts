@@ -45,7 +45,8 @@ export interface Bar {
 
 export interface BarList {
   symbol: string
-  /** Bar length; 0 when there is no bar */
+  timeframe: string
+  /** Bar length */
   timeframe_ms: number
   bars: Bar[]
 }
@@ -248,6 +249,7 @@ export interface LoadedModelView {
   qualified: boolean
   /** Whether this version answers for its strategy */
   serving: boolean
+  timeframe: string
 }
 
 export interface MarketContext {
@@ -370,6 +372,7 @@ export interface PredictMetadata {
   timestamp: string
   /** Close of the bar it is about, market time */
   bar_time: string
+  timeframe: string
   timeframe_ms: number
   /** Market time since that close, in bars */
   age_bars: number
@@ -401,6 +404,8 @@ export interface ProcessView {
 
 export interface RegimeAnswer {
   symbol: string
+  timeframe: string
+  timeframe_ms: number
   /** Null until the first bar is folded */
   regime: RegimeProbabilities | null
   /** The newest is older than two bars */
@@ -546,6 +551,7 @@ export interface ServingModel {
   trained_from: string
   trained_to: string
   symbols: string[]
+  timeframe: string
   timeframe_ms: number
   horizon_bars: number
   feature_set_id: string
@@ -659,6 +665,8 @@ export interface SignalItem {
 }
 
 export interface SignalList {
+  /** Of every signal listed */
+  timeframe: string
   signals: SignalItem[]
   /** What the track record covers */
   span: ScoreSpan | null
@@ -698,6 +706,8 @@ export interface TableView {
 }
 
 export interface TrainingView {
+  /** Null: the step does not tell */
+  timeframe: string | null
   stage: string
   done: number
   note: string

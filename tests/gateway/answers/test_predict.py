@@ -418,7 +418,7 @@ async def test_each_answer_is_one_record_and_a_refusal_is_none(gateway):
 async def test_a_signal_of_an_older_release_is_answered_and_recorded(gateway):
     older = json.loads(signal(LAST).encode())
     del older["regime"]["parameters_version"]
-    newest = gateway.ctx.views.symbol("BTCUSDT").signals
+    newest = gateway.ctx.views.series("BTCUSDT", MINUTE_MS).signals
     compact = replace(newest.newest(), raw=json.dumps(older).encode())
     newest.put(compact.event_time_ms, compact)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.kafka.topics import decode, start_offset
-from gateway.views.symbol_view import BUDGET, WINDOW
+from gateway.views.series_view import BUDGET, WINDOW
 from schemas.telemetry import HEADER_SCHEMA
 from schemas.topics import BARS, CLOCK_TICKS, PREDICTION_REPLIES, SIGNALS, WORKER_STATUS
 from tests.build import bar
@@ -14,7 +14,7 @@ END = 1_000_000
 
 
 @pytest.mark.parametrize(
-    ("topic", "symbols", "expected"),
+    ("topic", "series", "expected"),
     [
         (WORKER_STATUS.name, 1, 7),
         (CLOCK_TICKS.name, 1, END - 200),
@@ -24,12 +24,12 @@ END = 1_000_000
         (SIGNALS.dead_letters, 1, END - 1_000),
     ],
 )
-def test_a_topic_is_read_from_the_start_of_its_window(topic, symbols, expected):
-    assert start_offset(topic, first=7, end=END, symbols=symbols) == expected
+def test_a_topic_is_read_from_the_start_of_its_window(topic, series, expected):
+    assert start_offset(topic, first=7, end=END, series=series) == expected
 
 
 def test_a_window_begins_no_earlier_than_the_first_record_kept():
-    assert start_offset(SIGNALS.name, first=7, end=10, symbols=1) == 7
+    assert start_offset(SIGNALS.name, first=7, end=10, series=1) == 7
 
 
 def test_a_record_of_another_schema_is_refused():

@@ -20,7 +20,8 @@ from gateway.stream import client as stream_client
 from gateway.stream import signal_stream
 from gateway.stream.handshake import PATH
 from gateway.stream.subscription import decode_cursor, encode_cursor
-from tests.build import bar, close_time, regimes, signal
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from tests.build import bar, close_time, regimes, signal, status
 from tests.fakes.gateway import LAST, RunningGateway
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +70,66 @@ async def test_filters_pass_only_what_was_asked_for(served):
         )
 
         assert await ids(socket, 1) == [f"signal-BTCUSDT-{LAST + 2}"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["1m", "end"]),
+        ("?timeframe=1m", ["1m", "end"]),
+        ("?timeframe=15m", ["15m"]),
+        ("?timeframe=1h&timeframe=15m", ["15m", "1h"]),
+    ],
+)
+async def test_a_stream_has_the_timeframes_asked_for_and_the_base_one_if_none(
+    served, query, expected
+):
+    at = {"1m": MINUTE_MS, "15m": 15 * MINUTE_MS, "1h": HOUR_MS}
+    sent = [signal(LAST + 1, signal_id=name, timeframe_ms=length) for name, length in at.items()]
+    async with connect(address(served, query)) as socket:
+        cursor = (await read(socket))["cursor"]
+        served.bus.feed(*sent, signal(LAST + 2, signal_id="end"))
+        live = await ids(socket, len(expected))
+    missed_query = f"{query or '?'}&cursor={cursor}"
+    async with connect(address(served, missed_query)) as socket:
+        await read(socket)
+        missed = await ids(socket, len(expected))
+
+    assert live == missed == expected
+
+
+async def test_what_has_no_timeframe_reaches_every_stream(served):
+    async with connect(address(served, "?kinds=status,bar&timeframe=1h")) as socket:
+        await read(socket)
+
+        served.bus.feed(bar(LAST + 1), status())
+
+        assert (await read(socket))["type"] == "status"
+
+
+async def test_a_subscription_to_a_timeframe_that_does_not_run_is_refused_by_name(served):
+    with pytest.raises(InvalidStatus) as denied:
+        await connect(address(served, "?timeframe=7m"))
+    async with connect(address(served)) as socket:
+        await read(socket)
+        await socket.send('{"timeframe": ["7m"]}')
+        complaint = await read(socket)
+
+    expected = "timeframe: '7m' does not run here; expected 1m, 15m, 1h"
+    assert denied.value.response.status_code == 400
+    assert orjson.loads(denied.value.response.body or b"")["error"] == expected
+    assert complaint == {"type": "error", "error": expected}
+
+
+async def test_a_stream_opened_before_a_recording_is_known_has_its_base(served):
+    async with connect(address(served, "?kinds=bar")) as socket:
+        await read(socket)
+        close = close_time(LAST) // HOUR_MS * HOUR_MS
+        hour = {"timeframe_ms": HOUR_MS, "event_time_ms": close, "open_time_ms": close - HOUR_MS}
+
+        served.bus.feed(bar(**hour, origin="replay"))
+
+        assert (await read(socket))["data"]["timeframe_ms"] == HOUR_MS
 
 
 async def test_other_kinds_are_sent_when_asked_for(served):

@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 from scipy.stats import percentileofscore
 
 from gateway.views.feature_ranks import LEAST_BARS, feature_ranks
-from gateway.views.symbol_view import SymbolView
+from gateway.views.series_view import SeriesView
+from schemas.timeframes import MINUTE_MS
 from tests.build import close_time, features
 from tests.gateway.views.test_views import folded
 
 
-def view_of(values: list[float | None]) -> SymbolView:
+def view_of(values: list[float | None]) -> SeriesView:
     vectors = [features(minute, natr_14=value) for minute, value in enumerate(values)]
-    return folded(*vectors).symbol("BTCUSDT")
+    return folded(*vectors).series("BTCUSDT", MINUTE_MS)
 
 
 @given(st.lists(st.integers(0, 20), min_size=LEAST_BARS, max_size=LEAST_BARS + 40))

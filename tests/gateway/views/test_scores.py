@@ -6,6 +6,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from gateway.views.scores import track_record
+from schemas.timeframes import MINUTE_MS
 from tests.build import close_time, score_totals, scored
 from tests.gateway.views.test_views import folded
 
@@ -20,7 +21,7 @@ def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
         scored(3, grade="C", direction="neutral", hit=True, net_return=0.0),
     )
 
-    found = track_record(folded(totals), ["BTCUSDT"])
+    found = track_record(folded(totals), ["BTCUSDT"], MINUTE_MS)
 
     rows = {row.group: row.model_dump() for row in found.summary}
 
@@ -37,7 +38,7 @@ def test_rows_count_directional_signals_by_grade_and_neutral_ones_apart():
 
 
 def test_no_scores_give_no_rows():
-    found = track_record(folded(), [])
+    found = track_record(folded(), [], MINUTE_MS)
 
     assert (found.span, found.summary, found.reliability) == (None, [], [])
 
@@ -51,7 +52,7 @@ def test_reliability_puts_signals_of_similar_confidence_together():
         scored(4, confidence=0.42, direction="neutral", hit=True),
     )
 
-    bins = track_record(folded(totals), ["BTCUSDT"]).reliability
+    bins = track_record(folded(totals), ["BTCUSDT"], MINUTE_MS).reliability
 
     assert [(b.directional, b.known, b.hit_rate) for b in bins] == [
         (True, 2, 0.5),
@@ -69,7 +70,7 @@ def test_totals_of_several_symbols_are_added_and_the_span_covers_them():
         score_totals(scored(9, symbol="XRPUSDT")),
     )
 
-    found = track_record(views, ["BTCUSDT", "ETHUSDT"])
+    found = track_record(views, ["BTCUSDT", "ETHUSDT"], MINUTE_MS)
 
     assert (found.summary[0].known, found.summary[0].hits) == (3, 2)
     assert found.span is not None
@@ -79,6 +80,6 @@ def test_totals_of_several_symbols_are_added_and_the_span_covers_them():
 def test_newer_totals_of_a_symbol_replace_the_older():
     first, both = score_totals(scored(0)), score_totals(scored(0), scored(1))
 
-    found = track_record(folded(first, both), ["BTCUSDT"])
+    found = track_record(folded(first, both), ["BTCUSDT"], MINUTE_MS)
 
     assert found.summary[0].signals == 2

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from gateway.views import clock
 from gateway.views.arrival import Arrival
 from gateway.views.read_model import ReadModel
+from gateway.views.series_view import BUDGET, WINDOW, bars_per_series
 from gateway.views.sorted_window import SLACK, SortedWindow
-from gateway.views.symbol_view import BUDGET, WINDOW, bars_per_symbol
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from schemas.timeframes import MINUTE_MS
@@ -22,7 +22,7 @@ pairs = st.lists(st.tuples(st.integers(0, 400), st.integers()), max_size=600)
 
 
 def folded(*records: Record) -> ReadModel:
-    views = ReadModel()
+    views = ReadModel((MINUTE_MS,))
     for offset, record in enumerate(records):
         name = topic_of(record).name
         views.fold(Arrival(record, record.encode(), name, 0, offset, WALL_MS))
@@ -63,40 +63,49 @@ def test_reading_a_topic_twice_changes_nothing():
 
     once, twice = folded(*records), folded(*records, *records)
 
-    assert once.symbol("BTCUSDT").signals.keys == twice.symbol("BTCUSDT").signals.keys
-    assert once.symbol("BTCUSDT").bars.items == twice.symbol("BTCUSDT").bars.items
-    assert once.symbol("BTCUSDT").scores.items == twice.symbol("BTCUSDT").scores.items
+    assert (
+        once.series("BTCUSDT", MINUTE_MS).signals.keys
+        == twice.series("BTCUSDT", MINUTE_MS).signals.keys
+    )
+    assert (
+        once.series("BTCUSDT", MINUTE_MS).bars.items
+        == twice.series("BTCUSDT", MINUTE_MS).bars.items
+    )
+    assert (
+        once.series("BTCUSDT", MINUTE_MS).scores.items
+        == twice.series("BTCUSDT", MINUTE_MS).scores.items
+    )
     assert len(once.signals) == len(twice.signals)
 
 
 def test_a_correction_replaces_its_bar():
     views = folded(bar(0), bar(1), bar(0, revision=1, close=99.5))
 
-    bars = views.symbol("BTCUSDT").bars
+    bars = views.series("BTCUSDT", MINUTE_MS).bars
     assert len(bars) == 2
     assert b'"close":99.5' in bars.items[0].raw
 
 
 def test_a_signal_that_leaves_the_window_leaves_everything_and_moves_the_horizon(monkeypatch):
-    monkeypatch.setattr("gateway.views.symbol_view.WINDOW", 10)
+    monkeypatch.setattr("gateway.views.series_view.WINDOW", 10)
     count = 10 + SLACK
     views = folded(*(signal(minute) for minute in range(count)))
 
-    assert len(views.signals) == len(views.symbol("BTCUSDT").signals) == 10
+    assert len(views.signals) == len(views.series("BTCUSDT", MINUTE_MS).signals) == 10
     assert "signal-BTCUSDT-0" not in views.signals
     assert views.horizon == {0: SLACK}
 
 
 @given(st.integers(0, BUDGET))
 def test_what_is_held_and_read_of_some_symbols_is_within_the_budget(symbols):
-    assert 1 <= bars_per_symbol(symbols) <= WINDOW
-    assert symbols * bars_per_symbol(symbols) <= BUDGET
+    assert 1 <= bars_per_series(symbols) <= WINDOW
+    assert symbols * bars_per_series(symbols) <= BUDGET
 
 
 def test_all_symbols_together_stay_within_the_budget_however_many_there_are(monkeypatch):
-    monkeypatch.setattr("gateway.views.symbol_view.WINDOW", 100)
-    monkeypatch.setattr("gateway.views.symbol_view.BUDGET", 400)
-    views = ReadModel()
+    monkeypatch.setattr("gateway.views.series_view.WINDOW", 100)
+    monkeypatch.setattr("gateway.views.series_view.BUDGET", 400)
+    views = ReadModel((MINUTE_MS,))
     for count in (4, 5, 40):
         for number in range(count):
             symbol = f"S{number:02}USDT"
@@ -106,7 +115,7 @@ def test_all_symbols_together_stay_within_the_budget_however_many_there_are(monk
                     name = topic_of(record).name
                     views.fold(Arrival(record, record.encode(), name, 0, offset, WALL_MS))
 
-        filled = [view for view in views.symbols.values() if len(view.bars)]
+        filled = [views.series(symbol, MINUTE_MS) for symbol in views.known_symbols()]
         bound = 400 + 400 // SLACK
         assert len(filled) == count
         assert min(len(view.bars) for view in filled) >= min(100, 400 // count)
@@ -125,7 +134,7 @@ def test_the_first_acknowledgement_is_the_one_that_counts():
 def test_features_keep_their_nulls():
     views = folded(features(0, rsi_14=50.0, natr_14=None))
 
-    compact = views.symbol("BTCUSDT").features.newest()
+    compact = views.series("BTCUSDT", MINUTE_MS).features.newest()
     assert compact is not None
     assert compact.values() == {"rsi_14": 50.0, "natr_14": None}
 
@@ -139,7 +148,7 @@ def test_a_market_is_known_by_its_bars():
 def test_every_topic_that_the_gateway_reads_can_be_folded():
     from gateway.kafka.topics import READS
 
-    folds = ReadModel()._folds
+    folds = ReadModel((MINUTE_MS,))._folds
 
     assert {topic.record for topic in TOPICS if topic.name in READS} <= folds.keys()
 
@@ -166,6 +175,6 @@ def test_market_time_runs_on_between_ticks_at_their_speed(seconds, speed, bars):
 
 
 def test_market_time_is_unknown_before_anything_was_seen_and_never_behind_a_bar():
-    assert clock.market_ms(ReadModel(), WALL_MS) is None
+    assert clock.market_ms(ReadModel((MINUTE_MS,)), WALL_MS) is None
     assert clock.market_ms(folded(bar(3)), WALL_MS) == close_time(3)
     assert clock.market_ms(folded(bar(3), tick(0)), WALL_MS) == close_time(3)

@@ -1,8 +1,9 @@
-"""View of one symbol, and how many bars of it there is room for."""
+"""View of one symbol at one timeframe, and how many of its bars there is room for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.views.compact import (
     CompactBar,
@@ -11,20 +12,23 @@ from gateway.views.compact import (
     CompactSignal,
 )
 from gateway.views.sorted_window import SortedWindow
+from schemas.timeframes import timeframe_name
 
-WINDOW = 5_000  # bars of one symbol, at most
-BUDGET = 20_000  # bars of all symbols; when full, the gateway takes 220 MB
+WINDOW = 5_000  # bars of one series, at most
+BUDGET = 20_000  # bars of all series; when full, the gateway takes 220 MB
 
 
-def bars_per_symbol(symbols: int) -> int:
-    """Return how many bars of each symbol are kept when there are ``symbols`` of them."""
-    return min(WINDOW, max(1, BUDGET // max(1, symbols)))
+def bars_per_series(count: int) -> int:
+    """Return how many bars of each series are kept when there are ``count`` of them."""
+    return min(WINDOW, max(1, BUDGET // max(1, count)))
 
 
 @dataclass(frozen=True)
-class SymbolView:
-    """The newest records of one symbol, each window in the order of bar closes."""
+class SeriesView:
+    """The newest records of one symbol at one timeframe, each window in the order of closes."""
 
+    symbol: str
+    timeframe_ms: int
     bars: SortedWindow[CompactBar] = field(default_factory=lambda: SortedWindow(WINDOW))
     features: SortedWindow[CompactFeatures] = field(default_factory=lambda: SortedWindow(WINDOW))
     regimes: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
@@ -33,6 +37,19 @@ class SymbolView:
     explanations: SortedWindow[CompactExplanation] = field(
         default_factory=lambda: SortedWindow(WINDOW)
     )
+
+    @property
+    def timeframe(self) -> str:
+        """Name of the timeframe."""
+        return timeframe_name(self.timeframe_ms)
+
+    def heading(self) -> dict[str, Any]:
+        """Return what names the series in an answer about it."""
+        return {
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            "timeframe_ms": self.timeframe_ms,
+        }
 
     def shrink(self, limit: int) -> list[CompactSignal]:
         """Lower the limit of every window; return the signals pushed out."""
