@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
@@ -137,23 +138,27 @@ def next_bar_gain(bars: NextBars, regimes: Array, train: Rows, test: Rows) -> Ne
     return NextBarGain(bars.times[test], *gains)
 
 
-def mean_interval(values: Array, times: Rows) -> dict[str, Any]:
+def mean_interval(
+    values: Array, times: Rows, counted: NDArray[np.bool_] | None = None
+) -> dict[str, float | None]:
     """Return the mean of some rows and its 95 % interval; closes are drawn with all their symbols.
 
     Args:
         values: One for each row, shape (n,).
         times: Close of each row, ms, shape (n,).
+        counted: Which rows count, shape (n,); None is all. The others keep their place in time.
 
     Returns: ``mean``, None without rows; ``low`` and ``high``, None for too few closes.
     """
-    if not len(values):
+    counted = np.ones(len(values), np.bool_) if counted is None else counted
+    if not counted.any():
         return {"mean": None, "low": None, "high": None}
     _, close = np.unique(times, return_inverse=True)
-    sums = np.bincount(close, values).astype(np.float64)
-    counts = np.bincount(close).astype(np.float64)
+    sums = np.bincount(close, np.where(counted, values, 0.0)).astype(np.float64)
+    counts = np.bincount(close, counted).astype(np.float64)
     interval = ratio_interval(sums, counts, draws=DRAWS)
     low, high = (interval.low, interval.high) if interval else (None, None)
-    return {"mean": float(values.mean()), "low": low, "high": high}
+    return {"mean": float(sums.sum() / counts.sum()), "low": low, "high": high}
 
 
 def _return_law(volatility: Array, known: Array) -> tuple[Array, Array]:

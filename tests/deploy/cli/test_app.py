@@ -35,7 +35,7 @@ COMMANDS = (
     ("serve", "health"),
     ("topics list", "topics apply", "topics tail"),
     ("topics dlq list", "topics dlq replay", "topics dlq drop"),
-    ("data fetch", "data ledger", "data export", "features show"),
+    ("data fetch", "data ledger", "data export", "features show", "regimes report"),
     ("backtest run", "backtest optimize", "backtest walk-forward", "backtest run-all"),
     ("hyperopt start", "hyperopt list", "hyperopt status", "hyperopt result"),
     ("hyperopt cancel", "hyperopt resume"),
