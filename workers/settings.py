@@ -182,9 +182,9 @@ class Settings(NamedSettings):
         return TIMEFRAMES_MS[self.timeframe]
 
     @property
-    def higher_ms(self) -> tuple[int, ...]:
-        """Lengths of the bars that are made of base bars, ascending."""
-        return tuple(TIMEFRAMES_MS[name] for name in self.timeframes[1:])
+    def lengths_ms(self) -> tuple[int, ...]:
+        """Length of the bars of each timeframe, ascending."""
+        return tuple(TIMEFRAMES_MS[name] for name in self.timeframes)
 
     @property
     def models(self) -> str:

@@ -18,6 +18,7 @@ from streams.runtime.memory_driver import replay
 from workers.ingest.exchange import VenueAccess, connected
 from workers.ingest.outbox import Outbox
 from workers.ingest.reach import Reach
+from workers.ingest.resume import MarketPast
 from workers.ingest.status import VenueStatus
 from workers.ingest.venue_ingest import VenueIngest
 from workers.settings import Settings
@@ -99,13 +100,19 @@ async def ingesting(
     closes: dict[str, int] | None = None,
     start: bool = True,
     minutes: int = HISTORY_BARS + 600,
+    timeframes: tuple[str, ...] = ("1m",),
+    past: MarketPast | None = None,
 ) -> AsyncIterator[RunningIngest]:
     """Run venue and ingest; with ``start``, until the first live bars have come.
 
     ``minutes`` have passed on the venue since it listed everything.
     """
     settings = Settings(
-        universe=symbols, speed=speed, history_bars=HISTORY_BARS, exchange="simulated"
+        universe=symbols,
+        timeframes=timeframes,
+        speed=speed,
+        history_bars=HISTORY_BARS,
+        exchange="simulated",
     )
     venue = SimulatorSettings(symbols=symbols, speed=speed, history_minutes=minutes)
     async with serve(venue) as simulator:
@@ -119,7 +126,7 @@ async def ingesting(
             tasks = [
                 asyncio.ensure_future(outbox.run()),
                 asyncio.ensure_future(status.follow()),
-                asyncio.ensure_future(ingest.run(closes or {}, announced=False)),
+                asyncio.ensure_future(ingest.run(past or MarketPast(closes or {}))),
             ]
             try:
                 if start:

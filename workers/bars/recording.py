@@ -17,10 +17,17 @@ HISTORY_SHARE = 0.6
 
 @dataclass(frozen=True)
 class Recording:
-    """Files that are played together, and where history ends (a bar's close, UTC epoch ms)."""
+    """Files that are played together.
+
+    Attributes:
+        files: All of one timeframe.
+        cut_ms: Where history ends: a bar's close, UTC epoch ms.
+        higher_ms: Lengths of the higher bars that are made of their bars, ascending.
+    """
 
     files: tuple[BarFile, ...]
     cut_ms: int
+    higher_ms: tuple[int, ...] = ()
 
     @property
     def timeframe_ms(self) -> int:
@@ -41,12 +48,18 @@ class Recording:
             closes[file.symbol] = int(past[-1]) + step  # no file begins after the cut
         return closes
 
+    def history_of(self, timeframe_ms: int) -> tuple[int, dict[str, int]]:
+        """Return where the history of a timeframe ends, and by symbol its last close until then."""
+        ends = {s: end - end % timeframe_ms for s, end in self.closes_at_cut.items()}
+        return self.cut_ms - self.cut_ms % timeframe_ms, ends
 
-def read_recording(texts: Sequence[str]) -> Recording:
+
+def read_recording(texts: Sequence[str], lengths_ms: Sequence[int] = ()) -> Recording:
     """Read and check the files of a replay.
 
     Args:
         texts: Paths, or ``FILE=SYMBOL:TIMEFRAME``.
+        lengths_ms: Of higher bars; those that are multiples of the files' are made.
 
     Raises:
         BarFileRejected: A file is wrong, timeframes differ, a symbol comes twice, or there is no
@@ -71,11 +84,20 @@ def read_recording(texts: Sequence[str]) -> Recording:
     if last - first < 2 * step:
         raise BarFileRejected("the files cover no common span; play them one by one")
     cut_ms = first + int((last - first) * HISTORY_SHARE) // step * step
-    return Recording(files, cut_ms)
+    higher = tuple(length for length in lengths_ms if length > step and length % step == 0)
+    return Recording(files, cut_ms, higher)
 
 
-def raw_bars(file: BarFile, after_ms: int = -1) -> Iterator[RawBar]:
-    """Yield the bars of a file that close after a time, holes counted."""
+def raw_bars(
+    file: BarFile, after_ms: int = -1, higher_ms: tuple[int, ...] = ()
+) -> Iterator[RawBar]:
+    """Yield the bars of a file that close after a time, holes counted.
+
+    Args:
+        file: What is read.
+        after_ms: UTC epoch milliseconds.
+        higher_ms: Lengths of the higher bars that are made of them.
+    """
     names = ("open", "high", "low", "close", "volume")
     rows = zip(
         file.open_time_ms.tolist(),
@@ -105,6 +127,7 @@ def raw_bars(file: BarFile, after_ms: int = -1) -> Iterator[RawBar]:
                 bars_missing=missing,
                 origin="replay",
                 source=source,
+                higher_ms=higher_ms,
             )
 
 
@@ -123,5 +146,7 @@ def merged(recording: Recording, closes: dict[str, int]) -> Iterator[RawBar]:
         recording: What is played.
         closes: By symbol, the close up to which it has been played before.
     """
-    streams = (raw_bars(file, closes.get(file.symbol, -1)) for file in recording.files)
+    streams = (
+        raw_bars(file, closes.get(file.symbol, -1), recording.higher_ms) for file in recording.files
+    )
     return heapq.merge(*streams, key=lambda bar: bar.event_time_ms)

@@ -90,16 +90,18 @@ class BarRebuilder:
         return bar
 
 
-def disagreement(rebuilt: RebuiltBar, bar: RawBar) -> tuple[LedgerKind, str] | None:
-    """Return (ledger kind, note) where trades and the venue's bar differ; None when they agree."""
+def disagreement(
+    parts: RebuiltBar | RawBar, bar: RawBar, source: str = "trades"
+) -> tuple[LedgerKind, str] | None:
+    """Return (ledger kind, note) where a bar differs from what its parts add up to, else None."""
     same_volume = math.isclose(
-        rebuilt.volume, bar.volume, rel_tol=VOLUME_TOLERANCE, abs_tol=VOLUME_TOLERANCE
+        parts.volume, bar.volume, rel_tol=VOLUME_TOLERANCE, abs_tol=VOLUME_TOLERANCE
     )
     if not same_volume:
-        return "volume_mismatch", f"trades {rebuilt.volume:.9g}, kline {bar.volume:.9g}"
+        return "volume_mismatch", f"{source} {parts.volume:.9g}, kline {bar.volume:.9g}"
     prices = [
-        f"{name}: trades {getattr(rebuilt, name)!r}, kline {getattr(bar, name)!r}"
+        f"{name}: {source} {getattr(parts, name)!r}, kline {getattr(bar, name)!r}"
         for name in PRICES
-        if getattr(rebuilt, name) != getattr(bar, name)
+        if getattr(parts, name) != getattr(bar, name)
     ]
     return ("price_mismatch", "; ".join(prices)) if prices else None

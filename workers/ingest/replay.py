@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -18,13 +18,14 @@ from schemas.market import HistoryReady
 from schemas.models import ModelServing
 from schemas.record import Record
 from schemas.status import WorkerStatus, process_name
+from schemas.timeframes import timeframe_name
 from schemas.topics import MODELS_SERVING, WORKER_STATUS
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import State
 from workers.bars.recording import Recording, merged, read_recording
-from workers.ingest.resume import history_is_ready, newest_closes
+from workers.ingest.resume import announced_timeframes, newest_closes
 from workers.ingest.status import IngestPublisher, ingest_status
 from workers.process import event_on_signals
 from workers.settings import Settings
@@ -64,13 +65,18 @@ class Player:
         self._anchor = (time.monotonic(), 0)
         self._measured_speed = UNMEASURED_SPEED
 
-    def play(self, closes: dict[str, int], hold: Callable[[], bool], *, announced: bool) -> bool:
+    def play(
+        self,
+        closes: dict[str, int],
+        hold: Callable[[], bool],
+        announced: Collection[int] = (),
+    ) -> bool:
         """Play the bars that have not been played before; returns False when stopped.
 
         Args:
             closes: By symbol, the close of the last bar that was played before.
             hold: Waits at the cut for a model; returns False when stopped.
-            announced: Whether the history has been announced before.
+            announced: Timeframes in ms whose history has been announced before.
         """
         recording, cut_ms = self._recording, self._recording.cut_ms
         self._played = sum(
@@ -81,7 +87,7 @@ class Player:
         for bar in merged(recording, closes):
             if bar.event_time_ms > cut_ms and not live:
                 live = True
-                if not self._at_cut(hold, announced=announced):
+                if not self._at_cut(hold, announced):
                     return False
             if self._speed is not None and live and self._sleep_until_due(bar.event_time_ms):
                 return False
@@ -90,7 +96,7 @@ class Player:
             self._put(bar)
             self._played += 1
             self._report(bar.event_time_ms, live=live)
-        if not live and not self._at_cut(hold, announced=announced):
+        if not live and not self._at_cut(hold, announced):
             return False
         self._now_ms = max(self._now_ms, *(file.to_ms for file in recording.files))
         self.tick()
@@ -103,29 +109,41 @@ class Player:
         speed = min(self._speed or self._measured_speed, MAX_VALUE)
         self._put(ClockTick(event_time_ms=self._now_ms, speed=speed))
 
-    def _at_cut(self, hold: Callable[[], bool], *, announced: bool) -> bool:
-        files, cut_ms = self._recording.files, self._recording.cut_ms
+    def _at_cut(self, hold: Callable[[], bool], announced: Collection[int]) -> bool:
+        recording, cut_ms = self._recording, self._recording.cut_ms
         self._now_ms = max(self._now_ms, cut_ms)
         self.tick()
-        if not announced:
-            self._put(
-                HistoryReady(
-                    strategy=self._strategy,
-                    source="replay/" + ",".join(file.path.name for file in files),
-                    symbols=tuple(file.symbol for file in files),
-                    timeframe_ms=self._recording.timeframe_ms,
-                    from_ms=min(file.from_ms for file in files),
-                    to_ms=cut_ms,
-                    event_time_ms=cut_ms,
-                    closes=self._recording.closes_at_cut,
-                )
-            )
+        for timeframe_ms in (recording.timeframe_ms, *recording.higher_ms):
+            if timeframe_ms not in announced:
+                self._announce(timeframe_ms)
         waiting = "history is complete; waiting for a model to serve"
         self._put(ingest_status("holding", waiting, self._share(), self._ended()))
-        log.info("history.announced", symbols=[file.symbol for file in files], to_ms=cut_ms)
         released = hold()
         self._anchor = (time.monotonic(), self._now_ms)
         return released
+
+    def _announce(self, timeframe_ms: int) -> None:
+        files = self._recording.files
+        to_ms, closes = self._recording.history_of(timeframe_ms)
+        symbols = tuple(file.symbol for file in files)
+        self._put(
+            HistoryReady(
+                strategy=self._strategy,
+                source="replay/" + ",".join(file.path.name for file in files),
+                symbols=symbols,
+                timeframe_ms=timeframe_ms,
+                from_ms=min(file.from_ms for file in files),
+                to_ms=to_ms,
+                event_time_ms=self._recording.cut_ms,
+                closes=closes,
+            )
+        )
+        log.info(
+            "history.announced",
+            symbols=symbols,
+            timeframe=timeframe_name(timeframe_ms),
+            to_ms=to_ms,
+        )
 
     def _sleep_until_due(self, close_ms: int) -> bool:
         began_s, began_ms = self._anchor
@@ -163,7 +181,7 @@ class Player:
 def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     """Play the settings' files; after the last bar, wait for SIGTERM."""
     stop = event_on_signals()
-    recording = read_recording(settings.replay_files)
+    recording = read_recording(settings.replay_files, settings.lengths_ms)
     publisher = IngestPublisher(kafka)
     symbols = [file.symbol for file in recording.files]
     closes = newest_closes(kafka, symbols, recording.timeframe_ms)
@@ -174,7 +192,7 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
         cut_ms=recording.cut_ms,
         resumed=sorted(closes),
     )
-    announced = history_is_ready(kafka, settings.strategy)
+    announced = announced_timeframes(kafka, settings.strategy)
 
     def hold() -> bool:
         publisher.flush()
@@ -185,7 +203,7 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
         return stop.wait(seconds)
 
     player = Player(recording, settings.strategy, publisher.publish, wait, settings.replay_speed)
-    if player.play(closes, hold, announced=announced):
+    if player.play(closes, hold, announced):
         publisher.flush()
         log.info("replay.done", bars=recording.bars)
         while not wait(1.0):

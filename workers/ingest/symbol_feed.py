@@ -1,4 +1,4 @@
-"""Live bars of one symbol: each is published once and in order, whatever the stream does.
+"""Live base bars of one symbol: each is published once and in order, whatever the stream does.
 
 A missing bar is fetched over REST before any later bar is published. If REST does not give it
 within a bounded wait, the bar rebuilt from trades takes its place. If that is incomplete too, the
@@ -18,6 +18,7 @@ import structlog
 from schemas.market import RawBar
 from workers.bars.markers import Markers, finding
 from workers.ingest.exchange import ExchangeError
+from workers.ingest.higher_bars import HigherSeries, Overlap
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import AggTrade
 from workers.ingest.outbox import Outbox
@@ -79,6 +80,8 @@ class SymbolFeed:
     markers: Markers = field(default_factory=Markers)
     queue: asyncio.Queue[RawBar | RebuiltBar] = field(default_factory=asyncio.Queue)
     repaired: int = 0
+    higher: list[HigherSeries] = field(default_factory=list)
+    overlap: Overlap | None = None
     _rebuilder: BarRebuilder = field(init=False)
     _sent: OrderedDict[int, RawBar] = field(default_factory=OrderedDict)
     _gap: Gap | None = None  # bars fetched because the stream did not bring them
@@ -262,7 +265,11 @@ class SymbolFeed:
         """Publish the next bar, with the number of bars that are missing before it."""
         missing = (bar.open_time_ms - self.expected_ms) // self.series.timeframe_ms
         joined = self.markers.joined(bar, bar.mark_price)
-        self._send(joined.model_copy(update={"bars_missing": missing}))
+        carried = tuple(each.timeframe_ms for each in self.higher if each.carries(bar))
+        base = joined.model_copy(update={"bars_missing": missing, "higher_ms": carried})
+        if self.overlap is not None:
+            self.overlap.add(base)
+        self._send(base)
         self.expected_ms = bar.event_time_ms
         self._overdue_since_s, self._retry_at_s = None, 0.0
 

@@ -7,18 +7,20 @@ import contextlib
 import math
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 
 import structlog
 
 from schemas.market import HistoryReady
 from schemas.refdata import RefdataTable
+from schemas.timeframes import timeframe_name
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.bars.markers import interval_findings, late_finding
 from workers.ingest.contracts import contract_rows
 from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, connected
+from workers.ingest.higher_history import HigherHistory
 from workers.ingest.live_market import LiveMarket, refused
 from workers.ingest.market_clock import (
     MarketClock,
@@ -29,7 +31,7 @@ from workers.ingest.market_clock import (
 from workers.ingest.outbox import Outbox
 from workers.ingest.reach import Reach
 from workers.ingest.rest_history import KlineSeries, RestHistory
-from workers.ingest.resume import history_is_ready, newest_closes
+from workers.ingest.resume import MarketPast
 from workers.ingest.retry import with_retries
 from workers.ingest.status import IngestPublisher, VenueStatus, ingest_status
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
@@ -94,12 +96,9 @@ async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
             status.say("starting", f"connecting to {settings.exchange}")
             access = VenueAccess.from_settings(settings)
             async with connected_venue(access, status.reach) as exchange:
-                closes = await asyncio.to_thread(
-                    newest_closes, kafka, settings.universe, settings.timeframe_ms
-                )
-                announced = await asyncio.to_thread(history_is_ready, kafka, settings.strategy)
-                ingest = VenueIngest(settings, exchange, outbox, status)
-                await ingest.run(closes, announced=announced)
+                market = (settings.strategy, settings.universe, settings.timeframe_ms)
+                past = await asyncio.to_thread(MarketPast.of_topics, kafka, *market)
+                await VenueIngest(settings, exchange, outbox, status).run(past)
         finally:
             outbox.put(ingest_status("stopping"))
             drained = asyncio.ensure_future(outbox.below(1))
@@ -133,14 +132,10 @@ class VenueIngest:
         self._speed = settings.speed if settings.exchange == "simulated" else 1.0
         self.clock = MarketClock(self._speed)
         self._history = RestHistory(exchange, self._refuse, self.clock, PATIENCE_S, self._reach)
+        self._higher = HigherHistory(self._history, outbox, settings.history_bars)
 
-    async def run(self, closes: dict[str, int], *, announced: bool) -> None:
-        """Run until cancelled.
-
-        Args:
-            closes: By symbol, the close of the newest bar on the topic.
-            announced: Whether a complete history has been announced before.
-        """
+    async def run(self, past: MarketPast) -> None:
+        """Run until cancelled; go on where the topics end."""
         symbols = self._settings.universe
         await with_retries(
             lambda: synchronise(self._exchange, self.clock, symbols), PATIENCE_S, self._reach
@@ -149,21 +144,24 @@ class VenueIngest:
             "venue.connected",
             source=self._exchange.source,
             universe=self._settings.universe,
-            timeframe=self._settings.timeframe,
-            resumed=sorted(closes),
+            timeframes=self._settings.timeframes,
+            resumed=sorted(past.closes),
         )
         await self._require_listed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publish_ticks(self.clock, self._outbox))
             tasks.create_task(keep_synchronised(self._exchange, self.clock, symbols, self._reach))
-            feeds = self._feeds(closes)
-            await self._fill(feeds, new=set(feeds) - closes.keys())
-            if not announced:
-                self._announce(feeds)
+            feeds = self._feeds(past.closes)
+            await self._higher.prepare(self._settings.timeframes[1:], feeds, past)
+            await self._fill(feeds, new=set(feeds) - past.closes.keys())
+            if self._settings.timeframe_ms not in past.announced:
+                ends = {symbol: feed.expected_ms for symbol, feed in feeds.items()}
+                self._announce(self._settings.timeframe_ms, ends)
             limits = WaitLimits.for_bars(self._settings.timeframe_ms, self._speed)
             live = LiveMarket(self._exchange, feeds, self.clock, self._outbox, limits, self._reach)
             tasks.create_task(live.run())
             tasks.create_task(self._report(live))
+            tasks.create_task(self._higher.follow(feeds, past, self._announce))
 
     async def _require_listed(self) -> None:
         listed = contract_rows(await with_retries(self._exchange.listed, PATIENCE_S, self._reach))
@@ -175,7 +173,7 @@ class VenueIngest:
             )
         self._outbox.put(RefdataTable.of("symbol", listed, self._exchange.source, wall_ms()))
 
-    def _feeds(self, closes: dict[str, int]) -> dict[str, SymbolFeed]:
+    def _feeds(self, closes: Mapping[str, int]) -> dict[str, SymbolFeed]:
         settings, step = self._settings, self._settings.timeframe_ms
         now_ms = self.clock.now_ms()
         first_ms = now_ms // step * step - settings.history_bars * step
@@ -241,17 +239,21 @@ class VenueIngest:
             if entry.to_ms > feed.expected_ms:
                 self._outbox.put(entry)
 
-    def _announce(self, feeds: dict[str, SymbolFeed]) -> None:
-        step = self._settings.timeframe_ms
-        to_ms = min(feed.expected_ms for feed in feeds.values())
-        log.info("history.announced", symbols=tuple(feeds), to_ms=to_ms)
+    def _announce(self, timeframe_ms: int, ends: Mapping[str, int]) -> None:
+        to_ms = min(ends.values())
+        log.info(
+            "history.announced",
+            symbols=tuple(ends),
+            timeframe=timeframe_name(timeframe_ms),
+            to_ms=to_ms,
+        )
         self._outbox.put(
             HistoryReady(
                 strategy=self._settings.strategy,
                 source=self._exchange.source,
-                symbols=tuple(feeds),
-                timeframe_ms=step,
-                from_ms=max(0, to_ms - self._settings.history_bars * step),
+                symbols=tuple(ends),
+                timeframe_ms=timeframe_ms,
+                from_ms=max(0, to_ms - self._settings.history_bars * timeframe_ms),
                 to_ms=to_ms,
                 event_time_ms=max(to_ms, self.clock.now_ms()),
             )
@@ -264,6 +266,7 @@ class VenueIngest:
             detail = f"live: {len(live.feeds)} symbols, {repaired} bars repaired, "
             detail += f"{live.reconnects} reconnects"
             detail += "" if skew is None else f", local clock {skew:+.0f} ms"
+            detail += f"; {self._higher.detail}" if self._higher.detail else ""
             self._status.say("running", detail, 1.0)
             await asyncio.sleep(STATUS_EVERY_S)
 

@@ -20,6 +20,7 @@ from workers.ingest import reach as reaches
 from workers.ingest.exchange import VenueAccess
 from workers.ingest.outbox import Outbox
 from workers.ingest.reach import Reach
+from workers.ingest.resume import MarketPast
 from workers.ingest.status import VenueStatus
 from workers.ingest.venue_ingest import VenueIngest, connected_venue
 from workers.settings import Settings
@@ -66,8 +67,8 @@ async def starting(access: VenueAccess) -> AsyncIterator[Statuses]:
     async def run() -> None:
         status.say("starting", "connecting to binanceusdm")
         async with connected_venue(access, status.reach) as exchange:
-            ingest = VenueIngest(Settings(universe="BTCUSDT"), exchange, outbox, status)
-            await ingest.run({}, announced=False)
+            settings = Settings(universe="BTCUSDT", timeframes=("1m",))
+            await VenueIngest(settings, exchange, outbox, status).run(MarketPast())
 
     tasks = [asyncio.ensure_future(work) for work in (outbox.run(), status.follow(), run())]
     try:

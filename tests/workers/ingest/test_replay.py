@@ -10,7 +10,7 @@ from schemas.clock import ClockTick
 from schemas.market import HistoryReady, RawBar
 from schemas.record import Record
 from schemas.status import WorkerStatus
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from tests.real_data import real_file
 from workers.bars.recording import read_recording
 from workers.bars.table_files import BarFileRejected
@@ -41,14 +41,14 @@ def files(tmp_path):
     return [str(tmp_path / "BTCUSDT_perp_1m.parquet"), str(tmp_path / "ETH_USDT-1m.csv")]
 
 
-def played(texts, closes=None, *, announced=False, hold=lambda: True, stop_after=None):
+def played(texts, closes=None, *, announced=(), hold=lambda: True, stop_after=None, higher=()):
     out: list[Record] = []
 
     def wait(_):
         return stop_after is not None and len(bars(out)) >= stop_after
 
-    player = Player(read_recording(texts), "ensemble", out.append, wait)
-    finished = player.play(closes or {}, hold, announced=announced)
+    player = Player(read_recording(texts, higher), "ensemble", out.append, wait)
+    finished = player.play(closes or {}, hold, announced)
     return out, finished
 
 
@@ -63,6 +63,21 @@ def test_a_missing_bar_at_the_cut_is_announced_by_the_close_before_it(tmp_path):
 
     (history,) = [record for record in out if isinstance(record, HistoryReady)]
     assert history.to_ms - history.closes["BTCUSDT"] == MINUTE_MS
+
+
+def test_history_of_each_timeframe_that_the_bars_add_up_to_is_announced(files):
+    out, _ = played(files, higher=(MINUTE_MS, 3 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS))
+
+    announced = {r.timeframe_ms: r for r in out if isinstance(r, HistoryReady)}
+    assert list(announced) == [MINUTE_MS, 3 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS]
+    cut = read_recording(files).cut_ms
+    assert [r.to_ms for r in announced.values()] == [cut - cut % length for length in announced]
+    assert all(set(r.closes.values()) == {r.to_ms} for r in announced.values())
+    assert {b.higher_ms for b in bars(out)} == {(3 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)}
+
+
+def test_timeframes_that_are_no_multiple_of_the_files_are_not_made(files):
+    assert read_recording(files, (MINUTE_MS, 90_000, 15 * MINUTE_MS)).higher_ms == (15 * MINUTE_MS,)
 
 
 def test_a_recording_that_ends_while_others_go_on_is_said_to_have_ended(files):
@@ -137,7 +152,7 @@ def test_restart_plays_each_bar_once_and_announces_once(files, stop_after):
     closes: dict[str, int] = {}
     for bar in bars(first):
         closes[bar.symbol] = max(closes.get(bar.symbol, 0), bar.event_time_ms)
-    announced = any(isinstance(r, HistoryReady) for r in first)
+    announced = [r.timeframe_ms for r in first if isinstance(r, HistoryReady)]
 
     second, finished = played(files, closes, announced=announced)
 
@@ -164,9 +179,7 @@ def test_speed_paces_what_comes_after_the_cut(files):
         waits.append(seconds)
         return sum(waits) > 0.2
 
-    Player(read_recording(files), "ensemble", out.append, wait, speed=600.0).play(
-        {}, lambda: True, announced=False
-    )
+    Player(read_recording(files), "ensemble", out.append, wait, speed=600.0).play({}, lambda: True)
 
     cut = read_recording(files).cut_ms
     live = {b.event_time_ms for b in bars(out) if b.event_time_ms > cut}

@@ -1,0 +1,190 @@
+"""The past of higher timeframes: fetched from the venue, while the base bars are live.
+
+So it delays no first signal. Klines of the time for which there are base bars, too, are compared
+with what the base bars add up to; the ledger names the differences.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from schemas.timeframes import TIMEFRAMES_MS
+from workers.bars.markers import Markers
+from workers.ingest.exchange import VenueRefused
+from workers.ingest.higher_bars import HigherSeries, Overlap
+from workers.ingest.outbox import Outbox
+from workers.ingest.rest_history import KlineSeries, RestHistory
+from workers.ingest.resume import MarketPast
+from workers.ingest.symbol_feed import SymbolFeed
+
+MAX_UNACKNOWLEDGED = 2_000  # records of the past that may be ahead of the broker
+FILLED_AT_ONCE = 4  # symbols
+RETRY_S, LONGEST_WAIT_S = 0.5, 30.0
+
+Announce = Callable[[int, Mapping[str, int]], None]  # timeframe, close of each symbol
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class HigherTimeframe:
+    """One higher timeframe of every symbol."""
+
+    name: str
+    series: Mapping[str, HigherSeries]  # by symbol
+
+    @property
+    def length_ms(self) -> int:
+        """Length of its bars."""
+        return TIMEFRAMES_MS[self.name]
+
+
+@dataclass
+class HigherHistory:
+    """Fetches the past of every higher timeframe, one after the other.
+
+    Attributes:
+        history: Of the venue.
+        outbox: Takes bars and findings.
+        bars: How many of each symbol and timeframe.
+    """
+
+    history: RestHistory
+    outbox: Outbox
+    bars: int
+    _detail: str = ""
+    _short: set[str] = field(default_factory=set)  # the venue has no klines of these
+    _timeframes: list[HigherTimeframe] = field(default_factory=list)
+    _markers: dict[KlineSeries, Markers] = field(default_factory=dict)
+
+    @property
+    def detail(self) -> str:
+        """What is being fetched, or is missing at the venue, for people."""
+        short = [f"{name} history is short: the venue has no {name} bars" for name in self._short]
+        return "; ".join(filter(None, [self._detail, *short]))
+
+    async def prepare(
+        self, names: tuple[str, ...], feeds: Mapping[str, SymbolFeed], past: MarketPast
+    ) -> None:
+        """Tell each feed which of its base bars carry which lengths, before it publishes one."""
+        for name in names:
+            if await self._is_missing(name, next(iter(feeds))):
+                self._short.add(name)
+            series = {
+                symbol: self._series(KlineSeries(symbol, name, TIMEFRAMES_MS[name]), feed, past)
+                for symbol, feed in feeds.items()
+            }
+            self._timeframes.append(HigherTimeframe(name, series))
+            for symbol, feed in feeds.items():
+                feed.higher.append(series[symbol])
+        for feed in feeds.values():
+            waiting = [each.timeframe_ms for each in feed.higher if each.from_ms is None]
+            feed.overlap = Overlap(waiting) if waiting else None
+
+    def _series(self, klines: KlineSeries, feed: SymbolFeed, past: MarketPast) -> HigherSeries:
+        length_ms = klines.timeframe_ms
+        if (klines.symbol, length_ms) in past.carried:
+            return HigherSeries.made_from(klines, 0)
+        if klines.interval in self._short:
+            return HigherSeries.made_from(klines, feed.expected_ms)
+        now_ms = self.history.clock.now_ms()
+        return HigherSeries(klines, (now_ms // length_ms - self.bars) * length_ms)
+
+    async def _is_missing(self, name: str, symbol: str) -> bool:
+        """Return whether the venue has no klines of a length, and say so."""
+        start_ms = self.history.clock.now_ms() - 2 * TIMEFRAMES_MS[name]
+        try:
+            await self.history.exchange.klines(symbol, name, start_ms, 1)
+        except VenueRefused as refusal:
+            log.warning(
+                "history.short",
+                timeframe=name,
+                cause=str(refusal),
+                remedy="none: its bars are made of base bars, so its history begins with theirs",
+            )
+            return True
+        return False
+
+    async def follow(
+        self, feeds: Mapping[str, SymbolFeed], past: MarketPast, announce: Announce
+    ) -> None:
+        """Fetch what is missing once a model of the base bars serves; let base bars take over."""
+        await _until_model_serves(past)
+        waiting = [s for t in self._timeframes for s in t.series.values() if s.from_ms is None]
+        wanted = [(each.klines.symbol, each.timeframe_ms) for each in waiting]
+        closes = await asyncio.to_thread(past.higher_closes, wanted) if wanted else {}
+        for each in waiting:
+            known_ms = closes.get((each.klines.symbol, each.timeframe_ms), 0)
+            each.filled_ms = max(each.filled_ms, known_ms)
+        async with asyncio.TaskGroup() as tasks:
+            for timeframe in self._timeframes:
+                missing = [s for s in timeframe.series.values() if s.from_ms is None]
+                await self._fill(missing, feeds)
+                if timeframe.length_ms not in past.announced:
+                    announce(timeframe.length_ms, _ends(timeframe, feeds))
+                for each in missing:
+                    tasks.create_task(self._join(each, feeds[each.klines.symbol]))
+        for feed in feeds.values():
+            feed.overlap = None
+
+    async def _fill(self, missing: list[HigherSeries], feeds: Mapping[str, SymbolFeed]) -> None:
+        slots = asyncio.Semaphore(FILLED_AT_ONCE)
+
+        async def fill(series: HigherSeries) -> None:
+            async with slots:
+                await self._fetch(series, feeds[series.klines.symbol])
+
+        async with asyncio.TaskGroup() as tasks:
+            for series in missing:
+                tasks.create_task(fill(series))
+        self._detail = ""
+
+    async def _join(self, series: HigherSeries, feed: SymbolFeed) -> None:
+        """Let base bars take over at the next boundary, once the klines reach up to it."""
+        clock = self.history.clock
+        series.join_after(feed.expected_ms)
+        while not series.joined:
+            boundary_ms = series.from_ms or 0
+            wait_s = clock.seconds_until(boundary_ms)
+            await asyncio.sleep(min(max(wait_s, RETRY_S), LONGEST_WAIT_S))
+            await self._fetch(series, feed)
+            if clock.now_ms() >= boundary_ms + series.timeframe_ms // 2:
+                series.filled_ms = max(series.filled_ms, boundary_ms)  # the venue has none
+
+    async def _fetch(self, series: HigherSeries, feed: SymbolFeed) -> None:
+        markers = self._markers.setdefault(series.klines, Markers())
+        await self.history.settlements(series.klines, series.filled_ms, markers)
+        span = (series.filled_ms, self.history.clock.now_ms())
+        async for page in self.history.pages(series.klines, span, markers):
+            for kline in page:
+                self.outbox.put(kline)
+                entry = None if feed.overlap is None else feed.overlap.compare(kline)
+                if entry is not None:
+                    self.outbox.put(entry)
+            series.filled_ms = page[-1].event_time_ms
+            left = (span[1] - series.filled_ms) // series.timeframe_ms
+            name = f"{series.klines.interval} history of {series.klines.symbol}"
+            self._detail = f"{name}: {left} bars to come" if left > 0 else ""
+            await self.outbox.below(MAX_UNACKNOWLEDGED)
+
+
+async def _until_model_serves(past: MarketPast) -> None:
+    stop = threading.Event()
+    try:
+        await asyncio.to_thread(past.wait_for_model, stop)
+    finally:
+        stop.set()  # a thread that waits would keep the process
+
+
+def _ends(timeframe: HigherTimeframe, feeds: Mapping[str, SymbolFeed]) -> dict[str, int]:
+    """Return by symbol the close of its last bar, of klines or of what base bars have made."""
+    length_ms = timeframe.length_ms
+    return {
+        symbol: min(series.filled_ms, feeds[symbol].expected_ms // length_ms * length_ms)
+        for symbol, series in timeframe.series.items()
+    }
