@@ -100,7 +100,7 @@ WORKERS: tuple[Worker, ...] = (
     Worker("simulator", (), ()),
     Worker(
         "ingest",
-        (RAW_BARS, HISTORY, MODELS_SERVING, WORKER_STATUS),
+        (RAW_BARS, HISTORY, TRAINING_PROGRESS, MODELS_SERVING, WORKER_STATUS),
         (RAW_BARS, LEDGER, CLOCK_TICKS, HISTORY, REFDATA_TABLES, WORKER_STATUS),
     ),
     Worker(

@@ -24,7 +24,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("jobs.commands.v1", "backtest"): "what is to become of a job",
     ("tuning.requests.v1", "tuning"): "searches asked for at the gateway",
     ("jobs.commands.v1", "tuning"): "what is to become of a job",
-    ("models.serving.v1", "ingest"): "a replay holds at its cut until a model serves",
+    ("models.serving.v1", "ingest"): "the base model comes before the past of higher timeframes",
+    ("training.progress.v1", "ingest"): "a replay does not wait for a training that has failed",
     ("workers.status.v1", "ingest"): "a replay holds at its cut until the model is loaded",
 }
 UNDRAWN = frozenset({"workers.status.v1"})  # every worker writes it

@@ -1,7 +1,7 @@
 """Ingest of recorded bars: the first part is published as history, the rest as if live.
 
 All files share one timeframe and one cut, at 60 % of their common span. At the cut ingest waits
-until a model serves and inference has loaded it, so that every later bar gets a prediction.
+until models serve and inference has loaded them, so that every later bar gets a prediction.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from schemas.models import ModelServing
 from schemas.record import Record
 from schemas.status import WorkerStatus, process_name
 from schemas.timeframes import timeframe_name
-from schemas.topics import MODELS_SERVING, WORKER_STATUS
+from schemas.topics import MODELS_SERVING, TRAINING_PROGRESS, WORKER_STATUS
+from schemas.training import TrainingProgress
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import tail
 from streams.runtime.settings import KafkaSettings
@@ -196,7 +197,8 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
 
     def hold() -> bool:
         publisher.flush()
-        return wait_for_model(kafka, settings.strategy, recording.timeframe_ms, stop)
+        timeframes = (recording.timeframe_ms, *recording.higher_ms)
+        return wait_for_models(kafka, settings.strategy, timeframes, stop)
 
     def wait(seconds: float) -> bool:
         heartbeat.beat()
@@ -212,22 +214,43 @@ def run_replay(settings: Settings, kafka: KafkaSettings) -> None:
     publisher.close()
 
 
-def wait_for_model(
-    kafka: KafkaSettings, strategy: str, timeframe_ms: int, stop: threading.Event
-) -> bool:
-    """Wait until inference has loaded the model that serves bars of a timeframe.
+class ModelsAwaited:
+    """Which timeframes still wait for a model that is trained and loaded.
 
-    Returns False when stopped first.
+    A higher timeframe whose training has failed is waited for no longer; the base one always is.
     """
-    serving: str | None = None
-    loaded: frozenset[str] = frozenset()
-    for message in tail(kafka, (MODELS_SERVING, WORKER_STATUS), stop=stop):
-        record = message.record
-        if isinstance(record, ModelServing):
-            if (record.strategy, record.model.timeframe_ms) == (strategy, timeframe_ms):
-                serving = record.model.model_version
+
+    def __init__(self, strategy: str, timeframes_ms: Collection[int]) -> None:
+        self._strategy, self._timeframes_ms = strategy, timeframes_ms
+        self._base_ms = min(timeframes_ms)
+        self._serving: dict[int, str] = {}
+        self._failed: set[int] = set()
+        self._loaded: frozenset[str] = frozenset()
+
+    def take(self, record: Record) -> bool:
+        """Take a record of the topics; return whether nothing is waited for."""
+        if isinstance(record, ModelServing) and record.strategy == self._strategy:
+            self._serving[record.model.timeframe_ms] = record.model.model_version
+        elif isinstance(record, TrainingProgress) and record.strategy == self._strategy:
+            self._failed.discard(record.timeframe_ms or self._base_ms)
+            if record.stage == "failed":
+                self._failed.add(record.timeframe_ms or self._base_ms)
         elif isinstance(record, WorkerStatus) and process_name(record.process) == "inference":
-            loaded = frozenset(model.version for model in record.models) or loaded
-        if serving is not None and serving in loaded:
-            return True
-    return False
+            self._loaded = frozenset(m.version for m in record.models) or self._loaded
+        return all(map(self._settled, self._timeframes_ms))
+
+    def _settled(self, timeframe_ms: int) -> bool:
+        failed = timeframe_ms in self._failed and timeframe_ms != self._base_ms
+        return failed or self._serving.get(timeframe_ms) in self._loaded
+
+
+def wait_for_models(
+    kafka: KafkaSettings, strategy: str, timeframes_ms: Collection[int], stop: threading.Event
+) -> bool:
+    """Wait for the models of some timeframes; return False when stopped first.
+
+    So the bars behind the cut get the same predictions, however fast they come.
+    """
+    awaited = ModelsAwaited(strategy, timeframes_ms)
+    topics = (MODELS_SERVING, TRAINING_PROGRESS, WORKER_STATUS)
+    return any(awaited.take(message.record) for message in tail(kafka, topics, stop=stop))

@@ -33,7 +33,7 @@ def run(settings: Settings) -> None:
 def simulator_settings(settings: Settings) -> SimulatorSettings:
     """Return the simulator's settings that follow from the pipeline's."""
     port = None if settings.simulator_url is None else urlsplit(settings.simulator_url).port
-    past_ms = settings.history_bars * settings.timeframe_ms
+    past_ms = settings.history_bars * settings.lengths_ms[-1]
     return SimulatorSettings(
         symbols=settings.universe,
         seed=settings.seed,

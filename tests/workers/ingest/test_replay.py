@@ -8,14 +8,17 @@ import pytest
 
 from schemas.clock import ClockTick
 from schemas.market import HistoryReady, RawBar
+from schemas.models import ModelServing
 from schemas.record import Record
-from schemas.status import WorkerStatus
+from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import HOUR_MS, MINUTE_MS
+from schemas.training import TrainingProgress, TrainingStage
+from tests.build import registered, serving, status
 from tests.real_data import real_file
 from workers.bars.recording import read_recording
 from workers.bars.table_files import BarFileRejected
 from workers.ingest.home_binding import HomeRefused, bind_home, market_identity
-from workers.ingest.replay import Player
+from workers.ingest.replay import ModelsAwaited, Player
 from workers.settings import Settings
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -262,3 +265,38 @@ def test_real_minutes_are_played_whole():
     assert finished
     assert len(bars(out)) == 73_139 + 60_191 + 43_200
     assert not any(bar.bars_missing for bar in bars(out))
+
+
+def test_the_cut_waits_for_every_model_but_for_a_failed_training_of_a_higher_timeframe():
+    awaited = ModelsAwaited("ensemble", (MINUTE_MS, HOUR_MS))
+
+    def served(timeframe_ms: int) -> ModelServing:
+        return serving(
+            model=registered(timeframe_ms=timeframe_ms, model_version=f"v{timeframe_ms}")
+        )
+
+    def training(stage: TrainingStage, timeframe_ms: int) -> TrainingProgress:
+        return TrainingProgress(
+            request_id="r",
+            strategy="ensemble",
+            event_time_ms=0,
+            stage=stage,
+            done=0.0,
+            timeframe_ms=timeframe_ms,
+        )
+
+    base = LoadedModel(
+        name="ensemble",
+        version=f"v{MINUTE_MS}",
+        loaded_at_ms=0,
+        device="cpu",
+        parameters=1,
+        qualified=True,
+    )
+    loaded = status("inference", models=(base,))
+    assert not awaited.take(training("failed", MINUTE_MS))
+    assert not awaited.take(training("failed", HOUR_MS))
+    assert not awaited.take(served(MINUTE_MS))
+    assert awaited.take(loaded)
+    assert not awaited.take(training("dataset", HOUR_MS))
+    assert awaited.take(training("failed", HOUR_MS))
