@@ -1,7 +1,10 @@
 """Faults on request: what a venue does to its clients on a bad day, scheduled by market time.
 
-A fault matches frames by symbol, stream and time. A kline frame has the time of its bar's open, so
-that a fault hits all frames of a bar. Any other frame has the time of its event.
+A fault matches frames by symbol, stream, interval and time. A kline frame has the time of its bar's
+open, so that a fault hits all frames of a bar. Any other frame has the time of its event.
+
+The venue's own higher klines hold what its minutes lack: a fault without an interval strikes a
+higher kline only where its window covers every minute of it.
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from workers.simulator.market import BAR_MS
 from workers.simulator.protocol.frames import Frame, StreamKind
+from workers.simulator.protocol.payloads import INTERVAL_BARS
 
 FaultKind = Literal[
     "gap",
@@ -29,8 +33,10 @@ FaultKind = Literal[
     "http_error",
     "clock_skew",
     "malformed",
+    "no_interval",
+    "mismatch",
 ]
-UNREVISED_SHARE = 0.9  # of its volume, that a bar shows before its correction
+UNREVISED_SHARE = 0.9  # of its volume, that a bar shows before its correction, or at a mismatch
 
 
 class Fault(BaseModel):
@@ -41,6 +47,9 @@ class Fault(BaseModel):
     kind: FaultKind
     symbol: str | None = None
     stream: Literal["aggTrade", "kline", "markPrice"] | None = None
+    interval: str | None = Field(
+        default=None, description="Klines of this length alone, e.g. 1h; no_interval and mismatch"
+    )
     final_only: bool = Field(default=False, description="Of klines, closed bars alone")
     from_ms: int | None = Field(default=None, ge=0, description="Market time; unset: at once")
     until_ms: int | None = Field(default=None, ge=0, description="Exclusive; unset: no end")
@@ -60,7 +69,16 @@ class Fault(BaseModel):
             raise ValueError(f"until_ms {self.until_ms}: expected more than from_ms {self.from_ms}")
         if self.kind == "clock_skew" and self.skew_ms == 0:
             raise ValueError("clock_skew needs skew_ms other than 0")
+        if self.interval is None and self.kind in ("no_interval", "mismatch"):
+            raise ValueError(f"{self.kind} needs an interval, e.g. 1h")
         return self
+
+    @field_validator("interval")
+    @classmethod
+    def _served(cls, interval: str | None) -> str | None:
+        if interval is not None and interval not in INTERVAL_BARS:
+            raise ValueError(f"{interval!r} is unknown, expected one of {', '.join(INTERVAL_BARS)}")
+        return interval
 
 
 @dataclass
@@ -74,9 +92,18 @@ class ScheduledFault:
 
     def active(self, time_ms: int) -> bool:
         """Return whether the fault strikes at a moment: within its window and its count."""
-        until_ms, count = self.fault.until_ms, self.fault.count
-        begun = self.from_ms <= time_ms
-        return begun and (until_ms is None or time_ms < until_ms) and self.hits != count
+        return self.spans(time_ms, time_ms) and self.hits != self.fault.count
+
+    def spans(self, first_ms: int, last_ms: int) -> bool:
+        """Return whether the window holds both moments."""
+        until_ms = self.fault.until_ms
+        return self.from_ms <= first_ms and (until_ms is None or last_ms < until_ms)
+
+    def covers(self, time_ms: int, interval: str) -> bool:
+        """Return whether the window holds an event, or the bar of an interval that opens then."""
+        if self.fault.interval is not None or not interval:
+            return self.fault.interval in (None, interval) and self.spans(time_ms, time_ms)
+        return self.spans(time_ms, time_ms + (INTERVAL_BARS[interval] - 1) * BAR_MS)
 
 
 @dataclass(frozen=True)
@@ -111,14 +138,15 @@ class FaultDesk:
         """Return the deliveries of a frame that are due now; ``released`` gives the later ones."""
         if not self.scheduled and not self._overtaken:
             return [_encoded(frame)]
-        if any(self._strikes("gap", frame)) or any(self._strikes("frozen", frame, now_ms)):
+        if self._withheld(frame, now_ms):
             return []
+        if self.differs(frame.stream.symbol, frame.time_ms, frame.stream.interval):
+            frame = _unrevised(frame)
         for row in self._strikes("clock_skew", frame, now_ms):
             frame = _skewed(frame, row.fault.skew_ms)
         for row in self._strikes("correction", frame):
-            if frame.final:
-                self._delay(_encoded(frame), frame.event_ms + row.fault.delay_ms)
-                frame = _unrevised(frame)
+            self._delay(_encoded(frame), frame.event_ms + row.fault.delay_ms)
+            frame = _unrevised(frame)
         for row in self._strikes("late", frame):
             self._delay(_encoded(frame), frame.event_ms + row.fault.delay_ms)
             return []
@@ -180,21 +208,40 @@ class FaultDesk:
             r.fault.skew_ms for r in rows if r.fault.kind == "clock_skew" and r.active(now_ms)
         )
 
-    def hidden(self, symbol: str, time_ms: int) -> bool:
-        """Return whether REST omits a moment too: a bar's open or a trade's time."""
+    def hidden(self, symbol: str, time_ms: int, interval: str = "") -> bool:
+        """Return whether REST omits a trade, or the bar of an interval that opens then."""
         return any(
-            row.fault.kind == "gap"
-            and row.fault.rest
-            and row.fault.symbol in (None, symbol)
-            and row.from_ms <= time_ms
-            and (row.fault.until_ms is None or time_ms < row.fault.until_ms)
-            for row in self.scheduled.values()
+            row.fault.rest and row.covers(time_ms, interval) for row in self._rows("gap", symbol)
+        )
+
+    def differs(self, symbol: str, time_ms: int, interval: str) -> bool:
+        """Return whether a bar disagrees with its minutes, on REST and on the stream alike."""
+        return any(row.covers(time_ms, interval) for row in self._rows("mismatch", symbol))
+
+    def lacks(self, symbol: str, interval: str, now_ms: int) -> bool:
+        """Return whether a request for an interval is answered as one for an unknown interval."""
+        for row in self._rows("no_interval", symbol):
+            if row.fault.interval == interval and row.active(now_ms):
+                row.hits += 1
+                return True
+        return False
+
+    def _rows(self, kind: FaultKind, symbol: str) -> Iterator[ScheduledFault]:
+        for row in self.scheduled.values():
+            if row.fault.kind == kind and row.fault.symbol in (None, symbol):
+                yield row
+
+    def _withheld(self, frame: Frame, now_ms: int) -> bool:
+        return (
+            any(self._strikes("gap", frame))
+            or any(self._strikes("frozen", frame, now_ms))
+            or any(self._strikes("no_interval", frame, now_ms))
         )
 
     def _strikes(
         self, kind: FaultKind, frame: Frame, now_ms: int | None = None
     ) -> Iterator[ScheduledFault]:
-        time_ms = frame.time_ms if now_ms is None else now_ms
+        interval = frame.stream.interval
         for row in self.scheduled.values():
             fault = row.fault
             if (
@@ -209,7 +256,9 @@ class FaultDesk:
                     or kind != "out_of_order"
                     or frame.stream.kind is not StreamKind.KLINE
                 )
-                and row.active(time_ms)
+                and fault.interval in (None, interval)
+                and (row.covers(frame.time_ms, interval) if now_ms is None else row.active(now_ms))
+                and row.hits != fault.count
             ):
                 row.hits += 1
                 yield row
@@ -234,15 +283,24 @@ def _skewed(frame: Frame, skew_ms: int) -> Frame:
 
 
 def _unrevised(frame: Frame) -> Frame:
-    """Return a closed bar as first sent, without its last trades."""
+    """Return a bar without its last trades, as a closed one is first sent."""
     if isinstance(frame.payload, list):
         return frame
-    bar = dict(frame.payload["k"])
-    for name in ("v", "q", "V", "Q"):
-        places = len(bar[name].partition(".")[2])
-        bar[name] = f"{float(bar[name]) * UNREVISED_SHARE:.{places}f}"
-    bar["c"] = bar["o"]
-    return replace(frame, payload={**frame.payload, "k": bar})
+    bar = frame.payload["k"]
+    fewer = {name: _fewer(bar[name]) for name in ("v", "q", "V", "Q")}
+    return replace(frame, payload={**frame.payload, "k": {**bar, **fewer, "c": bar["o"]}})
+
+
+def unrevised_row(row: list[Any]) -> list[Any]:
+    """Return a REST kline without its last trades."""
+    opened, first, high, low, _, volume, closed, turnover, count, *taken = row
+    bought = [_fewer(text) for text in taken[:2]]
+    part = (_fewer(volume), closed, _fewer(turnover), count, *bought, *taken[2:])
+    return [opened, first, high, low, first, *part]
+
+
+def _fewer(volume: str) -> str:
+    return f"{float(volume) * UNREVISED_SHARE:.{len(volume.partition('.')[2])}f}"
 
 
 def _malformed(frame: Frame, form: str) -> Delivery:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 import structlog
 
+from schemas.timeframes import DAY_MS
 from streams.runtime.heartbeat import heartbeat
 from workers.settings import Settings
 from workers.simulator.market import BAR_MS
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 SAVE_SECONDS = 1.0
 CLOCK_FILE = "simulator.json"
+LONGEST_HIGHER_MS = 3 * 365 * DAY_MS  # a start skips a year of four symbols in about a second
 SPARE_MINUTES = 1440  # of market time before the first bar of the backfill
 
 
@@ -33,14 +35,21 @@ def run(settings: Settings) -> None:
 def simulator_settings(settings: Settings) -> SimulatorSettings:
     """Return the simulator's settings that follow from the pipeline's."""
     port = None if settings.simulator_url is None else urlsplit(settings.simulator_url).port
-    past_ms = settings.history_bars * settings.lengths_ms[-1]
     return SimulatorSettings(
         symbols=settings.universe,
         seed=settings.seed,
         speed=settings.speed,
         port=port or 0,
-        history_minutes=past_ms // BAR_MS + SPARE_MINUTES,
+        history_minutes=_past_ms(settings) // BAR_MS + SPARE_MINUTES,
     )
+
+
+def _past_ms(settings: Settings) -> int:
+    base_ms, longest_ms = (
+        settings.history_bars * length_ms
+        for length_ms in (settings.lengths_ms[0], settings.lengths_ms[-1])
+    )
+    return max(base_ms, min(longest_ms, LONGEST_HIGHER_MS))
 
 
 def run_market(settings: SimulatorSettings, clock_file: Path) -> None:

@@ -12,7 +12,7 @@ import ccxt.pro
 import numpy as np
 import pytest
 
-from schemas.timeframes import DAY_MS
+from schemas.timeframes import DAY_MS, HOUR_MS
 from workers.simulator import kernel
 from workers.simulator.market import BAR_MS, EPOCH_MS
 from workers.simulator.protocol.payloads import INTERVAL_BARS
@@ -481,6 +481,34 @@ def test_a_gap_on_rest_too_and_a_malformed_body_reach_the_client():
     assert NOW_MS - 3 * BAR_MS not in opens
     assert NOW_MS - 2 * BAR_MS in opens
     assert broken == [[9, None, None, None, None]]
+
+
+def test_the_venue_can_lack_an_interval_and_contradict_its_minutes():
+    hour_ms = NOW_MS // HOUR_MS * HOUR_MS - HOUR_MS
+
+    async def story(running, exchange):
+        faults, klines = running.rest_url + "/sim/faults", exchange.fapiPublicGetKlines
+        query = {"symbol": "BTCUSDT", "interval": "1h", "startTime": hour_ms - HOUR_MS, "limit": 2}
+        before = await klines(query)
+        await post(faults, {"kind": "no_interval", "interval": "4h"})
+        for ask in (klines, exchange.fapiPublicGetMarkPriceKlines):
+            with pytest.raises(ccxt.BadRequest, match="-1120"):
+                await ask({**query, "interval": "4h"})
+        mismatch = {"kind": "mismatch", "interval": "1h", "symbol": "BTCUSDT"}
+        _, scheduled = await post(faults, {**mismatch, "from_ms": hour_ms, "until_ms": NOW_MS})
+        return before, await klines(query), await klines({**query, "symbol": "ETHUSDT"}), scheduled
+
+    before, after, other, scheduled = run_story(STILL, story)
+
+    assert scheduled["interval"] == "1h"
+    assert len(other) == 2
+    assert after[0] == before[0]
+    assert after[1][:4] == before[1][:4]
+    assert after[1][4] == before[1][1]
+    for column in (5, 7, 9, 10):
+        expected = 0.9 * float(before[1][column])
+        assert float(after[1][column]) == pytest.approx(expected, abs=2e-3)
+    assert (after[1][6], after[1][8], after[1][11]) == (before[1][6], before[1][8], before[1][11])
 
 
 def test_faults_are_listed_ended_and_refused_when_wrong():

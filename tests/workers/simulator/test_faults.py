@@ -194,8 +194,80 @@ def test_cleared_faults_still_release_what_they_held():
         {"kind": "clock_skew"},
         {"kind": "gap", "colour": "red"},
         {"kind": "http_error", "status": 404},
+        {"kind": "gap", "interval": "7m"},
+        {"kind": "no_interval"},
+        {"kind": "mismatch"},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValidationError):
         Fault(**wrong)
+
+
+BAR_0: dict[str, Any] = {"from_ms": START, "until_ms": START + BAR_MS}
+FIVES = ("btcusdt@kline_1m", "btcusdt@kline_5m")
+
+
+def intervals(texts):
+    """(interval, minutes after the start) of the closed bars, as they arrived."""
+    bars = [json.loads(text)["k"] for text in texts]
+    return [(k["i"], (k["t"] - START) // BAR_MS) for k in bars if k["x"]]
+
+
+@pytest.mark.parametrize("kind", ["gap", "late", "correction", "duplicate"])
+def test_a_spoiled_minute_leaves_the_higher_kline_that_opens_with_it_whole(kind):
+    plain = [t for t in arrivals(names=FIVES, minutes=5) if json.loads(t)["k"]["i"] == "5m"]
+
+    texts = arrivals({"kind": kind, "final_only": True, **BAR_0}, names=FIVES, minutes=5)
+
+    assert [t for t in texts if json.loads(t)["k"]["i"] == "5m"] == plain
+
+
+def test_a_gap_of_all_its_minutes_hides_the_higher_kline_too():
+    gap: dict[str, Any] = {"kind": "gap", "rest": True, "from_ms": START}
+    gap["until_ms"] = START + 5 * BAR_MS
+
+    desk = FaultDesk()
+    desk.add(Fault(**gap), START)
+
+    assert intervals(arrivals(gap, names=FIVES)) == [("1m", 5)]
+    assert desk.hidden("BTCUSDT", START, "5m")
+    assert not desk.hidden("BTCUSDT", START, "15m")
+
+
+def test_a_fault_of_an_interval_leaves_the_others_and_the_trades():
+    desk = FaultDesk()
+    desk.add(Fault(kind="gap", rest=True, interval="5m", from_ms=START), START)
+
+    texts = arrivals({"kind": "gap", "interval": "5m", "from_ms": START}, names=FIVES)
+
+    assert intervals(texts) == [("1m", minute) for minute in range(6)]
+    assert desk.hidden("BTCUSDT", START, "5m")
+    assert not desk.hidden("BTCUSDT", START, "1m")
+    assert not desk.hidden("BTCUSDT", START)
+
+
+def test_a_mismatch_shows_another_bar_of_one_interval_alone():
+    plain = [json.loads(t)["k"] for t in arrivals(names=FIVES, minutes=5)]
+
+    texts = arrivals({"kind": "mismatch", "interval": "5m", **BAR_0}, names=FIVES, minutes=5)
+
+    changed = [json.loads(t)["k"] for t in texts]
+    pairs = [(a, b) for a, b in zip(plain, changed, strict=True) if a != b]
+    assert {b["i"] for _, b in pairs} == {"5m"}
+    assert any(b["x"] for _, b in pairs)
+    for true, shown in pairs:
+        assert float(shown["v"]) == pytest.approx(0.9 * float(true["v"]), abs=1e-3)
+        assert (shown["h"], shown["l"], shown["n"]) == (true["h"], true["l"], true["n"])
+
+
+def test_a_lacking_interval_is_silent_on_the_stream_and_unknown_on_rest():
+    desk = FaultDesk()
+    desk.add(Fault(kind="no_interval", interval="5m", **BAR_2), START)
+
+    lacked = [desk.lacks("BTCUSDT", "5m", START + i * BAR_MS) for i in range(4)]
+    texts = arrivals({"kind": "no_interval", "interval": "5m", "from_ms": START}, names=FIVES)
+
+    assert lacked == [False, False, True, False]
+    assert not desk.lacks("BTCUSDT", "1h", BAR_2["from_ms"])
+    assert intervals(texts) == [("1m", minute) for minute in range(6)]

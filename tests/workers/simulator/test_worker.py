@@ -85,3 +85,13 @@ def test_settings_of_the_pipeline_give_a_past_as_long_as_the_back_fill(tmp_path)
     assert settings.port == 4321
     assert settings.symbols == hourly.universe
     assert settings.history_minutes >= 60_000
+
+
+@pytest.mark.parametrize(
+    ("timeframes", "minutes"),
+    [("1m", 10_000), ("1m,15m,1h", 600_000), ("1d", 14_400_000), ("1h,4h", 3 * 525_600)],
+)
+def test_the_past_is_long_enough_for_every_timeframe(tmp_path, timeframes, minutes):
+    settings = Settings(home=tmp_path, timeframes=timeframes, history_bars=10_000)
+
+    assert simulator_settings(settings).history_minutes == minutes + SPARE_MINUTES

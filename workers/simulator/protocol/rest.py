@@ -10,7 +10,7 @@ from aiohttp import web
 
 from workers.simulator import funding
 from workers.simulator.candles import HOUR_BARS
-from workers.simulator.faults import Fault
+from workers.simulator.faults import Fault, unrevised_row
 from workers.simulator.market import BAR_MS, EPOCH_MS
 from workers.simulator.protocol import payloads
 from workers.simulator.protocol.payloads import INTERVAL_BARS
@@ -107,9 +107,10 @@ async def mark_klines(request: web.Request) -> web.Response:
 async def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
     venue, symbol = request.app[VENUE], listed_symbol(request)
     interval = request.query.get("interval", "")
-    if interval not in INTERVAL_BARS:
+    now_ms, faults = venue.clock.now_ms(), venue.faults
+    if interval not in INTERVAL_BARS or faults.lacks(symbol, interval, now_ms):
         raise VenueError(-1120, "Invalid interval.")
-    bars, now_ms = INTERVAL_BARS[interval], venue.clock.now_ms()
+    bars = INTERVAL_BARS[interval]
     limit = page_limit(request, 500, MAX_KLINES)
     first, last = payloads.window(
         bars, integer(request, "startTime"), integer(request, "endTime"), limit, now_ms
@@ -121,7 +122,8 @@ async def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
         rows = payloads.mark_rows(first, bars, candles)
     else:
         rows = payloads.kline_rows(venue.market.contract(symbol), first, bars, candles)
-    return [row for row in rows if not venue.faults.hidden(symbol, row[0])]
+        rows = [unrevised_row(r) if faults.differs(symbol, r[0], interval) else r for r in rows]
+    return [row for row in rows if not faults.hidden(symbol, row[0], interval)]
 
 
 async def _generate_days(venue: Venue, symbol: str, first: int, last: int) -> None:
