@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from schemas.timeframes import DAY_MS, TIMEFRAMES_MS
 from workers.simulator import funding, kernel, market
 from workers.simulator.candles import CandleHistory, minute_candles
 from workers.simulator.market import BAR_MS, BLOCK_BARS, EPOCH_MS, SimulatedMarket
-from workers.simulator.protocol import payloads
+from workers.simulator.protocol import payloads, rest
 from workers.simulator.protocol.payloads import INTERVAL_BARS
+from workers.simulator.protocol.venue import KeyRights, Venue
+from workers.simulator.simulated_clock import SimulatedClock
 
 SYMBOL = "BTCUSDT"
 MARKET = SimulatedMarket(7, [SYMBOL])
@@ -145,6 +148,21 @@ def test_years_of_hours_generate_each_day_once_and_keep_no_minutes(monkeypatch):
 
     assert sorted(generated) == list(range(days))
     assert len(small._tracks[SYMBOL].blocks) == 3
+
+
+def test_the_streams_go_on_between_the_days_of_a_page():
+    venue = Venue(MARKET, SimulatedClock(EPOCH_MS + SPAN * BAR_MS, 60.0), 2400, KeyRights())
+    turns: list[int] = []
+
+    async def story() -> None:
+        page = asyncio.ensure_future(rest._generate_days(venue, SYMBOL, 0, SPAN))
+        while not page.done():
+            turns.append(len(venue.history.missing(SYMBOL, 0, SPAN)))
+            await asyncio.sleep(0)
+
+    asyncio.run(story())
+
+    assert [turns.count(left) > 0 for left in range(6)] == [True] * 6
 
 
 def test_a_far_future_is_empty_at_once():
