@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import random
 import signal
@@ -27,6 +28,7 @@ from deploy.topics.admin import apply_topics
 from deploy.topics.plan import APPEND_TIME, COMPACTED, TopicPlan
 from schemas.dead_letter import DeadLetter
 from schemas.record import Topic
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
@@ -49,6 +51,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = (BARS, FEATURE_VECTORS, REGIME_PROBABILITIES)
 CONSUMED = (RAW_BARS, BARS, FEATURE_VECTORS)
 SYMBOLS = tuple(f"SYM{number:02d}USDT" for number in range(16))
+HIGHER_MS = (3 * MINUTE_MS, 15 * MINUTE_MS)
 BURST = 16  # records sent at a time
 SETTLE_WITHIN_S = 90.0
 GROUP = "audit"
@@ -152,13 +155,16 @@ class Feeder:
         if fate < 0.01:
             self.send_bytes(symbol, b'{"symbol": "' + symbol.encode() + b'", "open_time_ms":')
         elif fate < 0.02:
-            self._publisher.publish(raw_bar(minute, symbol=symbol, low=200.0))
+            self._publish(minute, symbol=symbol, low=200.0)
         elif fate < 0.03:
-            self._publisher.publish(raw_bar(minute, symbol=symbol, volume=POISON_VOLUME))
+            self._publish(minute, symbol=symbol, volume=POISON_VOLUME)
         elif fate < 0.06:  # a duplicate or a late bar
-            self._publisher.publish(raw_bar(max(minute - 2, 0), symbol=symbol))
+            self._publish(max(minute - 2, 0), symbol=symbol)
         else:
-            self._publisher.publish(raw_bar(minute, symbol=symbol, close=close))
+            self._publish(minute, symbol=symbol, close=close)
+
+    def _publish(self, minute: int, **fields: Any) -> None:
+        self._publisher.publish(raw_bar(minute, higher_ms=HIGHER_MS, **fields))
 
     def send_bytes(self, symbol: str, value: bytes, topic: Topic = RAW_BARS) -> None:
         """Send what is no record."""
@@ -342,6 +348,8 @@ def kill_audit(broker: LocalBroker, kills: int, seed: int, per_second: int = 500
         codes = [instance.end() for instance in running]
     assert codes == [0, 0], f"instances ended with {codes}, expected a clean drain"
     assert wanted.records() > feeder.sent, "the audit's own input is missing"
+    lengths = {json.loads(key or b"")[1] for key in wanted.states[CHAIN[1].changelog]}
+    assert lengths == {MINUTE_MS, *HIGHER_MS}, "a timeframe is missing in the audit's input"
     return KillReport(
         sent=feeder.sent,
         kills=len(killed),

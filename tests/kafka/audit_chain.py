@@ -19,6 +19,7 @@ from schemas.market import Bar, RawBar
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.topics import BARS, FEATURE_VECTORS, RAW_BARS, REGIME_PROBABILITIES
+from streams.market.aggregation import NONE, Growing, grow
 from streams.processor import Outputs, Processor, RecordRejected
 from streams.runtime.chain import run_until_signalled
 from streams.runtime.settings import KafkaSettings
@@ -28,10 +29,11 @@ POISON_VOLUME = 13.0  # the tally divides by its distance: a bug on purpose
 
 
 class CheckState(Record):
-    """Last bar let through."""
+    """Last bar let through, and the higher bars that grow."""
 
     event_time_ms: int = -1
     passed: int = 0
+    growing: Growing = NONE
 
 
 class WindowState(Record):
@@ -57,7 +59,10 @@ def check(state: CheckState, raw: RawBar) -> tuple[CheckState, Outputs]:
         bar = Bar(**raw.model_dump())
     except ValidationError as invalid:
         raise RecordRejected(invalid.errors()[0]["msg"]) from None
-    return CheckState(event_time_ms=bar.event_time_ms, passed=state.passed + 1), (bar,)
+    growing, cut, closed = grow(state.growing, raw, state.event_time_ms)
+    higher = [made for made in (*cut, *closed) if isinstance(made, Bar)]
+    after = CheckState(event_time_ms=bar.event_time_ms, passed=state.passed + 1, growing=growing)
+    return after, (bar, *higher)
 
 
 def window(state: WindowState, bar: Bar) -> tuple[WindowState, Outputs]:
