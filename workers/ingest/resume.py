@@ -52,7 +52,7 @@ class MarketPast:
 
 
 @dataclass
-class _EndOfRawBars:
+class EndOfRawBars:
     """What the last raw bars of the topic tell.
 
     Attributes:
@@ -103,14 +103,14 @@ def newest_closes(
 
 def _end_of_raw_bars(
     kafka: KafkaSettings, symbols: Collection[str], timeframe_ms: int
-) -> _EndOfRawBars:
+) -> EndOfRawBars:
     """Read the end of the topic, and more only where a symbol is missing.
 
     So a long history does not slow a restart.
     """
     look_back = LOOK_BACK
     while True:
-        end = _EndOfRawBars(timeframe_ms)
+        end = EndOfRawBars(timeframe_ms)
         with Reader(kafka, (RAW_BARS,), BeforeEnd(look_back)) as reader:
             whole = not any(reader.positions.values())
             for message in reader.read_to_end():
