@@ -157,6 +157,7 @@ WORKERS: tuple[Worker, ...] = (
             SCORE_TOTALS,
             EXPLANATIONS,
             PREDICTION_REPLIES,
+            HISTORY,
             TRAINING_PROGRESS,
             MODELS_SERVING,
             REFDATA_TABLES,

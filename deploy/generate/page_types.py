@@ -25,6 +25,7 @@ PLAIN = {
 }
 # Schemas that the dashboard reads; the schemas that they refer to are added.
 ROOTS = (
+    "Analysis",
     "BarList",
     "Health",
     "JobDetail",

@@ -30,7 +30,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
-from schemas.market import Bar
+from schemas.market import Bar, HistoryReady
 from schemas.models import ModelServing
 from schemas.predictions import PredictionReply
 from schemas.record import Record
@@ -93,6 +93,7 @@ class ReadModel:
         self.clock: TickArrival | None = None
         self._doubted_tick: TickArrival | None = None
         self.serving: dict[str, ModelServing] = {}  # by strategy and timeframe
+        self.history: dict[int, HistoryReady] = {}  # by timeframe
         self.training: dict[int | None, TrainingProgress] = {}  # by timeframe; the newest is last
         self.statuses: dict[str, WorkerStatus] = {}
         self.status_ms: dict[str, int] = {}  # by process: when its last word was written
@@ -115,6 +116,7 @@ class ReadModel:
             Explanation: self._explanation,
             ClockTick: self._tick,
             ModelServing: self._serving,
+            HistoryReady: self._history,
             TrainingProgress: self._training,
             WorkerStatus: self._status,
             BacktestRequest: lambda request, _: self.jobs.request(request),
@@ -318,6 +320,9 @@ class ReadModel:
 
     def _serving(self, serving: ModelServing, _: Arrival) -> None:
         self.serving[serving.subject] = serving
+
+    def _history(self, history: HistoryReady, _: Arrival) -> None:
+        self.history[history.timeframe_ms] = history
 
     def _training(self, progress: TrainingProgress, _: Arrival) -> None:
         self.training.pop(progress.timeframe_ms, None)

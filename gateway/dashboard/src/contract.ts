@@ -1,5 +1,20 @@
 // Written by deploy/generate/page_types.py from the gateway's OpenAPI document.
 
+export interface Analysis {
+  symbol: string
+  /** Market time */
+  market_ms: number | null
+  agreement: TimeframeAgreement
+  timeframes: TimeframeAnalysis[]
+  definitions: AnalysisDefinitions
+}
+
+export interface AnalysisDefinitions {
+  direction: string
+  levels: string
+  indicators: Record<string, IndicatorRule>
+}
+
 export interface AnswersView {
   /** Not there yet */
   waiting: number
@@ -58,6 +73,21 @@ export interface CanaryTrace {
   /** Topic to ms of append after the raw bar */
   stages_ms: Record<string, number | null>
   complete: boolean
+}
+
+export interface ChannelLevels {
+  channel: 'donchian'
+  bars: number
+  /** Open of the first bar */
+  from_ms: number | null
+  /** Highest high */
+  resistance: number | null
+  /** Lowest low */
+  support: number | null
+  /** Above the close, in per cent of it */
+  resistance_percent: number | null
+  /** Below the close, in per cent of it */
+  support_percent: number | null
 }
 
 export interface ClassProbabilities {
@@ -127,6 +157,12 @@ export interface Explanation {
   sentence: string
 }
 
+export interface FamilyReading {
+  family: string
+  balance: number | null
+  indicators: IndicatorReading[]
+}
+
 export interface FeatureRank {
   /** In [0, 1]; equal values count half */
   share_below: number
@@ -134,6 +170,12 @@ export interface FeatureRank {
   bars: number
   /** Close of the oldest of these bars */
   from_ms: number
+}
+
+export interface FundingReading {
+  /** A fraction of the notional, per settlement */
+  rate: number | null
+  settled_ms: number | null
 }
 
 export interface Health {
@@ -164,6 +206,17 @@ export interface Health {
   answers: AnswersView
   cache: 'memory' | 'redis' | 'degraded'
   websocket_clients: number
+}
+
+export interface IndicatorReading {
+  name: string
+  value: number | null
+  reading: 'bullish' | 'bearish' | 'neutral' | null
+}
+
+export interface IndicatorRule {
+  rule: string
+  source: string
 }
 
 export interface JobDetail {
@@ -327,6 +380,19 @@ export interface ModelMetrics {
   trials: number
 }
 
+export interface ModelState {
+  /** filling: its history is; waiting: to be trained, or to serve; training: its first model is */
+  state: 'filling' | 'waiting' | 'training' | 'failed' | 'serving'
+  /** In words; empty while it serves */
+  detail: string
+  /** Null: none serves */
+  model_version: string | null
+  /** Whether it passed its gates; null: none serves */
+  qualified: boolean | null
+  /** Of the training that runs, in [0, 1] */
+  done: number | null
+}
+
 export interface MonitorWindow {
   /** <topic>/<symbol>, the Kafka key */
   subject: string
@@ -439,6 +505,22 @@ export interface RegimeProbabilities {
   log_likelihood: number | null
   /** Shannon entropy over ln 3: 0 = one regime is certain, 1 = no information. */
   entropy: number
+}
+
+export interface RegimeReading {
+  event_time_ms: number
+  bull: number
+  bear: number
+  sideways: number
+  /** Shannon over ln 3, in [0, 1]: 0 = one regime is certain */
+  entropy: number
+  /** Null where several are equally likely */
+  likeliest: 'bull' | 'bear' | 'sideways' | null
+  /** Null: no filter is fitted, all are equal */
+  parameters_version: string | null
+  trend_state: 'TRENDING' | 'RANGING' | 'CHOPPY' | 'UNKNOWN'
+  /** How long it has been so, in bars; null: not told */
+  trend_bars: number | null
 }
 
 export interface RegimeView {
@@ -676,6 +758,23 @@ export interface SignalList {
   reliability: ReliabilityBin[] | null
 }
 
+export interface SignalReading {
+  signal_id: string
+  event_time_ms: number
+  direction: 'buy' | 'sell' | 'neutral'
+  grade: 'A+' | 'A' | 'B' | 'C'
+  confidence: number
+  qualified: boolean
+  model_version: string
+  horizon_bars: number
+  expires_ms: number
+  /** Its horizon lies behind */
+  expired: boolean
+  reference_price: number
+  invalidation_price: number | null
+  target_price: number | null
+}
+
 export interface SymbolHealth {
   symbol: string
   timeframe_ms: number
@@ -705,6 +804,39 @@ export interface TableView {
   rows: (Record<string, unknown>)[]
 }
 
+export interface TimeframeAgreement {
+  /** In [-1, 1]; null when no direction is known */
+  score: number | null
+  /** By timeframe; null: it does not vote */
+  votes: Record<string, 'bullish' | 'bearish' | 'neutral' | null>
+  definition: string
+}
+
+export interface TimeframeAnalysis {
+  timeframe: string
+  timeframe_ms: number
+  /** Whether the other timeframes are made of its bars */
+  base: boolean
+  /** Null until the first bar */
+  close_ms: number | null
+  close: number | null
+  /** The newest bar is older than two of its bars, and not ended */
+  stale: boolean
+  /** Why something is not there yet; empty when all is */
+  detail: string
+  model: ModelState
+  /** By definitions.direction */
+  direction: 'bullish' | 'bearish' | 'neutral' | null
+  /** In [-1, 1] */
+  balance: number | null
+  regime: RegimeReading | null
+  signal: SignalReading | null
+  families: FamilyReading[]
+  levels: ChannelLevels[]
+  volatility: VolatilityReading
+  funding: FundingReading
+}
+
 export interface TrainingView {
   /** Null: the step does not tell */
   timeframe: string | null
@@ -725,4 +857,13 @@ export interface UnreadableRecord {
 export interface UnreadableView {
   count: number
   newest: UnreadableRecord
+}
+
+export interface VolatilityReading {
+  /** Average true range over the close, a fraction */
+  natr_14: number | null
+  /** Share of the values before it that are below, [0, 1] */
+  rank: number | null
+  /** How many bars the rank looks at */
+  rank_bars: number
 }
