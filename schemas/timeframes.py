@@ -56,6 +56,18 @@ def parse_timeframes(value: object) -> tuple[str, ...]:
     return names
 
 
+def timeframes_of(base: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a base timeframe and those of some others that are made of its bars, ascending.
+
+    >>> timeframes_of("15m", ("1m", "15m", "1h"))
+    ('15m', '1h')
+    """
+    base_ms = TIMEFRAMES_MS[base]
+    lengths = {TIMEFRAMES_MS[name] for name in wanted}
+    higher = sorted(each for each in lengths if each > base_ms and each % base_ms == 0)
+    return (base, *(timeframe_name(each) for each in higher))
+
+
 def days_text(length_ms: int) -> str:
     """Return a length in days, rounded down to a hundredth.
 

@@ -159,15 +159,16 @@ def _replay_settings(files: list[str], exchange: str | None, speed: float | None
     if exchange is not None:
         raise fail(f"--replay runs over files, not over --exchange {exchange}", 2)
     from deploy.local.doctor import read_recorded_market
+    from schemas.timeframes import timeframes_of
 
     with report_errors():
-        symbols, timeframe = read_recorded_market(files)
+        symbols, base = read_recorded_market(files)
     return {
         "exchange": "replay",
         "replay_files": tuple(files),
         "replay_speed": speed,
         "universe": symbols,
-        "timeframe": timeframe,
+        "timeframes": timeframes_of(base, load_settings().timeframes),
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.searches import write
 
 MODULES = (
+    "schemas.timeframes",
     "streams.evaluation.calibration",
     "streams.evaluation.metrics",
     "streams.evaluation.out_of_sample",

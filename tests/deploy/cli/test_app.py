@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from deploy.cli.app import app
-from deploy.cli.console import gateway_port
+from deploy.cli.app import _replay_settings, app
+from deploy.cli.console import gateway_port, load_settings
 from deploy.local.home_lock import HomeLock
 from deploy.local.ports import usable_port
 
@@ -371,3 +371,22 @@ def test_a_time_that_no_record_holds_is_refused_with_what_to_write(text):
 def test_a_port_of_0_is_any_free_one():
     assert gateway_port(0) == 0
     assert usable_port(0) > 0
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [(None, ("5m", "15m", "1h")), ("1m,15m,4h", ("5m", "15m", "4h")), ("1m", ("5m",))],
+)
+def test_a_replay_makes_the_timeframes_that_its_bars_add_up_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listed: str | None, expected: tuple[str, ...]
+):
+    if listed is not None:
+        monkeypatch.setenv("REGIMEFLOW_TIMEFRAMES", listed)
+    file = tmp_path / "BTCUSDT_perp_5m.csv"
+    opened = [f"2025-01-01T00:{minute:02d}:00Z" for minute in range(0, 60, 5)]
+    rows = [f"{time},100,101,99,100.5,5" for time in opened]
+    file.write_text("\n".join(("date,open,high,low,close,volume", *rows)))
+
+    settings = _replay_settings([str(file)], None, None)
+
+    assert load_settings(**settings).timeframes == expected
