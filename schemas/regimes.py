@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, computed_field, model_validator
 
+from schemas.bounds import Count
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 TrendState = Literal["TRENDING", "RANGING", "CHOPPY", "UNKNOWN"]
@@ -45,6 +46,9 @@ class RegimeProbabilities(Record):
     log_likelihood: float | None = Field(
         default=None, description="Of this bar's observation given the past; model health"
     )
+    trend_bars: Count | None = Field(
+        default=None, description="Bars for which trend_state has held, this one among them"
+    )
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> RegimeProbabilities:
@@ -77,10 +81,36 @@ class RegimeParameters(Record):
     scale: tuple[tuple[float, ...], ...] = Field(description="3 x D, standardised, > 0")
     degrees_of_freedom: Triple | None = Field(default=None, description="Student-t only")
     fitted_to_ms: Milliseconds = Field(description="Last training bar close")
+    logarithmic: tuple[bool, ...] | None = Field(
+        default=None,
+        description="Whether the filter reads the natural logarithm of each observation, D; centre "
+        "and spread are then of the logarithm; null = of none",
+    )
+    evidence_power: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="Power of each bar's density inside the recursion, because observations of "
+        "neighbouring bars overlap; null = 1",
+    )
+    calibration_slope: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1e6,
+        description="Published is proportional to exp(-slope (-ln p)^exponent) of the recursion's "
+        "p; null = p itself",
+    )
+    calibration_exponent: float | None = Field(
+        default=None, gt=0.0, le=10.0, description="With the slope, or null"
+    )
 
     @model_validator(mode="after")
     def _shapes(self) -> RegimeParameters:
         width = len(self.observations)
+        if self.logarithmic is not None and len(self.logarithmic) != width:
+            raise ValueError(f"{len(self.logarithmic)} logarithmic flags for {width} observations")
+        if (self.calibration_slope is None) != (self.calibration_exponent is None):
+            raise ValueError("a calibration has a slope and an exponent, or neither")
         rows = (self.centre, self.spread, *self.location, *self.scale)
         if len(self.location) != 3 or len(self.scale) != 3 or any(len(r) != width for r in rows):
             raise ValueError(f"regime parameters do not match {width} observations x 3 states")

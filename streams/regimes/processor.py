@@ -9,7 +9,8 @@ prediction of the chain.
 
 New parameters take over at the first bar at or after ``effective_from_ms``. The posterior is
 carried over, because fits are aligned: bull stays bull. Only the first parameters start from
-their ``initial`` distribution.
+their ``initial`` distribution. The state keeps the posterior of the recursion; what is published is
+calibrated.
 
 The compiled filter loads when it is first needed, so that reading the topology stays fast.
 """
@@ -60,9 +61,10 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
         return state, ()
     due = [p for p in state.pending if p.effective_from_ms <= now] if state.pending else []
     active = due[-1] if due else state.active
-    posterior, log_likelihood = _filtered(state, active, features)
+    filtered = _filtered(state, active, features)
+    posterior, published, log_likelihood = filtered or (None, UNIFORM, None)
     trend = next_trend(state.trend, features.values)
-    bull, bear, sideways = posterior or UNIFORM
+    bull, bear, sideways = published
     if not math.isfinite(bull + bear + sideways + (log_likelihood or 0.0)):
         raise ValueError(f"the filter gave {posterior}, log-likelihood {log_likelihood}")
     probabilities = RegimeProbabilities.unchecked(
@@ -76,6 +78,7 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
         trend_state=trend.state,
         parameters_version=active.model_version if active and posterior else None,
         log_likelihood=log_likelihood,
+        trend_bars=trend.bars,
     )
     after = RegimeState.unchecked(
         event_time_ms=now,
@@ -89,21 +92,20 @@ def _observe(state: RegimeState, features: FeatureVector) -> tuple[RegimeState, 
 
 def _filtered(
     state: RegimeState, active: RegimeParameters | None, features: FeatureVector
-) -> tuple[Triple | None, float | None]:
-    """Return the posterior and the bar's log-likelihood; null without a filter to run."""
+) -> tuple[Triple, Triple, float | None] | None:
+    """Return the posterior, what is published and the log-likelihood; None without a filter."""
     if active is None:
-        return None, None
+        return None
     try:
         values = [features.values[name] for name in active.observations]
     except KeyError:
-        return None, None
+        return None
     from streams.regimes.hamilton import observe
 
     elapsed_bars = 1
     if state.posterior is not None:
         elapsed_bars = max(1, (features.event_time_ms - state.event_time_ms) // active.timeframe_ms)
-    posterior, increment = observe(active, state.posterior or active.initial, values, elapsed_bars)
-    return posterior, None if values.count(None) == len(values) else increment
+    return observe(active, state.posterior or active.initial, values, elapsed_bars)
 
 
 def prepare() -> None:

@@ -503,6 +503,8 @@ export interface RegimeProbabilities {
   parameters_version: string | null
   /** Of this bar's observation given the past; model health */
   log_likelihood: number | null
+  /** Bars for which trend_state has held, this one among them */
+  trend_bars: number | null
   /** Shannon entropy over ln 3: 0 = one regime is certain, 1 = no information. */
   entropy: number
 }

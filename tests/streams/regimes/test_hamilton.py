@@ -14,6 +14,8 @@ from scipy import stats
 
 from schemas.timeframes import MINUTE_MS
 from streams.regimes.hamilton import (
+    calibrate,
+    calibrate_history,
     filtered_probabilities,
     hamilton_filter,
     hamilton_step,
@@ -44,6 +46,13 @@ def densities(family, observations):
     return stats.t.pdf(z, FREEDOM[family][:, None], LOCATION, SCALE).prod(axis=2)
 
 
+# The last posterior of 50 noisy bars, as the first release filtered them.
+FIRST_RELEASE = {
+    "gaussian": ("0x1.31cdda8aa48e4p-5", "0x1.ece2c2b9156bcp-1", "0x1.7e79012d603eep-19"),
+    "student_t": ("0x1.7477ad16bdfafp-2", "0x1.455f35df9dfb4p-1", "0x1.93ce540c1d2f1p-11"),
+}
+
+
 def ones(count):
     return np.ones(count, np.int64)
 
@@ -67,6 +76,64 @@ def test_posterior_and_likelihood_equal_the_sum_over_every_path(family):
         joint[path[-1]] += chance
     assert posteriors[-1] == pytest.approx(joint / joint.sum(), rel=1e-12)
     assert increments.sum() == pytest.approx(math.log(joint.sum()), rel=1e-12)
+
+
+@families
+def test_filter_without_a_power_gives_the_bits_of_the_first_release(family):
+    posteriors, _ = hamilton_filter(model(family), START, noise(50, seed=9), ones(50))
+
+    assert tuple(value.hex() for value in posteriors[-1].tolist()) == FIRST_RELEASE[family]
+
+
+@families
+def test_power_reduces_the_evidence_and_leaves_the_likelihood_that_of_the_densities(family):
+    observations, power = noise(40), 0.3
+    packed = make_filter(TRANSITION, LOCATION, SCALE, FREEDOM[family], power=power)
+
+    posteriors, increments = hamilton_filter(packed, START, observations, ones(40))
+
+    current = START
+    for t, density in enumerate(densities(family, observations)):
+        predicted = current @ TRANSITION
+        current = predicted * density**power / (predicted * density**power).sum()
+        assert posteriors[t] == pytest.approx(current, rel=1e-10)
+        assert increments[t] == pytest.approx(math.log(predicted @ density), rel=1e-10)
+
+
+@families
+def test_logarithm_is_read_of_what_is_positive_and_the_rest_is_missing(family):
+    prices = np.exp(noise(30))
+    prices[5, 0], prices[9, 1], prices[11] = 0.0, -1.0, 0.0
+    logs = np.log(np.where(prices > 0.0, prices, math.nan))
+    read = make_filter(TRANSITION, LOCATION, SCALE, FREEDOM[family], logarithmic=(True, True))
+
+    of_prices, _ = hamilton_filter(read, START, prices, ones(30))
+    of_logs, _ = hamilton_filter(model(family), START, logs, ones(30))
+
+    assert of_prices == pytest.approx(of_logs, abs=1e-12)
+
+
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3).filter(lambda p: sum(p) > 0.0),
+    st.floats(1e-9, 1e6),
+    st.floats(1e-3, 10.0),
+)
+def test_calibration_keeps_the_order_and_sums_to_one_whatever_it_is_given(parts, slope, exponent):
+    posterior = np.array(parts) / sum(parts)
+    published = np.empty(3)
+
+    calibrate(slope, exponent, posterior, published)
+
+    assert np.isfinite(published).all()
+    assert published.sum() == pytest.approx(1.0, abs=1e-12)
+    assert (np.diff(published[np.argsort(posterior, kind="stable")]) >= 0.0).all()
+    assert np.array_equal(calibrate_history(slope, exponent, posterior[None])[0], published)
+
+
+def test_calibration_of_exponent_one_is_a_temperature():
+    published = calibrate_history(0.5, 1.0, np.array([[0.81, 0.18, 0.01]]))[0]
+
+    assert published == pytest.approx(np.sqrt([0.81, 0.18, 0.01]) / (0.9 + 0.18**0.5 + 0.1))
 
 
 def test_filter_equals_hmmlearn_at_the_end_of_each_prefix():

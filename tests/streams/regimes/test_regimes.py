@@ -24,6 +24,12 @@ from tests.streams.regimes.test_trend_state import TRENDING
 log_returns = st.floats(min_value=-0.5, max_value=0.5)
 STUDENT_T: dict[str, Any] = {"family": "student_t", "degrees_of_freedom": (4.0, 4.0, 4.0)}
 
+CALIBRATED = STUDENT_T | {
+    "evidence_power": 0.2,
+    "calibration_slope": 0.1,
+    "calibration_exponent": 1.7,
+}
+
 
 def bars(returns, first=0):
     return [features(first + m, log_return_1=r) for m, r in enumerate(returns)]
@@ -155,11 +161,12 @@ def test_vector_without_the_observed_feature_is_uniform_and_names_no_parameters(
     assert last.parameters_version is None
 
 
+@pytest.mark.parametrize("extra", [STUDENT_T, CALIBRATED], ids=["plain", "calibrated"])
 @given(st.lists(st.one_of(st.none(), log_returns), min_size=2, max_size=30), st.integers(1, 5))
-def test_bar_by_bar_equals_the_history_that_training_filters(returns, hole):
+def test_bar_by_bar_equals_the_history_that_training_filters(extra, returns, hole):
     minutes = [m if m < len(returns) // 2 else m + hole for m in range(len(returns))]
     history = [features(m, log_return_1=r) for m, r in zip(minutes, returns, strict=True)]
-    record = regime_parameters(**STUDENT_T)
+    record = regime_parameters(**extra)
 
     out = filtered([record, *history])
 
@@ -178,6 +185,41 @@ def test_symbols_do_not_share_a_state():
 
     assert mixed[::2] == filtered([*parameters, *btc])
     assert mixed[1::2] == filtered([*parameters, *eth])
+
+
+def test_calibration_moves_what_is_published_and_never_the_recursion():
+    history = bars([1e-3, -4e-3, 2e-3, 5e-3])
+    uncalibrated = {key: None for key in CALIBRATED if key.startswith("calibration")}
+
+    def recursion(extra: dict[str, Any]) -> tuple[Any, list[Record]]:
+        driver = MemoryDriver([PROCESSOR])
+        out = [o for r in [regime_parameters(**extra), *history] for o in driver.feed(r)]
+        (state,) = driver.states.values()
+        assert isinstance(state, RegimeState)
+        return state.posterior, out
+
+    kept, published = recursion(CALIBRATED)
+    plain, raw = recursion(CALIBRATED | uncalibrated)
+
+    assert kept == plain
+    assert posterior(all_are(RegimeProbabilities, raw)[-1]) == kept
+    assert posterior(all_are(RegimeProbabilities, published)[-1]) != kept
+
+
+def test_trend_state_is_published_with_the_bars_it_has_held():
+    out = filtered([features(m, **TRENDING) for m in range(3)])
+
+    assert [(o.trend_state, o.trend_bars) for o in out] == [
+        ("TRENDING", 1),
+        ("TRENDING", 2),
+        ("TRENDING", 3),
+    ]
+
+
+def test_warming_up_trend_state_is_unknown_and_counts_its_bars():
+    out = filtered(bars([1e-3, 2e-3]))
+
+    assert [(o.trend_state, o.trend_bars) for o in out] == [("UNKNOWN", 1), ("UNKNOWN", 2)]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4, 7])
