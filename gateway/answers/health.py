@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
+from gateway.answers.model_state import model_state
 from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views import clock
 from gateway.views.read_model import ReadModel
 from schemas.status import process_name
-from schemas.timeframes import HOUR_MS
+from schemas.timeframes import HOUR_MS, timeframe_name
 from schemas.topics import MONITOR_WINDOWS, PREDICTION_ANSWERS
 from schemas.training import TrainingProgress
 
@@ -46,6 +47,7 @@ def health(ctx: AppContext) -> dict[str, Any]:
         "replay": views.recorded,
         "views_lag_records": sum(ctx.bus.lag.values()),
         "processes": {name: _process(ctx, name) for name in sorted(views.statuses)},
+        "timeframes": [_timeframe(views, length) for length in views.timeframes],
         "symbols": symbols,
         "canary": views.canary.model_dump() if views.canary else None,
         "windows": [window.model_dump() for window in views.windows.values()],
@@ -106,6 +108,17 @@ def _silence(ctx: AppContext, name: str) -> str:
         return ""
     since = iso(ctx.views.status_ms[name])
     return f"has said nothing for {silent_ms // 1000} s, since {since}: it hangs or has ended"
+
+
+def _timeframe(views: ReadModel, length: int) -> dict[str, Any]:
+    series = [views.series(symbol, length) for symbol in views.known_symbols()]
+    return {
+        "timeframe": timeframe_name(length),
+        "timeframe_ms": length,
+        "bars": sum(len(view.bars) for view in series),
+        "signals": sum(len(view.signals) for view in series),
+        "model": model_state(views, length).model_dump(),
+    }
 
 
 def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.answers.health import health, process_states, symbol_states
+from gateway.answers.model_state import ModelState
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, plain, success
 from schemas.dead_letter import DeadLetter
@@ -82,6 +83,16 @@ class AnswersView(BaseModel):
     lost: int = Field(description="Never there, since the start: the broker took them too slowly")
 
 
+class TimeframeHealth(BaseModel):
+    """One timeframe that runs."""
+
+    timeframe: str
+    timeframe_ms: int
+    bars: int = Field(description="How many are held, of all symbols")
+    signals: int = Field(description="How many are held, of all symbols")
+    model: ModelState
+
+
 class Health(BaseModel):
     """``status``, ``model_loaded``, ``gpu_available``, ``timestamp`` are the documented four."""
 
@@ -96,7 +107,8 @@ class Health(BaseModel):
     replay: bool = Field(description="Whether the bars are recorded ones")
     views_lag_records: int = Field(description="What this gateway has not read yet")
     processes: dict[str, ProcessView]
-    symbols: list[SymbolHealth]
+    timeframes: list[TimeframeHealth] = Field(description="Ascending; the base comes first")
+    symbols: list[SymbolHealth] = Field(description="At the base timeframe")
     canary: CanaryTrace | None = Field(description="The last bar followed through the chain")
     windows: list[MonitorWindow] = Field(description="Newest rates by topic and symbol")
     dead_letters: dict[str, DeadLetterView]

@@ -228,3 +228,15 @@ async def test_a_wrong_time_of_a_higher_bar_moves_market_time_no_further_than_a_
     several.bus.feed(bar(timeframe_ms=HOUR_MS, event_time_ms=close, open_time_ms=close - HOUR_MS))
 
     assert several.ctx.market_ms() == before
+
+
+async def test_health_names_the_timeframes_that_run_and_how_far_each_is(several):
+    several.bus.feed(model_at(QUARTER_MS, "v15"))
+
+    rows = (await several.get("/health"))["timeframes"]
+
+    assert {row["timeframe"]: row["timeframe_ms"] for row in rows} == LENGTHS
+    assert [row["signals"] for row in rows] == [2 * (LAST + 1), 6, 6]
+    assert [row["bars"] for row in rows] == [2 * (LAST + 1), 6, 6]
+    assert [row["model"]["state"] for row in rows] == ["serving", "serving", "filling"]
+    assert rows[1]["model"]["model_version"] == "v15"

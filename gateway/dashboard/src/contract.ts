@@ -195,6 +195,9 @@ export interface Health {
   /** What this gateway has not read yet */
   views_lag_records: number
   processes: Record<string, ProcessView>
+  /** Ascending; the base comes first */
+  timeframes: TimeframeHealth[]
+  /** At the base timeframe */
   symbols: SymbolHealth[]
   /** The last bar followed through the chain */
   canary: CanaryTrace | null
@@ -837,6 +840,16 @@ export interface TimeframeAnalysis {
   levels: ChannelLevels[]
   volatility: VolatilityReading
   funding: FundingReading
+}
+
+export interface TimeframeHealth {
+  timeframe: string
+  timeframe_ms: number
+  /** How many are held, of all symbols */
+  bars: number
+  /** How many are held, of all symbols */
+  signals: number
+  model: ModelState
 }
 
 export interface TrainingView {
