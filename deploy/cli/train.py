@@ -1,31 +1,70 @@
-"""``regimeflow train``: ask the training process for a model."""
+"""``regimeflow train``: ask the training process for models."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from deploy.cli.console import Json, fail, kafka, load_settings, show
 from deploy.time_text import span_text
+from schemas.timeframes import timeframe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from schemas.market import HistoryReady
+    from schemas.training import TrainingRequest
 
 
-def train(*, as_json: Json = False) -> None:
+def train(
+    timeframe: Annotated[
+        str | None, typer.Option(help="Whose bars the model predicts; the base bar by default")
+    ] = None,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="A model of every timeframe, the base bar's first")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Ask for a model of this home's market, trained on all of its history.
 
     The model is judged and promoted as every other. The same call at the same bar asks once.
     """
     from streams.runtime.publisher import Publisher
-    from workers.training.newest_request import newest_request
+    from workers.training.newest_request import newest_requests, ready_histories
 
+    if every and timeframe is not None:
+        raise fail(f"--all means every timeframe: give it, or --timeframe {timeframe}")
     strategy = load_settings().strategy
     with kafka() as settings:
-        request = newest_request(settings, strategy, "manual")
-        if request is None:
+        ready = ready_histories(settings, strategy)
+        if not ready:
             raise fail(
                 f"no history of {strategy} is ready yet; `regimeflow status` shows how far it is"
             )
+        chosen = list(ready.values()) if every else [_chosen(ready, timeframe)]
+        requests = newest_requests(settings, chosen, "manual")
         publisher = Publisher(settings, "operator")
-        publisher.publish(request)
+        for request in requests:
+            publisher.publish(request)
         publisher.flush()
-    span = span_text(request.from_ms, request.to_ms)
-    lines = [
-        f"asked for a model of {', '.join(request.symbols)}, {span}; `regimeflow status` shows it"
-    ]
-    show(request.model_dump(mode="json"), lines, as_json=as_json)
+    bodies = [request.model_dump(mode="json") for request in requests]
+    show(bodies if every else bodies[0], list(map(_line, requests)), as_json=as_json)
+
+
+def _chosen(ready: Mapping[int, HistoryReady], timeframe: str | None) -> HistoryReady:
+    """Return the history of a timeframe; without one the first, which is the base bar's."""
+    named = {timeframe_name(timeframe_ms): history for timeframe_ms, history in ready.items()}
+    wanted = next(iter(named)) if timeframe is None else timeframe
+    if wanted not in named:
+        raise fail(f"--timeframe {wanted}: its history is not ready; ready are {', '.join(named)}")
+    return named[wanted]
+
+
+def _line(request: TrainingRequest) -> str:
+    symbols = ", ".join(request.symbols)
+    return (
+        f"asked for a model of {symbols}, bars of {timeframe_name(request.timeframe_ms)}, "
+        f"{span_text(request.from_ms, request.to_ms)}; `regimeflow status` shows it"
+    )

@@ -39,12 +39,19 @@ MOST_WAITING = 1_000  # requests fetched while one runs
 
 JobFuture = Future[Sequence[Record]]
 Job = Callable[[Received], JobFuture]
+GoesBefore = Callable[[Any, Any], bool]
 
 log = structlog.get_logger()
 
 
 def run_jobs(
-    name: str, topic: Topic, job: Job, kafka: KafkaSettings, *, stop: threading.Event
+    name: str,
+    topic: Topic,
+    job: Job,
+    kafka: KafkaSettings,
+    *,
+    stop: threading.Event,
+    goes_before: GoesBefore | None = None,
 ) -> None:
     """Run one job per record of a topic, one after the other, until ``stop`` is set.
 
@@ -59,11 +66,13 @@ def run_jobs(
             to publish. ``RecordRejected`` refuses the request; any other exception is a bug.
         kafka: The cluster.
         stop: Set to return.
+        goes_before: ``(later, earlier)``: whether a request that waits goes before one that came
+            earlier. That one is written again at the end of the topic.
 
     Raises:
         Aborted, Fatal: End the process and start it again.
     """
-    run = _JobRun(name, topic, kafka)
+    run = _JobRun(name, topic, kafka, goes_before)
     try:
         while not stop.is_set():
             for message in run.next():
@@ -93,8 +102,11 @@ Outcome = tuple[list[Outgoing], DeadLetter | None]  # what to write, and the let
 class _JobRun:
     """One member of the group of a job's topic."""
 
-    def __init__(self, name: str, topic: Topic, kafka: KafkaSettings) -> None:
+    def __init__(
+        self, name: str, topic: Topic, kafka: KafkaSettings, goes_before: GoesBefore | None
+    ) -> None:
         self._name, self._topic, self._git_commit = name, topic, kafka.git_commit
+        self._goes_before = goes_before
         self._next: dict[Partition, int] = {}  # next offset to run, of each partition we own
         self._waiting: deque[Stored] = deque()  # fetched while another ran
         self._paused = False
@@ -120,12 +132,12 @@ class _JobRun:
         message = self._waiting.popleft() if self._waiting else None
         return [message] if message is not None and self._owns(message) else []
 
-    def _fetch(self, timeout_s: float) -> None:
+    def _fetch(self, timeout_s: float, limit: int = 1) -> None:
         # Not paused at once: the client fetches a resumed partition only after a second.
         if len(self._waiting) >= MOST_WAITING:
             self._member.pause(self._next)
             self._paused = True
-        stored, _ = self._member.poll(1, timeout_s)
+        stored, _ = self._member.poll(limit, timeout_s)
         self._waiting.extend(stored)
 
     def _owns(self, message: Stored) -> bool:
@@ -142,6 +154,11 @@ class _JobRun:
         job_log = log.bind(
             consumer=self._name, request=request.request_id, trace_id=decoded.trace_id
         )
+        if self._others_first(request):
+            stamp = Stamp(decoded.trace_id, self._git_commit)
+            self._commit(message, [outgoing(self._topic, request, stamp)], None)
+            job_log.info("job.postponed")
+            return
         job_log.info("job.begun")
         future = job(decoded)
         while not future.done():
@@ -153,6 +170,18 @@ class _JobRun:
             wait((future,), POLL_S)  # not in the poll: a short job would wait for it
         self._commit(message, *self._outcome(decoded, future))
         job_log.info("job.ended", seconds=round(time.monotonic() - began_s, 2))
+
+    def _others_first(self, request: Record) -> bool:
+        """Return whether a request that has arrived later goes before this one."""
+        if self._goes_before is None:
+            return False
+        self._fetch(0.0, MOST_WAITING)
+        waiting = [received(self._topic, message) for message in self._waiting]
+        return any(
+            self._goes_before(later.record, request)
+            for later in waiting
+            if isinstance(later, Received)
+        )
 
     def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> Outcome:
         failed = future.exception()

@@ -88,11 +88,13 @@ def take(kafka, topic, count):
     return messages
 
 
-def run(kafka, group, job, until):
+def run(kafka, group, job, until, **options):
     """Run jobs in a thread until ``until()`` has returned."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=run_jobs, args=(group, TRAINING_REQUESTS, job, kafka), kwargs={"stop": stop}
+        target=run_jobs,
+        args=(group, TRAINING_REQUESTS, job, kafka),
+        kwargs={"stop": stop, **options},
     )
     thread.start()
     try:
@@ -252,3 +254,23 @@ def test_committed_offsets_are_told_only_when_the_transaction_that_moves_them_ha
     assert offset.result(WITHIN_S) == 7
     assert not early
     reading.close()
+
+
+def test_a_request_that_goes_before_is_run_first_and_none_is_lost_or_run_twice(kafka):
+    publish(kafka, *(request(number) for number in (3, 4, 1, 5, 2)))
+
+    def small_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:
+        return later.event_time_ms < 3 <= earlier.event_time_ms
+
+    with ThreadPoolExecutor(1) as pool:
+        done = run(
+            kafka,
+            "jobs-order",
+            lambda received: pool.submit(result_of, received),
+            lambda: take(kafka, TRAINING_PROGRESS, 5),
+            goes_before=small_first,
+        )
+
+    ran = [m.record.request_id for m in done]
+    assert ran[:2] == ["r1", "r2"]
+    assert sorted(ran) == ["r1", "r2", "r3", "r4", "r5"]

@@ -2,7 +2,8 @@
 
     models.registered.v1, models.changes.v1  -->  [mirror]  -->  MLflow
 
-A strategy is an experiment and a registered model. A model version is a run with parameters,
+A strategy is an experiment and a registered model; so are its models of a higher timeframe, named
+such as ``ensemble-15m``. A model version is a run with parameters,
 metrics and files, and a registered version whose ``stage`` tag and ``champion`` alias follow the
 changes. Mirroring again writes only what is missing. Importing mlflow takes seconds and 190 MB,
 so a child process does it and ends.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.telemetry import HEADER_GIT_COMMIT
+from schemas.timeframes import timeframe_name
 from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
@@ -85,12 +87,18 @@ class MirroredVersion:
     git_commit: str
 
     @property
+    def name(self) -> str:
+        """Name of the experiment and of the registered model."""
+        return mirrored_name(self.model)
+
+    @property
     def tags(self) -> dict[str, str]:
         """Tags of the run and of the registered version, without the stage."""
         model = self.model
         return {
             "model_version": model.model_version,
             "strategy_name": model.strategy,
+            "timeframe": timeframe_name(model.timeframe_ms),
             "request_id": model.request_id,
             "feature_set_id": model.feature_set_id,
             "qualified": str(model.qualified).lower(),
@@ -100,19 +108,26 @@ class MirroredVersion:
         }
 
 
+def mirrored_name(model: ModelRegistered) -> str:
+    """Return MLflow's name for the models that replace each other; the base bar's is bare."""
+    if model.base_ms is None:
+        return model.strategy
+    return f"{model.strategy}-{timeframe_name(model.timeframe_ms)}"
+
+
 def mirrored_versions(
     registered: Iterable[Received], changes: Iterable[Received]
 ) -> list[MirroredVersion]:
     """Return every model as the topics have it, in order of registration.
 
-    The model of a strategy's last change serves; those that served before are archived.
+    Of each name the model of the last change serves; those that served before are archived.
     """
     serving: dict[str, str] = {}
     served: set[str] = set()
     for message in changes:
         change = message.record
         if isinstance(change, ModelChanged):
-            serving[change.strategy] = change.model.model_version
+            serving[mirrored_name(change.model)] = change.model.model_version
             served.add(change.model.model_version)
     versions: dict[str, MirroredVersion] = {}
     for message in registered:
@@ -121,7 +136,8 @@ def mirrored_versions(
             version = model.model_version
             stage: Stage = "None"
             if version in served:
-                stage = "Production" if serving[model.strategy] == version else "Archived"
+                serves = serving[mirrored_name(model)] == version
+                stage = "Production" if serves else "Archived"
             versions[version] = MirroredVersion(
                 model, stage, message.trace_id, _git_commit(message)
             )
@@ -153,11 +169,11 @@ def mirror_versions(tracking: Tracking, versions: Sequence[MirroredVersion]) -> 
     """Write to MLflow what is missing there."""
     client = _client(tracking)
     left_out = []
-    for strategy in dict.fromkeys(version.model.strategy for version in versions):
-        of_strategy = [version for version in versions if version.model.strategy == strategy]
-        experiment = _experiment(client, strategy, tracking.artifacts)
-        numbers = _numbers(client, strategy)
-        for version in of_strategy:
+    for name in dict.fromkeys(version.name for version in versions):
+        named = [version for version in versions if version.name == name]
+        experiment = _experiment(client, name, tracking.artifacts)
+        numbers = _numbers(client, name)
+        for version in named:
             if version.model.model_version not in numbers:
                 try:
                     number = _register(client, experiment, version)
@@ -165,7 +181,7 @@ def mirror_versions(tracking: Tracking, versions: Sequence[MirroredVersion]) -> 
                     left_out.append(f"{version.model.model_version}: {refused}")
                 else:
                     numbers[version.model.model_version] = (number, {})
-        _follow_stages(client, strategy, of_strategy, numbers)
+        _follow_stages(client, name, named, numbers)
     if left_out:
         raise MirrorIncomplete("; ".join(left_out))
 
@@ -177,19 +193,19 @@ def _client(tracking: Tracking) -> MlflowClient:
     return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
 
 
-def _experiment(client: MlflowClient, strategy: str, artifacts: str | None) -> str:
-    experiment = client.get_experiment_by_name(strategy)
+def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    location = None if artifacts is None else f"{artifacts}/{strategy}"
-    return str(client.create_experiment(strategy, artifact_location=location))
+    location = None if artifacts is None else f"{artifacts}/{name}"
+    return str(client.create_experiment(name, artifact_location=location))
 
 
-def _numbers(client: MlflowClient, strategy: str) -> dict[str, tuple[str, Mapping[str, str]]]:
+def _numbers(client: MlflowClient, name: str) -> dict[str, tuple[str, Mapping[str, str]]]:
     """Return MLflow's number and tags of each of our versions; create the registered model."""
-    if not client.search_registered_models(f"name = '{strategy}'"):
-        client.create_registered_model(strategy, description="Mirrored from models.changes.v1")
-    registered = client.search_model_versions(f"name = '{strategy}'")
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description="Mirrored from models.changes.v1")
+    registered = client.search_model_versions(f"name = '{name}'")
     return {
         each.tags["model_version"]: (str(each.version), each.tags)
         for each in registered
@@ -227,7 +243,7 @@ def _register(client: MlflowClient, experiment: str, version: MirroredVersion) -
     client.log_text(run_id, requirements, f"{FILES}/requirements.txt")
     client.set_terminated(run_id, "FINISHED", model.event_time_ms)
     registered = client.create_model_version(
-        model.strategy,
+        version.name,
         source=f"{run.info.artifact_uri}/{FILES}",
         run_id=run_id,
         tags=version.tags | {"stage": "None"},
@@ -271,7 +287,7 @@ def _flat(name: str, value: object) -> dict[str, str]:
 
 def _follow_stages(
     client: MlflowClient,
-    strategy: str,
+    name: str,
     versions: Sequence[MirroredVersion],
     numbers: Mapping[str, tuple[str, Mapping[str, str]]],
 ) -> None:
@@ -280,10 +296,10 @@ def _follow_stages(
     for version in sorted(versions, key=lambda each: order[each.stage]):
         number, tags = numbers.get(version.model.model_version, (None, {}))
         if number is not None and tags.get("stage") != version.stage:
-            client.set_model_version_tag(strategy, number, "stage", version.stage)
+            client.set_model_version_tag(name, number, "stage", version.stage)
     serving = next((v.model.model_version for v in versions if v.stage == "Production"), None)
     if serving is not None and serving in numbers:
         number, _ = numbers[serving]
-        aliases = client.get_registered_model(strategy).aliases
+        aliases = client.get_registered_model(name).aliases
         if str(aliases.get(CHAMPION)) != number:
-            client.set_registered_model_alias(strategy, CHAMPION, number)
+            client.set_registered_model_alias(name, CHAMPION, number)

@@ -1,18 +1,21 @@
-"""The request for a model up to the newest bar: by hand, or because the features have changed."""
+"""Requests for models up to the newest bar: by hand, or because the features have changed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import structlog
 
 from schemas.features import FeatureVector
-from schemas.ids import derived_id
 from schemas.market import HistoryReady
 from schemas.models import ModelChanged
+from schemas.timeframes import timeframe_name
 from schemas.topics import FEATURE_VECTORS, HISTORY, MODELS_CHANGES, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
+from streams.promotion.processor import request_id
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
@@ -20,40 +23,68 @@ from streams.runtime.settings import KafkaSettings
 log = structlog.get_logger()
 
 
-def newest_request(
-    kafka: KafkaSettings,
-    strategy: str,
-    reason: Literal["manual", "features"],
-    cause: str | None = None,
-) -> TrainingRequest | None:
-    """Return the request for a model up to the newest bar of every symbol.
-
-    A symbol that has ended, or is a bar behind, does not hold back the others. None when no history
-    is ready yet.
-
-    Args:
-        kafka: The broker.
-        strategy: Whose history.
-        reason: Why a model is asked for.
-        cause: It asks once; None: the newest bar does.
-    """
+def ready_histories(kafka: KafkaSettings, strategy: str) -> dict[int, HistoryReady]:
+    """Return the newest history of each timeframe, by its length; the base bar's comes first."""
     with Reader(kafka, (HISTORY,)) as reader:
         records = [message.record for message in reader.read_to_end()]
     ready = [r for r in records if isinstance(r, HistoryReady) and r.strategy == strategy]
-    if not ready:
-        return None
-    history = ready[-1]
-    closes = {symbol: history.closes.get(symbol, history.to_ms) for symbol in history.symbols}
+    by_timeframe = {history.timeframe_ms: history for history in ready}
+    bases = [history.timeframe_ms for history in ready if history.base_ms is None]
+    order = sorted(
+        by_timeframe, key=lambda timeframe_ms: (timeframe_ms not in bases[-1:], timeframe_ms)
+    )
+    return {timeframe_ms: by_timeframe[timeframe_ms] for timeframe_ms in order}
+
+
+def newest_requests(
+    kafka: KafkaSettings,
+    histories: Sequence[HistoryReady],
+    reason: Literal["manual", "features"],
+    causes: Mapping[int, str] = MappingProxyType({}),
+) -> list[TrainingRequest]:
+    """Return the requests for models up to the newest bar of every symbol.
+
+    A symbol that has ended, or is a bar behind, does not hold back the others.
+
+    Args:
+        kafka: The broker.
+        histories: One for each model.
+        reason: Why they are asked for.
+        causes: By timeframe, what asks once; where there is none, the newest bar does.
+    """
+    closes = {
+        (symbol, history.timeframe_ms): history.closes.get(symbol, history.to_ms)
+        for history in histories
+        for symbol in history.symbols
+    }
     with Reader(kafka, (FEATURE_VECTORS,)) as reader:
         for message in reader.read_to_end():
             vector = message.record
-            if isinstance(vector, FeatureVector) and vector.symbol in closes:
-                closes[vector.symbol] = vector.event_time_ms
+            if not isinstance(vector, FeatureVector):
+                continue
+            if (vector.symbol, vector.timeframe_ms) in closes:
+                closes[vector.symbol, vector.timeframe_ms] = vector.event_time_ms
+    return [
+        _request(
+            history,
+            reason,
+            {symbol: closes[symbol, history.timeframe_ms] for symbol in history.symbols},
+            causes.get(history.timeframe_ms),
+        )
+        for history in histories
+    ]
+
+
+def _request(
+    history: HistoryReady,
+    reason: Literal["manual", "features"],
+    closes: dict[str, int],
+    cause: str | None,
+) -> TrainingRequest:
     to_ms = max(closes.values())
-    asked_once_by = to_ms if cause is None else cause
     return TrainingRequest(
-        request_id=derived_id(TRAINING_REQUESTS.name, strategy, asked_once_by, reason),
-        strategy=strategy,
+        request_id=request_id(history, to_ms if cause is None else cause, reason),
+        strategy=history.strategy,
         event_time_ms=to_ms,
         symbols=history.symbols,
         timeframe_ms=history.timeframe_ms,
@@ -61,28 +92,37 @@ def newest_request(
         to_ms=to_ms,
         reason=reason,
         closes=closes,
+        base_ms=history.base_ms,
     )
 
 
 def ask_after_feature_change(kafka: KafkaSettings, strategy: str) -> None:
-    """Ask once for a model where the one that serves was trained on another feature set."""
+    """Ask once for a model of each timeframe whose own was trained on another feature set."""
     with Reader(kafka, (MODELS_CHANGES, TRAINING_REQUESTS)) as reader:
         records = [message.record for message in reader.read_to_end()]
     changes = [r for r in records if isinstance(r, ModelChanged) and r.strategy == strategy]
-    if not changes or changes[-1].model.feature_set_id == FEATURE_SET_ID:
-        return
-    version = changes[-1].model.model_version
+    serving = {change.model.timeframe_ms: change.model for change in changes}
     # A set that comes back after another one is asked for again: another model serves by then.
-    request = newest_request(kafka, strategy, "features", f"{FEATURE_SET_ID} after {version}")
-    asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
-    if request is None or request.request_id in asked:
+    causes = {
+        timeframe_ms: f"{FEATURE_SET_ID} after {model.model_version}"
+        for timeframe_ms, model in serving.items()
+        if model.feature_set_id != FEATURE_SET_ID
+    }
+    if not causes:
         return
+    ready = ready_histories(kafka, strategy)
+    histories = [history for timeframe_ms, history in ready.items() if timeframe_ms in causes]
+    asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
     publisher = Publisher(kafka, f"training-{kafka.instance}-request")
-    publisher.publish(request)
+    for request in newest_requests(kafka, histories, "features", causes):
+        if request.request_id in asked:
+            continue
+        publisher.publish(request)
+        log.info(
+            "training.requested",
+            request_id=request.request_id,
+            timeframe=timeframe_name(request.timeframe_ms),
+            cause="the features have changed since the serving model was trained",
+            model_version=serving[request.timeframe_ms].model_version,
+        )
     publisher.flush()
-    log.info(
-        "training.requested",
-        request_id=request.request_id,
-        cause="the features have changed since the serving model was trained",
-        model_version=version,
-    )

@@ -6,6 +6,7 @@ import time
 
 import structlog
 
+from schemas.timeframes import timeframe_name
 from schemas.training import TrainingProgress, TrainingRequest, TrainingStage
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
@@ -62,6 +63,7 @@ class TrainingProgressPublisher:
         log.info(
             "training.stage",
             request_id=self._request.request_id,
+            timeframe=timeframe_name(self._request.timeframe_ms),
             stage=stage,
             note=note,
             since_start_s=round(now_s - self._began_s, 1),

@@ -44,7 +44,7 @@ def span_features(
     while waiting:
         for message in take():
             vector = message.record
-            if not isinstance(vector, FeatureVector) or vector.symbol not in request.symbols:
+            if not isinstance(vector, FeatureVector) or not of_request(vector, request):
                 continue
             if vector.symbol in waiting:
                 heard_s = now_s()
@@ -61,14 +61,15 @@ def span_features(
             progress("dataset", 0.0, f"{_named(waiting)}, for {QUIET_S - quiet_s:.0f} s more")
 
 
+def of_request(vector: FeatureVector, request: TrainingRequest) -> bool:
+    """Return whether a vector is of a request's symbols and timeframe."""
+    return vector.symbol in request.symbols and vector.timeframe_ms == request.timeframe_ms
+
+
 def in_span(vector: FeatureVector, request: TrainingRequest) -> bool:
     """Return whether a vector is of a request's symbols, timeframe and span."""
     to_ms = min(request.to_ms, request.closes.get(vector.symbol, request.to_ms))
-    return (
-        vector.symbol in request.symbols
-        and vector.timeframe_ms == request.timeframe_ms
-        and request.from_ms <= vector.event_time_ms <= to_ms
-    )
+    return of_request(vector, request) and request.from_ms <= vector.event_time_ms <= to_ms
 
 
 def _give_up(waiting: dict[str, int], progress: OnProgress) -> None:

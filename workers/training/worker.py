@@ -4,6 +4,9 @@
 
 A request that runs when the process ends is run again by the next process. The model version
 follows from the request and the rows, so nothing is registered twice.
+
+The base bar goes first. Models of a higher timeframe are trained at a low priority, while bars of
+the others are predicted.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from schemas.clock import ClockTick
 from schemas.features import FeatureVector
 from schemas.models import ModelRegistered
 from schemas.record import Record
+from schemas.timeframes import timeframe_name
 from schemas.topics import BARS, CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
@@ -40,10 +44,12 @@ from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher
 from workers.training.report import write_report
 from workers.training.span_features import in_span, span_features
+from workers.training.status import TrainingStatus, read_without_model
 
 log = structlog.get_logger()
 
 LOW_PRIORITY = 15
+NICENESS = 10  # of a training while bars of other timeframes are predicted
 LAST_TICKS = 20  # offsets: the newest tick, and the markers of transactions behind it
 
 
@@ -55,19 +61,29 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         return refused(f"REGIMEFLOW_MODEL_DIR: {error}")
     stop = event_on_signals()
     status = StatusPublisher(kafka, "training")
-    status.report("running")
-    mirroring = threading.Thread(
-        target=_mirror, args=(settings, kafka, status, stop), name="mlflow"
-    )
+    said = TrainingStatus(status.report)
+    mirroring = threading.Thread(target=_mirror, args=(settings, kafka, said, stop), name="mlflow")
     mirroring.start()
 
     def job(received: Received) -> JobFuture:
         raw = received.record.encode()
-        return in_thread(lambda future: _run_in_child(raw, models, kafka, future.cancelled))
+
+        def work(future: JobFuture) -> Sequence[Record]:
+            request = TrainingRequest.decode(raw)
+            try:
+                records = _run_in_child(request, models, kafka, future.cancelled)
+            except RecordRejected as refused:
+                said.refused(request, str(refused))
+                raise
+            said.trained(request)
+            return records
+
+        return in_thread(work)
 
     try:
+        said.recall(read_without_model(kafka))
         ask_after_feature_change(kafka, settings.strategy)
-        run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop)
+        run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop, goes_before=base_first)
     except (Aborted, Fatal) as error:
         return fatal(error)
     finally:
@@ -77,12 +93,18 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     return 0
 
 
+def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:
+    """Return whether a request goes before one that came earlier: the base bar before others."""
+    return later.base_ms is None and earlier.base_ms is not None
+
+
 def _run_in_child(
-    raw: bytes, models: Path, kafka: KafkaSettings, cancelled: Callable[[], bool]
+    request: TrainingRequest, models: Path, kafka: KafkaSettings, cancelled: Callable[[], bool]
 ) -> Sequence[Record]:
     # One child for each request: the 1 GB of torch and rows is freed when it ends.
+    niceness = 0 if request.base_ms is None else NICENESS
     records: Sequence[Record] = call_in_child(
-        run_request, raw, models, kafka, cancelled=cancelled, niceness=0
+        run_request, request.encode(), models, kafka, cancelled=cancelled, niceness=niceness
     )
     for model in records:
         if isinstance(model, ModelRegistered):
@@ -107,7 +129,7 @@ def _report(model: ModelRegistered) -> None:
 
 
 def _mirror(
-    settings: Settings, kafka: KafkaSettings, status: StatusPublisher, stop: threading.Event
+    settings: Settings, kafka: KafkaSettings, said: TrainingStatus, stop: threading.Event
 ) -> None:
     """Mirror beside the training. A failure of MLflow only changes the status."""
 
@@ -118,7 +140,7 @@ def _mirror(
                 cause=failure,
                 remedy="look at REGIMEFLOW_MLFLOW_TRACKING_URI; it is tried again every 5 minutes",
             )
-        status.report("degraded" if failure else "running", failure)
+        said.mlflow(failure)
 
     try:
         follow_models(settings, kafka, report, stop)
@@ -154,6 +176,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     log.info(
         "model.registered",
         model_version=model.model_version,
+        timeframe=timeframe_name(model.timeframe_ms),
         qualified=model.qualified,
         gates=model.gates,
         symbols=model.symbols,

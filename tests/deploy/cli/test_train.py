@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
 from schemas.features import FeatureVector
 from schemas.market import HistoryReady
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.features.processor import PROCESSOR as FEATURES
@@ -64,3 +64,44 @@ def test_the_command_asks_for_a_training_up_to_the_newest_bar(
     assert isinstance(message.record, TrainingRequest)
     assert message.record.to_ms == close_time(BARS - 1)
     assert message.record.reason == "manual"
+
+
+def ready(timeframe_ms: int) -> HistoryReady:
+    return HistoryReady(
+        source="simulated:7",
+        symbols=("BTCUSDT",),
+        timeframe_ms=timeframe_ms,
+        from_ms=close_time(0),
+        to_ms=close_time(9),
+        event_time_ms=close_time(9),
+        base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
+    )
+
+
+def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(
+    pipeline_topics, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", pipeline_topics)
+    publisher = Publisher(KafkaSettings(pipeline_topics), "ingest")
+    for timeframe_ms in (MINUTE_MS, HOUR_MS):
+        publisher.publish(ready(timeframe_ms))
+    publisher.flush()
+
+    def call(*options: str) -> Result:
+        return CliRunner().invoke(app, ["train", *options])
+
+    base, hour, both = call("--json"), call("--timeframe", "1h", "--json"), call("--all", "--json")
+    text, unknown = call("--all"), call("--timeframe", "4h")
+    contradicting = call("--all", "--timeframe", "1h")
+
+    one, other = json.loads(base.stdout), json.loads(hour.stdout)
+    assert (one["timeframe_ms"], other["timeframe_ms"]) == (MINUTE_MS, HOUR_MS)
+    assert json.loads(both.stdout) == [one, other]
+    assert [line.split(",")[1] for line in text.stdout.splitlines()] == [
+        " bars of 1m",
+        " bars of 1h",
+    ]
+    assert unknown.exit_code == contradicting.exit_code == 1
+    assert "--timeframe 4h: its history is not ready; ready are 1m, 1h" in unknown.stderr
+    assert "--all means every timeframe" in contradicting.stderr

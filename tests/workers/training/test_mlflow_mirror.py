@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from schemas.timeframes import HOUR_MS
 from schemas.topics import topic_of
 from streams.runtime.codec import Received, Stored
 from tests.build import registered
@@ -166,3 +167,24 @@ def test_the_log_in_of_mlflow_reaches_its_client_and_no_text(tmp_path):
         "MLFLOW_TRACKING_INSECURE_TLS": "true",
     }
     assert "hush" not in repr(tracking)
+
+
+def test_models_of_two_timeframes_replace_and_archive_each_other_nowhere(tmp_path, tracking):
+    minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
+    versions = mirrored_versions(
+        map(received, (minutes, hours)), map(received, (change_to(minutes), change_to(hours)))
+    )
+
+    mirror_versions(tracking, versions)
+
+    mlflow = client(tracking)
+    champions = {
+        name: mlflow.get_model_version_by_alias(name, "champion").tags
+        for name in ("ensemble", "ensemble-1h")
+    }
+    assert {name: tags["model_version"] for name, tags in champions.items()} == {
+        "ensemble": minutes.model_version,
+        "ensemble-1h": hours.model_version,
+    }
+    assert [tags["timeframe"] for tags in champions.values()] == ["1m", "1h"]
+    assert [tags["stage"] for tags in champions.values()] == ["Production", "Production"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from schemas.features import FeatureVector
+from schemas.ids import derived_id
 from schemas.market import Bar, HistoryReady
 from schemas.models import ModelChanged
 from schemas.record import Record
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
@@ -18,7 +21,12 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import bar, close_time, registered
-from workers.training.newest_request import ask_after_feature_change, newest_request
+from tests.narrow import all_are
+from workers.training.newest_request import (
+    ask_after_feature_change,
+    newest_requests,
+    ready_histories,
+)
 from workers.training.worker import read_vectors
 
 pytestmark = pytest.mark.kafka
@@ -39,23 +47,28 @@ def publish(kafka: KafkaSettings, *records: Record) -> None:
     publisher.flush()
 
 
-def history(*symbols: str) -> HistoryReady:
+def history(*symbols: str, timeframe_ms: int = MINUTE_MS) -> HistoryReady:
     return HistoryReady(
         source="simulated:7",
         symbols=symbols or ("BTCUSDT",),
-        timeframe_ms=MINUTE_MS,
+        timeframe_ms=timeframe_ms,
         from_ms=close_time(0),
         to_ms=close_time(9),
         event_time_ms=close_time(9),
+        base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
     )
 
 
-def changed(feature_set_id: str, version: str = "v1") -> ModelChanged:
+def changed(
+    feature_set_id: str, version: str = "v1", timeframe_ms: int = MINUTE_MS
+) -> ModelChanged:
     return ModelChanged(
         strategy="ensemble",
         event_time_ms=close_time(9),
         effective_from_ms=close_time(12),
-        model=registered(feature_set_id=feature_set_id, model_version=version),
+        model=registered(
+            feature_set_id=feature_set_id, model_version=version, timeframe_ms=timeframe_ms
+        ),
         reason="first",
     )
 
@@ -69,9 +82,20 @@ def vectors() -> list[FeatureVector]:
     return [v for v in replay([FEATURES], bars()) if isinstance(v, FeatureVector)]
 
 
-def requests(kafka: KafkaSettings) -> list[Record]:
+def hourly(vectors: list[FeatureVector]) -> list[FeatureVector]:
+    """The vectors as those of a higher timeframe."""
+    return [vector.model_copy(update={"timeframe_ms": HOUR_MS}) for vector in vectors]
+
+
+def requests(kafka: KafkaSettings) -> list[TrainingRequest]:
     with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
-        return [message.record for message in reader.read_to_end()]
+        return all_are(TrainingRequest, [message.record for message in reader.read_to_end()])
+
+
+def base_request(kafka: KafkaSettings, reason: Literal["manual", "features"]) -> TrainingRequest:
+    [history, *_] = ready_histories(kafka, "ensemble").values()
+    [request] = newest_requests(kafka, [history], reason)
+    return request
 
 
 def test_a_model_of_another_feature_set_has_one_asked_for_and_only_once(kafka):
@@ -81,7 +105,6 @@ def test_a_model_of_another_feature_set_has_one_asked_for_and_only_once(kafka):
     ask_after_feature_change(kafka, "ensemble")
 
     (request,) = requests(kafka)
-    assert isinstance(request, TrainingRequest)
     assert (request.reason, request.to_ms) == ("features", close_time(BARS - 1))
 
 
@@ -100,7 +123,45 @@ def test_a_feature_set_that_comes_back_has_a_model_asked_for_again(kafka):
         publish(kafka, changed(OLD_SET, version))
         ask_after_feature_change(kafka, "ensemble")
 
-    assert len({r.request_id for r in requests(kafka) if isinstance(r, TrainingRequest)}) == 2
+    assert len({r.request_id for r in requests(kafka)}) == 2
+
+
+def test_only_the_timeframes_whose_model_has_another_feature_set_are_asked_for(kafka):
+    publish(kafka, history(), history(timeframe_ms=HOUR_MS), *vectors(), *hourly(vectors()[:-5]))
+    publish(kafka, changed(OLD_SET, "hours", HOUR_MS), changed(FEATURE_SET_ID, "minutes"))
+
+    ask_after_feature_change(kafka, "ensemble")
+    ask_after_feature_change(kafka, "ensemble")
+
+    [asked] = requests(kafka)
+    assert (asked.timeframe_ms, asked.base_ms) == (HOUR_MS, MINUTE_MS)
+    assert asked.to_ms == close_time(BARS - 6)
+
+
+def test_each_timeframe_is_asked_for_up_to_its_own_newest_bar_the_base_first(kafka):
+    publish(kafka, history(timeframe_ms=HOUR_MS), history())
+    publish(kafka, *vectors()[:-2], *hourly(vectors()))
+
+    asked = newest_requests(kafka, list(ready_histories(kafka, "ensemble").values()), "manual")
+
+    assert [(r.timeframe_ms, r.to_ms) for r in asked] == [
+        (MINUTE_MS, close_time(BARS - 3)),
+        (HOUR_MS, close_time(BARS - 1)),
+    ]
+    assert asked[0].request_id == derived_id(
+        TRAINING_REQUESTS.name, "ensemble", close_time(BARS - 3), "manual"
+    )
+    assert (
+        len(
+            {
+                r.request_id
+                for r in newest_requests(
+                    kafka, [history(), history(timeframe_ms=HOUR_MS)], "features"
+                )
+            }
+        )
+        == 2
+    )
 
 
 @pytest.mark.parametrize("behind", [1, BARS - 2])
@@ -108,9 +169,8 @@ def test_a_market_that_has_ended_or_is_behind_does_not_hold_back_a_training(kafk
     ended = [v.model_copy(update={"symbol": "ETHUSDT"}) for v in vectors()[:-behind]]
     publish(kafka, history("BTCUSDT", "ETHUSDT", "NEWUSDT"), *vectors(), *ended)
 
-    request = newest_request(kafka, "ensemble", "manual")
+    request = base_request(kafka, "manual")
 
-    assert request is not None
     assert request.to_ms == close_time(BARS - 1)
     assert request.closes == {
         "BTCUSDT": close_time(BARS - 1),
@@ -128,8 +188,7 @@ def test_a_training_sees_features_of_one_set_only(kafka, older):
         for place, vector in enumerate(vectors())
     ]
     publish(kafka, history(), *bars(), *stored)
-    request = newest_request(kafka, "ensemble", "features")
-    assert request is not None
+    request = base_request(kafka, "features")
 
     read = read_vectors(request, kafka, lambda *_: None)
 

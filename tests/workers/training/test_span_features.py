@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.record import Record
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
 from streams.runtime.codec import Received, Stored
@@ -105,3 +107,20 @@ def test_a_symbol_that_is_behind_is_read_up_to_its_own_close():
     read = topic.read(request(ETHUSDT=close_time(LAST - 1)))
 
     assert read == [("ETHUSDT", close_time(LAST - 1)), ("BTCUSDT", close_time(LAST))]
+
+
+@given(st.permutations(range(6)))
+def test_features_of_another_timeframe_are_neither_read_nor_end_the_wait(order):
+    hours = [
+        vector(minute, symbol).model_copy(update={"timeframe_ms": HOUR_MS})
+        for minute, symbol in ((LAST, "BTCUSDT"), (LAST, "ETHUSDT"), (LAST + 9, "BTCUSDT"))
+    ]
+    minutes = [vector(LAST - 1), vector(LAST), vector(LAST, "ETHUSDT")]
+    topic = FeatureTopic(*([[*hours, *minutes][place]] for place in order))
+
+    read = topic.read(request())
+
+    wanted = {("BTCUSDT", close_time(LAST)), ("ETHUSDT", close_time(LAST))}
+    assert wanted <= set(read) <= {*wanted, ("BTCUSDT", close_time(LAST - 1))}
+    assert len(read) == len(set(read))
+    assert topic.second == 0.0
