@@ -49,9 +49,12 @@ def process_name(label: str) -> str:
 
 
 class MonitorWindow(Record):
-    """Approximate rates and ages of one topic and symbol over a window (read uncommitted)."""
+    """Approximate rates and ages of one topic, symbol and timeframe (read uncommitted)."""
 
-    subject: str = Field(description="<topic>/<symbol>, the Kafka key")
+    subject: str = Field(
+        description="<topic>/<symbol>, of a higher timeframe <topic>/<symbol>/<timeframe_ms>: the "
+        "Kafka key"
+    )
     topic: str
     symbol: str
     event_time_ms: Milliseconds = Field(description="Wall clock of the window's end")
@@ -65,10 +68,11 @@ class MonitorWindow(Record):
     lateness_max_ms: float | None
     staleness_ms: float | None = Field(description="Since the last record's append, wall clock")
     approximate: Literal[True] = True
+    timeframe_ms: Timeframe | None = None
 
 
 class CanaryTrace(Record):
-    """A real bar's trace followed through the chain; null stages have not been seen."""
+    """A base bar's trace followed through the chain; null stages have not been seen."""
 
     trace_id: str
     symbol: str

@@ -1,9 +1,11 @@
-"""Rate, delay and silence of each topic and symbol over the last minute, and the canaries.
+"""Rate, delay and silence of each topic, symbol and timeframe, and the canaries.
 
     raw bars, bars, features, regimes, predictions, signals  -->  [monitor]  -->  windows, traces
 
-A record's delay is its append time minus that of the raw bar of the same trace. Both are wall
-clock, so a delay means the same at any speed of the market. Pure: the clock is an argument.
+A record's delay is its append time minus that of the raw bar of the same trace, which is the base
+bar that closed it. Both are wall clock, so a delay means the same at any speed of the market. The
+base bar is the shortest one seen of a symbol; canaries follow it alone. Pure: the clock is an
+argument.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class Sighting(NamedTuple):
     symbol: str
     trace_id: str
     append_time_ms: int
+    timeframe_ms: int
     bar: RawBar | None = None
 
 
@@ -59,7 +62,7 @@ class _Second:
 
 @dataclass
 class _Subject:
-    """One topic and symbol."""
+    """One topic, symbol and timeframe."""
 
     last_append_ms: int
     seconds: dict[int, _Second] = field(default_factory=dict)
@@ -76,7 +79,19 @@ class _Subject:
         second.slowest = max(delay_ms, second.slowest or 0.0)
 
 
-Appended = dict[str, int]  # topic to append time of its record of one bar, wall clock ms
+@dataclass
+class _Trace:
+    """Append times of the records that one raw bar led to, wall clock ms."""
+
+    start_ms: int | None = None
+    appended: dict[tuple[str, int], int] = field(default_factory=dict)  # by topic and timeframe
+
+    def delay(self, topic: str, timeframe_ms: int) -> float | None:
+        """Return ms from the raw bar to a topic; 0 where brokers' clocks differ a little."""
+        appended = self.appended.get((topic, timeframe_ms))
+        if appended is None or self.start_ms is None:
+            return None
+        return float(max(appended - self.start_ms, 0))
 
 
 class TopicTraffic:
@@ -88,46 +103,53 @@ class TopicTraffic:
 
     def __init__(self, started_ms: int) -> None:
         self._started_ms = started_ms
-        self._subjects: dict[tuple[str, str], _Subject] = {}
-        self._traces: OrderedDict[str, Appended] = OrderedDict()
-        self._canaries: dict[str, tuple[str, RawBar, Appended]] = {}
+        self._subjects: dict[tuple[str, str, int], _Subject] = {}
+        self._base_ms: dict[str, int] = {}  # by symbol, its shortest bar
+        self._traces: OrderedDict[str, _Trace] = OrderedDict()
+        self._canaries: dict[str, tuple[str, RawBar, _Trace]] = {}
         self._last_bar_ms: dict[str, int] = {}
         self._canary_due_ms: dict[str, int] = {}
 
     def see(self, sighting: Sighting, now_ms: int) -> None:
         """Count one record; topics may arrive in any order, and any record twice."""
         topic, symbol, append_ms = sighting.topic, sighting.symbol, sighting.append_time_ms
-        subject = self._subjects.setdefault((topic, symbol), _Subject(append_ms))
+        timeframe_ms = sighting.timeframe_ms
+        self._base_ms[symbol] = min(timeframe_ms, self._base_ms.get(symbol, timeframe_ms))
+        subject = self._subjects.setdefault((topic, symbol, timeframe_ms), _Subject(append_ms))
         subject.last_append_ms = max(subject.last_append_ms, append_ms)
         if append_ms > now_ms - WINDOW_MS:
             subject.count(append_ms)
         trace = self._trace(sighting.trace_id)
-        if topic in trace:
+        if (topic, timeframe_ms) in trace.appended:
             return
-        trace[topic] = append_ms
+        trace.appended[topic, timeframe_ms] = append_ms
         if topic == START:
-            for later in trace.keys() - {START}:
+            trace.start_ms = append_ms
+            for later in trace.appended.keys() - {(START, timeframe_ms)}:
                 self._add_delay(later, symbol, trace)
             self._send_canary(sighting, trace, now_ms)
-        elif START in trace:
-            self._add_delay(topic, symbol, trace)
+        else:
+            self._add_delay((topic, timeframe_ms), symbol, trace)
 
     def windows(self, now_ms: int) -> list[MonitorWindow]:
-        """Return one window for each topic and symbol ever seen; forget records before it."""
+        """Return one window for each subject ever seen; forget records before it."""
         length_ms = min(max(now_ms - self._started_ms, 1000), WINDOW_MS)
         return [
-            _window(topic, symbol, subject, (now_ms, length_ms))
-            for (topic, symbol), subject in sorted(self._subjects.items())
+            _window(self._name(*place), place, subject, (now_ms, length_ms))
+            for place, subject in sorted(self._subjects.items())
         ]
+
+    def _name(self, topic: str, symbol: str, timeframe_ms: int) -> str:
+        base = timeframe_ms == self._base_ms[symbol]
+        return f"{topic}/{symbol}" if base else f"{topic}/{symbol}/{timeframe_ms}"
 
     def canaries(self, now_ms: int) -> list[CanaryTrace]:
         """Return the canaries that have arrived or run out of time, each one once."""
         ended = []
         for symbol, (trace_id, bar, trace) in list(self._canaries.items()):
-            start_ms = trace[START]
-            stages = {topic: _delay(trace, topic) for topic in STAGES}
+            stages = {topic: trace.delay(topic, bar.timeframe_ms) for topic in STAGES}
             complete = None not in stages.values()
-            if complete or now_ms - start_ms > CANARY_WITHIN_MS:
+            if complete or now_ms - (trace.start_ms or 0) > CANARY_WITHIN_MS:
                 del self._canaries[symbol]
                 ended.append(
                     CanaryTrace(
@@ -140,23 +162,27 @@ class TopicTraffic:
                 )
         return ended
 
-    def _trace(self, trace_id: str) -> Appended:
+    def _trace(self, trace_id: str) -> _Trace:
         trace = self._traces.get(trace_id)
         if trace is None:
-            trace = self._traces[trace_id] = {}
+            trace = self._traces[trace_id] = _Trace()
             if len(self._traces) > TRACES_KEPT:
                 self._traces.popitem(last=False)
         return trace
 
-    def _add_delay(self, topic: str, symbol: str, trace: Appended) -> None:
-        delay_ms, subject = _delay(trace, topic), self._subjects.get((topic, symbol))
+    def _add_delay(self, place: tuple[str, int], symbol: str, trace: _Trace) -> None:
+        topic, timeframe_ms = place
+        delay_ms = trace.delay(topic, timeframe_ms)
+        subject = self._subjects.get((topic, symbol, timeframe_ms))
         if delay_ms is not None and subject is not None:
-            subject.add_delay(trace[topic], delay_ms)
+            subject.add_delay(trace.appended[place], delay_ms)
 
-    def _send_canary(self, sighting: Sighting, trace: Appended, now_ms: int) -> None:
+    def _send_canary(self, sighting: Sighting, trace: _Trace, now_ms: int) -> None:
         """Follow this bar if it should reach every stage and the symbol has no canary yet."""
         symbol, bar = sighting.symbol, sighting.bar
-        if bar is None or bar.revision or bar.event_time_ms <= self._last_bar_ms.get(symbol, -1):
+        if bar is None or bar.timeframe_ms > self._base_ms[symbol]:
+            return  # history of a higher timeframe is not predicted
+        if bar.revision or bar.event_time_ms <= self._last_bar_ms.get(symbol, -1):
             return  # corrections and repeats go no further than the market processor
         self._last_bar_ms[symbol] = bar.event_time_ms
         due = now_ms >= self._canary_due_ms.get(symbol, 0)
@@ -166,14 +192,10 @@ class TopicTraffic:
             self._canaries[symbol] = (sighting.trace_id, bar, trace)
 
 
-def _delay(trace: Appended, topic: str) -> float | None:
-    """Return ms from the raw bar to that topic; 0 where brokers' clocks differ a little."""
-    appended = trace.get(topic)
-    return None if appended is None else float(max(appended - trace[START], 0))
-
-
-def _window(topic: str, symbol: str, subject: _Subject, span: tuple[int, int]) -> MonitorWindow:
-    now_ms, length_ms = span
+def _window(
+    name: str, place: tuple[str, str, int], subject: _Subject, span: tuple[int, int]
+) -> MonitorWindow:
+    (topic, symbol, timeframe_ms), (now_ms, length_ms) = place, span
     first = (now_ms - WINDOW_MS) // 1000 + 1
     for old in [second for second in subject.seconds if second < first]:
         del subject.seconds[old]
@@ -182,7 +204,7 @@ def _window(topic: str, symbol: str, subject: _Subject, span: tuple[int, int]) -
     delays = [delay for second in seconds for delay in second.delays]
     slowest = [second.slowest for second in seconds if second.slowest is not None]
     return MonitorWindow(
-        subject=f"{topic}/{symbol}",
+        subject=name,
         topic=topic,
         symbol=symbol,
         event_time_ms=now_ms,
@@ -192,4 +214,5 @@ def _window(topic: str, symbol: str, subject: _Subject, span: tuple[int, int]) -
         lateness_p50_ms=statistics.median(delays) if delays else None,
         lateness_max_ms=max(slowest, default=None),
         staleness_ms=float(max(now_ms - subject.last_append_ms, 0)),
+        timeframe_ms=timeframe_ms,
     )

@@ -397,7 +397,7 @@ export interface ModelState {
 }
 
 export interface MonitorWindow {
-  /** <topic>/<symbol>, the Kafka key */
+  /** <topic>/<symbol>, of a higher timeframe <topic>/<symbol>/<timeframe_ms>: the Kafka key */
   subject: string
   topic: string
   symbol: string
@@ -412,6 +412,7 @@ export interface MonitorWindow {
   /** Since the last record's append, wall clock */
   staleness_ms: number | null
   approximate: true
+  timeframe_ms: number | null
 }
 
 export interface PredictAnswer {

@@ -6,8 +6,12 @@ import ssl
 
 import pytest
 
-from streams.monitor.app import credentials, make_app
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from schemas.topics import topic_of
+from streams.monitor.app import credentials, make_app, timeframe_written
+from streams.monitor.windows import STAGES
 from streams.runtime.settings import KafkaSettings
+from tests.build import bar, features, prediction, regimes, signal
 
 
 def test_plain_text_needs_no_credentials():
@@ -52,3 +56,17 @@ def test_the_app_owns_no_topic_and_starts_at_the_end(tmp_path):
     assert app.conf.consumer_auto_offset_reset == "latest"
     assert not app.conf.web_enabled
     assert not app.tables.changelog_topics
+
+
+def test_the_timeframe_of_every_record_is_read_without_decoding_it():
+    records = (bar(), features(), regimes(), prediction(), signal())
+
+    assert [topic_of(record).name for record in records] == list(STAGES)
+    for record in records:
+        hourly = record.model_copy(update={"timeframe_ms": HOUR_MS})
+        assert (timeframe_written(record.encode()), timeframe_written(hourly.encode())) == (
+            MINUTE_MS,
+            HOUR_MS,
+        )
+    with pytest.raises(ValueError, match="no timeframe_ms"):
+        timeframe_written(b"{}")

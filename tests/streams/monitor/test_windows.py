@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import BARS, SIGNALS
 from streams.monitor.windows import (
     CANARY_EVERY_MS,
@@ -27,7 +28,7 @@ NOW = 1_760_000_000_999  # the end of a second: windows are made of whole ones
 
 def sighting(topic=START, append=NOW, trace="t", symbol="BTCUSDT", minute=0, **bar):
     record = raw_bar(minute, symbol=symbol, **bar) if topic == START else None
-    return Sighting(topic, symbol, trace, append, record)
+    return Sighting(topic, symbol, trace, append, bar.get("timeframe_ms", MINUTE_MS), record)
 
 
 def traffic_after(*seen, now=NOW):
@@ -182,4 +183,43 @@ def test_memory_is_bounded_by_the_traces_kept():
         traffic.see(sighting(BARS.name, trace=f"b{i}"), NOW)
 
     assert len(traffic._traces) == TRACES_KEPT
-    assert len(traffic._subjects[BARS.name, "BTCUSDT"].seconds) == 1
+    assert len(traffic._subjects[BARS.name, "BTCUSDT", MINUTE_MS].seconds) == 1
+
+
+@given(st.permutations([(topic, ms) for topic in STAGES for ms in (MINUTE_MS, HOUR_MS)]))
+def test_each_timeframe_of_a_trace_has_its_own_delay_and_silence(order):
+    traffic = traffic_after(sighting(append=NOW - 1000))
+    for topic, timeframe_ms in order:
+        later = 40 if timeframe_ms == HOUR_MS else 10
+        traffic.see(sighting(topic, append=NOW - 1000 + later, timeframe_ms=timeframe_ms), NOW)
+
+    windows = {window.subject: window for window in traffic.windows(NOW + 2000)}
+
+    assert {window.lateness_p50_ms for window in windows.values()} == {None, 10.0, 40.0}
+    for topic in STAGES:
+        base, higher = windows[f"{topic}/BTCUSDT"], windows[f"{topic}/BTCUSDT/{HOUR_MS}"]
+        assert (base.timeframe_ms, base.records, base.lateness_p50_ms) == (MINUTE_MS, 1, 10.0)
+        assert (higher.timeframe_ms, higher.records, higher.lateness_p50_ms) == (HOUR_MS, 1, 40.0)
+
+
+def test_a_quiet_higher_timeframe_ages_by_itself():
+    traffic = traffic_after(sighting(SIGNALS.name, append=NOW - 50_000, timeframe_ms=HOUR_MS))
+    traffic.see(sighting(SIGNALS.name, trace="b", append=NOW), NOW)
+
+    ages = {window.subject: window.staleness_ms for window in traffic.windows(NOW)}
+
+    assert ages == {
+        f"{SIGNALS.name}/BTCUSDT": 0.0,
+        f"{SIGNALS.name}/BTCUSDT/{HOUR_MS}": 50_000.0,
+    }
+
+
+def test_only_base_bars_are_followed_by_canaries():
+    traffic = traffic_after(sighting(trace="a"))
+    traffic.see(sighting(trace="h", symbol="BTCUSDT", minute=60, timeframe_ms=HOUR_MS), NOW)
+    for topic in STAGES:
+        traffic.see(sighting(topic, trace="a", timeframe_ms=HOUR_MS), NOW)
+
+    assert traffic.canaries(NOW) == []
+    [late] = traffic.canaries(NOW + CANARY_WITHIN_MS + 1)
+    assert (late.trace_id, late.complete) == ("a", False)

@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from schemas.predictions import ClassProbabilities
-from schemas.signals import ScoredSignal
+from schemas.signals import ScoredSignal, ScoreTotals, Signal
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.costs import DEFAULT_COSTS
 from streams.runtime.memory_driver import replay
 from streams.scoring.outcome import brier_score, log_loss, signal_outcome
@@ -95,3 +98,24 @@ def test_proper_scores_equal_scikit_learn(label):
 
 def test_certain_and_wrong_stays_finite():
     assert math.isfinite(log_loss(ClassProbabilities(sell=0.0, neutral=0.0, buy=1.0), "sell"))
+
+
+@given(st.lists(st.sampled_from((MINUTE_MS, HOUR_MS)), min_size=40, max_size=60))
+def test_timeframes_of_a_symbol_are_graded_and_scored_as_if_each_were_alone(order):
+    count = {MINUTE_MS: 0, HOUR_MS: 0}
+    mixed = []
+    for timeframe_ms in order:
+        count[timeframe_ms] += 1
+        closed = START_MS - START_MS % timeframe_ms + count[timeframe_ms] * timeframe_ms
+        fields = {"timeframe_ms": timeframe_ms, "event_time_ms": closed, "horizon_bars": 3}
+        mixed.append(prediction(prediction_id=f"{timeframe_ms}/{closed}").model_copy(update=fields))
+    both = replay([SIGNALS, SCORING], mixed)
+
+    for timeframe_ms in count:
+        alone = [each for each in mixed if each.timeframe_ms == timeframe_ms]
+        made = [record for record in both if record.timeframe_ms == timeframe_ms]  # type: ignore[attr-defined]  # each has one
+        assert made == replay([SIGNALS, SCORING], alone)
+    ids = [record.signal_id for record in both if isinstance(record, Signal)]
+    assert len(set(ids)) == len(ids) == len(mixed)
+    subjects = {record.subject for record in both if isinstance(record, ScoreTotals)}
+    assert subjects <= {f"BTCUSDT/{MINUTE_MS}", f"BTCUSDT/{HOUR_MS}"}
