@@ -124,7 +124,7 @@ class Player:
         return released
 
     def _announce(self, timeframe_ms: int) -> None:
-        files = self._recording.files
+        files, base_ms = self._recording.files, self._recording.timeframe_ms
         to_ms, closes = self._recording.history_of(timeframe_ms)
         symbols = tuple(file.symbol for file in files)
         self._put(
@@ -137,6 +137,7 @@ class Player:
                 to_ms=to_ms,
                 event_time_ms=self._recording.cut_ms,
                 closes=closes,
+                base_ms=None if timeframe_ms == base_ms else base_ms,
             )
         )
         log.info(

@@ -66,8 +66,9 @@ def test_past_of_each_timeframe_then_bars_made_of_base_bars_without_a_seam():
                     klines = [b for b in raws if b.timeframe_ms == length]
                     made = [b for b in bars if b.origin == "aggregated"]
                     assert klines[-1].event_time_ms == made[0].open_time_ms
-            announced = [ready.timeframe_ms for ready in running.records.of(HistoryReady)]
-            assert announced == [MINUTE_MS, M5, M15]
+            announced = running.records.of(HistoryReady)
+            assert [ready.timeframe_ms for ready in announced] == [MINUTE_MS, M5, M15]
+            assert [ready.base_ms for ready in announced] == [None, MINUTE_MS, MINUTE_MS]
             mismatches = [e for e in running.records.of(LedgerEntry) if "mismatch" in e.kind]
             assert mismatches == []
             first = next(b for b in running.records.all if isinstance(b, RawBar))

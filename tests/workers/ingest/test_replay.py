@@ -76,6 +76,7 @@ def test_history_of_each_timeframe_that_the_bars_add_up_to_is_announced(files):
     cut = read_recording(files).cut_ms
     assert [r.to_ms for r in announced.values()] == [cut - cut % length for length in announced]
     assert all(set(r.closes.values()) == {r.to_ms} for r in announced.values())
+    assert [r.base_ms for r in announced.values()] == [None, *[MINUTE_MS] * 3]
     assert {b.higher_ms for b in bars(out)} == {(3 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)}
 
 
