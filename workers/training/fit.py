@@ -105,13 +105,15 @@ class FittedModel:
 class PredictedBlock:
     """Rows predicted by members that were fitted before all of them; not yet calibrated.
 
-    ``next_bar`` is what the regimes of that fit say of the bar after each row.
+    ``regimes`` are the filtered probabilities of that fit at each row, shape (n, 3); ``next_bar``
+    is what they say of the bar after it.
     """
 
     starts_ms: int
     rows: Rows
     pooled: Array
     prior: Array
+    regimes: Array
     next_bar: NextBarGain
 
 
@@ -194,7 +196,8 @@ def walk_forward(
         fitted = fit_model(table, train, plan, lambda *_: None)
         pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
         next_bar = next_bar_gain(bars, fitted.posteriors, train, rows)
-        blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior, next_bar))
+        regimes = fitted.posteriors[rows]
+        blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior, regimes, next_bar))
     return blocks
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from schemas.models import ModelMetrics
+from schemas.regimes import LN_3
 from streams.confidence import BINS
 from streams.costs import DEFAULT_COSTS
+from streams.signals.grading import MAX_ENTROPY
 from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
 
@@ -98,6 +101,15 @@ def bootstrap_interval(
     ]
     low, high = np.percentile(drawn, [5.0, 95.0])
     return float(low), float(high)
+
+
+def unclear_share(regimes: Array) -> float | None:
+    """Return the share of rows whose regimes fail a signal's entropy confirmation; None without.
+
+    Args:
+        regimes: Filtered probabilities, shape (N, 3), rows sum to 1.
+    """
+    return _mean(entr(regimes).sum(axis=1) / LN_3 > MAX_ENTROPY)
 
 
 def net_returns(predicted: Classes, forward: Array, funding: Array) -> Array:

@@ -27,7 +27,6 @@ from streams.features.kernel import BarColumns, batch_features
 from streams.regimes.hamilton import filtered_probabilities
 from streams.regimes.trend_state import FEATURES as TREND_FEATURES
 from streams.regimes.trend_state import Trend, next_trend
-from streams.signals.grading import MAX_ENTROPY
 from workers.bars.bar_files import PRICES, BarFile
 from workers.training.dataset import Array, Rows
 from workers.training.fit import TrainingPlan
@@ -38,6 +37,7 @@ from workers.training.fit_regimes import (
     fit_regimes,
     usable_observations,
 )
+from workers.training.metrics import unclear_share
 from workers.training.next_bar import NextBarGain, NextBars, mean_interval, next_bar_gain
 
 REGIMES = ("bull", "bear", "sideways")
@@ -191,7 +191,7 @@ def _market_report(market: _Market, blocks: Sequence[_Block]) -> dict[str, Any]:
         "dwell_bars": len(rows) / runs,
         "switches_per_1000_bars": 1_000 * (runs - 1) / len(rows),
         "entropy": {f"p{100 * q:.0f}": float(np.quantile(entropy, q)) for q in ENTROPY_QUANTILES},
-        "entropy_confirmation_fails": float((entropy > MAX_ENTROPY).mean()),
+        "entropy_confirmation_fails": unclear_share(posteriors),
         "almost_certain": float((posteriors.max(axis=1) > ALMOST_CERTAIN).mean()),
         "refits": _agreement(blocks),
         "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),

@@ -46,7 +46,7 @@ def write_report(folder: Path) -> Path:
     plot = importance_plot(values, rows, names)
     (folder / PLOT).write_bytes(plot)
     page = folder / PAGE
-    verdict = _verdict(model) + _next_bar(record.get("next_bar"))
+    verdict = _verdict(model) + _regimes(record.get("next_bar"), record.get("regimes_unclear"))
     page.write_text(report_page(model, verdict, importance(values, names), plot, len(rows)))
     return page
 
@@ -123,18 +123,19 @@ def _verdict(model: ModelRegistered) -> str:
     )
 
 
-def _next_bar(summary: dict[str, Any] | None) -> str:
-    """Return what the regimes say of the next bar; empty for a model that was not asked."""
-    if not summary or not summary["rows"]:
+def _regimes(next_bar: dict[str, Any] | None, unclear: float | None) -> str:
+    """Return what the regimes were worth; empty for a model that was not asked."""
+    if not next_bar or not next_bar["rows"] or unclear is None:
         return ""
     gains = [
-        f"{summary[name]['mean']:+.4f}{_interval(summary[name])} of its {word}"
+        f"{next_bar[name]['mean']:+.4f}{_interval(next_bar[name])} of its {word}"
         for name, word in (("log_return", "return"), ("log_range", "range"))
     ]
     return (
         f"<h2>What the regimes say of the next bar</h2><p>Beside its volatility alone, the regime "
         f"probabilities change the log-likelihood by {' and by '.join(gains)}, in nats a bar, on "
-        f"{summary['rows']:,} rows out of sample. More is better; 0 is nothing new.</p>"
+        f"{next_bar['rows']:,} rows out of sample. More is better; 0 is nothing new. They were too "
+        f"unclear for a signal in {unclear:.1%} of the rows.</p>"
     )
 
 

@@ -36,7 +36,7 @@ from workers.training.fit import (
 )
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
-from workers.training.metrics import model_metrics
+from workers.training.metrics import model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
 from workers.training.report import ROWS, SAMPLE
 from workers.training.table import TrainingTable, Windows, build_table
@@ -101,6 +101,7 @@ def train(
             "plan": asdict(plan),
             "metrics": metrics.model_dump(),
             "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
+            "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
         },
         indent=1,

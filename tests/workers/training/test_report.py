@@ -66,13 +66,14 @@ def test_the_report_says_what_the_regimes_say_of_the_next_bar(folder, interval, 
     low, high = interval
     nothing = {"mean": -0.01, "low": -0.02, "high": -0.001}
     summary = {"log_return": {"mean": 0.0012, "low": low, "high": high}, "log_range": nothing}
-    record = {"next_bar": {"rows": 12_000, **summary}}
+    record = {"next_bar": {"rows": 12_000, **summary}, "regimes_unclear": 0.031}
     (folder / "report.json").write_text(json.dumps(record))
 
     text = write_report(folder).read_text()
 
     assert expected in text
     assert "12,000 rows out of sample" in text
+    assert "too unclear for a signal in 3.1% of the rows" in text
 
 
 @pytest.mark.filterwarnings("ignore")

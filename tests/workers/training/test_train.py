@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from schemas.regimes import normalised_entropy
 from schemas.timeframes import MINUTE_MS
 from schemas.training import TrainingRequest
+from streams.signals.grading import MAX_ENTROPY
 from tests.build import START_MS
 from tests.fakes.training_markets import SMALL, market
 from workers.models.artifact import REGISTERED, model_folder, read_model
@@ -62,8 +64,13 @@ def test_a_real_edge_passes_every_gate(trained):
 def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(trained):
     blocks = walk_forward(table(market(edge=0.5)), SMALL, quiet)
 
-    summary = json.loads(trained.contents["report.json"])["next_bar"]
+    report = json.loads(trained.contents["report.json"])
 
+    summary, fails = report["next_bar"], []
+    for block in blocks:
+        assert block.regimes.shape == (len(block.rows), 3)
+        fails += [normalised_entropy(tuple(row)) > MAX_ENTROPY for row in block.regimes.tolist()]
+    assert report["regimes_unclear"] == np.mean(fails)
     assert summary == NextBarGain.join([block.next_bar for block in blocks]).summary()
     assert 0 < summary["rows"] <= sum(len(block.rows) for block in blocks)
     for gain in (summary["log_return"], summary["log_range"]):
