@@ -89,8 +89,9 @@ class GatewayMetrics:
 
         self._symbols = Gauge(
             SYMBOL_STATE,
-            "1 for the state of a market: live, stale, waiting (its features), ended",
-            ["symbol", "state"],
+            "1 for the state of a market at a timeframe: live, stale, waiting (its features), "
+            "pending (the timeframe's first model), ended",
+            ["symbol", "timeframe", "state"],
             registry=registry,
         )
         self._processes = Gauge(
@@ -136,12 +137,19 @@ class GatewayMetrics:
         """Count answers that came to their topic, or were lost on the way."""
         self._answers.labels(outcome).inc(count)
 
-    def show_states(self, symbols: Mapping[str, str], processes: Mapping[str, str]) -> None:
-        """Set the state of each market and of each process, and forget those that are gone."""
+    def show_states(
+        self, symbols: Mapping[tuple[str, str], str], processes: Mapping[tuple[str], str]
+    ) -> None:
+        """Set the state of each market and of each process, and forget those that are gone.
+
+        Args:
+            symbols: By market and timeframe.
+            processes: By process.
+        """
         for gauge, states in ((self._symbols, symbols), (self._processes, processes)):
             gauge.clear()
-            for name, state in states.items():
-                gauge.labels(name, state).set(1)
+            for names, state in states.items():
+                gauge.labels(*names, state).set(1)
 
     def render(self, views: ReadModel, clients: Collection[object], wall_ms: int) -> bytes:
         """Return all metrics in the text format."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 
-from gateway.answers.model_state import model_state
+from gateway.answers.model_state import ModelState, model_state
 from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views import clock
@@ -16,7 +16,6 @@ from gateway.views.read_model import ReadModel
 from schemas.status import process_name
 from schemas.timeframes import HOUR_MS, timeframe_name
 from schemas.topics import MONITOR_WINDOWS, PREDICTION_ANSWERS
-from schemas.training import TrainingProgress
 
 STOPPED_AFTER_MS = 30_000  # no process takes longer to stop
 # A process says its state again every 5 s while its main loop goes round, but not while it starts.
@@ -31,8 +30,8 @@ def health(ctx: AppContext) -> dict[str, Any]:
     """Return the body of the health routes."""
     views = ctx.views
     now_ms = ctx.market_ms()
-    symbols = list(_symbols(ctx, now_ms))
-    reasons = list(_reasons(ctx, symbols))
+    timeframes = [_timeframe(ctx, length, now_ms) for length in views.timeframes]
+    reasons = list(_reasons(ctx, timeframes))
     return {
         "status": "starting" if not ctx.bus.ready else "degraded" if reasons else "healthy",
         "model_loaded": bool(views.loaded_models()),
@@ -47,8 +46,9 @@ def health(ctx: AppContext) -> dict[str, Any]:
         "replay": views.recorded,
         "views_lag_records": sum(ctx.bus.lag.values()),
         "processes": {name: _process(ctx, name) for name in sorted(views.statuses)},
-        "timeframes": [_timeframe(views, length) for length in views.timeframes],
-        "symbols": symbols,
+        "timeframes": [each.row() for each in timeframes],
+        "symbols": timeframes[0].symbols,
+        "pending": list(_pending_reasons(timeframes)),
         "canary": views.canary.model_dump() if views.canary else None,
         "windows": [window.model_dump() for window in views.windows.values()],
         "dead_letters": {
@@ -65,22 +65,64 @@ def health(ctx: AppContext) -> dict[str, Any]:
     }
 
 
-def symbol_states(ctx: AppContext) -> dict[str, str]:
-    """Return by market whether it is live, stale, waiting for complete features, or ended."""
-    return {row["symbol"]: _symbol_state(row) for row in _symbols(ctx, ctx.market_ms())}
+@dataclass(frozen=True)
+class TimeframeState:
+    """One timeframe: its model, and how fresh each market is."""
+
+    timeframe: str
+    timeframe_ms: int
+    base: bool
+    model: ModelState
+    symbols: list[dict[str, Any]]
+
+    def row(self) -> dict[str, Any]:
+        """Return the timeframe as the answer shows it."""
+        sums = {name: sum(row[name] for row in self.symbols) for name in ("bars", "signals")}
+        return asdict(self) | sums | {"model": self.model.model_dump()}
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is a higher timeframe on the way to its first model, which is no fault."""
+        return not self.base and self.model.state not in {"serving", "failed"}
 
 
-def _symbol_state(row: Mapping[str, Any]) -> str:
+def _timeframe(ctx: AppContext, timeframe_ms: int, now_ms: int | None) -> TimeframeState:
+    return TimeframeState(
+        timeframe=timeframe_name(timeframe_ms),
+        timeframe_ms=timeframe_ms,
+        base=timeframe_ms == ctx.views.base_ms,
+        model=model_state(ctx.views, timeframe_ms),
+        symbols=list(_symbols(ctx, timeframe_ms, now_ms)),
+    )
+
+
+def symbol_states(ctx: AppContext) -> dict[tuple[str, str], str]:
+    """Return by market and timeframe what it is.
+
+    Live, stale, waiting for complete features, ended, or pending with its timeframe's first model.
+    """
+    now_ms = ctx.market_ms()
+    timeframes = [_timeframe(ctx, length, now_ms) for length in ctx.views.timeframes]
+    return {
+        (row["symbol"], each.timeframe): _symbol_state(row, pending=each.pending)
+        for each in timeframes
+        for row in each.symbols
+    }
+
+
+def _symbol_state(row: Mapping[str, Any], *, pending: bool) -> str:
     if row["ended"]:
         return "ended"
+    if pending:
+        return "pending"
     if row["stale"]:
         return "stale"
     return "live" if row["features_complete_at_ms"] is None else "waiting"
 
 
-def process_states(ctx: AppContext) -> dict[str, str]:
+def process_states(ctx: AppContext) -> dict[tuple[str], str]:
     """Return by process the state that the health shows."""
-    return {name: _process(ctx, name)["state"] for name in ctx.views.statuses}
+    return {(name,): _process(ctx, name)["state"] for name in ctx.views.statuses}
 
 
 def _process(ctx: AppContext, name: str) -> dict[str, Any]:
@@ -110,29 +152,19 @@ def _silence(ctx: AppContext, name: str) -> str:
     return f"has said nothing for {silent_ms // 1000} s, since {since}: it hangs or has ended"
 
 
-def _timeframe(views: ReadModel, length: int) -> dict[str, Any]:
-    series = [views.series(symbol, length) for symbol in views.known_symbols()]
-    return {
-        "timeframe": timeframe_name(length),
-        "timeframe_ms": length,
-        "bars": sum(len(view.bars) for view in series),
-        "signals": sum(len(view.signals) for view in series),
-        "model": model_state(views, length).model_dump(),
-    }
-
-
-def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
+def _symbols(ctx: AppContext, timeframe_ms: int, now_ms: int | None) -> Iterator[dict[str, Any]]:
     for symbol in ctx.views.known_symbols():
-        view = ctx.views.series(symbol, ctx.views.base_ms)
+        view = ctx.views.series(symbol, timeframe_ms)
         bar = view.bars.newest()
         if bar is None or now_ms is None:
             continue
-        age = clock.age(bar.event_time_ms, bar.timeframe_ms, now_ms)
+        age = clock.age(bar.event_time_ms, timeframe_ms, now_ms)
         ended = ctx.views.ended(view)
         features = None if ended else view.features.newest()
         yield {
             "symbol": symbol,
-            "timeframe_ms": bar.timeframe_ms,
+            "timeframe": view.timeframe,
+            "timeframe_ms": timeframe_ms,
             "bars": len(view.bars),
             "signals": len(view.signals),
             "last_bar_ms": bar.event_time_ms,
@@ -144,19 +176,18 @@ def _symbols(ctx: AppContext, now_ms: int | None) -> Iterator[dict[str, Any]]:
         }
 
 
-def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
+def _reasons(ctx: AppContext, timeframes: list[TimeframeState]) -> Iterator[str]:
     """Yield every reason why the system is not at its best."""
     views = ctx.views
     if not ctx.bus.connected:
         yield "the message broker does not answer; what is shown is the last state read"
-    for name, status in sorted(views.statuses.items()):
-        if silence := _silence(ctx, name):
-            yield f"{name} {silence}; a run starts it again, else look at its log"
-        elif status.state in {"degraded", "failed"}:
-            yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
-    yield from _model_reasons(views)
-    yield from _symbol_reasons(symbols)
-    yield from _monitor_reasons(ctx, symbols)
+    yield from _process_reasons(ctx)
+    yield from _other_base_reasons(views, timeframes[0])
+    for each in timeframes:
+        if not each.pending:
+            yield from _model_reasons(views, each)
+            yield from _symbol_reasons(each)
+    yield from _monitor_reasons(ctx, timeframes[0].symbols)
     for topic, letters in views.dead_letters.counts().items():
         if letters.newest.kind == "bug":
             yield f"a step failed on {topic}: {letters.newest.cause}"
@@ -171,6 +202,14 @@ def _reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
         yield "Redis is away; the cache is in memory"
 
 
+def _process_reasons(ctx: AppContext) -> Iterator[str]:
+    for name, status in sorted(ctx.views.statuses.items()):
+        if silence := _silence(ctx, name):
+            yield f"{name} {silence}; a run starts it again, else look at its log"
+        elif status.state in {"degraded", "failed"}:
+            yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
+
+
 def _unreadable_reasons(views: ReadModel, wall_ms: int) -> Iterator[str]:
     for topic, bad in views.unreadable.items():
         if wall_ms - bad.newest.appended_ms <= WORRY_MS:
@@ -178,10 +217,29 @@ def _unreadable_reasons(views: ReadModel, wall_ms: int) -> Iterator[str]:
             yield f"records of {topic} that are in no view: {bad.count}, the newest at {newest}"
 
 
-def _model_reasons(views: ReadModel) -> Iterator[str]:
-    if not views.serving_at(views.base_ms):
-        yield f"no model serves yet: {_first_training(views.training_at(views.base_ms))}"
-    for change in views.serving.values():
+def _pending_reasons(timeframes: list[TimeframeState]) -> Iterator[str]:
+    """Yield what higher timeframes still lack at a first start."""
+    for each in timeframes:
+        if each.pending:
+            yield f"{each.timeframe}: no model serves yet: {each.model.detail}"
+            yield from _symbol_reasons(each)
+
+
+def _other_base_reasons(views: ReadModel, base: TimeframeState) -> Iterator[str]:
+    lengths = sorted({bar.timeframe_ms for bar in views.newest_bars()})
+    if lengths and not base.symbols:
+        names = ", ".join(timeframe_name(length) for length in lengths)
+        yield (
+            f"no bar of {base.timeframe} is held, only of {names}: the gateway answers for what "
+            "REGIMEFLOW_TIMEFRAMES names"
+        )
+
+
+def _model_reasons(views: ReadModel, timeframe: TimeframeState) -> Iterator[str]:
+    if timeframe.model.state != "serving":
+        prefix = "" if timeframe.base else f"{timeframe.timeframe}: "
+        yield f"{prefix}no model serves yet: {timeframe.model.detail}"
+    for change in views.serving_at(timeframe.timeframe_ms):
         if not change.model.qualified:
             failed = ", ".join(gate for gate, passed in change.model.gates.items() if not passed)
             yield f"model {change.model.model_version} is unqualified: {failed}"
@@ -190,14 +248,6 @@ def _model_reasons(views: ReadModel) -> Iterator[str]:
                 f"model {change.model.model_version} was trained without {symbol}: {reason}; the "
                 f"next training looks at it again"
             )
-
-
-def _first_training(step: TrainingProgress | None) -> str:
-    if step is None:
-        return "the first one is trained when the history is complete"
-    if step.stage == "failed":
-        return f"the training of the first one failed: {step.note}"
-    return "the first one is being trained"
 
 
 def _monitor_reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator[str]:
@@ -209,12 +259,13 @@ def _monitor_reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator
         yield f"rates and canary are old: the monitor has said nothing since {iso(measured_ms)}"
 
 
-def _symbol_reasons(symbols: list[dict[str, Any]]) -> Iterator[str]:
-    for row in symbols:
+def _symbol_reasons(timeframe: TimeframeState) -> Iterator[str]:
+    for row in timeframe.symbols:
+        market = row["symbol"] if timeframe.base else f"{row['symbol']} {timeframe.timeframe}"
         if row["stale"]:
-            yield f"{row['symbol']} is {row['age_bars']:.1f} bars old"
+            yield f"{market} is {row['age_bars']:.1f} bars old"
         if row["features_complete_at_ms"] is not None:
             yield (
-                f"{row['symbol']} has no signals: its features are complete again at "
+                f"{market} has no signals: its features are complete again at "
                 f"{iso(row['features_complete_at_ms'])}, if no bar goes missing"
             )

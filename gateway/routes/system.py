@@ -35,6 +35,7 @@ class SymbolHealth(BaseModel):
     """How fresh a market is."""
 
     symbol: str
+    timeframe: str
     timeframe_ms: int
     bars: int = Field(description="How many are held")
     signals: int = Field(description="How many are held")
@@ -47,6 +48,18 @@ class SymbolHealth(BaseModel):
         "missing; null: the newest bar's are complete"
     )
     last_price: float
+
+
+class TimeframeHealth(BaseModel):
+    """How far a timeframe is, and how fresh its markets are."""
+
+    timeframe: str
+    timeframe_ms: int
+    base: bool = Field(description="Whether the other timeframes are made of its bars")
+    bars: int = Field(description="How many are held, of all symbols")
+    signals: int = Field(description="How many are held, of all symbols")
+    model: ModelState
+    symbols: list[SymbolHealth]
 
 
 class DeadLetterView(BaseModel):
@@ -83,16 +96,6 @@ class AnswersView(BaseModel):
     lost: int = Field(description="Never there, since the start: the broker took them too slowly")
 
 
-class TimeframeHealth(BaseModel):
-    """One timeframe that runs."""
-
-    timeframe: str
-    timeframe_ms: int
-    bars: int = Field(description="How many are held, of all symbols")
-    signals: int = Field(description="How many are held, of all symbols")
-    model: ModelState
-
-
 class Health(BaseModel):
     """``status``, ``model_loaded``, ``gpu_available``, ``timestamp`` are the documented four."""
 
@@ -109,6 +112,9 @@ class Health(BaseModel):
     processes: dict[str, ProcessView]
     timeframes: list[TimeframeHealth] = Field(description="Ascending; the base comes first")
     symbols: list[SymbolHealth] = Field(description="At the base timeframe")
+    pending: list[str] = Field(
+        description="What higher timeframes lack until their first model serves: no fault"
+    )
     canary: CanaryTrace | None = Field(description="The last bar followed through the chain")
     windows: list[MonitorWindow] = Field(description="Newest rates by topic and symbol")
     dead_letters: dict[str, DeadLetterView]

@@ -10,9 +10,11 @@ from gateway.kafka.topics import start_offset
 from gateway.settings import GatewaySettings
 from gateway.views.series_view import bars_per_series
 from gateway.views.timeframes import running_timeframes
+from schemas.market import HistoryReady
 from schemas.record import Record
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import BARS
+from schemas.training import TrainingProgress
 from tests.build import (
     bar,
     close_time,
@@ -24,7 +26,7 @@ from tests.build import (
     signal,
     status,
 )
-from tests.fakes.gateway import LAST, RunningGateway, higher
+from tests.fakes.gateway import LAST, RunningGateway, higher, ticks
 from tests.gateway.views.test_views import folded
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +49,29 @@ def newest_close(timeframe_ms: int) -> int:
 
 def model_at(timeframe_ms: int, version: str) -> Record:
     return serving(model=registered(timeframe_ms=timeframe_ms, model_version=version))
+
+
+def progress(timeframe_ms: int, stage: Any, note: str = "") -> TrainingProgress:
+    return TrainingProgress(
+        request_id="r",
+        strategy="ensemble",
+        event_time_ms=1,
+        stage=stage,
+        done=0.4,
+        note=note,
+        timeframe_ms=timeframe_ms,
+    )
+
+
+def history(timeframe_ms: int) -> HistoryReady:
+    return HistoryReady(
+        source="test",
+        symbols=("BTCUSDT",),
+        timeframe_ms=timeframe_ms,
+        from_ms=0,
+        to_ms=close_time(0),
+        event_time_ms=close_time(0),
+    )
 
 
 @pytest.fixture
@@ -230,13 +255,95 @@ async def test_a_wrong_time_of_a_higher_bar_moves_market_time_no_further_than_a_
     assert several.ctx.market_ms() == before
 
 
-async def test_health_names_the_timeframes_that_run_and_how_far_each_is(several):
-    several.bus.feed(model_at(QUARTER_MS, "v15"))
+async def test_higher_timeframes_on_the_way_to_their_first_model_are_pending_and_no_fault(several):
+    several.bus.feed(history(QUARTER_MS), progress(HOUR_MS, "folds"))
 
-    rows = (await several.get("/health"))["timeframes"]
+    body = await several.get("/health")
 
-    assert {row["timeframe"]: row["timeframe_ms"] for row in rows} == LENGTHS
-    assert [row["signals"] for row in rows] == [2 * (LAST + 1), 6, 6]
-    assert [row["bars"] for row in rows] == [2 * (LAST + 1), 6, 6]
-    assert [row["model"]["state"] for row in rows] == ["serving", "serving", "filling"]
-    assert rows[1]["model"]["model_version"] == "v15"
+    assert body["status"] == "healthy"
+    assert body["degraded"] == []
+    assert body["pending"] == [
+        "15m: no model serves yet: the history is complete, and the first one is trained next",
+        "1h: no model serves yet: the first one is being trained",
+    ]
+    assert {each["timeframe"]: each["model"]["state"] for each in body["timeframes"]} == {
+        "1m": "serving",
+        "15m": "waiting",
+        "1h": "training",
+    }
+    assert [each["bars"] for each in body["timeframes"]] == [2 * (LAST + 1), 6, 6]
+    assert [each["signals"] for each in body["timeframes"]] == [2 * (LAST + 1), 6, 6]
+    assert [each["timeframe"] for each in body["symbols"]] == ["1m", "1m"]
+    for each in body["timeframes"]:
+        assert {row["timeframe_ms"] for row in each["symbols"]} == {each["timeframe_ms"]}
+
+
+async def test_a_higher_timeframe_whose_first_training_failed_is_a_reason(several):
+    several.bus.feed(progress(HOUR_MS, "failed", "too few bars"))
+
+    body = await several.get("/health")
+
+    reason = "1h: no model serves yet: the training of the first one failed: too few bars"
+    assert reason in body["degraded"]
+
+
+async def test_a_higher_bar_is_stale_after_two_of_its_own_bars(several):
+    several.bus.feed(model_at(QUARTER_MS, "m15"), model_at(HOUR_MS, "m60"))
+    late_s = (newest_close(QUARTER_MS) + 2 * QUARTER_MS - close_time(LAST)) / 1000 + 60
+    several.bus.feed(*ticks(late_s))
+
+    body = await several.get("/health")
+    states = (await several.client.get("/metrics")).text
+
+    stale = {
+        each["timeframe"]: [row["stale"] for row in each["symbols"]] for each in body["timeframes"]
+    }
+    assert stale == {"1m": [True, True], "15m": [True, True], "1h": [False, False]}
+    assert "BTCUSDT 15m is 2.1 bars old" in body["degraded"]
+    assert not any("1h" in reason for reason in body["degraded"])
+    for name, state in (("1m", "stale"), ("15m", "stale"), ("1h", "live")):
+        line = f'symbol_state{{state="{state}",symbol="BTCUSDT",timeframe="{name}"}} 1.0'
+        assert line in states
+
+
+async def test_a_pending_timeframe_sets_off_no_alert_of_its_bars(several):
+    several.bus.feed(*ticks(10 * 3_600.0))
+
+    body = await several.get("/health")
+    states = (await several.client.get("/metrics")).text
+
+    assert not any("1h" in reason for reason in body["degraded"])
+    assert any("1h is" in reason for reason in body["pending"])
+    assert 'symbol_state{state="pending",symbol="BTCUSDT",timeframe="1h"} 1.0' in states
+
+
+async def test_an_ended_market_has_ended_at_every_timeframe(several):
+    several.bus.feed(status("ingest", ended={"BTCUSDT": close_time(LAST)}), *ticks(10 * 3_600.0))
+
+    body = await several.get("/health")
+
+    ended = {row["ended"] for each in body["timeframes"] for row in each["symbols"][:1]}
+    assert ended == {True}
+    assert not any("BTCUSDT" in reason for reason in body["degraded"])
+
+
+async def test_bars_of_timeframes_that_the_gateway_is_not_told_of_are_a_reason(empty):
+    close = newest_close(5 * MINUTE_MS)
+    five = {"timeframe_ms": 5 * MINUTE_MS, "event_time_ms": close}
+    empty.bus.feed(bar(**five, open_time_ms=close - 5 * MINUTE_MS))
+
+    body = await empty.get("/health")
+
+    assert (
+        "no bar of 1m is held, only of 5m: the gateway answers for what REGIMEFLOW_TIMEFRAMES names"
+    ) in body["degraded"]
+
+
+async def test_an_answer_before_the_first_model_of_a_timeframe_says_how_far_it_is(gateway):
+    gateway.bus.feed(bar(LAST), progress(HOUR_MS, "folds"))
+    request = {"symbol": "BTC-USD", "timeframe": "1h"}
+
+    response = await gateway.client.post("/api/v1/predict", json=request)
+
+    assert response.status_code == 503
+    assert response.json()["detail"] == "training: the first model is at folds, 40%"

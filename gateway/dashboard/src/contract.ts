@@ -199,6 +199,8 @@ export interface Health {
   timeframes: TimeframeHealth[]
   /** At the base timeframe */
   symbols: SymbolHealth[]
+  /** What higher timeframes lack until their first model serves: no fault */
+  pending: string[]
   /** The last bar followed through the chain */
   canary: CanaryTrace | null
   /** Newest rates by topic and symbol */
@@ -783,6 +785,7 @@ export interface SignalReading {
 
 export interface SymbolHealth {
   symbol: string
+  timeframe: string
   timeframe_ms: number
   /** How many are held */
   bars: number
@@ -846,11 +849,14 @@ export interface TimeframeAnalysis {
 export interface TimeframeHealth {
   timeframe: string
   timeframe_ms: number
+  /** Whether the other timeframes are made of its bars */
+  base: boolean
   /** How many are held, of all symbols */
   bars: number
   /** How many are held, of all symbols */
   signals: number
   model: ModelState
+  symbols: SymbolHealth[]
 }
 
 export interface TrainingView {

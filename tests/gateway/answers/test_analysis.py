@@ -13,11 +13,10 @@ from gateway.answers.readings import RULES
 from gateway.envelope import Envelope
 from gateway.routes.analysis import Analysis
 from schemas.features import FeatureVector
-from schemas.market import HistoryReady
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from schemas.training import TrainingProgress
 from tests.build import bar, close_time, features, regimes, registered, serving, signal
 from tests.fakes.gateway import LAST, RunningGateway, higher, ticks
+from tests.gateway.test_timeframes import history, progress
 
 pytestmark = pytest.mark.anyio
 
@@ -36,29 +35,6 @@ def values_at(timeframe_ms: int, values: dict[str, Any]) -> FeatureVector:
     close = close_time(LAST) // timeframe_ms * timeframe_ms
     vector = features(0, **values)
     return vector.model_copy(update={"timeframe_ms": timeframe_ms, "event_time_ms": close})
-
-
-def history(timeframe_ms: int) -> HistoryReady:
-    return HistoryReady(
-        source="test",
-        symbols=("BTCUSDT",),
-        timeframe_ms=timeframe_ms,
-        from_ms=0,
-        to_ms=close_time(0),
-        event_time_ms=close_time(0),
-    )
-
-
-def step(timeframe_ms: int, stage: Any = "folds", note: str = "") -> TrainingProgress:
-    return TrainingProgress(
-        request_id="r",
-        strategy="ensemble",
-        event_time_ms=1,
-        stage=stage,
-        done=0.4,
-        note=note,
-        timeframe_ms=timeframe_ms,
-    )
 
 
 async def test_timeframes_stand_side_by_side_in_rising_order(gateway):
@@ -112,7 +88,7 @@ async def test_a_stale_timeframe_says_so_and_does_not_vote(gateway):
 
 
 async def test_a_timeframe_without_anything_is_null_and_says_why(gateway):
-    gateway.bus.feed(history(QUARTER_MS), step(HOUR_MS))
+    gateway.bus.feed(history(QUARTER_MS), progress(HOUR_MS, "folds"))
 
     minute, quarter, hour = (await analysis(gateway))["timeframes"]
 
@@ -139,7 +115,7 @@ async def test_a_timeframe_without_anything_is_null_and_says_why(gateway):
 
 
 async def test_history_that_is_filled_and_a_failed_training_are_told_apart(gateway):
-    gateway.bus.feed(step(HOUR_MS, "failed", "too few bars"))
+    gateway.bus.feed(progress(HOUR_MS, "failed", "too few bars"))
 
     _, quarter, hour = (await analysis(gateway))["timeframes"]
 
@@ -150,7 +126,7 @@ async def test_history_that_is_filled_and_a_failed_training_are_told_apart(gatew
 
 async def test_a_model_that_serves_is_named_however_old_its_last_training_is(gateway):
     model = registered(timeframe_ms=HOUR_MS, model_version="m60", qualified=False)
-    gateway.bus.feed(step(HOUR_MS, "done"), serving(model=model))
+    gateway.bus.feed(progress(HOUR_MS, "done"), serving(model=model))
 
     hour = (await analysis(gateway))["timeframes"][2]
 

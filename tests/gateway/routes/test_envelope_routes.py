@@ -743,9 +743,9 @@ async def test_an_ended_market_waits_for_no_features(gateway):
 @pytest.mark.parametrize(
     ("alert", "series"),
     [
-        ("FeedDead", 'regimeflow_symbol_state{state="stale",symbol="BTCUSDT"}'),
-        ("SymbolWaits", 'regimeflow_symbol_state{state="waiting",symbol="BTCUSDT"}'),
-        ("SymbolEnded", 'regimeflow_symbol_state{state="ended",symbol="BTCUSDT"}'),
+        ("FeedDead", 'regimeflow_symbol_state{state="stale",symbol="BTCUSDT",timeframe="1m"}'),
+        ("SymbolWaits", 'regimeflow_symbol_state{state="waiting",symbol="BTCUSDT",timeframe="1m"}'),
+        ("SymbolEnded", 'regimeflow_symbol_state{state="ended",symbol="BTCUSDT",timeframe="1m"}'),
         ("ProcessInTrouble", 'regimeflow_process_state{state="degraded",worker="ingest"}'),
         ("ProcessInTrouble", 'regimeflow_process_state{state="silent",worker="market"}'),
     ],
