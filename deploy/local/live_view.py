@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deploy.local.run_watch import Phase, RunView, RunWatch, phase_line, pipeline_phase
+from deploy.local.run_watch import (
+    Phase,
+    RunView,
+    RunWatch,
+    model_text,
+    phase_line,
+    pipeline_phase,
+)
 from deploy.time_text import time_text
 
 if TYPE_CHECKING:
@@ -257,4 +264,9 @@ def _table(view: RunView, supervisor: Supervisor) -> Any:
             "",
             f"in view: {symbol['bars']} bars, {symbol['signals']} signals",
         )
+    timeframes = (view.health or {}).get("timeframes", [])
+    for each in timeframes if len(timeframes) > 1 else ():
+        model, done = each["model"], each["model"]["done"]
+        share = "" if done is None else f"{done:.0%}"
+        table.add_row(each["timeframe"], model["state"], share, "", "", model_text(model)[:60])
     return table

@@ -199,8 +199,27 @@ def summary_lines(view: RunView, lives: Lives | None = None) -> list[str]:
         f"{s['signals']} signals in view"
         for s in health["symbols"]
     ]
+    lines += timeframe_lines(health)
     letters = sum(topic["count"] for topic in health["dead_letters"].values())
     return [*lines, f"dead letters {letters}"]
+
+
+def timeframe_lines(health: Answer) -> list[str]:
+    """Return a line for each timeframe with its model, where more than one runs."""
+    timeframes = health.get("timeframes", [])
+    if len(timeframes) < 2:
+        return []
+    return [f"{each['timeframe']:<10} {model_text(each['model'])}" for each in timeframes]
+
+
+def model_text(model: Answer) -> str:
+    """Return which model of a timeframe serves, or why none does yet."""
+    trains = "" if model["done"] is None else f", {model['done']:.0%} trained"
+    if model["model_version"] is None:
+        return f"no model yet: {model['detail']}{trains}"
+    qualified = "" if model["qualified"] else ", unqualified"
+    another = trains and f"; another is{trains.removeprefix(',')}"
+    return f"model {model['model_version']} serves{qualified}{another}"
 
 
 def process_lines(statuses: Mapping[str, Answer], lives: Lives) -> list[str]:

@@ -197,3 +197,40 @@ def test_status_has_one_line_a_process():
         "ingest     running 100%, 3 behind, live: 4 symbols",
         "dead letters 0",
     ]
+
+
+def timeframe(name, **model):
+    told = {
+        "state": "serving",
+        "detail": "",
+        "model_version": "m1",
+        "qualified": True,
+        "done": None,
+    }
+    return {"timeframe": name, "bars": 10, "signals": 3, "model": told | model}
+
+
+def test_status_says_of_which_timeframe_each_model_is():
+    none = {"model_version": None, "qualified": None}
+    failed = "the training of the first one failed: 12 rows, expected 300"
+    health = body(model=True) | {
+        "timeframes": [
+            timeframe("1m", qualified=False, done=0.4),
+            timeframe("15m", **none, state="training", detail="it is being trained", done=0.5),
+            timeframe("1h", **none, state="failed", detail=failed),
+            timeframe("4h"),
+        ]
+    }
+
+    assert summary_lines(RunView(health))[1:-1] == [
+        "1m         model m1 serves, unqualified; another is 40% trained",
+        "15m        no model yet: it is being trained, 50% trained",
+        f"1h         no model yet: {failed}",
+        "4h         model m1 serves",
+    ]
+
+
+def test_one_timeframe_alone_takes_no_line():
+    health = body(model=True) | {"timeframes": [timeframe("1m")]}
+
+    assert summary_lines(RunView(health)) == ["status healthy", "dead letters 0"]
