@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from schemas.regimes import normalised_entropy
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingRequest
 from streams.signals.grading import MAX_ENTROPY
 from tests.build import START_MS
@@ -111,6 +111,28 @@ def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
     assert sum(manifest.class_prior) == pytest.approx(1.0)
     assert register(trained, REQUEST, tmp_path, START_MS) == model
     assert (model_folder(model.uri) / REGISTERED).read_bytes() == model.encode()
+
+
+def test_bars_of_any_length_are_trained_on_alike_and_the_model_says_which(trained, tmp_path):
+    hourly = {
+        symbol: replace(
+            one, timeframe_ms=HOUR_MS, times=START_MS + HOUR_MS * np.arange(len(one.times))
+        )
+        for symbol, one in market(edge=0.5).items()
+    }
+    asked = REQUEST.model_copy(update={"timeframe_ms": HOUR_MS, "base_ms": MINUTE_MS})
+
+    hours = train(asked, hourly, SMALL, quiet)
+    model = register(hours, asked, tmp_path, START_MS)
+
+    judged = ("rows", "folds", "log_loss", "prior_log_loss", "accuracy", "directional_calls")
+    of_minutes = trained.metrics.model_dump(include=set(judged))
+    assert hours.metrics.model_dump(include=set(judged)) == pytest.approx(of_minutes)
+    assert hours.contents["forest.json"] == trained.contents["forest.json"]
+    assert hours.contents["lstm.safetensors"] == trained.contents["lstm.safetensors"]
+    assert hours.manifest.version != trained.manifest.version
+    assert (model.timeframe_ms, model.base_ms) == (HOUR_MS, MINUTE_MS)
+    assert {regime.timeframe_ms for regime in model.regimes} == {HOUR_MS}
 
 
 def test_a_fit_sees_nothing_after_its_last_training_row():
