@@ -10,7 +10,7 @@ import structlog
 
 from schemas.record import Topic
 from streams.runtime.client import end_offsets, partition_counts
-from streams.runtime.codec import Partition, Received, Unreadable, received
+from streams.runtime.codec import Partition, Received, Stored, Unreadable, received
 from streams.runtime.consumer import PartitionSource
 from streams.runtime.settings import KafkaSettings
 
@@ -54,6 +54,7 @@ class Reader(PartitionSource):
         follow: For a reader that never stops. Records come as soon as otherwise, but the end
             behind a transaction's marker is known 250 ms later. In return an idle broker is left
             alone: four followers that asked again after 20 ms took 7 % of a core.
+        only: Whether a message is decoded and handed out; by default every one is.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class Reader(PartitionSource):
         until: Mapping[Partition, int] | None = None,
         *,
         follow: bool = False,
+        only: Callable[[Stored], bool] = lambda _stored: True,
     ) -> None:
+        self._only = only
         self._topics = {topic.name: topic for topic in topics}
         if until is None:
             counts = partition_counts(kafka, list(self._topics))
@@ -98,7 +101,8 @@ class Reader(PartitionSource):
             self.positions[message.source] = message.offset + 1
         for source, offset in ends.items():
             self.positions[source] = max(self.positions[source], offset)
-        return [received(self._topics[message.topic], message) for message in stored]
+        wanted = filter(self._only, stored)
+        return [received(self._topics[message.topic], message) for message in wanted]
 
     def take_readable(self) -> list[Received]:
         """Return the records that have arrived; what cannot be decoded is logged."""

@@ -7,8 +7,9 @@ the whole chain are then folded anew from its inputs, up to the committed offset
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -19,6 +20,7 @@ from streams.runtime.client import end_offsets
 from streams.runtime.codec import (
     Partition,
     Received,
+    Stored,
     Unreadable,
     changelog_topic,
     event_time,
@@ -36,6 +38,7 @@ log = structlog.get_logger()
 OFFSETS_PER_INPUT = 3
 WIDER = 4  # each further look is that much longer
 BATCH = 500  # inputs folded anew at a time
+TIMEFRAME = "timeframe_ms"
 
 
 def changelog_ends(
@@ -182,13 +185,38 @@ def _refill(
         # What the chain makes itself is complete up to its last commit: its end is our position.
         source = (topic.name, partition)
         end = offsets[source] if source in offsets else end_offsets(kafka, [source])[source]
-        for key, found in _last_inputs(kafka, processor, topic, {source: end}, keys).items():
-            inputs[key] += found
+        for alike in _by_timeframe(processor, keys):
+            for key, last in _last_inputs(kafka, processor, topic, {source: end}, alike).items():
+                inputs[key] += last
     for key in keys:
         # Each topic's last ``window`` records: a busy one must not crowd out a quiet one.
         ordered = sorted(inputs[key], key=event_time)
         reference = (processor.name, key)
         states[reference] = processor.refill(states[reference], ordered)
+
+
+def _by_timeframe(processor: Processor, keys: Collection[StateKey]) -> list[set[StateKey]]:
+    """Return the keys by their timeframe; the window of a longer one reaches further back."""
+    if TIMEFRAME not in processor.state_key:
+        return [set(keys)]
+    place = processor.state_key.index(TIMEFRAME)
+    alike: dict[object, set[StateKey]] = defaultdict(set)
+    for key in keys:
+        alike[key[place]].add(key)
+    return list(alike.values())
+
+
+def _of_timeframe(processor: Processor, keys: Collection[StateKey]) -> Callable[[Stored], bool]:
+    """Return whether a message can be of some keys of one timeframe.
+
+    Between two hours lie hundreds of minutes: to decode those too would make a restart slow.
+    """
+    if TIMEFRAME not in processor.state_key:
+        return lambda _stored: True
+    place = processor.state_key.index(TIMEFRAME)
+    (timeframe_ms,) = {key[place] for key in keys}
+    written = re.compile(rf'"{TIMEFRAME}"\s*:\s*{timeframe_ms}\b'.encode())
+    return lambda stored: stored.value is None or written.search(stored.value) is not None
 
 
 def _last_inputs(
@@ -198,7 +226,7 @@ def _last_inputs(
     until: Mapping[Partition, int],
     keys: Collection[StateKey],
 ) -> Mapping[StateKey, Sequence[Record]]:
-    """Return the last ``window`` records of each key below an offset, oldest first.
+    """Return the last ``window`` records of keys of one timeframe below an offset, oldest first.
 
     Looks back further and further, to the beginning if a key has too few. Records that were refused
     as unreadable or misplaced, repeat or run backwards are left out: they changed nothing when they
@@ -209,7 +237,8 @@ def _last_inputs(
     while True:
         start = max(end - span, 0)
         last: dict[StateKey, deque[Record]] = {key: deque(maxlen=processor.window) for key in keys}
-        with Reader(kafka, [topic], {source: start}, until) as reader:
+        only = _of_timeframe(processor, keys)
+        with Reader(kafka, [topic], {source: start}, until, only=only) as reader:
             for message in reader.read_to_end(unreadable=_pass_over):
                 known = last.get(processor.key_of(message.record))
                 if known is None or message.stored.offset >= end or misplaced(topic, message):

@@ -16,18 +16,28 @@ import pytest
 
 from deploy.topics.admin import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
+from schemas.market import Bar
+from schemas.timeframes import HOUR_MS
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
 from streams.runtime.chain import Limits, run_chain
 from streams.runtime.client import Transactions
 from streams.runtime.codec import Received, dead_letter_topic
+from streams.runtime.memory_driver import replay
 from streams.runtime.metrics import process_metrics
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader
 from streams.runtime.rebuild import rebuild_states
 from streams.runtime.settings import EXIT_REFUSED, Aborted, Fatal, KafkaSettings, StateLost
-from tests.build import bar, raw_bar
+from tests.build import START_MS, bar, raw_bar
 from tests.kafka.audit import Feeder, aborting_once, compare, found, instances, make_topics, settle
-from tests.kafka.audit_chain import CHAIN, CHECK, PARTS, POISON_VOLUME, WINDOWED
+from tests.kafka.audit_chain import (
+    CHAIN,
+    CHECK,
+    PARTS,
+    POISON_VOLUME,
+    WINDOW,
+    WINDOWED,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -417,3 +427,21 @@ def test_a_reader_tells_decoded_records_from_unreadable_ones(bootstrap):
 
     assert [isinstance(m, Received) for m in messages] == [True, False]
     assert messages[1].cause.startswith("symbol: Field required")
+
+
+def test_a_restart_refills_the_window_of_each_timeframe_alike(bootstrap):
+    group, mixed = next(groups), list[Bar]()
+    for hour in range(WINDOW + 5):
+        opened = START_MS - START_MS % HOUR_MS + hour * HOUR_MS
+        times = {"open_time_ms": opened, "event_time_ms": opened + HOUR_MS}
+        mixed += [bar(4 * hour + n, close=100.0 + n / 8) for n in range(4)]
+        mixed.append(bar(timeframe_ms=HOUR_MS, close=100.0 + hour / 64, **times))
+    with running(bootstrap, (WINDOWED,), group):
+        publish(bootstrap, *mixed[:-6])
+        take(bootstrap, FEATURE_VECTORS, len(mixed) - 6)
+
+    with running(bootstrap, (WINDOWED,), group):
+        publish(bootstrap, *mixed[-6:])
+        made = [m.record for m in take(bootstrap, FEATURE_VECTORS, len(mixed))]
+
+    assert made == replay([WINDOWED], mixed)
