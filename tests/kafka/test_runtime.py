@@ -239,7 +239,7 @@ def test_a_restart_goes_on_with_states_and_windows_as_they_were(bootstrap):
             wanted, seen = settle(bootstrap, group=group)
 
     assert compare(wanted, seen).clean
-    assert len(found(bootstrap).states[WINDOWED.changelog]) == 16
+    assert len(found(bootstrap).states[WINDOWED.changelog]) == 16 * 3  # symbols, timeframes
 
 
 def test_a_restart_refills_windows_without_the_records_that_were_refused(bootstrap):
