@@ -178,7 +178,9 @@ async def test_regime_dwell_funding_and_volatility_rank_are_shown(gateway):
     gateway.bus.feed(
         bar(LAST + 1, funding_rate=0.0001, funding_time_ms=close_time(0)),
         features(LAST + 1, natr_14=0.002, natr_rank_100=0.75),
-        regimes(LAST + 1, bull=1 / 3, bear=1 / 3, sideways=1 / 3, parameters_version=None),
+        regimes(
+            LAST + 1, bull=1 / 3, bear=1 / 3, sideways=1 / 3, parameters_version=None, trend_bars=7
+        ),
     )
 
     minute = (await analysis(gateway))["timeframes"][0]
@@ -186,6 +188,7 @@ async def test_regime_dwell_funding_and_volatility_rank_are_shown(gateway):
     assert minute["funding"] == {"rate": 0.0001, "settled_ms": close_time(0)}
     assert minute["volatility"] == {"natr_14": 0.002, "rank": 0.75, "rank_bars": 100}
     assert minute["regime"]["likeliest"] is None
+    assert (minute["regime"]["trend_state"], minute["regime"]["trend_bars"]) == ("TRENDING", 7)
     assert minute["regime"]["entropy"] == pytest.approx(1.0)
 
 
