@@ -74,7 +74,7 @@ def _market_lines(symbol: str, market: dict[str, Any]) -> Iterator[str]:
         yield (
             f"  refits agree      {refits['adjusted_rand']:.2f} on the mean, "
             f"{refits['least_adjusted_rand']:.2f} at least (adjusted Rand index); "
-            f"{refits['same_name']:.0%} of the bars keep their name"
+            f"{refits['same_name']:.0%} keep their name"
         )
     for name in ("return", "range"):
         said = _interval(gains[f"log_{name}"], "+.4f")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from deploy.cli.app import app
 from tests.fakes.regime_markets import SYMBOLS, write_markets
 
-PLAN = ("--train-bars", "1200", "--refit-bars", "600")
+PLAN = ("--train-bars", "1200", "--refit-bars", "300")
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,13 @@ def test_people_and_programs_see_the_same_numbers(paths):
     document = json.loads(call(*paths, *PLAN, "--json").stdout)
     lines = call(*paths, *PLAN).stdout.splitlines()
 
-    assert lines[0].startswith("1m bars; 1 fits, each on 1,200 bars, judged on the next 600")
+    assert lines[0].startswith("1m bars; 2 fits, each on 1,200 bars, judged on the next 300")
     assert [line.split(",")[0] for line in lines if line and line[0] in "BE"] == list(SYMBOLS)
     assert max(map(len, lines)) <= 100
     text = "\n".join(lines)
     for market in document["markets"].values():
         assert f"{market['dwell_bars']:.1f} bars; {market['switches_per_1000_bars']:.1f}" in text
+        assert f"{market['refits']['same_name']:.0%} keep their name" in text
         assert f"{market['next_bar']['log_range']['mean']:+.4f}" in text
         assert f"{market['regimes']['bear']['next_volatility_bps']['mean']:.1f} (" in text
         assert f"{market['trend_states']['RANGING']['share']:.1%}" in text
