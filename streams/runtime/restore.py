@@ -7,7 +7,6 @@ the whole chain are then folded anew from its inputs, up to the committed offset
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -18,6 +17,7 @@ from streams.processor import Processor, StateKey, StateRef
 from streams.runtime.batch import Batch, BatchContext, Merge, external_topics, process_batch
 from streams.runtime.client import end_offsets
 from streams.runtime.codec import (
+    TIMEFRAME,
     Partition,
     Received,
     Stored,
@@ -26,6 +26,7 @@ from streams.runtime.codec import (
     event_time,
     misplaced,
     state_key,
+    written_timeframe,
 )
 from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings, StateLost
@@ -38,7 +39,6 @@ log = structlog.get_logger()
 OFFSETS_PER_INPUT = 3
 WIDER = 4  # each further look is that much longer
 BATCH = 500  # inputs folded anew at a time
-TIMEFRAME = "timeframe_ms"
 
 
 def changelog_ends(
@@ -215,8 +215,7 @@ def _of_timeframe(processor: Processor, keys: Collection[StateKey]) -> Callable[
         return lambda _stored: True
     place = processor.state_key.index(TIMEFRAME)
     (timeframe_ms,) = {key[place] for key in keys}
-    written = re.compile(rf'"{TIMEFRAME}"\s*:\s*{timeframe_ms}\b'.encode())
-    return lambda stored: stored.value is None or written.search(stored.value) is not None
+    return written_timeframe(timeframe_ms)
 
 
 def _last_inputs(

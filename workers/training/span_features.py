@@ -27,6 +27,7 @@ def span_features(
     request: TrainingRequest,
     progress: OnProgress,
     now_s: Callable[[], float] = time.monotonic,
+    behind: Callable[[], bool] = lambda: False,
 ) -> Iterator[FeatureVector]:
     """Yield the vectors of a request's span until each symbol has reached its newest close.
 
@@ -38,6 +39,7 @@ def span_features(
         request: What is trained.
         progress: Told what is waited for.
         now_s: A clock.
+        behind: Whether the topic's past is still being read; nothing is missed until then.
     """
     waiting = {symbol: request.closes.get(symbol, request.to_ms) for symbol in request.symbols}
     heard_s = told_s = now_s()
@@ -52,6 +54,8 @@ def span_features(
                     del waiting[vector.symbol]
             if in_span(vector, request):
                 yield vector
+        if behind():
+            heard_s = now_s()
         quiet_s = now_s() - heard_s
         if waiting and quiet_s > QUIET_S:
             _give_up(waiting, progress)

@@ -28,7 +28,7 @@ from streams.features.catalog import FEATURE_SET_ID
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.processor import RecordRejected
 from streams.runtime.batch import in_one_line
-from streams.runtime.codec import Received
+from streams.runtime.codec import Received, written_timeframe
 from streams.runtime.jobs import JobFuture, in_thread, run_jobs
 from streams.runtime.memory_driver import iter_outputs
 from streams.runtime.reader import BeforeEnd, Reader
@@ -193,8 +193,12 @@ def read_vectors(
     request: TrainingRequest, kafka: KafkaSettings, progress: OnProgress
 ) -> Sequence[FeatureVector]:
     """Return the span's vectors; where some are of an older feature set, all are made again."""
-    with Reader(kafka, (FEATURE_VECTORS,)) as reader:
-        vectors = list(span_features(reader.take_readable, request, progress))
+    only = written_timeframe(request.timeframe_ms)
+    with Reader(kafka, (FEATURE_VECTORS,), only=only) as reader:
+        read = span_features(
+            reader.take_readable, request, progress, behind=lambda: not reader.caught_up
+        )
+        vectors = list(read)
     if all(vector.feature_set_id == FEATURE_SET_ID for vector in vectors):
         return vectors
     progress("dataset", 0.5, "the features have changed: those of the history are made again")

@@ -94,6 +94,21 @@ def test_the_wait_is_counted_from_the_newest_vector():
     assert topic.second == 0.0
 
 
+def test_nothing_is_missed_while_the_past_of_the_topic_is_read():
+    topic = FeatureTopic(*[[]] * 3, [vector(LAST), vector(LAST, "ETHUSDT")])
+    seconds = iter(range(0, 10_000, 100))  # each look takes most of the time that may be quiet
+
+    read = span_features(
+        topic.take,
+        request(),
+        topic.tell,
+        lambda: float(next(seconds)),
+        lambda: len(topic.batches) > 0,
+    )
+
+    assert len(list(read)) == 2
+
+
 def test_what_comes_after_the_span_or_of_others_is_not_read():
     topic = FeatureTopic([vector(LAST + 1), vector(5, "SOLUSDT"), vector(LAST, "ETHUSDT")])
 
