@@ -154,6 +154,14 @@ def parse_symbol(text: str) -> str:
         return canonical(text)
 
 
+def parse_length_ms(timeframe: str) -> int:
+    """Return the length of a bar by its name, e.g. 15m; exit code 2 for anything else."""
+    from workers.bars.bar_names import parse_timeframe
+
+    with report_errors(2):
+        return parse_timeframe(timeframe)
+
+
 def gateway_port(port: int | None) -> int:
     """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080; 0 is any free one."""
     from streams.runtime.environment import read_environment

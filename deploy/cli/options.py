@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from deploy.cli.console import fail, parse_symbol, parse_time_ms
+from deploy.cli.console import fail, parse_length_ms, parse_symbol, parse_time_ms
 
 if TYPE_CHECKING:
     from workers.research.replay.recompute import Span
@@ -67,11 +67,17 @@ class SpanOptions:
     ] = None
     until: Annotated[str | None, typer.Option("--to", help="Last close that counts.")] = None
     symbol: Annotated[str | None, typer.Option(help="Only this symbol, in any spelling.")] = None
+    timeframe: Annotated[str | None, typer.Option(help="Only bars of this one, e.g. 15m.")] = None
 
     @property
     def canonical_symbol(self) -> str | None:
         """The symbol by its canonical name."""
         return parse_symbol(self.symbol) if self.symbol else None
+
+    @property
+    def timeframe_ms(self) -> int | None:
+        """Length of the bars."""
+        return parse_length_ms(self.timeframe) if self.timeframe else None
 
     def span(self) -> Span:
         """Return the span; exit code 2 when it ends before it begins."""
@@ -81,4 +87,4 @@ class SpanOptions:
         to_ms = parse_time_ms(self.until) if self.until else None
         if to_ms is not None and to_ms < from_ms:
             raise fail(f"--to {self.until} lies before --from {self.since}", 2)
-        return Span(from_ms, to_ms, self.canonical_symbol)
+        return Span(from_ms, to_ms, self.canonical_symbol, self.timeframe_ms)

@@ -28,7 +28,16 @@ from workers.research.replay.recompute import MADE, Span
 
 # Ingest writes to the ledger too; only the market processor writes these kinds.
 RECOMPUTED_KINDS: frozenset[LedgerKind] = frozenset(
-    {"gap", "repaired", "duplicate", "late", "correction", "zero_volume"}
+    {
+        "gap",
+        "repaired",
+        "duplicate",
+        "late",
+        "correction",
+        "partial",
+        "zero_volume",
+        "rejected",
+    }
 )
 
 # One transaction writes every record of a bar. The topic with a record for every bar shows how far

@@ -7,6 +7,7 @@ records that close inside the span are counted and compared.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,7 @@ class RecordDifference:
 
     topic: str
     symbol: str
+    timeframe_ms: int | None  # of what cannot be read it is unknown
     event_time_ms: int
     kind: str  # differs, missing, unexpected, unreadable
     detail: str
@@ -38,7 +40,7 @@ class RecordDifference:
 
 @dataclass
 class TopicCount:
-    """Counts of one topic; ``behind`` are recomputed but not written yet."""
+    """Counts of one topic or timeframe; ``behind`` are recomputed but not written yet."""
 
     recomputed: int = 0
     equal: int = 0
@@ -49,9 +51,16 @@ class TopicCount:
 
 @dataclass
 class ReplayReport:
-    """The result of one replay; ``differences`` holds only the first of them."""
+    """The result of one replay.
+
+    Attributes:
+        topics: Counts by topic, of all timeframes.
+        timeframes: Counts by timeframe in ms, of all topics.
+        differences: Only the first of them.
+    """
 
     topics: dict[str, TopicCount]
+    timeframes: dict[int, TopicCount] = field(default_factory=lambda: defaultdict(TopicCount))
     raw_bars: int = 0
     rejected: int = 0
     refused_models: list[str] = field(default_factory=list)
@@ -114,7 +123,7 @@ class _Comparison:
     ) -> None:
         self._span, self._log = span, log
         self._shown, self._on_record = shown, on_record
-        self._digests = {topic.name: hashlib.sha256() for topic in MADE}
+        self._digests: dict[str | int, Any] = defaultdict(hashlib.sha256)
         self.report = ReplayReport({topic.name: TopicCount() for topic in MADE})
 
     def reject(self, _: Unreadable) -> None:
@@ -129,7 +138,7 @@ class _Comparison:
         assert isinstance(message.record, RawBar)  # noqa: S101 - the topic holds nothing else
         if self._span.symbol not in (None, message.record.symbol):
             return
-        self.report.raw_bars += self._span.holds(message.record)
+        self.report.raw_bars += self._span.reads(message.record)
         for record in work.feed(message.record):
             if isinstance(record, DeadLetter):
                 self.report.rejected += 1
@@ -139,45 +148,54 @@ class _Comparison:
 
     def finish(self) -> ReplayReport:
         """Report entries that no bar led to, and unreadable ones; return the whole report."""
-        for name, digest in self._digests.items():
-            self.report.topics[name].sha256 = digest.hexdigest()
+        for count_by in (self.report.topics, self.report.timeframes):
+            for name, count in count_by.items():
+                count.sha256 = self._digests[name].hexdigest()
         if self._log is None:
             return self.report
         for message in self._log.unreadable:
             stored = message.stored
-            self._book(
-                stored.topic, _key(stored), stored.append_time_ms, "unreadable", message.cause
-            )
-        for (topic, symbol, _, time_ms, _), entries in self._log.entries.items():
+            place = (stored.topic, _key(stored), None, stored.append_time_ms)
+            self._book(RecordDifference(*place, "unreadable", message.cause))
+        for (topic, symbol, timeframe_ms, time_ms, _), entries in self._log.entries.items():
             for entry in entries:
                 detail = f"offset {entry.offset}: no raw bar leads to it"
-                self._book(topic, symbol, time_ms, "unexpected", detail)
+                self._book(
+                    RecordDifference(topic, symbol, timeframe_ms, time_ms, "unexpected", detail)
+                )
         return self.report
 
     def _compare(self, record: Any) -> None:
-        topic, value = topic_of(record).name, record.encode()
-        count = self.report.topics[topic]
-        count.recomputed += 1
-        self._digests[topic].update(value + b"\n")
+        topic, timeframe_ms, value = topic_of(record).name, record.timeframe_ms, record.encode()
+        counts = (self.report.topics[topic], self.report.timeframes[timeframe_ms])
+        for count in counts:
+            count.recomputed += 1
+        for name in (topic, timeframe_ms):
+            self._digests[name].update(value + b"\n")
         if self._log is None or topic_of(record) not in self._log.topics:
             return
+        place = (topic, record.symbol, timeframe_ms, record.event_time_ms)
         entry = self._log.take(record)
         if entry is not None and entry.digest == value_digest(value):
-            count.equal += 1
+            for count in counts:
+                count.equal += 1
         elif entry is not None:
             detail = f"offset {entry.offset}"
             if len(self.report.differences) < self._shown:
                 detail += f": {_fields(record, self._log.read_value(entry))}"
-            self._book(topic, record.symbol, record.event_time_ms, "differs", detail)
+            self._book(RecordDifference(*place, "differs", detail))
         elif record.event_time_ms > self._log.newest[writer_series(record)]:
-            count.behind += 1
+            for count in counts:
+                count.behind += 1
         else:
-            self._book(topic, record.symbol, record.event_time_ms, "missing", "not on the topic")
+            self._book(RecordDifference(*place, "missing", "not on the topic"))
 
-    def _book(self, topic: str, symbol: str, time_ms: int, kind: str, detail: str) -> None:
-        self.report.topics[topic].differing += 1
+    def _book(self, difference: RecordDifference) -> None:
+        self.report.topics[difference.topic].differing += 1
+        if difference.timeframe_ms is not None:
+            self.report.timeframes[difference.timeframe_ms].differing += 1
         if len(self.report.differences) < self._shown:
-            self.report.differences.append(RecordDifference(topic, symbol, time_ms, kind, detail))
+            self.report.differences.append(difference)
 
 
 def _key(stored: Stored) -> str:

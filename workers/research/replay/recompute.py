@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.dead_letter import DeadLetter
-from schemas.market import RawBar
+from schemas.market import Bar, RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
+from schemas.signals import Signal
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
@@ -50,14 +51,26 @@ MADE: tuple[Topic, ...] = (
 
 @dataclass(frozen=True)
 class Span:
-    """What is counted: event times from ``from_ms`` up to and including ``to_ms``."""
+    """What is counted: event times from ``from_ms`` up to and including ``to_ms``.
+
+    Attributes:
+        symbol, timeframe_ms: Only these; None: all.
+    """
 
     from_ms: int = 0
     to_ms: int | None = None
     symbol: str | None = None
+    timeframe_ms: int | None = None
 
     def holds(self, record: Any) -> bool:
         """Whether a record of a symbol chain belongs to the span."""
+        return self.timeframe_ms in (None, record.timeframe_ms) and self._covers(record)
+
+    def reads(self, raw: RawBar) -> bool:
+        """Whether a raw bar of the span is a bar of its timeframe, or makes one."""
+        return self.timeframe_ms in (None, *lengths_ms(raw)) and self._covers(raw)
+
+    def _covers(self, record: Any) -> bool:
         late = self.to_ms is not None and record.event_time_ms > self.to_ms
         return (
             record.event_time_ms >= self.from_ms
@@ -110,7 +123,8 @@ class Recomputation:
         changes: Model changes in the order of their topic.
         inference: What predicts.
         until_ms: Bars that close later make nothing in the span, but for the first signal after
-            it: what expired in a hole of the bars is scored by that one. The rest is only checked.
+            it: what expired in a hole of the bars is scored by that one. A raw bar is only checked
+            once this is so of every timeframe that is made of it.
         refused: Models that could not be loaded; the one before went on serving.
     """
 
@@ -136,8 +150,7 @@ class Recomputation:
 
     def feed(self, raw: RawBar) -> Iterator[Record]:
         """Yield everything that one raw bar leads to, dead letters included."""
-        series = raw.symbol, raw.timeframe_ms
-        if series in self._ended:
+        if self._ended.issuperset((raw.symbol, length) for length in lengths_ms(raw)):
             yield from self._checks.feed(raw)
             return
         while self._waiting and self._waiting[0].effective_from_ms <= raw.event_time_ms:
@@ -149,11 +162,30 @@ class Recomputation:
         yield from predicted
         signals = _through(self._signals, predicted)
         yield from signals
-        late = self.until_ms is not None and raw.event_time_ms > self.until_ms
-        if late and (signals or series not in self._signalled):
-            self._ended.add(series)
-        elif signals:
-            self._signalled.add(series)
+        if self.until_ms is not None:
+            self._note_ends(self.until_ms, market_records, signals)
+
+    def _note_ends(
+        self, until_ms: int, market_records: Sequence[Record], signals: Sequence[Record]
+    ) -> None:
+        """Note the series that have left the span: no later bar of theirs makes a record in it."""
+        made = [record for record in signals if isinstance(record, Signal)]
+        late = {_series(signal) for signal in made if signal.event_time_ms > until_ms}
+        self._signalled |= {_series(signal) for signal in made}
+        for bar in market_records:
+            if not isinstance(bar, Bar) or bar.event_time_ms <= until_ms:
+                continue
+            if _series(bar) in late or _series(bar) not in self._signalled:
+                self._ended.add(_series(bar))
+
+
+def lengths_ms(raw: RawBar) -> tuple[int, ...]:
+    """Return the lengths of the bars that are made of a raw bar, its own first."""
+    return (raw.timeframe_ms, *raw.higher_ms)
+
+
+def _series(record: Bar | Signal) -> tuple[str, int]:
+    return record.symbol, record.timeframe_ms
 
 
 def _through(driver: MemoryDriver, records: Sequence[Record]) -> list[Record]:
