@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from calendar import timegm
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,9 +58,9 @@ def signals(
 ) -> None:
     """Replay the live pipeline and score every signal.
 
-    Over this home's topics with the models that served, or over files with one model. Exit code 1
-    when a record differs, or when --verify had nothing to compare. Everything before the span is
-    recomputed too.
+    Over this home's topics with the models that served, or over files with one model; of one
+    timeframe, the base bar if none is chosen. Exit code 1 when a record differs, or when --verify
+    had nothing to compare. Everything before the span is recomputed too.
     """
     from deploy.cli.tables.replay import exit_code
     from deploy.cli.tables.signals import signal_lines
@@ -95,7 +95,7 @@ def _month_span(month: str, closes: SpanOptions) -> Span:
         raise fail(f"--month {month!r}, expected e.g. 2026-04", 2) from None
     next_month = (year + number // 12, number % 12 + 1)
     first, last = _first_ms(year, number), _first_ms(*next_month)
-    return Span(first + 1, last, closes.canonical_symbol)
+    return Span(first + 1, last, closes.canonical_symbol, closes.timeframe_ms)
 
 
 def _first_ms(year: int, month: int) -> int:
@@ -104,14 +104,18 @@ def _first_ms(year: int, month: int) -> int:
 
 def _replay_files(files: list[str], model: Path | None, span: Span) -> SignalReport:
     with progress_bar("bars") as progress, report_errors(2):
+        from workers.bars.bar_names import parse_subject
         from workers.models.artifact import models_root
         from workers.research.replay.signal_backtest import backtest_signals, newest_model
 
-        folder = model or newest_model(models_root(load_settings().models))
-        return backtest_signals(files, folder, span, progress=progress)
+        if model is None:
+            timeframe_ms = span.timeframe_ms or parse_subject(files[0])[2]
+            model = newest_model(models_root(load_settings().models), timeframe_ms)
+        return backtest_signals(files, model, span, progress=progress)
 
 
 def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, ReplayReport]:
+    from deploy.topics.tail import base_timeframe_ms
     from deploy.topics.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
     from workers.research.replay import recompute
@@ -119,8 +123,9 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
     from workers.research.replay.tally import Tally
 
     inference = recompute.model_inference()
-    tally = Tally(span.from_ms, inference.priors)
     with kafka() as settings, progress_bar("raw bars") as progress:
+        span = replace(span, timeframe_ms=span.timeframe_ms or base_timeframe_ms(settings))
+        tally = Tally(span.from_ms, inference.priors, span.timeframe_ms)
         replay = replay_log(
             settings,
             span,

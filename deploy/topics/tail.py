@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from deploy.topics.dead_letters import consumed_topics
+from schemas.market import RawBar
 from schemas.record import Topic
-from schemas.topics import TOPICS
+from schemas.topics import RAW_BARS, TOPICS
 from streams.runtime.codec import Partition, Received, Unreadable, dead_letter_topic, event_time
 from streams.runtime.reader import BeforeEnd, Reader, Start
 from streams.runtime.settings import KafkaSettings
@@ -62,6 +63,15 @@ def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
                 if isinstance(message, Received):
                     newest_ms = max(newest_ms, event_time(message.record))
     return newest_ms if newest_ms >= 0 else None
+
+
+def base_timeframe_ms(kafka: KafkaSettings) -> int | None:
+    """Return the length of the first raw bar: base bars are written first; None without any."""
+    with Reader(kafka, (RAW_BARS,)) as reader:
+        for message in reader.read_to_end():
+            if isinstance(message.record, RawBar):
+                return message.record.timeframe_ms
+    return None
 
 
 def has_record(kafka: KafkaSettings, source: Partition, start: int, end: int) -> bool:

@@ -13,12 +13,14 @@ from deploy.topics.verify import RecordDifference
 def signal_lines(document: dict[str, Any]) -> list[str]:
     """Return the document of ``backtest signals`` as lines."""
     if document["first_signal_ms"] is None:
+        timeframe = f" of {document['timeframe']} bars" if document["timeframe"] else ""
+        cause = "no model served there, or its features were not complete"
         return [
-            "no signal in that span: no model served there, or its features were not complete",
+            f"no signal{timeframe} in that span: {cause}",
             *document["refused_models"],
             *_verified(document["verified"]),
         ]
-    bars = f"{document['bars']} bars of {document['timeframe'] or 'several timeframes'}"
+    bars = f"{document['bars']} bars of {document['timeframe']}"
     span = span_text(document["first_signal_ms"], document["last_bar_ms"])
     symbols = ", ".join(document["symbols"])
     gaps = (document["calibration_error"], document["directional_calibration_error"])

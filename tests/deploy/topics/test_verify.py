@@ -17,6 +17,7 @@ from deploy.topics.plan import planned_topics
 from deploy.topics.verify import ReplayReport, replay_log
 from schemas.record import Topic
 from schemas.signals import Signal
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
     BARS,
     LEDGER,
@@ -41,6 +42,8 @@ from workers.research.replay.recompute import MADE, Span
 pytestmark = pytest.mark.kafka
 
 BARS_PLAYED = 40
+M5 = 5 * MINUTE_MS
+SOL_MINUTES = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13)  # whole five minutes from 3 and from 8
 CHAIN_OF = {chain.name: chain.processors for chain in CHAINS}
 
 
@@ -79,7 +82,10 @@ def wait_for(reached: Callable[[], bool], within_s: float = 60.0) -> None:
 
 @pytest.fixture(scope="module")
 def recording(broker: str) -> list[Outgoing]:
-    """Every message of a log of 40 bars, one of them twice, as the real chains wrote it."""
+    """Every message of a log as the real chains wrote it.
+
+    40 bars of one symbol, one of them twice; 13 of another with a hole, which make two higher ones.
+    """
     kafka, cluster = KafkaSettings(broker), {"bootstrap.servers": broker}
     apply_topics(cluster)
     publisher = Publisher(kafka, "test")
@@ -88,6 +94,8 @@ def recording(broker: str) -> list[Outgoing]:
     for parameters in change.model.regimes:
         effective = {"effective_from_ms": change.effective_from_ms}
         publisher.publish(parameters.model_copy(update=effective))
+    for minute in SOL_MINUTES:
+        publisher.publish(raw_bar(minute, symbol="SOLUSDT", higher_ms=(M5,)))
     for minute in (*range(BARS_PLAYED), BARS_PLAYED - 1):
         publisher.publish(raw_bar(minute, close=100.0 + minute / 100, trades=minute))
     publisher.flush()
@@ -143,11 +151,21 @@ def test_what_the_chains_wrote_is_the_same_byte_for_byte(recorded):
 
     assert report.differences == []
     assert report.differing == 0
-    assert (report.raw_bars, report.rejected) == (BARS_PLAYED + 1, 0)
+    assert (report.raw_bars, report.rejected) == (BARS_PLAYED + 1 + len(SOL_MINUTES), 0)
     equal = {name: count.equal for name, count in report.topics.items()}
-    assert equal[BARS.name] == equal[PREDICTIONS.name] == equal[SIGNALS.name] == BARS_PLAYED
-    assert equal[LEDGER.name] == 1  # the duplicate
+    bars = BARS_PLAYED + len(SOL_MINUTES) + 2
+    assert equal[BARS.name] == equal[PREDICTIONS.name] == equal[SIGNALS.name] == bars
+    assert equal[LEDGER.name] == 3  # the duplicate, the hole, and the higher bar that lacks it
     assert equal[SCORED_SIGNALS.name] == BARS_PLAYED - 15
+    assert report.timeframes[M5].equal == 5 * 2 + 1
+    assert sum(count.equal for count in report.timeframes.values()) == report.compared
+
+
+def test_a_verification_of_one_timeframe_compares_that_one_alone(recorded):
+    report = verified(recorded, Span(timeframe_ms=M5))
+
+    assert (report.raw_bars, report.differing) == (len(SOL_MINUTES), 0)
+    assert report.compared == report.timeframes[M5].equal == 5 * 2 + 1
 
 
 def test_a_span_counts_only_what_closes_in_it_and_states_begin_before_it(recorded):
@@ -165,6 +183,8 @@ def test_altered_missing_and_added_records_are_found_and_described(recorded):
     publisher.flush()
 
     def alter(signal: Signal) -> Signal | None:
+        if signal.symbol != "BTCUSDT":
+            return signal
         if signal.event_time_ms == close_time(7):
             return signal.model_copy(update={"confidence": 0.95, "grade": "B"})
         return None if signal.event_time_ms == close_time(9) else signal
@@ -207,6 +227,8 @@ def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, t
 
     assert (same.exit_code, other.exit_code, plain.exit_code) == (0, 1, 0), same.output
     assert "the same: " in same.stdout
+    (row,) = (line for line in same.stdout.splitlines() if line.startswith("5m "))
+    assert row.split() == ["5m", "11", "11", "0", "0"]
     assert json.loads(other.stdout)["differences"][0]["kind"] == "unexpected"
     assert "sha256" in plain.stdout
 

@@ -7,6 +7,7 @@ served there (``deploy/topics/verify.py``). There is one recomputation, ``recomp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from schemas.models import ModelChanged, ModelRegistered
@@ -34,12 +35,13 @@ def backtest_signals(
 
     The model serves from the bar that promotion would have named after its registration, so that
     nothing it was trained on is scored. Every bar before the span is folded too: states begin at
-    the first one. Signals still open at the end of the span stay unscored.
+    the first one. Signals still open at the end of the span stay unscored. Bars shorter than those
+    of the model are made into its bars, as the market process does.
 
     Args:
         files: Parquet or CSV, as ``--replay`` plays them; also ``FILE=SYMBOL:TIMEFRAME``.
         model: Folder that training wrote.
-        span: Event times that count; default: all.
+        span: Event times that count; default: all. A timeframe must be the model's.
         inference: What predicts; default: the model files.
         progress: Told how many bars are done.
 
@@ -48,14 +50,17 @@ def backtest_signals(
         ArtifactError: The model is missing, altered, or not of these bars.
     """
     span = span or Span()
-    recording = read_recording([str(each) for each in files])
     change = serving_change(read_registration(Path(model)))
+    timeframe_ms = change.model.timeframe_ms
+    recording = read_recording([str(each) for each in files], (timeframe_ms,))
     known = {file.symbol for file in recording.files}
-    if change.model.timeframe_ms != recording.timeframe_ms:
+    of_bars = f"model {change.model.model_version} is of bars of {timeframe_name(timeframe_ms)}, "
+    if span.timeframe_ms not in (None, timeframe_ms):
+        raise ArtifactError(f"{of_bars}not of {timeframe_name(span.timeframe_ms)}")
+    if timeframe_ms not in (recording.timeframe_ms, *recording.higher_ms):
         raise ArtifactError(
-            f"model {change.model.model_version} is of bars of "
-            f"{timeframe_name(change.model.timeframe_ms)}, the files hold bars of "
-            f"{timeframe_name(recording.timeframe_ms)}"
+            f"{of_bars}the files hold bars of {timeframe_name(recording.timeframe_ms)}, which do "
+            "not make them"
         )
     if missing := known - set(change.model.symbols):
         raise ArtifactError(
@@ -64,7 +69,8 @@ def backtest_signals(
         )
     inference = inference or model_inference()
     work = Recomputation([change], inference, span.to_ms)
-    tally = Tally(span.from_ms, inference.priors)
+    span = replace(span, timeframe_ms=timeframe_ms)
+    tally = Tally(span.from_ms, inference.priors, timeframe_ms)
     for done, bar in enumerate(merged(recording, {})):
         if done % PROGRESS_BARS == 0:
             progress(done, recording.bars)
@@ -100,13 +106,22 @@ def serving_change(model: ModelRegistered) -> ModelChanged:
     return next(each for each in replay([PROMOTION], [model]) if isinstance(each, ModelChanged))
 
 
-def newest_model(models: Path) -> Path:
-    """Return the folder of the model that was registered last.
+def newest_model(models: Path, timeframe_ms: int) -> Path:
+    """Return the folder of the model of a timeframe that was registered last.
 
     Raises:
         ArtifactError: There is none.
     """
-    folders = [path.parent for path in models.glob(f"*/*/{REGISTERED}")]
-    if not folders:
-        raise ArtifactError(f"{models} holds no model: name one, <models>/<strategy>/<version>")
-    return max(folders, key=lambda folder: read_registration(folder).event_time_ms)
+    folders = {
+        path.parent: read_registration(path.parent) for path in models.glob(f"*/*/{REGISTERED}")
+    }
+    fitting = [folder for folder, model in folders.items() if model.timeframe_ms == timeframe_ms]
+    if fitting:
+        return max(fitting, key=lambda folder: folders[folder].event_time_ms)
+    lengths = sorted({model.timeframe_ms for model in folders.values()})
+    others = ", ".join(map(timeframe_name, lengths))
+    raise ArtifactError(
+        f"{models} holds no model of {timeframe_name(timeframe_ms)} bars"
+        + (f", only of {others}: choose one with --timeframe" if others else "")
+        + "; or name one, <models>/<strategy>/<version>"
+    )

@@ -61,7 +61,8 @@ def signal_page(report: SignalReport) -> str:
         body = "<header><div><h1>Signals</h1></div></header><p>No signal in that span.</p>"
     else:
         span = f"{_day(report.first_signal_ms)} to {_day(report.last_bar_ms)}"
-        lead = f"{report.signals:,} signals of {', '.join(report.symbols)}, {span}"
+        markets = f"{', '.join(report.symbols)}, {report.timeframe} bars"
+        lead = f"{report.signals:,} signals of {markets}, {span}"
         body = (
             f'<header><div><h1>Signals</h1><p class="lead">{escape(lead)}</p></div></header>'
             f"{_models(report)}{_groups(report.groups)}"

@@ -112,7 +112,7 @@ class SignalReport(Record):
 
     kind: str = "signals"
     symbols: tuple[str, ...]
-    timeframe: str | None  # null: none, or several
+    timeframe: str | None  # null: nothing was counted
     first_signal_ms: int | None
     last_bar_ms: int | None
     bars: int  # from each symbol's first signal on
@@ -139,11 +139,10 @@ def signal_report(tally: Tally, seed: int = 0) -> SignalReport:
         seed: Of the resampling.
     """
     bins = list(tally.reliability())
-    known_length = len(tally.timeframes) == 1
     rows, curve = _equity(tally, seed)
     return SignalReport(
         symbols=tuple(sorted(tally.held)),
-        timeframe=timeframe_name(min(tally.timeframes)) if known_length else None,
+        timeframe=None if tally.timeframe_ms is None else timeframe_name(tally.timeframe_ms),
         first_signal_ms=tally.first_ms,
         last_bar_ms=None if tally.first_ms is None else tally.last_ms,
         bars=tally.bars,

@@ -109,11 +109,12 @@ class Held:
 
 @dataclass
 class Tally:
-    """Sums over all signals that were made from ``from_ms`` on.
+    """Sums over all signals of one timeframe that were made from ``from_ms`` on.
 
     Attributes:
         from_ms: Signals made before are left out, also when they expire later.
         priors: Class shares by model version; read when a score comes.
+        timeframe_ms: Records of others are passed over; None: that of the first record counts.
         days: Sums by group and day of the signal.
         signal_counts: Signals by group and direction.
         bins: By whether they are directional, and number: count, hits, sum of confidence.
@@ -126,6 +127,7 @@ class Tally:
 
     from_ms: int = 0
     priors: Mapping[str, Prior] = field(default_factory=dict)
+    timeframe_ms: int | None = None
     days: dict[tuple[str, int], Sums] = field(default_factory=lambda: defaultdict(Sums))
     signal_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     models: dict[str, list[Any]] = field(default_factory=dict)
@@ -144,17 +146,22 @@ class Tally:
     funded: bool = False
     first_ms: int | None = None
     last_ms: int = 0
-    timeframes: set[int] = field(default_factory=set)
     _until_ms: dict[str, int] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
         """Count one record; others than bars, signals and scores are passed over."""
+        if not isinstance(record, Bar | Signal | ScoredSignal):
+            return
+        if self.timeframe_ms is None:
+            self.timeframe_ms = record.timeframe_ms
+        if record.timeframe_ms != self.timeframe_ms:
+            return
         if isinstance(record, Bar):
             self._bar(record)
         elif isinstance(record, Signal):
             self._digest(record).update(record.encode() + b"\n")
             self._signal(record)
-        elif isinstance(record, ScoredSignal):
+        else:
             self._digest(record).update(record.encode() + b"\n")
             if record.signal_time_ms >= self.from_ms:
                 self._score(record)
@@ -184,7 +191,6 @@ class Tally:
 
     def _signal(self, signal: Signal) -> None:
         self.held.setdefault(signal.symbol, Held())
-        self.timeframes.add(signal.timeframe_ms)
         now = signal.event_time_ms
         self.first_ms = now if self.first_ms is None else min(self.first_ms, now)
         self.last_ms = max(self.last_ms, now)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from schemas.dead_letter import DeadLetter
 from schemas.features import FeatureVector
@@ -12,9 +15,13 @@ from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
+from schemas.timeframes import MINUTE_MS
+from schemas.topics import topic_of
 from tests.build import close_time, raw_bar
-from tests.fakes.scripted_inference import changed, inference
-from workers.research.replay.recompute import Recomputation
+from tests.fakes.scripted_inference import PROCESSOR, changed, inference
+from workers.research.replay.recompute import MADE, Inference, Recomputation, Span
+
+M5, M15 = 5 * MINUTE_MS, 15 * MINUTE_MS
 
 
 def made(work: Recomputation, minutes: Sequence[int], **fields: Any) -> list[Record]:
@@ -80,6 +87,44 @@ def test_what_expires_in_a_hole_at_the_end_of_the_span_is_still_scored():
 
     scored = [r for r in records if isinstance(r, ScoredSignal)]
     assert close_time(20) in {r.event_time_ms for r in scored if r.outcome is None}
+
+
+def unserved() -> Inference:
+    """Return an inference that predicts nothing."""
+    silent = replace(PROCESSOR, step=lambda state, _record: (state, ()))
+    return replace(inference(), processor=silent)
+
+
+LONG_HOLE = (*range(150), 155, 170, *range(250, 254), *range(320, 400))
+
+
+@pytest.mark.parametrize("served", [True, False])
+@pytest.mark.parametrize("minute", [9, 57, 149, 152, 160, 252, 300, 330])
+def test_a_span_holds_what_a_replay_of_everything_makes_in_it(minute, served):
+    """Holes, a bar far ahead of the others, and higher bars that lack their last base bar."""
+    until_ms, higher_ms = close_time(minute), (M5, M15)
+    inside = Span(to_ms=until_ms)
+
+    def in_the_span(work: Recomputation) -> list[bytes]:
+        records = made(work, LONG_HOLE, higher_ms=higher_ms)
+        return [r.encode() for r in records if topic_of(r) in MADE and inside.holds(r)]
+
+    scripted = inference() if served else unserved()
+    cut, whole = (in_the_span(Recomputation([], scripted, end)) for end in (until_ms, None))
+
+    assert cut == whole
+
+
+def test_a_base_bar_is_recomputed_until_its_higher_bars_have_left_the_span():
+    work = Recomputation([], inference(), until_ms=close_time(3))
+
+    records = made(work, range(40), higher_ms=(M5, M15))
+
+    late = [r for r in records if isinstance(r, Signal) and r.event_time_ms > close_time(3)]
+    assert {r.timeframe_ms for r in late} == {MINUTE_MS, M5, M15}
+    assert max(r.event_time_ms for r in late) == next(
+        r.event_time_ms for r in records if isinstance(r, Bar) and r.timeframe_ms == M15
+    )
 
 
 def test_a_bar_that_is_refused_becomes_a_dead_letter():

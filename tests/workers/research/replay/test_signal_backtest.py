@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from deploy.cli.tables.signals import signal_lines
 from schemas.predictions import ClassProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal
-from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
+from schemas.timeframes import DAY_MS, MINUTE_MS
 from streams.costs import DEFAULT_COSTS
 from streams.runtime.memory_driver import replay
 from streams.scoring.outcome import CLASSES, brier_score, log_loss
@@ -48,6 +48,7 @@ from workers.training.metrics import calibration_error
 SIGNALS_CHAIN = next(chain.processors for chain in CHAINS if chain.name == "signals")
 PRIOR = (0.25, 0.5, 0.25)
 HORIZON = 15
+M5 = 5 * MINUTE_MS
 Value = TypeVar("Value")
 
 
@@ -358,11 +359,44 @@ def test_a_model_serves_from_the_bar_that_promotion_names(model):
 
 
 def test_a_model_of_other_bars_is_refused(file, model):
-    hourly = read_registration(model).model_copy(update={"timeframe_ms": HOUR_MS})
-    (model / REGISTERED).write_bytes(hourly.encode())
+    shorter = read_registration(model).model_copy(update={"timeframe_ms": MINUTE_MS // 2})
+    (model / REGISTERED).write_bytes(shorter.encode())
 
-    with pytest.raises(ArtifactError, match="is of bars of 1h, the files hold"):
+    with pytest.raises(ArtifactError, match="is of bars of 30000 ms, the files hold bars of 1m"):
         backtest_signals([file], model, inference=inference())
+    with pytest.raises(ArtifactError, match="is of bars of 30000 ms, not of 1m"):
+        backtest_signals([file], model, Span(timeframe_ms=MINUTE_MS), inference())
+
+
+def test_files_are_made_into_the_bars_of_the_model_and_others_count_nothing(file, model):
+    five = read_registration(model).model_copy(update={"timeframe_ms": M5})
+    (model / REGISTERED).write_bytes(five.encode())
+    work = Recomputation([serving_change(five)], inference())
+    bars = merged(read_recording([str(file)], (M5,)), {})
+    made = [r for each in bars for r in work.feed(each)]
+    of_five = [r for r in made if isinstance(r, Signal | ScoredSignal) and r.timeframe_ms == M5]
+
+    found = backtest_signals([file], model, inference=inference())
+
+    wanted = tallied(of_five).digests["BTCUSDT"]
+    assert found.digests["BTCUSDT"] == {n: d.hexdigest() for n, d in sorted(wanted.items())}
+    assert (found.timeframe, found.signals, found.groups[0].known) == ("5m", 59, 59 - HORIZON)
+    assert found.bars == 58  # after the first signal
+    assert "5m bars" in signal_page(found)
+
+
+def test_a_tally_is_of_one_timeframe():
+    log = random_log(days=3)
+    longer = [each.model_copy(update={"timeframe_ms": M5, "symbol": "ETHUSDT"}) for each in log]
+    mixed = [each for both in zip(log, longer, strict=True) for each in both]
+
+    alone, first, other = (
+        signal_report(tallied(records, **fields)).encode()
+        for records, fields in ((log, {}), (mixed, {}), (mixed, {"timeframe_ms": M5}))
+    )
+
+    assert alone == first
+    assert other == signal_report(tallied(longer)).encode() != alone
 
 
 def test_a_symbol_the_model_never_saw_is_named(file, model):
@@ -374,8 +408,10 @@ def test_a_folder_without_a_registration_says_what_is_expected(tmp_path, model):
     with pytest.raises(ArtifactError, match=r"registered\.json cannot be read"):
         read_registration(tmp_path)
     with pytest.raises(ArtifactError, match="holds no model"):
-        newest_model(tmp_path / "none")
-    assert newest_model(tmp_path / "models") == model
+        newest_model(tmp_path / "none", MINUTE_MS)
+    with pytest.raises(ArtifactError, match="no model of 5m bars, only of 1m: choose"):
+        newest_model(tmp_path / "models", M5)
+    assert newest_model(tmp_path / "models", MINUTE_MS) == model
 
 
 def test_an_altered_model_is_refused_and_nothing_is_reported(file, model):
