@@ -93,7 +93,7 @@ def run(
     params = {name: parse_number(value) for name, value in parse_pairs(param or ())}
     options = {"strategy": strategy, "params": params or None}
     fields = request_fields(output.request, options, terms.fields())
-    source = market.source()
+    source = market.source(terms.timeframe)
     spec = validate(PerformanceSpec, fields | {"symbol": source.symbol})
     with report_errors(2):
         from workers.research.performance import performance
@@ -119,7 +119,7 @@ def optimize(
 
     options = ({"strategy": strategy}, search.fields(), asdict(sampling), terms.fields())
     fields = request_fields(output.request, *options)
-    source = market.source()
+    source = market.source(terms.timeframe)
     spec = validate(OptimizeSpec, fields | {"symbol": source.symbol})
     with progress_bar("parameter sets") as progress, report_errors(2):
         from workers.research.optimise import optimise
@@ -146,7 +146,7 @@ def walk_forward(
 
     options = ({"strategy": strategy}, search.fields(), asdict(windows), terms.fields())
     fields = request_fields(output.request, *options)
-    source = market.source()
+    source = market.source(terms.timeframe)
     spec = validate(WalkForwardSpec, fields | {"symbol": source.symbol})
     with progress_bar("parameter sets") as progress, report_errors(2):
         from workers.research.walk_forward import walk_forward as run_windows

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.console import fail, load_settings, parse_symbol, parse_time_ms, report_errors
+from deploy.cli.console import (
+    fail,
+    load_settings,
+    parse_length_ms,
+    parse_symbol,
+    parse_time_ms,
+    report_errors,
+)
 
 if TYPE_CHECKING:
     from workers.bars.sources import Source
@@ -35,17 +42,26 @@ class MarketOptions:
     funding: Funding = None
     symbol: Annotated[str | None, typer.Option(help="One of several, in any spelling.")] = None
 
-    def source(self) -> Source:
-        """Return the one market; exit code 2 for none or several."""
+    def source(self, timeframe: str | None) -> Source:
+        """Return the one market; exit code 2 for none or several.
+
+        Of several files of a symbol it is the one of the timeframe.
+        """
+        from workers.bars.sources import of_timeframe
+
         with report_errors(2):
             sources, _ = find_sources(self.files, self.funding)
         if self.symbol is not None:
             wanted = parse_symbol(self.symbol)
             sources = [source for source in sources if source.symbol == wanted]
+        if len({source.symbol for source in sources}) == 1 and timeframe:
+            sources = list(of_timeframe(sources, parse_length_ms(timeframe)))
         if len(sources) != 1:
             names = ", ".join(source.name for source in sources) or "none"
             raise fail(
-                f"expected bars of one market, got {names}; choose with --data or --symbol", 2
+                f"expected bars of one market, got {names}; choose with --data, --symbol or "
+                "--timeframe",
+                2,
             )
         return sources[0]
 

@@ -12,6 +12,7 @@ from deploy.cli.console import (
     fail,
     kafka,
     load_settings,
+    parse_length_ms,
     parse_symbol,
     parse_time_ms,
     progress_bar,
@@ -161,23 +162,26 @@ def export(
         typer.Option("--topic", help="Whole topics by key and day instead, as the archive does."),
     ] = None,
     symbol: Annotated[str | None, typer.Option(help="Only this symbol's bars.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Only these bars, e.g. 15m.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write checked bars, or whole topics, as Parquet files."""
+    """Write checked bars, a file for each symbol and timeframe, or whole topics, as Parquet."""
     from deploy.topics.export import export_bars, export_topics
     from deploy.topics.tail import topic_row
     from workers.storage import location
 
-    if topics and symbol:
-        raise fail("--symbol chooses bars; with --topic whole topics are written", 2)
+    if topics and (symbol or timeframe):
+        chosen = "--symbol" if symbol else "--timeframe"
+        raise fail(f"{chosen} chooses bars; with --topic whole topics are written", 2)
     with report_errors(2):
         rows = [topic_row(name) for name in topics or ()]
     wanted = parse_symbol(symbol) if symbol else None
+    length_ms = parse_length_ms(timeframe) if timeframe else None
     with report_errors(2):
         folder = location(output)
     with kafka() as settings:
         if not rows:
-            _show_files(export_bars(settings, wanted, folder), as_json=as_json)
+            _show_files(export_bars(settings, wanted, length_ms, folder), as_json=as_json)
             return
         count = export_topics(settings, rows, folder)
     document = {"folder": str(folder), "topics": [row.name for row in rows], "records": count}

@@ -30,6 +30,9 @@ def features_show(
         str | None,
         typer.Option("--data", help="FILE, FILE=SYMBOL:TIMEFRAME or a folder; else this home's."),
     ] = None,
+    timeframe: Annotated[
+        str | None, typer.Option(help="Of the bars, e.g. 1h; else the file's, or the shortest.")
+    ] = None,
     count: Annotated[
         int | None, typer.Option("-n", min=1, help="Only the newest bars [all; 5 as a table].")
     ] = None,
@@ -52,7 +55,7 @@ def features_show(
     with report_errors():
         from workers.research.notebook import build_features
 
-        frame = build_features(name, data, dropna=dropna)
+        frame = build_features(name, data, timeframe=timeframe, dropna=dropna)
     if as_csv:
         frame.tail(count or len(frame)).to_csv(sys.stdout)
     elif as_json:

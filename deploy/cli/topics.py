@@ -20,6 +20,7 @@ from deploy.cli.console import (
     kafka,
     load_settings,
     note,
+    parse_length_ms,
     parse_symbol,
     report_errors,
     show,
@@ -140,25 +141,28 @@ def topics_tail(
     topic: Annotated[str, typer.Argument(help="A topic of the table, or one of its .dlq.")],
     *,
     symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Only of these bars, e.g. 15m.")] = None,
     count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for new records.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the newest records of a topic, one a line: JSON, but on a terminal words for people."""
     from deploy.cli.tables.record import record_line
-    from deploy.topics.tail import newest_records, topic_row
+    from deploy.topics.tail import TailFilter, newest_records, topic_row
 
     with report_errors(2):
         row = topic_row(topic)
-    wanted = parse_symbol(symbol) if symbol else None
+    name = parse_symbol(symbol) if symbol else None
+    wanted = TailFilter(name, parse_length_ms(timeframe) if timeframe else None)
     for_people = sys.stdout.isatty() and not as_json
     with kafka() as settings:
         shown = 0
-        for record in newest_records(settings, row, symbol=wanted, count=count, follow=follow):
+        for record in newest_records(settings, row, wanted, count=count, follow=follow):
             typer.echo(record_line(json.loads(record)) if for_people else record)
             shown += 1
     if not shown:
-        note(f"{topic} holds no record" + (f" of {wanted}" if wanted else ""))
+        of_what = " ".join(filter(None, (name, timeframe)))
+        note(f"{topic} holds no record" + (f" of {of_what}" if of_what else ""))
 
 
 @dlq.command("list")

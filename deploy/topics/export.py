@@ -40,8 +40,10 @@ class ExportedFile:
     to_ms: int
 
 
-def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Location) -> list[ExportedFile]:
-    """Write the checked bars of one symbol or of all.
+def export_bars(
+    kafka: KafkaSettings, symbol: str | None, timeframe_ms: int | None, folder: Location
+) -> list[ExportedFile]:
+    """Write the checked bars of one symbol or of all, of one timeframe or of all.
 
     Raises:
         Fatal: The cluster does not answer, or a topic is missing.
@@ -50,7 +52,9 @@ def export_bars(kafka: KafkaSettings, symbol: str | None, folder: Location) -> l
         bars = [
             message.record
             for message in reader.read_to_end()
-            if isinstance(message.record, RawBar) and symbol in (None, message.record.symbol)
+            if isinstance(message.record, RawBar)
+            and symbol in (None, message.record.symbol)
+            and timeframe_ms in (None, message.record.timeframe_ms)
         ]
     return write_bars(bars, folder)
 

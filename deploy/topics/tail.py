@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from deploy.topics.dead_letters import consumed_topics
 from schemas.market import RawBar
@@ -34,20 +35,37 @@ def topic_row(name: str) -> Topic:
     return rows[name]
 
 
+@dataclass(frozen=True)
+class TailFilter:
+    """Which records; a record that has no such field always fits."""
+
+    symbol: str | None = None
+    timeframe_ms: int | None = None
+
+    def fits(self, message: Received | Unreadable) -> bool:
+        """Whether to show a message; an unreadable one always."""
+        if isinstance(message, Unreadable):
+            return True
+        return all(
+            value is None or getattr(message.record, name, value) == value
+            for name, value in self.__dict__.items()
+        )
+
+
 def newest_records(
-    kafka: KafkaSettings, topic: Topic, *, symbol: str | None, count: int, follow: bool
+    kafka: KafkaSettings, topic: Topic, wanted: TailFilter, *, count: int, follow: bool
 ) -> Iterator[str]:
     """Yield the newest records as JSON, oldest first; with ``follow`` wait for more without end."""
-    # One symbol may be rare, so its search reads the whole topic.
-    start: Start = BeforeEnd(count * BACK_PER_RECORD) if symbol is None else "beginning"
+    # What is wanted may be rare, so the search for it reads the whole topic.
+    start: Start = BeforeEnd(count * BACK_PER_RECORD) if wanted == TailFilter() else "beginning"
     last: deque[str] = deque(maxlen=count)
     with Reader(kafka, (topic,), start) as reader:
         for message in reader.read_to_end(unreadable=lambda bad: last.append(_json(bad))):
-            if _fits(symbol, message):
+            if wanted.fits(message):
                 last.append(_json(message))
         yield from last
         while follow:
-            yield from (_json(row) for row in reader.take() if _fits(symbol, row))
+            yield from (_json(row) for row in reader.take() if wanted.fits(row))
 
 
 def newest_close_ms(kafka: KafkaSettings, topic: Topic) -> int | None:
@@ -82,13 +100,6 @@ def has_record(kafka: KafkaSettings, source: Partition, start: int, end: int) ->
             if reader.take():
                 return True
     return False
-
-
-def _fits(symbol: str | None, message: Received | Unreadable) -> bool:
-    """Whether to show a message; one without a symbol always fits."""
-    if symbol is None or isinstance(message, Unreadable):
-        return True
-    return bool(getattr(message.record, "symbol", symbol) == symbol)
 
 
 def _json(message: Received | Unreadable) -> str:

@@ -23,8 +23,8 @@ def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]
     if not isinstance(record, RegimeProbabilities):
         return state, ()
     minute = (record.event_time_ms - close_time(0)) // MINUTE_MS
-    fields = {"symbol": record.symbol, "timeframe_ms": record.timeframe_ms}
-    return state, (prediction(minute, **fields),)
+    made = prediction(minute, symbol=record.symbol, timeframe_ms=record.timeframe_ms)
+    return state, (made,)
 
 
 PROCESSOR = Processor(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
 
+from schemas.bounds import LAST_MS
 from schemas.market import Bar
 from schemas.research import Market
 from schemas.timeframes import TIMEFRAMES_MS, timeframe_name
@@ -35,7 +37,7 @@ class StoredBars:
     """The bars of one symbol and timeframe, ascending by open time."""
 
     def __init__(self, symbol: str, timeframe_ms: int) -> None:
-        self._symbol, self._timeframe_ms = symbol, timeframe_ms
+        self._symbol, self.timeframe_ms = symbol, timeframe_ms
         self._times: array[int] = array("q")
         self._stamps: array[int] = array("q")  # of the last settlement
         self._numbers: dict[str, array[float]] = {
@@ -67,7 +69,7 @@ class StoredBars:
         columns = {name: np.array(column) for name, column in self._numbers.items()}
         bars = Bars(
             self._symbol,
-            self._timeframe_ms,
+            self.timeframe_ms,
             np.array(self._times, dtype=np.int64),
             columns["open"],
             columns["high"],
@@ -95,12 +97,22 @@ class StoredBars:
         return rows
 
     def _mark_at(self, close_ms: int) -> float | None:
-        opened = close_ms - self._timeframe_ms
+        opened = close_ms - self.timeframe_ms
         place = bisect_left(self._times, opened)
         if place == len(self._times) or self._times[place] != opened:
             return None
         mark = self._numbers["mark_price"][place]
         return None if np.isnan(mark) else mark
+
+    @property
+    def first_open_ms(self) -> int:
+        """Open of the first bar."""
+        return self._times[0]
+
+    @property
+    def last_close_ms(self) -> int:
+        """Close of the last bar."""
+        return self._times[-1] + self.timeframe_ms
 
     def span(self) -> str:
         """Return from when to when, for people."""
@@ -108,7 +120,7 @@ class StoredBars:
             datetime.fromtimestamp(self._times[i] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
             for i in (0, -1)
         )
-        return f"{len(self):,} bars of {timeframe_name(self._timeframe_ms)} from {first} to {last}"
+        return f"{len(self):,} bars of {timeframe_name(self.timeframe_ms)} from {first} to {last}"
 
 
 class BarStore:
@@ -116,7 +128,8 @@ class BarStore:
 
     Args:
         symbols: How many are expected; they share ``most``.
-        most: Bars stored; the oldest fifth of a symbol goes when it has more than its share.
+        most: Bars stored; when a symbol has more than its share, the oldest fifth of its longest
+            series goes.
     """
 
     def __init__(self, symbols: int, most: int = MOST_BARS) -> None:
@@ -132,11 +145,15 @@ class BarStore:
             if columns is None:
                 columns = series[bar.timeframe_ms] = StoredBars(bar.symbol, bar.timeframe_ms)
             columns.put(bar)
-            if len(columns) > self._share:
-                columns.drop(0, max(len(columns) // 5, 1))
+            if sum(map(len, series.values())) > self._share:
+                longest = max(series.values(), key=len)
+                longest.drop(0, max(len(longest) // 5, 1))
 
     def of(self, market: Market) -> Bars:
         """Return the bars that a request asks for, in its timeframe.
+
+        They are those that the topic holds of the timeframe, else sums of shorter ones; of one
+        series alone. A request without a timeframe gets the shortest bars that still come.
 
         Raises: BarsRejected for an unknown symbol (with those known), for a timeframe that the
         stored bars do not make, and for a span without bars.
@@ -146,18 +163,47 @@ class BarStore:
             if not series:
                 known = ", ".join(sorted(self._series)) or "none yet"
                 raise BarsRejected(f"no bars of {market.symbol} are held; known: {known}")
-            wanted = TIMEFRAMES_MS[market.timeframe] if market.timeframe else min(series)
-            fitting = [length_ms for length_ms in series if wanted % length_ms == 0]
+            wanted = TIMEFRAMES_MS[market.timeframe] if market.timeframe else _base_ms(series)
+            fitting = [each for length_ms, each in series.items() if wanted % length_ms == 0]
             if not fitting:
                 spans = "; ".join(columns.span() for columns in series.values())
                 raise BarsRejected(
                     f"timeframe {market.timeframe} of {market.symbol} cannot be made of what is "
                     f"held: {spans}"
                 )
-            bars = series[max(fitting)].bars()
+            bars = _best(fitting, wanted, market).bars()
         if market.from_ms is not None or market.to_ms is not None:
             bars = bars.between(market.from_ms, market.to_ms)
         return bars.resample(wanted)
+
+
+def _base_ms(series: dict[int, StoredBars]) -> int:
+    """Return the length of the shortest bars that reach to the newest close.
+
+    A home that was given longer base bars still holds the shorter ones of before.
+    """
+    newest_ms = max(each.last_close_ms for each in series.values())
+    return min(ms for ms, each in series.items() if each.last_close_ms > newest_ms - 2 * ms)
+
+
+def _best(fitting: Sequence[StoredBars], wanted_ms: int, market: Market) -> StoredBars:
+    """Return the series for a request: the timeframe's own, unless they begin late or have stopped.
+
+    Of those that reach to the newest close it goes back the furthest; of equals it has the longest
+    bars.
+    """
+    from_ms = 0 if market.from_ms is None else market.from_ms
+    to_ms = LAST_MS if market.to_ms is None else market.to_ms
+
+    def last(each: StoredBars) -> int:
+        return min(each.last_close_ms, to_ms) // wanted_ms
+
+    def first(each: StoredBars) -> int:
+        return -(-max(each.first_open_ms, from_ms) // wanted_ms)
+
+    newest = max(map(last, fitting))  # a longer bar comes a moment after its last shorter one
+    current = [each for each in fitting if last(each) >= newest - 1]
+    return min(current, key=lambda each: (first(each), -each.timeframe_ms))
 
 
 def _stamp(bar: Bar) -> int:

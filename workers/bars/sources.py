@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.market import Bar
 from schemas.research import Market
@@ -88,6 +89,14 @@ def find_sources(paths: list[str], funding: Path | None = None) -> tuple[list[So
     return sources, passed
 
 
+def of_timeframe(sources: Sequence[Source], timeframe_ms: int | None) -> Sequence[Source]:
+    """Return the files of a timeframe where there are any, else all that were given."""
+    if timeframe_ms is None:
+        return sources
+    own = [source for source in sources if source.timeframe == timeframe_name(timeframe_ms)]
+    return own or sources
+
+
 def file_source(text: str, funding: Path | None = None) -> Source:
     """Return the market of one file."""
     path, symbol, timeframe_ms = parse_subject(text)
@@ -147,5 +156,11 @@ def archived_bars(folder: Location, market: Market) -> Bars:
         for row in pq.read_table(pa.BufferReader(path.read_bytes())).to_pylist()
     ]
     for row in sorted(rows, key=lambda each: (each["partition"], each["offset"])):
-        store.put(Bar.model_validate({name: row[name] for name in Bar.model_fields if name in row}))
+        store.put(_bar(row))
     return store.of(market)
+
+
+def _bar(row: dict[str, Any]) -> Bar:
+    """Return an archived bar; a field that is younger than its file has no value there."""
+    values = {name: row[name] for name in Bar.model_fields if row.get(name) is not None}
+    return Bar.model_validate(values | {"higher_ms": tuple(values.get("higher_ms", ()))})

@@ -5,12 +5,13 @@ A row is a bar close (UTC), a column a feature in catalogue order; NaN where the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schemas.features import FeatureVector
+from schemas.market import RawBar
 from schemas.timeframes import timeframe_name
 from schemas.topics import FEATURE_VECTORS
 from streams.features.catalog import FEATURES
@@ -19,7 +20,7 @@ from streams.market.processor import PROCESSOR as MARKET_PROCESSOR
 from streams.runtime.memory_driver import iter_outputs
 from workers.bars.bar_files import read_bars, require_order
 from workers.bars.recording import raw_bars
-from workers.bars.sources import find_sources
+from workers.bars.sources import find_sources, of_timeframe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +34,18 @@ class FeaturesAbsent(ValueError):
     """There are no features of that symbol; the message says of which there are."""
 
 
-def archived_features(archive: Location, symbol: str) -> pd.DataFrame:
+def archived_features(
+    archive: Location, symbol: str, timeframe_ms: int | None = None
+) -> pd.DataFrame:
     """Return the features that the pipeline has published, of the newest feature set.
 
     Args:
         archive: Of a home; it is written ten seconds after the topic at most.
         symbol: Canonical.
+        timeframe_ms: Of the bars; None: that of the shortest that still come.
 
     Raises:
-        FeaturesAbsent: The archive holds none of the symbol.
+        FeaturesAbsent: The archive holds none of the symbol, or none of the timeframe.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -53,7 +57,7 @@ def archived_features(archive: Location, symbol: str) -> pd.DataFrame:
         symbols = [path.name for path in paths if path.is_dir()]
         raise _absent(symbol, symbols, f"the archive {archive}")
     tables = [pq.read_table(pa.BufferReader(path.read_bytes())) for path in files]
-    table = pa.concat_tables(tables).sort_by("event_time_ms")
+    table = _of_timeframe(pa.concat_tables(tables), timeframe_ms, f"the archive {archive}")
     newest = table["feature_set_id"][-1].as_py()
     table = table.filter(pa.compute.equal(table["feature_set_id"], newest)).combine_chunks()
     values = pa.concat_arrays(table["values"].chunks)  # a map of the same names in each row
@@ -67,37 +71,68 @@ def archived_features(archive: Location, symbol: str) -> pd.DataFrame:
     return _frame(rows, names, table["event_time_ms"].to_numpy(), facts)
 
 
-def computed_features(data: str, symbol: str) -> pd.DataFrame:
+def _of_timeframe(table: Any, timeframe_ms: int | None, place: str) -> Any:
+    """Return the rows of one timeframe by time; for None of the shortest that reach to the end."""
+    import pyarrow as pa
+
+    ends = table.group_by("timeframe_ms").aggregate([("event_time_ms", "max")]).to_pylist()
+    closes_ms = {row["timeframe_ms"]: row["event_time_ms_max"] for row in ends}
+    newest_ms = max(closes_ms.values())
+    current = [each for each, close_ms in closes_ms.items() if close_ms > newest_ms - 2 * each]
+    length_ms = timeframe_ms or min(current)
+    if length_ms not in closes_ms:
+        have = ", ".join(map(timeframe_name, sorted(closes_ms)))
+        raise FeaturesAbsent(
+            f"{place} has no features of {timeframe_name(length_ms)} bars, only of {have}"
+        )
+    rows = table.filter(pa.compute.equal(table["timeframe_ms"], length_ms))
+    return rows.sort_by("event_time_ms")
+
+
+def computed_features(data: str, symbol: str, timeframe_ms: int | None = None) -> pd.DataFrame:
     """Return the features that a replay of a file publishes, by the same processors.
 
     Args:
         data: File of bars, ``FILE=SYMBOL:TIMEFRAME``, or a folder of them.
         symbol: Canonical.
+        timeframe_ms: Of the bars; a multiple of the file's is made of them. None: the file's.
 
     Raises:
         BarFileRejected: The file is wrong.
-        FeaturesAbsent: It holds bars of other symbols.
+        FeaturesAbsent: It holds bars of other symbols, or none that make the timeframe.
     """
     sources, _ = find_sources([data])
-    paths = [source.path for source in sources if source.symbol == symbol]
-    if len(paths) > 1:
-        raise FeaturesAbsent(
-            f"{data}: {len(paths)} files of {symbol}, expected one: {', '.join(paths)}"
-        )
-    if not paths:
+    of_symbol = [source for source in sources if source.symbol == symbol]
+    if not of_symbol:
         raise _absent(symbol, [source.symbol for source in sources], data)
-    file = read_bars(paths[0])
+    fitting = of_timeframe(of_symbol, timeframe_ms)
+    if len(fitting) > 1:
+        paths = ", ".join(source.path for source in fitting)
+        raise FeaturesAbsent(f"{data}: {len(fitting)} files of {symbol}, expected one: {paths}")
+    file = read_bars(fitting[0].path)
     require_order(file)
-    outputs = iter_outputs((MARKET_PROCESSOR, FEATURE_PROCESSOR), raw_bars(file))
-    vectors = [record for record in outputs if isinstance(record, FeatureVector)]
+    length_ms = timeframe_ms or file.timeframe_ms
+    higher_ms = () if length_ms == file.timeframe_ms else (length_ms,)
+    vectors = [] if length_ms % file.timeframe_ms else _vectors(raw_bars(file, -1, higher_ms))
+    vectors = [vector for vector in vectors if vector.timeframe_ms == length_ms]
+    if not vectors:
+        raise FeaturesAbsent(
+            f"{file.path}: its {len(file):,} bars of {timeframe_name(file.timeframe_ms)} make none "
+            f"of {timeframe_name(length_ms)}"
+        )
     names = tuple(vectors[0].values)
     rows = np.array([list(v.values.values()) for v in vectors], dtype=np.float64)  # noqa: PD011
     facts = {
         "symbol": symbol,
-        "timeframe": timeframe_name(file.timeframe_ms),
+        "timeframe": timeframe_name(length_ms),
         "feature_set_id": vectors[0].feature_set_id,
     }
     return _frame(rows, names, [vector.event_time_ms for vector in vectors], facts)
+
+
+def _vectors(bars: Iterable[RawBar]) -> list[FeatureVector]:
+    outputs = iter_outputs((MARKET_PROCESSOR, FEATURE_PROCESSOR), bars)
+    return [record for record in outputs if isinstance(record, FeatureVector)]
 
 
 def complete_rows(frame: pd.DataFrame) -> pd.DataFrame:

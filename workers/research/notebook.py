@@ -117,7 +117,11 @@ def load(
 
 
 def build_features(
-    symbol: str, data: str | Path | None = None, *, dropna: bool = False
+    symbol: str,
+    data: str | Path | None = None,
+    *,
+    timeframe: str | None = None,
+    dropna: bool = False,
 ) -> pd.DataFrame:
     """Return all features of a symbol, a row for each bar close (UTC), as the models see them.
 
@@ -125,6 +129,7 @@ def build_features(
         symbol: In any spelling, such as ``BTC-USD``.
         data: File or folder of bars, or ``FILE=SYMBOL:TIMEFRAME``, which is run through the live
             processors; None: what this home's pipeline has published, up to ten seconds ago.
+        timeframe: Such as ``1h``; None: that of the file, or the base one of the pipeline.
         dropna: Leave out bars with a null, and features that the source never gives.
 
     Raises:
@@ -133,18 +138,21 @@ def build_features(
     >>> frame = build_features("BTC-USD", "BTCUSDT_perp_1h.parquet")
     >>> frame.shape, frame.attrs["symbol"]
     ((2000, 99), 'BTCUSDT')
+    >>> build_features("BTC-USD", "BTCUSDT_perp_1h.parquet", timeframe="4h").attrs["timeframe"]
+    '4h'
     """
+    from workers.bars.bar_names import parse_timeframe
     from workers.research import feature_frame
     from workers.settings import Settings
     from workers.storage import location, use_endpoint
 
-    name = canonical(symbol)
+    name, length_ms = canonical(symbol), parse_timeframe(timeframe) if timeframe else None
     if data is not None:
-        frame = feature_frame.computed_features(str(data), name)
+        frame = feature_frame.computed_features(str(data), name, length_ms)
     else:
         settings = Settings()
         use_endpoint(settings.s3_endpoint)
-        frame = feature_frame.archived_features(location(settings.archive), name)
+        frame = feature_frame.archived_features(location(settings.archive), name, length_ms)
     return feature_frame.complete_rows(frame) if dropna else frame
 
 

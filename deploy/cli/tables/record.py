@@ -6,24 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.time_text import time_text
+from schemas.timeframes import timeframe_name
 
 LONGEST_LINE = 400  # characters
 MOST_ENTRIES = 5  # of a list or an object; of more only the number is shown
+TIMEFRAME = "timeframe_ms"
 TIMES = ("event_time_ms", "appended_ms")
 
 
 def record_line(record: Mapping[str, Any]) -> str:
-    """Return time and symbol, then the other values by name; nulls are left out.
+    """Return time, symbol and timeframe, then the other values by name; nulls are left out.
 
     A long line is cut: ``--json`` has all of it.
     """
     time_ms = next((record[name] for name in TIMES if record.get(name)), None)
     when = time_text(time_ms) if time_ms else ""
-    head = "  ".join(filter(None, (when, record.get("symbol"))))
+    length_ms = record.get(TIMEFRAME)
+    timeframe = timeframe_name(length_ms) if isinstance(length_ms, int) else None
+    head = "  ".join(filter(None, (when, record.get("symbol"), timeframe)))
     facts = [
         f"{name.removesuffix('_ms') if _is_time(name, value) else name}={_cell(name, value)}"
         for name, value in record.items()
-        if name not in {*TIMES, "symbol"} and value is not None
+        if name not in {*TIMES, "symbol", TIMEFRAME} and value is not None
     ]
     line = "  ".join(filter(None, (head, " ".join(facts))))
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"

@@ -56,9 +56,18 @@ def test_people_see_the_newest_bars_a_feature_a_line(data):
     assert max(map(len, lines)) <= 100
 
 
+def test_longer_bars_are_shown_by_their_name(data):
+    lines = call("BTCUSDT", "--data", data, "--timeframe", "15m").stdout.splitlines()
+    document = json.loads(call("BTCUSDT", "--data", data, "--timeframe", "1h", "--json").stdout)
+
+    assert lines[0].startswith("BTCUSDT 15m, 27 bars, feature set ")
+    assert document["timeframe"] == "1h"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
+        (["BTCUSDT", "--data", "{data}", "--timeframe", "2x"], 1, "timeframe '2x', expected"),
         (["ETHUSDT", "--data", "{data}"], 1, "has no features of ETHUSDT; it has BTCUSDT"),
         (["BTCUSDT"], 1, "it has none of any symbol"),
         (["?"], 2, "'?' is not a symbol"),

@@ -6,21 +6,28 @@ import threading
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from schemas.market import Bar
 from schemas.record import Record
+from schemas.research import Market
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, MODELS_SERVING, PREDICTIONS, RAW_BARS
+from streams.market.processor import PROCESSOR as MARKET_PROCESSOR
+from streams.runtime.memory_driver import replay
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.topology import WORKERS
-from tests.build import START_MS, features, prediction, raw_bar
+from tests.build import START_MS, bar, features, prediction, raw_bar
 from workers.archive import topic_archive
 from workers.archive.columns import arrow_schema
 from workers.archive.export import ExportSpan, export_topic
 from workers.archive.topic_archive import OFFSETS, ArchivedRecord, TopicArchive, folder_name
 from workers.archive.worker import FACTS, archive_topics
 from workers.bars.bar_files import read_bars
+from workers.bars.sources import archived_bars
 
 DAY_BARS = 1440
 
@@ -116,6 +123,28 @@ def test_key_that_is_no_file_name_is_made_one(tmp_path):
 
     assert (tmp_path / RAW_BARS.name / "___BTC_USDT").is_dir()
     assert (tmp_path / RAW_BARS.name / OFFSETS).exists()
+
+
+def test_archived_bars_are_of_one_timeframe_also_from_files_older_than_a_column(tmp_path):
+    higher_ms = (5 * MINUTE_MS,)
+    minutes = [raw_bar(minute, higher_ms=higher_ms) for minute in range(20)]
+    bars = [r for r in replay([MARKET_PROCESSOR], minutes) if isinstance(r, Bar)]
+    TopicArchive(tmp_path, RAW_BARS).write(archived(minutes))
+    TopicArchive(tmp_path, BARS).write(archived(bars))
+    (file,) = (tmp_path / BARS.name / "BTCUSDT").glob("*.parquet")
+    old = pq.read_table(pa.BufferReader(file.read_bytes())).drop_columns(["higher_ms"])
+    pq.write_table(old, file)
+    TopicArchive(tmp_path, BARS).write(archived([bar(20)], first=len(bars)))
+
+    raw = pd.read_parquet(tmp_path / RAW_BARS.name)
+    own, made = (
+        archived_bars(tmp_path / BARS.name, Market(symbol="BTCUSDT", timeframe=name))
+        for name in ("1m", "5m")
+    )
+
+    assert {tuple(each) for each in raw.higher_ms} == {higher_ms}
+    assert own.open_time_ms.tolist() == [each.open_time_ms for each in (*minutes, bar(20))]
+    assert made.open_time_ms.tolist() == [b.open_time_ms for b in bars if b.origin == "aggregated"]
 
 
 def test_every_fact_topic_has_columns():

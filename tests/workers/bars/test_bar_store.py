@@ -94,7 +94,76 @@ def test_what_is_not_held_is_named_with_what_is(asked, message):
         store_of(bars).of(Market(**({"symbol": "BTCUSDT"} | asked)))
 
 
-def test_memory_is_bounded_by_dropping_the_oldest():
+def test_a_timeframe_that_is_held_is_taken_as_it_is_and_no_other_is_mixed_in():
+    minutes = [funded(minute) for minute in range(FIRST, FIRST + 90)]
+    store = store_of(minutes)
+    hours, quarters = (longer(minutes, length) for length in (HOUR_MS, 15 * MINUTE_MS))
+    for each in (*hours, *quarters):
+        store.put(each)
+
+    found = {name: store.of(Market(symbol="BTCUSDT", timeframe=name)) for name in ("15m", "30m")}
+
+    same(found["15m"], Bars.from_records(quarters))
+    same(found["30m"], Bars.from_records(quarters).resample(30 * MINUTE_MS))
+    assert set(found["30m"].volume) == {14.0}  # of quarters, not of minutes
+    same(store.of(Market(symbol="BTCUSDT")), Bars.from_records(minutes))
+
+
+@pytest.mark.parametrize("part", [slice(0, 2), slice(4, 6)], ids=["stopped", "begins late"])
+def test_a_timeframe_that_is_held_in_part_is_made_of_shorter_bars_unless_its_part_is_asked_for(
+    part,
+):
+    minutes = [funded(minute) for minute in range(FIRST, FIRST + 90)]
+    own = longer(minutes, 15 * MINUTE_MS)[part]
+    store = store_of([*minutes, *own])
+    span = {"from_ms": own[0].open_time_ms, "to_ms": own[-1].event_time_ms}
+
+    whole = store.of(Market(symbol="BTCUSDT", timeframe="15m"))
+    inside = store.of(Market(symbol="BTCUSDT", timeframe="15m", **span))
+
+    same(whole, Bars.from_records(minutes).resample(15 * MINUTE_MS))
+    assert inside.volume.tolist() == [7.0, 7.0]
+
+
+def test_bars_of_a_base_that_is_no_longer_used_are_not_what_a_request_without_a_timeframe_gets():
+    minutes = [funded(minute) for minute in range(FIRST, FIRST + 30)]
+    later = longer([funded(minute) for minute in range(FIRST + 30, FIRST + 90)], 5 * MINUTE_MS)
+
+    found = store_of([*minutes, *later]).of(Market(symbol="BTCUSDT"))
+
+    same(found, Bars.from_records(later))
+
+
+def longer(minutes, length_ms):
+    """Return bars of a longer timeframe, which say a volume of 7 whatever the minutes say."""
+    opened = sorted({each.open_time_ms // length_ms * length_ms for each in minutes})
+    whole = [ms for ms in opened if ms + length_ms <= minutes[-1].event_time_ms]
+    return [
+        minutes[0].model_copy(
+            update={
+                "timeframe_ms": length_ms,
+                "open_time_ms": ms,
+                "event_time_ms": ms + length_ms,
+                "volume": 7.0,
+                "origin": "aggregated",
+            }
+        )
+        for ms in whole
+    ]
+
+
+def test_memory_is_bounded_over_all_timeframes_of_a_symbol():
+    minutes = [bar(minute) for minute in range(FIRST, FIRST + 300)]
+    own = longer(minutes, 15 * MINUTE_MS)
+
+    store = store_of([*own, *minutes], most=100)
+
+    held = [len(store.of(Market(symbol="BTCUSDT", timeframe=name))) for name in ("1m", "15m")]
+    assert sum(held) <= 100
+    assert held[1] == len(own)
+
+
+def test_memory_is_bounded_by_by_dropping_the_oldest():
     bars = [bar(minute) for minute in range(500)]
 
     found = store_of(bars, most=100).of(Market(symbol="BTCUSDT"))

@@ -14,6 +14,7 @@ from deploy.topics.export import write_bars
 from schemas.features import FeatureVector
 from schemas.market import RawBar
 from schemas.record import Record
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import FEATURE_VECTORS
 from streams.features.catalog import FEATURE_NAMES, FEATURES
 from streams.features.processor import PROCESSOR as FEATURE_PROCESSOR
@@ -25,6 +26,7 @@ from workers.bars.table_files import BarFileRejected
 from workers.research.notebook import build_features
 
 HOLED = SYMBOLS[1]
+M1, M15 = MINUTE_MS, 15 * MINUTE_MS
 
 
 def published_vectors(bars: Sequence[Record]) -> list[FeatureVector]:
@@ -78,6 +80,46 @@ def test_a_file_gives_what_a_home_that_plays_it_publishes(home, tmp_path):
 
         pd.testing.assert_frame_equal(of_file, build_features(symbol), check_exact=True)
         assert len(of_file) == MINUTES - 3 * (symbol == HOLED)
+
+
+def with_quarters(bars: Sequence[Record]) -> list[RawBar]:
+    """Return bars of a file that carry bars of fifteen minutes."""
+    no_funding = dict.fromkeys(("mark_price", "funding_rate", "funding_time_ms"))
+    update = {**no_funding, "higher_ms": (M15,)}
+    return [b.model_copy(update=update) for b in bars if isinstance(b, RawBar)]
+
+
+def test_a_frame_is_of_one_timeframe_of_a_home_a_file_or_a_folder(home, tmp_path):
+    bars = with_quarters(raw_bars())
+    both = published_vectors(bars)
+    archive(home, both)
+    write_bars([b for b in replay((MARKET_PROCESSOR,), bars) if isinstance(b, RawBar)], tmp_path)
+    file = tmp_path / f"{HOLED}_perp_1m.parquet"
+
+    for name, length_ms in (("1m", M1), ("15m", M15)):
+        of_topic = published([v for v in both if v.timeframe_ms == length_ms], HOLED)
+        for data in (None, file):
+            frame = build_features(HOLED, data, timeframe=name)
+            np.testing.assert_array_equal(frame.to_numpy(), of_topic)
+            assert frame.attrs["timeframe"] == name
+    assert build_features(HOLED).attrs["timeframe"] == "1m"
+    assert build_features(HOLED, tmp_path, timeframe="15m").attrs["timeframe"] == "15m"
+
+
+def test_a_timeframe_that_is_not_there_is_told_with_those_that_are(home, tmp_path):
+    bars = with_quarters(raw_bars(minutes=60))
+    archive(home, published_vectors(bars))
+    write_bars(bars, tmp_path)
+    file = f"{tmp_path}/BTCUSDT_perp_1m.parquet"
+
+    with pytest.raises(ValueError, match="no features of 5m bars, only of 1m, 15m"):
+        build_features("BTCUSDT", timeframe="5m")
+    with pytest.raises(ValueError, match="its 60 bars of 1m make none of 1d"):
+        build_features("BTCUSDT", file, timeframe="1d")
+    with pytest.raises(ValueError, match="its 60 bars of 1m make none of 90m"):
+        build_features("BTCUSDT", file, timeframe="90m")
+    with pytest.raises(ValueError, match="timeframe 'hourly', expected whole minutes"):
+        build_features("BTCUSDT", file, timeframe="hourly")
 
 
 def test_vectors_of_an_older_feature_set_are_not_mixed_in(home, vectors):

@@ -24,12 +24,21 @@ def test_a_record_of_any_topic_is_one_line_without_nulls(path):
         assert "None" not in line
 
 
-def test_time_and_symbol_come_first_then_values_by_name():
+def test_time_symbol_and_timeframe_come_first_then_values_by_name():
     line = record_line(json.loads(raw_bar(0, close=100.123456).encode()))
 
-    assert line.startswith("2025-06-15 15:08:00  BTCUSDT  timeframe_ms=60000 ")
+    assert line.startswith("2025-06-15 15:08:00  BTCUSDT  1m  ")
     assert "open_time=2025-06-15T15:07:00" in line
     assert "close=100.12 " in line
+
+
+def test_a_longer_bar_is_told_from_a_base_bar():
+    hour = signal(0).model_copy(update={"timeframe_ms": 3_600_000})
+
+    line = record_line(json.loads(hour.encode()))
+
+    assert line.startswith("2025-06-15 15:08:00  BTCUSDT  1h  ")
+    assert "timeframe" not in line
 
 
 def test_objects_show_their_values_and_long_ones_their_number():
