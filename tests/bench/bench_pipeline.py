@@ -2,9 +2,10 @@
 
 Two complete stacks live side by side, each with its own broker, topics (1 partition), processes
 and gateway with 100 clients; bursts of 50 bars that close together go to one and the other in
-turn. The peer is the same pipeline with steps that compute nothing (``pass_through``): what the
-ratio shows is what features, regimes, models, grading and scoring add to the bare way. Held equal:
-processes, runtime, topics, number of records, types and sizes, changelogs, gateway, clients.
+turn. One timeframe runs; ``bench_full_hour`` runs three. The peer is the same pipeline with steps
+that compute nothing (``pass_through``): what the ratio shows is what features, regimes, models,
+grading and scoring add to the bare way. Held equal: processes, runtime, topics, number of records,
+types and sizes, changelogs, gateway, clients.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
@@ -32,10 +34,11 @@ from deploy.local.supervisor import Supervisor, process_command
 from deploy.topics.admin import apply_topics
 from deploy.topics.refdata import publish_refdata
 from schemas.market import RawBar
+from schemas.timeframes import MINUTE_MS, timeframe_name
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.bench.bench_gateway import row
-from tests.bench.pass_through import write_canned
+from tests.bench.pass_through import closed_by, write_canned
 from tests.bench.pipeline_market import SYMBOLS, PipelineMarket, put, steady_market
 
 Row = dict[str, object]
@@ -44,7 +47,6 @@ PROCESSES = ("market", "inference", "signals", "gateway")
 PEER = "same pipeline, steps that compute nothing"
 CLIENTS = 100
 ROUNDS = 9
-BURSTS = 8  # of each stack in a round
 WARM_UP = 3  # bursts of each stack before the first round
 PAUSE_S = 0.25  # after a burst: whatever came twice would come now
 READY_WITHIN_S = 180.0
@@ -53,11 +55,40 @@ PING, PONG = 0x9, 0xA  # opcodes of RFC 6455
 LIMITS = {"p50": (50, 1.3), "p99": (99, 1.5)}  # times the peer's
 
 
+@dataclass(frozen=True)
+class Plan:
+    """When bars close together.
+
+    Attributes:
+        goal: Its name in the table.
+        timeframes_ms: That run, the base first. All of them close at each burst.
+        bursts: Of each stack in a round.
+    """
+
+    goal: str
+    timeframes_ms: tuple[int, ...]
+    bursts: int
+
+    @property
+    def closes(self) -> int:
+        """Base closes up to a burst, from behind the one before: all but the last are untimed."""
+        return self.timeframes_ms[-1] // self.timeframes_ms[0]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the timeframes."""
+        return [timeframe_name(each) for each in self.timeframes_ms]
+
+
+P20 = Plan(f"P20 bar to {CLIENTS} WebSockets, {len(SYMBOLS)} symbols", (MINUTE_MS,), bursts=8)
+
+
 @dataclass
 class Stack:
     """One pipeline that runs, and who listens to it."""
 
     port: int
+    timeframes: Sequence[str]
     publisher: Publisher
     clients: list[Listener] = field(default_factory=list)
 
@@ -65,17 +96,19 @@ class Stack:
         """Open every stream."""
         loop = asyncio.get_running_loop()
         for _ in range(CLIENTS):
-            _, client = await loop.create_connection(Listener, "127.0.0.1", self.port)
+            listener = partial(Listener, self.timeframes)
+            _, client = await loop.create_connection(listener, "127.0.0.1", self.port)
             await client.opened
             self.clients.append(client)
 
-    async def burst(self, bars: Sequence[RawBar]) -> list[float]:
-        """Publish bars that close together; return the ms from then to each delivery.
+    async def burst(self, bars: Sequence[RawBar], pause_s: float = PAUSE_S) -> list[float]:
+        """Publish base bars that close together; return the ms from then to each delivery.
 
-        Asserts that every client got one signal of each bar, and the same.
+        Asserts that every client got one signal of each bar, higher ones included, and the same.
         """
+        expected = sorted((b.symbol, each, b.event_time_ms) for b in bars for each in closed_by(b))
         for client in self.clients:
-            client.expect(len(bars))
+            client.expect(len(expected))
         started = monotonic_ns()
         for bar in bars:
             self.publisher.publish(bar)
@@ -86,65 +119,87 @@ class Stack:
         if late:
             got = sorted({len(client.signals) for client in self.clients})
             raise AssertionError(
-                f"port {self.port}: {len(late)} clients have {got} of {len(bars)} signals of "
+                f"port {self.port}: {len(late)} clients have {got} of {len(expected)} signals of "
                 f"{bars[0].event_time_ms} after {ARRIVED_WITHIN_S:.0f} s; {read_health(f'http://127.0.0.1:{self.port}/')}"
             )
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(pause_s)
         first = self.clients[0].signals
         assert all(client.signals == first for client in self.clients), "clients differ"
         arrived = [orjson.loads(text)["data"] for text in first]
-        found = sorted((signal["symbol"], signal["event_time_ms"]) for signal in arrived)
-        assert found == sorted((bar.symbol, bar.event_time_ms) for bar in bars), found
+        found = sorted((s["symbol"], s["timeframe_ms"], s["event_time_ms"]) for s in arrived)
+        assert found == expected, found
         return [(at - started) / 1e6 for client in self.clients for at in client.times]
 
 
 def rows() -> list[Row]:
     """Run P20."""
+    return rows_of(P20)
+
+
+def rows_of(plan: Plan) -> list[Row]:
+    """Run both stacks by a plan."""
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
-        market = steady_market(folder / "models", WARM_UP + ROUNDS * BURSTS)
+        live_bars = (WARM_UP + ROUNDS * plan.bursts) * plan.closes
+        market = steady_market(folder / "models", plan.timeframes_ms, live_bars)
         canned = folder / "canned.jsonl"
         write_canned(market.newest(), canned)
-        ours = held.enter_context(stack(folder / "ours", market, ()))
-        peer = held.enter_context(stack(folder / "peer", market, (str(canned),)))
-        delays = uvloop.run(measured(market, ours, peer))
+        ours = held.enter_context(stack(folder / "ours", plan, market, ()))
+        peer = held.enter_context(stack(folder / "peer", plan, market, (str(canned),)))
+        delays = uvloop.run(measured(plan, market, ours, peer))
     made = []
     for name, (percent, times) in LIMITS.items():
         pairs = [[percentile(sorted(one), percent) for one in both] for both in delays]
         typical = [sorted(values)[len(values) // 2] for values in zip(*pairs, strict=True)]
-        say(f"P20 {name}: {typical[0]:.0f} ms, peer {typical[1]:.0f} ms")
+        say(f"{plan.goal}, {name}: {typical[0]:.0f} ms, peer {typical[1]:.0f} ms")
         ratios = [theirs / mine for mine, theirs in pairs]
-        title = f"P20 bar to {CLIENTS} WebSockets, {len(SYMBOLS)} symbols, {name}"
-        made.append(row(title, PEER, ratios, round(1 / times, 3)))
+        made.append(row(f"{plan.goal}, {name}", PEER, ratios, round(1 / times, 3)))
     return made
 
 
 Delays = tuple[list[float], list[float]]  # ours and the peer's, ms
 
 
-async def measured(market: PipelineMarket, ours: Stack, peer: Stack) -> list[Delays]:
+async def measured(plan: Plan, market: PipelineMarket, ours: Stack, peer: Stack) -> list[Delays]:
     """Return our delays and the peer's by round, bursts interleaved."""
     for one in (ours, peer):
         await one.connect()
     for number in range(WARM_UP):
-        for one in (ours, peer):
-            await one.burst(market.bars(number))
+        await close(plan, market, number, [(ours, []), (peer, [])])
     delays = []
-    for start in range(WARM_UP, WARM_UP + ROUNDS * BURSTS, BURSTS):
+    for start in range(WARM_UP, WARM_UP + ROUNDS * plan.bursts, plan.bursts):
         mine: list[float] = []
         theirs: list[float] = []
-        for number in range(start, start + BURSTS):
+        for number in range(start, start + plan.bursts):
             turns = [(ours, mine), (peer, theirs)]
-            for one, into in turns[:: 1 if number % 2 else -1]:
-                into.extend(await one.burst(market.bars(number)))
+            await close(plan, market, number, turns[:: 1 if number % 2 else -1])
         delays.append((mine, theirs))
     for client in (*ours.clients, *peer.clients):
         client.transport.close()
     return delays
 
 
+async def close(
+    plan: Plan, market: PipelineMarket, number: int, turns: Sequence[tuple[Stack, list[float]]]
+) -> None:
+    """Let all timeframes close together, in each stack in turn, and keep the delays of that.
+
+    The base bars before it go through both stacks first.
+    """
+    *before, together = range(number * plan.closes, (number + 1) * plan.closes)
+    for earlier in before:
+        for one, _ in turns:
+            await one.burst(market.bars(earlier), pause_s=0.0)
+    if before:
+        await asyncio.sleep(PAUSE_S)
+    for one, into in turns:
+        into.extend(await one.burst(market.bars(together)))
+
+
 @contextmanager
-def stack(home: Path, market: PipelineMarket, passing: tuple[str, ...]) -> Iterator[Stack]:
+def stack(
+    home: Path, plan: Plan, market: PipelineMarket, passing: tuple[str, ...]
+) -> Iterator[Stack]:
     """Run a pipeline that finds the market's past on its topics; ``passing`` makes it the peer."""
     with LocalBroker(BrokerSettings(home=home / "kafka", min_free_mb=100)) as broker:
         apply_topics({"bootstrap.servers": broker.bootstrap})
@@ -156,6 +211,7 @@ def stack(home: Path, market: PipelineMarket, passing: tuple[str, ...]) -> Itera
             "REGIMEFLOW_HOME": str(home),
             "REGIMEFLOW_PORT": str(port),
             "REGIMEFLOW_UNIVERSE": ",".join(SYMBOLS),
+            "REGIMEFLOW_TIMEFRAMES": ",".join(plan.names),
             "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
         }
 
@@ -168,7 +224,7 @@ def stack(home: Path, market: PipelineMarket, passing: tuple[str, ...]) -> Itera
         try:
             supervisor.start()
             wait_until_ready(supervisor, f"http://127.0.0.1:{port}/")
-            yield Stack(port, Publisher(kafka, "feeder"))
+            yield Stack(port, plan.names, Publisher(kafka, "feeder"))
             ended = [child.name for child in supervisor.children if not child.running]
             assert not ended, f"{ended} ended while measured; see {home / 'logs'}"
         finally:
@@ -193,7 +249,8 @@ def wait_until_ready(supervisor: Supervisor, url: str) -> None:
 class Listener(asyncio.Protocol):
     """A WebSocket client: it keeps each signal and when it came."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeframes: Sequence[str]) -> None:
+        self._query = "&".join(f"timeframe={name}" for name in timeframes)
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.times: list[int] = []
@@ -206,9 +263,9 @@ class Listener(asyncio.Protocol):
         self.transport = transport
         port = transport.get_extra_info("peername")[1]
         transport.write(
-            b"GET /api/realtime/signals HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+            b"GET /api/realtime/signals?%b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % port
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % (self._query.encode(), port)
         )
 
     def expect(self, count: int) -> None:

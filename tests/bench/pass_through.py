@@ -2,9 +2,9 @@
 
     python -m tests.bench.pass_through NAME CANNED_FILE
 
-Same runtime, topics, transactions and changelogs; each step answers an input with the symbol's
-prebuilt record of the right type, of equal size and as hard to compress, on which only times and
-ids are set.
+Same runtime, topics, transactions and changelogs; each step answers an input with the prebuilt
+record of its symbol and timeframe of the right type, of equal size and as hard to compress, on
+which only times and ids are set. A base bar is answered with a bar of each timeframe it closes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from deploy.local.supervisor import HEARTBEAT, ONE_THREAD
 from deploy.process import beat_into, drain_with_supervisor, kafka_of
 from schemas.features import FeatureVector
-from schemas.market import Bar
+from schemas.market import Bar, RawBar
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.regimes import RegimeParameters, RegimeProbabilities
@@ -36,7 +36,7 @@ MADE_BY: dict[str, tuple[type[Record], ...]] = {
 }
 IDS = ("prediction_id", "signal_id")
 
-Canned = Mapping[tuple[str, type[Record]], Record]  # by symbol and type
+Canned = Mapping[tuple[str, int, type[Record]], Record]  # by symbol, timeframe and type
 
 
 def write_canned(records: Iterable[Record], path: Path) -> None:
@@ -48,11 +48,11 @@ def write_canned(records: Iterable[Record], path: Path) -> None:
 def read_canned(path: Path) -> Canned:
     """Return what ``write_canned`` wrote."""
     kinds = {kind.__name__: kind for made in MADE_BY.values() for kind in made}
-    canned: dict[tuple[str, type[Record]], Record] = {}
+    canned: dict[tuple[str, int, type[Record]], Record] = {}
     for line in path.read_text().splitlines():
         name, _, body = line.partition(" ")
         record: Any = kinds[name].decode(body.encode())
-        canned[record.symbol, kinds[name]] = record
+        canned[record.symbol, record.timeframe_ms, kinds[name]] = record
     return canned
 
 
@@ -64,9 +64,20 @@ def passing(processor: Processor, canned: Canned) -> Processor:
         if isinstance(record, RegimeParameters) or record.event_time_ms <= state.event_time_ms:
             return state, ()
         after = state.model_copy(update={"event_time_ms": record.event_time_ms})
-        return after, tuple(stamped(canned[record.symbol, kind], record) for kind in kinds)
+        return after, tuple(
+            stamped(canned[record.symbol, length_ms, kind], record)
+            for length_ms in closed_by(record)
+            for kind in kinds
+        )
 
     return replace(processor, step=step, window=0, refill=None)
+
+
+def closed_by(record: Any) -> tuple[int, ...]:
+    """Return the timeframes that a record's bar closes: its own, and higher ones of a base bar."""
+    higher = record.higher_ms if type(record) is RawBar else ()
+    closed = (each for each in higher if record.event_time_ms % each == 0)
+    return (record.timeframe_ms, *closed)
 
 
 def passing_inference(inference: Processor, canned: Canned) -> Processor:
@@ -80,7 +91,7 @@ def passing_inference(inference: Processor, canned: Canned) -> Processor:
         for record in records:
             key, now = (record.symbol, record.timeframe_ms), record.event_time_ms
             changed[key] = states[key].model_copy(update={"event_time_ms": now})
-            prebuilt: Any = canned[record.symbol, Prediction]
+            prebuilt: Any = canned[(*key, Prediction)]
             live = isinstance(record, RegimeProbabilities) and now > prebuilt.event_time_ms
             outputs.append((stamped(prebuilt, record),) if live else ())
         return changed, outputs
@@ -88,16 +99,16 @@ def passing_inference(inference: Processor, canned: Canned) -> Processor:
     return replace(inference, step_batch=step_batch, window=0, refill=None)
 
 
-def stamped(canned: Record, record: Any) -> Record:
+def stamped(canned: Any, record: Any) -> Any:
     """Return the prebuilt record for the bar of another."""
     now = record.event_time_ms
     update = {"event_time_ms": now, "available_time_ms": now}
     if isinstance(canned, Bar):
-        update["open_time_ms"] = now - record.timeframe_ms
+        update["open_time_ms"] = now - canned.timeframe_ms
     for name in IDS:
         old = getattr(canned, name, None)
         if old is not None:
-            update[name] = f"{record.symbol}-{now}".ljust(len(old), "0")
+            update[name] = f"{record.symbol}-{canned.timeframe_ms}-{now}".ljust(len(old), "0")
     return canned.model_copy(update=update)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelRegistered
-from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_SET_ID
 from tests.build import registered
 from workers.models.artifact import Manifest, ParityCase, model_file, write_model
@@ -22,12 +21,17 @@ Floats = NDArray[np.float64]
 
 
 def default_size_model(
-    root: Path, features: Floats, posteriors: Floats, classes: NDArray[np.int64]
+    root: Path,
+    timeframe_ms: int,
+    features: Floats,
+    posteriors: Floats,
+    classes: NDArray[np.int64],
 ) -> ModelRegistered:
     """Write a model under ``root`` and return its registration.
 
     Args:
         root: Of all models.
+        timeframe_ms: Length of the bars that it predicts.
         features: Consecutive rows of ``MODEL_FEATURES``, shape (T, F).
         posteriors: Of the regimes, shape (T, 3).
         classes: 0, 1 or 2, shape (T,).
@@ -43,7 +47,7 @@ def default_size_model(
         strategy="ensemble",
         feature_set_id=FEATURE_SET_ID,
         feature_names=MODEL_FEATURES,
-        timeframe_ms=MINUTE_MS,
+        timeframe_ms=timeframe_ms,
         horizon_bars=15,
         volatility_feature="realised_volatility_60",
         label_width=0.8,
@@ -61,6 +65,7 @@ def default_size_model(
     folder = write_model(root, manifest, {"forest.json": forest, "lstm.safetensors": network})
     return registered(
         model_version=manifest.version,
+        timeframe_ms=timeframe_ms,
         feature_set_id=FEATURE_SET_ID,
         feature_names=MODEL_FEATURES,
         uri=folder.as_uri(),
