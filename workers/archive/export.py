@@ -25,24 +25,31 @@ ROWS_AT_ONCE = 20_000
 
 @dataclass(frozen=True)
 class ExportSpan:
-    """Records with event time from_ms <= t < to_ms, of one key or of all keys."""
+    """Records with event time from_ms <= t < to_ms, of one key and timeframe or of all."""
 
     from_ms: int = 0
     to_ms: int | None = None
     key: str | None = None
+    timeframe_ms: int | None = None
 
     def holds(self, topic: Topic, record: Record) -> bool:
         """Return whether a record of the topic belongs to the span."""
         time_ms = getattr(record, "event_time_ms", 0)
         late = self.to_ms is not None and time_ms >= self.to_ms
-        return time_ms >= self.from_ms and not late and self.key in (None, topic.key_of(record))
+        length_ms = getattr(record, "timeframe_ms", self.timeframe_ms)
+        return (
+            time_ms >= self.from_ms
+            and not late
+            and self.key in (None, topic.key_of(record))
+            and self.timeframe_ms in (None, length_ms)
+        )
 
 
 def export_topic(kafka: KafkaSettings, topic: Topic, path: Location, span: ExportSpan) -> int:
     """Write the records of a span that the topic holds now; returns their number.
 
-    Bars get a first column ``date`` (open time, UTC), so that the file can be replayed. Parquet
-    keeps nested values; CSV omits them.
+    Bars get a first column ``date`` (open time, UTC), so that a file of one key and timeframe can
+    be replayed. Parquet keeps nested values; CSV omits them.
 
     Raises:
         ValueError: The name ends neither in .parquet nor in .csv, or the span is empty.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -72,6 +73,22 @@ def test_people_read_the_verdict_first(file, command, shown):
     assert result.exit_code == 0
     assert "Nothing here" in result.stdout
     assert shown in result.stdout
+
+
+def test_of_several_files_of_a_symbol_a_back_test_takes_that_of_its_timeframe(file, tmp_path):
+    table = pd.read_parquet(file)
+    table["date"] = pd.date_range("2020-01-01", periods=len(table), freq="4h", tz="UTC")
+    table.to_parquet(tmp_path / "BTCUSDT_perp_4h.parquet", index=False)
+    arguments = ("run", "ema_cross", "--data", str(tmp_path))
+
+    runs = [call(*arguments, "--timeframe", name, "--json") for name in ("1h", "4h")]
+    unclear = call(*arguments)
+
+    markets = [json.loads(run.stdout)["market"] for run in runs]
+    assert [market["timeframe"] for market in markets] == ["1h", "4h"]
+    assert {market["bars"] for market in markets} == {3000}
+    assert unclear.exit_code == 2
+    assert "BTCUSDT_perp_1h, BTCUSDT_perp_4h; choose with" in unclear.stderr
 
 
 def test_run_all_writes_both_files_and_fails_when_a_pair_failed(file, tmp_path):

@@ -100,7 +100,7 @@ def recording(broker: str) -> list[Outgoing]:
         publisher.publish(raw_bar(minute, close=100.0 + minute / 100, trades=minute))
     publisher.flush()
     with chains_running(kafka):
-        wait_for(lambda: len(read_records(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15)
+        wait_for(lambda: len(read_records(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15, 120.0)
     messages = [
         m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in read_records(kafka, topic)
     ]
@@ -231,6 +231,28 @@ def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, t
     assert row.split() == ["5m", "11", "11", "0", "0"]
     assert json.loads(other.stdout)["differences"][0]["kind"] == "unexpected"
     assert "sha256" in plain.stdout
+
+
+def test_the_signals_of_the_base_bar_are_reported_unless_a_timeframe_is_chosen(
+    recorded, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", recorded.bootstrap_servers)
+    monkeypatch.setattr(recompute, "model_inference", inference)
+    command = ["backtest", "signals", "--verify", "--json"]
+
+    base, five, none = (
+        json.loads(CliRunner().invoke(app, [*command, *chosen]).stdout)
+        for chosen in ((), ("--timeframe", "5m"), ("--timeframe", "15m"))
+    )
+    wrong = CliRunner().invoke(app, ["backtest", "signals", "--timeframe", "quarter"])
+
+    bars = BARS_PLAYED + len(SOL_MINUTES)
+    assert (base["timeframe"], base["signals"]) == ("1m", bars)
+    assert (five["timeframe"], five["signals"], five["symbols"]) == ("5m", 2, ["SOLUSDT"])
+    assert [each["verified"]["topics"][SIGNALS.name]["equal"] for each in (base, five)] == [bars, 2]
+    assert (none["timeframe"], none["signals"], none["verified"]["compared"]) == ("15m", 0, 0)
+    assert (wrong.exit_code, "timeframe 'quarter', expected" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["replay", "backtest signals"])

@@ -175,12 +175,14 @@ def test_span_of_a_topic_is_exported_and_bars_can_be_replayed(pipeline_topics, t
     for minute in range(40):
         publisher.publish(raw_bar(minute))
         publisher.publish(raw_bar(minute, symbol="ETHUSDT"))
+    quarter = {"timeframe_ms": 15 * MINUTE_MS, "open_time_ms": START_MS + 8 * MINUTE_MS}
+    publisher.publish(raw_bar(22, **quarter))
     publisher.flush()
     until = START_MS + 30 * MINUTE_MS
     parquet, text = tmp_path / "BTCUSDT_1m.parquet", tmp_path / "BTCUSDT_1m.csv"
 
     for path in (parquet, text):
-        span = ExportSpan(from_ms=START_MS + 11 * MINUTE_MS, to_ms=until, key="BTCUSDT")
+        span = ExportSpan(START_MS + 11 * MINUTE_MS, until, "BTCUSDT", MINUTE_MS)
         assert export_topic(kafka, RAW_BARS, path, span) == 19
 
     for path in (parquet, text):

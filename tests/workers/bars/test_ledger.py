@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from schemas.market import Bar, LedgerEntry
-from schemas.timeframes import HOUR_MS
-from streams.market.processor import PROCESSOR
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from streams.market.processor import PROCESSOR, MarketState, step
 from streams.runtime.memory_driver import replay
 from tests.build import raw_bar
 from tests.real_data import real_file
-from workers.bars.ledger import ledger_of_files, ledger_of_records
+from workers.bars.bar_files import PRICES, BarFile, read_bars
+from workers.bars.ledger import disagreements, ledger_of_files, ledger_of_records
+from workers.bars.recording import raw_bars
 from workers.bars.table_files import BarFileRejected
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -168,6 +170,19 @@ def test_a_named_file_that_cannot_be_read_is_refused_and_one_in_a_folder_is_skip
     assert "no column low" in reason
 
 
+def test_topics_have_a_ledger_of_each_timeframe():
+    bars = [raw_bar(m, higher_ms=(5 * MINUTE_MS,)) for m in range(30) if m not in (7, 18)]
+    out = replay([PROCESSOR], bars)
+
+    ledger = ledger_of_records(r for r in out if isinstance(r, Bar | LedgerEntry))
+
+    assert {held.name: held.bars for held in ledger.holdings} == {"BTCUSDT 1m": 28, "BTCUSDT 5m": 5}
+    assert ledger.counts() == {
+        ("BTCUSDT 1m", "gap"): (2, 2),
+        ("BTCUSDT 5m", "partial"): (2, 2),
+    }
+
+
 def test_topics_add_up_to_the_same_ledger():
     out = replay([PROCESSOR], [raw_bar(0), raw_bar(1, volume=0.0), raw_bar(4), raw_bar(2)])
 
@@ -215,3 +230,44 @@ def test_real_files_have_exactly_their_known_defects():
     assert pd.Timestamp(hole.from_ms, unit="ms") == pd.Timestamp("2025-07-17 16:00")
     assert pd.Timestamp(hole.to_ms, unit="ms") == pd.Timestamp("2025-12-31 08:00")
     assert all(isinstance(f.entry, LedgerEntry) for f in ledger.findings)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "suffix", "hours"),
+    [("BTCUSDT", "", 7), ("ETHUSDT", "", 4), ("XRPUSDT", "_freqtrade_testdata", 100)],
+)
+def test_hours_made_of_real_bars_are_the_venues_own_but_for_those_that_the_ledger_names(
+    symbol, suffix, hours
+):
+    fine, coarse = (
+        real_file(f"ohlcv/{symbol}_perp_{name}{suffix}.parquet") for name in ("5m", "1h")
+    )
+    parts, own = read_bars(str(fine)), read_bars(str(coarse))
+
+    made = [hour for hour in market_hours(parts) if not hour.bars_missing]
+
+    place = {opened: row for row, opened in enumerate(own.open_time_ms.tolist())}
+    common = [hour for hour in made if hour.open_time_ms in place]
+    differing = [h.open_time_ms for h in common if not _same(h, own, place[h.open_time_ms])]
+    named = [
+        opened
+        for entry in disagreements(parts, own)
+        for opened in range(entry.from_ms, entry.to_ms, HOUR_MS)
+    ]
+    assert differing == sorted(named)
+    assert len(differing) == hours
+
+
+def market_hours(file: BarFile) -> list[Bar]:
+    """Return the hours that market makes of the bars of a file."""
+    state, hours = MarketState(), list[Bar]()
+    for raw in raw_bars(file, higher_ms=(HOUR_MS,)):
+        state, outputs = step(state, raw)
+        hours += [o for o in outputs if isinstance(o, Bar) and o.timeframe_ms == HOUR_MS]
+    return hours
+
+
+def _same(hour: Bar, own: BarFile, row: int) -> bool:
+    volume = pytest.approx(own.columns["volume"][row], rel=1e-9, abs=1e-9)
+    prices = all(getattr(hour, name) == own.columns[name][row] for name in PRICES)
+    return prices and hour.volume == volume
