@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.dead_letter import DeadLetter
 from schemas.features import FeatureVector
-from schemas.market import Bar, LedgerEntry
+from schemas.market import Bar, LedgerEntry, RawBar
+from schemas.models import ModelChanged
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, Signal
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import topic_of
-from tests.build import close_time, raw_bar
+from streams.features.catalog import FEATURE_SET_ID
+from tests.build import close_time, raw_bar, regime_parameters
 from tests.fakes.scripted_inference import PROCESSOR, changed, inference
-from workers.research.replay.recompute import MADE, Inference, Recomputation, Span
+from tests.fakes.small_day import raw_bars
+from tests.fakes.small_models import small_model
+from workers.research.replay.recompute import (
+    MADE,
+    Inference,
+    Recomputation,
+    Span,
+    model_inference,
+)
 
 M5, M15 = 5 * MINUTE_MS, 15 * MINUTE_MS
 
@@ -131,3 +142,38 @@ def test_a_bar_that_is_refused_becomes_a_dead_letter():
     records = made(Recomputation([], inference()), [0], high=1.0)
 
     assert [type(r) for r in records] == [DeadLetter]
+
+
+def trained(root: Path, seed: int, timeframe_ms: int, minute: int) -> ModelChanged:
+    """Return a change to a small model of a timeframe that serves from a minute's close on."""
+    made = small_model(root, seed, feature_set=FEATURE_SET_ID, timeframe_ms=timeframe_ms)
+    version = {"model_version": made.model_version, "timeframe_ms": timeframe_ms}
+    model = made.model_copy(update={"regimes": (regime_parameters(**version),)})
+    return changed("any", minute).model_copy(update={"model": model})
+
+
+def test_models_of_each_timeframe_serve_it_from_their_own_bars(tmp_path):
+    three = 3 * MINUTE_MS
+    changes = [
+        trained(tmp_path, 0, MINUTE_MS, 200),
+        trained(tmp_path, 1, three, 250),
+        trained(tmp_path, 2, MINUTE_MS, 300),
+    ]
+    first, longer, second = (change.model.model_version for change in changes)
+    work = Recomputation(changes, model_inference())
+
+    bars = [bar for bar in raw_bars(minutes=540) if isinstance(bar, RawBar)]
+    records = [
+        record
+        for bar in bars
+        if bar.symbol == "BTCUSDT"
+        for record in work.feed(bar.model_copy(update={"higher_ms": (three,)}))
+    ]
+
+    predictions = [record for record in records if isinstance(record, Prediction)]
+    assert work.refused == []
+    assert {p.model_version for p in predictions if p.timeframe_ms == three} == {longer}
+    base = [p for p in predictions if p.timeframe_ms == MINUTE_MS]
+    assert {p.model_version for p in base} == {first, second}
+    for each in base:
+        assert (each.model_version == second) is (each.event_time_ms >= close_time(300))
