@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 LARGEST_DEVIATION = 1e30  # in scales; a larger one could overflow its square or their product
 FLUSH_ABOVE = 1e200  # one more factor, at most 1e60, still gives a finite product
 LONGEST_GAP_BARS = 100_000  # far beyond any dwell: the chain has forgotten its start
+SMALLEST_SCALE = 1e-7  # a thousandth of a bp: a bar without any range still has a logarithm
 SMALLEST_PROBABILITY = 1e-300  # its logarithm is finite
 
 
@@ -90,7 +91,7 @@ def emission_logs(model: Array, observation: Array, out: Array) -> int:
     """Write the log density of one observation in each state; return how many values it has.
 
     A NaN in ``observation`` is a missing value: its factor is left out, which is its exact
-    marginal under diagonal emissions. So is a value without the logarithm that is read of it.
+    marginal under diagonal emissions. A logarithm is read of at least ``SMALLEST_SCALE``.
     """
     states, width = len(model), len(observation)
     present = 0
@@ -101,11 +102,11 @@ def emission_logs(model: Array, observation: Array, out: Array) -> int:
         present = 0
         for d in range(width):
             y = observation[d]
-            column = states + 1 + d
-            if model[k, column + 3 * width] > 0.0:
-                y = math.log(y) if y > 0.0 else math.nan
             if math.isnan(y):
                 continue
+            column = states + 1 + d
+            if model[k, column + 3 * width] > 0.0:
+                y = math.log(max(SMALLEST_SCALE, y))
             present += 1
             z = (y - model[k, column]) * model[k, column + width]
             z = min(max(z, -LARGEST_DEVIATION), LARGEST_DEVIATION)

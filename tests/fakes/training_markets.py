@@ -42,9 +42,8 @@ def _series(symbol: str, edge: float, seed: int, bars: int) -> FeatureSeries:
     returns[1:] += edge * deviation * hint[:-1]
     close = 100.0 * np.exp(np.cumsum(returns))
     ranges = np.abs(returns) + 1e-5
-    observed = np.column_stack(
-        [ranges, returns.cumsum(), *rng.normal(size=(len(OBSERVATIONS) - 2, bars))]
-    )
+    noise = rng.normal(size=(len(OBSERVATIONS) - 2, bars))
+    observed = np.column_stack([ranges, ranges * np.exp(noise[0]), returns.cumsum(), *noise[1:]])
     return FeatureSeries(
         symbol=symbol,
         timeframe_ms=MINUTE_MS,

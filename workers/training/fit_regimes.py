@@ -7,13 +7,11 @@ symbol is standardised by the moments of its training bars.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
 from scipy.optimize import linear_sum_assignment
 
 from schemas.regimes import RegimeParameters, Triple
@@ -31,18 +29,29 @@ from workers.training.baum_welch import (
     expectation_step,
     run_em,
 )
+from workers.training.regime_evidence import (
+    BASIS,
+    LOGARITHMIC,
+    VOLATILITY,
+    Evidence,
+    RegimeMarket,
+    as_read,
+    memory_bars,
+    settle_evidence,
+)
+from workers.training.regime_starts import starting_models
 
 Family = Literal["gaussian", "student_t"]
 
-# What the filter sees of a bar. Volatility over 20 bars separates regimes best, and the distance
-# from the 200-bar mean gives them a direction. Single returns show no drift. The mark price's
-# distance from the close leans against bulls and bears; some sources lack it.
-OBSERVATIONS = ("garman_klass_volatility_20", "sma_distance_200", "mark_basis")
+# What the filter sees of a bar. Volatility over 20 bars separates regimes best, the bar's own range
+# tells of a change first, and the distance from the 200-bar mean gives them a direction. Single
+# returns show no drift. The mark price's distance from the close leans against bulls and bears;
+# some sources lack it.
+OBSERVATIONS = (VOLATILITY, "log_range", "sma_distance_200", BASIS)
 
 SMALLEST_OCCUPANCY = 0.05  # share of the bars; a rarer state collects outliers, it is no regime
 SHORTEST_DWELL_BARS = 5.0  # expected; a shorter one is noise, not a regime
 STARTING_FREEDOM = 8.0
-CLUSTERED_ROWS = 4_000  # enough to place three centres
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class RegimePlan:
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and deviation of each observation over the training bars of one symbol."""
+    """Mean and deviation of each observation, as it is read, over the bars of one symbol."""
 
     centre: Array
     spread: Array
@@ -89,10 +98,12 @@ class RegimeFit:
         model: In standardised units.
         log_likelihood_per_bar: On the training bars, standardised units, nats.
         occupancy: Share of training bars by filtered posterior.
-        dwell_bars: Expected stay in each state.
+        dwell_bars: Expected stay in each state, by the chain of the filter.
         alignment: Share of training bars to which the previous parameters give the same state;
             None without previous parameters of the same observations.
         healthy: No state is rarer than a regime, or shorter.
+        evidence: Power, chain and calibration of the filter; None for observations of which no
+            market can be simulated: the plain filter.
     """
 
     names: tuple[str, ...]
@@ -106,12 +117,13 @@ class RegimeFit:
     iterations: int
     converged: bool
     healthy: bool
+    evidence: Evidence | None
 
     def parameters(
         self, symbol: str, timeframe_ms: int, fitted_to_ms: int, *, model_version: str = "unnamed"
     ) -> RegimeParameters:
         """Return the record of one symbol; promotion sets the time from which it is effective."""
-        model, moments = self.model, self.moments[symbol]
+        model, moments, evidence = self.model, self.moments[symbol], self.evidence
         return RegimeParameters(
             symbol=symbol,
             timeframe_ms=timeframe_ms,
@@ -127,17 +139,23 @@ class RegimeFit:
             scale=tuple(tuple(row) for row in model.scale.tolist()),
             degrees_of_freedom=_triple(model.freedom) if self.family == "student_t" else None,
             fitted_to_ms=fitted_to_ms,
+            logarithmic=_logarithmic(self.names),
+            evidence_power=evidence.power if evidence else None,
+            calibration_slope=evidence.slope if evidence else None,
+            calibration_exponent=evidence.exponent if evidence else None,
         )
 
 
 @dataclass(frozen=True)
 class _PooledBars:
-    """The training bars of all symbols, standardised."""
+    """The training bars of all symbols, as they are read and standardised."""
 
     blocks: Mapping[str, Array]  # by symbol, (T, D)
+    observations: Mapping[str, Array]  # by symbol, (T, D), as they come
     sequences: ObservationSequences
     log_returns: Array  # of all bars, in deviations of their symbol
     moments: Mapping[str, Moments]
+    deviations: Mapping[str, float]  # of the log returns, by symbol
 
 
 def usable_observations(
@@ -149,8 +167,9 @@ def usable_observations(
         bars: By symbol, the named features of its training bars, shape (T, len(names)).
         names: Of the columns.
     """
+    read = [as_read(each, names) for each in bars.values()]
     return tuple(
-        name for d, name in enumerate(names) if all(is_usable(each[:, d]) for each in bars.values())
+        name for d, name in enumerate(names) if all(is_usable(each[:, d]) for each in read)
     )
 
 
@@ -182,10 +201,14 @@ def fit_regimes(
     """
     plan = plan or RegimePlan()
     pool = _pool_bars(bars, names)
-    rng = np.random.default_rng(plan.seed)
     trials = [
         run_em(start, pool.sequences, plan.trial_iterations, plan.tolerance)
-        for start in _starting_models(np.vstack(list(pool.blocks.values())), plan, rng)
+        for start in starting_models(
+            np.vstack(list(pool.blocks.values())),
+            plan.starts,
+            STARTING_FREEDOM if plan.family == "student_t" else math.inf,
+            np.random.default_rng(plan.seed),
+        )
     ]
     trials.sort(key=lambda trial: -trial.log_likelihood)
     finals = [
@@ -193,7 +216,29 @@ def fit_regimes(
         for trial in trials[: plan.finalists]
     ]
     fits = [_name_states(final, pool, names, plan.family, previous or {}) for final in finals]
-    return max(fits, key=lambda fit: (fit.healthy, fit.log_likelihood_per_bar))
+    best = max(fits, key=lambda fit: (fit.healthy, fit.log_likelihood_per_bar))
+    return (
+        _settle(best, pool, plan)
+        if set(names) <= set(OBSERVATIONS) and VOLATILITY in names
+        else best
+    )
+
+
+def _settle(fit: RegimeFit, pool: _PooledBars, plan: RegimePlan) -> RegimeFit:
+    """Weaken the evidence of each bar and calibrate the posterior, in the units of one symbol."""
+    symbol, moments = next(iter(pool.moments.items()))
+    states = expectation_step(fit.model, pool.sequences).states
+    in_units = replace(
+        fit.model,
+        location=moments.centre + moments.spread * fit.model.location,
+        scale=moments.spread * fit.model.scale,
+    )
+    drift = _returns_by_state(fit.model, pool) * pool.deviations[symbol]
+    memory = memory_bars(fit.model, pool.sequences, states)
+    market = RegimeMarket(fit.names, in_units, drift, memory)
+    evidence = settle_evidence(fit.model, pool.sequences, market, plan.seed)
+    model = replace(fit.model, transition=evidence.transition)
+    return replace(fit, model=model, dwell_bars=_dwell_bars(model), evidence=evidence)
 
 
 def log_likelihood_per_bar(
@@ -209,7 +254,7 @@ def log_likelihood_per_bar(
         _, increments = _filtered(
             packed_filter(record), np.array(record.initial), of_symbol.observations
         )
-        present = (~np.isnan(of_symbol.observations)).sum(axis=0)
+        present = (~np.isnan(as_read(of_symbol.observations, record.observations))).sum(axis=0)
         total += increments.sum() + float((np.log(record.spread) * present).sum())
         count += len(increments)
     return float(total / count)
@@ -221,71 +266,32 @@ def _filtered(packed: Array, initial: Array, observations: Array) -> tuple[Array
 
 
 def _pool_bars(bars: Mapping[str, SymbolBars], names: tuple[str, ...]) -> _PooledBars:
-    blocks, moments = dict[str, Array](), dict[str, Moments]()
-    returns = []
+    blocks, moments, deviations = dict[str, Array](), dict[str, Moments](), dict[str, float]()
     for symbol, of_symbol in bars.items():
         if of_symbol.observations.shape != (len(of_symbol.log_returns), len(names)):
             raise ValueError(
                 f"{symbol}: observations {of_symbol.observations.shape}, "
                 f"expected {(len(of_symbol.log_returns), len(names))}"
             )
-        if not (~np.isnan(of_symbol.observations)).any(axis=0).all():
+        read = as_read(of_symbol.observations, names)
+        if not (~np.isnan(read)).any(axis=0).all():
             raise ValueError(f"{symbol}: an observation among {names} has no value at all")
-        centre, spread = np.nanmean(of_symbol.observations, 0), np.nanstd(of_symbol.observations, 0)
+        centre, spread = np.nanmean(read, 0), np.nanstd(read, 0)
         if not (spread > 0.0).all():
             raise ValueError(f"{symbol}: an observation among {names} never varies: {spread}")
         moments[symbol] = Moments(centre, spread)
-        blocks[symbol] = (of_symbol.observations - centre) / spread
-        deviation = float(np.nanstd(of_symbol.log_returns))
-        if deviation == 0.0:
+        blocks[symbol] = (read - centre) / spread
+        deviations[symbol] = float(np.nanstd(of_symbol.log_returns))
+        if deviations[symbol] == 0.0:
             raise ValueError(f"{symbol}: log returns never vary, nothing can name the states")
-        returns.append(of_symbol.log_returns / deviation)
     return _PooledBars(
         blocks,
+        {symbol: of_symbol.observations for symbol, of_symbol in bars.items()},
         ObservationSequences.lay_out(list(blocks.values())),
-        np.concatenate(returns),
+        np.concatenate([bars[s].log_returns / deviations[s] for s in bars]),
         moments,
+        deviations,
     )
-
-
-def _starting_models(
-    observations: Array, plan: RegimePlan, rng: np.random.Generator
-) -> list[HiddenMarkovModel]:
-    """Draw the starts: half from k-means, half from three random bars, each its persistence."""
-    complete = observations[~np.isnan(observations).any(axis=1)]
-    if len(complete) < STATES:
-        raise ValueError(f"{len(complete)} bars have every observation, expected at least {STATES}")
-    starts = []
-    for number in range(plan.starts):
-        sample = complete[rng.integers(0, len(complete), min(len(complete), CLUSTERED_ROWS))]
-        if number % 2 == 0:
-            with warnings.catch_warnings():
-                # An empty cluster keeps its first centre, which is as good a start as any.
-                warnings.simplefilter("ignore")
-                centres, labels = kmeans2(sample, STATES, minit="++", rng=rng)
-            groups = [sample[labels == k] for k in range(STATES)]
-            scale = np.array(
-                [
-                    group.std(axis=0) if len(group) > 1 else np.ones(sample.shape[1])
-                    for group in groups
-                ]
-            )
-        else:
-            centres, scale = sample[:STATES], np.exp(rng.normal(0.0, 0.4, sample[:STATES].shape))
-        stay = 1.0 - 10.0 ** rng.uniform(-2.5, -1.0)
-        transition = np.full((STATES, STATES), (1.0 - stay) / (STATES - 1))
-        np.fill_diagonal(transition, stay)
-        freedom = STARTING_FREEDOM if plan.family == "student_t" else math.inf
-        starts.append(
-            HiddenMarkovModel(
-                np.full(STATES, 1.0 / STATES),
-                transition,
-                np.ascontiguousarray(centres),
-                np.maximum(scale, 0.05),
-                np.full(STATES, freedom),
-            )
-        )
-    return starts
 
 
 def _name_states(
@@ -299,7 +305,9 @@ def _name_states(
     returns = _returns_by_state(final.model, pool)
     order = _order_by_return(returns)
     comparable = {
-        s: p for s, p in previous.items() if p.observations == names and s in pool.moments
+        s: p
+        for s, p in previous.items()
+        if (p.observations, p.logarithmic) == (names, _logarithmic(names)) and s in pool.moments
     }
     if comparable:
         inherited = _order_by_location(final.model, comparable, pool.moments)
@@ -308,7 +316,7 @@ def _name_states(
     posteriors = _pooled_posteriors(final.model, pool)
     model = final.model.permuted(order)
     occupancy = posteriors.mean(axis=0)[order]
-    dwell = 1.0 / np.maximum(1.0 - np.diag(model.transition), 1e-9)
+    dwell = _dwell_bars(model)
     return RegimeFit(
         names=names,
         family=family,
@@ -316,12 +324,22 @@ def _name_states(
         model=model,
         log_likelihood_per_bar=final.log_likelihood / len(pool.sequences),
         occupancy=_triple(occupancy),
-        dwell_bars=_triple(dwell),
+        dwell_bars=dwell,
         alignment=_agreement(posteriors[:, order], comparable, pool) if comparable else None,
         iterations=final.iterations,
         converged=final.converged,
-        healthy=bool(occupancy.min() >= SMALLEST_OCCUPANCY and dwell.min() >= SHORTEST_DWELL_BARS),
+        healthy=bool(occupancy.min() >= SMALLEST_OCCUPANCY and min(dwell) >= SHORTEST_DWELL_BARS),
+        evidence=None,
     )
+
+
+def _dwell_bars(model: HiddenMarkovModel) -> Triple:
+    return _triple(1.0 / np.maximum(1.0 - np.diag(model.transition), 1e-9))
+
+
+def _logarithmic(names: tuple[str, ...]) -> tuple[bool, ...] | None:
+    flags = tuple(name in LOGARITHMIC for name in names)
+    return flags if any(flags) else None
 
 
 def _pooled_posteriors(model: HiddenMarkovModel, pool: _PooledBars) -> Array:
@@ -367,9 +385,10 @@ def _agreement(
     same, bars, first = 0, 0, 0
     for symbol, block in pool.blocks.items():
         if symbol in previous:
-            record, moments = previous[symbol], pool.moments[symbol]
-            observations = block * moments.spread + moments.centre
-            before, _ = _filtered(packed_filter(record), np.array(record.initial), observations)
+            record = previous[symbol]
+            before, _ = _filtered(
+                packed_filter(record), np.array(record.initial), pool.observations[symbol]
+            )
             same += int((before.argmax(axis=1) == names[first : first + len(block)]).sum())
             bars += len(block)
         first += len(block)

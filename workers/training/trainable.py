@@ -13,6 +13,7 @@ import numpy as np
 from streams.features.catalog import FEATURES
 from workers.training.dataset import Array, FeatureSeries
 from workers.training.fit_regimes import OBSERVATIONS, SymbolBars, is_usable
+from workers.training.regime_evidence import as_read
 from workers.training.table import LabelPlan, build_table
 
 # A source that lacks an optional feature takes it from all; one that lacks another is left out.
@@ -32,7 +33,9 @@ def left_out_of_filter(bars: Mapping[str, SymbolBars]) -> LeftOut:
         bars: By symbol, all ``OBSERVATIONS`` of its training bars.
     """
     left_out = {s: _stillness(each.log_returns) for s, each in bars.items() if _still(each)}
-    moving = {s: each.observations for s, each in bars.items() if s not in left_out}
+    moving = {
+        s: as_read(each.observations, OBSERVATIONS) for s, each in bars.items() if s not in left_out
+    }
     for name in REQUIRED:
         columns = {s: each[:, OBSERVATIONS.index(name)] for s, each in moving.items()}
         lacking = [s for s, column in columns.items() if not is_usable(column)]

@@ -14,6 +14,7 @@ from scipy import stats
 
 from schemas.timeframes import MINUTE_MS
 from streams.regimes.hamilton import (
+    SMALLEST_SCALE,
     calibrate,
     calibrate_history,
     filtered_probabilities,
@@ -101,10 +102,10 @@ def test_power_reduces_the_evidence_and_leaves_the_likelihood_that_of_the_densit
 
 
 @families
-def test_logarithm_is_read_of_what_is_positive_and_the_rest_is_missing(family):
+def test_logarithm_is_read_of_at_least_the_smallest_scale(family):
     prices = np.exp(noise(30))
-    prices[5, 0], prices[9, 1], prices[11] = 0.0, -1.0, 0.0
-    logs = np.log(np.where(prices > 0.0, prices, math.nan))
+    prices[5, 0], prices[9, 1], prices[11], prices[12] = 0.0, -1.0, 0.0, math.nan
+    logs = np.log(np.maximum(prices, SMALLEST_SCALE))
     read = make_filter(TRANSITION, LOCATION, SCALE, FREEDOM[family], logarithmic=(True, True))
 
     of_prices, _ = hamilton_filter(read, START, prices, ones(30))

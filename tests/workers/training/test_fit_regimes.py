@@ -10,20 +10,14 @@ import numpy as np
 import pytest
 
 from schemas.timeframes import MINUTE_MS
-from streams.features.catalog import FEATURE_NAMES
-from streams.features.kernel import BarColumns, batch_features
 from streams.regimes.hamilton import filtered_probabilities, hamilton_filter
-from workers.simulator import funding, kernel
-from workers.simulator.market import BAR_MS, SimulatedMarket
 from workers.training.baum_welch import (
     HiddenMarkovModel,
     ObservationSequences,
     expectation_step,
     maximisation_step,
-    run_em,
 )
 from workers.training.fit_regimes import (
-    OBSERVATIONS,
     RegimePlan,
     SymbolBars,
     fit_regimes,
@@ -237,79 +231,3 @@ def test_unusable_columns_are_named_and_refused():
         fit_regimes({"BTCUSDT": SymbolBars(columns[:, [0, 2]], columns[:, 0])}, NAMES)
     with pytest.raises(ValueError, match=r"expected \(500, 2\)"):
         fit_regimes({"BTCUSDT": SymbolBars(columns, columns[:, 0])}, NAMES)
-
-
-def balanced_accuracy(posteriors, regimes):
-    named = posteriors.argmax(axis=1)
-    return float(np.mean([(named[regimes == k] == k).mean() for k in range(3)]))
-
-
-def simulated(market, symbol, first, last):
-    """Observations, log returns and true regimes of simulated bars, by the pipeline's kernel."""
-    bars = market.bars(symbol, first, last)
-    close = bars.prices(kernel.CLOSE)
-    premium = funding.opening_premium(market, symbol, first, last)
-    columns = BarColumns.of(
-        bars.open_time_ms // BAR_MS + 1,
-        open=bars.prices(kernel.OPEN),
-        high=bars.prices(kernel.HIGH),
-        low=bars.prices(kernel.LOW),
-        close=close,
-        volume=bars.volume,
-        mark_price=close * funding.mark_factor(premium),
-    )
-    values = batch_features(columns)
-    seen = values[:, [FEATURE_NAMES.index(name) for name in OBSERVATIONS]]
-    return seen, values[:, FEATURE_NAMES.index("log_return_1")], bars.regimes
-
-
-def true_model(market, observations, regimes):
-    """The best emissions of the family when the regimes are known, on the market's own chain."""
-    width = observations.shape[1]
-    # Three equal states stay equal: fitted on the bars of one regime, they are its emission.
-    alike = HiddenMarkovModel(
-        np.full(3, 1 / 3),
-        np.full((3, 3), 1 / 3),
-        np.zeros((3, width)),
-        np.ones((3, width)),
-        np.full(3, 8.0),
-    )
-    each = [
-        run_em(alike, ObservationSequences.lay_out([observations[regimes == k]]), 200, 1e-9)
-        for k in range(3)
-    ]
-    return HiddenMarkovModel(
-        market.model.stationary,
-        market.model.transition,
-        np.array([found.model.location[0] for found in each]),
-        np.array([found.model.scale[0] for found in each]),
-        np.array([found.model.freedom[0] for found in each]),
-    )
-
-
-@pytest.mark.parametrize("seed", [1, 4])
-def test_true_regimes_are_detected_as_well_as_true_parameters_allow(seed, record_property):
-    history, span = 10_000, 30_000
-    market = SimulatedMarket(seed, SYMBOLS)
-    drawn = {s: simulated(market, s, 2_000, 2_000 + span) for s in SYMBOLS}
-    bars = {s: SymbolBars(seen[:history], back[:history]) for s, (seen, back, _) in drawn.items()}
-
-    fit = fit_regimes(bars, OBSERVATIONS)
-
-    scaled = {s: (drawn[s][0] - fit.moments[s].centre) / fit.moments[s].spread for s in SYMBOLS}
-    truth = true_model(
-        market, np.vstack(list(scaled.values())), np.concatenate([drawn[s][2] for s in SYMBOLS])
-    )
-    scores = []
-    for symbol, (seen, _, regimes) in drawn.items():
-        live = slice(history, span)
-        times = np.arange(1, span - history + 1) * BAR_MS
-        ours = filtered_probabilities(fit.parameters(symbol, BAR_MS, 0), times, seen[live])
-        best, _ = hamilton_filter(
-            truth.packed(), truth.initial, scaled[symbol][live], np.ones(len(times), np.int64)
-        )
-        scores.append([balanced_accuracy(p, regimes[live]) for p in (ours, best)])
-    fitted_score, true_score = np.mean(scores, axis=0)
-    record_property("balanced_accuracy", f"{fitted_score:.3f} of {true_score:.3f}")
-    assert fit.healthy
-    assert fitted_score >= 0.95 * true_score, f"{fitted_score:.3f} of {true_score:.3f}"

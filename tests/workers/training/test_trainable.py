@@ -21,6 +21,9 @@ BARS = 2_400
 BTC, ETH = REQUEST.symbols
 
 
+SMA, BASIS = (OBSERVATIONS.index(name) for name in ("sma_distance_200", "mark_basis"))
+
+
 def still(series: FeatureSeries, bars: int = BARS) -> FeatureSeries:
     """Return a market whose price stands still for its first bars, its features as computed."""
     rows, observed = series.rows.copy(), series.observed.copy()
@@ -33,7 +36,7 @@ def still(series: FeatureSeries, bars: int = BARS) -> FeatureSeries:
 def newest(series: FeatureSeries, bars: int, unknown: int = 0) -> FeatureSeries:
     """Return a market listed some bars before the end; its features need ``unknown`` of them."""
     rows, observed = series.rows[-bars:].copy(), series.observed[-bars:].copy()
-    rows[:unknown, 2], observed[:unknown, 1] = np.nan, np.nan
+    rows[:unknown, 2], observed[:unknown, SMA] = np.nan, np.nan
     return replace(
         series,
         times=series.times[-bars:],
@@ -105,7 +108,7 @@ def test_a_market_that_moved_once_neither_fails_nor_is_left_out():
     once = still(ETHEREUM)
     once.rows[BARS // 3, 0], once.close[BARS // 3 :] = 0.01, 1.01
     once.observed[BARS // 3 : BARS // 3 + 20] = 1e-3
-    once.observed[BARS // 3 :, 2] = 1e-4
+    once.observed[BARS // 3 :, BASIS] = 1e-4
 
     trained = train(REQUEST, market(edge=0.0, bars=BARS) | {ETH: once}, SMALL, quiet)
 
