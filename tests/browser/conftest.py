@@ -108,8 +108,10 @@ def new_stage(built: None) -> Iterator[NewStage]:  # noqa: ARG001 - the gateway 
     """Puts records on a stage: ``new_stage(records, ready=True)``."""
     made: list[Stage] = []
 
-    def make(records: tuple[Record, ...] | list[Record] = (), *, ready: bool = True) -> Stage:
-        made.append(Stage(records, ready=ready))
+    def make(
+        records: tuple[Record, ...] | list[Record] = (), *, ready: bool = True, **settings: object
+    ) -> Stage:
+        made.append(Stage(records, ready=ready, **settings))
         made[-1].open()
         return made[-1]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from schemas.clock import ClockTick
 from schemas.dead_letter import DeadLetter
+from schemas.market import Bar
 from schemas.models import ModelServing
 from schemas.record import Record
 from schemas.status import CanaryTrace, LoadedModel, MonitorWindow, WorkerStatus
+from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
@@ -18,8 +22,9 @@ from schemas.topics import (
     SIGNALS,
 )
 from schemas.training import TrainingProgress
+from tests.browser.higher import higher, indicators
 from tests.browser.played import MODEL, SYMBOLS, Minute, play
-from tests.build import START_MS, close_time, registered, serving, status
+from tests.build import START_MS, close_time, features, registered, serving, status
 
 PROCESSES = (
     "explain",
@@ -156,6 +161,42 @@ def live(minutes: int = 240, coming: list[Iterator[Minute]] | None = None) -> li
         *windows(),
         tick(last),
     ]
+
+
+QUARTER_MS, HOUR_MS = 15 * MINUTE_MS, 60 * MINUTE_MS
+HIGHER_BARS = 110
+
+
+def several(past: Sequence[Record], *, hour_model: bool = True) -> list[Record]:
+    """Return a past in three timeframes; without ``hour_model`` that of 1h is in training."""
+    random = np.random.default_rng(3)
+    records = [*past]
+    for symbol in SYMBOLS:
+        bars = [record for record in past if isinstance(record, Bar) and record.symbol == symbol]
+        vector = features(0, symbol, bars[-1].close, **indicators(random))
+        records.append(vector.model_copy(update={"event_time_ms": bars[-1].event_time_ms}))
+        records += higher(bars, QUARTER_MS, HIGHER_BARS)
+        records += higher(bars, HOUR_MS, HIGHER_BARS, predicted=hour_model)
+    records.append(in_service_at(QUARTER_MS))
+    records.append(in_service_at(HOUR_MS) if hour_model else training_at(HOUR_MS))
+    return records
+
+
+def in_service_at(timeframe_ms: int) -> ModelServing:
+    """Return the model in service of a higher timeframe."""
+    version = f"{MODEL}-{timeframe_ms // MINUTE_MS}m"
+    model = registered(
+        model_version=version,
+        symbols=SYMBOLS,
+        timeframe_ms=timeframe_ms,
+        gates={"log_loss": True, "calibration": True},
+    )
+    return serving(model=model)
+
+
+def training_at(timeframe_ms: int) -> Record:
+    """Return a step of the first training of a higher timeframe."""
+    return training().model_copy(update={"timeframe_ms": timeframe_ms})
 
 
 def closes(coming: list[Iterator[Minute]], count: int = 1) -> list[Record]:

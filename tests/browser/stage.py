@@ -1,7 +1,8 @@
 """A real gateway on a free port over a hand-fed bus, for a browser to look at.
 
-``python -m tests.browser.stage [live|training|starting|empty|degraded|research] [--port N]`` keeps
-one running for people at 60 market seconds a second; the research page has its worker in the last.
+``python -m tests.browser.stage [live|several|training|starting|empty|degraded|research]
+[--port N]`` keeps one running for people; the live one goes on at 60 market seconds a second, and
+the research page has its worker in the last.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ class Stage:
         ready: bool = True,
         port: int = 0,
         bench: Bench | None = None,
+        **settings: Any,
     ) -> None:
         self.port = port
         self.ready = ready
         self._bench = bench
+        self._settings = settings
         self._log = list(records)
 
     def __enter__(self) -> Self:
@@ -71,7 +74,7 @@ class Stage:
         self.bus = FakeBus()
         self.bus.ready = self.ready
         self.bus.answers = self._answers
-        self._app = create_app(GatewaySettings(), self.bus)
+        self._app = create_app(GatewaySettings(**self._settings), self.bus)
         self._up: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
@@ -179,6 +182,8 @@ class Listening(uvicorn.Server):
 def _still(scene: str) -> list[Record]:
     if scene in {"starting", "empty"}:
         return []
+    if scene == "several":
+        return scenes.several(scenes.live(120))
     if scene == "training":
         return scenes.learning()
     if scene == "research":

@@ -4,28 +4,34 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
 
 import type { SignalItem } from '../contract'
+import { renameTimeframe } from '../lib/address'
 import { type ApiError, asApiError } from '../lib/api'
 import { classes } from '../lib/classes'
 import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
+import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { type Filter, filterFrom, isQuiet, passes, queryOf, toggled, WHOLE_FILTER } from '../live/filter'
 import { HealthBanner } from '../live/HealthBanner'
 import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
+import { useTimeframes } from '../live/timeframes'
+import { UnknownTimeframe } from '../live/TimeframeSwitch'
 import { SignalAnnouncer } from '../signals/SignalAnnouncer'
 import { SignalDetail } from '../signals/SignalDetail'
 import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
 import { PlainPanel } from '../ui/Panel'
 import { SkipLink } from '../ui/SkipLink'
-import { look, open, setOpen, turnTo, useChoice, walk } from './choice'
+import { look, open, setOpen, turnTo, turnToTimeframe, useChoice, walk } from './choice'
 import { PageFrame } from './PageFrame'
 import styles from './SignalsPage.module.css'
 
 const FILTER_KEY = 'regimeflow.filter'
 
 export function SignalsPage() {
-  const [filter, setFilter] = useState(() => filterFrom(readJson(FILTER_KEY)))
+  const [chosenFilter, setFilter] = useState(() => filterFrom(readJson(FILTER_KEY)))
+  const { all: running, shown: timeframe } = useTimeframes()
+  const filter = useMemo(() => ({ ...chosenFilter, timeframe }), [chosenFilter, timeframe])
   const { signalId: chosenId, isOpen } = useChoice()
   const [refusal, setRefusal] = useState<{ id: string; error: ApiError } | null>(null)
   const search = useRef<HTMLInputElement>(null)
@@ -35,14 +41,15 @@ export function SignalsPage() {
   const all = useLive((state) => state.signals)
   const paused = useLive((state) => state.paused)
   const { shown, wanted, quiet, isRead } = useShownSignals(all, filter)
-  const newest = useMemo(() => newestBySymbol(all), [all])
+  const newest = useMemo(() => newestBySymbol(all, timeframe), [all, timeframe])
   const chosen = all.find((signal) => signal.signal_id === chosenId) ?? null
 
   useEffect(() => {
     liveStore.show(wanted)
-    writeJson(FILTER_KEY, filter)
+    writeJson(FILTER_KEY, { ...filter, timeframe: undefined })
   }, [filter, wanted])
   useReading(chosenId, shown[0]?.signal_id ?? null)
+  useTimeframeOf(chosen)
   useEffect(() => {
     document.getElementById('body')?.scrollTo(0, 0)
   }, [chosenId, isOpen])
@@ -59,6 +66,13 @@ export function SignalsPage() {
     setFilter({ ...filter, symbol: alone ? symbol : null })
     const latest = all.find((signal) => passes({ ...filter, symbol }, signal))
     if (alone) turnTo(latest?.signal_id ?? null)
+  }
+
+  const turnToLength = (next: Timeframe) => {
+    const symbol = chosen?.symbol ?? filter.symbol
+    const passing = all.filter((signal) => passes({ ...filter, timeframe: next }, signal))
+    const latest = passing.find((signal) => signal.symbol === symbol) ?? passing[0]
+    turnToTimeframe(next, latest?.signal_id ?? null)
   }
 
   const toggleNeutral = () => setFilter({ ...filter, directions: toggled(DIRECTIONS, filter.directions, 'neutral') })
@@ -96,6 +110,7 @@ export function SignalsPage() {
         { keys: ['Enter'], meaning: 'Open the signal', act: openChosen },
         { keys: ['Escape'], meaning: 'Back to the list', act: backToList },
         { keys: ['/'], meaning: 'Find a symbol', act: findSymbol },
+        ...timeframeKeys(running, turnToLength),
         { keys: ['a'], meaning: 'Acknowledge', act: () => chosen && !chosen.acknowledged && void acknowledge(chosen) },
         { keys: ['n'], meaning: 'Neutral signals on or off', act: toggleNeutral },
         { keys: ['p'], meaning: 'Pause or resume updates', act: () => liveStore.pause(!paused) },
@@ -111,6 +126,7 @@ export function SignalsPage() {
       }
     >
       <HealthBanner />
+      <UnknownTimeframe onChoose={turnToLength} />
       <MarketStrip className={styles.markets} symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
       <main className={styles.work}>
         <PlainPanel ref={list} className={styles.list} aria-label="Signals">
@@ -121,6 +137,7 @@ export function SignalsPage() {
             paused={paused}
             onChange={setFilter}
             onPause={() => liveStore.pause(!paused)}
+            onTimeframe={turnToLength}
           />
           {quiet && shown.length > 0 && (
             <p className={classes(styles.quiet, 'muted')}>
@@ -182,8 +199,18 @@ function useReading(chosenId: string | null, newestId: string | null): void {
   }, [chosenId, isLive])
 }
 
-function newestBySymbol(signals: readonly SignalItem[]): ReadonlyMap<string, SignalItem> {
+/** A link may name a signal of another timeframe than its address: the signal is what was asked for. */
+function useTimeframeOf(signal: SignalItem | null): void {
+  const { all, shown } = useTimeframes()
+  const own = all.find(({ ms }) => ms === signal?.timeframe_ms) ?? null
+  useEffect(() => {
+    if (own !== null && own.ms !== shown?.ms) renameTimeframe(own)
+  }, [own, shown])
+}
+
+function newestBySymbol(signals: readonly SignalItem[], timeframe: Timeframe | null): ReadonlyMap<string, SignalItem> {
   const newest = new Map<string, SignalItem>()
-  for (const signal of signals) if (!newest.has(signal.symbol)) newest.set(signal.symbol, signal)
+  for (const signal of signals)
+    if (signal.timeframe_ms === timeframe?.ms && !newest.has(signal.symbol)) newest.set(signal.symbol, signal)
   return newest
 }

@@ -1,7 +1,10 @@
 // Which signal is read. Every entry of the history holds its choice: Back returns to the one before.
 
+import { useMemo } from 'react'
+
+import { type Address, currentAddress, goTo, push, replace, useAddress } from '../lib/address'
 import { linkToSignal, SIGNALS, signalOf } from '../lib/route'
-import { createStore, useStore } from '../lib/store'
+import type { Timeframe } from '../lib/timeframe'
 
 export interface Choice {
   signalId: string | null
@@ -11,54 +14,47 @@ export interface Choice {
   isWalk?: boolean
 }
 
-const choice = createStore(fromAddress())
-addEventListener('hashchange', () => choice.set((history.state as Choice | null) ?? fromAddress()))
-
-function fromAddress(): Choice {
-  const signalId = signalOf(location.hash)
-  return { signalId, isOpen: signalId !== null }
+function choiceOf({ hash, entry }: Address): Choice {
+  const signalId = signalOf(hash)
+  return (entry as Choice | null) ?? { signalId, isOpen: signalId !== null }
 }
 
 /** Open a signal. */
 export function open(signalId: string): void {
-  push({ signalId, isOpen: true }, linkToSignal(signalId))
+  push(linkToSignal(signalId), { signalId, isOpen: true } satisfies Choice)
 }
 
 /** Go to a signal on a walk through the list. */
 export function walk(signalId: string): void {
-  const { isOpen, isWalk } = choice.get()
-  const next = { signalId, isOpen, isWalk: true }
-  if (isWalk) replace(next, linkToSignal(signalId))
-  else push(next, linkToSignal(signalId))
+  const { isOpen, isWalk } = choiceOf(currentAddress())
+  const next: Choice = { signalId, isOpen, isWalk: true }
+  if (isWalk) replace(linkToSignal(signalId), next)
+  else push(linkToSignal(signalId), next)
 }
 
 /** Look at a signal that nobody named; the address stays without a name. */
 export function look(signalId: string | null): void {
-  replace({ signalId, isOpen: false }, SIGNALS)
+  replace(SIGNALS, { signalId, isOpen: false } satisfies Choice)
 }
 
 /** Turn to the newest signal of another list. */
 export function turnTo(signalId: string | null): void {
-  push({ signalId, isOpen: false }, SIGNALS)
+  push(SIGNALS, { signalId, isOpen: false } satisfies Choice)
+}
+
+/** Turn to the newest signal of a list at another timeframe. */
+export function turnToTimeframe(timeframe: Timeframe, signalId: string | null): void {
+  goTo(SIGNALS, timeframe, { signalId, isOpen: false } satisfies Choice)
 }
 
 /** Go on with the signal in sight, or with the list, on a narrow page. */
 export function setOpen(isOpen: boolean): void {
-  const { signalId } = choice.get()
+  const { signalId } = choiceOf(currentAddress())
   if (signalId === null) return
-  push({ signalId, isOpen }, isOpen ? linkToSignal(signalId) : SIGNALS)
-}
-
-function push(next: Choice, address: string): void {
-  history.pushState(next, '', address)
-  choice.set(next)
-}
-
-function replace(next: Choice, address: string): void {
-  history.replaceState(next, '', address)
-  choice.set(next)
+  push(isOpen ? linkToSignal(signalId) : SIGNALS, { signalId, isOpen } satisfies Choice)
 }
 
 export function useChoice(): Choice {
-  return useStore(choice, (current) => current)
+  const address = useAddress((current) => current)
+  return useMemo(() => choiceOf(address), [address])
 }

@@ -4,11 +4,12 @@ import '../styles/tokens.css'
 import '../styles/base.css'
 import '../styles/meaning.css'
 
-import { lazy, StrictMode, Suspense } from 'react'
+import { lazy, StrictMode, Suspense, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 
 import { applyTheme } from '../lib/theme'
 import { liveStore, useLive } from '../live/LiveStore'
+import { useTimeframes } from '../live/timeframes'
 import { ErrorBoundary } from '../ui/ErrorBoundary'
 import type { FrameProps } from '../ui/frame'
 import { usePage } from './page'
@@ -20,6 +21,10 @@ import { SignalsPage } from './SignalsPage'
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 
 function Pages() {
+  const { shown } = useTimeframes()
+  useEffect(() => {
+    if (shown !== null) liveStore.showTimeframe(shown)
+  }, [shown])
   return usePage() === 'research' ? (
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
       <Research />

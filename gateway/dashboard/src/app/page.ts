@@ -1,11 +1,8 @@
 // Which page is shown, as the address says.
 
+import { useAddress } from '../lib/address'
 import { type Page, pageOf } from '../lib/route'
-import { createStore, useStore } from '../lib/store'
-
-const page = createStore(pageOf(location.hash))
-addEventListener('hashchange', () => page.set(pageOf(location.hash)))
 
 export function usePage(): Page {
-  return useStore(page, (current) => current)
+  return useAddress(({ hash }) => pageOf(hash))
 }

@@ -37,6 +37,7 @@ export class ExplanationReader {
     try {
       const { explanation } = await askPlain<PredictAnswer>('/api/v1/predict', {
         symbol: signal.symbol,
+        timeframe: this.timeframeAt(signal.timeframe_ms),
         timestamp: new Date(signal.event_time_ms).toISOString(),
         explain: true,
         risk_check: false,
@@ -46,6 +47,12 @@ export class ExplanationReader {
     } catch (error) {
       this.put(signalId, { ...LOADING, phase: 'failed', error: asApiError(error) })
     }
+  }
+
+  /** The name of a length; undefined for the base one, which a question need not name. */
+  private timeframeAt(lengthMs: number): string | undefined {
+    const [, ...higher] = this.state.get().health?.timeframes ?? []
+    return higher.find(({ timeframe_ms }) => timeframe_ms === lengthMs)?.timeframe
   }
 
   put(signalId: string, explanation: ExplanationState): void {

@@ -8,11 +8,14 @@ import { Button } from '../ui/Button'
 import { inTrouble } from './lights'
 import { useLive } from './LiveStore'
 
+const FEW_REASONS = 4 // more would push the page out of sight
+
 export function HealthBanner() {
   const health = useLive((state) => state.health)
   const outage = useLive((state) => state.outage)
   const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
   const [hidden, setHidden] = useState('')
+  const [isWhole, setIsWhole] = useState(false)
   if (outage && health)
     return (
       <Banner tone="bad" role="alert">
@@ -34,10 +37,15 @@ export function HealthBanner() {
     <Banner tone="warn" role="status">
       <b>Degraded</b>
       <ul>
-        {reasons.map((reason) => (
+        {(isWhole ? reasons : reasons.slice(0, FEW_REASONS)).map((reason) => (
           <li key={reason}>{reason}</li>
         ))}
       </ul>
+      {reasons.length > FEW_REASONS && (
+        <Button aria-expanded={isWhole} onClick={() => setIsWhole(!isWhole)}>
+          {isWhole ? 'Less' : `${reasons.length - FEW_REASONS} more`}
+        </Button>
+      )}
       <Button onClick={() => setHidden(kind)}>Hide</Button>
     </Banner>
   )

@@ -22,6 +22,7 @@ export interface ExplanationState {
 }
 
 export interface Scores {
+  timeframe: string
   symbol: string | null
   span: SignalList['span']
   rows: NonNullable<SignalList['summary']>
@@ -53,7 +54,7 @@ export interface LiveState {
   pages: ReadonlyMap<string, SignalPage>
   /** By signal id. */
   explanations: ReadonlyMap<string, ExplanationState>
-  /** By symbol. */
+  /** By symbol and timeframe, see `seriesKey`. */
   series: ReadonlyMap<string, Series>
   seriesError: ApiError | null
   scores: Scores | null

@@ -3,6 +3,7 @@
 import type { Health, ModelList, SignalAcknowledged, SignalItem, SignalList } from '../contract'
 import { asApiError, ask, askPlain } from '../lib/api'
 import { createStore, update, useStore } from '../lib/store'
+import type { Timeframe } from '../lib/timeframe'
 import { ExplanationReader } from './ExplanationReader'
 import { type Filter, queryOf } from './filter'
 import { newestClose, signalsOf, withMessages, withSignals } from './fold'
@@ -25,6 +26,7 @@ export class LiveStore {
   private queue: StreamMessage[] = []
   private foldTimer = 0
   private filter: Filter | null = null
+  private timeframe: Timeframe | null = null
   private scoredSymbol: string | null = null
   private newestCloseMs = 0
   private isOpen = false
@@ -38,6 +40,14 @@ export class LiveStore {
     every(HEALTH_MS, () => this.readHealth())
     every(MODELS_MS, () => this.readModels())
     every(SCORES_MS, () => this.readScores())
+  }
+
+  /** Show another timeframe: the glance at every market, and the score of what has been. */
+  showTimeframe(timeframe: Timeframe): void {
+    if (timeframe.ms === this.timeframe?.ms) return
+    this.timeframe = timeframe
+    this.readStrips()
+    void this.readScores()
   }
 
   /** Show the signals of a filter; reads the first page when it is new. */
@@ -112,7 +122,7 @@ export class LiveStore {
     void this.readHealth()
     void this.readScores()
     if (this.filter) void this.readPage(this.filter, null)
-    for (const { symbol } of this.state.get().health?.symbols ?? []) await this.series.readNewest(symbol)
+    await this.series.readNewest()
   }
 
   private async readPage(filter: Filter, beforeMs: number | null): Promise<void> {
@@ -135,20 +145,27 @@ export class LiveStore {
   private async readHealth(): Promise<void> {
     try {
       const health = await ask<Health>('/api/system/health')
-      const charted = new Set(this.state.get().health?.symbols.map((each) => each.symbol))
       update(this.state, { health, outage: null })
       if (health.clock_ms !== null) this.setClock(health.clock_ms)
       if (health.status === 'starting') return
+      const names = health.timeframes.map(({ timeframe }) => timeframe)
+      this.socket.follow(names.length > 1 ? names : [])
       if (!this.isOpen) {
         this.isOpen = true
         this.socket.open()
         void this.readModels()
       }
-      for (const { symbol } of health.symbols) if (!charted.has(symbol)) void this.series.readStrip(symbol)
+      this.readStrips()
     } catch (error) {
       const sinceMs = this.state.get().outage?.sinceMs ?? Date.now()
       update(this.state, { outage: { error: asApiError(error), sinceMs } })
     }
+  }
+
+  private readStrips(): void {
+    const { timeframe } = this
+    if (timeframe === null || !this.isOpen) return
+    for (const { symbol } of this.state.get().health?.symbols ?? []) void this.series.readStrip(symbol, timeframe)
   }
 
   private async readModels(): Promise<void> {
@@ -158,13 +175,21 @@ export class LiveStore {
   }
 
   private async readScores(): Promise<void> {
-    if (!this.isOpen) return
+    const { timeframe } = this
+    if (!this.isOpen || timeframe === null) return
     const symbol = this.scoredSymbol
-    const ticker = symbol === null ? '' : `&ticker=${symbol}`
+    const which =
+      (timeframe.isBase ? '' : `&timeframe=${timeframe.name}`) + (symbol === null ? '' : `&ticker=${symbol}`)
     try {
-      const list = await ask<SignalList>(`/api/signals?scored=true&limit=1${ticker}`)
-      if (symbol !== this.scoredSymbol) return
-      const scores = { symbol, span: list.span, rows: list.summary ?? [], bins: list.reliability ?? [] }
+      const list = await ask<SignalList>(`/api/signals?scored=true&limit=1${which}`)
+      if (symbol !== this.scoredSymbol || timeframe !== this.timeframe) return
+      const scores = {
+        timeframe: timeframe.name,
+        symbol,
+        span: list.span,
+        rows: list.summary ?? [],
+        bins: list.reliability ?? [],
+      }
       update(this.state, { scores, scoresError: null })
     } catch (error) {
       update(this.state, { scoresError: asApiError(error) })

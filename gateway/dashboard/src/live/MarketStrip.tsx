@@ -4,11 +4,14 @@ import type { Bar, SignalItem } from '../contract'
 import { classes } from '../lib/classes'
 import { barsText, percent, priceText, signedPercent } from '../lib/format'
 import { ARROW, TONE, WORD } from '../lib/signal'
+import type { Timeframe } from '../lib/timeframe'
 import { RegimeBar, RegimeChip } from '../ui/RegimeMark'
 import { Tag } from '../ui/Tag'
-import { NO_SERIES } from './fold'
+import { NO_SERIES, seriesKey } from './fold'
 import { useLive } from './LiveStore'
 import styles from './MarketStrip.module.css'
+import { staleBars } from './staleness'
+import { useTimeframes } from './timeframes'
 
 const SPARK_BARS = 60
 
@@ -22,14 +25,15 @@ interface Props {
 export function MarketStrip({ symbol, newest, className, onToggle }: Props) {
   const markets = useLive((state) => state.health?.symbols)
   const serves = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
-  if (!markets?.length) return null
+  const { shown } = useTimeframes()
+  if (!markets?.length || shown === null) return null
   return (
     <nav className={classes(styles.strip, className)} aria-label="Markets">
       {markets.map((market) => (
         <Market
           key={market.symbol}
           symbol={market.symbol}
-          stale={market.stale ? market.age_bars : null}
+          timeframe={shown}
           ended={market.ended}
           serves={serves}
           price={market.last_price}
@@ -44,7 +48,7 @@ export function MarketStrip({ symbol, newest, className, onToggle }: Props) {
 
 interface MarketProps {
   symbol: string
-  stale: number | null
+  timeframe: Timeframe
   ended: boolean
   serves: boolean
   price: number
@@ -53,8 +57,9 @@ interface MarketProps {
   onToggle: (symbol: string) => void
 }
 
-function Market({ symbol, stale, ended, serves, price, signal, chosen, onToggle }: MarketProps) {
-  const { bars, regimes } = useLive((state) => state.series.get(symbol)) ?? NO_SERIES
+function Market({ symbol, timeframe, ended, serves, price, signal, chosen, onToggle }: MarketProps) {
+  const { bars, regimes } = useLive((state) => state.series.get(seriesKey(symbol, timeframe.ms))) ?? NO_SERIES
+  const stale = useLive((state) => staleBars(state, symbol, timeframe))
   const recent = bars.slice(-SPARK_BARS)
   const close = bars.at(-1)?.close ?? price
   const change = recent[0] ? close / recent[0].open - 1 : null

@@ -6,7 +6,7 @@ import { countText, percent, stampText } from '../lib/format'
 import { PlainPanel } from '../ui/Panel'
 import { ProgressBar } from '../ui/ProgressBar'
 import text from '../ui/text.module.css'
-import { inTrouble } from './lights'
+import { inTrouble, modelsAt } from './lights'
 import { useLive } from './LiveStore'
 import styles from './StartupProgress.module.css'
 
@@ -19,6 +19,8 @@ const STAGES = [
   ['calibration', 'Calibrate', 'So that 70% means right 7 times in 10'],
   ['done', 'Into service', 'Two bars later the first signals come'],
 ] as const
+
+const NO_MODELS = { serving: {}, training: null }
 
 interface Step {
   name: string
@@ -72,8 +74,8 @@ export function StartupProgress() {
 
 function situationOf(health: Health, models: ModelList | null) {
   const bars = health.symbols.reduce((sum, symbol) => sum + symbol.bars, 0)
-  const training = models?.training ?? null
-  const serving = Object.values(models?.serving ?? {})[0]
+  const base = health.timeframes[0]?.timeframe ?? null
+  const { serving, training } = modelsAt(models ?? NO_MODELS, base)
   const ingest = health.processes['ingest']
   const filling: Step = {
     name: 'Back-fill',

@@ -6,16 +6,18 @@ import { classes } from '../lib/classes'
 import { lagState, type LightState, modelState, processState, rejectedState, streamState } from './lights'
 import { useLive } from './LiveStore'
 import styles from './SystemLights.module.css'
+import { useTimeframes } from './timeframes'
 
 export function SystemLights({ onOpen }: { onOpen: () => void }) {
   const health = useLive((state) => state.health)
   const models = useLive((state) => state.models)
   const isSilent = useLive((state) => state.outage !== null)
+  const { shown } = useTimeframes()
   return (
     <div className={styles.lights} role="group" aria-label="State of the system">
       <StreamLight onOpen={onOpen} />
       <Light name="Lag" state={lagState(health, models, isSilent)} onOpen={onOpen} />
-      <Light name="Model" state={modelState(health, models)} onOpen={onOpen} />
+      <Light name="Model" state={modelState(health, models, shown?.name ?? null)} onOpen={onOpen} />
       <Light name="Processes" state={processState(health, isSilent)} onOpen={onOpen} />
       <Light name="Rejected" state={rejectedState(health)} onOpen={onOpen} />
     </div>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { signal } from '../testing/build'
+import { MINUTE_MS, signal } from '../testing/build'
 import { DEFAULT_FILTER, filterFrom, isQuiet, passes, queryOf, toggled } from './filter'
 
 test('neutral signals pass only when they are asked for', () => {
@@ -30,6 +30,18 @@ test('the query names what is left out, and nothing when all is shown', () => {
   )
 })
 
+test('a list holds the signals of one timeframe, and asks for those', () => {
+  const base = { ...DEFAULT_FILTER, timeframe: { name: '1m', ms: MINUTE_MS, isBase: true } }
+  const higher = { ...DEFAULT_FILTER, timeframe: { name: '15m', ms: 15 * MINUTE_MS, isBase: false } }
+  const quarter = signal(15, { timeframe_ms: 15 * MINUTE_MS })
+
+  expect([base, higher].map((filter) => passes(filter, signal(1)))).toEqual([true, false])
+  expect([base, higher].map((filter) => passes(filter, quarter))).toEqual([false, true])
+  expect(queryOf(base)).toBe(queryOf(DEFAULT_FILTER))
+  expect(queryOf(higher)).toBe(`timeframe=15m&${queryOf(DEFAULT_FILTER)}`)
+  expect(isQuiet(higher)).toBe(true)
+})
+
 test('a filter is quiet while it leaves out neutral signals alone', () => {
   expect(isQuiet({ ...DEFAULT_FILTER, symbol: 'BTCUSDT' })).toBe(true)
   expect(isQuiet({ ...DEFAULT_FILTER, text: 'b' })).toBe(false)
@@ -42,7 +54,7 @@ test('toggling keeps the order of the whole', () => {
 })
 
 test('the filter of an earlier visit is taken as far as it is one', () => {
-  const filter = { symbol: 'ETHUSDT', text: '', grades: ['A', 'B'], directions: ['buy'] }
+  const filter = { timeframe: null, symbol: 'ETHUSDT', text: '', grades: ['A', 'B'], directions: ['buy'] }
 
   expect(filterFrom(filter)).toEqual(filter)
   expect(filterFrom({ ...filter, text: 'eth' })).toEqual(filter)

@@ -2,8 +2,11 @@
 
 import type { SignalItem } from '../contract'
 import { type Direction, DIRECTIONS, type Grade, GRADES } from '../lib/signal'
+import type { Timeframe } from '../lib/timeframe'
 
 export interface Filter {
+  /** The one that is shown; null until the gateway has named those that run. */
+  timeframe: Timeframe | null
   /** One symbol; null for all. */
   symbol: string | null
   /** Part of a symbol, as typed. */
@@ -14,6 +17,7 @@ export interface Filter {
 
 /** Most signals are neutral; they are shown when asked for. */
 export const DEFAULT_FILTER: Filter = {
+  timeframe: null,
   symbol: null,
   text: '',
   grades: GRADES,
@@ -23,12 +27,13 @@ export const DEFAULT_FILTER: Filter = {
 /** Every signal there is. */
 export const WHOLE_FILTER: Filter = { ...DEFAULT_FILTER, directions: DIRECTIONS }
 
-/** The filter of an earlier visit, as far as it is one. */
+/** The filter of an earlier visit, as far as it is one. The timeframe stands in the address. */
 export function filterFrom(stored: unknown): Filter {
   const { symbol, grades, directions } = (stored ?? {}) as Record<keyof Filter, unknown>
   const among = <T>(all: readonly T[], chosen: unknown, otherwise: readonly T[]) =>
     Array.isArray(chosen) ? all.filter((item) => chosen.includes(item)) : otherwise
   return {
+    timeframe: null,
     symbol: typeof symbol === 'string' ? symbol : null,
     text: '',
     grades: among(GRADES, grades, DEFAULT_FILTER.grades),
@@ -38,6 +43,7 @@ export function filterFrom(stored: unknown): Filter {
 
 export function passes(filter: Filter, signal: SignalItem): boolean {
   return (
+    (filter.timeframe === null || signal.timeframe_ms === filter.timeframe.ms) &&
     (filter.symbol === null || signal.symbol === filter.symbol) &&
     signal.symbol.includes(symbolPart(filter.text)) &&
     filter.grades.includes(signal.grade) &&
@@ -56,6 +62,7 @@ function symbolPart(text: string): string {
 /** The gateway's query for a filter; also the name of the page of signals it gives. */
 export function queryOf(filter: Filter): string {
   const query = new URLSearchParams()
+  if (filter.timeframe?.isBase === false) query.set('timeframe', filter.timeframe.name)
   if (filter.symbol !== null) query.set('ticker', filter.symbol)
   if (filter.grades.length < GRADES.length) filter.grades.forEach((g) => query.append('grade', g))
   if (filter.directions.length < DIRECTIONS.length) filter.directions.forEach((d) => query.append('direction', d))
@@ -64,7 +71,7 @@ export function queryOf(filter: Filter): string {
 
 /** Whether only neutral signals are left out. */
 export function isQuiet(filter: Filter): boolean {
-  return queryOf({ ...filter, symbol: null }) === queryOf(DEFAULT_FILTER) && filter.text === ''
+  return queryOf({ ...filter, timeframe: null, symbol: null }) === queryOf(DEFAULT_FILTER) && filter.text === ''
 }
 
 export function toggled<T>(all: readonly T[], chosen: readonly T[], item: T): readonly T[] {

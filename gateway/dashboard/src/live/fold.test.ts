@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { bar, MINUTE_MS, regime, score, signal } from '../testing/build'
-import { merged, newestClose, NO_SERIES, signalsOf, withMessages, withSignals } from './fold'
+import { merged, newestClose, NO_SERIES, seriesKey, signalsOf, withMessages, withSignals } from './fold'
 
 test('signals stand newest first, then by symbol', () => {
   const [a, b, c] = [signal(1), signal(2, { symbol: 'ETHUSDT' }), signal(2)]
@@ -57,16 +57,29 @@ test('a series keeps no more than its newest 6,000 bars', () => {
 })
 
 test('messages extend the series of their symbol and leave the others alone', () => {
-  const series = new Map([['ETHUSDT', NO_SERIES]])
+  const [btc, eth] = [seriesKey('BTCUSDT', MINUTE_MS), seriesKey('ETHUSDT', MINUTE_MS)]
+  const series = new Map([[eth, NO_SERIES]])
 
   const next = withMessages(series, [
     { type: 'bar', data: bar(1) },
     { type: 'regime', data: regime(1) },
   ])
 
-  expect(next.get('BTCUSDT')).toEqual({ bars: [bar(1)], regimes: [regime(1)] })
-  expect(next.get('ETHUSDT')).toBe(NO_SERIES)
+  expect(next.get(btc)).toEqual({ bars: [bar(1)], regimes: [regime(1)] })
+  expect(next.get(eth)).toBe(NO_SERIES)
   expect(withMessages(series, [])).toBe(series)
+})
+
+test('the timeframes of a market are series apart', () => {
+  const quarter = bar(15, { timeframe_ms: 15 * MINUTE_MS })
+
+  const next = withMessages(new Map(), [
+    { type: 'bar', data: bar(15) },
+    { type: 'bar', data: quarter },
+  ])
+
+  expect(next.get(seriesKey('BTCUSDT', MINUTE_MS))?.bars).toEqual([bar(15)])
+  expect(next.get(seriesKey('BTCUSDT', 15 * MINUTE_MS))?.bars).toEqual([quarter])
 })
 
 test('a bar or a signal tells the time, whatever their order', () => {

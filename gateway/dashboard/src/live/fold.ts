@@ -6,13 +6,18 @@ import type { StreamMessage } from './socket'
 const SIGNALS = 4_000
 const BARS = 6_000
 
-/** Bars and regimes of one symbol, each oldest first. */
+/** Bars and regimes of one symbol at one timeframe, each oldest first. */
 export interface Series {
   bars: readonly Bar[]
   regimes: readonly RegimeProbabilities[]
 }
 
 export const NO_SERIES: Series = { bars: [], regimes: [] }
+
+/** Name of the series of a symbol at a timeframe. */
+export function seriesKey(symbol: string, timeframeMs: number): string {
+  return `${symbol} ${timeframeMs}`
+}
 
 /** Signals by id, with what became of them, newest first. */
 export function withSignals(current: readonly SignalItem[], arrived: readonly SignalItem[]): readonly SignalItem[] {
@@ -78,7 +83,7 @@ export function merged<T extends Timed>(current: readonly T[], arrived: readonly
   return [...byTime.values()].sort((a, b) => a.event_time_ms - b.event_time_ms).slice(-BARS)
 }
 
-/** The series of every symbol that messages speak of; unknown symbols begin with them. */
+/** The series that messages speak of; unknown ones begin with them. */
 export function withMessages(
   series: ReadonlyMap<string, Series>,
   messages: readonly StreamMessage[],
@@ -86,17 +91,17 @@ export function withMessages(
   const arrived = new Map<string, { bars: Bar[]; regimes: RegimeProbabilities[] }>()
   for (const message of messages) {
     if (message.type !== 'bar' && message.type !== 'regime') continue
-    const { symbol } = message.data
-    const added = arrived.get(symbol) ?? { bars: [], regimes: [] }
-    arrived.set(symbol, added)
+    const key = seriesKey(message.data.symbol, message.data.timeframe_ms)
+    const added = arrived.get(key) ?? { bars: [], regimes: [] }
+    arrived.set(key, added)
     if (message.type === 'bar') added.bars.push(message.data)
     else added.regimes.push(message.data)
   }
   if (arrived.size === 0) return series
   const changed = new Map(series)
-  for (const [symbol, { bars, regimes }] of arrived) {
-    const before = series.get(symbol) ?? NO_SERIES
-    changed.set(symbol, {
+  for (const [key, { bars, regimes }] of arrived) {
+    const before = series.get(key) ?? NO_SERIES
+    changed.set(key, {
       bars: merged(before.bars, bars),
       regimes: merged(before.regimes, regimes),
     })

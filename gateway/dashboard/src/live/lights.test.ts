@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import type { ModelList } from '../contract'
 import { health } from '../testing/build'
-import { lagState, modelState, processState, rejectedState, streamState } from './lights'
+import { lagState, modelsAt, modelState, processState, rejectedState, streamState } from './lights'
 
 const SERVING = {
   serving: { ensemble: { qualified: true, model_version: 'v1' } },
@@ -58,6 +58,21 @@ test('a bug among the dead letters is worse than a rejected record', () => {
 test('a model that serves while inference holds does not look well', () => {
   const processes = { 'inference-1': { state: 'holding' } } as never
 
-  expect(modelState(health({ processes }), SERVING)).toMatchObject({ tone: 'warn', text: 'Holding' })
-  expect(modelState(health(), SERVING)).toMatchObject({ tone: 'good', text: 'Qualified' })
+  expect(modelState(health({ processes }), SERVING, null)).toMatchObject({ tone: 'warn', text: 'Holding' })
+  expect(modelState(health(), SERVING, null)).toMatchObject({ tone: 'good', text: 'Qualified' })
+})
+
+test('each timeframe has the light of its own model', () => {
+  const models = {
+    serving: {
+      ensemble: { qualified: true, model_version: 'v1', timeframe: '1m' },
+      'ensemble/15m': { qualified: false, model_version: 'v15', timeframe: '15m' },
+    },
+    training: { timeframe: '1h', stage: 'lstm', done: 0.4, note: '' },
+  } as unknown as ModelList
+
+  expect(modelState(health(), models, '1m')).toMatchObject({ text: 'Qualified', under: 'v1' })
+  expect(modelState(health(), models, '15m')).toMatchObject({ text: 'Unqualified', under: 'v15' })
+  expect(modelState(health(), models, '1h')).toMatchObject({ text: 'Training 40%' })
+  expect(modelsAt(models, '4h')).toEqual({ serving: undefined, training: null })
 })

@@ -40,10 +40,18 @@ export function lagState(health: Health | null, models: ModelList | null, silent
   }
 }
 
-export function modelState(health: Health | null, models: ModelList | null): LightState {
+/** What serves and what is trained at a timeframe; without a name, what comes first. */
+export function modelsAt({ serving, training }: Pick<ModelList, 'serving' | 'training'>, timeframe: string | null) {
+  const isOf = (name: string | null) => timeframe === null || name === null || name === timeframe
+  return {
+    serving: Object.values(serving).find((model) => isOf(model.timeframe)),
+    training: training !== null && isOf(training.timeframe) ? training : null,
+  }
+}
+
+export function modelState(health: Health | null, models: ModelList | null, timeframe: string | null): LightState {
   if (models === null) return { tone: 'calm', text: '–', under: '' }
-  const { training } = models
-  const serving = Object.values(models.serving)[0]
+  const { serving, training } = modelsAt(models, timeframe)
   const busy = training !== null && training.stage !== 'done' && training.stage !== 'failed'
   if (serving === undefined) {
     if (training?.stage === 'failed') return { tone: 'bad', text: 'Failed', under: 'training' }

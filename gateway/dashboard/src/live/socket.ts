@@ -33,6 +33,8 @@ const SILENT_HEARTBEATS = 2.5
 export class SignalSocket {
   private socket: WebSocket | null = null
   private cursor: string | null = null
+  /** Of all of them comes what is new; empty: of the base one alone. */
+  private timeframes: readonly string[] = []
   private attempt = 0
   private silenceMs = 15_000
   private timer = 0
@@ -53,6 +55,7 @@ export class SignalSocket {
     clearTimeout(this.timer)
     this.onConnection({ phase: 'connecting', attempt: this.attempt, retryAtMs: null })
     const query = new URLSearchParams({ kinds: KINDS })
+    for (const timeframe of this.timeframes) query.append('timeframe', timeframe)
     if (this.cursor !== null) query.set('cursor', this.cursor)
     const address = new URL(`/api/realtime/signals?${query}`, location.href)
     address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -67,6 +70,17 @@ export class SignalSocket {
       this.take((message ?? { type: 'gap', reason: 'a message could not be read' }) as unknown as StreamMessage)
     }
     socket.onclose = () => this.lost(socket)
+  }
+
+  /** Follow these timeframes from now on. */
+  follow(timeframes: readonly string[]): void {
+    if (timeframes.join() === this.timeframes.join()) return
+    this.timeframes = timeframes
+    if (this.socket === null) return
+    // What was asked for changes with the line: the cursor brings what comes meanwhile.
+    this.socket.onclose = null
+    this.socket.close()
+    this.open()
   }
 
   private take(message: StreamMessage): void {

@@ -5,10 +5,13 @@ import { useEffect, useMemo, useState } from 'react'
 import type { SignalItem } from '../contract'
 import { barsText } from '../lib/format'
 import { useTheme } from '../lib/theme'
+import type { Timeframe } from '../lib/timeframe'
 import { BarTable } from '../live/chart/BarTable'
 import { PriceChart } from '../live/chart/PriceChart'
-import { NO_SERIES } from '../live/fold'
+import { NO_SERIES, seriesKey } from '../live/fold'
 import { liveStore, useLive } from '../live/LiveStore'
+import { staleBars } from '../live/staleness'
+import { useTimeframes } from '../live/timeframes'
 import { Button } from '../ui/Button'
 import { ErrorBoundary } from '../ui/ErrorBoundary'
 import { Failure } from '../ui/Failure'
@@ -20,28 +23,35 @@ import styles from './SignalChart.module.css'
 export function SignalChart({
   signal,
   symbol,
+  timeframe,
   onChoose,
 }: {
   signal: SignalItem | null
   symbol: string
+  timeframe: Timeframe
   onChoose: (signalId: string) => void
 }) {
   const theme = useTheme()
-  const series = useLive((state) => state.series.get(symbol)) ?? NO_SERIES
+  const { all: running } = useTimeframes()
+  const series = useLive((state) => state.series.get(seriesKey(symbol, timeframe.ms))) ?? NO_SERIES
   const all = useLive((state) => state.signals)
   const error = useLive((state) => state.seriesError)
-  const stale = useLive((state) => state.health?.symbols.find((s) => s.symbol === symbol && s.stale))
+  const stale = useLive((state) => staleBars(state, symbol, timeframe))
   const [asTable, setAsTable] = useState(false)
   const backTo = signal === null ? Infinity : signal.event_time_ms - 100 * signal.timeframe_ms
   // Without bars the series was dropped, or not read yet.
   const isEmpty = series.bars.length === 0
-  useEffect(() => void liveStore.series.readBack(symbol, backTo), [symbol, backTo, isEmpty])
-  const signals = useMemo(() => all.filter((each) => each.symbol === symbol), [all, symbol])
+  useEffect(() => void liveStore.series.readBack(symbol, timeframe, backTo), [symbol, timeframe, backTo, isEmpty])
+  const signals = useMemo(
+    () => all.filter((each) => each.symbol === symbol && each.timeframe_ms === timeframe.ms),
+    [all, symbol, timeframe],
+  )
   return (
     <PlainPanel className={styles.chart} aria-label={`${symbol} chart`}>
       <PanelHead>
         <h3>
-          {symbol} {stale && <Tag tone="warn">stale: {barsText(stale.age_bars)} old</Tag>}
+          {symbol} {running.length > 1 && timeframe.name}{' '}
+          {stale !== null && <Tag tone="warn">stale: {barsText(stale)} old</Tag>}
         </h3>
         <Legend className={styles.legend} aria-label="Regimes">
           <li className="up">Bull</li>
@@ -54,7 +64,7 @@ export function SignalChart({
         </Button>
       </PanelHead>
       {error && isEmpty ? (
-        <Failure error={error} onRetry={() => void liveStore.series.readBack(symbol, backTo)} />
+        <Failure error={error} onRetry={() => void liveStore.series.readBack(symbol, timeframe, backTo)} />
       ) : asTable ? (
         <BarTable series={series} signals={signals} />
       ) : (

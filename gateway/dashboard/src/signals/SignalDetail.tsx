@@ -8,6 +8,8 @@ import { classes } from '../lib/classes'
 import { countText } from '../lib/format'
 import { liveStore, useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
+import { TimeframeProgress } from '../live/TimeframeProgress'
+import { useTimeframeHealth, useTimeframes } from '../live/timeframes'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
@@ -42,6 +44,8 @@ export function SignalDetail(props: Props) {
   const firstSymbol = useLive((state) => state.health?.symbols[0]?.symbol)
   const isStarting = useLive((state) => state.health?.status === 'starting')
   const charted = signal?.symbol ?? symbol ?? firstSymbol
+  const { all: running, shown } = useTimeframes()
+  const timeframe = running.find(({ ms }) => ms === signal?.timeframe_ms) ?? shown
   return (
     <div
       id="detail"
@@ -64,8 +68,8 @@ export function SignalDetail(props: Props) {
             onBack={onBack}
           />
         )}
-        {charted && (signal !== null || !isStarting) && (
-          <SignalChart signal={signal} symbol={charted} onChoose={onChoose} />
+        {charted && timeframe && (signal !== null || !isStarting) && (
+          <SignalChart signal={signal} symbol={charted} timeframe={timeframe} onChoose={onChoose} />
         )}
         {signal !== null && (
           <>
@@ -88,7 +92,7 @@ export function SignalDetail(props: Props) {
 /** Why no signal is shown: none exists yet, none passes the filter, or the chosen one is not here. */
 function NoSignal({ chosenId, isFiltered, onNewest, onShowAll, onBack }: Props) {
   const health = useLive((state) => state.health)
-  const hasModel = useLive((state) => Object.keys(state.models?.serving ?? {}).length > 0)
+  const timeframe = useTimeframeHealth()
   const outage = useLive((state) => state.outage)
   const failure = useLive((state) => (chosenId === null ? null : state.explanations.get(chosenId)?.error)) ?? null
   if (health === null && outage)
@@ -113,8 +117,11 @@ function NoSignal({ chosenId, isFiltered, onNewest, onShowAll, onBack }: Props) 
         </Button>
       </PlainPanel>
     )
-  const count = health?.symbols.reduce((sum, { signals }) => sum + signals, 0) ?? 0
-  if (health === null || health.status === 'starting' || (count === 0 && !hasModel)) return <StartupProgress />
+  if (health === null || timeframe === null || health.status === 'starting') return <StartupProgress />
+  const { signals: count, model } = timeframe
+  const isBase = timeframe.timeframe === health.timeframes[0]?.timeframe
+  if (count === 0 && model.state !== 'serving')
+    return isBase ? <StartupProgress /> : <TimeframeProgress timeframe={timeframe} />
   if (count === 0)
     return (
       <PlainPanel>

@@ -4,8 +4,10 @@ import type { RefObject } from 'react'
 
 import { classes } from '../lib/classes'
 import { ARROW, DIRECTIONS, GRADES, WORD } from '../lib/signal'
+import type { Timeframe } from '../lib/timeframe'
 import { type Filter, toggled } from '../live/filter'
 import { useLive } from '../live/LiveStore'
+import { TimeframeSwitch } from '../live/TimeframeSwitch'
 import { Button } from '../ui/Button'
 import chip from '../ui/chip.module.css'
 import { Choices } from '../ui/Choices'
@@ -18,15 +20,17 @@ interface Props {
   paused: boolean
   onChange: (filter: Filter) => void
   onPause: () => void
+  onTimeframe: (timeframe: Timeframe) => void
 }
 
-export function SignalFilters({ filter, count, search, paused, onChange, onPause }: Props) {
+export function SignalFilters({ filter, count, search, paused, onChange, onPause, onTimeframe }: Props) {
   const pausedSignals = useLive((state) => state.pausedSignals)
   return (
     <div className={styles.filters} role="search" aria-label="Filter signals">
       <div className={styles.line}>
         <h2>Signals</h2>
         <span className="muted">{count}</span>
+        <TimeframeSwitch onChoose={onTimeframe} />
         <Button className={styles.pause} aria-pressed={paused} onClick={onPause}>
           <span aria-hidden="true">{paused ? '▶' : '❙❙'}</span>{' '}
           {paused ? `Resume${pausedSignals ? ` · ${pausedSignals} new` : ''}` : 'Pause'}

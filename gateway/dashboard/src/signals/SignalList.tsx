@@ -9,6 +9,7 @@ import { TONE } from '../lib/signal'
 import { type Filter, queryOf } from '../live/filter'
 import { liveStore, useLive } from '../live/LiveStore'
 import { useMarketTime } from '../live/marketTime'
+import { useTimeframeHealth } from '../live/timeframes'
 import { Button } from '../ui/Button'
 import { DirectionMark } from '../ui/DirectionMark'
 import { EmptyState } from '../ui/EmptyState'
@@ -168,7 +169,7 @@ function useAnchor(box: RefObject<HTMLDivElement | null>, signals: readonly Sign
 }
 
 function Empty({ loading, filter, onShowNeutral }: { loading: boolean; filter: Filter; onShowNeutral: () => void }) {
-  const total = useLive((state) => state.health?.symbols.reduce((sum, each) => sum + each.signals, 0) ?? 0)
+  const total = useTimeframeHealth()?.signals ?? 0
   if (total === 0)
     return (
       <EmptyState title="No signals yet">

@@ -1,6 +1,7 @@
 // The score of past signals: hit rates with their intervals, returns after costs, calibration.
 
 import { liveStore, useLive } from '../live/LiveStore'
+import { useTimeframes } from '../live/timeframes'
 import { Choices } from '../ui/Choices'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
@@ -10,12 +11,13 @@ import { Reliability } from './Reliability'
 import styles from './TrackRecord.module.css'
 
 export function TrackRecord({ symbol }: { symbol: string | null }) {
-  const scores = useLive((state) => state.scores)
+  const { all, shown } = useTimeframes()
+  const scores = useLive((state) => (state.scores?.timeframe === shown?.name ? state.scores : null))
   const error = useLive((state) => state.scoresError)
   const scope = scores?.symbol ?? null
   return (
     <Panel
-      title="Score of past signals"
+      title={`Score of past ${all.length > 1 && shown ? `${shown.name} ` : ''}signals`}
       aside={
         <Choices aria-label="Scored markets">
           <button type="button" aria-pressed={scope === null} onClick={() => liveStore.score(null)}>

@@ -22,6 +22,7 @@ export function bar(minute: number, fields: Partial<Bar> = {}): Bar {
 export function regime(minute: number, fields: Partial<RegimeProbabilities> = {}): RegimeProbabilities {
   return {
     symbol: 'BTCUSDT',
+    timeframe_ms: MINUTE_MS,
     event_time_ms: minute * MINUTE_MS,
     bull: 0.5,
     bear: 0.2,
@@ -71,6 +72,7 @@ export function health(fields: Partial<Health> = {}): Health {
     broker_connected: true,
     views_lag_records: 0,
     processes: {},
+    timeframes: [],
     symbols: [],
     canary: null,
     dead_letters: {},

@@ -112,8 +112,8 @@ export function PriceChart({ bars, regimes, signals, chosen, theme, onChoose }: 
     drawing.current?.plan.show(chosen && planOf(chosen, bars), planColours(chosen))
   }, [chosen, bars, theme])
 
-  const [chosenId, symbol] = [chosen?.signal_id, bars[0]?.symbol]
-  useEffect(() => moveToChosen(), [chosenId, symbol, reaches])
+  const [chosenId, symbol, timeframeMs] = [chosen?.signal_id, bars[0]?.symbol, bars[0]?.timeframe_ms]
+  useEffect(() => moveToChosen(), [chosenId, symbol, timeframeMs, reaches])
 
   const bar = bars.at(hoveredMs === null ? -1 : placeOf(hoveredMs, bars))
   const regime = regimes.findLast((each) => each.event_time_ms === bar?.event_time_ms) ?? null

@@ -24,7 +24,9 @@ test.each([
 })
 
 test('where nothing of it is left there is nothing to keep', () => {
+  const quarters = bars(0, 100).map((each) => ({ ...each, timeframe_ms: 15 * each.timeframe_ms }))
   expect(rangeAfter({ from: 40, to: 80 }, bars(0, 100), bars(5_000, 5_100))).toBeNull()
   expect(rangeAfter({ from: 40, to: 105 }, bars(0, 100), bars(0, 100, 'ETHUSDT'))).toBeNull()
+  expect(rangeAfter({ from: 40, to: 105 }, bars(0, 100), quarters)).toBeNull()
   expect(rangeAfter({ from: 0, to: 30 }, [], bars(0, 100))).toBeNull()
 })

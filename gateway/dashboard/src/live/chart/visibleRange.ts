@@ -14,7 +14,8 @@ export interface LogicalRange {
  */
 export function rangeAfter(range: LogicalRange, before: readonly Bar[], now: readonly Bar[]): LogicalRange | null {
   const [oldFirst, newFirst] = [before[0], now[0]]
-  if (oldFirst === undefined || newFirst === undefined || oldFirst.symbol !== newFirst.symbol) return null
+  if (oldFirst === undefined || newFirst === undefined) return null
+  if (oldFirst.symbol !== newFirst.symbol || oldFirst.timeframe_ms !== newFirst.timeframe_ms) return null
   const newEnd = now.length - 1
   const follows = range.to >= before.length - 1
   const moved = follows
