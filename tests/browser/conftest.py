@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect, sync_playwright
@@ -109,7 +110,7 @@ def new_stage(built: None) -> Iterator[NewStage]:  # noqa: ARG001 - the gateway 
     made: list[Stage] = []
 
     def make(
-        records: tuple[Record, ...] | list[Record] = (), *, ready: bool = True, **settings: object
+        records: tuple[Record, ...] | list[Record] = (), *, ready: bool = True, **settings: Any
     ) -> Stage:
         made.append(Stage(records, ready=ready, **settings))
         made[-1].open()

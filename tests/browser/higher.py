@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -119,7 +120,7 @@ def _lean(bars: Sequence[Bar], place: int) -> float:
     return math.log(bars[place].close / bars[max(0, place - SCALE)].close) / spread
 
 
-def _times(at: Bar) -> dict[str, object]:
+def _times(at: Bar) -> dict[str, Any]:
     names = ("symbol", "timeframe_ms", "event_time_ms", "available_time_ms")
     return {name: getattr(at, name) for name in names}
 

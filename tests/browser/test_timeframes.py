@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from schemas.market import Bar
 from schemas.signals import Signal
 from tests.browser import scenes
+from tests.browser.conftest import MarketScene, NewStage
 from tests.browser.stage import Stage
 from tests.browser.test_page import wider_than_itself
 
@@ -19,7 +20,7 @@ LINKS = "[...document.querySelectorAll('a[href]')].map((link) => link.href)"
 
 
 @pytest.fixture
-def several(new_stage, market) -> Stage:
+def several(new_stage: NewStage, market: MarketScene) -> Stage:
     return new_stage(scenes.several(market.past))
 
 

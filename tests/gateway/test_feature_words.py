@@ -9,7 +9,7 @@ from streams.features.catalog import BASE_FEATURES
 from streams.features.ladder import LADDER, RUNG_FEATURES
 from workers.explain.attribution import REGIME_INPUTS
 
-WORDS = (SOURCE / "src" / "signals" / "featureWords.ts").read_text()
+WORDS = (SOURCE / "src" / "live" / "featureWords.ts").read_text()
 
 
 def table(name: str) -> dict[str, str]:

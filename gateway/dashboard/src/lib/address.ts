@@ -11,7 +11,8 @@ export interface Address {
   entry: unknown
 }
 
-const address = createStore(current())
+// A visit begins with what its address names: an entry may hold what an earlier visit looked at.
+const address = createStore<Address>({ ...current(), entry: null })
 for (const event of ['popstate', 'hashchange']) addEventListener(event, () => address.set(current()))
 
 function current(): Address {

@@ -13,7 +13,7 @@ import { Panel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import text from '../ui/text.module.css'
 import styles from './Drivers.module.css'
-import { wordsOf } from './featureWords'
+import { wordsOf } from '../live/featureWords'
 import { comparedText, rankText, type Ranks, sentenceOf, stateText } from './reasons'
 
 export function Drivers({ signal }: { signal: SignalItem }) {

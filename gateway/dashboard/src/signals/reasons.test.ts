@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { Driver, Explanation, FeatureRank } from '../contract'
-import { isPointer, wordsOf } from './featureWords'
+import { isPointer, wordsOf } from '../live/featureWords'
 import { comparedText, rankText, type Ranks, sentenceOf, stateText } from './reasons'
 
 const driver = (feature: string, value: number | null = 1) => ({ feature, value }) as Driver

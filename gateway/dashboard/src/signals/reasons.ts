@@ -3,7 +3,7 @@
 import type { Driver, Explanation, FeatureRank } from '../contract'
 import { daysText, percent, valueText } from '../lib/format'
 import { WORD } from '../lib/signal'
-import { isPointer, isRegime, wordsOf } from './featureWords'
+import { isPointer, isRegime, wordsOf } from '../live/featureWords'
 
 export type Ranks = Readonly<Record<string, FeatureRank>>
 
