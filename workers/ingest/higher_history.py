@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ from workers.ingest.resume import MarketPast
 from workers.ingest.symbol_feed import SymbolFeed
 
 MAX_UNACKNOWLEDGED = 2_000  # records of the past that may be ahead of the broker
-FILLED_AT_ONCE = 4  # symbols
+LONGEST_PAUSE_S = 0.5  # after a page, as long as it took: the live bars share the loop
 RETRY_S, LONGEST_WAIT_S = 0.5, 30.0
 
 Announce = Callable[[int, Mapping[str, int]], None]  # timeframe, close of each symbol
@@ -124,25 +125,15 @@ class HigherHistory:
         async with asyncio.TaskGroup() as tasks:
             for timeframe in self._timeframes:
                 missing = [s for s in timeframe.series.values() if s.from_ms is None]
-                await self._fill(missing, feeds)
+                for each in missing:  # one after the other: live bars go first
+                    await self._fetch(each, feeds[each.klines.symbol])
+                self._detail = ""
                 if timeframe.length_ms not in past.announced:
                     announce(timeframe.length_ms, _ends(timeframe, feeds))
                 for each in missing:
                     tasks.create_task(self._join(each, feeds[each.klines.symbol]))
         for feed in feeds.values():
             feed.overlap = None
-
-    async def _fill(self, missing: list[HigherSeries], feeds: Mapping[str, SymbolFeed]) -> None:
-        slots = asyncio.Semaphore(FILLED_AT_ONCE)
-
-        async def fill(series: HigherSeries) -> None:
-            async with slots:
-                await self._fetch(series, feeds[series.klines.symbol])
-
-        async with asyncio.TaskGroup() as tasks:
-            for series in missing:
-                tasks.create_task(fill(series))
-        self._detail = ""
 
     async def _join(self, series: HigherSeries, feed: SymbolFeed) -> None:
         """Let base bars take over at the next boundary, once the klines reach up to it."""
@@ -160,6 +151,7 @@ class HigherHistory:
         markers = self._markers.setdefault(series.klines, Markers())
         await self.history.settlements(series.klines, series.filled_ms, markers)
         span = (series.filled_ms, self.history.clock.now_ms())
+        began_s = time.monotonic()
         async for page in self.history.pages(series.klines, span, markers):
             for kline in page:
                 self.outbox.put(kline)
@@ -171,6 +163,8 @@ class HigherHistory:
             name = f"{series.klines.interval} history of {series.klines.symbol}"
             self._detail = f"{name}: {left} bars to come" if left > 0 else ""
             await self.outbox.below(MAX_UNACKNOWLEDGED)
+            await asyncio.sleep(min(time.monotonic() - began_s, LONGEST_PAUSE_S))
+            began_s = time.monotonic()
 
 
 async def _until_model_serves(past: MarketPast) -> None:
