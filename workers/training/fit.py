@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from workers.training.trainable import LeftOut, left_out_of_filter, reasons_text
 
 OnProgress = Callable[[TrainingStage, float, str], None]
 
+NO_FILTERS: Mapping[str, RegimeParameters] = MappingProxyType({})
 FEWEST_BLOCKS = 2  # the first calibrates, the next is judged
 CHUNK = 500  # windows at a time: 64 bars of 100 features each are 25 MB
 
@@ -118,11 +120,18 @@ class PredictedBlock:
 
 
 def fit_model(
-    table: TrainingTable, train: Rows, plan: TrainingPlan, progress: OnProgress
+    table: TrainingTable,
+    train: Rows,
+    plan: TrainingPlan,
+    progress: OnProgress,
+    previous: Mapping[str, RegimeParameters] = NO_FILTERS,
 ) -> FittedModel:
-    """Fit regime filters and both members on some rows and the bars before them."""
+    """Fit regime filters and both members on some rows and the bars before them.
+
+    The regimes keep the names of the ``previous`` filters, by symbol.
+    """
     progress("regimes", 0.0, f"{len(table.times)} bars of {len(table.series)} symbols")
-    regimes, posteriors, left_out = _fit_filters(table, train, plan)
+    regimes, posteriors, left_out = _fit_filters(table, train, plan, previous)
     progress("boosted", 0.0, f"{len(train)} rows")
     prior = class_shares(table.classes[train])
     sampled = train[:: plan.boosted.stride]
@@ -143,7 +152,10 @@ def fit_model(
 
 
 def _fit_filters(
-    table: TrainingTable, train: Rows, plan: TrainingPlan
+    table: TrainingTable,
+    train: Rows,
+    plan: TrainingPlan,
+    previous: Mapping[str, RegimeParameters],
 ) -> tuple[tuple[RegimeParameters, ...], Array, LeftOut]:
     """Fit on every bar up to the last training row; filter (never smooth) the whole table.
 
@@ -162,6 +174,7 @@ def _fit_filters(
         {s: SymbolBars(past.observations[:, used], past.log_returns) for s, past in fitted.items()},
         names,
         plan.regimes,
+        previous,
     )
     records = {s: fit.parameters(s, table.timeframe_ms, until_ms) for s in fitted}
     posteriors = [

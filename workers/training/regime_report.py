@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,10 +128,11 @@ def regime_report(
         )
     starts = range(int(first) + plan.train_bars * step, int(last), plan.refit_bars * step)
     blocks: dict[str, list[_Block]] = {market.symbol: [] for market in markets}
+    records: dict[str, RegimeParameters] = {}
     for number, start_ms in enumerate(starts):
         progress(number, len(starts))
         stop_ms = min(start_ms + plan.refit_bars * step, int(last))
-        records = _fit(markets, start_ms, plan)
+        records = _fit(markets, start_ms, plan, records)
         for market in markets:
             test = market.rows(start_ms, stop_ms)
             train = market.rows(start_ms - plan.train_bars * step, start_ms)
@@ -146,7 +147,10 @@ def regime_report(
 
 
 def _fit(
-    markets: Sequence[_Market], until_ms: int, plan: ReportPlan
+    markets: Sequence[_Market],
+    until_ms: int,
+    plan: ReportPlan,
+    previous: Mapping[str, RegimeParameters],
 ) -> dict[str, RegimeParameters]:
     """Fit one filter on the bars of all markets up to a time, as a training does."""
     bars = {}
@@ -162,6 +166,7 @@ def _fit(
         {s: SymbolBars(each.observations[:, used], each.log_returns) for s, each in bars.items()},
         names,
         plan.regimes,
+        previous,
     )
     return {m.symbol: fit.parameters(m.symbol, m.timeframe_ms, until_ms) for m in markets}
 

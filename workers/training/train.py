@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from schemas.models import ModelMetrics, ModelRegistered
+from schemas.regimes import RegimeParameters
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
 from workers.models.artifact import (
@@ -25,6 +26,7 @@ from workers.models.artifact import (
 from workers.models.ensemble import class_probabilities
 from workers.training.dataset import Array, FeatureSeries
 from workers.training.fit import (
+    NO_FILTERS,
     FittedModel,
     OnProgress,
     TooFewRows,
@@ -79,8 +81,11 @@ def train(
     series: Mapping[str, FeatureSeries],
     plan: TrainingPlan,
     progress: OnProgress,
+    previous: Mapping[str, RegimeParameters] = NO_FILTERS,
 ) -> TrainedModel:
     """Fit a model, test it out of sample and prepare its files.
+
+    Its regimes keep the names of the ``previous`` filters, by symbol.
 
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
@@ -92,7 +97,7 @@ def train(
     blocks = walk_forward(table, plan, progress)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     metrics = model_metrics(stitch_blocks(table, blocks, plan), block_ms, plan.seed)
-    fitted = fit_model(table, table.usable, plan, progress)
+    fitted = fit_model(table, table.usable, plan, progress, previous)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)

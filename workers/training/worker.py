@@ -12,17 +12,24 @@ the others are predicted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
-from schemas.models import ModelRegistered
+from schemas.models import ModelChanged, ModelRegistered
 from schemas.record import Record
+from schemas.regimes import RegimeParameters
 from schemas.timeframes import timeframe_name
-from schemas.topics import BARS, CLOCK_TICKS, FEATURE_VECTORS, TRAINING_REQUESTS
+from schemas.topics import (
+    BARS,
+    CLOCK_TICKS,
+    FEATURE_VECTORS,
+    MODELS_CHANGES,
+    TRAINING_REQUESTS,
+)
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
 from streams.features.processor import PROCESSOR as FEATURES
@@ -167,7 +174,10 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
         vectors = read_vectors(request, kafka, progress.publish)
         series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
         loading.join()
-        trained = train(request, series, TrainingPlan(), progress.publish)
+        with Reader(kafka, (MODELS_CHANGES,)) as reader:
+            changes = [message.record for message in reader.read_to_end()]
+        previous = serving_filters(changes, request)
+        trained = train(request, series, TrainingPlan(), progress.publish, previous)
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))
         raise RecordRejected(str(short)) from None
@@ -206,6 +216,22 @@ def read_vectors(
         bars = (message.record for message in reader.read_to_end())
         made = iter_outputs([FEATURES], bars)
         return [v for v in made if isinstance(v, FeatureVector) and in_span(v, request)]
+
+
+def serving_filters(
+    changes: Iterable[Record], request: TrainingRequest
+) -> Mapping[str, RegimeParameters]:
+    """Return by symbol the regime filter that served when a request was made."""
+    filters: Mapping[str, RegimeParameters] = {}
+    for change in changes:
+        if isinstance(change, ModelChanged) and _precedes(change, request):
+            filters = {parameters.symbol: parameters for parameters in change.model.regimes}
+    return filters
+
+
+def _precedes(change: ModelChanged, request: TrainingRequest) -> bool:
+    same = (change.strategy, change.model.timeframe_ms) == (request.strategy, request.timeframe_ms)
+    return same and change.event_time_ms <= request.event_time_ms
 
 
 def _load_libraries() -> None:

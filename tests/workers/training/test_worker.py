@@ -13,8 +13,8 @@ import pytest
 
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
-from schemas.models import ModelRegistered
-from schemas.timeframes import MINUTE_MS
+from schemas.models import ModelChanged, ModelRegistered
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import TRAINING_PROGRESS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
@@ -22,13 +22,13 @@ from streams.processor import RecordRejected
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
-from tests.build import START_MS, close_time
+from tests.build import START_MS, close_time, regime_parameters, registered
 from tests.fakes.small_models import change_to, small_model
 from workers.serving.slots import load_ensemble
 from workers.settings import Settings
 from workers.training import mlflow_follower
 from workers.training.progress import STAGES, overall_share
-from workers.training.worker import run, run_request
+from workers.training.worker import run, run_request, serving_filters
 
 BARS = 2_300
 
@@ -169,3 +169,27 @@ def _starts_no_child_again(settings, kafka):
     stop.set()
     thread.join()
     return reports == []
+
+
+def test_regimes_keep_the_names_of_the_filter_that_served_when_a_model_was_asked_for():
+    asked = request(to_bar=10)
+
+    def change(version: str, **fields: int) -> ModelChanged:
+        model = registered(
+            timeframe_ms=fields.get("timeframe_ms", MINUTE_MS),
+            regimes=(regime_parameters(model_version=version),),
+        )
+        return ModelChanged(
+            strategy=asked.strategy,
+            event_time_ms=fields.get("event_time_ms", asked.event_time_ms),
+            effective_from_ms=0,
+            model=model,
+            reason="qualified",
+        )
+
+    later = change("later", event_time_ms=asked.event_time_ms + 1)
+    hourly = change("hourly", timeframe_ms=HOUR_MS)
+
+    assert serving_filters([], asked) == {}
+    filters = serving_filters([change("first"), change("second"), hourly, later], asked)
+    assert {symbol: each.model_version for symbol, each in filters.items()} == {"BTCUSDT": "second"}
