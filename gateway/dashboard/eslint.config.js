@@ -9,6 +9,7 @@ const ROOMS = {
   ui: ['lib'],
   live: ['lib', 'ui'],
   signals: ['lib', 'ui', 'live'],
+  analysis: ['lib', 'ui', 'live'],
   research: ['lib', 'ui'],
 }
 

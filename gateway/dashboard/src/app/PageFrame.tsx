@@ -4,7 +4,7 @@ import { useState } from 'react'
 
 import { classes } from '../lib/classes'
 import { type KeyBinding, useKeys } from '../lib/keys'
-import { type Page, RESEARCH, SIGNALS } from '../lib/route'
+import { ANALYSIS, linkToAnalysis, type Page, RESEARCH, SIGNALS } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
 import { SystemStatus } from '../live/SystemStatus'
 import { TopBar } from '../live/TopBar'
@@ -13,15 +13,25 @@ import type { FrameProps } from '../ui/frame'
 import { KeyHelp } from '../ui/KeyHelp'
 import styles from './PageFrame.module.css'
 
-export function PageFrame({ page, className, skipLink, keys, help, footer, children }: FrameProps & { page: Page }) {
+interface Props extends FrameProps {
+  page: Page
+  /** The market that is looked at: the analysis begins with it. */
+  symbol?: string | null
+}
+
+export function PageFrame({ page, symbol, className, skipLink, keys, help, footer, children }: Props) {
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
   const close = () => setSheet(null)
+  const analysis = symbol ? linkToAnalysis(symbol) : ANALYSIS
   const allKeys: readonly KeyBinding[] = [
     ...keys,
-    page === 'signals'
-      ? { keys: ['r'], meaning: 'To the research page', act: () => (location.hash = RESEARCH) }
-      : { keys: ['r'], meaning: 'To the signals', act: () => (location.hash = SIGNALS) },
-    ...(page === 'signals' ? [{ keys: ['s'], meaning: 'State of the system', act: () => setSheet('system') }] : []),
+    page === 'analysis'
+      ? { keys: ['m'], meaning: 'To the signals', act: () => (location.hash = SIGNALS) }
+      : { keys: ['m'], meaning: 'Timeframes side by side', act: () => (location.hash = analysis) },
+    page === 'research'
+      ? { keys: ['r'], meaning: 'To the signals', act: () => (location.hash = SIGNALS) }
+      : { keys: ['r'], meaning: 'To the research page', act: () => (location.hash = RESEARCH) },
+    ...(page !== 'research' ? [{ keys: ['s'], meaning: 'State of the system', act: () => setSheet('system') }] : []),
     { keys: ['t'], meaning: 'Dark or light', act: toggleTheme },
     { keys: ['?'], meaning: 'This help', act: () => setSheet('help') },
   ]
@@ -29,7 +39,7 @@ export function PageFrame({ page, className, skipLink, keys, help, footer, child
   return (
     <div className={classes(styles.page, className)}>
       {skipLink}
-      <TopBar page={page} onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
+      <TopBar page={page} analysis={analysis} onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
       <div id="body" className={styles.body}>
         {children}
         <footer className={classes(styles.footer, 'muted')}>{footer}</footer>

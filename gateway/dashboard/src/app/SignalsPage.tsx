@@ -4,13 +4,15 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
 
 import type { SignalItem } from '../contract'
-import { renameTimeframe } from '../lib/address'
+import { renameTimeframe, useAddress } from '../lib/address'
 import { type ApiError, asApiError } from '../lib/api'
 import { classes } from '../lib/classes'
+import { listedSymbol } from '../lib/route'
 import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { type Filter, filterFrom, isQuiet, passes, queryOf, toggled, WHOLE_FILTER } from '../live/filter'
+import { newestBySymbol } from '../live/fold'
 import { HealthBanner } from '../live/HealthBanner'
 import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
@@ -48,7 +50,13 @@ export function SignalsPage() {
     liveStore.show(wanted)
     writeJson(FILTER_KEY, { ...filter, timeframe: undefined })
   }, [filter, wanted])
-  useReading(chosenId, shown[0]?.signal_id ?? null)
+  const linkedSymbol = useAddress(({ hash }) => listedSymbol(hash))
+  useEffect(() => {
+    if (linkedSymbol === null) return
+    setFilter((before) => ({ ...before, symbol: linkedSymbol, text: '' }))
+    look(null)
+  }, [linkedSymbol])
+  useReading(chosenId, linkedSymbol === null ? (shown[0]?.signal_id ?? null) : null)
   useTimeframeOf(chosen)
   useEffect(() => {
     document.getElementById('body')?.scrollTo(0, 0)
@@ -101,6 +109,7 @@ export function SignalsPage() {
   return (
     <PageFrame
       page="signals"
+      symbol={chosen?.symbol ?? filter.symbol}
       className={isOpen && chosenId !== null ? styles.detailOpen : styles.listOpen}
       skipLink={<SkipLink to="detail">Skip to the chosen signal</SkipLink>}
       keys={[
@@ -206,11 +215,4 @@ function useTimeframeOf(signal: SignalItem | null): void {
   useEffect(() => {
     if (own !== null && own.ms !== shown?.ms) renameTimeframe(own)
   }, [own, shown])
-}
-
-function newestBySymbol(signals: readonly SignalItem[], timeframe: Timeframe | null): ReadonlyMap<string, SignalItem> {
-  const newest = new Map<string, SignalItem>()
-  for (const signal of signals)
-    if (signal.timeframe_ms === timeframe?.ms && !newest.has(signal.symbol)) newest.set(signal.symbol, signal)
-  return newest
 }

@@ -17,7 +17,8 @@ import { PageFrame } from './PageFrame'
 import frame from './PageFrame.module.css'
 import { SignalsPage } from './SignalsPage'
 
-// Loaded when it is first asked for: most visits are to the signals.
+// Loaded when they are first asked for: most visits are to the signals.
+const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 
 function Pages() {
@@ -25,12 +26,12 @@ function Pages() {
   useEffect(() => {
     if (shown !== null) liveStore.showTimeframe(shown)
   }, [shown])
-  return usePage() === 'research' ? (
+  const page = usePage()
+  if (page === 'signals') return <SignalsPage />
+  return (
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
-      <Research />
+      {page === 'research' ? <Research /> : <AnalysisPage Frame={AnalysisFrame} />}
     </Suspense>
-  ) : (
-    <SignalsPage />
   )
 }
 
@@ -38,6 +39,10 @@ function Research() {
   const symbols = useLive((state) => state.health?.symbols)
   const isStarting = useLive((state) => state.health?.status === 'starting')
   return <ResearchPage Frame={ResearchFrame} symbols={symbols} isStarting={isStarting} />
+}
+
+function AnalysisFrame(props: FrameProps) {
+  return <PageFrame page="analysis" {...props} />
 }
 
 function ResearchFrame(props: FrameProps) {

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 
-import { linkToSignal, pageOf, signalOf } from './route'
+import { analysedSymbol, linkToAnalysis, linkToSignal, linkToSignals, listedSymbol, pageOf, signalOf } from './route'
 
-test('an address is of the signals unless it says research', () => {
+test('an address is of the signals unless it says otherwise', () => {
   expect(pageOf('')).toBe('signals')
   expect(pageOf('#btc-1')).toBe('signals')
+  expect(pageOf('#/symbol/BTCUSDT')).toBe('signals')
   expect(pageOf('#/research/optimize?symbol=BTCUSDT')).toBe('research')
+  expect(pageOf('#/analysis/BTCUSDT')).toBe('analysis')
 })
 
 test('only a name without a slash is a signal', () => {
@@ -17,4 +19,16 @@ test('only a name without a slash is a signal', () => {
 test('any name of a signal comes back from its link, and a broken one stands as it is', () => {
   for (const name of ['btc-1', 'a b', '../system/health', 'ü%', '/x']) expect(signalOf(linkToSignal(name))).toBe(name)
   expect(signalOf('#100%')).toBe('100%')
+})
+
+test('any market comes back from the links to its analysis and to its signals', () => {
+  for (const symbol of ['BTCUSDT', '币安人生USDT', 'a/b c']) {
+    expect(analysedSymbol(linkToAnalysis(symbol))).toBe(symbol)
+    expect(listedSymbol(linkToSignals(symbol))).toBe(symbol)
+    expect(signalOf(linkToSignals(symbol))).toBeNull()
+  }
+  for (const hash of ['', '#/', '#/analysis', '#/analysis/', '#/symbol/', '#btc-1']) {
+    expect(analysedSymbol(hash)).toBeNull()
+    expect(listedSymbol(hash)).toBeNull()
+  }
 })

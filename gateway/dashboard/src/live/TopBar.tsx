@@ -9,11 +9,13 @@ import styles from './TopBar.module.css'
 
 interface Props {
   page: Page
+  /** Where the timeframes stand side by side. */
+  analysis: string
   onSystem: () => void
   onHelp: () => void
 }
 
-export function TopBar({ page, onSystem, onHelp }: Props) {
+export function TopBar({ page, analysis, onSystem, onHelp }: Props) {
   return (
     <header className={styles.top}>
       <h1 className={styles.brand}>
@@ -26,6 +28,9 @@ export function TopBar({ page, onSystem, onHelp }: Props) {
       <nav className={styles.pages} aria-label="Pages">
         <a href={SIGNALS} {...(page === 'signals' ? { 'aria-current': 'page' } : {})}>
           Signals
+        </a>
+        <a href={analysis} {...(page === 'analysis' ? { 'aria-current': 'page' } : {})}>
+          Analysis
         </a>
         <a href={RESEARCH} {...(page === 'research' ? { 'aria-current': 'page' } : {})}>
           Research

@@ -1,6 +1,7 @@
 // Pure folds: what arrives into what is shown. Taking the same thing twice changes nothing.
 
 import type { Bar, RegimeProbabilities, SignalItem } from '../contract'
+import type { Timeframe } from '../lib/timeframe'
 import type { StreamMessage } from './socket'
 
 const SIGNALS = 4_000
@@ -107,4 +108,15 @@ export function withMessages(
     })
   }
   return changed
+}
+
+/** The newest signal of each market at a timeframe. `signals` are newest first. */
+export function newestBySymbol(
+  signals: readonly SignalItem[],
+  timeframe: Timeframe | null,
+): ReadonlyMap<string, SignalItem> {
+  const newest = new Map<string, SignalItem>()
+  for (const signal of signals)
+    if (signal.timeframe_ms === timeframe?.ms && !newest.has(signal.symbol)) newest.set(signal.symbol, signal)
+  return newest
 }

@@ -3,9 +3,11 @@
 import {
   type CandlestickData,
   CandlestickSeries,
+  type ChartOptions,
   createChart,
   createSeriesMarkers,
   CrosshairMode,
+  type DeepPartial,
   type IChartApi,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
@@ -22,25 +24,40 @@ import { RegimeArea, RegimeBand, type RegimeColours, type RegimePoint } from './
 
 export const AHEAD_BARS = 6
 
-export interface ChartDrawing {
+/** Candles with the regime band under them. */
+export interface CandleDrawing {
   chart: IChartApi
   candles: ISeriesApi<'Candlestick'>
   band: ISeriesApi<'Custom'>
+}
+
+export interface ChartDrawing extends CandleDrawing {
   area: ISeriesApi<'Custom'>
   markers: ISeriesMarkersPluginApi<Time>
   plan: PlanDrawing
 }
 
-export function draw(element: HTMLElement): ChartDrawing {
+/** Candles alone, that stand still: whoever draws them says which bars are in sight. */
+export function drawStill(element: HTMLElement): CandleDrawing {
+  const drawing = drawCandles(element, {
+    crosshair: { mode: CrosshairMode.Hidden },
+    timeScale: { visible: false, minBarSpacing: 1 },
+    rightPriceScale: { minimumWidth: 64, entireTextOnly: true },
+    handleScroll: false,
+    handleScale: false,
+  })
+  drawing.candles.applyOptions({ priceLineVisible: false }) // the lines across are levels
+  drawing.candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.1 } })
+  paint(drawing)
+  return drawing
+}
+
+function drawCandles(element: HTMLElement, options: DeepPartial<ChartOptions>): CandleDrawing {
   const chart = createChart(element, {
     autoSize: true,
     // The logo brings an inline style, which the page's policy refuses; the page's foot names it.
     layout: { attributionLogo: false, panes: { enableResize: false }, fontSize: 11 },
-    crosshair: { mode: CrosshairMode.Normal },
-    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: AHEAD_BARS, minBarSpacing: 1 },
-    rightPriceScale: { minimumWidth: 72 },
-    kineticScroll: { mouse: false, touch: true },
-    handleScroll: { vertTouchDrag: false },
+    ...options,
   })
   const candles = chart.addSeries(CandlestickSeries, { priceLineStyle: 1 })
   const band = chart.addCustomSeries(new RegimeBand(), {
@@ -48,6 +65,17 @@ export function draw(element: HTMLElement): ChartDrawing {
     lastValueVisible: false,
     priceLineVisible: false,
   }) as ISeriesApi<'Custom'>
+  return { chart, candles, band }
+}
+
+export function draw(element: HTMLElement): ChartDrawing {
+  const { chart, candles, band } = drawCandles(element, {
+    crosshair: { mode: CrosshairMode.Normal },
+    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: AHEAD_BARS, minBarSpacing: 1 },
+    rightPriceScale: { minimumWidth: 72 },
+    kineticScroll: { mouse: false, touch: true },
+    handleScroll: { vertTouchDrag: false },
+  })
   const area = chart.addCustomSeries(
     new RegimeArea(),
     {
@@ -70,7 +98,7 @@ export function draw(element: HTMLElement): ChartDrawing {
   return drawing
 }
 
-export function paint(drawing: ChartDrawing | null): void {
+export function paint(drawing: CandleDrawing | ChartDrawing | null): void {
   if (drawing === null) return
   const [up, down, flat] = [colour('up'), colour('down'), colour('flat')]
   const line = colour('line')
@@ -101,7 +129,7 @@ export function paint(drawing: ChartDrawing | null): void {
   })
   const colours: Partial<RegimeColours> = { bull: up, bear: down, sideways: flat, entropy: colour('text') }
   drawing.band.applyOptions(colours)
-  drawing.area.applyOptions(colours)
+  if ('area' in drawing) drawing.area.applyOptions(colours)
 }
 
 /** Only what is new is handed over, so that a bar close costs one bar; another market costs all. */

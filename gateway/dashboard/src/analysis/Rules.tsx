@@ -1,0 +1,26 @@
+// By which rules the indicators are read: the same for every timeframe.
+
+import type { AnalysisDefinitions } from '../contract'
+import { wordsOf } from '../live/featureWords'
+import { PlainPanel } from '../ui/Panel'
+import text from '../ui/text.module.css'
+import styles from './Rules.module.css'
+
+export function Rules({ definitions }: { definitions: AnalysisDefinitions }) {
+  return (
+    <PlainPanel aria-label="Rules">
+      <details className={styles.rules}>
+        <summary>How each indicator is read</summary>
+        <ul>
+          {Object.entries(definitions.indicators).map(([name, { rule, source }]) => (
+            <li key={name}>
+              <b>{wordsOf(name)}</b> <span className="muted">{source}</span>
+              <code>{rule}</code>
+            </li>
+          ))}
+        </ul>
+        <p className={text.footNote}>{definitions.levels}.</p>
+      </details>
+    </PlainPanel>
+  )
+}
