@@ -2,11 +2,10 @@
 
 import type { FamilyReading } from '../contract'
 import { valueText } from '../lib/format'
-import { wordsOf } from '../live/featureWords'
 import { BalanceBar } from './BalanceBar'
 import styles from './Families.module.css'
 import { ReadingMark } from './ReadingMark'
-import { familyText } from './readings'
+import { familyText, indicatorWords } from './readings'
 
 interface Props {
   families: readonly FamilyReading[]
@@ -35,7 +34,7 @@ export function Families({ families, opened, rules, onToggle }: Props) {
             <tbody>
               {family.indicators.map(({ name, value, reading }) => (
                 <tr key={name} title={`${name}. ${rules[name]?.rule ?? ''}`}>
-                  <th scope="row">{wordsOf(name)}</th>
+                  <th scope="row">{indicatorWords(name, rules[name]?.rule ?? '')}</th>
                   <td>{valueText(value)}</td>
                   <td>
                     <ReadingMark reading={reading} />

@@ -1,9 +1,9 @@
 // By which rules the indicators are read: the same for every timeframe.
 
 import type { AnalysisDefinitions } from '../contract'
-import { wordsOf } from '../live/featureWords'
 import { PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
+import { indicatorWords } from './readings'
 import styles from './Rules.module.css'
 
 export function Rules({ definitions }: { definitions: AnalysisDefinitions }) {
@@ -14,7 +14,7 @@ export function Rules({ definitions }: { definitions: AnalysisDefinitions }) {
         <ul>
           {Object.entries(definitions.indicators).map(([name, { rule, source }]) => (
             <li key={name}>
-              <b>{wordsOf(name)}</b> <span className="muted">{source}</span>
+              <b>{indicatorWords(name, rule)}</b> <span className="muted">{source}</span>
               <code>{rule}</code>
             </li>
           ))}

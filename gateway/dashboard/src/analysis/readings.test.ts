@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { agreementText, signedScore, tallyText } from './readings'
+import { agreementText, indicatorWords, signedScore, tallyText } from './readings'
 
 test('readings are counted by what they say, and what says nothing is not counted', () => {
   expect(tallyText(['bullish', 'neutral', 'bullish', null])).toBe('2 bullish, 1 neutral')
@@ -25,4 +25,11 @@ test('a score carries its sign, and an unknown one is a dash', () => {
     '0',
     '–',
   ])
+})
+
+test('an indicator that is read against another one names both', () => {
+  const rule = 'bullish: stochastic_k_14 - stochastic_d_14 > 0, bearish: < 0'
+
+  expect(indicatorWords('stochastic_k_14', rule)).toBe('stochastic %K, 14 bars, less stochastic %D, 14 bars')
+  expect(indicatorWords('rsi_14', 'bullish: rsi_14 > 60, bearish: < 40')).toBe('RSI, 14 bars')
 })

@@ -1,6 +1,7 @@
 // What indicators say of a direction, in a shape, a word and a colour.
 
 import type { FamilyReading, TimeframeAgreement } from '../contract'
+import { wordsOf } from '../live/featureWords'
 
 export type Reading = 'bullish' | 'bearish' | 'neutral'
 
@@ -37,4 +38,12 @@ export function signedScore(score: number | null): string {
   if (score === null) return '–'
   const text = Math.abs(score).toFixed(2)
   return Number(text) === 0 ? '0' : `${score < 0 ? '−' : '+'}${text}`
+}
+
+const DIFFERENCE = /^bullish: \w+ - (\w+) / // as `gateway/answers/readings.py` words a rule
+
+/** What is read, in words: of some indicators it is how far they are above another one. */
+export function indicatorWords(name: string, rule: string): string {
+  const subtracted = DIFFERENCE.exec(rule)?.[1]
+  return subtracted === undefined ? wordsOf(name) : `${wordsOf(name)}, less ${wordsOf(subtracted)}`
 }
