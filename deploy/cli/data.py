@@ -66,8 +66,8 @@ def fetch(
     to_ms = parse_time_ms(until) if until else None
     if from_ms is not None and to_ms is not None and to_ms <= from_ms:
         raise fail(f"--to {until} is not after --from {since}", 2)
-    request = FetchRequest(symbol_names, timeframe, from_ms, to_ms)
-    with report_errors(), progress_bar(f"{timeframe} bars") as progress:
+    request = FetchRequest(symbol_names, settings.timeframe, from_ms, to_ms)
+    with report_errors(), progress_bar(f"{settings.timeframe} bars") as progress:
         shares = dict.fromkeys(symbol_names, 0.0)
 
         def report_share(symbol: str, share: float) -> None:

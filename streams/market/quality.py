@@ -7,6 +7,7 @@ from typing import Literal
 from schemas.bounds import LARGEST, SMALLEST
 from schemas.market import RawBar
 from schemas.symbols import canonical
+from schemas.timeframes import MOST_TIMEFRAMES
 
 Span = tuple[int, int]  # open time of the first bar, close time of the last
 Place = Literal["next", "missing", "seen"]
@@ -19,7 +20,8 @@ ROUNDING = 1e-6  # of sums of trades
 
 def find_fault(bar: RawBar) -> str | None:
     """Return why a bar cannot be used, naming value and expectation; None when it can."""
-    return _symbol_fault(bar.symbol) or _number_fault(bar) or _order_fault(bar) or _time_fault(bar)
+    values = _symbol_fault(bar.symbol) or _number_fault(bar) or _order_fault(bar)
+    return values or _time_fault(bar) or (_higher_fault(bar) if bar.higher_ms else None)
 
 
 def _symbol_fault(symbol: str) -> str | None:
@@ -65,6 +67,17 @@ def _time_fault(bar: RawBar) -> str | None:
         return f"open time {bar.open_time_ms}, expected a multiple of {bar.timeframe_ms} ms"
     if bar.available_time_ms < close:
         return f"known at {bar.available_time_ms}, before its close {close}: it is not final"
+    return None
+
+
+def _higher_fault(bar: RawBar) -> str | None:
+    """Return why no higher bars can be made of a bar as it asks."""
+    lengths, length_ms = bar.higher_ms, bar.timeframe_ms
+    if len(lengths) >= MOST_TIMEFRAMES:
+        return f"higher_ms names {len(lengths)} lengths, expected fewer than {MOST_TIMEFRAMES}"
+    for before, each in zip((length_ms, *lengths), lengths, strict=False):
+        if each <= before or each % length_ms:
+            return f"higher_ms {lengths}, expected ascending multiples of {length_ms} ms"
     return None
 
 

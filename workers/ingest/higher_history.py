@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from schemas.bounds import LAST_MS
 from schemas.timeframes import TIMEFRAMES_MS
 from workers.bars.markers import Markers
-from workers.ingest.exchange import VenueRefused
+from workers.ingest.exchange import VenueRefused, VenueUnavailable
 from workers.ingest.higher_bars import HigherSeries, Overlap
+from workers.ingest.normalise import PayloadRejected
 from workers.ingest.outbox import Outbox
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import MarketPast
+from workers.ingest.retry import with_retries
 from workers.ingest.symbol_feed import SymbolFeed
 
 MAX_UNACKNOWLEDGED = 2_000  # records of the past that may be ahead of the broker
@@ -74,8 +77,7 @@ class HigherHistory:
     ) -> None:
         """Tell each feed which of its base bars carry which lengths, before it publishes one."""
         for name in names:
-            if await self._is_missing(name, next(iter(feeds))):
-                self._short.add(name)
+            await self._require_klines(name, next(iter(feeds)))
             series = {
                 symbol: self._series(KlineSeries(symbol, name, TIMEFRAMES_MS[name]), feed, past)
                 for symbol, feed in feeds.items()
@@ -96,20 +98,26 @@ class HigherHistory:
         now_ms = self.history.clock.now_ms()
         return HigherSeries(klines, (now_ms // length_ms - self.bars) * length_ms)
 
-    async def _is_missing(self, name: str, symbol: str) -> bool:
-        """Return whether the venue has no klines of a length, and say so."""
-        start_ms = self.history.clock.now_ms() - 2 * TIMEFRAMES_MS[name]
+    async def _require_klines(self, name: str, symbol: str) -> None:
+        """Ask whether the venue has klines of a length, and say so where it has none."""
+        history, start_ms = self.history, self.history.clock.now_ms() - 2 * TIMEFRAMES_MS[name]
         try:
-            await self.history.exchange.klines(symbol, name, start_ms, 1)
-        except VenueRefused as refusal:
-            log.warning(
-                "history.short",
-                timeframe=name,
-                cause=str(refusal),
-                remedy="none: its bars are made of base bars, so its history begins with theirs",
+            await with_retries(
+                lambda: history.exchange.klines(symbol, name, start_ms, 1),
+                history.patience_s,
+                history.reach,
             )
-            return True
-        return False
+        except VenueRefused as refusal:
+            self._say_short(name, refusal)
+
+    def _say_short(self, name: str, refusal: VenueRefused) -> None:
+        self._short.add(name)
+        log.warning(
+            "history.short",
+            timeframe=name,
+            cause=str(refusal),
+            remedy="none: its bars are made of base bars, so its history begins with theirs",
+        )
 
     async def follow(
         self, feeds: Mapping[str, SymbolFeed], past: MarketPast, announce: Announce
@@ -126,7 +134,7 @@ class HigherHistory:
             for timeframe in self._timeframes:
                 missing = [s for s in timeframe.series.values() if s.from_ms is None]
                 for each in missing:  # one after the other: live bars go first
-                    await self._fetch(each, feeds[each.klines.symbol])
+                    await self._fill(each, feeds[each.klines.symbol])
                 self._detail = ""
                 if timeframe.length_ms not in past.announced:
                     announce(timeframe.length_ms, _ends(timeframe, feeds))
@@ -143,9 +151,25 @@ class HigherHistory:
             boundary_ms = series.from_ms or 0
             wait_s = clock.seconds_until(boundary_ms)
             await asyncio.sleep(min(max(wait_s, RETRY_S), LONGEST_WAIT_S))
-            await self._fetch(series, feed)
-            if clock.now_ms() >= boundary_ms + series.timeframe_ms // 2:
+            asked_ms = clock.now_ms()  # the answer may take hours
+            await self._fill(series, feed)
+            if asked_ms >= boundary_ms + series.timeframe_ms // 2:
                 series.filled_ms = max(series.filled_ms, boundary_ms)  # the venue has none
+
+    async def _fill(self, series: HigherSeries, feed: SymbolFeed) -> None:
+        """Fetch what the venue has by now; no answer to that ends the live bars."""
+        while True:
+            try:
+                await self._fetch(series, feed)
+            except (VenueUnavailable, PayloadRejected) as unusable:
+                self._detail = f"{series.klines.interval} history: {unusable}; asked again"
+                await asyncio.sleep(LONGEST_WAIT_S)
+            except VenueRefused as refusal:
+                self._say_short(series.klines.interval, refusal)
+                series.filled_ms = LAST_MS  # base bars make what follows
+                return
+            else:
+                return
 
     async def _fetch(self, series: HigherSeries, feed: SymbolFeed) -> None:
         markers = self._markers.setdefault(series.klines, Markers())

@@ -60,12 +60,14 @@ class EndOfRawBars:
         since_ms: By higher series, the open of the base bar from which on each carries it; -1
             where that bar lies before the ones that were read.
         kline_closes: By higher series, the close of its newest kline of the venue.
+        made_closes: By higher series, the close of the newest bar that base bars have made.
     """
 
     base_ms: int
     newest: dict[str, RawBar] = field(default_factory=dict)
     since_ms: dict[Series, int] = field(default_factory=dict)
     kline_closes: dict[Series, int] = field(default_factory=dict)
+    made_closes: dict[Series, int] = field(default_factory=dict)
 
     def add(self, bar: RawBar) -> None:
         """Take the next raw bar of the topic."""
@@ -83,6 +85,15 @@ class EndOfRawBars:
         for length_ms in bar.higher_ms:
             begun_ms = -1 if before is None else bar.open_time_ms
             self.since_ms.setdefault((bar.symbol, length_ms), begun_ms)
+            self._make(bar, before, length_ms)
+
+    def _make(self, bar: RawBar, before: RawBar | None, length_ms: int) -> None:
+        """Book the higher bar that a base bar has closed; the one before the first is a kline."""
+        carried = before is not None and length_ms in before.higher_ms
+        opened_ms = before.open_time_ms if before is not None and carried else bar.open_time_ms
+        close_ms = bar.event_time_ms // length_ms * length_ms
+        if close_ms > opened_ms:
+            self.made_closes[bar.symbol, length_ms] = close_ms
 
     def carried(self) -> frozenset[Series]:
         """Return the series whose klines reach up to the first bar that is made of base bars."""
@@ -91,6 +102,10 @@ class EndOfRawBars:
             for series, since_ms in self.since_ms.items()
             if self.kline_closes.get(series, since_ms) >= since_ms
         )
+
+    def higher_close(self, series: Series) -> int:
+        """Return up to where a higher series is told or made; 0: nowhere."""
+        return max(self.kline_closes.get(series, 0), self.made_closes.get(series, 0))
 
 
 def newest_closes(
@@ -129,18 +144,12 @@ def newest_higher_closes(
 
     Reads the whole topic: only the series that are not made of base bars yet are asked for.
     """
-    closes: dict[Series, int] = {}
+    end = EndOfRawBars(base_ms)
     with Reader(kafka, (RAW_BARS,)) as reader:
         for message in reader.read_to_end():
-            bar = message.record
-            if not isinstance(bar, RawBar):
-                continue
-            made = bar.timeframe_ms == base_ms
-            for length_ms in bar.higher_ms if made else (bar.timeframe_ms,):
-                series = (bar.symbol, length_ms)
-                close_ms = bar.event_time_ms // length_ms * length_ms
-                closes[series] = max(closes.get(series, 0), close_ms)
-    return {series: close for series, close in closes.items() if series in wanted}
+            if isinstance(message.record, RawBar):
+                end.add(message.record)
+    return {series: close_ms for series in wanted if (close_ms := end.higher_close(series))}
 
 
 def announced_timeframes(kafka: KafkaSettings, strategy: str) -> frozenset[int]:

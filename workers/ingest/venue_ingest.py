@@ -240,7 +240,7 @@ class VenueIngest:
                 self._outbox.put(entry)
 
     def _announce(self, timeframe_ms: int, ends: Mapping[str, int]) -> None:
-        to_ms, base_ms = min(ends.values()), self._settings.timeframe_ms
+        to_ms, base_ms = max(ends.values()), self._settings.timeframe_ms
         log.info(
             "history.announced",
             symbols=tuple(ends),
@@ -256,6 +256,7 @@ class VenueIngest:
                 from_ms=max(0, to_ms - self._settings.history_bars * timeframe_ms),
                 to_ms=to_ms,
                 event_time_ms=max(to_ms, self.clock.now_ms()),
+                closes={symbol: end for symbol, end in ends.items() if end != to_ms},
                 base_ms=None if timeframe_ms == base_ms else base_ms,
             )
         )

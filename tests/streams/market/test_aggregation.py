@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, LedgerEntry, RawBar
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, TIMEFRAMES_MS
 from streams.market.processor import PROCESSOR
@@ -198,3 +199,28 @@ def test_marks_and_funding_are_the_last_known_of_the_base_bars():
     assert made.funding_time_ms == DAY_START_MS
     assert made.trades is None
     assert made.taker_buy_volume == 7.5
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        (MINUTE_MS,),  # the bar itself
+        (30_000,),
+        (90_000,),
+        (HOUR_MS, M15),
+        (M15, M15),
+        (M15, HOUR_MS + 1),
+        tuple(n * MINUTE_MS for n in range(2, 8)),
+    ],
+)
+def test_a_bar_that_asks_for_higher_bars_that_cannot_be_is_refused_and_the_others_go_on(lengths):
+    raws = [base_bar(n, higher_ms=(M15,)) for n in range(30)]
+    raws[20] = raws[20].model_copy(update={"higher_ms": lengths})
+
+    outputs = replay([PROCESSOR], raws)
+
+    (letter,) = [o for o in outputs if isinstance(o, DeadLetter)]
+    assert "higher_ms" in letter.cause
+    assert "expected" in letter.cause
+    assert [b.bars_missing for b in bars_of(outputs, M15)] == [0, 1]
+    assert {b.timeframe_ms for b in outputs if isinstance(b, Bar)} == {MINUTE_MS, M15}

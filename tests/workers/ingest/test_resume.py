@@ -57,3 +57,17 @@ def test_a_repeated_older_bar_changes_nothing():
 
     assert end.carried() == {("BTCUSDT", M5)}
     assert end.newest["BTCUSDT"] == base(5, M5)
+
+
+def test_a_kline_that_had_not_come_is_not_taken_for_one_that_base_bars_made():
+    begun = next(minute for minute in range(5) if base(minute).open_time_ms % M5 == 0)
+    boundary_ms = base(begun).open_time_ms
+    told = kline(boundary_ms - M5), base(begun - 1)
+    carrying = [base(minute, M5) for minute in range(begun, begun + 6)]
+    series = ("BTCUSDT", M5)
+
+    assert end_of(*told, *carrying[:3]).higher_close(series) == boundary_ms - M5
+    assert end_of(*told, *carrying[:5]).higher_close(series) == boundary_ms + M5
+    lacking_the_last = (*carrying[:4], carrying[5])
+    assert end_of(*told, *lacking_the_last).higher_close(series) == boundary_ms + M5
+    assert end_of(*told).higher_close(("ETHUSDT", M5)) == 0
