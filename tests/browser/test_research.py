@@ -41,7 +41,7 @@ def bench() -> Bench:
 def lab(built: None, bench: Bench) -> Iterator[Stage]:  # noqa: ARG001 - the gateway serves the build
     """A gateway with a back-test process."""
     records = [*research.records(bench.held), *scenes.running(0)]
-    with Stage(records, bench=bench) as stage:
+    with Stage(records, bench=bench, timeframes="1h") as stage:
         yield stage
         bench.go()
         bench.join()
@@ -302,7 +302,7 @@ def test_a_stream_that_is_cut_is_taken_up_where_it_stopped(lab, bench, new_page)
 @pytest.mark.usefixtures("built")
 def test_without_a_back_test_process_the_page_says_how_to_start_it(bench, new_page):
     records = [*research.records(bench.held, running=False), *scenes.running(0)]
-    with Stage(records, bench=bench) as stage:
+    with Stage(records, bench=bench, timeframes="1h") as stage:
         page = opened(new_page, stage, SEARCH).page
 
         page.keyboard.press("Control+Enter")
