@@ -65,6 +65,7 @@ class Player:
         self._tick_due_s = self._status_due_s = 0.0
         self._anchor = (time.monotonic(), 0)
         self._measured_speed = UNMEASURED_SPEED
+        self._lacking = ""  # timeframes that came too late, for people
 
     def play(
         self,
@@ -85,6 +86,8 @@ class Player:
             for file in recording.files
         )
         live = any(close_ms > cut_ms for close_ms in closes.values())  # an earlier run passed it
+        if live:
+            self._say_lacking(announced)
         for bar in merged(recording, closes):
             if bar.event_time_ms > cut_ms and not live:
                 live = True
@@ -101,9 +104,23 @@ class Player:
             return False
         self._now_ms = max(self._now_ms, *(file.to_ms for file in recording.files))
         self.tick()
-        done = f"done: all {recording.bars} recorded bars are played"
+        done = f"done: all {recording.bars} recorded bars are played{self._lacking}"
         self._put(ingest_status("running", done, 1.0, self._ended()))
         return True
+
+    def _say_lacking(self, announced: Collection[int]) -> None:
+        """Say which timeframes get no model: an earlier run passed the cut without them."""
+        lengths = (each for each in self._recording.higher_ms if each not in announced)
+        names = ", ".join(map(timeframe_name, lengths))
+        if names:
+            self._lacking = f"; no history of {names}: the cut was passed without"
+            log.warning(
+                "history.short",
+                timeframe=names,
+                cause="an earlier run of this replay passed the cut without",
+                remedy="play the files into a new home, or leave these out of "
+                "REGIMEFLOW_TIMEFRAMES",
+            )
 
     def tick(self) -> None:
         """Publish recorded time."""
@@ -167,7 +184,7 @@ class Player:
         if now_s >= self._status_due_s:
             self._status_due_s = now_s + STATUS_S
             part = "live" if live else "history"
-            detail = f"replay, {part}: {self._played} bars"
+            detail = f"replay, {part}: {self._played} bars{self._lacking}"
             state: State = "running" if live else "starting"
             self._put(ingest_status(state, detail, self._share(), self._ended()))
 

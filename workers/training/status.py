@@ -24,7 +24,7 @@ class TrainingStatus:
     """Reports each change.
 
     A first model of a higher timeframe that cannot be trained is told and makes nothing degraded:
-    the others go on, and it is asked for again when its history is longer.
+    the others go on, and an operator asks for it again when its history is longer.
 
     Args:
         report: Publishes a state and its detail.
@@ -61,9 +61,8 @@ class TrainingStatus:
             "model.missing",
             timeframe=timeframe_name(request.timeframe_ms),
             cause=cause,
-            remedy="none is needed for the other timeframes; a longer history has it asked for "
-            "again, and so does `regimeflow train --timeframe "
-            f"{timeframe_name(request.timeframe_ms)}`",
+            remedy="none is needed for the other timeframes; when its history is longer: "
+            f"`regimeflow train --timeframe {timeframe_name(request.timeframe_ms)}`",
         )
         self._publish()
 

@@ -17,6 +17,7 @@ from deploy.cli.app import _replay_settings, app
 from deploy.cli.console import gateway_port, load_settings
 from deploy.local.home_lock import HomeLock
 from deploy.local.ports import usable_port
+from workers.ingest.fetch_files import FetchRequest
 
 HEAVY = (
     "torch",
@@ -366,6 +367,20 @@ def test_a_time_that_no_record_holds_is_refused_with_what_to_write(text):
 
     assert refused.exit_code == 2
     assert f"time {text!r}, expected ISO 8601" in refused.stderr
+
+
+def test_a_timeframe_with_spaces_around_it_is_fetched_by_its_name(monkeypatch):
+    asked: list[str] = []
+
+    def fetched(_access: object, request: FetchRequest, *_: object) -> list[Path]:
+        asked.append(request.timeframe)
+        return []
+
+    monkeypatch.setattr("workers.ingest.fetch_files.fetch_history", fetched)
+
+    call("data", "fetch", "BTCUSDT", "--timeframe", " 5m ")
+
+    assert asked == ["5m"]
 
 
 def test_a_port_of_0_is_any_free_one():

@@ -166,6 +166,22 @@ def test_restart_plays_each_bar_once_and_announces_once(files, stop_after):
     assert sum(isinstance(r, HistoryReady) for r in first + second) == 1
 
 
+def test_a_timeframe_that_is_added_behind_the_cut_is_said_to_get_no_history(files):
+    first, _ = played(files, higher=(3 * MINUTE_MS,), stop_after=180)
+    closes = {bar.symbol: bar.event_time_ms for bar in bars(first)}
+    before = {r.timeframe_ms for r in first if isinstance(r, HistoryReady)}
+
+    out, _ = played(files, closes, announced=before, higher=(3 * MINUTE_MS, 15 * MINUTE_MS))
+    same, _ = played(files, closes, announced=before, higher=(3 * MINUTE_MS,))
+
+    last, untouched = (
+        [r for r in o if isinstance(r, WorkerStatus)][-1].detail for o in (out, same)
+    )
+    assert "no history of 15m" in last
+    assert "no history" not in untouched
+    assert [record for record in out if isinstance(record, HistoryReady)] == []
+
+
 def test_hole_in_a_file_is_counted_on_the_next_bar(tmp_path):
     path = tmp_path / "BTCUSDT_1m.parquet"
     table(50).drop(index=[10, 11]).to_parquet(path)
