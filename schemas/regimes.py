@@ -103,6 +103,11 @@ class RegimeParameters(Record):
     calibration_exponent: float | None = Field(
         default=None, gt=0.0, le=10.0, description="With the slope, or null"
     )
+    carried: Triple | None = Field(
+        default=None,
+        description="The recursion's posterior at fitted_to_ms: a filter without one goes on from "
+        "it; null = from initial",
+    )
 
     @model_validator(mode="after")
     def _shapes(self) -> RegimeParameters:
@@ -116,7 +121,7 @@ class RegimeParameters(Record):
             raise ValueError(f"regime parameters do not match {width} observations x 3 states")
         if min((*self.spread, *(v for row in self.scale for v in row))) <= 0.0:
             raise ValueError("spreads and scales must be > 0")
-        for row in (self.initial, *self.transition):
+        for row in (self.initial, *self.transition, *filter(None, (self.carried,))):
             if abs(sum(row) - 1.0) > SUM_TOLERANCE or min(row) < 0.0:
                 raise ValueError(f"probabilities {row!r} do not sum to 1")
         if (self.family == "student_t") != (self.degrees_of_freedom is not None):

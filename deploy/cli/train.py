@@ -35,7 +35,7 @@ def train(
     from workers.training.newest_request import newest_requests, ready_histories
 
     if every and timeframe is not None:
-        raise fail(f"--all means every timeframe: give it, or --timeframe {timeframe}")
+        raise fail(f"--all means every timeframe: give it, or --timeframe {timeframe}", 2)
     strategy = load_settings().strategy
     with kafka() as settings:
         ready = ready_histories(settings, strategy)
@@ -58,7 +58,8 @@ def _chosen(ready: Mapping[int, HistoryReady], timeframe: str | None) -> History
     named = {timeframe_name(timeframe_ms): history for timeframe_ms, history in ready.items()}
     wanted = next(iter(named)) if timeframe is None else timeframe
     if wanted not in named:
-        raise fail(f"--timeframe {wanted}: its history is not ready; ready are {', '.join(named)}")
+        known = ", ".join(named)
+        raise fail(f"--timeframe {wanted}: no such history is there, but those of {known}", 2)
     return named[wanted]
 
 

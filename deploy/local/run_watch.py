@@ -145,7 +145,8 @@ def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
         return _before_the_first_model(health, view.models)
     bars = sum(symbol["bars"] for symbol in health["symbols"])
     signals = sum(symbol["signals"] for symbol in health["symbols"])
-    reasons = "".join(f"; {reason}" for reason in health["degraded"])
+    said = [*health["degraded"], *health.get("pending", ())]
+    reasons = "".join(f"; {reason}" for reason in said)
     done = ingest.get("done")  # a replay has an end
     return Phase(
         "live",

@@ -275,6 +275,24 @@ def observe(
     return FilteredBar(filtered, tuple(after.tolist()), log_likelihood)
 
 
+def recursion(
+    parameters: RegimeParameters, event_time_ms: NDArray[np.int64], observations: Array
+) -> Array:
+    """Return the posterior that the filter carries on, before its calibration, at each bar.
+
+    Arguments and shape as of ``filtered_probabilities``.
+    """
+    elapsed = np.diff(event_time_ms) // parameters.timeframe_ms
+    steps = np.concatenate([np.ones(1, np.int64), np.maximum(elapsed, 1)])[: len(observations)]
+    posteriors, _ = hamilton_filter(
+        packed_filter(parameters),
+        np.array(parameters.initial),
+        np.ascontiguousarray(observations, dtype=np.float64),
+        steps,
+    )
+    return posteriors
+
+
 def filtered_probabilities(
     parameters: RegimeParameters, event_time_ms: NDArray[np.int64], observations: Array
 ) -> Array:
@@ -287,14 +305,7 @@ def filtered_probabilities(
 
     Returns: (bull, bear, sideways), shape (T, 3); row t uses rows up to t only.
     """
-    elapsed = np.diff(event_time_ms) // parameters.timeframe_ms
-    steps = np.concatenate([np.ones(1, np.int64), np.maximum(elapsed, 1)])[: len(observations)]
-    posteriors, _ = hamilton_filter(
-        packed_filter(parameters),
-        np.array(parameters.initial),
-        np.ascontiguousarray(observations, dtype=np.float64),
-        steps,
-    )
+    posteriors = recursion(parameters, event_time_ms, observations)
     slope, exponent = parameters.calibration_slope, parameters.calibration_exponent
     if slope is None or exponent is None:
         return posteriors

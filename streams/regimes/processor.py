@@ -102,10 +102,13 @@ def _filtered(
         return None
     from streams.regimes.hamilton import observe
 
-    elapsed_bars = 1
-    if state.posterior is not None:
-        elapsed_bars = max(1, (features.event_time_ms - state.event_time_ms) // active.timeframe_ms)
-    return observe(active, state.posterior or active.initial, values, elapsed_bars)
+    before, since_ms = state.posterior, state.event_time_ms
+    if before is None and active.carried is not None:
+        before, since_ms = active.carried, active.fitted_to_ms
+    if before is None:
+        return observe(active, active.initial, values, 1)
+    elapsed_bars = max(1, (features.event_time_ms - since_ms) // active.timeframe_ms)
+    return observe(active, before, values, elapsed_bars)
 
 
 def prepare() -> None:

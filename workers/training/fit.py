@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingStage
-from streams.regimes.hamilton import filtered_probabilities
+from streams.regimes.hamilton import filtered_probabilities, recursion
 from streams.regimes.processor import UNIFORM
 from workers.models import forest, lstm
 from workers.models.booster import read_booster
@@ -183,7 +183,18 @@ def _fit_filters(
         else np.tile(UNIFORM, (len(series.times), 1))
         for symbol, series in table.series.items()
     ]
-    return tuple(records.values()), np.concatenate(posteriors), left_out
+    carried = [_carried(records[s], table.series[s], used) for s in records]
+    return tuple(carried), np.concatenate(posteriors), left_out
+
+
+def _carried(
+    parameters: RegimeParameters, series: FeatureSeries, used: Sequence[int]
+) -> RegimeParameters:
+    """Return a filter that goes on, at its first bar, from where its training has ended."""
+    past = series.times <= parameters.fitted_to_ms
+    last = recursion(parameters, series.times[past], series.observed[past][:, used])[-1]
+    bull, bear, sideways = last.tolist()
+    return parameters.model_copy(update={"carried": (bull, bear, sideways)})
 
 
 def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:

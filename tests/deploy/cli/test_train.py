@@ -102,6 +102,6 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(
         " bars of 1m",
         " bars of 1h",
     ]
-    assert unknown.exit_code == contradicting.exit_code == 1
-    assert "--timeframe 4h: its history is not ready; ready are 1m, 1h" in unknown.stderr
+    assert unknown.exit_code == contradicting.exit_code == 2
+    assert "--timeframe 4h: no such history is there, but those of 1m, 1h" in unknown.stderr
     assert "--all means every timeframe" in contradicting.stderr

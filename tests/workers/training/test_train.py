@@ -148,6 +148,7 @@ def test_a_fit_sees_nothing_after_its_last_training_row():
     assert ours.forest == theirs.forest
     assert ours.lstm == theirs.lstm
     assert ours.regimes == theirs.regimes
+    assert all(each.carried is not None for each in ours.regimes)
     past = before.times < cut
     np.testing.assert_array_equal(ours.posteriors[past], theirs.posteriors[past])
 
