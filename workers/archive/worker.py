@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retention_ms < 0)
 
 WRITE_EVERY_S = 10.0
-MAX_BATCH = 20_000  # records between two writes
+MAX_BATCH = 5_000  # records between two writes; a vector of features takes 10 kB
 NICENESS = 10  # the archive can wait for the processes that make signals
 
 log = structlog.get_logger()

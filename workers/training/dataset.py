@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,17 @@ class FeatureSeries:
         return lengths
 
 
+class _Bar(NamedTuple):
+    """What a training keeps of a vector: a tenth of its size."""
+
+    time_ms: int
+    funding_time_ms: int
+    funding_rate: float
+    open: float
+    close: float
+    values: Array
+
+
 def collect_series(
     vectors: Iterable[FeatureVector], names: tuple[str, ...], observations: tuple[str, ...]
 ) -> dict[str, FeatureSeries]:
@@ -60,33 +72,41 @@ def collect_series(
 
     Vectors that repeat or run backwards are left out.
     """
-    by_symbol: dict[str, list[FeatureVector]] = {}
+    by_symbol: dict[str, list[_Bar]] = {}
+    timeframe_ms = 0
     for vector in vectors:
+        timeframe_ms = vector.timeframe_ms
         ordered = by_symbol.setdefault(vector.symbol, [])
-        if not ordered or vector.event_time_ms > ordered[-1].event_time_ms:
-            ordered.append(vector)
-    return {s: _series(by_symbol[s], names, observations) for s in sorted(by_symbol)}
+        if not ordered or vector.event_time_ms > ordered[-1].time_ms:
+            ordered.append(_bar(vector, (*names, *observations)))
+    return {s: _series((s, timeframe_ms), by_symbol[s], names) for s in sorted(by_symbol)}
 
 
-def _matrix(vectors: list[FeatureVector], names: tuple[str, ...]) -> Array:
-    return np.array([[v.values.get(n) for n in names] for v in vectors], dtype=np.float64)
+def _bar(vector: FeatureVector, wanted: tuple[str, ...]) -> _Bar:
+    return _Bar(
+        vector.event_time_ms,
+        vector.funding_time_ms or 0,
+        vector.funding_rate or 0.0,
+        vector.open,
+        vector.close,
+        np.array([vector.values.get(name) for name in wanted], dtype=np.float64),
+    )
 
 
-def _series(
-    vectors: list[FeatureVector], names: tuple[str, ...], observations: tuple[str, ...]
-) -> FeatureSeries:
-    stamps = np.array([v.funding_time_ms or 0 for v in vectors], dtype=np.int64)
-    rates = np.array([v.funding_rate or 0.0 for v in vectors])
+def _series(market: tuple[str, int], bars: list[_Bar], names: tuple[str, ...]) -> FeatureSeries:
+    stamps = np.array([bar.funding_time_ms for bar in bars], dtype=np.int64)
+    rates = np.array([bar.funding_rate for bar in bars])
+    values = np.stack([bar.values for bar in bars])
     # The first stamp may be hours old: only a change of it is a settlement.
     settled = np.concatenate(([False], (np.diff(stamps) != 0) & (stamps[:-1] > 0)))
     return FeatureSeries(
-        symbol=vectors[0].symbol,
-        timeframe_ms=vectors[0].timeframe_ms,
+        symbol=market[0],
+        timeframe_ms=market[1],
         names=names,
-        times=np.array([v.event_time_ms for v in vectors], dtype=np.int64),
-        rows=_matrix(vectors, names),
-        observed=_matrix(vectors, observations),
-        open=np.array([v.open for v in vectors]),
-        close=np.array([v.close for v in vectors]),
+        times=np.array([bar.time_ms for bar in bars], dtype=np.int64),
+        rows=np.ascontiguousarray(values[:, : len(names)]),
+        observed=np.ascontiguousarray(values[:, len(names) :]),
+        open=np.array([bar.open for bar in bars]),
+        close=np.array([bar.close for bar in bars]),
         funding=np.cumsum(np.where(settled, rates, 0.0)),
     )

@@ -12,7 +12,7 @@ the others are predicted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -45,6 +45,7 @@ from workers.child import call_in_child
 from workers.models.artifact import ArtifactError, model_folder, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
+from workers.training.dataset import FeatureSeries
 from workers.training.fit import OnProgress, TooFewRows, TrainingPlan
 from workers.training.mlflow_follower import follow_models
 from workers.training.newest_request import ask_after_feature_change
@@ -161,9 +162,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
-    from workers.training.dataset import collect_series
-    from workers.training.fit_regimes import OBSERVATIONS
-    from workers.training.train import MODEL_FEATURES, register, train
+    from workers.training.train import register, train
 
     request = TrainingRequest.decode(raw)
     loading = threading.Thread(target=_load_libraries, daemon=True)
@@ -171,8 +170,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     progress = TrainingProgressPublisher(request, kafka)
     progress.publish("dataset", 0.0, "reading features")
     try:
-        vectors = read_vectors(request, kafka, progress.publish)
-        series = collect_series(vectors, MODEL_FEATURES, OBSERVATIONS)
+        series = read_series(request, kafka, progress.publish)
         loading.join()
         with Reader(kafka, (MODELS_CHANGES,)) as reader:
             changes = [message.record for message in reader.read_to_end()]
@@ -199,23 +197,40 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Reco
     return (model,)
 
 
-def read_vectors(
+def read_series(
     request: TrainingRequest, kafka: KafkaSettings, progress: OnProgress
-) -> Sequence[FeatureVector]:
-    """Return the span's vectors; where some are of an older feature set, all are made again."""
+) -> dict[str, FeatureSeries]:
+    """Return the span's series; where some vectors are of an older feature set, all made again.
+
+    Vectors are read one by one: together they would take more memory than the training.
+    """
+    from workers.training.dataset import collect_series
+    from workers.training.fit_regimes import OBSERVATIONS
+    from workers.training.train import MODEL_FEATURES
+
+    older = 0
+
+    def current(vectors: Iterable[FeatureVector]) -> Iterator[FeatureVector]:
+        nonlocal older
+        for vector in vectors:
+            older += vector.feature_set_id != FEATURE_SET_ID
+            if not older:
+                yield vector
+
     only = written_timeframe(request.timeframe_ms)
     with Reader(kafka, (FEATURE_VECTORS,), only=only) as reader:
         read = span_features(
             reader.take_readable, request, progress, behind=lambda: not reader.caught_up
         )
-        vectors = list(read)
-    if all(vector.feature_set_id == FEATURE_SET_ID for vector in vectors):
-        return vectors
+        series = collect_series(current(read), MODEL_FEATURES, OBSERVATIONS)
+    if not older:
+        return series
     progress("dataset", 0.5, "the features have changed: those of the history are made again")
     with Reader(kafka, (BARS,)) as reader:
         bars = (message.record for message in reader.read_to_end())
-        made = iter_outputs([FEATURES], bars)
-        return [v for v in made if isinstance(v, FeatureVector) and in_span(v, request)]
+        made = (v for v in iter_outputs([FEATURES], bars) if isinstance(v, FeatureVector))
+        in_request = (vector for vector in made if in_span(vector, request))
+        return collect_series(in_request, MODEL_FEATURES, OBSERVATIONS)
 
 
 def serving_filters(

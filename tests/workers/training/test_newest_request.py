@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from schemas.features import FeatureVector
@@ -22,12 +23,15 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import bar, close_time, registered
 from tests.narrow import all_are
+from workers.training.dataset import collect_series
+from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.newest_request import (
     ask_after_feature_change,
     newest_requests,
     ready_histories,
 )
-from workers.training.worker import read_vectors
+from workers.training.train import MODEL_FEATURES
+from workers.training.worker import read_series
 
 pytestmark = pytest.mark.kafka
 
@@ -190,6 +194,10 @@ def test_a_training_sees_features_of_one_set_only(kafka, older):
     publish(kafka, history(), *bars(), *stored)
     request = base_request(kafka, "features")
 
-    read = read_vectors(request, kafka, lambda *_: None)
+    read = read_series(request, kafka, lambda *_: None)
 
-    assert [v.encode() for v in read] == [v.encode() for v in vectors()]
+    expected = collect_series(vectors(), MODEL_FEATURES, OBSERVATIONS)
+    assert read.keys() == expected.keys()
+    for symbol, series in read.items():
+        for name, values in vars(expected[symbol]).items():
+            np.testing.assert_array_equal(getattr(series, name), values)
