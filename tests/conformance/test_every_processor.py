@@ -44,7 +44,8 @@ def by_key(records):
     keys = defaultdict(list)
     for record in records:
         topic = topic_of(record)
-        keys[topic.name, topic.key_of(record)].append(record.encode())
+        timeframe_ms = getattr(record, "timeframe_ms", None)
+        keys[topic.name, topic.key_of(record), timeframe_ms].append(record.encode())
     return keys
 
 

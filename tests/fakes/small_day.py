@@ -40,6 +40,9 @@ HOLE = range(330, 333)  # minutes without a bar of the second symbol
 Log = dict[Topic, list[Record]]
 
 
+HIGHER_MS = (3 * MINUTE_MS, 15 * MINUTE_MS)  # of the log, so that every processor meets them
+
+
 def raw_bars(seed: int = 7, minutes: int = MINUTES) -> list[Record]:
     """Return a random walk of every symbol, minute by minute, with one hole and one flat bar."""
     chance = random.Random(seed)
@@ -141,7 +144,7 @@ def _bootstrap() -> list[Record]:
 def log() -> Log:
     """Return every record of every topic, in order."""
     records: Log = {
-        RAW_BARS: raw_bars(),
+        RAW_BARS: [bar.model_copy(update={"higher_ms": HIGHER_MS}) for bar in raw_bars()],
         REGIME_PARAMETERS: _parameters(),
         HISTORY: _bootstrap()[:2],
         MODELS_REGISTERED: _bootstrap()[2:],
