@@ -37,7 +37,9 @@ def regime_fit() -> None:
         ObservationSequences,
         expectation_step,
     )
+    from workers.training.next_bar import prepare
 
+    prepare()
     even = np.full((3, 3), 1 / 3)
     model = HiddenMarkovModel(
         even[0].copy(), even, np.zeros((3, 1)), np.ones((3, 1)), np.full(3, np.inf)

@@ -111,5 +111,5 @@ def test_a_tail_is_words_on_a_terminal_and_whole_json_in_a_pipe(
     as_json = shown_on_terminal("-m", "deploy.cli.app", *command, "--json")
     piped = CliRunner().invoke(app, command)
 
-    assert shown.startswith("2025-06-15 15:08:00  BTCUSDT  timeframe_ms=60000 ")
+    assert shown.startswith("2025-06-15 15:08:00  BTCUSDT  1m  ")
     assert json.loads(as_json) == json.loads(piped.stdout) == json.loads(raw_bar(0).encode())

@@ -262,3 +262,9 @@ def _decayed_mean(values: Array, decay: float) -> Array:
 def _known_log(values: Array) -> Array:
     """Return the logarithm, NaN where a value is not above 0."""
     return np.log(np.where(values > 0.0, values, np.nan))
+
+
+def prepare() -> None:
+    """Compile the sums, or load them from the cache."""
+    _sums(np.zeros(3), 5.0, np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1)))
+    _decayed_mean(np.zeros(2), 0.5)

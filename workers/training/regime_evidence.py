@@ -57,6 +57,7 @@ FIRST_POWER = 0.09
 LONGEST_LAG_BARS = 23.5
 BISECTIONS = 7
 LONGEST_MEMORY_BARS = 1_000
+LONGEST_REACH = 150.0  # of a simulated log price, either way; prices are at most 1e100
 THINNED = 5  # bars: neighbouring posteriors say the same
 SLOPES, EXPONENTS = (1e-6, 1e3), (0.2, 6.0)
 TAIL_FREEDOM = 6.0  # of one-bar shocks, as in returns of minutes and hours
@@ -132,6 +133,10 @@ def _features(drift: Array, sigma: Array, basis: Array, rng: np.random.Generator
     count = len(sigma)
     shock = sigma * np.sqrt((TAIL_FREEDOM - 2.0) / rng.chisquare(TAIL_FREEDOM, count))
     move = drift + shock * rng.standard_normal(count)
+    # A market that moves by half its price a bar would leave the range of prices: it is calmed.
+    reach = float(np.abs(np.cumsum(move)).max())
+    calm = min(1.0, LONGEST_REACH / reach) if reach > 0.0 else 1.0
+    move, shock = move * calm, shock * calm
     # Extremes of a Brownian path between its two ends.
     up, down = (
         np.sqrt(move**2 - 2.0 * shock**2 * np.log(1.0 - rng.random(count))) for _ in range(2)

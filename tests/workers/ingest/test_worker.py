@@ -120,6 +120,7 @@ def test_replay_holds_at_the_cut_until_a_model_is_served_and_loaded(pipeline_top
         "kafka_bootstrap_servers": pipeline_topics,
         "exchange": "replay",
         "replay_files": file,
+        "timeframes": "1m",
     }
     publisher = Publisher(KafkaSettings(pipeline_topics), "test")
     served = serving()

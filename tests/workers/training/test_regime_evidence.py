@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from streams.features.catalog import FEATURE_NAMES
 from streams.regimes.hamilton import SMALLEST_SCALE
 from workers.training.baum_welch import (
     HiddenMarkovModel,
@@ -21,6 +22,7 @@ from workers.training.regime_evidence import (
     SIMULATED_BARS,
     VOLATILITY,
     RegimeMarket,
+    _features,
     as_read,
     autocorrelation_time,
     fit_calibration,
@@ -115,3 +117,12 @@ def test_chain_of_repeated_evidence_dwells_as_long_as_the_true_one_only_under_a_
     assert np.diag(powered).mean() > np.diag(plain).mean()
     one = maximisation_step(model, expectation_step(model, bars)).transition
     assert np.array_equal(powered_transition(model, bars, 1.0, 1), one)
+
+
+def test_a_market_of_absurd_volatility_is_simulated_within_the_range_of_prices():
+    rng = np.random.default_rng(1)
+    count = 5_000
+
+    made = _features(np.zeros(count), np.full(count, 3.0), np.zeros(count), rng)
+
+    assert np.isfinite(made[:, FEATURE_NAMES.index("log_range")]).all()
