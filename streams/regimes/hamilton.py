@@ -305,7 +305,11 @@ def filtered_probabilities(
 
     Returns: (bull, bear, sideways), shape (T, 3); row t uses rows up to t only.
     """
-    posteriors = recursion(parameters, event_time_ms, observations)
+    return calibrated(parameters, recursion(parameters, event_time_ms, observations))
+
+
+def calibrated(parameters: RegimeParameters, posteriors: Array) -> Array:
+    """Return what is published of the recursion's posteriors, shape (T, 3)."""
     slope, exponent = parameters.calibration_slope, parameters.calibration_exponent
     if slope is None or exponent is None:
         return posteriors

@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingStage
-from streams.regimes.hamilton import filtered_probabilities, recursion
+from streams.regimes.hamilton import calibrated, recursion
 from streams.regimes.processor import UNIFORM
 from workers.models import forest, lstm
 from workers.models.booster import read_booster
@@ -177,24 +177,17 @@ def _fit_filters(
         previous,
     )
     records = {s: fit.parameters(s, table.timeframe_ms, until_ms) for s in fitted}
-    posteriors = [
-        filtered_probabilities(records[symbol], series.times, series.observed[:, used])
-        if symbol in records
-        else np.tile(UNIFORM, (len(series.times), 1))
-        for symbol, series in table.series.items()
-    ]
-    carried = [_carried(records[s], table.series[s], used) for s in records]
-    return tuple(carried), np.concatenate(posteriors), left_out
-
-
-def _carried(
-    parameters: RegimeParameters, series: FeatureSeries, used: Sequence[int]
-) -> RegimeParameters:
-    """Return a filter that goes on, at its first bar, from where its training has ended."""
-    past = series.times <= parameters.fitted_to_ms
-    last = recursion(parameters, series.times[past], series.observed[past][:, used])[-1]
-    bull, bear, sideways = last.tolist()
-    return parameters.model_copy(update={"carried": (bull, bear, sideways)})
+    posteriors = []
+    for symbol, series in table.series.items():
+        if symbol not in records:
+            posteriors.append(np.tile(UNIFORM, (len(series.times), 1)))
+            continue
+        chain = recursion(records[symbol], series.times, series.observed[:, used])
+        posteriors.append(calibrated(records[symbol], chain))
+        # A first filter goes on from where its training has ended.
+        bull, bear, sideways = chain[series.times <= until_ms][-1].tolist()
+        records[symbol] = records[symbol].model_copy(update={"carried": (bull, bear, sideways)})
+    return tuple(records.values()), np.concatenate(posteriors), left_out
 
 
 def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:

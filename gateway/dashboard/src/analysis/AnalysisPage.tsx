@@ -8,12 +8,14 @@ import { analysedSymbol, linkToAnalysis, linkToSignals } from '../lib/route'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { WHOLE_FILTER } from '../live/filter'
 import { newestBySymbol, seriesKey } from '../live/fold'
+import { GatewayAway } from '../live/GatewayAway'
 import { HealthBanner } from '../live/HealthBanner'
 import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
 import { StartupProgress } from '../live/StartupProgress'
 import { useTimeframes } from '../live/timeframes'
 import { UnknownTimeframe } from '../live/TimeframeSwitch'
+import { ChartFooter } from '../ui/ChartFooter'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import type { FrameProps } from '../ui/frame'
@@ -71,14 +73,7 @@ export function AnalysisPage({ Frame }: Props) {
         { keys: ['o'], meaning: 'Signals of this market and timeframe', act: openSignals },
       ]}
       help={HELP}
-      footer={
-        <>
-          Analysis only: nothing here can place an order. <a href="/docs">API</a> · Charts by{' '}
-          <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
-            TradingView Lightweight Charts™
-          </a>
-        </>
-      }
+      footer={<ChartFooter />}
     >
       <HealthBanner />
       <UnknownTimeframe onChoose={renameTimeframe} />
@@ -138,15 +133,7 @@ function Columns({ analysis, running, shown, families }: ColumnsProps) {
 function Absence({ symbol, error }: { symbol: string | null; error: ReturnType<typeof useAnalysis>['error'] }) {
   const health = useLive((state) => state.health)
   const outage = useLive((state) => state.outage)
-  if (health === null && outage)
-    return (
-      <PlainPanel>
-        <EmptyState title="The gateway cannot be reached">
-          <p>Is it running? This page tries again by itself.</p>
-        </EmptyState>
-        <Failure error={outage.error} />
-      </PlainPanel>
-    )
+  if (health === null && outage) return <GatewayAway error={outage.error} />
   if (error !== null)
     return (
       <PlainPanel>

@@ -22,6 +22,7 @@ import { SignalAnnouncer } from '../signals/SignalAnnouncer'
 import { SignalDetail } from '../signals/SignalDetail'
 import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
+import { ChartFooter } from '../ui/ChartFooter'
 import { PlainPanel } from '../ui/Panel'
 import { SkipLink } from '../ui/SkipLink'
 import { look, open, setOpen, turnTo, turnToTimeframe, useChoice, walk } from './choice'
@@ -125,14 +126,7 @@ export function SignalsPage() {
         { keys: ['p'], meaning: 'Pause or resume updates', act: () => liveStore.pause(!paused) },
       ]}
       help="Times are bar closes in market time, UTC. Rising bars are hollow, falling bars are full. Signals are advice: no part of this system can place an order."
-      footer={
-        <>
-          Analysis only: nothing here can place an order. <a href="/docs">API</a> · Charts by{' '}
-          <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
-            TradingView Lightweight Charts™
-          </a>
-        </>
-      }
+      footer={<ChartFooter />}
     >
       <HealthBanner />
       <UnknownTimeframe onChoose={turnToLength} />

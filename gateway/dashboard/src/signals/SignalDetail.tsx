@@ -6,6 +6,7 @@ import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
 import { countText } from '../lib/format'
+import { GatewayAway } from '../live/GatewayAway'
 import { liveStore, useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
 import { TimeframeProgress } from '../live/TimeframeProgress'
@@ -95,15 +96,7 @@ function NoSignal({ chosenId, isFiltered, onNewest, onShowAll, onBack }: Props) 
   const timeframe = useTimeframeHealth()
   const outage = useLive((state) => state.outage)
   const failure = useLive((state) => (chosenId === null ? null : state.explanations.get(chosenId)?.error)) ?? null
-  if (health === null && outage)
-    return (
-      <PlainPanel>
-        <EmptyState title="The gateway cannot be reached">
-          <p>Is it running? This page tries again by itself.</p>
-        </EmptyState>
-        <Failure error={outage.error} />
-      </PlainPanel>
-    )
+  if (health === null && outage) return <GatewayAway error={outage.error} />
   if (chosenId !== null && failure !== null)
     return (
       <PlainPanel aria-label="Not here">
