@@ -63,6 +63,11 @@ class RawBar(Record):
     higher_ms: tuple[Timeframe, ...] = Field(
         default=(), description="Of a base bar: lengths of the higher bars that are made of it"
     )
+    made_until_ms: Milliseconds | None = Field(
+        default=None,
+        description="Of a kline of the venue: close up to which base bars had made the bars of its "
+        "length before, so that nothing is missing until then; null: they had made none",
+    )
 
 
 class Bar(RawBar):

@@ -90,6 +90,7 @@ def _begin(
         "revision": 0,
         "origin": "aggregated",
         "higher_ms": (),
+        "made_until_ms": None,
     }
     return GrowingBar.unchecked(
         timeframe_ms=length_ms,

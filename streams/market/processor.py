@@ -55,11 +55,17 @@ def step(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
 
 def _leaps(newest_ms: int, raw: RawBar) -> bool:
     """Return whether a bar opens too long after the newest close to be believed alone."""
-    return 0 <= newest_ms < raw.open_time_ms - MAX_LEAP_BARS * raw.timeframe_ms
+    known_ms = _known_ms(newest_ms, raw)
+    return 0 <= known_ms < raw.open_time_ms - MAX_LEAP_BARS * raw.timeframe_ms
+
+
+def _known_ms(newest_ms: int, raw: RawBar) -> int:
+    """Return the newest close before a bar: of those seen, or of those that base bars made."""
+    return newest_ms if raw.made_until_ms is None else max(newest_ms, raw.made_until_ms)
 
 
 def _leap(state: MarketState, raw: RawBar) -> int:
-    return (raw.open_time_ms - state.event_time_ms) // raw.timeframe_ms
+    return (raw.open_time_ms - _known_ms(state.event_time_ms, raw)) // raw.timeframe_ms
 
 
 def _hold(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
@@ -78,8 +84,9 @@ def _place(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
 def _accept(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
     missing, holes = raw.bars_missing, state.holes
     findings: list[LedgerEntry] = []
-    if state.event_time_ms >= 0:
-        hole = (state.event_time_ms, raw.open_time_ms)
+    known_ms = _known_ms(state.event_time_ms, raw)
+    if known_ms >= 0:
+        hole = (known_ms, raw.open_time_ms)
         missing = (hole[1] - hole[0]) // raw.timeframe_ms
         if missing:
             holes = (*holes, hole)[-KEPT_HOLES:]
@@ -90,7 +97,8 @@ def _accept(state: MarketState, raw: RawBar) -> tuple[MarketState, Outputs]:
         findings.append(_finding(raw, "repaired", note=f"fetched again from {raw.source}"))
     if raw.volume == 0:
         findings.append(_finding(raw, "zero_volume"))
-    checked = Bar(**{**raw.__dict__, "bars_missing": missing, "higher_ms": ()})
+    told = {"bars_missing": missing, "higher_ms": (), "made_until_ms": None}
+    checked = Bar(**{**raw.__dict__, **told})
     growing, cut, closed = grow(state.growing, raw, state.event_time_ms)
     after = MarketState(
         first_ms=raw.open_time_ms if state.first_ms < 0 else state.first_ms,

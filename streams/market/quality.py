@@ -21,7 +21,7 @@ ROUNDING = 1e-6  # of sums of trades
 def find_fault(bar: RawBar) -> str | None:
     """Return why a bar cannot be used, naming value and expectation; None when it can."""
     values = _symbol_fault(bar.symbol) or _number_fault(bar) or _order_fault(bar)
-    return values or _time_fault(bar) or (_higher_fault(bar) if bar.higher_ms else None)
+    return values or _time_fault(bar) or _higher_fault(bar)
 
 
 def _symbol_fault(symbol: str) -> str | None:
@@ -71,8 +71,13 @@ def _time_fault(bar: RawBar) -> str | None:
 
 
 def _higher_fault(bar: RawBar) -> str | None:
-    """Return why no higher bars can be made of a bar as it asks."""
-    lengths, length_ms = bar.higher_ms, bar.timeframe_ms
+    """Return why what a bar tells of higher bars cannot be: those to make, or those made."""
+    lengths, length_ms, made_ms = bar.higher_ms, bar.timeframe_ms, bar.made_until_ms
+    if made_ms is not None and (made_ms > bar.open_time_ms or made_ms % length_ms):
+        return (
+            f"made_until_ms {made_ms}, expected a multiple of {length_ms} ms, at most the open time"
+            f" {bar.open_time_ms}"
+        )
     if len(lengths) >= MOST_TIMEFRAMES:
         return f"higher_ms names {len(lengths)} lengths, expected fewer than {MOST_TIMEFRAMES}"
     for before, each in zip((length_ms, *lengths), lengths, strict=False):

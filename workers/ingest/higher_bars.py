@@ -25,11 +25,13 @@ class HigherSeries:
         klines: As the venue names them.
         filled_ms: Close of the newest kline that has been published.
         from_ms: Base bars that open here or later carry the length; None: none does yet.
+        made_until_ms: Close up to which the log has its bars from an earlier run; None: has none.
     """
 
     klines: KlineSeries
     filled_ms: int
     from_ms: int | None = None
+    made_until_ms: int | None = None
 
     @classmethod
     def made_from(cls, klines: KlineSeries, from_ms: int) -> HigherSeries:
@@ -51,6 +53,10 @@ class HigherSeries:
     def join_after(self, close_ms: int) -> None:
         """Let base bars carry the length from the first boundary at or after a close."""
         self.from_ms = -(-close_ms // self.timeframe_ms) * self.timeframe_ms
+
+    def resume_after(self, close_ms: int) -> None:
+        """Go on behind the bars that the log has: told by the venue, or made of base bars."""
+        self.made_until_ms = self.filled_ms = close_ms
 
     def carries(self, base: RawBar) -> bool:
         """Return whether a base bar carries the length; must be asked of each in order.

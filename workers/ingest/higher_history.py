@@ -128,8 +128,9 @@ class HigherHistory:
         wanted = [(each.klines.symbol, each.timeframe_ms) for each in waiting]
         closes = await asyncio.to_thread(past.higher_closes, wanted) if wanted else {}
         for each in waiting:
-            known_ms = closes.get((each.klines.symbol, each.timeframe_ms), 0)
-            each.filled_ms = max(each.filled_ms, known_ms)
+            close_ms = closes.get((each.klines.symbol, each.timeframe_ms))
+            if close_ms is not None:
+                each.resume_after(close_ms)
         async with asyncio.TaskGroup() as tasks:
             for timeframe in self._timeframes:
                 missing = [s for s in timeframe.series.values() if s.from_ms is None]
@@ -178,7 +179,7 @@ class HigherHistory:
         began_s = time.monotonic()
         async for page in self.history.pages(series.klines, span, markers):
             for kline in page:
-                self.outbox.put(kline)
+                self.outbox.put(kline.model_copy(update={"made_until_ms": series.made_until_ms}))
                 entry = None if feed.overlap is None else feed.overlap.compare(kline)
                 if entry is not None:
                     self.outbox.put(entry)

@@ -56,6 +56,8 @@ export interface Bar {
   source: string
   /** Of a base bar: lengths of the higher bars that are made of it */
   higher_ms: number[]
+  /** Of a kline of the venue: close up to which base bars had made the bars of its length before, so that nothing is missing until then; null: they had made none */
+  made_until_ms: number | null
 }
 
 export interface BarList {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dead_letter import DeadLetter
-from schemas.market import Bar, LedgerEntry
+from schemas.market import Bar, LedgerEntry, RawBar
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.market.processor import PROCESSOR
 from streams.market.quality import find_fault, without
@@ -254,3 +254,55 @@ def test_a_correction_of_a_held_bar_takes_its_place():
     out = replay([PROCESSOR], raw)
 
     assert [bar.close for bar in bars_of(out)] == [100.5, 100.7, 100.5]
+
+
+M5 = 5 * MINUTE_MS
+
+
+def kline(number: int, **fields: int) -> RawBar:
+    """Return a bar of five minutes, as the venue tells it."""
+    opened = START_MS // M5 * M5 + number * M5
+    times = {"open_time_ms": opened, "event_time_ms": opened + M5, "available_time_ms": opened + M5}
+    return raw_bar(timeframe_ms=M5, **times, **fields)
+
+
+@pytest.mark.parametrize("away", [2, 500])
+def test_bars_that_base_bars_had_made_are_no_gap_before_a_kline_and_a_lone_one_is_no_leap(away):
+    made = {"made_until_ms": kline(away).open_time_ms}
+
+    out = replay([PROCESSOR], [kline(0), kline(away, **made)])
+
+    assert [bar.bars_missing for bar in bars_of(out)] == [0, 0]
+    assert [bar.made_until_ms for bar in bars_of(out)] == [None, None]
+    assert ledger_of(out) == []
+
+
+def test_a_hole_behind_the_bars_that_base_bars_had_made_is_a_gap():
+    made = {"made_until_ms": kline(500).open_time_ms}
+
+    out = replay(
+        [PROCESSOR], [kline(0), kline(503, **made), kline(504, **made), kline(506, **made)]
+    )
+
+    assert [bar.bars_missing for bar in bars_of(out)] == [0, 3, 0, 1]
+    assert ledger_of(out) == [("gap", 3), ("gap", 1)]
+
+
+def test_a_kline_far_behind_the_bars_that_base_bars_had_made_waits_for_the_one_behind_it():
+    made = {"made_until_ms": kline(500).open_time_ms}
+
+    alone = replay([PROCESSOR], [kline(0), kline(600, **made), kline(1)])
+    followed = replay([PROCESSOR], [kline(0), kline(600, **made), kline(601, **made)])
+
+    assert [(e.kind, e.note) for e in alone if isinstance(e, LedgerEntry)] == [
+        ("rejected", "100 bars ahead, none followed")
+    ]
+    assert [bar.bars_missing for bar in bars_of(followed)] == [0, 100, 0]
+
+
+@pytest.mark.parametrize("made_ms", [kline(1).open_time_ms + M5, kline(1).open_time_ms - 1])
+def test_a_kline_that_tells_of_impossible_bars_before_it_is_refused(made_ms):
+    (letter,) = replay([PROCESSOR], [kline(1, made_until_ms=made_ms)])
+
+    assert isinstance(letter, DeadLetter)
+    assert f"made_until_ms {made_ms}, expected a multiple of {M5} ms, at most" in letter.cause

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.build import raw_bar
 from tests.fakes.ingest_run import HISTORY_BARS, ingesting
 from workers.ingest.higher_bars import HigherSeries, Overlap
 from workers.ingest.rest_history import KlineSeries
-from workers.ingest.resume import MarketPast
+from workers.ingest.resume import EndOfRawBars, MarketPast
 
 M5, M15 = 5 * MINUTE_MS, 15 * MINUTE_MS
 KLINES = KlineSeries("BTCUSDT", "5m", M5)
@@ -133,6 +134,48 @@ def test_a_timeframe_that_is_new_to_a_home_is_filled_from_where_its_klines_end()
             assert ready.timeframe_ms == M5
 
     asyncio.run(main())
+
+
+def past_of(log: list[RawBar]) -> MarketPast:
+    """Return what ingest reads at a start from a log of one symbol."""
+    end = EndOfRawBars(MINUTE_MS)
+    for bar in log:
+        end.add(bar)
+    return MarketPast(
+        closes={symbol: bar.event_time_ms for symbol, bar in end.newest.items()},
+        carried=end.carried(),
+        announced=frozenset({MINUTE_MS, M5}),
+        higher_closes=lambda wanted: {series: end.higher_close(series) for series in wanted},
+    )
+
+
+def test_a_timeframe_that_was_left_out_for_a_while_goes_on_without_a_false_gap():
+    log: list[RawBar] = []
+
+    async def run(minutes: int, *timeframes: str) -> None:
+        past = past_of(log) if log else None
+        async with ingesting(
+            "BTCUSDT", minutes=minutes, timeframes=timeframes, past=past
+        ) as running:
+            new = lambda: [*log, *running.records.raw("BTCUSDT")]  # noqa: E731
+            await running.until(lambda: bool(past_of(new()).carried) == ("5m" in timeframes))
+            log[:] = new()
+
+    for minutes, *timeframes in (
+        (2_000, "1m", "5m"),  # klines, then base bars
+        (2_500, "1m", "5m"),  # base bars alone make more bars than a leap
+        (2_700, "1m"),
+        (2_900, "1m", "5m"),
+    ):
+        asyncio.run(run(minutes, *timeframes))
+
+    bars = checked(log, M5)
+    assert in_a_row(bars)
+    assert [bar.bars_missing for bar in bars if bar.bars_missing] == []
+    origins = [name for name, _ in itertools.groupby(bar.origin for bar in bars)]
+    assert origins[:3] == ["backfill", "aggregated", "backfill"]
+    ledger = [o for o in replay([PROCESSOR], log) if isinstance(o, LedgerEntry)]
+    assert [entry for entry in ledger if entry.kind in ("gap", "partial", "rejected")] == []
 
 
 def test_base_bars_carry_the_length_only_behind_a_complete_past():
