@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from gateway.context import AppContext
 from gateway.envelope import wall_ms
 from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus, KafkaBus
+from gateway.kafka.topics import DRAWN
 from gateway.kafka.worker_client import WorkerClient
 from gateway.metrics import GatewayMetrics
 from gateway.middleware import EdgeMiddleware
@@ -50,6 +53,7 @@ ROUTERS = (
     *(backtest, hyperopt, refdata, system),
 )
 BEAT_EVERY_S = 1
+REFILL_RETRY_S = 0.5
 EXIT_FAILED = 3  # as uvicorn's own
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 
@@ -95,10 +99,11 @@ def create_app(
         await bus.start(lambda arrival: _receive(ctx, arrival))
         heartbeats = asyncio.create_task(ctx.stream.heartbeats(), name="heartbeats")
         required = asyncio.create_task(_require_refdata(ctx, refuse), name="reference data")
+        refilling = asyncio.create_task(_refill_views(ctx), name="refill views")
         publishing = asyncio.create_task(ctx.answers.publish(), name="publish answers")
         yield
         await ctx.answers.drain()
-        tasks = (heartbeats, required, publishing)
+        tasks = (heartbeats, required, refilling, publishing)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -128,6 +133,30 @@ async def _require_refdata(ctx: AppContext, refuse: Callable[[str], None]) -> No
     missing = await ctx.views.refdata.wait_until_complete(lambda: ctx.bus.ready)
     if missing:
         refuse(missing)
+
+
+async def _refill_views(ctx: AppContext) -> None:
+    """Read further back once the views are ready, for the timeframes of which they hold too few."""
+
+    def take(arrival: Arrival | UnreadableArrival) -> None:
+        if isinstance(arrival, Arrival):
+            ctx.views.fold_past(arrival)
+        else:
+            ctx.views.count_unreadable(arrival)
+
+    while not ctx.bus.ready:  # noqa: ASYNC110 - the bus has no event for it
+        await asyncio.sleep(REFILL_RETRY_S)
+    began_s = time.monotonic()
+    for topic in DRAWN:
+        lacking = partial(ctx.views.lengths_with_room, topic.record)
+        while True:
+            try:
+                await ctx.bus.read_back(topic.name, lacking, take)
+            except errors.Unavailable:  # the bus says that the broker is away
+                await asyncio.sleep(REFILL_RETRY_S)
+            else:
+                break
+    log.info("views.refilled", seconds=round(time.monotonic() - began_s, 2))
 
 
 def _context(settings: GatewaySettings, bus: Bus, now_ms: Callable[[], int]) -> AppContext:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from gateway.client_options import client_options
 from gateway.errors import Unavailable, describe
 from gateway.kafka.lag import group_lag, topic_lag
+from gateway.kafka.past import Lengths, read_back
 from gateway.kafka.topics import DEAD_LETTERS, READS, decode, start_offset
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival, UnreadableArrival
@@ -72,6 +73,13 @@ class Bus(Protocol):
         """
         ...
 
+    async def read_back(self, topic: str, lacking: Lengths, inbox: Inbox) -> None:
+        """Read what lies before the window of a topic, while some timeframes lack records.
+
+        Raises ``Unavailable`` when it cannot be read.
+        """
+        ...
+
     async def stop(self) -> None:
         """Stop reading and close every connection."""
         ...
@@ -93,6 +101,7 @@ class KafkaBus:
             **client_options(settings.kafka_client),
         }
         self._tasks: list[asyncio.Task[None]] = []
+        self._begun: dict[TopicPartition, int] = {}  # where the window of each begins
         self._admin: Any = None
         self._consumer: Any = None
         self._producer: Any = None
@@ -168,6 +177,19 @@ class KafkaBus:
         except (KafkaError, TimeoutError) as error:
             raise Unavailable(f"{topic} could not be read: {type(error).__name__}") from error
 
+    async def read_back(self, topic: str, lacking: Lengths, inbox: Inbox) -> None:
+        """Read what lies before the window of a topic, by a consumer of its own."""
+        begun = {each: offset for each, offset in self._begun.items() if each.topic == topic}
+        consumer = self._new_consumer()
+        try:
+            await consumer.start()
+            await read_back(consumer, begun, lacking, lambda each: self._hand_over(each, inbox))
+        except KafkaError as error:
+            raise Unavailable(f"{topic} could not be read: {type(error).__name__}") from error
+        finally:
+            await _end(consumer.stop())
+        gc.freeze()
+
     async def _read(self, inbox: Inbox) -> None:
         await self._connect()
         first_ends: dict[TopicPartition, int] = {}
@@ -221,7 +243,10 @@ class KafkaBus:
     def _open(self) -> None:
         self._admin = AIOKafkaAdminClient(**self._client)
         self._producer = AIOKafkaProducer(**self._client, enable_idempotence=True)
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = self._new_consumer()
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             **self._client,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
@@ -233,16 +258,9 @@ class KafkaBus:
         return (self._admin, self._producer, self._consumer) if self._admin is not None else ()
 
     async def _close(self) -> None:
-        """Close every client, each in a task of its own.
-
-        One that is closed while it waits to fetch again raises what it cancelled itself with.
-        """
+        """Close every client."""
         for client in self._clients():
-            stop = client.close if client is self._admin else client.stop
-            closing = asyncio.ensure_future(stop())
-            await asyncio.wait({closing}, timeout=PUBLISH_S)
-            closing.cancel()
-            await asyncio.gather(closing, return_exceptions=True)
+            await _end(client.close() if client is self._admin else client.stop())
 
     async def _seek(self) -> None:
         """Assign every partition and seek to the start of its window."""
@@ -260,6 +278,7 @@ class KafkaBus:
         for partition in partitions:
             offset = start_offset(partition.topic, first[partition], ends[partition], series)
             self._consumer.seek(partition, offset)
+            self._begun[partition] = offset
 
     def _hand_over(self, record: ConsumerRecord, inbox: Inbox) -> None:
         try:
@@ -320,6 +339,17 @@ class KafkaBus:
             except Exception as error:  # noqa: BLE001 - a lag unknown now is measured again
                 log.debug("lag.unknown", cause=repr(error))
             await asyncio.sleep(WATCH_S)
+
+
+async def _end(stop: Coroutine[Any, Any, None]) -> None:
+    """Close a client in a task of its own.
+
+    One that is closed while it waits to fetch again raises what it cancelled itself with.
+    """
+    closing = asyncio.ensure_future(stop)
+    await asyncio.wait({closing}, timeout=PUBLISH_S)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
 
 
 def _cause(error: Exception) -> str:

@@ -63,6 +63,7 @@ READS: dict[str, int] = {
     OPERATOR_AUDIT.name: ALL,
     PREDICTION_REPLIES.name: 0,
 }
+DRAWN = (BARS, REGIME_PROBABILITIES, FEATURE_VECTORS)  # by a chart, also of long timeframes
 DEAD_LETTERS = {topic.dead_letters: 1_000 for topic in TOPICS}
 RECORDS = {topic.name: topic.record for topic in TOPICS} | dict.fromkeys(DEAD_LETTERS, DeadLetter)
 

@@ -156,6 +156,28 @@ class ReadModel:
         self.last_append_ms[arrival.topic] = arrival.appended_ms
         self._folds[type(arrival.record)](arrival.record, arrival)
 
+    def fold_past(self, arrival: Arrival) -> None:
+        """Take a record that lies before the window that was read; what is there already stays.
+
+        Only of bars, features and regimes, and of a series that runs now.
+        """
+        record: Any = arrival.record
+        runs = (record.symbol, self.base_ms) in self._series
+        runs = runs and record.timeframe_ms in self.timeframes
+        window = self.series(record.symbol, record.timeframe_ms).drawn_window(type(record))
+        if runs and record.event_time_ms not in window:
+            self._folds[type(record)](record, arrival)
+
+    def lengths_with_room(self, kind: type[Record]) -> frozenset[int]:
+        """Return the running timeframes of which a series lacks records of a kind."""
+        symbols = self.known_symbols()
+        windows = (
+            (length_ms, self.series(symbol, length_ms).drawn_window(kind))
+            for length_ms in self.timeframes
+            for symbol in symbols
+        )
+        return frozenset(length_ms for length_ms, window in windows if len(window) < window.limit)
+
     def count_unreadable(self, unreadable: UnreadableArrival) -> None:
         """Count a record that is in no view."""
         before = self.unreadable.get(unreadable.topic)

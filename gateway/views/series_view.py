@@ -12,6 +12,10 @@ from gateway.views.compact import (
     CompactSignal,
 )
 from gateway.views.sorted_window import SortedWindow
+from schemas.features import FeatureVector
+from schemas.market import Bar
+from schemas.record import Record
+from schemas.regimes import RegimeProbabilities
 from schemas.timeframes import timeframe_name
 
 WINDOW = 5_000  # bars of one series, at most
@@ -50,6 +54,15 @@ class SeriesView:
             "timeframe": self.timeframe,
             "timeframe_ms": self.timeframe_ms,
         }
+
+    def drawn_window(self, kind: type[Record]) -> SortedWindow[Any]:
+        """Return the window of a kind of records that a chart draws, each by its close."""
+        by_kind: dict[type[Record], SortedWindow[Any]] = {
+            Bar: self.bars,
+            FeatureVector: self.features,
+            RegimeProbabilities: self.regimes,
+        }
+        return by_kind[kind]
 
     def shrink(self, limit: int) -> list[CompactSignal]:
         """Lower the limit of every window; return the signals pushed out."""

@@ -21,6 +21,10 @@ class SortedWindow(Generic[V]):
     def __len__(self) -> int:
         return len(self.keys)
 
+    def __contains__(self, key: object) -> bool:
+        at = bisect_left(self.keys, key)
+        return at < len(self.keys) and bool(self.keys[at] == key)
+
     def put(self, key: Any, item: V) -> list[V]:
         """Insert or replace an item; return the items pushed out."""
         if not self.keys or key > self.keys[-1]:

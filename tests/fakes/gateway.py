@@ -17,6 +17,7 @@ from gateway.app import create_app, server_config
 from gateway.context import AppContext
 from gateway.errors import Unavailable
 from gateway.kafka.bus import Inbox
+from gateway.kafka.past import Lengths
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival
 from schemas.clock import ClockTick
@@ -40,6 +41,7 @@ class FakeBus:
         self.published: list[tuple[Record, str]] = []
         self.published_together: list[tuple[Record, str]] = []
         self.read_again_topics: list[str] = []
+        self.read_back_topics: list[str] = []
         self.answers: Callable[[Any], Sequence[Record]] = lambda _: ()
         self._offsets = itertools.count()
 
@@ -60,6 +62,9 @@ class FakeBus:
 
     async def read_again(self, topic: str) -> None:
         self.read_again_topics.append(topic)
+
+    async def read_back(self, topic: str, lacking: Lengths, inbox: Inbox) -> None:  # noqa: ARG002
+        self.read_back_topics.append(topic)
 
     def feed(self, *records: Record, appended_ms: int = WALL_MS) -> None:
         for record in records:

@@ -11,9 +11,10 @@ from gateway.views.arrival import Arrival
 from gateway.views.read_model import ReadModel
 from gateway.views.series_view import BUDGET, WINDOW, bars_per_series
 from gateway.views.sorted_window import SLACK, SortedWindow
+from schemas.market import Bar
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import TOPICS, topic_of
 from tests.build import bar, close_time, explanation, features, regimes, scored, signal
 from tests.fakes.gateway import WALL_MS, live, tick
@@ -137,6 +138,41 @@ def test_features_keep_their_nulls():
     compact = views.series("BTCUSDT", MINUTE_MS).features.newest()
     assert compact is not None
     assert compact.values() == {"rsi_14": 50.0, "natr_14": None}
+
+
+def test_the_past_fills_a_series_up_to_its_limit_and_replaces_nothing(monkeypatch):
+    monkeypatch.setattr("gateway.views.series_view.WINDOW", 40)
+    views = folded(*(bar(minute) for minute in range(50, 60)))
+    append_ms = dict(views.last_append_ms)
+
+    def fold_past(*records: Record) -> None:
+        for record in records:
+            views.fold_past(Arrival(record, record.encode(), topic_of(record).name))
+
+    assert views.lengths_with_room(Bar) == {MINUTE_MS}
+    fold_past(*(bar(minute, close=99.5) for minute in range(30, 55)))
+    assert views.lengths_with_room(Bar) == {MINUTE_MS}
+    fold_past(*(bar(minute) for minute in range(30)))
+
+    held = views.series("BTCUSDT", MINUTE_MS).bars
+    assert views.lengths_with_room(Bar) == frozenset()
+    assert held.keys == [close_time(minute) for minute in range(60 - len(held), 60)]
+    assert 40 <= len(held) <= 40 + 40 // SLACK
+    assert b'"close":99.5' not in held.at_or_before(close_time(52)).raw  # type: ignore[union-attr]
+    assert views.last_append_ms == append_ms
+
+
+def test_the_past_of_what_does_not_run_is_passed_over():
+    views = folded(bar(5))
+    opened = close_time(5) // HOUR_MS * HOUR_MS
+    hour = {"timeframe_ms": HOUR_MS, "open_time_ms": opened, "event_time_ms": opened + HOUR_MS}
+    hour["available_time_ms"] = opened + HOUR_MS
+
+    for record in (bar(1, symbol="OLDUSDT"), bar(**hour), features(1, symbol="OLDUSDT")):
+        views.fold_past(Arrival(record, record.encode(), topic_of(record).name))
+
+    assert views.known_symbols() == ["BTCUSDT"]
+    assert len(views.newest_bars()) == 1
 
 
 def test_a_market_is_known_by_its_bars():
