@@ -53,7 +53,7 @@ ROUTERS = (
     *(backtest, hyperopt, refdata, system),
 )
 BEAT_EVERY_S = 1
-REFILL_RETRY_S = 0.5
+READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0
 EXIT_FAILED = 3  # as uvicorn's own
 EXIT_REFUSED = 78  # EX_CONFIG: starting again would not help
 
@@ -145,14 +145,14 @@ async def _refill_views(ctx: AppContext) -> None:
             ctx.views.count_unreadable(arrival)
 
     while not ctx.bus.ready:  # noqa: ASYNC110 - the bus has no event for it
-        await asyncio.sleep(REFILL_RETRY_S)
+        await asyncio.sleep(READY_POLL_S)
     began_s = time.monotonic()
     for topic in DRAWN:
         lacking = partial(ctx.views.lengths_with_room, topic.record)
         while True:
             try:
                 await ctx.bus.read_back(topic.name, lacking, take)
-            except errors.Unavailable:  # the bus says that the broker is away
+            except errors.Unavailable:  # the bus has logged why
                 await asyncio.sleep(REFILL_RETRY_S)
             else:
                 break

@@ -184,7 +184,8 @@ class KafkaBus:
         try:
             await consumer.start()
             await read_back(consumer, begun, lacking, lambda each: self._hand_over(each, inbox))
-        except KafkaError as error:
+        except Exception as error:
+            log.warning("read.failed", cause=repr(error), remedy="none: it is tried again")
             raise Unavailable(f"{topic} could not be read: {type(error).__name__}") from error
         finally:
             await _end(consumer.stop())
