@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from gateway import errors
 from gateway.cache import open_cache
-from gateway.context import AppContext
+from gateway.context import AppContext, KnownQuery
 from gateway.envelope import wall_ms
 from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus, KafkaBus
@@ -123,7 +123,10 @@ def create_app(
     app.add_middleware(EdgeMiddleware, ctx=ctx)
     errors.install(app, [route for routes in ROUTERS for route in routes.router.routes])
     for routes in ROUTERS:
-        app.include_router(routes.router, responses=errors.openapi_responses(routes.router.prefix))
+        # The columns of a table are fields of its route, which refuses others itself.
+        checked = [] if routes is refdata else [KnownQuery]
+        responses = errors.openapi_responses(routes.router.prefix)
+        app.include_router(routes.router, dependencies=checked, responses=responses)
     documentation.install(app)
     pages.install(app, dashboard)
     return app

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from pydantic import BaseModel
 
 from gateway.cache import Cache
 from gateway.errors import Refused, Unavailable, Unknown
@@ -93,7 +94,22 @@ async def app_context(request: Request) -> AppContext:  # async: a plain functio
     return ctx
 
 
+async def refuse_unknown_query(request: Request) -> None:
+    """Raise ``Refused`` for query fields that the route does not take, naming those it does."""
+    if not request.scope["query_string"]:
+        return
+    known: list[str] = []
+    for field in request.scope["route"].dependant.query_params:
+        kind = field.field_info.annotation
+        is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
+        known += kind.model_fields if is_model else (field.alias,)
+    if unknown := [name for name in request.query_params if name not in known]:
+        expected = f"expected {', '.join(known)}" if known else "none is expected"
+        raise Refused(f"{', '.join(unknown)}: unknown query field; {expected}")
+
+
 TimeframeQuery = Annotated[
     str | None, Query(max_length=40, description="One that runs, such as 15m; the base if left")
 ]
 ContextDep = Annotated[AppContext, Depends(app_context)]
+KnownQuery = Depends(refuse_unknown_query)

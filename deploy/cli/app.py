@@ -194,6 +194,7 @@ def stop(*, as_json: Json = False) -> None:
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Say what runs here; exit code 1 unless it is healthy."""
+    from deploy.local.log_files import newest_step
     from deploy.local.run_watch import (
         RunView,
         metrics_lines,
@@ -207,13 +208,22 @@ def status(*, as_json: Json = False) -> None:
     url = (facts or {}).get("url")
     view = RunView(read_health(url), read_models(url)) if url else RunView()
     lives = (facts or {}).get("supervised", {})
+    step = newest_step(home / "logs") if facts and "started_at_ms" not in facts else None
     if as_json:
         training = (view.models or {}).get("training")
-        emit({"home": str(home), "run": facts, "health": view.health, "training": training})
+        emit(
+            {
+                "home": str(home),
+                "run": facts,
+                "starting": step,
+                "health": view.health,
+                "training": training,
+            }
+        )
     elif facts is None:
         typer.echo(f"nothing runs in {home}; start with `regimeflow run`")
     elif "started_at_ms" not in facts:
-        typer.echo(f"process {facts['pid']} is starting in {home}")
+        typer.echo(f"process {facts['pid']} is starting in {home}: {step or 'nothing is said yet'}")
     elif url is None:
         typer.echo(
             f"process {facts['pid']} runs {', '.join(facts['processes'])} in {home}; no gateway "

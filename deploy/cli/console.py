@@ -162,6 +162,16 @@ def parse_length_ms(timeframe: str) -> int:
         return parse_timeframe(timeframe)
 
 
+def parse_running_ms(timeframe: str) -> int:
+    """Return the length of a bar that a pipeline can have; exit code 2 for anything else."""
+    from schemas.timeframes import TIMEFRAMES_MS
+
+    if timeframe not in TIMEFRAMES_MS:
+        known = ", ".join(TIMEFRAMES_MS)
+        raise fail(f"--timeframe {timeframe!r} is unknown; expected {known}", 2)
+    return TIMEFRAMES_MS[timeframe]
+
+
 def gateway_port(port: int | None) -> int:
     """Return the gateway's port: the option, ``REGIMEFLOW_PORT``, or 8080; 0 is any free one."""
     from streams.runtime.environment import read_environment

@@ -12,7 +12,7 @@ from deploy.cli.console import (
     fail,
     kafka,
     load_settings,
-    parse_length_ms,
+    parse_running_ms,
     parse_symbol,
     parse_time_ms,
     progress_bar,
@@ -176,7 +176,7 @@ def export(
     with report_errors(2):
         rows = [topic_row(name) for name in topics or ()]
     wanted = parse_symbol(symbol) if symbol else None
-    length_ms = parse_length_ms(timeframe) if timeframe else None
+    length_ms = parse_running_ms(timeframe) if timeframe is not None else None
     with report_errors(2):
         folder = location(output)
     with kafka() as settings:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.console import Json, emit, fail, load_settings, parse_symbol, report_errors
+from deploy.cli.console import (
+    Json,
+    emit,
+    fail,
+    load_settings,
+    note,
+    parse_length_ms,
+    parse_running_ms,
+    parse_symbol,
+    report_errors,
+)
+from deploy.time_text import time_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,22 +57,35 @@ def features_show(
 ) -> None:
     """Show all features of a symbol, as the pipeline has published them or from a file of bars.
 
-    A home's are read off its archive, which is written ten seconds after the topic at most.
+    A home's are read off its archive, which follows the topic within ten seconds, and later while
+    the machine is busy: it is said up to which bar it reaches.
     """
     if as_csv and as_json:
         raise fail("--csv and --json exclude each other", 2)
     load_settings()  # a wrong setting is told as by every command
     name = parse_symbol(symbol)
-    with report_errors():
+    if timeframe is not None:
+        (parse_running_ms if data is None else parse_length_ms)(timeframe)
+    with report_errors(1 if data is None else 2):  # a file that is named wrong is a wrong call
         from workers.research.notebook import build_features
 
         frame = build_features(name, data, timeframe=timeframe, dropna=dropna)
     if as_csv:
+        if reach := _reach(frame):
+            note(reach)
         frame.tail(count or len(frame)).to_csv(sys.stdout)
     elif as_json:
         emit(_document(frame.tail(count or len(frame))))
     else:
         typer.echo("\n".join(_lines(frame, count or BARS_SHOWN)))
+
+
+def _reach(frame: pd.DataFrame) -> str:
+    """Return up to which bar the archive reaches; empty for a file."""
+    to_ms = frame.attrs.get("archived_to_ms")
+    if to_ms is None:
+        return ""
+    return f"archived up to the close at {time_text(to_ms)} UTC; what is newer is on the topic only"
 
 
 def _document(frame: pd.DataFrame) -> dict[str, Any]:
@@ -84,6 +108,7 @@ def _lines(frame: pd.DataFrame, count: int) -> list[str]:
     head = f"{facts['symbol']} {facts['timeframe']}, {len(frame):,} bars, feature set "
     lines = [
         f"{head}{facts['feature_set_id']}, closes up to {frame.index[-1]:%Y-%m-%d %H:%M:%S} UTC",
+        *filter(None, (_reach(frame),)),
         f"{'':<{width}}" + "".join(f"{close:>14}" for close in closes),
     ]
     for name, values in newest.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from deploy.cli.console import fail, parse_length_ms, parse_symbol, parse_time_ms
+from deploy.cli.console import fail, parse_running_ms, parse_symbol, parse_time_ms
 
 if TYPE_CHECKING:
     from workers.research.replay.recompute import Span
@@ -77,7 +77,7 @@ class SpanOptions:
     @property
     def timeframe_ms(self) -> int | None:
         """Length of the bars."""
-        return parse_length_ms(self.timeframe) if self.timeframe else None
+        return parse_running_ms(self.timeframe) if self.timeframe is not None else None
 
     def span(self) -> Span:
         """Return the span; exit code 2 when it ends before it begins."""

@@ -20,7 +20,7 @@ from deploy.cli.console import (
     kafka,
     load_settings,
     note,
-    parse_length_ms,
+    parse_running_ms,
     parse_symbol,
     report_errors,
     show,
@@ -153,7 +153,7 @@ def topics_tail(
     with report_errors(2):
         row = topic_row(topic)
     name = parse_symbol(symbol) if symbol else None
-    wanted = TailFilter(name, parse_length_ms(timeframe) if timeframe else None)
+    wanted = TailFilter(name, parse_running_ms(timeframe) if timeframe is not None else None)
     for_people = sys.stdout.isatty() and not as_json
     with kafka() as settings:
         shown = 0

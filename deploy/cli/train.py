@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.console import Json, fail, kafka, load_settings, show
+from deploy.cli.console import Json, fail, kafka, load_settings, parse_running_ms, show
 from deploy.time_text import span_text
 from schemas.timeframes import timeframe_name
 
@@ -23,7 +23,8 @@ def train(
     ] = None,
     *,
     every: Annotated[
-        bool, typer.Option("--all", help="A model of every timeframe, the base bar's first")
+        bool,
+        typer.Option("--all", help="A model of every timeframe that runs, the base bar's first"),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -36,9 +37,12 @@ def train(
 
     if every and timeframe is not None:
         raise fail(f"--all means every timeframe: give it, or --timeframe {timeframe}", 2)
-    strategy = load_settings().strategy
+    if timeframe is not None:
+        parse_running_ms(timeframe)
+    chosen_settings = load_settings()
+    strategy, lengths_ms = chosen_settings.strategy, chosen_settings.lengths_ms
     with kafka() as settings:
-        ready = ready_histories(settings, strategy)
+        ready = ready_histories(settings, strategy, lengths_ms)
         if not ready:
             raise fail(
                 f"no history of {strategy} is ready yet; `regimeflow status` shows how far it is"
@@ -59,7 +63,9 @@ def _chosen(ready: Mapping[int, HistoryReady], timeframe: str | None) -> History
     wanted = next(iter(named)) if timeframe is None else timeframe
     if wanted not in named:
         known = ", ".join(named)
-        raise fail(f"--timeframe {wanted}: no such history is there, but those of {known}", 2)
+        raise fail(
+            f"--timeframe {wanted}: no such history is there or runs, but those of {known}", 2
+        )
     return named[wanted]
 
 

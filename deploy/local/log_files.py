@@ -156,3 +156,12 @@ class LogReader:
                     line = _event(raw.decode(errors="replace"))
                     if line is not None and line in self._wanted:
                         yield line  # what is none was cut by a crash, or is older than this format
+
+
+def newest_step(folder: Path) -> str | None:
+    """Return what the newest run said last that it does; None before its first step."""
+    step = None
+    for line in LogReader(folder, Wanted(("run",))).read():
+        if line["event"] in {"run.started", "run.step"}:
+            step = line.get("text")  # a start forgets the run before
+    return step

@@ -143,16 +143,26 @@ def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
         if ingest.get("state") in {"degraded", "failed", "silent"}:
             return Phase("degraded", f"ingest is {ingest['state']}: {ingest['detail']}")
         return _before_the_first_model(health, view.models)
-    bars = sum(symbol["bars"] for symbol in health["symbols"])
-    signals = sum(symbol["signals"] for symbol in health["symbols"])
     said = [*health["degraded"], *health.get("pending", ())]
     reasons = "".join(f"; {reason}" for reason in said)
     done = ingest.get("done")  # a replay has an end
     return Phase(
         "live",
-        f"live, {health['status']}: the newest {bars} bars and {signals} signals in view{reasons}",
+        f"live, {health['status']}: {view_text(health)}{reasons}",
         done if done is not None and done < 1.0 else None,
     )
+
+
+def view_text(health: Answer) -> str:
+    """Return how many bars and signals the gateway holds; timeframes share its room."""
+    held = [each for each in health.get("timeframes", ()) if each["bars"]]
+    if len(held) < 2:
+        bars = sum(symbol["bars"] for symbol in health["symbols"])
+        signals = sum(symbol["signals"] for symbol in health["symbols"])
+        return f"the newest {bars} bars and {signals} signals in view"
+    counts = ", ".join(f"{each['bars']} bars of {each['timeframe']}" for each in held)
+    signals = sum(each["signals"] for each in held)
+    return f"the newest {counts} and {signals} signals share the view"
 
 
 def _before_the_first_model(health: Answer, models: Answer | None) -> Phase:

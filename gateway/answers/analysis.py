@@ -61,7 +61,10 @@ def analysis(ctx: AppContext, ticker: str) -> dict[str, Any]:
         "definitions": {
             "direction": DIRECTION_RULE,
             "levels": LEVELS_RULE,
-            "indicators": {rule.name: {"rule": rule.text, "source": rule.source} for rule in RULES},
+            "indicators": {
+                rule.name: {"rule": rule.text, "source": rule.source, "minus": rule.minus}
+                for rule in RULES
+            },
         },
     }
 

@@ -27,7 +27,7 @@ DIRECTION_RULE = (
 AGREEMENT_RULE = (
     "Mean over the timeframes of 1 for bullish, -1 for bearish, 0 for neutral; every timeframe "
     "counts the same. 1: all bullish, -1: all bearish. Those that are stale or have no direction "
-    "yet are left out; null when none is left"
+    "yet are left out; null when fewer than two are left: one alone agrees with nothing"
 )
 
 
@@ -104,11 +104,15 @@ UNCOUNTED = "ladder"
 
 @dataclass(frozen=True)
 class IndicatorReading:
-    """One indicator's value and what it says; both null where it is unknown."""
+    """One indicator's value and what it says; both null where it is unknown.
+
+    The value is the feature ``name``, less the feature ``minus`` where the rule takes a difference.
+    """
 
     name: str
     value: float | None
     reading: Reading | None
+    minus: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,9 @@ def direction(balance: float | None) -> Reading | None:
 
 
 def agreement(directions: Iterable[Reading | None]) -> float | None:
-    """Return how far the directions agree, in [-1, 1]; null when none is known."""
-    return _mean([VOTES[each] for each in directions if each is not None])
+    """Return how far the directions agree, in [-1, 1]; null when fewer than two are known."""
+    votes = [VOTES[each] for each in directions if each is not None]
+    return _mean(votes) if len(votes) > 1 else None
 
 
 def _family(family: str, values: Mapping[str, float | None]) -> FamilyReading:
@@ -160,14 +165,13 @@ def _indicator(rule: Rule, values: Mapping[str, float | None]) -> IndicatorReadi
         value = None if subtracted is None else value - subtracted
     gate = rule.gate_from if rule.gate is None else _known(values, rule.gate)
     if value is None or gate is None:
-        return IndicatorReading(rule.name, value, None)
+        return IndicatorReading(rule.name, value, None, rule.minus)
     if gate < rule.gate_from:
-        return IndicatorReading(rule.name, value, "neutral")
+        return IndicatorReading(rule.name, value, "neutral", rule.minus)
     above = value > rule.centre + rule.band
     below = value < rule.centre - rule.band
-    return IndicatorReading(
-        rule.name, value, "bullish" if above else "bearish" if below else "neutral"
-    )
+    reading: Reading = "bullish" if above else "bearish" if below else "neutral"
+    return IndicatorReading(rule.name, value, reading, rule.minus)
 
 
 def _known(values: Mapping[str, float | None], name: str) -> float | None:

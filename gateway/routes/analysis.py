@@ -138,7 +138,9 @@ class TimeframeAnalysis(BaseModel):
 class TimeframeAgreement(BaseModel):
     """How far the timeframes agree."""
 
-    score: float | None = Field(description="In [-1, 1]; null when no direction is known")
+    score: float | None = Field(
+        description="In [-1, 1]; null when fewer than two directions are known"
+    )
     votes: dict[str, Reading | None] = Field(description="By timeframe; null: it does not vote")
     definition: str
 
@@ -148,6 +150,7 @@ class IndicatorRule(BaseModel):
 
     rule: str
     source: str
+    minus: str | None = Field(default=None, description="Feature that is subtracted first, if any")
 
 
 class AnalysisDefinitions(BaseModel):
@@ -217,9 +220,9 @@ async def indicators(
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if history and not wanted:
         raise Refused("names: history needs at least one feature, e.g. names=rsi_14")
-    known = newest.names if newest else ()
+    known = newest.names if newest else ctx.views.feature_names
     for name in wanted:
-        if name not in known:
+        if known and name not in known:
             raise Refused(f"names: no feature {name!r}; see values of this route without names")
     points = []
     for item in view.features.tail(history):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.context import ContextDep
+from gateway.context import ContextDep, KnownQuery
 from gateway.envelope import plain
 from gateway.views.refdata import matching_rows
 from schemas.refdata import RefdataTable, Row
@@ -53,7 +53,7 @@ def table_body(table: RefdataTable, rows: list[Row]) -> dict[str, Any]:
     }
 
 
-@router.post("/refresh", response_model=RefreshedList)
+@router.post("/refresh", response_model=RefreshedList, dependencies=[KnownQuery])
 async def refresh(ctx: ContextDep) -> Response:
     """Read all tables again from their topic and return what is held now.
 

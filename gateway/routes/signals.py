@@ -114,7 +114,9 @@ async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> 
     return and calibration by grade.
     """
     ctx.require_ready()
-    symbols = [ctx.symbol(wanted.ticker)] if wanted.ticker else ctx.views.known_symbols()
+    symbols = (
+        [ctx.symbol(wanted.ticker)] if wanted.ticker is not None else ctx.views.known_symbols()
+    )
     timeframe_ms = ctx.timeframe_ms(wanted.timeframe)
     windows = [ctx.views.series(symbol, timeframe_ms).signals for symbol in symbols]
     newest_first = merge(

@@ -128,7 +128,7 @@ class SignalStream:
             subscription = parse_query(scope["query_string"])
             wanted = StreamFilter.from_subscription(subscription, self._views.timeframes)
             client = StreamClient(send, wanted)
-            cursor = decode_cursor(subscription.cursor) if subscription.cursor else None
+            cursor = decode_cursor(subscription.cursor) if subscription.cursor is not None else None
         except ValueError as error:
             await refuse(accept, 400, explain_error(error))
             return
@@ -170,7 +170,9 @@ class SignalStream:
                 return
             try:
                 subscription = Subscription.model_validate_json(message.get("text") or "")
-                cursor = decode_cursor(subscription.cursor) if subscription.cursor else None
+                cursor = (
+                    decode_cursor(subscription.cursor) if subscription.cursor is not None else None
+                )
                 wanted = StreamFilter.from_subscription(subscription, self._views.timeframes)
             except ValueError as error:
                 complaint = {"type": "error", "error": explain_error(error)}

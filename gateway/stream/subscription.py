@@ -92,7 +92,8 @@ class StreamFilter:
         unknown = set(subscription.kinds) - set(KINDS.values())
         if unknown:
             expected = ", ".join(KINDS.values())
-            raise ValueError(f"kinds: {', '.join(sorted(unknown))} unknown; expected {expected}")
+            named = ", ".join(map(repr, sorted(unknown)))
+            raise ValueError(f"kinds: {named} unknown; expected {expected}")
         symbols = frozenset(canonical(ticker) for ticker in subscription.ticker)
         timeframes = frozenset(running_length(name, running_ms) for name in subscription.timeframe)
         return cls(
@@ -112,10 +113,11 @@ class StreamFilter:
 
 def parse_query(query: bytes) -> Subscription:
     """Return the subscription in a query string; raises ``ValueError`` naming the wrong field."""
-    fields = parse_qs(query.decode("latin-1"), keep_blank_values=False)
+    fields = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     unknown = fields.keys() - Subscription.model_fields.keys()
     if unknown:
-        raise ValueError(f"{', '.join(sorted(unknown))}: unknown query field")
+        expected = ", ".join(Subscription.model_fields)
+        raise ValueError(f"{', '.join(sorted(unknown))}: unknown query field; expected {expected}")
     lists = ("ticker", "timeframe", "grade")
     wanted: dict[str, Any] = {name: fields[name] for name in lists if name in fields}
     if "kinds" in fields:

@@ -104,6 +104,7 @@ class ReadModel:
         self.dead_letters = OpenLetters()
         self.unreadable: dict[str, UnreadableCount] = {}
         self.last_append_ms: dict[str, int] = {}
+        self.feature_names: tuple[str, ...] = ()  # of the newest vector of any series
         self._feature_names: dict[tuple[str, ...], tuple[str, ...]] = {}  # one tuple for all
         self._folds: dict[type[Record], Callable[[Any, Arrival], object]] = {
             Bar: self._bar,
@@ -293,7 +294,7 @@ class ReadModel:
 
     def _features(self, vector: FeatureVector, _: Arrival) -> None:
         names = tuple(vector.values)
-        names = self._feature_names.setdefault(names, names)
+        names = self.feature_names = self._feature_names.setdefault(names, names)
         compact = CompactFeatures.from_vector(vector, names)
         self._view_for(vector).features.put(vector.event_time_ms, compact)
 

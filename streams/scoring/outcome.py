@@ -49,7 +49,7 @@ def signal_outcome(
     side = direction_sign(direction)
     return SignalOutcome(
         label=label_return(forward, threshold),
-        gross_return=side * forward,
+        gross_return=side * forward + 0.0,  # a fall times zero is -0.0
         cost=costs.round_trip if side else 0.0,
         funding=sum(funding_paid(direction, rate) for rate in funding_rates),
     )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.refdata import RefdataTable, Row
 from tests.build import explanation, scored
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +100,39 @@ async def test_no_route_exists_that_the_documents_do_not_name(gateway):
     paths = gateway.app.openapi()["paths"]
 
     assert {(m, p) for p, operations in paths.items() for m in operations} == set(ROUTES)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_every_route_refuses_a_query_field_that_it_does_not_take_by_name(
+    gateway, method, path
+):
+    rows: tuple[Row, ...] = ({"symbol": "BTCUSDT"},)
+    gateway.bus.feed(
+        RefdataTable(table="symbol", version="v", source="test", rows=rows, event_time_ms=1)
+    )
+    address = path.format_map(
+        {"ticker": "BTC-USD", "table_name": "symbol", "signal_id": "s", "job_id": "j"}
+    )
+
+    response = await gateway.client.request(method, address, params={"surprise": "1"})
+
+    assert response.status_code == 400
+    said = response.json().get("error") or response.json()["detail"]
+    assert said.startswith("surprise: ")
+    assert "expected" in said
+
+
+async def test_a_refused_query_field_is_told_with_those_of_the_route(gateway):
+    wrong = {"ticker": "BTC-USD", "timeframe": "15m"}
+
+    analysis = await gateway.client.get("/api/analysis", params=wrong)
+    signals = await gateway.client.get("/api/signals", params={"limt": 1})
+
+    assert analysis.json()["error"] == "timeframe: unknown query field; expected ticker"
+    assert signals.json()["error"] == (
+        "limt: unknown query field; expected ticker, timeframe, limit, scored, grade, direction, "
+        "before_ms"
+    )
 
 
 async def test_samples_of_the_documents_are_answered_field_by_field(gateway):

@@ -111,6 +111,8 @@ class HigherHistory:
             self._say_short(name, refusal)
 
     def _say_short(self, name: str, refusal: VenueRefused) -> None:
+        if name in self._short:
+            return  # one line for all symbols
         self._short.add(name)
         log.warning(
             "history.short",

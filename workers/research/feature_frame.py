@@ -40,7 +40,8 @@ def archived_features(
     """Return the features that the pipeline has published, of the newest feature set.
 
     Args:
-        archive: Of a home; it is written ten seconds after the topic at most.
+        archive: Of a home. It follows the topic within ten seconds, and later while the machine is
+            busy; ``archived_to_ms`` of the frame's ``attrs`` is the last close that it holds.
         symbol: Canonical.
         timeframe_ms: Of the bars; None: that of the shortest that still come.
 
@@ -67,6 +68,7 @@ def archived_features(
         "symbol": symbol,
         "timeframe": timeframe_name(table["timeframe_ms"][-1].as_py()),
         "feature_set_id": newest,
+        "archived_to_ms": table["event_time_ms"][-1].as_py(),
     }
     return _frame(rows, names, table["event_time_ms"].to_numpy(), facts)
 
@@ -155,7 +157,7 @@ def complete_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _frame(
-    rows: Any, names: Sequence[str], closes_ms: Any, facts: Mapping[str, str]
+    rows: Any, names: Sequence[str], closes_ms: Any, facts: Mapping[str, str | int]
 ) -> pd.DataFrame:
     import pandas as pd
 

@@ -61,6 +61,8 @@ def follow_models(
             if marker.is_file() and marker.read_text() == reached:
                 continue
             failure = _mirror_in_child(tracking, kafka, settings.home, stop)
+            if failure and stop.is_set():
+                return  # the child was killed: the next start mirrors
             if failure == "":
                 marker.write_text(reached)
                 log.info("mlflow.mirrored", positions=json.loads(reached)["positions"])
@@ -85,7 +87,7 @@ def _mirror_in_child(
     try:
         call_in_child(_mirror_at_home, tracking, kafka, home, cancelled=stop.is_set, niceness=NICE)
     except Exception as failed:  # noqa: BLE001 - whatever MLflow raises: the status shows it
-        return "stopped" if stop.is_set() else why_behind(failed)
+        return why_behind(failed)
     return ""
 
 

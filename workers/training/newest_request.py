@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -23,16 +23,24 @@ from streams.runtime.settings import KafkaSettings
 log = structlog.get_logger()
 
 
-def ready_histories(kafka: KafkaSettings, strategy: str) -> dict[int, HistoryReady]:
-    """Return the newest history of each timeframe, by its length; the base bar's comes first."""
+def ready_histories(
+    kafka: KafkaSettings, strategy: str, lengths_ms: Collection[int]
+) -> dict[int, HistoryReady]:
+    """Return the newest history of each timeframe that runs, by its length.
+
+    Args:
+        kafka: The broker.
+        strategy: Whose histories.
+        lengths_ms: Timeframes of the settings. The base bar comes first and always runs, also
+            where it is that of a recording.
+    """
     with Reader(kafka, (HISTORY,)) as reader:
         records = [message.record for message in reader.read_to_end()]
     ready = [r for r in records if isinstance(r, HistoryReady) and r.strategy == strategy]
     by_timeframe = {history.timeframe_ms: history for history in ready}
-    bases = [history.timeframe_ms for history in ready if history.base_ms is None]
-    order = sorted(
-        by_timeframe, key=lambda timeframe_ms: (timeframe_ms not in bases[-1:], timeframe_ms)
-    )
+    bases = [history.timeframe_ms for history in ready if history.base_ms is None][-1:]
+    running = by_timeframe.keys() & {*bases, *lengths_ms}
+    order = sorted(running, key=lambda timeframe_ms: (timeframe_ms not in bases, timeframe_ms))
     return {timeframe_ms: by_timeframe[timeframe_ms] for timeframe_ms in order}
 
 
@@ -96,8 +104,13 @@ def _request(
     )
 
 
-def ask_after_feature_change(kafka: KafkaSettings, strategy: str) -> None:
-    """Ask once for a model of each timeframe whose own was trained on another feature set."""
+def ask_after_feature_change(
+    kafka: KafkaSettings, strategy: str, lengths_ms: Collection[int]
+) -> None:
+    """Ask once for a model of each timeframe whose own was trained on another feature set.
+
+    One that no longer runs is not asked for: ``lengths_ms`` are those of the settings.
+    """
     with Reader(kafka, (MODELS_CHANGES, TRAINING_REQUESTS)) as reader:
         records = [message.record for message in reader.read_to_end()]
     changes = [r for r in records if isinstance(r, ModelChanged) and r.strategy == strategy]
@@ -110,7 +123,7 @@ def ask_after_feature_change(kafka: KafkaSettings, strategy: str) -> None:
     }
     if not causes:
         return
-    ready = ready_histories(kafka, strategy)
+    ready = ready_histories(kafka, strategy, lengths_ms)
     histories = [history for timeframe_ms, history in ready.items() if timeframe_ms in causes]
     asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
     publisher = Publisher(kafka, f"training-{kafka.instance}-request")

@@ -124,7 +124,7 @@ def regime_report(
     if span <= plan.train_bars:
         raise ValueError(
             f"the files cover {span:,} bars in common, expected more than the {plan.train_bars:,} "
-            "that each fit is made of"
+            "that each fit is made of (--train-bars); take longer files, or fewer bars"
         )
     starts = range(int(first) + plan.train_bars * step, int(last), plan.refit_bars * step)
     blocks: dict[str, list[_Block]] = {market.symbol: [] for market in markets}

@@ -90,7 +90,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
 
     try:
         said.recall(read_without_model(kafka))
-        ask_after_feature_change(kafka, settings.strategy)
+        ask_after_feature_change(kafka, settings.strategy, settings.lengths_ms)
         run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop, goes_before=base_first)
     except (Aborted, Fatal) as error:
         return fatal(error)
@@ -153,7 +153,8 @@ def _mirror(
     try:
         follow_models(settings, kafka, report, stop)
     except Exception as error:  # noqa: BLE001 - whatever it is, training goes on and says so
-        report(f"MLflow is not followed: {error}")
+        if not stop.is_set():  # a broker that stops with us is no fault of the mirror
+            report(f"MLflow is not followed: {error}")
 
 
 def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Record]:

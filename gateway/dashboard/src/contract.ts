@@ -219,11 +219,14 @@ export interface IndicatorReading {
   name: string
   value: number | null
   reading: 'bullish' | 'bearish' | 'neutral' | null
+  minus: string | null
 }
 
 export interface IndicatorRule {
   rule: string
   source: string
+  /** Feature that is subtracted first, if any */
+  minus: string | null
 }
 
 export interface JobDetail {
@@ -816,7 +819,7 @@ export interface TableView {
 }
 
 export interface TimeframeAgreement {
-  /** In [-1, 1]; null when no direction is known */
+  /** In [-1, 1]; null when fewer than two directions are known */
   score: number | null
   /** By timeframe; null: it does not vote */
   votes: Record<string, 'bullish' | 'bearish' | 'neutral' | null>

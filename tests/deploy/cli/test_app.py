@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from deploy.cli.app import _replay_settings, app
 from deploy.cli.console import gateway_port, load_settings
 from deploy.local.home_lock import HomeLock
+from deploy.local.log_files import LogFile
 from deploy.local.ports import usable_port
 from workers.ingest.fetch_files import FetchRequest
 
@@ -193,6 +194,10 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["replay", "--symbol", "?"], "'?' is not a symbol; expected e.g. BTCUSDT"),
         (["data", "export", "--output", "x", "--topic", "nope"], "unknown topic 'nope'"),
         (["topics", "tail", "nope"], "unknown topic 'nope'; expected one of"),
+        (["topics", "tail", "market.bars.v1", "--timeframe", "7m"], "'7m' is unknown; expected 1m"),
+        (["topics", "tail", "market.bars.v1", "--timeframe", ""], "'' is unknown; expected 1m"),
+        (["replay", "--timeframe", "7m"], "--timeframe '7m' is unknown; expected 1m, 3m"),
+        (["data", "export", "--output", "x", "--timeframe", "7m"], "'7m' is unknown; expected 1m"),
         (["topics", "dlq", "list", "--topic", "nope"], "topic 'nope' has no dead letters"),
         (["topics", "dlq", "list", "--kind", "odd"], "'odd'"),
         (["topics", "dlq", "replay"], "name letters, or choose them by --topic"),
@@ -272,13 +277,22 @@ def test_a_run_that_is_still_starting_is_told_apart(tmp_path):
     (tmp_path / "home").mkdir()
     lock = HomeLock(tmp_path / "home" / "run.lock")
     lock.take()
+    log = LogFile(tmp_path / "home" / "logs", "run")
     try:
-        result = call("status")
+        before = call("status")
+        for event in ({"event": "run.started"}, {"event": "run.step", "text": "compiling kernels"}):
+            log.write(json.dumps({"time": "2026-01-01T00:00:00Z", "level": "info", **event}))
+        result, document = call("status"), json.loads(call("status", "--json").stdout)
+        log.write('{"time": "2026-01-02T00:00:00Z", "level": "info", "event": "run.started"}')
+        again = call("status")
     finally:
         lock.release()
 
-    assert result.exit_code == 1
-    assert "is starting in" in result.stdout
+    assert before.exit_code == result.exit_code == 1
+    assert "is starting in" in before.stdout
+    assert result.stdout.endswith(": compiling kernels\n")
+    assert document["starting"] == "compiling kernels"
+    assert "compiling" not in again.stdout
 
 
 def test_status_tells_a_gateway_that_ends_over_and_over_while_it_does_not_answer(tmp_path):

@@ -67,13 +67,15 @@ def test_longer_bars_are_shown_by_their_name(data):
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (["BTCUSDT", "--data", "{data}", "--timeframe", "2x"], 1, "timeframe '2x', expected"),
-        (["ETHUSDT", "--data", "{data}"], 1, "has no features of ETHUSDT; it has BTCUSDT"),
+        (["BTCUSDT", "--data", "{data}", "--timeframe", "2x"], 2, "timeframe '2x', expected"),
+        (["ETHUSDT", "--data", "{data}"], 2, "has no features of ETHUSDT; it has BTCUSDT"),
         (["BTCUSDT"], 1, "it has none of any symbol"),
         (["?"], 2, "'?' is not a symbol"),
         (["BTCUSDT", "--csv", "--json"], 2, "--csv and --json exclude each other"),
-        (["BTCUSDT", "--data", "BTCUSDT_perp_1m.csv"], 1, "no such file"),
-        (["BTCUSDT", "--data", "{data}", "--dropna"], 1, "has all features"),
+        (["BTCUSDT", "--timeframe", "7m"], 2, "--timeframe '7m' is unknown; expected 1m, 3m"),
+        (["BTCUSDT", "--timeframe", ""], 2, "--timeframe '' is unknown"),
+        (["BTCUSDT", "--data", "BTCUSDT_perp_1m.csv"], 2, "no such file"),
+        (["BTCUSDT", "--data", "{data}", "--dropna"], 2, "has all features"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(data, arguments, code, expected):

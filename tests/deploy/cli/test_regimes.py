@@ -35,6 +35,7 @@ def test_people_and_programs_see_the_same_numbers(paths):
     assert [line.split(",")[0] for line in lines if line and line[0] in "BE"] == list(SYMBOLS)
     assert max(map(len, lines)) <= 100
     text = "\n".join(lines)
+    assert "nats a bar: " in text
     for market in document["markets"].values():
         assert f"{market['dwell_bars']:.1f} bars; {market['switches_per_1000_bars']:.1f}" in text
         assert f"{market['refits']['same_name']:.0%} keep their name" in text
@@ -46,9 +47,10 @@ def test_people_and_programs_see_the_same_numbers(paths):
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (["{path}", "--train-bars", "5000"], 1, "1,800 bars in common, expected more than"),
-        (["{path}", "{path}"], 1, "expected one file for each"),
-        (["absent_perp_1m.parquet=BTCUSDT:1m"], 1, "no such file"),
+        (["{path}", "--train-bars", "5000"], 1, "(--train-bars); take longer files"),
+        (["nofile"], 2, "the name tells no symbol and timeframe"),
+        (["{path}", "{path}"], 2, "expected one file for each"),
+        (["absent_perp_1m.parquet=BTCUSDT:1m"], 2, "no such file"),
         (["{path}", "--train-bars", "10"], 2, "not '10'"),
         (["{path}", "--refit-bars", "x"], 2, "not 'x'"),
     ],

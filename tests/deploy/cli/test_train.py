@@ -93,7 +93,9 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(
 
     base, hour, both = call("--json"), call("--timeframe", "1h", "--json"), call("--all", "--json")
     text, unknown = call("--all"), call("--timeframe", "4h")
-    contradicting = call("--all", "--timeframe", "1h")
+    contradicting, wrong = call("--all", "--timeframe", "1h"), call("--timeframe", "7m")
+    monkeypatch.setenv("REGIMEFLOW_TIMEFRAMES", "1m,15m")
+    left, left_out = call("--all", "--json"), call("--timeframe", "1h")
 
     one, other = json.loads(base.stdout), json.loads(hour.stdout)
     assert (one["timeframe_ms"], other["timeframe_ms"]) == (MINUTE_MS, HOUR_MS)
@@ -103,5 +105,8 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(
         " bars of 1h",
     ]
     assert unknown.exit_code == contradicting.exit_code == 2
-    assert "--timeframe 4h: no such history is there, but those of 1m, 1h" in unknown.stderr
+    assert json.loads(left.stdout) == [one]
+    assert (left_out.exit_code, wrong.exit_code) == (2, 2)
+    assert "--timeframe '7m' is unknown; expected 1m, 3m" in wrong.stderr
+    assert "--timeframe 4h: no such history is there or runs, but those of 1m, 1h" in unknown.stderr
     assert "--all means every timeframe" in contradicting.stderr

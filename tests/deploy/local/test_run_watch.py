@@ -234,3 +234,16 @@ def test_one_timeframe_alone_takes_no_line():
     health = body(model=True) | {"timeframes": [timeframe("1m")]}
 
     assert summary_lines(RunView(health)) == ["status healthy", "dead letters 0"]
+
+
+def test_timeframes_that_share_the_view_are_counted_each():
+    alone = [{"timeframe": "1m", "bars": 5_000, "signals": 40}]
+    markets = [{"bars": 5_000, "signals": 40}]
+    one = body(model=True, symbols=markets) | {"timeframes": alone}
+    both = one | {"timeframes": [*alone, {"timeframe": "15m", "bars": 12, "signals": 3}]}
+
+    assert watch.view_text(one) == "the newest 5000 bars and 40 signals in view"
+    assert watch.view_text(both) == (
+        "the newest 5000 bars of 1m, 12 bars of 15m and 43 signals share the view"
+    )
+    assert watch.view_text(both) in pipeline_phase(RunView(both)).text

@@ -84,7 +84,7 @@ async def test_a_stale_timeframe_says_so_and_does_not_vote(gateway):
     stale = {each["timeframe"]: each["stale"] for each in body["timeframes"]}
     assert stale == {"1m": True, "15m": True, "1h": False}
     assert body["agreement"]["votes"] == {"1m": None, "15m": None, "1h": "bearish"}
-    assert body["agreement"]["score"] == -1.0
+    assert body["agreement"]["score"] is None  # one alone agrees with nothing
 
 
 async def test_a_timeframe_without_anything_is_null_and_says_why(gateway):

@@ -56,6 +56,13 @@ def market(offsets: dict[str, int | None], sign: int) -> dict[str, float | None]
     return values
 
 
+def test_a_reading_of_a_difference_names_what_is_subtracted():
+    shown = {each.name: each.minus for family in read_families({}) for each in family.indicators}
+
+    assert shown == {rule.name: rule.minus for rule in RULES}
+    assert shown["plus_di_14"] == "minus_di_14"
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_reads_a_feature_of_the_catalogue_in_its_family(rule: Rule):
     assert CATALOGUE[rule.name].family == rule.family
@@ -137,7 +144,7 @@ def test_agreement_is_bounded_blind_to_order_and_changes_its_sign_with_the_marke
     score = agreement(votes)
 
     assert score == agreement(reversed(votes))
-    assert (score is None) == all(vote is None for vote in votes)
+    assert (score is None) == (sum(vote is not None for vote in votes) < 2)
     assert score is None or -1 <= score <= 1
     mirrored = agreement(OPPOSITE[vote] for vote in votes)
     assert mirrored == (None if score is None else -score)
@@ -150,7 +157,9 @@ def test_agreement_is_bounded_blind_to_order_and_changes_its_sign_with_the_marke
         (["bearish", "bearish"], -1.0),
         (["bullish", "bearish"], 0.0),
         (["bullish", "neutral"], 0.5),
-        (["bullish", None], 1.0),
+        (["bullish", None, "bullish"], 1.0),
+        (["bullish", None], None),
+        (["neutral"], None),
         ([None, None], None),
         ([], None),
     ],

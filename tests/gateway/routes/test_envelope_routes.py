@@ -341,6 +341,21 @@ async def test_what_is_shown_as_newest_says_when_it_is_older_than_two_bars(gatew
     assert (fresh["data"]["stale"], old["data"]["stale"]) == (False, True)
 
 
+async def test_known_indicators_are_no_error_before_the_first_bar_of_a_timeframe(gateway):
+    path = "/api/analysis/BTC-USD/indicators"
+    empty = await gateway.get(path, timeframe="1h", history=2, names="rsi_14")
+    wrong = await gateway.get(path, timeframe="1h", history=2, names="rsi_15")
+
+    assert (empty["data"]["values"], empty["data"]["history"]) == ({}, [])
+    assert "rsi_15" in wrong["error"]
+
+
+async def test_an_empty_ticker_is_not_all_of_them(gateway):
+    response = await gateway.client.get("/api/signals", params={"ticker": ""})
+
+    assert response.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("query", "named"), [({"history": 2}, "names"), ({"history": 1, "names": "rsi_15"}, "rsi_15")]
 )

@@ -223,6 +223,12 @@ async def test_a_cursor_older_than_what_is_held_says_so_first(served):
         ("?grade=D", "grade"),
         ("?ticker=BTC+USD", "not a symbol"),
         ("?from=now", "from"),
+        ("?timeframe=", "timeframe: '' does not run here"),
+        ("?timeframe=1m&timeframe", "timeframe: '' does not run here"),
+        ("?kinds=", "kinds: ''"),
+        ("?grade=", "grade"),
+        ("?ticker=", "not a symbol"),
+        ("?cursor=", "cursor"),
     ],
 )
 async def test_a_wrong_query_is_denied_before_the_handshake_with_its_reason(served, query, named):

@@ -52,6 +52,15 @@ def test_return_runs_from_next_open_to_the_close_at_expiry_after_costs():
     assert first.event_time_ms == close_time(3)
 
 
+@pytest.mark.parametrize("direction", ["buy", "sell", "neutral"])
+@pytest.mark.parametrize("close", [99.0, 100.0, 101.0])
+def test_no_return_is_minus_zero(direction, close):
+    outcome = signal_outcome(direction, (100.0, close), 0.001, (0.0001, -0.0001))
+
+    for value in (outcome.gross_return, outcome.cost, outcome.funding, outcome.net_return):
+        assert value or math.copysign(1.0, value) == 1.0
+
+
 def test_every_signal_is_scored_once_and_never_before_its_horizon():
     records = list(replay([SIGNALS, SCORING], walk(range(10))))
     results = [r for r in records if isinstance(r, ScoredSignal)]

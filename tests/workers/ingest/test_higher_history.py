@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 
 from schemas.bounds import LAST_MS
 from schemas.market import HistoryReady, RawBar
@@ -148,6 +149,21 @@ def test_a_venue_that_lacks_the_bars_of_one_symbol_ends_no_live_bars(refused_at)
 
     assert past.series("NEWUSDT").filled_ms == LAST_MS
     assert past.history.detail == "1h history is short: the venue has no 1h bars"
+
+
+def test_bars_that_the_venue_lacks_are_logged_once_for_all_symbols():
+    past = HourlyPast.of("BTCUSDT", "NEWUSDT")
+
+    async def main() -> None:
+        await past.prepare()
+        for symbol, feed in past.feeds.items():
+            past.venue.failures = [VenueRefused("-1120 invalid interval")]
+            await past.history._fill(past.series(symbol), feed)
+
+    with structlog.testing.capture_logs() as said:
+        asyncio.run(main())
+
+    assert [line["event"] for line in said] == ["history.short"]
 
 
 @pytest.mark.usefixtures("hasty")

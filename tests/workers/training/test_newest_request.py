@@ -77,6 +77,9 @@ def changed(
     )
 
 
+RUNNING = (MINUTE_MS, HOUR_MS)
+
+
 def bars() -> list[Bar]:
     return [bar(minute, close=100.0 + minute % 7 / 10) for minute in range(BARS)]
 
@@ -97,7 +100,7 @@ def requests(kafka: KafkaSettings) -> list[TrainingRequest]:
 
 
 def base_request(kafka: KafkaSettings, reason: Literal["manual", "features"]) -> TrainingRequest:
-    [history, *_] = ready_histories(kafka, "ensemble").values()
+    [history, *_] = ready_histories(kafka, "ensemble", RUNNING).values()
     [request] = newest_requests(kafka, [history], reason)
     return request
 
@@ -105,8 +108,8 @@ def base_request(kafka: KafkaSettings, reason: Literal["manual", "features"]) ->
 def test_a_model_of_another_feature_set_has_one_asked_for_and_only_once(kafka):
     publish(kafka, history(), *vectors(), changed(OLD_SET))
 
-    ask_after_feature_change(kafka, "ensemble")
-    ask_after_feature_change(kafka, "ensemble")
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
 
     (request,) = requests(kafka)
     assert (request.reason, request.to_ms) == ("features", close_time(BARS - 1))
@@ -114,9 +117,9 @@ def test_a_model_of_another_feature_set_has_one_asked_for_and_only_once(kafka):
 
 def test_a_model_of_this_feature_set_and_a_home_without_one_ask_for_nothing(kafka):
     publish(kafka, history())
-    ask_after_feature_change(kafka, "ensemble")
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
     publish(kafka, changed(FEATURE_SET_ID))
-    ask_after_feature_change(kafka, "ensemble")
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
 
     assert requests(kafka) == []
 
@@ -125,7 +128,7 @@ def test_a_feature_set_that_comes_back_has_a_model_asked_for_again(kafka):
     publish(kafka, history(), *vectors())
     for version in ("first", "second"):
         publish(kafka, changed(OLD_SET, version))
-        ask_after_feature_change(kafka, "ensemble")
+        ask_after_feature_change(kafka, "ensemble", RUNNING)
 
     assert len({r.request_id for r in requests(kafka)}) == 2
 
@@ -134,8 +137,8 @@ def test_only_the_timeframes_whose_model_has_another_feature_set_are_asked_for(k
     publish(kafka, history(), history(timeframe_ms=HOUR_MS), *vectors(), *hourly(vectors()[:-5]))
     publish(kafka, changed(OLD_SET, "hours", HOUR_MS), changed(FEATURE_SET_ID, "minutes"))
 
-    ask_after_feature_change(kafka, "ensemble")
-    ask_after_feature_change(kafka, "ensemble")
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
 
     [asked] = requests(kafka)
     assert (asked.timeframe_ms, asked.base_ms) == (HOUR_MS, MINUTE_MS)
@@ -146,7 +149,9 @@ def test_each_timeframe_is_asked_for_up_to_its_own_newest_bar_the_base_first(kaf
     publish(kafka, history(timeframe_ms=HOUR_MS), history())
     publish(kafka, *vectors()[:-2], *hourly(vectors()))
 
-    asked = newest_requests(kafka, list(ready_histories(kafka, "ensemble").values()), "manual")
+    asked = newest_requests(
+        kafka, list(ready_histories(kafka, "ensemble", RUNNING).values()), "manual"
+    )
 
     assert [(r.timeframe_ms, r.to_ms) for r in asked] == [
         (MINUTE_MS, close_time(BARS - 3)),
@@ -201,3 +206,14 @@ def test_a_training_sees_features_of_one_set_only(kafka, older):
     for symbol, series in read.items():
         for name, values in vars(expected[symbol]).items():
             np.testing.assert_array_equal(getattr(series, name), values)
+
+
+def test_a_timeframe_that_no_longer_runs_is_not_asked_for(kafka):
+    vectors_1m = vectors()
+    publish(kafka, history(), history(timeframe_ms=HOUR_MS), *vectors_1m, *hourly(vectors_1m))
+    publish(kafka, changed(OLD_SET), changed(OLD_SET, "v60", HOUR_MS))
+
+    ask_after_feature_change(kafka, "ensemble", (MINUTE_MS,))
+
+    assert [request.timeframe_ms for request in requests(kafka)] == [MINUTE_MS]
+    assert list(ready_histories(kafka, "ensemble", ())) == [MINUTE_MS]  # the base always runs

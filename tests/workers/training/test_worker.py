@@ -156,6 +156,27 @@ def test_mlflow_follows_the_topics_or_the_report_says_why_not(
         assert _starts_no_child_again(settings, kafka)
 
 
+@pytest.mark.kafka
+def test_a_stop_while_mlflow_is_written_is_no_failure_of_it(pipeline_topics, tmp_path, monkeypatch):
+    monkeypatch.setattr(mlflow_follower, "SETTLES_AFTER_S", 0.0)
+    stop = threading.Event()
+
+    def killed(*_: object, **__: object) -> None:
+        stop.set()
+        raise InterruptedError("the child was killed")
+
+    monkeypatch.setattr(mlflow_follower, "call_in_child", killed)
+    kafka = KafkaSettings(pipeline_topics)
+    publisher = Publisher(kafka, "promotion")
+    publisher.publish(small_model(tmp_path / "models"))
+    publisher.flush()
+    reports: list[str] = []
+
+    mlflow_follower.follow_models(Settings(home=tmp_path), kafka, reports.append, stop)
+
+    assert reports == []
+
+
 def _starts_no_child_again(settings, kafka):
     reports: list[str] = []
     stop = threading.Event()
