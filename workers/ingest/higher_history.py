@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -50,7 +51,9 @@ class HigherTimeframe:
 
 @dataclass
 class HigherHistory:
-    """Fetches the past of every higher timeframe, one after the other.
+    """Fetches the past of every higher timeframe, one series after the other: live bars go first.
+
+    A series whose page cannot be used lets the others go on, and is asked for again.
 
     Attributes:
         history: Of the venue.
@@ -61,7 +64,7 @@ class HigherHistory:
     history: RestHistory
     outbox: Outbox
     bars: int
-    _detail: str = ""
+    _details: dict[KlineSeries, str] = field(default_factory=dict)
     _short: set[str] = field(default_factory=set)  # the venue has no klines of these
     _timeframes: list[HigherTimeframe] = field(default_factory=list)
     _markers: dict[KlineSeries, Markers] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class HigherHistory:
     def detail(self) -> str:
         """What is being fetched, or is missing at the venue, for people."""
         short = [f"{name} history is short: the venue has no {name} bars" for name in self._short]
-        return "; ".join(filter(None, [self._detail, *short]))
+        return "; ".join(filter(None, [*self._details.values(), *short]))
 
     async def prepare(
         self, names: tuple[str, ...], feeds: Mapping[str, SymbolFeed], past: MarketPast
@@ -133,16 +136,21 @@ class HigherHistory:
             close_ms = closes.get((each.klines.symbol, each.timeframe_ms))
             if close_ms is not None:
                 each.resume_after(close_ms)
+        turn = asyncio.Lock()  # first come, first served
+
+        async def complete(timeframe: HigherTimeframe) -> None:
+            missing = [s for s in timeframe.series.values() if s.from_ms is None]
+            async with asyncio.TaskGroup() as fills:
+                for each in missing:
+                    fills.create_task(self._fill(each, feeds[each.klines.symbol], turn))
+            if timeframe.length_ms not in past.announced:
+                announce(timeframe.length_ms, _ends(timeframe, feeds))
+            for each in missing:
+                tasks.create_task(self._join(each, feeds[each.klines.symbol]))
+
         async with asyncio.TaskGroup() as tasks:
             for timeframe in self._timeframes:
-                missing = [s for s in timeframe.series.values() if s.from_ms is None]
-                for each in missing:  # one after the other: live bars go first
-                    await self._fill(each, feeds[each.klines.symbol])
-                self._detail = ""
-                if timeframe.length_ms not in past.announced:
-                    announce(timeframe.length_ms, _ends(timeframe, feeds))
-                for each in missing:
-                    tasks.create_task(self._join(each, feeds[each.klines.symbol]))
+                tasks.create_task(complete(timeframe))
         for feed in feeds.values():
             feed.overlap = None
 
@@ -159,19 +167,32 @@ class HigherHistory:
             if asked_ms >= boundary_ms + series.timeframe_ms // 2:
                 series.filled_ms = max(series.filled_ms, boundary_ms)  # the venue has none
 
-    async def _fill(self, series: HigherSeries, feed: SymbolFeed) -> None:
-        """Fetch what the venue has by now; no answer to that ends the live bars."""
+    async def _fill(
+        self, series: HigherSeries, feed: SymbolFeed, turn: asyncio.Lock | None = None
+    ) -> None:
+        """Fetch what the venue has by now; no answer to that ends the live bars.
+
+        Args:
+            series: Whose past.
+            feed: Of its symbol.
+            turn: Held while it asks, not while it waits to ask again.
+        """
         while True:
             try:
-                await self._fetch(series, feed)
+                async with turn or nullcontext():
+                    await self._fetch(series, feed)
             except (VenueUnavailable, PayloadRejected) as unusable:
-                self._detail = f"{series.klines.interval} history: {unusable}; asked again"
+                klines = series.klines
+                said = f"{klines.interval} history of {klines.symbol}: {unusable}; asked again"
+                self._details[klines] = said
                 await asyncio.sleep(LONGEST_WAIT_S)
             except VenueRefused as refusal:
+                self._details.pop(series.klines, None)
                 self._say_short(series.klines.interval, refusal)
                 series.filled_ms = LAST_MS  # base bars make what follows
                 return
             else:
+                self._details.pop(series.klines, None)
                 return
 
     async def _fetch(self, series: HigherSeries, feed: SymbolFeed) -> None:
@@ -188,7 +209,7 @@ class HigherHistory:
             series.filled_ms = page[-1].event_time_ms
             left = (span[1] - series.filled_ms) // series.timeframe_ms
             name = f"{series.klines.interval} history of {series.klines.symbol}"
-            self._detail = f"{name}: {left} bars to come" if left > 0 else ""
+            self._details[series.klines] = f"{name}: {left} bars to come" if left > 0 else ""
             await self.outbox.below(MAX_UNACKNOWLEDGED)
             await asyncio.sleep(min(time.monotonic() - began_s, LONGEST_PAUSE_S))
             began_s = time.monotonic()

@@ -18,6 +18,7 @@ from workers.ingest.exchange import VenueRefused, VenueUnavailable
 from workers.ingest.higher_bars import HigherSeries
 from workers.ingest.higher_history import HigherHistory
 from workers.ingest.market_clock import MarketClock
+from workers.ingest.normalise import PayloadRejected
 from workers.ingest.outbox import Outbox
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import MarketPast
@@ -36,10 +37,13 @@ class ScriptedVenue:
     failures: list[Exception] = field(default_factory=list)
     takes_ms: int = 0  # market time until the next answer
     source: str = "scripted"
+    unusable: str = ""  # symbol whose pages have no usable row
 
     async def klines(self, symbol: str, interval: str, start_ms: int, limit: int) -> list[Any]:  # noqa: ARG002
         if self.failures:
             raise self.failures.pop(0)
+        if symbol == self.unusable and limit > 1:
+            raise PayloadRejected("a page without one usable row")
         self.clock._anchor_ms += self.takes_ms
         self.takes_ms = 0
         first_ms = max(start_ms, self.listed_ms.get(symbol, 0))
@@ -185,6 +189,30 @@ def test_a_page_without_one_usable_row_is_asked_for_again():
     asyncio.run(main())
 
     assert len(past.closes("BTCUSDT")) == BARS
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_page_that_stays_unusable_holds_back_no_other_series():
+    past = HourlyPast.of("BTCUSDT", "ETHUSDT", unusable="BTCUSDT")
+
+    async def main() -> None:
+        await past.prepare()
+        following = asyncio.ensure_future(past.follow())
+        async with asyncio.timeout(10.0):
+            while len(past.closes("ETHUSDT")) < BARS:  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.01)
+        assert "1h history of BTCUSDT: a page without one usable row" in past.history.detail
+        past.venue.unusable = ""
+        async with asyncio.timeout(10.0):
+            while not past.announced:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(main())
+
+    assert len(past.closes("BTCUSDT")) == BARS
+    assert past.history.detail == ""
 
 
 def test_a_symbol_that_was_listed_a_moment_ago_holds_back_no_history():
