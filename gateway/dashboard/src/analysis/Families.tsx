@@ -32,9 +32,9 @@ export function Families({ families, opened, rules, onToggle }: Props) {
           <table className={styles.indicators}>
             <caption className="unseen">Indicators of {family.family} and what they say</caption>
             <tbody>
-              {family.indicators.map(({ name, value, reading }) => (
+              {family.indicators.map(({ name, value, reading, minus }) => (
                 <tr key={name} title={`${name}. ${rules[name]?.rule ?? ''}`}>
-                  <th scope="row">{indicatorWords(name, rules[name]?.rule ?? '')}</th>
+                  <th scope="row">{indicatorWords(name, minus)}</th>
                   <td>{valueText(value)}</td>
                   <td>
                     <ReadingMark reading={reading} />

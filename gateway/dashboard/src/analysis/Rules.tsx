@@ -12,9 +12,9 @@ export function Rules({ definitions }: { definitions: AnalysisDefinitions }) {
       <details className={styles.rules}>
         <summary>How each indicator is read</summary>
         <ul>
-          {Object.entries(definitions.indicators).map(([name, { rule, source }]) => (
+          {Object.entries(definitions.indicators).map(([name, { rule, source, minus }]) => (
             <li key={name}>
-              <b>{indicatorWords(name, rule)}</b> <span className="muted">{source}</span>
+              <b>{indicatorWords(name, minus)}</b> <span className="muted">{source}</span>
               <code>{rule}</code>
             </li>
           ))}

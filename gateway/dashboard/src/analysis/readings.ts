@@ -26,12 +26,9 @@ export function familyText({ indicators }: FamilyReading): string {
 
 /** What the score says, in words. */
 export function agreementText({ score, votes }: Pick<TimeframeAgreement, 'score' | 'votes'>): string {
-  if (score === null) return 'No timeframe votes'
   const known = Object.values(votes).filter((vote) => vote !== null)
-  const first = known[0]!
-  if (known.every((vote) => vote === first))
-    return known.length === 1 ? `One timeframe votes, ${first}` : `All ${known.length} are ${first}`
-  return tallyText(known)
+  if (score === null) return known.length === 0 ? 'No timeframe votes' : `One timeframe only, ${known.join()}`
+  return known.every((vote) => vote === known[0]) ? `All ${known.length} are ${known[0]}` : tallyText(known)
 }
 
 export function signedScore(score: number | null): string {
@@ -40,10 +37,7 @@ export function signedScore(score: number | null): string {
   return Number(text) === 0 ? '0' : `${score < 0 ? '−' : '+'}${text}`
 }
 
-const DIFFERENCE = /^bullish: \w+ - (\w+) / // as `gateway/answers/readings.py` words a rule
-
 /** What is read, in words: of some indicators it is how far they are above another one. */
-export function indicatorWords(name: string, rule: string): string {
-  const subtracted = DIFFERENCE.exec(rule)?.[1]
-  return subtracted === undefined ? wordsOf(name) : `${wordsOf(name)}, less ${wordsOf(subtracted)}`
+export function indicatorWords(name: string, minus: string | null): string {
+  return minus !== null ? `${wordsOf(name)}, less ${wordsOf(minus)}` : wordsOf(name)
 }

@@ -83,7 +83,10 @@ function Market({ symbol, timeframe, ended, serves, price, signal, chosen, onTog
         )}
       </span>
       <span className={styles.middle}>
-        <span className={styles.price}>{priceText(close)}</span>
+        <span className={styles.price}>
+          {priceText(close)}
+          {!timeframe.isBase && bars.length > 0 && <small className="muted"> {timeframe.name} close</small>}
+        </span>
         <Spark bars={recent} />
       </span>
       <span className={styles.bottom}>

@@ -70,6 +70,7 @@ export function SignalChart({
       ) : (
         <ErrorBoundary what="The chart">
           <PriceChart
+            key={timeframe.name} // an axis without bars would keep the times of the one before
             bars={series.bars}
             regimes={series.regimes}
             signals={signals}
