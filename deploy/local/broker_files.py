@@ -78,7 +78,7 @@ def property_text(text: str) -> str:
 def jvm_options(folder: Path, heap_mb: int) -> list[str]:
     """Return JVM options of a small broker that starts fast and writes only in its folder."""
     return [
-        f"-Xms{heap_mb // 2}m",
+        f"-Xms{heap_mb // 4}m",  # it grows when it must
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",

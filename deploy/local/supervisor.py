@@ -47,6 +47,14 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+# What a process has freed goes back to the machine. By default glibc keeps it in an arena for each
+# thread and in holes below 32 MB, and Arrow in a pool of its own: 100 MB of the archive alone.
+LITTLE_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "8388608",
+    "MALLOC_TRIM_THRESHOLD_": "8388608",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 RESUMES = "none: it resumes from its last commit"
 UTF_8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}  # whatever the locale
 
@@ -127,7 +135,9 @@ class Supervisor:
         )
         self._command = command
         self._own = own or {}
-        self._environment = child_environment({**os.environ, **ONE_THREAD, **UTF_8}, environment)
+        self._environment = child_environment(
+            {**os.environ, **ONE_THREAD, **LITTLE_MEMORY, **UTF_8}, environment
+        )
 
     def start(self) -> None:
         """Start every process, in flow order."""

@@ -20,8 +20,6 @@ from typing import Literal
 
 import numpy as np
 
-from streams.features.ladder import LADDER, RUNG_FEATURES
-
 Family = Literal["momentum", "volatility", "trend", "volume", "ladder"]
 
 # A recursion never quite forgets its start. A Wilder mean of period p waits until the start weighs
@@ -34,6 +32,8 @@ SUPERTREND = 300  # Wilder 10, then a band left from the start, then the cap of 
 SHORT_HOLE_BARS = 5
 REFILL_BARS = 60
 LONGEST_WINDOW = 200  # bars; missing ones are counted over as many
+
+LADDER = (5, 15, 60)  # base bars in one bar of rung 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,7 @@ RUNG_WARM_UP = {
     "natr_14": (28, "Average true range / close", 1),
     "efficiency_ratio_10": (11, "Net move / path over 10 bars", 1),
 }
+RUNG_FEATURES = tuple(RUNG_WARM_UP)  # in the order that ``ladder.update_rung`` writes them
 
 FEATURES: tuple[Feature, ...] = BASE_FEATURES + tuple(
     Feature(f"htf{rung}_{name}", "ladder", *RUNG_WARM_UP[name], multiple=multiple)

@@ -32,13 +32,15 @@ from streams.features.catalog import (
     BASE_FEATURES,
     FEATURE_NAMES,
     FEATURES,
+    LADDER,
     LONGEST_WINDOW,
     OUTPUTS,
     REFILL_BARS,
+    RUNG_FEATURES,
     RUNG_WARM_UP,
     SHORT_HOLE_BARS,
 )
-from streams.features.ladder import LADDER, RUNG, RUNG_FEATURES, update_rung
+from streams.features.ladder import RUNG, update_rung
 from streams.features.momentum import MOMENTUM
 from streams.features.rolling import LONG, RINGS, Fields, Floats, Ohlcv, compiled, newest, push
 from streams.features.trend import TREND

@@ -18,6 +18,7 @@ from streams.features.catalog import (
     FEATURE_NAMES,
     FEATURE_SET_ID,
     FEATURES,
+    LADDER,
     OUTPUTS,
     SHORT_HOLE_BARS,
 )
@@ -28,7 +29,6 @@ from streams.features.kernel import (
     LADDER_WARM_UP,
     STATE,
 )
-from streams.features.ladder import LADDER
 from streams.features.rolling import RINGS
 from streams.features.state import WINDOW, FeaturesState
 

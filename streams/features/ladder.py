@@ -11,21 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from streams.features.catalog import RUNG_FEATURES
 from streams.features.momentum import RSI, rsi
 from streams.features.rolling import Fields, Ohlcv, compiled, floored, true_range
 from streams.features.smoothing import ema, wilder_mean
 from streams.features.trend import DIRECTIONAL, directional, efficiency_ratio, ema_slope
 
-LADDER = (5, 15, 60)  # base bars in one bar of rung 1, 2, 3
-RUNG_FEATURES = (  # in the order that ``update_rung`` writes them
-    "direction",
-    "log_return_1",
-    "rsi_14",
-    "adx_14",
-    "ema_slope_20",
-    "natr_14",
-    "efficiency_ratio_10",
-)
 RUNG = np.dtype(
     [
         ("place", "i8"),  # of the bar being built, in higher bars since the UTC epoch, from 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from deploy.local.dashboard import SOURCE
-from streams.features.catalog import BASE_FEATURES
-from streams.features.ladder import LADDER, RUNG_FEATURES
+from streams.features.catalog import BASE_FEATURES, LADDER, RUNG_FEATURES
 from workers.explain.attribution import REGIME_INPUTS
 
 WORDS = (SOURCE / "src" / "live" / "featureWords.ts").read_text()

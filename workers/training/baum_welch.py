@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import digamma
 
 from streams.regimes.hamilton import Array, make_filter
@@ -316,6 +315,8 @@ def powered_transition(
 
 
 def _freedom(before: float, state: int, expected: Expectations) -> float:
+    from scipy.optimize import brentq
+
     bars = expected.bars[state].sum()
     if math.isinf(before) or bars <= 0.0:
         return float(before)

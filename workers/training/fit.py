@@ -21,7 +21,7 @@ from workers.models.booster import read_booster
 from workers.models.ensemble import calibrate, pool
 from workers.training.dataset import Array, FeatureSeries, Rows
 from workers.training.fit_boosted import BoostedPlan, fit_boosted
-from workers.training.fit_lstm import LstmPlan, fit_lstm
+from workers.training.fit_lstm import LstmPlan, fit_lstm, lstm_probabilities
 from workers.training.fit_regimes import (
     OBSERVATIONS,
     RegimePlan,
@@ -40,6 +40,7 @@ OnProgress = Callable[[TrainingStage, float, str], None]
 
 NO_FILTERS: Mapping[str, RegimeParameters] = MappingProxyType({})
 FEWEST_BLOCKS = 2  # the first calibrates, the next is judged
+PARITY_CASES = 3
 CHUNK = 500  # windows at a time: 64 bars of 100 features each are 25 MB
 
 
@@ -62,6 +63,21 @@ class TrainingPlan:
 
 class TooFewRows(ValueError):
     """There is not enough history to train and to test on."""
+
+
+@dataclass(frozen=True)
+class FittedNetworks:
+    """The sequence members of a training; torch is needed for nothing after them.
+
+    Attributes:
+        folds: File contents of the network of each fold.
+        last: Of the network of all rows.
+        answers: Torch's own answers with that one on the parity rows, shape (PARITY_CASES, 3).
+    """
+
+    folds: tuple[bytes, ...]
+    last: bytes
+    answers: Array
 
 
 @dataclass(frozen=True)
@@ -119,16 +135,52 @@ class PredictedBlock:
     next_bar: NextBarGain
 
 
+def fit_networks(table: TrainingTable, plan: TrainingPlan, progress: OnProgress) -> FittedNetworks:
+    """Fit the sequence member of each fold and of all rows.
+
+    Raises:
+        TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
+    """
+    usable = table.usable
+    trains = [*(usable[fold.train] for fold in _large_folds(table, plan)), usable]
+    networks = []
+    for number, train in enumerate(trains):
+        note = f"network {number + 1} of {len(trains)}: {len(train)} windows"
+
+        def step(done: float, number: int = number, note: str = note) -> None:
+            progress("lstm", (number + done) / len(trains), note)
+
+        networks.append(_fit_network(table, train, plan, step))
+    windows = Windows(table.rows, parity_rows(table), plan.lstm.window)
+    answers = lstm_probabilities(networks[-1], windows.take(np.arange(PARITY_CASES)))
+    return FittedNetworks(tuple(networks[:-1]), networks[-1], answers)
+
+
+def parity_rows(table: TrainingTable) -> Rows:
+    """Return the rows whose answers are kept for serving to reproduce, shape (PARITY_CASES,)."""
+    return table.usable[np.linspace(0, len(table.usable) - 1, PARITY_CASES).astype(np.int64)]
+
+
+def _fit_network(
+    table: TrainingTable, train: Rows, plan: TrainingPlan, on_step: Callable[[float], None]
+) -> bytes:
+    windows = Windows(table.rows, train, plan.lstm.window)
+    return fit_lstm(windows, table.classes[train], plan.lstm, plan.seed, on_step)
+
+
 def fit_model(
     table: TrainingTable,
     train: Rows,
     plan: TrainingPlan,
     progress: OnProgress,
     previous: Mapping[str, RegimeParameters] = NO_FILTERS,
+    *,
+    network: bytes | None = None,
 ) -> FittedModel:
     """Fit regime filters and both members on some rows and the bars before them.
 
-    The regimes keep the names of the ``previous`` filters, by symbol.
+    The regimes keep the names of the ``previous`` filters, by symbol. The ``network`` is that of
+    the same rows where it is fitted already.
     """
     progress("regimes", 0.0, f"{len(table.times)} bars of {len(table.series)} symbols")
     regimes, posteriors, left_out = _fit_filters(table, train, plan, previous)
@@ -141,13 +193,7 @@ def fit_model(
         plan.boosted,
         plan.seed,
     )
-    network = fit_lstm(
-        Windows(table.rows, train, plan.lstm.window),
-        table.classes[train],
-        plan.lstm,
-        plan.seed,
-        lambda done: progress("lstm", done, f"{len(train)} windows"),
-    )
+    network = network or _fit_network(table, train, plan, lambda _: None)
     return FittedModel(boosted, network, prior, regimes, posteriors, left_out)
 
 
@@ -196,9 +242,15 @@ def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:
 
 
 def walk_forward(
-    table: TrainingTable, plan: TrainingPlan, progress: OnProgress
+    table: TrainingTable,
+    plan: TrainingPlan,
+    progress: OnProgress,
+    *,
+    networks: Sequence[bytes] = (),
 ) -> list[PredictedBlock]:
     """Fit on the past of each block and predict it.
+
+    ``networks`` are those of the folds where they are fitted already.
 
     Raises:
         TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
@@ -210,7 +262,8 @@ def walk_forward(
     for number, fold in enumerate(folds):
         progress("folds", number / len(folds), f"fold {number + 1} of {len(folds)}")
         train, rows = usable[fold.train], usable[fold.test]
-        fitted = fit_model(table, train, plan, lambda *_: None)
+        network = networks[number] if networks else None
+        fitted = fit_model(table, train, plan, lambda *_: None, network=network)
         pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
         next_bar = next_bar_gain(bars, fitted.posteriors, train, rows)
         regimes = fitted.posteriors[rows]

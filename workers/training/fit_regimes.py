@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from schemas.regimes import RegimeParameters, Triple
 from streams.regimes.hamilton import (
@@ -366,6 +365,8 @@ def _order_by_location(
     moments: Mapping[str, Moments],
 ) -> list[int]:
     """Assign new states to previous ones by distance of locations and log scales (Hungarian)."""
+    from scipy.optimize import linear_sum_assignment
+
     cost = np.zeros((STATES, STATES))
     for symbol, record in previous.items():
         now = moments[symbol]
@@ -396,5 +397,4 @@ def _agreement(
 
 
 def _triple(values: Array) -> Triple:
-    bull, bear, sideways = values.tolist()
-    return (bull, bear, sideways)
+    return tuple(values.tolist())

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 from streams.evaluation.resampling import ratio_interval
@@ -199,6 +198,8 @@ def _score(outcome: Array, location: Array, scale: Array, train: Rows, test: Row
 
 def _fit_law(outcome: Array, location: Array, scale: Array) -> Array:
     """Return the most likely coefficients: of location, of log scale, and ln(freedom - 2)."""
+    from scipy.optimize import minimize
+
     centre = np.linalg.lstsq(location, outcome, rcond=None)[0]
     spread = np.full(len(outcome), np.log(max((outcome - location @ centre).std(), 1e-12)))
     start = np.concatenate([centre, np.linalg.lstsq(scale, spread, rcond=None)[0], [1.0]])

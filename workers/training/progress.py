@@ -19,10 +19,10 @@ PUBLISH_EVERY_S = 0.25
 # Rough shares of a run's time, so that one progress bar can show the whole run.
 STAGES: tuple[tuple[TrainingStage, float], ...] = (
     ("dataset", 0.0),
-    ("folds", 0.2),
-    ("regimes", 0.8),
-    ("boosted", 0.84),
-    ("lstm", 0.88),
+    ("lstm", 0.2),
+    ("folds", 0.5),
+    ("regimes", 0.88),
+    ("boosted", 0.93),
     ("calibration", 0.98),
     ("done", 1.0),
 )

@@ -21,8 +21,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.signal import lfilter
 
 from streams.features.catalog import FEATURE_NAMES
 from streams.features.kernel import BarColumns, batch_features
@@ -222,6 +220,8 @@ def fit_calibration(posteriors: Array, regimes: Regimes) -> tuple[float, float]:
         posteriors: Of the recursion, shape (T, 3).
         regimes: The true ones, shape (T,).
     """
+    from scipy.optimize import minimize
+
     rows = np.arange(len(regimes))
     bounds = [(math.log(low), math.log(high)) for low, high in (SLOPES, EXPONENTS)]
 
@@ -291,6 +291,8 @@ def _persistence(memory: float) -> float:
 
 def _persistent(target: Array, spread: Array, memory: float, rng: np.random.Generator) -> Array:
     """Return a first-order autoregression towards a target, of a given autocorrelation time."""
+    from scipy.signal import lfilter
+
     phi = _persistence(memory)
     pushed = (1.0 - phi) * target
     pushed += spread * math.sqrt(1.0 - phi * phi) * rng.standard_normal(len(target))

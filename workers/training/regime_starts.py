@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
 
 from streams.regimes.hamilton import Array
 from workers.training.baum_welch import STATES, HiddenMarkovModel
@@ -27,6 +26,8 @@ def starting_models(
     Raises:
         ValueError: Fewer than three bars have every observation.
     """
+    from scipy.cluster.vq import kmeans2
+
     complete = observations[~np.isnan(observations).any(axis=1)]
     if len(complete) < STATES:
         raise ValueError(f"{len(complete)} bars have every observation, expected at least {STATES}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
@@ -11,7 +12,9 @@ import structlog
 from schemas.features import FeatureVector
 from schemas.training import TrainingRequest
 from streams.runtime.codec import Received
-from workers.training.fit import OnProgress
+
+if TYPE_CHECKING:
+    from workers.training.fit import OnProgress
 
 log = structlog.get_logger()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from workers.models.ensemble import calibrate
 from workers.training.dataset import Array
@@ -31,6 +30,8 @@ def fit_temperature(
 
     Raises: ValueError without rows, for another length, or for an overlap that is not above 0.
     """
+    from scipy.optimize import minimize_scalar
+
     if len(classes) == 0 or len(probabilities) != len(classes):
         raise ValueError(
             f"{len(probabilities)} probabilities and {len(classes)} classes, expected as many of "

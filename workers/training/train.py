@@ -28,16 +28,18 @@ from workers.training.dataset import Array, FeatureSeries
 from workers.training.fit import (
     NO_FILTERS,
     FittedModel,
+    FittedNetworks,
     OnProgress,
     TooFewRows,
     TrainingPlan,
     fit_model,
+    fit_networks,
     fit_temperature_before,
+    parity_rows,
     stitch_blocks,
     walk_forward,
 )
 from workers.training.fit_boosted import boosted_probabilities
-from workers.training.fit_lstm import lstm_probabilities
 from workers.training.metrics import model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
 from workers.training.report import ROWS, SAMPLE
@@ -47,7 +49,6 @@ from workers.training.trainable import LeftOut, choose_symbols, reasons_text
 # Features in price units would tell a pooled model which symbol it sees. Optional features are
 # missing from some sources.
 MODEL_FEATURES = tuple(f.name for f in FEATURES if not f.optional and f.price_degree == 0)
-PARITY_CASES = 3
 BLOCK_HORIZONS = 8  # length of the intervals' blocks, in label horizons
 # Rows are regimes, columns specialists: each regime has its own, bear shares half with sideways.
 STRATEGY_MATRIX = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
@@ -82,22 +83,23 @@ def train(
     plan: TrainingPlan,
     progress: OnProgress,
     previous: Mapping[str, RegimeParameters] = NO_FILTERS,
+    *,
+    networks: FittedNetworks | None = None,
 ) -> TrainedModel:
     """Fit a model, test it out of sample and prepare its files.
 
-    Its regimes keep the names of the ``previous`` filters, by symbol.
+    Its regimes keep the names of the ``previous`` filters, by symbol. The ``networks`` are those of
+    ``train_networks`` on the same series; without them they are fitted here.
 
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
     """
-    series, left_out = choose_symbols(series, request.symbols, plan.labels, plan.lstm.window)
-    if not series:
-        raise TooFewRows(f"no symbol can be trained on: {reasons_text(left_out)}")
-    table = build_table(series, plan.labels, plan.lstm.window)
-    blocks = walk_forward(table, plan, progress)
+    table, left_out = _labelled(request, series, plan)
+    networks = networks or fit_networks(table, plan, progress)
+    blocks = walk_forward(table, plan, progress, networks=networks.folds)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     metrics = model_metrics(stitch_blocks(table, blocks, plan), block_ms, plan.seed)
-    fitted = fit_model(table, table.usable, plan, progress, previous)
+    fitted = fit_model(table, table.usable, plan, progress, previous, network=networks.last)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
@@ -125,7 +127,7 @@ def train(
     manifest = Manifest(
         strategy=request.strategy,
         feature_set_id=FEATURE_SET_ID,
-        feature_names=next(iter(series.values())).names,
+        feature_names=next(iter(table.series.values())).names,
         timeframe_ms=request.timeframe_ms,
         horizon_bars=plan.labels.horizon_bars,
         volatility_feature=plan.labels.volatility_feature,
@@ -139,23 +141,46 @@ def train(
         seed=plan.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         files=files,
-        parity=_parity_cases(table, fitted, plan),
+        parity=_parity_cases(table, fitted, networks, plan),
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
     return TrainedModel(manifest, contents, metrics, fitted, left_out, sample)
 
 
+def train_networks(
+    request: TrainingRequest,
+    series: Mapping[str, FeatureSeries],
+    plan: TrainingPlan,
+    progress: OnProgress,
+) -> FittedNetworks:
+    """Fit the networks of a training ahead of the rest, in a process that then frees torch.
+
+    Raises:
+        TooFewRows: There is not enough history; the message has the numbers.
+    """
+    return fit_networks(_labelled(request, series, plan)[0], plan, progress)
+
+
+def _labelled(
+    request: TrainingRequest, series: Mapping[str, FeatureSeries], plan: TrainingPlan
+) -> tuple[TrainingTable, LeftOut]:
+    """Return the labelled rows of the symbols that can be trained on, and why others cannot."""
+    chosen, left_out = choose_symbols(series, request.symbols, plan.labels, plan.lstm.window)
+    if not chosen:
+        raise TooFewRows(f"no symbol can be trained on: {reasons_text(left_out)}")
+    return build_table(chosen, plan.labels, plan.lstm.window), left_out
+
+
 def _parity_cases(
-    table: TrainingTable, fitted: FittedModel, plan: TrainingPlan
+    table: TrainingTable, fitted: FittedModel, networks: FittedNetworks, plan: TrainingPlan
 ) -> tuple[ParityCase, ...]:
     """Return the answers of xgboost and torch to a few rows, for serving to reproduce."""
-    usable = table.usable
-    which = usable[np.linspace(0, len(usable) - 1, PARITY_CASES).astype(np.int64)]
-    windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(PARITY_CASES))
+    which = parity_rows(table)
+    windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(len(which)))
     rows = fitted.forest_rows(table, which)
     boosted = class_probabilities(boosted_probabilities(fitted.forest, rows))
-    network = class_probabilities(lstm_probabilities(fitted.lstm, windows))
+    network = class_probabilities(networks.answers)
     return tuple(
         ParityCase(
             row=tuple(rows[i].tolist()),
@@ -163,7 +188,7 @@ def _parity_cases(
             forest=boosted[i],
             lstm=network[i],
         )
-        for i in range(PARITY_CASES)
+        for i in range(len(which))
     )
 
 

@@ -11,9 +11,12 @@ the others are predicted.
 
 from __future__ import annotations
 
+import pickle
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -45,14 +48,16 @@ from workers.child import call_in_child
 from workers.models.artifact import ArtifactError, model_folder, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
-from workers.training.dataset import FeatureSeries
-from workers.training.fit import OnProgress, TooFewRows, TrainingPlan
 from workers.training.mlflow_follower import follow_models
 from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher
 from workers.training.report import write_report
 from workers.training.span_features import in_span, span_features
 from workers.training.status import TrainingStatus, read_without_model
+
+if TYPE_CHECKING:
+    from workers.training.dataset import FeatureSeries
+    from workers.training.fit import FittedNetworks, OnProgress
 
 log = structlog.get_logger()
 
@@ -109,11 +114,16 @@ def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:
 def _run_in_child(
     request: TrainingRequest, models: Path, kafka: KafkaSettings, cancelled: Callable[[], bool]
 ) -> Sequence[Record]:
-    # One child for each request: the 1 GB of torch and rows is freed when it ends.
-    niceness = 0 if request.base_ms is None else NICENESS
-    records: Sequence[Record] = call_in_child(
-        run_request, request.encode(), models, kafka, cancelled=cancelled, niceness=niceness
-    )
+    # Two children, one after the other: the 500 MB of torch are freed before the rest is loaded.
+    niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
+    with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
+        rows = Path(folder) / "series.pickle"
+        networks = call_in_child(
+            run_networks, raw, kafka, rows, cancelled=cancelled, niceness=niceness
+        )
+        records: Sequence[Record] = call_in_child(
+            run_request, raw, models, kafka, rows, networks, cancelled=cancelled, niceness=niceness
+        )
     for model in records:
         if isinstance(model, ModelRegistered):
             threading.Thread(target=_report, args=(model,), name="report", daemon=True).start()
@@ -157,26 +167,60 @@ def _mirror(
             report(f"MLflow is not followed: {error}")
 
 
-def run_request(raw: bytes, models: Path, kafka: KafkaSettings) -> Sequence[Record]:
-    """Train and register the model of one request; called in a child process.
+def run_networks(raw: bytes, kafka: KafkaSettings, rows: Path) -> FittedNetworks:
+    """Read the rows of one request into a file and fit its networks; called in a child process.
 
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
-    from workers.training.train import register, train
+    from workers.training.fit import TooFewRows, TrainingPlan
+    from workers.training.train import train_networks
 
     request = TrainingRequest.decode(raw)
-    loading = threading.Thread(target=_load_libraries, daemon=True)
+    loading = threading.Thread(target=_load_torch, daemon=True)
     loading.start()
     progress = TrainingProgressPublisher(request, kafka)
     progress.publish("dataset", 0.0, "reading features")
     try:
         series = read_series(request, kafka, progress.publish)
+        with rows.open("wb") as file:
+            pickle.dump(series, file, protocol=5)
         loading.join()
+        return train_networks(request, series, TrainingPlan(), progress.publish)
+    except TooFewRows as short:
+        progress.publish("failed", 0.0, str(short))
+        raise RecordRejected(str(short)) from None
+
+
+def run_request(
+    raw: bytes, models: Path, kafka: KafkaSettings, rows: Path, networks: FittedNetworks
+) -> Sequence[Record]:
+    """Train the rest of one request's model and register it; called in a child process.
+
+    Args:
+        raw: The request.
+        models: Root folder of all models.
+        kafka: The cluster.
+        rows: What ``run_networks`` has read.
+        networks: What it has fitted.
+
+    Raises:
+        RecordRejected: The history is too short; the request becomes a dead letter.
+    """
+    from workers.training.fit import TooFewRows, TrainingPlan
+    from workers.training.train import register, train
+
+    request = TrainingRequest.decode(raw)
+    progress = TrainingProgressPublisher(request, kafka)
+    try:
+        with rows.open("rb") as file:
+            series = pickle.load(file)  # noqa: S301 - our own, of this request
         with Reader(kafka, (MODELS_CHANGES,)) as reader:
             changes = [message.record for message in reader.read_to_end()]
         previous = serving_filters(changes, request)
-        trained = train(request, series, TrainingPlan(), progress.publish, previous)
+        trained = train(
+            request, series, TrainingPlan(), progress.publish, previous, networks=networks
+        )
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))
         raise RecordRejected(str(short)) from None
@@ -250,10 +294,9 @@ def _precedes(change: ModelChanged, request: TrainingRequest) -> bool:
     return same and change.event_time_ms <= request.event_time_ms
 
 
-def _load_libraries() -> None:
-    """Import the training libraries, which takes seconds, while the features are read."""
+def _load_torch() -> None:
+    """Import torch, which takes seconds, while the features are read."""
     import torch  # noqa: F401 - imported for later
-    import xgboost  # noqa: F401 - imported for later
 
 
 def _summary(model: ModelRegistered) -> str:

@@ -212,5 +212,5 @@ def test_every_stage_is_reported_in_order():
     train(REQUEST, market(edge=0.5), SMALL, lambda stage, done, _: steps.append((stage, done)))
 
     stages = list(dict.fromkeys(stage for stage, _ in steps))
-    assert stages == ["folds", "regimes", "boosted", "lstm", "calibration"]
+    assert stages == ["lstm", "folds", "regimes", "boosted", "calibration"]
     assert all(0.0 <= done <= 1.0 for _, done in steps)

@@ -28,7 +28,7 @@ from workers.serving.slots import load_ensemble
 from workers.settings import Settings
 from workers.training import mlflow_follower
 from workers.training.progress import STAGES, overall_share
-from workers.training.worker import run, run_request, serving_filters
+from workers.training.worker import run, run_networks, run_request, serving_filters
 
 BARS = 2_300
 
@@ -81,9 +81,11 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     publisher.publish(ClockTick(event_time_ms=close_time(BARS) + 7, speed=1.0))
     publisher.flush()
 
-    (model,) = run_request(request(BARS - 1).encode(), tmp_path, kafka)
+    raw, rows = request(BARS - 1).encode(), tmp_path / "rows"
+    networks = run_networks(raw, kafka, rows)
+    (model,) = run_request(raw, tmp_path, kafka, rows, networks)
     with pytest.raises(RecordRejected, match="one of 2 folds has"):
-        run_request(request(BARS - 1, from_bar=BARS - 200).encode(), tmp_path, kafka)
+        run_networks(request(BARS - 1, from_bar=BARS - 200).encode(), kafka, rows)
 
     assert isinstance(model, ModelRegistered)
     assert load_ensemble(model).version == model.model_version

@@ -12,10 +12,10 @@ import styles from './StartupProgress.module.css'
 
 const STAGES = [
   ['dataset', 'Read features', 'Every bar of the back-filled history, as the models will see it'],
+  ['lstm', 'LSTM', 'Two layers over 64 bars, 45% of the ensemble'],
   ['folds', 'Walk forward', 'Train on the past, test on what followed, purged and embargoed, fold by fold'],
   ['regimes', 'Fit regimes', 'A hidden Markov filter for each market: bull, bear, sideways'],
   ['boosted', 'Boosted trees', 'XGBoost, 55% of the ensemble'],
-  ['lstm', 'LSTM', 'Two layers over 64 bars, 45% of the ensemble'],
   ['calibration', 'Calibrate', 'So that 70% means right 7 times in 10'],
   ['done', 'Into service', 'Two bars later the first signals come'],
 ] as const
