@@ -17,6 +17,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway import errors
+from gateway.access.control import AccessControl
+from gateway.access.principal import Principal
+from gateway.access.scopes import OPEN
 from gateway.cache import open_cache
 from gateway.context import AppContext, KnownQuery
 from gateway.envelope import wall_ms
@@ -28,6 +31,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.middleware import EdgeMiddleware
 from gateway.protocols import BoundedHttp, BoundedWebSocket, raise_file_limit
 from gateway.routes import (
+    access,
     analysis,
     backtest,
     bars,
@@ -46,11 +50,12 @@ from gateway.stream.signal_stream import SignalStream
 from gateway.views import clock
 from gateway.views.arrival import Arrival, UnreadableArrival
 from gateway.views.read_model import ReadModel
+from schemas.access import AccessKey
 from schemas.signals import Signal
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
-    *(backtest, hyperopt, refdata, system),
+    *(backtest, hyperopt, refdata, system, access),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0
@@ -109,6 +114,7 @@ def create_app(
         await asyncio.gather(*tasks, return_exceptions=True)
         await bus.stop()
         await ctx.cache.close()
+        await ctx.access.limits.close()
 
     app = DocumentedApp(
         title="RegimeFlow",
@@ -127,8 +133,9 @@ def create_app(
         checked = [] if routes is refdata else [KnownQuery]
         responses = errors.openapi_responses(routes.router.prefix)
         app.include_router(routes.router, dependencies=checked, responses=responses)
-    documentation.install(app)
-    pages.install(app, dashboard)
+    # Pages and their files hold nothing of the market.
+    files = [*documentation.install(app), *pages.install(app, dashboard)]
+    ctx.access.open_paths.update(OPEN, files)
     return app
 
 
@@ -169,14 +176,17 @@ def _context(settings: GatewaySettings, bus: Bus, now_ms: Callable[[], int]) -> 
     def heartbeat() -> dict[str, Any]:
         return {"clock_ms": clock.market_ms(views, now_ms()), "broker_connected": bus.connected}
 
+    cache = open_cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    access = AccessControl(settings, views.access_keys, cache, now_ms, lambda: bus.ready)
     return AppContext(
         settings=settings,
         bus=bus,
         views=views,
-        cache=open_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
+        cache=cache,
+        access=access,
         worker_client=WorkerClient(bus, settings.replica, now_ms),
         answers=AnswerLog(bus, now_ms, metrics.count_answers),
-        stream=SignalStream(views, heartbeat, metrics.dropped.inc),
+        stream=SignalStream(views, heartbeat, metrics.dropped.inc, now_ms),
         metrics=metrics,
         wall_ms=now_ms,
     )
@@ -191,6 +201,8 @@ def _receive(ctx: AppContext, arrival: Arrival | UnreadableArrival) -> None:
     ctx.views.fold(arrival)
     ctx.worker_client.deliver(arrival.record, arrival.raw)
     ctx.stream.publish(arrival, live=ctx.bus.ready)
+    if isinstance(arrival.record, AccessKey) and arrival.record.revoked_ms is not None:
+        ctx.stream.sign_out(Principal.of_key(arrival.record), "the API key was revoked")
     if isinstance(arrival.record, Signal) and ctx.bus.ready:
         _observe_feature_age(ctx, arrival.record)
 

@@ -29,8 +29,12 @@ class Cache(Protocol):
         """Return the entry; None without one."""
         ...
 
-    async def put(self, key: str, entry: bytes) -> None:
-        """Keep an entry."""
+    async def put(self, key: str, entry: bytes, expiry_s: int = EXPIRY_S) -> None:
+        """Keep an entry; in memory until newer ones push it out."""
+        ...
+
+    async def take(self, key: str) -> bytes | None:
+        """Return the entry and forget it: one caller alone gets it; None without one."""
         ...
 
     async def close(self) -> None:
@@ -50,12 +54,16 @@ class MemoryCache:
         """Return the entry; None when there is none."""
         return self._entries.get(key)
 
-    async def put(self, key: str, entry: bytes) -> None:
+    async def put(self, key: str, entry: bytes, expiry_s: int = EXPIRY_S) -> None:  # noqa: ARG002
         """Keep an entry, dropping the oldest when full."""
         self._entries[key] = entry
         self._entries.move_to_end(key)
         if len(self._entries) > LIMIT:
             self._entries.popitem(last=False)
+
+    async def take(self, key: str) -> bytes | None:
+        """Return the entry and forget it; None when there is none."""
+        return self._entries.pop(key, None)
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -85,12 +93,23 @@ class RedisCache:
         self.state = "redis"
         return entry if isinstance(entry, bytes) else await self._memory.get(key)
 
-    async def put(self, key: str, entry: bytes) -> None:
-        """Keep an entry for ``EXPIRY_S``."""
+    async def take(self, key: str) -> bytes | None:
+        """Return the entry and forget it; None when there is none."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - loaded only where a Redis is set
+
+        entry: object = None
+        try:
+            entry = await self._redis.getdel(PREFIX + key)
+        except RedisError:
+            self.state = "degraded"
+        return entry if isinstance(entry, bytes) else await self._memory.take(key)
+
+    async def put(self, key: str, entry: bytes, expiry_s: int = EXPIRY_S) -> None:
+        """Keep an entry for as long as it says."""
         from redis.exceptions import RedisError  # noqa: PLC0415 - loaded only where a Redis is set
 
         try:
-            await self._redis.set(PREFIX + key, entry, ex=EXPIRY_S)
+            await self._redis.set(PREFIX + key, entry, ex=expiry_s)
         except RedisError:
             self.state = "degraded"
             await self._memory.put(key, entry)

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
+from gateway.access.control import AccessControl
+from gateway.access.principal import Principal
 from gateway.cache import Cache
 from gateway.errors import Refused, Unavailable, Unknown
 from gateway.kafka.answer_log import AnswerLog
@@ -35,6 +37,7 @@ class AppContext:
     bus: Bus
     views: ReadModel
     cache: Cache
+    access: AccessControl
     worker_client: WorkerClient
     answers: AnswerLog
     stream: SignalStream
@@ -108,8 +111,15 @@ async def refuse_unknown_query(request: Request) -> None:
         raise Refused(f"{', '.join(unknown)}: unknown query field; {expected}")
 
 
+async def signed_in(request: Request) -> Principal:  # async: a plain function costs a thread
+    """Return who makes this request; of an open path it may be nobody."""
+    principal: Principal = request.state.principal
+    return principal
+
+
 TimeframeQuery = Annotated[
     str | None, Query(max_length=40, description="One that runs, such as 15m; the base if left")
 ]
 ContextDep = Annotated[AppContext, Depends(app_context)]
 KnownQuery = Depends(refuse_unknown_query)
+PrincipalDep = Annotated[Principal, Depends(signed_in)]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from schemas.access import AccessKey
 from schemas.answers import PredictionAnswer
 from schemas.clock import ClockTick
 from schemas.explanations import Explanation
@@ -145,6 +146,14 @@ MONITOR_WINDOWS = Topic(
 MONITOR_TRACES = Topic(
     "monitor.traces.v1", CanaryTrace, "symbol", "A bar followed downstream", retention_ms=DAY_MS
 )
+ACCESS_KEYS = Topic(
+    "access.keys.v1",
+    AccessKey,
+    "key_id",
+    "API keys of the gateway, without their secrets",
+    compact=True,
+    single=True,
+)
 OPERATOR_AUDIT = Topic(
     "operators.audit.v1",
     OperatorAction,
@@ -185,6 +194,7 @@ TOPICS: tuple[Topic, ...] = (
     WORKER_STATUS,
     MONITOR_WINDOWS,
     MONITOR_TRACES,
+    ACCESS_KEYS,
     OPERATOR_AUDIT,
 )
 

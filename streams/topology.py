@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from schemas.record import Topic
 from schemas.topics import (
+    ACCESS_KEYS,
     ACKNOWLEDGED,
     BACKTEST_REQUESTS,
     BARS,
@@ -169,6 +170,7 @@ WORKERS: tuple[Worker, ...] = (
             WORKER_STATUS,
             MONITOR_WINDOWS,
             MONITOR_TRACES,
+            ACCESS_KEYS,
             OPERATOR_AUDIT,
         ),
         (
@@ -184,4 +186,4 @@ WORKERS: tuple[Worker, ...] = (
 
 # No process: the commands of `regimeflow`. A replayed dead letter goes back to its topic as its
 # writer made it, so it makes the operator no writer of that topic.
-OPERATOR = Worker("operator", (), (REFDATA_TABLES, TRAINING_REQUESTS, OPERATOR_AUDIT))
+OPERATOR = Worker("operator", (), (REFDATA_TABLES, TRAINING_REQUESTS, ACCESS_KEYS, OPERATOR_AUDIT))

@@ -17,6 +17,7 @@ from deploy.cli import backtest as cli_backtest
 from deploy.cli import data as cli_data
 from deploy.cli import features as cli_features
 from deploy.cli import hyperopt as cli_hyperopt
+from deploy.cli import keys as cli_keys
 from deploy.cli import regimes as cli_regimes
 from deploy.cli import topics as cli_topics
 from deploy.cli.backtest_signals import signals
@@ -55,6 +56,7 @@ app.add_typer(cli_features.app, name="features")
 app.add_typer(cli_regimes.app, name="regimes")
 app.add_typer(cli_backtest.app, name="backtest")
 app.add_typer(cli_hyperopt.app, name="hyperopt")
+app.add_typer(cli_keys.app, name="keys")
 cli_backtest.app.command()(signals)
 app.command()(logs)
 

@@ -60,9 +60,19 @@ def health(ctx: AppContext) -> dict[str, Any]:
             for topic, unreadable in views.unreadable.items()
         },
         "answers": {"waiting": ctx.answers.waiting, "lost": ctx.answers.lost},
+        "access": {"mode": ctx.access.mode, "limits": ctx.access.limits.state},
         "cache": ctx.cache.state,
         "websocket_clients": len(ctx.stream.clients),
     }
+
+
+SHORT = ("status", "model_loaded", "gpu_available", "timestamp", "access")
+
+
+def short_health(ctx: AppContext) -> dict[str, Any]:
+    """Return what a caller may know who has not signed in: the documented four, and how to."""
+    body = health(ctx)
+    return {name: body[name] for name in SHORT}
 
 
 @dataclass(frozen=True)
@@ -198,6 +208,7 @@ def _reasons(ctx: AppContext, timeframes: list[TimeframeState]) -> Iterator[str]
             f"answers of /predict that are not on {PREDICTION_ANSWERS.name}: {answers.lost}, the "
             f"last at {iso(answers.lost_ms)}; requests are answered all the same"
         )
+    yield from ctx.access.worries()
     if ctx.cache.state == "degraded":
         yield "Redis is away; the cache is in memory"
 

@@ -9,6 +9,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.telemetry import HEADER_SCHEMA
 from schemas.topics import (
+    ACCESS_KEYS,
     ACKNOWLEDGED,
     BACKTEST_REQUESTS,
     BARS,
@@ -60,6 +61,7 @@ READS: dict[str, int] = {
     JOB_RESULTS.name: 500,
     MONITOR_WINDOWS.name: 1_000,
     MONITOR_TRACES.name: 100,
+    ACCESS_KEYS.name: ALL,
     OPERATOR_AUDIT.name: ALL,
     PREDICTION_REPLIES.name: 0,
 }

@@ -40,8 +40,8 @@ REDOC_POLICY = (
 )
 
 
-def install(app: FastAPI) -> None:
-    """Add both pages, and the files that they load."""
+def install(app: FastAPI) -> list[str]:
+    """Add both pages, and the files that they load; return their paths."""
     pages: dict[str, tuple[bytes, str, dict[str, str]]] = {
         "/docs": (_page("swagger-ui-bundle.js", "swagger", "swagger-ui.css"), "text/html", {}),
         "/redoc": (
@@ -59,6 +59,7 @@ def install(app: FastAPI) -> None:
     for path, (content, kind, headers) in pages.items():
         route = partial(_file, content, kind, headers)
         app.add_api_route(path, route, methods=["GET", "HEAD"], include_in_schema=False)
+    return list(pages)
 
 
 async def _file(content: bytes, kind: str, headers: dict[str, str]) -> Response:

@@ -17,8 +17,12 @@ from starlette.responses import HTMLResponse, Response
 DIST = Path(__file__).resolve().parents[1] / "dashboard" / "dist"
 
 
-def install(app: FastAPI, dist: Path) -> None:
-    """Add, last of all routes, the dashboard or a page that says how to build it."""
+def install(app: FastAPI, dist: Path) -> list[str]:
+    """Add, last of all routes, the dashboard or a page that says how to build it.
+
+    Return the paths of all that was added.
+    """
+    paths = ["/"]
     if (dist / "index.html").is_file():
         for file in sorted(path for path in dist.rglob("*") if path.is_file()):
             name = file.relative_to(dist).as_posix()
@@ -26,13 +30,15 @@ def install(app: FastAPI, dist: Path) -> None:
             keep = "max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
             kind = guess_type(name)[0] or "application/octet-stream"
             # One route a file: a mount at / would turn a wrong method into "not found".
+            path = "/" if name == "index.html" else f"/{name}"
+            paths.append(path)
             app.add_api_route(
-                "/" if name == "index.html" else f"/{name}",
+                path,
                 partial(_file, file.read_bytes(), kind, keep),
                 methods=["GET", "HEAD"],
                 include_in_schema=False,
             )
-        return
+        return paths
 
     @app.get("/", include_in_schema=False)
     async def unbuilt() -> Response:
@@ -43,6 +49,8 @@ def install(app: FastAPI, dist: Path) -> None:
             '<a href="/health">/health</a>.</p>'
         )
         return HTMLResponse(_page("RegimeFlow", text))
+
+    return paths
 
 
 async def _file(content: bytes, kind: str, keep: str) -> Response:

@@ -8,9 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.answers.health import health, process_states, symbol_states
+from gateway.access.control import Mode
+from gateway.answers.health import health, process_states, short_health, symbol_states
 from gateway.answers.model_state import ModelState
-from gateway.context import ContextDep
+from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import Envelope, plain, success
 from schemas.dead_letter import DeadLetter
 from schemas.status import CanaryTrace, MonitorWindow
@@ -96,13 +97,28 @@ class AnswersView(BaseModel):
     lost: int = Field(description="Never there, since the start: the broker took them too slowly")
 
 
-class Health(BaseModel):
-    """``status``, ``model_loaded``, ``gpu_available``, ``timestamp`` are the documented four."""
+class AccessHealth(BaseModel):
+    """Who may ask this gateway."""
+
+    mode: Mode = Field(description="Which credentials count; off: nobody needs one")
+    limits: Literal["off", "memory", "redis", "degraded"] = Field(
+        description="Where requests are counted; degraded: by each replica, for Redis is away"
+    )
+
+
+class ShortHealth(BaseModel):
+    """What a caller may know who has not signed in; four fields are the documented ones."""
 
     status: Literal["starting", "healthy", "degraded"]
     model_loaded: bool
     gpu_available: bool
     timestamp: str
+    access: AccessHealth
+
+
+class Health(ShortHealth):
+    """How the system is, in full."""
+
     clock_ms: int | None = Field(description="Market time")
     speed: float | None = Field(description="Market seconds per second")
     degraded: list[str] = Field(description="Every reason, in plain words")
@@ -126,17 +142,22 @@ class Health(BaseModel):
     websocket_clients: int
 
 
-@router.get("/health", response_model=Health, responses={503: {"model": Health}})
-async def plain_health(ctx: ContextDep) -> Response:
-    """Return 200 once the views are read, 503 with ``starting`` before."""
-    body = health(ctx)
+@router.get(
+    "/health", response_model=Health | ShortHealth, responses={503: {"model": Health | ShortHealth}}
+)
+async def plain_health(ctx: ContextDep, who: PrincipalDep) -> Response:
+    """Return 200 once the views are read, 503 with ``starting`` before.
+
+    Open to everybody: who has to sign in and has not gets the short form.
+    """
+    body = health(ctx) if who.may("read") else short_health(ctx)
     return plain(body, 503 if body["status"] == "starting" else 200)
 
 
 @router.get("/api/v1/health", response_model=Health, responses={503: {"model": Health}})
-async def v1_health(ctx: ContextDep) -> Response:
+async def v1_health(ctx: ContextDep, who: PrincipalDep) -> Response:
     """Return the same as ``/health``."""
-    return await plain_health(ctx)
+    return await plain_health(ctx, who)
 
 
 @router.get("/api/system/health", response_model=Envelope[Health])

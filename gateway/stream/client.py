@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from starlette.types import Message, Send
 
+from gateway.access.principal import Principal
 from gateway.stream.subscription import StreamFilter
 
 QUEUE = 256  # messages a client may be behind; all clients share their texts
@@ -26,12 +27,13 @@ class StreamClient:
 
     # A broadcast touches every client: slots keep them small.
     __slots__ = (
-        *("filter", "_allowance", "_closing", "_given_up", "_idle", "_missed"),
+        *("filter", "principal", "_allowance", "_closing", "_given_up", "_idle", "_missed"),
         *("_queue", "_send", "_spoke_s", "_task", "_unfinished", "_wake"),
     )
 
-    def __init__(self, send: Send, filter_: StreamFilter) -> None:
+    def __init__(self, send: Send, filter_: StreamFilter, principal: Principal) -> None:
         self.filter = filter_
+        self.principal = principal
         self._send = cast("Callable[[Message], Coroutine[Any, Any, None]]", send)
         self._missed: deque[Iterator[str]] = deque()  # encoded only as they are sent
         self._queue: deque[Message] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.types import Send
@@ -11,6 +12,7 @@ from gateway.envelope import failure
 PATH = "/api/realtime/signals"
 POLICY = 1008  # close codes, from the registry of RFC 6455
 TRY_LATER = 1013
+SIGNED_OUT = 4401  # of the range that applications may use
 
 
 def same_origin(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -35,8 +37,11 @@ async def close_at_once(accept: Send, send: Send, reason: str) -> None:
     await send({"type": "websocket.close", "code": TRY_LATER, "reason": reason})
 
 
-async def refuse(send: Send, status: int, reason: str) -> None:
+async def refuse(
+    send: Send, status: int, reason: str, more: Mapping[str, str] | None = None
+) -> None:
     """Deny a wrong request before it is accepted, in the envelope of ``/api``."""
-    headers = [(b"content-type", b"application/json")]
+    named = {"content-type": "application/json", **(more or {})}
+    headers = [(name.lower().encode(), text.encode()) for name, text in named.items()]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": failure(reason)})

@@ -16,7 +16,8 @@ signals are resumed; other kinds are read by REST.
 
 A wrong request is denied with HTTP 400, 403 or 404. A client that comes too early, is one too many,
 or reads too slowly is closed with 1013 and the reason. It connects again later, with its cursor.
-One that sends more messages than it may is closed with 1008.
+One that sends more messages than it may is closed with 1008, one whose token or key no longer
+counts with 4401.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ import orjson
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.access.principal import EVERYBODY, Principal
+from gateway.envelope import wall_ms
 from gateway.stream.client import QUEUE, StreamClient, text_frame
-from gateway.stream.handshake import POLICY, TRY_LATER, close_at_once, refuse
+from gateway.stream.handshake import POLICY, SIGNED_OUT, TRY_LATER, close_at_once, refuse
 from gateway.stream.subscription import (
     KINDS,
     Cursor,
@@ -53,6 +56,7 @@ log = structlog.get_logger()
 
 CLIENTS = 2_000
 HEARTBEAT_S = 5.0
+LONGEST_TIMER_S = 86_400.0  # an event loop takes no timer of years; it is closed a day on
 
 
 class SignalStream:
@@ -63,7 +67,9 @@ class SignalStream:
         views: ReadModel,
         heartbeat: Callable[[], dict[str, Any]],
         count_dropped: Callable[[], None],
+        wall_ms: Callable[[], int] = wall_ms,
     ) -> None:
+        self._wall_ms = wall_ms
         self._audiences: dict[StreamFilter, set[StreamClient]] = {}
         self._views = views
         self._heartbeat = heartbeat
@@ -127,7 +133,8 @@ class SignalStream:
         try:
             subscription = parse_query(scope["query_string"])
             wanted = StreamFilter.from_subscription(subscription, self._views.timeframes)
-            client = StreamClient(send, wanted)
+            principal = scope.get("state", {}).get("principal", EVERYBODY)
+            client = StreamClient(send, wanted, principal)
             cursor = decode_cursor(subscription.cursor) if subscription.cursor is not None else None
         except ValueError as error:
             await refuse(accept, 400, explain_error(error))
@@ -148,10 +155,33 @@ class SignalStream:
         client.resume([orjson.dumps(hello).decode()])
         client.resume(self._missed(client, cursor))
         self._join(client)
+        alarm = self._sign_out_later(client)
         try:
             await client.converse(partial(self._listen, client, receive))
         finally:
             self._leave(client)
+            if alarm is not None:
+                alarm.cancel()
+
+    def _sign_out_later(self, client: StreamClient) -> asyncio.TimerHandle | None:
+        """Close a connection when what its client showed expires."""
+        expires_ms = client.principal.expires_ms
+        if expires_ms is None:
+            return None
+        left_s = min(max(0, expires_ms - self._wall_ms()) / 1000, LONGEST_TIMER_S)
+        loop = asyncio.get_running_loop()
+        return loop.call_later(left_s, self._sign_out, client, "what it showed has expired")
+
+    def sign_out(self, principal: Principal, reason: str) -> None:
+        """Close every connection of somebody whose key no longer counts."""
+        who = principal.kind, principal.subject
+        for client in self.clients:
+            if (client.principal.kind, client.principal.subject) == who:
+                self._sign_out(client, reason)
+
+    def _sign_out(self, client: StreamClient, reason: str) -> None:
+        self._leave(client)
+        client.drop(SIGNED_OUT, reason)
 
     def _join(self, client: StreamClient) -> None:
         self._audiences.setdefault(client.filter, set()).add(client)

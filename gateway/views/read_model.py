@@ -25,6 +25,7 @@ from gateway.views.jobs import JobIndex
 from gateway.views.refdata import RefdataView
 from gateway.views.series_view import SeriesView, bars_per_series
 from gateway.views.timeframes import running_timeframes
+from schemas.access import AccessKey
 from schemas.clock import ClockTick
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
@@ -101,6 +102,7 @@ class ReadModel:
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
         self.canary: CanaryTrace | None = None
+        self.access_keys: dict[str, AccessKey] = {}  # by id, as each is now
         self.dead_letters = OpenLetters()
         self.unreadable: dict[str, UnreadableCount] = {}
         self.last_append_ms: dict[str, int] = {}
@@ -128,6 +130,7 @@ class ReadModel:
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,
             CanaryTrace: self._canary,
+            AccessKey: self._access_key,
             DeadLetter: self._dead_letter,
             OperatorAction: lambda action, _: self.dead_letters.settle(action),
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
@@ -340,6 +343,9 @@ class ReadModel:
             self.clock, self._doubted_tick = newest, None
         else:
             self._doubted_tick = newest
+
+    def _access_key(self, key: AccessKey, _: Arrival) -> None:
+        self.access_keys[key.key_id] = key
 
     def _serving(self, serving: ModelServing, _: Arrival) -> None:
         self.serving[serving.subject] = serving

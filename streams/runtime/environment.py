@@ -14,12 +14,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+)
 
 PREFIX = "REGIMEFLOW_"
 ENV_FILE = f"{PREFIX}ENV_FILE"
@@ -81,6 +86,9 @@ ALIASES: Mapping[str, Alias] = {
     "STRATEGY_SERVICE_DEBUG": Alias("DEBUG"),
     "STRATEGY_SERVICE_LOG_LEVEL": Alias("LOG_LEVEL"),
     "STRATEGY_SERVICE_RESULTS_BUCKET": Alias("RESULTS_URL", _bucket_url),
+    "STRATEGY_SERVICE_COGNITO_USER_POOL_ID": Alias("COGNITO_USER_POOL_ID"),
+    "STRATEGY_SERVICE_COGNITO_CLIENT_ID": Alias("COGNITO_CLIENT_ID"),
+    "STRATEGY_SERVICE_COGNITO_REGION": Alias("COGNITO_REGION"),
     "STRATEGY_SERVICE_MLFLOW_TRACKING_URI": Alias("MLFLOW_TRACKING_URI"),
     "STRATEGY_SERVICE_MLFLOW_USERNAME": Alias("MLFLOW_USERNAME"),
     "STRATEGY_SERVICE_MLFLOW_PASSWORD": Alias("MLFLOW_PASSWORD"),
@@ -103,12 +111,6 @@ REPLACED: Mapping[str, str] = {
     "a bucket; give a file where a command asks for --config",
     "STRATEGY_SERVICE_STRATEGY_PATH": "strategies are those of workers/research/strategies; add "
     "yours there as CONTRIBUTING.md says",
-    "STRATEGY_SERVICE_COGNITO_USER_POOL_ID": "nobody logs in through Cognito; the gateway listens "
-    "on loopback",
-    "STRATEGY_SERVICE_COGNITO_CLIENT_ID": "nobody logs in through Cognito; the gateway listens on "
-    "loopback",
-    "STRATEGY_SERVICE_COGNITO_REGION": "nobody logs in through Cognito; the gateway listens on "
-    "loopback",
     "BACKEND_EXECUTOR_MODE": "jobs are records of topics, and every worker of a job's kind takes "
     "part; start as many as you like",
     "BACKEND_BACKTEST_QUEUE_URL": "the queue of back-tests is the topic jobs.requests.v1 of the "
@@ -134,6 +136,7 @@ REPLACED: Mapping[str, str] = {
 # These may come from files, and no message names their values.
 SECRETS = frozenset(
     {
+        "API_KEY",
         "BINANCE_API_KEY",
         "BINANCE_API_SECRET",
         "KAFKA_CLIENT",
@@ -206,9 +209,53 @@ class GatewayFields(NamedSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8080, ge=0, le=65_535, description="0: any free port")
     insecure: bool = Field(
-        default=False, description="Listen beyond loopback although nobody logs in"
+        default=False, description="Listen beyond loopback although nobody has to sign in"
     )
-    redis_url: SecretStr | None = Field(default=None, description="Shared cache; unset: memory")
+    api_keys: bool = Field(
+        default=False, description="Requests need an API key, or a token where an issuer is set"
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="Whose tokens sign people in, exactly as `iss` names it"
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="What `aud` must name; unset: the client"
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="As whom the dashboard signs people in"
+    )
+    oidc_jwks_url: str | None = Field(
+        default=None, description="Of the issuer's keys; unset: as its discovery document says"
+    )
+    oidc_scope_claims: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("scope", "scp"),
+        description="Where tokens name read, operate or admin, by commas, such as cognito:groups",
+    )
+    oidc_scope_prefix: str = Field(
+        default="", description="Before those names in a token, such as regimeflow/"
+    )
+    oidc_request_scopes: str = Field(
+        default="openid profile", description="What the dashboard asks the issuer for"
+    )
+    cognito_user_pool_id: str | None = Field(
+        default=None, description="Its tokens sign people in, in place of an OIDC issuer"
+    )
+    cognito_client_id: str | None = Field(default=None, description="App client of the user pool")
+    cognito_region: str = Field(default="us-east-1", description="Of the user pool")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Other origins whose pages may ask, exactly, by commas: https://desk.example",
+    )
+    rate_limit: str | None = Field(
+        default=None,
+        description="Requests of one user, key or address, such as 600/minute, or off; unset: "
+        "3000/minute where somebody has to sign in, else off",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Shown to the gateway by the commands that ask it"
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="Shared cache, limits and tickets; unset: memory"
+    )
 
 
 def setting_names(settings: type[NamedSettings]) -> set[str]:

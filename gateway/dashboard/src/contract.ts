@@ -1,5 +1,12 @@
 // Written by deploy/generate/page_types.py from the gateway's OpenAPI document.
 
+export interface AccessHealth {
+  /** Which credentials count; off: nobody needs one */
+  mode: 'off' | 'keys' | 'tokens and keys'
+  /** Where requests are counted; degraded: by each replica, for Redis is away */
+  limits: 'off' | 'memory' | 'redis' | 'degraded'
+}
+
 export interface Analysis {
   symbol: string
   /** Market time */
@@ -185,6 +192,7 @@ export interface Health {
   model_loaded: boolean
   gpu_available: boolean
   timestamp: string
+  access: AccessHealth
   /** Market time */
   clock_ms: number | null
   /** Market seconds per second */
