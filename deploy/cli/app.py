@@ -199,16 +199,17 @@ def status(*, as_json: Json = False) -> None:
     from deploy.local.log_files import newest_step
     from deploy.local.run_watch import (
         RunView,
+        ask_health,
         metrics_lines,
         process_lines,
-        read_health,
         read_models,
         summary_lines,
     )
 
     home, facts = load_settings().home, running_facts()
     url = (facts or {}).get("url")
-    view = RunView(read_health(url), read_models(url)) if url else RunView()
+    health, locked = ask_health(url) if url else (None, False)
+    view = RunView(health, read_models(url) if url else None, locked=locked)
     lives = (facts or {}).get("supervised", {})
     step = newest_step(home / "logs") if facts and "started_at_ms" not in facts else None
     if as_json:

@@ -48,12 +48,14 @@ class CommandGroup(TyperGroup):
             code = super().main(words, **{**extra, "prog_name": NAME, "standalone_mode": False})
         except typer.TyperException as error:
             message = error.format_message()
-            if "\n" in message:  # no command was named: the message is the help
+            if message.startswith("Usage:"):  # no command was named: the message is the help
                 typer.echo(message, err=True)
                 sys.exit(error.exit_code)
             context = getattr(error, "ctx", None)
             path = context.command_path if context else NAME
-            message = message.rstrip(".") + _refused_value(words, getattr(error, "param", None))
+            message = " ".join(message.split()).rstrip(".") + _refused_value(
+                words, getattr(error, "param", None)
+            )
             code = fail(f"{message}; `{path} --help` explains it", error.exit_code).exit_code
         sys.exit(code or 0)
 

@@ -50,11 +50,14 @@ def serve(
 def health(*, url: Url = None, as_json: Json = False) -> None:
     """Say what /health says; exit code 1 unless it is healthy."""
     from deploy.cli.gateway_client import gateway_url
-    from deploy.local.run_watch import RunView, read_health, read_models, summary_lines
+    from deploy.local.gateway_request import SIGN_IN
+    from deploy.local.run_watch import RunView, ask_health, read_models, summary_lines
 
     with report_errors(2):
         address = gateway_url(url)
-    answer = read_health(address)
+    answer, locked = ask_health(address)
+    if locked:
+        raise fail(SIGN_IN)
     if answer is None:
         raise fail(
             f"no gateway answers at {address}: start it with `regimeflow run` or "

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 from deploy.cli.console import gateway_port, running_facts
-from deploy.local.loopback import open_url
+from deploy.local.gateway_request import open_gateway, refusal_text
 
 TIMEOUT_S = 30.0
 
@@ -46,10 +46,10 @@ def request_json(url: str, path: str, body: Answer | None = None, *, method: str
         headers={"Content-Type": "application/json"},
     )
     try:
-        with open_url(request, TIMEOUT_S) as reply:
+        with open_gateway(request, TIMEOUT_S) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as refusal:
-        raise GatewayFailed(_detail(refusal)) from None
+        raise GatewayFailed(refusal_text(refusal)) from None
     except (OSError, ValueError) as error:
         raise GatewayFailed(
             f"no gateway answers at {url} ({getattr(error, 'reason', error)}): start it with "
@@ -58,12 +58,3 @@ def request_json(url: str, path: str, body: Answer | None = None, *, method: str
     if not isinstance(answer, dict):
         raise GatewayFailed(f"{url}{path} did not answer with a JSON object; is it RegimeFlow?")
     return answer
-
-
-def _detail(refusal: urllib.error.HTTPError) -> str:
-    try:
-        body = json.load(refusal)
-    except (OSError, ValueError):
-        body = None
-    detail = body.get("detail") if isinstance(body, dict) else None
-    return str(detail or f"the gateway answered {refusal.code} {refusal.reason}")

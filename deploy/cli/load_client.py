@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from deploy.local.loopback import open_url
+from deploy.local.gateway_request import KEY_HEADER, api_key, open_gateway, refusal_text
 
 PREDICT = "/api/v1/predict"
 PERCENTILES = (50, 75, 90, 95, 99)
@@ -78,8 +78,10 @@ def known_symbols(url: str) -> list[str]:
         ConnectionError: No gateway answers.
     """
     try:
-        with open_url(f"{url.rstrip('/')}/api/system/health", 5.0) as reply:
+        with open_gateway(f"{url.rstrip('/')}/api/system/health", 5.0) as reply:
             health = json.load(reply)["data"]
+    except urllib.error.HTTPError as refusal:
+        raise ValueError(refusal_text(refusal)) from None
     except urllib.error.URLError as error:
         raise ConnectionError(
             f"no gateway at {url} ({error.reason}); start one with `regimeflow run`, or name "
@@ -110,12 +112,12 @@ async def _connection(
     target: SplitResult, turns: itertools.cycle[bytes], queue: Any, load: LoadResult
 ) -> None:
     port = target.port or (443 if target.scheme == "https" else 80)
-    secure = target.scheme == "https"
+    secure, key = target.scheme == "https", api_key()
     reader, writer = await asyncio.open_connection(target.hostname, port, ssl=secure or None)
     try:
         for _ in queue:
             started = time.perf_counter()
-            writer.write(_request(target, next(turns)))
+            writer.write(_request(target, next(turns), key))
             status, body = await asyncio.wait_for(_read_answer(reader), TIMEOUT_S)
             load.latencies_ms.append((time.perf_counter() - started) * 1000)
             load.statuses[status] += 1
@@ -125,10 +127,11 @@ async def _connection(
         writer.close()
 
 
-def _request(target: SplitResult, body: bytes) -> bytes:
+def _request(target: SplitResult, body: bytes, key: str) -> bytes:
+    shown = f"{KEY_HEADER}: {key}\r\n" if key else ""
     head = (
         f"POST {target.path.rstrip('/')}{PREDICT} HTTP/1.1\r\nHost: {target.netloc}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"{shown}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

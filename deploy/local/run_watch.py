@@ -6,17 +6,18 @@ import json
 import time
 import urllib.error
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
 
-from deploy.local.loopback import open_url
+from deploy.local.gateway_request import SIGN_IN, open_gateway
 from deploy.time_text import time_text
 from schemas.status import process_name
 
 log = structlog.get_logger()
 
+STARTING = "processes are starting"
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 1.0
 FIRST_SIGNAL_FACTS = (
@@ -29,7 +30,15 @@ FIRST_SIGNAL_FACTS = (
 )
 
 Name = Literal[
-    "restarting", "starting", "degraded", "back-fill", "features", "training", "service", "live"
+    "restarting",
+    "locked",
+    "starting",
+    "degraded",
+    "back-fill",
+    "features",
+    "training",
+    "service",
+    "live",
 ]
 Answer = dict[str, Any]
 Lives = Mapping[str, Answer]  # by process, of ``run.json``
@@ -52,11 +61,13 @@ class RunView:
         health: Body of ``/health``; None while the gateway does not answer.
         models: Body of ``/api/v1/models``; None once a model is loaded.
         first: Whether this answer brought the first new signal of the run.
+        locked: Whether the gateway tells no more before it knows who asks.
     """
 
     health: Answer | None = None
     models: Answer | None = None
     first: bool = False
+    locked: bool = False
 
 
 class RunWatch:
@@ -78,14 +89,14 @@ class RunWatch:
         """Return the last answers, at most a second old; ``first`` is true once in a run."""
         now = time.monotonic()
         if now - self._asked_at < ASK_EVERY_S:
-            return RunView(self._view.health, self._view.models)
-        health = read_health(self._url)
+            return replace(self._view, first=False)
+        health, locked = ask_health(self._url)
         waiting = health is not None and not health["model_loaded"]
         models = read_models(self._url) if waiting else None
         first = not self._first_reported and health is not None and self._has_first_signal()
         self._first_reported = self._first_reported or first
         self._asked_at = now
-        self._view = RunView(health, models, first)
+        self._view = RunView(health, models, first, locked)
         return self._view
 
     def _has_first_signal(self) -> bool:
@@ -97,9 +108,15 @@ class RunWatch:
 
 
 def read_health(url: str) -> Answer | None:
-    """Return the gateway's health; None when it does not answer."""
-    answer = _ask(f"{url}health")
-    return answer if answer and "processes" in answer else None
+    """Return the whole health; None when the gateway does not answer, or asks who asks."""
+    return ask_health(url)[0]
+
+
+def ask_health(url: str) -> tuple[Answer | None, bool]:
+    """Return the gateway's health, and whether it tells it in full to whom it knows alone."""
+    answer = _ask(f"{url}health") or {}
+    whole = "processes" in answer
+    return answer if whole else None, "access" in answer and not whole
 
 
 def read_models(url: str) -> Answer | None:
@@ -117,7 +134,7 @@ def read_newest_signal(url: str) -> Answer | None:
 
 def _ask(url: str) -> Answer | None:
     try:
-        with open_url(url, ASK_TIMEOUT_S) as reply:
+        with open_gateway(url, ASK_TIMEOUT_S) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as error:  # 503 while starting has a body too
         try:
@@ -135,7 +152,7 @@ def pipeline_phase(view: RunView, dead: Sequence[str] = ()) -> Phase:
     if dead:
         return Phase("restarting", f"restarting {', '.join(dead)}")
     if health is None:
-        return Phase("starting", "processes are starting")
+        return Phase("locked", SIGN_IN) if view.locked else Phase("starting", STARTING)
     ingest = health["processes"].get("ingest", {})
     if ingest.get("state") == "starting" and ingest["done"] is not None:
         return Phase("back-fill", ingest["detail"], ingest["done"])
@@ -167,7 +184,7 @@ def view_text(health: Answer) -> str:
 
 def _before_the_first_model(health: Answer, models: Answer | None) -> Phase:
     if models is None:
-        return Phase("starting", "processes are starting")
+        return Phase("starting", STARTING)
     for serving in models["serving"].values():
         return Phase("service", f"inference loads model {serving['model_version']}")
     if models["training"] is not None:
@@ -200,7 +217,8 @@ def summary_lines(view: RunView, lives: Lives | None = None) -> list[str]:
     """Return the state of the pipeline as plain lines; ``lives`` are of its supervisor."""
     health, lives = view.health, lives or {}
     if health is None:
-        return ["gateway does not answer yet", *process_lines({}, lives)]
+        said = SIGN_IN if view.locked else "gateway does not answer yet"
+        return [said, *process_lines({}, lives)]
     lines = [f"status {health['status']}", *(f"  {reason}" for reason in health["degraded"])]
     if not health["model_loaded"]:
         lines.append(phase_line(pipeline_phase(view)))

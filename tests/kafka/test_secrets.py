@@ -36,6 +36,7 @@ MARK = "canary7c1e"  # in every secret, and in nothing else
 
 # Nothing listens at port 1: each address is refused, and its owner says so.
 CANARIES = {
+    "API_KEY": f"{MARK}-api",
     "BINANCE_API_KEY": f"{MARK}-key",
     "BINANCE_API_SECRET": f"{MARK}-secret",
     "KAFKA_CLIENT": json.dumps({"sasl.username": "desk", "sasl.password": f"{MARK}-kafka"}),
