@@ -35,6 +35,7 @@ from gateway.routes import (
     analysis,
     backtest,
     bars,
+    commands,
     documentation,
     explain,
     hyperopt,
@@ -43,6 +44,7 @@ from gateway.routes import (
     predict,
     refdata,
     signals,
+    strategies,
     system,
 )
 from gateway.settings import GatewaySettings
@@ -55,7 +57,7 @@ from schemas.signals import Signal
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
-    *(backtest, hyperopt, refdata, system, access),
+    *(backtest, hyperopt, strategies, commands, refdata, system, access),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

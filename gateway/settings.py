@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from functools import cached_property
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -13,9 +14,15 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.client_options import client_options
 from gateway.loopback import is_loopback_host
+from schemas.configs import VARIABLE_PREFIX
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 from schemas.timeframes import TIMEFRAMES_MS, parse_timeframes
-from streams.runtime.environment import PREFIX, GatewayFields
+from streams.runtime.environment import (
+    PREFIX,
+    GatewayFields,
+    public_variables,
+    read_environment,
+)
 
 SIGNED_IN_LIMIT = "3000/minute"
 ORIGIN = re.compile(r"https?://[^/*?#@\s]+")
@@ -181,6 +188,17 @@ class GatewaySettings(GatewayFields):
     def timeframes_ms(self) -> tuple[int, ...]:
         """Lengths of the bars, ascending; the first is the base."""
         return tuple(TIMEFRAMES_MS[name] for name in self.timeframes)
+
+    @cached_property
+    def config_environment(self) -> dict[str, str]:
+        """Variables that are values of configs of strategies."""
+        settings = read_environment()
+        return {name: text for name, text in settings.items() if name.startswith(VARIABLE_PREFIX)}
+
+    @cached_property
+    def config_variables(self) -> dict[str, str]:
+        """Variables that a config of a strategy may read."""
+        return public_variables(read_environment())
 
     @property
     def replica(self) -> str:

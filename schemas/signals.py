@@ -68,6 +68,12 @@ class Signal(Record):
     risk_checks: tuple[RiskCheck, ...]
     risk_notes: tuple[str, ...]
     device: str
+    config_id: str | None = Field(
+        default=None, description="Of the config it was graded by; null: none was effective"
+    )
+    round_trip_cost: float | None = Field(
+        default=None, ge=0, description="Fraction of notional, by that config; null: the default"
+    )
 
 
 class SignalAcknowledged(Record):

@@ -91,3 +91,10 @@ class OperatorAction(Record):
     by: str
     subject: str
     reason: str = ""
+    command_id: str | None = Field(default=None, description="Null: it was no command of a topic")
+    trace_id: str | None = None
+    outcome: Literal["accepted", "refused", "unchanged"] | None = None
+    detail: str | None = Field(default=None, description="Why it was decided so")
+    before: str | None = Field(default=None, description="The subject before, in a word")
+    after: str | None = None
+    dry_run: bool | None = None

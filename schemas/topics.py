@@ -9,6 +9,8 @@ from __future__ import annotations
 from schemas.access import AccessKey
 from schemas.answers import PredictionAnswer
 from schemas.clock import ClockTick
+from schemas.commands import CommandOutcome
+from schemas.configs import ActiveConfig, ConfigChanged, ConfigCommand, ConfigEffective
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
@@ -102,6 +104,32 @@ MODELS_SERVING = Topic(
     compact=True,
     single=True,
 )
+CONFIG_COMMANDS = Topic(
+    "configs.commands.v1", ConfigCommand, "strategy", "Configs to create, activate, deprecate"
+)
+CONFIG_CHANGES = Topic(
+    "configs.changes.v1", ConfigChanged, "strategy", "Every change of every config version"
+)
+CONFIG_ACTIVE = Topic(
+    "configs.active.v1",
+    ActiveConfig,
+    "strategy",
+    "The ACTIVE config of each strategy, as a view",
+    compact=True,
+)
+CONFIG_EFFECTIVE = Topic(
+    "configs.effective.v1",
+    ConfigEffective,
+    "symbol",
+    "From which bar a market's signals follow a config",
+)
+COMMAND_OUTCOMES = Topic(
+    "commands.outcomes.v1",
+    CommandOutcome,
+    "command_id",
+    "How each command was decided",
+    retention_ms=MONTH_MS,
+)
 REFDATA_TABLES = Topic(
     "refdata.tables.v1",
     RefdataTable,
@@ -185,6 +213,11 @@ TOPICS: tuple[Topic, ...] = (
     MODELS_REGISTERED,
     MODELS_CHANGES,
     MODELS_SERVING,
+    CONFIG_COMMANDS,
+    CONFIG_CHANGES,
+    CONFIG_ACTIVE,
+    CONFIG_EFFECTIVE,
+    COMMAND_OUTCOMES,
     REFDATA_TABLES,
     BACKTEST_REQUESTS,
     TUNING_REQUESTS,

@@ -15,6 +15,9 @@ from schemas.topics import (
     BACKTEST_REQUESTS,
     BARS,
     CLOCK_TICKS,
+    COMMAND_OUTCOMES,
+    CONFIG_CHANGES,
+    CONFIG_COMMANDS,
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
@@ -44,6 +47,7 @@ from schemas.topics import (
     TUNING_REQUESTS,
     WORKER_STATUS,
 )
+from streams.configs.processor import PROCESSOR as CONFIGS
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Processor
@@ -89,7 +93,7 @@ class Worker:
 CHAINS: tuple[Chain, ...] = (
     Chain("market", (MARKET, FEATURES, REGIMES)),
     Chain("signals", (GRADING, SCORING)),
-    Chain("promotion", (PROMOTION,)),
+    Chain("promotion", (PROMOTION, CONFIGS)),  # both know a strategy by its name
 )
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
@@ -161,6 +165,8 @@ WORKERS: tuple[Worker, ...] = (
             HISTORY,
             TRAINING_PROGRESS,
             MODELS_SERVING,
+            CONFIG_CHANGES,
+            COMMAND_OUTCOMES,
             REFDATA_TABLES,
             BACKTEST_REQUESTS,
             TUNING_REQUESTS,
@@ -180,6 +186,7 @@ WORKERS: tuple[Worker, ...] = (
             BACKTEST_REQUESTS,
             TUNING_REQUESTS,
             JOB_COMMANDS,
+            CONFIG_COMMANDS,
         ),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from schemas.answers import PredictionAnswer
+from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
@@ -19,6 +20,7 @@ from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, Signal
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
+from streams.configs.content import config_id, content_hash, normalised
 from streams.scoring.totals import add_scores
 
 START_MS = 1_750_000_020_000  # a whole minute
@@ -380,4 +382,47 @@ def refdata(table: str = "indicator", *rows: dict[str, JsonValue]) -> RefdataTab
         version="0011223344556677",
         source=f"{table}.json",
         rows=rows or ({"name": "rsi", "label": "Relative strength index", "active": True},),
+    )
+
+
+CONFIG: dict[str, JsonValue] = {"strategy": {"name": "ensemble"}, "decision": {"max_entropy": 0.5}}
+
+
+def config_command(action: str = "create", minute: int = 0, **fields: Any) -> ConfigCommand:
+    """Return a command about version ``number`` (2: the first after the shipped one)."""
+    content = fields.pop("content", CONFIG)
+    number = fields.pop("number", 2)
+    named: dict[str, Any] = {}
+    if action != "create":
+        named["config_id"] = config_id(number, content_hash(normalised(content)))
+    if action == "activate":
+        named["effective_from_ms"] = close_time(minute + 5)
+    return ConfigCommand.model_validate(
+        {
+            "command_id": f"{action}-{minute}",
+            "event_time_ms": close_time(minute),
+            "by": "test",
+            "strategy": "ensemble",
+            "action": action,
+            "config_data": None if action == "deprecate" else content,
+            **named,
+            **fields,
+        }
+    )
+
+
+def config_effective(minute: int = 0, **fields: Any) -> ConfigEffective:
+    """Return a config whose first bar closes ``minute`` minutes after the start."""
+    policy = SignalPolicy(**fields.pop("policy", {}))
+    return ConfigEffective.model_validate(
+        {
+            "symbol": "BTCUSDT",
+            "timeframe_ms": MINUTE_MS,
+            "strategy": "ensemble",
+            "config_id": "v1-0a1b2c3d",
+            "event_time_ms": close_time(minute),
+            "included": True,
+            "policy": policy,
+            **fields,
+        }
     )

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from schemas.bounds import MAX_BARS, MAX_COUNT, MAX_SPEED, MAX_VALUE
+from schemas.configs import VARIABLE_PREFIX
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 from schemas.timeframes import TIMEFRAMES_MS, parse_timeframes
 from streams.runtime.environment import (
@@ -165,7 +166,11 @@ class Settings(NamedSettings):
     def _no_misspelt_names(self) -> Self:
         known = setting_names(type(self)) | setting_names(GatewayFields) | STARTUP_NAMES
         for name in {**os.environ, **read_environment()}:
-            if name.startswith(PREFIX) and name not in known:
+            if (
+                name.startswith(PREFIX)
+                and not name.startswith(VARIABLE_PREFIX)
+                and name not in known
+            ):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ValueError(f"unknown setting {name}{hint}")

@@ -17,6 +17,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "explain"): "which model serves from when",
     ("models.changes.v1", "training"): "mirrored into MLflow, which decides nothing",
     ("regimes.parameters.v1", "market"): "fitted regime filters",
+    ("configs.commands.v1", "promotion"): "configs to create and to activate",
+    ("configs.effective.v1", "signals"): "what signals follow from which bar",
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",
     ("predictions.requests.v1", "explain"): "questions of the gateway",

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.topics.topic_log import TopicLog, value_digest, writer_series
+from schemas.configs import ConfigEffective
 from schemas.dead_letter import DeadLetter
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Record, Topic
-from schemas.topics import MODELS_CHANGES, RAW_BARS, topic_of
+from schemas.topics import CONFIG_EFFECTIVE, MODELS_CHANGES, RAW_BARS, topic_of
 from streams.runtime.codec import Received, Stored, Unreadable, misplaced
 from streams.runtime.reader import OnProgress, Reader
 from streams.runtime.settings import KafkaSettings
@@ -104,10 +105,14 @@ def replay_log(
     log = TopicLog(kafka, span, verify) if verify else None
     replay = _Comparison(span, log, shown, on_record)
     # Opened after the log is read, so that it holds the bar of every record of the log.
-    with Reader(kafka, (RAW_BARS,)) as raw_bars, Reader(kafka, (MODELS_CHANGES,)) as changes:
+    with (
+        Reader(kafka, (RAW_BARS,)) as raw_bars,
+        Reader(kafka, (MODELS_CHANGES, CONFIG_EFFECTIVE)) as changes,
+    ):
         records = [message.record for message in changes.read_to_end()]
         models = [record for record in records if isinstance(record, ModelChanged)]
-        work = Recomputation(models, inference, span.to_ms)
+        configs = [record for record in records if isinstance(record, ConfigEffective)]
+        work = Recomputation(models, inference, configs, span.to_ms)
         for message in raw_bars.read_to_end(unreadable=replay.reject, progress=progress):
             replay.take(message, work)
     report = replay.finish()

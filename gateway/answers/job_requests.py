@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from uuid import uuid4
 
+from gateway.answers import idempotency
 from gateway.context import AppContext
 from gateway.errors import Conflict, Refused, Unavailable
 from gateway.views.jobs import WORKERS, JobView
-from schemas.ids import derived_id
 from schemas.jobs import BacktestRequest, JobCommand, TuningRequest
 from schemas.research import OptimizeSpec, PerformanceSpec, TuningSpec, WalkForwardSpec
 
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 AWAY = frozenset({"stopping", "failed"})
 
 JobSpec = OptimizeSpec | PerformanceSpec | WalkForwardSpec | TuningSpec
@@ -29,7 +27,7 @@ async def submit(ctx: AppContext, spec: JobSpec, key: str | None, trace_id: str)
     """
     ctx.symbol(spec.symbol)
     _require_strategy(ctx, spec)
-    job_id = str(uuid4()) if key is None else _id_from_key(key)
+    job_id = str(uuid4()) if key is None else idempotency.id_from_key("jobs", key)
     earlier = ctx.views.jobs.get(job_id)
     if earlier is not None:
         if earlier.spec != spec.model_dump(mode="json"):
@@ -71,12 +69,6 @@ def _request(job_id: str, spec: JobSpec, now_ms: int) -> BacktestRequest | Tunin
     if isinstance(spec, TuningSpec):
         return TuningRequest(request_id=job_id, event_time_ms=now_ms, spec=spec)
     return BacktestRequest(request_id=job_id, event_time_ms=now_ms, spec=spec)
-
-
-def _id_from_key(key: str) -> str:
-    if not IDEMPOTENCY_KEY.fullmatch(key):
-        raise Refused("Idempotency-Key: expected 1 to 128 printable ASCII characters, no spaces")
-    return derived_id("jobs", key)
 
 
 def _require_strategy(ctx: AppContext, spec: JobSpec) -> None:

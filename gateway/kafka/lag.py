@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.topics import (
     BACKTEST_REQUESTS,
+    CONFIG_COMMANDS,
     HISTORY,
     PREDICTION_REQUESTS,
     RAW_BARS,
@@ -19,7 +20,14 @@ from schemas.topics import (
 # transaction, which takes an offset and is nothing to be read.
 WITHOUT_TRANSACTIONS = frozenset(
     topic.name
-    for topic in (RAW_BARS, HISTORY, PREDICTION_REQUESTS, BACKTEST_REQUESTS, TUNING_REQUESTS)
+    for topic in (
+        RAW_BARS,
+        HISTORY,
+        CONFIG_COMMANDS,
+        PREDICTION_REQUESTS,
+        BACKTEST_REQUESTS,
+        TUNING_REQUESTS,
+    )
 )
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.answers import job_bodies, job_events, job_requests
+from gateway.answers.idempotency import Key
 from gateway.context import ContextDep
 from gateway.envelope import plain
 from gateway.routes.refdata import TableView, table_body
@@ -26,10 +27,6 @@ SLOW: dict[int | str, dict[str, Any]] = {
     504: {"description": "It takes longer than 30 s and goes on; `job_id` fetches it later"}
 }
 
-Key = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", description="The same key gives the same job"),
-]
 LastEventId = Annotated[
     str | None, Header(alias="Last-Event-ID", description="Only what came after this event")
 ]

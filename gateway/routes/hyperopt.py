@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.answers import job_bodies, job_events, job_requests
+from gateway.answers.idempotency import Key
 from gateway.context import ContextDep
 from gateway.envelope import plain
 from gateway.errors import Conflict
-from gateway.routes.backtest import JobList, Key, LastEventId
+from gateway.routes.backtest import JobList, LastEventId
 from gateway.views.jobs import UNFINISHED, JobStatus, JobView
 from schemas.research import TuningSpec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gateway.views.read_model import ReadModel
@@ -9,6 +10,7 @@ from schemas.bounds import LAST_MS
 from schemas.timeframes import STALE_BARS
 
 DEAD_BARS = 10.0
+LEAD_MS = 5_000  # of wall time: within it a change has reached every process
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,13 @@ def wall_age_s(views: ReadModel, event_time_ms: int, wall_ms: int) -> float | No
 def age(event_time_ms: int, timeframe_ms: int, now_ms: int) -> Age:
     """Return how many bars ago a bar closed."""
     return Age(max(0, now_ms - event_time_ms) / timeframe_ms)
+
+
+def effective_from_ms(views: ReadModel, wall_ms: int) -> int:
+    """Return the first close of a base bar that a change commanded now can count for."""
+    now_ms = market_ms(views, wall_ms)
+    if now_ms is None:
+        return wall_ms
+    speed = 1.0 if views.clock is None else views.clock.tick.speed
+    lead_bars = max(1, math.ceil(LEAD_MS * speed / views.base_ms))
+    return min((-(-now_ms // views.base_ms) + lead_bars) * views.base_ms, LAST_MS)

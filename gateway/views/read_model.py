@@ -20,13 +20,17 @@ from gateway.views.compact import (
     PredictedBar,
     SeriesRecord,
 )
+from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
 from gateway.views.jobs import JobIndex
+from gateway.views.outcomes import OutcomesView
 from gateway.views.refdata import RefdataView
 from gateway.views.series_view import SeriesView, bars_per_series
 from gateway.views.timeframes import running_timeframes
 from schemas.access import AccessKey
 from schemas.clock import ClockTick
+from schemas.commands import CommandOutcome
+from schemas.configs import ConfigChanged
 from schemas.dead_letter import DeadLetter
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
@@ -99,6 +103,8 @@ class ReadModel:
         self.statuses: dict[str, WorkerStatus] = {}
         self.status_ms: dict[str, int] = {}  # by process: when its last word was written
         self.jobs = JobIndex()
+        self.configs = ConfigsView()
+        self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
         self.canary: CanaryTrace | None = None
@@ -127,6 +133,8 @@ class ReadModel:
             JobCommand: lambda command, _: self.jobs.command(command),
             JobProgress: lambda progress, arrival: self.jobs.progress(progress, arrival.offset + 1),
             JobResult: lambda result, _: self.jobs.result(result),
+            ConfigChanged: lambda change, _: self.configs.put(change),
+            CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,
             CanaryTrace: self._canary,

@@ -180,6 +180,20 @@ def read_environment(
     return {name: value for source in reversed(sources) for name, value in source.items()}
 
 
+def public_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what a stored config may read as ``${NAME}``: documented names that hold no secret.
+
+    Args:
+        settings: As ``read_environment`` returns them.
+    """
+    public = {
+        name: settings.get(f"{PREFIX}{alias.setting}", "")
+        for name, alias in ALIASES.items()
+        if alias.setting not in SECRETS
+    }
+    return {name: value for name, value in public.items() if value and "@" not in value}
+
+
 def child_environment(variables: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child with these settings; it keeps no second name of them."""
     names = {name.removeprefix(PREFIX) for name in settings}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schemas.predictions import ClassProbabilities
 from schemas.signals import Direction
-from streams.costs import DEFAULT_COSTS, Costs, Label, direction_sign, funding_paid, label_return
+from streams.costs import DEFAULT_COSTS, Label, direction_sign, funding_paid, label_return
 
 CLASSES: tuple[Label, ...] = ("sell", "neutral", "buy")
 SMALLEST = 1e-12  # keeps a log finite when a model was certain and wrong
@@ -33,7 +33,7 @@ def signal_outcome(
     prices: tuple[float, float],
     threshold: float,
     funding_rates: tuple[float, ...],
-    costs: Costs = DEFAULT_COSTS,
+    round_trip: float = DEFAULT_COSTS.round_trip,
 ) -> SignalOutcome:
     """Return the outcome of holding a direction from the next open to the horizon's close.
 
@@ -42,7 +42,7 @@ def signal_outcome(
         prices: (entry: open of the bar after the signal, exit: close at expiry), > 0.
         threshold: Return that makes the label buy or sell, a fraction.
         funding_rates: Rate of each settlement while the position was open.
-        costs: Fees and slippage of one side.
+        round_trip: Fees and slippage of both sides, a fraction of notional.
     """
     entry, exit_ = prices
     forward = exit_ / entry - 1.0
@@ -50,7 +50,7 @@ def signal_outcome(
     return SignalOutcome(
         label=label_return(forward, threshold),
         gross_return=side * forward + 0.0,  # a fall times zero is -0.0
-        cost=costs.round_trip if side else 0.0,
+        cost=round_trip if side else 0.0,
         funding=sum(funding_paid(direction, rate) for rate in funding_rates),
     )
 

@@ -13,6 +13,7 @@ from schemas.predictions import ClassProbabilities
 from schemas.record import Record
 from schemas.signals import Direction, Grade, ScoredSignal, ScoreTotals, Signal
 from schemas.topics import SCORE_TOTALS, SCORED_SIGNALS, SIGNALS
+from streams.costs import DEFAULT_COSTS
 from streams.processor import Outputs, Processor
 from streams.scoring.outcome import brier_score, log_loss, signal_outcome
 from streams.scoring.totals import add_scores
@@ -31,6 +32,7 @@ class PendingSignal(Record):
     confidence: float
     probabilities: ClassProbabilities
     threshold: float
+    round_trip_cost: float | None = None
     entry_price: float | None = None
     funding_time_ms: int | None = None
     funding_rates: tuple[float, ...] = ()
@@ -73,6 +75,7 @@ def _pending(signal: Signal) -> PendingSignal:
         confidence=signal.confidence,
         probabilities=signal.probabilities,
         threshold=signal.threshold,
+        round_trip_cost=signal.round_trip_cost,
         funding_time_ms=signal.context.funding_time_ms,
     )
 
@@ -102,6 +105,9 @@ def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
             (entry, signal.context.close),
             waiting.threshold,
             waiting.funding_rates,
+            DEFAULT_COSTS.round_trip
+            if waiting.round_trip_cost is None
+            else waiting.round_trip_cost,
         )
     label = outcome.label if outcome else None
     return ScoredSignal(

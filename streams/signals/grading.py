@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
+from schemas.configs import SignalPolicy
 from schemas.predictions import ClassProbabilities, Prediction
 from schemas.signals import Confirmation, Direction, Grade
 
 GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C")
-LOWER_BOUNDS = (0.85, 0.75, 0.65)  # half-open bands of confidence: [.85, 1], [.75, .85), [.65, .75)
-MEDIAN_VOLUME = 1.0  # a bar confirms with at least the median volume of 20 bars
-MAX_ENTROPY = 0.9
+DEFAULT_POLICY = SignalPolicy()
 WANTED = {"buy": 1.0, "sell": -1.0}  # direction of the higher timeframe
 
 
@@ -25,7 +24,12 @@ def choose_direction(chances: ClassProbabilities) -> tuple[Direction, float]:
 
 
 def assign_grade(
-    confidence: float, confirmations: tuple[Confirmation, ...], *, qualified: bool, members: int
+    confidence: float,
+    confirmations: tuple[Confirmation, ...],
+    *,
+    qualified: bool,
+    members: int,
+    bands: tuple[float, float, float] = DEFAULT_POLICY.grade_bands,
 ) -> Grade:
     """Return the grade of a calibrated confidence in [0, 1].
 
@@ -34,10 +38,11 @@ def assign_grade(
         confirmations: One or more that did not pass lower the grade by one.
         qualified: A model that failed its gates never grades above C.
         members: Models behind the confidence; a single one never gives A+.
+        bands: Least confidence of A+, A and B.
     """
     if not qualified:
         return "C"
-    rank = sum(confidence < bound for bound in LOWER_BOUNDS)
+    rank = sum(confidence < bound for bound in bands)
     if members < 2:
         rank = max(rank, 1)
     if any(check.passed is not True for check in confirmations):
@@ -45,11 +50,13 @@ def assign_grade(
     return GRADES[min(rank, len(GRADES) - 1)]
 
 
-def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Confirmation, ...]:
-    """Return the four named checks of a direction; null where their value is unknown."""
+def confirm_direction(
+    prediction: Prediction, direction: Direction, policy: SignalPolicy = DEFAULT_POLICY
+) -> tuple[Confirmation, ...]:
+    """Return the checks of a direction that a policy names; null where their value is unknown."""
     context, regime = prediction.context, prediction.regime
     higher = context.higher_direction
-    return (
+    checks = (
         _trend(regime.trend_state, direction),
         _higher_timeframe(
             _shown(higher),
@@ -62,15 +69,18 @@ def confirm_direction(prediction: Prediction, direction: Direction) -> tuple[Con
             name="volume",
             passed=None
             if context.volume_to_median is None
-            else context.volume_to_median >= MEDIAN_VOLUME,
+            else context.volume_to_median >= policy.min_volume,
             detail=f"volume is {_shown(context.volume_to_median)} x its 20-bar median",
         ),
         Confirmation.unchecked(
             name="entropy",
-            passed=regime.entropy <= MAX_ENTROPY,
-            detail=f"regime entropy {regime.entropy:.2f}, at most {MAX_ENTROPY}",
+            passed=regime.entropy <= policy.max_entropy,
+            detail=f"regime entropy {regime.entropy:.2f}, at most {policy.max_entropy}",
         ),
     )
+    if len(policy.confirmations) == len(checks):
+        return checks
+    return tuple(check for check in checks if check.name in policy.confirmations)
 
 
 @cache

@@ -1,41 +1,73 @@
-"""Signals: predictions in, graded signals out.
+"""Signals: predictions in, graded signals out, by the config that is effective at their bar.
 
-predictions.ensemble.v1  -->  [signals]  -->  signals.graded.v1
+    configs.effective.v1, predictions.ensemble.v1  -->  [signals]  -->  signals.graded.v1
+
+A symbol that the config's universe leaves out gets no signal.
 """
 
 from __future__ import annotations
 
 from schemas.bounds import LAST_MS
+from schemas.configs import ConfigEffective
 from schemas.ids import derived_id
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.signals import Signal
-from schemas.topics import PREDICTIONS, SIGNALS
+from schemas.topics import CONFIG_EFFECTIVE, PREDICTIONS, SIGNALS
+from streams.costs import Costs
 from streams.processor import Outputs, Processor, RecordRejected
-from streams.signals.grading import assign_grade, choose_direction, confirm_direction
+from streams.signals.grading import (
+    DEFAULT_POLICY,
+    assign_grade,
+    choose_direction,
+    confirm_direction,
+)
 from streams.signals.risk import ACCOUNT_CHECKS, RISK_APPROVED, price_levels, risk_notes
 
 
 class SignalsState(Record):
-    """The bar of the last graded prediction."""
+    """The bar of the last graded prediction, the config in force, and those that follow it."""
 
     event_time_ms: int = -1
+    active: ConfigEffective | None = None
+    pending: tuple[ConfigEffective, ...] = ()
 
 
-def step(state: SignalsState, prediction: Prediction) -> tuple[SignalsState, Outputs]:
-    """Grade one prediction; one not newer than the last changes nothing."""
-    if prediction.event_time_ms <= state.event_time_ms:
+def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[SignalsState, Outputs]:
+    """Grade one prediction, or keep a config for its bar; one not newer changes nothing."""
+    if isinstance(record, ConfigEffective):
+        return _receive(state, record), ()
+    now_ms = record.event_time_ms
+    if now_ms <= state.event_time_ms:
         return state, ()
-    return SignalsState.unchecked(event_time_ms=prediction.event_time_ms), (graded(prediction),)
+    active, pending = state.active, state.pending
+    while pending and pending[0].event_time_ms <= now_ms:
+        active, pending = pending[0], pending[1:]
+    after = SignalsState.unchecked(event_time_ms=now_ms, active=active, pending=pending)
+    config = active if active is not None and active.strategy == record.strategy else None
+    if config is not None and not config.included:
+        return after, ()
+    return after, (graded(record, config),)
 
 
-def graded(prediction: Prediction) -> Signal:
-    """Return the signal of a prediction; uses nothing else.
+def _receive(state: SignalsState, config: ConfigEffective) -> SignalsState:
+    newest = state.pending[-1] if state.pending else state.active
+    if newest is not None and config.event_time_ms < newest.event_time_ms:
+        return state
+    if newest == config:
+        return state
+    return state.model_copy(update={"pending": (*state.pending, config)})
+
+
+def graded(prediction: Prediction, config: ConfigEffective | None = None) -> Signal:
+    """Return the signal of a prediction by a config, or by the defaults; uses nothing else.
 
     Raises: RecordRejected for a horizon that ends after all times that a record may hold.
     """
+    policy = DEFAULT_POLICY if config is None else config.policy
+    round_trip = Costs(policy.taker_fee, policy.slippage).round_trip
     direction, confidence = choose_direction(prediction.probabilities)
-    confirmations = confirm_direction(prediction, direction)
+    confirmations = confirm_direction(prediction, direction, policy)
     invalidation, target = price_levels(prediction, direction)
     expires_ms = prediction.event_time_ms + prediction.horizon_bars * prediction.timeframe_ms
     if expires_ms > LAST_MS:
@@ -58,6 +90,7 @@ def graded(prediction: Prediction) -> Signal:
             confirmations,
             qualified=prediction.qualified,
             members=len(prediction.members),
+            bands=policy.grade_bands,
         ),
         probabilities=prediction.probabilities,
         members=prediction.members,
@@ -74,8 +107,10 @@ def graded(prediction: Prediction) -> Signal:
         recommended_quantity=None,
         risk_approved=RISK_APPROVED,
         risk_checks=ACCOUNT_CHECKS,
-        risk_notes=risk_notes(prediction, direction),
+        risk_notes=risk_notes(prediction, direction, round_trip),
         device=prediction.device,
+        config_id=None if config is None else config.config_id,
+        round_trip_cost=None if config is None else round_trip,
     )
 
 
@@ -86,7 +121,7 @@ def signal_id(prediction: Prediction) -> str:
 
 PROCESSOR = Processor(
     name="signals",
-    reads=(PREDICTIONS,),
+    reads=(CONFIG_EFFECTIVE, PREDICTIONS),  # at one time the config comes first
     writes=(SIGNALS,),
     initial=SignalsState(),
     step=step,

@@ -32,15 +32,20 @@ def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | 
     return (invalidation, target) if usable else (None, None)
 
 
-def risk_notes(prediction: Prediction, direction: Direction) -> tuple[str, ...]:
-    """Return the reasons against acting on this signal, one sentence each."""
+def risk_notes(
+    prediction: Prediction, direction: Direction, round_trip: float = DEFAULT_COSTS.round_trip
+) -> tuple[str, ...]:
+    """Return the reasons against acting on this signal, one sentence each.
+
+    ``round_trip`` is what entry and exit cost, a fraction of notional.
+    """
     notes = []
     if not prediction.qualified:
         notes.append("unqualified: the model failed its gates out of sample")
     if prediction.context.bars_missing:
         notes.append(f"{prediction.context.bars_missing} bars were missing before this one")
     if direction != "neutral":
-        notes.append(f"break-even move is {DEFAULT_COSTS.round_trip:.2%} of notional")
+        notes.append(f"break-even move is {round_trip:.2%} of notional")
         if getattr(prediction.probabilities, direction) < 0.5:
             notes.append("the direction is less likely than not")
         rate = prediction.context.funding_rate

@@ -56,7 +56,13 @@ ALLOWED_OURS = {
 
 # What the gateway may use: pure domain maths and the names of settings, never a driver, a processor
 # or a worker.
-GATEWAY_MATHS = ("streams.evaluation.calibration", "streams.signals.grading")
+GATEWAY_MATHS = (
+    "streams.evaluation.calibration",
+    "streams.signals.grading",
+    "streams.configs.content",
+    "streams.configs.merge",
+    "streams.configs.yaml_text",
+)
 GATEWAY_MAY_USE = (*GATEWAY_MATHS, "streams.runtime.environment")
 
 CLOCKS = {"time", "datetime", "random", "uuid", "os", "socket", "secrets"}

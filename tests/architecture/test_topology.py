@@ -10,6 +10,7 @@ from gateway.kafka.lag import WITHOUT_TRANSACTIONS
 from schemas.record import Topic
 from schemas.topics import (
     BACKTEST_REQUESTS,
+    CONFIG_ACTIVE,
     PREDICTION_ANSWERS,
     TOPICS,
     TRAINING_PROGRESS,
@@ -21,7 +22,7 @@ from streams.topology import CHAINS, OPERATOR, PROCESSORS, WORKERS, Worker
 
 EVERYONE: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS, OPERATOR)
 # Read outside the processes, by operators' tools and by people.
-PUBLIC_OUTPUTS = frozenset({TRAINING_PROGRESS, PREDICTION_ANSWERS})
+PUBLIC_OUTPUTS = frozenset({TRAINING_PROGRESS, PREDICTION_ANSWERS, CONFIG_ACTIVE})
 
 
 def test_data_flows_one_way_but_for_the_declared_back_edges():

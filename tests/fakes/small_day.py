@@ -12,6 +12,7 @@ from schemas.record import Record, Topic
 from schemas.regimes import RegimeProbabilities
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
+    CONFIG_COMMANDS,
     FEATURE_VECTORS,
     HISTORY,
     MODELS_REGISTERED,
@@ -27,6 +28,7 @@ from streams.runtime.memory_driver import replay
 from streams.topology import CHAINS
 from tests.build import (
     close_time,
+    config_command,
     prediction,
     raw_bar,
     regime_parameters,
@@ -140,6 +142,21 @@ def _bootstrap() -> list[Record]:
     return [history, later, *models]
 
 
+def _config_commands() -> list[Record]:
+    changed = [
+        config_command(action, minute) for action, minute in (("create", 200), ("activate", 250))
+    ]
+    other = {"decision": {"grade_bands": [0.5, 0.45, 0.4], "taker_fee": 0.0002}}
+    return [
+        *changed,
+        config_command("create", 300, content=other),
+        config_command("activate", 310, content=other, number=3, expected_revision=4, dry_run=True),
+        config_command("activate", 320, content=other, number=3, expected_revision=1),
+        config_command("activate", 330, content=other, number=3, expected_revision=4),
+        config_command("deprecate", 340, content=other, number=3),
+    ]
+
+
 @functools.cache
 def log() -> Log:
     """Return every record of every topic, in order."""
@@ -148,8 +165,10 @@ def log() -> Log:
         REGIME_PARAMETERS: _parameters(),
         HISTORY: _bootstrap()[:2],
         MODELS_REGISTERED: _bootstrap()[2:],
+        CONFIG_COMMANDS: _config_commands(),
     }
-    for chain in CHAINS:
+    # Promotion first: signals read the configs that it makes effective.
+    for chain in sorted(CHAINS, key=lambda chain: chain.name != "promotion"):
         if PREDICTIONS in external_topics(chain.processors):
             records[PREDICTIONS] = _predictions(records[REGIME_PROBABILITIES])
         for output in replay(chain.processors, merged(records, external_topics(chain.processors))):

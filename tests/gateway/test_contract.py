@@ -50,6 +50,16 @@ ROUTES = [
     ("post", "/api/v1/hyperopt/{job_id}/cancel"),
     ("post", "/api/v1/hyperopt/{job_id}/resume"),
     ("get", "/api/v1/hyperopt/{job_id}/stream"),
+    ("get", "/api/v1/strategies"),
+    ("get", "/api/v1/strategies/{name}"),
+    ("post", "/api/v1/strategies/validate"),
+    ("post", "/api/v1/strategies/merge"),
+    ("get", "/api/v1/strategies/{name}/configs"),
+    ("post", "/api/v1/strategies/{name}/configs"),
+    ("get", "/api/v1/strategies/{name}/configs/{config_id}"),
+    ("post", "/api/v1/strategies/{name}/configs/{config_id}/activate"),
+    ("post", "/api/v1/strategies/{name}/configs/{config_id}/deprecate"),
+    ("get", "/api/v1/commands/{command_id}"),
 ]
 PREDICT_SAMPLE: dict[str, Any] = {
     "decision_id": str,
@@ -114,7 +124,15 @@ async def test_every_route_refuses_a_query_field_that_it_does_not_take_by_name(
         RefdataTable(table="symbol", version="v", source="test", rows=rows, event_time_ms=1)
     )
     address = path.format_map(
-        {"ticker": "BTC-USD", "table_name": "symbol", "signal_id": "s", "job_id": "j"}
+        {
+            "ticker": "BTC-USD",
+            "table_name": "symbol",
+            "signal_id": "s",
+            "job_id": "j",
+            "name": "MyStrategy",
+            "config_id": "v1-00000000",
+            "command_id": "c",
+        }
     )
 
     response = await gateway.client.request(method, address, params={"surprise": "1"})

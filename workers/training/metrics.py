@@ -14,7 +14,7 @@ from schemas.models import ModelMetrics
 from schemas.regimes import LN_3
 from streams.confidence import BINS
 from streams.costs import DEFAULT_COSTS
-from streams.signals.grading import MAX_ENTROPY
+from streams.signals.grading import DEFAULT_POLICY
 from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
 
@@ -109,7 +109,7 @@ def unclear_share(regimes: Array) -> float | None:
     Args:
         regimes: Filtered probabilities, shape (N, 3), rows sum to 1.
     """
-    return _mean(entr(regimes).sum(axis=1) / LN_3 > MAX_ENTROPY)
+    return _mean(entr(regimes).sum(axis=1) / LN_3 > DEFAULT_POLICY.max_entropy)
 
 
 def net_returns(predicted: Classes, forward: Array, funding: Array) -> Array:

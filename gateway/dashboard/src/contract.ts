@@ -708,6 +708,10 @@ export interface SignalDetail {
   risk_checks: RiskCheck[]
   risk_notes: string[]
   device: string
+  /** Of the config it was graded by; null: none was effective */
+  config_id: string | null
+  /** Fraction of notional, by that config; null: the default */
+  round_trip_cost: number | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
@@ -759,6 +763,10 @@ export interface SignalItem {
   risk_checks: RiskCheck[]
   risk_notes: string[]
   device: string
+  /** Of the config it was graded by; null: none was effective */
+  config_id: string | null
+  /** Fraction of notional, by that config; null: the default */
+  round_trip_cost: number | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */

@@ -15,7 +15,7 @@ from streams.runtime.memory_driver import replay
 from streams.signals.grading import GRADES, assign_grade, choose_direction, confirm_direction
 from streams.signals.processor import PROCESSOR
 from streams.signals.risk import price_levels
-from tests.build import prediction
+from tests.build import config_effective, prediction
 from tests.narrow import all_are, known
 
 PASSED = (Confirmation(name="x", passed=True, detail=""),)
@@ -115,3 +115,56 @@ def test_signal_says_when_it_expires_and_that_no_account_is_known():
     assert not signal.risk_approved
     assert signal.recommended_quantity is None
     assert {check.outcome for check in signal.risk_checks} == {"fail"}
+
+
+def signals(*records):
+    return all_are(Signal, replay([PROCESSOR], records))
+
+
+def test_a_config_counts_from_its_bar_and_every_signal_names_it():
+    later = config_effective(2, config_id="v2-0a1b2c3d")
+
+    made = signals(config_effective(1), later, *(prediction(minute) for minute in range(4)))
+
+    assert [s.config_id for s in made] == [None, "v1-0a1b2c3d", "v2-0a1b2c3d", "v2-0a1b2c3d"]
+
+
+def test_a_config_of_another_strategy_changes_nothing():
+    [made] = signals(config_effective(0, strategy="Other"), prediction(1))
+
+    assert made.config_id is None
+
+
+def test_bands_and_costs_come_from_the_config():
+    policy = {"grade_bands": (1.0, 1.0, 0.1), "taker_fee": 0.001, "slippage": 0.0}
+
+    [plain] = signals(prediction(1))
+    [made] = signals(config_effective(0, policy=policy), prediction(1))
+
+    assert (plain.grade, made.grade) == ("A+", "B")
+    assert made.risk_notes[0] == "break-even move is 0.20% of notional"
+    assert made.round_trip_cost == pytest.approx(0.002)
+    assert plain.round_trip_cost is None
+
+
+def test_only_the_confirmations_of_the_config_are_checked():
+    policy = {"confirmations": ("entropy",), "max_entropy": 0.0}
+
+    [made] = signals(config_effective(0, policy=policy), prediction(1))
+
+    assert [check.name for check in made.confirmations] == ["entropy"]
+    assert made.confirmations[0].passed is False
+
+
+def test_a_symbol_outside_the_universe_of_the_config_gets_no_signal():
+    records = [config_effective(1, included=False), *(prediction(minute) for minute in range(4))]
+
+    assert [s.config_id for s in signals(*records)] == [None]
+
+
+def test_the_default_policy_grades_as_no_config_does():
+    [plain] = signals(prediction(1))
+    [made] = signals(config_effective(0), prediction(1))
+
+    same = {"config_id": None, "round_trip_cost": None}
+    assert made.model_copy(update=same) == plain

@@ -11,7 +11,7 @@ import pytest
 from schemas.regimes import normalised_entropy
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingRequest
-from streams.signals.grading import MAX_ENTROPY
+from streams.signals.grading import DEFAULT_POLICY
 from tests.build import START_MS
 from tests.fakes.training_markets import SMALL, market
 from workers.models.artifact import REGISTERED, model_folder, read_model
@@ -69,7 +69,10 @@ def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(train
     summary, fails = report["next_bar"], []
     for block in blocks:
         assert block.regimes.shape == (len(block.rows), 3)
-        fails += [normalised_entropy(tuple(row)) > MAX_ENTROPY for row in block.regimes.tolist()]
+        fails += [
+            normalised_entropy(tuple(row)) > DEFAULT_POLICY.max_entropy
+            for row in block.regimes.tolist()
+        ]
     assert report["regimes_unclear"] == np.mean(fails)
     assert summary == NextBarGain.join([block.next_bar for block in blocks]).summary()
     assert 0 < summary["rows"] <= sum(len(block.rows) for block in blocks)

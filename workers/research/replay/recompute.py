@@ -1,6 +1,6 @@
 """The symbol chains over a recorded log, in memory: what every topic after the raw bars must hold.
 
-    raw bars, model changes  -->  market  -->  inference  -->  signals
+    raw bars, model changes, effective configs  -->  market  -->  inference  -->  signals
 
 These are the live processors. Models are loaded as inference loads them, and serve from the bar
 that their change names.
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.configs import ConfigEffective
 from schemas.dead_letter import DeadLetter
 from schemas.market import Bar, RawBar
 from schemas.models import ModelChanged
@@ -122,6 +123,7 @@ class Recomputation:
     Attributes:
         changes: Model changes in the order of their topic.
         inference: What predicts.
+        configs: What signals follow, in the order of its topic.
         until_ms: Bars that close later make nothing in the span, but for the first signal after
             it: what expired in a hole of the bars is scored by that one. A raw bar is only checked
             once this is so of every timeframe that is made of it.
@@ -130,6 +132,7 @@ class Recomputation:
 
     changes: Iterable[ModelChanged]
     inference: Inference
+    configs: Iterable[ConfigEffective] = ()
     until_ms: int | None = None
     refused: list[str] = field(default_factory=list)
 
@@ -147,6 +150,8 @@ class Recomputation:
             for parameters in change.model.regimes:
                 effective = {"effective_from_ms": change.effective_from_ms}
                 self._market.feed(parameters.model_copy(update=effective))
+        for config in self.configs:
+            self._signals.feed(config)
 
     def feed(self, raw: RawBar) -> Iterator[Record]:
         """Yield everything that one raw bar leads to, dead letters included."""

@@ -68,7 +68,7 @@ def backtest_signals(
             f"only on {', '.join(change.model.symbols)}"
         )
     inference = inference or model_inference()
-    work = Recomputation([change], inference, span.to_ms)
+    work = Recomputation([change], inference, until_ms=span.to_ms)
     span = replace(span, timeframe_ms=timeframe_ms)
     tally = Tally(span.from_ms, inference.priors, timeframe_ms)
     for done, bar in enumerate(merged(recording, {})):

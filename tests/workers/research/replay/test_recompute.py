@@ -121,7 +121,9 @@ def test_a_span_holds_what_a_replay_of_everything_makes_in_it(minute, served):
         return [r.encode() for r in records if topic_of(r) in MADE and inside.holds(r)]
 
     scripted = inference() if served else unserved()
-    cut, whole = (in_the_span(Recomputation([], scripted, end)) for end in (until_ms, None))
+    cut, whole = (
+        in_the_span(Recomputation([], scripted, until_ms=end)) for end in (until_ms, None)
+    )
 
     assert cut == whole
 

@@ -1,0 +1,40 @@
+"""View of the outcomes of commands, by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from schemas.commands import CommandOutcome
+
+OUTCOMES = 20_000  # held; the oldest leave
+
+
+class OutcomesView:
+    """The newest outcomes, and who waits for one; written on the event loop only."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[str, CommandOutcome] = {}
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    def put(self, outcome: CommandOutcome) -> None:
+        """Take an outcome; the first one of a command counts."""
+        self._outcomes.setdefault(outcome.command_id, outcome)
+        if len(self._outcomes) > OUTCOMES:
+            del self._outcomes[next(iter(self._outcomes))]
+        waiting = self._waiting.pop(outcome.command_id, None)
+        if waiting is not None:
+            waiting.set()
+
+    def get(self, command_id: str) -> CommandOutcome | None:
+        """Return the outcome of a command; None before it is known."""
+        return self._outcomes.get(command_id)
+
+    async def wait(self, command_id: str, within_s: float) -> CommandOutcome | None:
+        """Return the outcome of a command; None when it is late."""
+        if command_id not in self._outcomes:
+            event = self._waiting.setdefault(command_id, asyncio.Event())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await event.wait()
+        return self._outcomes.get(command_id)

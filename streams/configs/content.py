@@ -1,0 +1,211 @@
+"""What a strategy's config, ``tradai.yaml``, may hold, and the hash that names a content.
+
+A content is normalised before it is hashed: values have their declared types, keys their order,
+and what is not said stays unsaid. So a default that changes later changes no hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from schemas.bounds import Text, Ticker
+from schemas.configs import Content, SignalPolicy
+from schemas.research import Optimization
+from schemas.timeframes import TIMEFRAMES_MS
+
+LARGEST_BYTES = 65_536  # of a content as JSON
+SHORTHANDS = {  # keys at the top, as ConfigVersionService.create_version takes them
+    "timeframe": ("strategy", "timeframe"),
+    "symbols": ("strategy_service", "defaults", "symbols"),
+    "timerange": ("strategy_service", "defaults", "timerange"),
+    "stake_amount": ("strategy_service", "defaults", "stake_amount"),
+    "max_open_trades": ("strategy_service", "defaults", "max_open_trades"),
+}
+
+Amount = Annotated[float, Field(gt=0, le=1e15)]
+
+
+class ConfigRefused(ValueError):
+    """The content is no config; the message names path, value and expectation of each fault."""
+
+
+class Part(BaseModel):
+    """A part of a config: strict, finite, without unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class StrategyPart(Part):
+    """Who the strategy is."""
+
+    name: Text | None = None
+    version: Text = "1.0.0"
+    entry_point: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$",
+        description="A strategy of the registry, or package.module:Class",
+    )
+    category: Text | None = None
+    timeframe: Text | None = None
+
+    @field_validator("timeframe")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in TIMEFRAMES_MS:
+            raise ValueError(f"expected one of {', '.join(TIMEFRAMES_MS)}")
+        return value
+
+
+class Kind(Part):
+    """Where market data come from, in the documents' words; kept, and read by nobody."""
+
+    KIND: Text
+    bucket_name: Text | None = None
+    library: Text | None = None
+
+
+class Defaults(Part):
+    """What a research request takes where it says nothing."""
+
+    timerange: str | None = Field(
+        default=None, pattern=r"^(\d{8})?-(\d{8})?$", description="YYYYMMDD-YYYYMMDD"
+    )
+    symbols: tuple[Ticker, ...] | None = Field(default=None, min_length=1, max_length=500)
+    stake_amount: Amount | None = None
+    max_open_trades: int | None = Field(default=None, ge=1, le=10_000)
+
+
+class StrategyService(Part):
+    """Source, adapter and defaults."""
+
+    source: Kind | None = None
+    adapter: Kind | None = None
+    defaults: Defaults = Defaults()
+
+
+class Mlflow(Part):
+    """How runs of the strategy are logged."""
+
+    tracking_uri: Text | None = None
+    experiment_name: Text | None = None
+    auto_log_params: bool = True
+
+
+class Ecr(Part):
+    """The image."""
+
+    repository: Text
+
+
+class Ecs(Part):
+    """What a container of the strategy may use; both go into the Helm values."""
+
+    cpu: int = Field(default=512, ge=64, le=1_000_000, description="Thousandths of a core")
+    memory: int = Field(default=1024, ge=64, le=10_000_000, description="MiB")
+
+
+class Deployment(Part):
+    """Image and size."""
+
+    ecr: Ecr | None = None
+    ecs: Ecs = Ecs()
+
+
+class StrategyConfig(Part):
+    """A whole config; every part may be left out."""
+
+    strategy: StrategyPart = StrategyPart()
+    strategy_service: StrategyService = StrategyService()
+    mlflow: Mlflow = Mlflow()
+    optimization: Optimization | None = None
+    deployment: Deployment = Deployment()
+    decision: SignalPolicy = SignalPolicy()
+
+
+SHIPPED: Content = {
+    "strategy": {
+        "name": "ensemble",
+        "version": "1.0.0",
+        "category": "ensemble",
+    },
+    "decision": SignalPolicy().model_dump(mode="json"),
+}
+
+
+def parse_config(content: Mapping[str, Any]) -> StrategyConfig:
+    """Return the config of a content; raises ``ConfigRefused``."""
+    try:
+        encoded = json.dumps(_without_shorthands(content), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigRefused(f"config: not writable as JSON ({error})") from None
+    if len(encoded) > LARGEST_BYTES:
+        raise ConfigRefused(f"config: {len(encoded)} bytes, expected {LARGEST_BYTES} at most")
+    try:
+        return StrategyConfig.model_validate_json(encoded)
+    except ValidationError as error:
+        plain = json.loads(encoded)
+        raise ConfigRefused("; ".join(_fault(plain, each) for each in error.errors())) from None
+
+
+def normalised(content: Mapping[str, Any]) -> Content:
+    """Return a content in its one spelling; raises ``ConfigRefused``."""
+    dumped = parse_config(content).model_dump(mode="json", exclude_unset=True)
+    ordered: Content = json.loads(json.dumps(dumped, sort_keys=True))
+    return ordered
+
+
+def content_hash(content: Content) -> str:
+    """Return the SHA-256 of a normalised content, in hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def config_id(version_number: int, digest: str) -> str:
+    """Return the id of a version: ``v{number}-{hash[:8]}``."""
+    return f"v{version_number}-{digest[:8]}"
+
+
+def _without_shorthands(content: Mapping[str, Any]) -> Content:
+    whole = dict(content)
+    for short, path in SHORTHANDS.items():
+        if short in whole:
+            _place(whole, path, short, whole.pop(short))
+    return whole
+
+
+def _place(whole: Content, path: Sequence[str], short: str, value: Any) -> None:
+    part = whole
+    for name in path[:-1]:
+        inner = part.get(name, {})
+        if not isinstance(inner, Mapping):
+            raise ConfigRefused(f"{name}: got {_shown(inner)}, expected a mapping")
+        part[name] = part = dict(inner)
+    if path[-1] in part:
+        raise ConfigRefused(f"{short}: {'.'.join(path)} says it too; leave one out")
+    part[path[-1]] = value
+
+
+def _fault(content: Any, error: Any) -> str:
+    path = ".".join(map(str, error["loc"])) or "config"
+    if error["type"] == "extra_forbidden":
+        return f"{path}: unknown key"
+    value = content
+    for step in error["loc"]:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return f"{path}: {error['msg']}"
+    return f"{path}: got {_shown(value)}, {error['msg'].removeprefix('Value error, ')}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,131 @@
+"""One config out of several layers, with the source of every value and what it hides.
+
+    environment  >  model tags  >  stored  >  yaml
+
+A mapping merges key by key; everything else, lists too, is replaced whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from schemas.configs import VARIABLE_PREFIX, Content
+from streams.configs.content import ConfigRefused
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^${}]*))?\}")
+
+Layer = tuple[str, Content]  # source, content
+
+
+class HiddenValue(TypedDict):
+    """What a lower layer says."""
+
+    source: str
+    value: Any
+
+
+class TracedValue(TypedDict):
+    """A value with its source, and what it hides, nearest first."""
+
+    source: str
+    value: Any
+    hides: list[HiddenValue]
+
+
+def merge(layers: Sequence[Layer]) -> tuple[Content, dict[str, TracedValue]]:
+    """Return the merged content and the trace of each value by its dotted path.
+
+    Args:
+        layers: The lowest first.
+    """
+    merged: Content = {}
+    trace: dict[str, TracedValue] = {}
+    for source, content in layers:
+        _lay(merged, trace, source, content, "")
+    return merged, dict(sorted(trace.items()))
+
+
+def _lay(
+    below: Content, trace: dict[str, TracedValue], source: str, above: Content, prefix: str
+) -> None:
+    for key, value in above.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            if not isinstance(below.get(key), dict):
+                _forget(trace, path)
+                below[key] = {}
+            _lay(below[key], trace, source, dict(value), f"{path}.")
+            continue
+        hidden = _forget(trace, path)
+        below[key] = value
+        trace[path] = {"source": source, "value": value, "hides": hidden}
+
+
+def _forget(trace: dict[str, TracedValue], path: str) -> list[HiddenValue]:
+    """Drop the trace of a path and of all below it; return what it said."""
+    said: list[HiddenValue] = []
+    for name in [each for each in trace if each == path or each.startswith(f"{path}.")]:
+        old = trace.pop(name)
+        said += [{"source": old["source"], "value": old["value"]}, *old["hides"]]
+    return said
+
+
+def expand(content: Content, variables: Mapping[str, str]) -> Content:
+    """Return a content with ``${NAME}`` and ``${NAME:-default}`` replaced.
+
+    Args:
+        content: A config.
+        variables: Those that may be read. A secret is none of them: whoever may store a config
+            could read it otherwise.
+
+    Raises: ConfigRefused for a variable without value and default.
+    """
+    expanded: Content = _expanded(content, variables, "")
+    return expanded
+
+
+def _expanded(value: Any, variables: Mapping[str, str], path: str) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _expanded(each, variables, f"{path}.{k}") for k, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_expanded(each, variables, f"{path}.{n}") for n, each in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replacement(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        said = variables.get(name) or default
+        if said is None:
+            raise ConfigRefused(
+                f"{path[1:]}: got {value}, but {name} has no value here; write ${{{name}:-default}}"
+            )
+        return said
+
+    return VARIABLE.sub(replacement, value)
+
+
+def environment_layer(environment: Mapping[str, str]) -> Content:
+    """Return the content that variables say, such as REGIMEFLOW_CONFIG__STRATEGY__TIMEFRAME.
+
+    Two underscores part the keys. A value is read as YAML reads a scalar: 3 is a number.
+    """
+    from streams.configs.yaml_text import parse_yaml
+
+    layer: Content = {}
+    for name in sorted(environment):
+        if not name.startswith(VARIABLE_PREFIX):
+            continue
+        keys = [_key(part) for part in name.removeprefix(VARIABLE_PREFIX).split("__")]
+        part = layer
+        for key in keys[:-1]:
+            part = part.setdefault(key, {})
+            if not isinstance(part, dict):
+                raise ConfigRefused(f"{name}: {key} has a value of its own")
+        part[keys[-1]] = parse_yaml(f"value: {environment[name]}")["value"]
+    return layer
+
+
+def _key(part: str) -> str:
+    return part if part == "KIND" else part.lower()

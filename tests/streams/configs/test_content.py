@@ -1,0 +1,128 @@
+"""Content of configs: the documented file is valid, faults are named, a hash names a content."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.configs.content import (
+    LARGEST_BYTES,
+    SHIPPED,
+    ConfigRefused,
+    config_id,
+    content_hash,
+    normalised,
+    parse_config,
+)
+from streams.configs.yaml_text import parse_yaml
+from tests.fakes.documented_config import TRADAI_YAML
+
+
+def test_the_documented_file_is_valid_as_it_stands():
+    config = parse_config(parse_yaml(TRADAI_YAML))
+
+    assert config.strategy.name == "MyStrategy"
+    assert config.strategy_service.defaults.symbols == ("BTCUSDT", "ETHUSDT")
+    assert config.optimization is not None
+    assert config.optimization.presets["production"].walk_forward
+    assert config.deployment.ecs.memory == 1024
+
+
+def test_the_documented_call_of_create_version_is_the_same_content_as_its_long_form():
+    short = {"timeframe": "1h", "symbols": ["BTC/USDT:USDT"]}
+    long = {
+        "strategy": {"timeframe": "1h"},
+        "strategy_service": {"defaults": {"symbols": ["BTCUSDT"]}},
+    }
+
+    assert content_hash(normalised(short)) == content_hash(normalised(long))
+
+
+def test_the_shipped_config_is_normal():
+    assert normalised(SHIPPED) == SHIPPED
+
+
+@given(st.permutations(["strategy", "mlflow", "decision"]))
+def test_the_order_of_keys_and_the_spelling_of_numbers_change_no_hash(order):
+    parts = {
+        "strategy": {"timeframe": "1h", "version": "2"},
+        "mlflow": {"auto_log_params": False},
+        "decision": {"min_volume": 1},
+    }
+    content = {name: parts[name] for name in order}
+    content["decision"] = {"min_volume": 1.0}
+
+    assert content_hash(normalised(content)) == content_hash(normalised(parts))
+
+
+def test_what_is_not_said_stays_unsaid():
+    assert normalised({}) == {}
+    assert content_hash({}) != content_hash(normalised({"decision": {"max_entropy": 0.9}}))
+
+
+def test_an_id_is_the_number_and_the_first_digits_of_the_hash():
+    assert config_id(3, "0123456789abcdef") == "v3-01234567"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"strategy": {"timeframe": "7m"}}, 'strategy.timeframe: got "7m", expected one of'),
+        ({"strategy": {"version": 1.0}}, "strategy.version: got 1.0, "),
+        ({"stratgy": {}}, "stratgy: unknown key"),
+        ({"strategy": {"entry_point": "os; rm"}}, 'strategy.entry_point: got "os; rm"'),
+        ({"deployment": {"ecs": {"cpu": "512"}}}, 'deployment.ecs.cpu: got "512"'),
+        ({"decision": {"grade_bands": [0.5, 0.6, 0.7]}}, "fall from A+ to B"),
+        ({"decision": {"confirmations": ["moon"]}}, 'decision.confirmations.0: got "moon"'),
+        ({"symbols": []}, "strategy_service.defaults.symbols: got []"),
+        ({"strategy": []}, "strategy: got []"),
+        ({"strategy": [], "timeframe": "1h"}, "strategy: got [], expected a mapping"),
+        ({"timeframe": "1h", "strategy": {"timeframe": "1h"}}, "says it too"),
+        ({"decision": {"max_entropy": float("nan")}}, "not writable as JSON"),
+        ({"mlflow": {"tracking_uri": "x" * LARGEST_BYTES}}, "bytes, expected"),
+    ],
+)
+def test_a_fault_is_named_by_path_value_and_expectation(content, message):
+    with pytest.raises(ConfigRefused, match=r".") as refused:
+        normalised(content)
+
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &x [1]\nb: *x", "anchors and aliases are refused"),
+        ("a: !!python/object:os.system x", "the tag"),
+        ("a: 1\na: 2", "the key a stands twice"),
+        ("a: [", "no YAML"),
+        ("- 1", "expected a mapping"),
+        ("", "expected a mapping"),
+        ("a: " + "[" * 40 + "]" * 40, "more than 20 levels"),
+        ("a: " + "x" * LARGEST_BYTES, "bytes of YAML"),
+        ("? [1]\n: 2", "a key is a text"),
+        ("a: \x00", "no YAML"),
+        ("a: 1\n---\nb: 2", "no YAML"),
+        ("a: .inf", "not writable"),
+    ],
+)
+def test_yaml_that_is_more_than_data_is_refused(text, message):
+    with pytest.raises(ConfigRefused, match=r".") as refused:
+        normalised(parse_yaml(text))
+
+    assert message in str(refused.value)
+
+
+def test_a_date_in_yaml_stays_the_text_that_it_is():
+    content = parse_yaml("strategy: {version: 2026-11-29}")
+
+    assert content["strategy"]["version"] == "2026-11-29"
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_content_or_one_clear_error(text):
+    try:
+        normalised(parse_yaml(text))
+    except ConfigRefused as refused:
+        assert str(refused)  # noqa: PT017 - both ways are right
