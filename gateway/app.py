@@ -108,9 +108,10 @@ def create_app(
         required = asyncio.create_task(_require_refdata(ctx, refuse), name="reference data")
         refilling = asyncio.create_task(_refill_views(ctx), name="refill views")
         publishing = asyncio.create_task(ctx.answers.publish(), name="publish answers")
+        warming = asyncio.create_task(ctx.access.warm(), name="issuer")
         yield
         await ctx.answers.drain()
-        tasks = (heartbeats, required, refilling, publishing)
+        tasks = (heartbeats, required, refilling, publishing, warming)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -33,10 +33,13 @@ ROOTS = (
     "Metrics",
     "ModelList",
     "PredictAnswer",
+    "PrincipalView",
     "RegimeAnswer",
+    "SignIn",
     "SignalDetail",
     "SignalList",
     "TableView",
+    "Ticket",
 )
 
 

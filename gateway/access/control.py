@@ -91,6 +91,11 @@ class AccessControl:
         if self.limits.state == "degraded":
             yield "Redis is away; each replica counts requests for itself"
 
+    async def warm(self) -> None:
+        """Read the issuer's keys before the first token comes, and where its pages lie."""
+        if self.issuer is not None:
+            await self.issuer.refetch()
+
     def _usable_keys(self) -> int:
         now_ms = self._wall_ms()
         return sum(

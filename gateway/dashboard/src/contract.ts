@@ -474,6 +474,17 @@ export interface PredictMetadata {
   device: string
 }
 
+export interface PrincipalView {
+  /** open: nobody has to sign in */
+  kind: 'token' | 'key' | 'open'
+  subject: string
+  name: string
+  /** The highest; each includes those before it */
+  scope: 'read' | 'operate' | 'admin' | null
+  /** ISO 8601, UTC; null: never */
+  expires_at: string | null
+}
+
 export interface ProcessView {
   /** silent: it has said nothing for too long */
   state: string
@@ -661,6 +672,17 @@ export interface ServingModel {
   features: number
 }
 
+export interface SignIn {
+  /** off: nobody has to */
+  mode: 'off' | 'keys' | 'tokens and keys'
+  /** Where people sign in; null: they give an API key */
+  issuer: string | null
+  /** As whom the page asks there; null: by API key alone */
+  client_id: string | null
+  /** What the page asks the issuer for */
+  request_scopes: string
+}
+
 export interface SignalAcknowledged {
   signal_id: string
   /** Canonical symbol, e.g. BTCUSDT */
@@ -832,6 +854,12 @@ export interface TableView {
   /** Rows in this answer */
   count: number
   rows: (Record<string, unknown>)[]
+}
+
+export interface Ticket {
+  /** Offered as the sub-protocol ticket.<ticket>, once */
+  ticket: string
+  expires_in_s: number
 }
 
 export interface TimeframeAgreement {

@@ -11,6 +11,7 @@ import { TopBar } from '../live/TopBar'
 import { Dialog } from '../ui/Dialog'
 import type { FrameProps } from '../ui/frame'
 import { KeyHelp } from '../ui/KeyHelp'
+import { Account } from './Account'
 import styles from './PageFrame.module.css'
 
 interface Props extends FrameProps {
@@ -39,7 +40,13 @@ export function PageFrame({ page, symbol, className, skipLink, keys, help, foote
   return (
     <div className={classes(styles.page, className)}>
       {skipLink}
-      <TopBar page={page} analysis={analysis} onSystem={() => setSheet('system')} onHelp={() => setSheet('help')} />
+      <TopBar
+        page={page}
+        analysis={analysis}
+        account={<Account />}
+        onSystem={() => setSheet('system')}
+        onHelp={() => setSheet('help')}
+      />
       <div id="body" className={styles.body}>
         {children}
         <footer className={classes(styles.footer, 'muted')}>{footer}</footer>

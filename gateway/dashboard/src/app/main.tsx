@@ -7,11 +7,13 @@ import '../styles/meaning.css'
 import { lazy, StrictMode, Suspense, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 
+import { startAccess, useAccess } from '../lib/access'
 import { applyTheme } from '../lib/theme'
 import { liveStore, useLive } from '../live/LiveStore'
 import { useTimeframes } from '../live/timeframes'
 import { ErrorBoundary } from '../ui/ErrorBoundary'
 import type { FrameProps } from '../ui/frame'
+import { SignInPage } from './Account'
 import { usePage } from './page'
 import { PageFrame } from './PageFrame'
 import frame from './PageFrame.module.css'
@@ -20,6 +22,12 @@ import { SignalsPage } from './SignalsPage'
 // Loaded when they are first asked for: most visits are to the signals.
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
+
+function Entrance() {
+  const phase = useAccess((state) => state.phase)
+  if (phase === 'checking') return null
+  return phase === 'out' ? <SignInPage /> : <Pages />
+}
 
 function Pages() {
   const { shown } = useTimeframes()
@@ -50,13 +58,13 @@ function ResearchFrame(props: FrameProps) {
 }
 
 applyTheme()
-liveStore.start()
+void startAccess().finally(() => liveStore.start())
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no element with the id root')
 createRoot(root).render(
   <StrictMode>
     <ErrorBoundary what="The page">
-      <Pages />
+      <Entrance />
     </ErrorBoundary>
   </StrictMode>,
 )

@@ -1,5 +1,7 @@
 // Questions to the gateway; every failure carries the correlation id that its log knows it by.
 
+import { accessHeaders, isSignedOut, refused } from './access'
+
 export class ApiError extends Error {
   constructor(
     message: string,
@@ -17,11 +19,12 @@ const ANSWER_WITHIN_MS = 8_000
 
 async function send(path: string, body?: unknown, options: RequestInit = {}): Promise<Answer> {
   const correlationId = randomId()
+  if (isSignedOut()) throw new ApiError('Nobody is signed in', 401, correlationId)
   let response: Response
   let text: string
   try {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS)
-    response = await fetch(path, { signal, ...requestOf(body, correlationId), ...options })
+    response = await fetch(path, withAccess({ signal, ...requestOf(body, correlationId), ...options }))
     if (!response.ok) throw await refusal(response)
     text = await response.text()
   } catch (error) {
@@ -61,10 +64,16 @@ export function requestOf(body?: unknown, correlationId: string = randomId()): R
   return { method: 'POST', headers: json, body: JSON.stringify(body) }
 }
 
+/** A request that shows who is signed in. */
+export function withAccess(request: RequestInit): RequestInit {
+  return { ...request, headers: { ...(request.headers as Record<string, string> | undefined), ...accessHeaders() } }
+}
+
 /** What an answer that is no success says. */
 export async function refusal(response: Response): Promise<ApiError> {
-  const refused = parsed(await response.text().catch(() => ''))
-  const said = (name: string) => (typeof refused?.[name] === 'string' ? refused[name] : null)
+  if (response.status === 401) refused()
+  const body = parsed(await response.text().catch(() => ''))
+  const said = (name: string) => (typeof body?.[name] === 'string' ? body[name] : null)
   const message = said('error') ?? said('detail') ?? `The gateway answered ${response.status}`
   const correlationId = response.headers.get('X-Correlation-ID') ?? 'none'
   return new ApiError(message, response.status, correlationId, said('job_id'))

@@ -1,5 +1,7 @@
 // Always in sight: the pages, market time, the state of the system.
 
+import type { ReactNode } from 'react'
+
 import { type Page, RESEARCH, SIGNALS } from '../lib/route'
 import { type Theme, toggleTheme, useTheme } from '../lib/theme'
 import { Button } from '../ui/Button'
@@ -11,11 +13,13 @@ interface Props {
   page: Page
   /** Where the timeframes stand side by side. */
   analysis: string
+  /** Who is signed in. */
+  account: ReactNode
   onSystem: () => void
   onHelp: () => void
 }
 
-export function TopBar({ page, analysis, onSystem, onHelp }: Props) {
+export function TopBar({ page, analysis, account, onSystem, onHelp }: Props) {
   return (
     <header className={styles.top}>
       <h1 className={styles.brand}>
@@ -38,6 +42,7 @@ export function TopBar({ page, analysis, onSystem, onHelp }: Props) {
       </nav>
       <MarketClock />
       <SystemLights onOpen={onSystem} />
+      {account}
       <div className={styles.actions}>
         <ThemeButton />
         <Button kind="icon" aria-label="Keyboard help" onClick={onHelp}>

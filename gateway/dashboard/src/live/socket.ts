@@ -1,7 +1,16 @@
 // The one WebSocket: resumes by cursor, backs off, and hangs up on a silent line.
 
-import type { Bar, Explanation, RegimeProbabilities, ScoredSignal, SignalAcknowledged, SignalItem } from '../contract'
-import { parsed } from '../lib/api'
+import type {
+  Bar,
+  Explanation,
+  RegimeProbabilities,
+  ScoredSignal,
+  SignalAcknowledged,
+  SignalItem,
+  Ticket,
+} from '../contract'
+import { access } from '../lib/access'
+import { ask, parsed } from '../lib/api'
 
 export type Signal = Omit<SignalItem, 'acknowledged' | 'score' | 'explained'>
 
@@ -36,6 +45,7 @@ export class SignalSocket {
   /** Of all of them comes what is new; empty: of the base one alone. */
   private timeframes: readonly string[] = []
   private attempt = 0
+  private attempts = 0
   private silenceMs = 15_000
   private timer = 0
 
@@ -59,7 +69,23 @@ export class SignalSocket {
     if (this.cursor !== null) query.set('cursor', this.cursor)
     const address = new URL(`/api/realtime/signals?${query}`, location.href)
     address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
-    const socket = new WebSocket(address)
+    void this.connect(address)
+  }
+
+  /** Open the line; who had to sign in shows a ticket, which no address and no log holds. */
+  private async connect(address: URL): Promise<void> {
+    const attempt = (this.attempts += 1)
+    let protocols: string[] = []
+    if (access.get().phase !== 'open') {
+      const ticket = await ask<Ticket>('/api/realtime/ticket', {}).catch(() => null)
+      if (attempt !== this.attempts) return
+      if (ticket === null) {
+        this.wait()
+        return
+      }
+      protocols = ['regimeflow', `ticket.${ticket.ticket}`]
+    }
+    const socket = new WebSocket(address, protocols)
     this.socket = socket
     this.listenFor(socket)
     socket.onmessage = (event) => {
@@ -76,7 +102,11 @@ export class SignalSocket {
   follow(timeframes: readonly string[]): void {
     if (timeframes.join() === this.timeframes.join()) return
     this.timeframes = timeframes
-    if (this.socket === null) return
+    if (this.socket === null) {
+      this.attempts += 1 // a ticket on its way is for the old ones
+      if (this.timer !== 0) this.open()
+      return
+    }
     // What was asked for changes with the line: the cursor brings what comes meanwhile.
     this.socket.onclose = null
     this.socket.close()
@@ -105,6 +135,10 @@ export class SignalSocket {
   private lost(socket: WebSocket): void {
     if (this.socket !== socket) return
     this.socket = null
+    this.wait()
+  }
+
+  private wait(): void {
     clearTimeout(this.timer)
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempt)
     const waitMs = longest * (0.5 + Math.random() / 2)

@@ -3,6 +3,7 @@
 import { type RefObject, useMemo } from 'react'
 
 import type { SymbolHealth } from '../contract'
+import { may, useAccess } from '../lib/access'
 import { classes } from '../lib/classes'
 import { countText } from '../lib/format'
 import { Button } from '../ui/Button'
@@ -41,6 +42,7 @@ interface Props {
 }
 
 export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, onRun }: Props) {
+  const mayOperate = useAccess((state) => may(state, 'operate'))
   const run = useResearch((state) => state.run)
   const failure = run?.kind === kind ? run.error : null
   const errors = useMemo(
@@ -138,7 +140,13 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
         )}
         <Size kind={kind} draft={draft} />
         <div className={styles.actions}>
-          <Button type="submit" kind="main" className={styles.run} disabled={live}>
+          <Button
+            type="submit"
+            kind="main"
+            className={styles.run}
+            disabled={live || !mayOperate}
+            title={mayOperate ? undefined : 'This needs the scope operate'}
+          >
             Run <kbd>Ctrl</kbd>
             <kbd>↵</kbd>
           </Button>

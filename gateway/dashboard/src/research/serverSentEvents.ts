@@ -1,6 +1,6 @@
 // Server-Sent Events over fetch: EventSource cannot POST, nor say why it was refused.
 
-import { ApiError, refusal } from '../lib/api'
+import { ApiError, refusal, withAccess } from '../lib/api'
 
 export interface StreamEvent {
   name: string
@@ -23,7 +23,7 @@ export async function* serverSentEvents(path: string, request: RequestInit): Asy
   }
   try {
     alive()
-    const response = await fetch(path, { ...request, signal: watch.signal })
+    const response = await fetch(path, withAccess({ ...request, signal: watch.signal }))
     answered = true
     if (!response.ok || response.body === null) throw await refusal(response)
     const decoder = new TextDecoder()

@@ -3,6 +3,7 @@
 import type { RefObject } from 'react'
 
 import type { SignalItem } from '../contract'
+import { may, useAccess } from '../lib/access'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
 import { closeText, dayText, percent, timeframeText, wallText } from '../lib/format'
@@ -29,6 +30,7 @@ interface Props {
 }
 
 export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: Props) {
+  const mayOperate = useAccess((state) => may(state, 'operate'))
   const { probabilities: p } = signal
   return (
     <header className={classes(panel.panel, styles.head)} data-testid="signal-head">
@@ -83,7 +85,13 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             </span>
           </p>
         ) : (
-          <Button kind="main" className={styles.acknowledge} onClick={() => onAcknowledge(signal)}>
+          <Button
+            kind="main"
+            className={styles.acknowledge}
+            disabled={!mayOperate}
+            title={mayOperate ? undefined : 'This needs the scope operate'}
+            onClick={() => onAcknowledge(signal)}
+          >
             Acknowledge <kbd aria-hidden="true">a</kbd>
           </Button>
         )}
