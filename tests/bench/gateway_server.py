@@ -1,28 +1,35 @@
 """A server under test in a process of its own; lines on stdin say what to broadcast.
 
-    python -m tests.bench.gateway_server ours|plain|naive
+    python -m tests.bench.gateway_server ours|guarded|plain|naive
 
 Prints its port, then for each ``send COUNT PAUSE_MS`` the monotonic times (ns) of the broadcasts.
-``ours`` is the gateway over prefilled views; ``plain`` is the least that uvicorn needs to fan out
-(one loop over the clients); ``naive`` answers /predict the way one would write it at first.
+``ours`` is the gateway over prefilled views; ``guarded`` is the same where one has to show
+``ACCESS_KEY``; ``plain`` is the least that uvicorn needs to fan out (one loop over the clients);
+``naive`` answers /predict the way one would write it at first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 import uvicorn
 
+from gateway.access.keys import checksum, digest
 from gateway.routes.predict import PredictBody
+from schemas.access import AccessKey
 
 Broadcast = Callable[[int], Awaitable[None]]
 PAYLOAD_MINUTE = 100_000
+_KEY_BODY = "rfk_" + "0123456789" + "x" * 43
+ACCESS_KEY = _KEY_BODY + checksum(_KEY_BODY)  # of the benchmark, known to everybody
 
 
 async def serve(app: Any, broadcast: Broadcast) -> None:
@@ -64,7 +71,7 @@ def say(value: Any) -> None:
     sys.stdout.flush()
 
 
-def ours() -> tuple[Any, Broadcast]:
+def ours(**settings: Any) -> tuple[Any, Broadcast]:
     """The gateway: twenty minutes of four markets; a broadcast is the arrival of a signal."""
     from deploy.topics.refdata import read_seeds
     from gateway.app import create_app
@@ -75,7 +82,7 @@ def ours() -> tuple[Any, Broadcast]:
     from tests.fakes.gateway import FakeBus, live
 
     bus = FakeBus()
-    app = create_app(GatewaySettings(), bus)
+    app = create_app(GatewaySettings(**settings), bus)
 
     start = bus.start
 
@@ -84,7 +91,7 @@ def ours() -> tuple[Any, Broadcast]:
         now = time.time_ns() // 1_000_000
         for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"):
             bus.feed(*live(symbol), explanation(19, symbol=symbol), appended_ms=now)
-        bus.feed(serving(), status(), *read_seeds(now), appended_ms=now)
+        bus.feed(serving(), status(), known_key(now), *read_seeds(now), appended_ms=now)
 
     bus.start = start_filled  # type: ignore[method-assign]  # the one place that prefills
     record = signal(PAYLOAD_MINUTE)
@@ -94,6 +101,23 @@ def ours() -> tuple[Any, Broadcast]:
         bus.inbox(Arrival(record, encoded, SIGNALS.name, 0, number, 0))
 
     return app, broadcast
+
+
+def known_key(now: int) -> AccessKey:
+    """The record of ``ACCESS_KEY``."""
+    return AccessKey(
+        key_id="0123456789",
+        name="bench",
+        scope="operate",
+        secret_sha256=digest(ACCESS_KEY),
+        event_time_ms=now,
+        created_by="bench",
+    )
+
+
+def guarded() -> tuple[Any, Broadcast]:
+    """The gateway where one has to sign in; its limit counts, and is never reached."""
+    return ours(api_keys=True, rate_limit="1000000/minute")
 
 
 def plain() -> tuple[Any, Broadcast]:
@@ -152,5 +176,9 @@ def naive() -> tuple[Any, Broadcast]:
 
 
 if __name__ == "__main__":
+    # Lines of a log would stand among the answers.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     os.sched_setaffinity(0, {0})
-    asyncio.run(serve(*{"ours": ours, "plain": plain, "naive": naive}[sys.argv[1]]()))
+    asyncio.run(
+        serve(*{"ours": ours, "guarded": guarded, "plain": plain, "naive": naive}[sys.argv[1]]())
+    )
