@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from gateway import errors
 from gateway.access.control import AccessControl
 from gateway.access.principal import Principal
-from gateway.access.scopes import OPEN
+from gateway.access.scopes import OPEN, document_access
 from gateway.cache import open_cache
 from gateway.context import AppContext, KnownQuery
 from gateway.envelope import wall_ms
@@ -74,12 +74,15 @@ carries `X-Correlation-ID`."""
 
 
 class DocumentedApp(FastAPI):
-    """An app whose document says what errors look like."""
+    """An app whose document says what errors look like, and what one needs where one signs in."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the document, made once."""
         if self.openapi_schema is None:
             self.openapi_schema = errors.errors_as_json(super().openapi())
+            access: AccessControl = self.state.ctx.access
+            if access.required:
+                document_access(self.openapi_schema, access.open_paths)
         return self.openapi_schema
 
 

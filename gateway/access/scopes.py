@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.access.principal import ScopeName
 
@@ -48,3 +50,24 @@ def needed_scope(method: str, path: str) -> ScopeName:
         if method in rule.methods and rule.path.fullmatch(path):
             return rule.scope
     return STRICTEST
+
+
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token, or an API key"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def document_access(openapi: dict[str, Any], open_paths: Collection[str]) -> None:
+    """Say in the document of the API what each operation needs."""
+    openapi.setdefault("components", {})["securitySchemes"] = SCHEMES
+    for path, operations in openapi["paths"].items():
+        for method, operation in operations.items():
+            if path in open_paths:
+                operation["security"] = []
+                continue
+            scope = needed_scope(method.upper(), re.sub(r"\{[^}]*\}", "x", path))
+            operation["security"] = [{name: []} for name in SCHEMES]
+            operation["x-required-scope"] = scope
+            said = operation.get("description", "")
+            operation["description"] = f"{said}\n\nNeeds the scope `{scope}`.".strip()

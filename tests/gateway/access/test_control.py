@@ -19,7 +19,9 @@ from tests.gateway.access.conftest import stored
 
 pytestmark = pytest.mark.anyio
 
-FILES = re.compile(r"/|/docs(/.*)?|/redoc|/assets/.*|/[\w.-]+\.(svg|png|ico|txt|webmanifest)")
+FILES = re.compile(
+    r"/|/docs(/.*)?|/redoc|/assets/.*|/[\w.-]+\.(svg|png|ico|txt|webmanifest|sha256)"
+)
 
 
 def all_routes(app: Any) -> list[tuple[str, str]]:
@@ -267,3 +269,18 @@ async def test_no_answer_and_no_record_shows_a_key(guarded: RunningGateway, new_
     assert not any(text in str(row) for row in guarded.bus.published)
     written = capsys.readouterr()
     assert text not in written.out + written.err
+
+
+async def test_the_document_says_what_each_operation_needs(guarded):
+    paths = (await guarded.get("/openapi.json"))["paths"]
+
+    assert paths["/api/v1/predict"]["post"]["x-required-scope"] == "operate"
+    assert paths["/refdata/refresh"]["post"]["x-required-scope"] == "admin"
+    assert paths["/api/signals"]["get"]["security"] == [{"bearer": []}, {"key": []}]
+    assert paths["/health"]["get"]["security"] == []
+
+
+def test_where_nobody_signs_in_the_document_asks_for_nothing():
+    document = create_app(GatewaySettings(), FakeBus()).openapi()
+
+    assert "securitySchemes" not in document["components"]
