@@ -34,6 +34,8 @@ def serve(
     from deploy.local.gateway_alone import serve_gateway
     from deploy.local.pipeline import Run, check_port, gateway_url, prepare, process_environment
     from deploy.local.ports import usable_port
+    from deploy.local.told_settings import told_sources
+    from streams.runtime.environment import SOURCES
 
     settings, chosen = load_settings(), gateway_port(port)
     with report_errors(), cluster() as client:
@@ -44,7 +46,8 @@ def serve(
         facts = {"url": gateway_url(run), "bootstrap_servers": servers, "reload": reload}
         lines = [f"gateway of the cluster at {servers} on {gateway_url(run)}; Ctrl-C stops it"]
         show(facts, lines, as_json=as_json)
-        serve_gateway(process_environment(run, client), reload=reload)
+        told = process_environment(run, client)
+        serve_gateway({**told, SOURCES: told_sources(settings, told)}, reload=reload)
 
 
 def health(*, url: Url = None, as_json: Json = False) -> None:

@@ -16,7 +16,8 @@ from gateway.settings import GatewaySettings
 from schemas.record import Topic
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.topics import TOPICS
-from streams.runtime.environment import ALIASES, PREFIX, REPLACED
+from streams.runtime.documented_names import ALIASES, REPLACED
+from streams.runtime.environment import PREFIX
 from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

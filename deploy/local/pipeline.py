@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import platform
 import threading
@@ -33,6 +32,8 @@ from deploy.local.surroundings import (
     require,
     semaphore_problem,
 )
+from deploy.local.told_settings import setting_variables, told_sources
+from streams.runtime.environment import SOURCES
 from workers.provenance import git_commit
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
     if "simulator" in run.processes and run.settings.simulator_url is None:
         [port] = free_ports(1, {run.port, *run.metrics_ports.values()})
         environment["REGIMEFLOW_SIMULATOR_URL"] = f"http://{LOOPBACK}:{port}"
+    environment[SOURCES] = told_sources(run.settings, environment)
 
     def look() -> None:
         found.keep_up()
@@ -364,25 +366,11 @@ def kafka_settings(client: Mapping[str, str]) -> KafkaSettings:
 
 def process_environment(run: Run, client: Mapping[str, str]) -> dict[str, str]:
     """Return what every process of a run on a cluster is told."""
-    return environment_of(run.settings) | {
+    return setting_variables(run.settings) | {
         "REGIMEFLOW_PORT": str(run.port),
         "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": client["bootstrap.servers"],
         "REGIMEFLOW_GIT_COMMIT": git_commit(),
     }
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the settings as environment variables, without secrets (children inherit those)."""
-    from pydantic import SecretStr
-
-    values: dict[str, str] = {}
-    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
-        if isinstance(getattr(settings, name), SecretStr):
-            continue
-        listed = isinstance(value, list)
-        text = ",".join(map(str, value)) if listed else value
-        values[f"REGIMEFLOW_{name.upper()}"] = text if isinstance(text, str) else json.dumps(text)
-    return values
 
 
 def run_facts(run: Run, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ Each setting has one name, ``REGIMEFLOW_<NAME>``. The first source that names a 
 from __future__ import annotations
 
 import io
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr
@@ -26,9 +26,12 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
 )
 
+from streams.runtime.documented_names import ALIASES, REPLACED, Translate, as_it_is
+
 PREFIX = "REGIMEFLOW_"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+SOURCES = f"{PREFIX}SOURCES"  # a run tells its processes where what it tells them comes from
 LARGEST_SECRET_BYTES = 65_536
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
@@ -37,19 +40,8 @@ class EnvironmentRefused(ValueError):
     """The surroundings contradict themselves; the message names the variable and what to do."""
 
 
-Translate = Callable[[str], str]
-
-
-def _as_it_is(value: str) -> str:
-    return value
-
-
-def _bucket_url(bucket: str) -> str:
-    return bucket if "://" in bucket else f"s3://{bucket.strip('/')}"
-
-
-def _venue(name: str) -> str:
-    return {"binance": "binanceusdm", "binance_futures": "binanceusdm"}.get(name.lower(), name)
+# run: an option of the run, or what it decided, such as the address of its own broker.
+SourceKind = Literal["run", "variable", "secret file", ".env", "default"]
 
 
 class NamedValue(NamedTuple):
@@ -58,80 +50,8 @@ class NamedValue(NamedTuple):
     shown: str
     name: str
     value: str
+    kind: SourceKind
 
-
-@dataclass(frozen=True)
-class Alias:
-    """A documented name of a setting.
-
-    Attributes:
-        setting: Name without the prefix.
-        translate: Makes our value of the documented one.
-    """
-
-    setting: str
-    translate: Translate = _as_it_is
-
-
-ALIASES: Mapping[str, Alias] = {
-    f"{PREFIX}TIMEFRAME": Alias("TIMEFRAMES"),
-    "APP_MODE": Alias("APP_MODE"),
-    "UNIVERSE": Alias("UNIVERSE"),
-    "MODEL_DIR": Alias("MODEL_DIR"),
-    "LOG_LEVEL": Alias("LOG_LEVEL"),
-    "BINANCE_API_KEY": Alias("BINANCE_API_KEY"),
-    "BINANCE_API_SECRET": Alias("BINANCE_API_SECRET"),
-    "STRATEGY_SERVICE_HOST": Alias("HOST"),
-    "STRATEGY_SERVICE_PORT": Alias("PORT"),
-    "STRATEGY_SERVICE_DEBUG": Alias("DEBUG"),
-    "STRATEGY_SERVICE_LOG_LEVEL": Alias("LOG_LEVEL"),
-    "STRATEGY_SERVICE_RESULTS_BUCKET": Alias("RESULTS_URL", _bucket_url),
-    "STRATEGY_SERVICE_COGNITO_USER_POOL_ID": Alias("COGNITO_USER_POOL_ID"),
-    "STRATEGY_SERVICE_COGNITO_CLIENT_ID": Alias("COGNITO_CLIENT_ID"),
-    "STRATEGY_SERVICE_COGNITO_REGION": Alias("COGNITO_REGION"),
-    "STRATEGY_SERVICE_MLFLOW_TRACKING_URI": Alias("MLFLOW_TRACKING_URI"),
-    "STRATEGY_SERVICE_MLFLOW_USERNAME": Alias("MLFLOW_USERNAME"),
-    "STRATEGY_SERVICE_MLFLOW_PASSWORD": Alias("MLFLOW_PASSWORD"),
-    "STRATEGY_SERVICE_MLFLOW_VERIFY_SSL": Alias("MLFLOW_VERIFY_SSL"),
-    "MLFLOW_TRACKING_URI": Alias("MLFLOW_TRACKING_URI"),
-    "MLFLOW_TRACKING_USERNAME": Alias("MLFLOW_USERNAME"),
-    "MLFLOW_TRACKING_PASSWORD": Alias("MLFLOW_PASSWORD"),
-    "MLFLOW_USERNAME": Alias("MLFLOW_USERNAME"),
-    "MLFLOW_PASSWORD": Alias("MLFLOW_PASSWORD"),
-    "MLFLOW_VERIFY_SSL": Alias("MLFLOW_VERIFY_SSL"),
-    "DATA_COLLECTION_EXCHANGES": Alias("EXCHANGE", _venue),
-    "DATA_COLLECTION_ARCTIC_S3_BUCKET": Alias("ARCHIVE_URL", _bucket_url),
-    "ARCTIC_S3_BUCKET": Alias("ARCHIVE_URL", _bucket_url),
-    "ARCTIC_S3_ENDPOINT": Alias("S3_ENDPOINT"),
-}
-
-# Documented names that nothing here can obey, and what replaces each.
-REPLACED: Mapping[str, str] = {
-    "STRATEGY_SERVICE_S3_CONFIG_BUCKET": "strategy configs are records of a topic, not objects of "
-    "a bucket; give a file where a command asks for --config",
-    "STRATEGY_SERVICE_STRATEGY_PATH": "strategies are those of workers/research/strategies; add "
-    "yours there as CONTRIBUTING.md says",
-    "BACKEND_EXECUTOR_MODE": "jobs are records of topics, and every worker of a job's kind takes "
-    "part; start as many as you like",
-    "BACKEND_BACKTEST_QUEUE_URL": "the queue of back-tests is the topic jobs.requests.v1 of the "
-    "cluster in REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS",
-    "ARCTIC_LIBRARY_NAME": "the archive has a folder for each topic, so nothing is left to name; "
-    "REGIMEFLOW_ARCHIVE_URL says where they lie",
-    "DATA_SERVICE_URL": "market data are the topics market.* of the cluster, not a service",
-    "REGIME_DETECTION_URL": "regimes are the topic regimes.probabilities.v1, not a service",
-    "META_CONTROLLER_URL": "models are blended in the inference process, not by a service",
-    "RISK_MANAGER_URL": "risk checks are part of every signal, not a service",
-    **dict.fromkeys(
-        (
-            "MOCK_DATA_SERVICE",
-            "MOCK_REGIME_DETECTION",
-            "MOCK_META_CONTROLLER",
-            "MOCK_RISK_MANAGER",
-        ),
-        "nothing is mocked: REGIMEFLOW_EXCHANGE=simulated runs the whole pipeline on a simulated "
-        "exchange",
-    ),
-}
 
 # These may come from files, and no message names their values.
 SECRETS = frozenset(
@@ -148,7 +68,7 @@ SECRETS = frozenset(
 
 # What start-up reads itself: no field of the settings.
 STARTUP_NAMES = frozenset(
-    {ENV_FILE, SECRETS_DIR}
+    {ENV_FILE, SECRETS_DIR, SOURCES}
     | {f"{PREFIX}{name}" for name in ("CACHE", "GIT_COMMIT", "METRICS_HOST", "METRICS_PORT")}
     | {f"{PREFIX}{name}_FILE" for name in SECRETS}
     | {name for name in ALIASES if name.startswith(PREFIX)}
@@ -158,7 +78,16 @@ STARTUP_NAMES = frozenset(
 def read_environment(
     variables: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> dict[str, str]:
-    """Return every setting that some source names, as ``REGIMEFLOW_<NAME>``.
+    """Return the value of every setting that some source names; as ``setting_sources``."""
+    return {name: each.value for name, each in setting_sources(variables, folder).items()}
+
+
+def setting_sources(
+    variables: Mapping[str, str] | None = None, folder: Path | None = None
+) -> dict[str, NamedValue]:
+    """Return by ``REGIMEFLOW_<NAME>`` the value that counts, its source, and its name there.
+
+    A setting that no source names has its default, and is absent.
 
     Args:
         variables: Of the environment; those of this process by default.
@@ -172,12 +101,18 @@ def read_environment(
     folder = folder or Path()
     lines = list(_env_file(variables, folder))
     secrets_dir = variables.get(SECRETS_DIR) or {e.name: e.value for e in lines}.get(SECRETS_DIR)
+    told = [(name, value) for name, value in variables.items() if name != SOURCES]
     sources = (
-        _settings([NamedValue(name, name, value) for name, value in variables.items()]),
-        _settings(list(_secret_files(secrets_dir))),
+        _settings(NamedValue(name, name, value, "variable") for name, value in told),
+        _settings(_secret_files(secrets_dir)),
         _settings(lines),
     )
-    return {name: value for source in reversed(sources) for name, value in source.items()}
+    values = {name: each for source in reversed(sources) for name, each in source.items()}
+    by_run: dict[str, tuple[SourceKind, str]] = json.loads(variables.get(SOURCES) or "{}")
+    for name in by_run.keys() & values.keys():
+        kind, shown = by_run[name]
+        values[name] = values[name]._replace(kind=kind, shown=shown)
+    return values
 
 
 def public_variables(settings: Mapping[str, str]) -> dict[str, str]:
@@ -304,7 +239,7 @@ def _env_file(variables: Mapping[str, str], folder: Path) -> Iterator[NamedValue
         if line.error:  # its text may be a secret
             raise EnvironmentRefused(f"{path}: line {line.original.line} is not NAME=value")
         if line.key is not None and line.value is not None:
-            yield NamedValue(line.key, line.key, line.value)
+            yield NamedValue(line.key, line.key, line.value, ".env")
 
 
 def _secret_files(folder: str | None) -> Iterator[NamedValue]:
@@ -316,7 +251,7 @@ def _secret_files(folder: str | None) -> Iterator[NamedValue]:
     names |= {name for name, alias in ALIASES.items() if alias.setting in SECRETS}
     for path in sorted(Path(folder).iterdir()):
         if (name := path.name.upper()) in names:
-            yield NamedValue(path.name, name, _secret(name, path))
+            yield NamedValue(path.name, name, _secret(name, path), "secret file")
 
 
 def _secret(name: str, path: Path) -> str:
@@ -332,28 +267,30 @@ def _secret(name: str, path: Path) -> str:
         raise EnvironmentRefused(f"{name}: {path} is no UTF-8 text") from None
 
 
-def _settings(entries: Iterable[NamedValue]) -> dict[str, str]:
+def _settings(entries: Iterable[NamedValue]) -> dict[str, NamedValue]:
     """Return one source's settings by our names."""
-    values: dict[str, tuple[str, str]] = {}  # by setting: the name that it came by, and its value
-    for shown, name, text in _read_files(entries):
-        if text and name in REPLACED:
-            raise EnvironmentRefused(f"{name} is set, and replaced: {REPLACED[name]}. Unset it")
-        setting, translate = _setting(name)
+    values: dict[str, NamedValue] = {}
+    for entry in _read_files(entries):
+        if entry.value and entry.name in REPLACED:
+            raise EnvironmentRefused(
+                f"{entry.name} is set, and replaced: {REPLACED[entry.name]}. Unset it"
+            )
+        setting, translate = _setting(entry.name)
         if setting is None:
             continue
-        _require_text(shown, text)
-        value = translate(text) if text else text
-        other, earlier = values.setdefault(setting, (shown, value))
-        if value and earlier and value != earlier:
-            raise EnvironmentRefused(_two_values(setting, (other, earlier), (shown, value)))
-        if value and not earlier:
-            values[setting] = (shown, value)
-    shown, debug = values.pop("DEBUG", ("", ""))
-    if debug.lower() not in (*YES, *NO):
-        raise EnvironmentRefused(f"{shown}={debug!r}, expected true or false")
-    if debug.lower() in YES:
-        values.setdefault("LOG_LEVEL", ("", "DEBUG"))
-    return {f"{PREFIX}{setting}": value for setting, (_, value) in values.items()}
+        _require_text(entry.shown, entry.value)
+        named = entry._replace(value=translate(entry.value) if entry.value else "")
+        earlier = values.setdefault(setting, named)
+        if named.value and earlier.value and named.value != earlier.value:
+            raise EnvironmentRefused(_two_values(setting, earlier, named))
+        if named.value and not earlier.value:
+            values[setting] = named
+    debug = values.pop("DEBUG", NamedValue("", "", "", "default"))
+    if debug.value.lower() not in (*YES, *NO):
+        raise EnvironmentRefused(f"{debug.shown}={debug.value!r}, expected true or false")
+    if debug.value.lower() in YES:
+        values.setdefault("LOG_LEVEL", debug._replace(value="DEBUG"))
+    return {f"{PREFIX}{setting}": each for setting, each in values.items()}
 
 
 def _read_files(entries: Iterable[NamedValue]) -> Iterator[NamedValue]:
@@ -364,7 +301,8 @@ def _read_files(entries: Iterable[NamedValue]) -> Iterator[NamedValue]:
             yield entry
         elif entry.value:
             _require_text(entry.shown, entry.value)
-            yield NamedValue(entry.shown, stem, _secret(entry.shown, Path(entry.value)))
+            value = _secret(entry.shown, Path(entry.value))
+            yield NamedValue(entry.shown, stem, value, "secret file")
 
 
 def _require_text(shown: str, value: str) -> None:
@@ -381,14 +319,14 @@ def _setting(name: str) -> tuple[str | None, Translate]:
     alias = ALIASES.get(name)
     if alias is not None:
         return alias.setting, alias.translate
-    return (name.removeprefix(PREFIX) if name.startswith(PREFIX) else None), _as_it_is
+    return (name.removeprefix(PREFIX) if name.startswith(PREFIX) else None), as_it_is
 
 
-def _two_values(setting: str, one: tuple[str, str], other: tuple[str, str]) -> str:
+def _two_values(setting: str, one: NamedValue, other: NamedValue) -> str:
     if setting in SECRETS:
-        both = f"{one[0]} and {other[0]}"
+        both = f"{one.shown} and {other.shown}"
     else:
-        both = f"{one[0]}={one[1]!r} and {other[0]}={other[1]!r}"
+        both = f"{one.shown}={one.value!r} and {other.shown}={other.value!r}"
     return f"{both} give one setting two values; keep one of them"
 
 

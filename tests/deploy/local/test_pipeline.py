@@ -21,10 +21,10 @@ from deploy.local.home_lock import HomeLock
 from deploy.local.pipeline import (
     Run,
     check_port,
-    environment_of,
     gateway_url,
     metrics_ports,
     metrics_urls,
+    process_environment,
     process_names,
     run_facts,
     run_pipeline,
@@ -34,8 +34,18 @@ from deploy.local.ports import FREE_PORTS
 from deploy.local.run_file import RunFile
 from deploy.local.run_watch import metrics_lines
 from deploy.local.supervisor import ProcessRefused, Supervisor, SupervisorError
+from deploy.local.told_settings import setting_variables, told_sources
 from deploy.topics import tail
+from streams.runtime.environment import (
+    ENV_FILE,
+    PREFIX,
+    SOURCES,
+    child_environment,
+    setting_sources,
+)
 from workers.settings import Settings
+
+BROKER = {"bootstrap.servers": "127.0.0.1:1"}
 
 
 @pytest.fixture
@@ -63,7 +73,27 @@ def test_a_child_reads_the_settings_that_its_parent_had(run, monkeypatch):
         }
     )
 
-    assert told(environment_of(settings), monkeypatch) == settings
+    assert told(setting_variables(settings), monkeypatch) == settings
+
+
+def test_a_child_knows_where_each_setting_came_from_before_its_parent_told_it(
+    run, monkeypatch, tmp_path
+):
+    (tmp_path / ".env").write_text("UNIVERSE=BTC-USD\nREGIMEFLOW_SEED=3\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(ENV_FILE, raising=False)
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    settings = Settings(home=tmp_path, seed=11)
+    told_by_run = process_environment(replace(run, settings=settings, port=8080), BROKER)
+
+    environment = {**told_by_run, SOURCES: told_sources(settings, told_by_run)}
+
+    sources = setting_sources(child_environment(os.environ, environment), tmp_path)
+    shown = {name.removeprefix(PREFIX): (s.kind, s.shown) for name, s in sources.items()}
+    assert shown["UNIVERSE"] == (".env", "UNIVERSE")
+    assert shown["LOG_LEVEL"] == ("variable", "LOG_LEVEL")
+    assert shown["SEED"] == shown["HOME"] == shown["KAFKA_BOOTSTRAP_SERVERS"] == ("run", "")
+    assert shown["TIMEFRAMES"] == shown["PORT"] == ("default", "")
 
 
 def test_only_a_run_with_a_gateway_has_a_dashboard(run):
@@ -74,7 +104,7 @@ def test_only_a_run_with_a_gateway_has_a_dashboard(run):
 def test_no_secret_is_written_into_the_environment_of_children(run):
     settings = Settings(binance_api_key="key", binance_api_secret="hush", home=run.settings.home)  # noqa: S106 - not a real one
 
-    assert not [v for v in environment_of(settings).values() if v in ("key", "hush")]
+    assert not [v for v in setting_variables(settings).values() if v in ("key", "hush")]
 
 
 def test_only_a_simulated_market_needs_the_simulator():

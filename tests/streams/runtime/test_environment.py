@@ -7,17 +7,20 @@ import re
 import pytest
 
 from gateway.settings import GatewaySettings
+from streams.runtime.documented_names import ALIASES, REPLACED
 from streams.runtime.environment import (
-    ALIASES,
     ENV_FILE,
     PREFIX,
-    REPLACED,
     SECRETS,
     SECRETS_DIR,
+    STARTUP_NAMES,
     EnvironmentRefused,
     child_environment,
     read_environment,
+    setting_names,
+    setting_sources,
 )
+from streams.runtime.shown_settings import MASK, SHOWN, shown_value
 from workers.settings import Settings
 
 DOCUMENTED = re.findall(
@@ -129,6 +132,53 @@ def test_the_environment_goes_before_files_of_secrets_and_these_before_dotenv(tm
         "REGIMEFLOW_BINANCE_API_KEY": "c",
         "REGIMEFLOW_MLFLOW_PASSWORD": "b",
     }
+
+
+def test_each_setting_is_told_with_its_source_and_its_name_there(tmp_path):
+    (tmp_path / ".env").write_text("UNIVERSE=BTC-USD\nSTRATEGY_SERVICE_DEBUG=yes\n")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "binance_api_key").write_text("b\n")
+    password = tmp_path / "password"
+    password.write_text("hush")
+    variables = {
+        SECRETS_DIR: str(secrets),
+        "MLFLOW_PASSWORD_FILE": str(password),
+        "REGIMEFLOW_SEED": "3",
+    }
+
+    sources = setting_sources(variables, tmp_path)
+
+    assert {name.removeprefix(PREFIX): (s.kind, s.shown) for name, s in sources.items()} == {
+        "UNIVERSE": (".env", "UNIVERSE"),
+        "LOG_LEVEL": (".env", "STRATEGY_SERVICE_DEBUG"),
+        "BINANCE_API_KEY": ("secret file", "binance_api_key"),
+        "MLFLOW_PASSWORD": ("secret file", "MLFLOW_PASSWORD_FILE"),
+        "SEED": ("variable", "REGIMEFLOW_SEED"),
+        "SECRETS_DIR": ("variable", SECRETS_DIR),
+    }
+
+
+def test_no_setting_is_shown_that_is_not_known_to_be_no_secret():
+    settings = {name.removeprefix(PREFIX) for name in setting_names(Settings) | STARTUP_NAMES}
+    settings |= {name.removeprefix(PREFIX) for name in setting_names(GatewaySettings)}
+    masked = {name for name in settings if shown_value(name, "canary") == MASK}
+
+    assert masked >= SECRETS | {"MLFLOW_USERNAME"}
+    assert settings - masked == SHOWN
+    secret_fields = {
+        name.upper()
+        for model in (Settings, GatewaySettings)
+        for name, field in model.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    assert secret_fields <= masked
+    assert shown_value("SECRET_OF_TOMORROW", "canary") == MASK
+
+
+@pytest.mark.parametrize("address", ["https://u:p@host/x", "s3://bucket?X-Amz-Signature=1"])
+def test_an_address_that_holds_a_secret_is_masked(address):
+    assert shown_value("RESULTS_URL", address) == MASK
 
 
 def test_a_secret_comes_from_the_file_that_a_variable_names(tmp_path):
