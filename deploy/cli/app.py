@@ -15,12 +15,15 @@ import typer
 
 from deploy.cli import backtest as cli_backtest
 from deploy.cli import data as cli_data
+from deploy.cli import deployment as cli_deployment
 from deploy.cli import features as cli_features
 from deploy.cli import hyperopt as cli_hyperopt
 from deploy.cli import keys as cli_keys
 from deploy.cli import regimes as cli_regimes
+from deploy.cli import strategy as cli_strategy
 from deploy.cli import topics as cli_topics
 from deploy.cli.backtest_signals import signals
+from deploy.cli.config_file import validate
 from deploy.cli.console import (
     NAME,
     CommandGroup,
@@ -37,6 +40,8 @@ from deploy.cli.gateway import health, serve
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.replay import replay
+from deploy.cli.settings import config
+from deploy.cli.strategy import get_strategy, list_strategies
 from deploy.cli.train import train
 from deploy.time_text import time_text
 
@@ -57,6 +62,8 @@ app.add_typer(cli_regimes.app, name="regimes")
 app.add_typer(cli_backtest.app, name="backtest")
 app.add_typer(cli_hyperopt.app, name="hyperopt")
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_strategy.app, name="strategy")
+app.add_typer(cli_deployment.app, name="deploy")
 cli_backtest.app.command()(signals)
 app.command()(logs)
 
@@ -275,6 +282,10 @@ app.command()(health)
 app.command()(replay)
 app.command()(train)
 app.command()(loadtest)
+app.command()(list_strategies)
+app.command()(get_strategy)
+app.command()(validate)
+app.command()(config)
 
 if __name__ == "__main__":
     main()

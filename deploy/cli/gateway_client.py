@@ -16,7 +16,16 @@ Answer = dict[str, Any]
 
 
 class GatewayFailed(ValueError):
-    """The gateway refused the request, or does not answer; the message says which and why."""
+    """The gateway refused the request, or does not answer; the message says which and why.
+
+    Attributes:
+        status: HTTP status of a refusal; None where nothing answered.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """Take the message and the status."""
+        self.status = status
+        super().__init__(message)
 
 
 def local_url() -> str:
@@ -32,8 +41,22 @@ def gateway_url(url: str | None) -> str:
     return f"{address.rstrip('/')}/"
 
 
-def request_json(url: str, path: str, body: Answer | None = None, *, method: str = "GET") -> Answer:
+def request_json(
+    url: str,
+    path: str,
+    body: Answer | None = None,
+    *,
+    method: str = "GET",
+    key: str | None = None,
+) -> Answer:
     """Return the answer to one request; one with a body is a POST.
+
+    Args:
+        url: Of the gateway, with a slash at its end.
+        path: Without a slash at its start.
+        body: JSON.
+        method: Without a body.
+        key: The same key is the same request, however often it is sent.
 
     Raises:
         GatewayFailed: The gateway refused it, or does not answer.
@@ -43,13 +66,13 @@ def request_json(url: str, path: str, body: Answer | None = None, *, method: str
         f"{url}{path}",
         data=content,
         method=method if body is None else "POST",
-        headers={"Content-Type": "application/json"},
+        headers={"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {}),
     )
     try:
         with open_gateway(request, TIMEOUT_S) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as refusal:
-        raise GatewayFailed(refusal_text(refusal)) from None
+        raise GatewayFailed(refusal_text(refusal), refusal.code) from None
     except (OSError, ValueError) as error:
         raise GatewayFailed(
             f"no gateway answers at {url} ({getattr(error, 'reason', error)}): start it with "

@@ -187,7 +187,7 @@ async def validate(body: ContentBody) -> Response:
     try:
         content = normalised(body.content())
     except ConfigRefused as refused:
-        errors = str(refused).split("; ")
+        errors = [fault.text for fault in refused.faults]
         return plain({"valid": False, "errors": errors, "config_hash": None, "config_data": None})
     return plain(
         {
@@ -348,7 +348,5 @@ async def _subject(ctx: AppContext, name: str, outcome: CommandOutcome) -> dict[
     """Return the version that an outcome is about, once its facts have been read."""
     view = ctx.views.configs
     await view.wait_for(name, outcome.revision, commands.WAIT_S)
-    config_id = outcome.subject.rpartition("/")[2]
-    stood = view.require(name).at(LAST_MS) if name in view.names() else []
-    found = next((change for change in stood if change.config_id == config_id), None)
-    return None if found is None else view.entity(found)
+    change = view.newest(name, outcome.subject.rpartition("/")[2])
+    return None if change is None else view.entity(change)

@@ -89,6 +89,12 @@ class ConfigsView:
             raise Unknown(f"{strategy} has no config {config_id}; known: {', '.join(stand)}")
         return stand[config_id]
 
+    def newest(self, strategy: str, config_id: str) -> ConfigChanged | None:
+        """Return the last change of a version, expired or not; None for an unknown one."""
+        versions = self._strategies.get(strategy)
+        changes = versions.changes.get(config_id) if versions else None
+        return changes[-1] if changes else None
+
     def active(self, strategy: str, as_of_ms: int) -> ConfigChanged | None:
         """Return the version that was ACTIVE at a wall time; None without one."""
         versions = self._strategies.get(strategy)

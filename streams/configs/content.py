@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -30,8 +30,32 @@ SHORTHANDS = {  # keys at the top, as ConfigVersionService.create_version takes 
 Amount = Annotated[float, Field(gt=0, le=1e15)]
 
 
+class ConfigFault(NamedTuple):
+    """One thing that is wrong with a content.
+
+    Attributes:
+        path: Keys and places down to it; empty for the whole.
+        text: Path, value and expectation.
+        line: Of the text that it was written in; None where that is not known.
+    """
+
+    path: tuple[str | int, ...]
+    text: str
+    line: int | None = None
+
+
 class ConfigRefused(ValueError):
     """The content is no config; the message names path, value and expectation of each fault."""
+
+    def __init__(self, *faults: ConfigFault) -> None:
+        """Take the faults, at least one."""
+        self.faults = faults
+        super().__init__("; ".join(fault.text for fault in faults))
+
+
+def refused(text: str, *path: str | int, line: int | None = None) -> ConfigRefused:
+    """Return the refusal of a content for one fault."""
+    return ConfigRefused(ConfigFault(path, text, line))
 
 
 class Part(BaseModel):
@@ -145,14 +169,14 @@ def parse_config(content: Mapping[str, Any]) -> StrategyConfig:
     try:
         encoded = json.dumps(_without_shorthands(content), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigRefused(f"config: not writable as JSON ({error})") from None
+        raise refused(f"config: not writable as JSON ({error})") from None
     if len(encoded) > LARGEST_BYTES:
-        raise ConfigRefused(f"config: {len(encoded)} bytes, expected {LARGEST_BYTES} at most")
+        raise refused(f"config: {len(encoded)} bytes, expected {LARGEST_BYTES} at most")
     try:
         return StrategyConfig.model_validate_json(encoded)
     except ValidationError as error:
         plain = json.loads(encoded)
-        raise ConfigRefused("; ".join(_fault(plain, each) for each in error.errors())) from None
+        raise ConfigRefused(*(_fault(plain, each) for each in error.errors())) from None
 
 
 def normalised(content: Mapping[str, Any]) -> Content:
@@ -186,24 +210,28 @@ def _place(whole: Content, path: Sequence[str], short: str, value: Any) -> None:
     for name in path[:-1]:
         inner = part.get(name, {})
         if not isinstance(inner, Mapping):
-            raise ConfigRefused(f"{name}: got {_shown(inner)}, expected a mapping")
+            raise refused(f"{name}: got {_shown(inner)}, expected a mapping", name)
         part[name] = part = dict(inner)
     if path[-1] in part:
-        raise ConfigRefused(f"{short}: {'.'.join(path)} says it too; leave one out")
+        raise refused(f"{short}: {'.'.join(path)} says it too; leave one out", short)
     part[path[-1]] = value
 
 
-def _fault(content: Any, error: Any) -> str:
+def _fault(content: Any, error: Any) -> ConfigFault:
     path = ".".join(map(str, error["loc"])) or "config"
+    return ConfigFault(tuple(error["loc"]), f"{path}: {_expectation(content, error)}")
+
+
+def _expectation(content: Any, error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        return f"{path}: unknown key"
+        return "unknown key"
     value = content
     for step in error["loc"]:
         try:
             value = value[step]
         except (KeyError, IndexError, TypeError):
-            return f"{path}: {error['msg']}"
-    return f"{path}: got {_shown(value)}, {error['msg'].removeprefix('Value error, ')}"
+            return str(error["msg"])
+    return f"got {_shown(value)}, {error['msg'].removeprefix('Value error, ')}"
 
 
 def _shown(value: Any) -> str:

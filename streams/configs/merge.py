@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from schemas.configs import VARIABLE_PREFIX, Content
-from streams.configs.content import ConfigRefused
+from streams.configs.content import refused
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^${}]*))?\}")
 
@@ -98,7 +98,7 @@ def _expanded(value: Any, variables: Mapping[str, str], path: str) -> Any:
         name, default = match.groups()
         said = variables.get(name) or default
         if said is None:
-            raise ConfigRefused(
+            raise refused(
                 f"{path[1:]}: got {value}, but {name} has no value here; write ${{{name}:-default}}"
             )
         return said
@@ -122,7 +122,7 @@ def environment_layer(environment: Mapping[str, str]) -> Content:
         for key in keys[:-1]:
             part = part.setdefault(key, {})
             if not isinstance(part, dict):
-                raise ConfigRefused(f"{name}: {key} has a value of its own")
+                raise refused(f"{name}: {key} has a value of its own")
         part[keys[-1]] = parse_yaml(f"value: {environment[name]}")["value"]
     return layer
 

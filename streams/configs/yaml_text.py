@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from schemas.configs import Content
-from streams.configs.content import LARGEST_BYTES, ConfigRefused
-
-if TYPE_CHECKING:
-    from yaml.events import Event
+from streams.configs.content import LARGEST_BYTES, ConfigRefused, refused
 
 DEEPEST = 20  # levels of nesting
 PLAIN_TAG = "tag:yaml.org,2002:"
@@ -24,33 +22,57 @@ def parse_yaml(text: str) -> Content:
 
     size = len(text.encode(errors="replace"))
     if size > LARGEST_BYTES:
-        raise ConfigRefused(f"config: {size} bytes of YAML, expected {LARGEST_BYTES} at most")
+        raise refused(f"config: {size} bytes of YAML, expected {LARGEST_BYTES} at most")
     try:
         _check_events(yaml.parse(text, Loader=yaml.SafeLoader))
         content = _plain(yaml.compose(text, Loader=yaml.SafeLoader), yaml)
     except yaml.YAMLError as error:
-        raise ConfigRefused(f"config: no YAML: {' '.join(str(error).split())}") from None
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        raise refused(f"config: no YAML: {' '.join(str(error).split())}", line=line) from None
     if not isinstance(content, dict):
-        raise ConfigRefused("config: expected a mapping of parts, such as strategy and mlflow")
+        raise refused("config: expected a mapping of parts, such as strategy and mlflow", line=1)
     return content
+
+
+def line_number(text: str, path: Sequence[str | int]) -> int:
+    """Return the line of a document that ``parse_yaml`` takes on which a path stands, from 1.
+
+    Of a path that the document does not have it is the line of the last part above it.
+    """
+    import yaml
+
+    node, line = yaml.compose(text, Loader=yaml.SafeLoader), 1
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            children = {key.value: (key, value) for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            children = {number: (value, value) for number, value in enumerate(node.value)}
+        else:
+            break
+        if step not in children:
+            break
+        key, node = children[step]
+        line = key.start_mark.line + 1
+    return line
 
 
 def _check_events(events: Any) -> None:
     depth = 0
     for event in events:
         if getattr(event, "anchor", None):
-            raise ConfigRefused(f"{_line(event)}: anchors and aliases are refused")
+            raise _refused_at(event, "anchors and aliases are refused")
         if getattr(event, "tag", None):
-            raise ConfigRefused(f"{_line(event)}: the tag {event.tag} is refused")
+            raise _refused_at(event, f"the tag {event.tag} is refused")
         name = type(event).__name__
         depth += name.endswith("StartEvent") - name.endswith("EndEvent")
         if depth > DEEPEST:
-            raise ConfigRefused(f"{_line(event)}: more than {DEEPEST} levels")
+            raise _refused_at(event, f"more than {DEEPEST} levels")
 
 
-def _line(event: Event) -> str:
-    mark = event.start_mark
-    return "config" if mark is None else f"line {mark.line + 1}"
+def _refused_at(event: Any, text: str) -> ConfigRefused:
+    line = event.start_mark.line + 1
+    return refused(f"line {line}: {text}", line=line)
 
 
 def _plain(node: Any, yaml: Any) -> Any:
@@ -59,9 +81,9 @@ def _plain(node: Any, yaml: Any) -> Any:
         content: Content = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise ConfigRefused(f"{_line(key)}: a key is a text")
+                raise _refused_at(key, "a key is a text")
             if key.value in content:
-                raise ConfigRefused(f"{_line(key)}: the key {key.value} stands twice")
+                raise _refused_at(key, f"the key {key.value} stands twice")
             content[key.value] = _plain(value, yaml)
         return content
     if isinstance(node, yaml.SequenceNode):

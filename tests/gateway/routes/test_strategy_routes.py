@@ -7,14 +7,11 @@ import asyncio
 import pytest
 
 from gateway.answers import commands
-from gateway.kafka.topics import READS
 from schemas.configs import ConfigCommand
-from schemas.topics import topic_of
-from streams.configs.processor import KEPT_MS, PROCESSOR
-from streams.runtime.memory_driver import MemoryDriver
+from streams.configs.processor import KEPT_MS
+from tests.fakes.config_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import WALL_MS
-from tests.streams.promotion.test_promotion import history
 
 pytestmark = pytest.mark.anyio
 
@@ -28,16 +25,7 @@ EXAMPLE = {
 @pytest.fixture
 def configs(gateway):
     """The gateway with the processor of configs behind its bus."""
-    driver = MemoryDriver([PROCESSOR])
-
-    def decide(record):
-        if not isinstance(record, ConfigCommand):
-            return ()
-        return [made for made in driver.feed(record) if topic_of(made).name in READS]
-
-    gateway.bus.answers = decide
-    made = driver.feed(history())
-    gateway.bus.feed(*(record for record in made if topic_of(record).name in READS))
+    decide_configs(gateway)
     return gateway
 
 
@@ -195,6 +183,15 @@ async def test_a_deprecated_version_is_listed_for_90_days(configs):
 
     listed = await configs.get(f"{ROOT}/MyStrategy/configs")
     assert [row["config_id"] for row in listed["configs"]] == [second["config_id"]]
+
+
+async def test_a_version_that_is_given_up_or_asked_for_again_is_in_its_answer(configs):
+    version = await created(configs)
+
+    given_up = await post(configs, f"/MyStrategy/configs/{version['config_id']}/deprecate")
+    again = await post(configs, "/MyStrategy/configs", EXAMPLE)
+
+    assert given_up["config"]["status"] == again["config"]["status"] == "DEPRECATED"
 
 
 async def test_an_outcome_that_is_late_is_202_and_can_be_asked_for(configs, monkeypatch):

@@ -1,0 +1,148 @@
+"""``regimeflow deploy``: put a strategy's config into effect in one environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from deploy.cli.config_commands import next_steps, outcome_lines, send, strategy_path
+from deploy.cli.config_file import ConfigFile, config_path, read_config
+from deploy.cli.console import Json, fail, note, show
+from deploy.cli.gateway_client import Answer, GatewayFailed, gateway_url, request_json
+from deploy.cli.options import Url
+from deploy.cli.strategy import DryRun, effective_line
+
+app = typer.Typer(
+    help="Put strategies into effect, one environment at a time.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Environment = Annotated[
+    Literal["dev", "staging", "prod"],
+    typer.Option("--env", help="Its settings are those of .env.ENV, where that file exists."),
+]
+
+
+@app.callback()
+def take_group() -> None:
+    """Keep the name of the command, although it is the only one."""
+
+
+@app.command()
+def strategy(
+    path: Annotated[Path, typer.Argument(help="Folder with tradai.yaml, or the file itself.")],
+    *,
+    env: Environment,
+    description: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    dry_run: DryRun = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Store a strategy's config and make it ACTIVE; the same call again changes nothing."""
+    config = read_config(config_path(path))
+    if "name" not in config.strategy:
+        raise fail(f"{config.path} names no strategy: add strategy.name")
+    with environment_file(env) as file, next_steps():
+        rollout = ConfigRollout(gateway_url(url), config, description, dry_run=dry_run)
+        if not as_json:
+            note(f"{env}: settings of {file or _usual_file(env)}, gateway {rollout.address}")
+        answers = rollout.run()
+    document = {
+        "env": env,
+        "settings_file": None if file is None else str(file),
+        "gateway": rollout.address,
+        "strategy": rollout.name,
+        **answers,
+    }
+    show(document, lambda: _lines(answers), as_json=as_json)
+
+
+@contextmanager
+def environment_file(env: str) -> Iterator[Path | None]:
+    """Let the settings be those of an environment's file; yields it, None where there is none."""
+    from streams.runtime.environment import ENV_FILE
+
+    file = Path(f".env.{env}")
+    if not file.is_file():
+        yield None
+        return
+    before = os.environ.get(ENV_FILE)
+    os.environ[ENV_FILE] = str(file)
+    try:
+        yield file
+    finally:
+        del os.environ[ENV_FILE]
+        if before is not None:
+            os.environ[ENV_FILE] = before
+
+
+def _usual_file(env: str) -> str:
+    from streams.runtime.environment import ENV_FILE
+
+    usual = os.environ.get(ENV_FILE, ".env") or "no file"
+    return f"{usual}, for there is no .env.{env} here"
+
+
+@dataclass(frozen=True)
+class ConfigRollout:
+    """Two commands that put a config into effect, or say what they would do."""
+
+    address: str
+    config: ConfigFile
+    description: str
+    dry_run: bool
+
+    @property
+    def name(self) -> str:
+        """Of the strategy."""
+        return str(self.config.strategy["name"])
+
+    def run(self) -> dict[str, Any]:
+        """Return how each command was decided; a version that is to be made is not activated."""
+        content = {"config_data": self.config.content, "description": self.description}
+        created = self._send(("configs",), content, self._revision())
+        if created["config"] is None:
+            return {"create": created["outcome"], "activate": None, "config": None}
+        config_id = created["config"]["config_id"]
+        revision = created["outcome"]["revision"]
+        activated = self._send(("configs", config_id, "activate"), {}, revision)
+        return {
+            "create": created["outcome"],
+            "activate": activated["outcome"],
+            "config": activated["config"],
+        }
+
+    def _revision(self) -> int:
+        try:
+            listed = request_json(self.address, strategy_path(self.name, "configs"))
+        except GatewayFailed as failed:
+            if failed.status == 404:  # its first config
+                return 0
+            raise
+        return int(listed["revision"])
+
+    def _send(self, parts: tuple[str, ...], body: dict[str, Any], revision: int) -> Answer:
+        path = strategy_path(self.name, *parts)
+        body = {**body, "dry_run": self.dry_run}
+        # The revision makes the key of a later deployment of the same content another one.
+        written = json.dumps([path, body, revision], sort_keys=True)
+        return send(self.address, path, body, sha256(written.encode()).hexdigest())
+
+
+def _lines(answers: dict[str, Any]) -> list[str]:
+    lines = outcome_lines(answers["create"])
+    if answers["activate"] is None:
+        return [*lines, "would make it ACTIVE", "next: the same without --dry-run"]
+    lines += outcome_lines(answers["activate"])
+    if answers["activate"]["dry_run"]:
+        return [*lines, "next: the same without --dry-run"]
+    return [*dict.fromkeys(lines), effective_line(answers["config"])]

@@ -1,0 +1,272 @@
+"""Configs of strategies on the command line, through a gateway whose commands are decided."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli.app import app
+from deploy.cli.tables.strategy import differences
+from gateway.answers import commands
+from gateway.settings import GatewaySettings
+from schemas.configs import ConfigCommand
+from tests.fakes.config_processor import decide_configs
+from tests.fakes.documented_config import TRADAI_YAML
+from tests.fakes.gateway import RunningGateway, served_gateway
+
+pytestmark = pytest.mark.anyio
+
+Call = Callable[..., Any]
+NAME = "MyStrategy"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
+    """A served gateway, with the documented tradai.yaml in the working folder."""
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tradai.yaml").write_text(TRADAI_YAML)
+    async with served_gateway(GatewaySettings()) as running:
+        decide_configs(running)
+        yield running
+
+
+async def invoke(*words: str) -> Result:
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, words))
+
+
+async def call(gateway: RunningGateway, *words: str, code: int = 0) -> Result:
+    """Run a command against the gateway; it must end with that exit code."""
+    result = await invoke(*words, "--url", gateway.url)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+async def asked(gateway: RunningGateway, *words: str) -> Any:
+    """Return the document of a command."""
+    return json.loads((await call(gateway, *words, "--json")).stdout)
+
+
+def write(text: str, name: str = "tradai.yaml") -> None:
+    Path(name).write_text(text)
+
+
+async def staged(gateway: RunningGateway, text: str = TRADAI_YAML) -> str:
+    """Store a config; return its id."""
+    write(text)
+    answer = await asked(gateway, "strategy", "stage", NAME, "--version", "1")
+    return str(answer["config"]["config_id"])
+
+
+def published(gateway: RunningGateway) -> Sequence[ConfigCommand]:
+    return [record for record, _ in gateway.bus.published if isinstance(record, ConfigCommand)]
+
+
+async def test_a_config_is_staged_and_activated_as_its_answers_say(gateway: RunningGateway):
+    stage = await call(gateway, "strategy", "stage", NAME, "--version", "1")
+    told, following = stage.stdout.splitlines()
+    config_id = told.split()[0]
+
+    assert told == f"{config_id} is a DRAFT"
+    assert following == f"next: `regimeflow strategy activate {NAME} {config_id}`"
+    activate = await call(gateway, *following.split("`")[1].split()[1:], "--reason", "first")
+    assert activate.stdout.startswith(f"{config_id} is ACTIVE\nit counts from the bar that closes")
+    assert published(gateway)[-1].reason == "first"
+    again = await call(gateway, "strategy", "stage", NAME, "--version", "1.0.0")
+    assert "nothing to do" in again.stdout
+
+
+async def test_the_version_becomes_that_of_a_file_that_states_none(gateway: RunningGateway):
+    write("strategy: {timeframe: 1h}")
+
+    answer = await asked(gateway, "strategy", "stage", NAME, "--version", "2.1")
+
+    assert answer["config"]["config_data"]["strategy"]["version"] == "2.1"
+
+
+@pytest.mark.parametrize("version", ["2", "1.0.1", "1.0.0-rc1", "10", ""])
+async def test_a_version_that_is_not_the_files_is_refused(gateway: RunningGateway, version: str):
+    result = await call(gateway, "strategy", "stage", NAME, f"--version={version}", code=2)
+
+    assert "strategy.version of tradai.yaml is 1.0.0: change one of them" in result.stderr
+    assert not published(gateway)
+
+
+async def test_a_file_of_another_strategy_is_refused(gateway: RunningGateway):
+    result = await call(gateway, "strategy", "stage", "Other", "--version", "1", code=2)
+
+    assert "is the config of MyStrategy, not of Other" in result.stderr
+
+
+async def test_dry_runs_name_the_change_and_change_nothing(gateway: RunningGateway):
+    config_id = await staged(gateway)
+
+    one = await call(gateway, "strategy", "activate", NAME, config_id, "--dry-run")
+    two = await call(gateway, "strategy", "stage", "MyStrategy", "--version", "1", "--dry-run")
+    three = await call(gateway, "deploy", "strategy", ".", "--env", "dev", "--dry-run")
+
+    assert "would write configs.changes.v1: MyStrategy" in one.stdout
+    for result in (one, two, three):
+        assert "dry run, nothing has changed" in result.stdout
+        assert result.stdout.endswith("next: the same without --dry-run\n")
+    assert (await asked(gateway, "strategy", "configs", NAME))["active"] is None
+
+
+async def test_strategies_and_versions_are_listed_and_shown(gateway: RunningGateway):
+    config_id = await staged(gateway)
+
+    rows = {row["name"]: row for row in await asked(gateway, "strategy", "list")}
+    same = await call(gateway, "list-strategies")
+    shown = await call(gateway, "get-strategy", NAME)
+    listed = await call(gateway, "strategy", "configs", NAME, "--as-of", "2027-01-15T08:00:30")
+    before = await call(gateway, "strategy", "configs", NAME, "--as-of", "2020-01-01")
+
+    assert rows[NAME]["active"] is None
+    assert rows["ensemble"]["active"].startswith("v1-")
+    assert "MyStrategy  none ACTIVE" in same.stdout
+    assert f"# MyStrategy: {config_id}" in shown.stdout
+    assert "entry_point: mystrategy.strategy:MyStrategy" in shown.stdout
+    assert "DRAFT" in listed.stdout
+    assert "had no configs at 2020-01-01" in before.stdout
+    assert (await asked(gateway, "get-strategy", NAME))["config_id"] == config_id
+
+
+async def test_two_versions_differ_in_named_keys(gateway: RunningGateway):
+    one = await staged(gateway)
+    other = await staged(gateway, TRADAI_YAML.replace('timeframe: "1h"', 'timeframe: "4h"'))
+
+    result = await call(gateway, "strategy", "diff", NAME, one, other)
+
+    assert result.stdout == '~ strategy.timeframe: "1h" -> "4h"\n'
+    assert (await call(gateway, "strategy", "diff", NAME, one, one)).stdout == "no difference\n"
+
+
+def test_a_difference_says_whether_a_key_came_or_went():
+    rows = differences({"a": {"b": 1, "c": []}, "d": {}}, {"a": {"b": None, "e": [1]}, "d": {}})
+
+    assert [(row["path"], row["change"]) for row in rows] == [
+        ("a.b", "changed"),
+        ("a.c", "removed"),
+        ("a.e", "added"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("strategy", "configs", "Nobody"), "`regimeflow strategy list` lists what is stored"),
+        (("get-strategy", "Nobody"), "Nobody has no config"),
+        (("get-strategy", "../x"), "no route"),
+        (("strategy", "activate", NAME, "v9-00000000"), "has no config"),
+        (("strategy", "activate", NAME, "latest"), "`regimeflow strategy configs NAME`"),
+        (("strategy", "diff", NAME, "v1-00000000", "v2-00000000"), "no config"),
+    ],
+)
+async def test_what_is_not_there_is_refused_with_what_to_do(
+    gateway: RunningGateway, words: tuple[str, ...], message: str
+):
+    await staged(gateway)
+
+    result = await call(gateway, *words, code=1)
+
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+async def test_a_time_that_is_none_is_a_wrong_call(gateway: RunningGateway):
+    result = await call(gateway, "strategy", "configs", NAME, "--as-of", "yesterday", code=2)
+
+    assert "expected ISO 8601" in result.stderr
+
+
+async def test_no_gateway_is_said_with_what_to_do():
+    result = CliRunner().invoke(app, ["strategy", "list", "--url", "http://127.0.0.1:1"])
+
+    assert result.exit_code == 1
+    assert "start it with `regimeflow run`" in result.stderr
+
+
+async def test_a_command_that_is_not_decided_in_time_is_no_success(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(commands, "WAIT_S", 0.01)
+    decide, gateway.bus.answers = gateway.bus.answers, lambda _: ()
+
+    late = await call(gateway, "deploy", "strategy", ".", "--env", "dev", code=1)
+    gateway.bus.feed(*decide(published(gateway)[0]))
+    gateway.bus.answers = decide
+    await call(gateway, "deploy", "strategy", ".", "--env", "dev")
+
+    assert "not decided within" in late.stderr
+    assert "`regimeflow status`" in late.stderr
+    versions = (await asked(gateway, "strategy", "configs", NAME))["configs"]
+    assert [row["status"] for row in versions] == ["ACTIVE"]
+
+
+async def test_a_deployment_is_two_commands_and_the_same_again_changes_nothing(
+    gateway: RunningGateway,
+):
+    first = await asked(gateway, "deploy", "strategy", ".", "--env", "dev")
+    again = await call(gateway, "deploy", "strategy", "tradai.yaml", "--env", "dev")
+
+    assert (first["create"]["status"], first["activate"]["status"]) == ("accepted", "accepted")
+    assert first["settings_file"] is None
+    assert "no .env.dev here" in again.stderr
+    assert f"{first['config']['config_id']} is ACTIVE" in again.stdout
+    assert len((await asked(gateway, "strategy", "configs", NAME))["configs"]) == 1
+
+
+async def test_a_content_that_was_replaced_is_deployed_again(gateway: RunningGateway):
+    texts = (TRADAI_YAML, TRADAI_YAML.replace("cpu: 512", "cpu: 256"))
+    ids = []
+    for text in (*texts, *texts, texts[0]):
+        write(text)
+        answer = await asked(gateway, "deploy", "strategy", ".", "--env", "prod")
+        ids.append(answer["config"]["config_id"])
+
+        assert (await asked(gateway, "strategy", "configs", NAME))["active"] == ids[-1]
+    assert ids[0] == ids[2] == ids[4] != ids[1] == ids[3]
+
+
+async def test_an_environment_brings_its_file_of_settings(gateway: RunningGateway):
+    port = gateway.url.rpartition(":")[2]
+    write(f"REGIMEFLOW_PORT={port}\n", ".env.staging")
+
+    result = await invoke("deploy", "strategy", ".", "--env", "staging", "--json")
+
+    document = json.loads(result.stdout)
+    assert document["settings_file"] == ".env.staging"
+    assert document["gateway"] == f"{gateway.url}/"
+    assert document["activate"]["status"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        (None, 2, "absent/tradai.yaml: No such file"),
+        ("strategy: {timeframe: 1h}", 1, "names no strategy: add strategy.name"),
+        ("strategy: {name: MyStrategy}\nx: 1\n", 1, "tradai.yaml:2: x: unknown key"),
+    ],
+)
+async def test_a_file_that_cannot_be_deployed_is_refused(
+    gateway: RunningGateway, text: str | None, code: int, message: str
+):
+    path = "absent/tradai.yaml" if text is None else "."
+    if text is not None:
+        write(text)
+
+    result = await call(gateway, "deploy", "strategy", path, "--env", "dev", code=code)
+
+    assert message in result.stderr
+    assert not published(gateway)
