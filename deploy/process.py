@@ -38,7 +38,13 @@ def main() -> int:
     from pydantic import ValidationError
 
     from streams.runtime.environment import EnvironmentRefused
-    from workers.process import LogSettings, SettingsRefused, configure_logging, refused
+    from workers.process import (
+        LogSettings,
+        SettingsRefused,
+        configure_logging,
+        give_back_memory,
+        refused,
+    )
     from workers.settings import Settings
     from workers.settings_errors import error_lines
     from workers.storage import use_endpoint
@@ -46,6 +52,7 @@ def main() -> int:
     name = sys.argv[1]
     configure_logging(LogSettings(name))
     drain_with_supervisor()
+    give_back_memory()
     try:
         settings = Settings()
         use_endpoint(settings.s3_endpoint)

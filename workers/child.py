@@ -13,7 +13,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from workers.process import LogSettings, configure_logging, current_log
+from workers.process import LogSettings, configure_logging, current_log, give_back_memory
 
 SPAWN = multiprocessing.get_context("spawn")
 NICENESS = 5  # signals do not wait for a job
@@ -106,6 +106,7 @@ def _run(
 ) -> None:
     configure_logging(log)
     end_with_parent()
+    give_back_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(niceness)
     target(channel, stop, *arguments)

@@ -6,6 +6,7 @@ A log is JSON lines: time, level, process, event, and the event's facts. An even
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from streams.runtime.environment import SECRETS_DIR, EnvironmentRefused, read_en
 from streams.runtime.settings import EXIT_FATAL, EXIT_REFUSED
 
 HEAD = ("time", "level", "process", "event")  # of every line, in this order
+GIVE_BACK_EVERY_S = 15.0  # a few ms of the processor each time
 HIDDEN = "***"
 SECRET_NAME = re.compile(r"key|secret|password|token|credential", re.IGNORECASE)
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would blank out ordinary words
@@ -83,6 +85,23 @@ def configure_logging(settings: LogSettings, write: Write | None = None) -> None
     threading.excepthook = lambda failed: _crashed(
         failed.exc_type, failed.exc_value, failed.exc_traceback
     )
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the machine from time to time, in a thread; only glibc keeps it.
+
+    By itself glibc returns what lies at the end of the heap, never the holes before it.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is None:
+        return
+
+    def give_back() -> None:
+        while True:
+            time.sleep(GIVE_BACK_EVERY_S)
+            trim(0)
+
+    threading.Thread(target=give_back, daemon=True, name="memory").start()
 
 
 class SettingsRefused(Exception):

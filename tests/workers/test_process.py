@@ -262,3 +262,32 @@ def test_secrets_from_files_are_hidden_too(tmp_path, monkeypatch):
 
     assert "canary-of-a-file" not in written[0]
     assert str(path) in written[0]
+
+
+FREES = """
+import sys, time
+from pathlib import Path
+from workers import process
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+before = resident_mb()
+kept = [bytes(1_000) for _ in range(100_000)][::100]
+freed = resident_mb()
+process.GIVE_BACK_EVERY_S = 0.01
+process.give_back_memory()
+deadline = time.monotonic() + 20.0
+while resident_mb() > (before + freed) / 2 and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(freed - before, resident_mb() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc alone keeps it")
+def test_memory_that_was_freed_between_what_is_kept_goes_back_to_the_machine():
+    ran = subprocess.run([sys.executable, "-c", FREES], capture_output=True, text=True, check=True)
+    freed, kept = map(float, ran.stdout.split())
+
+    assert freed > 80.0
+    assert kept < freed / 2

@@ -1,8 +1,9 @@
-"""Jobs are computed in one warm child process, which then waits for the next job.
+"""Jobs are computed in one child process, which then waits warm for the next job.
 
-A job can be stopped at its next step. A child that was killed is replaced, and its job is run
-again. The memory and the interpreter's lock that a job takes are those of the child, not those of
-the process that talks to Kafka.
+It starts with a job, and ends when none has come for a while: a run without back-tests does not
+keep its 170 MB of kernels and plots. A job can be stopped at its next step. A child that was killed
+is replaced, and its job is run again. The memory and the interpreter's lock that a job takes are
+those of the child, not those of the process that talks to Kafka.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from workers.child import Child, SharedFlag
 log = structlog.get_logger()
 
 TELL_EVERY_S = 0.05  # progress between the first and the last
+IDLE_S = 300.0  # a child without a job; the next one takes 5 s more
 MAX_ATTEMPTS = 2  # a job that killed as many children is given up
 
 Spec = OptimizeSpec | PerformanceSpec | WalkForwardSpec
@@ -50,26 +52,24 @@ class ComputeResult:
 
 
 class Compute:
-    """Runs one job at a time in a child, which starts at once and loads before the first job."""
+    """Runs one job at a time in a child that starts with the first.
 
-    def __init__(self) -> None:
-        self._start()
+    Args:
+        idle_s: After so long without a job the child ends.
+    """
+
+    def __init__(self, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
+        self._child: Child | None = None
         self._sending = threading.Lock()
         self._one = threading.Lock()
         self._closed = False
 
-    def _start(self) -> None:
-        self._warm = SharedFlag()
-        self._child = Child(serve, self._warm)
-
     @property
     def pid(self) -> int | None:
-        """Process id of the child."""
-        return self._child.process.pid
-
-    def ready(self, within_s: float) -> bool:
-        """Wait until the child is warm; jobs may be given before."""
-        return self._warm.wait(within_s)
+        """Process id of the child; None while there is none."""
+        child = self._child
+        return child.process.pid if child is not None and child.process.is_alive() else None
 
     def run(
         self, spec: Spec, bars: Bars, progress: OnProgress, stopped: Callable[[], bool]
@@ -89,14 +89,15 @@ class Compute:
         self, spec: Spec, bars: Bars, progress: OnProgress, stopped: Callable[[], bool]
     ) -> ComputeResult:
         for attempt in range(1, MAX_ATTEMPTS + 1):
+            child = self._living_child()
             try:
-                self._begin(spec, bars, stopped)
-                return self._receive(progress)
+                self._begin(child, spec, bars, stopped)
+                return _receive(child.channel, progress)
             except (EOFError, OSError):
                 if self._closed:
                     raise
-                self._child.process.join()
-                code = self._child.process.exitcode
+                child.process.join()
+                code = child.process.exitcode
                 log.warning(
                     "compute.died",
                     exit_code=code,
@@ -104,7 +105,6 @@ class Compute:
                     lives=MAX_ATTEMPTS,
                     remedy="none while it has lives left; -9 is mostly a lack of memory",
                 )
-                self._start()
         killed = "most likely out of memory; take fewer combinations or a shorter span"
         why = killed if code is not None and code < 0 else "the log of backtest has the reason"
         error = (
@@ -112,41 +112,50 @@ class Compute:
         )
         return ComputeResult(None, error, "worker")
 
-    def _begin(self, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
+    def _living_child(self) -> Child:
         with self._sending:
-            self._child.stop.clear()  # may be set for a job that had just ended
-            self._child.channel.send((spec, bars))
+            if self._closed:
+                raise EOFError("closed")
+            if self._child is None or not self._child.process.is_alive():
+                self._child = Child(serve, self._idle_s)
+            return self._child
+
+    def _begin(self, child: Child, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
+        with self._sending:
+            child.stop.clear()  # may be set for a job that had just ended
+            child.channel.send((spec, bars))
         if stopped():
             self.stop_job()
-
-    def _receive(self, progress: OnProgress) -> ComputeResult:
-        channel = self._child.channel
-        while True:
-            match channel.recv():
-                case ("progress", done, total, best):
-                    progress(done, total, best)
-                case ("done", result):
-                    return ComputeResult(json.loads(result))
-                case ("failed", error, fault):
-                    return ComputeResult(None, error, fault)
 
     def stop_job(self) -> None:
         """Ask the running job to end at its next step; nothing happens when none runs."""
         with self._sending:
-            self._child.stop.set()
+            if self._child is not None:
+                self._child.stop.set()
 
     def close(self) -> None:
         """End the child; a job under way is lost."""
-        self._closed = True
-        self._child.kill()
+        with self._sending:
+            self._closed = True
+            if self._child is not None:
+                self._child.kill()
 
 
-def serve(channel: Connection, stop: SharedFlag, warm: SharedFlag) -> None:
-    """Compute jobs until the parent is gone; the child's main function."""
-    prepare()
-    warm.set()
+def _receive(channel: Connection, progress: OnProgress) -> ComputeResult:
+    while True:
+        match channel.recv():
+            case ("progress", done, total, best):
+                progress(done, total, best)
+            case ("done", result):
+                return ComputeResult(json.loads(result))
+            case ("failed", error, fault):
+                return ComputeResult(None, error, fault)
+
+
+def serve(channel: Connection, stop: SharedFlag, idle_s: float) -> None:
+    """Compute jobs until the parent is gone or none has come; the child's main function."""
     with contextlib.suppress(EOFError):
-        while True:
+        while channel.poll(idle_s):
             channel.send(_answer(channel, stop, *channel.recv()))
 
 

@@ -46,10 +46,9 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     stop = event_on_signals()
     status = StatusPublisher(kafka, "backtest")
     bench = BacktestJobs(settings, kafka, stop)
-    warm = threading.Thread(target=_say_when_warm, args=(bench, status, stop), name="warm")
-    warm.start()
     try:
         bench.start()
+        status.report("running")
         run_jobs("backtest", BACKTEST_REQUESTS, bench.job, kafka, stop=stop)
         bench.raise_fatal()
     except (Aborted, Fatal) as error:
@@ -59,16 +58,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         return 0
     finally:
         stop.set()
-        warm.join()
         bench.close()
         status.close()
-
-
-def _say_when_warm(bench: BacktestJobs, status: StatusPublisher, stop: threading.Event) -> None:
-    while not stop.is_set():
-        if bench.compute.ready(0.2):
-            status.report("running")
-            return
 
 
 class BacktestJobs:

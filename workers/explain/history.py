@@ -18,7 +18,9 @@ from streams.processor import RecordRejected
 from workers.explain.attribution import ExplainableModel
 
 BARS_BEHIND = 2_000  # kept behind the newest prediction: a window, and what requests may name
-BARS_AHEAD = 50_000  # features that run ahead of predictions, as in a fast replay; 40 MB a symbol
+# Features that run ahead of predictions: where a model serves, as far as in a fast replay, 40 MB a
+# symbol. Before the first model there is no prediction of a past bar to wait for.
+BARS_AHEAD = 50_000
 
 
 @lru_cache(maxsize=16)  # feature sets times models in memory
@@ -63,8 +65,11 @@ class ExplainHistory:
         """Feature rows by bar close."""
         return self.features.by_time
 
-    def add(self, record: FeatureVector | Prediction) -> None:
-        """Add one record of either topic; rows follow the newest feature set."""
+    def add(self, record: FeatureVector | Prediction, ahead: int = BARS_AHEAD) -> None:
+        """Add one record of either topic; rows follow the newest feature set.
+
+        At most ``ahead`` rows are kept while no prediction prunes them.
+        """
         if isinstance(record, Prediction):
             self.predictions[record.event_time_ms] = record.encode()
             self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
@@ -73,8 +78,8 @@ class ExplainHistory:
             self.features = self.features.follow(record)
         # None becomes NaN.
         self.rows[record.event_time_ms] = np.array(list(record.values.values()), dtype=np.float64)
-        if len(self.rows) > BARS_AHEAD:
-            self._prune(next(iter(self.rows)) + record.timeframe_ms)
+        while len(self.rows) > ahead:
+            del self.rows[next(iter(self.rows))]
 
     def _prune(self, before_ms: int) -> None:
         for by_time in (self.rows, self.predictions):

@@ -26,7 +26,7 @@ from schemas.topics import EXPLANATIONS, FEATURE_VECTORS, PREDICTION_REQUESTS, P
 from streams.processor import Outputs, Processor, RecordRejected, StateKey
 from workers.explain.allowance import NeutralAllowance
 from workers.explain.attribution import ExplainableModel, explain, explained_class
-from workers.explain.history import BARS_BEHIND, ExplainHistory
+from workers.explain.history import BARS_AHEAD, BARS_BEHIND, ExplainHistory
 from workers.serving.slots import MODELS_IN_MEMORY
 
 REFILL_INPUTS = BARS_BEHIND + 64  # read back at restore: the history, and a window before it
@@ -64,6 +64,11 @@ class ExplainableModels:
     def history(self, key: StateKey) -> ExplainHistory:
         """Return the history of a symbol and timeframe."""
         return self.histories.setdefault(key, ExplainHistory())
+
+    def bars_ahead(self, timeframe_ms: int) -> int:
+        """Return how many bars of a timeframe may wait for their predictions."""
+        served = any(m.manifest.timeframe_ms == timeframe_ms for m in [*self.models.values()])
+        return BARS_AHEAD if served else BARS_BEHIND
 
     def explain(self, prediction: Prediction) -> Explanation:
         """Explain a prediction by the model that made it; raises as ``inputs`` does."""
@@ -164,7 +169,7 @@ class _ExplainBatch:
         key = _key(record)
         state, history = self._states[key], self._explainable.history(key)
         if isinstance(record, FeatureVector):
-            history.add(record)
+            history.add(record, self._explainable.bars_ahead(record.timeframe_ms))
             self._states[key], due = _featured(state, record)
         else:
             self._states[key], due = _predicted(history, state, record)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,15 +55,28 @@ class FeatureSeries:
         return lengths
 
 
-class _Bar(NamedTuple):
-    """What a training keeps of a vector: a tenth of its size."""
+@dataclass
+class _Columns:
+    """What a training keeps of the vectors of one symbol; plain numbers, a tenth of their size."""
 
-    time_ms: int
-    funding_time_ms: int
-    funding_rate: float
-    open: float
-    close: float
-    values: Array
+    times: array[int] = field(default_factory=lambda: array("q"))
+    funding_times: array[int] = field(default_factory=lambda: array("q"))
+    funding_rates: array[float] = field(default_factory=lambda: array("d"))
+    open: array[float] = field(default_factory=lambda: array("d"))
+    close: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))  # row after row
+
+    def add(self, vector: FeatureVector, wanted: tuple[str, ...]) -> None:
+        """Append a vector unless it repeats or runs backwards; what is null becomes NaN."""
+        if self.times and vector.event_time_ms <= self.times[-1]:
+            return
+        self.times.append(vector.event_time_ms)
+        self.funding_times.append(vector.funding_time_ms or 0)
+        self.funding_rates.append(vector.funding_rate or 0.0)
+        self.open.append(vector.open)
+        self.close.append(vector.close)
+        row = (vector.values.get(name) for name in wanted)
+        self.values.extend(math.nan if value is None else value for value in row)
 
 
 def collect_series(
@@ -72,41 +86,27 @@ def collect_series(
 
     Vectors that repeat or run backwards are left out.
     """
-    by_symbol: dict[str, list[_Bar]] = {}
+    by_symbol: dict[str, _Columns] = {}
     timeframe_ms = 0
     for vector in vectors:
         timeframe_ms = vector.timeframe_ms
-        ordered = by_symbol.setdefault(vector.symbol, [])
-        if not ordered or vector.event_time_ms > ordered[-1].time_ms:
-            ordered.append(_bar(vector, (*names, *observations)))
-    return {s: _series((s, timeframe_ms), by_symbol[s], names) for s in sorted(by_symbol)}
+        by_symbol.setdefault(vector.symbol, _Columns()).add(vector, (*names, *observations))
+    return {s: _series((s, timeframe_ms), by_symbol.pop(s), names) for s in sorted(by_symbol)}
 
 
-def _bar(vector: FeatureVector, wanted: tuple[str, ...]) -> _Bar:
-    return _Bar(
-        vector.event_time_ms,
-        vector.funding_time_ms or 0,
-        vector.funding_rate or 0.0,
-        vector.open,
-        vector.close,
-        np.array([vector.values.get(name) for name in wanted], dtype=np.float64),
-    )
-
-
-def _series(market: tuple[str, int], bars: list[_Bar], names: tuple[str, ...]) -> FeatureSeries:
-    stamps = np.array([bar.funding_time_ms for bar in bars], dtype=np.int64)
-    rates = np.array([bar.funding_rate for bar in bars])
-    values = np.stack([bar.values for bar in bars])
+def _series(market: tuple[str, int], bars: _Columns, names: tuple[str, ...]) -> FeatureSeries:
+    stamps, rates = np.array(bars.funding_times, np.int64), np.array(bars.funding_rates)
+    values = np.frombuffer(bars.values).reshape(len(bars.times), -1)
     # The first stamp may be hours old: only a change of it is a settlement.
     settled = np.concatenate(([False], (np.diff(stamps) != 0) & (stamps[:-1] > 0)))
     return FeatureSeries(
         symbol=market[0],
         timeframe_ms=market[1],
         names=names,
-        times=np.array([bar.time_ms for bar in bars], dtype=np.int64),
+        times=np.array(bars.times, np.int64),
         rows=np.ascontiguousarray(values[:, : len(names)]),
         observed=np.ascontiguousarray(values[:, len(names) :]),
-        open=np.array([bar.open for bar in bars]),
-        close=np.array([bar.close for bar in bars]),
+        open=np.array(bars.open),
+        close=np.array(bars.close),
         funding=np.cumsum(np.where(settled, rates, 0.0)),
     )

@@ -61,13 +61,14 @@ def fit_lstm(
     last = windows.rows[windows.ends]
     mean, scale = last.mean(axis=0), np.maximum(last.std(axis=0), 1e-12)
     config = LstmConfig(
-        features=last.shape[1], hidden=plan.hidden, window=plan.window, dropout=plan.dropout
+        features=len(mean), hidden=plan.hidden, window=plan.window, dropout=plan.dropout
     )
     network = build_torch_module(config).train()
     with torch.no_grad():  # training starts at the class prior, not at random probabilities
         network.head.weight.zero_()
         network.head.bias.copy_(torch.from_numpy(np.log(class_shares(classes))))
     scaler = read_lstm(write_lstm(config, named_tensors(network, mean, scale)))
+    del last  # 25 MB, as are the rows
     scaled = standardise(scaler, windows.rows[None])[0]
     _optimise(network, Windows(scaled, windows.ends, windows.length), classes, plan, on_step)
     network.eval()

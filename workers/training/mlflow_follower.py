@@ -1,4 +1,4 @@
-"""Follows the models' topics and mirrors them to MLflow, in a short child process each time."""
+"""Follows the models' topics: draws reports and mirrors to MLflow, in short child processes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from schemas.models import ModelRegistered
 from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.runtime.batch import in_one_line
+from streams.runtime.codec import Received, Unreadable
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.child import call_in_child
 from workers.process import without_secrets
-from workers.settings import Settings
 from workers.training.mlflow_mirror import Tracking, mirror
+from workers.training.turns import Turns
 
 log = structlog.get_logger()
 
@@ -33,34 +35,50 @@ MARKER = "mlflow-mirrored.json"  # positions already mirrored: they start no chi
 Report = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Mirroring:
+    """What is mirrored where, and when: between trainings."""
+
+    tracking: Tracking
+    kafka: KafkaSettings
+    home: Path
+    turns: Turns
+
+
 def follow_models(
-    settings: Settings, kafka: KafkaSettings, report: Report, stop: threading.Event
+    mirroring: Mirroring,
+    report: Report,
+    draw: Callable[[ModelRegistered], None],
+    stop: threading.Event,
 ) -> None:
-    """Mirror until ``stop`` is set.
+    """Draw and mirror until ``stop`` is set.
 
     Args:
-        settings: Where MLflow and the home are.
-        kafka: The cluster.
+        mirroring: Where MLflow, the cluster and the home are.
         report: Called with the reason why MLflow is behind; empty when it is in step.
+        draw: Called with each model that was ever registered, the reports before the mirror.
         stop: Set to return; a running child is killed, and the next start runs it again.
 
     Raises:
         Fatal: The cluster does not answer.
     """
-    tracking, marker = Tracking.from_settings(settings), settings.home / MARKER
-    reader = Reader(kafka, (MODELS_REGISTERED, MODELS_CHANGES), follow=True)
+    marker = mirroring.home / MARKER
+    reader = Reader(mirroring.kafka, (MODELS_REGISTERED, MODELS_CHANGES), follow=True)
     due: float | None = None
     try:
         while not stop.is_set():
-            if reader.take(timeout_s=POLL_S):
+            messages = reader.take(timeout_s=POLL_S)
+            for model in _registered(messages):
+                draw(model)
+            if messages:
                 due = time.monotonic() + SETTLES_AFTER_S
             if due is None or time.monotonic() < due:
                 continue
             due = None
-            reached = _positions(tracking, reader)
+            reached = _positions(mirroring.tracking, reader)
             if marker.is_file() and marker.read_text() == reached:
                 continue
-            failure = _mirror_in_child(tracking, kafka, settings.home, stop)
+            failure = _mirror_in_child(mirroring, stop)
             if failure and stop.is_set():
                 return  # the child was killed: the next start mirrors
             if failure == "":
@@ -73,6 +91,12 @@ def follow_models(
         reader.close()
 
 
+def _registered(messages: Iterable[Received | Unreadable]) -> Iterator[ModelRegistered]:
+    for message in messages:
+        if isinstance(message, Received) and isinstance(message.record, ModelRegistered):
+            yield message.record
+
+
 def _positions(tracking: Tracking, reader: Reader) -> str:
     positions = {f"{topic}/{number}": at for (topic, number), at in reader.positions.items()}
     return json.dumps(
@@ -80,12 +104,11 @@ def _positions(tracking: Tracking, reader: Reader) -> str:
     )
 
 
-def _mirror_in_child(
-    tracking: Tracking, kafka: KafkaSettings, home: Path, stop: threading.Event
-) -> str:
+def _mirror_in_child(mirroring: Mirroring, stop: threading.Event) -> str:
     """Return why mirroring failed; empty when it succeeded."""
+    what = (mirroring.tracking, mirroring.kafka, mirroring.home)
     try:
-        call_in_child(_mirror_at_home, tracking, kafka, home, cancelled=stop.is_set, niceness=NICE)
+        mirroring.turns.call_between(_mirror_at_home, *what, cancelled=stop.is_set, niceness=NICE)
     except Exception as failed:  # noqa: BLE001 - whatever MLflow raises: the status shows it
         return why_behind(failed)
     return ""

@@ -19,6 +19,7 @@ from schemas.models import ModelRegistered
 from workers.models.artifact import REGISTERED
 from workers.research.charts.document import html_document
 from workers.research.charts.png import axes_to_png
+from workers.storage import whole_file
 from workers.training.dataset import Array
 
 ROWS = "report_rows.npy"  # inputs of the forest on a sample of the training rows
@@ -47,7 +48,9 @@ def write_report(folder: Path) -> Path:
     (folder / PLOT).write_bytes(plot)
     page = folder / PAGE
     verdict = _verdict(model) + _regimes(record.get("next_bar"), record.get("regimes_unclear"))
-    page.write_text(report_page(model, verdict, importance(values, names), plot, len(rows)))
+    text = report_page(model, verdict, importance(values, names), plot, len(rows))
+    with whole_file(page) as fresh:  # a page that is there is not drawn again
+        fresh.write_text(text)
     return page
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +159,9 @@ def train_networks(
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
     """
-    return fit_networks(_labelled(request, series, plan)[0], plan, progress)
+    table = replace(_labelled(request, series, plan)[0], series={})
+    del series  # the table has a copy of the rows
+    return fit_networks(table, plan, progress)
 
 
 def _labelled(

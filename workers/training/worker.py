@@ -11,7 +11,6 @@ the others are predicted.
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,16 +47,18 @@ from workers.child import call_in_child
 from workers.models.artifact import ArtifactError, model_folder, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
-from workers.training.mlflow_follower import follow_models
+from workers.training.mlflow_follower import Mirroring, follow_models
+from workers.training.mlflow_mirror import Tracking
 from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher
-from workers.training.report import write_report
+from workers.training.report import PAGE, ROWS, write_report
 from workers.training.span_features import in_span, span_features
 from workers.training.status import TrainingStatus, read_without_model
+from workers.training.turns import Turns
 
 if TYPE_CHECKING:
     from workers.training.dataset import FeatureSeries
-    from workers.training.fit import FittedNetworks, OnProgress
+    from workers.training.fit import OnProgress
 
 log = structlog.get_logger()
 
@@ -75,7 +76,10 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     stop = event_on_signals()
     status = StatusPublisher(kafka, "training")
     said = TrainingStatus(status.report)
-    mirroring = threading.Thread(target=_mirror, args=(settings, kafka, said, stop), name="mlflow")
+    turns = Turns()
+    mirroring = threading.Thread(
+        target=_follow_models, args=(settings, kafka, said, stop, turns), name="models"
+    )
     mirroring.start()
 
     def job(received: Received) -> JobFuture:
@@ -84,7 +88,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         def work(future: JobFuture) -> Sequence[Record]:
             request = TrainingRequest.decode(raw)
             try:
-                records = _run_in_child(request, models, kafka, future.cancelled)
+                with turns.training():
+                    records = _run_in_child(request, models, kafka, future.cancelled)
             except RecordRejected as refused:
                 said.refused(request, str(refused))
                 raise
@@ -117,25 +122,26 @@ def _run_in_child(
     # Two children, one after the other: the 500 MB of torch are freed before the rest is loaded.
     niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
     with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
-        rows = Path(folder) / "series.pickle"
-        networks = call_in_child(
-            run_networks, raw, kafka, rows, cancelled=cancelled, niceness=niceness
-        )
+        files = Path(folder)
+        call_in_child(run_networks, raw, kafka, files, cancelled=cancelled, niceness=niceness)
         records: Sequence[Record] = call_in_child(
-            run_request, raw, models, kafka, rows, networks, cancelled=cancelled, niceness=niceness
+            run_request, raw, models, kafka, files, cancelled=cancelled, niceness=niceness
         )
-    for model in records:
-        if isinstance(model, ModelRegistered):
-            threading.Thread(target=_report, args=(model,), name="report", daemon=True).start()
     return records
 
 
-def _report(model: ModelRegistered) -> None:
-    """Draw the report of a registered model in a child of low priority; nothing waits for it."""
+def draw_report(model: ModelRegistered, turns: Turns, stop: threading.Event) -> None:
+    """Draw the report of a registered model in a child of low priority, unless it has one."""
     try:
         folder = model_folder(model.uri)
-        page = call_in_child(write_report, folder, cancelled=lambda: False, niceness=LOW_PRIORITY)
+        if (folder / PAGE).is_file() or not (folder / ROWS).is_file():
+            return
+        page = turns.call_between(
+            write_report, folder, cancelled=stop.is_set, niceness=LOW_PRIORITY
+        )
     except Exception as failed:  # noqa: BLE001 - the model serves without its report
+        if stop.is_set():
+            return  # the next start draws it
         log.warning(
             "report.failed",
             model_version=model.model_version,
@@ -146,10 +152,14 @@ def _report(model: ModelRegistered) -> None:
         log.info("report.written", model_version=model.model_version, page=str(page))
 
 
-def _mirror(
-    settings: Settings, kafka: KafkaSettings, said: TrainingStatus, stop: threading.Event
+def _follow_models(
+    settings: Settings,
+    kafka: KafkaSettings,
+    said: TrainingStatus,
+    stop: threading.Event,
+    turns: Turns,
 ) -> None:
-    """Mirror beside the training. A failure of MLflow only changes the status."""
+    """Draw reports and mirror between trainings. A failure of MLflow only changes the status."""
 
     def report(failure: str) -> None:
         if failure:
@@ -161,19 +171,21 @@ def _mirror(
         said.mlflow(failure)
 
     try:
-        follow_models(settings, kafka, report, stop)
+        mirroring = Mirroring(Tracking.from_settings(settings), kafka, settings.home, turns)
+        follow_models(mirroring, report, lambda model: draw_report(model, turns, stop), stop)
     except Exception as error:  # noqa: BLE001 - whatever it is, training goes on and says so
         if not stop.is_set():  # a broker that stops with us is no fault of the mirror
             report(f"MLflow is not followed: {error}")
 
 
-def run_networks(raw: bytes, kafka: KafkaSettings, rows: Path) -> FittedNetworks:
-    """Read the rows of one request into a file and fit its networks; called in a child process.
+def run_networks(raw: bytes, kafka: KafkaSettings, folder: Path) -> None:
+    """Write the rows of one request and its networks into a folder; called in a child process.
 
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
     from workers.training.fit import TooFewRows, TrainingPlan
+    from workers.training.hand_over import read_series_files, write_networks, write_series
     from workers.training.train import train_networks
 
     request = TrainingRequest.decode(raw)
@@ -182,44 +194,46 @@ def run_networks(raw: bytes, kafka: KafkaSettings, rows: Path) -> FittedNetworks
     progress = TrainingProgressPublisher(request, kafka)
     progress.publish("dataset", 0.0, "reading features")
     try:
-        series = read_series(request, kafka, progress.publish)
-        with rows.open("wb") as file:
-            pickle.dump(series, file, protocol=5)
+        write_series(folder, read_series(request, kafka, progress.publish))
         loading.join()
-        return train_networks(request, series, TrainingPlan(), progress.publish)
+        networks = train_networks(
+            request, read_series_files(folder), TrainingPlan(), progress.publish
+        )
+        write_networks(folder, networks)
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))
         raise RecordRejected(str(short)) from None
 
 
-def run_request(
-    raw: bytes, models: Path, kafka: KafkaSettings, rows: Path, networks: FittedNetworks
-) -> Sequence[Record]:
+def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) -> Sequence[Record]:
     """Train the rest of one request's model and register it; called in a child process.
 
     Args:
         raw: The request.
         models: Root folder of all models.
         kafka: The cluster.
-        rows: What ``run_networks`` has read.
-        networks: What it has fitted.
+        folder: What ``run_networks`` has written.
 
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
     from workers.training.fit import TooFewRows, TrainingPlan
+    from workers.training.hand_over import read_networks, read_series_files
     from workers.training.train import register, train
 
     request = TrainingRequest.decode(raw)
     progress = TrainingProgressPublisher(request, kafka)
     try:
-        with rows.open("rb") as file:
-            series = pickle.load(file)  # noqa: S301 - our own, of this request
         with Reader(kafka, (MODELS_CHANGES,)) as reader:
             changes = [message.record for message in reader.read_to_end()]
         previous = serving_filters(changes, request)
         trained = train(
-            request, series, TrainingPlan(), progress.publish, previous, networks=networks
+            request,
+            read_series_files(folder),
+            TrainingPlan(),
+            progress.publish,
+            previous,
+            networks=read_networks(folder),
         )
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))

@@ -76,6 +76,21 @@ def logged(tmp_path: Path, name: str, text: str) -> bool:
     return path.exists() and text in path.read_text()
 
 
+def test_a_process_gives_back_what_memory_it_has_freed(tmp_path):
+    keeps = NOTE + "pathlib.Path(sys.argv[1] + '.env').write_text(repr(dict(os.environ)))"
+    written = tmp_path / "market.env"
+    supervisor = running(tmp_path, market=keeps)
+    supervisor.start()
+    try:
+        watch_until(supervisor, written.is_file)
+        environment = written.read_text()
+    finally:
+        supervisor.stop()
+
+    assert {name for name in supervising.LITTLE_MEMORY if name not in environment} == set()
+    assert "'MALLOC_ARENA_MAX': '2'" in environment
+
+
 def test_a_process_that_is_killed_is_started_again_within_two_seconds_and_told_in_one_line(
     tmp_path, log_lines
 ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -53,7 +55,25 @@ def test_a_job_is_told_from_its_first_to_its_last_trial(compute, bars):
     assert told[-1][:2] == (6, 6)
 
 
+def test_a_child_lives_from_the_first_job_until_none_has_come_for_a_while(bars):
+    spec = OptimizeSpec(symbol="BTCUSDT", **FEW)
+    compute = Compute(idle_s=0.5)
+    try:
+        assert compute.pid is None
+        first = compute.run(spec, bars, lambda *_: None, going_on)
+        deadline_s = time.monotonic() + 30.0
+        while compute.pid is not None and time.monotonic() < deadline_s:
+            threading.Event().wait(0.02)
+        assert compute.pid is None
+
+        assert compute.run(spec, bars, lambda *_: None, going_on).error is None
+        assert first.error is None
+    finally:
+        compute.close()
+
+
 def test_what_is_wrong_with_a_request_is_its_fault_and_the_child_lives_on(compute, bars):
+    compute.run(OptimizeSpec(symbol="BTCUSDT", **FEW), bars, lambda *_: None, going_on)
     pid = compute.pid
 
     found = compute.run(
@@ -81,6 +101,7 @@ def test_a_job_cancelled_as_it_is_handed_over_stops_too(compute, bars):
 
 
 def test_a_killed_child_is_replaced_and_its_job_run_again(compute, bars):
+    compute.run(OptimizeSpec(symbol="BTCUSDT", **FEW), bars, lambda *_: None, going_on)
     first = compute.pid
 
     def kill_once(*_):

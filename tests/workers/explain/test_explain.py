@@ -21,7 +21,7 @@ from tests.build import FEATURE_SET, close_time, features, prediction
 from tests.fakes.small_models import NAMES, WINDOW, small_model
 from workers.explain.allowance import LIMIT_S, SHARE, NeutralAllowance
 from workers.explain.attribution import explain, explained_class, load_explainable
-from workers.explain.history import BARS_BEHIND, ExplainHistory
+from workers.explain.history import BARS_AHEAD, BARS_BEHIND, ExplainHistory
 from workers.explain.processor import ExplainableModels, ExplainState, explain_processor
 from workers.explain.worker import behind_text
 from workers.models.artifact import ArtifactError, model_folder, read_model
@@ -375,6 +375,17 @@ def test_history_is_pruned_behind_the_newest_prediction():
     history.add(prediction(BARS_BEHIND + 2))
 
     assert list(history.rows) == [close_time(m) for m in range(2, 5)]
+
+
+def test_before_the_first_model_rows_are_kept_no_further_than_behind_a_prediction(tmp_path):
+    hours = small_model(tmp_path, timeframe_ms=HOUR_MS)
+    loaded, history = explainable(hours), ExplainHistory()
+
+    for m in range(BARS_BEHIND + 2):
+        history.add(feature(m), loaded.bars_ahead(MINUTE_MS))
+
+    assert list(history.rows) == [close_time(m) for m in range(2, BARS_BEHIND + 2)]
+    assert loaded.bars_ahead(HOUR_MS) == BARS_AHEAD
 
 
 def test_an_altered_model_is_refused(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -27,7 +29,10 @@ from tests.fakes.small_models import change_to, small_model
 from workers.serving.slots import load_ensemble
 from workers.settings import Settings
 from workers.training import mlflow_follower
+from workers.training.mlflow_follower import Mirroring
+from workers.training.mlflow_mirror import Tracking
 from workers.training.progress import STAGES, overall_share
+from workers.training.turns import Turns
 from workers.training.worker import run, run_networks, run_request, serving_filters
 
 BARS = 2_300
@@ -81,11 +86,12 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     publisher.publish(ClockTick(event_time_ms=close_time(BARS) + 7, speed=1.0))
     publisher.flush()
 
-    raw, rows = request(BARS - 1).encode(), tmp_path / "rows"
-    networks = run_networks(raw, kafka, rows)
-    (model,) = run_request(raw, tmp_path, kafka, rows, networks)
+    raw, files = request(BARS - 1).encode(), tmp_path / "files"
+    files.mkdir()
+    run_networks(raw, kafka, files)
+    (model,) = run_request(raw, tmp_path, kafka, files)
     with pytest.raises(RecordRejected, match="one of 2 folds has"):
-        run_networks(request(BARS - 1, from_bar=BARS - 200).encode(), kafka, rows)
+        run_networks(request(BARS - 1, from_bar=BARS - 200).encode(), kafka, files)
 
     assert isinstance(model, ModelRegistered)
     assert load_ensemble(model).version == model.model_version
@@ -111,6 +117,14 @@ def test_a_model_folder_that_cannot_be_written_to_is_refused_with_its_setting(tm
     )
 
 
+def test_the_process_loads_neither_compiler_nor_torch_before_a_training():
+    script = "import sys, workers.training.worker; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+
+    assert b"workers.training.turns" in loaded.split()
+    assert not {b"numba", b"torch", b"xgboost", b"mlflow", b"shap", b"pandas"} & {*loaded.split()}
+
+
 @pytest.mark.parametrize(("before", "after"), list(itertools.pairwise(STAGES)))
 def test_each_stage_ends_where_the_next_begins(before, after):
     assert overall_share(before[0], 1.0) == pytest.approx(overall_share(after[0], 0.0))
@@ -125,6 +139,7 @@ def test_mlflow_follows_the_topics_or_the_report_says_why_not(
     monkeypatch.setattr(mlflow_follower, "SETTLES_AFTER_S", 0.5)
     kafka = KafkaSettings(pipeline_topics)
     reports: list[str] = []
+    drawn: list[ModelRegistered] = []
     reported, stop = threading.Event(), threading.Event()
     elsewhere = "sqlite:////dev/null/mlflow.db" if broken else None
     settings = Settings(home=tmp_path, mlflow_tracking_uri=elsewhere)
@@ -138,14 +153,12 @@ def test_mlflow_follows_the_topics_or_the_report_says_why_not(
         reports.append(failure)
         reported.set()
 
-    thread = threading.Thread(
-        target=mlflow_follower.follow_models, args=(settings, kafka, report, stop)
-    )
-    thread.start()
+    thread = following(settings, kafka, report, drawn.append, stop)
     assert reported.wait(120.0)
     stop.set()
     thread.join()
 
+    assert drawn == [model]
     if broken:
         assert reports[0].startswith("MLflow is behind: ")
         assert not (tmp_path / mlflow_follower.MARKER).exists()
@@ -167,25 +180,35 @@ def test_a_stop_while_mlflow_is_written_is_no_failure_of_it(pipeline_topics, tmp
         stop.set()
         raise InterruptedError("the child was killed")
 
-    monkeypatch.setattr(mlflow_follower, "call_in_child", killed)
+    turns = Turns()
+    monkeypatch.setattr(turns, "call_between", killed)
     kafka = KafkaSettings(pipeline_topics)
     publisher = Publisher(kafka, "promotion")
     publisher.publish(small_model(tmp_path / "models"))
     publisher.flush()
     reports: list[str] = []
 
-    mlflow_follower.follow_models(Settings(home=tmp_path), kafka, reports.append, stop)
+    settings = Settings(home=tmp_path)
+    mirroring = Mirroring(Tracking.from_settings(settings), kafka, settings.home, turns)
+    mlflow_follower.follow_models(mirroring, reports.append, lambda _: None, stop)
 
     assert reports == []
+
+
+def following(settings, kafka, report, draw, stop):
+    """Return a thread that follows the models' topics."""
+    mirroring = Mirroring(Tracking.from_settings(settings), kafka, settings.home, Turns())
+    thread = threading.Thread(
+        target=mlflow_follower.follow_models, args=(mirroring, report, draw, stop)
+    )
+    thread.start()
+    return thread
 
 
 def _starts_no_child_again(settings, kafka):
     reports: list[str] = []
     stop = threading.Event()
-    thread = threading.Thread(
-        target=mlflow_follower.follow_models, args=(settings, kafka, reports.append, stop)
-    )
-    thread.start()
+    thread = following(settings, kafka, reports.append, lambda _: None, stop)
     deadline = time.monotonic() + 3.0
     while time.monotonic() < deadline and not reports:
         stop.wait(0.1)
