@@ -26,6 +26,10 @@ def going_on():
     return False
 
 
+def lives(compute: Compute) -> bool:
+    return compute.pid is not None
+
+
 @pytest.fixture(scope="module")
 def compute():
     made = Compute()
@@ -59,12 +63,12 @@ def test_a_child_lives_from_the_first_job_until_none_has_come_for_a_while(bars):
     spec = OptimizeSpec(symbol="BTCUSDT", **FEW)
     compute = Compute(idle_s=0.5)
     try:
-        assert compute.pid is None
+        assert not lives(compute)
         first = compute.run(spec, bars, lambda *_: None, going_on)
         deadline_s = time.monotonic() + 30.0
-        while compute.pid is not None and time.monotonic() < deadline_s:
+        while lives(compute) and time.monotonic() < deadline_s:
             threading.Event().wait(0.02)
-        assert compute.pid is None
+        assert not lives(compute)
 
         assert compute.run(spec, bars, lambda *_: None, going_on).error is None
         assert first.error is None

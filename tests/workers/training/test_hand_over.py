@@ -47,11 +47,7 @@ def test_series_keep_their_bits_and_their_order(tmp_path_factory, rows):
 
     assert list(read) == list(written)
     for symbol, one in read.items():
-        assert (one.symbol, one.timeframe_ms, one.names) == (
-            symbol,
-            MINUTE_MS,
-            ("a", "log_return_1"),
-        )
+        assert (one.symbol, one.timeframe_ms, one.names) == (symbol, MINUTE_MS, NAMES)
         for name in COLUMNS:
             expected = getattr(written[symbol], name)
             assert getattr(one, name).dtype == expected.dtype
