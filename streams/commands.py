@@ -2,11 +2,12 @@
 
     <noun>.commands.v1  -->  [processor]  -->  facts, commands.outcomes.v1, operators.audit.v1
 
-A processor writes a ``Ruling``. What a verdict becomes is the same for all of them.
+A processor writes a ``Ruling``. What a ruling becomes is the same for all of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -66,7 +67,7 @@ def is_stale(state: CommandedState, command: Command) -> bool:
 
 
 def stale(state: CommandedState, command: Command, subject: str) -> Ruling:
-    """Return the verdict on a command that was meant for another revision."""
+    """Return the ruling on a command that was meant for another revision."""
     return Ruling(
         "stale",
         f"{subject} is at revision {state.revision}, expected {command.expected_revision}: "
@@ -76,31 +77,31 @@ def stale(state: CommandedState, command: Command, subject: str) -> Ruling:
 
 
 def settle(
-    state: State, command: Command, noun_action: tuple[str, str], verdict: Ruling
+    state: State, command: Command, noun_action: tuple[str, str], ruling: Ruling
 ) -> tuple[State, Outputs]:
-    """Return the state after a verdict, and what is published: facts, outcome, audit entry.
+    """Return the state after a ruling, and what is published: facts, outcome, audit entry.
 
     Args:
         state: Before the command.
         command: One that has not been answered.
         noun_action: Such as ("configs", "activate").
-        verdict: Of the processor; a dry run keeps its words alone.
+        ruling: Of the processor; a dry run keeps its words alone.
     """
     noun, action = noun_action
-    effective = verdict.code == "done" and not command.dry_run
-    changes: dict[str, object] = dict(verdict.changes or {}) if effective else {}
+    effective = ruling.code == "done" and not command.dry_run
+    changes: dict[str, object] = dict(ruling.changes or {}) if effective else {}
     changes["answered"] = (*state.answered, command.command_id)[-REMEMBERED:]
     changes["revision"] = state.revision + effective
     outcome = CommandOutcome(
         command_id=command.command_id,
         noun=noun,
         action=action,
-        subject=verdict.subject,
+        subject=ruling.subject,
         event_time_ms=command.event_time_ms,
-        status=STATUSES.get(verdict.code, "refused"),
-        code=verdict.code,
-        detail=verdict.detail,
-        facts=tuple(f"{topic_of(fact).name}: {_named(fact)}" for fact in verdict.facts),
+        status=STATUSES.get(ruling.code, "refused"),
+        code=ruling.code,
+        detail=ruling.detail,
+        facts=_named(ruling.facts),
         revision=state.revision + effective,
         dry_run=command.dry_run,
         fingerprint=command.fingerprint,
@@ -109,20 +110,26 @@ def settle(
         action=f"{noun}.{action}",
         event_time_ms=command.event_time_ms,
         by=command.by,
-        subject=verdict.subject,
+        subject=ruling.subject,
         reason=command.reason,
         command_id=command.command_id,
         trace_id=command.trace_id,
         outcome=outcome.status,
-        detail=verdict.detail,
-        before=verdict.before or None,
-        after=(verdict.after or None) if effective else (verdict.before or None),
+        detail=ruling.detail,
+        before=ruling.before or None,
+        after=(ruling.after or None) if effective else (ruling.before or None),
         dry_run=command.dry_run,
     )
-    facts = verdict.facts if effective else ()
+    facts = ruling.facts if effective else ()
     return state.model_copy(update=changes), (*facts, outcome, entry)
 
 
-def _named(fact: Record) -> str:
-    parts = (getattr(fact, name, None) for name in ("strategy", "symbol", "config_id", "status"))
+def _named(facts: Outputs) -> tuple[str, ...]:
+    """Return what the facts say, in order; those that say the same of several markets once."""
+    said = Counter(f"{topic_of(fact).name}: {_about(fact)}" for fact in facts)
+    return tuple(text if count == 1 else f"{text}, {count} markets" for text, count in said.items())
+
+
+def _about(fact: Record) -> str:
+    parts = (getattr(fact, name, None) for name in ("strategy", "config_id", "status"))
     return " ".join(str(part) for part in parts if part is not None)

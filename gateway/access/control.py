@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from gateway.access.jwks import IssuerKeys
 from gateway.access.keys import PREFIX, check_key
 from gateway.access.limits import RateLimits
 from gateway.access.principal import (
@@ -18,10 +17,13 @@ from gateway.access.principal import (
 )
 from gateway.access.scopes import needed_scope
 from gateway.access.tickets import Tickets
-from gateway.access.tokens import TokenRules, TokenVerifier
 from gateway.cache import Cache
 from gateway.settings import GatewaySettings
 from schemas.access import AccessKey
+
+if TYPE_CHECKING:
+    from gateway.access.jwks import IssuerKeys
+    from gateway.access.tokens import TokenVerifier
 
 Mode = Literal["off", "keys", "tokens and keys"]
 
@@ -60,6 +62,10 @@ class AccessControl:
         self._ready = ready
         self._tokens: TokenVerifier | None = None
         if settings.issuer is not None:
+            # The cryptography of tokens takes 9 MB, which a gateway without an issuer can spare.
+            from gateway.access.jwks import IssuerKeys
+            from gateway.access.tokens import TokenRules, TokenVerifier
+
             self.issuer = IssuerKeys(settings.issuer, settings.jwks_url)
             rules = TokenRules(
                 settings.issuer,

@@ -39,6 +39,10 @@ class Principal:
         """Whether his scope includes the one that is needed."""
         return self.scope is not None and SCOPES.index(self.scope) >= SCOPES.index(needed)
 
+    def signature(self, said: str) -> str:
+        """Return by whom an act is: who has signed in; where nobody has to, who he says he is."""
+        return said if self.kind == "open" else self.name
+
     def expired(self, now_ms: int) -> bool:
         """Whether what he proved no longer counts."""
         return self.expires_ms is not None and self.expires_ms <= now_ms

@@ -59,10 +59,6 @@ class Caller:
     trace_id: str
     key: str | None
 
-    def name(self, said: str) -> str:
-        """Return by whom a command is: who has signed in, else who it says."""
-        return said if self.principal.kind == "open" else self.principal.name
-
     def identity(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the fields that tell a command: by the key of its request if it has one."""
         written = json.dumps(asked, sort_keys=True, default=str)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from gateway.answers import job_bodies, job_events, job_requests
 from gateway.answers.idempotency import Key
-from gateway.context import ContextDep
+from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import plain
 from gateway.routes.refdata import TableView, table_body
 from gateway.views.jobs import JOBS, JobView
@@ -117,11 +117,14 @@ async def job(job_id: str, ctx: ContextDep) -> Response:
 
 
 @router.delete("/jobs/{job_id}", response_model=job_bodies.JobSummary)
-async def cancel(job_id: str, request: Request, ctx: ContextDep) -> Response:
+async def cancel(
+    job_id: str, request: Request, ctx: ContextDep, principal: PrincipalDep
+) -> Response:
     """Cancel a job: what it has by then is kept. One that has ended stays as it is."""
     ctx.require_ready()
     job = ctx.views.jobs.require(job_id, *KINDS)
-    await job_requests.cancel(ctx, job, request.state.correlation_id)
+    by = principal.signature("operator")
+    await job_requests.cancel(ctx, job, request.state.correlation_id, by)
     return plain(job_bodies.summary(job))
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from gateway.answers import job_bodies, job_events, job_requests
 from gateway.answers.idempotency import Key
-from gateway.context import ContextDep
+from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import plain
 from gateway.errors import Conflict
 from gateway.routes.backtest import JobList, LastEventId
@@ -77,10 +77,13 @@ async def result(job_id: str, ctx: ContextDep) -> Response:
 
 
 @router.post("/{job_id}/cancel", response_model=job_bodies.JobSummary)
-async def cancel(job_id: str, request: Request, ctx: ContextDep) -> Response:
+async def cancel(
+    job_id: str, request: Request, ctx: ContextDep, principal: PrincipalDep
+) -> Response:
     """Stop a search after the trials under way; what it has found is kept."""
     job = _search(ctx, job_id)
-    await job_requests.cancel(ctx, job, request.state.correlation_id)
+    by = principal.signature("operator")
+    await job_requests.cancel(ctx, job, request.state.correlation_id, by)
     return plain(job_bodies.summary(job))
 
 

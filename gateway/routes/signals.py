@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.context import AppContext, ContextDep
+from gateway.context import AppContext, ContextDep, PrincipalDep
 from gateway.envelope import Envelope, raw, success
 from gateway.errors import Unknown
 from gateway.views.compact import CompactSignal
@@ -65,7 +65,12 @@ class Acknowledge(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    by: str = Field(default="operator", min_length=1, max_length=100)
+    by: str = Field(
+        default="operator",
+        min_length=1,
+        max_length=100,
+        description="Where nobody has to sign in; else it is who has",
+    )
 
 
 class SignalFilter(BaseModel):
@@ -166,7 +171,11 @@ async def signal(signal_id: str, ctx: ContextDep) -> Response:
 
 @router.post("/{signal_id}/acknowledge", response_model=Envelope[SignalAcknowledged])
 async def acknowledge(
-    signal_id: str, request: Request, ctx: ContextDep, body: Acknowledge | None = None
+    signal_id: str,
+    request: Request,
+    ctx: ContextDep,
+    principal: PrincipalDep,
+    body: Acknowledge | None = None,
 ) -> Response:
     """Mark a signal as seen; doing it again changes nothing and returns the first mark."""
     compact = _signal(ctx, signal_id)
@@ -176,7 +185,7 @@ async def acknowledge(
             signal_id=signal_id,
             symbol=compact.symbol,
             event_time_ms=ctx.wall_ms(),
-            by=(body or Acknowledge()).by,
+            by=principal.signature((body or Acknowledge()).by),
         )
         await ctx.bus.publish(acknowledged, trace_id=request.state.correlation_id)
         acknowledged = ctx.views.acknowledged.setdefault(signal_id, acknowledged)

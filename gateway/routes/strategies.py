@@ -325,7 +325,7 @@ async def _command(
     now_ms = ctx.wall_ms()
     command = ConfigCommand(
         **caller.identity({"action": action, "strategy": name, **asked, **said}),
-        by=caller.name(body.by),
+        by=caller.principal.signature(body.by),
         reason=body.reason,
         dry_run=body.dry_run,
         # Of two that come together one wins: both were meant for what they saw.

@@ -79,10 +79,10 @@ def step(state: ConfigsState, record: HistoryReady | ConfigCommand) -> tuple[Con
     if is_repeated(state, record):
         return state, ()
     if is_stale(state, record):
-        verdict = stale(state, record, record.strategy)
+        ruling = stale(state, record, record.strategy)
     else:
-        verdict = DECIDERS[record.action](state, record)
-    return settle(state, record, ("configs", record.action), verdict)
+        ruling = DECIDERS[record.action](state, record)
+    return settle(state, record, ("configs", record.action), ruling)
 
 
 def _history(state: ConfigsState, history: HistoryReady) -> tuple[ConfigsState, Outputs]:
@@ -110,7 +110,7 @@ def _history(state: ConfigsState, history: HistoryReady) -> tuple[ConfigsState, 
     state = state.model_copy(update=drafted.changes or {})
     (draft,) = drafted.facts
     activated = _activation(state, command, state.versions[-1], SHIPPED)
-    verdict = Ruling(
+    ruling = Ruling(
         "done",
         activated.detail,
         activated.subject,
@@ -118,7 +118,7 @@ def _history(state: ConfigsState, history: HistoryReady) -> tuple[ConfigsState, 
         (draft, *activated.facts),
         after=activated.after,
     )
-    return settle(state, command, ("configs", BOOTSTRAP), verdict)
+    return settle(state, command, ("configs", BOOTSTRAP), ruling)
 
 
 def _create(state: ConfigsState, command: ConfigCommand) -> Ruling:
@@ -255,7 +255,7 @@ DECIDERS = {"create": _create, "activate": _activate, "deprecate": _deprecate}
 
 
 def _version(state: ConfigsState, command: ConfigCommand) -> Version | Ruling:
-    """Return the version that a command names, or the verdict that there is none."""
+    """Return the version that a command names, or the ruling that there is none."""
     version = next((v for v in state.versions if v.config_id == command.config_id), None)
     if version is None or _expired(version, command.event_time_ms):
         known = ", ".join(v.config_id for v in state.versions[-5:]) or "none yet"

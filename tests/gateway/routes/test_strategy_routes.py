@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from gateway.access import control
+from gateway.access.principal import Principal
 from gateway.answers import commands
 from schemas.configs import ConfigCommand
 from streams.configs.processor import KEPT_MS
@@ -276,3 +278,11 @@ async def test_an_activation_counts_from_a_bar_that_is_still_to_come(configs):
     effective = answer["config"]["effective_from_ms"]
     assert now_ms < effective
     assert effective % configs.ctx.views.base_ms == 0
+
+
+async def test_who_has_signed_in_is_who_commands(configs, monkeypatch):
+    monkeypatch.setattr(control, "EVERYBODY", Principal("key", "k1", "ci robot", "admin"))
+    await post(configs, "/MyStrategy/configs", {**EXAMPLE, "by": "the chief"})
+
+    [command] = [r for r, _ in configs.bus.published if isinstance(r, ConfigCommand)]
+    assert command.by == "ci robot"
