@@ -1,0 +1,117 @@
+"""Commands over a real broker: a killed processor leaves one outcome and one effect of each."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.commands import CommandOutcome
+from schemas.configs import ConfigChanged
+from schemas.topics import (
+    COMMAND_OUTCOMES,
+    CONFIG_ACTIVE,
+    CONFIG_CHANGES,
+    CONFIG_COMMANDS,
+    OPERATOR_AUDIT,
+    topic_of,
+)
+from streams.configs.processor import PROCESSOR
+from streams.runtime.memory_driver import replay
+from streams.runtime.publisher import Publisher
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from tests.build import config_command
+from tests.kafka.test_backtest_signals import forgotten, wait_for
+
+pytestmark = pytest.mark.kafka
+
+ROOT = Path(__file__).resolve().parents[2]
+STRATEGIES = ("one", "two", "three")
+FACTS = (CONFIG_CHANGES, CONFIG_ACTIVE, COMMAND_OUTCOMES, OPERATOR_AUDIT)
+KILLS = 3
+COMMANDS = 90  # of each strategy
+
+
+@contextlib.contextmanager
+def running(bootstrap: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.bench.command_chain", bootstrap]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def read(kafka, *topics):
+    with Reader(kafka, topics) as reader:
+        return [message.record for message in reader.read_to_end()]
+
+
+def outcomes(kafka):
+    return [r for r in read(kafka, COMMAND_OUTCOMES) if isinstance(r, CommandOutcome)]
+
+
+def wait_for_more(kafka, seen):
+    wait_for(lambda: len(outcomes(kafka)) > seen)
+
+
+def command(strategy, number):
+    action = ("create", "activate", "create", "deprecate")[number % 4]
+    content = {"decision": {"max_entropy": (number // 2 % 20) / 20}}
+    return config_command(
+        action,
+        number,
+        command_id=f"{strategy}-{number}",
+        strategy=strategy,
+        content=content,
+        number=number // 2 % 20 + 1,
+    )
+
+
+def by_key(records):
+    keys = defaultdict(list)
+    for record in records:
+        topic = topic_of(record)
+        named = getattr(record, "strategy", None) or record.subject.partition("/")[0]
+        keys[topic.name, named].append(record.encode())
+    return keys
+
+
+def test_a_killed_processor_leaves_one_outcome_and_one_effect_of_each_command(pipeline_topics):
+    kafka = KafkaSettings(pipeline_topics)
+    publisher = Publisher(kafka, "test")
+    share = COMMANDS // (KILLS + 1) + 1
+    sent = 0
+    for _ in range(KILLS + 1):
+        with running(pipeline_topics) as process:
+            for number in range(sent, min(sent + share, COMMANDS)):
+                for strategy in STRATEGIES:
+                    publisher.publish(command(strategy, number))
+                    publisher.publish(command(strategy, number))  # a client that asks twice
+            publisher.flush()
+            sent = min(sent + share, COMMANDS)
+            wait_for_more(kafka, len(outcomes(kafka)))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    with running(pipeline_topics):
+        wait_for(lambda: len(outcomes(kafka)) >= COMMANDS * len(STRATEGIES))
+    wait_for(lambda: forgotten({"bootstrap.servers": pipeline_topics}))  # its session ends
+
+    commands = read(kafka, CONFIG_COMMANDS)
+    assert len(commands) == 2 * COMMANDS * len(STRATEGIES)
+    answered = [outcome.command_id for outcome in outcomes(kafka)]
+    assert sorted(answered) == sorted({each.command_id for each in commands})
+    made = [r for r in replay([PROCESSOR], commands) if topic_of(r) in FACTS]
+    assert by_key(read(kafka, *FACTS)) == by_key(made)
+    changes = [r for r in made if isinstance(r, ConfigChanged)]
+    for strategy in STRATEGIES:
+        last = {c.config_id: c.status for c in changes if c.strategy == strategy}
+        assert list(last.values()).count("ACTIVE") == 1
