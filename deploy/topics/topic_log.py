@@ -72,10 +72,14 @@ class TopicLog:
         self.entries: dict[Identity, list[LogEntry]] = defaultdict(list)
         self.newest: dict[Identity, int] = defaultdict(lambda: -1)
         self.unreadable: list[Unreadable] = []
-        read = dict.fromkeys((*self.topics, *(PROGRESS_TOPICS[topic] for topic in self.topics)))
-        with Reader(kafka, tuple(read)) as reader:
-            for message in reader.read_to_end(unreadable=self._add_unreadable):
-                self._add(message, span)
+        progress = dict.fromkeys(PROGRESS_TOPICS[topic] for topic in self.topics)
+        rest = [topic for topic in self.topics if topic not in progress]
+        # One after the other: the rest then holds all that was written together with the newest
+        # record of the topics that show progress, also while their writers run.
+        for read in filter(None, (list(progress), rest)):
+            with Reader(kafka, read) as reader:
+                for message in reader.read_to_end(unreadable=self._add_unreadable):
+                    self._add(message, span)
 
     def _add(self, message: Received, span: Span) -> None:
         stored, record = message.stored, message.record
