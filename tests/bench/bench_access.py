@@ -21,8 +21,9 @@ from deploy.local.gateway_request import KEY_HEADER
 from gateway.access.jwks import ALGORITHMS, IssuerKeys
 from gateway.access.tokens import TokenRules, TokenVerifier
 from gateway.envelope import wall_ms
-from tests.bench.bench_gateway import CONNECTIONS, ROUNDS, Row, row, say_ms, server
+from tests.bench.bench_gateway import CONNECTIONS, ROUNDS, say_ms, server
 from tests.bench.gateway_server import ACCESS_KEY
+from tests.bench.race import Row, row
 from tests.fakes.issuer import AUDIENCE, FakeIssuer
 
 TOKENS = 2_000

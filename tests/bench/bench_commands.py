@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,10 +43,9 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.bench.mean_chain import BARE_CHANGELOG
+from tests.bench.race import Row, row
 from tests.build import config_command, raw_bar
 from tests.fakes.documented_config import TRADAI_YAML
-
-Row = dict[str, object]
 
 ROOT = Path(__file__).resolve().parents[2]
 HOPS = 60  # of each in a round
@@ -71,7 +70,7 @@ def outcomes() -> Row:
             bare = _contender("tests.bench.mean_chain", "bare", broker.bootstrap, "bare")
             with ours, bare:
                 ratios = _ratios(KafkaSettings(broker.bootstrap))
-    return _row("command to outcome P50", "bare transactional hop", 0.5, ratios)
+    return row("command to outcome P50", "bare transactional hop", ratios, 0.5)
 
 
 def _ratios(kafka: KafkaSettings) -> list[float]:
@@ -155,7 +154,7 @@ def _timed(name: str, bar_s: float, work: Callable[[], None], calls: int) -> Row
             work()
         ratios.append(bar_s * calls / (time.perf_counter() - began))
     print(f"{name}: {bar_s / statistics.median(ratios[1:]) * 1000:.2f} ms")  # noqa: T201 - shown
-    return _row(name, f"{bar_s * 1000:g} ms", 1.0, ratios[1:])
+    return row(name, f"{bar_s * 1000:g} ms", ratios[1:], 1.0)
 
 
 def _create_topics(bootstrap: str) -> None:
@@ -174,19 +173,6 @@ def _contender(*module: str) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
-
-
-def _row(name: str, peer: str, bar: float, ratios: Sequence[float]) -> Row:
-    ratio = statistics.median(ratios)
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return {
-        "name": name,
-        "peer": peer,
-        "ratio": round(ratio, 2),
-        "spread": round((high - low) / ratio, 2),
-        "bar": bar,
-        "holds": ratio >= bar,
-    }
 
 
 if __name__ == "__main__":

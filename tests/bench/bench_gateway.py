@@ -22,8 +22,7 @@ import uvloop
 
 from deploy.cli.load_client import LoadResult, percentile, send_all
 from tests.bench import explained
-
-Row = dict[str, object]
+from tests.bench.race import Row, row
 
 CONNECTIONS = 20
 REQUESTS = 4_000
@@ -267,17 +266,3 @@ def say_ms(name: str, ours: Sequence[float], peers: Sequence[float]) -> None:
     """Print the medians behind a ratio: they say little on another machine."""
     medians = f"{statistics.median(ours):.2f} ms, peer {statistics.median(peers):.2f} ms"
     print(f"  {name}: {medians}", file=sys.stderr, flush=True)  # noqa: T201 - information
-
-
-def row(name: str, peer: str, ratios: Sequence[float], bar: float) -> Row:
-    """Return a row of the bench table: the median of the rounds and the range of its quartiles."""
-    ratio = statistics.median(ratios)
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return {
-        "name": name,
-        "peer": peer,
-        "ratio": round(ratio, 2),
-        "spread": round((high - low) / ratio, 2) if ratio else None,  # 0: an answer never came
-        "bar": bar,
-        "holds": ratio >= bar,
-    }

@@ -37,9 +37,9 @@ from schemas.market import RawBar
 from schemas.timeframes import MINUTE_MS, timeframe_name
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
-from tests.bench.bench_gateway import row
 from tests.bench.pass_through import closed_by, write_canned
 from tests.bench.pipeline_market import SYMBOLS, PipelineMarket, put, steady_market
+from tests.bench.race import row
 
 Row = dict[str, object]
 

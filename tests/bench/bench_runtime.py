@@ -7,7 +7,6 @@ appended. What each wrote is compared with the in-memory driver before it counts
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,9 +26,8 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.bench.mean_chain import BARE_CHANGELOG, BATCH, mean_of
+from tests.bench.race import Row, row
 from tests.build import raw_bar
-
-Row = dict[str, object]
 
 ROOT = Path(__file__).resolve().parents[2]
 SYMBOLS = 50
@@ -47,8 +45,8 @@ def rows() -> list[Row]:
             expected = _fill(broker.bootstrap)
             rates = [_round(broker.bootstrap, number, expected) for number in range(ROUNDS + 1)]
     return [
-        _row("runtime, records/s", "bare confluent loop", 0.5, [r[0] / r[1] for r in rates[1:]]),
-        _row("runtime, records/s", "Faust table", 10.0, [r[0] / r[2] for r in rates[1:]]),
+        row("runtime, records/s", "bare confluent loop", [r[0] / r[1] for r in rates[1:]], 0.5),
+        row("runtime, records/s", "Faust table", [r[0] / r[2] for r in rates[1:]], 10.0),
     ]
 
 
@@ -108,16 +106,3 @@ def _contender(kind: str, bootstrap: str, run: str) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
-
-
-def _row(name: str, peer: str, bar: float, ratios: Sequence[float]) -> Row:
-    ratio = statistics.median(ratios)
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return {
-        "name": name,
-        "peer": peer,
-        "ratio": round(ratio, 2),
-        "spread": round((high - low) / ratio, 2),
-        "bar": bar,
-        "holds": ratio >= bar,
-    }

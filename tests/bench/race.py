@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 REPETITIONS = 7
 
+Row = dict[str, object]
 Work = Callable[[int], object]
 
 
@@ -24,7 +25,7 @@ class Entry:
     clock: Callable[[], float] = time.perf_counter
 
 
-def race(name: str, peer_name: str, bar: float, ours: Entry, peer: Entry) -> dict[str, object]:
+def race(name: str, peer_name: str, bar: float, ours: Entry, peer: Entry) -> Row:
     """Return a row of the bench table: how many times faster than the peer a call of ours is.
 
     The ratio is the median over rounds of (peer's median call / our median call); the spread is
@@ -36,14 +37,18 @@ def race(name: str, peer_name: str, bar: float, ours: Entry, peer: Entry) -> dic
         first, second = (peer, ours) if repetition % 2 else (ours, peer)
         times = {id(entry): _median_seconds(entry, repetition) for entry in (first, second)}
         ratios.append(times[id(peer)] / times[id(ours)])
-    ratios = ratios[1:]  # the first round fills caches
+    return row(name, peer_name, ratios[1:], bar)  # the first round fills caches
+
+
+def row(name: str, peer: str, ratios: Sequence[float], bar: float) -> Row:
+    """Return a row of the bench table: the median of the rounds and the range of its quartiles."""
     ratio = statistics.median(ratios)
     low, _, high = statistics.quantiles(ratios, n=4)
     return {
         "name": name,
-        "peer": peer_name,
+        "peer": peer,
         "ratio": round(ratio, 2),
-        "spread": round((high - low) / ratio, 2),
+        "spread": round((high - low) / ratio, 2) if ratio else None,  # 0: an answer never came
         "bar": bar,
         "holds": ratio >= bar,
     }
