@@ -11,6 +11,7 @@ from schemas.answers import PredictionAnswer
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ActiveConfig, ConfigChanged, ConfigCommand, ConfigEffective
+from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
@@ -174,6 +175,14 @@ MONITOR_WINDOWS = Topic(
 MONITOR_TRACES = Topic(
     "monitor.traces.v1", CanaryTrace, "symbol", "A bar followed downstream", retention_ms=DAY_MS
 )
+SYSTEM_EVENTS = Topic(
+    "system.events.v1",
+    SystemEvent,
+    "subject",
+    "What people wait for, such as a process that failed",
+    retention_ms=MONTH_MS,
+    single=True,
+)
 ACCESS_KEYS = Topic(
     "access.keys.v1",
     AccessKey,
@@ -227,6 +236,7 @@ TOPICS: tuple[Topic, ...] = (
     WORKER_STATUS,
     MONITOR_WINDOWS,
     MONITOR_TRACES,
+    SYSTEM_EVENTS,
     ACCESS_KEYS,
     OPERATOR_AUDIT,
 )

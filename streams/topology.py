@@ -16,6 +16,7 @@ from schemas.topics import (
     BARS,
     CLOCK_TICKS,
     COMMAND_OUTCOMES,
+    CONFIG_ACTIVE,
     CONFIG_CHANGES,
     CONFIG_COMMANDS,
     EXPLANATIONS,
@@ -41,6 +42,7 @@ from schemas.topics import (
     SCORE_TOTALS,
     SCORED_SIGNALS,
     SIGNALS,
+    SYSTEM_EVENTS,
     TOPICS,
     TRAINING_PROGRESS,
     TRAINING_REQUESTS,
@@ -149,6 +151,19 @@ WORKERS: tuple[Worker, ...] = (
         (RAW_BARS, BARS, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTIONS, SIGNALS),
         (MONITOR_WINDOWS, MONITOR_TRACES),
     ),
+    Worker(  # reads the dead letters of every topic, too
+        "notify",
+        (
+            CLOCK_TICKS,
+            LEDGER,
+            MODELS_CHANGES,
+            CONFIG_ACTIVE,
+            MONITOR_WINDOWS,
+            WORKER_STATUS,
+            SYSTEM_EVENTS,
+        ),
+        (SYSTEM_EVENTS, WORKER_STATUS),
+    ),
     Worker(
         "gateway",
         (
@@ -176,6 +191,7 @@ WORKERS: tuple[Worker, ...] = (
             WORKER_STATUS,
             MONITOR_WINDOWS,
             MONITOR_TRACES,
+            SYSTEM_EVENTS,
             ACCESS_KEYS,
             OPERATOR_AUDIT,
         ),

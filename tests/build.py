@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from schemas.answers import PredictionAnswer
 from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
+from schemas.events import EventKind, SystemEvent
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
@@ -21,6 +22,7 @@ from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, 
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from streams.configs.content import config_id, content_hash, normalised
+from streams.events import SEVERITY
 from streams.scoring.totals import add_scores
 
 START_MS = 1_750_000_020_000  # a whole minute
@@ -254,6 +256,19 @@ def explanation(minute: int = 0, **fields: Any) -> Explanation:
         "sentence": "RSI speaks for a buy, volatility against it.",
     }
     return Explanation(**(defaults | fields))
+
+
+def system_event(kind: EventKind = "process_degraded", **fields: Any) -> SystemEvent:
+    """Return an event of the inference process."""
+    defaults: dict[str, Any] = {
+        "event_id": f"{kind}-{fields.get('event_time_ms', START_MS)}",
+        "kind": kind,
+        "severity": SEVERITY[kind],
+        "subject": "inference",
+        "event_time_ms": START_MS,
+        "text": f"inference says {kind}",
+    }
+    return SystemEvent(**(defaults | fields))
 
 
 def status(process: str = "inference", **fields: Any) -> WorkerStatus:

@@ -32,6 +32,8 @@ GIVE_BACK_EVERY_S = 15.0  # a few ms of the processor each time
 HIDDEN = "***"
 SECRET_NAME = re.compile(r"key|secret|password|token|credential", re.IGNORECASE)
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would blank out ordinary words
+SHORTEST_TOKEN = 8  # characters of a part of a notification's URL
+NOTIFY_URLS = "REGIMEFLOW_NOTIFY_URLS"
 SECRET_URLS = re.compile(r"[\w+.-]+://([^\s/]*:[^\s/]+@|\S*\?\S*=)")
 
 # Of these libraries only errors are news; of all others, warnings too.
@@ -187,6 +189,8 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
         if value.lstrip().startswith("{"):
             with contextlib.suppress(ValueError):
                 values |= {str(v) for k, v in json.loads(value).items() if SECRET_NAME.search(k)}
+        if name.upper() == NOTIFY_URLS:
+            values |= _secrets_of_sinks(value)
         if SECRET_URLS.match(value):
             with contextlib.suppress(ValueError):
                 values |= _secrets_of_url(value)
@@ -200,6 +204,17 @@ def _secrets_of_url(url: str) -> set[str]:
     query = [field.partition("=") for field in parts.query.split("&")]
     written = {password, *(value for name, _, value in query if SECRET_NAME.search(name))}
     return written | {unquote(value) for value in written}
+
+
+def _secrets_of_sinks(urls: str) -> set[str]:
+    """Return the URLs and what may be a token in them: every part but an address and a short word.
+
+    Services have their tokens anywhere, Slack's in place of the host.
+    """
+    each = [url.strip() for url in urls.split(",")]
+    parts = {part for url in each for part in re.split(r"[/:@?&=]", url.partition("://")[2])}
+    tokens = {part for part in parts if len(part) >= SHORTEST_TOKEN and "." not in part}
+    return {*each, *tokens, *map(unquote, tokens)} - {"localhost"}
 
 
 class _LineLogger:

@@ -124,6 +124,26 @@ class Settings(NamedSettings):
     mlflow_verify_ssl: bool = Field(
         default=True, description="Whether MLflow's certificate is checked"
     )
+    notify_urls: SecretStr | None = Field(
+        default=None,
+        description="Apprise URLs that get notifications, separated by commas; unset: none is sent",
+    )
+    notify_rules: str = Field(
+        default="*=info",
+        description="Least severity of each kind of event: *=warning,gap=urgent,feed_fresh=off, or "
+        "the same as JSON",
+    )
+    notify_quiet: str | None = Field(
+        default=None,
+        description="Hours in which only urgent events are sent, such as 22:00-07:00",
+    )
+    notify_time_zone: str = Field(default="UTC", description="Of those hours, as Europe/Berlin")
+    notify_window_s: float = Field(
+        default=900.0,
+        ge=0,
+        le=86_400,
+        description="Repeats of one event within this time are one message with their count",
+    )
     binance_api_key: SecretStr | None = Field(
         default=None,
         description="Not needed; one that may do more than read is refused",

@@ -5,6 +5,7 @@ Messages are JSON objects with a ``type``:
     {"type": "hello", "cursor", "kinds", "heartbeat_s"}        after connecting
     {"type": "signal", "cursor", "data": Signal}               a new signal
     {"type": "bar" | "regime" | "explanation" | "acknowledged" | "score" | "status", "data"}
+    {"type": "event", "data": SystemEvent}                     what people wait for
     {"type": "heartbeat", "clock_ms", "broker_connected"}      at least every 5 s
     {"type": "gap", "reason"}                                  signals after the cursor were missed
     {"type": "error", "error"}                                 a message that was not understood

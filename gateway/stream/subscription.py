@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import describe
 from gateway.views.timeframes import running_length
+from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.market import Bar
 from schemas.record import Record
@@ -31,6 +32,7 @@ KINDS: dict[type[Record], str] = {
     SignalAcknowledged: "acknowledged",
     ScoredSignal: "score",
     WorkerStatus: "status",
+    SystemEvent: "event",
 }
 Cursor = dict[int, int]  # partition of the signals topic to the next offset
 

@@ -32,6 +32,7 @@ from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigChanged
 from schemas.dead_letter import DeadLetter
+from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
@@ -141,6 +142,7 @@ class ReadModel:
             AccessKey: self._access_key,
             DeadLetter: self._dead_letter,
             OperatorAction: lambda action, _: self.dead_letters.settle(action),
+            SystemEvent: lambda *_: None,  # for the stream, not for a view
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
         }
 

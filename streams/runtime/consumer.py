@@ -203,3 +203,8 @@ class IdleGroup:
         partitions = [TopicPartition(*source) for source in sources]
         positions = read_committed(self._consumer, partitions)
         return {(each.topic, each.partition): max(each.offset, -1) for each in positions}
+
+    def note(self, source: Partition) -> str:
+        """Return the text that is kept with a committed offset; empty where there is none."""
+        [position] = read_committed(self._consumer, [TopicPartition(*source)])
+        return position.metadata or ""

@@ -61,6 +61,7 @@ SECRETS = frozenset(
         "BINANCE_API_SECRET",
         "KAFKA_CLIENT",
         "MLFLOW_PASSWORD",
+        "NOTIFY_URLS",
         "REDIS_URL",
         "TUNING_STORAGE",
     }

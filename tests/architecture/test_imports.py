@@ -19,6 +19,7 @@ from tests.architecture.sources import (
 
 ONLY_HERE = {
     "ccxt": {"workers/ingest/exchange.py"},
+    "apprise": {"workers/notify/sinks.py"},
     "mlflow": {"workers/training/mlflow_mirror.py"},
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},

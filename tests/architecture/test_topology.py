@@ -10,7 +10,6 @@ from gateway.kafka.lag import WITHOUT_TRANSACTIONS
 from schemas.record import Topic
 from schemas.topics import (
     BACKTEST_REQUESTS,
-    CONFIG_ACTIVE,
     PREDICTION_ANSWERS,
     TOPICS,
     TRAINING_PROGRESS,
@@ -22,7 +21,7 @@ from streams.topology import CHAINS, OPERATOR, PROCESSORS, WORKERS, Worker
 
 EVERYONE: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS, OPERATOR)
 # Read outside the processes, by operators' tools and by people.
-PUBLIC_OUTPUTS = frozenset({TRAINING_PROGRESS, PREDICTION_ANSWERS, CONFIG_ACTIVE})
+PUBLIC_OUTPUTS = frozenset({TRAINING_PROGRESS, PREDICTION_ANSWERS})
 
 
 def test_data_flows_one_way_but_for_the_declared_back_edges():
@@ -50,10 +49,11 @@ def test_only_declared_processes_read_what_they_write():
     # Ingest finds where it stopped. Training mirrors registered models into MLflow, from the log,
     # and asks for a model itself when the features have changed.
     # Tuning helps with jobs of other replicas until they have a result. A gateway shows what people
-    # did at another replica.
+    # did at another replica. Notify sends the events that it has written.
     assert loops <= {
         ("ingest", "market.bars.raw.v1"),
         ("ingest", "market.history.v1"),
+        ("notify", "system.events.v1"),
         ("training", "models.registered.v1"),
         ("training", "training.requests.v1"),
         ("gateway", "signals.acknowledged.v1"),

@@ -29,8 +29,11 @@ NOT_PUBLISHED = {
     ("tuning", "market.ledger.v1"): "workers/bars notes what is wrong with a file",
 }
 
-# Records that a library of a worker makes for it.
-MADE_ELSEWHERE = {("operator", "training.requests.v1"): "workers/training/newest_request.py"}
+# Records that a library makes for a worker.
+MADE_ELSEWHERE = {
+    ("operator", "training.requests.v1"): "workers/training/newest_request.py",
+    ("notify", "system.events.v1"): "streams/events.py",
+}
 
 
 def made_in(source: SourceFile) -> set[Topic]:

@@ -1,0 +1,1 @@
+"""Notify: what people wait for, sent to where they are."""
