@@ -74,6 +74,11 @@ class Settings(NamedSettings):
         default=10_000, ge=1_000, le=MAX_BARS, description="Back-filled base bars a symbol"
     )
     strategy: str = Field(default="ensemble", description="Whose models are trained and serve")
+    strategy_packages: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Installed packages whose strategies configs may name as package.module:Class, "
+        "separated by commas",
+    )
     kafka_bootstrap_servers: str | None = Field(
         default=None, description="An external cluster; unset: the local broker"
     )
@@ -167,6 +172,20 @@ class Settings(NamedSettings):
     @classmethod
     def _split_files(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("strategy_packages", mode="before")
+    @classmethod
+    def _split_packages(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(filter(None, map(str.strip, names))) if isinstance(names, list) else names
+
+    @field_validator("strategy_packages")
+    @classmethod
+    def _importable_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not all(part.isidentifier() for part in name.split(".")):
+                raise ValueError(f"{name!r}, expected names of packages such as mystrategy")
+        return value
 
     @field_validator("kafka_client")
     @classmethod

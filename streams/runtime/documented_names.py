@@ -70,8 +70,8 @@ ALIASES: Mapping[str, Alias] = {
 REPLACED: Mapping[str, str] = {
     "STRATEGY_SERVICE_S3_CONFIG_BUCKET": "strategy configs are records of a topic, not objects of "
     "a bucket; give a file where a command asks for --config",
-    "STRATEGY_SERVICE_STRATEGY_PATH": "strategies are those of workers/research/strategies; add "
-    "yours there as CONTRIBUTING.md says",
+    "STRATEGY_SERVICE_STRATEGY_PATH": "a strategy is one of workers/research/strategies, or of an "
+    "installed package that REGIMEFLOW_STRATEGY_PACKAGES names",
     "BACKEND_EXECUTOR_MODE": "jobs are records of topics, and every worker of a job's kind takes "
     "part; start as many as you like",
     "BACKEND_BACKTEST_QUEUE_URL": "the queue of back-tests is the topic jobs.requests.v1 of the "

@@ -12,7 +12,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
@@ -55,11 +55,12 @@ class Compute:
     """Runs one job at a time in a child that starts with the first.
 
     Args:
+        packages: Whose strategies jobs may name as ``package.module:Class``.
         idle_s: After so long without a job the child ends.
     """
 
-    def __init__(self, idle_s: float = IDLE_S) -> None:
-        self._idle_s = idle_s
+    def __init__(self, packages: Sequence[str] = (), idle_s: float = IDLE_S) -> None:
+        self._packages, self._idle_s = tuple(packages), idle_s
         self._child: Child | None = None
         self._sending = threading.Lock()
         self._one = threading.Lock()
@@ -117,7 +118,7 @@ class Compute:
             if self._closed:
                 raise EOFError("closed")
             if self._child is None or not self._child.process.is_alive():
-                self._child = Child(serve, self._idle_s)
+                self._child = Child(serve, self._packages, self._idle_s)
             return self._child
 
     def _begin(self, child: Child, spec: Spec, bars: Bars, stopped: Callable[[], bool]) -> None:
@@ -152,8 +153,11 @@ def _receive(channel: Connection, progress: OnProgress) -> ComputeResult:
                 return ComputeResult(None, error, fault)
 
 
-def serve(channel: Connection, stop: SharedFlag, idle_s: float) -> None:
+def serve(channel: Connection, stop: SharedFlag, packages: Sequence[str], idle_s: float) -> None:
     """Compute jobs until the parent is gone or none has come; the child's main function."""
+    from workers.research.strategies import allow_packages
+
+    allow_packages(packages)
     with contextlib.suppress(EOFError):
         while channel.poll(idle_s):
             channel.send(_answer(channel, stop, *channel.recv()))

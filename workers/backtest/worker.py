@@ -69,7 +69,7 @@ class BacktestJobs:
         self._kafka, self._stop = kafka, stop
         self._results = settings.results
         self.bars = BarStore(len(settings.universe))
-        self.compute = Compute()
+        self.compute = Compute(settings.strategy_packages)
         self._cancelled: dict[str, int] = {}  # job to the time of its newest cancellation
         self._running = ""
         self._threads = WatchedThreads(stop)

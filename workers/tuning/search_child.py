@@ -41,18 +41,20 @@ class StudyLocation:
         home: Of the journal files.
         storage_url: Of the studies' database, with its password; None: journal files.
         results: URL or folder of result files.
+        packages: Whose strategies a job may name as ``package.module:Class``.
     """
 
     home: Path
     storage_url: str | None = field(repr=False)
     results: str = field(repr=False)
+    packages: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> StudyLocation:
         """Return what the settings say."""
         secret = settings.tuning_storage
         url = None if secret is None else secret.get_secret_value()
-        return cls(settings.home, url, settings.results)
+        return cls(settings.home, url, settings.results, settings.strategy_packages)
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,11 @@ def assist(
     channel: Connection, stop: Any, request: bytes, location: StudyLocation, kafka: KafkaSettings
 ) -> None:
     """Take part in a job that another process owns; sends nothing."""
+    from workers.research.strategies.packages import allow_packages
     from workers.tuning.job import TuningJob, take_part
 
     del channel
+    allow_packages(location.packages)
     wanted = TuningRequest.decode(request)
     job = TuningJob(
         wanted.request_id,
@@ -100,10 +104,12 @@ def run_request(
 ) -> JobResult:
     """Run one job to its result: a failure is a result too."""
     from workers.jobs.results import ResultsError
+    from workers.research.strategies.packages import allow_packages
     from workers.tuning.job import TuningJob
     from workers.tuning.results import stored
     from workers.tuning.storage import StorageError
 
+    allow_packages(location.packages)
     started_s, request = time.monotonic(), TuningRequest.decode(owned.encoded)
     publisher = Publisher(kafka, f"tuning-{kafka.instance}-progress")
     telling = JobProgressPublisher(request.request_id, publisher)

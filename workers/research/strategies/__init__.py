@@ -13,9 +13,17 @@ from workers.research.strategies import (
     regime_weighted,
     rsi_reversion,
 )
+from workers.research.strategies.packages import allow_packages, load_strategy
 from workers.research.strategies.strategy import ParametersRejected, Strategy
 
-__all__ = ["STRATEGIES", "ParametersRejected", "Strategy", "strategy_named", "warm_up"]
+__all__ = [
+    "STRATEGIES",
+    "ParametersRejected",
+    "Strategy",
+    "allow_packages",
+    "strategy_named",
+    "warm_up",
+]
 
 STRATEGIES = (
     ema_cross.STRATEGY,
@@ -27,7 +35,12 @@ STRATEGIES = (
 
 
 def strategy_named(name: str) -> Strategy:
-    """Return the strategy of that name; raises ParametersRejected listing those there are."""
+    """Return the strategy of that name, or of ``package.module:Class`` of an allowed package.
+
+    Raises ParametersRejected listing those there are, or saying what is wrong with the package's.
+    """
+    if ":" in name:
+        return load_strategy(name)
     for strategy in STRATEGIES:
         if strategy.name == name:
             return strategy
