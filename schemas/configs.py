@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from schemas.bounds import Count
 from schemas.commands import Command, CommandId
@@ -95,6 +95,20 @@ class SignalPolicy(Record):
         if not highest >= middle >= lowest:
             raise ValueError(f"grade_bands fall from A+ to B, got {list(self.grade_bands)}")
         return self
+
+
+class ConfigUse(BaseModel):
+    """What a job took from the ACTIVE config of its strategy; the values stand in the job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strategy: StrategyName
+    config_id: ConfigId
+    taken: tuple[str, ...] = Field(
+        max_length=50, description="Fields of the job about which its request was silent"
+    )
+    experiment_name: str | None = Field(default=None, max_length=200, description="Of MLflow")
+    auto_log_params: bool = True
 
 
 class ActiveConfig(Record):

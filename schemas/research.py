@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.bounds import MAX_BARS, MAX_EQUITY, Number, Seed, Step, Text, Threshold, Ticker, TimeMs
+from schemas.configs import ConfigUse
 
 Indicator = Literal[
     "bollinger_z", "sma_distance", "ema_distance", "rsi", "roc", "min_max", "percentile_rank"
@@ -122,6 +123,9 @@ class Market(Spec):
     leverage: float = Field(default=1.0, ge=1e-6, le=125, description="Notional over equity")
     equity: float = Field(
         default=10_000.0, ge=0.01, le=MAX_EQUITY, description="Quote currency at the start"
+    )
+    config: ConfigUse | None = Field(
+        default=None, description="Filled in by the gateway: what is of the strategy's config"
     )
 
     @model_validator(mode="after")

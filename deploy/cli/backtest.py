@@ -21,6 +21,7 @@ from deploy.cli.backtest_request import (
     request_fields,
 )
 from deploy.cli.console import Json, progress_bar, report_errors, show, validate, write_json
+from deploy.cli.job_strategy import named_strategy
 from deploy.cli.options import with_options
 
 app = typer.Typer(
@@ -29,7 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Strategy = Annotated[str | None, typer.Argument(help="A shipped one, e.g. ema_cross.")]
+Strategy = Annotated[
+    str | None, typer.Argument(help="A shipped one, e.g. ema_cross, or one with an ACTIVE config.")
+]
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def run(
     options = {"strategy": strategy, "params": params or None}
     fields = request_fields(output.request, options, terms.fields())
     source = market.source(terms.timeframe)
-    spec = validate(PerformanceSpec, fields | {"symbol": source.symbol})
+    spec = named_strategy(validate(PerformanceSpec, fields | {"symbol": source.symbol}))
     with report_errors(2):
         from workers.research.performance import performance
 
@@ -120,7 +123,7 @@ def optimize(
     options = ({"strategy": strategy}, search.fields(), asdict(sampling), terms.fields())
     fields = request_fields(output.request, *options)
     source = market.source(terms.timeframe)
-    spec = validate(OptimizeSpec, fields | {"symbol": source.symbol})
+    spec = named_strategy(validate(OptimizeSpec, fields | {"symbol": source.symbol}))
     with progress_bar("parameter sets") as progress, report_errors(2):
         from workers.research.optimise import optimise
 
@@ -147,7 +150,7 @@ def walk_forward(
     options = ({"strategy": strategy}, search.fields(), asdict(windows), terms.fields())
     fields = request_fields(output.request, *options)
     source = market.source(terms.timeframe)
-    spec = validate(WalkForwardSpec, fields | {"symbol": source.symbol})
+    spec = named_strategy(validate(WalkForwardSpec, fields | {"symbol": source.symbol}))
     with progress_bar("parameter sets") as progress, report_errors(2):
         from workers.research.walk_forward import walk_forward as run_windows
 

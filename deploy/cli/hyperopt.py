@@ -22,6 +22,7 @@ from deploy.cli.console import (
 )
 from deploy.cli.gateway_client import Answer, gateway_url, request_json
 from deploy.cli.hyperopt_request import TuningOptions
+from deploy.cli.job_strategy import named_strategy
 from deploy.cli.options import Url, with_options
 from deploy.cli.tables.hyperopt import job_line, result_lines
 from deploy.time_text import span_text
@@ -177,12 +178,13 @@ def _run_here(local: str, fields: Answer) -> Answer:
     settings, stop = load_settings(), Event()
     with report_errors(2):
         source = file_source(local)
-        spec = _validate(fields | {"symbol": source.symbol})
+        spec = named_strategy(_validate(fields | {"symbol": source.symbol}))
         bars = source.bars(spec)
     # The same bars and request have the same id, so that the same call goes on with the study. A
     # file that has grown or rolled is another job: its result is that of its own span.
     stamp = bars_stamp(bars)
-    identity = f"{file_part(source.path).resolve()} {spec.model_dump_json()} {stamp}"
+    written = spec.model_dump_json(exclude={"config"})  # the same values are the same search
+    identity = f"{file_part(source.path).resolve()} {written} {stamp}"
     job_id = f"{LOCAL}{sha256(identity.encode()).hexdigest()[:12]}"
     secret = settings.tuning_storage
     storage = None if secret is None else secret.get_secret_value()

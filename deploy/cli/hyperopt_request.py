@@ -17,7 +17,8 @@ class TuningOptions:
     """The request of a search."""
 
     strategy: Annotated[
-        str | None, typer.Argument(help="A shipped one, e.g. ema_cross; or in --spec.")
+        str | None,
+        typer.Argument(help="A shipped one, e.g. ema_cross, or one with an ACTIVE config."),
     ] = None
     symbol: Annotated[str | None, typer.Option(help="In any spelling [BTCUSDT].")] = None
     timeframe: Annotated[str | None, typer.Option(help="A multiple of the stored bars.")] = None

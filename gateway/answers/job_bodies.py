@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.answers.job_strategies import JobConfig, config_body
 from gateway.envelope import iso, raw
 from gateway.errors import Conflict, GatewayError, Refused
 from gateway.views.jobs import CompactResult, JobStatus, JobView
@@ -60,6 +61,7 @@ class JobDetail(JobSummary, ResultOrigin):
     spec: dict[str, Any]
     result: dict[str, Any] | None
     urls: dict[str, str] = Field(description="Parts of the result that are files")
+    config: JobConfig | None = Field(description="Of its strategy, and what it took from it")
 
 
 class JobAnswer(ResultOrigin):
@@ -70,6 +72,7 @@ class JobAnswer(ResultOrigin):
     job_id: str
     status: JobStatus
     urls: dict[str, str]
+    config: JobConfig | None = Field(description="Of its strategy, and what it took from it")
 
 
 def summary(job: JobView) -> dict[str, Any]:
@@ -104,6 +107,7 @@ def detail(job: JobView) -> dict[str, Any]:
         "spec": job.spec,
         "result": raw(result.raw) if result is not None else None,
         "urls": result.urls if result is not None else {},
+        "config": config_body(job.spec),
         **_provenance(result),
     }
 
@@ -130,6 +134,7 @@ def answer(job: JobView) -> dict[str, Any]:
         "status": result.status,
         "urls": result.urls,
         **orjson.loads(result.raw),
+        "config": config_body(job.spec),
         **_provenance(result),
     }
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from uuid import uuid4
 
 from gateway.answers import idempotency
+from gateway.answers.job_strategies import resolve
 from gateway.context import AppContext
-from gateway.errors import Conflict, Refused, Unavailable
+from gateway.errors import Conflict, Unavailable
 from gateway.views.jobs import WORKERS, JobView
 from schemas.jobs import BacktestRequest, JobCommand, TuningRequest
-from schemas.research import OptimizeSpec, PerformanceSpec, TuningSpec, WalkForwardSpec
+from schemas.research import TuningSpec
+from streams.configs.job_defaults import JobSpec
 
 AWAY = frozenset({"stopping", "failed"})
-
-JobSpec = OptimizeSpec | PerformanceSpec | WalkForwardSpec | TuningSpec
 
 
 async def submit(ctx: AppContext, spec: JobSpec, key: str | None, trace_id: str) -> JobView:
@@ -25,10 +25,11 @@ async def submit(ctx: AppContext, spec: JobSpec, key: str | None, trace_id: str)
     Raises a ``GatewayError``: the symbol or strategy is unknown, the worker is away, or the key was
     used for another request.
     """
-    ctx.symbol(spec.symbol)
-    _require_strategy(ctx, spec)
+    ctx.require_ready()
     job_id = str(uuid4()) if key is None else idempotency.id_from_key("jobs", key)
     earlier = ctx.views.jobs.get(job_id)
+    spec = resolve(ctx, spec, earlier)
+    ctx.symbol(spec.symbol)
     if earlier is not None:
         if earlier.spec != spec.model_dump(mode="json"):
             raise Conflict(f"Idempotency-Key {key} was used for another request, job {job_id}")
@@ -69,15 +70,6 @@ def _request(job_id: str, spec: JobSpec, now_ms: int) -> BacktestRequest | Tunin
     if isinstance(spec, TuningSpec):
         return TuningRequest(request_id=job_id, event_time_ms=now_ms, spec=spec)
     return BacktestRequest(request_id=job_id, event_time_ms=now_ms, spec=spec)
-
-
-def _require_strategy(ctx: AppContext, spec: JobSpec) -> None:
-    name = spec.strategy_name if isinstance(spec, TuningSpec) else spec.strategy
-    if name is None:
-        return
-    known = [str(row["name"]) for row in ctx.views.refdata.table("strategy").rows]
-    if name not in known:
-        raise Refused(f"strategy: {name!r} is unknown; expected one of {', '.join(known)}")
 
 
 def _require_worker(ctx: AppContext, worker: str) -> None:

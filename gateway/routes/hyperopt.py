@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.answers import job_bodies, job_events, job_requests
 from gateway.answers.idempotency import Key
+from gateway.answers.job_strategies import JobConfig, config_body
 from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import plain
 from gateway.errors import Conflict
@@ -33,6 +34,7 @@ class Accepted(BaseModel):
     job_id: str
     status: JobStatus
     url: str
+    config: JobConfig | None = Field(description="Of its strategy, and what it took from it")
 
 
 async def followed(
@@ -52,7 +54,7 @@ async def start(body: TuningSpec, request: Request, ctx: ContextDep, key: Key = 
     """Start a search; it goes on whether anybody watches or not."""
     job = await job_requests.submit(ctx, body, key, request.state.correlation_id)
     url = f"{router.prefix}/{job.job_id}"
-    response = plain({"job_id": job.job_id, "status": job.status, "url": url}, 202)
+    response = plain(_accepted(job, url), 202)
     response.headers["Location"] = url
     return response
 
@@ -95,7 +97,12 @@ async def resume(job_id: str, request: Request, ctx: ContextDep) -> Response:
         raise Conflict(f"job {job_id} is {job.status}; only one that was cut short is resumed")
     await job_requests.resume(ctx, job, request.state.correlation_id)
     url = f"{router.prefix}/{job_id}"
-    return plain({"job_id": job_id, "status": job.status, "url": url}, 202)
+    return plain(_accepted(job, url), 202)
+
+
+def _accepted(job: JobView, url: str) -> dict[str, Any]:
+    config = config_body(job.spec)
+    return {"job_id": job.job_id, "status": job.status, "url": url, "config": config}
 
 
 @router.get("/{job_id}/stream", response_class=EventSourceResponse)

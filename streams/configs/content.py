@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -105,6 +106,19 @@ class Defaults(Part):
     symbols: tuple[Ticker, ...] | None = Field(default=None, min_length=1, max_length=500)
     stake_amount: Amount | None = None
     max_open_trades: int | None = Field(default=None, ge=1, le=10_000)
+
+    @field_validator("timerange")
+    @classmethod
+    def _a_span_of_days(cls, value: str | None) -> str | None:
+        days = [day for day in (value or "").split("-") if day]
+        if not all(_is_day(day) for day in days) or days != sorted(set(days)):
+            raise ValueError("expected two days of a calendar from 1970 on, the earlier one first")
+        return value
+
+
+def _is_day(day: str) -> bool:
+    year, month, number = int(day[:4]), int(day[4:6]), int(day[6:])
+    return 1970 <= year < 2200 and 1 <= month <= 12 and 1 <= number <= monthrange(year, month)[1]
 
 
 class StrategyService(Part):

@@ -61,6 +61,7 @@ GATEWAY_MATHS = (
     "streams.evaluation.calibration",
     "streams.signals.grading",
     "streams.configs.content",
+    "streams.configs.job_defaults",
     "streams.configs.merge",
     "streams.configs.yaml_text",
 )

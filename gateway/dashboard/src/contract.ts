@@ -237,6 +237,16 @@ export interface IndicatorRule {
   minus: string | null
 }
 
+export interface JobConfig {
+  /** As the request named it */
+  strategy: string
+  config_id: string
+  /** Fields where the request was silent, with values */
+  taken: Record<string, unknown>
+  experiment_name: string | null
+  auto_log_params: boolean
+}
+
 export interface JobDetail {
   /** Of the code that ran the job */
   git_commit: string | null
@@ -266,6 +276,8 @@ export interface JobDetail {
   result: Record<string, unknown> | null
   /** Parts of the result that are files */
   urls: Record<string, string>
+  /** Of its strategy, and what it took from it */
+  config: JobConfig | null
 }
 
 export interface JobList {

@@ -8,17 +8,21 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
+from deploy.cli.job_strategy import named_strategy
 from deploy.cli.tables.strategy import differences
 from gateway.answers import commands
 from gateway.settings import GatewaySettings
 from schemas.configs import ConfigCommand
+from schemas.research import TuningSpec
 from tests.fakes.config_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import RunningGateway, served_gateway
+from tests.fakes.hourly_markets import trends
 
 pytestmark = pytest.mark.anyio
 
@@ -270,3 +274,56 @@ async def test_a_file_that_cannot_be_deployed_is_refused(
 
     assert message in result.stderr
     assert not published(gateway)
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> str:
+    """A file of hourly bars from September 2020 on."""
+    market = trends()
+    names = ("open", "high", "low", "close", "volume")
+    frame = pd.DataFrame({name: getattr(market, name) for name in names})
+    frame.insert(0, "date", pd.to_datetime(market.open_time_ms, unit="ms", utc=True))
+    frame.to_parquet(tmp_path / "BTCUSDT_perp_1h.parquet")
+    return str(tmp_path / "BTCUSDT_perp_1h.parquet")
+
+
+OWN = """
+strategy: {name: MyStrategy, entry_point: ema_cross}
+strategy_service: {defaults: {timerange: "20200920-", stake_amount: 500}}
+"""
+
+
+async def test_what_runs_here_takes_the_active_config_of_its_strategy(
+    gateway: RunningGateway, bars: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("REGIMEFLOW_PORT", gateway.url.rpartition(":")[2])
+    write(OWN)
+    await call(gateway, "deploy", "strategy", ".", "--env", "dev")
+
+    ran = await invoke("backtest", "run", NAME, "--data", bars, "--param", "fast=10", "--json")
+    search = await asyncio.to_thread(named_strategy, TuningSpec(strategy_name=NAME))
+
+    assert ran.exit_code == 0, ran.output
+    assert "of MyStrategy: equity=500.0, from_ms=1600560000000, leverage=1.0" in ran.stderr
+    assert json.loads(ran.stdout)["spec"]["strategy"] == "ema_cross"
+    assert search.config is not None
+    assert (search.strategy_name, search.config.strategy, search.equity) == (
+        "ema_cross", NAME, 500.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [(NAME, "has no ACTIVE config: `regimeflow strategy"), ("Nobody", "Nobody has no config")],
+)
+async def test_a_strategy_that_is_nowhere_is_refused_with_those_there_are(
+    gateway: RunningGateway, bars: str, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+):
+    monkeypatch.setenv("REGIMEFLOW_PORT", gateway.url.rpartition(":")[2])
+    await staged(gateway)
+
+    result = await invoke("backtest", "run", name, "--data", bars)
+
+    assert result.exit_code == 2
+    assert f"there is no strategy '{name}'; there are ema_cross" in result.stderr
+    assert message in result.stderr
