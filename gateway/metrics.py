@@ -6,7 +6,14 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from gateway.errors import GatewayError
 from gateway.views.read_model import ReadModel
@@ -21,6 +28,7 @@ from schemas.telemetry import (
     PREDICTIONS_TOTAL,
     PROCESS_STATE,
     RECORDS_REJECTED,
+    REQUEST_SECONDS,
     SYMBOL_STATE,
     VIEW_AGE_SECONDS,
     WEBSOCKET_CLIENTS,
@@ -31,6 +39,21 @@ STAGES = ("regime", "inference", "risk", "serialisation")
 STAGE_BUCKETS_S = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 AGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+# Of routes, by the first part of their paths after /api and /api/v1; other paths are one family.
+FAMILIES = frozenset(
+    {
+        *("predict", "models", "signals", "explain", "analysis", "bars", "system", "access"),
+        *("backtest", "hyperopt", "strategies", "commands", "refdata", "trace", "realtime"),
+        *("health", "metrics"),
+    }
+)
+OUTCOMES = {4: "refused", 5: "error"}
+
+
+def request_family(path: str) -> str:
+    """Return the family of routes that a path belongs to, one of ``FAMILIES`` or ``other``."""
+    parts = path.removeprefix("/api/").removeprefix("v1/").lstrip("/").split("/", 1)
+    return parts[0] if parts[0] in FAMILIES else "other"
 
 
 class GatewayMetrics:
@@ -72,6 +95,14 @@ class GatewayMetrics:
             buckets=AGE_BUCKETS_S,
             registry=registry,
         )
+        self._requests = Histogram(
+            REQUEST_SECONDS,
+            "Time inside the gateway until the head of an answer",
+            ["family", "outcome"],
+            buckets=BUCKETS_S,
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)  # memory and start of this process; Linux alone
         self.active = Gauge(ACTIVE_REQUESTS, "Requests being answered", registry=registry)
         self._load = Gauge(
             MODEL_LOAD_TIME_SECONDS, "Longest load of a model in inference", registry=registry
@@ -124,6 +155,15 @@ class GatewayMetrics:
             yield
         finally:
             self._stages[stage].observe(time.perf_counter() - started)
+
+    def active_now(self) -> float:
+        """Return how many requests are being answered."""
+        return self.registry.get_sample_value(ACTIVE_REQUESTS) or 0.0
+
+    def observe_request(self, path: str, status: int, seconds: float) -> None:
+        """Count and time one request whose answer has begun."""
+        outcome = OUTCOMES.get(status // 100, "success")
+        self._requests.labels(request_family(path), outcome).observe(seconds)
 
     def observe_feature_age(self, seconds: float) -> None:
         """Note how long ago the bar of a prediction that has just arrived closed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from uuid import uuid4
 
 import structlog
@@ -141,7 +142,7 @@ class EdgeMiddleware:
         refusal: Denied | None,
         correlation_id: str,
     ) -> None:
-        started = False
+        started, began_s = False, time.perf_counter()
         early = self._early_answer(scope, refusal)
         if scope["method"] == "HEAD":
             scope, receive, send = as_get(scope, send)
@@ -150,6 +151,8 @@ class EdgeMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                seconds = time.perf_counter() - began_s
+                self._ctx.metrics.observe_request(scope["path"], message["status"], seconds)
                 self._stamp(MutableHeaders(scope=message), scope)
             await send(message)
 

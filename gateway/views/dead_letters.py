@@ -6,6 +6,8 @@ entry may be read before the letter itself.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.dead_letter import SETTLED_BY, DeadLetter, letter_name
@@ -19,6 +21,16 @@ class DeadLetterCount:
     """How many records of a topic were rejected in the window read and are open, and the newest."""
 
     count: int
+    newest: DeadLetter
+
+
+@dataclass(frozen=True)
+class DeadLetterGroup:
+    """How many open letters of a topic have one cause; the name of the newest, and that letter."""
+
+    topic: str
+    count: int
+    name: str
     newest: DeadLetter
 
 
@@ -49,6 +61,14 @@ class OpenLetters:
         letters.pop(action.subject, None)
         if not letters:
             self._open.pop(topic, None)
+
+    def by_cause(self) -> Iterator[DeadLetterGroup]:
+        """Yield the open letters by topic and cause, the most of a topic first."""
+        for topic, letters in self._open.items():
+            causes = Counter((each.kind, each.cause) for each in letters.values())
+            newest = {(each.kind, each.cause): (name, each) for name, each in letters.items()}
+            for cause, count in causes.most_common():
+                yield DeadLetterGroup(topic, count, *newest[cause])
 
     def counts(self) -> dict[str, DeadLetterCount]:
         """Return how many letters are open by topic, without the topics that have none."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.views.arrival import Arrival, UnreadableArrival
+from gateway.views.audit import AuditView
 from gateway.views.compact import (
     CompactBar,
     CompactExplanation,
@@ -111,6 +112,7 @@ class ReadModel:
         self.canary: CanaryTrace | None = None
         self.access_keys: dict[str, AccessKey] = {}  # by id, as each is now
         self.dead_letters = OpenLetters()
+        self.audit = AuditView()
         self.unreadable: dict[str, UnreadableCount] = {}
         self.last_append_ms: dict[str, int] = {}
         self.feature_names: tuple[str, ...] = ()  # of the newest vector of any series
@@ -141,7 +143,7 @@ class ReadModel:
             CanaryTrace: self._canary,
             AccessKey: self._access_key,
             DeadLetter: self._dead_letter,
-            OperatorAction: lambda action, _: self.dead_letters.settle(action),
+            OperatorAction: self._operator_action,
             SystemEvent: lambda *_: None,  # for the stream, not for a view
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
         }
@@ -379,3 +381,7 @@ class ReadModel:
 
     def _dead_letter(self, letter: DeadLetter, arrival: Arrival) -> None:
         self.dead_letters.put(letter, arrival.partition, arrival.offset)
+
+    def _operator_action(self, action: OperatorAction, arrival: Arrival) -> None:
+        self.dead_letters.settle(action)
+        self.audit.put(action, arrival.offset)

@@ -65,7 +65,8 @@ GATEWAY_MATHS = (
     "streams.configs.merge",
     "streams.configs.yaml_text",
 )
-GATEWAY_MAY_USE = (*GATEWAY_MATHS, "streams.runtime.environment")
+SETTINGS = ("streams.runtime.environment", "streams.runtime.shown_settings")
+GATEWAY_MAY_USE = (*GATEWAY_MATHS, *SETTINGS)
 
 # The processes by their names, and strategies of the packages that an operator has allowed.
 COMPUTED_IMPORTS = {"deploy/process.py", "workers/research/strategies/packages.py"}
