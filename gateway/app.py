@@ -40,12 +40,14 @@ from gateway.routes import (
     explain,
     hyperopt,
     models,
+    operations,
     pages,
     predict,
     refdata,
     signals,
     strategies,
     system,
+    trace,
 )
 from gateway.settings import GatewaySettings
 from gateway.stream.signal_stream import SignalStream
@@ -57,7 +59,7 @@ from schemas.signals import Signal
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
-    *(backtest, hyperopt, strategies, commands, refdata, system, access),
+    *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

@@ -42,6 +42,7 @@ from deploy.cli.logs import logs
 from deploy.cli.replay import replay
 from deploy.cli.settings import config
 from deploy.cli.strategy import get_strategy, list_strategies
+from deploy.cli.trace import trace
 from deploy.cli.train import train
 from deploy.time_text import time_text
 
@@ -280,6 +281,7 @@ def graph(*, as_json: Json = False) -> None:
 app.command()(serve)
 app.command()(health)
 app.command()(replay)
+app.command()(trace)
 app.command()(train)
 app.command()(loadtest)
 app.command()(list_strategies)

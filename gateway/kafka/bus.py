@@ -361,6 +361,7 @@ def _cause(error: Exception) -> str:
 
 def _arrival(record: ConsumerRecord) -> Arrival:
     """Decode a record; raises ``ValueError`` for one that is not of its topic."""
+    headers = dict(record.headers)
     return Arrival(
         record=decode(record.topic, record.headers, record.value),
         raw=record.value,
@@ -368,4 +369,6 @@ def _arrival(record: ConsumerRecord) -> Arrival:
         partition=record.partition,
         offset=record.offset,
         appended_ms=record.timestamp,
+        trace_id=(headers.get(HEADER_TRACE_ID) or b"").decode(errors="replace"),
+        git_commit=(headers.get(HEADER_GIT_COMMIT) or b"").decode(errors="replace"),
     )

@@ -17,6 +17,8 @@ class Arrival:
     partition: int = 0
     offset: int = 0
     appended_ms: int = 0
+    trace_id: str = ""
+    git_commit: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ The bytes are small in memory and are ready to be sent.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.views.arrival import Arrival
@@ -52,11 +53,20 @@ class CompactBar:
     event_time_ms: int
     timeframe_ms: int
     recorded: bool
+    partition: int = field(default=0, compare=False)
+    offset: int = field(default=0, compare=False)
 
     @classmethod
     def from_arrival(cls, bar: Bar, arrival: Arrival) -> CompactBar:
         """Return the compact form of a bar."""
-        return cls(arrival.raw, bar.event_time_ms, bar.timeframe_ms, bar.origin == "replay")
+        return cls(
+            raw=arrival.raw,
+            event_time_ms=bar.event_time_ms,
+            timeframe_ms=bar.timeframe_ms,
+            recorded=bar.origin == "replay",
+            partition=arrival.partition,
+            offset=arrival.offset,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,8 @@ class CompactSignal:
     grade: str
     partition: int
     offset: int
+    trace_id: bytes
+    git_commit: str
 
     @classmethod
     def from_arrival(cls, signal: Signal, arrival: Arrival) -> CompactSignal:
@@ -131,4 +143,6 @@ class CompactSignal:
             grade=signal.grade,
             partition=arrival.partition,
             offset=arrival.offset,
+            trace_id=arrival.trace_id.encode(),
+            git_commit=sys.intern(arrival.git_commit),
         )

@@ -24,6 +24,7 @@ from gateway.views.compact import (
 from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
 from gateway.views.jobs import JobIndex
+from gateway.views.origins import OriginsView
 from gateway.views.outcomes import OutcomesView
 from gateway.views.refdata import RefdataView
 from gateway.views.series_view import SeriesView, bars_per_series
@@ -113,6 +114,7 @@ class ReadModel:
         self.access_keys: dict[str, AccessKey] = {}  # by id, as each is now
         self.dead_letters = OpenLetters()
         self.audit = AuditView()
+        self.origins = OriginsView()
         self.unreadable: dict[str, UnreadableCount] = {}
         self.last_append_ms: dict[str, int] = {}
         self.feature_names: tuple[str, ...] = ()  # of the newest vector of any series
@@ -171,6 +173,7 @@ class ReadModel:
         """Take one record into the views; raises ``KeyError`` for a type not read here."""
         self.last_append_ms[arrival.topic] = arrival.appended_ms
         self._folds[type(arrival.record)](arrival.record, arrival)
+        self.origins.put(arrival)
 
     def fold_past(self, arrival: Arrival) -> None:
         """Take a record that lies before the window that was read; what is there already stays.

@@ -64,6 +64,7 @@ GATEWAY_MATHS = (
     "streams.configs.job_defaults",
     "streams.configs.merge",
     "streams.configs.yaml_text",
+    "streams.trace",
 )
 SETTINGS = ("streams.runtime.environment", "streams.runtime.shown_settings")
 GATEWAY_MAY_USE = (*GATEWAY_MATHS, *SETTINGS)

@@ -64,6 +64,7 @@ ROUTES = [
     ("post", "/api/v1/strategies/{name}/configs/{config_id}/activate"),
     ("post", "/api/v1/strategies/{name}/configs/{config_id}/deprecate"),
     ("get", "/api/v1/commands/{command_id}"),
+    ("get", "/api/v1/trace/{id}"),
 ]
 PREDICT_SAMPLE: dict[str, Any] = {
     "decision_id": str,
@@ -136,6 +137,7 @@ async def test_every_route_refuses_a_query_field_that_it_does_not_take_by_name(
             "name": "MyStrategy",
             "config_id": "v1-00000000",
             "command_id": "c",
+            "id": "i",
         }
     )
 

@@ -108,7 +108,8 @@ async def test_head_answers_as_get_without_its_body(gateway, path):
     assert head.status_code == got.status_code
     assert head.content == b""
     assert head.headers["content-type"] == got.headers["content-type"]
-    assert head.headers["content-length"] == got.headers["content-length"]
+    if path != "/metrics":  # it counts its own requests
+        assert head.headers["content-length"] == got.headers["content-length"]
 
 
 async def test_a_wrong_method_is_told_the_right_one(gateway):

@@ -153,9 +153,13 @@ def live(pipeline_topics: str, tmp_path: Path) -> Live:
 
 
 def call(live: Live, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    return invoke(live, monkeypatch, "backtest", "signals", *arguments)
+
+
+def invoke(live: Live, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     monkeypatch.setenv("REGIMEFLOW_HOME", str(live.model.parent))
     monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", live.kafka.bootstrap_servers)
-    return CliRunner().invoke(app, ["backtest", "signals", *arguments])
+    return CliRunner().invoke(app, list(arguments))
 
 
 def digest(messages: list[Received], symbol: str) -> str:
@@ -216,3 +220,39 @@ def test_one_altered_bar_is_a_named_difference(live, monkeypatch):
     assert min(details) == altered_ms
     assert "NOT THE SAME" in words.stdout
     assert "byte for byte" in before.stdout
+
+
+def test_a_signal_is_traced_to_the_offset_of_its_raw_bar(live, monkeypatch):
+    messages = held(live.kafka, SIGNALS)
+    message = next(m for m in reversed(messages) if m.record.symbol == SYMBOLS[1])  # type: ignore[attr-defined]
+    signal = message.record
+    assert isinstance(signal, Signal)
+
+    found = invoke(live, monkeypatch, "trace", signal.signal_id, "--json")
+    words = invoke(live, monkeypatch, "trace", signal.signal_id)
+    of_model = invoke(live, monkeypatch, "trace", signal.model_version, "--json", "--newest", "2")
+    unknown = invoke(live, monkeypatch, "trace", "nothing")
+
+    assert found.exit_code == words.exit_code == of_model.exit_code == 0, found.output
+    document = json.loads(found.stdout)
+    nodes = {row["kind"]: row for row in document["nodes"]}
+    raw = nodes["raw_bar"]
+    source = raw["topic"], raw["partition"]
+    with Reader(live.kafka, (RAW_BARS,), {source: raw["offset"]}) as reader:
+        stored = next(iter(reader.read_to_end()))
+    assert stored.stored.offset == raw["offset"]
+    assert isinstance(stored.record, RawBar)
+    assert (stored.record.symbol, stored.record.event_time_ms) == (
+        signal.symbol,
+        signal.event_time_ms,
+    )
+    assert raw["facts"]["close"] == stored.record.close == signal.reference_price
+    assert nodes["signal"]["offset"] == message.stored.offset
+    assert nodes["signal"]["facts"]["trace_id"] == raw["facts"]["trace_id"] == stored.trace_id
+    assert {"prediction", "features", "regimes", "bar", "model"} <= nodes.keys()
+    assert nodes["model"]["id"] == signal.model_version
+    assert f"{RAW_BARS.name} {raw['partition']}@{raw['offset']}" in words.stdout
+    assert json.loads(of_model.stdout)["signals_made"] == len(messages)
+    assert len([r for r in json.loads(of_model.stdout)["nodes"] if r["kind"] == "signal"]) == 2
+    assert unknown.exit_code == 1
+    assert "no topic holds 'nothing'" in unknown.stderr

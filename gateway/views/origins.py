@@ -1,0 +1,43 @@
+"""View of where the few records stand that others were made of: models, configs, jobs, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.views.arrival import Arrival
+from schemas.commands import CommandOutcome
+from schemas.configs import ConfigChanged
+from schemas.jobs import BacktestRequest, JobResult, TuningRequest
+from schemas.models import ModelServing
+
+ORIGINS = 10_000  # held; the oldest leave
+KINDS = (ModelServing, ConfigChanged, CommandOutcome, BacktestRequest, TuningRequest, JobResult)
+
+
+class OriginsView:
+    """The newest of those records, without the results of jobs, which may be large."""
+
+    def __init__(self) -> None:
+        self._arrivals: dict[tuple[str, int, int], Arrival] = {}
+
+    def put(self, arrival: Arrival) -> None:
+        """Take a record of these kinds from its place; others change nothing."""
+        record = arrival.record
+        if not isinstance(record, KINDS):
+            return
+        if isinstance(record, JobResult):
+            record = record.model_copy(update={"result": None})
+        place = arrival.topic, arrival.partition, arrival.offset
+        self._arrivals[place] = Arrival(
+            record,
+            b"",
+            *place,
+            arrival.appended_ms,
+            arrival.trace_id,
+            arrival.git_commit,
+        )
+        if len(self._arrivals) > ORIGINS:
+            del self._arrivals[next(iter(self._arrivals))]
+
+    def __iter__(self) -> Iterator[Arrival]:
+        return iter(self._arrivals.values())
