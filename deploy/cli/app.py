@@ -19,6 +19,7 @@ from deploy.cli import deployment as cli_deployment
 from deploy.cli import features as cli_features
 from deploy.cli import hyperopt as cli_hyperopt
 from deploy.cli import keys as cli_keys
+from deploy.cli import notify as cli_notify
 from deploy.cli import regimes as cli_regimes
 from deploy.cli import strategy as cli_strategy
 from deploy.cli import topics as cli_topics
@@ -63,6 +64,7 @@ app.add_typer(cli_regimes.app, name="regimes")
 app.add_typer(cli_backtest.app, name="backtest")
 app.add_typer(cli_hyperopt.app, name="hyperopt")
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_strategy.app, name="strategy")
 app.add_typer(cli_deployment.app, name="deploy")
 cli_backtest.app.command()(signals)

@@ -104,11 +104,13 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop, goes_before=base_first)
     except (Aborted, Fatal) as error:
         return fatal(error)
+    else:
+        status.report("stopping")  # so that its next start is no restart
+        return 0
     finally:
         stop.set()
         mirroring.join()
         status.close()
-    return 0
 
 
 def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:

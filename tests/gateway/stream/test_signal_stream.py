@@ -21,7 +21,7 @@ from gateway.stream import signal_stream
 from gateway.stream.handshake import PATH
 from gateway.stream.subscription import decode_cursor, encode_cursor
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from tests.build import bar, close_time, regimes, signal, status
+from tests.build import bar, close_time, regimes, signal, status, system_event
 from tests.fakes.gateway import LAST, RunningGateway
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +55,20 @@ async def test_a_new_signal_reaches_every_client_once(served):
             assert message["type"] == "signal"
             assert message["cursor"]
             assert message["data"] == orjson.loads(signal(LAST + 1).encode())
+
+
+async def test_an_event_reaches_who_asked_for_events_and_nobody_else(served):
+    query = "?kinds=event&ticker=BTCUSDT"
+    async with connect(address(served, query)) as events, connect(address(served)) as signals:
+        await read(events)
+        await read(signals)
+
+        served.bus.feed(system_event("feed_stale"))
+        served.bus.feed(signal(LAST + 1))
+
+        message = await read(events)
+        assert (message["type"], message["data"]["kind"]) == ("event", "feed_stale")
+        assert (await read(signals))["type"] == "signal"
 
 
 async def test_filters_pass_only_what_was_asked_for(served):
