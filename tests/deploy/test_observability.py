@@ -58,7 +58,8 @@ def labels_of(expression):
 def declared_metrics():
     registries = (CollectorRegistry(), GatewayMetrics().registry)
     ProcessMetrics(registries[0])
-    return [metric for registry in registries for metric in registry._collector_to_names]
+    collectors = [each for registry in registries for each in registry._collector_to_names]
+    return [each for each in collectors if hasattr(each, "_labelnames")]  # not the process's own
 
 
 def declared_labels():
