@@ -178,7 +178,15 @@ class _ChainRun:
         self.report("starting", "")
         _check_topics(partition_counts(kafka, self._all_topics()), self._topics)
         self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
-        self._member = Member(kafka, name, list(self._topics), self._assigned, self._revoked)
+        self._transactions.end_lost(self._written_topics())
+        self._member = Member(
+            kafka,
+            name,
+            list(self._topics),
+            self._assigned,
+            self._revoked,
+            drop_pending=self._transactions.drop_pending,
+        )
 
     def close(self) -> None:
         self._member.close()
@@ -344,11 +352,14 @@ class _ChainRun:
             self._metrics.lag.labels(self._name, source[0], source[1]).set(max(behind, 0))
 
     def _all_topics(self) -> list[str]:
-        read = [topic for processor in self._chain for topic in processor.reads]
-        written = [topic.name for processor in self._chain for topic in processor.writes]
-        changelogs = [processor.changelog for processor in self._chain]
-        letters = [topic.dead_letters for topic in read]
-        return sorted({*(topic.name for topic in read), *written, *changelogs, *letters})
+        read = {topic.name for processor in self._chain for topic in processor.reads}
+        return sorted({*read, *self._written_topics()})
+
+    def _written_topics(self) -> list[str]:
+        written = {topic.name for processor in self._chain for topic in processor.writes}
+        changelogs = {processor.changelog for processor in self._chain}
+        letters = {topic.dead_letters for processor in self._chain for topic in processor.reads}
+        return sorted(written | changelogs | letters)
 
 
 def _named(sources: Collection[Partition]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from confluent_kafka import (
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Producer,
@@ -91,6 +92,7 @@ class Transactions:
                 "metadata.max.age.ms": 3000,
             }
         )
+        self._kafka = kafka
         attempt(self._producer.init_transactions)
 
     def commit(
@@ -131,6 +133,51 @@ class Transactions:
             except Aborted as again:
                 raise Fatal(f"abort_transaction: {again}") from again
             raise
+
+    def end_lost(self, topics: Collection[str]) -> None:
+        """End what a transaction of this id has left open in topics without anybody knowing.
+
+        A broker that goes down while a transaction ends may note it as ended before the partitions
+        have their markers (Kafka 4.3). Whoever reads committed records then waits there for ever.
+        An aborted transaction of the same producer gives each such partition a marker: what was
+        left open counts as never written, and is made again from the inputs.
+
+        Args:
+            topics: All that this id writes to; a partition whose records are all decided is left.
+
+        Raises:
+            Fatal: The cluster does not take it.
+        """
+        undecided = undecided_partitions(self._kafka, topics)
+        if not undecided:
+            return
+        with or_fatal("end what was left open"):
+            self._producer.begin_transaction()
+            for topic, number in undecided:
+                self._producer.produce(topic, b"", partition=number)
+        flush(self._producer)  # an abort drops what has not been sent, and marks nothing then
+        attempt(self._producer.abort_transaction)
+
+    def drop_pending(self, offsets: Mapping[Partition, int], group: Any) -> None:
+        """Drop offsets of a transaction of this id whose end never reached the group's log.
+
+        A broker that goes down while a transaction ends may note it as ended before the log of the
+        group has its marker (Kafka 4.3). The group then waits for ever. An aborted transaction of
+        the same producer gives the log a marker; the offsets before the lost ones count again. The
+        inputs after them come twice: the states know them, if their transaction was committed.
+
+        Args:
+            offsets: The last ones that the group's log is sure of; they are not changed.
+            group: Group metadata of the consumer that owns the partitions.
+
+        Raises:
+            Fatal: The cluster does not take it.
+        """
+        positions = [TopicPartition(t, p, max(o, 0)) for (t, p), o in offsets.items()]
+        with or_fatal("drop pending offsets"):
+            self._producer.begin_transaction()
+            self._producer.send_offsets_to_transaction(positions, group, CALL_TIMEOUT_S)
+            self._producer.abort_transaction(CALL_TIMEOUT_S)
 
     def _send_offsets(
         self, offsets: Mapping[Partition, int], group: Any, notes: Mapping[int, str]
@@ -211,21 +258,44 @@ def partition_counts(kafka: KafkaSettings, topics: Collection[str]) -> dict[str,
     return {name: len(known[name].partitions) for name in topics}
 
 
-def end_offsets(kafka: KafkaSettings, partitions: Collection[Partition]) -> dict[Partition, int]:
-    """Return the read-uncommitted end of each partition; waits for leaders being elected.
+def undecided_partitions(kafka: KafkaSettings, topics: Collection[str]) -> list[Partition]:
+    """Return the partitions that hold records of transactions which have not ended.
+
+    Raises:
+        Fatal: The cluster gives no answer.
+    """
+    counts = partition_counts(kafka, list(topics))
+    sources = [(name, number) for name, count in counts.items() for number in range(count)]
+    stable = end_offsets(kafka, sources, stable=True)
+    ends = end_offsets(kafka, sources)
+    return [source for source in sources if stable[source] < ends[source]]
+
+
+def end_offsets(
+    kafka: KafkaSettings, partitions: Collection[Partition], *, stable: bool = False
+) -> dict[Partition, int]:
+    """Return the end of each partition; waits for leaders being elected.
+
+    Args:
+        kafka: The cluster.
+        partitions: Whose ends.
+        stable: The ends of what is decided; by default those of all that is written.
 
     Raises:
         Fatal: The cluster gives no answer.
     """
     admin = AdminClient(kafka.common())
     newest: dict[TopicPartition, Any] = {TopicPartition(*each): LATEST for each in partitions}
+    level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
     deadline = time.monotonic() + 2 * CALL_TIMEOUT_S
     while True:
         try:
             # Asked first, because a fresh client that has to look for leaders itself may sleep
             # for three seconds over it: seen in 2 of 100 calls.
             admin.list_topics(timeout=CALL_TIMEOUT_S)
-            futures = admin.list_offsets(newest, request_timeout=CALL_TIMEOUT_S)
+            futures = admin.list_offsets(
+                newest, isolation_level=level, request_timeout=CALL_TIMEOUT_S
+            )
             return {
                 (each.topic, each.partition): future.result(CALL_TIMEOUT_S).offset
                 for each, future in futures.items()

@@ -6,12 +6,17 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.runtime.client import CALL_TIMEOUT_S, RETRY_PAUSE_S, or_fatal
 from streams.runtime.codec import Partition, Stored
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.settings import Fatal, KafkaSettings, log_client_error
+
+DropPending = Callable[[Mapping[Partition, int], Any], None]
+
+log = structlog.get_logger()
 
 
 class PartitionSource:
@@ -74,6 +79,10 @@ def _judge(error: KafkaError) -> None:
     raise Fatal(f"consumer: {error.name()}: {error.str()}")
 
 
+class OffsetsPending(Fatal):
+    """The group's offsets wait for the end of a transaction, or the cluster does not answer."""
+
+
 def read_committed(consumer: Any, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
     """Return committed offsets and the notes kept with them; negative where there is none.
 
@@ -93,8 +102,27 @@ def read_committed(consumer: Any, partitions: Sequence[TopicPartition]) -> list[
                 return committed
             error = errors[0]
         if time.monotonic() > deadline:
-            raise Fatal(f"committed offsets of {positions}: {error}")
+            cause = f"committed offsets of {positions}: {error}"
+            # A group that answers with "not yet" has the client ask again until its time is over.
+            timed_out = error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - its public name
+            raise OffsetsPending(cause) if timed_out else Fatal(cause)
         time.sleep(RETRY_PAUSE_S)
+
+
+def certain_offsets(
+    kafka: KafkaSettings, group: str, of: Collection[Partition]
+) -> dict[Partition, int]:
+    """Return committed offsets without those of transactions that have not ended; -1: none.
+
+    Raises:
+        Fatal: The cluster gives no answer.
+    """
+    consumer = Consumer({**kafka.reading(group), "isolation.level": "read_uncommitted"})
+    try:
+        positions = read_committed(consumer, [TopicPartition(*source) for source in of])
+    finally:
+        consumer.close()
+    return {(each.topic, each.partition): max(each.offset, -1) for each in positions}
 
 
 class Member(PartitionSource):
@@ -112,10 +140,13 @@ class Member(PartitionSource):
         topics: Sequence[str],
         assigned: Callable[[Mapping[Partition, int]], None],
         revoked: Callable[[Collection[Partition]], None],
+        *,
+        drop_pending: DropPending,
     ) -> None:
         # Several topics need their partitions side by side, which only range promises.
         self._cooperative = len(topics) == 1
-        self._assigned, self._revoked = assigned, revoked
+        self._assigned, self._revoked, self._drop_pending = assigned, revoked, drop_pending
+        self._kafka, self._group = kafka, group
         self._metadata: Any = None  # until the next rebalance
         self.notes: dict[Partition, str] = {}  # kept with the committed offsets last read
         super().__init__(
@@ -136,7 +167,7 @@ class Member(PartitionSource):
 
     def _assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._metadata = None
-        positions = read_committed(self.consumer, partitions) if partitions else []
+        positions = self._committed(partitions) if partitions else []
         offsets = {(e.topic, e.partition): max(e.offset, -1) for e in positions}
         self.notes.update({(e.topic, e.partition): e.metadata or "" for e in positions})
         self._assigned(offsets)
@@ -146,6 +177,24 @@ class Member(PartitionSource):
                 self.consumer.incremental_assign(positions)
             else:
                 self.consumer.assign(positions)
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return committed offsets; those that wait for a lost end of our own no longer count."""
+        try:
+            return read_committed(self.consumer, partitions)
+        except OffsetsPending as pending:
+            log.warning(
+                "offsets.dropped",
+                consumer=self._group,
+                cause=str(pending),
+                remedy="none: the broker went down while a transaction ended; the inputs since the "
+                "offsets before it are read again",
+            )
+        sources = [(each.topic, each.partition) for each in partitions]
+        self._drop_pending(
+            certain_offsets(self._kafka, self._group, sources), self.group_metadata()
+        )
+        return read_committed(self.consumer, partitions)
 
     def _revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._metadata = None

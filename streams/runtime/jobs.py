@@ -111,7 +111,15 @@ class _JobRun:
         self._waiting: deque[Stored] = deque()  # fetched while another ran
         self._paused = False
         self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
-        self._member = Member(kafka, name, [topic.name], self._next.update, self._revoked)
+        self._member = Member(
+            kafka,
+            name,
+            [topic.name],
+            self._next.update,
+            self._revoked,
+            # A request then runs twice; its records have the ids that they had.
+            drop_pending=self._transactions.drop_pending,
+        )
 
     def close(self) -> None:
         self._member.close()

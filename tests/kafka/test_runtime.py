@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from deploy.topics.admin import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
@@ -20,7 +21,7 @@ from schemas.market import Bar
 from schemas.timeframes import HOUR_MS
 from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBABILITIES
 from streams.runtime.chain import Limits, run_chain
-from streams.runtime.client import Transactions
+from streams.runtime.client import Transactions, undecided_partitions
 from streams.runtime.codec import Received, dead_letter_topic
 from streams.runtime.memory_driver import replay
 from streams.runtime.metrics import process_metrics
@@ -386,6 +387,24 @@ def test_a_zombie_is_fenced_by_whoever_took_its_place(bootstrap):
             assert heir.end() == 0
     assert code == 75  # fatal: to be started again
     assert compare(wanted, seen).clean
+
+
+def test_ending_what_was_left_open_spoils_no_transaction_of_another(bootstrap):
+    kafka = KafkaSettings(bootstrap)
+    ours = Transactions(kafka, "ours-0")
+    other = Producer({"bootstrap.servers": bootstrap, "transactional.id": "other-0"})
+    other.init_transactions(WITHIN_S)
+    other.begin_transaction()
+    other.produce(BARS.name, bar(1).encode(), key=b"BTCUSDT", partition=0)
+    other.flush(WITHIN_S)
+    assert undecided_partitions(kafka, [BARS.name, FEATURE_VECTORS.name]) == [(BARS.name, 0)]
+
+    ours.end_lost([BARS.name, FEATURE_VECTORS.name])
+    other.commit_transaction(WITHIN_S)
+
+    assert undecided_partitions(kafka, [BARS.name]) == []
+    with Reader(kafka, (BARS,)) as reader:
+        assert [message.record for message in reader.read_to_end()] == [bar(1)]
 
 
 def test_a_broker_that_was_away_is_caught_up_with(new_broker):
