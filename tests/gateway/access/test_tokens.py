@@ -19,6 +19,7 @@ from gateway.access.jwks import REFETCH_S, IssuerAway, IssuerKeys, fetch_documen
 from gateway.access.principal import Denied
 from gateway.access.tokens import LARGEST_TOKEN, TokenRules, TokenVerifier
 from gateway.envelope import wall_ms
+from tests.fakes.gateway import in_process_gateway
 from tests.fakes.issuer import AUDIENCE, FakeIssuer, listening_issuer, new_key
 
 pytestmark = pytest.mark.anyio
@@ -127,12 +128,14 @@ async def test_no_text_is_a_token(guarded, text):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-async def test_a_token_of_each_allowed_algorithm_counts(guarded, issuer, algorithm):
+async def test_a_token_of_each_allowed_algorithm_counts(with_issuer, issuer, algorithm):
     issuer.put_key("other", algorithm)
 
-    answer = await guarded.client.get(
-        "/api/access/principal", headers={"Authorization": f"Bearer {issuer.token('other')}"}
-    )
+    async with in_process_gateway(with_issuer) as guarded:
+        guarded.wall_ms = wall_ms()
+        answer = await guarded.client.get(
+            "/api/access/principal", headers={"Authorization": f"Bearer {issuer.token('other')}"}
+        )
 
     assert answer.status_code == 200
     who = answer.json()["data"]
@@ -264,17 +267,20 @@ async def test_while_the_issuer_is_away_cached_keys_count_for_an_hour_and_then_i
     assert await check(issuer.token(jti="a fourth"))
 
 
-async def test_an_issuer_that_never_answered_is_503_and_shows_in_the_health(guarded, issuer):
+async def test_an_issuer_that_never_answered_is_503_and_shows_in_the_health(with_issuer, issuer):
     issuer.down = True
 
-    answer = await guarded.client.get(
-        "/api/v1/models", headers={"Authorization": f"Bearer {issuer.token()}"}
-    )
+    async with in_process_gateway(with_issuer) as guarded:
+        guarded.wall_ms = wall_ms()
+        answer = await guarded.client.get(
+            "/api/v1/models", headers={"Authorization": f"Bearer {issuer.token()}"}
+        )
+        worries = list(guarded.ctx.access.worries())
 
     assert answer.status_code == 503
     assert "issuer.example" in answer.json()["detail"]
     assert answer.headers["retry-after"]
-    assert any("issuer's keys" in worry for worry in guarded.ctx.access.worries())
+    assert any("issuer's keys" in worry for worry in worries)
 
 
 @pytest.mark.parametrize(
