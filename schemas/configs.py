@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from schemas.bounds import Count
+from schemas.bounds import Count, Text
 from schemas.commands import Command, CommandId
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
@@ -17,10 +17,18 @@ from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 VARIABLE_PREFIX = "REGIMEFLOW_CONFIG__"
 
 StrategyName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="The Kafka key")
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", max_length=100, description="The Kafka key"
+    ),
 ]
 ConfigId = Annotated[
-    str, Field(pattern=r"^v[1-9][0-9]{0,8}-[0-9a-f]{8}$", description="v{number}-{hash[:8]}")
+    str,
+    Field(
+        pattern=r"^v[1-9][0-9]{0,8}-[0-9a-f]{8}$",
+        max_length=20,
+        description="v{number}-{hash[:8]}",
+    ),
 ]
 ConfigHash = Annotated[
     str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the normalised content")
@@ -104,7 +112,7 @@ class ConfigUse(BaseModel):
 
     strategy: StrategyName
     config_id: ConfigId
-    taken: tuple[str, ...] = Field(
+    taken: tuple[Text, ...] = Field(
         max_length=50, description="Fields of the job about which its request was silent"
     )
     experiment_name: str | None = Field(default=None, max_length=200, description="Of MLflow")

@@ -32,7 +32,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
 }
 UNDRAWN = frozenset({"workers.status.v1"})  # every worker writes it
 READS_WIDTH, NAME_WIDTH, WRITES_WIDTH = 40, 11, 40  # with arrows: fits 100 columns
-MANY = 8  # topics; more are counted, and --json lists them
+MANY = 9  # topics; more are counted, and --json lists them
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ CANARIES = {
     "KAFKA_CLIENT": json.dumps({"sasl.username": "desk", "sasl.password": f"{MARK}-kafka"}),
     "MLFLOW_PASSWORD": f"{MARK}-mlflow",
     "MLFLOW_TRACKING_URI": f"http://user:{MARK}-mlflow-url@127.0.0.1:1",
+    "NOTIFY_URLS": f"json://user:{MARK}-notify@127.0.0.1:1/hook",
     "REDIS_URL": f"redis://user:{MARK}-redis@127.0.0.1:1/0",
     "RESULTS_URL": f"http://user:{MARK}-results@127.0.0.1:1/results",
     "TUNING_STORAGE": f"postgresql+pg8000://user:{MARK}-storage@127.0.0.1:1/studies",

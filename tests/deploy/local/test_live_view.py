@@ -96,7 +96,7 @@ def test_progress_is_thinned_out_but_a_new_phase_is_told_at_once(views, capsys):
         screen.look(RUNNING)
 
     told = said(capsys)
-    assert told[1:] == ["[####................]  20% first training, step 2 of 6, folds"]
+    assert told[1:] == ["[####................]  20% first training, step 3 of 6, folds"]
 
 
 def test_a_process_that_keeps_dying_is_told_with_its_last_words():
@@ -153,5 +153,5 @@ def test_a_terminal_shows_the_training_and_is_given_back(views, monkeypatch):
 
     drawn = out.getvalue()
     assert "kernels: 3 of 8" in drawn
-    assert "[##########..........]  50% first training, step 2 of 6, folds" in drawn
+    assert "[##########..........]  50% first training, step 3 of 6, folds" in drawn
     assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")  # the cursor is back

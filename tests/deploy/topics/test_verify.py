@@ -252,7 +252,7 @@ def test_the_signals_of_the_base_bar_are_reported_unless_a_timeframe_is_chosen(
     assert (five["timeframe"], five["signals"], five["symbols"]) == ("5m", 2, ["SOLUSDT"])
     assert [each["verified"]["topics"][SIGNALS.name]["equal"] for each in (base, five)] == [bars, 2]
     assert (none["timeframe"], none["signals"], none["verified"]["compared"]) == ("15m", 0, 0)
-    assert (wrong.exit_code, "timeframe 'quarter', expected" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "'quarter' is unknown; expected 1m" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["replay", "backtest signals"])

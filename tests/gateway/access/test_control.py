@@ -40,7 +40,12 @@ def all_routes(app: Any) -> list[tuple[str, str]]:
     return sorted({*documented, *plain})
 
 
-ROUTES = all_routes(create_app(GatewaySettings(), FakeBus()))
+# Built files have a hash in their name, and another test may build them anew meanwhile.
+ROUTES = [
+    (method, path)
+    for method, path in all_routes(create_app(GatewaySettings(), FakeBus()))
+    if not path.startswith("/assets/")
+]
 
 
 def test_the_list_of_routes_is_the_whole_one():
