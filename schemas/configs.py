@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from schemas.bounds import Count, Text
 from schemas.commands import Command, CommandId
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.timeframes import DAY_MS
 
+KEPT_MS = 90 * DAY_MS  # after its deprecation, wall clock
 # Of variables that say values of a config: REGIMEFLOW_CONFIG__STRATEGY__TIMEFRAME.
 VARIABLE_PREFIX = "REGIMEFLOW_CONFIG__"
 
@@ -77,6 +79,11 @@ class ConfigChanged(Record):
     command_id: CommandId
     by: str
     reason: str
+
+
+def expired(deprecated_ms: int | None, now_ms: int) -> bool:
+    """Return whether a version that was deprecated at a time is gone; null: it is none."""
+    return deprecated_ms is not None and now_ms >= deprecated_ms + KEPT_MS
 
 
 class SignalPolicy(Record):

@@ -17,7 +17,7 @@ from gateway.errors import Refused
 from gateway.views import clock
 from schemas.bounds import LAST_MS, Count
 from schemas.commands import CommandOutcome
-from schemas.configs import ConfigCommand, ConfigStatus, Content
+from schemas.configs import ConfigCommand, ConfigId, ConfigStatus, Content, StrategyName
 from streams.configs.content import ConfigRefused, content_hash, normalised
 from streams.configs.merge import TracedValue, environment_layer, expand, merge
 from streams.configs.yaml_text import parse_yaml
@@ -25,10 +25,8 @@ from streams.configs.yaml_text import parse_yaml
 router = APIRouter(prefix="/api/v1/strategies", tags=["strategies"])
 
 Action = Literal["create", "activate", "deprecate"]
-NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
-ID = r"^v[1-9][0-9]{0,8}-[0-9a-f]{8}$"
-Name = Annotated[str, Path(pattern=NAME, description="Of the strategy")]
-Id = Annotated[str, Path(pattern=ID, description="Such as v2-1a2b3c4d")]
+Name = Annotated[StrategyName, Path(description="Of the strategy")]
+Id = Annotated[ConfigId, Path(description="Such as v2-1a2b3c4d")]
 LATE: dict[int | str, dict[str, Any]] = {
     202: {"model": commands.OutcomeView, "description": "Not decided yet; ask its url"},
     409: {"description": "Not as things stand: another revision, or another state"},
@@ -84,10 +82,8 @@ class MergeBody(Body):
     """Layers of a config, the lowest first."""
 
     base: dict[str, JsonValue] = Field(default_factory=dict, description="As of tradai.yaml")
-    strategy_name: str | None = Field(
+    strategy_name: StrategyName | None = Field(
         default=None,
-        pattern=NAME,
-        max_length=100,
         description="Its ACTIVE config comes above the base",
     )
     model_tags: dict[str, JsonValue] = Field(

@@ -9,10 +9,7 @@ from typing import Any
 
 from gateway.envelope import iso
 from gateway.errors import Unknown
-from schemas.configs import ConfigChanged, Content
-from schemas.timeframes import DAY_MS
-
-KEPT_MS = 90 * DAY_MS  # after its deprecation
+from schemas.configs import KEPT_MS, ConfigChanged, Content, expired
 
 
 @dataclass
@@ -28,14 +25,9 @@ class ConfigVersions:
         stood = []
         for changes in self.changes.values():
             before = [change for change in changes if change.event_time_ms <= as_of_ms]
-            if before and not expired(before[-1], as_of_ms):
+            if before and not expired(before[-1].deprecated_ms, as_of_ms):
                 stood.append(before[-1])
         return stood
-
-
-def expired(change: ConfigChanged, now_ms: int) -> bool:
-    """Return whether a version has been DEPRECATED for 90 days."""
-    return change.deprecated_ms is not None and now_ms >= change.deprecated_ms + KEPT_MS
 
 
 class ConfigsView:

@@ -20,11 +20,11 @@ from schemas.configs import (
     ConfigEffective,
     ConfigStatus,
     Content,
+    expired,
 )
 from schemas.ids import derived_id
 from schemas.market import HistoryReady
 from schemas.record import Record
-from schemas.timeframes import DAY_MS
 from schemas.topics import (
     COMMAND_OUTCOMES,
     CONFIG_ACTIVE,
@@ -45,7 +45,6 @@ from streams.configs.content import (
 )
 from streams.processor import Outputs, Processor
 
-KEPT_MS = 90 * DAY_MS  # after its deprecation, wall clock
 LEAD_BARS = 5  # as promotion: the first config must reach the signals before its bar
 BOOTSTRAP = "bootstrap"
 
@@ -135,7 +134,7 @@ def _create(state: ConfigsState, command: ConfigCommand) -> Ruling:
         )
     digest = content_hash(content)
     alike = next((v for v in state.versions if v.config_hash == digest), None)
-    if alike is not None and not _expired(alike, command.event_time_ms):
+    if alike is not None and not expired(alike.deprecated_ms, command.event_time_ms):
         return Ruling(
             "same",
             f"{alike.config_id} has this content and is {alike.status}",
@@ -156,7 +155,7 @@ def _draft(state: ConfigsState, command: ConfigCommand, content: Content) -> Rul
         created_ms=command.event_time_ms,
         description=command.description,
     )
-    kept = [v for v in state.versions if not _expired(v, command.event_time_ms)]
+    kept = [v for v in state.versions if not expired(v.deprecated_ms, command.event_time_ms)]
     return Ruling(
         "done",
         f"{version.config_id} is a DRAFT",
@@ -257,15 +256,11 @@ DECIDERS = {"create": _create, "activate": _activate, "deprecate": _deprecate}
 def _version(state: ConfigsState, command: ConfigCommand) -> Version | Ruling:
     """Return the version that a command names, or the ruling that there is none."""
     version = next((v for v in state.versions if v.config_id == command.config_id), None)
-    if version is None or _expired(version, command.event_time_ms):
+    if version is None or expired(version.deprecated_ms, command.event_time_ms):
         known = ", ".join(v.config_id for v in state.versions[-5:]) or "none yet"
         detail = f"{command.strategy} has no config {command.config_id}; its newest: {known}"
         return Ruling("unknown", detail, f"{command.strategy}/{command.config_id}")
     return version
-
-
-def _expired(version: Version, now_ms: int) -> bool:
-    return version.deprecated_ms is not None and now_ms >= version.deprecated_ms + KEPT_MS
 
 
 def _deprecated(version: Version, command: ConfigCommand, successor: str | None) -> Version:

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -178,14 +179,13 @@ class _ChainRun:
         self.report("starting", "")
         _check_topics(partition_counts(kafka, self._all_topics()), self._topics)
         self._transactions = Transactions(kafka, f"{name}-{kafka.instance}")
-        self._transactions.end_lost(self._written_topics())
         self._member = Member(
             kafka,
             name,
             list(self._topics),
             self._assigned,
             self._revoked,
-            drop_pending=self._transactions.drop_pending,
+            drop_pending=partial(self._transactions.drop_pending, self._written_topics()),
         )
 
     def close(self) -> None:

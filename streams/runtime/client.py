@@ -134,39 +134,21 @@ class Transactions:
                 raise Fatal(f"abort_transaction: {again}") from again
             raise
 
-    def end_lost(self, topics: Collection[str]) -> None:
-        """End what a transaction of this id has left open in topics without anybody knowing.
+    def drop_pending(
+        self, topics: Collection[str], offsets: Mapping[Partition, int], group: Any
+    ) -> None:
+        """Undo a transaction of this id whose end never reached the log of its group.
 
         A broker that goes down while a transaction ends may note it as ended before the partitions
-        have their markers (Kafka 4.3). Whoever reads committed records then waits there for ever.
-        An aborted transaction of the same producer gives each such partition a marker: what was
-        left open counts as never written, and is made again from the inputs.
+        have their markers (Kafka 4.3). The group, and whoever reads committed records, then wait
+        for ever. An aborted transaction of the same producer gives each of them a marker: its
+        offsets no longer count, nor what it left open. Its inputs come again; where its records
+        had been committed, the states know them.
+
+        Only with pending offsets: where they count, what was left open must not be undone.
 
         Args:
-            topics: All that this id writes to; a partition whose records are all decided is left.
-
-        Raises:
-            Fatal: The cluster does not take it.
-        """
-        undecided = undecided_partitions(self._kafka, topics)
-        if not undecided:
-            return
-        with or_fatal("end what was left open"):
-            self._producer.begin_transaction()
-            for topic, number in undecided:
-                self._producer.produce(topic, b"", partition=number)
-        flush(self._producer)  # an abort drops what has not been sent, and marks nothing then
-        attempt(self._producer.abort_transaction)
-
-    def drop_pending(self, offsets: Mapping[Partition, int], group: Any) -> None:
-        """Drop offsets of a transaction of this id whose end never reached the group's log.
-
-        A broker that goes down while a transaction ends may note it as ended before the log of the
-        group has its marker (Kafka 4.3). The group then waits for ever. An aborted transaction of
-        the same producer gives the log a marker; the offsets before the lost ones count again. The
-        inputs after them come twice: the states know them, if their transaction was committed.
-
-        Args:
+            topics: All that this id writes to.
             offsets: The last ones that the group's log is sure of; they are not changed.
             group: Group metadata of the consumer that owns the partitions.
 
@@ -174,10 +156,14 @@ class Transactions:
             Fatal: The cluster does not take it.
         """
         positions = [TopicPartition(t, p, max(o, 0)) for (t, p), o in offsets.items()]
+        undecided = undecided_partitions(self._kafka, topics)
         with or_fatal("drop pending offsets"):
             self._producer.begin_transaction()
+            for topic, number in undecided:
+                self._producer.produce(topic, b"", partition=number)
             self._producer.send_offsets_to_transaction(positions, group, CALL_TIMEOUT_S)
-            self._producer.abort_transaction(CALL_TIMEOUT_S)
+        flush(self._producer)  # an abort drops what has not been sent, and marks nothing then
+        attempt(self._producer.abort_transaction)
 
     def _send_offsets(
         self, offsets: Mapping[Partition, int], group: Any, notes: Mapping[int, str]

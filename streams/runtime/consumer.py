@@ -109,22 +109,6 @@ def read_committed(consumer: Any, partitions: Sequence[TopicPartition]) -> list[
         time.sleep(RETRY_PAUSE_S)
 
 
-def certain_offsets(
-    kafka: KafkaSettings, group: str, of: Collection[Partition]
-) -> dict[Partition, int]:
-    """Return committed offsets without those of transactions that have not ended; -1: none.
-
-    Raises:
-        Fatal: The cluster gives no answer.
-    """
-    consumer = Consumer({**kafka.reading(group), "isolation.level": "read_uncommitted"})
-    try:
-        positions = read_committed(consumer, [TopicPartition(*source) for source in of])
-    finally:
-        consumer.close()
-    return {(each.topic, each.partition): max(each.offset, -1) for each in positions}
-
-
 class Member(PartitionSource):
     """A member of a consumer group.
 
@@ -191,9 +175,8 @@ class Member(PartitionSource):
                 "offsets before it are read again",
             )
         sources = [(each.topic, each.partition) for each in partitions]
-        self._drop_pending(
-            certain_offsets(self._kafka, self._group, sources), self.group_metadata()
-        )
+        with IdleGroup(self._kafka, self._group, stable=False) as certain:
+            self._drop_pending(certain.committed(sources), self.group_metadata())
         return read_committed(self.consumer, partitions)
 
     def _revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
@@ -231,10 +214,14 @@ class Member(PartitionSource):
 
 
 class IdleGroup:
-    """A consumer group none of whose members lives; closed as a context manager."""
+    """A consumer group seen from outside; closed as a context manager.
 
-    def __init__(self, kafka: KafkaSettings, group: str) -> None:
-        self._consumer = Consumer(kafka.reading(group))
+    ``stable`` waits for transactions that have not ended; else their offsets do not count yet.
+    """
+
+    def __init__(self, kafka: KafkaSettings, group: str, *, stable: bool = True) -> None:
+        level = {} if stable else {"isolation.level": "read_uncommitted"}
+        self._consumer = Consumer({**kafka.reading(group), **level})
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
+from functools import partial
 from typing import Any
 
 import structlog
@@ -118,7 +119,7 @@ class _JobRun:
             self._next.update,
             self._revoked,
             # A request then runs twice; its records have the ids that they had.
-            drop_pending=self._transactions.drop_pending,
+            drop_pending=partial(self._transactions.drop_pending, ()),
         )
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from schemas.topics import BARS, FEATURE_VECTORS, LEDGER, RAW_BARS, REGIME_PROBA
 from streams.runtime.chain import Limits, run_chain
 from streams.runtime.client import Transactions, undecided_partitions
 from streams.runtime.codec import Received, dead_letter_topic
+from streams.runtime.consumer import IdleGroup
 from streams.runtime.memory_driver import replay
 from streams.runtime.metrics import process_metrics
 from streams.runtime.publisher import Publisher, TransactionalPublisher
@@ -389,8 +390,8 @@ def test_a_zombie_is_fenced_by_whoever_took_its_place(bootstrap):
     assert compare(wanted, seen).clean
 
 
-def test_ending_what_was_left_open_spoils_no_transaction_of_another(bootstrap):
-    kafka = KafkaSettings(bootstrap)
+def test_undoing_what_was_left_open_spoils_no_transaction_of_another(bootstrap):
+    kafka, group = KafkaSettings(bootstrap), next(groups)
     ours = Transactions(kafka, "ours-0")
     other = Producer({"bootstrap.servers": bootstrap, "transactional.id": "other-0"})
     other.init_transactions(WITHIN_S)
@@ -399,7 +400,10 @@ def test_ending_what_was_left_open_spoils_no_transaction_of_another(bootstrap):
     other.flush(WITHIN_S)
     assert undecided_partitions(kafka, [BARS.name, FEATURE_VECTORS.name]) == [(BARS.name, 0)]
 
-    ours.end_lost([BARS.name, FEATURE_VECTORS.name])
+    with IdleGroup(kafka, group, stable=False) as idle:
+        sources = [(RAW_BARS.name, 0)]
+        ours.drop_pending([BARS.name, FEATURE_VECTORS.name], idle.committed(sources), idle.metadata)
+        assert idle.committed(sources) == {(RAW_BARS.name, 0): -1}
     other.commit_transaction(WITHIN_S)
 
     assert undecided_partitions(kafka, [BARS.name]) == []

@@ -9,8 +9,7 @@ import pytest
 from gateway.access import control
 from gateway.access.principal import Principal
 from gateway.answers import commands
-from schemas.configs import ConfigCommand
-from streams.configs.processor import KEPT_MS
+from schemas.configs import KEPT_MS, ConfigCommand
 from tests.fakes.config_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import WALL_MS

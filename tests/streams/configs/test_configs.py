@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.commands import CommandOutcome
-from schemas.configs import ActiveConfig, ConfigChanged, ConfigEffective
+from schemas.configs import KEPT_MS, ActiveConfig, ConfigChanged, ConfigEffective
 from schemas.status import OperatorAction
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.configs.content import SHIPPED
-from streams.configs.processor import KEPT_MS, PROCESSOR, ConfigsState
+from streams.configs.processor import PROCESSOR, ConfigsState
 from streams.runtime.memory_driver import MemoryDriver
 from tests.build import CONFIG, close_time, config_command
 from tests.narrow import known
