@@ -18,8 +18,9 @@ import structlog
 from deploy.local.broker import BrokerSettings, LocalBroker
 from deploy.local.kernels import drop_stale_code
 from deploy.local.log_files import LEVELS
-from deploy.topics.admin import apply_topics, delete_groups, delete_topics, list_topics
+from deploy.topics.admin import apply_topics, delete_topics, list_topics
 from deploy.topics.plan import COMPACTED, TopicPlan, planned_topics
+from tests.groups import forget_groups
 from workers.process import LogSettings, configure_logging
 
 NewTopic = Callable[..., str]
@@ -98,7 +99,7 @@ def pipeline_topics(broker: str) -> Iterator[str]:
     cluster = {"bootstrap.servers": broker}
     apply_topics(cluster)
     yield broker
-    delete_groups(cluster)
+    forget_groups(cluster)
     ours = {topic.name for topic in planned_topics()}
     delete_topics(cluster, [topic.name for topic in list_topics(cluster) if topic.name in ours])
 

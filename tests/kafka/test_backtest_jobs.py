@@ -18,7 +18,6 @@ import orjson
 import pytest
 import uvicorn
 
-from deploy.topics.admin import ClusterFailed, delete_groups
 from deploy.topics.refdata import publish_refdata
 from gateway.app import create_app
 from gateway.kafka.bus import KafkaBus
@@ -60,20 +59,7 @@ def kafka(pipeline_topics):
         publisher.publish(bar(minute, open=before, high=high, low=low, close=price))
         before = price
     publisher.flush()
-    yield settings
-    forget_groups({"bootstrap.servers": pipeline_topics})
-
-
-def forget_groups(cluster):
-    """Delete the groups; a static member stays in its own until its session ends."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            return delete_groups(cluster)
-        except ClusterFailed:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    return settings
 
 
 class BacktestProcess:

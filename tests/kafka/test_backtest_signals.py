@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
-from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
+from deploy.topics.admin import apply_topics, delete_topics
 from schemas.market import RawBar
 from schemas.models import ModelChanged
 from schemas.record import Topic
@@ -31,6 +31,7 @@ from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import START_MS, close_time, regime_parameters
 from tests.fakes.small_models import small_model
+from tests.groups import forget_groups
 from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED
 from workers.research.replay.signal_backtest import backtest_signals, read_registration
@@ -99,14 +100,6 @@ def wait_for(reached: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def forgotten(cluster: dict[str, str]) -> bool:
-    try:
-        delete_groups(cluster)
-    except ClusterFailed:
-        return False
-    return True
-
-
 def newest_signals(kafka: KafkaSettings) -> dict[str, int]:
     """Return by symbol the bar of its last signal."""
     found = [m.record for m in held(kafka, SIGNALS)]
@@ -148,7 +141,7 @@ def live(pipeline_topics: str, tmp_path: Path) -> Live:
         for thread in threads.values():
             if thread.is_alive():
                 thread.join(30)
-    wait_for(lambda: forgotten(cluster))  # members leave when their session ends
+    forget_groups(cluster)
     return Live(kafka, files, model)
 
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.app import app
-from deploy.topics.admin import ClusterFailed, apply_topics, delete_groups, delete_topics
+from deploy.topics.admin import apply_topics, delete_topics
 from deploy.topics.plan import planned_topics
 from deploy.topics.verify import ReplayReport, replay_log
 from schemas.record import Topic
@@ -36,6 +36,7 @@ from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import close_time, raw_bar
 from tests.fakes.scripted_inference import PROCESSOR, changed, inference
+from tests.groups import forget_groups
 from workers.research.replay import recompute
 from workers.research.replay.recompute import MADE, Span
 
@@ -104,17 +105,9 @@ def recording(broker: str) -> list[Outgoing]:
     messages = [
         m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in read_records(kafka, topic)
     ]
-    wait_for(lambda: _forgotten(cluster))  # members leave when their session ends
+    forget_groups(cluster)
     delete_topics(cluster, [topic.name for topic in planned_topics()])
     return [Outgoing(m.topic, m.key, m.value or b"", list(m.headers)) for m in messages]  # type: ignore[arg-type]  # every header has a value
-
-
-def _forgotten(cluster: dict[str, str]) -> bool:
-    try:
-        delete_groups(cluster)
-    except ClusterFailed:
-        return False
-    return True
 
 
 @pytest.fixture
