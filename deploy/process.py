@@ -26,12 +26,18 @@ log = structlog.get_logger()
 
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY_S = 0.5
+# These give way from their first import on: no signal waits for them, and a start is short of CPU.
+BACKGROUND = frozenset({"explain", "backtest", "tuning", "archive", "monitor", "notify"})
+NICENESS = 10
 SAY_NO_STATUS = ("simulator", "gateway", "monitor")
 
 
 def main() -> int:
     """Run the named process until SIGTERM; return its exit code."""
     began_s = time.monotonic()
+    name = sys.argv[1]
+    if name in BACKGROUND:
+        os.nice(NICENESS)
     os.environ.update(ONE_THREAD)
     beats_file = os.environ.pop(HEARTBEAT, None)  # not inherited: a child is no main loop
     interrupt_on_signals()  # until the process has a main loop, which sets its own
@@ -49,7 +55,6 @@ def main() -> int:
     from workers.settings_errors import error_lines
     from workers.storage import use_endpoint
 
-    name = sys.argv[1]
     configure_logging(LogSettings(name))
     drain_with_supervisor()
     give_back_memory()

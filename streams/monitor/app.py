@@ -37,7 +37,6 @@ NAME = "monitor"
 LOOK_EVERY_S = 1.0
 WINDOWS_EVERY_S = 5.0
 STOP_WITHIN_S = 4.0
-NICE = 10  # every other process goes first
 BEHIND_MS = 5_000  # beyond both limits it skips to the end: a fresh sample beats an old whole
 BEHIND_RECORDS = 500
 
@@ -53,7 +52,6 @@ def run(kafka: KafkaSettings, home: Path) -> int:
         kafka: The cluster; SASL/TLS settings are passed through.
         home: Folder that Faust may write to.
     """
-    os.nice(NICE)
     home.mkdir(parents=True, exist_ok=True)
     return asyncio.run(_run(kafka, home))
 

@@ -21,6 +21,7 @@ from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import StatusPublisher
+from streams.topology import WORKERS
 from workers import process as worker_process
 from workers.process import SettingsRefused
 
@@ -128,6 +129,28 @@ def test_a_process_that_is_stopped_while_it_loads_says_that_it_drained(tmp_path)
 
     events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
     assert (done.returncode, events) == (0, ["process.started", "process.drained"])
+
+
+PRIORITY = """
+import os, sys
+from deploy import process
+sys.argv = ["process", sys.argv[1]]
+process.interrupt_on_signals = lambda: sys.exit(print(os.nice(0)))
+process.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "lower"), [("signals", 0), ("gateway", 0), ("archive", 10)])
+def test_a_process_that_no_signal_waits_for_gives_way_before_it_loads(name, lower):
+    done = subprocess.run(
+        [sys.executable, "-c", PRIORITY, name], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+
+    assert int(done.stdout) == min(os.nice(0) + lower, 19)
+
+
+def test_the_processes_that_give_way_are_workers_of_the_table():
+    assert {worker.name for worker in WORKERS} >= process.BACKGROUND
 
 
 @pytest.mark.kafka

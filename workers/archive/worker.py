@@ -5,7 +5,6 @@ every fact topic  -->  [archive]  -->  <archive>/<topic>/<key>/<day>.parquet
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import defaultdict
@@ -32,7 +31,6 @@ FACTS: tuple[Topic, ...] = tuple(t for t in TOPICS if not t.compact and t.retent
 
 WRITE_EVERY_S = 10.0
 MAX_BATCH = 5_000  # records between two writes; a vector of features takes 10 kB
-NICENESS = 10  # the archive can wait for the processes that make signals
 
 log = structlog.get_logger()
 
@@ -40,7 +38,6 @@ log = structlog.get_logger()
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM, then write what has arrived. Returns the exit code."""
     stop = event_on_signals()
-    os.nice(NICENESS)
     status = StatusPublisher(kafka, "archive")
     status.report("running")
     try:

@@ -11,7 +11,6 @@ loaded. It is a process of its own, because the monitor reads uncommitted record
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from workers.notify.sinks import AppriseSink
 
 NAME = "notify"
-NICENESS = 5
 CONFIRM_EVERY_S = 5.0  # offsets of records that are no news
 ROWS: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
 CONSUMED = {topic for row in ROWS for topic in row.reads}
@@ -68,7 +66,6 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; returns the exit code."""
     rules, sinks = read_rules(settings), read_sinks(settings)
     stop = event_on_signals()
-    os.nice(NICENESS)
     status = StatusPublisher(kafka, NAME)
     threads = WatchedThreads(stop)
     try:
