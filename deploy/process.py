@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from deploy.local.priorities import BACKGROUND, NICENESS
 from deploy.local.supervisor import HEARTBEAT, ONE_THREAD, interrupt_on_signals
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ log = structlog.get_logger()
 
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY_S = 0.5
-# These give way from their first import on: no signal waits for them, and a start is short of CPU.
-BACKGROUND = frozenset({"explain", "backtest", "tuning", "archive", "monitor", "notify"})
-NICENESS = 10
 SAY_NO_STATUS = ("simulator", "gateway", "monitor")
 
 

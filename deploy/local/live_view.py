@@ -218,7 +218,7 @@ def dead(supervisor: Supervisor) -> list[str]:
         child.name
         + (f" again ({child.restarts} times): {child.last_words(1)}" if child.restarts > 2 else "")
         for child in supervisor.children
-        if not child.running
+        if not child.running and child.state != "waiting"
     ]
 
 
@@ -249,7 +249,7 @@ def _table(view: RunView, supervisor: Supervisor) -> Any:
         done, lag = process.get("done"), process.get("lag_records")
         table.add_row(
             child.name,
-            process.get("state", "running" if child.running else "restarting"),
+            process.get("state", child.state),
             "" if done is None else f"{done:.0%}",
             "" if lag is None else str(lag),
             str(child.restarts),

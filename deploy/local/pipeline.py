@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from deploy.local.ports import free_ports
+from deploy.local.priorities import start_order
 from deploy.local.run_file import RunFile
 from deploy.local.stalls import Stalls, StallWatch
 from deploy.local.supervisor import (
@@ -192,7 +193,7 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
         screen.look(supervisor)
 
     own = {name: {METRICS_PORT: str(port)} for name, port in run.metrics_ports.items()}
-    supervisor = Supervisor(run.processes, home / "logs", environment, own=own)
+    supervisor = Supervisor(start_order(run.processes), home / "logs", environment, own=own)
     held_ms = None
     if "gateway" in run.processes:
         held_ms = newest_signal_ms(found.client)

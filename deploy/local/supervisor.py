@@ -35,6 +35,9 @@ STOP_WITHIN_S = 27.0  # the runtime drains within 25
 RESTART_AFTER_S = 0.5
 RESTART_AT_MOST_AFTER_S = 2.0
 WORDS_WITHIN_S = 2.0  # of a process that has ended: until its last line is in its log
+# A machine of few cores loads many processes no sooner at once than one after the other.
+LOADING_AT_ONCE = 2 * (os.cpu_count() or 1)
+LOADS_FOR_S = 15.0  # a process that has not beaten by then is waited for no longer
 STEADY_S = 30.0  # a process that lived this long starts again without back-off
 
 ONE_THREAD = dict.fromkeys(
@@ -94,10 +97,23 @@ class SupervisedProcess:
         return self.popen is not None and self.popen.poll() is None
 
     @property
+    def loading(self) -> bool:
+        """Whether it has begun, and not yet given its first beat."""
+        young = time.monotonic() - self.started_at < LOADS_FOR_S
+        return self.running and young and not self.silence.file.exists()
+
+    @property
+    def state(self) -> str:
+        """What it does: waits for its first start, runs or is about to start again."""
+        if self.popen is not None:
+            return "running"
+        return "restarting" if self.restarts else "waiting"
+
+    @property
     def life(self) -> dict[str, object]:
         """What an operator asks of it; changes only when it starts and when it has ended."""
         return {
-            "state": "restarting" if self.popen is None else "running",
+            "state": self.state,
             "pid": None if self.popen is None else self.popen.pid,
             "since_ms": self.changed_ms,
             "restarts": self.restarts,
@@ -140,8 +156,8 @@ class Supervisor:
         )
 
     def start(self) -> None:
-        """Start every process, in flow order."""
-        for child in self.children:
+        """Start the first processes; ``watch`` starts the others once these have loaded."""
+        for child in self.children[:LOADING_AT_ONCE]:
             self._start(child)
 
     def watch(self, stop: threading.Event, each_s: float, look: Callable[[], None]) -> None:
@@ -201,7 +217,8 @@ class Supervisor:
             child.last_end = child.ended_for or _cause_of_end(child.popen.returncode)
             _log_end(child, now)
             child.popen, child.start_at, child.ended_for = None, now + child.delay_s, ""
-        if now >= child.start_at:
+        loading = sum(each.loading for each in self.children)
+        if now >= child.start_at and (child.restarts or loading < LOADING_AT_ONCE):
             self._start(child)
 
     def _start(self, child: SupervisedProcess) -> None:

@@ -21,7 +21,6 @@ from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import StatusPublisher
-from streams.topology import WORKERS
 from workers import process as worker_process
 from workers.process import SettingsRefused
 
@@ -147,10 +146,6 @@ def test_a_process_that_no_signal_waits_for_gives_way_before_it_loads(name, lowe
     )
 
     assert int(done.stdout) == min(os.nice(0) + lower, 19)
-
-
-def test_the_processes_that_give_way_are_workers_of_the_table():
-    assert {worker.name for worker in WORKERS} >= process.BACKGROUND
 
 
 @pytest.mark.kafka

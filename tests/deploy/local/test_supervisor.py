@@ -199,6 +199,26 @@ def test_a_supervisor_that_slept_itself_takes_nobody_for_hung(tmp_path):
         supervisor.stop()
 
 
+def test_a_process_starts_once_one_before_it_has_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervising, "LOADING_AT_ONCE", 1)
+    supervisor = running(tmp_path, first=BEATS, second=WAITS, third=WAITS)
+    first, second, third = supervisor.children
+    try:
+        supervisor.start()
+        states = [child.state for child in supervisor.children]
+        watch_until(supervisor, lambda: second.running)
+        loaded = first.silence.file.exists()
+        waiting = third.state  # the second gives no beat
+        monkeypatch.setattr(supervising, "LOADS_FOR_S", 0.0)
+        watch_until(supervisor, lambda: third.running)
+    finally:
+        supervisor.stop()
+
+    assert states == ["running", "waiting", "waiting"]
+    assert (loaded, waiting) == (True, "waiting")
+    assert [child.restarts for child in supervisor.children] == [0, 0, 0]
+
+
 def test_a_process_that_still_loads_its_libraries_has_more_time(tmp_path):
     loading = silence.Silence(tmp_path / "beats" / "market")
     loading.begin()
