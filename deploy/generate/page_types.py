@@ -26,21 +26,30 @@ PLAIN = {
 # Schemas that the dashboard reads; the schemas that they refer to are added.
 ROOTS = (
     "Analysis",
+    "AuditList",
     "BarList",
+    "CommandAnswer",
+    "ConfigList",
+    "DeadLetterList",
     "Health",
     "JobDetail",
     "JobList",
     "Metrics",
     "ModelList",
+    "Performance",
     "PredictAnswer",
     "PrincipalView",
     "RegimeAnswer",
+    "SettingList",
     "SignIn",
     "SignalDetail",
     "SignalList",
+    "StrategyList",
     "TableView",
     "Ticket",
+    "Validation",
 )
+FREE = "#/components/schemas/JsonValue"  # any JSON at all
 
 
 def contract_text() -> str:
@@ -62,7 +71,8 @@ def contract_text() -> str:
 
 def _references(node: Any) -> list[str]:
     if isinstance(node, dict):
-        names = [node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else []
+        reference = node.get("$ref", FREE)
+        names = [] if reference == FREE else [reference.rsplit("/", 1)[1]]
         return names + [name for value in node.values() for name in _references(value)]
     return [name for item in node for name in _references(item)] if isinstance(node, list) else []
 
@@ -78,7 +88,7 @@ def _interface(name: str, schema: dict[str, Any]) -> str:
 
 def _type(node: dict[str, Any]) -> str:
     if "$ref" in node:
-        return str(node["$ref"].rsplit("/", 1)[1])
+        return "unknown" if node["$ref"] == FREE else str(node["$ref"].rsplit("/", 1)[1])
     if "anyOf" in node:
         return " | ".join(_type(part) for part in node["anyOf"])
     if "enum" in node or "const" in node:

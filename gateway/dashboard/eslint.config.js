@@ -11,6 +11,7 @@ const ROOMS = {
   signals: ['lib', 'ui', 'live'],
   analysis: ['lib', 'ui', 'live'],
   research: ['lib', 'ui'],
+  settings: ['lib', 'ui'],
 }
 
 const walls = Object.entries(ROOMS).map(([room, open]) => {

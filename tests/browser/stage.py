@@ -1,6 +1,6 @@
 """A real gateway on a free port over a hand-fed bus, for a browser to look at.
 
-``python -m tests.browser.stage [live|several|training|starting|empty|degraded|research]
+``python -m tests.browser.stage [live|several|training|starting|empty|degraded|research|operated]
 [--port N]`` keeps one running for people; the live one goes on at 60 market seconds a second, and
 the research page has its worker in the last.
 """
@@ -25,8 +25,9 @@ from gateway.views.arrival import Arrival
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
-from tests.browser import research, scenes
+from tests.browser import operated, research, scenes
 from tests.browser.research import Bench
+from tests.fakes.config_processor import ConfigProcessor
 from tests.fakes.gateway import FakeBus
 
 WAIT_S = 20.0
@@ -42,11 +43,13 @@ class Stage:
         ready: bool = True,
         port: int = 0,
         bench: Bench | None = None,
+        configs: ConfigProcessor | None = None,
         **settings: Any,
     ) -> None:
         self.port = port
         self.ready = ready
         self._bench = bench
+        self._configs = configs
         self._settings = settings
         self._log = list(records)
 
@@ -87,6 +90,9 @@ class Stage:
         if self._bench is not None:
             self._log.append(record)
             self._bench.take(record)
+        if self._configs is not None and (made := self._configs.decide(record)):
+            self._log.extend(made)
+            return tuple(made)
         return (record,) if isinstance(record, SignalAcknowledged) else ()
 
     def close(self) -> None:
@@ -200,8 +206,11 @@ def main() -> None:
     coming = scenes.players(2_400)
     records = scenes.live(420, coming) if chosen.scene == "live" else _still(chosen.scene)
     bench = Bench(research.markets(), pace_s=0.05) if chosen.scene == "research" else None
+    configs = ConfigProcessor() if chosen.scene == "operated" else None
+    if configs is not None:
+        records = [*records, *operated.records(configs)]
     ready = chosen.scene != "starting"
-    with Stage(records, ready=ready, port=chosen.port, bench=bench) as stage:
+    with Stage(records, ready=ready, port=chosen.port, bench=bench, configs=configs) as stage:
         print(stage.url, flush=True)  # noqa: T201 - a tool for people
         if chosen.scene != "live":
             threading.Event().wait()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gateway.kafka.topics import READS
 from schemas.configs import ConfigCommand
+from schemas.market import HistoryReady
 from schemas.record import Record
 from schemas.topics import topic_of
 from streams.configs.processor import PROCESSOR
@@ -14,15 +13,27 @@ from tests.fakes.gateway import RunningGateway
 from tests.streams.promotion.test_promotion import history
 
 
+class ConfigProcessor:
+    """Decides the commands on configs, beginning with the shipped config.
+
+    Attributes:
+        first: What it publishes at its start, as far as a gateway reads it.
+    """
+
+    def __init__(self, markets: HistoryReady | None = None) -> None:
+        self._driver = MemoryDriver([PROCESSOR])
+        self.first = self._made(markets or history())
+
+    def decide(self, record: Record) -> list[Record]:
+        """Return what comes of a record; nothing of one that is no command on a config."""
+        return self._made(record) if isinstance(record, ConfigCommand) else []
+
+    def _made(self, record: Record) -> list[Record]:
+        return [made for made in self._driver.feed(record) if topic_of(made).name in READS]
+
+
 def decide_configs(gateway: RunningGateway) -> None:
-    """Let the commands on configs be decided, beginning with the shipped config."""
-    driver = MemoryDriver([PROCESSOR])
-
-    def decide(record: Record) -> Sequence[Record]:
-        if not isinstance(record, ConfigCommand):
-            return ()
-        return [made for made in driver.feed(record) if topic_of(made).name in READS]
-
-    gateway.bus.answers = decide
-    made = driver.feed(history())
-    gateway.bus.feed(*(record for record in made if topic_of(record).name in READS))
+    """Let the commands on configs be decided."""
+    processor = ConfigProcessor()
+    gateway.bus.answers = processor.decide
+    gateway.bus.feed(*processor.first)

@@ -29,6 +29,32 @@ export interface AnswersView {
   lost: number
 }
 
+export interface AuditEntry {
+  /** The Kafka key, e.g. dlq.replay */
+  action: string
+  event_time_ms: number
+  by: string
+  subject: string
+  reason: string
+  /** Null: it was no command of a topic */
+  command_id: string | null
+  trace_id: string | null
+  outcome: 'accepted' | 'refused' | 'unchanged' | null
+  /** Why it was decided so */
+  detail: string | null
+  /** The subject before, in a word */
+  before: string | null
+  after: string | null
+  dry_run: boolean | null
+  offset: number
+}
+
+export interface AuditList {
+  /** Holds all of them, for ever */
+  topic: string
+  actions: AuditEntry[]
+}
+
 export interface Bar {
   /** Canonical symbol, e.g. BTCUSDT */
   symbol: string
@@ -105,6 +131,41 @@ export interface ClassProbabilities {
   buy: number
 }
 
+export interface CommandAnswer {
+  outcome: OutcomeView
+  /** Null where a dry run would create it */
+  config: ConfigVersion | null
+}
+
+export interface ConfigList {
+  strategy_name: string
+  as_of: string
+  /** Now, whatever the time asked for */
+  revision: number
+  /** The ACTIVE version's id */
+  active: string | null
+  configs: ConfigVersion[]
+}
+
+export interface ConfigVersion {
+  strategy_name: string
+  config_id: string
+  config_hash: string
+  config_data: Record<string, unknown>
+  status: 'DRAFT' | 'ACTIVE' | 'DEPRECATED'
+  version_number: number
+  created_at: string
+  /** When it became ACTIVE; null: never */
+  deployed_at: string | null
+  superseded_by: string | null
+  description: string
+  /** Market time of its first bars; null: none */
+  effective_from_ms: number | null
+  /** 90 days after its deprecation; null: it is none */
+  expires_at: string | null
+  revision: number
+}
+
 export interface Confirmation {
   name: string
   passed: boolean | null
@@ -125,6 +186,22 @@ export interface DeadLetter {
   /** Log append time of the source record */
   event_time_ms: number
   trace_id: string
+}
+
+export interface DeadLetterCause {
+  topic: string
+  kind: 'undecodable' | 'rejected' | 'bug'
+  cause: string
+  count: number
+  /** Of the newest, for `regimeflow topics dlq` */
+  name: string
+  /** Without its bytes */
+  newest: DeadLetter
+}
+
+export interface DeadLetterList {
+  total: number
+  groups: DeadLetterCause[]
 }
 
 export interface DeadLetterView {
@@ -320,6 +397,13 @@ export interface JobSummary {
   outcome: JobOutcome | null
 }
 
+export interface LagFigures {
+  /** By topic, of this gateway; without those at the end */
+  views: Record<string, number>
+  /** By consumer group */
+  processes: Record<string, number>
+}
+
 export interface LoadedModelView {
   name: string
   version: string
@@ -442,6 +526,46 @@ export interface MonitorWindow {
   timeframe_ms: number | null
 }
 
+export interface OutcomeView {
+  command_id: string
+  /** Null: not decided yet */
+  status: 'accepted' | 'refused' | 'unchanged' | null
+  /** done, same (nothing to do), or why it was refused: unknown, stale, conflict, invalid */
+  code: 'done' | 'same' | 'unknown' | 'stale' | 'conflict' | 'invalid' | null
+  detail: string
+  subject: string | null
+  /** What changed; of a dry run: what would */
+  facts: string[]
+  /** Of the subject, after it */
+  revision: number | null
+  dry_run: boolean
+  /** Where it can be asked for later */
+  url: string
+}
+
+export interface Performance {
+  /** Of the process; null where no /proc tells */
+  uptime_s: number | null
+  /** Resident; null as above */
+  memory_bytes: number | null
+  /** Used since the start; null as above */
+  cpu_seconds: number | null
+  /** By family of routes */
+  requests: Record<string, RequestFigures>
+  /** This one included */
+  active_requests: number
+  predictions: PredictionFigures
+  /** Answers of /predict on the way to their topic */
+  answers: Record<'recorded' | 'lost' | 'waiting', number>
+  lag_records: LagFigures
+  /** By topic */
+  views: Record<string, ViewFigures>
+  /** Records in no view, by topic, since the start */
+  unreadable: Record<string, number>
+  streams: StreamFigures
+  cache: 'memory' | 'redis' | 'degraded'
+}
+
 export interface PredictAnswer {
   decision_id: string
   symbol: string
@@ -484,6 +608,14 @@ export interface PredictMetadata {
   probabilities: Record<string, number>
   members: Record<string, Record<string, number>>
   device: string
+}
+
+export interface PredictionFigures {
+  /** success, refused, error */
+  outcomes: Record<string, number>
+  /** BUY, SELL, HOLD */
+  actions: Record<string, number>
+  latency: TimingView
 }
 
 export interface PrincipalView {
@@ -588,6 +720,20 @@ export interface ReliabilityBin {
   hit_rate_high: number
 }
 
+export interface RequestFigures {
+  count: number
+  /** Null before the first */
+  mean_ms: number | null
+  p50_ms: number | null
+  p95_ms: number | null
+  /** At most the largest bound, 1000 */
+  p99_ms: number | null
+  /** Answered with a status of 400 to 499 */
+  refused: number
+  /** Answered with a status of 500 or more */
+  error: number
+}
+
 export interface RiskBody {
   approved: boolean
   warnings: string[]
@@ -682,6 +828,22 @@ export interface ServingModel {
   horizon_bars: number
   feature_set_id: string
   features: number
+}
+
+export interface SettingList {
+  settings: SettingView[]
+}
+
+export interface SettingView {
+  name: string
+  part: 'gateway' | 'pipeline'
+  /** Null: not set; ********: it may be a secret */
+  value: string | null
+  masked: boolean
+  /** Where the value comes from; run: an option of the run, or what it decided */
+  source: 'run' | 'variable' | 'secret file' | '.env' | 'default'
+  /** By what name it came; null: by none */
+  named: string | null
 }
 
 export interface SignIn {
@@ -838,6 +1000,23 @@ export interface SignalReading {
   target_price: number | null
 }
 
+export interface StrategyList {
+  strategies: StrategySummary[]
+}
+
+export interface StrategySummary {
+  name: string
+  active: string | null
+  versions: number
+  revision: number
+}
+
+export interface StreamFigures {
+  open: number
+  /** Closed since the start because they were too slow */
+  dropped: number
+}
+
 export interface SymbolHealth {
   symbol: string
   timeframe: string
@@ -920,6 +1099,16 @@ export interface TimeframeHealth {
   symbols: SymbolHealth[]
 }
 
+export interface TimingView {
+  count: number
+  /** Null before the first */
+  mean_ms: number | null
+  p50_ms: number | null
+  p95_ms: number | null
+  /** At most the largest bound, 1000 */
+  p99_ms: number | null
+}
+
 export interface TrainingView {
   /** Null: the step does not tell */
   timeframe: string | null
@@ -940,6 +1129,20 @@ export interface UnreadableRecord {
 export interface UnreadableView {
   count: number
   newest: UnreadableRecord
+}
+
+export interface Validation {
+  valid: boolean
+  /** Path, value and expectation of each fault */
+  errors: string[]
+  config_hash: string | null
+  /** Normalised, as it is hashed */
+  config_data: Record<string, unknown> | null
+}
+
+export interface ViewFigures {
+  /** Since its newest record was written, wall clock */
+  age_s: number
 }
 
 export interface VolatilityReading {

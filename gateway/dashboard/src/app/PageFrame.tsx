@@ -4,7 +4,7 @@ import { useState } from 'react'
 
 import { classes } from '../lib/classes'
 import { type KeyBinding, useKeys } from '../lib/keys'
-import { ANALYSIS, linkToAnalysis, type Page, RESEARCH, SIGNALS } from '../lib/route'
+import { ANALYSIS, linkToAnalysis, type Page, SIGNALS } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
 import { SystemStatus } from '../live/SystemStatus'
 import { TopBar } from '../live/TopBar'
@@ -12,6 +12,7 @@ import { Dialog } from '../ui/Dialog'
 import type { FrameProps } from '../ui/frame'
 import { KeyHelp } from '../ui/KeyHelp'
 import { Account } from './Account'
+import { PAGES } from './page'
 import styles from './PageFrame.module.css'
 
 interface Props extends FrameProps {
@@ -23,15 +24,17 @@ interface Props extends FrameProps {
 export function PageFrame({ page, symbol, className, skipLink, keys, help, footer, children }: Props) {
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
   const close = () => setSheet(null)
-  const analysis = symbol ? linkToAnalysis(symbol) : ANALYSIS
+  const pages = PAGES.map((each) =>
+    each.place === ANALYSIS && symbol ? { ...each, place: linkToAnalysis(symbol) } : each,
+  )
   const allKeys: readonly KeyBinding[] = [
     ...keys,
-    page === 'analysis'
-      ? { keys: ['m'], meaning: 'To the signals', act: () => (location.hash = SIGNALS) }
-      : { keys: ['m'], meaning: 'Timeframes side by side', act: () => (location.hash = analysis) },
-    page === 'research'
-      ? { keys: ['r'], meaning: 'To the signals', act: () => (location.hash = SIGNALS) }
-      : { keys: ['r'], meaning: 'To the research page', act: () => (location.hash = RESEARCH) },
+    ...pages.flatMap(({ page: other, place, key, meaning }) => {
+      if (key === null) return []
+      // The key of a page that is shown leads back.
+      const [to, words] = other === page ? [SIGNALS, 'To the signals'] : [place, meaning]
+      return [{ keys: [key], meaning: words, act: () => (location.hash = to) }]
+    }),
     ...(page !== 'research' ? [{ keys: ['s'], meaning: 'State of the system', act: () => setSheet('system') }] : []),
     { keys: ['t'], meaning: 'Dark or light', act: toggleTheme },
     { keys: ['?'], meaning: 'This help', act: () => setSheet('help') },
@@ -42,7 +45,7 @@ export function PageFrame({ page, symbol, className, skipLink, keys, help, foote
       {skipLink}
       <TopBar
         page={page}
-        analysis={analysis}
+        pages={pages}
         account={<Account />}
         onSystem={() => setSheet('system')}
         onHelp={() => setSheet('help')}

@@ -22,6 +22,7 @@ import { SignalsPage } from './SignalsPage'
 // Loaded when they are first asked for: most visits are to the signals.
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
+const SettingsPage = lazy(() => import('../settings/SettingsPage').then((module) => ({ default: module.SettingsPage })))
 
 function Entrance() {
   const phase = useAccess((state) => state.phase)
@@ -38,9 +39,16 @@ function Pages() {
   if (page === 'signals') return <SignalsPage />
   return (
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
-      {page === 'research' ? <Research /> : <AnalysisPage Frame={AnalysisFrame} />}
+      {page === 'research' && <Research />}
+      {page === 'analysis' && <AnalysisPage Frame={AnalysisFrame} />}
+      {page === 'settings' && <Settings />}
     </Suspense>
   )
+}
+
+function Settings() {
+  const isStarting = useLive((state) => state.health?.status === 'starting')
+  return <SettingsPage Frame={SettingsFrame} isStarting={isStarting} />
 }
 
 function Research() {
@@ -55,6 +63,10 @@ function AnalysisFrame(props: FrameProps) {
 
 function ResearchFrame(props: FrameProps) {
   return <PageFrame page="research" {...props} />
+}
+
+function SettingsFrame(props: FrameProps) {
+  return <PageFrame page="settings" {...props} />
 }
 
 applyTheme()

@@ -1,7 +1,23 @@
-// Which page is shown, as the address says.
+// The pages, and which of them is shown, as the address says.
 
 import { useAddress } from '../lib/address'
-import { type Page, pageOf } from '../lib/route'
+import { ANALYSIS, type Page, pageOf, RESEARCH, SETTINGS, SIGNALS } from '../lib/route'
+
+export interface PageLink {
+  page: Page
+  name: string
+  place: string
+  /** What leads there from any other page; null: the key of the page that is shown leads back. */
+  key: string | null
+  meaning: string
+}
+
+export const PAGES: readonly PageLink[] = [
+  { page: 'signals', name: 'Signals', place: SIGNALS, key: null, meaning: 'To the signals' },
+  { page: 'analysis', name: 'Analysis', place: ANALYSIS, key: 'm', meaning: 'Timeframes side by side' },
+  { page: 'research', name: 'Research', place: RESEARCH, key: 'r', meaning: 'To the research page' },
+  { page: 'settings', name: 'Settings', place: SETTINGS, key: ',', meaning: 'To the settings' },
+]
 
 export function usePage(): Page {
   return useAddress(({ hash }) => pageOf(hash))

@@ -83,6 +83,16 @@ export function may({ phase, who }: Access, scope: Scope): boolean {
   return who.scope !== null && SCOPES.indexOf(who.scope) >= SCOPES.indexOf(scope)
 }
 
+/** Why who is signed in may not do what needs a scope; null where he may. */
+export function denial(state: Access, scope: Scope): string | null {
+  if (may(state, scope)) return null
+  return `This needs the scope ${scope}; ${state.who?.name ?? 'nobody'} has ${state.who?.scope ?? 'none'}`
+}
+
+export function useDenial(scope: Scope): string | null {
+  return useStore(access, (state) => denial(state, scope))
+}
+
 export function useAccess<Part>(select: (state: Access) => Part): Part {
   return useStore(access, select)
 }

@@ -10,6 +10,8 @@ export class ApiError extends Error {
     readonly correlationId: string,
     /** The job that was asked for, when it goes on or failed. */
     readonly jobId: string | null = null,
+    /** Why a command was refused, e.g. `stale`. */
+    readonly code: string | null = null,
   ) {
     super(message)
   }
@@ -23,8 +25,10 @@ async function send(path: string, body?: unknown, options: RequestInit = {}): Pr
   let response: Response
   let text: string
   try {
+    const request = requestOf(body, correlationId)
+    const headers = { ...(request.headers as Record<string, string>), ...(options.headers as Record<string, string>) }
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS)
-    response = await fetch(path, withAccess({ signal, ...requestOf(body, correlationId), ...options }))
+    response = await fetch(path, withAccess({ signal, ...request, ...options, headers }))
     if (!response.ok) throw await refusal(response)
     text = await response.text()
   } catch (error) {
@@ -76,7 +80,7 @@ export async function refusal(response: Response): Promise<ApiError> {
   const said = (name: string) => (typeof body?.[name] === 'string' ? body[name] : null)
   const message = said('error') ?? said('detail') ?? `The gateway answered ${response.status}`
   const correlationId = response.headers.get('X-Correlation-ID') ?? 'none'
-  return new ApiError(message, response.status, correlationId, said('job_id'))
+  return new ApiError(message, response.status, correlationId, said('job_id'), said('code'))
 }
 
 /** Ask a route that answers in the envelope. */
@@ -96,6 +100,6 @@ export function asApiError(error: unknown): ApiError {
 }
 
 // crypto.randomUUID exists in secure contexts only; loopback by another name may not be one.
-function randomId(): string {
+export function randomId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('')
 }

@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest'
 
-import { analysedSymbol, linkToAnalysis, linkToSignal, linkToSignals, listedSymbol, pageOf, signalOf } from './route'
+import {
+  analysedSymbol,
+  linkToAnalysis,
+  linkToSignal,
+  linkToSignals,
+  listedSymbol,
+  pageOf,
+  partsBelow,
+  placeBelow,
+  SETTINGS,
+  signalOf,
+} from './route'
 
 test('an address is of the signals unless it says otherwise', () => {
   expect(pageOf('')).toBe('signals')
@@ -8,6 +19,8 @@ test('an address is of the signals unless it says otherwise', () => {
   expect(pageOf('#/symbol/BTCUSDT')).toBe('signals')
   expect(pageOf('#/research/optimize?symbol=BTCUSDT')).toBe('research')
   expect(pageOf('#/analysis/BTCUSDT')).toBe('analysis')
+  expect(pageOf('#/settings')).toBe('settings')
+  expect(pageOf('#/operator/access')).toBe('operator')
 })
 
 test('only a name without a slash is a signal', () => {
@@ -19,6 +32,13 @@ test('only a name without a slash is a signal', () => {
 test('any name of a signal comes back from its link, and a broken one stands as it is', () => {
   for (const name of ['btc-1', 'a b', '../system/health', 'ü%', '/x']) expect(signalOf(linkToSignal(name))).toBe(name)
   expect(signalOf('#100%')).toBe('100%')
+})
+
+test('any names come back from the place below a page', () => {
+  for (const names of [[], ['effective'], ['My.Strategy', 'v1-1a2b3c4d'], ['a/b c', 'ü%', '..']])
+    expect(partsBelow(SETTINGS, placeBelow(SETTINGS, ...names))).toEqual(names)
+  expect(partsBelow(SETTINGS, '#/settings/100%//')).toEqual(['100%'])
+  expect(partsBelow(SETTINGS, '#/operator/x')).toEqual([])
 })
 
 test('any market comes back from the links to its analysis and to its signals', () => {

@@ -1,15 +1,38 @@
-// Addresses of the page: `#/research...` and `#/analysis...` are pages of their own, everything else the signals.
+// Addresses of the page: those of `PLACES` are pages of their own, everything else the signals.
 
 export const SIGNALS = '#/'
 export const RESEARCH = '#/research'
 export const ANALYSIS = '#/analysis'
+export const SETTINGS = '#/settings'
+export const OPERATOR = '#/operator'
 const SYMBOL = '#/symbol/'
 
-export type Page = 'signals' | 'analysis' | 'research'
+export type Page = 'signals' | 'analysis' | 'research' | 'settings' | 'operator'
+
+const PLACES: readonly (readonly [Page, string])[] = [
+  ['research', RESEARCH],
+  ['analysis', ANALYSIS],
+  ['settings', SETTINGS],
+  ['operator', OPERATOR],
+]
 
 export function pageOf(hash: string): Page {
-  if (hash.startsWith(RESEARCH)) return 'research'
-  return hash.startsWith(ANALYSIS) ? 'analysis' : 'signals'
+  return PLACES.find(([, place]) => hash.startsWith(place))?.[0] ?? 'signals'
+}
+
+/** The parts of an address below a page, such as `v1-1a2b3c4d` of `#/settings/v1-1a2b3c4d`. */
+export function partsBelow(page: string, hash: string): readonly string[] {
+  if (!hash.startsWith(`${page}/`)) return []
+  return hash
+    .slice(page.length + 1)
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decoded)
+}
+
+/** The address of a place below a page. */
+export function placeBelow(page: string, ...parts: readonly string[]): string {
+  return [page, ...parts.map(encodeURIComponent)].join('/')
 }
 
 /** The signal that an address names; null when it names none. */

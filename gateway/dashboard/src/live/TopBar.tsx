@@ -2,7 +2,7 @@
 
 import type { ReactNode } from 'react'
 
-import { type Page, RESEARCH, SIGNALS } from '../lib/route'
+import type { Page } from '../lib/route'
 import { type Theme, toggleTheme, useTheme } from '../lib/theme'
 import { Button } from '../ui/Button'
 import { MarketClock } from './MarketClock'
@@ -11,15 +11,14 @@ import styles from './TopBar.module.css'
 
 interface Props {
   page: Page
-  /** Where the timeframes stand side by side. */
-  analysis: string
+  pages: readonly { page: Page; name: string; place: string }[]
   /** Who is signed in. */
   account: ReactNode
   onSystem: () => void
   onHelp: () => void
 }
 
-export function TopBar({ page, analysis, account, onSystem, onHelp }: Props) {
+export function TopBar({ page, pages, account, onSystem, onHelp }: Props) {
   return (
     <header className={styles.top}>
       <h1 className={styles.brand}>
@@ -30,15 +29,11 @@ export function TopBar({ page, analysis, account, onSystem, onHelp }: Props) {
         RegimeFlow
       </h1>
       <nav className={styles.pages} aria-label="Pages">
-        <a href={SIGNALS} {...(page === 'signals' ? { 'aria-current': 'page' } : {})}>
-          Signals
-        </a>
-        <a href={analysis} {...(page === 'analysis' ? { 'aria-current': 'page' } : {})}>
-          Analysis
-        </a>
-        <a href={RESEARCH} {...(page === 'research' ? { 'aria-current': 'page' } : {})}>
-          Research
-        </a>
+        {pages.map(({ page: other, name, place }) => (
+          <a key={other} href={place} {...(other === page ? { 'aria-current': 'page' } : {})}>
+            {name}
+          </a>
+        ))}
       </nav>
       <MarketClock />
       <SystemLights onOpen={onSystem} />

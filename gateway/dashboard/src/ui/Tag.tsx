@@ -6,7 +6,7 @@ import { classes } from '../lib/classes'
 import styles from './chip.module.css'
 
 interface Props extends ComponentPropsWithRef<'span'> {
-  tone?: 'good' | 'warn' | 'bad' | ''
+  tone?: 'good' | 'warn' | 'bad' | 'accent' | 'muted' | ''
 }
 
 export function Tag({ tone = '', className, ...props }: Props) {

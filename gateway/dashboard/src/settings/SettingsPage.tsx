@@ -1,0 +1,82 @@
+// The settings page: configs of strategies with their history, and every setting that is in force.
+
+import type { ComponentType } from 'react'
+
+import { push, useAddress } from '../lib/address'
+import type { KeyBinding } from '../lib/keys'
+import { SETTINGS } from '../lib/route'
+import { Choices } from '../ui/Choices'
+import type { FrameProps } from '../ui/frame'
+import { PlainPanel } from '../ui/Panel'
+import { Skeleton } from '../ui/Skeleton'
+import { SkipLink } from '../ui/SkipLink'
+import { EffectiveSettings } from './EffectiveSettings'
+import { EFFECTIVE_PLACE, placeOf } from './place'
+import styles from './SettingsPage.module.css'
+import { StrategyConfigs } from './StrategyConfigs'
+
+interface Props {
+  /** The frame around the page: it listens to the page's keys. */
+  Frame: ComponentType<FrameProps>
+  /** Whether the gateway still reads its topics. */
+  isStarting: boolean
+}
+
+const TAB_KEYS: readonly KeyBinding[] = [
+  { keys: ['1'], meaning: 'Strategy configs', act: () => push(SETTINGS) },
+  { keys: ['2'], meaning: 'Settings in force', act: () => push(EFFECTIVE_PLACE) },
+]
+const CONFIG_KEYS: readonly KeyBinding[] = [
+  { keys: ['j', 'k'], meaning: 'Older, newer version', act: (key) => stepVersion(key === 'j' ? 1 : -1) },
+  { keys: ['n'], meaning: 'New version', act: () => document.getElementById('new-version')?.click() },
+  { keys: ['e'], meaning: 'Edit a copy of the version', act: () => document.getElementById('edit-copy')?.click() },
+  { keys: ['a'], meaning: 'Try to activate: nothing changes yet', act: () => document.getElementById('try')?.click() },
+  { keys: ['Ctrl+Enter'], meaning: 'Create what stands in the editor' },
+]
+const EFFECTIVE_KEYS: readonly KeyBinding[] = [
+  { keys: ['/'], meaning: 'Find a setting', act: () => document.getElementById('find-setting')?.focus() },
+]
+
+export function SettingsPage({ Frame, isStarting }: Props) {
+  const hash = useAddress((address) => address.hash)
+  const { tab, strategy, version } = placeOf(hash)
+  return (
+    <Frame
+      className={styles.page}
+      skipLink={<SkipLink to="settings">Skip to the settings</SkipLink>}
+      keys={[...TAB_KEYS, ...(tab === 'configs' ? CONFIG_KEYS : EFFECTIVE_KEYS)]}
+      help="A change is a command that one processor decides. It counts from a bar that is still to come, and stands in the audit for ever."
+      footer={
+        <>
+          Analysis only: nothing here can place an order. <a href="/docs">API</a>
+        </>
+      }
+    >
+      <main id="settings" className={styles.main} tabIndex={-1}>
+        <Choices accent className={styles.tabs} aria-label="What is shown">
+          <button type="button" aria-pressed={tab === 'configs'} onClick={() => push(SETTINGS)}>
+            Strategy configs
+          </button>
+          <button type="button" aria-pressed={tab === 'effective'} onClick={() => push(EFFECTIVE_PLACE)}>
+            Settings in force
+          </button>
+        </Choices>
+        {isStarting ? (
+          <PlainPanel aria-label="Getting ready">
+            <Skeleton rows={8} label="The topics are being read" />
+          </PlainPanel>
+        ) : tab === 'configs' ? (
+          <StrategyConfigs named={strategy} version={version} />
+        ) : (
+          <EffectiveSettings />
+        )}
+      </main>
+    </Frame>
+  )
+}
+
+function stepVersion(by: number): void {
+  const links = [...document.querySelectorAll<HTMLElement>('#versions a')]
+  const at = links.findIndex((link) => link.ariaCurrent === 'true')
+  links[Math.min(Math.max(at + by, 0), links.length - 1)]?.click()
+}

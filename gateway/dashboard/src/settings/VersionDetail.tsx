@@ -1,0 +1,106 @@
+// One version of a config: what it is, how it becomes ACTIVE, and what differs from another one.
+
+import { useRef, useState } from 'react'
+
+import type { ConfigList, ConfigVersion } from '../contract'
+import { useDenial } from '../lib/access'
+import { stampText } from '../lib/format'
+import { Button } from '../ui/Button'
+import { PlainPanel } from '../ui/Panel'
+import text from '../ui/text.module.css'
+import { type Action, Activation } from './Activation'
+import { DiffPanel } from './DiffPanel'
+import { StatusTag } from './StatusTag'
+import styles from './VersionDetail.module.css'
+
+interface Props {
+  version: ConfigVersion
+  list: ConfigList
+  /** Whether the list shows a time that has passed. */
+  isPast: boolean
+  onEdit: () => void
+  onChanged: () => void
+}
+
+export function VersionDetail({ version, list, isPast, onEdit, onChanged }: Props) {
+  const [action, setAction] = useState<Action | null>(null)
+  const denied = useDenial('admin')
+  const opener = useRef<HTMLButtonElement>(null)
+  const canActivate = version.status !== 'ACTIVE' && !isPast
+  const isTrying = action !== null
+  return (
+    <>
+      <PlainPanel className={styles.head} aria-label={`Version ${version.config_id}`}>
+        <div className={styles.title}>
+          <p className={text.eyebrow}>{version.strategy_name}</p>
+          <h2>
+            {version.config_id} <StatusTag status={version.status} />
+          </h2>
+          {version.description !== '' && <p className={text.lead}>{version.description}</p>}
+        </div>
+        <div className={styles.actions}>
+          {canActivate && (
+            <Button
+              id="try"
+              ref={opener}
+              kind="main"
+              disabled={denied !== null || isTrying}
+              onClick={() => setAction('activate')}
+            >
+              Try to activate <kbd aria-hidden="true">a</kbd>
+            </Button>
+          )}
+          <Button id="edit-copy" disabled={denied !== null} onClick={onEdit}>
+            Edit a copy <kbd aria-hidden="true">e</kbd>
+          </Button>
+          {version.status === 'DRAFT' && !isPast && (
+            <Button disabled={denied !== null || isTrying} onClick={() => setAction('deprecate')}>
+              Give up
+            </Button>
+          )}
+          {denied !== null && <p className={text.aside}>{denied}.</p>}
+        </div>
+        <Facts version={version} />
+        {isPast && <p className={text.footNote}>As it stood at the time that is set above the list.</p>}
+      </PlainPanel>
+      {action !== null && (
+        <Activation
+          version={version}
+          action={action}
+          revision={list.revision}
+          onChanged={onChanged}
+          onLeave={() => {
+            setAction(null)
+            requestAnimationFrame(() => opener.current?.focus())
+          }}
+        />
+      )}
+      <DiffPanel version={version} list={list} />
+    </>
+  )
+}
+
+function Facts({ version }: { version: ConfigVersion }) {
+  const { deployed_at: deployed, effective_from_ms: fromMs, superseded_by: successor, expires_at: expires } = version
+  return (
+    <dl className={styles.facts}>
+      <Fact name="Written" value={stampText(Date.parse(version.created_at))} />
+      {deployed !== null && <Fact name="Activated" value={stampText(Date.parse(deployed))} />}
+      {fromMs !== null && <Fact name="Counts from" value={stampText(fromMs)} note="market time" />}
+      {successor !== null && <Fact name="Replaced by" value={successor} />}
+      {expires !== null && <Fact name="Can be activated until" value={stampText(Date.parse(expires))} />}
+      <Fact name="SHA-256" value={version.config_hash.slice(0, 12)} title={version.config_hash} />
+    </dl>
+  )
+}
+
+function Fact({ name, value, note, title }: { name: string; value: string; note?: string; title?: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd title={title}>
+        {value} {note !== undefined && <span className="muted">{note}</span>}
+      </dd>
+    </div>
+  )
+}
