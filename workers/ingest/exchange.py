@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-import ccxt
-import ccxt.pro
-
 from schemas.symbols import unified
 from schemas.timeframes import MINUTE_MS
+from workers.ingest.one_venue import one_venue
 from workers.settings import Settings
+
+with one_venue():
+    import ccxt
+    import ccxt.pro
 
 KEEP_ALIVE_MS = 10_000  # ccxt's default notices a dead peer after nine minutes
 REQUEST_TIMEOUT_MS = 10_000
