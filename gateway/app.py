@@ -36,6 +36,7 @@ from gateway.routes import (
     backtest,
     bars,
     commands,
+    dead_letters,
     documentation,
     explain,
     hyperopt,
@@ -60,6 +61,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
+    dead_letters,
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

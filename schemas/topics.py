@@ -15,6 +15,7 @@ from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
+from schemas.letters import LetterCommand
 from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
@@ -124,6 +125,14 @@ CONFIG_EFFECTIVE = Topic(
     "symbol",
     "From which bar a market's signals follow a config",
 )
+LETTER_COMMANDS = Topic(
+    "letters.commands.v1",
+    LetterCommand,
+    "letter_id",
+    "Dead letters to replay or to drop",
+    retention_ms=MONTH_MS,
+    single=True,
+)
 COMMAND_OUTCOMES = Topic(
     "commands.outcomes.v1",
     CommandOutcome,
@@ -226,6 +235,7 @@ TOPICS: tuple[Topic, ...] = (
     CONFIG_CHANGES,
     CONFIG_ACTIVE,
     CONFIG_EFFECTIVE,
+    LETTER_COMMANDS,
     COMMAND_OUTCOMES,
     REFDATA_TABLES,
     BACKTEST_REQUESTS,

@@ -126,7 +126,7 @@ def settle(
 
 def _named(facts: Outputs) -> tuple[str, ...]:
     """Return what the facts say, in order; those that say the same of several markets once."""
-    said = Counter(f"{topic_of(fact).name}: {_about(fact)}" for fact in facts)
+    said = Counter(f"{topic_of(fact).name}: {_about(fact)}".rstrip(": ") for fact in facts)
     return tuple(text if count == 1 else f"{text}, {count} markets" for text, count in said.items())
 
 

@@ -26,6 +26,7 @@ from schemas.topics import (
     JOB_PROGRESS,
     JOB_RESULTS,
     LEDGER,
+    LETTER_COMMANDS,
     MODELS_CHANGES,
     MODELS_REGISTERED,
     MODELS_SERVING,
@@ -51,6 +52,7 @@ from schemas.topics import (
 )
 from streams.configs.processor import PROCESSOR as CONFIGS
 from streams.features.processor import PROCESSOR as FEATURES
+from streams.letters.processor import PROCESSOR as LETTERS
 from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Processor
 from streams.promotion.processor import PROCESSOR as PROMOTION
@@ -93,6 +95,7 @@ class Worker:
 
 
 CHAINS: tuple[Chain, ...] = (
+    Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
     Chain("market", (MARKET, FEATURES, REGIMES)),
     Chain("signals", (GRADING, SCORING)),
     Chain("promotion", (PROMOTION, CONFIGS)),  # both know a strategy by its name
@@ -203,10 +206,14 @@ WORKERS: tuple[Worker, ...] = (
             TUNING_REQUESTS,
             JOB_COMMANDS,
             CONFIG_COMMANDS,
+            LETTER_COMMANDS,
         ),
     ),
 )
 
-# No process: the commands of `regimeflow`. A replayed dead letter goes back to its topic as its
-# writer made it, so it makes the operator no writer of that topic.
-OPERATOR = Worker("operator", (), (REFDATA_TABLES, TRAINING_REQUESTS, ACCESS_KEYS, OPERATOR_AUDIT))
+# No process: the commands of `regimeflow`.
+OPERATOR = Worker(
+    "operator",
+    (COMMAND_OUTCOMES,),
+    (REFDATA_TABLES, TRAINING_REQUESTS, LETTER_COMMANDS, ACCESS_KEYS, OPERATOR_AUDIT),
+)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from pydantic import JsonValue
 
 from schemas.answers import PredictionAnswer
 from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
+from schemas.dead_letter import DeadLetter
 from schemas.events import EventKind, SystemEvent
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
+from schemas.letters import LetterCommand
 from schemas.market import Bar, RawBar
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
+from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, Signal
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
+from schemas.topics import topic_of
+from schemas.training import TrainingRequest
 from streams.configs.content import config_id, content_hash, normalised
 from streams.events import SEVERITY
 from streams.scoring.totals import add_scores
@@ -441,3 +447,49 @@ def config_effective(minute: int = 0, **fields: Any) -> ConfigEffective:
             **fields,
         }
     )
+
+
+def training_request(number: int = 1, **fields: Any) -> TrainingRequest:
+    """Return a request for the first model."""
+    defaults: dict[str, Any] = {
+        "request_id": f"r{number}",
+        "strategy": "ensemble",
+        "event_time_ms": START_MS,
+        "symbols": ("BTCUSDT",),
+        "timeframe_ms": MINUTE_MS,
+        "from_ms": START_MS,
+        "to_ms": close_time(1),
+        "reason": "bootstrap",
+    }
+    return TrainingRequest(**(defaults | fields))
+
+
+def dead_letter(record: Record, **fields: Any) -> DeadLetter:
+    """Return the letter of a record that its reader refused because of a bug."""
+    topic = topic_of(record)
+    defaults: dict[str, Any] = {
+        "topic": topic.name,
+        "partition": 0,
+        "offset": 3,
+        "key": topic.key_of(record),
+        "consumer": "reader",
+        "kind": "bug",
+        "cause": "KeyError: 'x'",
+        "payload_base64": base64.b64encode(record.encode()).decode(),
+        "event_time_ms": START_MS,
+        "trace_id": "t1",
+    }
+    return DeadLetter(**(defaults | fields))
+
+
+def letter_command(about: DeadLetter, number: int = 0, **fields: Any) -> LetterCommand:
+    """Return the command to replay the ``number``-th letter of a topic."""
+    defaults: dict[str, Any] = {
+        "command_id": f"letter-{number}",
+        "event_time_ms": close_time(number),
+        "by": "ann",
+        "letter_id": f"{about.topic}.dlq/0@{number}",
+        "action": "replay",
+        "letter": about,
+    }
+    return LetterCommand(**(defaults | fields))

@@ -17,8 +17,8 @@ from deploy.cli.config_commands import next_steps, outcome_lines, send, strategy
 from deploy.cli.config_file import ConfigFile, config_path, read_config
 from deploy.cli.console import Json, fail, note, show
 from deploy.cli.gateway_client import Answer, GatewayFailed, gateway_url, request_json
-from deploy.cli.options import Url
-from deploy.cli.strategy import DryRun, effective_line
+from deploy.cli.options import DryRun, Url
+from deploy.cli.strategy import effective_line
 
 app = typer.Typer(
     help="Put strategies into effect, one environment at a time.",

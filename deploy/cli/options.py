@@ -16,6 +16,7 @@ from deploy.cli.console import fail, parse_running_ms, parse_symbol, parse_time_
 if TYPE_CHECKING:
     from workers.research.replay.recompute import Span
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
 Url = Annotated[str | None, typer.Option(help="Of the gateway; default: that of this home's run.")]
 
 

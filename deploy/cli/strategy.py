@@ -14,7 +14,7 @@ from deploy.cli.config_file import NAME as FILE_NAME
 from deploy.cli.config_file import ConfigFile, config_path, read_config
 from deploy.cli.console import Json, fail, parse_time_ms, show
 from deploy.cli.gateway_client import gateway_url, request_json
-from deploy.cli.options import Url
+from deploy.cli.options import DryRun, Url
 from deploy.cli.tables.strategy import (
     config_lines,
     difference_lines,
@@ -32,7 +32,6 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the strategy.")]
 ConfigId = Annotated[str, typer.Argument(metavar="CONFIG_ID", help="Such as v2-1a2b3c4d.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
 
 
 def list_strategies(*, url: Url = None, as_json: Json = False) -> None:

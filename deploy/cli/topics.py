@@ -25,12 +25,13 @@ from deploy.cli.console import (
     report_errors,
     show,
 )
-from deploy.cli.options import with_options
+from deploy.cli.options import DryRun, with_options
 from deploy.time_text import span_text, time_text
 from streams.runtime.wall_clock import wall_ms
 
 if TYPE_CHECKING:
-    from deploy.topics.dead_letters import AuditStamp, LetterFilter, LetterGroup, StoredLetter
+    from deploy.topics.dead_letters import LetterFilter, LetterGroup, StoredLetter
+    from schemas.commands import CommandOutcome
     from streams.runtime.settings import KafkaSettings
 
 app = typer.Typer(help="The topics on the cluster.", no_args_is_help=True, rich_markup_mode=None)
@@ -217,14 +218,13 @@ def dlq_replay(
     *,
     chosen: LetterOptions,
     reason: Annotated[str, typer.Option(help="Kept with the audit entry.")] = "",
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Publish the bytes of commands and requests again."""
-    from deploy.topics.dead_letters import replay_letters
-
+    """Let the records of commands and requests be read again; exit code 1 if one is refused."""
     with _open_letters(chosen, ids) as (settings, letters):
-        replay_letters(settings, letters, _stamp(reason))
-    _show_done("replayed", letters, as_json=as_json)
+        outcomes = _settle(settings, letters, ("replay", reason, dry_run))
+    _show_outcomes("replayed", outcomes, as_json=as_json)
 
 
 @dlq.command("drop")
@@ -234,14 +234,13 @@ def dlq_drop(
     *,
     chosen: LetterOptions,
     reason: Annotated[str, typer.Option(help="Why nothing more is needed; kept for ever.")],
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Say that letters need nothing more; --all lists them still."""
-    from deploy.topics.dead_letters import drop_letters
-
     with _open_letters(chosen, ids) as (settings, letters):
-        drop_letters(settings, letters, _stamp(reason))
-    _show_done("dropped", letters, as_json=as_json)
+        outcomes = _settle(settings, letters, ("drop", reason, dry_run))
+    _show_outcomes("dropped", outcomes, as_json=as_json)
 
 
 @contextmanager
@@ -264,12 +263,24 @@ def _open_letters(
         yield settings, [letter for letter in letters if wanted.ids or letter.state == "open"]
 
 
-def _stamp(reason: str) -> AuditStamp:
-    from deploy.topics.dead_letters import AuditStamp
+def _settle(
+    settings: KafkaSettings,
+    letters: list[StoredLetter],
+    wanted: tuple[Literal["replay", "drop"], str, bool],
+) -> list[CommandOutcome]:
+    from deploy.topics.dead_letters import LetterOrder, settle_letters
 
-    return AuditStamp(getpass.getuser(), wall_ms(), reason)
+    action, reason, dry_run = wanted
+    order = LetterOrder(action, getpass.getuser(), wall_ms(), reason, dry_run)
+    return settle_letters(settings, letters, order)
 
 
-def _show_done(done: str, letters: list[StoredLetter], *, as_json: bool) -> None:
-    ids = [letter.id for letter in letters]
-    show({done: ids}, [f"{len(ids)} {done}"], as_json=as_json)
+def _show_outcomes(done: str, outcomes: list[CommandOutcome], *, as_json: bool) -> None:
+    accepted = [each.subject for each in outcomes if each.status == "accepted"]
+    refused = {each.subject: each.detail for each in outcomes if each.status == "refused"}
+    would = any(each.dry_run for each in outcomes)
+    said = f"{len(accepted)} would be {done}" if would else f"{len(accepted)} {done}"
+    show({done: accepted, "refused": refused, "dry_run": would}, [said], as_json=as_json)
+    if refused:
+        first = next(iter(refused.values()))
+        raise fail(first if len(refused) == 1 else f"{len(refused)} were refused: {first}")

@@ -17,6 +17,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "explain"): "which model serves from when",
     ("models.changes.v1", "training"): "mirrored into MLflow, which decides nothing",
     ("regimes.parameters.v1", "market"): "fitted regime filters",
+    ("letters.commands.v1", "letters"): "dead letters to replay or to drop",
     ("configs.commands.v1", "promotion"): "configs to create and to activate",
     ("configs.effective.v1", "signals"): "what signals follow from which bar",
     ("training.requests.v1", "training"): "models asked for",

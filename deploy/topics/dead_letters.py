@@ -1,44 +1,36 @@
 """Dead letters and what an operator did about them: open, replayed or dropped.
 
 Kafka keeps every letter. Its state follows from ``operators.audit.v1``: a letter without an entry
-there is open.
+there is open. The process ``letters`` decides what is commanded here.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
 
-from schemas.dead_letter import SETTLED_BY, DeadLetter, LetterState, letter_name
+from schemas.commands import CommandOutcome
+from schemas.dead_letter import DeadLetter, LetterState, letter_name, settled_state
+from schemas.letters import LetterCommand
 from schemas.record import Topic
 from schemas.status import OperatorAction
-from schemas.telemetry import HEADER_TRACE_ID
-from schemas.topics import (
-    HISTORY,
-    MODELS_REGISTERED,
-    OPERATOR_AUDIT,
-    PREDICTION_REQUESTS,
-    TOPICS,
-    TRAINING_REQUESTS,
-    topic_named,
-)
+from schemas.topics import COMMAND_OUTCOMES, OPERATOR_AUDIT, TOPICS
 from streams.processor import Processor
-from streams.runtime.client import Transactions
-from streams.runtime.codec import Headers, Outgoing, Stored, dead_letter_topic, record_message
+from streams.runtime.codec import Stored, dead_letter_topic
+from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
 
-# Commands, requests and inputs of promotion: a repeated one changes no other record. The other
-# topics are symbol chains, whose records depend on their order.
-REPLAYABLE = frozenset({PREDICTION_REQUESTS, TRAINING_REQUESTS, MODELS_REGISTERED, HISTORY})
+OUTCOME_WITHIN_S = 15.0
 
 
 class LettersRefused(ValueError):
-    """The letters cannot be replayed or dropped; the message says which one and why."""
+    """The letters cannot be chosen, replayed or dropped; the message says which one and why."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +133,7 @@ def _read_states(kafka: KafkaSettings) -> dict[str, LetterState]:
     with Reader(kafka, (OPERATOR_AUDIT,)) as reader:
         records = [message.record for message in reader.read_to_end()]
     actions = [record for record in records if isinstance(record, OperatorAction)]
-    return {row.subject: SETTLED_BY[row.action] for row in actions if row.action in SETTLED_BY}
+    return {row.subject: state for row in actions if (state := settled_state(row)) is not None}
 
 
 def group_letters(letters: Iterable[StoredLetter]) -> list[LetterGroup]:
@@ -163,91 +155,74 @@ def group_letters(letters: Iterable[StoredLetter]) -> list[LetterGroup]:
 
 
 @dataclass(frozen=True)
-class AuditStamp:
-    """Who replays or drops letters, when (wall clock) and why."""
+class LetterOrder:
+    """What is to become of letters, who says so, when (wall clock) and why."""
 
+    action: Literal["replay", "drop"]
     by: str
     at_ms: int
     reason: str = ""
+    dry_run: bool = False
 
 
-def replay_letters(
-    kafka: KafkaSettings, letters: Sequence[StoredLetter], stamp: AuditStamp
-) -> None:
-    """Publish the original bytes under their key, and audit entries, in one transaction.
+def settle_letters(
+    kafka: KafkaSettings,
+    letters: Sequence[StoredLetter],
+    order: LetterOrder,
+    within_s: float = OUTCOME_WITHIN_S,
+) -> list[CommandOutcome]:
+    """Command the process ``letters``; return how it decides each letter, in their order.
 
     Raises:
-        LettersRefused: A letter is not open, or records of its topic cannot be repeated.
-        Aborted, Fatal: The cluster did not commit.
+        LettersRefused: A letter is not open, or the process has not decided all of them in time.
+        Fatal: The cluster did not take the commands, or does not answer.
     """
     _require_open(letters)
-    originals = [original_message(stored) for stored in letters]
-    _commit(kafka, originals, letters, "dlq.replay", stamp)
-
-
-def drop_letters(kafka: KafkaSettings, letters: Sequence[StoredLetter], stamp: AuditStamp) -> None:
-    """Close letters by an audit entry; they stay on their topic.
-
-    Raises:
-        LettersRefused: A letter is not open, or the reason is empty.
-        Aborted, Fatal: The cluster did not commit.
-    """
-    _require_open(letters)
-    if not stamp.reason.strip():
-        raise LettersRefused("dropping needs a reason (--reason TEXT); it is kept for ever")
-    _commit(kafka, [], letters, "dlq.drop", stamp)
-
-
-def original_message(stored: StoredLetter) -> Outgoing:
-    """Return the rejected message, addressed to its topic.
-
-    It lacks the schema header, which a letter does not keep; its reader checks the body alone.
-
-    Raises:
-        LettersRefused: Its topic is part of a symbol chain, or the letter holds no bytes.
-    """
-    letter = stored.letter
-    topic = topic_named(letter.topic)
-    if topic not in REPLAYABLE:
-        commands = ", ".join(sorted(row.name for row in REPLAYABLE))
+    commands = [letter_command(stored, order) for stored in letters]
+    with Reader(kafka, (COMMAND_OUTCOMES,), "end") as reader:
+        publisher = Publisher(kafka, "operator")
+        for command in commands:
+            # What goes back to its topic keeps the trace that it had.
+            publisher.publish(command, command.letter.trace_id if command.letter else None)
+        publisher.flush()
+        outcomes = _await_outcomes(reader, {each.command_id for each in commands}, within_s)
+    late = [each.letter_id for each in commands if each.command_id not in outcomes]
+    if late:
         raise LettersRefused(
-            f"{stored.id} came from {topic.name}, a symbol chain: its records count in their "
-            "order, so ingest's gap repair mends it from the exchange. Drop the letter once it is "
-            f"understood; only {commands} can be replayed"
+            f"not decided within {within_s:.0f} s: {', '.join(late)}. The process letters decides "
+            "them once it runs; `topics dlq list --all` shows it"
         )
-    try:
-        payload = base64.b64decode(letter.payload_base64, validate=True)
-    except binascii.Error:
-        raise LettersRefused(f"{stored.id} does not hold base64; drop it") from None
-    if not payload:
-        raise LettersRefused(f"{stored.id} holds no bytes to replay; drop it")
-    headers: Headers = [(HEADER_TRACE_ID, letter.trace_id.encode())] if letter.trace_id else []
-    key = None if letter.key is None else letter.key.encode()
-    return Outgoing(topic.name, key, payload, headers)
+    return [outcomes[each.command_id] for each in commands]
+
+
+def letter_command(stored: StoredLetter, order: LetterOrder) -> LetterCommand:
+    """Return the command about one letter."""
+    return LetterCommand(
+        command_id=str(uuid4()),
+        event_time_ms=order.at_ms,
+        by=order.by,
+        reason=order.reason,
+        dry_run=order.dry_run,
+        letter_id=stored.id,
+        action=order.action,
+        letter=stored.letter if order.action == "replay" else None,
+    )
+
+
+def _await_outcomes(
+    reader: Reader, wanted: Collection[str], within_s: float
+) -> dict[str, CommandOutcome]:
+    outcomes: dict[str, CommandOutcome] = {}
+    deadline_s = time.monotonic() + within_s
+    while len(outcomes) < len(wanted) and time.monotonic() < deadline_s:
+        for message in reader.take_readable():
+            outcome = message.record
+            if isinstance(outcome, CommandOutcome) and outcome.command_id in wanted:
+                outcomes[outcome.command_id] = outcome
+    return outcomes
 
 
 def _require_open(letters: Sequence[StoredLetter]) -> None:
     done = next((stored for stored in letters if stored.state != "open"), None)
     if done is not None:
         raise LettersRefused(f"{done.id} was {done.state} before; expected an open letter")
-
-
-def _commit(
-    kafka: KafkaSettings,
-    messages: Sequence[Outgoing],
-    letters: Sequence[StoredLetter],
-    action: str,
-    stamp: AuditStamp,
-) -> None:
-    entries = [
-        OperatorAction(
-            action=action,
-            event_time_ms=stamp.at_ms,
-            by=stamp.by,
-            subject=stored.id,
-            reason=stamp.reason,
-        )
-        for stored in letters
-    ]
-    audit = [record_message(entry, None, kafka.git_commit) for entry in entries]
-    Transactions(kafka, "operator").commit([*messages, *audit], {}, None)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from gateway.access.principal import Principal
@@ -23,6 +23,7 @@ from gateway.answers.idempotency import Key
 from gateway.context import AppContext, ContextDep, PrincipalDep
 from gateway.errors import Conflict, GatewayError, Refused, Unknown
 from schemas.commands import Command, CommandOutcome, OutcomeCode, OutcomeStatus
+from schemas.ids import derived_id
 
 WAIT_S = 5.0
 ERRORS: dict[OutcomeCode, type[GatewayError]] = {
@@ -50,6 +51,25 @@ class OutcomeView(BaseModel):
     url: str = Field(description="Where it can be asked for later")
 
 
+class Body(BaseModel):
+    """Strict: an unknown field is refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class ReasonedBody(Body):
+    """What every command may say."""
+
+    reason: str = Field(default="", max_length=1_000)
+    by: str = Field(
+        default="operator",
+        min_length=1,
+        max_length=100,
+        description="Where nobody has to sign in; else it is who has",
+    )
+    dry_run: bool = Field(default=False, description="Decide and say what would change")
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who commands something: the app, who has signed in, the trace of the request, its key."""
@@ -59,12 +79,18 @@ class Caller:
     trace_id: str
     key: str | None
 
-    def identity(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields that tell a command: by the key of its request if it has one."""
+    def command_id(self, *part: str) -> str:
+        """Return the id of a command, or of one of several, by the key of its request if any."""
+        if self.key is None:
+            return str(uuid4())
+        whole = idempotency.id_from_key("commands", self.key)
+        return derived_id(whole, *part) if part else whole
+
+    def identity(self, asked: dict[str, Any], *part: str) -> dict[str, Any]:
+        """Return the fields that tell a command; ``part`` tells it from others of its request."""
         written = json.dumps(asked, sort_keys=True, default=str)
-        key = self.key
         return {
-            "command_id": str(uuid4()) if key is None else idempotency.id_from_key("commands", key),
+            "command_id": self.command_id(*part),
             "fingerprint": hashlib.sha256(written.encode()).hexdigest(),
             "trace_id": self.trace_id,
             "event_time_ms": self.ctx.wall_ms(),
@@ -88,22 +114,38 @@ async def submit(ctx: AppContext, command: Command) -> CommandOutcome | None:
     Raises:
         GatewayError: It was refused, the id belongs to another request, or the broker is away.
     """
+    outcome = await decide(ctx, command)
+    if outcome is not None:
+        raise_refusal(outcome)
+    return outcome
+
+
+async def decide(ctx: AppContext, command: Command, trace_id: str = "") -> CommandOutcome | None:
+    """Return how a command is decided, also where it is refused; else as ``submit``.
+
+    Args:
+        ctx: Of the app.
+        command: Published unless it is known.
+        trace_id: Of what it makes, where that has a trace of its own.
+    """
     outcome = ctx.views.outcomes.get(command.command_id)
     if outcome is None:
-        await ctx.bus.publish(command, trace_id=command.trace_id or "")
+        await ctx.bus.publish(command, trace_id=trace_id or command.trace_id or "")
         outcome = await ctx.views.outcomes.wait(command.command_id, WAIT_S)
-    if outcome is None:
-        return None
-    if outcome.fingerprint != command.fingerprint:
+    if outcome is not None and outcome.fingerprint != command.fingerprint:
         raise Conflict(
             f"this Idempotency-Key was used for another request: {outcome.noun}."
             f"{outcome.action} of {outcome.subject}"
         )
+    return outcome
+
+
+def raise_refusal(outcome: CommandOutcome) -> None:
+    """Raise the ``GatewayError`` of an outcome that is a refusal."""
     if outcome.status == "refused":
         raise ERRORS.get(outcome.code, Conflict)(
             outcome.detail, command_id=outcome.command_id, code=outcome.code
         )
-    return outcome
 
 
 def body(command_id: str, outcome: CommandOutcome | None, *, dry_run: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from gateway.client_options import client_options
 from gateway.errors import Unavailable, describe
 from gateway.kafka.lag import group_lag, topic_lag
-from gateway.kafka.past import Lengths, read_back
+from gateway.kafka.past import Lengths, read_at, read_back
 from gateway.kafka.topics import DEAD_LETTERS, READS, decode, start_offset
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival, UnreadableArrival
@@ -32,6 +32,7 @@ from schemas.topics import topic_of
 log = structlog.get_logger()
 
 Inbox = Callable[[Arrival | UnreadableArrival], None]
+Place = tuple[str, int, int]  # topic, partition, offset
 
 SHOWN_ERRORS = 3  # of one unreadable record; the first ones name the fault
 POLL_RECORDS = 500
@@ -77,6 +78,13 @@ class Bus(Protocol):
         """Read what lies before the window of a topic, while some timeframes lack records.
 
         Raises ``Unavailable`` when it cannot be read.
+        """
+        ...
+
+    async def fetch(self, places: Sequence[Place]) -> list[Record | None]:
+        """Return the record at each topic, partition and offset; None for one that is gone.
+
+        Raises ``Unavailable`` when they cannot be read.
         """
         ...
 
@@ -190,6 +198,23 @@ class KafkaBus:
         finally:
             await _end(consumer.stop())
         gc.freeze()
+
+    async def fetch(self, places: Sequence[Place]) -> list[Record | None]:
+        """Return the record at each place, by a consumer of its own."""
+        self._require_broker()
+        consumer = self._new_consumer()
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await consumer.start()
+                messages = [
+                    await read_at(consumer, TopicPartition(topic, partition), offset)
+                    for topic, partition, offset in places
+                ]
+        except (KafkaError, TimeoutError) as error:
+            raise Unavailable(f"records could not be read: {type(error).__name__}") from error
+        finally:
+            await _end(consumer.stop())
+        return [each and decode(each.topic, each.headers, each.value) for each in messages]
 
     async def _read(self, inbox: Inbox) -> None:
         await self._connect()

@@ -2,7 +2,7 @@
 
 A window of offsets holds few bars of a long timeframe: 60 minutes lie between two hours. So the
 rest is read in the background, as far back as a view has room. What no view lacks is passed over
-without decoding it.
+without decoding it. What no view holds, such as the bytes of a dead letter, is read at its offset.
 """
 
 from __future__ import annotations
@@ -63,3 +63,14 @@ async def _read_stretch(
         consumer.pause(*done)
         left -= done
         await asyncio.sleep(min(time.monotonic() - began_s, LONGEST_PAUSE_S))
+
+
+async def read_at(consumer: Any, source: Any, offset: int) -> Any:
+    """Return the message of a partition at an offset; None where it is no longer kept."""
+    consumer.assign([source])
+    first, end = await consumer.beginning_offsets([source]), await consumer.end_offsets([source])
+    if not first[source] <= offset < end[source]:
+        return None
+    consumer.seek(source, offset)
+    message = await consumer.getone(source)
+    return message if message.offset == offset else None

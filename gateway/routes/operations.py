@@ -1,4 +1,4 @@
-"""GET /api/system/metrics, config, audit and dead-letters: what people who run it look for."""
+"""GET /api/system/metrics, config and audit: what people who run it look for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from gateway.answers.effective_settings import effective_settings
 from gateway.answers.performance import performance
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, success
-from schemas.dead_letter import DeadLetter
 from schemas.status import OperatorAction
 from schemas.topics import OPERATOR_AUDIT
 from streams.runtime.environment import SourceKind
@@ -117,24 +116,6 @@ class AuditList(BaseModel):
     actions: list[AuditEntry]
 
 
-class DeadLetterCause(BaseModel):
-    """Open dead letters of one topic and cause."""
-
-    topic: str
-    kind: Literal["undecodable", "rejected", "bug"]
-    cause: str
-    count: int
-    name: str = Field(description="Of the newest, for `regimeflow topics dlq`")
-    newest: DeadLetter = Field(description="Without its bytes")
-
-
-class DeadLetterList(BaseModel):
-    """Open dead letters by topic and cause, as far back as is read."""
-
-    total: int
-    groups: list[DeadLetterCause]
-
-
 @router.get("/metrics", response_model=Envelope[Performance])
 async def system_metrics(ctx: ContextDep) -> Response:
     """Return the figures of performance that people look for; ``/metrics`` has all of them."""
@@ -164,21 +145,3 @@ async def system_audit(
     newest = islice(ctx.views.audit.newest(action, subject), limit)
     actions = [{**each.model_dump(), "offset": offset} for offset, each in newest]
     return success({"topic": OPERATOR_AUDIT.name, "actions": actions})
-
-
-@router.get("/dead-letters", response_model=Envelope[DeadLetterList])
-async def system_dead_letters(ctx: ContextDep) -> Response:
-    """Return how many open dead letters each topic has by cause, with the newest of each."""
-    ctx.require_ready()
-    groups = [
-        {
-            "topic": group.topic,
-            "kind": group.newest.kind,
-            "cause": group.newest.cause,
-            "count": group.count,
-            "name": group.name,
-            "newest": group.newest.model_dump(),
-        }
-        for group in ctx.views.dead_letters.by_cause()
-    ]
-    return success({"total": sum(group["count"] for group in groups), "groups": groups})

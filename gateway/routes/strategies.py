@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, Field, JsonValue, model_validator
 from starlette.responses import Response
 
 from gateway.answers import commands
-from gateway.answers.commands import Caller, CallerDep
+from gateway.answers.commands import Body, Caller, CallerDep, ReasonedBody
 from gateway.context import AppContext, ContextDep
 from gateway.envelope import iso, plain
 from gateway.errors import Refused
@@ -33,12 +33,6 @@ LATE: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Body(BaseModel):
-    """Strict: an unknown field is refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
 class ContentBody(Body):
     """A config, as JSON or as the text of a tradai.yaml."""
 
@@ -56,17 +50,9 @@ class ContentBody(Body):
         return (self.config_data or {}) if self.yaml is None else parse_yaml(self.yaml)
 
 
-class CommandBody(Body):
-    """What every command may say."""
+class CommandBody(ReasonedBody):
+    """What a command on a config may say."""
 
-    reason: str = Field(default="", max_length=1_000)
-    by: str = Field(
-        default="operator",
-        min_length=1,
-        max_length=100,
-        description="Where nobody has to sign in; else it is who has",
-    )
-    dry_run: bool = Field(default=False, description="Decide and say what would change")
     expected_revision: Count | None = Field(
         default=None, description="As last read; 409 if it has changed. Null: as seen by this call"
     )

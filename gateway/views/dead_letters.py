@@ -6,14 +6,14 @@ entry may be read before the letter itself.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.dead_letter import SETTLED_BY, DeadLetter, letter_name
+from schemas.dead_letter import DeadLetter, LetterState, letter_name, settled_state
 from schemas.status import OperatorAction
 
 LETTERS = 10_000  # held of a topic; the oldest leave, and `topics dlq list` counts them all
+NAMES = 100  # of a cause; `topics dlq list --each` names them all
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,18 @@ class DeadLetterCount:
 
 @dataclass(frozen=True)
 class DeadLetterGroup:
-    """How many open letters of a topic have one cause; the name of the newest, and that letter."""
+    """Open letters of a topic that have one cause.
+
+    Attributes:
+        topic: Whose records were refused.
+        names: Of up to ``NAMES`` letters, oldest first.
+        count: Of all of them.
+        name: Of the newest.
+        newest: That letter.
+    """
 
     topic: str
+    names: tuple[str, ...]
     count: int
     name: str
     newest: DeadLetter
@@ -39,7 +48,7 @@ class OpenLetters:
 
     def __init__(self) -> None:
         self._open: dict[str, dict[str, DeadLetter]] = {}  # by topic, then by name, oldest first
-        self._settled: set[str] = set()
+        self._settled: dict[str, LetterState] = {}
 
     def put(self, letter: DeadLetter, partition: int, offset: int) -> None:
         """Take a letter from its place; one that is settled changes nothing."""
@@ -53,22 +62,32 @@ class OpenLetters:
 
     def settle(self, action: OperatorAction) -> None:
         """Take what an operator did; only a letter that was replayed or dropped is settled."""
-        if action.action not in SETTLED_BY:
+        state = settled_state(action)
+        if state is None:
             return
-        self._settled.add(action.subject)
+        self._settled[action.subject] = state
         topic = action.subject.rpartition("/")[0].removesuffix(".dlq")
         letters = self._open.get(topic, {})
         letters.pop(action.subject, None)
         if not letters:
             self._open.pop(topic, None)
 
+    def state(self, name: str) -> LetterState | None:
+        """Return the state of a letter; None for one that is not known here."""
+        topic = name.rpartition("/")[0].removesuffix(".dlq")
+        if name in self._open.get(topic, ()):
+            return "open"
+        return self._settled.get(name)
+
     def by_cause(self) -> Iterator[DeadLetterGroup]:
         """Yield the open letters by topic and cause, the most of a topic first."""
         for topic, letters in self._open.items():
-            causes = Counter((each.kind, each.cause) for each in letters.values())
-            newest = {(each.kind, each.cause): (name, each) for name, each in letters.items()}
-            for cause, count in causes.most_common():
-                yield DeadLetterGroup(topic, count, *newest[cause])
+            causes: dict[tuple[str, str], list[str]] = {}
+            for name, each in letters.items():
+                causes.setdefault((each.kind, each.cause), []).append(name)
+            for names in sorted(causes.values(), key=len, reverse=True):
+                newest = letters[names[-1]]
+                yield DeadLetterGroup(topic, tuple(names[:NAMES]), len(names), names[-1], newest)
 
     def counts(self) -> dict[str, DeadLetterCount]:
         """Return how many letters are open by topic, without the topics that have none."""

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from gateway.app import create_app, server_config
 from gateway.context import AppContext
 from gateway.errors import Unavailable
-from gateway.kafka.bus import Inbox
+from gateway.kafka.bus import Inbox, Place
 from gateway.kafka.past import Lengths
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival
@@ -43,6 +43,7 @@ class FakeBus:
         self.read_again_topics: list[str] = []
         self.read_back_topics: list[str] = []
         self.answers: Callable[[Any], Sequence[Record]] = lambda _: ()
+        self.stored: dict[Place, Record] = {}
         self._offsets = itertools.count()
 
     async def start(self, inbox: Inbox) -> None:
@@ -65,6 +66,11 @@ class FakeBus:
 
     async def read_back(self, topic: str, lacking: Lengths, inbox: Inbox) -> None:  # noqa: ARG002
         self.read_back_topics.append(topic)
+
+    async def fetch(self, places: Sequence[Place]) -> list[Record | None]:
+        if not self.connected:
+            raise Unavailable("away")
+        return [self.stored.get(place) for place in places]
 
     def feed(self, *records: Record, appended_ms: int = WALL_MS) -> None:
         for record in records:

@@ -15,6 +15,7 @@ from schemas.topics import (
     CONFIG_COMMANDS,
     FEATURE_VECTORS,
     HISTORY,
+    LETTER_COMMANDS,
     MODELS_REGISTERED,
     PREDICTIONS,
     RAW_BARS,
@@ -29,10 +30,13 @@ from streams.topology import CHAINS
 from tests.build import (
     close_time,
     config_command,
+    dead_letter,
+    letter_command,
     prediction,
     raw_bar,
     regime_parameters,
     registered,
+    training_request,
 )
 
 MINUTES = 420  # past the longest warm-up
@@ -157,6 +161,17 @@ def _config_commands() -> list[Record]:
     ]
 
 
+def _letter_commands() -> list[Record]:
+    letter = dead_letter(training_request())
+    return [
+        letter_command(letter, 0, dry_run=True),
+        letter_command(letter, 1, letter_id="training.requests.v1.dlq/0@0"),
+        letter_command(letter, 2, letter_id="training.requests.v1.dlq/0@0", action="drop"),
+        letter_command(letter, 3, action="drop", letter=None, reason="understood"),
+        letter_command(dead_letter(raw_bar()), 4),
+    ]
+
+
 @functools.cache
 def log() -> Log:
     """Return every record of every topic, in order."""
@@ -166,6 +181,7 @@ def log() -> Log:
         HISTORY: _bootstrap()[:2],
         MODELS_REGISTERED: _bootstrap()[2:],
         CONFIG_COMMANDS: _config_commands(),
+        LETTER_COMMANDS: _letter_commands(),
     }
     # Promotion first: signals read the configs that it makes effective.
     for chain in sorted(CHAINS, key=lambda chain: chain.name != "promotion"):

@@ -36,6 +36,8 @@ ROUTES = [
     ("get", "/api/system/config"),
     ("get", "/api/system/audit"),
     ("get", "/api/system/dead-letters"),
+    ("post", "/api/system/dead-letters/replay"),
+    ("post", "/api/system/dead-letters/drop"),
     ("post", "/backtest/optimize"),
     ("post", "/backtest/optimize/stream"),
     ("post", "/backtest/performance"),

@@ -1,9 +1,12 @@
-"""Dead letters: grouped by cause, replayed only where order does not count, never forgotten."""
+"""Dead letters of the operator: grouped by cause, commanded, never forgotten."""
 
 from __future__ import annotations
 
 import base64
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,34 +14,28 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
 from deploy.topics.dead_letters import (
-    REPLAYABLE,
-    AuditStamp,
     LetterFilter,
+    LetterOrder,
     LettersRefused,
     StoredLetter,
-    consumed_topics,
-    drop_letters,
     group_letters,
-    original_message,
-    replay_letters,
+    letter_command,
+    settle_letters,
 )
 from schemas.dead_letter import DeadLetter
 from schemas.status import OperatorAction
-from schemas.topics import (
-    BARS,
-    OPERATOR_AUDIT,
-    PREDICTION_REQUESTS,
-    RAW_BARS,
-    SIGNALS,
-    TRAINING_REQUESTS,
-)
-from schemas.training import TrainingRequest
-from streams.runtime.codec import Unreadable
+from schemas.topics import OPERATOR_AUDIT, PREDICTION_REQUESTS, RAW_BARS, TRAINING_REQUESTS
+from streams.letters.processor import PROCESSOR
+from streams.runtime.chain import run_chain
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
+from tests.build import training_request
+from tests.kafka.test_backtest_signals import forgotten, wait_for
 
 PAYLOAD = b'{"not": "a request"'
+REQUEST = training_request()
+WITHIN_S = 30.0
 
 
 def dead(topic: str = TRAINING_REQUESTS.name, **fields: Any) -> DeadLetter:
@@ -64,7 +61,7 @@ def letter(
     return StoredLetter(f"{inside.topic}.dlq/0@{number}", inside, seen_ms, state)
 
 
-ORDER = AuditStamp("ada", 9_000, "understood")
+ORDER = LetterOrder("replay", "ada", 9_000, "understood")
 NOWHERE = KafkaSettings("127.0.0.1:1")  # a refusal comes before any connection
 
 
@@ -98,44 +95,24 @@ def test_every_field_of_a_filter_must_fit(wanted, fits):
     assert wanted.fits(letter()) is fits
 
 
-def test_the_original_goes_back_with_its_bytes_key_and_trace():
-    message = original_message(letter())
-
-    assert message.topic == TRAINING_REQUESTS.name
-    assert (message.key, message.value) == (b"ensemble", PAYLOAD)
-    assert message.headers == [("trace_id", b"t1")]
-
-
-@pytest.mark.parametrize("topic", [RAW_BARS, BARS, SIGNALS], ids=lambda topic: topic.name)
-def test_a_symbol_chain_is_refused_with_what_mends_it(topic):
-    with pytest.raises(LettersRefused, match="ingest's gap repair"):
-        original_message(letter(topic=topic.name))
-
-
-def test_a_letter_without_bytes_cannot_be_replayed():
-    with pytest.raises(LettersRefused, match="holds no bytes"):
-        original_message(letter(payload_base64=""))
-
-
-def test_a_letter_that_was_dealt_with_is_refused():
+def test_a_letter_that_was_dealt_with_is_refused_before_any_connection():
     with pytest.raises(LettersRefused, match="was dropped before"):
-        replay_letters(NOWHERE, [letter(state="dropped")], ORDER)
+        settle_letters(NOWHERE, [letter(state="dropped")], ORDER)
 
 
-def test_dropping_needs_a_reason():
-    with pytest.raises(LettersRefused, match="needs a reason"):
-        drop_letters(NOWHERE, [letter()], AuditStamp("ada", 1, "  "))
+def test_only_a_replay_carries_the_bytes():
+    drop = LetterOrder("drop", "ada", 9_000, "understood")
 
-
-def test_what_can_be_replayed_has_dead_letters():
-    assert set(consumed_topics()) >= REPLAYABLE
+    assert letter_command(letter(), ORDER).letter == dead()
+    assert letter_command(letter(), drop).letter is None
 
 
 @pytest.fixture
 def call(pipeline_topics: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Calls ``regimeflow topics dlq``, with four letters on the broker."""
     publisher = Publisher(KafkaSettings(pipeline_topics), "test")
-    publisher.refuse(dead())
+    payload = base64.b64encode(REQUEST.encode()).decode()
+    publisher.refuse(dead(payload_base64=payload, kind="bug", cause="a bug that is mended"))
     publisher.refuse(dead(offset=4))
     publisher.refuse(dead(PREDICTION_REQUESTS.name, key="BTCUSDT", consumer="inference"))
     publisher.refuse(dead(RAW_BARS.name, key="BTCUSDT", consumer="market", kind="rejected"))
@@ -148,6 +125,22 @@ def call(pipeline_topics: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
+@contextmanager
+def deciding(kafka: KafkaSettings) -> Iterator[None]:
+    """Run the process that decides commands on letters."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=run_chain, args=("letters", (PROCESSOR,), kafka), kwargs={"stop": stop}
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
+        assert not thread.is_alive()
+
+
 def states(call: Any) -> dict[str, str]:
     rows = json.loads(call("list", "--each", "--all", "--json").stdout)
     return {row["id"]: row["state"] for row in rows}
@@ -155,15 +148,26 @@ def states(call: Any) -> dict[str, str]:
 
 @pytest.mark.kafka
 def test_letters_are_listed_replayed_and_dropped_and_the_audit_says_so(call, pipeline_topics):
+    kafka = KafkaSettings(pipeline_topics)
     groups = json.loads(call("list", "--json").stdout)
     first, second = f"{TRAINING_REQUESTS.dead_letters}/0@0", f"{TRAINING_REQUESTS.dead_letters}/0@1"
 
-    replayed = call("replay", first, "--reason", "fixed", "--json")
-    dropped = call("drop", "--topic", RAW_BARS.name, "--reason", "venue outage")
-    again = call("replay", first)
+    with pytest.raises(LettersRefused, match=f"not decided within 0 s: {second}"):
+        settle_letters(kafka, [letter(1)], ORDER, within_s=0)
+    with deciding(kafka):
+        would = call("replay", "--cause", "mended", "--dry-run")
+        replayed = call("replay", "--cause", "mended", "--reason", "fixed", "--json")
+        torn = call("replay", second)
+        chain = call("replay", "--topic", RAW_BARS.name)
+        dropped = call("drop", "--topic", RAW_BARS.name, "--reason", "venue outage")
+        again = call("replay", first)
+    wait_for(lambda: forgotten({"bootstrap.servers": pipeline_topics}))  # its session ends
 
-    assert sorted(group["count"] for group in groups) == [1, 1, 2]
-    assert json.loads(replayed.stdout) == {"replayed": [first]}
+    assert sorted(group["count"] for group in groups) == [1, 1, 1, 1]
+    assert would.stdout == "1 would be replayed\n"
+    assert json.loads(replayed.stdout) == {"replayed": [first], "refused": {}, "dry_run": False}
+    assert (torn.exit_code, "would be refused again" in torn.stderr) == (1, True)
+    assert (chain.exit_code, "ingest's gap repair" in chain.stderr) == (1, True)
     assert dropped.stdout == "1 dropped\n"
     assert (again.exit_code, "was replayed before" in again.stderr) == (1, True)
     assert states(call) == {
@@ -172,59 +176,32 @@ def test_letters_are_listed_replayed_and_dropped_and_the_audit_says_so(call, pip
         first: "replayed",
         second: "open",
     }
-    kafka = KafkaSettings(pipeline_topics)
     with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
-        unreadable: list[Unreadable] = []
-        assert list(reader.read_to_end(unreadable=unreadable.append)) == []
-    (back,) = unreadable
-    assert (back.stored.key, back.stored.value) == (b"ensemble", PAYLOAD)
+        (back,) = reader.read_to_end()
+    assert (back.record, back.trace_id) == (REQUEST, "t1")
     with Reader(kafka, (OPERATOR_AUDIT,)) as reader:
         audit = [message.record for message in reader.read_to_end()]
-    assert [(a.action, a.subject, a.reason) for a in audit if isinstance(a, OperatorAction)] == [
-        ("dlq.replay", first, "fixed"),
-        ("dlq.drop", f"{RAW_BARS.dead_letters}/0@0", "venue outage"),
+    done = [
+        (each.action, each.subject, each.reason, each.dry_run)
+        for each in audit
+        if isinstance(each, OperatorAction) and each.outcome == "accepted"
+    ]
+    assert done == [
+        ("dlq.replay", first, "", True),
+        ("dlq.replay", first, "fixed", False),
+        ("dlq.drop", f"{RAW_BARS.dead_letters}/0@0", "venue outage", False),
     ]
 
 
 @pytest.mark.kafka
-def test_a_request_that_was_refused_is_read_after_its_replay(call, pipeline_topics):
-    request = TrainingRequest(
-        request_id="r1",
-        strategy="ensemble",
-        event_time_ms=1,
-        symbols=("BTCUSDT",),
-        timeframe_ms=60_000,
-        from_ms=0,
-        to_ms=1,
-        reason="bootstrap",
-    )
-    kafka = KafkaSettings(pipeline_topics)
-    publisher = Publisher(kafka, "test")
-    payload = base64.b64encode(request.encode()).decode()
-    publisher.refuse(dead(payload_base64=payload, kind="bug", cause="a bug that is mended"))
-    publisher.flush()
+def test_a_wrong_choice_is_refused_and_changes_nothing(call):
+    for arguments, expected in (
+        (["replay"], "name letters, or choose them"),
+        (["replay", "nothing.dlq/0@7"], "no dead letter nothing.dlq/0@7"),
+        (["list", "--topic", "nope"], "topic 'nope' has no dead letters"),
+    ):
+        done = call(*arguments)
 
-    done = call("replay", "--cause", "mended")
-
-    assert done.exit_code == 0, done.output
-    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
-        (back,) = reader.read_to_end()
-    assert back.record == request
-
-
-@pytest.mark.kafka
-@pytest.mark.parametrize(
-    ("arguments", "code", "expected"),
-    [
-        (["replay"], 2, "name letters, or choose them"),
-        (["replay", "nothing.dlq/0@7"], 2, "no dead letter nothing.dlq/0@7"),
-        (["replay", "--topic", RAW_BARS.name], 1, "ingest's gap repair"),
-        (["list", "--topic", "nope"], 2, "topic 'nope' has no dead letters"),
-    ],
-)
-def test_a_wrong_choice_is_refused_and_changes_nothing(call, arguments, code, expected):
-    done = call(*arguments)
-
-    assert done.exit_code == code
-    assert expected in done.stderr
+        assert done.exit_code == 2
+        assert expected in done.stderr
     assert set(states(call).values()) == {"open"}

@@ -155,6 +155,18 @@ async def test_what_is_published_comes_back_with_its_headers(pipeline_topics):
         assert read.arrivals[0].record == acknowledged
 
 
+async def test_a_record_is_fetched_by_its_place_and_one_that_is_gone_is_none(
+    pipeline_topics, producer
+):
+    async with reading(pipeline_topics) as read:
+        commit(producer, raw_bar(1), raw_bar(2))
+        await read.until(lambda: read.bus.ready)
+
+        fetched = await read.bus.fetch([(RAW_BARS.name, 0, offset) for offset in (1, 0, 7)])
+
+    assert fetched == [raw_bar(2), raw_bar(1), None]
+
+
 async def test_a_group_with_nothing_left_to_read_lags_by_nothing(pipeline_topics, producer):
     commit(producer, bar(0), bar(1))
     plain = Producer({"bootstrap.servers": pipeline_topics, "log_level": 0})

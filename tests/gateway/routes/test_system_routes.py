@@ -165,4 +165,5 @@ async def test_dead_letters_are_counted_by_topic_and_cause(gateway: RunningGatew
         (group["cause"], group["count"], group["newest"]["offset"]) for group in body["groups"]
     ]
     assert counts == [("late", 2, 2), ("torn", 1, 3)]
+    assert body["groups"][0]["names"] == ["market.bars.v1.dlq/0@1", "market.bars.v1.dlq/0@2"]
     assert all(not group["newest"]["payload_base64"] for group in body["groups"])
