@@ -7,14 +7,14 @@ from collections import Counter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from starlette.responses import Response
 
 from gateway.answers import commands
 from gateway.answers.commands import Caller, CallerDep, OutcomeView, ReasonedBody
 from gateway.context import AppContext, ContextDep
 from gateway.envelope import Envelope, success
-from gateway.errors import Conflict, Refused, Unknown
+from gateway.errors import Conflict, Unknown
 from schemas.commands import CommandOutcome
 from schemas.dead_letter import DeadLetter, letter_place
 from schemas.letters import MAX_LETTERS, LetterCommand
@@ -47,8 +47,24 @@ class LettersBody(ReasonedBody):
     """Letters that something is to be done about."""
 
     ids: list[Annotated[str, Field(min_length=1, max_length=300)]] = Field(
-        min_length=1, max_length=MAX_LETTERS, description="Names of letters, each once"
+        min_length=1,
+        max_length=MAX_LETTERS,
+        description="Names of letters, each once",
+        json_schema_extra={"uniqueItems": True},
     )
+
+    @field_validator("ids")
+    @classmethod
+    def _each_once(cls, ids: list[str]) -> list[str]:
+        if len(set(ids)) < len(ids):
+            raise ValueError("expected each name once")
+        return ids
+
+
+class DropBody(LettersBody):
+    """Letters that need nothing more, and why."""
+
+    reason: str = Field(pattern=r"\S", max_length=1_000, description="Kept for ever")
 
 
 class LettersAnswer(BaseModel):
@@ -96,16 +112,12 @@ async def replay(body: LettersBody, caller: CallerDep) -> Response:
 
 
 @router.post("/drop", response_model=Envelope[LettersAnswer], responses=RESPONSES)
-async def drop(body: LettersBody, caller: CallerDep) -> Response:
+async def drop(body: DropBody, caller: CallerDep) -> Response:
     """Say that letters need nothing more; they stay on their topic. It needs a reason."""
-    if not body.reason.strip():
-        raise Refused("reason: dropping needs one; it is kept for ever")
     return await _settle(caller, "drop", body)
 
 
 async def _settle(caller: Caller, action: Action, body: LettersBody) -> Response:
-    if len(set(body.ids)) < len(body.ids):
-        raise Refused("ids: expected each name once")
     ctx, said = caller.ctx, body.model_dump(exclude={"ids"})
     identities = {
         name: caller.identity({"action": action, "letter_id": name, **said}, name)

@@ -193,6 +193,8 @@ export interface DeadLetterCause {
   kind: 'undecodable' | 'rejected' | 'bug'
   cause: string
   count: number
+  /** Of up to 100 of them, oldest first */
+  names: string[]
   /** Of the newest, for `regimeflow topics dlq` */
   name: string
   /** Without its bytes */

@@ -166,7 +166,8 @@ async def test_without_a_broker_nothing_is_done(letters: RunningGateway):
         ("replay", {"ids": [str(n) for n in range(101)]}, "ids"),
         ("replay", {"ids": [1]}, "ids"),
         ("replay", {}, "ids"),
-        ("drop", {"ids": ["a"]}, "dropping needs"),
+        ("drop", {"ids": ["a"]}, "reason"),
+        ("drop", {"ids": ["a"], "reason": " "}, "reason"),
         ("drop", {"ids": ["a"], "reason": "r", "letter": "x"}, "letter"),
     ],
 )
