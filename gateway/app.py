@@ -23,6 +23,7 @@ from gateway.access.scopes import OPEN, document_access
 from gateway.cache import open_cache
 from gateway.context import AppContext, KnownQuery
 from gateway.envelope import wall_ms
+from gateway.examples.document import add_examples
 from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus, KafkaBus
 from gateway.kafka.topics import DRAWN
@@ -78,12 +79,13 @@ carries `X-Correlation-ID`."""
 
 
 class DocumentedApp(FastAPI):
-    """An app whose document says what errors look like, and what one needs where one signs in."""
+    """An app whose document has examples, its errors, and what one needs where one signs in."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the document, made once."""
         if self.openapi_schema is None:
             self.openapi_schema = errors.errors_as_json(super().openapi())
+            add_examples(self.openapi_schema)
             access: AccessControl = self.state.ctx.access
             if access.required:
                 document_access(self.openapi_schema, access.open_paths)

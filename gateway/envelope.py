@@ -22,6 +22,11 @@ class Envelope(BaseModel, Generic[T]):
     timestamp: str = Field(description="When it was answered, ISO 8601, UTC")
 
 
+def is_enveloped(path: str) -> bool:
+    """Whether a path, or the family below it, answers in the envelope."""
+    return f"{path}/".startswith("/api/") and not f"{path}/".startswith("/api/v1/")
+
+
 def wall_ms() -> int:
     """Return the wall clock in epoch milliseconds."""
     return time.time_ns() // 1_000_000

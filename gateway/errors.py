@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from gateway.envelope import Envelope, encode, failure
+from gateway.envelope import Envelope, encode, failure, is_enveloped
 
 EVENT_STREAM = "text/event-stream"
 
@@ -76,13 +76,9 @@ class Detail(BaseModel):
     detail: str = Field(description="What was wrong, what was expected, what to do")
 
 
-def _enveloped(path: str) -> bool:
-    return path.startswith("/api/") and not path.startswith("/api/v1/")
-
-
 def openapi_responses(prefix: str) -> dict[int | str, dict[str, Any]]:
     """Return the error responses of a family of routes, for OpenAPI."""
-    model = Envelope[None] if _enveloped(prefix) else Detail
+    model = Envelope[None] if is_enveloped(prefix) else Detail
     client_error = {"model": model, "description": "Names the field and what was expected"}
     unavailable = {
         "model": model,
@@ -95,7 +91,7 @@ def error_response(
     path: str, status: int, message: str, extra: dict[str, Any] | None = None
 ) -> Response:
     """Return the error in the shape of the path's family."""
-    body = failure(message) if _enveloped(path) else encode({"detail": message, **(extra or {})})
+    body = failure(message) if is_enveloped(path) else encode({"detail": message, **(extra or {})})
     headers = {"Retry-After": str(Unavailable.retry_after_s)} if status == 503 else None
     return Response(body, status, headers, media_type="application/json")
 

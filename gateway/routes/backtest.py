@@ -15,6 +15,7 @@ from gateway.answers import job_bodies, job_events, job_requests
 from gateway.answers.idempotency import Key
 from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import plain
+from gateway.errors import Detail
 from gateway.routes.refdata import TableView, table_body
 from gateway.views.jobs import JOBS, JobView
 from schemas.jobs import JobKind
@@ -24,7 +25,10 @@ router = APIRouter(prefix="/backtest", tags=["backtest"])
 
 KINDS: tuple[JobKind, ...] = ("optimize", "performance", "walk_forward")
 SLOW: dict[int | str, dict[str, Any]] = {
-    504: {"description": "It takes longer than 30 s and goes on; `job_id` fetches it later"}
+    504: {
+        "model": Detail,
+        "description": "It takes longer than 30 s and goes on; `job_id` fetches it later",
+    }
 }
 
 LastEventId = Annotated[

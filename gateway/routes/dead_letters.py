@@ -79,7 +79,10 @@ class LettersAnswer(BaseModel):
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": Envelope[LettersAnswer], "description": "Some are not decided yet"},
-    409: {"description": "A letter was settled before, or every letter was refused so"},
+    409: {
+        "model": Envelope[None],
+        "description": "A letter was settled before, or every letter was refused so",
+    },
 }
 
 

@@ -16,7 +16,7 @@ from gateway.answers.idempotency import Key
 from gateway.answers.job_strategies import JobConfig, config_body
 from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import plain
-from gateway.errors import Conflict
+from gateway.errors import Conflict, Detail
 from gateway.routes.backtest import JobList, LastEventId
 from gateway.views.jobs import UNFINISHED, JobStatus, JobView
 from schemas.research import TuningSpec
@@ -24,7 +24,7 @@ from schemas.research import TuningSpec
 router = APIRouter(prefix="/api/v1/hyperopt", tags=["hyperopt"])
 
 NOT_YET: dict[int | str, dict[str, Any]] = {
-    409: {"description": "The job has no result yet, or cannot be resumed"}
+    409: {"model": Detail, "description": "The job has no result yet, or cannot be resumed"}
 }
 
 

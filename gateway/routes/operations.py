@@ -1,4 +1,4 @@
-"""GET /api/system/metrics, config and audit: what people who run it look for."""
+"""GET /api/system/health, metrics, config and audit, for people who run it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.answers.effective_settings import effective_settings
+from gateway.answers.health import health
 from gateway.answers.performance import performance
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, success
+from gateway.routes.system import Health
 from schemas.status import OperatorAction
 from schemas.topics import OPERATOR_AUDIT
 from streams.runtime.environment import SourceKind
@@ -114,6 +116,12 @@ class AuditList(BaseModel):
 
     topic: str = Field(description="Holds all of them, for ever")
     actions: list[AuditEntry]
+
+
+@router.get("/health", response_model=Envelope[Health])
+async def system_health(ctx: ContextDep) -> Response:
+    """Return the same as ``/health`` in the envelope, always 200."""
+    return success(health(ctx))
 
 
 @router.get("/metrics", response_model=Envelope[Performance])

@@ -39,11 +39,7 @@ def _zoned(text: str) -> str:
 class PredictBody(BaseModel):
     """What is asked. Types are strict: ``0`` is no boolean."""
 
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        json_schema_extra={"examples": [{"symbol": "BTC-USD", "explain": True}]},
-    )
+    model_config = ConfigDict(strict=True, extra="forbid")
 
     symbol: str = Field(min_length=1, max_length=40, description="Any spelling, e.g. BTC-USD")
     timestamp: Annotated[str, AfterValidator(_zoned)] | None = Field(

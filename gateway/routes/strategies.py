@@ -13,7 +13,7 @@ from gateway.answers import commands
 from gateway.answers.commands import Body, Caller, CallerDep, ReasonedBody
 from gateway.context import AppContext, ContextDep
 from gateway.envelope import iso, plain
-from gateway.errors import Refused
+from gateway.errors import Detail, Refused
 from gateway.views import clock
 from schemas.bounds import LAST_MS, Count
 from schemas.commands import CommandOutcome
@@ -29,7 +29,7 @@ Name = Annotated[StrategyName, Path(description="Of the strategy")]
 Id = Annotated[ConfigId, Path(description="Such as v2-1a2b3c4d")]
 LATE: dict[int | str, dict[str, Any]] = {
     202: {"model": commands.OutcomeView, "description": "Not decided yet; ask its url"},
-    409: {"description": "Not as things stand: another revision, or another state"},
+    409: {"model": Detail, "description": "Another revision, or another state, than was meant"},
 }
 
 

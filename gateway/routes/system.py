@@ -1,8 +1,8 @@
-"""GET /health, /api/v1/health, /api/system/health and /metrics: how the system is."""
+"""GET /health, /api/v1/health and /metrics: how the system is."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -12,7 +12,7 @@ from gateway.access.control import Mode
 from gateway.answers.health import health, process_states, short_health, symbol_states
 from gateway.answers.model_state import ModelState
 from gateway.context import ContextDep, PrincipalDep
-from gateway.envelope import Envelope, plain, success
+from gateway.envelope import plain
 from schemas.dead_letter import DeadLetter
 from schemas.status import CanaryTrace, MonitorWindow
 
@@ -160,13 +160,12 @@ async def v1_health(ctx: ContextDep, who: PrincipalDep) -> Response:
     return await plain_health(ctx, who)
 
 
-@router.get("/api/system/health", response_model=Envelope[Health])
-async def system_health(ctx: ContextDep) -> Response:
-    """Return the same in the envelope, always 200."""
-    return success(health(ctx))
+PROMETHEUS_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=PROMETHEUS_TEXT)
 async def metrics(ctx: ContextDep) -> Response:
     """Return the metrics in Prometheus' text format."""
     ctx.metrics.show_states(symbol_states(ctx), process_states(ctx))

@@ -127,7 +127,7 @@ def test_every_import_names_its_module_in_full(source: SourceFile):
 LAYERS = {
     "gateway": (
         {"envelope", "client_options", "cache", "loopback"},
-        {"errors", "protocols", "settings"},
+        {"errors", "examples", "protocols", "settings"},
         {"views"},
         {"access"},
         {"kafka", "stream", "metrics"},

@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from gateway import app as gateway_app
 from gateway.settings import GatewaySettings
 from schemas.jobs import BacktestRequest
+from schemas.predictions import PredictionReply, PredictionRequest
 from schemas.refdata import TABLES
 from tests.build import explanation, job_progress, job_result, refdata, status
+from tests.fakes.config_processor import ConfigProcessor
 from tests.fakes.gateway import WALL_MS, FakeBus, feed_live_markets
 
 # What a schema cannot say: rules between two fields, and names that only the tables know.
@@ -37,7 +39,10 @@ EXAMPLES = 8
 
 
 def answered(record: Any) -> tuple[Any, ...]:
-    """What a worker says to a request: progress, and then its result."""
+    """What a worker says to a request: a reply at once, or progress and then a result."""
+    if isinstance(record, PredictionRequest):
+        asked: dict[str, Any] = {"request_id": record.request_id, "reply_to": record.reply_to}
+        return (PredictionReply(**asked, event_time_ms=WALL_MS, status="unknown_bar"),)
     if not isinstance(record, BacktestRequest):
         return ()
     kind = record.spec.kind
@@ -50,8 +55,10 @@ def documented_gateway() -> Any:
     bus = FakeBus()
     app = gateway_app.create_app(GatewaySettings(), bus, lambda: WALL_MS)
     bus.inbox = partial(gateway_app._receive, app.state.ctx)
-    bus.answers = answered
+    configs = ConfigProcessor()
+    bus.answers = lambda record: answered(record) or configs.decide(record)
     feed_live_markets(bus)
+    bus.feed(*configs.first)
     strategy = refdata("strategy", {"name": "ema_cross", "active": True})
     others = [refdata(name) for name in TABLES if name != "strategy"]
     bus.feed(status("backtest"), status("tuning"), strategy, *others, explanation(19))

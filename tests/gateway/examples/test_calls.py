@@ -1,0 +1,129 @@
+"""Every operation, called with its own example, answers with its main status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.kafka.topics import READS
+from schemas.jobs import BacktestRequest, TuningRequest
+from schemas.letters import LetterCommand
+from schemas.record import Record
+from schemas.refdata import TABLES
+from schemas.topics import topic_of
+from streams.letters.processor import PROCESSOR
+from streams.runtime.memory_driver import MemoryDriver
+from tests.build import (
+    dead_letter,
+    explanation,
+    job_progress,
+    job_result,
+    refdata,
+    training_request,
+)
+from tests.fakes.config_processor import ConfigProcessor
+from tests.fakes.gateway import WALL_MS, RunningGateway, higher
+from tests.gateway.routes.test_dead_letter_routes import stored
+
+pytestmark = pytest.mark.anyio
+
+CONFIGS = "/api/v1/strategies/{}/configs"
+SYMBOLS = ["BTC/USDT:USDT"]
+
+
+def answer_jobs(record: Record) -> Sequence[Record]:
+    """Return what a worker says to a request: progress, and then its result."""
+    if not isinstance(record, BacktestRequest | TuningRequest):
+        return ()
+    job_id, kind = record.request_id, record.spec.kind
+    ended = job_result(job_id, kind=kind, event_time_ms=WALL_MS + 1)
+    return job_progress(job_id, event_time_ms=WALL_MS), ended
+
+
+async def post(gateway: RunningGateway, path: str, body: Any = None) -> Any:
+    response = await gateway.client.post(path, json=body)
+    assert response.is_success, response.text
+    return response.json()
+
+
+async def drafted(gateway: RunningGateway, strategy: str, content: Any) -> str:
+    path = CONFIGS.format(strategy)
+    return str((await post(gateway, path, {"config_data": content}))["config"]["config_id"])
+
+
+async def prepare(gateway: RunningGateway) -> dict[str, str]:
+    """Make what the examples are about; return the ids that no example can know.
+
+    A path with a slash before its id says of which family it is.
+    """
+    configs, letters = ConfigProcessor(), MemoryDriver([PROCESSOR])
+    gateway.bus.feed(*configs.first)
+    for offset in (4, 5):
+        stored(gateway, dead_letter(training_request(offset)), offset)
+
+    def decide(record: Record) -> Sequence[Record]:
+        if not isinstance(record, LetterCommand):
+            return configs.decide(record)
+        return [made for made in letters.feed(record) if topic_of(made).name in READS]
+
+    gateway.bus.answers = decide
+    rows = [refdata(name) for name in TABLES if name != "strategy"]
+    gateway.bus.feed(*higher(900_000), explanation(19), *rows)
+    await drafted(gateway, "MyStrategy", {"timeframe": "1h", "symbols": SYMBOLS})
+    await drafted(gateway, "MyStrategy", {"timeframe": "4h", "symbols": SYMBOLS})
+    entry_point = {"strategy": {"entry_point": "pascal.strategy:PascalStrategy"}}
+    config_id = await drafted(gateway, "PascalStrategy", entry_point)
+    activation = f"{CONFIGS.format('PascalStrategy')}/{config_id}/activate"
+    command_id = (await post(gateway, activation))["outcome"]["command_id"]
+    search = {"strategy_name": "ema_cross"}
+    cut = await post(gateway, "/api/v1/hyperopt", search)
+    gateway.bus.feed(job_result(cut["job_id"], kind="hyperopt", status="cancelled"))
+    gateway.bus.answers = lambda record: answer_jobs(record) or decide(record)
+    ended = await post(gateway, "/api/v1/hyperopt", search)
+    tested = await post(
+        gateway, "/backtest/performance", {"symbol": "BTC-USD", "window": 20, "signal": 1.0}
+    )
+    return {
+        "/signals/{signal_id}": "/signals/signal-BTCUSDT-1",
+        "/trace/{id}": "/trace/signal-BTCUSDT-1",
+        "/commands/{command_id}": f"/commands/{command_id}",
+        "/hyperopt/{job_id}/resume": f"/hyperopt/{cut['job_id']}/resume",
+        "/hyperopt/{job_id}": f"/hyperopt/{ended['job_id']}",
+        "/jobs/{job_id}": f"/jobs/{tested['job_id']}",
+    }
+
+
+def example_request(method: str, path: str, operation: Any) -> httpx.Request:
+    """Return the request that the examples of an operation make."""
+    placed: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
+    for parameter in operation.get("parameters", ()):
+        placed[parameter["in"]][parameter["name"]] = parameter["example"]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    return httpx.Request(
+        method.upper(),
+        "http://127.0.0.1" + path.format_map(placed["path"]),
+        params=placed["query"],
+        headers={name: str(value) for name, value in placed["header"].items()},
+        json=body.get("example"),
+    )
+
+
+async def test_every_operation_called_with_its_own_example_answers_with_its_main_status(bench):
+    known = await prepare(bench)
+    document = bench.app.openapi()
+    refused: dict[str, str] = {}
+
+    for path, operations in document["paths"].items():
+        place = path
+        for template, real in known.items():
+            place = place.replace(template, real)
+        for method, operation in operations.items():
+            response = await bench.client.send(example_request(method, place, operation))
+            main = min(code for code in operation["responses"] if code.startswith("2"))
+            if response.status_code != int(main):
+                refused[f"{method} {path}"] = f"{response.status_code} {response.text[:300]}"
+
+    assert refused == {}
