@@ -173,7 +173,7 @@ def _replay_settings(files: list[str], exchange: str | None, speed: float | None
     from deploy.local.doctor import read_recorded_market
     from schemas.timeframes import timeframes_of
 
-    with report_errors():
+    with report_errors(2):
         symbols, base = read_recorded_market(files)
     return {
         "exchange": "replay",

@@ -115,7 +115,7 @@ def _replay_files(files: list[str], model: Path | None, span: Span) -> SignalRep
 
 
 def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalReport, ReplayReport]:
-    from deploy.topics.tail import base_timeframe_ms
+    from deploy.topics.tail import base_timeframe_ms, require_timeframe
     from deploy.topics.verify import replay_log
     from schemas.topics import SCORED_SIGNALS, SIGNALS
     from workers.research.replay import recompute
@@ -124,6 +124,9 @@ def _replay_topics(span: Span, shown: int, *, verify: bool) -> tuple[SignalRepor
 
     inference = recompute.model_inference()
     with kafka() as settings, progress_bar("raw bars") as progress:
+        if span.timeframe_ms is not None:
+            with report_errors(2):
+                require_timeframe(settings, span.timeframe_ms)
         span = replace(span, timeframe_ms=span.timeframe_ms or base_timeframe_ms(settings))
         tally = Tally(span.from_ms, inference.priors, span.timeframe_ms)
         replay = replay_log(

@@ -107,7 +107,11 @@ def write_json(path: Path, document: Any) -> None:
 
 @contextmanager
 def report_errors(code: int = 1) -> Iterator[None]:
-    """Turn the errors that a user can mend into one line and an exit code."""
+    """Turn the errors that a user can mend into one line and an exit code.
+
+    Args:
+        code: For a wrong value or file. What the machine or the cluster lacks is no wrong call.
+    """
     from deploy.local.dashboard import DashboardError
     from deploy.local.errors import BrokerError
     from deploy.local.supervisor import SupervisorError
@@ -120,7 +124,9 @@ def report_errors(code: int = 1) -> Iterator[None]:
         yield
     except BrokenPipeError:  # the reader of the output has closed it
         raise
-    except (BrokerError, SupervisorError, DashboardError, ValueError, OSError) as error:
+    except (BrokerError, SupervisorError, DashboardError) as error:
+        raise fail(str(error)) from None
+    except (ValueError, OSError) as error:
         raise fail(str(error) or type(error).__name__, code) from None
     except (Fatal, Aborted, ClusterFailed) as error:
         raise fail(f"the Kafka cluster failed: {error}") from None

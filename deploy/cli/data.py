@@ -108,7 +108,7 @@ def ledger(
     from workers.bars.ledger import SUSPECT, ledger_of_files
 
     if paths:
-        with report_errors():
+        with report_errors(2):  # a file that is named wrong is a wrong call
             account = ledger_of_files(paths)
     else:
         account = _read_ledger()

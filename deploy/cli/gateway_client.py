@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from deploy.cli.console import gateway_port, running_facts
+from deploy.cli.console import fail, gateway_port, running_facts
 from deploy.local.gateway_request import open_gateway, refusal_text
 
 TIMEOUT_S = 30.0
@@ -34,10 +34,13 @@ def local_url() -> str:
 
 
 def gateway_url(url: str | None) -> str:
-    """Return the address of a gateway, this home's by default; it ends with a slash."""
+    """Return the address of a gateway, this home's by default; it ends with a slash.
+
+    Exit code 2 for what is no address.
+    """
     address = url or local_url()
     if not address.startswith(("http://", "https://")):
-        raise GatewayFailed(f"--url {address}, expected http:// or https://")
+        raise fail(f"--url {address}, expected http:// or https://", 2)
     return f"{address.rstrip('/')}/"
 
 

@@ -57,11 +57,7 @@ def measure_load(
     """
     if requests < 1 or concurrent < 1:
         raise ValueError(f"requests {requests} and concurrent {concurrent} must be at least 1")
-    if output is not None and not output.absolute().parent.is_dir():
-        raise ValueError(f"output {output}: expected a file in a folder that exists")
-    target = urlsplit(url)
-    if target.scheme not in {"http", "https"} or target.hostname is None:
-        raise ValueError(f"url {url!r} is no address; expected e.g. http://localhost:8080")
+    target = check_target(url, output)
     symbols = known_symbols(url)
     bodies = [json.dumps({"symbol": symbol}).encode() for symbol in symbols]
     load = asyncio.run(send_all(target, bodies, requests, concurrent))
@@ -69,6 +65,16 @@ def measure_load(
     if output is not None:
         output.write_text(json.dumps(document, indent=2) + "\n")
     return document
+
+
+def check_target(url: str, output: Path | None) -> SplitResult:
+    """Return the parts of the gateway's address; raises ValueError for a wrong url or output."""
+    if output is not None and not output.absolute().parent.is_dir():
+        raise ValueError(f"output {output}: expected a file in a folder that exists")
+    target = urlsplit(url)
+    if target.scheme not in {"http", "https"} or target.hostname is None:
+        raise ValueError(f"url {url!r} is no address; expected e.g. http://localhost:8080")
+    return target
 
 
 def known_symbols(url: str) -> list[str]:

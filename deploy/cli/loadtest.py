@@ -21,9 +21,11 @@ def loadtest(
     as_json: Json = False,
 ) -> None:
     """Measure predict requests; exit code 1 when one failed."""
-    from deploy.cli.load_client import measure_load
+    from deploy.cli.load_client import check_target, measure_load
 
     address = url or local_url()
+    with report_errors(2):
+        check_target(address, output)
     with report_errors():
         report = measure_load(address, requests, concurrent, output)
     latency = ", ".join(f"{name} {value:g}" for name, value in report["latency_ms"].items())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.console import Json, kafka, progress_bar, show
+from deploy.cli.console import Json, kafka, progress_bar, report_errors, show
 from deploy.cli.options import SpanOptions, with_options
 
 
@@ -26,11 +26,15 @@ def replay(
     first raw bar, so everything before the span is recomputed too.
     """
     from deploy.cli.tables.replay import exit_code, report_document, report_lines
+    from deploy.topics.tail import require_timeframe
     from deploy.topics.verify import replay_log
     from workers.research.replay.recompute import MADE, model_inference
 
     span = closes.span()
     with kafka() as settings, progress_bar("raw bars") as progress:
+        if span.timeframe_ms is not None:
+            with report_errors(2):
+                require_timeframe(settings, span.timeframe_ms)
         report = replay_log(
             settings,
             span,

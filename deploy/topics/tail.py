@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from deploy.topics.dead_letters import consumed_topics
 from schemas.market import RawBar
 from schemas.record import Topic
+from schemas.timeframes import timeframe_name
 from schemas.topics import RAW_BARS, TOPICS
 from streams.runtime.codec import Partition, Received, Unreadable, dead_letter_topic, event_time
 from streams.runtime.reader import BeforeEnd, Reader, Start
@@ -90,6 +91,22 @@ def base_timeframe_ms(kafka: KafkaSettings) -> int | None:
             if isinstance(message.record, RawBar):
                 return message.record.timeframe_ms
     return None
+
+
+def require_timeframe(kafka: KafkaSettings, timeframe_ms: int) -> None:
+    """Raise ValueError, with the timeframes of the raw bars, unless this is one of them."""
+    lengths: set[int] = set()
+    with Reader(kafka, (RAW_BARS,)) as reader:
+        for message in reader.read_to_end():
+            if isinstance(message.record, RawBar):
+                lengths.update((message.record.timeframe_ms, *message.record.higher_ms))
+            if timeframe_ms in lengths:
+                return
+    known = ", ".join(map(timeframe_name, sorted(lengths))) or "none"
+    raise ValueError(
+        f"--timeframe {timeframe_name(timeframe_ms)}: the topics hold no such bars, expected one "
+        f"of {known}"
+    )
 
 
 def has_record(kafka: KafkaSettings, source: Partition, start: int, end: int) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -238,9 +238,16 @@ def _env_file(variables: Mapping[str, str], folder: Path) -> Iterator[NamedValue
         raise EnvironmentRefused(f"{path}: cannot be read ({failed})") from None
     for line in parse_stream(io.StringIO(text)):
         if line.error:  # its text may be a secret
-            raise EnvironmentRefused(f"{path}: line {line.original.line} is not NAME=value")
+            raise EnvironmentRefused(f"{path}: line {_line_number(line)} is not NAME=value")
         if line.key is not None and line.value is not None:
             yield NamedValue(line.key, line.key, line.value, ".env")
+
+
+def _line_number(line: Binding) -> int:
+    """Return where a line stands; the parser counts from the blank ones before it."""
+    text = line.original.string
+    blank = text[: len(text) - len(text.lstrip())]
+    return line.original.line + blank.count("\n")
 
 
 def _secret_files(folder: str | None) -> Iterator[NamedValue]:

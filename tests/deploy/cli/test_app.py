@@ -206,6 +206,10 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["run", "--speed=fast"], "not 'fast'; `regimeflow run --help` explains it"),
         (["data", "ledgre"], "No such command 'ledgre'"),
         (["data", "export"], "Missing option '--output'"),
+        (["list-strategies", "--url", "here"], "--url here, expected http:// or https://"),
+        (["data", "ledger", "nothing_BTCUSDT_1m.csv"], "nothing_BTCUSDT_1m.csv"),
+        (["loadtest", "--output", "/nowhere/x.json"], "a folder that exists"),
+        (["loadtest", "--url", "here"], "url 'here' is no address"),
         (["data", "fetch", "BTC-USD", "--from", "9", "--to", "8"], "--to 8 is not after --from 9"),
         (
             ["data", "export", "--output", "x", "--topic", "market.bars.v1", "--symbol", "BTCUSDT"],
@@ -224,13 +228,10 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, expected):
         (["topics", "list"], "no cluster: nothing has run in"),
         (["topics", "dlq", "list"], "no cluster: nothing has run in"),
         (["replay", "--verify"], "no cluster: nothing has run in"),
-        (["data", "ledger", "nothing_BTCUSDT_1m.csv"], "nothing_BTCUSDT_1m.csv"),
         (["data", "fetch", "BTC-USD", "--from", "9", "--exchange", "simulated"], "no simulated"),
         (["loadtest", "--url", "http://127.0.0.1:9"], "no gateway at http://127.0.0.1:9"),
         (["health", "--url", "http://127.0.0.1:9"], "no gateway answers at http://127.0.0.1:9/"),
         (["serve", "--port", "0"], "no cluster: nothing has run in"),
-        (["loadtest", "--output", "/nowhere/x.json"], "a folder that exists"),
-        (["loadtest", "--url", "here"], "url 'here' is no address"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(arguments, expected):

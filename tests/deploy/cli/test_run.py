@@ -80,7 +80,7 @@ def test_a_dirty_replay_file_is_refused_with_file_column_and_row(tmp_path):
     rows = ("2025-01-01T00:00:00Z,1,2,1,2,5", "2025-01-01T00:01:00Z,1,2,1,oops,5")
     path.write_text("\n".join(("date,open,high,low,close,volume", *rows)))
 
-    message = refusal(run(tmp_path / "home", "--replay", str(path)), 1)
+    message = refusal(run(tmp_path / "home", "--replay", str(path)), 2)
 
     assert f"{path}: column close, row 2: oops, expected a finite number" in message
     assert not (tmp_path / "home").exists()
@@ -89,7 +89,7 @@ def test_a_dirty_replay_file_is_refused_with_file_column_and_row(tmp_path):
 def test_a_missing_replay_file_is_refused_by_name(tmp_path):
     path = tmp_path / "ETHUSDT_perp_1h.parquet"
 
-    assert f"{path}: no such file" in refusal(run(tmp_path, "--replay", str(path)), 1)
+    assert f"{path}: no such file" in refusal(run(tmp_path, "--replay", str(path)), 2)
 
 
 def test_a_home_of_a_replay_without_its_files_is_refused_at_once_with_the_command(tmp_path):

@@ -234,9 +234,9 @@ def test_the_signals_of_the_base_bar_are_reported_unless_a_timeframe_is_chosen(
     monkeypatch.setattr(recompute, "model_inference", inference)
     command = ["backtest", "signals", "--verify", "--json"]
 
-    base, five, none = (
+    base, five = (
         json.loads(CliRunner().invoke(app, [*command, *chosen]).stdout)
-        for chosen in ((), ("--timeframe", "5m"), ("--timeframe", "15m"))
+        for chosen in ((), ("--timeframe", "5m"))
     )
     wrong = CliRunner().invoke(app, ["backtest", "signals", "--timeframe", "quarter"])
 
@@ -244,8 +244,22 @@ def test_the_signals_of_the_base_bar_are_reported_unless_a_timeframe_is_chosen(
     assert (base["timeframe"], base["signals"]) == ("1m", bars)
     assert (five["timeframe"], five["signals"], five["symbols"]) == ("5m", 2, ["SOLUSDT"])
     assert [each["verified"]["topics"][SIGNALS.name]["equal"] for each in (base, five)] == [bars, 2]
-    assert (none["timeframe"], none["signals"], none["verified"]["compared"]) == ("15m", 0, 0)
     assert (wrong.exit_code, "'quarter' is unknown; expected 1m" in wrong.stderr) == (2, True)
+
+
+def test_a_timeframe_that_the_topics_lack_is_refused_with_those_they_have(
+    recorded, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", recorded.bootstrap_servers)
+
+    for command in ("replay", "replay --verify", "backtest signals"):
+        refused = CliRunner().invoke(app, [*command.split(), "--timeframe", "15m"])
+
+        assert (refused.exit_code, refused.stdout) == (2, ""), refused.output
+        assert "--timeframe 15m: the topics hold no such bars, expected one of 1m, 5m" in (
+            refused.stderr
+        )
 
 
 @pytest.mark.parametrize("command", ["replay", "backtest signals"])

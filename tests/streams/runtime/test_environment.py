@@ -251,6 +251,8 @@ def test_a_child_is_told_each_setting_by_one_name(tmp_path):
         ("BINANCE_API_KEY=a\nBINANCE_API_KEY=b", "BINANCE_API_KEY and BINANCE_API_KEY give"),
         ('# first\nUNIVERSE="BTC-USD\n', "line 2 is not NAME=value"),
         ("UNIVERSE BTC-USD", "line 1 is not NAME=value"),
+        ("OTHER=1\n\n\nUNIVERSE BTC-USD\n", "line 4 is not NAME=value"),
+        ("OTHER='a\n\nb'\n \n\t\n  =x\n", "line 6 is not NAME=value"),
         ("REGIMEFLOW_STRATEGY=a\0b", "REGIMEFLOW_STRATEGY: its value holds a NUL character"),
         ("BINANCE_API_KEY_FILE=a\0b", "BINANCE_API_KEY_FILE: its value holds a NUL character"),
         ("STRATEGY_SERVICE_DEBUG=maybe", "STRATEGY_SERVICE_DEBUG='maybe', expected true or false"),
