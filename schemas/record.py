@@ -98,6 +98,7 @@ class Topic:
         compact: Keep the last record of each key, instead of every record for ever.
         retention_ms: How long facts are kept; -1 for ever.
         meaning: One line for people.
+        kept_as_logs: It tells what the system did; an environment may keep its logs for longer.
         single: It has one partition on every cluster: one order over all its keys matters, or it
             holds next to nothing.
     """
@@ -109,6 +110,7 @@ class Topic:
     compact: bool = False
     retention_ms: int = -1
     single: bool = False
+    kept_as_logs: bool = False
 
     @property
     def dead_letters(self) -> str:

@@ -72,6 +72,7 @@ PREDICTION_ANSWERS = Topic(
     "symbol",
     "What /api/v1/predict answered, and to whom",
     retention_ms=MONTH_MS,
+    kept_as_logs=True,
 )
 EXPLANATIONS = Topic(
     "explanations.attributions.v1", Explanation, "symbol", "Drivers of a prediction"
@@ -131,6 +132,7 @@ LETTER_COMMANDS = Topic(
     "letter_id",
     "Dead letters to replay or to drop",
     retention_ms=MONTH_MS,
+    kept_as_logs=True,
     single=True,
 )
 COMMAND_OUTCOMES = Topic(
@@ -139,6 +141,7 @@ COMMAND_OUTCOMES = Topic(
     "command_id",
     "How each command was decided",
     retention_ms=MONTH_MS,
+    kept_as_logs=True,
 )
 REFDATA_TABLES = Topic(
     "refdata.tables.v1",
@@ -190,6 +193,7 @@ SYSTEM_EVENTS = Topic(
     "subject",
     "What people wait for, such as a process that failed",
     retention_ms=MONTH_MS,
+    kept_as_logs=True,
     single=True,
 )
 ACCESS_KEYS = Topic(

@@ -20,6 +20,7 @@ from schemas.timeframes import TIMEFRAMES_MS, parse_timeframes
 from streams.runtime.environment import (
     PREFIX,
     STARTUP_NAMES,
+    EnvironmentName,
     GatewayFields,
     NamedSettings,
     read_environment,
@@ -41,6 +42,11 @@ class Settings(NamedSettings):
     )
 
     home: Path = Field(default_factory=default_home, description="Everything that is kept")
+    env: EnvironmentName = Field(
+        default="dev",
+        description="dev, staging or prod: what is expected of the other settings; they are read "
+        "from .env.ENV where that file exists",
+    )
     app_mode: Literal["analysis_only"] = Field(
         default="analysis_only",
         description="The only mode there is: nothing can place an order",
@@ -119,6 +125,16 @@ class Settings(NamedSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO",
         description="From which level on a process writes its log",
+    )
+    log_retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3_650,
+        description="How long logs are kept, files and topics; unset: as the environment has it",
+    )
+    deletion_protection: bool | None = Field(
+        default=None,
+        description="Whether nothing that is kept may be deleted; unset: as the environment has it",
     )
     mlflow_tracking_uri: str | None = Field(
         default=None,

@@ -41,7 +41,7 @@ from deploy.cli.gateway import health, serve
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.replay import replay
-from deploy.cli.settings import config
+from deploy.cli.settings import config, refuse_unexpected, settings_in_force
 from deploy.cli.strategy import get_strategy, list_strategies
 from deploy.cli.trace import trace
 from deploy.cli.train import train
@@ -143,6 +143,7 @@ def run(
     if unknown := [name for name in chosen if name not in known]:
         hint = "; files need --replay" if any(Path(name).suffix for name in unknown) else ""
         raise fail(f"unknown process {', '.join(unknown)}; expected {', '.join(known)}{hint}", 2)
+    refuse_unexpected(settings, gateway="gateway" in chosen)
     with report_errors():
         usable = gateway_port(port) or usable_port(0)
         code = run_pipeline(Run(settings, usable, chosen), screen_for(as_json=as_json))
@@ -254,11 +255,18 @@ def status(*, as_json: Json = False) -> None:
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
-    """Explain what is missing, and the command that mends it."""
-    from deploy.local.doctor import examine
+    """Check this machine and what the environment expects of the settings; say what mends each.
+
+    Exit code 1 when something is missing: then nothing starts.
+    """
+    from deploy.local.doctor import examine, examine_settings
 
     facts = running_facts()
-    checks = examine(load_settings(), gateway_port(None), facts["pid"] if facts else None)
+    settings = load_settings()
+    checks = (
+        *examine_settings(settings_in_force(settings)),
+        *examine(settings, gateway_port(None), facts["pid"] if facts else None),
+    )
     missing = sum(check.state == "missing" for check in checks)
     width = max(len(check.name) for check in checks)
     lines = []

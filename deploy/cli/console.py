@@ -239,9 +239,14 @@ def running_facts() -> dict[str, Any] | None:
 def cluster() -> Iterator[dict[str, str]]:
     """Yield client settings of the configured cluster, or of this home's broker.
 
-    A home that does not run gets its broker for this one command.
+    A home that does not run gets its broker for this one command. Exit code 2 for a home of another
+    environment.
     """
+    from deploy.local.home_environment import require_environment
+
     settings = load_settings()
+    with report_errors(2):
+        require_environment(settings)
     if settings.kafka_bootstrap_servers is not None:
         yield {"bootstrap.servers": settings.kafka_bootstrap_servers, **settings.kafka_client}
         return

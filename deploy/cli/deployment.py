@@ -69,20 +69,21 @@ def strategy(
 @contextmanager
 def environment_file(env: str) -> Iterator[Path | None]:
     """Let the settings be those of an environment's file; yields it, None where there is none."""
-    from streams.runtime.environment import ENV_FILE
+    from streams.runtime.environment import ENV, ENV_FILE
 
     file = Path(f".env.{env}")
-    if not file.is_file():
-        yield None
-        return
-    before = os.environ.get(ENV_FILE)
-    os.environ[ENV_FILE] = str(file)
+    own_file = file if file.is_file() else None
+    before = {name: os.environ.get(name) for name in (ENV, ENV_FILE)}
+    os.environ[ENV] = env
+    if own_file is not None:
+        os.environ[ENV_FILE] = str(own_file)
     try:
-        yield file
+        yield own_file
     finally:
-        del os.environ[ENV_FILE]
-        if before is not None:
-            os.environ[ENV_FILE] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _usual_file(env: str) -> str:

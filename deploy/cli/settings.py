@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from deploy.cli.console import Json, load_settings, show, validate
+from deploy.cli.console import Json, fail, load_settings, show, validate
+
+if TYPE_CHECKING:
+    from deploy.environments import SettingsInForce
+    from workers.settings import Settings
 
 
 class SettingRow(NamedTuple):
@@ -69,13 +73,35 @@ def setting_rows() -> list[SettingRow]:
     return rows
 
 
+def settings_in_force(settings: Settings) -> SettingsInForce:
+    """Return all settings with their sources; exit code 2 for those that are refused."""
+    from deploy.environments import SettingsInForce
+    from gateway.settings import GatewaySettings
+    from streams.runtime.environment import setting_sources
+
+    return SettingsInForce(settings, validate(GatewaySettings, {}), setting_sources())
+
+
+def refuse_unexpected(settings: Settings, *, gateway: bool) -> None:
+    """Refuse what the environment does not allow, before anything starts; exit code 2."""
+    from deploy.local.doctor import examine_settings
+
+    checks = examine_settings(settings_in_force(settings), gateway=gateway)
+    missing = [f"{check.detail}: {check.mend}" for check in checks if check.state == "missing"]
+    if missing:
+        raise fail(f"{'; '.join(missing)}. `regimeflow doctor` checks all of it", 2)
+
+
 def _values() -> dict[str, str]:
-    """Return the settings as texts; a folder that no setting names is the one that is used."""
+    """Return the settings as texts; what no setting names is what is used in its place."""
+    from deploy.environments import deletion_protected, log_retention_days
     from gateway.settings import GatewaySettings
     from streams.runtime.environment import PREFIX
 
     pipeline = load_settings()
-    folders = {
+    used = {
+        "log_retention_days": log_retention_days(pipeline),
+        "deletion_protection": deletion_protected(pipeline),
         "model_dir": pipeline.models,
         "results_url": pipeline.results,
         "archive_url": pipeline.archive,
@@ -84,7 +110,7 @@ def _values() -> dict[str, str]:
     for settings in (pipeline, validate(GatewaySettings, {})):
         for name in type(settings).model_fields:
             value = getattr(settings, name)
-            text = _text(folders.get(name) if value is None else value)
+            text = _text(used.get(name) if value is None else value)
             values.setdefault(f"{PREFIX}{name.upper()}", text)
     return values
 

@@ -98,16 +98,23 @@ def topics_apply(
     The count of partitions is REGIMEFLOW_PARTITIONS or the option; a topic that has another one
     keeps it.
     """
+    from deploy.environments import log_retention_days
+    from deploy.local.home_environment import require_deletable
     from deploy.local.pipeline import kafka_settings
     from deploy.topics.admin import apply_topics, mend_topics
+    from deploy.topics.plan import planned_topics
     from deploy.topics.refdata import publish_refdata
 
-    partitions = partitions or load_settings().partitions
+    settings = load_settings()
+    partitions = partitions or settings.partitions
+    topics = planned_topics(log_retention_days(settings))
     with report_errors(), cluster() as client:
-        applied = apply_topics(client, partitions)
+        applied = apply_topics(client, partitions, topics)
         if mend:
+            if any(difference.deletes for difference in applied.differing):
+                require_deletable(settings, "what the topics keep for longer than they should")
             mend_topics(client, applied.differing)
-            applied = apply_topics(client, partitions)
+            applied = apply_topics(client, partitions, topics)
         published = publish_refdata(kafka_settings(client))
     document = {
         "created": applied.created,

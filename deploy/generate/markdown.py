@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from deploy.environments import LOG_RETENTION_DAYS, environment_table
 from deploy.generate.flow_graph import flow_text, rows
 from gateway.settings import GatewaySettings
 from schemas.record import Topic
@@ -21,7 +22,10 @@ from streams.runtime.environment import PREFIX
 from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {"README.md": ("settings",), "CONTRIBUTING.md": ("flow", "topics", "replaced")}  # by file
+PARTS = {
+    "README.md": ("environments", "settings"),
+    "CONTRIBUTING.md": ("flow", "topics", "replaced"),
+}  # by file
 HOME = "the user's state folder"
 
 
@@ -30,6 +34,7 @@ def parts() -> dict[str, str]:
     return {
         "flow": f"```text\n{flow_text()}\n```",
         "topics": topic_table(),
+        "environments": environment_table(),
         "settings": settings(),
         "replaced": replaced(),
     }
@@ -62,6 +67,9 @@ def _retention(topic: Topic) -> str:
         return "last of each key"
     if topic.retention_ms < 0:
         return "for ever"
+    if topic.kept_as_logs:
+        days = {name: f"{days} d" for name, days in LOG_RETENTION_DAYS.items()}
+        return f"{days['dev']}, in prod {days['prod']}"
     minutes = topic.retention_ms // MINUTE_MS
     return f"{topic.retention_ms // DAY_MS} d" if topic.retention_ms >= DAY_MS else f"{minutes} min"
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deploy.environments import Finding, SettingsInForce, examine_environment, variables
+from deploy.local.home_environment import HomeRefused, require_environment
 from deploy.local.ports import LOOPBACK
 from deploy.local.surroundings import (
     Problem,
@@ -24,6 +26,7 @@ from deploy.local.surroundings import (
     require,
     semaphore_problem,
 )
+from streams.runtime.environment import PREFIX
 
 if TYPE_CHECKING:
     from workers.settings import Settings
@@ -35,12 +38,19 @@ ANSWER_WITHIN_S = 5.0
 
 @dataclass(frozen=True)
 class Check:
-    """One check: ok, a note, or missing with the command that mends it."""
+    """One check: ok, a note, or missing with what mends it.
+
+    Attributes:
+        setting, value, expected: Of what the environment expects of the settings; else empty.
+    """
 
     name: str
     state: Literal["ok", "note", "missing"]
     detail: str
     mend: str = ""
+    setting: str = ""
+    value: str = ""
+    expected: str = ""
 
 
 def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, ...]:
@@ -66,6 +76,39 @@ def examine(settings: Settings, port: int, runs_as: int | None) -> tuple[Check, 
         _browser(),
         _gpu(),
     )
+
+
+def examine_settings(settings: SettingsInForce, *, gateway: bool = True) -> tuple[Check, ...]:
+    """Return what the environment says of the settings; where something is missing nothing starts.
+
+    Args:
+        settings: All that are in force.
+        gateway: Whether a gateway is started.
+    """
+    findings = examine_environment(settings, gateway=gateway)
+    return (
+        _home_environment(settings.pipeline),
+        *(_expected(settings.pipeline.env, each) for each in findings),
+    )
+
+
+def _home_environment(settings: Settings) -> Check:
+    try:
+        require_environment(settings)
+    except HomeRefused as refused:
+        what, _, mend = str(refused).partition(": ")
+        return Check("environment", "missing", what, mend, f"{PREFIX}ENV", settings.env)
+    return Check("environment", "ok", settings.env, "", f"{PREFIX}ENV", settings.env)
+
+
+def _expected(environment: str, finding: Finding) -> Check:
+    names = variables(finding.row)
+    said = (names, finding.value, finding.expected)
+    if finding.met:
+        return Check(finding.row.name, "ok", finding.value, "", *said)
+    state: Literal["note", "missing"] = "missing" if finding.refused else "note"
+    detail = f"{names}: {finding.value}; {environment} expects {finding.expected}"
+    return Check(finding.row.name, state, detail, finding.row.remedy, *said)
 
 
 def read_recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:

@@ -45,7 +45,7 @@ class LogFile:
         whole = _wrapped(self._process, line) if event is None else line
         with self._lock, contextlib.suppress(OSError):
             if self.path.exists() and self.path.stat().st_size > self._most_bytes:
-                self._rotate()
+                rotate(self.path)
             with self.path.open("ab") as file:
                 file.write(f"{whole}\n".encode())
 
@@ -62,16 +62,17 @@ class LogFile:
         thread.start()
         return thread
 
-    def _rotate(self) -> None:
-        for number in range(OLDER_FILES, 1, -1):
-            older = _older(self.path, number - 1)
-            if older.exists():
-                older.replace(_older(self.path, number))
-        self.path.replace(_older(self.path, 1))
+
+def rotate(path: Path) -> None:
+    """Let a log begin anew; the oldest of its older files is gone."""
+    for number in range(OLDER_FILES, 0, -1):
+        with contextlib.suppress(FileNotFoundError):
+            older_file(path, number - 1).replace(older_file(path, number))
 
 
-def _older(path: Path, number: int) -> Path:
-    return path.with_name(f"{path.name}.{number}")
+def older_file(path: Path, number: int) -> Path:
+    """Return the file that a log was some rotations ago; 0 is the log itself."""
+    return path.with_name(f"{path.name}.{number}") if number else path
 
 
 def _event(line: str) -> Line | None:
@@ -139,7 +140,7 @@ class LogReader:
         return list(heapq.merge(*parts, key=lambda line: str(line["time"])))
 
     def _new(self, path: Path) -> Iterator[Line]:
-        files = [_older(path, number) for number in range(OLDER_FILES, 0, -1)]
+        files = [older_file(path, number) for number in range(OLDER_FILES, 0, -1)]
         for file in (*files, path):
             if not file.exists():
                 continue

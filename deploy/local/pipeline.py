@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from deploy.environments import log_retention_days
+from deploy.local.home_environment import bind_environment
+from deploy.local.log_retention import LogRetention
 from deploy.local.ports import free_ports
 from deploy.local.priorities import start_order
 from deploy.local.run_file import RunFile
@@ -141,6 +144,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     interrupt_on_signals()
     lock = HomeLock(home / "run.lock")
     lock.take()
+    bind_environment(run.settings)
     screen = LoggedScreen(screen)
     configure_logging(
         LogSettings("run", run.settings.log_level), LogFile(home / "logs", "run").write
@@ -150,6 +154,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
         version=version("regimeflow"),
         git_commit=git_commit(),
         python=platform.python_version(),
+        env=run.settings.env,
         exchange=run.settings.exchange,
         home=home,
         installed_in_s=os.environ.get("INSTALLED_IN_S"),
@@ -190,9 +195,11 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
                     f"{stall.name} stood still {stall.behind} records behind; started again"
                 )
         run_file.keep_up(supervisor)
+        retention.keep_up()
         screen.look(supervisor)
 
     own = {name: {METRICS_PORT: str(port)} for name, port in run.metrics_ports.items()}
+    retention = LogRetention(home / "logs", log_retention_days(run.settings))
     supervisor = Supervisor(start_order(run.processes), home / "logs", environment, own=own)
     held_ms = None
     if "gateway" in run.processes:
@@ -321,10 +328,12 @@ def prepare(run: Run, cluster_settings: Mapping[str, str], step: OnStep) -> None
     """Create topics, fill tables, compile kernels, build the dashboard; quick when all is there."""
     from deploy.local.kernels import compile_kernels
     from deploy.topics.admin import apply_topics
+    from deploy.topics.plan import planned_topics
     from deploy.topics.refdata import publish_refdata
 
     step("topics")
-    applied = apply_topics(cluster_settings, run.settings.partitions)
+    topics = planned_topics(log_retention_days(run.settings))
+    applied = apply_topics(cluster_settings, run.settings.partitions, topics)
     publish_refdata(kafka_settings(cluster_settings))
     for difference in applied.differing:
         step(f"topic {difference}")

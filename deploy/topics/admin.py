@@ -67,6 +67,14 @@ class SettingDifference:
         """Whether ``mend_topics`` sets it; a new partition count would move keys."""
         return self.setting != PARTITIONS
 
+    @property
+    def deletes(self) -> bool:
+        """Whether setting it as wanted removes records that are kept now."""
+        if self.setting != "retention.ms":
+            return self.setting == "cleanup.policy"
+        found, wanted = int(self.found), int(self.wanted)
+        return wanted >= 0 and (found < 0 or wanted < found)  # below 0: for ever
+
     def __str__(self) -> str:
         """Return it in words, with what to do."""
         text = f"{self.topic}: {self.setting} is {self.found}, expected {self.wanted}; "

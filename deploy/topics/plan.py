@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploy.environments import LOG_RETENTION_DAYS
 from schemas.record import Topic
+from schemas.timeframes import DAY_MS
 from schemas.topics import TOPICS
 from streams.processor import Processor
 from streams.topology import PROCESSORS, WORKERS, Worker
@@ -38,14 +40,18 @@ class TopicPlan:
     single: bool = False  # of one partition on every cluster
 
 
-def planned_topics() -> tuple[TopicPlan, ...]:
-    """Return the topics of the table, the dead letters of consumed topics and the changelogs."""
+def planned_topics(log_days: int = LOG_RETENTION_DAYS["dev"]) -> tuple[TopicPlan, ...]:
+    """Return the topics of the table, the dead letters of consumed topics and the changelogs.
+
+    Args:
+        log_days: How long the topics are kept that tell what the system did.
+    """
     rows: tuple[Processor | Worker, ...] = (*PROCESSORS, *WORKERS)
     consumed = {topic for row in rows for topic in row.reads}
     changelogs = [row.changelog for row in PROCESSORS]
     changelogs += [f"{row.name}.state.v1" for row in WORKERS if row.stateful]
     return (
-        *(TopicPlan(topic.name, _config(topic), topic.single) for topic in TOPICS),
+        *(TopicPlan(topic.name, _config(topic, log_days), topic.single) for topic in TOPICS),
         *(
             TopicPlan(topic.dead_letters, DEAD_LETTERS, topic.single)
             for topic in TOPICS
@@ -55,7 +61,8 @@ def planned_topics() -> tuple[TopicPlan, ...]:
     )
 
 
-def _config(topic: Topic) -> Mapping[str, str]:
+def _config(topic: Topic, log_days: int) -> Mapping[str, str]:
     if topic.compact:
         return COMPACTED
-    return {**APPEND_TIME, "cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
+    kept_ms = log_days * DAY_MS if topic.kept_as_logs else topic.retention_ms
+    return {**APPEND_TIME, "cleanup.policy": "delete", "retention.ms": str(kept_ms)}

@@ -4,7 +4,8 @@ Each setting has one name, ``REGIMEFLOW_<NAME>``. The first source that names a 
 
 1. a variable of the environment, or ``<NAME>_FILE``, a file that holds a secret
 2. a file of the folder ``REGIMEFLOW_SECRETS_DIR``, named like the secret
-3. a line of ``.env`` in the working folder, or of the file ``REGIMEFLOW_ENV_FILE``
+3. a line of ``.env`` in the working folder, of ``.env.<REGIMEFLOW_ENV>`` where that exists, or of
+   the file ``REGIMEFLOW_ENV_FILE``
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from dotenv.parser import Binding, parse_stream
 from pydantic import Field, SecretStr
@@ -29,11 +30,16 @@ from pydantic_settings import (
 from streams.runtime.documented_names import ALIASES, REPLACED, Translate, as_it_is
 
 PREFIX = "REGIMEFLOW_"
+ENV = f"{PREFIX}ENV"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 SOURCES = f"{PREFIX}SOURCES"  # a run tells its processes where what it tells them comes from
 LARGEST_SECRET_BYTES = 65_536
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+EnvironmentName = Literal["dev", "staging", "prod"]
+ENVIRONMENTS: tuple[EnvironmentName, ...] = get_args(EnvironmentName)
 
 
 class EnvironmentRefused(ValueError):
@@ -225,9 +231,15 @@ class _EnvironmentSource(EnvSettingsSource):
             return value
 
 
+def env_file_name(environment: str | None, folder: Path) -> str:
+    """Return ``.env.<environment>`` where the folder has that file, else ``.env``."""
+    own = f".env.{environment}"
+    return own if environment in ENVIRONMENTS and (folder / own).is_file() else ".env"
+
+
 def _env_file(variables: Mapping[str, str], folder: Path) -> Iterator[NamedValue]:
     named = variables.get(ENV_FILE)
-    path = folder / (".env" if named is None else named)
+    path = folder / (env_file_name(variables.get(ENV), folder) if named is None else named)
     try:
         if not path.is_file():
             if named:

@@ -136,7 +136,12 @@ LAYERS = {
         {"routes"},
         {"app"},
     ),
-    "deploy": ({"time_text", "topics", "generate"}, {"local"}, {"cli", "process"}),
+    "deploy": (
+        {"environments", "time_text"},
+        {"topics", "generate"},
+        {"local"},
+        {"cli", "process"},
+    ),
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from deploy.topics.admin import SettingDifference
 from deploy.topics.plan import planned_topics
 from schemas.topics import TOPICS
 from streams.processor import Processor
@@ -37,6 +40,29 @@ def test_facts_are_kept_for_ever_and_views_by_key():
         else:
             assert config["cleanup.policy"] == "delete"
             assert config["retention.ms"] == str(topic.retention_ms)
+
+
+def test_topics_that_tell_what_the_system_did_are_kept_as_long_as_logs():
+    kept = {topic.name: topic.config for topic in planned_topics(90)}
+
+    changed = {name for name, config in kept.items() if config != WANTED[name]}
+    assert changed == {topic.name for topic in TOPICS if topic.kept_as_logs}
+    assert {kept[name]["retention.ms"] for name in changed} == {str(90 * 86_400_000)}
+
+
+@pytest.mark.parametrize(
+    ("setting", "found", "wanted", "deletes"),
+    [
+        ("retention.ms", "-1", "86400000", True),
+        ("retention.ms", "86400001", "86400000", True),
+        ("retention.ms", "86400000", "-1", False),
+        ("retention.ms", "86400000", "86400001", False),
+        ("cleanup.policy", "delete", "compact", True),
+        ("message.timestamp.type", "CreateTime", "LogAppendTime", False),
+    ],
+)
+def test_a_difference_says_whether_mending_it_removes_records(setting, found, wanted, deletes):
+    assert SettingDifference("t", setting, found, wanted).deletes == deletes
 
 
 def test_no_topic_trusts_event_time_for_retention():
