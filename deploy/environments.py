@@ -47,7 +47,7 @@ Test = Callable[[SettingsInForce], bool]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Expectation:
     """What one environment expects, in words, and whether settings meet it."""
 
     words: str
@@ -71,14 +71,14 @@ class EnvironmentRow:
     name: str
     setting: str
     value: Callable[[SettingsInForce], str]
-    dev: Rule
-    staging: Rule
-    prod: Rule
+    dev: Expectation
+    staging: Expectation
+    prod: Expectation
     remedy: str = ""
     advice: bool = False
     gateway: bool = False
 
-    def rule(self, environment: EnvironmentName) -> Rule:
+    def expectation(self, environment: EnvironmentName) -> Expectation:
         """Return what an environment expects."""
         return {"dev": self.dev, "staging": self.staging, "prod": self.prod}[environment]
 
@@ -103,8 +103,8 @@ def examine_environment(settings: SettingsInForce, *, gateway: bool = True) -> I
     for row in ROWS:
         if row.gateway and not gateway:
             continue
-        rule = row.rule(settings.pipeline.env)
-        yield Finding(row, row.value(settings), rule.words, rule.met(settings))
+        expectation = row.expectation(settings.pipeline.env)
+        yield Finding(row, row.value(settings), expectation.words, expectation.met(settings))
 
 
 def _on_off(on: bool) -> str:  # noqa: FBT001 - what it says
@@ -121,8 +121,8 @@ def _access(settings: SettingsInForce) -> str:
     return " and ".join(filter(None, ways)) or "nobody has to sign in"
 
 
-def _kept_at_least(days: int) -> Rule:
-    return Rule(f"{days} days or more", lambda s: log_retention_days(s.pipeline) >= days)
+def _kept_at_least(days: int) -> Expectation:
+    return Expectation(f"{days} days or more", lambda s: log_retention_days(s.pipeline) >= days)
 
 
 def _kafka_connection(settings: SettingsInForce) -> str:
@@ -144,19 +144,19 @@ def _outside_https(settings: SettingsInForce) -> str:
     return ", ".join(each for each in origins if not each.startswith("https://"))
 
 
-_ANY = Rule(ANY)
-_EXTERNAL = Rule(EXTERNAL, lambda s: _executor(s) == EXTERNAL)
-_SIGNED_IN = Rule("somebody has to sign in", lambda s: s.gateway.auth_required)
-_NOT_IN_FILE = Rule("none in .env", lambda s: _secrets_in_env_file(s) == "none in .env")
-_MLFLOW = Rule("an address", lambda s: bool(s.pipeline.mlflow_tracking_uri))
-_JSON_LINES = Rule("JSON lines")
+_ANY = Expectation(ANY)
+_EXTERNAL = Expectation(EXTERNAL, lambda s: _executor(s) == EXTERNAL)
+_SIGNED_IN = Expectation("somebody has to sign in", lambda s: s.gateway.auth_required)
+_NOT_IN_FILE = Expectation("none in .env", lambda s: _secrets_in_env_file(s) == "none in .env")
+_MLFLOW = Expectation("an address", lambda s: bool(s.pipeline.mlflow_tracking_uri))
+_JSON_LINES = Expectation("JSON lines")
 
 ROWS: tuple[EnvironmentRow, ...] = (
     EnvironmentRow(
         "executor",
         "KAFKA_BOOTSTRAP_SERVERS",
         _executor,
-        dev=Rule(f"{LOCAL}, or {EXTERNAL}"),
+        dev=Expectation(f"{LOCAL}, or {EXTERNAL}"),
         staging=_EXTERNAL,
         prod=_EXTERNAL,
         remedy="name the cluster: a local broker is one process with one copy of the data",
@@ -167,7 +167,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         _kafka_connection,
         dev=_ANY,
         staging=_ANY,
-        prod=Rule("SSL or SASL_SSL", lambda s: _kafka_connection(s) != "PLAINTEXT"),
+        prod=Expectation("SSL or SASL_SSL", lambda s: _kafka_connection(s) != "PLAINTEXT"),
         remedy='set {"security.protocol": "SASL_SSL", ...}, unless the network itself is closed',
         advice=True,
     ),
@@ -175,7 +175,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         "log retention",
         "LOG_RETENTION_DAYS",
         lambda s: f"{log_retention_days(s.pipeline)} days",
-        dev=Rule("any; 30 days by default"),
+        dev=Expectation("any; 30 days by default"),
         staging=_kept_at_least(30),
         prod=_kept_at_least(90),
         remedy="unset it: the environment's is the default",
@@ -184,16 +184,16 @@ ROWS: tuple[EnvironmentRow, ...] = (
         "deletion protection",
         "DELETION_PROTECTION",
         lambda s: _on_off(deletion_protected(s.pipeline)),
-        dev=Rule("any; off by default"),
-        staging=Rule("any; off by default"),
-        prod=Rule("on", lambda s: deletion_protected(s.pipeline)),
+        dev=Expectation("any; off by default"),
+        staging=Expectation("any; off by default"),
+        prod=Expectation("on", lambda s: deletion_protected(s.pipeline)),
         remedy="unset it: the environment's is the default",
     ),
     EnvironmentRow(
         "access",
         "API_KEYS, OIDC_ISSUER",
         _access,
-        dev=Rule("any; beyond loopback somebody has to sign in"),
+        dev=Expectation("any; beyond loopback somebody has to sign in"),
         staging=_SIGNED_IN,
         prod=_SIGNED_IN,
         remedy="set REGIMEFLOW_API_KEYS=true and make a key with `regimeflow keys create`, or set "
@@ -206,7 +206,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         lambda s: s.gateway.requests_limit or "off",
         dev=_ANY,
         staging=_ANY,
-        prod=Rule("on", lambda s: s.gateway.requests_limit is not None),
+        prod=Expectation("on", lambda s: s.gateway.requests_limit is not None),
         remedy="unset it: where somebody has to sign in the default is 3000/minute",
         gateway=True,
     ),
@@ -216,7 +216,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         lambda s: ", ".join(s.gateway.cors_origins) or NOTHING,
         dev=_ANY,
         staging=_ANY,
-        prod=Rule("https:// alone", lambda s: not _outside_https(s)),
+        prod=Expectation("https:// alone", lambda s: not _outside_https(s)),
         remedy="name https:// origins, or none",
         gateway=True,
     ),
@@ -236,7 +236,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         lambda s: s.pipeline.log_level,
         dev=_ANY,
         staging=_ANY,
-        prod=Rule("INFO or WARNING", lambda s: s.pipeline.log_level in {"INFO", "WARNING"}),
+        prod=Expectation("INFO or WARNING", lambda s: s.pipeline.log_level in {"INFO", "WARNING"}),
         remedy="unset it: INFO is the default",
         advice=True,
     ),
@@ -246,7 +246,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         lambda s: s.pipeline.exchange,
         dev=_ANY,
         staging=_ANY,
-        prod=Rule("binanceusdm", lambda s: s.pipeline.exchange == "binanceusdm"),
+        prod=Expectation("binanceusdm", lambda s: s.pipeline.exchange == "binanceusdm"),
         remedy="set it to the real venue: the simulated market is no evidence of anything",
         advice=True,
     ),
@@ -266,7 +266,7 @@ ROWS: tuple[EnvironmentRow, ...] = (
         lambda s: "set" if s.pipeline.notify_urls else NOTHING,
         dev=_ANY,
         staging=_ANY,
-        prod=Rule("set", lambda s: bool(s.pipeline.notify_urls)),
+        prod=Expectation("set", lambda s: bool(s.pipeline.notify_urls)),
         remedy="name who is told of failures, then `regimeflow notify test`",
         advice=True,
     ),
@@ -285,7 +285,7 @@ def environment_table() -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in ROWS:
-        words = [row.rule(name).words for name in ENVIRONMENTS]
+        words = [row.expectation(name).words for name in ENVIRONMENTS]
         names = ", ".join(f"`{name}`" for name in variables(row).split(", ") if name) or "nothing"
         strict = any(words[0] != each for each in words[1:])
         ends = "" if not strict else "told" if row.advice else "refused"

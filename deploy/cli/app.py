@@ -14,9 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import backtest as cli_backtest
+from deploy.cli import backup as cli_backup
 from deploy.cli import data as cli_data
 from deploy.cli import deployment as cli_deployment
 from deploy.cli import features as cli_features
+from deploy.cli import home as cli_home
 from deploy.cli import hyperopt as cli_hyperopt
 from deploy.cli import keys as cli_keys
 from deploy.cli import notify as cli_notify
@@ -67,6 +69,8 @@ app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_strategy.app, name="strategy")
 app.add_typer(cli_deployment.app, name="deploy")
+app.add_typer(cli_backup.app, name="backup")
+app.add_typer(cli_home.app, name="home")
 cli_backtest.app.command()(signals)
 app.command()(logs)
 
@@ -143,9 +147,10 @@ def run(
     if unknown := [name for name in chosen if name not in known]:
         hint = "; files need --replay" if any(Path(name).suffix for name in unknown) else ""
         raise fail(f"unknown process {', '.join(unknown)}; expected {', '.join(known)}{hint}", 2)
+    wanted_port = gateway_port(port)
     refuse_unexpected(settings, gateway="gateway" in chosen)
     with report_errors():
-        usable = gateway_port(port) or usable_port(0)
+        usable = wanted_port or usable_port(0)
         code = run_pipeline(Run(settings, usable, chosen), screen_for(as_json=as_json))
     raise typer.Exit(code)
 

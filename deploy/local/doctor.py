@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from deploy.environments import Finding, SettingsInForce, examine_environment, variables
-from deploy.local.home_environment import HomeRefused, require_environment
+from deploy.local.home_environment import EnvironmentForbids, require_environment
 from deploy.local.ports import LOOPBACK
 from deploy.local.surroundings import (
     Problem,
@@ -95,7 +95,7 @@ def examine_settings(settings: SettingsInForce, *, gateway: bool = True) -> tupl
 def _home_environment(settings: Settings) -> Check:
     try:
         require_environment(settings)
-    except HomeRefused as refused:
+    except EnvironmentForbids as refused:
         what, _, mend = str(refused).partition(": ")
         return Check("environment", "missing", what, mend, f"{PREFIX}ENV", settings.env)
     return Check("environment", "ok", settings.env, "", f"{PREFIX}ENV", settings.env)

@@ -13,7 +13,7 @@ from workers.storage import whole_file
 FILE_NAME = "environment.json"
 
 
-class HomeRefused(ValueError):
+class EnvironmentForbids(ValueError):
     """The home belongs to another environment, or is protected; the message names the way out."""
 
 
@@ -21,33 +21,33 @@ def home_environment(home: Path) -> EnvironmentName | None:
     """Return the environment that a home belongs to; None before its first run.
 
     Raises:
-        HomeRefused: The file that says so cannot be read.
+        EnvironmentForbids: The file that says so cannot be read.
     """
     path = home / FILE_NAME
     try:
         name = json.loads(path.read_text())["environment"]
         return ENVIRONMENTS[ENVIRONMENTS.index(name)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        raise HomeRefused(
+        raise EnvironmentForbids(
             f'{path} cannot be read, expected {{"environment": "dev"}}, or staging or prod: '
             "write it anew"
         ) from None
 
 
 def require_environment(settings: Settings) -> None:
-    """Raise HomeRefused where the home belongs to another environment than the settings."""
+    """Raise EnvironmentForbids where the home belongs to another environment than the settings."""
     name = home_environment(settings.home)
     if name not in (None, settings.env):
-        raise HomeRefused(
+        raise EnvironmentForbids(
             f"{settings.home} belongs to the environment {name}, not {settings.env}: set "
             f"REGIMEFLOW_ENV={name}, or choose another home with REGIMEFLOW_HOME"
         )
 
 
 def bind_environment(settings: Settings) -> None:
-    """Let a new home belong to the environment of the settings; raises HomeRefused."""
+    """Let a new home belong to the environment of the settings; raises EnvironmentForbids."""
     require_environment(settings)
     path = settings.home / FILE_NAME
     if not path.exists():
@@ -56,7 +56,7 @@ def bind_environment(settings: Settings) -> None:
 
 
 def require_deletable(settings: Settings, what: str) -> None:
-    """Raise HomeRefused unless something that is kept may be deleted; whatever deletes asks this.
+    """Raise EnvironmentForbids unless what is kept may be deleted; whatever deletes asks this.
 
     Args:
         settings: Of the command.
@@ -64,7 +64,7 @@ def require_deletable(settings: Settings, what: str) -> None:
     """
     require_environment(settings)
     if deletion_protected(settings):
-        raise HomeRefused(
+        raise EnvironmentForbids(
             f"{what} of {settings.env} is protected from deletion: set "
             "REGIMEFLOW_DELETION_PROTECTION=false for the one command that may delete it"
         )

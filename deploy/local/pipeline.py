@@ -144,7 +144,6 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     interrupt_on_signals()
     lock = HomeLock(home / "run.lock")
     lock.take()
-    bind_environment(run.settings)
     screen = LoggedScreen(screen)
     configure_logging(
         LogSettings("run", run.settings.log_level), LogFile(home / "logs", "run").write
@@ -161,6 +160,7 @@ def run_pipeline(run: Run, screen: Screen) -> int:
     )
     try:
         check_port(run)
+        bind_environment(run.settings)
         with cluster(run, screen) as found:
             prepare(run, found.client, screen.step)
             stop = threading.Event()

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.home_environment import (
     FILE_NAME,
-    HomeRefused,
+    EnvironmentForbids,
     bind_environment,
     home_environment,
     require_deletable,
@@ -24,7 +24,9 @@ def test_a_home_belongs_to_the_environment_of_its_first_run(tmp_path):
     bind_environment(prod)
 
     assert home_environment(tmp_path) == "prod"
-    with pytest.raises(HomeRefused, match="belongs to the environment prod, not dev: set REGIME"):
+    with pytest.raises(
+        EnvironmentForbids, match="belongs to the environment prod, not dev: set REGIME"
+    ):
         bind_environment(dev)
 
 
@@ -32,7 +34,7 @@ def test_a_home_belongs_to_the_environment_of_its_first_run(tmp_path):
 def test_a_home_whose_environment_cannot_be_read_is_refused(tmp_path: Path, text: str):
     (tmp_path / FILE_NAME).write_text(text, encoding="latin-1")
 
-    with pytest.raises(HomeRefused, match="cannot be read, expected"):
+    with pytest.raises(EnvironmentForbids, match="cannot be read, expected"):
         require_deletable(Settings(home=tmp_path), "the home")
 
 
@@ -40,7 +42,7 @@ def test_what_is_protected_is_deletable_only_where_the_protection_is_lifted(tmp_
     bind_environment(Settings(home=tmp_path, env="prod"))
 
     require_deletable(Settings(home=tmp_path, env="prod", deletion_protection=False), "the home")
-    with pytest.raises(HomeRefused, match="the home of prod is protected from deletion"):
+    with pytest.raises(EnvironmentForbids, match="the home of prod is protected from deletion"):
         require_deletable(Settings(home=tmp_path, env="prod"), "the home")
-    with pytest.raises(HomeRefused, match="belongs to the environment prod, not dev"):
+    with pytest.raises(EnvironmentForbids, match="belongs to the environment prod, not dev"):
         require_deletable(Settings(home=tmp_path, env="dev"), "the home")
