@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from workers.process import LogSettings, configure_logging, current_log, give_back_memory
@@ -124,36 +124,58 @@ def call_in_child(
 ) -> Any:
     """Return what a function returns in a child process of its own, which is gone afterwards.
 
+    The arguments and errors are those of ``call_in_children``.
+    """
+    return call_in_children((function, *arguments), cancelled=cancelled, niceness=niceness)[0]
+
+
+def call_in_children(
+    *calls: tuple[Any, ...], cancelled: Callable[[], bool], niceness: int = NICENESS
+) -> list[Any]:
+    """Return what functions return that run side by side, each in a child process of its own.
+
+    All children are gone afterwards. The first failure ends the others.
+
     Args:
-        function: Function of a module; its arguments and result can be pickled.
-        *arguments: Of the function.
-        cancelled: Asked five times a second; once it is true the child is killed.
-        niceness: By how much the child's priority is lower than its parent's.
+        *calls: A function of a module and its arguments; they and its result can be pickled.
+        cancelled: Asked five times a second; once it is true the children are killed.
+        niceness: By how much the children's priority is lower than their parent's.
 
     Raises:
-        ChildFailed: The child was cancelled, or ended without a result.
-        Exception: Whatever the function raises.
+        ChildFailed: A child was cancelled, or ended without a result.
+        Exception: Whatever a function raises.
     """
-    child = Child(_call, function, arguments, niceness=niceness)
+    children = {Child(_call, f, arguments, niceness=niceness): f for f, *arguments in calls}
+    results: dict[Child, Any] = {}
     try:
-        while not child.channel.poll(POLL_S):
+        while running := [child for child in children if child not in results]:
             if cancelled():
-                raise ChildFailed(f"{function.__name__} was cancelled")
+                raise ChildFailed(f"{children[running[0]].__name__} was cancelled")
+            ready = wait([child.channel for child in running], POLL_S)
+            for child in running:
+                if child.channel in ready:
+                    results[child] = _result(child, children[child].__name__)
+                    child.kill()  # its memory is free while the others run
+        return [results[child] for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.channel.close()
+
+
+def _result(child: Child, name: str) -> Any:
+    try:
         result, failure = child.channel.recv()
     except (EOFError, OSError):
         child.process.join()
-        code = child.process.exitcode
-        raise ChildFailed(f"{function.__name__} ended with exit code {code}") from None
-    finally:
-        child.kill()
-        child.channel.close()
+        raise ChildFailed(f"{name} ended with exit code {child.process.exitcode}") from None
     if failure is not None:
         raise failure
     return result
 
 
 def _call(
-    channel: Connection, _: SharedFlag, function: Callable[..., Any], arguments: tuple[object, ...]
+    channel: Connection, _: SharedFlag, function: Callable[..., Any], arguments: list[object]
 ) -> None:
     outcome: tuple[Any, Exception | None]
     try:

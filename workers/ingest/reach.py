@@ -10,6 +10,7 @@ import structlog
 from streams.runtime.wall_clock import wall_ms
 
 TOLD_AFTER_MS = 2_000  # a shorter outage is a matter of retries
+LOADS_FOR_MS = 20_000  # a simulated venue, which starts beside us
 
 log = structlog.get_logger()
 
@@ -29,11 +30,14 @@ class Reach:
 
     Attributes:
         venue: As messages name it, e.g. ``binanceusdm``.
+        told_first_ms: How long it may be silent before its first answer.
     """
 
     venue: str
+    told_first_ms: int = 0
     _unanswered: dict[object, Unanswered] = field(default_factory=dict)
     _told_since_ms: int | None = None
+    _answered: bool = False
 
     def failed(self, request: object, reason: str, again_in_s: float) -> None:
         """Note that a request, named by any hashable, was not answered and is sent again."""
@@ -45,6 +49,7 @@ class Reach:
     def settled(self, request: object) -> None:
         """Note that a request was answered, or is sent no more."""
         self._unanswered.pop(request, None)
+        self._answered = True
 
     def outage(self) -> str:
         """Return what does not answer, since when, why, and when it is asked again.
@@ -53,7 +58,8 @@ class Reach:
         """
         now_ms = wall_ms()
         longest = min(self._unanswered.values(), key=lambda each: each.since_ms, default=None)
-        if longest is None or now_ms - longest.since_ms < TOLD_AFTER_MS:
+        quiet_ms = TOLD_AFTER_MS if self._answered else max(self.told_first_ms, TOLD_AFTER_MS)
+        if longest is None or now_ms - longest.since_ms < quiet_ms:
             self._log_end(now_ms)
             return ""
         if self._told_since_ms is None:

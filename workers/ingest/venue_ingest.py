@@ -29,7 +29,7 @@ from workers.ingest.market_clock import (
     synchronise,
 )
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import Reach
+from workers.ingest.reach import LOADS_FOR_MS, Reach
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import MarketPast
 from workers.ingest.retry import with_retries
@@ -85,7 +85,8 @@ async def _until_stopped(work: Awaitable[None]) -> None:
 async def _ingest(settings: Settings, kafka: KafkaSettings) -> None:
     publisher = IngestPublisher(kafka)
     outbox = Outbox(publisher)
-    status = VenueStatus(outbox, Reach(settings.exchange))
+    loads_ms = LOADS_FOR_MS if settings.exchange == "simulated" else 0
+    status = VenueStatus(outbox, Reach(settings.exchange, loads_ms))
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(outbox.run())
         others = [

@@ -85,7 +85,7 @@ class FittedModel:
     """The weights of both members, and everything fitted with them.
 
     Attributes:
-        forest, lstm: File contents.
+        forest, lstm: File contents; the second is empty until its network is fitted.
         prior: Class shares of the training rows, shape (3,).
         regimes: Regime filter of each symbol that is not left out.
         posteriors: Of these filters, for every row of the table, shape (T, 3); uniform without
@@ -150,7 +150,7 @@ def fit_networks(table: TrainingTable, plan: TrainingPlan, progress: OnProgress)
         def step(done: float, number: int = number, note: str = note) -> None:
             progress("lstm", (number + done) / len(trains), note)
 
-        networks.append(_fit_network(table, train, plan, step))
+        networks.append(fit_network(table, train, plan, step))
     windows = Windows(table.rows, parity_rows(table), plan.lstm.window)
     answers = lstm_probabilities(networks[-1], windows.take(np.arange(PARITY_CASES)))
     return FittedNetworks(tuple(networks[:-1]), networks[-1], answers)
@@ -161,9 +161,10 @@ def parity_rows(table: TrainingTable) -> Rows:
     return table.usable[np.linspace(0, len(table.usable) - 1, PARITY_CASES).astype(np.int64)]
 
 
-def _fit_network(
+def fit_network(
     table: TrainingTable, train: Rows, plan: TrainingPlan, on_step: Callable[[float], None]
 ) -> bytes:
+    """Return the file contents of the sequence member, fitted on some rows."""
     windows = Windows(table.rows, train, plan.lstm.window)
     return fit_lstm(windows, table.classes[train], plan.lstm, plan.seed, on_step)
 
@@ -174,13 +175,10 @@ def fit_model(
     plan: TrainingPlan,
     progress: OnProgress,
     previous: Mapping[str, RegimeParameters] = NO_FILTERS,
-    *,
-    network: bytes | None = None,
 ) -> FittedModel:
-    """Fit regime filters and both members on some rows and the bars before them.
+    """Fit regime filters and the forest on some rows and the bars before them; no network yet.
 
-    The regimes keep the names of the ``previous`` filters, by symbol. The ``network`` is that of
-    the same rows where it is fitted already.
+    The regimes keep the names of the ``previous`` filters, by symbol.
     """
     progress("regimes", 0.0, f"{len(table.times)} bars of {len(table.series)} symbols")
     regimes, posteriors, left_out = _fit_filters(table, train, plan, previous)
@@ -193,8 +191,7 @@ def fit_model(
         plan.boosted,
         plan.seed,
     )
-    network = network or _fit_network(table, train, plan, lambda _: None)
-    return FittedModel(boosted, network, prior, regimes, posteriors, left_out)
+    return FittedModel(boosted, b"", prior, regimes, posteriors, left_out)
 
 
 def _fit_filters(
@@ -241,29 +238,34 @@ def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:
     return SymbolBars(series.observed[past], series.column("log_return_1")[past])
 
 
-def walk_forward(
-    table: TrainingTable,
-    plan: TrainingPlan,
-    progress: OnProgress,
-    *,
-    networks: Sequence[bytes] = (),
-) -> list[PredictedBlock]:
-    """Fit on the past of each block and predict it.
-
-    ``networks`` are those of the folds where they are fitted already.
+def fit_folds(table: TrainingTable, plan: TrainingPlan, progress: OnProgress) -> list[FittedModel]:
+    """Fit on the past of each block, without networks.
 
     Raises:
         TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
     """
-    usable = table.usable
     folds = _large_folds(table, plan)
-    bars = _next_bars(table)
-    blocks = []
+    fitted = []
     for number, fold in enumerate(folds):
         progress("folds", number / len(folds), f"fold {number + 1} of {len(folds)}")
+        fitted.append(fit_model(table, table.usable[fold.train], plan, lambda *_: None))
+    return fitted
+
+
+def predict_folds(
+    table: TrainingTable,
+    models: Sequence[FittedModel],
+    networks: Sequence[bytes],
+    plan: TrainingPlan,
+) -> list[PredictedBlock]:
+    """Predict each block by the model and the network that were fitted on its past."""
+    usable = table.usable
+    bars = _next_bars(table)
+    blocks = []
+    folds = _large_folds(table, plan)
+    for fold, model, network in zip(folds, models, networks, strict=True):
+        fitted = replace(model, lstm=network)
         train, rows = usable[fold.train], usable[fold.test]
-        network = networks[number] if networks else None
-        fitted = fit_model(table, train, plan, lambda *_: None, network=network)
         pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
         next_bar = next_bar_gain(bars, fitted.posteriors, train, rows)
         regimes = fitted.posteriors[rows]

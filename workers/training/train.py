@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -32,12 +32,13 @@ from workers.training.fit import (
     OnProgress,
     TooFewRows,
     TrainingPlan,
+    fit_folds,
     fit_model,
     fit_networks,
     fit_temperature_before,
     parity_rows,
+    predict_folds,
     stitch_blocks,
-    walk_forward,
 )
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.metrics import model_metrics, unclear_share
@@ -84,22 +85,25 @@ def train(
     progress: OnProgress,
     previous: Mapping[str, RegimeParameters] = NO_FILTERS,
     *,
-    networks: FittedNetworks | None = None,
+    networks: Callable[[], FittedNetworks] | None = None,
 ) -> TrainedModel:
     """Fit a model, test it out of sample and prepare its files.
 
-    Its regimes keep the names of the ``previous`` filters, by symbol. The ``networks`` are those of
-    ``train_networks`` on the same series; without them they are fitted here.
+    Its regimes keep the names of the ``previous`` filters, by symbol. ``networks`` waits for those
+    of ``train_networks`` on the same series; without it they are fitted here.
 
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.
     """
     table, left_out = _labelled(request, series, plan)
-    networks = networks or fit_networks(table, plan, progress)
-    blocks = walk_forward(table, plan, progress, networks=networks.folds)
+    folds = fit_folds(table, plan, progress)
+    fitted = fit_model(table, table.usable, plan, progress, previous)
+    progress("lstm", 0.0, f"{len(folds) + 1} networks")
+    ready = networks() if networks else fit_networks(table, plan, progress)
+    fitted = replace(fitted, lstm=ready.last)
+    blocks = predict_folds(table, folds, ready.folds, plan)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     metrics = model_metrics(stitch_blocks(table, blocks, plan), block_ms, plan.seed)
-    fitted = fit_model(table, table.usable, plan, progress, previous, network=networks.last)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
@@ -141,7 +145,7 @@ def train(
         seed=plan.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         files=files,
-        parity=_parity_cases(table, fitted, networks, plan),
+        parity=_parity_cases(table, fitted, ready, plan),
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
@@ -154,7 +158,7 @@ def train_networks(
     plan: TrainingPlan,
     progress: OnProgress,
 ) -> FittedNetworks:
-    """Fit the networks of a training ahead of the rest, in a process that then frees torch.
+    """Fit the networks of a training beside the rest, in a process that then frees torch.
 
     Raises:
         TooFewRows: There is not enough history; the message has the numbers.

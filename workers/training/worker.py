@@ -11,6 +11,8 @@ the others are predicted.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,7 +45,7 @@ from streams.runtime.memory_driver import iter_outputs
 from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.child import call_in_child
+from workers.child import call_in_children
 from workers.models.artifact import ArtifactError, model_folder, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
@@ -89,7 +91,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
             request = TrainingRequest.decode(raw)
             try:
                 with turns.training():
-                    records = _run_in_child(request, models, kafka, future.cancelled)
+                    records = run_in_children(request, models, kafka, future.cancelled)
             except RecordRejected as refused:
                 said.refused(request, str(refused))
                 raise
@@ -118,16 +120,27 @@ def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:
     return later.base_ms is None and earlier.base_ms is not None
 
 
-def _run_in_child(
+def run_in_children(
     request: TrainingRequest, models: Path, kafka: KafkaSettings, cancelled: Callable[[], bool]
 ) -> Sequence[Record]:
-    # Two children, one after the other: the 500 MB of torch are freed before the rest is loaded.
+    """Return what registers the model of a request, trained in two children side by side.
+
+    Torch is loaded while the rows are read, and the networks take as long as the rest. Its memory
+    is free again when they are fitted.
+
+    Raises:
+        RecordRejected: The history is too short; the request becomes a dead letter.
+        ChildFailed: It was cancelled, or a child was killed.
+    """
     niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
     with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
         files = Path(folder)
-        call_in_child(run_networks, raw, kafka, files, cancelled=cancelled, niceness=niceness)
-        records: Sequence[Record] = call_in_child(
-            run_request, raw, models, kafka, files, cancelled=cancelled, niceness=niceness
+        records: Sequence[Record]
+        _, records = call_in_children(
+            (run_networks, raw, files),
+            (run_request, raw, models, kafka, files),
+            cancelled=cancelled,
+            niceness=niceness,
         )
     return records
 
@@ -180,62 +193,56 @@ def _follow_models(
             report(f"MLflow is not followed: {error}")
 
 
-def run_networks(raw: bytes, kafka: KafkaSettings, folder: Path) -> None:
-    """Write the rows of one request and its networks into a folder; called in a child process.
+def run_networks(raw: bytes, folder: Path) -> None:
+    """Fit the networks of one request for ``run_request``; called in a child process beside it.
 
-    Raises:
-        RecordRejected: The history is too short; the request becomes a dead letter.
+    Of a history that is too short there are none: ``run_request`` refuses it.
     """
+    import torch  # noqa: F401 - loaded while the rows are read
+
     from workers.training.fit import TooFewRows, TrainingPlan
-    from workers.training.hand_over import read_series_files, write_networks, write_series
+    from workers.training.hand_over import read_series_files, write_networks
     from workers.training.train import train_networks
 
     request = TrainingRequest.decode(raw)
-    loading = threading.Thread(target=_load_torch, daemon=True)
-    loading.start()
-    progress = TrainingProgressPublisher(request, kafka)
-    progress.publish("dataset", 0.0, "reading features")
-    try:
-        write_series(folder, read_series(request, kafka, progress.publish))
-        loading.join()
+    with contextlib.suppress(TooFewRows):
         networks = train_networks(
-            request, read_series_files(folder), TrainingPlan(), progress.publish
+            request, read_series_files(folder), TrainingPlan(), lambda *_: None
         )
         write_networks(folder, networks)
-    except TooFewRows as short:
-        progress.publish("failed", 0.0, str(short))
-        raise RecordRejected(str(short)) from None
 
 
 def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) -> Sequence[Record]:
-    """Train the rest of one request's model and register it; called in a child process.
+    """Train the model of one request and register it; called in a child process.
 
     Args:
         raw: The request.
         models: Root folder of all models.
         kafka: The cluster.
-        folder: What ``run_networks`` has written.
+        folder: Where ``run_networks`` gets the rows from and leaves the networks.
 
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
     from workers.training.fit import TooFewRows, TrainingPlan
-    from workers.training.hand_over import read_networks, read_series_files
+    from workers.training.hand_over import read_networks, write_series
     from workers.training.train import register, train
 
     request = TrainingRequest.decode(raw)
     progress = TrainingProgressPublisher(request, kafka)
+    progress.publish("dataset", 0.0, "reading features")
     try:
+        series = read_series(request, kafka, progress.publish)
+        write_series(folder, series)
         with Reader(kafka, (MODELS_CHANGES,)) as reader:
             changes = [message.record for message in reader.read_to_end()]
-        previous = serving_filters(changes, request)
         trained = train(
             request,
-            read_series_files(folder),
+            series,
             TrainingPlan(),
             progress.publish,
-            previous,
-            networks=read_networks(folder),
+            serving_filters(changes, request),
+            networks=functools.partial(read_networks, folder),
         )
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))
@@ -308,11 +315,6 @@ def serving_filters(
 def _precedes(change: ModelChanged, request: TrainingRequest) -> bool:
     same = (change.strategy, change.model.timeframe_ms) == (request.strategy, request.timeframe_ms)
     return same and change.event_time_ms <= request.event_time_ms
-
-
-def _load_torch() -> None:
-    """Import torch, which takes seconds, while the features are read."""
-    import torch  # noqa: F401 - imported for later
 
 
 def _summary(model: ModelRegistered) -> str:

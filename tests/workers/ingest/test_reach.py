@@ -186,3 +186,25 @@ def test_a_request_that_is_answered_at_the_second_try_is_no_outage(monkeypatch):
     reach.failed("time", "refused", 0.2)
 
     assert reach.outage() == ""
+
+
+def test_a_venue_that_starts_beside_us_may_load_before_its_first_answer_and_not_after_it(
+    monkeypatch,
+):
+    now = [0]
+    monkeypatch.setattr(reaches, "wall_ms", lambda: now[0])
+    reach = Reach("simulated", reaches.LOADS_FOR_MS)
+
+    reach.failed("time", "refused", 0.2)
+    now[0] = reaches.LOADS_FOR_MS - 1
+    loading = reach.outage()
+    now[0] += 1
+    late = reach.outage()
+    reach.settled("time")
+    reach.failed("time", "refused", 0.2)
+    now[0] += 2_000
+    outage = reach.outage()
+
+    assert loading == ""
+    assert "simulated has not answered since" in late
+    assert "simulated has not answered since" in outage

@@ -18,10 +18,13 @@ from workers.models.artifact import REGISTERED, model_folder, read_model
 from workers.serving.slots import load_ensemble
 from workers.training.fit import (
     TooFewRows,
+    fit_folds,
     fit_model,
+    fit_network,
+    fit_networks,
     fit_temperature_before,
+    predict_folds,
     stitch_blocks,
-    walk_forward,
 )
 from workers.training.next_bar import NextBarGain
 from workers.training.table import build_table
@@ -47,6 +50,11 @@ def table(series):
     return build_table(series, SMALL.labels, SMALL.lstm.window)
 
 
+def walk_forward(rows, plan):
+    networks = fit_networks(rows, plan, quiet).folds
+    return predict_folds(rows, fit_folds(rows, plan, quiet), networks, plan)
+
+
 @pytest.fixture(scope="module")
 def trained():
     return train(REQUEST, market(edge=0.5), SMALL, quiet)
@@ -62,7 +70,7 @@ def test_a_real_edge_passes_every_gate(trained):
 
 
 def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(trained):
-    blocks = walk_forward(table(market(edge=0.5)), SMALL, quiet)
+    blocks = walk_forward(table(market(edge=0.5)), SMALL)
 
     report = json.loads(trained.contents["report.json"])
 
@@ -149,7 +157,9 @@ def test_a_fit_sees_nothing_after_its_last_training_row():
     theirs = fit_model(after, train_rows, SMALL, quiet)
 
     assert ours.forest == theirs.forest
-    assert ours.lstm == theirs.lstm
+    assert fit_network(before, train_rows, SMALL, quiet) == fit_network(
+        after, train_rows, SMALL, quiet
+    )
     assert ours.regimes == theirs.regimes
     assert all(each.carried is not None for each in ours.regimes)
     past = before.times < cut
@@ -169,7 +179,7 @@ def _from_then_on(one, cut):
 
 def test_a_block_is_calibrated_by_what_was_known_before_it():
     rows = table(market(edge=0.5))
-    blocks = walk_forward(rows, SMALL, quiet)
+    blocks = walk_forward(rows, SMALL)
     until = blocks[2].starts_ms
     turned = np.where(rows.known_at >= until, (rows.classes + 1) % 3, rows.classes)
 
@@ -181,7 +191,7 @@ def test_a_block_is_calibrated_by_what_was_known_before_it():
 
 def test_the_first_block_calibrates_and_is_never_judged():
     rows = table(market(edge=0.5))
-    blocks = walk_forward(rows, SMALL, quiet)
+    blocks = walk_forward(rows, SMALL)
 
     stitched = stitch_blocks(rows, blocks, SMALL)
 
@@ -202,7 +212,7 @@ def test_a_short_history_is_judged_in_fewer_folds_of_full_size(bars, folds):
     plan = replace(SMALL, smallest_fold=110)
     rows = table(market(edge=0.5, bars=bars))
 
-    blocks = walk_forward(rows, plan, quiet)
+    blocks = walk_forward(rows, plan)
 
     assert len(blocks) == folds
     assert min(len(block.rows) for block in blocks) >= plan.smallest_fold
@@ -215,5 +225,5 @@ def test_every_stage_is_reported_in_order():
     train(REQUEST, market(edge=0.5), SMALL, lambda stage, done, _: steps.append((stage, done)))
 
     stages = list(dict.fromkeys(stage for stage, _ in steps))
-    assert stages == ["lstm", "folds", "regimes", "boosted", "calibration"]
+    assert stages == ["folds", "regimes", "boosted", "lstm", "calibration"]
     assert all(0.0 <= done <= 1.0 for _, done in steps)

@@ -33,7 +33,7 @@ from workers.training.mlflow_follower import Mirroring
 from workers.training.mlflow_mirror import Tracking
 from workers.training.progress import STAGES, overall_share
 from workers.training.turns import Turns
-from workers.training.worker import run, run_networks, run_request, serving_filters
+from workers.training.worker import run, run_in_children, serving_filters
 
 BARS = 2_300
 
@@ -86,12 +86,9 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     publisher.publish(ClockTick(event_time_ms=close_time(BARS) + 7, speed=1.0))
     publisher.flush()
 
-    raw, files = request(BARS - 1).encode(), tmp_path / "files"
-    files.mkdir()
-    run_networks(raw, kafka, files)
-    (model,) = run_request(raw, tmp_path, kafka, files)
+    (model,) = run_in_children(request(BARS - 1), tmp_path, kafka, lambda: False)
     with pytest.raises(RecordRejected, match="one of 2 folds has"):
-        run_networks(request(BARS - 1, from_bar=BARS - 200).encode(), kafka, files)
+        run_in_children(request(BARS - 1, BARS - 200), tmp_path, kafka, lambda: False)
 
     assert isinstance(model, ModelRegistered)
     assert load_ensemble(model).version == model.model_version
