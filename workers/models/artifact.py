@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from schemas.models import ModelFile, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Probability, Record
+from workers.settings import Settings
 
 MANIFEST = "manifest.json"
 REGISTERED = "registered.json"
@@ -111,7 +112,7 @@ def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
     Raises:
         ArtifactError: A file is missing or altered, or the manifest is not the registered one.
     """
-    folder = model_folder(model.uri)
+    folder = registered_folder(model)
     raw = _read(folder / MANIFEST)
     if (version := manifest_version(raw)) != model.model_version:
         raise ArtifactError(
@@ -125,6 +126,19 @@ def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
             f"{folder / MANIFEST} was written by another release ({error}): train again"
         ) from None
     return manifest, {file.role: _read_verified(folder, file) for file in manifest.files}
+
+
+def registered_folder(model: ModelRegistered) -> Path:
+    """Return where the files of a model lie.
+
+    That is where they were registered. Of a home that was moved or restored elsewhere it is their
+    place in the folder of all models: what is read there is checked by its digest all the same.
+    """
+    folder = model_folder(model.uri)
+    if folder.is_dir():
+        return folder
+    moved = models_root(Settings().models) / model.strategy / model.model_version
+    return moved if moved.is_dir() else folder
 
 
 def models_root(place: str) -> Path:

@@ -24,7 +24,7 @@ from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
 from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.models.artifact import ArtifactError, model_folder, read_model
+from workers.models.artifact import ArtifactError, read_model, registered_folder
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _register(client: MlflowClient, experiment: str, version: MirroredVersion) -
         ],
         params=[Param(name, value) for name, value in _parameters(model, contents).items()],
     )
-    client.log_artifacts(run_id, str(model_folder(model.uri)), FILES)
+    client.log_artifacts(run_id, str(registered_folder(model)), FILES)
     requirements = "".join(f"{name}=={number}\n" for name, number in manifest.libraries.items())
     client.log_text(run_id, requirements, f"{FILES}/requirements.txt")
     client.set_terminated(run_id, "FINISHED", model.event_time_ms)

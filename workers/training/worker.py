@@ -46,7 +46,7 @@ from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.child import call_in_children
-from workers.models.artifact import ArtifactError, model_folder, models_root
+from workers.models.artifact import ArtifactError, models_root, registered_folder
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
 from workers.training.mlflow_follower import Mirroring, follow_models
@@ -148,7 +148,7 @@ def run_in_children(
 def draw_report(model: ModelRegistered, turns: Turns, stop: threading.Event) -> None:
     """Draw the report of a registered model in a child of low priority, unless it has one."""
     try:
-        folder = model_folder(model.uri)
+        folder = registered_folder(model)
         if (folder / PAGE).is_file() or not (folder / ROWS).is_file():
             return
         page = turns.call_between(

@@ -17,6 +17,17 @@ def test_a_written_model_is_read_back(tmp_path):
     assert set(contents) == {"forest", "lstm", "report"}
 
 
+def test_the_model_of_a_home_that_was_moved_is_found_in_its_new_place(tmp_path, monkeypatch):
+    model = small_model(tmp_path / "old" / "models")
+    (tmp_path / "old").rename(tmp_path / "new")
+    with pytest.raises(ArtifactError, match=r"old/models/.*cannot be read"):
+        read_model(model)
+
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "new"))
+
+    assert read_model(model)[0].version == model.model_version
+
+
 def test_the_version_follows_from_the_content_alone(tmp_path):
     first, again = small_model(tmp_path / "a"), small_model(tmp_path / "b")
 
