@@ -208,7 +208,6 @@ def _supervise(run: Run, found: Cluster, stop: threading.Event, screen: Screen) 
             say_bars_held(found.client, screen)
     screen.step(f"starting {len(run.processes)} processes")
     try:
-        supervisor.start()
         run_file = RunFile(home / "run.json", run_facts(run, environment))
         run_file.write(supervisor)
         screen.ready(gateway_url(run), held_ms)

@@ -156,12 +156,14 @@ class Supervisor:
         )
 
     def start(self) -> None:
-        """Start the first processes; ``watch`` starts the others once these have loaded."""
-        for child in self.children[:LOADING_AT_ONCE]:
+        """Start every process at once."""
+        for child in self.children:
             self._start(child)
 
     def watch(self, stop: threading.Event, each_s: float, look: Callable[[], None]) -> None:
         """Restart what dies or hangs until ``stop`` is set; call ``look`` between rounds.
+
+        What has not been started is, a few at a time: the next one once one before it has loaded.
 
         Raises:
             ProcessRefused: A process said that starting it again would not help.
