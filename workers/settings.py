@@ -122,6 +122,13 @@ class Settings(NamedSettings):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="Which one this is of several that run the same process; stable over restarts",
     )
+    job_idle_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        description="Seconds without a job after which a worker of back-tests or searches ends; a "
+        "scaler starts one when requests wait. Unset: it waits for ever",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         default="INFO",
         description="From which level on a process writes its log",

@@ -53,6 +53,7 @@ def run_jobs(
     *,
     stop: threading.Event,
     goes_before: GoesBefore | None = None,
+    idle_s: float | None = None,
 ) -> None:
     """Run one job per record of a topic, one after the other, until ``stop`` is set.
 
@@ -69,15 +70,18 @@ def run_jobs(
         stop: Set to return.
         goes_before: ``(later, earlier)``: whether a request that waits goes before one that came
             earlier. That one is written again at the end of the topic.
+        idle_s: Return after so long without a job, too.
 
     Raises:
         Aborted, Fatal: End the process and start it again.
     """
     run = _JobRun(name, topic, kafka, goes_before)
     try:
-        while not stop.is_set():
+        busy_s = time.monotonic()
+        while not stop.is_set() and (idle_s is None or time.monotonic() - busy_s < idle_s):
             for message in run.next():
                 run.finish(message, job, stop)
+                busy_s = time.monotonic()
     finally:
         run.close()
 

@@ -138,7 +138,8 @@ LAYERS = {
     ),
     "deploy": (
         {"environments", "time_text"},
-        {"topics", "generate"},
+        {"topics"},
+        {"generate"},
         {"local"},
         {"cli", "process"},
     ),

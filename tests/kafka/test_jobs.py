@@ -105,6 +105,19 @@ def run(kafka, group, job, until, **options):
         assert not thread.is_alive()
 
 
+def test_a_member_without_a_job_for_a_while_ends_after_what_waited_is_done(kafka):
+    publish(kafka, request(1))
+
+    def job(received):
+        future: JobFuture = Future()
+        future.set_result(result_of(received))
+        return future
+
+    run_jobs("idle", TRAINING_REQUESTS, job, kafka, stop=threading.Event(), idle_s=3.0)
+
+    assert len(take(kafka, TRAINING_PROGRESS, 1)) == 1
+
+
 def test_each_request_gives_one_result_and_each_refusal_a_dead_letter_and_a_line(kafka, log_lines):
     publish(kafka, *(request(number) for number in range(4)))
 

@@ -49,7 +49,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     try:
         bench.start()
         status.report("running")
-        run_jobs("backtest", BACKTEST_REQUESTS, bench.job, kafka, stop=stop)
+        idle_s = settings.job_idle_s
+        run_jobs("backtest", BACKTEST_REQUESTS, bench.job, kafka, stop=stop, idle_s=idle_s)
         bench.raise_fatal()
     except (Aborted, Fatal) as error:
         return fatal(error)

@@ -51,7 +51,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     threads.start("requests", tuning.follow)
     threads.start("share", tuning.take_part)
     try:
-        run_jobs("tuning", TUNING_REQUESTS, tuning.job, kafka, stop=stop)
+        idle_s = settings.job_idle_s
+        run_jobs("tuning", TUNING_REQUESTS, tuning.job, kafka, stop=stop, idle_s=idle_s)
         threads.raise_fatal()
     except (Aborted, Fatal) as error:
         return fatal(error)
