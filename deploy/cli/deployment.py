@@ -28,7 +28,11 @@ app = typer.Typer(
 
 Environment = Annotated[
     Literal["dev", "staging", "prod"],
-    typer.Option("--env", help="Its settings are those of .env.ENV, where that file exists."),
+    typer.Option(
+        "--env",
+        help="Its settings are those of .env.ENV, where that file exists; its Helm values are "
+        "those of deploy/helm/values-ENV.yaml.",
+    ),
 ]
 
 
@@ -43,6 +47,10 @@ def strategy(
     *,
     env: Environment,
     description: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    helm_values: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write deployment.ecs there, as values of the chart."),
+    ] = None,
     dry_run: DryRun = False,
     url: Url = None,
     as_json: Json = False,
@@ -51,6 +59,9 @@ def strategy(
     config = read_config(config_path(path))
     if "name" not in config.strategy:
         raise fail(f"{config.path} names no strategy: add strategy.name")
+    values = chart_values(config)
+    if helm_values is not None and not dry_run:
+        write_values(helm_values, values)
     with environment_file(env) as file, next_steps():
         rollout = ConfigRollout(gateway_url(url), config, description, dry_run=dry_run)
         if not as_json:
@@ -61,9 +72,41 @@ def strategy(
         "settings_file": None if file is None else str(file),
         "gateway": rollout.address,
         "strategy": rollout.name,
+        "helm": {"files": chart_files(env, helm_values), "values": values},
         **answers,
     }
-    show(document, lambda: _lines(answers), as_json=as_json)
+    lines = [] if helm_values is None else [_helm_line(env, helm_values)]
+    show(document, lambda: [*_lines(answers), *lines], as_json=as_json)
+
+
+def chart_values(config: ConfigFile) -> dict[str, Any]:
+    """Return what a config says to the Helm chart: the size of what serves its models."""
+    from streams.configs.content import parse_config
+
+    size = parse_config(config.content).deployment.ecs
+    name = config.strategy["name"]
+    return {"strategy": {"name": name, "cpu": size.cpu, "memory": size.memory}}
+
+
+def write_values(file: Path, values: dict[str, Any]) -> None:
+    """Write values of the chart; exit code 2 where the file cannot be written."""
+    import yaml
+
+    try:
+        file.write_text(yaml.safe_dump(values, sort_keys=False))
+    except OSError as error:
+        raise fail(f"{file}: {error.strerror or error}; expected a file to write to", 2) from None
+
+
+def chart_files(env: str, own: Path | None) -> list[str]:
+    """Return the files of values of an environment, the one that counts most last."""
+    files = [f"deploy/helm/values-{env}.yaml"]
+    return files if own is None else [*files, str(own)]
+
+
+def _helm_line(env: str, own: Path) -> str:
+    named = " ".join(f"--values {file}" for file in chart_files(env, own))
+    return f"next: helm upgrade --install regimeflow deploy/helm {named}"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy.environments import LOG_RETENTION_DAYS
 from deploy.topics.plan import planned_topics
 from schemas.record import Topic
 from schemas.topics import TOPICS, TRAINING_REQUESTS
@@ -46,12 +47,19 @@ Rule = dict[str, Any]
 
 def topology() -> dict[str, Any]:
     """Return the document."""
+    logs = {topic.name for topic in TOPICS if topic.kept_as_logs}
     return {
         "processes": {row.name: _process(row) for row in ROWS},
         "topics": [
-            {"name": plan.name, "single": plan.single, "config": dict(plan.config)}
+            {
+                "name": plan.name,
+                "single": plan.single,
+                "logs": plan.name in logs,
+                "config": dict(plan.config),
+            }
             for plan in planned_topics()
         ],
+        "log_retention_days": dict(LOG_RETENTION_DAYS),
         "users": {row.name: rights(row) for row in ROWS if row.reads or row.writes}
         | {OPERATOR.name: _operator_rights(), "keda": _keda_rights()},
     }

@@ -68,6 +68,9 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- if not (or .apiKeys .insecure .oidc.issuer) -}}
 {{- fail "gateway: nobody has to sign in: set apiKeys or oidc.issuer, or insecure where everybody may do everything" -}}
 {{- end -}}
+{{- if and .insecure (ne $values.environment "dev") -}}
+{{- fail (printf "gateway.insecure: in %s somebody has to sign in" $values.environment) -}}
+{{- end -}}
 {{- if and .oidc.issuer (not (or .oidc.audience .oidc.clientId)) -}}
 {{- fail "gateway.oidc: tokens of an issuer need an audience or a clientId, or those made for others would count" -}}
 {{- end -}}

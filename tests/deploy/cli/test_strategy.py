@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from deploy.cli.app import app
@@ -253,6 +254,39 @@ async def test_an_environment_brings_its_file_of_settings(gateway: RunningGatewa
     assert document["settings_file"] == ".env.staging"
     assert document["gateway"] == f"{gateway.url}/"
     assert document["activate"]["status"] == "accepted"
+
+
+def written(file: str) -> Any:
+    """Return the content of a YAML file; None where there is none."""
+    path = Path(file)
+    return yaml.safe_load(path.read_text()) if path.exists() else None
+
+
+async def test_the_size_in_the_config_becomes_values_of_the_chart(gateway: RunningGateway):
+    asked_for = ("deploy", "strategy", ".", "--env", "staging", "--helm-values", "size.yaml")
+    would = await asked(gateway, *asked_for, "--dry-run")
+    untouched = written("size.yaml")
+    done = await call(gateway, *asked_for)
+
+    size = {"strategy": {"name": NAME, "cpu": 512, "memory": 1024}}
+    files = ["deploy/helm/values-staging.yaml", "size.yaml"]
+    assert would["helm"] == {"files": files, "values": size}
+    assert (untouched, written("size.yaml")) == (None, size)
+    assert done.stdout.splitlines()[-1] == (
+        "next: helm upgrade --install regimeflow deploy/helm "
+        "--values deploy/helm/values-staging.yaml --values size.yaml"
+    )
+
+
+async def test_values_that_cannot_be_written_are_refused_before_anything_changes(
+    gateway: RunningGateway,
+):
+    arguments = ("deploy", "strategy", ".", "--env", "dev", "--helm-values", "no/such/size.yaml")
+
+    result = await call(gateway, *arguments, code=2)
+
+    assert "no/such/size.yaml: No such file or directory" in result.stderr
+    assert not published(gateway)
 
 
 @pytest.mark.parametrize(

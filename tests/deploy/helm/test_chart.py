@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from deploy.environments import LOG_RETENTION_DAYS
 from deploy.generate import helm as generator
 from deploy.topics.plan import planned_topics
 from streams.runtime.environment import PREFIX, SECRETS, setting_names
@@ -218,7 +219,7 @@ def test_the_topics_are_those_of_the_code_with_their_settings():
     topics = of_kind("prod", "KafkaTopic")
 
     assert set(topics) == {plan.name for plan in planned_topics()}
-    for plan in planned_topics():
+    for plan in planned_topics(LOG_RETENTION_DAYS["prod"]):
         spec = topics[plan.name]["spec"]
         assert spec["partitions"] == (1 if plan.single else 8)
         assert spec["config"] == {**plan.config, "min.insync.replicas": "2"}
@@ -432,6 +433,11 @@ def test_without_the_operators_nothing_of_theirs_is_made_and_the_client_comes_fr
         ({"processes": {"market": {"replicas": 9}}}, "expected at most kafka.partitions, 4"),
         ({"processes": {"training": {"maxReplicas": 2}}}, "not scaled by lag: one model"),
         ({"processes": {"market": None}}, "processes.market is missing"),
+        ({"environment": "production"}, "environment"),
+        (
+            {"environment": "prod", "gateway": {"apiKeys": True, "insecure": True}},
+            "gateway.insecure: in prod somebody has to sign in",
+        ),
         ({"gateway": {"apiKeys": False}}, "nobody has to sign in"),
         ({"gateway": {"oidc": {"issuer": "http://x"}}}, "issuer"),
         ({"gateway": {"oidc": {"issuer": "https://x"}}}, "need an audience or a clientId"),
