@@ -41,6 +41,7 @@ from gateway.routes import (
     documentation,
     explain,
     hyperopt,
+    ledger,
     models,
     operations,
     pages,
@@ -62,7 +63,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    dead_letters,
+    *(ledger, dead_letters),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

@@ -172,6 +172,7 @@ WORKERS: tuple[Worker, ...] = (
         (
             CLOCK_TICKS,
             BARS,
+            LEDGER,
             FEATURE_VECTORS,
             REGIME_PROBABILITIES,
             SIGNALS,

@@ -12,6 +12,7 @@ const ROOMS = {
   analysis: ['lib', 'ui', 'live'],
   research: ['lib', 'ui'],
   settings: ['lib', 'ui'],
+  operator: ['lib', 'ui', 'live'],
 }
 
 const walls = Object.entries(ROOMS).map(([room, open]) => {

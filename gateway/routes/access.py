@@ -1,4 +1,4 @@
-"""GET /api/access/sign-in, /api/access/principal; POST /api/realtime/ticket: who may come in."""
+"""GET /api/access/sign-in, principal and keys; POST /api/realtime/ticket: who may come in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gateway.access.control import Mode
 from gateway.access.principal import ScopeName
 from gateway.context import ContextDep, PrincipalDep
 from gateway.envelope import Envelope, iso, success
+from schemas.access import AccessKey
 
 router = APIRouter(prefix="/api", tags=["access"])
 
@@ -43,6 +44,27 @@ class Ticket(BaseModel):
     expires_in_s: int
 
 
+class KeyView(BaseModel):
+    """An API key, without its secret."""
+
+    key_id: str
+    name: str = Field(description="Whose it is, for people")
+    scope: ScopeName
+    state: Literal["counts", "expired", "revoked"]
+    created_at: str = Field(description="ISO 8601, UTC")
+    created_by: str
+    expires_at: str | None = Field(description="Null: never")
+    revoked_at: str | None = Field(description="Null: it is not")
+    revoked_by: str
+
+
+class KeyList(BaseModel):
+    """Every API key, newest first."""
+
+    required: bool = Field(description="Whether anybody has to show a key, or a token")
+    keys: list[KeyView]
+
+
 @router.get("/access/sign-in", response_model=Envelope[SignIn])
 async def sign_in(ctx: ContextDep) -> Response:
     """Return how one signs in; open to everybody."""
@@ -66,6 +88,31 @@ async def principal(who: PrincipalDep) -> Response:
         expires_at=None if who.expires_ms is None else iso(who.expires_ms),
     )
     return success(body.model_dump())
+
+
+@router.get("/access/keys", response_model=Envelope[KeyList])
+async def keys(ctx: ContextDep) -> Response:
+    """Return the API keys; `regimeflow keys` makes and revokes them."""
+    ctx.require_ready()
+    now_ms = ctx.wall_ms()
+    newest = sorted(ctx.views.access_keys.values(), key=lambda key: -key.event_time_ms)
+    body = KeyList(required=ctx.access.required, keys=[_key_view(key, now_ms) for key in newest])
+    return success(body.model_dump())
+
+
+def _key_view(key: AccessKey, now_ms: int) -> KeyView:
+    expired = key.expires_ms is not None and key.expires_ms <= now_ms
+    return KeyView(
+        key_id=key.key_id,
+        name=key.name,
+        scope=key.scope,
+        state="revoked" if key.revoked_ms is not None else "expired" if expired else "counts",
+        created_at=iso(key.event_time_ms),
+        created_by=key.created_by,
+        expires_at=None if key.expires_ms is None else iso(key.expires_ms),
+        revoked_at=None if key.revoked_ms is None else iso(key.revoked_ms),
+        revoked_by=key.revoked_by,
+    )
 
 
 @router.post("/realtime/ticket", response_model=Envelope[Ticket])

@@ -24,6 +24,7 @@ from gateway.views.compact import (
 from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
 from gateway.views.jobs import JobIndex
+from gateway.views.ledger import LedgerView
 from gateway.views.origins import OriginsView
 from gateway.views.outcomes import OutcomesView
 from gateway.views.refdata import RefdataView
@@ -38,7 +39,7 @@ from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
-from schemas.market import Bar, HistoryReady
+from schemas.market import Bar, HistoryReady, LedgerEntry
 from schemas.models import ModelServing
 from schemas.predictions import PredictionReply
 from schemas.record import Record
@@ -113,6 +114,7 @@ class ReadModel:
         self.canary: CanaryTrace | None = None
         self.access_keys: dict[str, AccessKey] = {}  # by id, as each is now
         self.dead_letters = OpenLetters()
+        self.ledger = LedgerView()
         self.audit = AuditView()
         self.origins = OriginsView()
         self.unreadable: dict[str, UnreadableCount] = {}
@@ -145,6 +147,7 @@ class ReadModel:
             CanaryTrace: self._canary,
             AccessKey: self._access_key,
             DeadLetter: self._dead_letter,
+            LedgerEntry: lambda entry, _: self.ledger.put(entry),
             OperatorAction: self._operator_action,
             SystemEvent: lambda *_: None,  # for the stream, not for a view
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view

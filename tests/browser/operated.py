@@ -1,16 +1,21 @@
-"""What people did to a system, and what it told them: configs with a past."""
+"""What people did to a system, and what it told them: configs, keys, refused records, findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.access.keys import draw_key
+from schemas.dead_letter import DeadLetter
+from schemas.market import LedgerEntry, LedgerKind
 from schemas.record import Record
-from schemas.timeframes import DAY_MS
+from schemas.status import OperatorAction
+from schemas.timeframes import DAY_MS, MINUTE_MS
 from streams.configs.content import SHIPPED
 from streams.runtime.wall_clock import wall_ms
-from tests.build import config_command
-from tests.fakes.config_processor import ConfigProcessor
+from tests.build import close_time, config_command, dead_letter, raw_bar, training_request
+from tests.fakes.command_processor import CommandProcessor
+from tests.gateway.access.conftest import stored
 
 TIGHTER: dict[str, Any] = {
     **SHIPPED,
@@ -33,7 +38,10 @@ CHEAPER: dict[str, Any] = {
 }
 
 
-def config_past(processor: ConfigProcessor) -> Iterator[Record]:
+LAST_GAP = 90  # minute
+
+
+def config_past(processor: CommandProcessor) -> Iterator[Record]:
     """Yield a past of configs: one deprecated, one ACTIVE, one DRAFT."""
     now_ms = wall_ms()
     commands = [
@@ -48,6 +56,71 @@ def config_past(processor: ConfigProcessor) -> Iterator[Record]:
         yield from processor.decide(command.model_copy(update=said))
 
 
-def records(processor: ConfigProcessor) -> Iterator[Record]:
+def refused() -> Iterator[DeadLetter]:
+    """Yield open dead letters: of requests, which can be replayed, and of a bar."""
+    at_ms = wall_ms() - 5 * MINUTE_MS
+    for number in range(3):
+        yield dead_letter(
+            training_request(number),
+            consumer="training",
+            kind="rejected",
+            cause="timeframe 7m does not run here, expected one of 1m, 15m, 1h",
+            event_time_ms=at_ms,
+        )
+    yield dead_letter(
+        raw_bar(symbol="SOLUSDT"),
+        consumer="market",
+        cause="high 147.2 is below open, close or low",
+        event_time_ms=at_ms,
+    )
+
+
+def findings(minute: int = 119) -> Iterator[LedgerEntry]:
+    """Yield what the ledger says of the last two hours."""
+    booked: tuple[tuple[LedgerKind, int, int, str], ...] = (
+        ("gap", 40, 5, ""),
+        ("late", 41, 1, "3 bars behind the newest"),
+        ("late", 42, 1, "3 bars behind the newest"),
+        ("gap", LAST_GAP, 2, ""),
+        ("correction", 97, 1, "revision 1, close 64180.5 -> 64181.0"),
+        ("zero_volume", 104, 1, ""),
+        ("repaired", 110, 1, "fetched again from binanceusdm/simulated"),
+    )
+    for kind, at, bars, note in booked:
+        first = at if kind == "gap" else at - 1
+        yield LedgerEntry(
+            symbol="SOLUSDT" if at == LAST_GAP else "BTCUSDT",
+            timeframe_ms=MINUTE_MS,
+            event_time_ms=close_time(min(at + bars, minute)),
+            kind=kind,
+            from_ms=close_time(first),
+            to_ms=close_time(first + bars),
+            bars=bars,
+            note=note,
+        )
+
+
+def keys() -> Iterator[Record]:
+    """Yield a key that counts and one that was revoked, with what stands in the audit of it."""
+    now_ms = wall_ms()
+    for number, (name, scope) in enumerate((("prometheus", "read"), ("ci robot", "operate"))):
+        made_ms = now_ms - (20 - number) * DAY_MS
+        ended = {"revoked_ms": now_ms - DAY_MS, "revoked_by": "ada"} if number else {}
+        lasts = {"expires_ms": made_ms + 90 * DAY_MS}
+        key = stored(draw_key(), name=name, scope=scope, event_time_ms=made_ms, **lasts, **ended)
+        yield key
+        yield OperatorAction(
+            action="access.revoke" if ended else "access.create",
+            event_time_ms=now_ms - DAY_MS if ended else made_ms,
+            by="ada",
+            subject=key.key_id,
+            reason=f"{name}, scope {scope}",
+        )
+
+
+def records(processor: CommandProcessor) -> Iterator[Record]:
     """Yield all of it."""
     yield from config_past(processor)
+    yield from refused()
+    yield from findings()
+    yield from keys()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from tests.browser import operated, research, scenes
 from tests.browser.research import Bench
-from tests.fakes.config_processor import ConfigProcessor
+from tests.fakes.command_processor import CommandProcessor
 from tests.fakes.gateway import FakeBus
 
 WAIT_S = 20.0
@@ -43,15 +44,16 @@ class Stage:
         ready: bool = True,
         port: int = 0,
         bench: Bench | None = None,
-        configs: ConfigProcessor | None = None,
+        processor: CommandProcessor | None = None,
         **settings: Any,
     ) -> None:
         self.port = port
         self.ready = ready
         self._bench = bench
-        self._configs = configs
+        self._processor = processor
         self._settings = settings
         self._log = list(records)
+        self._letters = itertools.count()
 
     def __enter__(self) -> Self:
         self.open()
@@ -90,7 +92,7 @@ class Stage:
         if self._bench is not None:
             self._log.append(record)
             self._bench.take(record)
-        if self._configs is not None and (made := self._configs.decide(record)):
+        if self._processor is not None and (made := self._processor.decide(record)):
             self._log.extend(made)
             return tuple(made)
         return (record,) if isinstance(record, SignalAcknowledged) else ()
@@ -131,8 +133,9 @@ class Stage:
     def _fold(self, records: Iterable[Record]) -> None:
         for record in records:
             if isinstance(record, DeadLetter):
-                name = f"{record.topic}.dlq"
-                self.bus.inbox(Arrival(record, record.encode(), name, appended_ms=wall_ms()))
+                place = f"{record.topic}.dlq", 0, next(self._letters)
+                self.bus.stored[place] = record
+                self.bus.inbox(Arrival(record, record.encode(), *place, wall_ms()))
             else:
                 self.bus.feed(record, appended_ms=wall_ms())
 
@@ -206,11 +209,11 @@ def main() -> None:
     coming = scenes.players(2_400)
     records = scenes.live(420, coming) if chosen.scene == "live" else _still(chosen.scene)
     bench = Bench(research.markets(), pace_s=0.05) if chosen.scene == "research" else None
-    configs = ConfigProcessor() if chosen.scene == "operated" else None
-    if configs is not None:
-        records = [*records, *operated.records(configs)]
+    processor = CommandProcessor() if chosen.scene == "operated" else None
+    if processor is not None:
+        records = [*records, *operated.records(processor)]
     ready = chosen.scene != "starting"
-    with Stage(records, ready=ready, port=chosen.port, bench=bench, configs=configs) as stage:
+    with Stage(records, ready=ready, port=chosen.port, bench=bench, processor=processor) as stage:
         print(stage.url, flush=True)  # noqa: T201 - a tool for people
         if chosen.scene != "live":
             threading.Event().wait()

@@ -10,21 +10,21 @@ from playwright.sync_api import Page, expect
 from gateway.access.keys import draw_key
 from tests.browser.operated import CHEAPER, config_past
 from tests.build import config_command
-from tests.fakes.config_processor import ConfigProcessor
+from tests.fakes.command_processor import CommandProcessor
 from tests.gateway.access.conftest import stored
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def processor() -> ConfigProcessor:
-    return ConfigProcessor()
+def processor() -> CommandProcessor:
+    return CommandProcessor()
 
 
 @pytest.fixture
 def configs(new_stage, new_page, processor) -> Page:
     """The page over three versions: one deprecated, one ACTIVE, one DRAFT."""
-    stage = new_stage(list(config_past(processor)), configs=processor)
+    stage = new_stage(list(config_past(processor)), processor=processor)
     watched = new_page(stage, "#/settings")
     expect(versions(watched.page)).to_have_count(3)
     page: Page = watched.page
@@ -43,13 +43,13 @@ def test_a_draft_is_tried_by_key_then_activated_and_the_list_follows(configs):
     configs.keyboard.press("k")
     configs.keyboard.press("a")
     panel = configs.get_by_role("region", name=re.compile("^Activate"))
-    expect(panel.get_by_role("status")).to_contain_text("This would change")
+    expect(panel).to_contain_text("This would change")
     expect(panel.get_by_role("listitem")).to_have_count(4)
     expect(draft).to_contain_text("DRAFT")
     panel.get_by_label("Reason").fill("lower fees")
     panel.get_by_role("button", name="Activate it").click()
 
-    expect(panel.get_by_role("status")).to_contain_text("It is activated")
+    expect(panel).to_contain_text("It is activated")
     expect(draft).to_contain_text("ACTIVE")
     expect(versions(configs).nth(1)).to_contain_text("DEPRECATED")
 
@@ -57,7 +57,7 @@ def test_a_draft_is_tried_by_key_then_activated_and_the_list_follows(configs):
 def test_an_activation_that_comes_too_late_says_so_and_can_be_tried_again(
     new_stage, new_page, processor
 ):
-    stage = new_stage(list(config_past(processor)), configs=processor)
+    stage = new_stage(list(config_past(processor)), processor=processor)
     page = new_page(stage, "#/settings").page
     versions(page).first.click()
     page.get_by_role("button", name="Try to activate").click()
@@ -132,7 +132,7 @@ def test_who_may_only_read_sees_configs_and_why_he_cannot_change_them(
 ):
     key = draw_key()
     past = [*config_past(processor), stored(key)]
-    page = new_page(new_stage(past, configs=processor, api_keys=True), "#/settings").page
+    page = new_page(new_stage(past, processor=processor, api_keys=True), "#/settings").page
     page.get_by_label("API key").fill(key.text)
     page.get_by_role("button", name="Use this key").click()
 

@@ -14,7 +14,7 @@ from schemas.jobs import BacktestRequest
 from schemas.predictions import PredictionReply, PredictionRequest
 from schemas.refdata import TABLES
 from tests.build import explanation, job_progress, job_result, refdata, status
-from tests.fakes.config_processor import ConfigProcessor
+from tests.fakes.command_processor import CommandProcessor
 from tests.fakes.gateway import WALL_MS, FakeBus, feed_live_markets
 
 # What a schema cannot say: rules between two fields, and names that only the tables know.
@@ -55,7 +55,7 @@ def documented_gateway() -> Any:
     bus = FakeBus()
     app = gateway_app.create_app(GatewaySettings(), bus, lambda: WALL_MS)
     bus.inbox = partial(gateway_app._receive, app.state.ctx)
-    configs = ConfigProcessor()
+    configs = CommandProcessor()
     bus.answers = lambda record: answered(record) or configs.decide(record)
     feed_live_markets(bus)
     bus.feed(*configs.first)

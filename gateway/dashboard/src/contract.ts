@@ -399,11 +399,69 @@ export interface JobSummary {
   outcome: JobOutcome | null
 }
 
+export interface KeyList {
+  /** Whether anybody has to show a key, or a token */
+  required: boolean
+  keys: KeyView[]
+}
+
+export interface KeyView {
+  key_id: string
+  /** Whose it is, for people */
+  name: string
+  scope: 'read' | 'operate' | 'admin'
+  state: 'counts' | 'expired' | 'revoked'
+  /** ISO 8601, UTC */
+  created_at: string
+  created_by: string
+  /** Null: never */
+  expires_at: string | null
+  /** Null: it is not */
+  revoked_at: string | null
+  revoked_by: string
+}
+
 export interface LagFigures {
   /** By topic, of this gateway; without those at the end */
   views: Record<string, number>
   /** By consumer group */
   processes: Record<string, number>
+}
+
+export interface LedgerEntryView {
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Close of the bar that showed it */
+  event_time_ms: number
+  kind: 'gap' | 'repaired' | 'duplicate' | 'late' | 'correction' | 'partial' | 'zero_volume' | 'volume_mismatch' | 'price_mismatch' | 'stall' | 'funding_hole' | 'funding_interval' | 'funding_late' | 'rejected'
+  /** Open time of the first bar concerned */
+  from_ms: number
+  /** Close time of the last bar concerned */
+  to_ms: number
+  /** How many bars are concerned */
+  bars: number
+  note: string
+  /** How many bars of a gap came later; null: it is no gap. A higher timeframe takes none: it is made of its base bars once */
+  filled: number | null
+}
+
+export interface LedgerList {
+  /** Holds all of them, for ever */
+  topic: string
+  /** By kind, as far back as is held */
+  counts: Record<'gap' | 'repaired' | 'duplicate' | 'late' | 'correction' | 'partial' | 'zero_volume' | 'volume_mismatch' | 'price_mismatch' | 'stall' | 'funding_hole' | 'funding_interval' | 'funding_late' | 'rejected', number>
+  findings: LedgerEntryView[]
+}
+
+export interface LettersAnswer {
+  accepted: number
+  unchanged: number
+  refused: number
+  /** Not decided yet; ask the url of each */
+  pending: number
+  /** In the order of the request */
+  outcomes: OutcomeView[]
 }
 
 export interface LoadedModelView {

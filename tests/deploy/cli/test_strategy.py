@@ -20,7 +20,7 @@ from gateway.answers import commands
 from gateway.settings import GatewaySettings
 from schemas.configs import ConfigCommand
 from schemas.research import TuningSpec
-from tests.fakes.config_processor import decide_configs
+from tests.fakes.command_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import RunningGateway, served_gateway
 from tests.fakes.hourly_markets import trends

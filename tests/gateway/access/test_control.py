@@ -107,7 +107,7 @@ WRITES = [
 ]
 
 
-ADMIN_READS = {"/api/system/config", "/api/system/audit"}
+ADMIN_READS = {"/api/system/config", "/api/system/audit", "/api/access/keys"}
 
 
 def test_every_route_that_writes_needs_more_than_read_but_for_a_ticket():
@@ -293,3 +293,18 @@ def test_where_nobody_signs_in_the_document_asks_for_nothing():
     document = create_app(GatewaySettings(), FakeBus()).openapi()
 
     assert "securitySchemes" not in document["components"]
+
+
+async def test_keys_are_listed_for_administrators_without_their_secret(guarded, new_key):
+    admin = new_key("admin")
+    gone = new_key("read", revoked_ms=guarded.wall_ms, revoked_by="ada")
+    spent = new_key("operate", expires_ms=guarded.wall_ms - 1)
+    path = "/api/access/keys"
+
+    answer = await guarded.client.get(path, headers={"X-API-Key": admin.text})
+    denied = await guarded.client.get(path, headers={"X-API-Key": new_key("operate").text})
+
+    states = {key["key_id"]: key["state"] for key in answer.json()["data"]["keys"]}
+    assert states == {admin.key_id: "counts", gone.key_id: "revoked", spent.key_id: "expired"}
+    assert not any(each.digest in answer.text for each in (admin, gone, spent))
+    assert denied.status_code == 403

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from schemas.configs import Content
 from schemas.jobs import BacktestRequest, TuningRequest
 from tests.build import job_result, refdata
-from tests.fakes.config_processor import decide_configs
+from tests.fakes.command_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import RunningGateway
 

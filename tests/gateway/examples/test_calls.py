@@ -8,14 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.kafka.topics import READS
 from schemas.jobs import BacktestRequest, TuningRequest
-from schemas.letters import LetterCommand
 from schemas.record import Record
 from schemas.refdata import TABLES
-from schemas.topics import topic_of
-from streams.letters.processor import PROCESSOR
-from streams.runtime.memory_driver import MemoryDriver
 from tests.build import (
     dead_letter,
     explanation,
@@ -24,7 +19,7 @@ from tests.build import (
     refdata,
     training_request,
 )
-from tests.fakes.config_processor import ConfigProcessor
+from tests.fakes.command_processor import CommandProcessor
 from tests.fakes.gateway import WALL_MS, RunningGateway, higher
 from tests.gateway.routes.test_dead_letter_routes import stored
 
@@ -59,17 +54,11 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
 
     A path with a slash before its id says of which family it is.
     """
-    configs, letters = ConfigProcessor(), MemoryDriver([PROCESSOR])
-    gateway.bus.feed(*configs.first)
+    processor = CommandProcessor()
+    gateway.bus.feed(*processor.first)
     for offset in (4, 5):
         stored(gateway, dead_letter(training_request(offset)), offset)
-
-    def decide(record: Record) -> Sequence[Record]:
-        if not isinstance(record, LetterCommand):
-            return configs.decide(record)
-        return [made for made in letters.feed(record) if topic_of(made).name in READS]
-
-    gateway.bus.answers = decide
+    gateway.bus.answers = processor.decide
     rows = [refdata(name) for name in TABLES if name != "strategy"]
     gateway.bus.feed(*higher(900_000), explanation(19), *rows)
     await drafted(gateway, "MyStrategy", {"timeframe": "1h", "symbols": SYMBOLS})
@@ -81,7 +70,7 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     search = {"strategy_name": "ema_cross"}
     cut = await post(gateway, "/api/v1/hyperopt", search)
     gateway.bus.feed(job_result(cut["job_id"], kind="hyperopt", status="cancelled"))
-    gateway.bus.answers = lambda record: answer_jobs(record) or decide(record)
+    gateway.bus.answers = lambda record: answer_jobs(record) or processor.decide(record)
     ended = await post(gateway, "/api/v1/hyperopt", search)
     tested = await post(
         gateway, "/backtest/performance", {"symbol": "BTC-USD", "window": 20, "signal": 1.0}

@@ -10,7 +10,7 @@ from gateway.access import control
 from gateway.access.principal import Principal
 from gateway.answers import commands
 from schemas.configs import KEPT_MS, ConfigCommand
-from tests.fakes.config_processor import decide_configs
+from tests.fakes.command_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import WALL_MS
 

@@ -22,6 +22,7 @@ import { SignalsPage } from './SignalsPage'
 // Loaded when they are first asked for: most visits are to the signals.
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
+const OperatorPage = lazy(() => import('../operator/OperatorPage').then((module) => ({ default: module.OperatorPage })))
 const SettingsPage = lazy(() => import('../settings/SettingsPage').then((module) => ({ default: module.SettingsPage })))
 
 function Entrance() {
@@ -42,6 +43,7 @@ function Pages() {
       {page === 'research' && <Research />}
       {page === 'analysis' && <AnalysisPage Frame={AnalysisFrame} />}
       {page === 'settings' && <Settings />}
+      {page === 'operator' && <OperatorPage Frame={OperatorFrame} />}
     </Suspense>
   )
 }
@@ -67,6 +69,10 @@ function ResearchFrame(props: FrameProps) {
 
 function SettingsFrame(props: FrameProps) {
   return <PageFrame page="settings" {...props} />
+}
+
+function OperatorFrame(props: FrameProps) {
+  return <PageFrame page="operator" {...props} />
 }
 
 applyTheme()

@@ -1,7 +1,7 @@
 // The pages, and which of them is shown, as the address says.
 
 import { useAddress } from '../lib/address'
-import { ANALYSIS, type Page, pageOf, RESEARCH, SETTINGS, SIGNALS } from '../lib/route'
+import { ANALYSIS, OPERATOR, type Page, pageOf, RESEARCH, SETTINGS, SIGNALS } from '../lib/route'
 
 export interface PageLink {
   page: Page
@@ -17,6 +17,7 @@ export const PAGES: readonly PageLink[] = [
   { page: 'analysis', name: 'Analysis', place: ANALYSIS, key: 'm', meaning: 'Timeframes side by side' },
   { page: 'research', name: 'Research', place: RESEARCH, key: 'r', meaning: 'To the research page' },
   { page: 'settings', name: 'Settings', place: SETTINGS, key: ',', meaning: 'To the settings' },
+  { page: 'operator', name: 'Operator', place: OPERATOR, key: '.', meaning: 'To the operator page' },
 ]
 
 export function usePage(): Page {

@@ -84,8 +84,8 @@ export async function refusal(response: Response): Promise<ApiError> {
 }
 
 /** Ask a route that answers in the envelope. */
-export async function ask<T>(path: string, body?: unknown): Promise<T> {
-  const { answer, response } = await send(path, body)
+export async function ask<T>(path: string, body?: unknown, options?: RequestInit): Promise<T> {
+  const { answer, response } = await send(path, body, options)
   if (typeof answer['data'] !== 'object' || answer['data'] === null) throw unreadable(response, 'holds no data')
   return answer['data'] as T
 }

@@ -26,7 +26,7 @@ export function TopBar({ page, pages, account, onSystem, onHelp }: Props) {
           <path d="M3 23c6 0 6-14 13-14s7 14 13 14" />
           <circle cx="16" cy="9" r="3.5" />
         </svg>
-        RegimeFlow
+        <span>RegimeFlow</span>
       </h1>
       <nav className={styles.pages} aria-label="Pages">
         {pages.map(({ page: other, name, place }) => (

@@ -2,9 +2,10 @@
 
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react'
 
-import type { CommandAnswer, ConfigVersion, Validation } from '../contract'
+import type { ConfigVersion, OutcomeView, Validation } from '../contract'
 import { useDenial } from '../lib/access'
 import { type ApiError, asApiError, askPlain, randomId } from '../lib/api'
+import { sendCommand } from '../lib/command'
 import { Button } from '../ui/Button'
 import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
@@ -13,6 +14,7 @@ import { DiffTable } from './DiffTable'
 import { diffOf } from './diff'
 import { faultOf } from './faults'
 import styles from './NewVersion.module.css'
+import { linkToVersion } from './place'
 import { yamlText } from './yamlText'
 
 interface Props {
@@ -32,6 +34,7 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
   const [yaml, setYaml] = useState(() => (base === null ? FIRST : yamlText(base.config_data)))
   const [error, setError] = useState<ApiError | null>(null)
   const [isSending, setIsSending] = useState(false)
+  const [outcome, setOutcome] = useState<OutcomeView | null>(null)
   const denied = useDenial('admin')
   const form = useRef<HTMLFormElement>(null)
   const editor = useRef<HTMLTextAreaElement>(null)
@@ -48,10 +51,11 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
     // The same content sent twice is the same command.
     if (key.current.of !== wanted) key.current = { of: wanted, key: randomId() }
     setError(null)
+    setOutcome(null)
     setIsSending(true)
-    const headers = { 'Idempotency-Key': key.current.key }
-    await askPlain<CommandAnswer>(`/api/v1/strategies/${encodeURIComponent(name)}/configs`, body, { headers })
-      .then(({ config }) => config && onCreated(name, config.config_id))
+    const path = `/api/v1/strategies/${encodeURIComponent(name)}/configs`
+    await sendCommand(path, body, key.current.key)
+      .then((decided) => (decided.code === 'done' ? onCreated(name, idOf(decided)) : setOutcome(decided)))
       .catch((refusal: unknown) => setError(asApiError(refusal)))
     setIsSending(false)
   }
@@ -105,6 +109,19 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
           <Check {...check} />
         </div>
         {error && <Failure error={error} />}
+        {outcome !== null && (
+          <p role="status" className={styles.outcome}>
+            {outcome.status === null ? (
+              <>
+                Not decided yet: <a href={outcome.url}>its outcome</a> will tell.
+              </>
+            ) : (
+              <>
+                Nothing was stored: <a href={linkToVersion(name, idOf(outcome))}>{outcome.detail}</a>.
+              </>
+            )}
+          </p>
+        )}
         <p className={styles.actions}>
           <Button type="submit" kind="main" disabled={denied !== null || !isValid || isSending || name === ''}>
             Create the draft <kbd aria-hidden="true">Ctrl</kbd>
@@ -126,6 +143,11 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
       )}
     </PlainPanel>
   )
+}
+
+/** The version that an outcome is about. */
+function idOf({ subject }: OutcomeView): string {
+  return subject?.split('/').at(-1) ?? ''
 }
 
 interface CheckState {

@@ -1,32 +1,33 @@
-"""The processor of configs behind the bus of a gateway under test."""
+"""The processors of commands behind the bus of a gateway under test."""
 
 from __future__ import annotations
 
 from gateway.kafka.topics import READS
-from schemas.configs import ConfigCommand
+from schemas.commands import Command
 from schemas.market import HistoryReady
 from schemas.record import Record
 from schemas.topics import topic_of
-from streams.configs.processor import PROCESSOR
+from streams.configs.processor import PROCESSOR as CONFIGS
+from streams.letters.processor import PROCESSOR as LETTERS
 from streams.runtime.memory_driver import MemoryDriver
 from tests.fakes.gateway import RunningGateway
 from tests.streams.promotion.test_promotion import history
 
 
-class ConfigProcessor:
-    """Decides the commands on configs, beginning with the shipped config.
+class CommandProcessor:
+    """Decides commands on configs and on dead letters, beginning with the shipped config.
 
     Attributes:
         first: What it publishes at its start, as far as a gateway reads it.
     """
 
     def __init__(self, markets: HistoryReady | None = None) -> None:
-        self._driver = MemoryDriver([PROCESSOR])
+        self._driver = MemoryDriver([CONFIGS, LETTERS])
         self.first = self._made(markets or history())
 
     def decide(self, record: Record) -> list[Record]:
-        """Return what comes of a record; nothing of one that is no command on a config."""
-        return self._made(record) if isinstance(record, ConfigCommand) else []
+        """Return what comes of a record; nothing of one that is no command."""
+        return self._made(record) if isinstance(record, Command) else []
 
     def _made(self, record: Record) -> list[Record]:
         return [made for made in self._driver.feed(record) if topic_of(made).name in READS]
@@ -34,6 +35,6 @@ class ConfigProcessor:
 
 def decide_configs(gateway: RunningGateway) -> None:
     """Let the commands on configs be decided."""
-    processor = ConfigProcessor()
+    processor = CommandProcessor()
     gateway.bus.answers = processor.decide
     gateway.bus.feed(*processor.first)

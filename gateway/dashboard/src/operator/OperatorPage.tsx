@@ -1,0 +1,75 @@
+// The operator page: how the pipeline runs, what it could not take, who may ask and who did what.
+
+import type { ComponentType } from 'react'
+
+import { push, useAddress } from '../lib/address'
+import { GatewayAway } from '../live/GatewayAway'
+import { HealthBanner } from '../live/HealthBanner'
+import { useLive } from '../live/LiveStore'
+import { Choices } from '../ui/Choices'
+import type { FrameProps } from '../ui/frame'
+import { PlainPanel } from '../ui/Panel'
+import { Skeleton } from '../ui/Skeleton'
+import { SkipLink } from '../ui/SkipLink'
+import { AuditTrail } from './AuditTrail'
+import { DeadLetters } from './DeadLetters'
+import { Findings } from './Findings'
+import { Keys } from './Keys'
+import styles from './OperatorPage.module.css'
+import { Pipeline } from './Pipeline'
+import { tabOf, TABS } from './place'
+
+interface Props {
+  /** The frame around the page: it listens to the page's keys. */
+  Frame: ComponentType<FrameProps>
+}
+
+export function OperatorPage({ Frame }: Props) {
+  const shown = useAddress(({ hash }) => tabOf(hash))
+  const health = useLive((state) => state.health)
+  const outage = useLive((state) => state.outage)
+  const isStarting = health === null || health.status === 'starting'
+  return (
+    <Frame
+      className={styles.page}
+      skipLink={<SkipLink to="operator">Skip to the system</SkipLink>}
+      keys={TABS.map(({ name, place }, at) => ({ keys: [`${at + 1}`], meaning: name, act: () => push(place) }))}
+      help="What could not be read is kept with its cause, never dropped. Every change is tried first, and stands in the audit for ever."
+      footer={
+        <>
+          Analysis only: nothing here can place an order. <a href="/docs">API</a>
+        </>
+      }
+    >
+      <HealthBanner />
+      <main id="operator" className={styles.main} tabIndex={-1}>
+        <Choices accent className={styles.tabs} aria-label="What is shown">
+          {TABS.map(({ tab, name, place }) => (
+            <button key={tab} type="button" aria-pressed={tab === shown} onClick={() => push(place)}>
+              {name}
+            </button>
+          ))}
+        </Choices>
+        {health === null && outage ? (
+          <GatewayAway error={outage.error} />
+        ) : isStarting ? (
+          <PlainPanel aria-label="Getting ready">
+            <Skeleton rows={8} label="The topics are being read" />
+          </PlainPanel>
+        ) : shown === 'pipeline' ? (
+          <Pipeline health={health} />
+        ) : shown === 'records' ? (
+          <>
+            <DeadLetters />
+            <Findings />
+          </>
+        ) : (
+          <>
+            <Keys />
+            <AuditTrail />
+          </>
+        )}
+      </main>
+    </Frame>
+  )
+}
