@@ -42,6 +42,7 @@ from deploy.cli.console import (
 from deploy.cli.gateway import health, serve
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
+from deploy.cli.mcp import mcp
 from deploy.cli.replay import replay
 from deploy.cli.settings import config, refuse_unexpected, settings_in_force
 from deploy.cli.strategy import get_strategy, list_strategies
@@ -295,6 +296,7 @@ def graph(*, as_json: Json = False) -> None:
 
 app.command()(serve)
 app.command()(health)
+app.command()(mcp)
 app.command()(replay)
 app.command()(trace)
 app.command()(train)

@@ -44,6 +44,14 @@ def gateway_url(url: str | None) -> str:
     return f"{address.rstrip('/')}/"
 
 
+def no_gateway(url: str, error: Exception) -> str:
+    """Return what is said where no gateway answers."""
+    return (
+        f"no gateway answers at {url} ({getattr(error, 'reason', error)}): start it with "
+        "`regimeflow run`, or give --url"
+    )
+
+
 def request_json(
     url: str,
     path: str,
@@ -77,10 +85,7 @@ def request_json(
     except urllib.error.HTTPError as refusal:
         raise GatewayFailed(refusal_text(refusal), refusal.code) from None
     except (OSError, ValueError) as error:
-        raise GatewayFailed(
-            f"no gateway answers at {url} ({getattr(error, 'reason', error)}): start it with "
-            "`regimeflow run`, or give --url"
-        ) from None
+        raise GatewayFailed(no_gateway(url, error)) from None
     if not isinstance(answer, dict):
         raise GatewayFailed(f"{url}{path} did not answer with a JSON object; is it RegimeFlow?")
     return answer

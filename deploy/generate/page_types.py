@@ -9,9 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gateway.app import create_app
-from gateway.kafka.bus import KafkaBus
-from gateway.settings import GatewaySettings
+from deploy.generate.api_document import api_document
 from streams.evaluation.report import Metrics
 
 FILE = Path(__file__).resolve().parents[2] / "gateway" / "dashboard" / "src" / "contract.ts"
@@ -57,9 +55,7 @@ FREE = "#/components/schemas/JsonValue"  # any JSON at all
 
 def contract_text() -> str:
     """Return the whole file."""
-    settings = GatewaySettings()
-    app = create_app(settings, KafkaBus(settings))  # never started
-    schemas: dict[str, Any] = app.openapi()["components"]["schemas"]
+    schemas: dict[str, Any] = api_document()["components"]["schemas"]
     # The gateway knows results of research jobs only as JSON; this is the record of their metrics.
     schemas["Metrics"] = Metrics.model_json_schema()
     wanted: dict[str, None] = {}

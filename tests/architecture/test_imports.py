@@ -20,6 +20,8 @@ from tests.architecture.sources import (
 ONLY_HERE = {
     "ccxt": {"workers/ingest/exchange.py"},
     "apprise": {"workers/notify/sinks.py"},
+    "fastmcp": {"deploy/cli/mcp_server.py"},
+    "httpx2": {"deploy/cli/mcp_server.py"},
     "mlflow": {"workers/training/mlflow_mirror.py"},
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},
