@@ -66,7 +66,7 @@ def gaps(compose, scrapes, profiles):
     for name, service in services.items():
         if process := process_of(service):
             runners.setdefault(process, []).append(name)
-    jobs = {"regimeflow", *profiles}  # the simulated exchange has a job of its own
+    jobs = {"regimeflow", "gateway", *profiles}  # two have a job of their own
     jobs |= {"simulator"} if "simulated" in profiles else set()
     targets = {
         entry["labels"]["process"]: target
@@ -141,7 +141,7 @@ def test_the_key_of_the_real_venue_comes_from_files_alone_and_is_needed_by_nobod
     with_key = {name: str(tmp_path / secret) for name, secret in named.items()}
 
     assert all(service["environment"][n] == f"/run/secrets/{named[n]}" for n in named)
-    assert sorted(service["secrets"]) == sorted(named.values()) == sorted(COMPOSE["secrets"])
+    assert sorted(service["secrets"]) == sorted(named.values())
     assert {  # of the host, and of the container
         name: COMPOSE["secrets"][secret]["file"] for name, secret in named.items()
     } == {name: f"${{{name}:-/dev/null}}" for name in named}
@@ -151,7 +151,47 @@ def test_the_key_of_the_real_venue_comes_from_files_alone_and_is_needed_by_nobod
     }
     without = read_environment(dict.fromkeys(named, "/dev/null"), tmp_path)
     assert set(without.values()) == {""}
-    assert not any(s.get("secrets") for name, s in SERVICES.items() if s is not service)
+
+
+def test_a_secret_is_of_one_service_and_comes_from_a_file_that_may_be_left_out():
+    holders = {name: s["secrets"] for name, s in SERVICES.items() if s.get("secrets")}
+    files = [secret["file"] for secret in COMPOSE["secrets"].values()]
+
+    assert set(holders) == {"ingest-binanceusdm", "prometheus"}
+    assert sorted(secret for each in holders.values() for secret in each) == sorted(
+        COMPOSE["secrets"]
+    )
+    assert all(re.fullmatch(r"\$\{[A-Z_]+_FILE:-/dev/null\}", file) for file in files)
+
+
+def test_prometheus_shows_its_key_to_the_gateway_alone():
+    shown = {
+        target: job["authorization"]["credentials_file"]
+        for job in SCRAPES["scrape_configs"]
+        if "authorization" in job
+        for entry in job["static_configs"]
+        for target in entry["targets"]
+    }
+
+    assert shown == {"gateway:8080": "/run/secrets/prometheus_api_key"}
+    assert "prometheus_api_key" in SERVICES["prometheus"]["secrets"]
+
+
+def test_one_alert_tells_of_every_process_that_is_down():
+    jobs = {
+        entry["labels"]["process"]: relabelled_job(job)
+        for job in SCRAPES["scrape_configs"]
+        for entry in job["static_configs"]
+        if "labels" in entry
+    }
+
+    assert {name for name, job in jobs.items() if job != "regimeflow"} == {"simulator"}
+
+
+def relabelled_job(job):
+    rules = job.get("relabel_configs", ())
+    [name] = [r["replacement"] for r in rules if r["target_label"] == "job"] or [job["job_name"]]
+    return name
 
 
 def test_an_empty_key_is_no_key(monkeypatch):
@@ -259,6 +299,7 @@ def test_no_file_holds_a_secret(path):
             r"(?m)^secrets:.*\n(  \w+:\n    file: \$\{\w+_FILE:-/dev/null\}\n)+", "", text
         )
         text = re.sub(r"(?m)^    secrets: \[[\w, ]+\]\n|\w+_FILE: /run/secrets/\w+\n", "", text)
+        text = text.replace("REGIMEFLOW_API_KEYS: ${REGIMEFLOW_API_KEYS:-false}", "")
 
     assert not re.search(r"(?i)(password|passwd|secret|token|api_?key)\w*\s*[:=]", text)
     assert not re.search(r"://[^/\s:@]+:[^/\s@]+@", text)

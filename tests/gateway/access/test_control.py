@@ -266,6 +266,19 @@ async def test_a_token_counts_for_nothing_where_only_keys_do(issuer):
     assert answer.status_code == 401
 
 
+async def test_metrics_are_read_by_a_bearer_key_and_an_empty_one_counts_only_where_none_is_needed(
+    guarded, new_key, gateway
+):
+    key, empty = {"Authorization": f"Bearer {new_key('read').text}"}, {"Authorization": "Bearer "}
+
+    statuses = [
+        (await running.client.get("/metrics", headers=headers)).status_code
+        for running, headers in ((guarded, key), (guarded, empty), (gateway, empty))
+    ]
+
+    assert statuses == [200, 401, 200]
+
+
 async def test_no_answer_and_no_record_shows_a_key(guarded: RunningGateway, new_key, capsys):
     text = new_key("admin").text
     headers = {"X-API-Key": text}
