@@ -10,8 +10,8 @@ from deploy.cli.console import fail, note, report_errors
 from deploy.cli.options import Url
 
 MISSING = (
-    "the libraries of the server for assistants are not installed: run "
-    "`uv sync --inexact --extra mcp` in the checkout (its uv may lie in .uv/bin)"
+    "the libraries of the server for assistants are not installed: run `uv sync --inexact "
+    "--no-default-groups --extra mcp` in the checkout (its uv may lie in .uv/bin)"
 )
 
 

@@ -341,5 +341,5 @@ def test_without_its_libraries_the_command_says_what_to_install(monkeypatch):
     result = CliRunner().invoke(app, ["mcp"])
 
     assert result.exit_code == 1
-    assert "uv sync --inexact --extra mcp" in result.output
+    assert "uv sync --inexact --no-default-groups --extra mcp" in result.output
     assert "Traceback" not in result.output
