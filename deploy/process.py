@@ -42,6 +42,7 @@ def main() -> int:
     from pydantic import ValidationError
 
     from streams.runtime.environment import EnvironmentRefused
+    from streams.runtime.settings import EXIT_REFUSED
     from workers.process import (
         LogSettings,
         SettingsRefused,
@@ -65,6 +66,10 @@ def main() -> int:
         say_starting(name, settings)
         beat_into(beats_file)  # only now: from the first beat on, a silence is a hang
         code = run(name, settings)
+        if code == EXIT_REFUSED:
+            say_failed(
+                name, settings, "it is not started again before what its log names is mended"
+            )
     except KeyboardInterrupt:  # nothing had begun, or the web server has stopped and says so
         code = 0
     except (
@@ -73,6 +78,7 @@ def main() -> int:
     ) as invalid:  # of these settings, or of the gateway's own
         return refused("; ".join(error_lines(invalid)))
     except SettingsRefused as refusal:
+        say_failed(name, settings, str(refusal))
         return refused(str(refusal))
     if code == 0:
         log.info("process.drained", lived_s=round(time.monotonic() - began_s, 1))
@@ -145,6 +151,17 @@ def say_starting(name: str, settings: Settings) -> None:
 
     status = StatusPublisher(kafka_of(settings), name)
     status.report("starting")
+    status.close()
+
+
+def say_failed(name: str, settings: Settings, why: str) -> None:
+    """Say that the process is not started again, where a cluster is named that can be told."""
+    if name in SAY_NO_STATUS or settings.kafka_bootstrap_servers is None:
+        return
+    from streams.runtime.status import StatusPublisher
+
+    status = StatusPublisher(kafka_of(settings), name)
+    status.report("failed", why)
     status.close()
 
 

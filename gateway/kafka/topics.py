@@ -68,7 +68,7 @@ READS: dict[str, int] = {
     MONITOR_WINDOWS.name: 1_000,
     MONITOR_TRACES.name: 100,
     LEDGER.name: 5_000,
-    SYSTEM_EVENTS.name: 200,
+    SYSTEM_EVENTS.name: 2_000,
     ACCESS_KEYS.name: ALL,
     OPERATOR_AUDIT.name: ALL,
     PREDICTION_REPLIES.name: 0,

@@ -1,4 +1,4 @@
-"""GET /api/system/health, metrics, config and audit, for people who run it."""
+"""GET /api/system/health, metrics, config, audit and events, for people who run it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from gateway.answers.performance import performance
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, success
 from gateway.routes.system import Health
+from schemas.events import EventKind, SystemEvent
 from schemas.status import OperatorAction
-from schemas.topics import OPERATOR_AUDIT
+from schemas.topics import OPERATOR_AUDIT, SYSTEM_EVENTS
 from streams.runtime.environment import SourceKind
 
 router = APIRouter(prefix="/api/system", tags=["system"])
@@ -118,6 +119,19 @@ class AuditList(BaseModel):
     actions: list[AuditEntry]
 
 
+class EventEntry(SystemEvent):
+    """An event, and where it stands on its topic."""
+
+    offset: int
+
+
+class EventList(BaseModel):
+    """Events, newest first, as far back as is read."""
+
+    topic: str = Field(description="Holds all that are kept")
+    events: list[EventEntry]
+
+
 @router.get("/health", response_model=Envelope[Health])
 async def system_health(ctx: ContextDep) -> Response:
     """Return the same as ``/health`` in the envelope, always 200."""
@@ -153,3 +167,20 @@ async def system_audit(
     newest = islice(ctx.views.audit.newest(action, subject), limit)
     actions = [{**each.model_dump(), "offset": offset} for offset, each in newest]
     return success({"topic": OPERATOR_AUDIT.name, "actions": actions})
+
+
+@router.get("/events", response_model=Envelope[EventList])
+async def system_events(
+    ctx: ContextDep,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    kind: Annotated[EventKind | None, Query(description="All if left")] = None,
+    about: Annotated[
+        str | None,
+        Query(max_length=300, description="Process, symbol, strategy or topic; all if left"),
+    ] = None,
+) -> Response:
+    """Return what people wait for, newest first: the stream sends each as it comes."""
+    ctx.require_ready()
+    newest = islice(ctx.views.events.newest(kind, about), limit)
+    events = [{**each.model_dump(), "offset": offset} for offset, each in newest]
+    return success({"topic": SYSTEM_EVENTS.name, "events": events})

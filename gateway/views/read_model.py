@@ -23,6 +23,7 @@ from gateway.views.compact import (
 )
 from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
+from gateway.views.events import EventsView
 from gateway.views.jobs import JobIndex
 from gateway.views.ledger import LedgerView
 from gateway.views.origins import OriginsView
@@ -116,6 +117,7 @@ class ReadModel:
         self.dead_letters = OpenLetters()
         self.ledger = LedgerView()
         self.audit = AuditView()
+        self.events = EventsView()
         self.origins = OriginsView()
         self.unreadable: dict[str, UnreadableCount] = {}
         self.last_append_ms: dict[str, int] = {}
@@ -149,7 +151,7 @@ class ReadModel:
             DeadLetter: self._dead_letter,
             LedgerEntry: lambda entry, _: self.ledger.put(entry),
             OperatorAction: self._operator_action,
-            SystemEvent: lambda *_: None,  # for the stream, not for a view
+            SystemEvent: lambda event, arrival: self.events.put(event, arrival.offset),
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
         }
 

@@ -14,12 +14,14 @@ import pytest
 
 from deploy import process
 from deploy.local.supervisor import HEARTBEAT
+from deploy.topics.admin import apply_topics, delete_topics
+from deploy.topics.plan import COMPACTED, TopicPlan
 from schemas.status import WorkerStatus
 from schemas.topics import WORKER_STATUS
 from streams.runtime.codec import Received
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.reader import Reader
-from streams.runtime.settings import KafkaSettings
+from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers import process as worker_process
 from workers.process import SettingsRefused
@@ -168,6 +170,28 @@ def test_the_first_thing_a_process_says_takes_back_what_it_said_in_its_last_life
         started.terminate()
 
     assert said == ["stopping", "starting", "running"]
+
+
+@pytest.mark.kafka
+def test_a_process_that_is_not_started_again_says_why(broker, tmp_path):
+    kafka, cluster = KafkaSettings(broker), {"bootstrap.servers": broker}
+    apply_topics(cluster, 1, [TopicPlan(WORKER_STATUS.name, COMPACTED)])
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("REGIMEFLOW_")}
+    environment |= {
+        "REGIMEFLOW_HOME": str(tmp_path),
+        "REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS": broker,
+        "REGIMEFLOW_NOTIFY_RULES": "gap=loudly",
+    }
+
+    command = [sys.executable, "-m", "deploy.process", "notify"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+
+    assert done.returncode == EXIT_REFUSED
+    with Reader(kafka, (WORKER_STATUS,)) as reader:
+        said = [m.record for m in reader.read_to_end() if isinstance(m.record, WorkerStatus)]
+    delete_topics(cluster, [WORKER_STATUS.name])
+    assert [each.state for each in said] == ["starting", "failed"]
+    assert "REGIMEFLOW_NOTIFY_RULES" in said[-1].detail
 
 
 def states_until(kafka, last):

@@ -37,6 +37,7 @@ ROUTES = [
     ("get", "/api/system/config"),
     ("get", "/api/system/audit"),
     ("get", "/api/system/dead-letters"),
+    ("get", "/api/system/events"),
     ("post", "/api/system/dead-letters/replay"),
     ("post", "/api/system/dead-letters/drop"),
     ("get", "/api/system/ledger"),

@@ -10,10 +10,13 @@ from gateway.answers.performance import quantile_ms
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival
 from gateway.views.audit import ACTIONS, AuditView
+from gateway.views.events import EVENTS, EventsView
 from schemas.dead_letter import DeadLetter
+from schemas.events import EventKind, SystemEvent
 from schemas.status import OperatorAction
 from streams.runtime.environment import PREFIX, SECRETS, STARTUP_NAMES, setting_names
 from streams.runtime.shown_settings import MASK
+from tests.build import system_event
 from tests.fakes.gateway import WALL_MS, RunningGateway, in_process_gateway
 from workers.settings import Settings
 
@@ -167,3 +170,34 @@ async def test_dead_letters_are_counted_by_topic_and_cause(gateway: RunningGatew
     assert counts == [("late", 2, 2), ("torn", 1, 3)]
     assert body["groups"][0]["names"] == ["market.bars.v1.dlq/0@1", "market.bars.v1.dlq/0@2"]
     assert all(not group["newest"]["payload_base64"] for group in body["groups"])
+
+
+def event(number: int, kind: EventKind = "gap", subject: str = "BTCUSDT") -> SystemEvent:
+    return system_event(kind, event_id=str(number), subject=subject, event_time_ms=number)
+
+
+async def test_events_are_listed_newest_first_by_kind_and_by_what_they_are_about(
+    gateway: RunningGateway,
+):
+    gateway.bus.feed(event(1), event(2, "feed_stale"), event(3, "feed_stale", "ETHUSDT"))
+
+    async def times(**query: object) -> list[int]:
+        answer = await gateway.get("/api/system/events", **query)
+        return [row["event_time_ms"] for row in answer["data"]["events"]]
+
+    assert await times() == [3, 2, 1]
+    assert await times(limit=1) == [3]
+    assert await times(kind="feed_stale") == [3, 2]
+    assert await times(about="BTCUSDT") == [2, 1]
+    assert await times(about="nothing") == []
+    refused = await gateway.client.get("/api/system/events?kind=nonsense")
+    assert (refused.status_code, "kind" in refused.json()["error"]) == (400, True)
+
+
+def test_the_view_of_events_is_bounded_and_takes_each_once():
+    view = EventsView()
+    for number in range(EVENTS + 3):
+        view.put(event(number), number)
+        view.put(event(number), number)
+
+    assert [offset for offset, _ in view.newest()] == list(range(EVENTS + 2, 2, -1))
