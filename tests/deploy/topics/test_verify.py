@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner
@@ -27,15 +24,13 @@ from schemas.topics import (
     SCORED_SIGNALS,
     SIGNALS,
 )
-from streams.runtime.chain import run_chain
 from streams.runtime.client import flush, produce, producer_of
-from streams.runtime.codec import Outgoing, Received
+from streams.runtime.codec import Outgoing
 from streams.runtime.publisher import Publisher
-from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from streams.topology import CHAINS
 from tests.build import close_time, raw_bar
-from tests.fakes.scripted_inference import PROCESSOR, changed, inference
+from tests.fakes.running_chains import chains_running, read_records, wait_for
+from tests.fakes.scripted_inference import changed, inference
 from tests.groups import forget_groups
 from workers.research.replay import recompute
 from workers.research.replay.recompute import MADE, Span
@@ -45,40 +40,6 @@ pytestmark = pytest.mark.kafka
 BARS_PLAYED = 40
 M5 = 5 * MINUTE_MS
 SOL_MINUTES = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13)  # whole five minutes from 3 and from 8
-CHAIN_OF = {chain.name: chain.processors for chain in CHAINS}
-
-
-@contextmanager
-def chains_running(kafka: KafkaSettings) -> Iterator[None]:
-    """Run the symbol chains, and inference without models, in threads."""
-    stop = threading.Event()
-    chains = {**CHAIN_OF, "inference": (PROCESSOR,)}
-    threads = [
-        threading.Thread(
-            target=run_chain, args=(name, chains[name], kafka), kwargs={"stop": stop}, daemon=True
-        )
-        for name in ("market", "inference", "signals")
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-
-
-def read_records(kafka: KafkaSettings, topic: Topic) -> list[Received]:
-    with Reader(kafka, (topic,)) as reader:
-        return list(reader.read_to_end())
-
-
-def wait_for(reached: Callable[[], bool], within_s: float = 60.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,53 @@
+"""The symbol chains on a real broker, in threads, with inference that needs no model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from schemas.record import Topic
+from streams.runtime.chain import run_chain
+from streams.runtime.codec import Received
+from streams.runtime.reader import Reader
+from streams.runtime.settings import KafkaSettings
+from streams.topology import CHAINS
+from tests.fakes.scripted_inference import PROCESSOR
+
+NAMES = ("market", "inference", "signals")
+CHAIN_OF = {**{chain.name: chain.processors for chain in CHAINS}, "inference": (PROCESSOR,)}
+
+
+@contextmanager
+def chains_running(kafka: KafkaSettings) -> Iterator[None]:
+    """Run the symbol chains until the block ends."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(
+            target=run_chain, args=(name, CHAIN_OF[name], kafka), kwargs={"stop": stop}, daemon=True
+        )
+        for name in NAMES
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def read_records(kafka: KafkaSettings, *topics: Topic) -> list[Received]:
+    """Return every record of some topics."""
+    with Reader(kafka, topics) as reader:
+        return list(reader.read_to_end())
+
+
+def wait_for(reached: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Look ten times a second until something is so."""
+    deadline = time.monotonic() + within_s
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
