@@ -88,9 +88,14 @@ class Finding:
     """What a row says of the settings in force."""
 
     row: EnvironmentRow
+    environment: EnvironmentName
     value: str
     expected: str
     met: bool
+
+    def __str__(self) -> str:
+        """Return the setting, its value and what is expected."""
+        return f"{variables(self.row)}: {self.value}; {self.environment} expects {self.expected}"
 
     @property
     def refused(self) -> bool:
@@ -104,7 +109,14 @@ def examine_environment(settings: SettingsInForce, *, gateway: bool = True) -> I
         if row.gateway and not gateway:
             continue
         expectation = row.expectation(settings.pipeline.env)
-        yield Finding(row, row.value(settings), expectation.words, expectation.met(settings))
+        met = expectation.met(settings)
+        yield Finding(row, settings.pipeline.env, row.value(settings), expectation.words, met)
+
+
+def refusals(settings: SettingsInForce) -> list[str]:
+    """Return why no gateway may start with these settings, each with its remedy."""
+    findings = examine_environment(settings)
+    return [f"{finding}: {finding.row.remedy}" for finding in findings if finding.refused]
 
 
 def _on_off(on: bool) -> str:  # noqa: FBT001 - what it says

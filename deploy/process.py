@@ -20,6 +20,7 @@ from deploy.local.priorities import BACKGROUND, NICENESS
 from deploy.local.supervisor import HEARTBEAT, ONE_THREAD, interrupt_on_signals
 
 if TYPE_CHECKING:
+    from gateway.settings import GatewaySettings
     from streams.runtime.settings import KafkaSettings
     from workers.settings import Settings
 
@@ -118,7 +119,9 @@ def run(name: str, settings: Settings) -> int:
         from gateway.app import run as serve
         from gateway.settings import GatewaySettings
 
-        return serve(GatewaySettings(), heartbeat.beat)
+        gateway = GatewaySettings()
+        require_expected(settings, gateway)
+        return serve(gateway, heartbeat.beat)
     kafka = kafka_of(settings)
     if name == "monitor":
         from streams.monitor.app import credentials
@@ -141,6 +144,16 @@ def run(name: str, settings: Settings) -> int:
         if processor.prepare is not None:
             processor.prepare()
     return run_until_signalled(chain.name, chain.processors, kafka) or 0
+
+
+def require_expected(settings: Settings, gateway: GatewaySettings) -> None:
+    """Raise SettingsRefused for what the environment does not allow; others can reach a gateway."""
+    from deploy.environments import SettingsInForce, refusals
+    from streams.runtime.environment import setting_sources
+    from workers.process import SettingsRefused
+
+    if refused := refusals(SettingsInForce(settings, gateway, setting_sources())):
+        raise SettingsRefused("; ".join(refused))
 
 
 def say_starting(name: str, settings: Settings) -> None:

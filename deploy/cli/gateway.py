@@ -17,6 +17,7 @@ from deploy.cli.console import (
     show,
 )
 from deploy.cli.options import Url
+from deploy.cli.settings import refuse_unexpected
 
 
 def serve(
@@ -38,6 +39,7 @@ def serve(
     from streams.runtime.environment import SOURCES
 
     settings, chosen = load_settings(), gateway_port(port)
+    refuse_unexpected(settings, gateway=True)
     with report_errors(), cluster() as client:
         run = Run(settings, chosen or usable_port(0), ("gateway",))
         check_port(run)

@@ -41,7 +41,7 @@ class Check:
     """One check: ok, a note, or missing with what mends it.
 
     Attributes:
-        setting, value, expected: Of what the environment expects of the settings; else empty.
+        setting, value, expected: Where a setting decides it; else empty.
     """
 
     name: str
@@ -88,7 +88,7 @@ def examine_settings(settings: SettingsInForce, *, gateway: bool = True) -> tupl
     findings = examine_environment(settings, gateway=gateway)
     return (
         _home_environment(settings.pipeline),
-        *(_expected(settings.pipeline.env, each) for each in findings),
+        *map(_expected, findings),
     )
 
 
@@ -101,14 +101,12 @@ def _home_environment(settings: Settings) -> Check:
     return Check("environment", "ok", settings.env, "", f"{PREFIX}ENV", settings.env)
 
 
-def _expected(environment: str, finding: Finding) -> Check:
-    names = variables(finding.row)
-    said = (names, finding.value, finding.expected)
+def _expected(finding: Finding) -> Check:
+    said = (variables(finding.row), finding.value, finding.expected)
     if finding.met:
         return Check(finding.row.name, "ok", finding.value, "", *said)
     state: Literal["note", "missing"] = "missing" if finding.refused else "note"
-    detail = f"{names}: {finding.value}; {environment} expects {finding.expected}"
-    return Check(finding.row.name, state, detail, finding.row.remedy, *said)
+    return Check(finding.row.name, state, str(finding), finding.row.remedy, *said)
 
 
 def read_recorded_market(files: Sequence[str]) -> tuple[tuple[str, ...], str]:
@@ -160,7 +158,8 @@ def _cluster(settings: Settings) -> Check:
     if broker_answers(servers, ANSWER_WITHIN_S, settings.kafka_client):
         return Check("kafka", "ok", f"{servers} answers")
     mend = "start it, set REGIMEFLOW_KAFKA_CLIENT for SASL/TLS, or unset the servers"
-    return Check("kafka", "missing", f"{servers} does not answer", mend)
+    said = (f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS", servers, "a cluster that answers")
+    return Check("kafka", "missing", f"{servers} does not answer", mend, *said)
 
 
 def _java() -> Check:
@@ -199,10 +198,12 @@ def _dashboard() -> Check:
     return Check("dashboard", "missing", "no Node", "uv sync --locked --group build")
 
 
-def _tried(name: str, problem: Problem | None, detail: str) -> Check:
+def _tried(
+    name: str, problem: Problem | None, detail: str, said: tuple[str, str, str] = ("", "", "")
+) -> Check:
     if problem is not None:
-        return Check(name, "missing", problem.what, problem.mend)
-    return Check(name, "ok", detail)
+        return Check(name, "missing", problem.what, problem.mend, *said)
+    return Check(name, "ok", detail, "", *said)
 
 
 def _disk(home: Path) -> Check:
@@ -213,9 +214,11 @@ def _disk(home: Path) -> Check:
         return Check("disk", "missing", f"{home}: {error.strerror}", "set REGIMEFLOW_HOME")
     detail = f"{free / 1e9:.1f} GB free at {folder}"
     if free < MIN_FREE_BYTES:
-        return Check(
-            "disk", "missing", f"{detail}, expected 2", "free space or set REGIMEFLOW_HOME"
+        mend, said = (
+            "free space or set REGIMEFLOW_HOME",
+            (f"{PREFIX}HOME", str(folder), "2 GB free"),
         )
+        return Check("disk", "missing", f"{detail}, expected 2", mend, *said)
     return Check("disk", "ok", detail)
 
 
@@ -239,12 +242,14 @@ def _port(port: int, runs_as: int | None) -> Check:
         return Check("port", "ok", f"{port} is free")
     if runs_as is not None:
         return Check("port", "ok", f"{port} is in use; this home's run is on")
-    return Check("port", "note", problem.what, "regimeflow run --port N")
+    said = (f"{PREFIX}PORT", str(port), "a free port")
+    return Check("port", "note", problem.what, "regimeflow run --port N", *said)
 
 
 def _home(home: Path, runs_as: int | None) -> Check:
     detail = f"{home}, " + ("free" if runs_as is None else f"process {runs_as} runs here")
-    return _tried("home", home_problem(home), detail)
+    said = (f"{PREFIX}HOME", str(home), "a folder that can be written")
+    return _tried("home", home_problem(home), detail, said)
 
 
 def _browser() -> Check:

@@ -25,6 +25,7 @@ from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers import process as worker_process
 from workers.process import SettingsRefused
+from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = """
@@ -75,6 +76,14 @@ def test_a_metrics_port_that_cannot_be_used_is_refused_with_its_name(told, monke
 
         with pytest.raises(SettingsRefused, match=f"REGIMEFLOW_METRICS_PORT={port} on 127.0.0.1"):
             process.serve_metrics("market")
+
+
+def test_a_gateway_that_its_environment_does_not_allow_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("REGIMEFLOW_ENV", "staging")
+    settings = Settings(home=tmp_path, kafka_bootstrap_servers="kafka:9092")
+
+    with pytest.raises(SettingsRefused, match="staging expects somebody has to sign in: set REG"):
+        process.run("gateway", settings)
 
 
 def test_a_process_gives_its_first_beat_after_what_it_says_before_it_loads(monkeypatch, tmp_path):

@@ -41,6 +41,7 @@ COMMANDS = (
     ("backtest run", "backtest optimize", "backtest walk-forward", "backtest run-all"),
     ("hyperopt start", "hyperopt list", "hyperopt status", "hyperopt result"),
     ("hyperopt cancel", "hyperopt resume"),
+    ("backup create", "backup verify", "backup restore", "home delete"),
 )
 
 
