@@ -43,15 +43,12 @@ class SettingsInForce:
     sources: Mapping[str, NamedValue]
 
 
-Test = Callable[[SettingsInForce], bool]
-
-
 @dataclass(frozen=True)
 class Expectation:
     """What one environment expects, in words, and whether settings meet it."""
 
     words: str
-    met: Test = lambda _: True
+    met: Callable[[SettingsInForce], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
@@ -140,8 +137,7 @@ def _kept_at_least(days: int) -> Expectation:
 def _kafka_connection(settings: SettingsInForce) -> str:
     if _executor(settings) == LOCAL:
         return "on loopback"
-    named = settings.pipeline.kafka_client.get("security.protocol", "").upper()
-    return named if named.endswith("SSL") else "PLAINTEXT"
+    return settings.pipeline.kafka_client.get("security.protocol", "plaintext").upper()
 
 
 def _secrets_in_env_file(settings: SettingsInForce) -> str:
@@ -179,7 +175,9 @@ ROWS: tuple[EnvironmentRow, ...] = (
         _kafka_connection,
         dev=_ANY,
         staging=_ANY,
-        prod=Expectation("SSL or SASL_SSL", lambda s: _kafka_connection(s) != "PLAINTEXT"),
+        prod=Expectation(
+            "SSL or SASL_SSL", lambda s: not _kafka_connection(s).endswith("PLAINTEXT")
+        ),
         remedy='set {"security.protocol": "SASL_SSL", ...}, unless the network itself is closed',
         advice=True,
     ),

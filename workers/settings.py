@@ -44,8 +44,8 @@ class Settings(NamedSettings):
     home: Path = Field(default_factory=default_home, description="Everything that is kept")
     env: EnvironmentName = Field(
         default="dev",
-        description="dev, staging or prod: what is expected of the other settings; they are read "
-        "from .env.ENV where that file exists",
+        description="dev, staging or prod: what is expected of the other settings; as a variable "
+        "it reads .env.ENV in place of .env, where that file exists",
     )
     app_mode: Literal["analysis_only"] = Field(
         default="analysis_only",

@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+HOME = "REGIMEFLOW_HOME"
 File = Annotated[Path, typer.Argument(metavar="FILE", help="As `backup create` wrote it.")]
 
 
@@ -87,8 +88,7 @@ def backup_restore(path: File, *, as_json: Json = False) -> None:
     def lines() -> Iterator[str]:
         yield f"{settings.home} holds {_size(manifest)} of {manifest.environment}"
         yield from (f"not in it: {each}" for each in manifest.left_out)
-        yield "the backup was made with these settings; set what you need of them:"
-        yield from (f"  {name}={value}" for name, value in manifest.settings.items())
+        yield from (f"it was made with {n}={v}" for n, v in manifest.settings.items() if n != HOME)
         yield "next: `regimeflow replay --verify`, then `regimeflow run`"
 
     document = _document(path, manifest) | {"home": str(settings.home)}

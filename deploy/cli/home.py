@@ -42,5 +42,7 @@ def home_delete(
         )
     with report_errors(), stopped(settings.home):
         others = delete_home(settings.home)
+    if settings.kafka_bootstrap_servers is not None:
+        others.append(f"the topics on {settings.kafka_bootstrap_servers}")
     lines = [f"{settings.home} is deleted", *(f"left: {name}" for name in others)]
     show({"deleted": str(settings.home), "left": others}, lines, as_json=as_json)

@@ -13,7 +13,7 @@ import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -31,10 +31,11 @@ from deploy.local.backup_archive import (
     copy_file,
     members_by_name,
     opened_backup,
+    utf_8,
 )
 from deploy.local.errors import HomeInUseError
 from deploy.local.home_environment import bind_environment, home_environment
-from deploy.local.home_lock import HomeLock
+from deploy.local.home_lock import HomeLock, holder
 from deploy.local.home_parts import kept_files, left_out
 from deploy.local.jars import KAFKA
 from deploy.local.surroundings import existing_folder
@@ -78,6 +79,7 @@ def create_backup(source: BackupSource, target: Path, progress: Progress) -> Bac
         total = sum(path.stat().st_size for path in paths)
         _require_room(target.parent, total)
         with whole_file(target) as fresh, fresh.open("wb") as file:
+            os.fchmod(file.fileno(), 0o600)
             with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
                 done = ByteCount(progress, total)
                 files = tuple(_add(archive, home, path, done) for path in paths)
@@ -106,20 +108,20 @@ def stopped(home: Path) -> Iterator[None]:
     Raises:
         BackupRefused: One is there.
     """
-    locks = [HomeLock(home / "run.lock")]
-    if (home / "kafka").is_dir():
-        locks.append(HomeLock(home / "kafka" / "broker.lock"))
-    try:
-        for lock in locks:
-            lock.take()
+    with ExitStack() as locks:
+        for path in (home / "run.lock", home / "kafka" / "broker.lock"):
+            if not path.parent.is_dir():
+                continue
+            lock = HomeLock(path)
+            try:
+                lock.take()
+            except HomeInUseError:
+                raise BackupRefused(
+                    f"{home} is in use by process {holder(path).get('pid')}: this needs a stopped "
+                    "home, whose broker writes nothing; `regimeflow stop`, then again"
+                ) from None
+            locks.callback(lock.release)
         yield
-    except HomeInUseError as used:
-        raise BackupRefused(
-            f"{used} This needs a stopped home: its broker writes while it runs"
-        ) from None
-    finally:
-        for lock in locks:
-            lock.release()
 
 
 @dataclass(frozen=True)
@@ -162,11 +164,8 @@ def restore_backup(path: Path, settings: Settings, progress: Progress) -> Backup
         OSError: A file cannot be read or written.
     """
     home = settings.home.absolute()
-    with suppress(FileNotFoundError, NotADirectoryError):
-        if home.exists() and (not home.is_dir() or any(home.iterdir())):
-            raise BackupRefused(
-                f"{home} is not empty: restore into another home with REGIMEFLOW_HOME"
-            )
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise BackupRefused(f"{home} is not empty: restore into another home with REGIMEFLOW_HOME")
     with opened_backup(path) as (archive, manifest):
         _require_kafka(manifest)
         if manifest.topics and settings.kafka_bootstrap_servers is not None:
@@ -224,6 +223,8 @@ class _HashedReader:
 
 def _add(archive: tarfile.TarFile, home: Path, path: Path, done: ByteCount) -> BackedUpFile:
     name = path.relative_to(home).as_posix()
+    if not utf_8(name):
+        raise BackupRefused(f"{name!r} is no UTF-8 text: rename that file")
     with path.open("rb") as file:
         facts = os.fstat(file.fileno())
         member = tarfile.TarInfo(name)

@@ -29,6 +29,15 @@ class BackupRefused(ValueError):
     """A backup cannot be made, read or restored; the message says why and what to do."""
 
 
+def utf_8(name: str) -> bool:
+    """Whether a name can be written as UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class BackedUpFile(BaseModel):
     """One file of a backup; its path lies below one of the parts of a home that are kept."""
 
@@ -42,7 +51,7 @@ class BackedUpFile(BaseModel):
     @classmethod
     def _below_a_kept_part(cls, value: str) -> str:
         path = PurePosixPath(value)
-        plain = str(path) == value and not path.is_absolute() and ".." not in path.parts
+        plain = str(path) == value and ".." not in path.parts and "\0" not in value
         if not plain or not any(path.is_relative_to(part) for part in (*FILES, TOPICS)):
             raise ValueError(f"{value!r} is no path of a part of a home that is kept")
         return value
@@ -111,21 +120,21 @@ def _manifest(path: Path, archive: tarfile.TarFile) -> BackupManifest:
         raise BackupRefused(f"{path}: {MANIFEST} differs from its SHA-256, so it is damaged")
     try:
         facts = json.loads(text)
-        version = facts.get("version") if facts.get("format") == FORMAT else None
-        if version not in (None, VERSION):
-            raise BackupRefused(
-                f"{path} has the version {version!r}, expected {VERSION}: use the RegimeFlow that "
-                f"made it, {facts.get('regimeflow')}"
-            )
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise BackupRefused(f"{path}: {MANIFEST} is no manifest of a backup")
+    if facts.get("format") == FORMAT and facts.get("version") != VERSION:
+        raise BackupRefused(
+            f"{path} has the version {facts.get('version')!r}, expected {VERSION}: use the "
+            f"RegimeFlow that made it, {facts.get('regimeflow')}"
+        )
+    try:
         return BackupManifest.model_validate_json(text)
     except ValidationError as invalid:
         first = invalid.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise BackupRefused(f"{path}: {MANIFEST}: {place}: {first['msg']}") from None
-    except (ValueError, AttributeError) as invalid:
-        if isinstance(invalid, BackupRefused):
-            raise
-        raise BackupRefused(f"{path}: {MANIFEST} is no manifest of a backup") from None
 
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

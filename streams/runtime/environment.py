@@ -231,7 +231,7 @@ class _EnvironmentSource(EnvSettingsSource):
             return value
 
 
-def env_file_name(environment: str | None, folder: Path) -> str:
+def _env_file_name(environment: str | None, folder: Path) -> str:
     """Return ``.env.<environment>`` where the folder has that file, else ``.env``."""
     own = f".env.{environment}"
     return own if environment in ENVIRONMENTS and (folder / own).is_file() else ".env"
@@ -239,7 +239,7 @@ def env_file_name(environment: str | None, folder: Path) -> str:
 
 def _env_file(variables: Mapping[str, str], folder: Path) -> Iterator[NamedValue]:
     named = variables.get(ENV_FILE)
-    path = folder / (env_file_name(variables.get(ENV), folder) if named is None else named)
+    path = folder / (_env_file_name(variables.get(ENV), folder) if named is None else named)
     try:
         if not path.is_file():
             if named:

@@ -18,6 +18,7 @@ from deploy.cli.console import gateway_port, load_settings
 from deploy.local.home_lock import HomeLock
 from deploy.local.log_files import LogFile
 from deploy.local.ports import usable_port
+from deploy.topics.admin import AppliedTopics, SettingDifference
 from workers.ingest.fetch_files import FetchRequest
 
 HEAVY = (
@@ -266,6 +267,28 @@ def test_a_secret_that_is_refused_is_not_repeated(value, monkeypatch):
 
     assert "kafka_client" in said
     assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    ("env", "wanted", "code"), [("prod", "1", 1), ("prod", "-1", 0), ("dev", "1", 0)]
+)
+def test_mending_that_removes_records_is_refused_where_they_are_protected(
+    env, wanted, code, monkeypatch
+):
+    answers = [AppliedTopics((), (), (SettingDifference("t", "retention.ms", "2", wanted),))]
+    answers.append(AppliedTopics((), ("t",), ()))
+    mended: list[object] = []
+    monkeypatch.setenv("REGIMEFLOW_ENV", env)
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", "nobody:9092")
+    monkeypatch.setattr("deploy.topics.admin.apply_topics", lambda *_: answers.pop(0))
+    monkeypatch.setattr("deploy.topics.admin.mend_topics", lambda _, all_: mended.append(all_))
+    monkeypatch.setattr("deploy.topics.refdata.publish_refdata", lambda _: ())
+
+    result = call("topics", "apply", "--mend")
+
+    assert result.exit_code == code, result.output
+    assert len(mended) == (code == 0)
+    assert ("is protected from deletion" in result.stderr) == (code == 1)
 
 
 def test_status_of_a_home_where_nothing_runs_says_so():

@@ -152,7 +152,7 @@ def test_every_part_of_a_home_that_code_names_is_kept_or_made_again():
     known = {part.split("/")[0] for part in (*FILES, TOPICS)} | {*MADE_AGAIN}
     named = set()
     for source in SOURCES:
-        for node in ast.walk(source.tree):
+        for node in ast.walk(source.tree) if "home /" in source.text else ():
             if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant):
                 owner = ast.unparse(node.left)
                 own = owner == "self.home" and source.name == "workers/settings.py"
@@ -239,6 +239,7 @@ def test_a_damaged_file_is_named_and_nothing_is_restored(home, monkeypatch):
         "models",
         "models//x",
         "kafka/x",
+        "models/a\0b",
     ],
 )
 def test_a_path_out_of_the_parts_of_a_home_is_refused(home, monkeypatch, path):
@@ -304,6 +305,7 @@ def test_what_the_manifest_does_not_name_is_found_and_never_written(home, monkey
         ({"kafka": "99.0.0"}, "written by Kafka 99.0.0, and the broker here is"),
         ({"format": "other"}, "manifest.json: format: "),
         ({"files": "none"}, "manifest.json: files: "),
+        ({"left_out": None}, "manifest.json: left_out: "),
     ],
 )
 def test_another_version_is_refused_by_name(home, monkeypatch, facts, said):
@@ -339,7 +341,7 @@ def test_a_home_in_use_is_refused_and_says_why(home, lock):
         holder.release()
 
     assert f"in use by process {os.getpid()}" in said
-    assert "needs a stopped home: its broker writes while it runs" in said
+    assert "needs a stopped home, whose broker writes nothing; `regimeflow stop`" in said
     assert not Path("home.tar").exists()
 
 
@@ -426,6 +428,33 @@ def test_topics_of_another_cluster_are_left_to_its_tools(home, monkeypatch):
     assert "unset REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS" in refusal("restore", "whole.tar")
     assert call("restore", "home.tar").exit_code == 0
     assert not (other / "kafka").exists()
+
+
+def test_a_manifest_that_is_no_document_is_refused(home, monkeypatch):
+    call("create", "home.tar")
+    restored_to(monkeypatch, home)
+    for text in (b"[" * 200_000, b"[]", b"\xff", b'"text"', b"{}"):
+
+        def alter(member: tarfile.TarInfo, content: bytes, text: bytes = text) -> list[Any]:
+            seal = hashlib.sha256(text).hexdigest().encode()
+            return [(member, {MANIFEST: text, SEAL: seal}.get(member.name, content))]
+
+        said = refusal("restore", str(rewritten(Path("home.tar"), alter)))
+
+        assert "manifest.json" in said
+
+
+def test_a_name_that_is_no_text_is_refused(home):
+    (home / "models" / "bad\udcff").write_bytes(b"")
+
+    assert "is no UTF-8 text: rename that file" in refusal("create", "home.tar")
+    assert not Path("home.tar").exists()
+
+
+def test_a_backup_is_read_by_its_owner_alone(home):
+    call("create", str(home.parent / "home.tar"))
+
+    assert (home.parent / "home.tar").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_is_no_backup_is_refused_by_name(tmp_path):
