@@ -112,7 +112,7 @@ def topics_apply(
         applied = apply_topics(client, partitions, topics)
         if mend:
             if any(difference.deletes for difference in applied.differing):
-                require_deletable(settings, "what the topics keep for longer than they should")
+                require_deletable(settings, "the records that shorter retention would remove")
             mend_topics(client, applied.differing)
             applied = apply_topics(client, partitions, topics)
         published = publish_refdata(kafka_settings(client))

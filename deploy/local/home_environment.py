@@ -65,6 +65,6 @@ def require_deletable(settings: Settings, what: str) -> None:
     require_environment(settings)
     if deletion_protected(settings):
         raise EnvironmentForbids(
-            f"{what} of {settings.env} is protected from deletion: set "
+            f"{settings.env} protects {what} from deletion: set "
             "REGIMEFLOW_DELETION_PROTECTION=false for the one command that may delete it"
         )

@@ -288,7 +288,9 @@ def test_mending_that_removes_records_is_refused_where_they_are_protected(
 
     assert result.exit_code == code, result.output
     assert len(mended) == (code == 0)
-    assert ("is protected from deletion" in result.stderr) == (code == 1)
+    assert ("from deletion: set REGIMEFLOW_DELETION_PROTECTION=false" in result.stderr) == (
+        code == 1
+    )
 
 
 def test_status_of_a_home_where_nothing_runs_says_so():

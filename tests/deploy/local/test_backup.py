@@ -477,7 +477,7 @@ def test_a_prod_home_refuses_deletion_until_its_protection_is_lifted(home, monke
     elsewhere = CliRunner().invoke(app, delete)
 
     assert (protected.exit_code, elsewhere.exit_code) == (1, 1)
-    assert "of prod is protected from deletion" in protected.stderr
+    assert f"prod protects the home {home} from deletion" in protected.stderr
     assert "belongs to the environment prod, not dev" in elsewhere.stderr
     assert content_of(home) == before
     monkeypatch.setenv("REGIMEFLOW_ENV", "prod")

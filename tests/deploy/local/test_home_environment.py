@@ -42,7 +42,7 @@ def test_what_is_protected_is_deletable_only_where_the_protection_is_lifted(tmp_
     bind_environment(Settings(home=tmp_path, env="prod"))
 
     require_deletable(Settings(home=tmp_path, env="prod", deletion_protection=False), "the home")
-    with pytest.raises(EnvironmentForbids, match="the home of prod is protected from deletion"):
+    with pytest.raises(EnvironmentForbids, match="prod protects the home from deletion"):
         require_deletable(Settings(home=tmp_path, env="prod"), "the home")
     with pytest.raises(EnvironmentForbids, match="belongs to the environment prod, not dev"):
         require_deletable(Settings(home=tmp_path, env="dev"), "the home")
