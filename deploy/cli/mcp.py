@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.console import fail, note, report_errors
+from deploy.cli.console import fail, note, report_errors, validate
 from deploy.cli.options import Url
 
 MISSING = (
@@ -36,6 +36,7 @@ def mcp(
     from deploy.generate.api_document import api_document
     from deploy.local.ports import LOOPBACK, usable_port
     from deploy.local.surroundings import port_problem, require
+    from gateway.settings import GatewaySettings
 
     try:
         from deploy.cli.mcp_server import CALLERS, OWN, ReadingClient, mcp_server
@@ -43,12 +44,13 @@ def mcp(
         raise fail(f"{MISSING} ({missing.name})") from None
     with report_errors(2):
         address = gateway_url(url)
+    document = api_document(validate(GatewaySettings, {"host": LOOPBACK}))
     with report_errors():
         if port:
             require(port_problem(port))
         chosen = usable_port(0) if port == 0 else port
         client = ReadingClient(address, OWN if chosen is None else CALLERS)
-        server = mcp_server(api_document(), client)
+        server = mcp_server(document, client)
         if chosen is None:
             server.run("stdio", show_banner=False, log_level="CRITICAL")
             return

@@ -9,7 +9,6 @@ from gateway.kafka.bus import KafkaBus
 from gateway.settings import GatewaySettings
 
 
-def api_document() -> dict[str, Any]:
-    """Return the OpenAPI document."""
-    settings = GatewaySettings()
+def api_document(settings: GatewaySettings) -> dict[str, Any]:
+    """Return the OpenAPI document of a gateway with these settings."""
     return create_app(settings, KafkaBus(settings)).openapi()  # never started

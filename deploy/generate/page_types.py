@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.generate.api_document import api_document
+from gateway.settings import GatewaySettings
 from streams.evaluation.report import Metrics
 
 FILE = Path(__file__).resolve().parents[2] / "gateway" / "dashboard" / "src" / "contract.ts"
@@ -55,7 +56,7 @@ FREE = "#/components/schemas/JsonValue"  # any JSON at all
 
 def contract_text() -> str:
     """Return the whole file."""
-    schemas: dict[str, Any] = api_document()["components"]["schemas"]
+    schemas: dict[str, Any] = api_document(GatewaySettings())["components"]["schemas"]
     # The gateway knows results of research jobs only as JSON; this is the record of their metrics.
     schemas["Metrics"] = Metrics.model_json_schema()
     wanted: dict[str, None] = {}

@@ -77,7 +77,7 @@ async def gateway() -> AsyncIterator[RunningGateway]:
 
 @cache
 def document() -> dict[str, Any]:
-    return api_document()
+    return api_document(GatewaySettings())
 
 
 def answer(result: CallToolResult) -> dict[str, Any]:
