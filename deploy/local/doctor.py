@@ -93,12 +93,13 @@ def examine_settings(settings: SettingsInForce, *, gateway: bool = True) -> tupl
 
 
 def _home_environment(settings: Settings) -> Check:
+    said = (f"{PREFIX}ENV", settings.env, "that of the home's first run")
     try:
         require_environment(settings)
     except EnvironmentForbids as refused:
         what, _, mend = str(refused).partition(": ")
-        return Check("environment", "missing", what, mend, f"{PREFIX}ENV", settings.env)
-    return Check("environment", "ok", settings.env, "", f"{PREFIX}ENV", settings.env)
+        return Check("environment", "missing", what, mend, *said)
+    return Check("environment", "ok", settings.env, "", *said)
 
 
 def _expected(finding: Finding) -> Check:

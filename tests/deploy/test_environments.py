@@ -181,6 +181,27 @@ def test_doctor_tells_setting_value_expectation_and_remedy_of_each_finding(monke
     assert all(row[name] for row in missing for name in ("setting", "value", "expected", "mend"))
 
 
+def test_a_home_of_another_environment_is_a_finding_and_refuses_a_start(folder, monkeypatch):
+    (folder / "home").mkdir()
+    (folder / "home" / "environment.json").write_text('{"environment": "staging"}')
+    monkeypatch.setattr("deploy.local.doctor.examine", lambda *_: ())
+
+    [missing] = [
+        row
+        for row in json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)
+        if row["state"] == "missing"
+    ]
+    started = CliRunner().invoke(app, ["run"])
+
+    assert (missing["name"], missing["setting"], missing["value"]) == (
+        "environment",
+        "REGIMEFLOW_ENV",
+        "dev",
+    )
+    assert "set REGIMEFLOW_ENV=staging" in missing["mend"]
+    assert (started.exit_code, "belongs to the environment staging" in started.stderr) == (2, True)
+
+
 def test_the_environment_names_the_file_of_settings(folder, monkeypatch):
     (folder / ".env").write_text("REGIMEFLOW_SEED=1\n")
     (folder / ".env.prod").write_text("REGIMEFLOW_SEED=2\n")
