@@ -23,7 +23,7 @@ def supervised(*children: SimpleNamespace) -> Supervisor:
     return cast("Supervisor", SimpleNamespace(children=children))
 
 
-INGEST = SimpleNamespace(name="ingest", running=True, restarts=0)
+INGEST = SimpleNamespace(name="ingest", running=True, state="running", restarts=0)
 RUNNING = supervised(INGEST)
 HEALTH = {
     "status": "healthy",
@@ -96,16 +96,22 @@ def test_progress_is_thinned_out_but_a_new_phase_is_told_at_once(views, capsys):
         screen.look(RUNNING)
 
     told = said(capsys)
-    assert told[1:] == ["[####................]  20% first training, step 3 of 6, folds"]
+    assert told[1:] == ["[####................]  20% first training, step 2 of 6, folds"]
 
 
 def test_a_process_that_keeps_dying_is_told_with_its_last_words():
-    once = SimpleNamespace(name="market", running=False, restarts=1)
+    once = SimpleNamespace(name="market", running=False, state="restarting", restarts=1)
     often = SimpleNamespace(
-        name="ingest", running=False, restarts=5, last_words=lambda _: "no such venue"
+        name="ingest",
+        running=False,
+        state="restarting",
+        restarts=5,
+        last_words=lambda _: "no such venue",
     )
 
-    told = live.dead(supervised(once, often, INGEST))
+    waiting = SimpleNamespace(name="explain", running=False, state="waiting", restarts=0)
+
+    told = live.dead(supervised(once, often, INGEST, waiting))
 
     assert told == ["market", "ingest again (5 times): no such venue"]
 
@@ -153,5 +159,5 @@ def test_a_terminal_shows_the_training_and_is_given_back(views, monkeypatch):
 
     drawn = out.getvalue()
     assert "kernels: 3 of 8" in drawn
-    assert "[##########..........]  50% first training, step 3 of 6, folds" in drawn
+    assert "[##########..........]  50% first training, step 2 of 6, folds" in drawn
     assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")  # the cursor is back

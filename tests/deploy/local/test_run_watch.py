@@ -120,11 +120,11 @@ def test_nobody_answers():
         ),
         (
             RunView(body(), step("folds", 0.5, "fold 3 of 6")),
-            "[##########..........]  50% first training, step 3 of 6, folds: fold 3 of 6",
+            "[##########..........]  50% first training, step 2 of 6, folds: fold 3 of 6",
         ),
         (
             RunView(body(), step("boosted", 0.84)),
-            "[################....]  84% first training, step 5 of 6, boosted",
+            "[################....]  84% first training, step 4 of 6, boosted",
         ),
         (RunView(body(), step("done", 1.0)), "the model goes into service"),
         (
@@ -155,7 +155,7 @@ def test_a_dead_process_is_told_before_all_else():
 def test_status_tells_how_far_the_first_model_is_only_until_it_is_loaded():
     training = step("lstm", 0.9)
 
-    assert any("step 2 of 6, lstm" in line for line in summary_lines(RunView(body(), training)))
+    assert any("step 5 of 6, lstm" in line for line in summary_lines(RunView(body(), training)))
     assert not any("lstm" in line for line in summary_lines(RunView(body(model=True), training)))
 
 
