@@ -7,6 +7,7 @@ reads its inputs and its changelogs, writes its outputs, and owns its group and 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -90,14 +91,16 @@ def rights(row: Chain | Worker) -> list[Rule]:
     if row.name == "ingest":
         refused = [topic.dead_letters for topic in row.writes if topic.dead_letters in _planned()]
     letters = _dead_letters() if row.name in {"notify", "gateway"} else []
+    measured = _measured() if row.name == "gateway" else []  # how far the groups are
     if row.name == "training":  # sees which request was refused
         letters = [TRAINING_REQUESTS.dead_letters]
-    return [
-        *_topic_rules((*(topic.name for topic in reads), *letters, *changelogs), READ),
-        *_topic_rules((*(topic.name for topic in row.writes), *refused, *changelogs), WRITE),
-        *_group_rules(row),
-        *_transaction_rules(row),
-    ]
+    return _merged(
+        _topic_rules((*(topic.name for topic in reads), *letters, *changelogs), READ),
+        _topic_rules((*(topic.name for topic in row.writes), *refused, *changelogs), WRITE),
+        _topic_rules(measured, ("Describe",)),
+        _group_rules(row),
+        _transaction_rules(row),
+    )
 
 
 def _reads(row: Chain | Worker) -> list[Topic]:
@@ -129,28 +132,34 @@ def _transaction_rules(row: Chain | Worker) -> Iterator[Rule]:
 def _operator_rights() -> list[Rule]:
     """Return what the commands of ``regimeflow`` may do: read all, write what they write."""
     every = [plan.name for plan in planned_topics()]
-    return [
-        *_topic_rules(every, ("Describe", "DescribeConfigs", "Read")),
-        *_topic_rules([topic.name for topic in OPERATOR.writes], WRITE),
-        *(_rule("group", row.name, ("Describe",)) for row in ROWS),
-        _rule("group", NO_GROUP, ("Describe",)),
-        _rule("transactionalId", OPERATOR.name, WRITE),
-    ]
+    return _merged(
+        _topic_rules(every, ("Describe", "DescribeConfigs", "Read")),
+        _topic_rules([topic.name for topic in OPERATOR.writes], WRITE),
+        (_rule("group", row.name, ("Describe",)) for row in ROWS),
+        (_rule("group", NO_GROUP, ("Describe",)),),
+        (_rule("transactionalId", OPERATOR.name, WRITE),),
+    )
 
 
 def _keda_rights() -> list[Rule]:
     """Return what the scaler may do: see how far the groups are."""
     rows = [row for row in ROWS if row.name in (*SCALED, *JOBS)]
     topics = dict.fromkeys(topic.name for row in rows for topic in _driving(row))
-    return [
-        *_topic_rules(topics, ("Describe",)),
-        *(_rule("group", row.name, ("Describe",)) for row in rows),
-    ]
+    return _merged(
+        _topic_rules(topics, ("Describe",)),
+        (_rule("group", row.name, ("Describe",)) for row in rows),
+    )
 
 
 def _is_member(row: Chain | Worker) -> bool:
     """Whether a process shares a group with its like: chains, stateful workers, jobs."""
     return isinstance(row, Chain) or row.stateful or row.name in {*JOBS, "training"}
+
+
+def _measured() -> list[str]:
+    """Return the topics of which groups keep an offset."""
+    read = [topic.name for row in ROWS for topic in _reads(row)]
+    return [*dict.fromkeys(read), *_dead_letters()]
 
 
 def _changelogs(row: Chain | Worker) -> list[str]:
@@ -166,6 +175,15 @@ def _planned() -> set[str]:
 def _dead_letters() -> list[str]:
     planned = _planned()
     return [topic.dead_letters for topic in TOPICS if topic.dead_letters in planned]
+
+
+def _merged(*parts: Iterable[Rule]) -> list[Rule]:
+    """Return one rule for each resource."""
+    merged: dict[tuple[str, ...], Rule] = {}
+    for rule in itertools.chain(*parts):
+        known = merged.setdefault(tuple(rule["resource"].values()), rule)
+        known["operations"] = sorted({*known["operations"], *rule["operations"]})
+    return list(merged.values())
 
 
 def _topic_rules(names: Iterable[str], operations: Sequence[str]) -> list[Rule]:

@@ -274,6 +274,13 @@ def test_a_changelog_has_one_owner_and_nobody_joins_anothers_group_or_transactio
         assert allowed(user, "transactionalId", "Write") <= {user, f"{user}-*"}
 
 
+def test_a_user_has_one_rule_for_each_resource():
+    for rules in TOPOLOGY["users"].values():
+        about = [json.dumps(rule["resource"]) for rule in rules]
+
+        assert len(set(about)) == len(about)
+
+
 def test_nobody_may_make_change_or_delete_a_topic():
     rules = [rule for rules in TOPOLOGY["users"].values() for rule in rules]
 
