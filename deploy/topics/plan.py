@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploy.environments import LOG_RETENTION_DAYS
 from schemas.record import Topic
 from schemas.timeframes import DAY_MS
-from schemas.topics import TOPICS
+from schemas.topics import LETTER_COMMANDS, TOPICS
 from streams.processor import Processor
 from streams.topology import PROCESSORS, WORKERS, Worker
 
@@ -29,6 +29,9 @@ DEAD_LETTERS = {
     "retention.ms": "-1",
     "max.message.bytes": "2097152",
 }
+
+# A command holds a whole letter, and its own dead letter holds the command.
+LETTER_COMMAND_BYTES = "1500000"
 
 
 @dataclass(frozen=True)
@@ -64,5 +67,6 @@ def planned_topics(log_days: int = LOG_RETENTION_DAYS["dev"]) -> tuple[TopicPlan
 def _config(topic: Topic, log_days: int) -> Mapping[str, str]:
     if topic.compact:
         return COMPACTED
+    sized = {"max.message.bytes": LETTER_COMMAND_BYTES} if topic is LETTER_COMMANDS else {}
     kept_ms = log_days * DAY_MS if topic.kept_as_logs else topic.retention_ms
-    return {**APPEND_TIME, "cleanup.policy": "delete", "retention.ms": str(kept_ms)}
+    return {**APPEND_TIME, "cleanup.policy": "delete", "retention.ms": str(kept_ms), **sized}

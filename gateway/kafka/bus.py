@@ -41,6 +41,7 @@ RETRY_S = 0.5
 WATCH_S = 2.0
 MEASURE_S = 20.0
 PUBLISH_S = 5.0
+PRODUCER = {"enable_idempotence": True, "max_request_size": 2_097_152}  # as of every other client
 
 
 class Bus(Protocol):
@@ -268,7 +269,7 @@ class KafkaBus:
 
     def _open(self) -> None:
         self._admin = AIOKafkaAdminClient(**self._client)
-        self._producer = AIOKafkaProducer(**self._client, enable_idempotence=True)
+        self._producer = AIOKafkaProducer(**self._client, **PRODUCER)
         self._consumer = self._new_consumer()
 
     def _new_consumer(self) -> AIOKafkaConsumer:

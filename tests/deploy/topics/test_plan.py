@@ -74,3 +74,12 @@ def test_a_dead_letter_holds_the_largest_record_in_base64():
     letter = int(WANTED["market.bars.raw.v1.dlq"]["max.message.bytes"])
 
     assert letter > largest_record * 4 / 3 + 10_000
+
+
+def test_a_command_on_a_letter_holds_the_largest_letter_and_its_own_letter_the_command():
+    largest_letter = 1_048_588 * 4 / 3 + 10_000
+    command = int(WANTED["letters.commands.v1"]["max.message.bytes"])
+    letter = int(WANTED["letters.commands.v1.dlq"]["max.message.bytes"])
+
+    assert largest_letter + 10_000 < command
+    assert command * 4 / 3 + 10_000 < letter

@@ -21,7 +21,15 @@ from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.signals import SignalAcknowledged
 from schemas.topics import BARS, RAW_BARS, REFDATA_TABLES, SIGNALS, topic_of
-from tests.build import bar, raw_bar, refdata, signal
+from tests.build import (
+    bar,
+    dead_letter,
+    letter_command,
+    raw_bar,
+    refdata,
+    signal,
+    training_request,
+)
 from tests.conftest import NewBroker
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kafka]
@@ -150,6 +158,8 @@ async def test_what_is_published_comes_back_with_its_headers(pipeline_topics):
         await read.until(lambda: read.bus.ready)
 
         await read.bus.publish(acknowledged, trace_id="trace")
+        large = dead_letter(training_request(), payload_base64="A" * 1_398_000)
+        await read.bus.publish(letter_command(large))  # of the largest record
         await read.until(lambda: bool(read.arrivals))
 
         assert read.arrivals[0].record == acknowledged
