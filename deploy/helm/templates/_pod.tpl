@@ -7,7 +7,8 @@
 - name: {{ $name }}
   image: {{ include "regimeflow.image" $root | quote }}
   imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-  args: [python, -m, deploy.process, {{ $name }}]
+  # The volume outlives the container: a beat of its last life must not count.
+  args: [sh, -c, rm -f /tmp/heartbeat && exec python -m deploy.process {{ $name }}]
   envFrom: [{configMapRef: {name: {{ include "regimeflow.name" $root }}-settings}}]
   env:
     {{- if ne $name "simulator" }}{{- /* the only one that Kafka does not know */ -}}
@@ -61,6 +62,7 @@
   # Nothing may take longer than four minutes until the first beat: libraries and models are loaded.
   startupProbe:
     exec: {command: [test, -f, /tmp/heartbeat]}
+    initialDelaySeconds: 5
     periodSeconds: 5
     failureThreshold: 48
   livenessProbe: # the main loop beats once a second

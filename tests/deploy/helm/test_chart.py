@@ -140,7 +140,8 @@ def test_every_process_of_the_topology_runs_once(environment, beside):
 
     assert sorted(running) == sorted(expected)
     for name in PROCESSES & set(running):
-        assert containers(environment)[name]["args"] == ["python", "-m", "deploy.process", name]
+        command = f"rm -f {HEARTBEAT} && exec python -m deploy.process {name}"
+        assert containers(environment)[name]["args"] == ["sh", "-c", command]
 
 
 def test_every_process_has_its_values():
