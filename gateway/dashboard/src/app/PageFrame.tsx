@@ -1,12 +1,11 @@
 // The frame of every page: top bar above, footer below, and the sheets that keys and lights open.
 
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 
 import { classes } from '../lib/classes'
 import { type KeyBinding, useKeys } from '../lib/keys'
 import { ANALYSIS, linkToAnalysis, type Page, SIGNALS } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
-import { SystemStatus } from '../live/SystemStatus'
 import { TopBar } from '../live/TopBar'
 import { Dialog } from '../ui/Dialog'
 import type { FrameProps } from '../ui/frame'
@@ -14,6 +13,8 @@ import { KeyHelp } from '../ui/KeyHelp'
 import { Account } from './Account'
 import { PAGES } from './page'
 import styles from './PageFrame.module.css'
+
+const SystemStatus = lazy(() => import('../live/SystemStatus').then((module) => ({ default: module.SystemStatus })))
 
 interface Props extends FrameProps {
   page: Page
@@ -55,7 +56,9 @@ export function PageFrame({ page, symbol, className, skipLink, keys, help, foote
         <footer className={classes(styles.footer, 'muted')}>{footer}</footer>
       </div>
       <Dialog title="State of the system" side open={sheet === 'system'} onClose={close}>
-        <SystemStatus />
+        <Suspense>
+          <SystemStatus />
+        </Suspense>
       </Dialog>
       <Dialog title="Keyboard" open={sheet === 'help'} onClose={close}>
         <KeyHelp keys={allKeys}>{help}</KeyHelp>

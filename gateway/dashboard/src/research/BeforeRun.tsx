@@ -1,5 +1,6 @@
 // What stands where a result will be: what can be run, or what a link asks for.
 
+import { useDenial } from '../lib/access'
 import type { ApiError } from '../lib/api'
 import { Button } from '../ui/Button'
 import { Failure } from '../ui/Failure'
@@ -10,6 +11,16 @@ import { TITLES } from './draft'
 import { useResearch } from './ResearchStore'
 import type { Kind } from './schema'
 
+function RunButton({ onRun, children }: { onRun: () => void; children: string }) {
+  const denied = useDenial('operate')
+  return (
+    <Button kind="main" disabled={denied !== null} onClick={onRun}>
+      {children} <kbd>Ctrl</kbd>
+      <kbd>↵</kbd>
+    </Button>
+  )
+}
+
 /** A link filled the form, and nothing has run yet. */
 export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void; onLeave: () => void }) {
   const run = useResearch((state) => state.run)
@@ -19,10 +30,7 @@ export function Linked({ kind, onRun, onLeave }: { kind: Kind; onRun: () => void
       <h2>{TITLES[kind]}, as it was asked for</h2>
       <p className={text.lead}>The form on this page holds the whole request. The same bars give the same result.</p>
       <p className={styles.actions}>
-        <Button kind="main" onClick={onRun}>
-          Run it <kbd>Ctrl</kbd>
-          <kbd>↵</kbd>
-        </Button>
+        <RunButton onRun={onRun}>Run it</RunButton>
         {run !== null && <Button onClick={onLeave}>Back to the last result</Button>}
       </p>
     </PlainPanel>
@@ -56,10 +64,7 @@ export function NotHere({
         does: the same bars give the same result.
       </p>
       <p className={styles.actions}>
-        <Button kind="main" onClick={onRun}>
-          Run it again <kbd>Ctrl</kbd>
-          <kbd>↵</kbd>
-        </Button>
+        <RunButton onRun={onRun}>Run it again</RunButton>
       </p>
     </PlainPanel>
   )
@@ -86,10 +91,7 @@ export function Idle({ onRun }: { onRun: () => void }) {
         ))}
       </dl>
       <p className={styles.actions}>
-        <Button kind="main" onClick={onRun}>
-          Run what stands in the form <kbd>Ctrl</kbd>
-          <kbd>↵</kbd>
-        </Button>
+        <RunButton onRun={onRun}>Run what stands in the form</RunButton>
       </p>
     </PlainPanel>
   )

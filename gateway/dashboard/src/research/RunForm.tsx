@@ -3,7 +3,7 @@
 import { type RefObject, useMemo } from 'react'
 
 import type { SymbolHealth } from '../contract'
-import { may, useAccess } from '../lib/access'
+import { useDenial } from '../lib/access'
 import { classes } from '../lib/classes'
 import { countText } from '../lib/format'
 import { Button } from '../ui/Button'
@@ -42,7 +42,7 @@ interface Props {
 }
 
 export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, onRun }: Props) {
-  const mayOperate = useAccess((state) => may(state, 'operate'))
+  const denied = useDenial('operate')
   const run = useResearch((state) => state.run)
   const failure = run?.kind === kind ? run.error : null
   const errors = useMemo(
@@ -139,14 +139,9 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
           <Failure error={failure} onRetry={onRun} />
         )}
         <Size kind={kind} draft={draft} />
+        {denied !== null && <p className={classes('muted', styles.size)}>{denied}.</p>}
         <div className={styles.actions}>
-          <Button
-            type="submit"
-            kind="main"
-            className={styles.run}
-            disabled={live || !mayOperate}
-            title={mayOperate ? undefined : 'This needs the scope operate'}
-          >
+          <Button type="submit" kind="main" className={styles.run} disabled={live || denied !== null}>
             Run <kbd>Ctrl</kbd>
             <kbd>↵</kbd>
           </Button>

@@ -3,6 +3,7 @@
 import { type ComponentType, useEffect, useEffectEvent, useRef, useState } from 'react'
 
 import type { SymbolHealth } from '../contract'
+import { useDenial } from '../lib/access'
 import { countText } from '../lib/format'
 import { RESEARCH } from '../lib/route'
 import { Choices } from '../ui/Choices'
@@ -87,11 +88,17 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
   }
 
   const isRunning = run !== null && isLive(run)
+  const denied = useDenial('operate')
   return (
     <Frame
       {...frame}
       keys={[
-        { keys: ['Ctrl+Enter'], meaning: 'Run what stands in the form', always: true, act: () => isRunning || start() },
+        {
+          keys: ['Ctrl+Enter'],
+          meaning: 'Run what stands in the form',
+          always: true,
+          act: () => isRunning || denied !== null || start(),
+        },
         { keys: ['Escape'], meaning: 'Cancel the run', always: true, act: () => void researchStore.cancel() },
         {
           keys: ['f'],

@@ -1,13 +1,12 @@
 // The chart of a symbol with its signals, and its twin as a table.
 
-import { useEffect, useMemo, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 
 import type { SignalItem } from '../contract'
 import { barsText } from '../lib/format'
 import { useTheme } from '../lib/theme'
 import type { Timeframe } from '../lib/timeframe'
 import { BarTable } from '../live/chart/BarTable'
-import { PriceChart } from '../live/chart/PriceChart'
 import { NO_SERIES, seriesKey } from '../live/fold'
 import { liveStore, useLive } from '../live/LiveStore'
 import { staleBars } from '../live/staleness'
@@ -19,6 +18,9 @@ import { Legend } from '../ui/Legend'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Tag } from '../ui/Tag'
 import styles from './SignalChart.module.css'
+
+// A third of all code, and nothing to draw before the first bars have come.
+const PriceChart = lazy(() => import('../live/chart/PriceChart').then((module) => ({ default: module.PriceChart })))
 
 export function SignalChart({
   signal,
@@ -69,15 +71,17 @@ export function SignalChart({
         <BarTable series={series} signals={signals} />
       ) : (
         <ErrorBoundary what="The chart">
-          <PriceChart
-            key={timeframe.name} // an axis without bars would keep the times of the one before
-            bars={series.bars}
-            regimes={series.regimes}
-            signals={signals}
-            chosen={signal}
-            theme={theme}
-            onChoose={onChoose}
-          />
+          <Suspense fallback={<div className={styles.waiting} aria-busy="true" />}>
+            <PriceChart
+              key={timeframe.name} // an axis without bars would keep the times of the one before
+              bars={series.bars}
+              regimes={series.regimes}
+              signals={signals}
+              chosen={signal}
+              theme={theme}
+              onChoose={onChoose}
+            />
+          </Suspense>
         </ErrorBoundary>
       )}
     </PlainPanel>

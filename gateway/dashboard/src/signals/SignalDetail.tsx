@@ -1,6 +1,6 @@
 // The chosen signal: what it says, on the chart, why, and what became of it.
 
-import type { RefObject } from 'react'
+import { lazy, type RefObject, Suspense } from 'react'
 
 import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
@@ -16,12 +16,14 @@ import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
-import { Explanation } from './Explanation'
 import { Levels } from './Levels'
 import { SignalChart } from './SignalChart'
 import styles from './SignalDetail.module.css'
 import { SignalHead } from './SignalHead'
-import { TrackRecord } from './TrackRecord'
+
+// Both wait for an answer of the gateway: their code may come meanwhile.
+const Explanation = lazy(() => import('./Explanation').then((module) => ({ default: module.Explanation })))
+const TrackRecord = lazy(() => import('./TrackRecord').then((module) => ({ default: module.TrackRecord })))
 
 interface Props {
   signal: SignalItem | null
@@ -77,13 +79,17 @@ export function SignalDetail(props: Props) {
             <PlainPanel aria-label="Levels">
               <Levels signal={signal} />
             </PlainPanel>
-            <TrackRecord symbol={signal.symbol} />
+            <Suspense>
+              <TrackRecord symbol={signal.symbol} />
+            </Suspense>
           </>
         )}
       </div>
       {signal !== null && (
         <aside className={styles.why} aria-label="Why this signal">
-          <Explanation signal={signal} />
+          <Suspense>
+            <Explanation signal={signal} />
+          </Suspense>
         </aside>
       )}
     </div>

@@ -3,7 +3,7 @@
 import type { RefObject } from 'react'
 
 import type { SignalItem } from '../contract'
-import { may, useAccess } from '../lib/access'
+import { useDenial } from '../lib/access'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
 import { closeText, dayText, percent, timeframeText, wallText } from '../lib/format'
@@ -30,7 +30,7 @@ interface Props {
 }
 
 export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: Props) {
-  const mayOperate = useAccess((state) => may(state, 'operate'))
+  const denied = useDenial('operate')
   const { probabilities: p } = signal
   return (
     <header className={classes(panel.panel, styles.head)} data-testid="signal-head">
@@ -88,12 +88,17 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
           <Button
             kind="main"
             className={styles.acknowledge}
-            disabled={!mayOperate}
-            title={mayOperate ? undefined : 'This needs the scope operate'}
+            disabled={denied !== null}
+            aria-describedby={denied === null ? undefined : 'denied'}
             onClick={() => onAcknowledge(signal)}
           >
             Acknowledge <kbd aria-hidden="true">a</kbd>
           </Button>
+        )}
+        {!signal.acknowledged && denied !== null && (
+          <p id="denied" className={text.aside}>
+            {denied}
+          </p>
         )}
         {refusal && <Failure error={refusal} />}
       </div>

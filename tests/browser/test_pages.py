@@ -1,0 +1,104 @@
+"""Every page in one walk, dark and light, at each width: nobody is kept out, nothing sticks out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.local.dashboard import SOURCE
+from deploy.topics.refdata import read_seeds
+from tests.browser import operated, scenes
+from tests.browser.test_page import AXE, scrolls_as_a_whole
+from tests.build import START_MS
+from tests.fakes.command_processor import CommandProcessor
+
+pytestmark = pytest.mark.browser
+
+# Of each place a text that is there once it has been read.
+PLACES = {
+    "#/": "calibrated confidence",
+    "#/analysis": "Agreement",
+    "#/research": "Decision",
+    "#/settings": "2 differences",
+    "#/settings/configs/ensemble/new": "A valid config",
+    "#/settings/effective": "Named by",
+    "#/operator": "signals.graded.v1",
+    "#/operator/records": "2 came later",
+    "#/operator/access": "configs.activate",
+}
+WIDTHS = (1440, 1024, 420)
+FIRST_SCRIPTS_BYTES = 300_000
+
+
+@pytest.fixture
+def whole(new_stage, market):
+    """A gateway with something to show on every page."""
+    processor = CommandProcessor()
+    past = [*scenes.several(market.past), *read_seeds(START_MS), *operated.records(processor)]
+    return new_stage(past, processor=processor)
+
+
+def faults(page: Page) -> list[str]:
+    result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    assert len(result["passes"]) > 15
+    found = [
+        f"{fault['id']} {node['html'][:160]}"
+        for fault in result["violations"]
+        for node in fault["nodes"]
+    ]
+    return found + ["scrolls as a whole"] * scrolls_as_a_whole(page)
+
+
+def test_no_page_has_a_fault_of_access_in_any_theme_or_width(whole, new_page):
+    watched = new_page(whole, bypass_csp=True, reduced_motion="reduce")
+    page = watched.page
+    page.add_script_tag(content=Path(AXE).read_text())
+    wrong: dict[str, list[str]] = {}
+
+    for place, text in PLACES.items():
+        page.evaluate("place => (location.hash = place)", place)
+        expect(page.get_by_text(text).first).to_be_attached()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            for theme in ("dark", "light"):
+                page.emulate_media(color_scheme=theme)
+                if found := faults(page):
+                    wrong[f"{place} {width} {theme}"] = found
+
+    assert wrong == {}
+    assert watched.errors == []
+
+
+def test_every_link_of_the_navigation_leads_to_its_page_and_keys_lead_there_and_back(
+    whole, new_page
+):
+    page = new_page(whole).page
+    links = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    names = links.all_inner_texts()
+    assert names == ["Signals", "Analysis", "Research", "Settings", "Operator"]
+
+    for name in reversed(names):
+        links.filter(has_text=name).click()
+        expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
+        expect(page.get_by_role("main")).to_be_visible()
+    for key, name in zip("mr,.", names[1:], strict=True):
+        page.keyboard.press(key)
+        expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
+    page.keyboard.press(".")
+    expect(links.filter(has_text="Signals")).to_have_attribute("aria-current", "page")
+
+
+def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it makes the build
+    dist = SOURCE / "dist"
+    [entry] = re.findall(r'src="/(assets/[^"]+\.js)"', (dist / "index.html").read_text())
+    text = (dist / entry).read_text()
+
+    imported = re.findall(r'from ?"\./([^"]+\.js)"', text[:20_000])
+
+    # Charts, pages and what stands below the fold come by themselves.
+    files = [dist / entry, *(dist / "assets" / name for name in imported)]
+    assert sum(file.stat().st_size for file in files) <= FIRST_SCRIPTS_BYTES
+    assert len(list((dist / "assets").glob("*Page-*.js"))) == 4
