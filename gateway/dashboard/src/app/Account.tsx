@@ -13,10 +13,14 @@ export function Account() {
   if (phase !== 'in') return null
   return (
     <div className={styles.account}>
-      <span className={styles.name} title={who === null ? undefined : `May ${who.scope}`}>
+      <span className={styles.name} title={who === null ? undefined : `${who.name} may ${who.scope}`}>
         {who === null ? 'Signed in' : `${who.name} · ${who.scope}`}
       </span>
-      <Button onClick={() => signOut(null)}>Sign out</Button>
+      <Button kind="icon" aria-label="Sign out" title="Sign out" onClick={() => signOut(null)}>
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          <path d="M6 2.5H3v11h3M10 5l3 3-3 3M13 8H6.5" />
+        </svg>
+      </Button>
     </div>
   )
 }
