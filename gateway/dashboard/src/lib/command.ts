@@ -15,7 +15,7 @@ export async function sendCommand(path: string, body: object, key: string): Prom
 }
 
 /** The outcome once it is known; as it is if that takes longer than a minute. */
-export async function decided(outcome: OutcomeView): Promise<OutcomeView> {
+async function decided(outcome: OutcomeView): Promise<OutcomeView> {
   let newest = outcome
   for (let poll = 0; newest.status === null && poll < POLLS; poll += 1) {
     await new Promise((done) => setTimeout(done, POLL_MS))

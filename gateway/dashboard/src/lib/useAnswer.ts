@@ -40,7 +40,7 @@ export function useAnswer<T>(path: string | null, everyMs: number | null = null)
         error: next.error,
       }))
       const isLasting = next.error !== null && next.error.status >= 400 && next.error.status < 500
-      const waitMs = isLasting ? everyMs : next.error === null ? everyMs : RETRY_MS
+      const waitMs = next.error === null || isLasting ? everyMs : RETRY_MS
       if (waitMs !== null) timer = window.setTimeout(() => void read(), waitMs)
     }
     void read()
