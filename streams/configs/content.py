@@ -187,7 +187,8 @@ def parse_config(content: Mapping[str, Any]) -> StrategyConfig:
     if len(encoded) > LARGEST_BYTES:
         raise refused(f"config: {len(encoded)} bytes, expected {LARGEST_BYTES} at most")
     try:
-        return StrategyConfig.model_validate_json(encoded)
+        # Records drop what they do not know, and the policy is one; a person means every key.
+        return StrategyConfig.model_validate_json(encoded, extra="forbid")
     except ValidationError as error:
         plain = json.loads(encoded)
         raise ConfigRefused(*(_fault(plain, each) for each in error.errors())) from None
