@@ -235,6 +235,17 @@ def running_facts() -> dict[str, Any] | None:
     return facts if facts.get("pid") == pid else {"pid": pid}
 
 
+def started_facts() -> dict[str, Any] | None:
+    """Return ``run.json`` as above; exit code 1 while the run is still starting."""
+    facts = running_facts()
+    if facts is not None and "started_at_ms" not in facts:
+        raise fail(
+            f"process {facts['pid']} is still starting in {load_settings().home}; "
+            "`regimeflow status` says how far it is: try again after that"
+        )
+    return facts
+
+
 @contextmanager
 def cluster() -> Iterator[dict[str, str]]:
     """Yield client settings of the configured cluster, or of this home's broker.
@@ -250,10 +261,8 @@ def cluster() -> Iterator[dict[str, str]]:
     if settings.kafka_bootstrap_servers is not None:
         yield {"bootstrap.servers": settings.kafka_bootstrap_servers, **settings.kafka_client}
         return
-    facts = running_facts()
+    facts = started_facts()
     if facts is not None:
-        if "bootstrap_servers" not in facts:
-            raise fail(f"process {facts['pid']} is still starting in {settings.home}; try again")
         yield {"bootstrap.servers": facts["bootstrap_servers"]}
         return
     if not (settings.home / "kafka" / "data").exists():

@@ -132,8 +132,8 @@ def environment_file(env: str) -> Iterator[Path | None]:
 def _usual_file(env: str) -> str:
     from streams.runtime.environment import ENV_FILE
 
-    usual = os.environ.get(ENV_FILE, ".env") or "no file"
-    return f"{usual}, for there is no .env.{env} here"
+    usual, missing = os.environ.get(ENV_FILE, ".env"), f"for there is no .env.{env} here"
+    return f"{usual}, {missing}" if Path(usual).is_file() else f"the variables alone, {missing}"
 
 
 @dataclass(frozen=True)

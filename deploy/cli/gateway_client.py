@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from deploy.cli.console import fail, gateway_port, running_facts
+from deploy.cli.console import fail, gateway_port, started_facts
 from deploy.local.gateway_request import open_gateway, refusal_text
 
 TIMEOUT_S = 30.0
@@ -29,8 +29,13 @@ class GatewayFailed(ValueError):
 
 
 def local_url() -> str:
-    """Return the address of this home's gateway, running or not."""
-    return (running_facts() or {}).get("url") or f"http://127.0.0.1:{gateway_port(None)}"
+    """Return the address of this home's gateway, running or not.
+
+    Exit code 1 while the run of this home is starting: nobody knows its port yet, and another run
+    may answer at the usual one.
+    """
+    facts = started_facts() or {}
+    return facts.get("url") or f"http://127.0.0.1:{gateway_port(None)}"
 
 
 def gateway_url(url: str | None) -> str:

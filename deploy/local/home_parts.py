@@ -13,6 +13,7 @@ FILES = (
     "mlflow-artifacts",
     "mlflow-mirrored.json",
     "mlflow.db",
+    "mlflow.db-journal",  # of a mirror that a stop cut off: SQLite rolls back by it
     "models",
     "monitor",
     "results",

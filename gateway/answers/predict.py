@@ -140,7 +140,7 @@ def _absence(ctx: AppContext, view: SeriesView) -> str:
     for change in ctx.views.serving_at(view.timeframe_ms):
         if reason := change.model.left_out.get(view.symbol):
             return f"model {change.model.model_version} was trained without it: {reason}"
-    return "its features are warming up"
+    return "no bar with complete features has closed since its model came into service"
 
 
 async def _override(

@@ -162,7 +162,7 @@ def _require_open(ctx: AppContext, name: str) -> None:
             return
         case None:
             raise Unknown(
-                f"no dead letter {name} among the newest; `regimeflow topics dlq` knows all of them"
+                f"no dead letter {name} among the newest; `topics dlq list --each` names all"
             )
         case state:
             raise Conflict(f"{name} was {state} before; expected an open letter")

@@ -322,6 +322,31 @@ def test_a_run_that_is_still_starting_is_told_apart(tmp_path):
     assert "compiling" not in again.stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("health",),
+        ("strategy", "list"),
+        ("hyperopt", "list"),
+        ("loadtest",),
+        ("mcp",),
+        ("topics", "list"),
+    ],
+)
+def test_nothing_is_asked_of_another_gateway_while_the_run_of_this_home_starts(tmp_path, words):
+    (tmp_path / "home").mkdir()
+    lock = HomeLock(tmp_path / "home" / "run.lock")
+    lock.take()
+    try:
+        result = call(*words)
+    finally:
+        lock.release()
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"process {os.getpid()} is still starting in" in result.stderr
+    assert "`regimeflow status` says how far it is" in result.stderr
+
+
 def test_status_tells_a_gateway_that_ends_over_and_over_while_it_does_not_answer(tmp_path):
     home = tmp_path / "home"
     home.mkdir()

@@ -220,14 +220,18 @@ async def test_a_command_that_is_not_decided_in_time_is_no_success(
 
 
 async def test_a_deployment_is_two_commands_and_the_same_again_changes_nothing(
-    gateway: RunningGateway,
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ):
     first = await asked(gateway, "deploy", "strategy", ".", "--env", "dev")
     again = await call(gateway, "deploy", "strategy", "tradai.yaml", "--env", "dev")
+    write("REGIMEFLOW_SEED=7\n", "desk.env")
+    monkeypatch.setenv("REGIMEFLOW_ENV_FILE", "desk.env")
+    usual = await call(gateway, "deploy", "strategy", "tradai.yaml", "--env", "dev")
 
     assert (first["create"]["status"], first["activate"]["status"]) == ("accepted", "accepted")
     assert first["settings_file"] is None
-    assert "no .env.dev here" in again.stderr
+    assert "settings of the variables alone, for there is no .env.dev here" in again.stderr
+    assert "settings of desk.env, for there is no .env.dev here" in usual.stderr
     assert f"{first['config']['config_id']} is ACTIVE" in again.stdout
     assert len((await asked(gateway, "strategy", "configs", NAME))["configs"]) == 1
 

@@ -33,6 +33,8 @@ CANARY = "canary-51b0c7"
 KEPT = {
     "kafka/data/market.bars.v1-0/00000000000000000000.log": b"bars" * 500,
     "kafka/data/meta.properties": b"cluster.id=x",
+    "mlflow.db": b"pages, half of a transaction among them",
+    "mlflow.db-journal": b"pages as they were before it",
     "models/ensemble/v1/model.ubj": bytes(range(256)) * 9,
     "results/job.json": b"{}",
     "source.json": b'{"exchange": "simulated"}',
