@@ -53,21 +53,22 @@ class CommandGroup(TyperGroup):
                 sys.exit(error.exit_code)
             context = getattr(error, "ctx", None)
             path = context.command_path if context else NAME
-            message = " ".join(message.split()).rstrip(".") + _refused_value(
-                words, getattr(error, "param", None)
-            )
+            message = " ".join(message.split()).rstrip(".").replace("Value error, ", "")
+            value = _refused_value(words, getattr(error, "param", None))
+            if value is not None and repr(value) not in message:
+                message += f", not {value!r}"
             code = fail(f"{message}; `{path} --help` explains it", error.exit_code).exit_code
         sys.exit(code or 0)
 
 
-def _refused_value(words: Sequence[str], parameter: Any) -> str:
+def _refused_value(words: Sequence[str], parameter: Any) -> str | None:
     for name in getattr(parameter, "opts", ()):
         if name in words[:-1]:
-            return f", not {words[words.index(name) + 1]!r}"
+            return words[words.index(name) + 1]
         for word in words:
             if word.startswith(f"{name}="):
-                return f", not {word.partition('=')[2]!r}"
-    return ""
+                return word.partition("=")[2]
+    return None
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:

@@ -206,6 +206,8 @@ def test_a_bad_setting_is_refused_with_what_is_expected(monkeypatch, name, value
         (["topics", "dlq", "drop", "x"], "Missing option '--reason'"),
         (["run", "--speed", "fast"], "'--speed': Input should be a valid number"),
         (["run", "--speed=fast"], "not 'fast'; `regimeflow run --help` explains it"),
+        (["keys", "create", "p", "--scope", "rood"], "'--scope': 'rood' is not one of 'read', "),
+        (["keys", "create", "p", "--scope=rood"], "'admin'; `regimeflow keys create --help`"),
         (["data", "ledgre"], "No such command 'ledgre'"),
         (["data", "export"], "Missing option '--output'"),
         (["list-strategies", "--url", "here"], "--url here, expected http:// or https://"),
