@@ -5,6 +5,7 @@
       Unknown         404   no such symbol, signal or bar
       Conflict        409   not as things stand
       Unavailable     503   no answer yet; try again after ``retry_after_s``
+        Unconfirmed   503   what was asked for may happen yet
       TooSlow         504   a worker did not answer in time
 
 ``/api/...`` without ``v1`` answers in the envelope, everything else ``{"detail": ...}``.
@@ -62,6 +63,16 @@ class Unavailable(GatewayError):
 
     status = 503
     retry_after_s: ClassVar[int] = 2
+
+
+class Unconfirmed(Unavailable):
+    """The broker was sent a record and did not say that it has it; it may yet take it."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"the message broker did not confirm the record ({cause}), and may yet take it; the "
+            "same Idempotency-Key repeats it without a second effect"
+        )
 
 
 class TooSlow(GatewayError):

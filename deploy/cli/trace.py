@@ -36,8 +36,10 @@ def trace(
     Reads the topics, so that it finds whatever was ever logged and is kept.
     """
     from deploy.topics.trace_log import trace_topics
-    from streams.trace.graph import ID_KINDS
+    from streams.trace.graph import ID_KINDS, LONGEST_ID
 
+    if not 1 <= len(identifier) <= LONGEST_ID:
+        raise fail(f"an id of {len(identifier)} characters, expected 1 to {LONGEST_ID}", 2)
     with kafka() as settings, progress_bar("offsets") as progress:
         result = trace_topics(settings, identifier, newest=newest, progress=progress)
     if not result.nodes:

@@ -21,7 +21,7 @@ from gateway.access.principal import Principal
 from gateway.answers import idempotency
 from gateway.answers.idempotency import Key
 from gateway.context import AppContext, ContextDep, PrincipalDep
-from gateway.errors import Conflict, GatewayError, Refused, Unknown
+from gateway.errors import Conflict, GatewayError, Refused, Unavailable, Unconfirmed, Unknown
 from schemas.commands import Command, CommandOutcome, OutcomeCode, OutcomeStatus
 from schemas.ids import derived_id
 
@@ -128,16 +128,33 @@ async def decide(ctx: AppContext, command: Command, trace_id: str = "") -> Comma
         command: Published unless it is known.
         trace_id: Of what it makes, where that has a trace of its own.
     """
-    outcome = ctx.views.outcomes.get(command.command_id)
+    outcomes = ctx.views.outcomes
+    outcome = outcomes.get(command.command_id)
     if outcome is None:
-        await ctx.bus.publish(command, trace_id=trace_id or command.trace_id or "")
-        outcome = await ctx.views.outcomes.wait(command.command_id, WAIT_S)
+        await _publish(ctx, command, trace_id or command.trace_id or "")
+        outcome = await outcomes.wait(command.command_id, WAIT_S)
     if outcome is not None and outcome.fingerprint != command.fingerprint:
         raise Conflict(
             f"this Idempotency-Key was used for another request: {outcome.noun}."
             f"{outcome.action} of {outcome.subject}"
         )
     return outcome
+
+
+async def _publish(ctx: AppContext, command: Command, trace_id: str) -> None:
+    outcomes = ctx.views.outcomes
+    if not outcomes.claim(command.command_id, command.fingerprint):
+        raise Conflict("this Idempotency-Key was used for another request, not decided yet")
+    try:
+        await ctx.bus.publish(command, trace_id=trace_id)
+    except Unconfirmed as error:
+        url = f"/api/v1/commands/{command.command_id}"
+        raise Unavailable(
+            f"{error.message}; {url} says what became of it", command_id=command.command_id
+        ) from error
+    except GatewayError:  # nothing was sent
+        outcomes.release(command.command_id)
+        raise
 
 
 def raise_refusal(outcome: CommandOutcome) -> None:

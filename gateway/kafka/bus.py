@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from gateway.client_options import client_options
-from gateway.errors import Unavailable, describe
+from gateway.errors import Unavailable, Unconfirmed, describe
 from gateway.kafka.lag import group_lag, topic_lag
 from gateway.kafka.past import Lengths, read_at, read_back
 from gateway.kafka.topics import DEAD_LETTERS, READS, decode, start_offset
@@ -127,15 +127,13 @@ class KafkaBus:
         await self._close()
 
     async def publish(self, record: Record, trace_id: str = "") -> None:
-        """Publish one record with all replicas' acknowledgement."""
+        """Publish one record with all replicas' acknowledgement, else ``Unconfirmed``."""
         self._require_broker()
         try:
             async with asyncio.timeout(PUBLISH_S):
                 await (await self._send(record, trace_id))
         except (KafkaError, TimeoutError) as error:
-            raise Unavailable(
-                f"the message broker did not take the record: {type(error).__name__}"
-            ) from error
+            raise Unconfirmed(type(error).__name__) from error
 
     async def publish_all(self, records: Sequence[tuple[Record, str]]) -> list[str]:
         """Publish records, all replicas' acknowledgement; return the cause of each refused one.

@@ -18,7 +18,7 @@ from gateway.views import clock
 from schemas.bounds import LAST_MS, Count
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigCommand, ConfigId, ConfigStatus, Content, StrategyName
-from streams.configs.content import ConfigRefused, content_hash, normalised
+from streams.configs.content import ConfigRefused, check_values, content_hash, normalised
 from streams.configs.merge import TracedValue, environment_layer, expand, merge
 from streams.configs.yaml_text import parse_yaml
 
@@ -208,6 +208,8 @@ def _merged(ctx: AppContext, body: MergeBody) -> tuple[Content, dict[str, Traced
         ("environment", environment_layer(ctx.settings.config_environment)),
         ("overrides", dict(body.overrides)),
     ]
+    for source, layer in layers:
+        check_values(layer, source)
     content, trace = merge(layers)
     content = expand(content, ctx.settings.config_variables)
     normalised(content)

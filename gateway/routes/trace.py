@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.answers.trace import trace_views
 from gateway.context import ContextDep
 from gateway.envelope import plain
-from streams.trace.graph import ID_KINDS, NEWEST
+from streams.trace.graph import ID_KINDS, LONGEST_ID, NEWEST
 
 router = APIRouter(prefix="/api/v1/trace", tags=["trace"])
 
@@ -44,7 +44,7 @@ class TraceGraph(BaseModel):
 
 @router.get("/{id:path}", response_model=TraceGraph)
 async def trace(
-    id: Annotated[str, Path(min_length=1, max_length=200, description=f"Of a {ID_KINDS}")],  # noqa: A002 - the name in the document
+    id: Annotated[str, Path(min_length=1, max_length=LONGEST_ID, description=f"Of a {ID_KINDS}")],  # noqa: A002 - the name in the document
     ctx: ContextDep,
     newest: Annotated[
         int, Query(ge=0, le=500, description="Signals of a model or config to show")

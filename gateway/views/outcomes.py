@@ -16,15 +16,31 @@ class OutcomesView:
     def __init__(self) -> None:
         self._outcomes: dict[str, CommandOutcome] = {}
         self._waiting: dict[str, asyncio.Event] = {}
+        self._undecided: dict[str, str | None] = {}  # fingerprints, by the ids of commands
 
     def put(self, outcome: CommandOutcome) -> None:
         """Take an outcome; the first one of a command counts."""
         self._outcomes.setdefault(outcome.command_id, outcome)
         if len(self._outcomes) > OUTCOMES:
             del self._outcomes[next(iter(self._outcomes))]
+        self.release(outcome.command_id)
         waiting = self._waiting.pop(outcome.command_id, None)
         if waiting is not None:
             waiting.set()
+
+    def claim(self, command_id: str, fingerprint: str | None) -> bool:
+        """Note that a request commands something; return whether no other has claimed its id.
+
+        It holds until the command is decided or given up: two requests with one id may be about
+        different subjects, whose processor would decide both.
+        """
+        if len(self._undecided) >= OUTCOMES:
+            del self._undecided[next(iter(self._undecided))]
+        return self._undecided.setdefault(command_id, fingerprint) == fingerprint
+
+    def release(self, command_id: str) -> None:
+        """Forget the claim on a command."""
+        self._undecided.pop(command_id, None)
 
     def get(self, command_id: str) -> CommandOutcome | None:
         """Return the outcome of a command; None before it is known."""

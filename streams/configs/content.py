@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from schemas.bounds import Text, Ticker
+from schemas.bounds import MAX_COUNT, Text, Ticker
 from schemas.configs import Content, SignalPolicy
 from schemas.research import Optimization
 from schemas.timeframes import TIMEFRAMES_MS
 
 LARGEST_BYTES = 65_536  # of a content as JSON
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 SHORTHANDS = {  # keys at the top, as ConfigVersionService.create_version takes them
     "timeframe": ("strategy", "timeframe"),
     "symbols": ("strategy_service", "defaults", "symbols"),
@@ -181,7 +184,10 @@ SHIPPED: Content = {
 def parse_config(content: Mapping[str, Any]) -> StrategyConfig:
     """Return the config of a content; raises ``ConfigRefused``."""
     try:
+        check_values(content)
         encoded = json.dumps(_without_shorthands(content), allow_nan=False)
+    except ConfigRefused:
+        raise
     except (TypeError, ValueError, RecursionError) as error:
         raise refused(f"config: not writable as JSON ({error})") from None
     if len(encoded) > LARGEST_BYTES:
@@ -192,6 +198,34 @@ def parse_config(content: Mapping[str, Any]) -> StrategyConfig:
     except ValidationError as error:
         plain = json.loads(encoded)
         raise ConfigRefused(*(_fault(plain, each) for each in error.errors())) from None
+
+
+def check_values(value: Any, *path: str | int) -> None:
+    """Refuse what no JSON document can carry, with its path.
+
+    Raises: ConfigRefused for a text that is not Unicode, a number that is not finite, and a whole
+        number that has no exact double; RecursionError where it is nested too deeply.
+    """
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            check_values(key, *path)
+            check_values(each, *path, key)
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            check_values(each, *path, number)
+    elif (expected := _expected_instead(value)) is not None:
+        place = ".".join(map(str, path)) or "config"
+        raise refused(f"{place}: got {_cut(ascii(value))}, expected {expected}", *path)
+
+
+def _expected_instead(value: Any) -> str | None:
+    if isinstance(value, float) and not isfinite(value):
+        return "a finite number"
+    if isinstance(value, int) and not -MAX_COUNT <= value <= MAX_COUNT:
+        return f"a whole number from -{MAX_COUNT} to {MAX_COUNT}"
+    if isinstance(value, str) and not value.isascii() and LONE_SURROGATE.search(value):
+        return "valid Unicode, without a lone surrogate"
+    return None
 
 
 def normalised(content: Mapping[str, Any]) -> Content:
@@ -250,5 +284,8 @@ def _expectation(content: Any, error: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."

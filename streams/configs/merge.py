@@ -54,22 +54,21 @@ def _lay(
         path = f"{prefix}{key}"
         if isinstance(value, Mapping):
             if not isinstance(below.get(key), dict):
-                _forget(trace, path)
+                _forget(trace, path, below.get(key))
                 below[key] = {}
             _lay(below[key], trace, source, dict(value), f"{path}.")
             continue
-        hidden = _forget(trace, path)
+        hidden = _forget(trace, path, below.get(key))
         below[key] = value
         trace[path] = {"source": source, "value": value, "hides": hidden}
 
 
-def _forget(trace: dict[str, TracedValue], path: str) -> list[HiddenValue]:
-    """Drop the trace of a path and of all below it; return what it said."""
-    said: list[HiddenValue] = []
-    for name in [each for each in trace if each == path or each.startswith(f"{path}.")]:
-        old = trace.pop(name)
-        said += [{"source": old["source"], "value": old["value"]}, *old["hides"]]
-    return said
+def _forget(trace: dict[str, TracedValue], path: str, value: Any) -> list[HiddenValue]:
+    """Drop the trace of a value that a path has, and of all below it; return what it said."""
+    if isinstance(value, dict):
+        return [said for key in value for said in _forget(trace, f"{path}.{key}", value[key])]
+    old = trace.pop(path, None)
+    return [] if old is None else [{"source": old["source"], "value": old["value"]}, *old["hides"]]
 
 
 def expand(content: Content, variables: Mapping[str, str]) -> Content:

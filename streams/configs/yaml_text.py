@@ -30,6 +30,10 @@ def parse_yaml(text: str) -> Content:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
         raise refused(f"config: no YAML: {' '.join(str(error).split())}", line=line) from None
+    except ConfigRefused:
+        raise
+    except ValueError as error:  # an escape beyond Unicode
+        raise refused(f"config: no YAML: {error}") from None
     if not isinstance(content, dict):
         raise refused("config: expected a mapping of parts, such as strategy and mlflow", line=1)
     return content
@@ -92,4 +96,8 @@ def _plain(node: Any, yaml: Any) -> Any:
         return None
     if node.tag.removeprefix(PLAIN_TAG) in {"timestamp", "binary"}:
         return node.value
-    return yaml.constructor.SafeConstructor().construct_object(node)
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except (ValueError, OverflowError):  # such as 0x_, or thousands of digits
+        kind = node.tag.removeprefix(PLAIN_TAG)
+        raise _refused_at(node, f"got {node.value[:57]}, which is no {kind}") from None

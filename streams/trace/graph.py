@@ -16,6 +16,7 @@ from schemas.market import Bar, RawBar
 from schemas.models import ModelChanged
 from streams.trace.nodes import Key, Link, TracedRecord, links, node, node_key
 
+LONGEST_ID = 200
 NEWEST = 20  # signals of a model or a config that are shown
 ID_KINDS = (
     "signal, score, prediction, job, command, config (v2-1a2b3c4d or Strategy/v2-1a2b3c4d), model "

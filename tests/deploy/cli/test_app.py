@@ -429,6 +429,14 @@ def test_the_graph_as_json_marks_what_runs_back():
     assert ("market.bars.raw.v1", "market") not in back
 
 
+@pytest.mark.parametrize("identifier", ["", "x" * 201])
+def test_an_id_that_no_record_can_have_is_refused_before_a_topic_is_read(identifier):
+    refused = CliRunner().invoke(app, ["trace", identifier])
+
+    assert refused.exit_code == 2
+    assert f"an id of {len(identifier)} characters" in refused.output
+
+
 @pytest.mark.parametrize("text", ["99999999999999999999", "-1", "9999-12-31", "1969-01-01", "now"])
 def test_a_time_that_no_record_holds_is_refused_with_what_to_write(text):
     refused = CliRunner().invoke(app, ["data", "fetch", "BTCUSDT", f"--from={text}"])

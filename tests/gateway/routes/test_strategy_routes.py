@@ -9,6 +9,7 @@ import pytest
 from gateway.access import control
 from gateway.access.principal import Principal
 from gateway.answers import commands
+from gateway.errors import Unavailable, Unconfirmed
 from schemas.configs import KEPT_MS, ConfigCommand
 from tests.fakes.command_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
@@ -96,6 +97,44 @@ async def test_a_key_that_was_used_for_another_request_is_refused(configs):
     refused = await post(configs, "/MyStrategy/configs", other, 409, Idempotency_Key="once")
 
     assert "was used for another request" in refused["detail"]
+
+
+async def test_a_key_of_an_undecided_command_is_of_no_other_strategy(configs, monkeypatch):
+    monkeypatch.setattr(commands, "WAIT_S", 0.01)
+    configs.bus.answers = lambda _: []
+    for status, name in ((202, "MyStrategy"), (409, "Another"), (202, "MyStrategy")):
+        await post(configs, f"/{name}/configs", EXAMPLE, status, Idempotency_Key="once")
+
+    published = [r for r, _ in configs.bus.published if isinstance(r, ConfigCommand)]
+    assert {command.strategy for command in published} == {"MyStrategy"}
+
+
+async def test_a_command_that_the_broker_did_not_confirm_can_be_asked_for(configs, monkeypatch):
+    async def unconfirmed(*_, **__):
+        raise Unconfirmed("TimeoutError")
+
+    publish = configs.bus.publish
+    monkeypatch.setattr(configs.bus, "publish", unconfirmed)
+    refused = await post(configs, "/MyStrategy/configs", EXAMPLE, 503, Idempotency_Key="once")
+    other = await post(configs, "/Another/configs", EXAMPLE, 409, Idempotency_Key="once")
+    monkeypatch.setattr(configs.bus, "publish", publish)
+    again = await post(configs, "/MyStrategy/configs", EXAMPLE, Idempotency_Key="once")
+
+    assert f"/api/v1/commands/{refused['command_id']} says" in refused["detail"]
+    assert "not decided yet" in other["detail"]
+    assert again["outcome"]["command_id"] == refused["command_id"]
+
+
+async def test_a_key_whose_request_was_not_sent_is_free(configs, monkeypatch):
+    async def away(*_, **__):
+        raise Unavailable("away")
+
+    publish = configs.bus.publish
+    monkeypatch.setattr(configs.bus, "publish", away)
+    await post(configs, "/MyStrategy/configs", EXAMPLE, 503, Idempotency_Key="once")
+    monkeypatch.setattr(configs.bus, "publish", publish)
+
+    await post(configs, "/Another/configs", EXAMPLE, Idempotency_Key="once")
 
 
 async def test_of_two_activations_at_once_one_wins_and_the_other_gets_409(configs):
@@ -224,12 +263,31 @@ async def test_an_outcome_that_is_late_is_202_and_can_be_asked_for(configs, monk
         ("/merge", {"strategy_name": "Nobody"}, 404, "Nobody has no config"),
         ("/merge", {"base": {"strategy": {"timeframe": "7m"}}}, 400, "strategy.timeframe"),
         ("/merge", {"base": {"mlflow": {"tracking_uri": "${X}"}}}, 400, "X has no value"),
+        ("/merge", {"base": {"x": 10**30}, "overrides": {"x": 1}}, 400, "yaml.x: got 1000000"),
+        ("/MyStrategy/configs", {"yaml": "a: " + "9" * 5_000}, 400, "which is no int"),
     ],
 )
 async def test_a_bad_request_is_named(configs, path, body, status, message):
     refused = await post(configs, path, body, status)
 
     assert message in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/merge", '{"base": {"x": "\\ud800"}, "overrides": {"x": 1}}', "yaml.x: got '\\ud800'"),
+        ("/merge", '{"model_tags": {"x": {"\\ud800": 1}}}', "model tags.x: got '\\ud800'"),
+        ("/merge", '{"base": {"x": NaN}}', "yaml.x: got nan"),
+        ("/MyStrategy/configs", '{"config_data": {"\\ud800": 1}}', "config: got '\\ud800'"),
+    ],
+)
+async def test_what_no_answer_could_carry_is_refused_with_its_path(configs, path, body, message):
+    headers = {"Content-Type": "application/json"}
+    refused = await configs.client.post(f"{ROOT}{path}", content=body, headers=headers)
+
+    assert refused.status_code == 400
+    assert message in refused.json()["detail"]
 
 
 async def test_validate_says_what_is_wrong_and_stores_nothing(configs):

@@ -84,7 +84,17 @@ def test_an_id_is_the_number_and_the_first_digits_of_the_hash():
         ({"strategy": []}, "strategy: got []"),
         ({"strategy": [], "timeframe": "1h"}, "strategy: got [], expected a mapping"),
         ({"timeframe": "1h", "strategy": {"timeframe": "1h"}}, "says it too"),
-        ({"decision": {"max_entropy": float("nan")}}, "not writable as JSON"),
+        ({"decision": {"max_entropy": float("nan")}}, "decision.max_entropy: got nan, expected"),
+        (
+            {"decision": {"grade_bands": [float("inf")]}},
+            "decision.grade_bands.0: got inf",
+        ),
+        (
+            {"strategy": {"name": "a\ud800"}},
+            "strategy.name: got 'a\\ud800', expected",
+        ),
+        ({"strategy": {"\ud800": 1}}, "strategy: got '\\ud800', expected valid Unicode"),
+        ({"max_open_trades": 2**53}, "max_open_trades: got 9007199254740992, expected a whole"),
         ({"mlflow": {"tracking_uri": "x" * LARGEST_BYTES}}, "bytes, expected"),
     ],
 )
@@ -109,7 +119,11 @@ def test_a_fault_is_named_by_path_value_and_expectation(content, message):
         ("? [1]\n: 2", "a key is a text"),
         ("a: \x00", "no YAML"),
         ("a: 1\n---\nb: 2", "no YAML"),
-        ("a: .inf", "not writable"),
+        ("a: .inf", "a: got inf, expected a finite number"),
+        ("a: 0x_", "got 0x_, which is no int"),
+        ("a: 1" + ":59" * 400 + ".5", "which is no float"),
+        ("a: " + "9" * 5_000, "which is no int"),
+        ('a: "\\U0011ffff"', "no YAML"),
     ],
 )
 def test_yaml_that_is_more_than_data_is_refused(text, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +109,15 @@ def test_two_variables_that_contradict_each_other_are_refused():
         environment_layer(
             {"REGIMEFLOW_CONFIG__STRATEGY": "x", "REGIMEFLOW_CONFIG__STRATEGY__NAME": "y"}
         )
+
+
+def test_layers_of_thousands_of_keys_are_merged_at_once():
+    wide = {f"k{number}": {"x": {"y": number}} for number in range(8_000)}
+    flat = dict.fromkeys(wide, 0)
+    began_s = time.process_time()
+
+    merged, trace = merge([("yaml", wide), ("stored", wide), ("overrides", flat)])
+
+    assert merged == flat
+    assert [each["source"] for each in trace["k7"]["hides"]] == ["stored", "yaml"]
+    assert time.process_time() - began_s < 2
