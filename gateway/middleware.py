@@ -197,6 +197,10 @@ class EdgeMiddleware:
     def _stamp(self, headers: MutableHeaders, scope: Scope) -> None:
         """Give an answer the headers that every answer has."""
         headers[CORRELATION_HEADER] = scope["state"]["correlation_id"]
+        bus = self._ctx.bus
+        if bus.ready and not bus.connected and scope["path"].startswith("/api/"):
+            # The views are as old as the broker's last answer.
+            headers["Age"] = str(max(self._ctx.wall_ms() - bus.heard_ms, 0) // 1_000)
         for name, text in self._security_headers(scope["scheme"]).items():
             headers.setdefault(name, text)
         origin = self._allowed_origin(by_name(scope)) if self._origins else None

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from gateway.client_options import client_options
+from gateway.envelope import wall_ms
 from gateway.errors import Unavailable, Unconfirmed, describe
 from gateway.kafka.lag import group_lag, topic_lag
 from gateway.kafka.past import Lengths, read_at, read_back
@@ -45,10 +46,11 @@ PRODUCER = {"enable_idempotence": True, "max_request_size": 2_097_152}  # as of 
 
 
 class Bus(Protocol):
-    """What the gateway needs of a message bus."""
+    """What the gateway needs of a message bus; the broker was last heard at ``heard_ms``."""
 
     ready: bool
     connected: bool
+    heard_ms: int
     lag: dict[str, int]
     process_lag: dict[str, int]
 
@@ -100,6 +102,7 @@ class KafkaBus:
     def __init__(self, settings: GatewaySettings) -> None:
         self.ready = False
         self.connected = False
+        self.heard_ms = 0
         self.lag: dict[str, int] = {}
         self.process_lag: dict[str, int] = {}
         self._settings = settings
@@ -219,7 +222,7 @@ class KafkaBus:
         await self._connect()
         first_ends: dict[TopicPartition, int] = {}
         began_s, failing = time.monotonic(), False
-        self.connected = True
+        self.connected, self.heard_ms = True, wall_ms()
         self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
         self._tasks.append(asyncio.create_task(self._measure_lags(), name="measure lags"))
         while True:
@@ -344,7 +347,7 @@ class KafkaBus:
             try:
                 async with asyncio.timeout(WATCH_S):
                     await self._admin.describe_cluster()
-                self.connected = True
+                self.connected, self.heard_ms = True, wall_ms()
             except Exception as error:  # noqa: BLE001 - any error means that there is no answer
                 if self.connected:
                     log.warning(

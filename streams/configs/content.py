@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.bounds import MAX_COUNT, Text, Ticker
-from schemas.configs import Content, SignalPolicy
+from schemas.configs import Content, SignalPolicy, StrategyName
 from schemas.research import Optimization
 from schemas.timeframes import TIMEFRAMES_MS
 
@@ -73,7 +73,7 @@ class Part(BaseModel):
 class StrategyPart(Part):
     """Who the strategy is."""
 
-    name: Text | None = None
+    name: StrategyName | None = None
     version: Text = "1.0.0"
     entry_point: str | None = Field(
         default=None,

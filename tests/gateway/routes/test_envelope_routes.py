@@ -621,6 +621,19 @@ async def test_while_the_broker_is_away_no_process_is_called_silent(gateway):
     assert body["processes"]["market"]["state"] == "running"
 
 
+async def test_while_the_broker_is_away_an_answer_says_how_old_it_is(gateway):
+    gateway.bus.feed(bar(0))
+    fresh = await gateway.client.get("/api/bars/BTCUSDT")
+    gateway.bus.connected, gateway.bus.heard_ms = False, WALL_MS - 90_500
+
+    aged = [await gateway.client.get(path) for path in ("/api/bars/BTCUSDT", "/api/v1/strategies")]
+    alive = await gateway.client.get("/health")
+
+    assert "age" not in fresh.headers
+    assert [(each.status_code, each.headers["age"]) for each in aged] == [(200, "90")] * 2
+    assert "age" not in alive.headers  # it is made now
+
+
 async def test_health_names_a_record_that_no_view_could_take(gateway):
     for offset in (7, 9):
         bad = UnreadableArrival("market.bars.v1", 0, offset, "close: expected a number", WALL_MS)

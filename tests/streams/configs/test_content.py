@@ -72,6 +72,7 @@ def test_an_id_is_the_number_and_the_first_digits_of_the_hash():
         ({"strategy": {"version": 1.0}}, "strategy.version: got 1.0, "),
         ({"stratgy": {}}, "stratgy: unknown key"),
         ({"decision": {"max_entropie": 0.5}}, "decision.max_entropie: unknown key"),
+        ({"strategy": {"name": "../etc"}}, 'strategy.name: got "../etc", '),
         ({"strategy": {"entry_point": "os; rm"}}, 'strategy.entry_point: got "os; rm"'),
         ({"deployment": {"ecs": {"cpu": "512"}}}, 'deployment.ecs.cpu: got "512"'),
         ({"decision": {"grade_bands": [0.5, 0.6, 0.7]}}, "fall from A+ to B"),
