@@ -63,7 +63,7 @@ class Trace:
             "nodes": list(self.nodes.values()),
             "edges": [[str(start), str(end), why] for start, end, why in self.edges],
             "signals_made": self.signals_made,
-            "notes": [f"{key.kind} {key.id}, {why}: {reach}" for key, why in self.absent.items()],
+            "notes": [f"{key.kind} {key.id} ({why}): {reach}" for key, why in self.absent.items()],
         }
 
 
@@ -172,7 +172,7 @@ def _climb(
         result.nodes.setdefault(key, _node(held[key]))
         for link in owned[key]:
             result.edges.append((key, link.target, link.why))
-            waiting.append((link.target, f"{link.why} by {key}"))
+            waiting.append((link.target, f"{key} {link.why} it"))
 
 
 def _node(rows: list[TracedRecord]) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def test_what_the_reader_does_not_have_is_named_not_left_out():
     result = trace(SIGNAL.signal_id, held)
 
     notes = result.document("older than the views")["notes"]
-    assert any(note.startswith("model m1, ") and "older than the views" in note for note in notes)
+    assert notes == [f"model m1 (signal:{SIGNAL.signal_id} predicted by it): older than the views"]
 
 
 def test_signals_of_a_model_are_counted_and_the_newest_shown():
