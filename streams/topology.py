@@ -135,6 +135,7 @@ WORKERS: tuple[Worker, ...] = (
             FEATURE_VECTORS,
             MODELS_REGISTERED,
             MODELS_CHANGES,
+            CONFIG_ACTIVE,
         ),
         (TRAINING_REQUESTS, TRAINING_PROGRESS, MODELS_REGISTERED, WORKER_STATUS),
     ),

@@ -16,6 +16,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "inference"): "which model serves from when",
     ("models.changes.v1", "explain"): "which model serves from when",
     ("models.changes.v1", "training"): "mirrored into MLflow, which decides nothing",
+    ("configs.active.v1", "training"): "how a strategy is logged to MLflow",
     ("regimes.parameters.v1", "market"): "fitted regime filters",
     ("letters.commands.v1", "letters"): "dead letters to replay or to drop",
     ("configs.commands.v1", "promotion"): "configs to create and to activate",

@@ -1,7 +1,6 @@
 """The gateway on Kafka: hands over what arrives, publishes, watches the broker and the lags.
 
-The only importer of aiokafka. It reads committed records, without a consumer group: every replica
-reads every topic, from the start of its window.
+The only importer of aiokafka. It reads committed records without a group, each topic's window.
 """
 
 from __future__ import annotations

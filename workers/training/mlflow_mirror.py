@@ -1,12 +1,12 @@
 """Mirrors the models' topics to MLflow; nothing is decided from it. The only mlflow import.
 
-    models.registered.v1, models.changes.v1  -->  [mirror]  -->  MLflow
+    models.registered.v1, models.changes.v1, configs.active.v1  -->  [mirror]  -->  MLflow
 
 A strategy is an experiment and a registered model; so are its models of a higher timeframe, named
-such as ``ensemble-15m``. A model version is a run with parameters,
-metrics and files, and a registered version whose ``stage`` tag and ``champion`` alias follow the
-changes. Mirroring again writes only what is missing. Importing mlflow takes seconds and 190 MB,
-so a child process does it and ends.
+such as ``ensemble-15m``. Its ACTIVE config may name another experiment, and leave out parameters. A
+model version is a run with parameters, metrics and files, and a registered version whose ``stage``
+tag and ``champion`` alias follow the changes. Mirroring again writes only what is missing.
+Importing mlflow takes seconds and 190 MB, so a child process does it and ends.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from schemas.configs import ActiveConfig
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.telemetry import HEADER_GIT_COMMIT
 from schemas.timeframes import timeframe_name
-from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
+from schemas.topics import CONFIG_ACTIVE, MODELS_CHANGES, MODELS_REGISTERED
+from streams.configs.content import Mlflow, parse_config
 from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 Stage = Literal["None", "Production", "Archived"]
 
+DEFAULT = Mlflow()  # of a strategy without a config
 CHAMPION = "champion"
 FILES = "model"  # folder in a run's artifacts
 QUIET = {
@@ -79,17 +82,23 @@ class Tracking:
 
 @dataclass(frozen=True)
 class MirroredVersion:
-    """One model as MLflow shows it."""
+    """One model as MLflow shows it; ``config`` says how its strategy is logged."""
 
     model: ModelRegistered
     stage: Stage
     trace_id: str
     git_commit: str
+    config: Mlflow = DEFAULT
 
     @property
     def name(self) -> str:
-        """Name of the experiment and of the registered model."""
+        """Name of the registered model."""
         return mirrored_name(self.model)
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment."""
+        return self.config.experiment_name or self.name
 
     @property
     def tags(self) -> dict[str, str]:
@@ -116,11 +125,12 @@ def mirrored_name(model: ModelRegistered) -> str:
 
 
 def mirrored_versions(
-    registered: Iterable[Received], changes: Iterable[Received]
+    registered: Iterable[Received], changes: Iterable[Received], configs: Iterable[Received] = ()
 ) -> list[MirroredVersion]:
     """Return every model as the topics have it, in order of registration.
 
-    Of each name the model of the last change serves; those that served before are archived.
+    Of each strategy the last config says how it is logged. Of each name the model of the last
+    change serves; those that served before are archived.
     """
     serving: dict[str, str] = {}
     served: set[str] = set()
@@ -129,6 +139,11 @@ def mirrored_versions(
         if isinstance(change, ModelChanged):
             serving[mirrored_name(change.model)] = change.model.model_version
             served.add(change.model.model_version)
+    logged = {
+        config.strategy: parse_config(config.config_data).mlflow
+        for config in (message.record for message in configs)
+        if isinstance(config, ActiveConfig)
+    }
     versions: dict[str, MirroredVersion] = {}
     for message in registered:
         model = message.record
@@ -139,7 +154,11 @@ def mirrored_versions(
                 serves = serving[mirrored_name(model)] == version
                 stage = "Production" if serves else "Archived"
             versions[version] = MirroredVersion(
-                model, stage, message.trace_id, _git_commit(message)
+                model,
+                stage,
+                message.trace_id,
+                _git_commit(message),
+                logged.get(model.strategy, DEFAULT),
             )
     return list(versions.values())
 
@@ -159,8 +178,11 @@ def mirror(tracking: Tracking, kafka: KafkaSettings) -> int:
     with (
         Reader(kafka, (MODELS_REGISTERED,)) as registered,
         Reader(kafka, (MODELS_CHANGES,)) as changes,
+        Reader(kafka, (CONFIG_ACTIVE,)) as configs,
     ):
-        versions = mirrored_versions(registered.read_to_end(), changes.read_to_end())
+        versions = mirrored_versions(
+            registered.read_to_end(), changes.read_to_end(), configs.read_to_end()
+        )
     mirror_versions(tracking, versions)
     return len(versions)
 
@@ -171,12 +193,11 @@ def mirror_versions(tracking: Tracking, versions: Sequence[MirroredVersion]) -> 
     left_out = []
     for name in dict.fromkeys(version.name for version in versions):
         named = [version for version in versions if version.name == name]
-        experiment = _experiment(client, name, tracking.artifacts)
         numbers = _numbers(client, name)
         for version in named:
             if version.model.model_version not in numbers:
                 try:
-                    number = _register(client, experiment, version)
+                    number = _register(client, tracking, version)
                 except ArtifactError as refused:
                     left_out.append(f"{version.model.model_version}: {refused}")
                 else:
@@ -193,12 +214,13 @@ def _client(tracking: Tracking) -> MlflowClient:
     return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
 
 
-def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
-    experiment = client.get_experiment_by_name(name)
+def _experiment(client: MlflowClient, tracking: Tracking, version: MirroredVersion) -> str:
+    experiment = client.get_experiment_by_name(version.experiment)
     if experiment is not None:
         return str(experiment.experiment_id)
-    location = None if artifacts is None else f"{artifacts}/{name}"
-    return str(client.create_experiment(name, artifact_location=location))
+    # In a folder of the strategy's name: that of an experiment may be any text.
+    location = None if tracking.artifacts is None else f"{tracking.artifacts}/{version.name}"
+    return str(client.create_experiment(version.experiment, artifact_location=location))
 
 
 def _numbers(client: MlflowClient, name: str) -> dict[str, tuple[str, Mapping[str, str]]]:
@@ -213,10 +235,12 @@ def _numbers(client: MlflowClient, name: str) -> dict[str, tuple[str, Mapping[st
     }
 
 
-def _register(client: MlflowClient, experiment: str, version: MirroredVersion) -> str:
+def _register(client: MlflowClient, tracking: Tracking, version: MirroredVersion) -> str:
     """Write run, files and registered version; the version comes last, so it is complete."""
     model = version.model
     manifest, contents = read_model(model)  # checked as before serving
+    experiment = _experiment(client, tracking, version)
+    parameters = _parameters(model, contents) if version.config.auto_log_params else {}
     runs = client.search_runs([experiment], f"tags.model_version = '{model.model_version}'")
     run = (
         runs[0]
@@ -236,7 +260,7 @@ def _register(client: MlflowClient, experiment: str, version: MirroredVersion) -
         metrics=[
             Metric(name, value, model.event_time_ms, 0) for name, value in _metrics(model).items()
         ],
-        params=[Param(name, value) for name, value in _parameters(model, contents).items()],
+        params=[Param(name, value) for name, value in parameters.items()],
     )
     client.log_artifacts(run_id, str(registered_folder(model)), FILES)
     requirements = "".join(f"{name}=={number}\n" for name, number in manifest.libraries.items())

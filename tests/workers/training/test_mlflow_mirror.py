@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
+from schemas.configs import ActiveConfig
 from schemas.timeframes import HOUR_MS
 from schemas.topics import topic_of
 from streams.runtime.codec import Received, Stored
@@ -94,6 +96,37 @@ def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, trackin
     assert run.info.status == "FINISHED"
     files = {item.path for item in mlflow.list_artifacts(version.run_id, "model")}
     assert {"model/manifest.json", "model/forest.json", "model/requirements.txt"} <= files
+
+
+def test_the_active_config_names_the_experiment_and_whether_parameters_are_logged(
+    tmp_path, tracking
+):
+    model = small_model(tmp_path)
+    mlflow_part: dict[str, JsonValue] = {
+        "experiment_name": "../desk/trials",
+        "auto_log_params": False,
+    }
+    config = ActiveConfig(
+        strategy="ensemble",
+        config_id="v1-01234567",
+        config_hash="0" * 64,
+        version_number=1,
+        event_time_ms=0,
+        effective_from_ms=0,
+        revision=1,
+        config_data={"mlflow": mlflow_part},
+    )
+
+    versions = mirrored_versions([received(model)], [], [received(config)])
+    mirror_versions(tracking, versions)
+
+    mlflow = client(tracking)
+    experiment = mlflow.get_experiment_by_name("../desk/trials")
+    [run] = mlflow.search_runs([experiment.experiment_id])
+    assert run.data.params == {}
+    assert run.data.metrics["log_loss"] == model.metrics.log_loss
+    assert experiment.artifact_location == f"{tracking.artifacts}/ensemble"
+    assert mlflow.get_experiment_by_name("ensemble") is None
 
 
 def test_mirroring_again_changes_nothing(tmp_path, tracking):
