@@ -138,6 +138,13 @@ class SimulatedMarket:
         kernel.aggregate(trades, column)
         return column
 
+    def traded_ms(self, symbol: str, now_ms: int) -> int:
+        """Return now, or the end of the bar before where the current one has no trade yet."""
+        current, elapsed_ms = divmod(now_ms - EPOCH_MS, BAR_MS)
+        if self.unfinished(symbol, current, elapsed_ms) is None:
+            return EPOCH_MS + current * BAR_MS - 1
+        return now_ms
+
     def bar_of_trade(self, symbol: str, trade_id: int, last: int) -> int:
         """Return the index of the bar that holds an aggregate trade id, at most ``last``."""
         track = self._tracks[symbol]

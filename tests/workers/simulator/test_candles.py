@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.timeframes import DAY_MS, TIMEFRAMES_MS
@@ -78,6 +78,7 @@ def of_page(rows: list[Any], start: int | None, end: int | None, limit: int) -> 
 
 
 @given(nows, intervals, times, times, st.integers(1, 1500))
+@example(EPOCH_MS + 6_694 * BAR_MS, "1m", None, None, 1)  # before the first trade of a minute
 @settings(max_examples=150, deadline=None)
 def test_every_page_of_every_interval_is_the_sum_of_its_minutes(
     now_ms, interval, start, end, limit
@@ -88,7 +89,8 @@ def test_every_page_of_every_interval_is_the_sum_of_its_minutes(
         for i, parts in enumerate(groups(minutes_until(now_ms), bars))
     ]
 
-    first, last = payloads.window(bars, start, end, limit, now_ms)
+    traded_ms = MARKET.traded_ms(SYMBOL, now_ms)
+    first, last = payloads.window(bars, start, end, limit, traded_ms)
     shown = HISTORY.candles(SYMBOL, first, last, bars, now_ms)
 
     rows = payloads.kline_rows(CONTRACT, first, bars, shown)

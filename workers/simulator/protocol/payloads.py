@@ -42,13 +42,14 @@ def decimal(units: float, places: int) -> str:
 
 
 def window(
-    interval_bars: int, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int
+    interval_bars: int, start_ms: int | None, end_ms: int | None, limit: int, traded_ms: int
 ) -> tuple[int, int]:
     """Return first and last (exclusive) one-minute bar of a page of klines, as the venue pages.
 
-    With ``start_ms`` the page begins there; without it, it ends at ``end_ms``.
+    With ``start_ms`` the page begins there; without it, it ends at ``end_ms``. The bar that holds
+    ``traded_ms`` is the newest.
     """
-    newest = bar_at(now_ms if end_ms is None else min(now_ms, end_ms)) // interval_bars
+    newest = bar_at(traded_ms if end_ms is None else min(traded_ms, end_ms)) // interval_bars
     if start_ms is None:
         first = newest - limit + 1
     else:

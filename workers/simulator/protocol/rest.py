@@ -112,9 +112,9 @@ async def _kline_page(request: web.Request, *, mark: bool) -> list[list[Any]]:
         raise VenueError(-1120, "Invalid interval.")
     bars = INTERVAL_BARS[interval]
     limit = page_limit(request, 500, MAX_KLINES)
-    first, last = payloads.window(
-        bars, integer(request, "startTime"), integer(request, "endTime"), limit, now_ms
-    )
+    start_ms, end_ms = integer(request, "startTime"), integer(request, "endTime")
+    traded_ms = venue.market.traded_ms(symbol, now_ms)
+    first, last = payloads.window(bars, start_ms, end_ms, limit, traded_ms)
     if bars % HOUR_BARS == 0:
         await _generate_days(venue, symbol, first, last)
     candles = venue.history.candles(symbol, first, last, bars, now_ms)
