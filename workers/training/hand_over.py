@@ -1,6 +1,6 @@
 """What the children of one training hand over to each other, as files of plain arrays.
 
-They run side by side: a reader waits until the writer has finished a file.
+They may run side by side: a reader waits until the writer has finished a file.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ def write_series(folder: Path, series: Mapping[str, FeatureSeries]) -> None:
         columns = {field.name: getattr(one, field.name) for field in fields(one)}
         np.savez(fresh / f"{number:04}.npz", **columns)
     fresh.rename(folder / SERIES)
+
+
+def has_series(folder: Path) -> bool:
+    """Whether ``write_series`` has written all of them."""
+    return (folder / SERIES).exists()
 
 
 def read_series_files(folder: Path) -> dict[str, FeatureSeries]:

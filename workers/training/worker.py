@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -123,10 +123,10 @@ def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:
 def run_in_children(
     request: TrainingRequest, models: Path, kafka: KafkaSettings, cancelled: Callable[[], bool]
 ) -> Sequence[Record]:
-    """Return what registers the model of a request, trained in two children side by side.
+    """Return what registers the model of a request, trained in children.
 
-    Torch is loaded while the rows are read, and the networks take as long as the rest. Its memory
-    is free again when they are fitted.
+    For the first signal of all two run side by side: the networks take as long as the rest. Later
+    ones come one after the other, so that torch's memory is free again before the rest is loaded.
 
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
@@ -135,13 +135,15 @@ def run_in_children(
     niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
     with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
         files = Path(folder)
-        records: Sequence[Record]
-        _, records = call_in_children(
-            (run_networks, raw, files),
-            (run_request, raw, models, kafka, files),
-            cancelled=cancelled,
-            niceness=niceness,
-        )
+        rows = (read_rows, raw, kafka, files)
+        networks = (run_networks, raw, files)
+        rest = (run_request, raw, models, kafka, files)
+        first = request.reason == "bootstrap" and request.base_ms is None
+        steps: list[list[tuple[Any, ...]]]
+        steps = [[networks, rest]] if first else [[rows], [networks], [rest]]
+        for calls in steps:
+            results = call_in_children(*calls, cancelled=cancelled, niceness=niceness)
+    records: Sequence[Record] = results[-1]
     return records
 
 
@@ -193,6 +195,16 @@ def _follow_models(
             report(f"MLflow is not followed: {error}")
 
 
+def read_rows(raw: bytes, kafka: KafkaSettings, folder: Path) -> None:
+    """Write the rows of one request into a folder, for the other children."""
+    from workers.training.hand_over import write_series
+
+    request = TrainingRequest.decode(raw)
+    progress = TrainingProgressPublisher(request, kafka)
+    progress.publish("dataset", 0.0, "reading features")
+    write_series(folder, read_series(request, kafka, progress.publish))
+
+
 def run_networks(raw: bytes, folder: Path) -> None:
     """Fit the networks of one request for ``run_request``; called in a child process beside it.
 
@@ -219,26 +231,25 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
         raw: The request.
         models: Root folder of all models.
         kafka: The cluster.
-        folder: Where ``run_networks`` gets the rows from and leaves the networks.
+        folder: Has the rows, or gets them here; ``run_networks`` leaves the networks there.
 
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
     from workers.training.fit import TooFewRows, TrainingPlan
-    from workers.training.hand_over import read_networks, write_series
+    from workers.training.hand_over import has_series, read_networks, read_series_files
     from workers.training.train import register, train
 
     request = TrainingRequest.decode(raw)
+    if not has_series(folder):
+        read_rows(raw, kafka, folder)
     progress = TrainingProgressPublisher(request, kafka)
-    progress.publish("dataset", 0.0, "reading features")
     try:
-        series = read_series(request, kafka, progress.publish)
-        write_series(folder, series)
         with Reader(kafka, (MODELS_CHANGES,)) as reader:
             changes = [message.record for message in reader.read_to_end()]
         trained = train(
             request,
-            series,
+            read_series_files(folder),
             TrainingPlan(),
             progress.publish,
             serving_filters(changes, request),
