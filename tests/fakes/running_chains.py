@@ -1,13 +1,14 @@
-"""The symbol chains on a real broker, in threads, with inference that needs no model."""
+"""Chains on a real broker, in threads; those of the symbols with inference that needs no model."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from schemas.record import Topic
+from streams.processor import Processor
 from streams.runtime.chain import run_chain
 from streams.runtime.codec import Received
 from streams.runtime.reader import Reader
@@ -19,15 +20,20 @@ NAMES = ("market", "inference", "signals")
 CHAIN_OF = {**{chain.name: chain.processors for chain in CHAINS}, "inference": (PROCESSOR,)}
 
 
+SYMBOL_CHAINS = {name: CHAIN_OF[name] for name in NAMES}
+
+
 @contextmanager
-def chains_running(kafka: KafkaSettings) -> Iterator[None]:
-    """Run the symbol chains until the block ends."""
+def chains_running(
+    kafka: KafkaSettings, chains: Mapping[str, Sequence[Processor]] = SYMBOL_CHAINS
+) -> Iterator[None]:
+    """Run chains by their names until the block ends, by default those of the symbols."""
     stop = threading.Event()
     threads = [
         threading.Thread(
-            target=run_chain, args=(name, CHAIN_OF[name], kafka), kwargs={"stop": stop}, daemon=True
+            target=run_chain, args=(name, processors, kafka), kwargs={"stop": stop}, daemon=True
         )
-        for name in NAMES
+        for name, processors in chains.items()
     ]
     for thread in threads:
         thread.start()
@@ -37,6 +43,7 @@ def chains_running(kafka: KafkaSettings) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join(30)
+            assert not thread.is_alive()
 
 
 def read_records(kafka: KafkaSettings, *topics: Topic) -> list[Received]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import threading
 from dataclasses import replace
 
 import pytest
@@ -13,33 +11,21 @@ from schemas.models import ModelChanged
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import MODELS_CHANGES, TRAINING_REQUESTS
 from streams.promotion.processor import PROCESSOR
-from streams.runtime.chain import run_chain
 from streams.runtime.codec import changelog_topic, state_key
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
+from tests.fakes.running_chains import chains_running
 from tests.kafka.test_backtest_signals import wait_for
 from tests.streams.promotion.test_promotion import history, registered
 
 pytestmark = pytest.mark.kafka
 
 OLDER = replace(PROCESSOR, state_key=("strategy",))
-WITHIN_S = 30.0
 
 
-@contextlib.contextmanager
 def running(kafka, processor):
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=run_chain, args=("promotion", (processor,), kafka), kwargs={"stop": stop}
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(WITHIN_S)
-        assert not thread.is_alive()
+    return chains_running(kafka, {"promotion": (processor,)})
 
 
 def records(kafka, topic):

@@ -206,7 +206,7 @@ def read_rows(raw: bytes, kafka: KafkaSettings, folder: Path) -> None:
 
 
 def run_networks(raw: bytes, folder: Path) -> None:
-    """Fit the networks of one request for ``run_request``; called in a child process beside it.
+    """Fit the networks of one request for ``run_request``, in a child beside it or before it.
 
     Of a history that is too short there are none: ``run_request`` refuses it.
     """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -26,15 +24,14 @@ from schemas.dead_letter import DeadLetter
 from schemas.status import OperatorAction
 from schemas.topics import OPERATOR_AUDIT, PREDICTION_REQUESTS, RAW_BARS, TRAINING_REQUESTS
 from streams.letters.processor import PROCESSOR
-from streams.runtime.chain import run_chain
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import training_request
+from tests.fakes.running_chains import chains_running
 
 PAYLOAD = b'{"not": "a request"'
 REQUEST = training_request()
-WITHIN_S = 30.0
 
 
 def dead(topic: str = TRAINING_REQUESTS.name, **fields: Any) -> DeadLetter:
@@ -124,20 +121,9 @@ def call(pipeline_topics: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-@contextmanager
-def deciding(kafka: KafkaSettings) -> Iterator[None]:
+def deciding(kafka: KafkaSettings) -> AbstractContextManager[None]:
     """Run the process that decides commands on letters."""
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=run_chain, args=("letters", (PROCESSOR,), kafka), kwargs={"stop": stop}
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(WITHIN_S)
-        assert not thread.is_alive()
+    return chains_running(kafka, {"letters": (PROCESSOR,)})
 
 
 def states(call: Any) -> dict[str, str]:
