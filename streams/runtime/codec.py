@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -140,9 +140,10 @@ def received(topic: Topic, stored: Stored) -> Received | Unreadable:
     )
 
 
-def written_timeframe(timeframe_ms: object) -> Callable[[Stored], bool]:
-    """Return whether a message can be of a timeframe, told without decoding it."""
-    written = re.compile(rf'"{TIMEFRAME}"\s*:\s*{timeframe_ms}\b'.encode())
+def written_timeframe(timeframes_ms: Collection[object]) -> Callable[[Stored], bool]:
+    """Return whether a message can be of one of some timeframes, told without decoding it."""
+    any_of = "|".join(map(str, timeframes_ms))
+    written = re.compile(rf'"{TIMEFRAME}"\s*:\s*(?:{any_of})\b'.encode())
     return lambda stored: stored.value is None or written.search(stored.value) is not None
 
 

@@ -7,7 +7,7 @@ the whole chain are then folded anew from its inputs, up to the committed offset
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
@@ -185,9 +185,8 @@ def _refill(
         # What the chain makes itself is complete up to its last commit: its end is our position.
         source = (topic.name, partition)
         end = offsets[source] if source in offsets else end_offsets(kafka, [source])[source]
-        for alike in _by_timeframe(processor, keys):
-            for key, last in _last_inputs(kafka, processor, topic, {source: end}, alike).items():
-                inputs[key] += last
+        for key, last in _last_inputs(kafka, processor, topic, (source, end), keys).items():
+            inputs[key] += last
     for key in keys:
         # Each topic's last ``window`` records: a busy one must not crowd out a quiet one.
         ordered = sorted(inputs[key], key=event_time)
@@ -195,55 +194,55 @@ def _refill(
         states[reference] = processor.refill(states[reference], ordered)
 
 
-def _by_timeframe(processor: Processor, keys: Collection[StateKey]) -> list[set[StateKey]]:
-    """Return the keys by their timeframe; the window of a longer one reaches further back."""
-    if TIMEFRAME not in processor.state_key:
-        return [set(keys)]
-    place = processor.state_key.index(TIMEFRAME)
-    alike: dict[object, set[StateKey]] = defaultdict(set)
-    for key in keys:
-        alike[key[place]].add(key)
-    return list(alike.values())
+def _last_inputs(
+    kafka: KafkaSettings,
+    processor: Processor,
+    topic: Topic,
+    until: tuple[Partition, int],
+    keys: Collection[StateKey],
+) -> Mapping[StateKey, Sequence[Record]]:
+    """Return the last ``window`` records of each key below an offset, oldest first.
+
+    Looks further and further back, at nothing twice, and to the beginning if a key has too few.
+    Records that were refused as unreadable or misplaced, repeat or run backwards are left out: they
+    changed nothing when they came.
+    """
+    source, end = until
+    last: dict[StateKey, list[Record]] = {key: [] for key in keys}
+    lacking = set(keys)
+    span = processor.window * len(keys) * OFFSETS_PER_INPUT
+    while lacking and end > 0:
+        start = max(end - span, 0)
+        older: dict[StateKey, list[Record]] = {key: [] for key in lacking}
+        only = _may_be_of(processor, lacking)
+        with Reader(kafka, [topic], {source: start}, {source: end}, only=only) as reader:
+            for message in reader.read_to_end(unreadable=_pass_over):
+                records = older.get(processor.key_of(message.record))
+                if records is None or message.stored.offset >= end or misplaced(topic, message):
+                    continue
+                records.append(message.record)
+        for key, records in older.items():
+            last[key] = _forward([*records, *last[key]])[-processor.window :]
+        lacking = {key for key in lacking if len(last[key]) < processor.window}
+        end, span = start, span * WIDER
+    return last
 
 
-def _of_timeframe(processor: Processor, keys: Collection[StateKey]) -> Callable[[Stored], bool]:
-    """Return whether a message can be of some keys of one timeframe.
+def _may_be_of(processor: Processor, keys: Collection[StateKey]) -> Callable[[Stored], bool]:
+    """Return whether a message can be of some keys, told without decoding it.
 
     Between two hours lie hundreds of minutes: to decode those too would make a restart slow.
     """
     if TIMEFRAME not in processor.state_key:
         return lambda _stored: True
     place = processor.state_key.index(TIMEFRAME)
-    (timeframe_ms,) = {key[place] for key in keys}
-    return written_timeframe(timeframe_ms)
+    return written_timeframe({key[place] for key in keys})
 
 
-def _last_inputs(
-    kafka: KafkaSettings,
-    processor: Processor,
-    topic: Topic,
-    until: Mapping[Partition, int],
-    keys: Collection[StateKey],
-) -> Mapping[StateKey, Sequence[Record]]:
-    """Return the last ``window`` records of keys of one timeframe below an offset, oldest first.
-
-    Looks back further and further, to the beginning if a key has too few. Records that were refused
-    as unreadable or misplaced, repeat or run backwards are left out: they changed nothing when they
-    came.
-    """
-    ((source, end),) = until.items()
-    span = processor.window * len(keys) * OFFSETS_PER_INPUT
-    while True:
-        start = max(end - span, 0)
-        last: dict[StateKey, deque[Record]] = {key: deque(maxlen=processor.window) for key in keys}
-        only = _of_timeframe(processor, keys)
-        with Reader(kafka, [topic], {source: start}, until, only=only) as reader:
-            for message in reader.read_to_end(unreadable=_pass_over):
-                known = last.get(processor.key_of(message.record))
-                if known is None or message.stored.offset >= end or misplaced(topic, message):
-                    continue
-                if not known or event_time(message.record) > event_time(known[-1]):
-                    known.append(message.record)
-        if start == 0 or all(len(known) == processor.window for known in last.values()):
-            return last
-        span *= WIDER
+def _forward(records: Sequence[Record]) -> list[Record]:
+    """Return the records without those that repeat or run backwards."""
+    forward: list[Record] = []
+    for record in records:
+        if not forward or event_time(record) > event_time(forward[-1]):
+            forward.append(record)
+    return forward

@@ -296,7 +296,7 @@ def read_series(
             if not older:
                 yield vector
 
-    only = written_timeframe(request.timeframe_ms)
+    only = written_timeframe([request.timeframe_ms])
     with Reader(kafka, (FEATURE_VECTORS,), only=only) as reader:
         read = span_features(
             reader.take_readable, request, progress, behind=lambda: not reader.caught_up
