@@ -78,7 +78,7 @@ class KafkaSettings:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            "queued.max.messages.kbytes": 16_384,
+            "queued.max.messages.kbytes": 4_096,
             "fetch.queue.backoff.ms": 10,  # by default a full queue stays full for up to a second
             "fetch.wait.max.ms": 250,
         }
