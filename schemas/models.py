@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.bounds import MAX_COUNT, Count
+from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
 
@@ -75,6 +76,16 @@ class ModelRegistered(Record):
     )
     base_ms: Timeframe | None = Field(
         default=None, description="Length of the base bars that these bars are made of; null: none"
+    )
+    reports: tuple[GateReport, ...] = Field(
+        default=(), description="The gates in order; empty in records of older releases"
+    )
+    scores: tuple[ForecastScore, ...] = Field(
+        default=(), description="Of the pool, each member and each baseline on the stitched folds"
+    )
+    holdout: Holdout | None = Field(default=None, description="Null in records of older releases")
+    comparison: ModelComparison | None = Field(
+        default=None, description="With the champion that the request names; null: it names none"
     )
 
 
