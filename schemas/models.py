@@ -42,6 +42,22 @@ class ModelMetrics(Record):
     macro_f1: float | None
     calibration_error: float | None = Field(description="ECE of the top label, 10 bins")
     calibration_error_interval: tuple[float, float] | None = None
+    calibration_error_debiased: float | None = Field(
+        default=None,
+        ge=0,
+        description="Root mean square gap of the same bins less what chance adds: 0 where no more "
+        "is left",
+    )
+    calibration_error_debiased_interval: tuple[float, float] | None = Field(
+        default=None, description="5-95 %, blocks of time resampled"
+    )
+    calibration_p_value: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Of a calibrated top label, by Spiegelhalter's statistic over blocks of time: "
+        "a small one speaks against it",
+    )
     net_return_per_signal: float | None = Field(
         default=None, description="Mean after costs over directional calls, fraction"
     )

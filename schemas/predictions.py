@@ -57,6 +57,21 @@ class MarketContext(Record):
     bars_missing: Count = 0
 
 
+class ReturnBounds(Record):
+    """A mean return over the horizon and its 90 % bounds, fractions of notional."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class ExpectedReturns(Record):
+    """What a long and a short call of this score earned out of sample, before costs."""
+
+    long: ReturnBounds
+    short: ReturnBounds
+
+
 class Prediction(Record):
     """The ensemble's calibrated answer for one symbol at one bar close."""
 
@@ -78,6 +93,14 @@ class Prediction(Record):
     horizon_bars: int = Field(gt=0, le=MAX_COUNT)
     threshold: float = Field(gt=0, description="Return that makes a label buy (or -sell), fraction")
     device: str = Field(description="cpu or cuda:N, as it ran")
+    confidence_interval: tuple[Probability, Probability] | None = Field(
+        default=None,
+        description="Venn-Abers bounds of the direction's probability, wide where outcomes are "
+        "few; null: the model has no tables",
+    )
+    expected_return: ExpectedReturns | None = Field(
+        default=None, description="Over the horizon; null: the model has no tables"
+    )
 
 
 class PredictionRequest(Record):

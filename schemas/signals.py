@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.bounds import MAX_COUNT
-from schemas.predictions import ClassProbabilities, MarketContext, RegimeView
+from schemas.predictions import ClassProbabilities, MarketContext, RegimeView, ReturnBounds
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 Direction = Literal["buy", "sell", "neutral"]
@@ -73,6 +73,15 @@ class Signal(Record):
     )
     round_trip_cost: float | None = Field(
         default=None, ge=0, description="Fraction of notional, by that config; null: the default"
+    )
+    confidence_interval: tuple[Probability, Probability] | None = Field(
+        default=None,
+        description="Venn-Abers bounds of the direction's probability; null: the model has none",
+    )
+    expected_net_return: ReturnBounds | None = Field(
+        default=None,
+        description="Of its direction, after costs and the funding due until it expires; null: "
+        "neutral, or the model has no tables",
     )
 
 

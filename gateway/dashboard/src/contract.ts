@@ -547,6 +547,12 @@ export interface ModelMetrics {
   /** ECE of the top label, 10 bins */
   calibration_error: number | null
   calibration_error_interval: [number, number] | null
+  /** Root mean square gap of the same bins less what chance adds: 0 where no more is left */
+  calibration_error_debiased: number | null
+  /** 5-95 %, blocks of time resampled */
+  calibration_error_debiased_interval: [number, number] | null
+  /** Of a calibrated top label, by Spiegelhalter's statistic over blocks of time: a small one speaks against it */
+  calibration_p_value: number | null
   /** Mean after costs over directional calls, fraction */
   net_return_per_signal: number | null
   directional_calls: number
@@ -794,6 +800,12 @@ export interface RequestFigures {
   error: number
 }
 
+export interface ReturnBounds {
+  mean: number
+  low: number
+  high: number
+}
+
 export interface RiskBody {
   approved: boolean
   warnings: string[]
@@ -968,6 +980,10 @@ export interface SignalDetail {
   config_id: string | null
   /** Fraction of notional, by that config; null: the default */
   round_trip_cost: number | null
+  /** Venn-Abers bounds of the direction's probability; null: the model has none */
+  confidence_interval: [number, number] | null
+  /** Of its direction, after costs and the funding due until it expires; null: neutral, or the model has no tables */
+  expected_net_return: ReturnBounds | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
@@ -1023,6 +1039,10 @@ export interface SignalItem {
   config_id: string | null
   /** Fraction of notional, by that config; null: the default */
   round_trip_cost: number | null
+  /** Venn-Abers bounds of the direction's probability; null: the model has none */
+  confidence_interval: [number, number] | null
+  /** Of its direction, after costs and the funding due until it expires; null: neutral, or the model has no tables */
+  expected_net_return: ReturnBounds | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
