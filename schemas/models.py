@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.bounds import MAX_COUNT, Count
+from schemas.certificates import ModelCertificate
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
@@ -102,6 +103,9 @@ class ModelRegistered(Record):
     holdout: Holdout | None = Field(default=None, description="Null in records of older releases")
     comparison: ModelComparison | None = Field(
         default=None, description="With the champion that the request names; null: it names none"
+    )
+    certificate: ModelCertificate | None = Field(
+        default=None, description="Null of models that are older than certificates"
     )
 
 
