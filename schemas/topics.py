@@ -25,7 +25,8 @@ from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
 from schemas.timeframes import DAY_MS, MINUTE_MS
-from schemas.training import TrainingProgress, TrainingRequest
+from schemas.training import TrainingCancelled, TrainingProgress, TrainingRequest
+from schemas.versions import DeploymentChanged, ModelCommand, ModelStageChanged, ModelVersion
 
 TEN_MINUTES_MS = 10 * MINUTE_MS
 MONTH_MS = 30 * DAY_MS
@@ -89,6 +90,9 @@ TRAINING_REQUESTS = Topic("training.requests.v1", TrainingRequest, "strategy", "
 TRAINING_PROGRESS = Topic(
     "training.progress.v1", TrainingProgress, "strategy", "Steps of training", retention_ms=DAY_MS
 )
+TRAINING_CANCELLED = Topic(
+    "training.cancelled.v1", TrainingCancelled, "strategy", "Trainings that are to stop"
+)
 MODELS_REGISTERED = Topic(
     "models.registered.v1", ModelRegistered, "strategy", "Trained models and their reports"
 )
@@ -105,6 +109,30 @@ MODELS_SERVING = Topic(
     "subject",
     "The last change of each strategy and timeframe, as a view",
     compact=True,
+    single=True,
+)
+MODEL_COMMANDS = Topic(
+    "models.commands.v1",
+    ModelCommand,
+    "strategy",
+    "Versions to stage, promote, roll back, train",
+)
+MODEL_STAGES = Topic(
+    "models.stages.v1", ModelStageChanged, "strategy", "Every change of every version's stage"
+)
+MODEL_VERSIONS = Topic(
+    "models.versions.v1",
+    ModelVersion,
+    "subject",
+    "Each version of a model as it stands, as a view",
+    compact=True,
+    single=True,
+)
+DEPLOYMENTS = Topic(
+    "deployments.changes.v1",
+    DeploymentChanged,
+    "strategy",
+    "Which config and model answer from when",
     single=True,
 )
 CONFIG_COMMANDS = Topic(
@@ -232,13 +260,18 @@ TOPICS: tuple[Topic, ...] = (
     SCORE_TOTALS,
     TRAINING_REQUESTS,
     TRAINING_PROGRESS,
+    TRAINING_CANCELLED,
     MODELS_REGISTERED,
     MODELS_CHANGES,
     MODELS_SERVING,
+    MODEL_COMMANDS,
+    MODEL_STAGES,
+    MODEL_VERSIONS,
     CONFIG_COMMANDS,
     CONFIG_CHANGES,
     CONFIG_ACTIVE,
     CONFIG_EFFECTIVE,
+    DEPLOYMENTS,
     LETTER_COMMANDS,
     COMMAND_OUTCOMES,
     REFDATA_TABLES,

@@ -1,4 +1,4 @@
-"""Training as events: requests and progress."""
+"""Training as events: requests, progress, cancellations."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.models import ModelFile
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 TrainingStage = Literal[
     "dataset", "regimes", "folds", "boosted", "lstm", "calibration", "done", "failed"
 ]
+
+
+class ChampionReference(Record):
+    """The model that serves while another is trained, for the comparison of both."""
+
+    model_version: str
+    uri: str
+    files: tuple[ModelFile, ...]
 
 
 class TrainingRequest(Record):
@@ -23,13 +32,16 @@ class TrainingRequest(Record):
     timeframe_ms: Timeframe
     from_ms: Milliseconds
     to_ms: Milliseconds = Field(description="Last bar close that may be trained on")
-    reason: Literal["bootstrap", "manual", "drift", "age", "features"]
+    reason: Literal["bootstrap", "manual", "drift", "age", "features", "schedule"]
     closes: dict[Symbol, Milliseconds] = Field(
         default_factory=dict,
         description="By symbol, its newest bar close at or before to_ms; absent: to_ms",
     )
     base_ms: Timeframe | None = Field(
         default=None, description="Length of the base bars that these bars are made of; null: none"
+    )
+    champion: ChampionReference | None = Field(
+        default=None, description="Serves when it is asked for; null: none does, or it is not told"
     )
 
 
@@ -43,3 +55,14 @@ class TrainingProgress(Record):
     done: Probability
     note: str = ""
     timeframe_ms: Timeframe | None = None
+
+
+class TrainingCancelled(Record):
+    """A training that was asked for is to stop, or not to begin."""
+
+    request_id: str
+    strategy: str = Field(description="The Kafka key")
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds
+    by: str
+    reason: str

@@ -31,6 +31,7 @@ from gateway.views.outcomes import OutcomesView
 from gateway.views.refdata import RefdataView
 from gateway.views.series_view import SeriesView, bars_per_series
 from gateway.views.timeframes import running_timeframes
+from gateway.views.versions import VersionsView
 from schemas.access import AccessKey
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
@@ -109,6 +110,7 @@ class ReadModel:
         self.status_ms: dict[str, int] = {}  # by process: when its last word was written
         self.jobs = JobIndex()
         self.configs = ConfigsView()
+        self.versions = VersionsView()
         self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -143,6 +145,7 @@ class ReadModel:
             JobProgress: lambda progress, arrival: self.jobs.progress(progress, arrival.offset + 1),
             JobResult: lambda result, _: self.jobs.result(result),
             ConfigChanged: lambda change, _: self.configs.put(change),
+            **self.versions.folds(),
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,

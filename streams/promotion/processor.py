@@ -15,11 +15,15 @@ from schemas.market import HistoryReady
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
 from schemas.record import Record
 from schemas.topics import (
+    DEPLOYMENTS,
     HISTORY,
+    MODEL_STAGES,
+    MODEL_VERSIONS,
     MODELS_CHANGES,
     MODELS_REGISTERED,
     MODELS_SERVING,
     REGIME_PARAMETERS,
+    TRAINING_CANCELLED,
     TRAINING_REQUESTS,
 )
 from schemas.training import TrainingRequest
@@ -108,7 +112,16 @@ def _effective_from(model: ModelRegistered) -> int:
 PROCESSOR = Processor(
     name="promotion",
     reads=(HISTORY, MODELS_REGISTERED),
-    writes=(TRAINING_REQUESTS, MODELS_CHANGES, MODELS_SERVING, REGIME_PARAMETERS),
+    writes=(
+        TRAINING_REQUESTS,
+        TRAINING_CANCELLED,
+        MODELS_CHANGES,
+        MODELS_SERVING,
+        MODEL_STAGES,
+        MODEL_VERSIONS,
+        DEPLOYMENTS,
+        REGIME_PARAMETERS,
+    ),
     initial=PromotionState(),
     step=step,
     state_key=("strategy", "timeframe_ms"),

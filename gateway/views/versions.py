@@ -1,0 +1,120 @@
+"""View of the versions of models: each as it stands, the way there, and deployments."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.errors import Unknown
+from schemas.record import Record
+from schemas.timeframes import timeframe_name
+from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion
+
+Line = tuple[str, int]  # strategy and timeframe: one sequence of versions
+
+
+@dataclass
+class VersionLine:
+    """The versions of a strategy and timeframe by their numbers, and every change of a stage."""
+
+    versions: dict[int, ModelVersion] = field(default_factory=dict)
+    changes: list[ModelStageChanged] = field(default_factory=list)
+    deployments: list[DeploymentChanged] = field(default_factory=list)
+
+    @property
+    def revision(self) -> int:
+        """Of the newest change."""
+        return max((version.revision for version in self.versions.values()), default=0)
+
+    def at(self, as_of_ms: int) -> list[ModelStageChanged]:
+        """Return the last change of each version up to a market time, by number."""
+        stood = {c.number: c for c in self.changes if c.event_time_ms <= as_of_ms}
+        return [stood[number] for number in sorted(stood)]
+
+
+class VersionsView:
+    """The versions of all models; written on the event loop only."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Line, VersionLine] = {}
+        self._changed = asyncio.Event()
+
+    def folds(self) -> dict[type[Record], Callable[[Any, object], None]]:
+        """Return what takes each record that this view is made of."""
+        return {
+            ModelVersion: lambda version, _: self.put(version),
+            ModelStageChanged: lambda change, _: self.put_change(change),
+            DeploymentChanged: lambda change, _: self.put_deployment(change),
+        }
+
+    def put(self, version: ModelVersion) -> None:
+        """Take a version as it stands; an older one than is known changes nothing."""
+        versions = self._line(version).versions
+        known = versions.get(version.number)
+        if known is not None and known.revision >= version.revision:
+            return
+        versions[version.number] = version
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def put_change(self, change: ModelStageChanged) -> None:
+        """Take a change of a stage; one that was taken before changes nothing."""
+        changes = self._line(change).changes
+        if change not in changes:
+            changes.append(change)
+
+    def put_deployment(self, change: DeploymentChanged) -> None:
+        """Take a deployment; one that was taken before changes nothing."""
+        deployments = self._line(change).deployments
+        if change not in deployments:
+            deployments.append(change)
+
+    def _line(self, record: ModelVersion | ModelStageChanged | DeploymentChanged) -> VersionLine:
+        return self._lines.setdefault((record.strategy, record.timeframe_ms), VersionLine())
+
+    async def wait_for(self, line: Line, revision: int, within_s: float) -> None:
+        """Return once a revision has been read, or when the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.revision(*line) < revision:
+                    await self._changed.wait()
+
+    def strategies(self) -> list[str]:
+        """Return the strategies that have versions, by name."""
+        return sorted({strategy for strategy, _ in self._lines})
+
+    def timeframes(self, strategy: str) -> list[int]:
+        """Return the timeframes for which a strategy has versions, ascending."""
+        return sorted(length for name, length in self._lines if name == strategy)
+
+    def revision(self, strategy: str, timeframe_ms: int) -> int:
+        """Return the revision of a strategy's models of a timeframe; 0 before the first."""
+        line = self._lines.get((strategy, timeframe_ms))
+        return 0 if line is None else line.revision
+
+    def require(self, strategy: str, timeframe_ms: int) -> VersionLine:
+        """Return the versions of a strategy and timeframe; raises ``Unknown``."""
+        line = self._lines.get((strategy, timeframe_ms))
+        if line is not None:
+            return line
+        lengths = self.timeframes(strategy)
+        if not lengths:
+            known = ", ".join(self.strategies()) or "none yet"
+            raise Unknown(f"{strategy} has no model versions; strategies that have: {known}")
+        known = ", ".join(map(timeframe_name, lengths))
+        raise Unknown(
+            f"{strategy} has no model versions of {timeframe_name(timeframe_ms)}, but of {known}"
+        )
+
+    def require_version(self, strategy: str, timeframe_ms: int, version: str) -> ModelVersion:
+        """Return a version by its number or its model version; raises ``Unknown``."""
+        line = self.require(strategy, timeframe_ms)
+        for each in line.versions.values():
+            if version in (str(each.number), each.model_version):
+                return each
+        newest = sorted(line.versions)[-5:]
+        known = ", ".join(f"{number} ({line.versions[number].model_version})" for number in newest)
+        raise Unknown(f"{strategy} has no version {version}; its newest: {known}")
