@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -20,6 +21,7 @@ from deploy.local.kernels import drop_stale_code
 from deploy.local.log_files import LEVELS
 from deploy.topics.admin import apply_topics, delete_topics, list_topics
 from deploy.topics.plan import COMPACTED, TopicPlan, planned_topics
+from streams.runtime.settings import KafkaSettings
 from tests.groups import forget_groups
 from workers.process import LogSettings, configure_logging
 
@@ -90,18 +92,25 @@ def new_topic(broker: str) -> NewTopic:
     return make
 
 
-@pytest.fixture
-def pipeline_topics(broker: str) -> Iterator[str]:
-    """Bootstrap address, every topic of the project there and empty, no group known.
+@contextlib.contextmanager
+def project_topics(bootstrap: str) -> Iterator[KafkaSettings]:
+    """Create every topic of the project; afterwards delete them, and forget every group.
 
-    Stop every consumer before the test ends: afterwards topics and groups are deleted.
+    Stop every consumer before it ends.
     """
-    cluster = {"bootstrap.servers": broker}
+    cluster = {"bootstrap.servers": bootstrap}
     apply_topics(cluster)
-    yield broker
+    yield KafkaSettings(bootstrap)
     forget_groups(cluster)
     ours = {topic.name for topic in planned_topics()}
     delete_topics(cluster, [topic.name for topic in list_topics(cluster) if topic.name in ours])
+
+
+@pytest.fixture
+def pipeline_topics(broker: str) -> Iterator[str]:
+    """Bootstrap address, every topic of the project there and empty, no group known."""
+    with project_topics(broker):
+        yield broker
 
 
 @pytest.fixture

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from deploy.local.dashboard import SOURCE
 from deploy.topics.refdata import read_seeds
 from tests.browser import operated, scenes
-from tests.browser.test_page import AXE, scrolls_as_a_whole
+from tests.browser.axe import faults, load_axe
+from tests.browser.test_page import scrolls_as_a_whole
 from tests.build import START_MS
 from tests.fakes.command_processor import CommandProcessor
 
@@ -41,21 +41,10 @@ def whole(new_stage, market):
     return new_stage(past, processor=processor)
 
 
-def faults(page: Page) -> list[str]:
-    result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
-    assert len(result["passes"]) > 15
-    found = [
-        f"{fault['id']} {node['html'][:160]}"
-        for fault in result["violations"]
-        for node in fault["nodes"]
-    ]
-    return found + ["scrolls as a whole"] * scrolls_as_a_whole(page)
-
-
 def test_no_page_has_a_fault_of_access_in_any_theme_or_width(whole, new_page):
     watched = new_page(whole, bypass_csp=True, reduced_motion="reduce")
     page = watched.page
-    page.add_script_tag(content=Path(AXE).read_text())
+    load_axe(page)
     wrong: dict[str, list[str]] = {}
 
     for place, text in PLACES.items():
@@ -63,10 +52,8 @@ def test_no_page_has_a_fault_of_access_in_any_theme_or_width(whole, new_page):
         expect(page.get_by_text(text).first).to_be_attached()
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            for theme in ("dark", "light"):
-                page.emulate_media(color_scheme=theme)
-                if found := faults(page):
-                    wrong[f"{place} {width} {theme}"] = found
+            if found := faults(page) + ["scrolls as a whole"] * scrolls_as_a_whole(page):
+                wrong[f"{place} {width}"] = found
 
     assert wrong == {}
     assert watched.errors == []

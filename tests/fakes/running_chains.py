@@ -11,10 +11,11 @@ from schemas.record import Topic
 from streams.processor import Processor
 from streams.runtime.chain import run_chain
 from streams.runtime.codec import Received
+from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
-from tests.fakes.scripted_inference import PROCESSOR
+from tests.fakes.scripted_inference import PROCESSOR, changed
 
 NAMES = ("market", "inference", "signals")
 CHAIN_OF = {**{chain.name: chain.processors for chain in CHAINS}, "inference": (PROCESSOR,)}
@@ -44,6 +45,15 @@ def chains_running(
         for thread in threads:
             thread.join(30)
             assert not thread.is_alive()
+
+
+def publish_model(publisher: Publisher) -> None:
+    """Publish a model that serves from minute 3 on, and its regimes."""
+    change = changed("m1", 3)
+    publisher.publish(change)
+    for parameters in change.model.regimes:
+        effective = {"effective_from_ms": change.effective_from_ms}
+        publisher.publish(parameters.model_copy(update=effective))
 
 
 def read_records(kafka: KafkaSettings, *topics: Topic) -> list[Received]:

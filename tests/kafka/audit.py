@@ -323,11 +323,19 @@ class KillReport:
         )
 
 
-def kill_audit(broker: LocalBroker, kills: int, seed: int, per_second: int = 500) -> KillReport:
-    """Kill processors 1-6 s apart, and the broker at least 20 s apart, while records flow."""
-    chance = random.Random(seed)
+@dataclass(frozen=True)
+class KillPlan:
+    """How many kills, and how far apart: ``longest_s`` at most, the broker's at least 20 s."""
+
+    kills: int
+    seed: int
+    longest_s: float = 6.0
+
+
+def kill_audit(broker: LocalBroker, plan: KillPlan, per_second: int = 500) -> KillReport:
+    """Kill processors and broker at random moments while records flow."""
     make_topics(broker.bootstrap, 4)
-    feeder = Feeder(broker.bootstrap, seed)
+    feeder = Feeder(broker.bootstrap, plan.seed)
     done = threading.Event()
 
     def feed() -> None:
@@ -339,7 +347,7 @@ def kill_audit(broker: LocalBroker, kills: int, seed: int, per_second: int = 500
     with instances(broker.bootstrap, 2) as running:
         feeding.start()
         try:
-            _kill_at_random(broker, running, kills, chance, killed)
+            _kill_at_random(broker, running, plan, killed)
         finally:
             done.set()
             feeding.join()
@@ -362,14 +370,14 @@ def kill_audit(broker: LocalBroker, kills: int, seed: int, per_second: int = 500
 def _kill_at_random(
     broker: LocalBroker,
     running: list[Instance],
-    kills: int,
-    chance: random.Random,
+    plan: KillPlan,
     killed: list[tuple[float, bool]],
 ) -> None:
-    broker_due = time.monotonic() + 8.0  # never while the first start is under way
+    chance = random.Random(plan.seed)
     _flowing(broker.bootstrap)
-    while len(killed) < kills:
-        until = time.monotonic() + chance.uniform(1.0, 6.0)
+    broker_due = time.monotonic() + plan.longest_s
+    while len(killed) < plan.kills:
+        until = time.monotonic() + chance.uniform(plan.longest_s / 6, plan.longest_s)
         while time.monotonic() < until:
             for instance in running:
                 instance.keep_up()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +16,18 @@ from deploy.cli.app import app
 from deploy.topics.admin import apply_topics, delete_topics
 from schemas.market import RawBar
 from schemas.models import ModelChanged
-from schemas.record import Topic
 from schemas.signals import ScoredSignal, Signal
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import MODELS_CHANGES, RAW_BARS, SCORED_SIGNALS, SIGNALS
 from streams.features.catalog import FEATURE_SET_ID
-from streams.runtime.chain import run_chain
 from streams.runtime.codec import Received
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from streams.topology import CHAINS
 from tests.build import START_MS, close_time, regime_parameters
+from tests.conftest import project_topics
+from tests.fakes.running_chains import CHAIN_OF, chains_running, read_records, wait_for
 from tests.fakes.small_models import small_model
-from tests.groups import forget_groups
 from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED
 from workers.research.replay.signal_backtest import backtest_signals, read_registration
@@ -88,61 +84,36 @@ def model_folder(folder: Path) -> Path:
     return place
 
 
-def held(kafka: KafkaSettings, topic: Topic) -> list[Received]:
-    with Reader(kafka, (topic,)) as reader:
-        return list(reader.read_to_end())
-
-
-def wait_for(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def newest_signals(kafka: KafkaSettings) -> dict[str, int]:
     """Return by symbol the bar of its last signal."""
-    found = [m.record for m in held(kafka, SIGNALS)]
+    found = [m.record for m in read_records(kafka, SIGNALS)]
     return {s.symbol: s.event_time_ms for s in found if isinstance(s, Signal)}
 
 
-@pytest.fixture
-def live(pipeline_topics: str, tmp_path: Path) -> Live:
+@pytest.fixture(scope="module")
+def live(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Every symbol's bars through promotion, market, inference and signals, until all is scored."""
-    kafka, stop, slots = KafkaSettings(pipeline_topics), threading.Event(), Slots()
-    cluster = {"bootstrap.servers": pipeline_topics}
-    files = [bar_file(tmp_path, symbol, seed) for seed, symbol in enumerate(SYMBOLS)]
-    model = model_folder(tmp_path / "models")
-    chains = {chain.name: chain.processors for chain in CHAINS}
-    chains["inference"] = (inference_processor(slots, lambda: 0, lambda _version: None),)
-    threads = {
-        name: threading.Thread(
-            target=run_chain, args=(name, chain, kafka), kwargs={"stop": stop}, daemon=True
-        )
-        for name, chain in chains.items()
-    }
-    publisher = Publisher(kafka, "test")
-    publisher.publish(read_registration(model))
-    publisher.flush()
-    try:
-        threads["promotion"].start()
-        wait_for(lambda: bool(held(kafka, MODELS_CHANGES)))
-        change = held(kafka, MODELS_CHANGES)[0].record
-        assert isinstance(change, ModelChanged)
-        slots.put(change, load_ensemble(change.model))
-        for bar in merged(read_recording([str(file) for file in files]), {}):
-            publisher.publish(bar)
+    folder, slots = tmp_path_factory.mktemp("live"), Slots()
+    files = [bar_file(folder, symbol, seed) for seed, symbol in enumerate(SYMBOLS)]
+    model = model_folder(folder / "models")
+    scored = {name: CHAIN_OF[name] for name in ("market", "signals")}
+    inference = inference_processor(slots, lambda: 0, lambda _version: None)
+    with project_topics(broker) as kafka:
+        publisher = Publisher(kafka, "test")
+        publisher.publish(read_registration(model))
         publisher.flush()
-        for name in ("market", "inference", "signals"):
-            threads[name].start()
-        wait_for(lambda: newest_signals(kafka) == dict.fromkeys(SYMBOLS, close_time(BARS - 1)))
-    finally:
-        stop.set()
-        for thread in threads.values():
-            if thread.is_alive():
-                thread.join(30)
-    forget_groups(cluster)
-    return Live(kafka, files, model)
+        with chains_running(kafka, {"promotion": CHAIN_OF["promotion"]}):
+            wait_for(lambda: bool(read_records(kafka, MODELS_CHANGES)))
+            change = read_records(kafka, MODELS_CHANGES)[0].record
+            assert isinstance(change, ModelChanged)
+            slots.put(change, load_ensemble(change.model))
+            for bar in merged(read_recording([str(file) for file in files]), {}):
+                publisher.publish(bar)
+            publisher.flush()
+            with chains_running(kafka, scored | {"inference": (inference,)}):
+                last = dict.fromkeys(SYMBOLS, close_time(BARS - 1))
+                wait_for(lambda: newest_signals(kafka) == last, WITHIN_S)
+        yield Live(kafka, files, model)
 
 
 def call(live: Live, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
@@ -161,7 +132,7 @@ def digest(messages: list[Received], symbol: str) -> str:
 
 
 def test_files_topics_and_the_live_chains_agree_record_for_record(live, monkeypatch, tmp_path):
-    signals, scored = held(live.kafka, SIGNALS), held(live.kafka, SCORED_SIGNALS)
+    signals, scored = read_records(live.kafka, SIGNALS), read_records(live.kafka, SCORED_SIGNALS)
 
     of_files = backtest_signals(live.files, live.model)
     same = call(live, monkeypatch, "--verify", "--json", "--out", str(tmp_path / "r.json"))
@@ -185,38 +156,8 @@ def test_files_topics_and_the_live_chains_agree_record_for_record(live, monkeypa
     assert of_files.scores[0].compared == of_files.scores[0].known > 0
 
 
-def test_one_altered_bar_is_a_named_difference(live, monkeypatch):
-    altered_ms = close_time(200)
-    cluster = {"bootstrap.servers": live.kafka.bootstrap_servers}
-    bars = [m.record for m in held(live.kafka, RAW_BARS) if isinstance(m.record, RawBar)]
-    delete_topics(cluster, [RAW_BARS.name])
-    wait_for(lambda: RAW_BARS.name in apply_topics(cluster).created)
-    publisher = Publisher(live.kafka, "tamper")
-    for bar in bars:
-        hit = bar.symbol == SYMBOLS[0] and bar.event_time_ms == altered_ms
-        close = round((bar.high + bar.low) / 2, 4)
-        publisher.publish(bar.model_copy(update={"close": close}) if hit else bar)
-    publisher.flush()
-
-    found = call(live, monkeypatch, "--verify", "--json", "--shown", "500")
-    words = call(live, monkeypatch, "--verify")
-    before = call(live, monkeypatch, "--verify", "--to", str(altered_ms - 1))
-
-    assert (found.exit_code, words.exit_code, before.exit_code) == (1, 1, 0), before.output
-    verified = json.loads(found.stdout)["verified"]
-    first = verified["differences"][0]
-    assert (first["topic"], first["symbol"]) == (SIGNALS.name, SYMBOLS[0])
-    assert (first["event_time_ms"], first["kind"]) == (altered_ms, "differs")
-    details = {d["event_time_ms"]: d["detail"] for d in verified["differences"]}
-    assert "recomputed" in details[altered_ms]
-    assert {d["symbol"] for d in verified["differences"]} == {SYMBOLS[0]}
-    assert min(details) == altered_ms
-    assert "NOT THE SAME" in words.stdout
-    assert "byte for byte" in before.stdout
-
-
 def test_a_signal_is_traced_to_the_offset_of_its_raw_bar(live, monkeypatch):
-    messages = held(live.kafka, SIGNALS)
+    messages = read_records(live.kafka, SIGNALS)
     message = next(m for m in reversed(messages) if m.record.symbol == SYMBOLS[1])  # type: ignore[attr-defined]
     signal = message.record
     assert isinstance(signal, Signal)
@@ -249,3 +190,34 @@ def test_a_signal_is_traced_to_the_offset_of_its_raw_bar(live, monkeypatch):
     assert len([r for r in json.loads(of_model.stdout)["nodes"] if r["kind"] == "signal"]) == 2
     assert unknown.exit_code == 1
     assert "no topic holds 'nothing'" in unknown.stderr
+
+
+# The last one: it changes what the others read.
+def test_one_altered_bar_is_a_named_difference(live, monkeypatch):
+    altered_ms = close_time(200)
+    cluster = {"bootstrap.servers": live.kafka.bootstrap_servers}
+    bars = [m.record for m in read_records(live.kafka, RAW_BARS) if isinstance(m.record, RawBar)]
+    delete_topics(cluster, [RAW_BARS.name])
+    wait_for(lambda: RAW_BARS.name in apply_topics(cluster).created)
+    publisher = Publisher(live.kafka, "tamper")
+    for bar in bars:
+        hit = bar.symbol == SYMBOLS[0] and bar.event_time_ms == altered_ms
+        close = round((bar.high + bar.low) / 2, 4)
+        publisher.publish(bar.model_copy(update={"close": close}) if hit else bar)
+    publisher.flush()
+
+    found = call(live, monkeypatch, "--verify", "--json", "--shown", "500")
+    words = call(live, monkeypatch, "--verify")
+    before = call(live, monkeypatch, "--verify", "--to", str(altered_ms - 1))
+
+    assert (found.exit_code, words.exit_code, before.exit_code) == (1, 1, 0), before.output
+    verified = json.loads(found.stdout)["verified"]
+    first = verified["differences"][0]
+    assert (first["topic"], first["symbol"]) == (SIGNALS.name, SYMBOLS[0])
+    assert (first["event_time_ms"], first["kind"]) == (altered_ms, "differs")
+    details = {d["event_time_ms"]: d["detail"] for d in verified["differences"]}
+    assert "recomputed" in details[altered_ms]
+    assert {d["symbol"] for d in verified["differences"]} == {SYMBOLS[0]}
+    assert min(details) == altered_ms
+    assert "NOT THE SAME" in words.stdout
+    assert "byte for byte" in before.stdout

@@ -28,7 +28,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import config_command
-from tests.kafka.test_backtest_signals import wait_for
+from tests.fakes.running_chains import wait_for
 
 pytestmark = pytest.mark.kafka
 

@@ -203,7 +203,7 @@ def test_a_job_longer_than_the_session_keeps_its_place(kafka):
 
     def long(received):
         finished: JobFuture = Future()
-        threading.Timer(8.0, lambda: finished.set_result(result_of(received))).start()
+        threading.Timer(6.5, lambda: finished.set_result(result_of(received))).start()
         return finished
 
     done = run(kafka, "jobs-long", long, lambda: take(kafka, TRAINING_PROGRESS, 1))

@@ -15,8 +15,7 @@ from streams.runtime.codec import changelog_topic, state_key
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from tests.fakes.running_chains import chains_running
-from tests.kafka.test_backtest_signals import wait_for
+from tests.fakes.running_chains import chains_running, wait_for
 from tests.streams.promotion.test_promotion import history, registered
 
 pytestmark = pytest.mark.kafka

@@ -16,8 +16,14 @@ from schemas.topics import MODELS_CHANGES, RAW_BARS, REGIME_PARAMETERS, SCORED_S
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.build import raw_bar
-from tests.fakes.running_chains import NAMES, chains_running, read_records, wait_for
-from tests.fakes.scripted_inference import changed, inference
+from tests.fakes.running_chains import (
+    NAMES,
+    chains_running,
+    publish_model,
+    read_records,
+    wait_for,
+)
+from tests.fakes.scripted_inference import inference
 from workers.research.replay.recompute import MADE, Span
 
 pytestmark = pytest.mark.kafka
@@ -32,11 +38,7 @@ def broker_of(home: Path) -> LocalBroker:
 def publish_bars(kafka: KafkaSettings, minutes: range) -> None:
     publisher = Publisher(kafka, "test")
     if minutes.start == 0:
-        change = changed("m1", 3)
-        publisher.publish(change)
-        for parameters in change.model.regimes:
-            effective = {"effective_from_ms": change.effective_from_ms}
-            publisher.publish(parameters.model_copy(update=effective))
+        publish_model(publisher)
     for minute in minutes:
         publisher.publish(raw_bar(minute, close=100.0 + minute / 100))
     publisher.flush()

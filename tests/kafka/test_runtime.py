@@ -421,7 +421,7 @@ def test_a_broker_that_was_away_is_caught_up_with(new_broker):
 
         broker.kill()
         feeder.send(500)  # queued by the feeder meanwhile
-        away = time.time() + 8.0
+        away = time.time() + 4.0
         while time.time() < away:
             for instance in both:
                 instance.keep_up()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.app import app
-from deploy.topics.admin import apply_topics, delete_topics
-from deploy.topics.plan import planned_topics
+from deploy.topics.admin import apply_topics, delete_topics, list_topics
 from deploy.topics.verify import ReplayReport, replay_log
 from schemas.record import Topic
 from schemas.signals import Signal
@@ -29,57 +28,57 @@ from streams.runtime.codec import Outgoing
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.build import close_time, raw_bar
-from tests.fakes.running_chains import chains_running, read_records, wait_for
-from tests.fakes.scripted_inference import changed, inference
-from tests.groups import forget_groups
+from tests.conftest import project_topics
+from tests.fakes.running_chains import chains_running, publish_model, read_records, wait_for
+from tests.fakes.scripted_inference import inference
 from workers.research.replay import recompute
 from workers.research.replay.recompute import MADE, Span
 
 pytestmark = pytest.mark.kafka
 
 BARS_PLAYED = 40
+WRITTEN = (RAW_BARS, MODELS_CHANGES, *MADE)
 M5 = 5 * MINUTE_MS
 SOL_MINUTES = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13)  # whole five minutes from 3 and from 8
 
 
 @pytest.fixture(scope="module")
-def recording(broker: str) -> list[Outgoing]:
-    """Every message of a log as the real chains wrote it.
+def recorded(broker: str) -> Iterator[KafkaSettings]:
+    """A log as the real chains wrote it. A test that writes to it takes ``rewritable``.
 
     40 bars of one symbol, one of them twice; 13 of another with a hole, which make two higher ones.
     """
-    kafka, cluster = KafkaSettings(broker), {"bootstrap.servers": broker}
-    apply_topics(cluster)
-    publisher = Publisher(kafka, "test")
-    change = changed("m1", 3)
-    publisher.publish(change)
-    for parameters in change.model.regimes:
-        effective = {"effective_from_ms": change.effective_from_ms}
-        publisher.publish(parameters.model_copy(update=effective))
-    for minute in SOL_MINUTES:
-        publisher.publish(raw_bar(minute, symbol="SOLUSDT", higher_ms=(M5,)))
-    for minute in (*range(BARS_PLAYED), BARS_PLAYED - 1):
-        publisher.publish(raw_bar(minute, close=100.0 + minute / 100, trades=minute))
-    publisher.flush()
-    with chains_running(kafka):
-        wait_for(lambda: len(read_records(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15, 120.0)
-    messages = [
-        m.stored for topic in (RAW_BARS, MODELS_CHANGES, *MADE) for m in read_records(kafka, topic)
-    ]
-    forget_groups(cluster)
-    delete_topics(cluster, [topic.name for topic in planned_topics()])
-    return [Outgoing(m.topic, m.key, m.value or b"", list(m.headers)) for m in messages]  # type: ignore[arg-type]  # every header has a value
+    with project_topics(broker) as kafka:
+        publisher = Publisher(kafka, "test")
+        publish_model(publisher)
+        for minute in SOL_MINUTES:
+            publisher.publish(raw_bar(minute, symbol="SOLUSDT", higher_ms=(M5,)))
+        for minute in (*range(BARS_PLAYED), BARS_PLAYED - 1):
+            publisher.publish(raw_bar(minute, close=100.0 + minute / 100, trades=minute))
+        publisher.flush()
+        with chains_running(kafka):
+            wait_for(lambda: len(read_records(kafka, SCORED_SIGNALS)) == BARS_PLAYED - 15, 120.0)
+        yield kafka
 
 
 @pytest.fixture
-def recorded(recording: list[Outgoing], pipeline_topics: str) -> KafkaSettings:
-    """That log on the topics of a broker."""
-    kafka = KafkaSettings(pipeline_topics)
-    producer = producer_of(kafka, "test")
-    for message in recording:
-        produce(producer, message)
+def rewritable(recorded: KafkaSettings) -> Iterator[KafkaSettings]:
+    """That log, put back as it was after the test."""
+    before = [message.stored for message in read_records(recorded, *WRITTEN)]
+    yield recorded
+    make_anew(recorded, *WRITTEN)
+    producer = producer_of(recorded, "test")
+    for m in before:
+        produce(producer, Outgoing(m.topic, m.key, m.value or b"", list(m.headers)))  # type: ignore[arg-type]  # every header has a value
     flush(producer)
-    return kafka
+
+
+def make_anew(kafka: KafkaSettings, *topics: Topic) -> None:
+    """Delete topics and create them, empty."""
+    cluster, names = {"bootstrap.servers": kafka.bootstrap_servers}, {t.name for t in topics}
+    delete_topics(cluster, list(names))
+    wait_for(lambda: not names & {topic.name for topic in list_topics(cluster)})
+    apply_topics(cluster)
 
 
 def verified(kafka: KafkaSettings, span: Span | None = None) -> ReplayReport:
@@ -89,9 +88,7 @@ def verified(kafka: KafkaSettings, span: Span | None = None) -> ReplayReport:
 def rewrite(kafka: KafkaSettings, topic: Topic, alter: Callable[[Signal], Signal | None]) -> None:
     """Put altered records in the place of a topic's."""
     signals = [m.record for m in read_records(kafka, topic) if isinstance(m.record, Signal)]
-    cluster = {"bootstrap.servers": kafka.bootstrap_servers}
-    delete_topics(cluster, [topic.name])
-    wait_for(lambda: topic.name in apply_topics(cluster).created)
+    make_anew(kafka, topic)
     publisher = Publisher(kafka, "tamper")
     for signal in signals:
         altered = alter(signal)
@@ -130,9 +127,9 @@ def test_a_span_counts_only_what_closes_in_it_and_states_begin_before_it(recorde
     assert report.topics[SCORED_SIGNALS.name].equal == 5
 
 
-def test_altered_missing_and_added_records_are_found_and_described(recorded):
-    publisher = Publisher(recorded, "stray")
-    stray = read_records(recorded, BARS)[0].record
+def test_altered_missing_and_added_records_are_found_and_described(rewritable):
+    publisher = Publisher(rewritable, "stray")
+    stray = read_records(rewritable, BARS)[0].record
     publisher.publish(stray)
     publisher.flush()
 
@@ -143,9 +140,9 @@ def test_altered_missing_and_added_records_are_found_and_described(recorded):
             return signal.model_copy(update={"confidence": 0.95, "grade": "B"})
         return None if signal.event_time_ms == close_time(9) else signal
 
-    rewrite(recorded, SIGNALS, alter)
+    rewrite(rewritable, SIGNALS, alter)
 
-    report = verified(recorded)
+    report = verified(rewritable)
 
     details = {(d.kind, d.topic, d.event_time_ms): d.detail for d in report.differences}
     assert report.differing == len(details) == 3
@@ -156,25 +153,25 @@ def test_altered_missing_and_added_records_are_found_and_described(recorded):
     assert "no raw bar leads to it" in details["unexpected", BARS.name, close_time(0)]
 
 
-def test_what_is_not_written_yet_is_no_difference(recorded):
-    publisher = Publisher(recorded, "ahead")
+def test_what_is_not_written_yet_is_no_difference(rewritable):
+    publisher = Publisher(rewritable, "ahead")
     publisher.publish(raw_bar(BARS_PLAYED))
     publisher.flush()
 
-    report = verified(recorded)
+    report = verified(rewritable)
 
     assert report.differing == 0
     assert report.topics[BARS.name].behind == 1
 
 
-def test_the_command_exits_with_1_when_a_record_differs(recorded, monkeypatch, tmp_path):
+def test_the_command_exits_with_1_when_a_record_differs(rewritable, monkeypatch, tmp_path):
     monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
-    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", recorded.bootstrap_servers)
+    monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", rewritable.bootstrap_servers)
     monkeypatch.setattr(recompute, "model_inference", inference)
 
     same = CliRunner().invoke(app, ["replay", "--verify"])
-    publisher = Publisher(recorded, "stray")
-    publisher.publish(read_records(recorded, SIGNALS)[0].record)
+    publisher = Publisher(rewritable, "stray")
+    publisher.publish(read_records(rewritable, SIGNALS)[0].record)
     publisher.flush()
     other = CliRunner().invoke(app, ["replay", "--verify", "--json"])
     plain = CliRunner().invoke(app, ["replay", "--to", str(close_time(4))])

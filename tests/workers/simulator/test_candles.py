@@ -84,17 +84,18 @@ def test_every_page_of_every_interval_is_the_sum_of_its_minutes(
     now_ms, interval, start, end, limit
 ):
     bars = INTERVAL_BARS[interval]
-    expected = [
-        summed(EPOCH_MS + i * bars * BAR_MS, bars, parts)
+    whole = [
+        (EPOCH_MS + i * bars * BAR_MS, parts)
         for i, parts in enumerate(groups(minutes_until(now_ms), bars))
     ]
+    page = of_page(whole, start, end, limit)
 
     traded_ms = MARKET.traded_ms(SYMBOL, now_ms)
     first, last = payloads.window(bars, start, end, limit, traded_ms)
     shown = HISTORY.candles(SYMBOL, first, last, bars, now_ms)
 
     rows = payloads.kline_rows(CONTRACT, first, bars, shown)
-    assert rows == of_page(expected, start, end, limit)
+    assert rows == [summed(opened, bars, parts) for opened, parts in page]
 
 
 @given(nows, intervals)
