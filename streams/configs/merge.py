@@ -43,32 +43,50 @@ def merge(layers: Sequence[Layer]) -> tuple[Content, dict[str, TracedValue]]:
     merged: Content = {}
     trace: dict[str, TracedValue] = {}
     for source, content in layers:
-        _lay(merged, trace, source, content, "")
+        _lay(merged, trace, source, content)
     return merged, dict(sorted(trace.items()))
 
 
 def _lay(
-    below: Content, trace: dict[str, TracedValue], source: str, above: Content, prefix: str
+    below: Content,
+    trace: dict[str, TracedValue],
+    source: str,
+    above: Content,
+    within: tuple[str, Sequence[HiddenValue]] = ("", ()),
 ) -> None:
+    """Lay a mapping on one below it.
+
+    Args:
+        below: Changed.
+        trace: Of the whole content; changed.
+        source: Of the mapping above.
+        above: That mapping.
+        within: Path of the mappings with a dot at its end, and what stood in their place.
+    """
+    prefix, replaced = within
     for key, value in above.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            if not isinstance(below.get(key), dict):
-                _forget(trace, path, below.get(key))
-                below[key] = {}
-            _lay(below[key], trace, source, dict(value), f"{path}.")
+        path, old = f"{prefix}{key}", below.get(key)
+        if isinstance(value, Mapping) and isinstance(old, dict) and old:
+            _lay(old, trace, source, dict(value), (f"{path}.", replaced))
             continue
-        hidden = _forget(trace, path, below.get(key))
-        below[key] = value
-        trace[path] = {"source": source, "value": value, "hides": hidden}
+        hides = [*_forget(trace, path, old), *replaced]
+        if isinstance(value, Mapping) and value:
+            below[key] = {}
+            _lay(below[key], trace, source, dict(value), (f"{path}.", hides))
+            continue
+        below[key] = {} if isinstance(value, Mapping) else value
+        if below[key] != {} or hides:  # an empty mapping says nothing but what it hides
+            trace[path] = {"source": source, "value": below[key], "hides": hides}
 
 
 def _forget(trace: dict[str, TracedValue], path: str, value: Any) -> list[HiddenValue]:
     """Drop the trace of a value that a path has, and of all below it; return what it said."""
-    if isinstance(value, dict):
-        return [said for key in value for said in _forget(trace, f"{path}.{key}", value[key])]
     old = trace.pop(path, None)
-    return [] if old is None else [{"source": old["source"], "value": old["value"]}, *old["hides"]]
+    said: list[HiddenValue] = []
+    if old is not None:
+        said = [{"source": old["source"], "value": old["value"]}, *old["hides"]]
+    parts = value.items() if isinstance(value, dict) else ()
+    return said + [one for key, part in parts for one in _forget(trace, f"{path}.{key}", part)]
 
 
 def expand(content: Content, variables: Mapping[str, str]) -> Content:

@@ -45,6 +45,16 @@ def test_a_value_in_place_of_a_mapping_hides_all_of_it():
     assert list(trace) == ["a"]
 
 
+@pytest.mark.parametrize("mapping", [{"b": 2, "c": {"d": 3}}, {}])
+def test_a_mapping_in_place_of_a_value_hides_it(mapping):
+    content, trace = merge([("low", {"a": 1}), ("middle", {"a": mapping}), ("high", {"a": {}})])
+
+    assert content == {"a": mapping}
+    assert set(trace) == ({"a.b", "a.c.d"} if mapping else {"a"})
+    for traced in trace.values():
+        assert {"source": "low", "value": 1} in traced["hides"]
+
+
 def test_merging_changes_no_layer():
     low, high = {"a": {"b": 1}}, {"a": {"b": 2}}
 
@@ -70,9 +80,11 @@ def leaves(content, prefix=""):
 def test_the_trace_names_every_value_and_nothing_else(layers):
     content, trace = merge([(str(n), layer) for n, layer in enumerate(layers)])
 
-    assert dict(leaves(content)) == {path: traced["value"] for path, traced in trace.items()}
-    for path, traced in trace.items():
+    values = {path: traced for path, traced in trace.items() if traced["value"] != {}}
+    assert dict(leaves(content)) == {path: traced["value"] for path, traced in values.items()}
+    for path, traced in values.items():
         assert dict(leaves(layers[int(traced["source"])]))[path] == traced["value"]
+    assert all(traced["hides"] for path, traced in trace.items() if path not in values)
 
 
 def test_variables_are_replaced_or_take_their_default():
