@@ -18,7 +18,7 @@ from deploy.cli.config_file import ConfigFile, config_path, read_config
 from deploy.cli.console import Json, fail, note, show
 from deploy.cli.gateway_client import Answer, GatewayFailed, gateway_url, request_json
 from deploy.cli.options import DryRun, Url
-from deploy.cli.strategy import effective_line
+from deploy.cli.strategy import effective_lines
 
 app = typer.Typer(
     help="Put strategies into effect, one environment at a time.",
@@ -189,4 +189,4 @@ def _lines(answers: dict[str, Any]) -> list[str]:
     lines += outcome_lines(answers["activate"])
     if answers["activate"]["dry_run"]:
         return [*lines, "next: the same without --dry-run"]
-    return [*dict.fromkeys(lines), effective_line(answers["config"])]
+    return [*dict.fromkeys(lines), *effective_lines(answers["config"])]

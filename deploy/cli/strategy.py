@@ -134,14 +134,17 @@ def activate(
         told = outcome_lines(answer["outcome"])
         if dry_run:
             return [*told, "next: the same without --dry-run"]
-        return [*told, effective_line(answer["config"])]
+        return [*told, *effective_lines(answer["config"])]
 
     show(answer, lines, as_json=as_json)
 
 
-def effective_line(config: dict[str, Any]) -> str:
-    """Return from which bar on a version counts."""
-    return f"it counts from the bar that closes at {time_text(config['effective_from_ms'])} UTC"
+def effective_lines(config: dict[str, Any]) -> list[str]:
+    """Return from which bar on a version counts; nothing where its strategy does not run."""
+    from_ms = config["effective_from_ms"]
+    if from_ms is None:
+        return []
+    return [f"it counts from the bar that closes at {time_text(from_ms)} UTC"]
 
 
 @app.command()

@@ -93,7 +93,9 @@ class ConfigVersion(BaseModel):
     deployed_at: str | None = Field(description="When it became ACTIVE; null: never")
     superseded_by: str | None
     description: str
-    effective_from_ms: int | None = Field(description="Market time of its first bars; null: none")
+    effective_from_ms: int | None = Field(
+        description="Market time of its first bars; null: none, such as where it does not run"
+    )
     expires_at: str | None = Field(description="90 days after its deprecation; null: it is none")
     revision: int
 

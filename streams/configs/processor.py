@@ -172,7 +172,8 @@ def _activate(state: ConfigsState, command: ConfigCommand) -> Ruling:
         return version
     subject = _subject(command, version)
     if version.status == "ACTIVE":
-        return Ruling("same", f"{version.config_id} is ACTIVE", subject, before="ACTIVE")
+        detail = f"{version.config_id} is ACTIVE{_idle(state, command)}"
+        return Ruling("same", detail, subject, before="ACTIVE")
     try:
         content = normalised(command.config_data or {})
     except ConfigRefused as refused:
@@ -208,7 +209,8 @@ def _activation(
         revision=state.revision + 1,
         config_data=content,
     )
-    facts: list[Record] = [_changed(state, command, after, content, from_ms)]
+    first_ms = from_ms if state.markets else None
+    facts: list[Record] = [_changed(state, command, after, content, first_ms)]
     versions = _replaced(state.versions, after)
     detail = f"{version.config_id} is ACTIVE"
     if before is not None:
@@ -219,13 +221,18 @@ def _activation(
     facts += [active, *_effective(active, state.markets, from_ms)]
     return Ruling(
         "done",
-        detail,
+        f"{detail}{_idle(state, command)}",
         _subject(command, version),
         {"versions": versions, "active": active},
         tuple(facts),
         before=version.status if before is None else f"{before.config_id} ACTIVE",
         after="ACTIVE",
     )
+
+
+def _idle(state: ConfigsState, command: ConfigCommand) -> str:
+    """Return what is to be said of a strategy that has no market, so that nothing follows it."""
+    return "" if state.markets else f"; {command.strategy} does not run here: no signal follows it"
 
 
 def _deprecate(state: ConfigsState, command: ConfigCommand) -> Ruling:

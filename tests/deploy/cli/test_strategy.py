@@ -86,10 +86,25 @@ async def test_a_config_is_staged_and_activated_as_its_answers_say(gateway: Runn
     assert told == f"{config_id} is a DRAFT"
     assert following == f"next: `regimeflow strategy activate {NAME} {config_id}`"
     activate = await call(gateway, *following.split("`")[1].split()[1:], "--reason", "first")
-    assert activate.stdout.startswith(f"{config_id} is ACTIVE\nit counts from the bar that closes")
+    idle = f"{config_id} is ACTIVE; {NAME} does not run here: no signal follows it\n"
+    assert activate.stdout == idle
     assert published(gateway)[-1].reason == "first"
     again = await call(gateway, "strategy", "stage", NAME, "--version", "1.0.0")
     assert "nothing to do" in again.stdout
+
+
+async def test_of_a_strategy_that_runs_here_the_first_bar_is_named(gateway: RunningGateway):
+    write("decision: {max_entropy: 0.5}")
+    stage = await call(gateway, "strategy", "stage", "ensemble", "--version", "1")
+    config_id = stage.stdout.split()[0]
+
+    activate = await call(gateway, "strategy", "activate", "ensemble", config_id)
+    again = await call(gateway, "strategy", "activate", "ensemble", config_id)
+
+    for result in (activate, again):
+        told, effective = result.stdout.splitlines()
+        assert told.startswith(f"{config_id} is ACTIVE")
+        assert effective.startswith("it counts from the bar that closes")
 
 
 async def test_the_version_becomes_that_of_a_file_that_states_none(gateway: RunningGateway):
@@ -232,7 +247,8 @@ async def test_a_deployment_is_two_commands_and_the_same_again_changes_nothing(
     assert first["settings_file"] is None
     assert "settings of the variables alone, for there is no .env.dev here" in again.stderr
     assert "settings of desk.env, for there is no .env.dev here" in usual.stderr
-    assert f"{first['config']['config_id']} is ACTIVE" in again.stdout
+    assert f"{first['config']['config_id']} is ACTIVE; {NAME} does not run here" in again.stdout
+    assert "it counts from" not in again.stdout
     assert len((await asked(gateway, "strategy", "configs", NAME))["configs"]) == 1
 
 
