@@ -28,6 +28,9 @@ class Command(Record):
     fingerprint: str | None = Field(
         default=None, description="Hash of what is asked: one id for two requests is noticed"
     )
+    request_id: CommandId | None = Field(
+        default=None, description="Of the request that commands this beside other things"
+    )
     dry_run: bool = Field(default=False, description="Decide, but change nothing")
     expected_revision: Count | None = Field(
         default=None, description="Refused as stale if the subject has another; null: any"
@@ -52,3 +55,4 @@ class CommandOutcome(Record):
     revision: Count = Field(description="Of the subject, after it")
     dry_run: bool = False
     fingerprint: str | None = Field(default=None, description="Of the command")
+    request_id: CommandId | None = Field(default=None, description="Of the command")

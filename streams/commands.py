@@ -105,6 +105,7 @@ def settle(
         revision=state.revision + effective,
         dry_run=command.dry_run,
         fingerprint=command.fingerprint,
+        request_id=command.request_id,
     )
     entry = OperatorAction(
         action=f"{noun}.{action}",

@@ -79,18 +79,19 @@ class Caller:
     trace_id: str
     key: str | None
 
-    def command_id(self, *part: str) -> str:
-        """Return the id of a command, or of one of several, by the key of its request if any."""
-        if self.key is None:
-            return str(uuid4())
-        whole = idempotency.id_from_key("commands", self.key)
-        return derived_id(whole, *part) if part else whole
-
     def identity(self, asked: dict[str, Any], *part: str) -> dict[str, Any]:
-        """Return the fields that tell a command; ``part`` tells it from others of its request."""
+        """Return the fields that tell a command.
+
+        Args:
+            asked: All that the request asks for.
+            part: Tells the command from the others of its request; none where there are none.
+        """
         written = json.dumps(asked, sort_keys=True, default=str)
+        whole = None if self.key is None else idempotency.id_from_key("commands", self.key)
+        command_id = str(uuid4()) if whole is None else derived_id(whole, *part) if part else whole
         return {
-            "command_id": self.command_id(*part),
+            "command_id": command_id,
+            "request_id": whole if part else None,
             "fingerprint": hashlib.sha256(written.encode()).hexdigest(),
             "trace_id": self.trace_id,
             "event_time_ms": self.ctx.wall_ms(),
@@ -129,21 +130,29 @@ async def decide(ctx: AppContext, command: Command, trace_id: str = "") -> Comma
         trace_id: Of what it makes, where that has a trace of its own.
     """
     outcomes = ctx.views.outcomes
+    outcome = outcomes.get(command.command_id) or outcomes.of_request(command.request_id)
+    if outcome is not None and outcome.fingerprint != command.fingerprint:
+        raise _used(outcome)
     outcome = outcomes.get(command.command_id)
     if outcome is None:
         await _publish(ctx, command, trace_id or command.trace_id or "")
         outcome = await outcomes.wait(command.command_id, WAIT_S)
     if outcome is not None and outcome.fingerprint != command.fingerprint:
-        raise Conflict(
-            f"this Idempotency-Key was used for another request: {outcome.noun}."
-            f"{outcome.action} of {outcome.subject}"
-        )
+        raise _used(outcome)
     return outcome
+
+
+def _used(outcome: CommandOutcome) -> Conflict:
+    return Conflict(
+        f"this Idempotency-Key was used for another request: {outcome.noun}."
+        f"{outcome.action} of {outcome.subject}"
+    )
 
 
 async def _publish(ctx: AppContext, command: Command, trace_id: str) -> None:
     outcomes = ctx.views.outcomes
-    if not outcomes.claim(command.command_id, command.fingerprint):
+    ids = filter(None, (command.request_id, command.command_id))
+    if not all(outcomes.claim(each, command.fingerprint) for each in ids):
         raise Conflict("this Idempotency-Key was used for another request, not decided yet")
     try:
         await ctx.bus.publish(command, trace_id=trace_id)

@@ -122,10 +122,8 @@ async def drop(body: DropBody, caller: CallerDep) -> Response:
 
 async def _settle(caller: Caller, action: Action, body: LettersBody) -> Response:
     ctx, said = caller.ctx, body.model_dump(exclude={"ids"})
-    identities = {
-        name: caller.identity({"action": action, "letter_id": name, **said}, name)
-        for name in body.ids
-    }
+    asked = {"action": action, "ids": sorted(body.ids), **said}
+    identities = {name: caller.identity(asked, name) for name in body.ids}
     new = [name for name, each in identities.items() if not _decided(ctx, each["command_id"])]
     for name in new:
         _require_open(ctx, name)

@@ -15,6 +15,7 @@ class OutcomesView:
 
     def __init__(self) -> None:
         self._outcomes: dict[str, CommandOutcome] = {}
+        self._of_requests: dict[str, CommandOutcome] = {}  # the first of each, by its id
         self._waiting: dict[str, asyncio.Event] = {}
         self._undecided: dict[str, str | None] = {}  # fingerprints, by the ids of commands
 
@@ -24,12 +25,17 @@ class OutcomesView:
         if len(self._outcomes) > OUTCOMES:
             del self._outcomes[next(iter(self._outcomes))]
         self.release(outcome.command_id)
+        if outcome.request_id is not None:
+            self._of_requests.setdefault(outcome.request_id, outcome)
+            if len(self._of_requests) > OUTCOMES:
+                del self._of_requests[next(iter(self._of_requests))]
+            self.release(outcome.request_id)
         waiting = self._waiting.pop(outcome.command_id, None)
         if waiting is not None:
             waiting.set()
 
     def claim(self, command_id: str, fingerprint: str | None) -> bool:
-        """Note that a request commands something; return whether no other has claimed its id.
+        """Note that a request claims an id, its own or a command's; return whether no other has.
 
         It holds until the command is decided or given up: two requests with one id may be about
         different subjects, whose processor would decide both.
@@ -45,6 +51,10 @@ class OutcomesView:
     def get(self, command_id: str) -> CommandOutcome | None:
         """Return the outcome of a command; None before it is known."""
         return self._outcomes.get(command_id)
+
+    def of_request(self, request_id: str | None) -> CommandOutcome | None:
+        """Return an outcome of a request that commands several things; None before there is one."""
+        return None if request_id is None else self._of_requests.get(request_id)
 
     async def wait(self, command_id: str, within_s: float) -> CommandOutcome | None:
         """Return the outcome of a command; None when it is late."""

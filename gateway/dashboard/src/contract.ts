@@ -159,7 +159,7 @@ export interface ConfigVersion {
   deployed_at: string | null
   superseded_by: string | null
   description: string
-  /** Market time of its first bars; null: none */
+  /** Market time of its first bars; null: none, such as where it does not run */
   effective_from_ms: number | null
   /** 90 days after its deprecation; null: it is none */
   expires_at: string | null

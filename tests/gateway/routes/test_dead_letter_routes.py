@@ -98,6 +98,22 @@ async def test_the_same_key_gives_the_same_answer_and_one_effect(letters: Runnin
     assert (other[0], "used for another request" in other[1]["error"]) == (409, True)
 
 
+@pytest.mark.parametrize("decided", [True, False])
+async def test_the_same_key_for_other_letters_is_a_conflict(
+    letters: RunningGateway, monkeypatch: pytest.MonkeyPatch, *, decided: bool
+):
+    names = [stored(letters, dead_letter(training_request(n)), n) for n in (1, 2, 3)]
+    if not decided:
+        monkeypatch.setattr("gateway.answers.commands.WAIT_S", 0.0)
+        letters.bus.answers = lambda _: ()
+    await post(letters, "replay", names[:1], key="k")
+
+    for others in (names[1:], names[:2]):
+        status, body = await post(letters, "replay", others, key="k")
+        assert (status, "used for another request" in body["error"]) == (409, True)
+    assert len(letters.bus.published) == 1
+
+
 async def test_a_settled_letter_is_a_conflict_and_an_unknown_one_is_not_found(
     letters: RunningGateway,
 ):
