@@ -19,25 +19,34 @@ from schemas.dead_letter import LetterState
 from schemas.letters import LetterCommand
 from schemas.record import Record, Topic
 from schemas.topics import (
+    BACKTEST_REQUESTS,
     COMMAND_OUTCOMES,
+    CONFIG_COMMANDS,
     HISTORY,
+    JOB_COMMANDS,
     LETTER_COMMANDS,
+    MODEL_COMMANDS,
     MODELS_REGISTERED,
     OPERATOR_AUDIT,
     PREDICTION_REQUESTS,
     TOPICS,
     TRAINING_REQUESTS,
+    TUNING_REQUESTS,
 )
 from streams.commands import CommandedState, Ruling, is_repeated, is_stale, settle, stale
 from streams.processor import Outputs, Processor
 
-# Commands, requests and inputs of promotion: a repeated one changes no other record. The other
-# topics are symbol chains, whose records depend on their order.
+# Commands, requests and inputs of promotion: a repeated one changes no other record.
 REPLAYABLE: tuple[Topic, ...] = (
     HISTORY,
     MODELS_REGISTERED,
     TRAINING_REQUESTS,
     PREDICTION_REQUESTS,
+    MODEL_COMMANDS,
+    CONFIG_COMMANDS,
+    BACKTEST_REQUESTS,
+    TUNING_REQUESTS,
+    JOB_COMMANDS,
 )
 _TOPICS = {topic.name: topic for topic in TOPICS}
 
@@ -102,7 +111,7 @@ def original_record(command: LetterCommand) -> Record:
     """Return the record that was refused.
 
     Raises:
-        LetterRefused: Its topic is part of a symbol chain, or the letter holds no such record.
+        LetterRefused: Its topic takes no record twice, or the letter holds no such record.
     """
     name, letter = command.letter_id, command.letter
     if letter is None or not letter.payload_base64:
@@ -111,8 +120,7 @@ def original_record(command: LetterCommand) -> Record:
     if topic not in REPLAYABLE:
         commands = ", ".join(row.name for row in REPLAYABLE)
         raise LetterRefused(
-            f"{name} came from {letter.topic}, a symbol chain: its records count in their order, "
-            "so ingest's gap repair mends it from the exchange. Drop the letter once it is "
+            f"{name} came from {letter.topic}{_why_not(topic)}. Drop the letter once it is "
             f"understood; only {commands} can be replayed"
         )
     try:
@@ -126,6 +134,19 @@ def original_record(command: LetterCommand) -> Record:
             f"{name} would be refused again: {place}: {fault['msg']}. Replay it once its readers "
             "take it, or drop it"
         ) from None
+
+
+def _why_not(topic: Topic | None) -> str:
+    if topic is None:
+        return ", which is no topic"
+    if topic == LETTER_COMMANDS:
+        return ": replay or drop the letter that it was about once more"
+    if topic.key == "symbol":
+        return (
+            ", a symbol chain: its records count in their order, so ingest's gap repair mends it "
+            "from the exchange"
+        )
+    return ", whose records only the process that made them may write"
 
 
 PROCESSOR = Processor(

@@ -6,14 +6,26 @@ import base64
 
 import pytest
 
-from schemas.commands import CommandOutcome
+from schemas.commands import Command, CommandOutcome
+from schemas.jobs import JobCommand, TuningRequest
 from schemas.letters import LetterCommand
 from schemas.record import Record
+from schemas.research import TuningSpec
 from schemas.status import OperatorAction
+from schemas.topics import LETTER_COMMANDS, TOPICS
 from streams.letters.processor import PROCESSOR, REPLAYABLE
 from streams.runtime.memory_driver import MemoryDriver
-from streams.topology import WORKERS
-from tests.build import bar, dead_letter, letter_command, raw_bar, training_request
+from streams.topology import CHAINS, WORKERS
+from tests.build import (
+    backtest_request,
+    bar,
+    config_command,
+    dead_letter,
+    letter_command,
+    raw_bar,
+    status,
+    training_request,
+)
 
 REQUEST = training_request()
 LETTER = dead_letter(REQUEST)
@@ -81,6 +93,38 @@ def test_a_dry_run_says_what_would_go_back_and_leaves_the_letter_open():
     assert (would.status, would.facts) == ("accepted", ("training.requests.v1: ensemble",))
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        config_command(),
+        backtest_request(),
+        JobCommand(job_id="job-1", event_time_ms=1, command="cancel"),
+        TuningRequest(request_id="job-2", event_time_ms=1, spec=TuningSpec(strategy_name="x")),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_commands_on_configs_and_jobs_go_back(record):
+    [(back, outcome)] = decided(letter_command(dead_letter(record)))
+
+    assert (back, outcome.code) == ([record], "done")
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (letter_command(LETTER), "the letter that it was about once more"),
+        (status(), "only the process that made them may write"),
+    ],
+    ids=["letters", "status"],
+)
+def test_what_nobody_sends_twice_is_refused_with_the_reason(record, why):
+    [(back, outcome)] = decided(letter_command(dead_letter(record)))
+
+    assert (back, outcome.code) == ([], "invalid")
+    assert why in outcome.detail
+    assert "symbol chain" not in outcome.detail
+
+
 @pytest.mark.parametrize("record", [raw_bar(), bar()], ids=lambda record: type(record).__name__)
 def test_a_symbol_chain_is_refused_with_what_mends_it(record):
     [(back, outcome)] = decided(letter_command(dead_letter(record)))
@@ -131,5 +175,12 @@ def test_dropping_needs_a_reason_and_sends_nothing_back():
 
 def test_what_can_be_replayed_has_a_reader_that_writes_dead_letters():
     read = {topic for worker in WORKERS for topic in worker.reads}
+    read |= {topic for chain in CHAINS for topic in chain.reads}
 
     assert set(REPLAYABLE) <= read
+
+
+def test_every_command_that_is_not_about_a_letter_can_be_replayed():
+    commands = {topic for topic in TOPICS if issubclass(topic.record, Command)}
+
+    assert commands - {LETTER_COMMANDS} <= set(REPLAYABLE)
