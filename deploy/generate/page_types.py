@@ -30,6 +30,7 @@ ROOTS = (
     "CommandAnswer",
     "ConfigList",
     "DeadLetterList",
+    "EventList",
     "Health",
     "JobDetail",
     "JobList",

@@ -7,13 +7,21 @@ from typing import Any
 
 from gateway.access.keys import draw_key
 from schemas.dead_letter import DeadLetter
+from schemas.events import SystemEvent
 from schemas.market import LedgerEntry, LedgerKind
 from schemas.record import Record
 from schemas.status import OperatorAction
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from streams.configs.content import SHIPPED
 from streams.runtime.wall_clock import wall_ms
-from tests.build import close_time, config_command, dead_letter, raw_bar, training_request
+from tests.build import (
+    close_time,
+    config_command,
+    dead_letter,
+    raw_bar,
+    system_event,
+    training_request,
+)
 from tests.fakes.command_processor import CommandProcessor
 from tests.gateway.access.conftest import stored
 
@@ -118,9 +126,43 @@ def keys() -> Iterator[Record]:
         )
 
 
+def events() -> Iterator[SystemEvent]:
+    """Yield what people were told: a feed that stood still, a process, a model, refused records."""
+    now_ms = wall_ms()
+    yield system_event(
+        "model_changed",
+        subject="ensemble",
+        event_time_ms=now_ms - 50 * MINUTE_MS,
+        text="ensemble 1m is served by ensemble-2f9c41d0 now",
+    )
+    yield system_event(
+        "feed_stale",
+        subject="BTCUSDT",
+        event_time_ms=now_ms - 9 * MINUTE_MS,
+        text="no bar of BTCUSDT has arrived for 131 s",
+        remedy="look at `regimeflow doctor` and at `regimeflow logs ingest --level warning`",
+    )
+    yield system_event(
+        "process_degraded",
+        subject="training",
+        event_time_ms=now_ms - 6 * MINUTE_MS,
+        text="training is degraded: MLflow is behind",
+        remedy="`regimeflow logs training` says why",
+    )
+    yield system_event(
+        "dead_letter",
+        subject="training.requests.v1",
+        event_time_ms=now_ms - 5 * MINUTE_MS,
+        text="training refused 3 records of training.requests.v1",
+        remedy="`regimeflow topics dlq list --topic training.requests.v1`",
+        count=3,
+    )
+
+
 def records(processor: CommandProcessor) -> Iterator[Record]:
     """Yield all of it."""
     yield from config_past(processor)
     yield from refused()
     yield from findings()
     yield from keys()
+    yield from events()

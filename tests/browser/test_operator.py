@@ -43,6 +43,10 @@ def test_every_process_its_lag_and_the_way_of_a_bar_are_shown(operated, new_page
     expect(
         region(page, "Rates").get_by_role("row", name=re.compile("market.bars.v1"))
     ).to_be_visible()
+    newest, _, stale = region(page, "Events").get_by_role("row").all()[1:4]
+    expect(newest).to_contain_text("dead letter 3 times")
+    expect(stale).to_contain_text("no bar of BTCUSDT has arrived for 131 s")
+    expect(stale).to_contain_text("regimeflow doctor")
     assert watched.errors == []
 
 
@@ -137,6 +141,7 @@ def test_an_untouched_system_says_what_will_come(new_stage, new_page):
     expect(region(page, "Processes")).to_contain_text("No process has spoken yet")
     expect(region(page, "Canary")).to_contain_text("No bar has been followed yet")
     expect(region(page, "Lag by consumer")).to_contain_text("No consumer has committed yet")
+    expect(region(page, "Events")).to_contain_text("Nothing has happened yet")
     page.keyboard.press("2")
     expect(region(page, "Dead letters")).to_contain_text("No record was refused")
     expect(region(page, "Ledger of bars")).to_contain_text("Nothing is missing")

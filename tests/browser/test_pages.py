@@ -25,7 +25,7 @@ PLACES = {
     "#/settings": "2 differences",
     "#/settings/configs/ensemble/new": "A valid config",
     "#/settings/effective": "Named by",
-    "#/operator": "signals.graded.v1",
+    "#/operator": "no bar of BTCUSDT has arrived",
     "#/operator/records": "2 came later",
     "#/operator/access": "configs.activate",
 }

@@ -222,6 +222,31 @@ export interface Driver {
   lstm_gradient: number | null
 }
 
+export interface EventEntry {
+  /** The same after every redelivery */
+  event_id: string
+  kind: 'process_degraded' | 'process_failed' | 'process_restarted' | 'process_recovered' | 'feed_stale' | 'feed_fresh' | 'gap' | 'dead_letter' | 'model_changed' | 'config_active'
+  /** Urgent ones pass quiet hours */
+  severity: 'info' | 'warning' | 'urgent'
+  /** Process, symbol, strategy or topic: the Kafka key */
+  subject: string
+  /** Wall clock: when the record that tells it was written */
+  event_time_ms: number
+  /** One sentence for people */
+  text: string
+  /** What to do about it; empty: nothing */
+  remedy: string
+  /** How many of a kind it stands for */
+  count: number
+  offset: number
+}
+
+export interface EventList {
+  /** Holds all that are kept */
+  topic: string
+  events: EventEntry[]
+}
+
 export interface Explanation {
   explanation_id: string
   prediction_id: string

@@ -13,6 +13,7 @@ import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { AuditTrail } from './AuditTrail'
 import { DeadLetters } from './DeadLetters'
+import { Events } from './Events'
 import { Findings } from './Findings'
 import { Keys } from './Keys'
 import styles from './OperatorPage.module.css'
@@ -57,7 +58,10 @@ export function OperatorPage({ Frame }: Props) {
             <Skeleton rows={8} label="The topics are being read" />
           </PlainPanel>
         ) : shown === 'pipeline' ? (
-          <Pipeline health={health} />
+          <>
+            <Pipeline health={health} />
+            <Events />
+          </>
         ) : shown === 'records' ? (
           <>
             <DeadLetters />
