@@ -42,7 +42,7 @@ export function AnalysisPage({ Frame }: Props) {
   const symbols = markets?.map((market) => market.symbol) ?? []
   const symbol = named ?? symbols[0] ?? null
   const { all: running, shown } = useTimeframes()
-  const { analysis, error } = useAnalysis(symbol)
+  const { data: analysis, error } = useAnalysis(symbol)
   const all = useLive((state) => state.signals)
   useEffect(() => liveStore.show({ ...WHOLE_FILTER, timeframe: shown }), [shown])
   const newest = useMemo(() => newestBySymbol(all, shown), [all, shown])

@@ -20,12 +20,16 @@ export interface Answer<T> {
   reload: () => void
 }
 
-/** Ask a route once, or every so often; a question that failed is asked again. Without a path nothing is asked. */
-export function useAnswer<T>(path: string | null, everyMs: number | null = null): Answer<T> {
+/**
+ * Ask a route once, or every so often; a question that failed is asked again.
+ *
+ * Without a path nothing is asked; a pause asks nothing either, and keeps what is known.
+ */
+export function useAnswer<T>(path: string | null, everyMs: number | null = null, isPaused = false): Answer<T> {
   const [state, setState] = useState<State<T> | null>(null)
   const [reads, setReads] = useState(0)
   useEffect(() => {
-    if (path === null) return
+    if (path === null || isPaused) return
     let timer = 0
     let isOver = false
     const read = async () => {
@@ -48,7 +52,7 @@ export function useAnswer<T>(path: string | null, everyMs: number | null = null)
       isOver = true
       clearTimeout(timer)
     }
-  }, [path, everyMs, reads])
+  }, [path, everyMs, isPaused, reads])
   const reload = useCallback(() => setReads((count) => count + 1), [])
   return state?.path === path ? { data: state.data, error: state.error, reload } : { data: null, error: null, reload }
 }

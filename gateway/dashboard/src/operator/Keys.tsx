@@ -118,11 +118,11 @@ function NewKey() {
     <section className={styles.make} aria-label="A new key">
       <h3>A new key</h3>
       <div className={styles.fields}>
-        <label>
+        <label className={text.field}>
           Whose it is
           <input value={name} maxLength={100} onChange={(event) => setName(event.target.value)} />
         </label>
-        <label>
+        <label className={text.field}>
           What it may do
           <select value={scope} onChange={(event) => setScope(event.target.value as Scope)}>
             {SCOPES.map((each) => (
@@ -130,7 +130,7 @@ function NewKey() {
             ))}
           </select>
         </label>
-        <label>
+        <label className={text.field}>
           How long it counts
           <select value={lasts} onChange={(event) => setLasts(event.target.value)}>
             {LASTS.map(([value, label]) => (

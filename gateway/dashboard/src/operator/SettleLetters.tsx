@@ -8,6 +8,7 @@ import { countText } from '../lib/format'
 import { useTriedCommand } from '../lib/triedCommand'
 import { Button } from '../ui/Button'
 import { Failure } from '../ui/Failure'
+import { ReasonField } from '../ui/ReasonField'
 import { Skeleton } from '../ui/Skeleton'
 import text from '../ui/text.module.css'
 import styles from './SettleLetters.module.css'
@@ -44,16 +45,7 @@ export function SettleLetters({ action, group, onChanged, onLeave }: Props) {
         <Tried action={action} ids={group.names} reason={reason} onChanged={onChanged} onLeave={onLeave} />
       ) : (
         <form className={styles.form} onSubmit={submit}>
-          <label>
-            Reason, for the audit
-            <input
-              ref={input}
-              value={reason}
-              maxLength={1_000}
-              required={action === 'drop'}
-              onChange={(event) => setReason(event.target.value)}
-            />
-          </label>
+          <ReasonField input={input} value={reason} required={action === 'drop'} onChange={setReason} />
           <p className={styles.actions}>
             <Button type="submit" kind="main">
               Try it: nothing changes yet

@@ -8,6 +8,7 @@ import { useTriedCommand } from '../lib/triedCommand'
 import { Button } from '../ui/Button'
 import { Failure, FailureBox } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
+import { ReasonField } from '../ui/ReasonField'
 import { Skeleton } from '../ui/Skeleton'
 import text from '../ui/text.module.css'
 import styles from './Activation.module.css'
@@ -74,12 +75,7 @@ export function Activation({ version, action, revision, onChanged, onLeave }: Pr
       ) : (
         error !== null && <Failure error={error} onRetry={command.retry} />
       )}
-      {dryRun && outcome?.code === 'done' && (
-        <label className={styles.reason}>
-          Reason, for the audit
-          <input value={reason} maxLength={1_000} onChange={(event) => setReason(event.target.value)} />
-        </label>
-      )}
+      {dryRun && outcome?.code === 'done' && <ReasonField value={reason} onChange={setReason} />}
       <p className={styles.actions}>
         {dryRun && outcome?.code === 'done' && (
           <Button kind="main" onClick={command.confirm}>

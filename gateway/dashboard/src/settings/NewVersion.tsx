@@ -5,6 +5,7 @@ import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 
 import type { ConfigVersion, OutcomeView, Validation } from '../contract'
 import { useDenial } from '../lib/access'
 import { type ApiError, asApiError, askPlain, randomId } from '../lib/api'
+import { classes } from '../lib/classes'
 import { sendCommand } from '../lib/command'
 import { Button } from '../ui/Button'
 import { Failure } from '../ui/Failure'
@@ -77,11 +78,11 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
           <p className={text.lead}>It is stored as a DRAFT: nothing follows it until it is activated.</p>
         </div>
         <div className={styles.fields}>
-          <label>
+          <label className={text.field}>
             Strategy
             <input value={name} required maxLength={100} onChange={(event) => setName(event.target.value)} />
           </label>
-          <label>
+          <label className={text.field}>
             Description
             <input
               value={description}
@@ -91,7 +92,7 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
             />
           </label>
         </div>
-        <label className={styles.yaml}>
+        <label className={classes(text.field, styles.yaml)}>
           YAML, as in tradai.yaml
           <textarea
             ref={editor}

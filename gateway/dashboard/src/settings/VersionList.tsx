@@ -33,12 +33,7 @@ export function VersionList({ strategies, name, list, shownId, asOf, onAsOf, onN
           {list && <span className="muted">revision {list.revision}</span>}
         </div>
         {strategies.length > 1 && name !== null && (
-          <select
-            className={styles.input}
-            aria-label="Strategy"
-            value={name}
-            onChange={(event) => push(linkToStrategy(event.target.value))}
-          >
+          <select aria-label="Strategy" value={name} onChange={(event) => push(linkToStrategy(event.target.value))}>
             {strategies.map((each) => (
               <option key={each.name} value={each.name}>
                 {each.name}
@@ -48,13 +43,7 @@ export function VersionList({ strategies, name, list, shownId, asOf, onAsOf, onN
         )}
         <div className={styles.asOf}>
           <label htmlFor="as-of">As of, UTC</label>
-          <input
-            id="as-of"
-            className={styles.input}
-            type="datetime-local"
-            value={asOf}
-            onChange={(event) => onAsOf(event.target.value)}
-          />
+          <input id="as-of" type="datetime-local" value={asOf} onChange={(event) => onAsOf(event.target.value)} />
           <Button disabled={asOf === ''} onClick={() => onAsOf('')}>
             Now
           </Button>
