@@ -42,6 +42,7 @@ from gateway.routes import (
     explain,
     hyperopt,
     ledger,
+    mlflow,
     models,
     operations,
     pages,
@@ -63,7 +64,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters),
+    *(ledger, dead_letters, mlflow),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

@@ -127,6 +127,7 @@ class Market(Spec):
     config: ConfigUse | None = Field(
         default=None, description="Filled in by the gateway: what is of the strategy's config"
     )
+    log: bool = Field(default=False, description="Also as a run of MLflow, when it has ended")
 
     @model_validator(mode="after")
     def _not_empty(self) -> Market:

@@ -17,6 +17,7 @@ from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
 from schemas.letters import LetterCommand
 from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
+from schemas.mlflow import MlflowRun
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record, Topic
@@ -197,6 +198,14 @@ JOB_PROGRESS = Topic(
     "jobs.progress.v1", JobProgress, "job_id", "How far each job is", retention_ms=DAY_MS
 )
 JOB_RESULTS = Topic("jobs.results.v1", JobResult, "job_id", "What came of each job")
+MLFLOW_RUNS = Topic(
+    "mlflow.runs.v1",
+    MlflowRun,
+    "subject",
+    "What MLflow shows of models, failed trainings and logged jobs",
+    compact=True,
+    single=True,
+)
 WORKER_STATUS = Topic(
     "workers.status.v1",
     WorkerStatus,
@@ -280,6 +289,7 @@ TOPICS: tuple[Topic, ...] = (
     JOB_COMMANDS,
     JOB_PROGRESS,
     JOB_RESULTS,
+    MLFLOW_RUNS,
     WORKER_STATUS,
     MONITOR_WINDOWS,
     MONITOR_TRACES,

@@ -16,6 +16,7 @@ from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
 from schemas.letters import LetterCommand
 from schemas.market import Bar, RawBar
+from schemas.mlflow import MlflowRun
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.record import Record
@@ -393,6 +394,27 @@ def job_result(job_id: str = "job-1", **fields: Any) -> JobResult:
         "trace_id": "trace-1",
     }
     return JobResult(**(defaults | fields))
+
+
+def mlflow_run(subject: str = "model/m1", **fields: Any) -> MlflowRun:
+    """Return the run of a model that serves."""
+    defaults: dict[str, Any] = {
+        "subject": subject,
+        "kind": "model",
+        "event_time_ms": START_MS,
+        "run_id": "5f0c",
+        "experiment_id": "1",
+        "experiment": "ensemble",
+        "status": "FINISHED",
+        "params": {"symbols": "BTCUSDT"},
+        "metrics": {"log_loss": 1.0},
+        "tags": {"model_version": "m1"},
+        "model": "ensemble",
+        "number": "1",
+        "stage": "Production",
+        "aliases": ("champion",),
+    }
+    return MlflowRun(**(defaults | fields))
 
 
 def refdata(table: str = "indicator", *rows: dict[str, JsonValue]) -> RefdataTable:

@@ -43,6 +43,7 @@ from deploy.cli.gateway import health, serve
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.mcp import mcp
+from deploy.cli.mlflow import get_experiment, mlflow
 from deploy.cli.replay import replay
 from deploy.cli.settings import config, refuse_unexpected, settings_in_force
 from deploy.cli.strategy import get_strategy, list_strategies
@@ -297,6 +298,8 @@ def graph(*, as_json: Json = False) -> None:
 app.command()(serve)
 app.command()(health)
 app.command()(mcp)
+app.command()(mlflow)
+app.command()(get_experiment)
 app.command()(replay)
 app.command()(trace)
 app.command()(train)

@@ -22,7 +22,10 @@ FILES = (
     "tuning",
 )
 # A restored home belongs to the environment of its restore.
-MADE_AGAIN = ("beats", "environment.json", "kafka", "logs", "run.json", "run.lock")
+MADE_AGAIN = (
+    *("beats", "environment.json", "kafka", "logs", "run.json", "run.lock"),
+    "mlflow.lock",
+)
 PASSED_OVER = ".lock"  # of Kafka, in its data: empty
 
 

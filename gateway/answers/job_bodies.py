@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.answers.job_strategies import JobConfig, config_body
 from gateway.envelope import iso, raw
 from gateway.errors import Conflict, GatewayError, Refused
-from gateway.views.jobs import CompactResult, JobStatus, JobView
+from gateway.views.jobs import JobStatus, JobView
 from schemas.jobs import JobKind
 from schemas.research import OptimizeSpec
 
@@ -52,6 +52,9 @@ class ResultOrigin(BaseModel):
     git_commit: str | None = Field(description="Of the code that ran the job")
     trace_id: str | None = Field(
         description="Of the request: its correlation id, and that of every log line of the job"
+    )
+    mlflow_run_id: str | None = Field(
+        default=None, description="With log: once MLflow shows the result, seconds later"
     )
 
 
@@ -108,7 +111,7 @@ def detail(job: JobView) -> dict[str, Any]:
         "result": raw(result.raw) if result is not None else None,
         "urls": result.urls if result is not None else {},
         "config": config_body(job.spec),
-        **_provenance(result),
+        **_provenance(job),
     }
 
 
@@ -135,14 +138,17 @@ def answer(job: JobView) -> dict[str, Any]:
         "urls": result.urls,
         **orjson.loads(result.raw),
         "config": config_body(job.spec),
-        **_provenance(result),
+        **_provenance(job),
     }
 
 
-def _provenance(result: CompactResult | None) -> dict[str, str | None]:
-    if result is None:
-        return {"git_commit": None, "trace_id": None}
-    return {"git_commit": result.git_commit, "trace_id": result.trace_id}
+def _provenance(job: JobView) -> dict[str, str | None]:
+    result = job.result
+    return {
+        "git_commit": None if result is None else result.git_commit,
+        "trace_id": None if result is None else result.trace_id,
+        "mlflow_run_id": job.mlflow_run_id,
+    }
 
 
 def total_trials(job: JobView) -> int | None:

@@ -48,6 +48,9 @@ class ServingModel(BaseModel):
     horizon_bars: int
     feature_set_id: str
     features: int
+    mlflow_run_id: str | None = Field(
+        default=None, description="Null until it is mirrored into MLflow"
+    )
 
 
 class TrainingView(BaseModel):
@@ -99,6 +102,7 @@ async def models(ctx: ContextDep) -> Response:
         "total_models": len(loaded),
         "serving": {
             views.name_at(change.strategy, change.model.timeframe_ms): _serving(change)
+            | {"mlflow_run_id": views.mlflow.run_id(f"model/{change.model.model_version}")}
             for change in serving
         },
         "training": _training(next(reversed(views.training.values()), None)),

@@ -15,6 +15,7 @@ import orjson
 
 from gateway.errors import Unknown
 from schemas.jobs import BacktestRequest, JobCommand, JobKind, JobProgress, JobResult, TuningRequest
+from schemas.mlflow import MlflowRun
 
 JOBS = 1_000
 RESULTS_BYTES = 32 * 2**20
@@ -91,6 +92,7 @@ class JobView:
     place: int = 0  # of that progress on its topic: what a stream resumes from
     result: CompactResult | None = None
     cancelled_ms: int = -1
+    mlflow_run_id: str | None = None
     watchers: int = 0
     ends_with_reader: bool | None = None  # None: nobody has asked for it here
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -125,6 +127,7 @@ class JobIndex:
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, JobView] = OrderedDict()
+        self._run_ids: dict[str, str] = {}  # of MLflow, by job
         self._result_bytes: OrderedDict[str, int] = OrderedDict()  # oldest result first
 
     def get(self, job_id: str) -> JobView | None:
@@ -205,7 +208,17 @@ class JobIndex:
         self._make_room(job.job_id, len(compact.raw or b""))
         job.notify()
 
+    def logged(self, run: MlflowRun) -> None:
+        """Take the run that shows a job in MLflow; that of something else changes nothing."""
+        noun, _, job_id = run.subject.partition("/")
+        if noun != "job":
+            return
+        self._run_ids[job_id] = run.run_id
+        if job_id in self._jobs:
+            self._jobs[job_id].mlflow_run_id = run.run_id
+
     def _put(self, job: JobView) -> None:
+        job.mlflow_run_id = self._run_ids.get(job.job_id)
         self._jobs[job.job_id] = job
         while len(self._jobs) > JOBS:
             oldest, _ = self._jobs.popitem(last=False)

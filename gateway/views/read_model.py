@@ -26,10 +26,12 @@ from gateway.views.dead_letters import OpenLetters
 from gateway.views.events import EventsView
 from gateway.views.jobs import JobIndex
 from gateway.views.ledger import LedgerView
+from gateway.views.mlflow import MlflowView
 from gateway.views.origins import OriginsView
 from gateway.views.outcomes import OutcomesView
 from gateway.views.refdata import RefdataView
 from gateway.views.series_view import SeriesView, bars_per_series
+from gateway.views.ticks import TickArrival
 from gateway.views.timeframes import running_timeframes
 from gateway.views.versions import VersionsView
 from schemas.access import AccessKey
@@ -42,6 +44,7 @@ from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
 from schemas.market import Bar, HistoryReady, LedgerEntry
+from schemas.mlflow import MlflowRun
 from schemas.models import ModelServing
 from schemas.predictions import PredictionReply
 from schemas.record import Record
@@ -58,9 +61,6 @@ from schemas.status import (
 from schemas.timeframes import timeframe_name
 from schemas.training import TrainingProgress
 
-# Market time by which a tick may differ from the one before that ran on.
-TICK_SLACK_MS, TICK_SLACK_S = 120_000, 5.0
-
 
 @dataclass(frozen=True)
 class UnreadableCount:
@@ -68,25 +68,6 @@ class UnreadableCount:
 
     count: int
     newest: UnreadableArrival
-
-
-@dataclass(frozen=True)
-class TickArrival:
-    """A clock tick and when it was written, wall clock."""
-
-    tick: ClockTick
-    appended_ms: int
-
-    def leads_to(self, later: TickArrival) -> bool:
-        """Return whether market time that ran on from this tick is about that of a later one.
-
-        A tick of another speed never follows: time would run away until the one after it.
-        """
-        if self.tick.speed != later.tick.speed:
-            return False
-        ran_ms = max(0, later.appended_ms - self.appended_ms) * self.tick.speed
-        slack_ms = max(TICK_SLACK_MS, TICK_SLACK_S * 1000.0 * self.tick.speed)
-        return abs(self.tick.event_time_ms + ran_ms - later.tick.event_time_ms) <= slack_ms
 
 
 class ReadModel:
@@ -109,6 +90,7 @@ class ReadModel:
         self.statuses: dict[str, WorkerStatus] = {}
         self.status_ms: dict[str, int] = {}  # by process: when its last word was written
         self.jobs = JobIndex()
+        self.mlflow = MlflowView(self.jobs)
         self.configs = ConfigsView()
         self.versions = VersionsView()
         self.outcomes = OutcomesView()
@@ -144,6 +126,7 @@ class ReadModel:
             JobCommand: lambda command, _: self.jobs.command(command),
             JobProgress: lambda progress, arrival: self.jobs.progress(progress, arrival.offset + 1),
             JobResult: lambda result, _: self.jobs.result(result),
+            MlflowRun: lambda run, _: self.mlflow.put(run),
             ConfigChanged: lambda change, _: self.configs.put(change),
             **self.versions.folds(),
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),

@@ -47,7 +47,8 @@ def test_only_declared_processes_read_what_they_write():
     }
 
     # Ingest finds where it stopped. Training mirrors registered models into MLflow, from the log,
-    # and asks for a model itself when the features have changed.
+    # and asks for a model itself when the features have changed. It publishes those runs of MLflow
+    # that have changed since it published them.
     # Tuning helps with jobs of other replicas until they have a result. A gateway shows what people
     # did at another replica. Notify sends the events that it has written.
     assert loops <= {
@@ -56,6 +57,7 @@ def test_only_declared_processes_read_what_they_write():
         ("notify", "system.events.v1"),
         ("training", "models.registered.v1"),
         ("training", "training.requests.v1"),
+        ("training", "mlflow.runs.v1"),
         ("gateway", "signals.acknowledged.v1"),
         ("tuning", "jobs.progress.v1"),
         ("tuning", "jobs.results.v1"),

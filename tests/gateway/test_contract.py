@@ -70,6 +70,8 @@ ROUTES = [
     ("post", "/api/v1/strategies/{name}/configs/{config_id}/deprecate"),
     ("get", "/api/v1/commands/{command_id}"),
     ("get", "/api/v1/trace/{id}"),
+    ("get", "/api/v1/mlflow/models/{model_name}"),
+    ("get", "/api/v1/mlflow/experiments/{experiment_id}"),
 ]
 PREDICT_SAMPLE: dict[str, Any] = {
     "decision_id": str,
@@ -143,6 +145,8 @@ async def test_every_route_refuses_a_query_field_that_it_does_not_take_by_name(
             "config_id": "v1-00000000",
             "command_id": "c",
             "id": "i",
+            "model_name": "m",
+            "experiment_id": "e",
         }
     )
 

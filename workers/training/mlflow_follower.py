@@ -13,13 +13,15 @@ from pathlib import Path
 import structlog
 
 from schemas.models import ModelRegistered
-from schemas.topics import MODELS_CHANGES, MODELS_REGISTERED
+from schemas.topics import JOB_RESULTS, MODELS_CHANGES, MODELS_REGISTERED, TRAINING_REQUESTS
 from streams.runtime.batch import in_one_line
-from streams.runtime.codec import Received, Unreadable
+from streams.runtime.codec import Partition, Received, Stored, Unreadable, dead_letter_topic
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.process import without_secrets
-from workers.training.mlflow_mirror import Tracking, mirror
+from workers.training.mlflow_mirror import mirror
+from workers.training.mlflow_runs import may_be_logged
+from workers.training.mlflow_tracking import Tracking
 from workers.training.turns import Turns
 
 log = structlog.get_logger()
@@ -27,10 +29,16 @@ log = structlog.get_logger()
 # A registration and its change come together, and the first bars of the new model need the
 # processor more than the mirror does.
 SETTLES_AFTER_S = 15.0
-AGAIN_AFTER_S = 300.0
+AGAIN_AFTER_S = 300.0  # after a failure; as often the home's database is looked at for changes
+SERVER_EVERY_S = 6 * 3600.0  # a server is compared: it does not say whether it was changed
 POLL_S = 0.2
 NICE = 10
-MARKER = "mlflow-mirrored.json"  # positions already mirrored: they start no child again
+MARKER = "mlflow-mirrored.json"  # what was mirrored: the same starts no child again
+
+MIRRORED = (
+    *(MODELS_REGISTERED, MODELS_CHANGES, JOB_RESULTS),
+    dead_letter_topic(TRAINING_REQUESTS),
+)
 
 Report = Callable[[str], None]
 
@@ -62,46 +70,96 @@ def follow_models(
     Raises:
         Fatal: The cluster does not answer.
     """
-    marker = mirroring.home / MARKER
-    reader = Reader(mirroring.kafka, (MODELS_REGISTERED, MODELS_CHANGES), follow=True)
-    due: float | None = None
+    reader = Reader(mirroring.kafka, MIRRORED, follow=True, only=_is_mirrored)
+    schedule = MirrorSchedule(mirroring.tracking, mirroring.home / MARKER)
     try:
         while not stop.is_set():
             messages = reader.take(timeout_s=POLL_S)
             for model in _registered(messages):
                 draw(model)
-            if messages:
-                due = time.monotonic() + SETTLES_AFTER_S
-            if due is None or time.monotonic() < due:
-                continue
-            due = None
-            reached = _positions(mirroring.tracking, reader)
-            if marker.is_file() and marker.read_text() == reached:
+            schedule.take([message.stored for message in messages])
+            if not schedule.is_due():
                 continue
             failure = _mirror_in_child(mirroring, stop)
             if failure and stop.is_set():
                 return  # the child was killed: the next start mirrors
-            if failure == "":
-                marker.write_text(reached)
-                log.info("mlflow.mirrored", positions=json.loads(reached)["positions"])
-            else:
-                due = time.monotonic() + AGAIN_AFTER_S
+            schedule.mirrored(failure)
             report(failure)
     finally:
         reader.close()
+
+
+def _is_mirrored(stored: Stored) -> bool:
+    return stored.topic != JOB_RESULTS.name or may_be_logged(stored)
+
+
+class MirrorSchedule:
+    """When the mirror runs: after a record, after a failure, and when MLflow was changed there.
+
+    Args:
+        tracking: Where MLflow is.
+        marker: File that says what was mirrored into the home's database, and how that was left.
+    """
+
+    def __init__(self, tracking: Tracking, marker: Path) -> None:
+        self._tracking, self._marker = tracking, marker
+        self._newest: dict[Partition, int] = {}  # offset of the newest record
+        self._due_s: float | None = None
+        self._left: str | None = None  # how MLflow was left; None: not in step yet
+        self._looked_s = time.monotonic()
+
+    def take(self, messages: Iterable[Stored]) -> None:
+        """Take what has arrived."""
+        for message in messages:
+            self._newest[message.source] = message.offset
+            self._due_s = time.monotonic() + SETTLES_AFTER_S
+
+    def is_due(self) -> bool:
+        """Return whether to mirror now."""
+        if self._due_s is None:
+            return self._left is not None and self._was_changed()
+        if time.monotonic() < self._due_s:
+            return False
+        self._due_s = None
+        now = self._state()
+        known = self._tracking.database is not None and self._marker.is_file()
+        if known and self._marker.read_text() == now:
+            self._left = now
+            return False
+        return True
+
+    def mirrored(self, failure: str) -> None:
+        """Take how the mirroring ended; an empty text: well."""
+        self._looked_s = time.monotonic()
+        if failure:
+            self._due_s = self._looked_s + AGAIN_AFTER_S
+            return
+        self._left = self._state()
+        self._marker.write_text(self._left)
+        log.info("mlflow.mirrored", positions=json.loads(self._left)["positions"])
+
+    def _was_changed(self) -> bool:
+        """Return whether somebody may have changed MLflow, asked for now and then."""
+        in_home = self._tracking.database is not None
+        if time.monotonic() - self._looked_s < (AGAIN_AFTER_S if in_home else SERVER_EVERY_S):
+            return False
+        self._looked_s = time.monotonic()
+        return not in_home or self._state() != self._left
+
+    def _state(self) -> str:
+        positions = {f"{topic}/{number}": at for (topic, number), at in self._newest.items()}
+        facts = {
+            "uri": without_secrets(self._tracking.uri),
+            "positions": positions,
+            "database": self._tracking.fingerprint(),
+        }
+        return json.dumps(facts, sort_keys=True)
 
 
 def _registered(messages: Iterable[Received | Unreadable]) -> Iterator[ModelRegistered]:
     for message in messages:
         if isinstance(message, Received) and isinstance(message.record, ModelRegistered):
             yield message.record
-
-
-def _positions(tracking: Tracking, reader: Reader) -> str:
-    positions = {f"{topic}/{number}": at for (topic, number), at in reader.positions.items()}
-    return json.dumps(
-        {"uri": without_secrets(tracking.uri), "positions": positions}, sort_keys=True
-    )
 
 
 def _mirror_in_child(mirroring: Mirroring, stop: threading.Event) -> str:

@@ -50,7 +50,7 @@ from workers.models.artifact import ArtifactError, models_root, registered_folde
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
 from workers.training.mlflow_follower import Mirroring, follow_models
-from workers.training.mlflow_mirror import Tracking
+from workers.training.mlflow_tracking import Tracking
 from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher
 from workers.training.report import PAGE, ROWS, write_report

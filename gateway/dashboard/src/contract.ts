@@ -356,6 +356,8 @@ export interface JobDetail {
   git_commit: string | null
   /** Of the request: its correlation id, and that of every log line of the job */
   trace_id: string | null
+  /** With log: once MLflow shows the result, seconds later */
+  mlflow_run_id: string | null
   job_id: string
   kind: 'optimize' | 'performance' | 'walk_forward' | 'hyperopt'
   symbol: string | null
@@ -925,6 +927,8 @@ export interface ServingModel {
   horizon_bars: number
   feature_set_id: string
   features: number
+  /** Null until it is mirrored into MLflow */
+  mlflow_run_id: string | null
 }
 
 export interface SettingList {

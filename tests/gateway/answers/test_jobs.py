@@ -75,6 +75,7 @@ async def test_a_request_is_published_and_its_result_answered(bench, path, body,
         "top": [{"window": 10, "signal": 0.5, "sharpe": 0.5}],
         "git_commit": "c0ffee123456",
         "trace_id": "trace-1",
+        "mlflow_run_id": None,
         "config": None,
     }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +14,23 @@ import pytest
 from pydantic import JsonValue
 
 from schemas.configs import ActiveConfig
+from schemas.dead_letter import DeadLetter
 from schemas.timeframes import HOUR_MS
 from schemas.topics import topic_of
 from streams.runtime.codec import Received, Stored
-from tests.build import registered
+from tests.build import job_result, registered, training_request
 from tests.fakes.small_models import change_to, small_model
 from workers.settings import Settings
-from workers.training.mlflow_mirror import (
+from workers.training.mlflow_mirror import MirrorIncomplete, MlflowMirror
+from workers.training.mlflow_runs import (
     MirroredVersion,
-    MirrorIncomplete,
-    Tracking,
-    mirror_versions,
+    failed_trainings,
+    job_run,
+    logged_jobs,
+    logging_configs,
     mirrored_versions,
 )
+from workers.training.mlflow_tracking import Tracking
 
 # MLflow's own imports warn about their dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -50,10 +57,18 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tracking(tmp_path, empty_database) -> Iterator[Tracking]:
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    yield Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "artifacts").as_uri())
+    database = tmp_path / "mlflow.db"
+    yield Tracking(f"sqlite:///{database}", (tmp_path / "artifacts").as_uri(), {}, database)
     from sqlalchemy.orm import close_all_sessions
 
     close_all_sessions()
+
+
+def mirror_versions(tracking: Tracking, versions: Sequence[MirroredVersion]) -> MlflowMirror:
+    mirrored = MlflowMirror(tracking)
+    mirrored.put_versions(versions)
+    mirrored.raise_left_out()
+    return mirrored
 
 
 def dump(tracking: Tracking) -> list[tuple[str, dict[str, str]]]:
@@ -67,6 +82,7 @@ def test_the_last_change_serves_and_what_served_before_is_archived():
     versions = mirrored_versions(
         map(received, (first, second, third, first)),
         map(received, (change_to(first), change_to(third))),
+        {},
     )
 
     assert [(v.model.model_version, v.stage) for v in versions] == [
@@ -117,7 +133,7 @@ def test_the_active_config_names_the_experiment_and_whether_parameters_are_logge
         config_data={"mlflow": mlflow_part},
     )
 
-    versions = mirrored_versions([received(model)], [], [received(config)])
+    versions = mirrored_versions([received(model)], [], logging_configs([received(config)]))
     mirror_versions(tracking, versions)
 
     mlflow = client(tracking)
@@ -172,6 +188,141 @@ def test_a_model_with_an_altered_file_is_left_out_and_the_others_are_not(tmp_pat
     assert [tags["model_version"] for _, tags in dump(tracking)] == [good.model_version]
 
 
+def test_what_somebody_changed_or_deleted_in_mlflow_is_mended(tmp_path, tracking):
+    kept, purged = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    versions = [
+        MirroredVersion(kept, "Production", "t", "c"),
+        MirroredVersion(purged, "Archived", "t", "c"),
+    ]
+    before = mirror_versions(tracking, versions).shown
+    run_ids = {subject.removeprefix("model/"): run.run_id for subject, run in before.items()}
+    mlflow = client(tracking)
+    mlflow.set_model_version_tag("ensemble", "1", "stage", "Archived")
+    mlflow.set_registered_model_alias("ensemble", "champion", "2")
+    mlflow.set_registered_model_alias("ensemble", "challenger", "2")
+    mlflow.set_tag(run_ids[kept.model_version], "qualified", "perhaps")
+    mlflow.delete_run(run_ids[purged.model_version])
+    mlflow.delete_model_version("ensemble", "2")
+    shutil.rmtree(tmp_path / "artifacts" / "ensemble" / run_ids[kept.model_version])
+    mlflow.delete_experiment(mlflow.get_experiment_by_name("ensemble").experiment_id)
+
+    after = mirror_versions(tracking, versions).shown
+
+    assert {run.run_id for run in after.values()} == set(run_ids.values())
+    champion = mlflow.get_model_version_by_alias("ensemble", "champion")
+    assert champion.tags["model_version"] == kept.model_version
+    assert mlflow.get_registered_model("ensemble").aliases == {"champion": champion.version}
+    stages = {tags["model_version"]: tags["stage"] for _, tags in dump(tracking)}
+    assert stages == {kept.model_version: "Production", purged.model_version: "Archived"}
+    files = {item.path for item in mlflow.list_artifacts(champion.run_id, "model")}
+    assert "model/manifest.json" in files
+    assert after[f"model/{kept.model_version}"].tags["qualified"] != "perhaps"
+
+
+def test_a_wiped_store_gets_the_same_mirror_again(tmp_path, tracking, empty_database):
+    versions = [MirroredVersion(small_model(tmp_path), "Production", "trace-1", "abc123")]
+    before, shown = mirror_versions(tracking, versions).shown, dump(tracking)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+
+    after = mirror_versions(tracking, versions).shown
+
+    same = {"run_id": "", "event_time_ms": 0}
+    assert dump(tracking) == shown
+    assert [run.model_copy(update=same) for run in after.values()] == [
+        run.model_copy(update=same) for run in before.values()
+    ]
+
+
+def test_a_training_that_failed_is_a_failed_run_with_its_cause_and_what_was_asked(tracking):
+    request = training_request()
+    letter = DeadLetter(
+        topic="training.requests.v1",
+        partition=0,
+        offset=1,
+        key="ensemble",
+        consumer="training",
+        kind="rejected",
+        cause="one of 3 folds has 12 training rows, expected at least 300",
+        payload_base64=base64.b64encode(request.encode()).decode(),
+        event_time_ms=1_000,
+        trace_id="trace-2",
+    )
+    stored = Stored("training.requests.v1.dlq", 0, 0, 0, None, b"", [])
+    unreadable = letter.model_copy(update={"payload_base64": "bm90aGluZw=="})
+    letters = [Received(stored, each, "trace-2") for each in (letter, unreadable)]
+    mirrored = MlflowMirror(tracking)
+
+    for _ in range(2):
+        mirrored.put_runs("failed_request_id", failed_trainings(letters, {}))
+
+    [(subject, run)] = mirrored.shown.items()
+    stored_run = client(tracking).get_run(run.run_id)
+    assert (subject, run.kind, run.experiment) == ("training/r1", "training", "ensemble")
+    assert stored_run.info.status == "FAILED"
+    assert "expected at least 300" in stored_run.data.tags["cause"]
+    assert stored_run.data.params["reason"] == "bootstrap"
+    assert len(client(tracking).search_runs([run.experiment_id])) == 1
+
+
+def test_a_job_that_asked_for_it_is_a_run_and_its_later_result_replaces_the_earlier(tracking):
+    part = {"metrics": {"sharpe_ratio": 0.5, "sortino_ratio": None}, "png": {"equity": "aGk="}}
+    spec: dict[str, JsonValue] = {"symbol": "BTCUSDT", "strategy": "ema_cross", "log": True}
+    early = job_result("j1", spec=spec, status="cancelled", event_time_ms=1_000, result=None)
+    late = early.model_copy(
+        update={"status": "done", "event_time_ms": 2_000, "result": part, "trials": 9}
+    )
+    unlogged = job_result("j2")
+    results = [received(each) for each in (early, late, unlogged)]
+    mirrored = MlflowMirror(tracking)
+
+    for _ in range(2):
+        mirrored.put_runs("job_id", logged_jobs(results))
+
+    [(subject, run)] = mirrored.shown.items()
+    mlflow = client(tracking)
+    assert (subject, run.status, run.experiment) == ("job/j1", "FINISHED", "ema_cross")
+    assert (run.metrics["sharpe_ratio"], run.metrics["trials"]) == (0.5, 9.0)
+    assert run.params["symbol"] == "BTCUSDT"
+    files = {item.path for item in mlflow.list_artifacts(run.run_id, "figures")}
+    assert files == {"figures/equity.png"}
+    assert len(mlflow.search_runs([run.experiment_id])) == 1
+
+
+def test_folds_windows_and_trials_are_steps_and_what_is_no_number_is_none():
+    result = {
+        "trials": 2,
+        "efficiency": 0.4,
+        "verdict": "Nothing here",
+        "out_of_sample_sharpe_ratio": None,
+        "windows": [{"out_of_sample": {"sharpe_ratio": 0.1}}, {"out_of_sample": None}],
+        "trial_table": [{"number": 0, "values": {"sharpe": 0.2}}],
+        "intervals": {"sharpe_ratio": [0.1, 0.2]},
+    }
+    spec: dict[str, JsonValue] = {"config": {"auto_log_params": False}, "log": True}
+
+    run = job_run(job_result(spec=spec).model_copy(update={"result": result}))
+
+    assert set(run.metrics) == {
+        ("trials", 6.0, 0),
+        ("seconds", 0.25, 0),
+        ("efficiency", 0.4, 0),
+        ("window.out_of_sample.sharpe_ratio", 0.1, 0),
+        ("trial.number", 0.0, 0),
+        ("trial.values.sharpe", 0.2, 0),
+    }
+    assert (run.params, run.experiment) == ({}, "backtests")
+
+
+def test_the_home_s_database_is_created_and_upgraded_by_its_owner_and_never_downgraded(
+    tmp_path, tracking
+):
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'of-tomorrow'")
+
+    with pytest.raises(MirrorIncomplete, match=r"newer MLflow.*move it away"):
+        MlflowMirror(tracking)
+
+
 def test_by_default_everything_stays_in_the_home(tmp_path):
     default = Tracking.from_settings(Settings(home=tmp_path))
     set_elsewhere = Tracking.from_settings(
@@ -179,6 +330,7 @@ def test_by_default_everything_stays_in_the_home(tmp_path):
     )
 
     assert default.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert (default.database, set_elsewhere.database) == (tmp_path / "mlflow.db", None)
     assert default.artifacts == f"{tmp_path.as_uri()}/mlflow-artifacts"
     assert set_elsewhere == Tracking("http://127.0.0.1:5000", None)
 
@@ -205,7 +357,7 @@ def test_the_log_in_of_mlflow_reaches_its_client_and_no_text(tmp_path):
 def test_models_of_two_timeframes_replace_and_archive_each_other_nowhere(tmp_path, tracking):
     minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
     versions = mirrored_versions(
-        map(received, (minutes, hours)), map(received, (change_to(minutes), change_to(hours)))
+        map(received, (minutes, hours)), map(received, (change_to(minutes), change_to(hours))), {}
     )
 
     mirror_versions(tracking, versions)

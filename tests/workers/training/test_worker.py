@@ -30,7 +30,7 @@ from workers.serving.slots import load_ensemble
 from workers.settings import Settings
 from workers.training import mlflow_follower
 from workers.training.mlflow_follower import Mirroring
-from workers.training.mlflow_mirror import Tracking
+from workers.training.mlflow_tracking import Tracking
 from workers.training.progress import STAGES, overall_share
 from workers.training.turns import Turns
 from workers.training.worker import run, run_in_children, serving_filters
