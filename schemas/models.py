@@ -56,8 +56,8 @@ class ModelMetrics(Record):
         default=None,
         ge=0,
         le=1,
-        description="Of a calibrated top label, by Spiegelhalter's statistic over blocks of time: "
-        "a small one speaks against it",
+        description="Of a calibrated top label, signs of whole blocks of time turned: a small one "
+        "speaks against it",
     )
     net_return_per_signal: float | None = Field(
         default=None, description="Mean after costs over directional calls, fraction"

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+USUAL_FUNDING_MS = 28_800_000  # between settlements, where two of them have not been seen yet
+
 Label = Literal["sell", "neutral", "buy"]
 
 
@@ -64,3 +66,17 @@ def direction_sign(direction: Label) -> int:
 def funding_paid(direction: Label, rate: float) -> float:
     """Return what one settlement costs (+) or earns (-): longs pay a positive rate."""
     return direction_sign(direction) * rate
+
+
+def settlements_due(stamp_ms: int, interval_ms: int | None, from_ms: int, to_ms: int) -> int:
+    """Return how many settlements of funding follow ``from_ms`` until ``to_ms``, that one included.
+
+    Args:
+        stamp_ms: Of the last settlement.
+        interval_ms: Between settlements; None where it is unknown: eight hours.
+        from_ms: A position pays no settlement at or before its entry.
+        to_ms: Its end.
+    """
+    interval = interval_ms or USUAL_FUNDING_MS
+    first = max((from_ms - stamp_ms) // interval, 0)
+    return max((to_ms - stamp_ms) // interval - first, 0)

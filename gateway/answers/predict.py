@@ -198,6 +198,9 @@ def _body(signal: dict[str, Any], regime: dict[str, Any]) -> dict[str, Any]:
             "reference_price": signal["reference_price"],
             "probabilities": signal["probabilities"],
             "members": signal["members"],
+            # Signals that are older than these two lack them.
+            "confidence_interval": signal.get("confidence_interval"),
+            "expected_net_return": signal.get("expected_net_return"),
             "device": signal["device"],
         },
     }

@@ -16,6 +16,7 @@ from gateway.envelope import plain
 from gateway.errors import Detail
 from schemas.answers import Action, ExplanationStatus
 from schemas.explanations import Explanation
+from schemas.predictions import ReturnBounds
 
 router = APIRouter(prefix="/api/v1/predict", tags=["predict"])
 
@@ -93,6 +94,12 @@ class PredictMetadata(BaseModel):
     reference_price: float
     probabilities: dict[str, float]
     members: dict[str, dict[str, float]]
+    confidence_interval: tuple[float, float] | None = Field(
+        description="Venn-Abers bounds of that probability; null: the model has none"
+    )
+    expected_net_return: ReturnBounds | None = Field(
+        description="After costs and the funding due; null: HOLD, an override, or no table"
+    )
     device: str
 
 

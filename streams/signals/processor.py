@@ -22,15 +22,21 @@ from streams.signals.grading import (
     choose_direction,
     confirm_direction,
 )
+from streams.signals.net_return import expected_net_return
 from streams.signals.risk import ACCOUNT_CHECKS, RISK_APPROVED, price_levels, risk_notes
 
 
 class SignalsState(Record):
-    """The bar of the last graded prediction, the config in force, and those that follow it."""
+    """The bar of the last graded prediction, the config in force, and those that follow it.
+
+    ``funding_ms`` lies between the last two settlements of funding that were seen.
+    """
 
     event_time_ms: int = -1
     active: ConfigEffective | None = None
     pending: tuple[ConfigEffective, ...] = ()
+    funding_time_ms: int | None = None
+    funding_ms: int | None = None
 
 
 def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[SignalsState, Outputs]:
@@ -43,11 +49,28 @@ def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[Sig
     active, pending = state.active, state.pending
     while pending and pending[0].event_time_ms <= now_ms:
         active, pending = pending[0], pending[1:]
-    after = SignalsState.unchecked(event_time_ms=now_ms, active=active, pending=pending)
+    stamp_ms, funding_ms = _funding_interval(state, record)
+    after = SignalsState.unchecked(
+        event_time_ms=now_ms,
+        active=active,
+        pending=pending,
+        funding_time_ms=stamp_ms,
+        funding_ms=funding_ms,
+    )
     config = active if active is not None and active.strategy == record.strategy else None
     if config is not None and not config.included:
         return after, ()
-    return after, (graded(record, config),)
+    return after, (graded(record, config, funding_ms),)
+
+
+def _funding_interval(state: SignalsState, prediction: Prediction) -> tuple[int | None, int | None]:
+    """Return the newest stamp of funding, and the time between the last two without a hole."""
+    stamp_ms, before_ms = prediction.context.funding_time_ms, state.funding_time_ms
+    if stamp_ms is None or stamp_ms == before_ms:
+        return before_ms, state.funding_ms
+    if before_ms is None or stamp_ms < before_ms or prediction.context.bars_missing:
+        return stamp_ms, state.funding_ms
+    return stamp_ms, stamp_ms - before_ms
 
 
 def _receive(state: SignalsState, config: ConfigEffective) -> SignalsState:
@@ -59,8 +82,14 @@ def _receive(state: SignalsState, config: ConfigEffective) -> SignalsState:
     return state.model_copy(update={"pending": (*state.pending, config)})
 
 
-def graded(prediction: Prediction, config: ConfigEffective | None = None) -> Signal:
+def graded(
+    prediction: Prediction,
+    config: ConfigEffective | None = None,
+    funding_ms: int | None = None,
+) -> Signal:
     """Return the signal of a prediction by a config, or by the defaults; uses nothing else.
+
+    ``funding_ms`` lies between settlements of funding; None: it is unknown.
 
     Raises: RecordRejected for a horizon that ends after all times that a record may hold.
     """
@@ -111,6 +140,8 @@ def graded(prediction: Prediction, config: ConfigEffective | None = None) -> Sig
         device=prediction.device,
         config_id=None if config is None else config.config_id,
         round_trip_cost=None if config is None else round_trip,
+        confidence_interval=prediction.confidence_interval,
+        expected_net_return=expected_net_return(prediction, direction, round_trip, funding_ms),
     )
 
 

@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from schemas.models import ModelFile, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Probability, Record
+from workers.models.calibration import CalibrationTables
 from workers.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -68,6 +69,9 @@ class Manifest(Record):
     libraries: dict[str, str]
     files: tuple[ModelFile, ...]
     parity: tuple[ParityCase, ...] = Field(min_length=1)
+    calibration: CalibrationTables | None = Field(
+        default=None, description="Bounds beside a prediction; null: written before there were any"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:

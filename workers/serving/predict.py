@@ -143,7 +143,7 @@ def _prediction(
     chances: tuple[ClassProbabilities, dict[str, ClassProbabilities]],
     specialists: dict[str, float],
 ) -> Prediction:
-    features, manifest = pair.features, model.manifest
+    features, manifest, tables = pair.features, model.manifest, model.calibration
     final, members = chances
     return Prediction.unchecked(
         prediction_id=derived_id(
@@ -181,4 +181,6 @@ def _prediction(
             features[manifest.volatility_feature], manifest.horizon_bars, manifest.label_width
         ),
         device=model.network.device,
+        confidence_interval=None if tables is None else tables.confidence_interval(final),
+        expected_return=None if tables is None else tables.expected_return(final),
     )

@@ -18,6 +18,7 @@ from workers.models import forest as forests
 from workers.models import lstm as lstms
 from workers.models.artifact import ArtifactError, Manifest, ParityCase, read_model
 from workers.models.booster import read_booster
+from workers.models.calibration import CalibrationLookup
 from workers.models.devices import PlacedNetwork, place_network
 
 PARITY = 1e-6  # on probabilities, against the answers of the training libraries
@@ -40,6 +41,7 @@ class LoadedEnsemble:
     network: PlacedNetwork
     loaded_at_ms: int
     load_seconds: float
+    calibration: CalibrationLookup | None = None  # of a model with tables
     _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
@@ -128,6 +130,9 @@ def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
             network=place_network(lstms.read_lstm(contents["lstm"])),
             loaded_at_ms=wall_ms(),
             load_seconds=0.0,
+            calibration=None
+            if manifest.calibration is None
+            else CalibrationLookup(manifest.calibration),
         )
         for case in manifest.parity:
             _check_parity(loaded, case)

@@ -15,11 +15,12 @@ from schemas.regimes import LN_3
 from streams.confidence import BINS
 from streams.costs import DEFAULT_COSTS
 from streams.signals.grading import DEFAULT_POLICY
+from workers.training.blocks import time_blocks
+from workers.training.calibration_evidence import FEWEST_BLOCKS, calibration_evidence
 from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
 
 RESAMPLES = 400
-FEWEST_BLOCKS = 10
 Classes = NDArray[np.int64]  # 0 sell, 1 neutral, 2 buy
 
 
@@ -90,8 +91,7 @@ def bootstrap_interval(
     if len(times) == 0:
         return None
     order = np.argsort(times, kind="stable")
-    number = (times[order] - times.min()) // block_ms
-    blocks = np.split(order, np.flatnonzero(np.diff(number)) + 1)
+    blocks = np.split(order, np.flatnonzero(np.diff(time_blocks(times, block_ms)[order])) + 1)
     if len(blocks) < FEWEST_BLOCKS:
         return None
     rng = np.random.default_rng(seed)
@@ -161,6 +161,7 @@ def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
     predicted = final.argmax(axis=1)
     net = net_returns(predicted, test.forward, test.funding)
     edge = surprise(test.priors, classes) - surprise(final, classes)
+    evidence = calibration_evidence(final, classes, test.times, block_ms, seed)
     return ModelMetrics(
         rows=len(classes),
         folds=test.folds,
@@ -176,6 +177,9 @@ def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
         calibration_error_interval=bootstrap_interval(
             lambda rows: _calibration_gap(final[rows], classes[rows]), test.times, block_ms, seed
         ),
+        calibration_error_debiased=evidence.debiased,
+        calibration_error_debiased_interval=evidence.interval,
+        calibration_p_value=evidence.p_value,
         net_return_per_signal=_mean(net),
         directional_calls=len(net),
     )

@@ -24,6 +24,7 @@ from workers.models.artifact import (
     write_model,
 )
 from workers.models.ensemble import class_probabilities
+from workers.training.calibration_tables import fit_tables
 from workers.training.dataset import Array, FeatureSeries
 from workers.training.fit import (
     NO_FILTERS,
@@ -41,6 +42,7 @@ from workers.training.fit import (
     stitch_blocks,
 )
 from workers.training.fit_boosted import boosted_probabilities
+from workers.training.grade_promises import grade_promises
 from workers.training.metrics import model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
 from workers.training.report import ROWS, SAMPLE
@@ -93,7 +95,7 @@ def train(
     of ``train_networks`` on the same series; without it they are fitted here.
 
     Raises:
-        TooFewRows: There is not enough history; the message has the numbers.
+        TooFewRows: There is not enough history, or a class never came true in it.
     """
     table, left_out = _labelled(request, series, plan)
     folds = fit_folds(table, plan, progress)
@@ -103,14 +105,17 @@ def train(
     fitted = replace(fitted, lstm=ready.last)
     blocks = predict_folds(table, folds, ready.folds, plan)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
-    metrics = model_metrics(stitch_blocks(table, blocks, plan), block_ms, plan.seed)
+    test = stitch_blocks(table, blocks, plan)
+    metrics = model_metrics(test, block_ms, plan.seed)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
+    calibration = fit_tables(test, plan.labels.horizon_bars, block_ms)
     report = json.dumps(
         {
             "plan": asdict(plan),
             "metrics": metrics.model_dump(),
+            "grade_promises": [asdict(promise) for promise in grade_promises(test, block_ms)],
             "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
             "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
@@ -146,6 +151,7 @@ def train(
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         files=files,
         parity=_parity_cases(table, fitted, ready, plan),
+        calibration=calibration,
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])

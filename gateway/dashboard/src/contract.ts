@@ -578,7 +578,7 @@ export interface ModelMetrics {
   calibration_error_debiased: number | null
   /** 5-95 %, blocks of time resampled */
   calibration_error_debiased_interval: [number, number] | null
-  /** Of a calibrated top label, by Spiegelhalter's statistic over blocks of time: a small one speaks against it */
+  /** Of a calibrated top label, signs of whole blocks of time turned: a small one speaks against it */
   calibration_p_value: number | null
   /** Mean after costs over directional calls, fraction */
   net_return_per_signal: number | null
@@ -700,6 +700,10 @@ export interface PredictMetadata {
   reference_price: number
   probabilities: Record<string, number>
   members: Record<string, Record<string, number>>
+  /** Venn-Abers bounds of that probability; null: the model has none */
+  confidence_interval: [number, number] | null
+  /** After costs and the funding due; null: HOLD, an override, or no table */
+  expected_net_return: ReturnBounds | null
   device: string
 }
 

@@ -69,6 +69,18 @@ def test_a_real_edge_passes_every_gate(trained):
     assert metrics.directional_calls > 0
 
 
+def test_an_edge_earns_a_return_out_of_sample_and_grades_say_what_is_certified(trained):
+    returns = trained.manifest.calibration.returns
+    metrics, report = trained.metrics, json.loads(trained.contents["report.json"])
+
+    assert returns.mean[0] < 0.0 < returns.mean[-1]
+    assert [promise["grade"] for promise in report["grade_promises"]] == ["B", "A", "A+"]
+    assert all(promise["reason"] for promise in report["grade_promises"])
+    assert metrics.calibration_error_debiased is not None
+    assert metrics.calibration_error_debiased <= metrics.calibration_error_debiased_interval[1]
+    assert 0.0 < metrics.calibration_p_value <= 1.0
+
+
 def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(trained):
     blocks = walk_forward(table(market(edge=0.5)), SMALL)
 
@@ -120,6 +132,10 @@ def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
     assert {f.role for f in model.files} == {"forest", "lstm", "report", "manifest"}
     assert [r.model_version for r in model.regimes] == [model.model_version] * 2
     assert sum(manifest.class_prior) == pytest.approx(1.0)
+    assert manifest.calibration is not None
+    assert loaded.calibration is not None
+    low, high = loaded.calibration.confidence_interval(manifest.parity[0].forest)
+    assert 0.0 <= low < high <= 1.0
     assert register(trained, REQUEST, tmp_path, START_MS) == model
     assert (model_folder(model.uri) / REGISTERED).read_bytes() == model.encode()
 
