@@ -39,6 +39,7 @@ from gateway.routes import (
     commands,
     dead_letters,
     documentation,
+    drift,
     explain,
     hyperopt,
     ledger,
@@ -64,7 +65,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters, mlflow),
+    *(ledger, dead_letters, mlflow, drift),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

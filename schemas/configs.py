@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from schemas.bounds import Count, Text
 from schemas.commands import Command, CommandId
+from schemas.drift import DriftPolicy
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 from schemas.timeframes import DAY_MS
 
@@ -149,6 +150,7 @@ class ConfigEffective(Record):
     event_time_ms: Milliseconds = Field(description="The first bar close may lie at this time")
     included: bool = Field(description="Whether the symbol is of the strategy's universe")
     policy: SignalPolicy
+    drift: DriftPolicy | None = Field(default=None, description="Null: the defaults")
 
 
 Content = dict[str, Any]

@@ -11,6 +11,7 @@ from schemas.answers import PredictionAnswer
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ActiveConfig, ConfigChanged, ConfigCommand, ConfigEffective
+from schemas.drift import DriftReference, DriftReport, FeatureDrift
 from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
@@ -51,6 +52,11 @@ REGIME_PARAMETERS = Topic(
 REGIME_PROBABILITIES = Topic(
     "regimes.probabilities.v1", RegimeProbabilities, "symbol", "Filtered regime posteriors"
 )
+DRIFT_REFERENCES = Topic(
+    "drift.references.v1", DriftReference, "symbol", "What drift is measured against"
+)
+DRIFT_FEATURES = Topic("drift.features.v1", FeatureDrift, "symbol", "How far features have shifted")
+DRIFT_REPORTS = Topic("drift.reports.v1", DriftReport, "symbol", "Whether a model does harm")
 PREDICTIONS = Topic(
     "predictions.ensemble.v1", Prediction, "symbol", "Calibrated class probabilities"
 )
@@ -258,6 +264,8 @@ TOPICS: tuple[Topic, ...] = (
     FEATURE_VECTORS,
     REGIME_PARAMETERS,
     REGIME_PROBABILITIES,
+    DRIFT_REFERENCES,
+    DRIFT_FEATURES,
     PREDICTIONS,
     PREDICTION_REQUESTS,
     PREDICTION_REPLIES,
@@ -267,6 +275,7 @@ TOPICS: tuple[Topic, ...] = (
     ACKNOWLEDGED,
     SCORED_SIGNALS,
     SCORE_TOTALS,
+    DRIFT_REPORTS,
     TRAINING_REQUESTS,
     TRAINING_PROGRESS,
     TRAINING_CANCELLED,

@@ -20,6 +20,9 @@ from schemas.topics import (
     CONFIG_CHANGES,
     CONFIG_COMMANDS,
     DEPLOYMENTS,
+    DRIFT_FEATURES,
+    DRIFT_REFERENCES,
+    DRIFT_REPORTS,
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
@@ -56,6 +59,7 @@ from schemas.topics import (
     WORKER_STATUS,
 )
 from streams.configs.processor import PROCESSOR as CONFIGS
+from streams.drift.processor import PROCESSOR as DRIFT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.letters.processor import PROCESSOR as LETTERS
 from streams.market.processor import PROCESSOR as MARKET
@@ -63,6 +67,7 @@ from streams.processor import Processor
 from streams.promotion.processor import PROCESSOR as PROMOTION
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.scoring.processor import PROCESSOR as SCORING
+from streams.shifts.processor import PROCESSOR as SHIFTS
 from streams.signals.processor import PROCESSOR as GRADING
 
 
@@ -101,8 +106,8 @@ class Worker:
 
 CHAINS: tuple[Chain, ...] = (
     Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
-    Chain("market", (MARKET, FEATURES, REGIMES)),
-    Chain("signals", (GRADING, SCORING)),
+    Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
+    Chain("signals", (GRADING, SCORING, DRIFT)),
     Chain("promotion", (PROMOTION, CONFIGS)),  # both know a strategy by its name
 )
 
@@ -144,7 +149,14 @@ WORKERS: tuple[Worker, ...] = (
             JOB_RESULTS,
             MLFLOW_RUNS,
         ),
-        (TRAINING_REQUESTS, TRAINING_PROGRESS, MODELS_REGISTERED, MLFLOW_RUNS, WORKER_STATUS),
+        (
+            TRAINING_REQUESTS,
+            TRAINING_PROGRESS,
+            MODELS_REGISTERED,
+            DRIFT_REFERENCES,
+            MLFLOW_RUNS,
+            WORKER_STATUS,
+        ),
     ),
     Worker(
         "backtest",
@@ -187,6 +199,8 @@ WORKERS: tuple[Worker, ...] = (
             ACKNOWLEDGED,
             SCORED_SIGNALS,
             SCORE_TOTALS,
+            DRIFT_FEATURES,
+            DRIFT_REPORTS,
             EXPLANATIONS,
             PREDICTION_REPLIES,
             HISTORY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 from typing import Any
 
 from pydantic import JsonValue
@@ -10,6 +11,16 @@ from pydantic import JsonValue
 from schemas.answers import PredictionAnswer
 from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
 from schemas.dead_letter import DeadLetter
+from schemas.drift import (
+    DriftReference,
+    DriftReport,
+    FeatureDrift,
+    FeatureReference,
+    FeatureShift,
+    Measure,
+    MeasureDrift,
+    MeasureReference,
+)
 from schemas.events import EventKind, SystemEvent
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
@@ -120,6 +131,106 @@ def regime_parameters(**fields: Any) -> RegimeParameters:
         "fitted_to_ms": 0,
     }
     return RegimeParameters(**(defaults | fields))
+
+
+MEASURES: tuple[Measure, ...] = ("log_loss", "miss", "overconfidence", "expected_log_loss")
+
+
+def measure_reference(measure: Measure = "log_loss", **fields: Any) -> MeasureReference:
+    """Return an armed reference whose blocks lie at 1 with a deviation of 0.1."""
+    defaults: dict[str, Any] = {
+        "measure": measure,
+        "mean": 1.0,
+        "upper": 1.01,
+        "deviation": 0.1,
+        "blocks": 100,
+        "silent": True,
+        "planted": 0.25,
+        "caught_blocks": 12,
+    }
+    return MeasureReference(**(defaults | fields))
+
+
+def feature_reference(names: tuple[str, ...] = ("rsi_14",), **fields: Any) -> FeatureReference:
+    """Return a reference of features with deciles at 10, 20, ... 90."""
+    width = len(names)
+    defaults: dict[str, Any] = {
+        "names": names,
+        "edges": struct.pack("<9f", *range(10, 100, 10)) * width,
+        "shares": struct.pack("<10f", *[0.1] * 10) * width,
+        "null": struct.pack("<4f", 0.1, 9.0, 0.1, 9.0) * width,
+        "draws": 400,
+        "rows": 2_000,
+        "stride_bars": 1,
+        "half_rows": 250,
+    }
+    return FeatureReference(**(defaults | fields))
+
+
+def drift_reference(**fields: Any) -> DriftReference:
+    """Return what the drift of model m1 is measured against; blocks have 60 predictions."""
+    defaults: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "strategy": "ensemble",
+        "model_version": "m1",
+        "event_time_ms": close_time(0),
+        "trained_to_ms": close_time(0),
+        "block_rows": 60,
+        "measures": tuple(measure_reference(each) for each in MEASURES),
+        "features": feature_reference(),
+    }
+    return DriftReference(**(defaults | fields))
+
+
+def drift_report(minute: int = 0, **fields: Any) -> DriftReport:
+    """Return a report of model m1 without a reason to retrain."""
+    measure = MeasureDrift(
+        measure="log_loss",
+        armed=True,
+        reference=1.0,
+        limit=1.03,
+        live=1.02,
+        lower=0.9,
+        labels=300,
+        alarm=False,
+    )
+    defaults: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "strategy": "ensemble",
+        "model_version": "m1",
+        "event_time_ms": close_time(minute),
+        "trained_to_ms": close_time(0),
+        "age_days": minute / 1440,
+        "max_age_days": 30.0,
+        "measures": (measure,),
+        "features_ms": None,
+        "reasons": (),
+        "raised": False,
+    }
+    return DriftReport(**(defaults | fields))
+
+
+def feature_drift(minute: int = 0, **fields: Any) -> FeatureDrift:
+    """Return a look at two features of model m1, the second of which has shifted."""
+    still = FeatureShift(
+        name="rsi_14", psi=0.05, psi_95=0.1, ks=0.05, ks_95=0.1, e_value=0.5, drifted=False
+    )
+    moved = still.model_copy(
+        update={"name": "natr_14", "psi": 0.6, "e_value": 350.0, "drifted": True}
+    )
+    defaults: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "strategy": "ensemble",
+        "model_version": "m1",
+        "event_time_ms": close_time(minute),
+        "from_ms": close_time(0),
+        "rows": 500,
+        "features": (still, moved),
+    }
+    return FeatureDrift(**(defaults | fields))
 
 
 def prediction(

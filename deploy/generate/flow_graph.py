@@ -18,6 +18,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "training"): "mirrored into MLflow, which decides nothing",
     ("configs.active.v1", "training"): "how a strategy is logged to MLflow",
     ("regimes.parameters.v1", "market"): "fitted regime filters",
+    ("drift.references.v1", "market"): "what the features of a model are compared with",
+    ("drift.references.v1", "signals"): "what the predictions of a model are compared with",
     ("letters.commands.v1", "letters"): "dead letters to replay or to drop",
     ("configs.commands.v1", "promotion"): "configs to create and to activate",
     ("configs.effective.v1", "signals"): "what signals follow from which bar",

@@ -17,6 +17,8 @@ from schemas.topics import (
     COMMAND_OUTCOMES,
     CONFIG_CHANGES,
     DEPLOYMENTS,
+    DRIFT_FEATURES,
+    DRIFT_REPORTS,
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
@@ -55,6 +57,8 @@ READS: dict[str, int] = {
     SIGNALS.name: VIEW,
     SCORED_SIGNALS.name: VIEW,
     SCORE_TOTALS.name: ALL,
+    DRIFT_FEATURES.name: 500,  # ten kB each; of an hour's bars one comes in ten days
+    DRIFT_REPORTS.name: 5_000,
     EXPLANATIONS.name: VIEW,
     ACKNOWLEDGED.name: ALL,
     HISTORY.name: ALL,

@@ -23,6 +23,7 @@ from gateway.views.compact import (
 )
 from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
+from gateway.views.drift import DriftView
 from gateway.views.events import EventsView
 from gateway.views.jobs import JobIndex
 from gateway.views.ledger import LedgerView
@@ -39,6 +40,7 @@ from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigChanged
 from schemas.dead_letter import DeadLetter
+from schemas.drift import DriftReport, FeatureDrift
 from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
@@ -100,6 +102,7 @@ class ReadModel:
         self.access_keys: dict[str, AccessKey] = {}  # by id, as each is now
         self.dead_letters = OpenLetters()
         self.ledger = LedgerView()
+        self.drift = DriftView()
         self.audit = AuditView()
         self.events = EventsView()
         self.origins = OriginsView()
@@ -118,7 +121,7 @@ class ReadModel:
             Explanation: self._explanation,
             ClockTick: self._tick,
             ModelServing: self._serving,
-            HistoryReady: self._history,
+            HistoryReady: lambda one, _: self.history.update({one.timeframe_ms: one}),
             TrainingProgress: self._training,
             WorkerStatus: self._status,
             BacktestRequest: lambda request, _: self.jobs.request(request),
@@ -133,9 +136,11 @@ class ReadModel:
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,
             CanaryTrace: self._canary,
-            AccessKey: self._access_key,
+            AccessKey: lambda key, _: self.access_keys.update({key.key_id: key}),
             DeadLetter: self._dead_letter,
             LedgerEntry: lambda entry, _: self.ledger.put(entry),
+            DriftReport: lambda report, _: self.drift.put(report),
+            FeatureDrift: lambda drift, arrival: self.drift.put_features(drift, arrival.raw),
             OperatorAction: self._operator_action,
             SystemEvent: lambda event, arrival: self.events.put(event, arrival.offset),
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
@@ -350,14 +355,8 @@ class ReadModel:
         else:
             self._doubted_tick = newest
 
-    def _access_key(self, key: AccessKey, _: Arrival) -> None:
-        self.access_keys[key.key_id] = key
-
     def _serving(self, serving: ModelServing, _: Arrival) -> None:
         self.serving[serving.subject] = serving
-
-    def _history(self, history: HistoryReady, _: Arrival) -> None:
-        self.history[history.timeframe_ms] = history
 
     def _training(self, progress: TrainingProgress, _: Arrival) -> None:
         self.training.pop(progress.timeframe_ms, None)

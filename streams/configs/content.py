@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from schemas.bounds import MAX_COUNT, Text, Ticker
 from schemas.configs import Content, SignalPolicy, StrategyName
+from schemas.drift import DriftPolicy
 from schemas.research import Optimization
 from schemas.timeframes import TIMEFRAMES_MS
 
@@ -169,6 +170,7 @@ class StrategyConfig(Part):
     optimization: Optimization | None = None
     deployment: Deployment = Deployment()
     decision: SignalPolicy = SignalPolicy()
+    drift: DriftPolicy = DriftPolicy()
 
 
 SHIPPED: Content = {

@@ -326,6 +326,7 @@ def _effective(
             event_time_ms=from_ms,
             included=universe is None or symbol in universe,
             policy=config.decision,
+            drift=config.drift,
         )
         for timeframe_ms, symbols in sorted(markets.items())
         for symbol in symbols

@@ -13,6 +13,7 @@ from schemas.regimes import RegimeProbabilities
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
     CONFIG_COMMANDS,
+    DRIFT_REFERENCES,
     FEATURE_VECTORS,
     HISTORY,
     LETTER_COMMANDS,
@@ -31,6 +32,8 @@ from tests.build import (
     close_time,
     config_command,
     dead_letter,
+    drift_reference,
+    feature_reference,
     letter_command,
     prediction,
     raw_bar,
@@ -87,6 +90,21 @@ def _parameters() -> list[Record]:
             spread=(2e-3,),
         )
         for version, minute in (("m1", 300), ("m2", 360))
+        for symbol in SYMBOLS
+    ]
+
+
+def _references() -> list[Record]:
+    features = feature_reference(("rsi_14", "natr_14"), half_rows=20)
+    return [
+        drift_reference(
+            symbol=symbol,
+            model_version=version,
+            event_time_ms=close_time(minute),
+            block_rows=8,
+            features=features,
+        )
+        for version, minute in (("m1", 290), ("m2", 350))
         for symbol in SYMBOLS
     ]
 
@@ -178,6 +196,7 @@ def log() -> Log:
     records: Log = {
         RAW_BARS: [bar.model_copy(update={"higher_ms": HIGHER_MS}) for bar in raw_bars()],
         REGIME_PARAMETERS: _parameters(),
+        DRIFT_REFERENCES: _references(),
         HISTORY: _bootstrap()[:2],
         MODELS_REGISTERED: _bootstrap()[2:],
         CONFIG_COMMANDS: _config_commands(),

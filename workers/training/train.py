@@ -26,6 +26,7 @@ from workers.models.artifact import (
 from workers.models.ensemble import class_probabilities
 from workers.training.calibration_tables import fit_tables
 from workers.training.dataset import Array, FeatureSeries
+from workers.training.drift_reference import DriftParts, drift_parts, write_references
 from workers.training.fit import (
     NO_FILTERS,
     FittedModel,
@@ -68,6 +69,7 @@ class TrainedModel:
     fitted: FittedModel
     left_out: LeftOut
     sample: Array  # rows of the forest over the training span, for the report
+    drift: Mapping[str, DriftParts]  # by symbol
 
     @property
     def gates(self) -> dict[str, bool]:
@@ -107,6 +109,8 @@ def train(
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     test = stitch_blocks(table, blocks, plan)
     metrics = model_metrics(test, block_ms, plan.seed)
+    judged = np.concatenate([block.rows for block in blocks[1:]])
+    drift = drift_parts(table, test, judged, plan.labels.horizon_bars, plan.seed)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
@@ -155,7 +159,7 @@ def train(
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
-    return TrainedModel(manifest, contents, metrics, fitted, left_out, sample)
+    return TrainedModel(manifest, contents, metrics, fitted, left_out, sample, drift)
 
 
 def train_networks(
@@ -244,4 +248,5 @@ def register(
     )
     (folder / REGISTERED).write_bytes(model.encode())
     np.save(folder / ROWS, trained.sample, allow_pickle=False)
+    write_references(folder, trained.drift, model)
     return model

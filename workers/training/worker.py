@@ -236,6 +236,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
+    from workers.training.drift_reference import drift_references
     from workers.training.fit import TooFewRows, TrainingPlan
     from workers.training.hand_over import has_series, read_networks, read_series_files
     from workers.training.train import register, train
@@ -273,7 +274,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
         prior_log_loss=model.metrics.prior_log_loss,
         uri=model.uri,
     )
-    return (model,)
+    return (model, *drift_references(trained.drift, model))
 
 
 def read_series(

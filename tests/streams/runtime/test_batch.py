@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.dead_letter import DeadLetter
 from schemas.record import Record
 from schemas.regimes import RegimeParameters
-from schemas.topics import FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
+from schemas.topics import DRIFT_REFERENCES, FEATURE_VECTORS, RAW_BARS, REGIME_PARAMETERS
 from streams.processor import Processor, RecordRejected, StateRef
 from streams.runtime.batch import (
     Batch,
@@ -177,7 +177,8 @@ def test_a_chain_consumes_only_what_it_does_not_write():
 def test_parameters_go_before_the_bar_of_the_same_time_that_leads_to_their_features():
     market = next(chain for chain in CHAINS if chain.name == "market")
 
-    assert external_topics(market.processors) == (REGIME_PARAMETERS, RAW_BARS)
+    expected = (REGIME_PARAMETERS, DRIFT_REFERENCES, RAW_BARS)
+    assert external_topics(market.processors) == expected
 
 
 def test_a_topic_that_a_step_reads_first_comes_first_at_one_event_time():

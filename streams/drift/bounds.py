@@ -1,0 +1,101 @@
+"""Bounds of a mean that hold however often one looks, on means of blocks.
+
+Labels of neighbouring predictions overlap, so single ones would overstate the evidence. Blocks of
+four horizons are nearly independent, and their deviation is known from the reference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from schemas.record import Record
+
+NEWEST = 32  # blocks of which each may be where a change began
+TUNED_TO = 16.0  # blocks at which the bound is narrowest
+DIGITS = 6
+HIGHEST_ERROR = 0.05
+
+
+class BlockMeans(Record):
+    """Values of a series, folded into means of blocks."""
+
+    open_sum: float = 0.0
+    open_rows: int = 0
+    newest: tuple[float, ...] = ()  # means of whole blocks, oldest first
+    total: float = 0.0  # of all whole blocks
+    blocks: int = 0
+
+
+def add_value(means: BlockMeans, value: float, block_rows: int) -> BlockMeans:
+    """Return the means with one more value; every ``block_rows`` of them make a block."""
+    total, rows = means.open_sum + value, means.open_rows + 1
+    if rows < block_rows:
+        return BlockMeans.unchecked(
+            open_sum=total,
+            open_rows=rows,
+            newest=means.newest,
+            total=means.total,
+            blocks=means.blocks,
+        )
+    mean = round(total / rows, DIGITS)
+    return BlockMeans(
+        newest=(*means.newest, mean)[-NEWEST:], total=means.total + mean, blocks=means.blocks + 1
+    )
+
+
+def half_width(blocks: int, deviation: float, error: float) -> float:
+    """Return how far the mean of some blocks may lie above the true mean, at any look.
+
+    The one-sided normal mixture of Howard, Ramdas, McAuliffe and Sekhon (2021), Annals of
+    Statistics 49(2), proposition 6.
+
+    Args:
+        blocks: 1 or more.
+        deviation: Of a block's mean.
+        error: Probability that it ever lies farther.
+    """
+    variance = blocks * deviation**2
+    mixing = TUNED_TO * deviation**2 / (2.0 * math.log(1.0 / error))
+    if variance == 0.0:
+        return 0.0
+    spread = variance + mixing
+    odds = math.sqrt(spread / mixing) / (2.0 * error) + 1.0
+    return math.sqrt(2.0 * spread * math.log(odds)) / blocks
+
+
+def lower_bound(means: BlockMeans, deviation: float, error: float, fewest: int) -> float | None:
+    """Return the highest lower bound of the mean since any of the newest blocks, or since all.
+
+    An alarm when it exceeds a limit comes falsely once in 1 / (2 error) blocks or less often
+    (Shekhar and Ramdas, 2023, "Reducing sequential change detection to sequential estimation").
+    None for fewer than ``fewest`` blocks.
+    """
+    bounds = []
+    total = 0.0
+    for count, mean in enumerate(reversed(means.newest), start=1):
+        total += mean
+        if count >= fewest:
+            bounds.append(total / count - half_width(count, deviation, error))
+    if means.blocks >= fewest:
+        bounds.append(means.total / means.blocks - half_width(means.blocks, deviation, error))
+    return max(bounds, default=None)
+
+
+def error_rate(run_length_days: float, block_ms: int, detectors: int) -> float:
+    """Return the error of each bound, so that all detectors together keep an average run length."""
+    blocks = run_length_days * 86_400_000.0 / block_ms
+    return min(1.0 / (2.0 * blocks * detectors), HIGHEST_ERROR)
+
+
+def first_alarm(
+    blocks: Sequence[float], deviation: float, error: float, limit: float, fewest: int
+) -> int | None:
+    """Return after how many blocks the lower bound exceeds the limit; None: never."""
+    means = BlockMeans()
+    for number, block in enumerate(blocks, start=1):
+        means = add_value(means, block, 1)
+        bound = lower_bound(means, deviation, error, fewest)
+        if bound is not None and bound > limit:
+            return number
+    return None

@@ -1,0 +1,1 @@
+"""Shifts: whether features are still distributed as in the training."""

@@ -1,0 +1,122 @@
+"""Counts rows of features into the bins of a reference, and compares two half windows with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.drift import DriftReference, FeatureDrift, FeatureReference, FeatureShift
+from schemas.features import FeatureVector
+from streams.processor import Outputs
+from streams.shifts.state import ShiftState
+from streams.shifts.statistics import (
+    BINS,
+    e_bh,
+    e_values,
+    finite,
+    ks_distance,
+    shares,
+    stability_index,
+    unpacked,
+)
+
+NULL_COLUMNS = 4
+
+
+class ReferenceArrays(NamedTuple):
+    """The numbers of a reference: edges (F, 9), shares (F, 10), null (F, 4), bin offsets (F,)."""
+
+    edges: NDArray[Any]
+    shares: NDArray[Any]
+    null: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+
+@lru_cache(maxsize=64)
+def _arrays(reference: FeatureReference) -> ReferenceArrays:
+    return ReferenceArrays(
+        unpacked(reference.edges, BINS - 1),
+        unpacked(reference.shares, BINS),
+        unpacked(reference.null, NULL_COLUMNS),
+        np.arange(len(reference.names)) * BINS,
+    )
+
+
+def count_row(
+    state: ShiftState,
+    reference: DriftReference,
+    vector: FeatureVector,
+    values: Sequence[float | None],
+) -> tuple[ShiftState, Outputs]:
+    """Return the state with one more row; a full half window is compared with the one before."""
+    features, now = reference.features, vector.event_time_ms
+    assert features is not None  # noqa: S101 - the caller checks
+    arrays = _arrays(features)
+    row = np.array(values, dtype=np.float64)
+    places = (row[:, None] > arrays.edges).sum(axis=1) + arrays.offsets
+    if state.rows == 0:
+        earlier, halves = state.counts[-1:], (*state.from_ms[-1:], now)
+        counts = np.zeros(len(features.names) * BINS, dtype="<u2")
+    else:
+        earlier, halves = state.counts[:-1], state.from_ms
+        counts = np.frombuffer(state.counts[-1], dtype="<u2").copy()
+    counts[places] += 1
+    full = state.rows + 1 == features.half_rows
+    after = state.model_copy(
+        update={
+            "event_time_ms": now,
+            "from_ms": halves,
+            "rows": 0 if full else state.rows + 1,
+            "counts": (*earlier, counts.tobytes()),
+        }
+    )
+    if not full or not earlier:
+        return after, ()
+    both = np.frombuffer(earlier[0], dtype="<u2").astype(np.int64) + counts
+    return after, (_drift(reference, vector, halves[0], both.reshape(-1, BINS)),)
+
+
+def _drift(
+    reference: DriftReference, vector: FeatureVector, from_ms: int, counts: NDArray[np.int64]
+) -> FeatureDrift:
+    assert reference.features is not None  # noqa: S101 - the caller checks
+    arrays, draws = _arrays(reference.features), reference.features.draws
+    actual = shares(counts)
+    psi, ks = stability_index(actual, arrays.shares), ks_distance(actual, arrays.shares)
+    psi_95, psi_sum, ks_95, ks_sum = arrays.null.astype(np.float64).T
+    evidence = (e_values(psi, psi_95, psi_sum, draws) + e_values(ks, ks_95, ks_sum, draws)) / 2.0
+    columns = zip(
+        reference.features.names,
+        psi.tolist(),
+        psi_95.tolist(),
+        ks.tolist(),
+        ks_95.tolist(),
+        evidence.tolist(),
+        e_bh(evidence.tolist()),
+        strict=True,
+    )
+    return FeatureDrift(
+        symbol=vector.symbol,
+        timeframe_ms=vector.timeframe_ms,
+        strategy=reference.strategy,
+        model_version=reference.model_version,
+        event_time_ms=vector.event_time_ms,
+        from_ms=from_ms,
+        rows=int(counts[0].sum()),
+        features=tuple(
+            FeatureShift(
+                name=name,
+                psi=finite(one),
+                psi_95=finite(one_95),
+                ks=finite(other),
+                ks_95=finite(other_95),
+                e_value=finite(e_value),
+                drifted=drifted,
+            )
+            for name, one, one_95, other, other_95, e_value, drifted in columns
+        ),
+    )

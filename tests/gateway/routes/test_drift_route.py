@@ -1,0 +1,58 @@
+"""GET /api/drift and /api/v1/models/{name}/drift: newest reports, strongest shifts first."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.drift import DriftReport
+from tests.build import drift_report, feature_drift
+from tests.fakes.gateway import RunningGateway
+
+PATH = "/api/drift"
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_newest_report_of_each_series_has_its_features_strongest_first(
+    gateway: RunningGateway,
+):
+    older, newer = drift_report(60), drift_report(120, reasons=("log_loss",), raised=True)
+    gateway.bus.feed(feature_drift(110), older, newer, drift_report(60, symbol="ETHUSDT"))
+
+    body = (await gateway.client.get(PATH)).json()["data"]
+
+    assert body["harmful"] == 1
+    assert [each["symbol"] for each in body["reports"]] == ["BTCUSDT", "ETHUSDT"]
+    bitcoin, ether = body["reports"]
+    assert DriftReport.model_validate(newer).model_dump(mode="json").items() <= bitcoin.items()
+    assert [each["name"] for each in bitcoin["features"]] == ["natr_14", "rsi_14"]
+    assert (ether["features"], ether["features_rows"]) == ([], None)
+
+
+async def test_features_of_another_model_are_not_shown(gateway: RunningGateway):
+    gateway.bus.feed(feature_drift(110, model_version="m0"), drift_report(120))
+
+    body = (await gateway.client.get(PATH)).json()["data"]
+
+    assert body["reports"][0]["features"] == []
+
+
+async def test_a_model_is_named_by_its_strategy_or_version_and_an_unknown_one_is_404(
+    gateway: RunningGateway,
+):
+    gateway.bus.feed(drift_report(60))
+
+    for name in ("ensemble", "m1"):
+        body = (await gateway.client.get(f"/api/v1/models/{name}/drift?symbol=BTC-USD")).json()
+        assert [each["model_version"] for each in body["reports"]] == ["m1"]
+    unknown = await gateway.client.get("/api/v1/models/m7/drift")
+    assert unknown.status_code == 404
+    assert "m7" in unknown.json()["detail"]
+    assert "ensemble" in unknown.json()["detail"]
+
+
+async def test_a_timeframe_or_symbol_that_does_not_run_is_refused_with_its_name(
+    gateway: RunningGateway,
+):
+    assert (await gateway.client.get(f"{PATH}?timeframe=7m")).status_code == 400
+    assert (await gateway.client.get(f"{PATH}?symbol=nope")).status_code in {400, 404}

@@ -1,0 +1,94 @@
+"""Bounds of live means: rarely false however often one looks, and planted rises are caught."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from streams.drift.bounds import (
+    NEWEST,
+    BlockMeans,
+    add_value,
+    error_rate,
+    first_alarm,
+    half_width,
+    lower_bound,
+)
+
+HORIZON, BLOCK_ROWS = 15, 60
+ERROR, FEWEST = 1e-3, 5  # one false alarm in 500 blocks, or fewer
+
+
+def losses(rows: int, seed: int, remembered: float = 0.0) -> np.ndarray:
+    """Return log-losses of overlapping labels around 1.05: each shares 14 bars with the next."""
+    noise = np.random.default_rng(seed).standard_t(4, rows + HORIZON)
+    for row in range(1, len(noise)):
+        noise[row] += remembered * noise[row - 1]
+    moved = np.convolve(noise, np.ones(HORIZON), "valid")[:rows]
+    return np.asarray(1.05 + 0.3 * moved / moved.std())
+
+
+def blocks_of(values: np.ndarray) -> list[float]:
+    """Return the means of blocks."""
+    return [float(mean) for mean in values.reshape(-1, BLOCK_ROWS).mean(axis=1)]
+
+
+@pytest.mark.parametrize("remembered", [0.0, 0.3])
+def test_quiet_streams_alarm_no_more_often_than_the_run_length_allows(remembered):
+    streams = [blocks_of(losses(200 * BLOCK_ROWS, seed, remembered)) for seed in range(20)]
+    deviation = float(np.std(streams))
+
+    alarms = [first_alarm(each, deviation, ERROR, 1.05, FEWEST) for each in streams]
+
+    # 4,000 quiet blocks at a limit without any tolerance: 8 alarms on average at most.
+    assert sum(alarm is not None for alarm in alarms) <= 8
+
+
+@pytest.mark.parametrize(("rise", "within"), [(0.5, 12), (0.3, 25), (0.15, 100)])
+def test_a_planted_rise_is_caught_the_sooner_the_larger_it_is(rise, within):
+    for seed in range(5):
+        values = losses(160 * BLOCK_ROWS, seed)
+        values[50 * BLOCK_ROWS :] += rise
+
+        alarm = first_alarm(blocks_of(values), 0.16, ERROR, 1.05 + 0.02, FEWEST)
+
+        assert alarm is not None
+        assert 50 < alarm <= 50 + within
+
+
+def test_values_make_blocks_and_the_newest_are_kept():
+    means = BlockMeans()
+    for value in range(4 * (NEWEST + 3) + 1):
+        means = add_value(means, float(value), 4)
+
+    assert means.blocks == NEWEST + 3
+    assert means.newest == tuple(4.0 * block + 1.5 for block in range(3, NEWEST + 3))
+    assert (means.open_rows, means.open_sum) == (1, 4.0 * (NEWEST + 3))
+    assert means.total == pytest.approx(sum(4.0 * b + 1.5 for b in range(NEWEST + 3)))
+
+
+def test_the_bound_is_the_highest_since_any_block_and_needs_enough_of_them():
+    means = BlockMeans()
+    for value in [0.0] * 6 + [9.0] * 5:
+        means = add_value(means, value, 1)
+
+    assert lower_bound(means, 1.0, 0.01, 5) == pytest.approx(9.0 - half_width(5, 1.0, 0.01))
+    assert lower_bound(means, 1.0, 0.01, 12) is None
+
+
+def test_the_width_falls_with_blocks_and_grows_with_certainty_and_deviation():
+    widths = [half_width(count, 0.2, 1e-4) for count in (1, 5, 20, 100)]
+
+    assert widths == sorted(widths, reverse=True)
+    assert half_width(5, 0.2, 1e-6) > half_width(5, 0.2, 1e-4) > half_width(5, 0.1, 1e-4)
+    assert half_width(5, 0.0, 1e-4) == 0.0
+
+
+def test_the_run_length_of_all_detectors_together_sets_the_error_of_each():
+    hour_ms = 3_600_000
+
+    assert error_rate(365.0, hour_ms, 4) == pytest.approx(1 / (2 * 8_760 * 4))
+    assert error_rate(1.0, 400 * hour_ms, 1) == 0.05
+    assert math.isfinite(error_rate(36_500.0, 60_000, 4))
