@@ -58,8 +58,7 @@ def fit_lstm(
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    last = windows.rows[windows.ends]
-    mean, scale = last.mean(axis=0), np.maximum(last.std(axis=0), 1e-12)
+    mean, scale = input_scaling(windows)
     config = LstmConfig(
         features=len(mean), hidden=plan.hidden, window=plan.window, dropout=plan.dropout
     )
@@ -68,7 +67,6 @@ def fit_lstm(
         network.head.weight.zero_()
         network.head.bias.copy_(torch.from_numpy(np.log(class_shares(classes))))
     scaler = read_lstm(write_lstm(config, named_tensors(network, mean, scale)))
-    del last  # 25 MB, as are the rows
     scaled = standardise(scaler, windows.rows[None])[0]
     _optimise(network, Windows(scaled, windows.ends, windows.length), classes, plan, on_step)
     network.eval()
@@ -105,6 +103,12 @@ def _optimise(
             optimiser.step(one_cycle(done, total, plan.learning_rate))
             done += 1
             on_step(done / total)
+
+
+def input_scaling(windows: Windows) -> tuple[Array, Array]:
+    """Return mean and deviation of each feature over the windows' last bars, shape (F,) each."""
+    last = windows.rows[windows.ends]
+    return last.mean(axis=0), np.maximum(last.std(axis=0), 1e-12)
 
 
 def lstm_probabilities(model: bytes, windows: Array) -> Array:

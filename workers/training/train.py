@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from schemas.certificates import ModelCertificate
 from schemas.models import ModelMetrics, ModelRegistered
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingRequest
@@ -25,6 +26,7 @@ from workers.models.artifact import (
 )
 from workers.models.ensemble import class_probabilities
 from workers.training.calibration_tables import fit_tables
+from workers.training.certificate import FirstFold, certify
 from workers.training.dataset import Array, FeatureSeries
 from workers.training.drift_reference import DriftParts, drift_parts, write_references
 from workers.training.fit import (
@@ -70,15 +72,17 @@ class TrainedModel:
     left_out: LeftOut
     sample: Array  # rows of the forest over the training span, for the report
     drift: Mapping[str, DriftParts]  # by symbol
+    certificate: ModelCertificate
 
     @property
     def gates(self) -> dict[str, bool]:
-        """Whether it passes each gate: better than the class shares, and by more than chance."""
+        """Whether it passes each gate: better than the shares, beyond chance, no leak."""
         loss, prior = self.metrics.log_loss, self.metrics.prior_log_loss
         edge = self.metrics.log_loss_edge_interval
         return {
             "log_loss_below_prior": loss is not None and prior is not None and loss < prior,
             "edge_beyond_chance": edge is not None and edge[0] > 0.0,
+            "blind_to_the_future": not self.certificate.violations,
         }
 
 
@@ -106,6 +110,8 @@ def train(
     ready = networks() if networks else fit_networks(table, plan, progress)
     fitted = replace(fitted, lstm=ready.last)
     blocks = predict_folds(table, folds, ready.folds, plan)
+    first = None if request.reason == "bootstrap" else FirstFold(folds[0], blocks[0].starts_ms)
+    certificate = certify(table, fitted, plan, first)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     test = stitch_blocks(table, blocks, plan)
     metrics = model_metrics(test, block_ms, plan.seed)
@@ -123,6 +129,7 @@ def train(
             "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
             "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
+            "certificate": certificate.model_dump(),
         },
         indent=1,
         default=str,
@@ -159,7 +166,7 @@ def train(
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
-    return TrainedModel(manifest, contents, metrics, fitted, left_out, sample, drift)
+    return TrainedModel(manifest, contents, metrics, fitted, left_out, sample, drift, certificate)
 
 
 def train_networks(
@@ -245,6 +252,7 @@ def register(
             for regime in trained.fitted.regimes
         ),
         base_ms=request.base_ms,
+        certificate=trained.certificate,
     )
     (folder / REGISTERED).write_bytes(model.encode())
     np.save(folder / ROWS, trained.sample, allow_pickle=False)

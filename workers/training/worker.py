@@ -336,7 +336,13 @@ def _summary(model: ModelRegistered) -> str:
         f"{word}: log-loss {metrics.log_loss:.4f}, class prior {metrics.prior_log_loss:.4f}, "
         f"{metrics.rows} rows out of sample"
         + "".join(f"; without {s}: {reason}" for s, reason in model.left_out.items())
+        + "".join(f"; {violation}" for violation in certificate_violations(model))
     )
+
+
+def certificate_violations(model: ModelRegistered) -> tuple[str, ...]:
+    """Return why a model's certificate keeps it from being qualified; empty where nothing does."""
+    return model.certificate.violations if model.certificate else ()
 
 
 def read_market_time(kafka: KafkaSettings) -> int | None:

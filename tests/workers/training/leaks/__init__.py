@@ -1,0 +1,1 @@
+"""Eleven planted leaks, and the honest stage beside each."""
