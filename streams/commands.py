@@ -18,6 +18,8 @@ from schemas.status import OperatorAction
 from schemas.topics import topic_of
 from streams.processor import Outputs
 
+# What tells of a fact, as far as it has them.
+NAMED = ("strategy", "config_id", "status", "model_version", "to_stage", "stage")
 REMEMBERED = 256  # commands of a subject: a repeated one among them changes nothing
 
 STATUSES: dict[OutcomeCode, OutcomeStatus] = {"done": "accepted", "same": "unchanged"}
@@ -45,6 +47,7 @@ class Ruling:
         facts: Records that it makes, in order.
         before: Of the subject, in a word, for the audit.
         after: The same once it is done.
+        revises: Whether what is done makes another revision of the subject.
     """
 
     code: OutcomeCode
@@ -54,6 +57,7 @@ class Ruling:
     facts: Outputs = ()
     before: str = ""
     after: str = ""
+    revises: bool = True
 
 
 def is_repeated(state: CommandedState, command: Command) -> bool:
@@ -91,7 +95,8 @@ def settle(
     effective = ruling.code == "done" and not command.dry_run
     changes: dict[str, object] = dict(ruling.changes or {}) if effective else {}
     changes["answered"] = (*state.answered, command.command_id)[-REMEMBERED:]
-    changes["revision"] = state.revision + effective
+    revision = state.revision + (effective and ruling.revises)
+    changes["revision"] = revision
     outcome = CommandOutcome(
         command_id=command.command_id,
         noun=noun,
@@ -102,7 +107,7 @@ def settle(
         code=ruling.code,
         detail=ruling.detail,
         facts=_named(ruling.facts),
-        revision=state.revision + effective,
+        revision=revision,
         dry_run=command.dry_run,
         fingerprint=command.fingerprint,
         request_id=command.request_id,
@@ -132,5 +137,5 @@ def _named(facts: Outputs) -> tuple[str, ...]:
 
 
 def _about(fact: Record) -> str:
-    parts = (getattr(fact, name, None) for name in ("strategy", "config_id", "status"))
+    parts = (getattr(fact, name, None) for name in NAMED)
     return " ".join(str(part) for part in parts if part is not None)

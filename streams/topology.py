@@ -53,12 +53,14 @@ from schemas.topics import (
     SIGNALS,
     SYSTEM_EVENTS,
     TOPICS,
+    TRAINING_CANCELLED,
     TRAINING_PROGRESS,
     TRAINING_REQUESTS,
     TUNING_REQUESTS,
     WORKER_STATUS,
 )
 from streams.configs.processor import PROCESSOR as CONFIGS
+from streams.deployments.processor import PROCESSOR as DEPLOYED
 from streams.drift.processor import PROCESSOR as DRIFT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.letters.processor import PROCESSOR as LETTERS
@@ -108,7 +110,7 @@ CHAINS: tuple[Chain, ...] = (
     Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
     Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
     Chain("signals", (GRADING, SCORING, DRIFT)),
-    Chain("promotion", (PROMOTION, CONFIGS)),  # both know a strategy by its name
+    Chain("promotion", (PROMOTION, CONFIGS, DEPLOYED)),  # all know a strategy by its name
 )
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
@@ -139,6 +141,7 @@ WORKERS: tuple[Worker, ...] = (
         "training",
         (
             TRAINING_REQUESTS,
+            TRAINING_CANCELLED,
             CLOCK_TICKS,
             BARS,
             HISTORY,

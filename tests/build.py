@@ -24,6 +24,7 @@ from schemas.drift import (
 from schemas.events import EventKind, SystemEvent
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
+from schemas.gates import ModelComparison
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
 from schemas.letters import LetterCommand
 from schemas.market import Bar, RawBar
@@ -39,6 +40,7 @@ from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import topic_of
 from schemas.training import TrainingRequest
+from schemas.versions import ModelAction, ModelCommand
 from streams.configs.content import config_id, content_hash, normalised
 from streams.events import SEVERITY
 from streams.scoring.totals import add_scores
@@ -442,6 +444,33 @@ def registered(**fields: Any) -> ModelRegistered:
         "regimes": (regime_parameters(),),
     }
     return ModelRegistered(**(defaults | fields))
+
+
+def comparison(champion: str = "m1", **fields: Any) -> ModelComparison:
+    """Return a comparison with a champion, whose challenger is better."""
+    defaults: dict[str, Any] = {
+        "champion": champion,
+        "rows": 500,
+        "metrics": (),
+        "difference": 0.01,
+        "verdict": "promote",
+        "reasons": ("log-loss is lower by 0.01",),
+    }
+    return ModelComparison(**(defaults | fields))
+
+
+def model_command(action: ModelAction, minute: int = 0, **fields: Any) -> ModelCommand:
+    """Return a command at a minute, of market and wall time alike."""
+    defaults: dict[str, Any] = {
+        "command_id": f"{action}-{minute}",
+        "event_time_ms": close_time(minute),
+        "market_ms": close_time(minute),
+        "by": "test",
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "action": action,
+    }
+    return ModelCommand(**(defaults | fields))
 
 
 def serving(**fields: Any) -> ModelServing:

@@ -22,6 +22,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("drift.references.v1", "signals"): "what the predictions of a model are compared with",
     ("letters.commands.v1", "letters"): "dead letters to replay or to drop",
     ("configs.commands.v1", "promotion"): "configs to create and to activate",
+    ("models.commands.v1", "promotion"): "versions to stage, to promote, to roll back, to train",
+    ("training.cancelled.v1", "training"): "trainings that are to stop",
     ("configs.effective.v1", "signals"): "what signals follow from which bar",
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",

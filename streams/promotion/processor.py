@@ -1,117 +1,74 @@
-"""Promotion: history and trained models in, requests and changes of the serving model out.
+"""Promotion: trained models and commands in, stages of versions and what serves out.
 
-    market.history.v1, models.registered.v1  -->  [promotion]  -->  training.requests.v1,
-    models.changes.v1, models.serving.v1, regimes.parameters.v1
+    market.history.v1, models.registered.v1, models.commands.v1  -->  [promotion]  -->
+    training.requests.v1, training.cancelled.v1, models.changes.v1, models.serving.v1,
+    models.stages.v1, models.versions.v1, regimes.parameters.v1, commands.outcomes.v1,
+    operators.audit.v1
 
-Bootstrap only, each timeframe by itself. Ready history asks for a model where none serves. The
-first registered model serves even if it failed its gates (its signals say so), until a qualified
-one replaces it.
+Each timeframe by itself. Of its versions one is in Production; log order decides between two.
+Ready history asks for a model where none serves, and the first that is registered serves even if it
+failed its gates: its signals say so. A later one serves if its comparison with the model that
+serves says so, or by command.
 """
 
 from __future__ import annotations
 
-from schemas.ids import derived_id
 from schemas.market import HistoryReady
-from schemas.models import ModelChanged, ModelRegistered, ModelServing
-from schemas.record import Record
+from schemas.models import ModelRegistered
 from schemas.topics import (
-    DEPLOYMENTS,
+    COMMAND_OUTCOMES,
     HISTORY,
+    MODEL_COMMANDS,
     MODEL_STAGES,
     MODEL_VERSIONS,
     MODELS_CHANGES,
     MODELS_REGISTERED,
     MODELS_SERVING,
+    OPERATOR_AUDIT,
     REGIME_PARAMETERS,
     TRAINING_CANCELLED,
     TRAINING_REQUESTS,
 )
-from schemas.training import TrainingRequest
+from schemas.versions import ModelAction, ModelCommand
+from streams.commands import is_repeated, is_stale, settle, stale
 from streams.processor import Outputs, Processor
+from streams.promotion import retraining, stages
+from streams.promotion.registration import register
+from streams.promotion.stages import Decider
+from streams.promotion.state import PromotionState, restored
 
-# Base bars, two at least. More, because the change must reach inference and the regime filter
-# before its bar, also when a market minute takes a second.
-LEAD_BARS = 5
-
-
-class PromotionState(Record):
-    """The last request and the serving model of a strategy and timeframe."""
-
-    requested_to_ms: int = -1
-    registered_ms: int = -1
-    serving: str | None = None
-    qualified: bool = False
+DECIDERS: dict[ModelAction, Decider] = {
+    "register": stages.register,
+    "stage": stages.stage,
+    "promote": stages.promote,
+    "archive": stages.archive,
+    "rollback": stages.rollback,
+    "retrain": retraining.retrain,
+    "cancel": retraining.cancel,
+}
 
 
 def step(
-    state: PromotionState, record: HistoryReady | ModelRegistered
+    state: PromotionState, record: HistoryReady | ModelRegistered | ModelCommand
 ) -> tuple[PromotionState, Outputs]:
-    """Ask for a first model, or decide whether a registered one serves."""
+    """Take notice of a history, decide whether a trained model serves, or decide a command."""
+    state = restored(state)
     if isinstance(record, HistoryReady):
-        return _history(state, record)
-    return _registered(state, record)
-
-
-def request_id(history: HistoryReady, cause: object, reason: str) -> str:
-    """Return the id of the request that a cause makes once of a history.
-
-    The base bar's leaves its timeframe out, as when there was no other.
-    """
-    higher = () if history.base_ms is None else (history.timeframe_ms,)
-    return derived_id(TRAINING_REQUESTS.name, history.strategy, cause, reason, *higher)
-
-
-def _history(state: PromotionState, history: HistoryReady) -> tuple[PromotionState, Outputs]:
-    if state.serving is not None or history.to_ms <= state.requested_to_ms:
+        return retraining.take_history(state, record)
+    if isinstance(record, ModelRegistered):
+        return register(state, record)
+    if is_repeated(state, record):
         return state, ()
-    request = TrainingRequest(
-        request_id=request_id(history, history.to_ms, "bootstrap"),
-        strategy=history.strategy,
-        event_time_ms=history.event_time_ms,
-        symbols=history.symbols,
-        timeframe_ms=history.timeframe_ms,
-        from_ms=history.from_ms,
-        to_ms=history.to_ms,
-        reason="bootstrap",
-        closes=history.closes,
-        base_ms=history.base_ms,
-    )
-    return state.model_copy(update={"requested_to_ms": history.to_ms}), (request,)
-
-
-def _registered(state: PromotionState, model: ModelRegistered) -> tuple[PromotionState, Outputs]:
-    if model.event_time_ms <= state.registered_ms or model.model_version == state.serving:
-        return state, ()
-    seen = state.model_copy(update={"registered_ms": model.event_time_ms})
-    if state.qualified and not model.qualified:
-        return seen, ()
-    effective = _effective_from(model)
-    changed = ModelChanged(
-        strategy=model.strategy,
-        event_time_ms=model.event_time_ms,
-        effective_from_ms=effective,
-        model=model,
-        replaces=state.serving,
-        reason="qualified" if model.qualified else "unqualified: no qualified model serves",
-    )
-    serving = ModelServing(**{name: getattr(changed, name) for name in ModelChanged.model_fields})
-    filters = tuple(
-        regime.model_copy(update={"effective_from_ms": effective}) for regime in model.regimes
-    )
-    after = seen.model_copy(update={"serving": model.model_version, "qualified": model.qualified})
-    return after, (changed, serving, *filters)
-
-
-def _effective_from(model: ModelRegistered) -> int:
-    """Return the first close of the model's timeframe that is ``LEAD_BARS`` base bars ahead."""
-    base_ms = model.base_ms or model.timeframe_ms
-    earliest = (-(-model.event_time_ms // base_ms) + LEAD_BARS) * base_ms
-    return -(-earliest // model.timeframe_ms) * model.timeframe_ms
+    if is_stale(state, record):
+        ruling = stale(state, record, stages.line_subject(record))
+    else:
+        ruling = DECIDERS[record.action](state, record)
+    return settle(state, record, ("models", record.action), ruling)
 
 
 PROCESSOR = Processor(
     name="promotion",
-    reads=(HISTORY, MODELS_REGISTERED),
+    reads=(HISTORY, MODELS_REGISTERED, MODEL_COMMANDS),
     writes=(
         TRAINING_REQUESTS,
         TRAINING_CANCELLED,
@@ -119,8 +76,9 @@ PROCESSOR = Processor(
         MODELS_SERVING,
         MODEL_STAGES,
         MODEL_VERSIONS,
-        DEPLOYMENTS,
         REGIME_PARAMETERS,
+        COMMAND_OUTCOMES,
+        OPERATOR_AUDIT,
     ),
     initial=PromotionState(),
     step=step,

@@ -17,6 +17,7 @@ from schemas.topics import (
     FEATURE_VECTORS,
     HISTORY,
     LETTER_COMMANDS,
+    MODEL_COMMANDS,
     MODELS_REGISTERED,
     PREDICTIONS,
     RAW_BARS,
@@ -30,11 +31,13 @@ from streams.runtime.memory_driver import replay
 from streams.topology import CHAINS
 from tests.build import (
     close_time,
+    comparison,
     config_command,
     dead_letter,
     drift_reference,
     feature_reference,
     letter_command,
+    model_command,
     prediction,
     raw_bar,
     regime_parameters,
@@ -158,8 +161,18 @@ def _bootstrap() -> list[Record]:
     )
     later = history.model_copy(update={"to_ms": close_time(120), "event_time_ms": close_time(120)})
     models = [
-        registered(model_version=version, event_time_ms=close_time(minute), qualified=qualified)
-        for version, minute, qualified in (("a", 130, False), ("b", 140, True), ("c", 150, False))
+        registered(
+            model_version=version,
+            event_time_ms=close_time(minute),
+            qualified=qualified,
+            comparison=comparison("a", verdict=verdict),
+        )
+        for version, minute, qualified, verdict in (
+            ("a", 130, False, "keep"),
+            ("b", 140, True, "promote"),
+            ("c", 150, False, "promote"),
+            ("d", 155, True, "keep"),
+        )
     ]
     return [history, later, *models]
 
@@ -176,6 +189,22 @@ def _config_commands() -> list[Record]:
         config_command("activate", 320, content=other, number=3, expected_revision=1),
         config_command("activate", 330, content=other, number=3, expected_revision=4),
         config_command("deprecate", 340, content=other, number=3),
+    ]
+
+
+def _model_commands() -> list[Record]:
+    return [
+        model_command("stage", 160, version="c"),
+        model_command("promote", 165, version="3", no_archive=True, dry_run=True),
+        model_command("promote", 170, version="3", no_archive=True),
+        model_command("promote", 175, version="2", expected_revision=1),
+        model_command("archive", 180, version="3"),
+        model_command("rollback", 190),
+        model_command("retrain", 200, cause="drift"),
+        model_command("retrain", 205),
+        model_command("cancel", 210),
+        model_command("register", 220, model=registered(model_version="e")),
+        model_command("rollback", 230, version="4", expected_revision=7),
     ]
 
 
@@ -199,6 +228,7 @@ def log() -> Log:
         DRIFT_REFERENCES: _references(),
         HISTORY: _bootstrap()[:2],
         MODELS_REGISTERED: _bootstrap()[2:],
+        MODEL_COMMANDS: _model_commands(),
         CONFIG_COMMANDS: _config_commands(),
         LETTER_COMMANDS: _letter_commands(),
     }

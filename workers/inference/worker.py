@@ -25,7 +25,7 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     slots = Slots(on_switch=_log_switch)
 
     def load(change: ModelChanged) -> LoadedModel:
-        loaded = load_ensemble(change.model)
+        loaded = slots.in_memory(change.model) or load_ensemble(change.model)
         slots.put(change, loaded)
         return loaded.status()
 

@@ -207,6 +207,12 @@ class Slots:
         kept = tuple(sorted(slots, key=lambda slot: slot[0])[-self.capacity :])
         self._serving = self._serving | {timeframe_ms: kept}
 
+    def in_memory(self, model: ModelRegistered) -> LoadedEnsemble | None:
+        """Return a model that has been loaded, for a rollback to it; None where it is not."""
+        slots = self._serving.get(model.timeframe_ms, ())
+        loaded = (m for _, m in slots if m.version == model.model_version)
+        return next(loaded, None)
+
     def for_bar(self, timeframe_ms: int, event_time_ms: int) -> LoadedEnsemble | None:
         """Return the model of a bar close; None before the first one of its timeframe serves."""
         models = self._serving.get(timeframe_ms, ())

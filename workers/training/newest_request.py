@@ -10,12 +10,12 @@ import structlog
 
 from schemas.features import FeatureVector
 from schemas.market import HistoryReady
-from schemas.models import ModelChanged
+from schemas.models import ModelChanged, ModelRegistered
 from schemas.timeframes import timeframe_name
 from schemas.topics import FEATURE_VECTORS, HISTORY, MODELS_CHANGES, TRAINING_REQUESTS
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
-from streams.promotion.processor import request_id
+from streams.promotion.retraining import champion_reference, request_id
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
@@ -65,6 +65,7 @@ def newest_requests(
         for history in histories
         for symbol in history.symbols
     }
+    serving = serving_models(kafka, histories[0].strategy) if histories else {}
     with Reader(kafka, (FEATURE_VECTORS,)) as reader:
         for message in reader.read_to_end():
             vector = message.record
@@ -78,9 +79,19 @@ def newest_requests(
             reason,
             {symbol: closes[symbol, history.timeframe_ms] for symbol in history.symbols},
             causes.get(history.timeframe_ms),
+        ).model_copy(
+            update={"champion": champion_reference(serving.get(history.timeframe_ms))},
         )
         for history in histories
     ]
+
+
+def serving_models(kafka: KafkaSettings, strategy: str) -> dict[int, ModelRegistered]:
+    """Return the model of a strategy that serves each timeframe, by its length."""
+    with Reader(kafka, (MODELS_CHANGES,)) as reader:
+        records = [message.record for message in reader.read_to_end()]
+    changes = [r for r in records if isinstance(r, ModelChanged) and r.strategy == strategy]
+    return {change.model.timeframe_ms: change.model for change in changes}
 
 
 def _request(
@@ -111,10 +122,7 @@ def ask_after_feature_change(
 
     One that no longer runs is not asked for: ``lengths_ms`` are those of the settings.
     """
-    with Reader(kafka, (MODELS_CHANGES, TRAINING_REQUESTS)) as reader:
-        records = [message.record for message in reader.read_to_end()]
-    changes = [r for r in records if isinstance(r, ModelChanged) and r.strategy == strategy]
-    serving = {change.model.timeframe_ms: change.model for change in changes}
+    serving = serving_models(kafka, strategy)
     # A set that comes back after another one is asked for again: another model serves by then.
     causes = {
         timeframe_ms: f"{FEATURE_SET_ID} after {model.model_version}"
@@ -125,6 +133,8 @@ def ask_after_feature_change(
         return
     ready = ready_histories(kafka, strategy, lengths_ms)
     histories = [history for timeframe_ms, history in ready.items() if timeframe_ms in causes]
+    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
+        records = [message.record for message in reader.read_to_end()]
     asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
     publisher = Publisher(kafka, f"training-{kafka.instance}-request")
     for request in newest_requests(kafka, histories, "features", causes):

@@ -45,10 +45,11 @@ from streams.runtime.memory_driver import iter_outputs
 from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.child import call_in_children
+from workers.child import ChildFailed, call_in_children
 from workers.models.artifact import ArtifactError, models_root, registered_folder
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
+from workers.training.cancelled import CancelledTrainings
 from workers.training.mlflow_follower import Mirroring, follow_models
 from workers.training.mlflow_tracking import Tracking
 from workers.training.newest_request import ask_after_feature_change
@@ -83,15 +84,26 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         target=_follow_models, args=(settings, kafka, said, stop, turns), name="models"
     )
     mirroring.start()
+    cancelled = CancelledTrainings()
+    following = threading.Thread(target=cancelled.follow, args=(kafka, stop), name="cancelled")
+    following.start()
 
     def job(received: Received) -> JobFuture:
         raw = received.record.encode()
 
         def work(future: JobFuture) -> Sequence[Record]:
             request = TrainingRequest.decode(raw)
+            is_cancelled = functools.partial(cancelled.why, request.request_id)
             try:
                 with turns.training():
-                    records = run_in_children(request, models, kafka, future.cancelled)
+                    records = run_in_children(
+                        request, models, kafka, lambda: future.cancelled() or bool(is_cancelled())
+                    )
+            except ChildFailed:
+                if not is_cancelled():
+                    raise
+                TrainingProgressPublisher(request, kafka).publish("failed", 0.0, is_cancelled())
+                return ()
             except RecordRejected as refused:
                 said.refused(request, str(refused))
                 raise
@@ -111,6 +123,7 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         return 0
     finally:
         stop.set()
+        following.join()
         mirroring.join()
         status.close()
 

@@ -1,4 +1,4 @@
-"""Promotion: one request for ready history, one serving model, qualified beats unqualified."""
+"""Promotion: one request for ready history, one serving model, replaced by its better alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from schemas.models import ModelChanged, ModelMetrics, ModelRegistered, ModelSer
 from schemas.regimes import RegimeParameters
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingRequest
-from streams.promotion.processor import LEAD_BARS, PROCESSOR
+from streams.promotion.effective import LEAD_BARS
+from streams.promotion.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
-from tests.build import close_time, regime_parameters
+from tests.build import close_time, comparison, regime_parameters
 
 
 def history(minute=100, timeframe_ms=MINUTE_MS):
@@ -28,7 +29,7 @@ def history(minute=100, timeframe_ms=MINUTE_MS):
     )
 
 
-def registered(version="m1", minute=200, timeframe_ms=MINUTE_MS, *, qualified=True):
+def registered(version="m1", minute=200, timeframe_ms=MINUTE_MS, *, qualified=True, better_than=""):
     metrics = ModelMetrics(
         rows=100, folds=3, log_loss=1.0, prior_log_loss=1.1, brier=0.6, accuracy=0.5,
         macro_f1=0.4, calibration_error=0.02,
@@ -40,6 +41,7 @@ def registered(version="m1", minute=200, timeframe_ms=MINUTE_MS, *, qualified=Tr
         uri="file:///models/m1", files=(), metrics=metrics, gates={"log_loss": qualified},
         qualified=qualified, regimes=(regime_parameters(timeframe_ms=timeframe_ms),),
         base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
+        comparison=comparison(better_than) if better_than else None,
     )  # fmt: skip
 
 
@@ -82,15 +84,12 @@ def test_model_and_regime_filter_change_at_the_same_bar():
     assert len(times) == 1
 
 
-def test_an_unqualified_model_serves_only_until_a_qualified_one_comes():
-    weak, weaker, good = (
-        registered("a", 200, qualified=False),
-        registered("b", 210, qualified=False),
-        registered("c", 220),
-    )
+def test_the_first_model_serves_whatever_its_gates_say_and_a_later_one_if_it_is_better():
+    weak = registered("a", 200, qualified=False)
 
-    assert serving([weak, good, registered("d", 230, qualified=False)]) == ["a", "c"]
-    assert serving([weak, weaker, good]) == ["a", "b", "c"]
+    assert serving([weak, registered("b", 210)]) == ["a"]
+    assert serving([weak, registered("b", 210, better_than="a")]) == ["a", "b"]
+    assert serving([weak, registered("b", 210, better_than="x")]) == ["a"]
 
 
 def test_redelivered_model_changes_nothing():

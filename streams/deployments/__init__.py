@@ -1,0 +1,1 @@
+"""Which config and which model answer together."""

@@ -1,0 +1,264 @@
+"""Stages: log order decides, one version is in Production, an illegal move names what it found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.commands import CommandOutcome
+from schemas.models import ModelServing
+from schemas.record import Record
+from schemas.regimes import RegimeParameters
+from schemas.status import OperatorAction
+from schemas.timeframes import MINUTE_MS
+from schemas.versions import ModelStageChanged, ModelVersion
+from streams.promotion.processor import PROCESSOR
+from streams.promotion.state import KEPT_REGISTRATIONS, PromotionState
+from streams.runtime.memory_driver import MemoryDriver, replay
+from tests.build import close_time, comparison, model_command, registered
+from tests.streams.promotion.test_promotion import history
+
+
+def model(version: str, minute: int, **fields: Any) -> Record:
+    return registered(model_version=version, event_time_ms=close_time(minute), **fields)
+
+
+# Version 1 serves, 2 is in Staging, 3 was kept out.
+THREE = (
+    model("a", 10),
+    model("b", 20),
+    model("c", 30, comparison=comparison("a", verdict="keep", reasons=("it is worse",))),
+)
+
+
+def run(*commands: Record, before: tuple[Record, ...] = THREE) -> list[Record]:
+    return replay([PROCESSOR], [*before, *commands])
+
+
+def last_outcome(*commands: Record, before: tuple[Record, ...] = THREE) -> CommandOutcome:
+    return [r for r in run(*commands, before=before) if isinstance(r, CommandOutcome)][-1]
+
+
+def stages(*commands: Record, before: tuple[Record, ...] = THREE) -> dict[int, str]:
+    return {r.number: r.stage for r in run(*commands, before=before) if isinstance(r, ModelVersion)}
+
+
+def served(*commands: Record) -> list[str]:
+    return [r.model.model_version for r in run(*commands) if isinstance(r, ModelServing)]
+
+
+def test_each_registered_model_gets_the_next_number_and_the_stage_of_its_comparison():
+    changes = [r for r in run() if isinstance(r, ModelStageChanged)]
+
+    assert [(c.number, c.from_stage, c.to_stage) for c in changes] == [
+        (1, None, "Production"), (2, None, "Staging"), (3, None, "Archived"),
+    ]  # fmt: skip
+    assert "not compared with a" in changes[1].reason
+    assert "it is worse" in changes[2].reason
+
+
+def test_a_model_replaces_one_whose_features_are_no_longer_made_without_a_comparison():
+    other = {"feature_set_id": "newer", "feature_names": ("rsi_14",)}
+    unable = comparison("a", verdict="manual_review")
+
+    assert served(model("new", 40, **other))[-1] == "new"
+    assert served(model("new", 40, **other, comparison=unable))[-1] == "new"
+    assert served(model("new", 40, feature_names=("rsi_14",)))[-1] == "a"
+    assert served(model("new", 40, feature_set_id="newer"))[-1] == "a"
+
+
+def test_a_promotion_archives_the_version_before_in_one_change_of_model_and_regime_filter():
+    out = run(model_command("promote", 40, version="2"))
+
+    assert stages(model_command("promote", 40, version="2")) == {
+        1: "Archived", 2: "Production", 3: "Archived",
+    }  # fmt: skip
+    [change] = [r for r in out if isinstance(r, ModelServing)][1:]
+    [entry] = [r for r in out if isinstance(r, OperatorAction)]
+    assert (change.model.model_version, change.replaces) == ("b", "a")
+    assert change.effective_from_ms == close_time(45)
+    assert change.effective_from_ms in {
+        r.effective_from_ms for r in out if isinstance(r, RegimeParameters)
+    }
+    assert (entry.action, entry.before, entry.after) == (
+        "models.promote", "Staging; 1 Production", "Production",
+    )  # fmt: skip
+
+
+def test_without_archiving_the_version_before_returns_to_staging():
+    assert stages(model_command("promote", 40, version="2", no_archive=True))[1] == "Staging"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "found"),
+    [
+        (model_command("promote", 40, version="9"), "unknown", "no version 9"),
+        (model_command("promote", 40), "invalid", "got null"),
+        (model_command("promote", 40, version="3"), "conflict", "is Archived, expected Staging"),
+        (model_command("promote", 40, version="1"), "same", "is Production"),
+        (model_command("stage", 40, version="1"), "conflict", "is Production, expected None or"),
+        (model_command("archive", 40, version="a"), "conflict", "it serves"),
+        (model_command("rollback", 40), "conflict", "has served no version before a"),
+        (model_command("rollback", 40, version="2"), "conflict", "it has never served"),
+        (model_command("rollback", 40, deployment_id="deploy-1"), "invalid", "version: got null"),
+        (model_command("promote", 40, version="2", expected_revision=1), "stale", "revision 3"),
+        (model_command("cancel", 40), "unknown", "no training"),
+        (model_command("retrain", 40), "conflict", "no ready history"),
+    ],
+)
+def test_an_illegal_move_is_refused_with_the_stage_that_was_found(command, code, found):
+    outcome = last_outcome(command)
+
+    assert outcome.code == code
+    assert found in outcome.detail
+    assert stages(command) == stages()
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing():
+    dry = model_command("promote", 40, version="2", dry_run=True)
+
+    outcome = last_outcome(dry)
+
+    assert (outcome.status, outcome.revision) == ("accepted", 3)
+    assert "models.stages.v1: ensemble b Production" in outcome.facts
+    assert stages(dry) == stages()
+
+
+def test_a_rollback_goes_back_step_by_step_and_by_name():
+    promoted = (
+        model_command("promote", 40, version="2"),
+        model_command("stage", 41, version="3"),
+        model_command("promote", 42, version="3"),
+    )
+    back = [model_command("rollback", minute) for minute in (50, 51)]
+
+    assert served(*promoted, *back) == ["a", "b", "c", "b", "a"]
+    assert served(*promoted, back[0], model_command("rollback", 51, version="c"))[-1] == "c"
+    assert last_outcome(*promoted, *back, model_command("rollback", 52)).code == "conflict"
+
+
+def test_the_only_version_to_roll_back_to_is_not_archived():
+    promote = model_command("promote", 40, version="2", no_archive=True)
+
+    outcome = last_outcome(promote, model_command("archive", 41, version="1"))
+
+    assert (outcome.code, outcome.status) == ("conflict", "refused")
+    assert "the only version that a rollback" in outcome.detail
+
+
+def test_of_two_promotions_meant_for_the_same_revision_the_first_wins():
+    first, second = (
+        model_command("promote", minute, version="2", expected_revision=3) for minute in (40, 41)
+    )
+
+    outcomes = [r for r in run(first, second) if isinstance(r, CommandOutcome)]
+
+    assert [o.code for o in outcomes] == ["done", "stale"]
+
+
+def test_two_changes_of_the_model_never_share_a_bar():
+    out = run(*(model_command("rollback", 40, command_id=str(n), version=v, effective_from_ms=1)
+                for n, v in enumerate(("c", "a", "c"))))  # fmt: skip
+
+    bars = [r.effective_from_ms for r in out if isinstance(r, ModelServing)]
+    assert bars == sorted(set(bars))
+
+
+def test_an_old_version_is_moved_when_its_registration_is_told_again():
+    many = tuple(model(f"x{n}", 40 + n) for n in range(KEPT_REGISTRATIONS + 2))
+    early = model("c", 30)
+
+    forgotten = last_outcome(model_command("stage", 90, version="3"), before=(*THREE, *many))
+    told = last_outcome(
+        model_command("stage", 90, version="3", model=early), before=(*THREE, *many)
+    )
+
+    assert (forgotten.code, told.code) == ("invalid", "done")
+
+
+def test_a_model_brought_from_outside_is_registered_once():
+    brought = registered(model_version="z")
+
+    first = last_outcome(model_command("register", 40, model=brought))
+    again = last_outcome(
+        model_command("register", 40, model=brought), model_command("register", 41, model=brought)
+    )
+
+    assert (first.code, again.code) == ("done", "same")
+    assert first.subject == again.subject == "ensemble/1m/4"
+
+
+def test_the_state_of_an_older_release_keeps_its_serving_model():
+    older = PromotionState.decode(
+        b'{"requested_to_ms":7,"registered_ms":8,"serving":"old","qualified":true}'
+    )
+    driver = MemoryDriver([PROCESSOR], {("promotion", ("ensemble", MINUTE_MS)): older})
+
+    out = [
+        *driver.feed(history(300)),
+        *driver.feed(model("new", 310, comparison=comparison("old"))),
+    ]
+
+    [change] = [r for r in out if isinstance(r, ModelServing)]
+    assert (change.replaces, change.model.model_version) == ("old", "new")
+    moves = [(r.number, r.to_stage) for r in out if isinstance(r, ModelStageChanged)]
+    assert moves == [(2, "Production"), (1, "Archived")]
+
+
+ACTIONS = ("stage", "promote", "archive", "rollback", "register")
+LEGAL = {
+    (None, "None"), (None, "Staging"), (None, "Production"), (None, "Archived"),
+    ("None", "Staging"), ("Staging", "None"), ("None", "Archived"), ("Staging", "Archived"),
+    ("Archived", "Staging"), ("Staging", "Production"), ("Archived", "Production"),
+    ("Production", "Archived"), ("Production", "Staging"),
+}  # fmt: skip
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Record]:
+    """Return models and commands in any order."""
+    records: list[Record] = []
+    for minute in range(draw(st.integers(1, 25))):
+        version = draw(st.sampled_from(("a", "b", "c", "1", "2", "3", None)))
+        if draw(st.booleans()) and version is not None:
+            verdict = draw(st.sampled_from(("promote", "keep", "manual_review")))
+            champion = draw(st.sampled_from(("a", "b", "c")))
+            told = comparison(champion, verdict=verdict)
+            records.append(model(version, minute, comparison=told))
+            continue
+        records.append(
+            model_command(
+                draw(st.sampled_from(ACTIONS)),
+                minute,
+                version=version,
+                to_stage=draw(st.sampled_from(("Staging", "None"))),
+                no_archive=draw(st.booleans()),
+                dry_run=draw(st.booleans()),
+            )
+        )
+    return records
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs())
+def test_whatever_comes_at_most_one_version_serves_and_every_move_is_legal(records):
+    driver = MemoryDriver([PROCESSOR])
+    stage: dict[int, str | None] = {}
+    serving = None
+    for record in records:
+        made = driver.feed(record)
+        for fact in made:
+            if isinstance(fact, ModelStageChanged):
+                assert fact.from_stage == stage.get(fact.number)
+                assert (fact.from_stage, fact.to_stage) in LEGAL
+                stage[fact.number] = fact.to_stage
+            if isinstance(fact, ModelServing):
+                assert fact.replaces == serving
+                serving = fact.model.model_version
+        assert list(stage.values()).count("Production") == (serving is not None)
+        outcomes = [fact for fact in made if isinstance(fact, CommandOutcome)]
+        assert len(made) == 2 or not outcomes or outcomes[0].status == "accepted"
+    assert sorted(stage) == list(range(1, len(stage) + 1))
