@@ -2,29 +2,141 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field, StrictInt, StrictStr
+from starlette.responses import Response
 
+from gateway.answers import commands
 from gateway.answers.commands import Caller, ReasonedBody
+from gateway.answers.model_versions import VersionView, entity
+from gateway.context import AppContext
+from gateway.envelope import plain
+from gateway.errors import Refused, Unknown
 from gateway.views import clock
 from gateway.views.versions import Line
-from schemas.bounds import Count
-from schemas.versions import ModelAction, ModelCommand
+from schemas.bounds import MAX_COUNT, Count, Number
+from schemas.commands import CommandOutcome
+from schemas.configs import ConfigCommand, StrategyName
+from schemas.timeframes import timeframe_name
+from schemas.versions import (
+    DeploymentChanged,
+    ModelAction,
+    ModelCommand,
+    RetrainCause,
+    VersionStage,
+)
+
+VersionName = (
+    Annotated[StrictInt, Field(ge=1, le=MAX_COUNT)]
+    | Annotated[StrictStr, Field(min_length=1, max_length=100)]
+)
+# A move to each stage is an action of its own.
+MOVES: dict[VersionStage, ModelAction] = {
+    "None": "stage",
+    "Staging": "stage",
+    "Production": "promote",
+    "Archived": "archive",
+}
 
 
 class ModelBody(ReasonedBody):
-    """What a command on a version may say."""
+    """What a command on the models of a strategy may say."""
 
+    timeframe: str | None = Field(
+        default=None, max_length=40, description="One that runs, such as 15m; the base if left"
+    )
     expected_revision: Count | None = Field(
         default=None, description="As last read; 409 if it has changed. Null: as seen by this call"
     )
 
 
-def model_command(
+class VersionBody(ModelBody):
+    """A version that is commanded."""
+
+    version: VersionName = Field(description="Its number, or its model version")
+
+
+class StageBody(VersionBody):
+    """A version that is to move to a stage."""
+
+    stage: VersionStage = "Staging"
+    no_archive: bool = Field(
+        default=False, description="To Production: the version before returns to Staging"
+    )
+
+
+class PromoteBody(VersionBody):
+    """A version that is to serve."""
+
+    no_archive: bool = Field(default=False, description="The version before returns to Staging")
+
+
+class RollbackBody(ModelBody):
+    """Where to roll back to; neither named: to the version that served before."""
+
+    version: VersionName | None = Field(default=None, description="Its number, or model version")
+    deployment: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Its model, and its config where another is ACTIVE",
+    )
+    no_archive: bool = Field(default=False, description="The version before returns to Staging")
+
+
+class RegisterBody(ModelBody):
+    """A training whose model is judged by thresholds."""
+
+    run_id: str = Field(min_length=1, max_length=100, description="Of the training: its request id")
+    strategy_name: StrategyName | None = Field(default=None, description="That of the path")
+    thresholds: dict[
+        Literal[
+            "min_sharpe_ratio",
+            "min_profit_factor",
+            "max_drawdown_pct",
+            "min_total_trades",
+            "min_win_rate",
+        ],
+        Number,
+    ] = Field(default_factory=dict, description="In place of the defaults; percent as percent")
+
+
+class RetrainBody(ModelBody):
+    """A training that is asked for."""
+
+    cause: RetrainCause = "manual"
+    force: bool = Field(
+        default=False, description="In spite of cooldown, monthly budget and circuit breaker"
+    )
+
+
+class CancelBody(ModelBody):
+    """A training that is to stop."""
+
+    request_id: str | None = Field(default=None, max_length=100, description="Null: whichever runs")
+
+
+class VersionAnswer(BaseModel):
+    """How a command was decided, and the version it was about."""
+
+    outcome: commands.OutcomeView
+    version: VersionView | None = Field(description="Null where it was about none")
+    config: commands.OutcomeView | None = Field(
+        default=None, description="Of a rollback to a deployment: how its config became ACTIVE"
+    )
+
+
+def line_of(ctx: AppContext, name: str, timeframe: str | None) -> Line:
+    """Return the strategy and timeframe of a request; raises ``Refused``."""
+    ctx.require_ready()
+    return name, ctx.timeframe_ms(timeframe)
+
+
+async def decide(
     caller: Caller, line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
-) -> ModelCommand:
-    """Return the command of a request.
+) -> CommandOutcome | Response:
+    """Return the outcome of a command; where that is late, the answer that says so.
 
     Args:
         caller: Who asks.
@@ -33,13 +145,30 @@ def model_command(
         body: Of the request.
         asked: Further fields of the command, as the request says them.
     """
+    command = _command(caller, line, action, body, asked)
+    outcome = await commands.submit(caller.ctx, command)
+    if outcome is None:
+        return plain(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
+    await caller.ctx.views.versions.wait_for(line, outcome.revision, commands.WAIT_S)
+    return outcome
+
+
+def _command(
+    caller: Caller, line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
+) -> ModelCommand:
     ctx, (strategy, timeframe_ms), revision = caller.ctx, line, body.expected_revision
     now_ms = ctx.wall_ms()
-    said = body.model_dump(include=set(ModelBody.model_fields))
-    named = {"action": action, "strategy": strategy, "timeframe_ms": timeframe_ms}
     market_ms = clock.market_ms(ctx.views, now_ms)
+    said = body.model_dump(include=set(ModelBody.model_fields))
+    about = {"action": action, "strategy": strategy, "timeframe_ms": timeframe_ms}
+    told: dict[str, Any] = {}
+    if asked.get("version") is not None:
+        version = ctx.views.versions.require_version(*line, asked["version"])
+        told["model"] = version.model
+    if action == "retrain":
+        told["closes"] = _closes(ctx, timeframe_ms)
     return ModelCommand(
-        **caller.identity({**named, **asked, **said}),
+        **caller.identity({**about, **asked, **said}),
         by=caller.principal.signature(body.by),
         reason=body.reason,
         dry_run=body.dry_run,
@@ -51,4 +180,99 @@ def model_command(
         market_ms=now_ms if market_ms is None else market_ms,
         effective_from_ms=clock.effective_from_ms(ctx.views, now_ms),
         **asked,
+        **told,
+    )
+
+
+def _closes(ctx: AppContext, timeframe_ms: int) -> dict[str, int]:
+    """Return by symbol its newest close: one that lags or has ended does not hold back others."""
+    windows = ((s, ctx.views.series(s, timeframe_ms).features) for s in ctx.views.known_symbols())
+    return {symbol: window.keys[-1] for symbol, window in windows if window.keys}
+
+
+async def answer(
+    caller: Caller, line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
+) -> Response:
+    """Return the answer to a command on a version; arguments as of ``decide``."""
+    outcome = await decide(caller, line, action, body, asked)
+    if isinstance(outcome, Response):
+        return outcome
+    return plain(view(caller.ctx, line, outcome))
+
+
+def view(ctx: AppContext, line: Line, outcome: CommandOutcome) -> dict[str, Any]:
+    """Return an outcome with the version that it is about, as that stands now."""
+    number = outcome.subject.rpartition("/")[2]
+    known = ctx.views.versions.version(*line, number)
+    return {
+        "outcome": commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run),
+        "version": None if known is None else entity(known),
+        "config": None,
+    }
+
+
+async def roll_back(caller: Caller, name: str, body: RollbackBody) -> Response:
+    """Return the answer to a rollback: to a version, a deployment, or the version before."""
+    if body.version is not None and body.deployment is not None:
+        raise Refused("version, deployment: expected one of them, got both")
+    if body.deployment is not None:
+        return await _roll_back_deployment(caller, name, body, body.deployment)
+    version = None if body.version is None else str(body.version)
+    asked = {"version": version, "no_archive": body.no_archive}
+    return await answer(caller, line_of(caller.ctx, name, body.timeframe), "rollback", body, asked)
+
+
+async def _roll_back_deployment(
+    caller: Caller, name: str, body: RollbackBody, deployment_id: str
+) -> Response:
+    """Roll back to the model of a deployment, then make its config ACTIVE where it is not."""
+    ctx = caller.ctx
+    ctx.require_ready()
+    deployment = ctx.views.versions.deployment(name, deployment_id)
+    if deployment is None:
+        raise Unknown(f"{name} has no deployment {deployment_id}")
+    line = (name, deployment.timeframe_ms)
+    if body.timeframe is not None and ctx.timeframe_ms(body.timeframe) != line[1]:
+        wanted = timeframe_name(line[1])
+        raise Refused(
+            f"timeframe: got {body.timeframe}, expected {wanted}, that of {deployment_id}"
+        )
+    config = _config_command(caller, deployment, body)
+    asked = {
+        "version": deployment.model_version,
+        "deployment_id": deployment_id,
+        "no_archive": body.no_archive,
+    }
+    outcome = await decide(caller, line, "rollback", body, asked)
+    if isinstance(outcome, Response):
+        return outcome
+    body_ = view(ctx, line, outcome)
+    if config is not None:
+        activated = await commands.submit(ctx, config)
+        body_["config"] = commands.body(config.command_id, activated, dry_run=body.dry_run)
+    return plain(body_)
+
+
+def _config_command(
+    caller: Caller, deployment: DeploymentChanged, body: RollbackBody
+) -> ConfigCommand | None:
+    """Return the command that makes the config of a deployment ACTIVE; None where it is."""
+    ctx, name = caller.ctx, deployment.strategy
+    configs, now_ms = ctx.views.configs, ctx.wall_ms()
+    active = configs.active(name, now_ms)
+    if active is not None and active.config_id == deployment.config_id:
+        return None
+    version = configs.require_version(name, deployment.config_id, now_ms)
+    about = {"deployment": deployment.deployment_id, "dry_run": body.dry_run, "reason": body.reason}
+    return ConfigCommand(
+        **caller.identity(about, "config"),
+        by=caller.principal.signature(body.by),
+        reason=body.reason or f"rollback to {deployment.deployment_id}",
+        dry_run=body.dry_run,
+        expected_revision=configs.revision(name),
+        strategy=name,
+        action="activate",
+        config_id=deployment.config_id,
+        config_data=configs.content(version),
+        effective_from_ms=clock.effective_from_ms(ctx.views, now_ms),
     )

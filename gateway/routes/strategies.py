@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -10,12 +9,13 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 from starlette.responses import Response
 
 from gateway.answers import commands
+from gateway.answers.as_of import time_ms
 from gateway.answers.commands import Body, Caller, CallerDep, ReasonedBody
 from gateway.context import AppContext, ContextDep
 from gateway.envelope import iso, plain
 from gateway.errors import Detail, Refused
 from gateway.views import clock
-from schemas.bounds import LAST_MS, Count
+from schemas.bounds import Count
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigCommand, ConfigId, ConfigStatus, Content, StrategyName
 from streams.configs.content import ConfigRefused, check_values, content_hash, normalised
@@ -237,7 +237,7 @@ async def configs(
 ) -> Response:
     """Return the versions of a strategy, as they stood at a time."""
     ctx.require_ready()
-    at_ms = ctx.wall_ms() if as_of is None else _time_ms(as_of)
+    at_ms = ctx.wall_ms() if as_of is None else time_ms(as_of)
     view = ctx.views.configs
     stood = view.require(name).at(at_ms)
     active = view.active(name, at_ms)
@@ -250,17 +250,6 @@ async def configs(
             "configs": [view.entity(change) for change in stood],
         }
     )
-
-
-def _time_ms(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))
-        at_ms = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        at_ms = -1
-    if not 0 <= at_ms <= LAST_MS:
-        raise Refused(f"as_of: got {text!r}, expected a time such as 2026-11-29T12:00:00Z")
-    return at_ms
 
 
 @router.get("/{name}/configs/{config_id}", response_model=ConfigVersion)

@@ -109,12 +109,30 @@ class VersionsView:
             f"{strategy} has no model versions of {timeframe_name(timeframe_ms)}, but of {known}"
         )
 
+    def version(self, strategy: str, timeframe_ms: int, version: str) -> ModelVersion | None:
+        """Return a version by its number or its model version; None for an unknown one."""
+        line = self._lines.get((strategy, timeframe_ms), VersionLine())
+        named = (v for v in line.versions.values() if version in (str(v.number), v.model_version))
+        return next(named, None)
+
+    def trained_by(self, strategy: str, timeframe_ms: int, run_id: str) -> ModelVersion | None:
+        """Return the newest version that a training made; None where it made none."""
+        line = self._lines.get((strategy, timeframe_ms), VersionLine())
+        made = (v for _, v in sorted(line.versions.items(), reverse=True))
+        return next((v for v in made if run_id in (v.model.request_id, v.model_version)), None)
+
+    def deployment(self, strategy: str, deployment_id: str) -> DeploymentChanged | None:
+        """Return a deployment of any timeframe of a strategy; None for an unknown one."""
+        made = (d for (name, _), line in self._lines.items() if name == strategy
+                for d in line.deployments)  # fmt: skip
+        return next((d for d in made if d.deployment_id == deployment_id), None)
+
     def require_version(self, strategy: str, timeframe_ms: int, version: str) -> ModelVersion:
         """Return a version by its number or its model version; raises ``Unknown``."""
         line = self.require(strategy, timeframe_ms)
-        for each in line.versions.values():
-            if version in (str(each.number), each.model_version):
-                return each
+        named = self.version(strategy, timeframe_ms, version)
+        if named is not None:
+            return named
         newest = sorted(line.versions)[-5:]
         known = ", ".join(f"{number} ({line.versions[number].model_version})" for number in newest)
         raise Unknown(f"{strategy} has no version {version}; its newest: {known}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
 from schemas.record import Record
@@ -149,8 +149,9 @@ def put_in_service(
     entries, told = [after], facts
     before = state.entry(state.serving)
     if before is not None:
+        replaced = replace(cause, reason=f"replaced by {entry.model_version}: {cause.reason}")
         old, facts = move(
-            before, replaced_stage, cause, state.registration(state.serving), effective_from_ms
+            before, replaced_stage, replaced, state.registration(state.serving), effective_from_ms
         )
         entries, told = [after, old], (*told, *facts)
     served = _served(state.served, entry.model_version, cause.action)

@@ -8,15 +8,20 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas.gates import GateFigure, GateReport
 from schemas.jobs import BacktestRequest, TuningRequest
+from schemas.models import ModelRegistered
 from schemas.record import Record
 from schemas.refdata import TABLES
 from tests.build import (
+    close_time,
+    comparison,
     dead_letter,
     explanation,
     job_progress,
     job_result,
     refdata,
+    registered,
     training_request,
 )
 from tests.fakes.command_processor import CommandProcessor
@@ -49,6 +54,27 @@ async def drafted(gateway: RunningGateway, strategy: str, content: Any) -> str:
     return str((await post(gateway, path, {"config_data": content}))["config"]["config_id"])
 
 
+def example_model(number: int, version: str) -> ModelRegistered:
+    """Return a model of the examples; the second one is better than the first."""
+    figures = (
+        GateFigure(name=name, value=value, verdict="shown")
+        for name, value in {
+            "sharpe_ratio": 1.32,
+            "profit_factor": 1.61,
+            "max_drawdown": 0.124,
+            "total_trades": 213.0,
+            "win_rate": 0.541,
+        }.items()
+    )
+    return registered(
+        model_version=version,
+        event_time_ms=close_time(2 * number),
+        request_id=f"run-{number}",
+        reports=(GateReport(name="ensemble", passed=True, figures=tuple(figures)),),
+        comparison=comparison("68d1f0c2a7b94e35") if number == 1 else None,
+    )
+
+
 async def prepare(gateway: RunningGateway) -> dict[str, str]:
     """Make what the examples are about; return the ids that no example can know.
 
@@ -56,6 +82,8 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     """
     processor = CommandProcessor()
     gateway.bus.feed(*processor.first)
+    for number, version in enumerate(("68d1f0c2a7b94e35", "a469c6cb3bf99d37", "b7e3a9015dc2f846")):
+        gateway.bus.feed(*processor.register(example_model(number, version)))
     for offset in (4, 5):
         stored(gateway, dead_letter(training_request(offset)), offset)
     gateway.bus.answers = processor.decide

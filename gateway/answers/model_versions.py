@@ -1,0 +1,200 @@
+"""Versions of models as the routes show them, and the thresholds of a registration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from gateway.envelope import iso
+from gateway.views.versions import VersionLine
+from schemas.gates import GateReport, ModelComparison
+from schemas.models import ModelMetrics, ModelRegistered
+from schemas.timeframes import timeframe_name
+from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion, VersionStage
+
+# Of a registration: the figure of a model's reports, the default, and how the value must lie.
+THRESHOLDS: dict[str, tuple[str, float, Literal["at_least", "at_most"]]] = {
+    "min_sharpe_ratio": ("sharpe_ratio", 1.0, "at_least"),
+    "min_profit_factor": ("profit_factor", 1.5, "at_least"),
+    "max_drawdown_pct": ("max_drawdown", 20.0, "at_most"),
+    "min_total_trades": ("total_trades", 50.0, "at_least"),
+    "min_win_rate": ("win_rate", 40.0, "at_least"),
+}
+PERCENT = {"max_drawdown_pct", "min_win_rate"}  # the figures are fractions
+
+
+class VersionView(BaseModel):
+    """A version of a model at its stage."""
+
+    version: int = Field(description="1, 2, 3, ... of a strategy and timeframe")
+    model_version: str
+    stage: VersionStage
+    since: str = Field(description="Market time of the stage, ISO 8601")
+    reason: str = Field(description="Why it has this stage")
+    effective_from: str | None = Field(
+        description="Market time of the first bar of its last service; null: it has never served"
+    )
+    timeframe: str
+    qualified: bool = Field(description="Passed every gate")
+    gates: dict[str, bool]
+    registered_at: str = Field(description="Market time, ISO 8601")
+    trained_from: str
+    trained_to: str
+    symbols: list[str]
+    horizon_bars: int
+    feature_set_id: str
+    request_id: str = Field(description="Of the training")
+    metrics: ModelMetrics
+    comparison: ModelComparison | None = Field(
+        description="With the version that served when it was trained; null: none"
+    )
+
+
+class VersionDetails(VersionView):
+    """A version with all that its training reports."""
+
+    reports: list[GateReport]
+    uri: str
+    files: list[str]
+    history: list[ModelStageChanged] = Field(description="Every change of its stage")
+
+
+class VersionList(BaseModel):
+    """The versions of a strategy at a timeframe, as they stood at a market time."""
+
+    strategy_name: str
+    timeframe: str
+    as_of: str
+    revision: int = Field(description="Now, whatever the time asked for")
+    production: int | None = Field(description="The version that serves; null: none")
+    versions: list[VersionView]
+
+
+class CandidateList(BaseModel):
+    """The versions to which one can roll back, that of a rollback without a name first."""
+
+    strategy_name: str
+    timeframe: str
+    production: int | None
+    candidates: list[VersionView]
+
+
+class ThresholdView(BaseModel):
+    """One threshold of a registration, and the value that was found."""
+
+    name: str
+    threshold: float
+    value: float | None = Field(description="In the threshold's unit; null: not reported")
+    rule: Literal["at_least", "at_most"]
+    passed: bool
+
+
+class DeploymentView(BaseModel):
+    """A config and a model that answer together."""
+
+    deployment_id: str
+    number: int
+    replaces: str | None
+    config_id: str
+    model_version: str
+    version: int | None = Field(description="Number of the model's version")
+    timeframe: str
+    effective_from: str = Field(description="Market time, ISO 8601")
+    reason: str
+
+
+def entity(version: ModelVersion, stood: ModelStageChanged | None = None) -> dict[str, Any]:
+    """Return a version as it stands, or as it stood after a change."""
+    model = version.model
+    stage, since_ms, reason = version.stage, version.since_ms, version.reason
+    effective_ms = version.effective_from_ms
+    if stood is not None:
+        stage, since_ms, reason = stood.to_stage, stood.event_time_ms, stood.reason
+        effective_ms = stood.effective_from_ms if stage == "Production" else None
+    return {
+        "version": version.number,
+        "model_version": version.model_version,
+        "stage": stage,
+        "since": iso(since_ms),
+        "reason": reason,
+        "effective_from": None if effective_ms is None else iso(effective_ms),
+        "timeframe": timeframe_name(version.timeframe_ms),
+        "qualified": model.qualified,
+        "gates": model.gates,
+        "registered_at": iso(model.event_time_ms),
+        "trained_from": iso(model.trained_from_ms),
+        "trained_to": iso(model.trained_to_ms),
+        "symbols": list(model.symbols),
+        "horizon_bars": model.horizon_bars,
+        "feature_set_id": model.feature_set_id,
+        "request_id": model.request_id,
+        "metrics": model.metrics.model_dump(),
+        "comparison": None if model.comparison is None else model.comparison.model_dump(),
+    }
+
+
+def details(line: VersionLine, version: ModelVersion) -> dict[str, Any]:
+    """Return a version with its reports, its files and its history."""
+    history = [change for change in line.changes if change.number == version.number]
+    return {
+        **entity(version),
+        "reports": [report.model_dump() for report in version.model.reports],
+        "uri": version.model.uri,
+        "files": [file.path for file in version.model.files],
+        "history": [change.model_dump() for change in history],
+    }
+
+
+def candidates(line: VersionLine) -> list[ModelVersion]:
+    """Return what one can roll back to, what has served last first."""
+    return sorted(
+        (
+            version
+            for version in line.versions.values()
+            if version.stage == "Archived"
+            or (version.stage == "Staging" and version.effective_from_ms is not None)
+        ),
+        key=lambda version: (version.effective_from_ms or -1, version.number),
+        reverse=True,
+    )
+
+
+def deployment_entity(line: VersionLine, change: DeploymentChanged) -> dict[str, Any]:
+    """Return a deployment as the routes show it."""
+    numbers = {version.model_version: number for number, version in line.versions.items()}
+    return {
+        "deployment_id": change.deployment_id,
+        "number": change.number,
+        "replaces": change.replaces,
+        "config_id": change.config_id,
+        "model_version": change.model_version,
+        "version": numbers.get(change.model_version),
+        "timeframe": timeframe_name(change.timeframe_ms),
+        "effective_from": iso(change.event_time_ms),
+        "reason": change.reason,
+    }
+
+
+def judge(model: ModelRegistered, wanted: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return each threshold of a registration with the value of a model's reports."""
+    figures = {f.name: f.value for report in model.reports for f in report.figures}
+    return [
+        _judged(name, wanted.get(name, default), figures.get(figure), rule)
+        for name, (figure, default, rule) in THRESHOLDS.items()
+    ]
+
+
+def _judged(name: str, threshold: float, figure: float | None, rule: str) -> dict[str, Any]:
+    value = figure if figure is None or name not in PERCENT else 100.0 * figure
+    passed = value is not None and (
+        value >= threshold if rule == "at_least" else value <= threshold
+    )
+    return {
+        "name": name,
+        "threshold": threshold,
+        "value": value,
+        "rule": rule,
+        "passed": passed,
+    }
