@@ -66,8 +66,10 @@ class ModelCommand(Command):
         description="Of retrain: by symbol, its newest bar close; absent: the last close by "
         "market_ms",
     )
-    request_id: str | None = Field(
-        default=None, max_length=100, description="Of cancel; null: the training under way"
+    training_id: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Of cancel: the request id of the training; null: the one under way",
     )
 
 

@@ -114,7 +114,9 @@ class RetrainBody(ModelBody):
 class CancelBody(ModelBody):
     """A training that is to stop."""
 
-    request_id: str | None = Field(default=None, max_length=100, description="Null: whichever runs")
+    training_id: str | None = Field(
+        default=None, max_length=100, description="Its request id; null: whichever is under way"
+    )
 
 
 class VersionAnswer(BaseModel):

@@ -177,7 +177,7 @@ def deployment_entity(line: VersionLine, change: DeploymentChanged) -> dict[str,
     }
 
 
-def judge(model: ModelRegistered, wanted: Mapping[str, float]) -> list[dict[str, Any]]:
+def judge(model: ModelRegistered, wanted: Mapping[Any, float]) -> list[dict[str, Any]]:
     """Return each threshold of a registration with the value of a model's reports."""
     figures = {f.name: f.value for report in model.reports for f in report.figures}
     return [

@@ -223,4 +223,4 @@ async def cancel(name: Name, caller: CallerDep, body: CancelBody | None = None) 
     """Stop the training that is under way."""
     body = body or CancelBody()
     line = line_of(caller.ctx, name, body.timeframe)
-    return await answer(caller, line, "cancel", body, {"request_id": body.request_id})
+    return await answer(caller, line, "cancel", body, {"training_id": body.training_id})

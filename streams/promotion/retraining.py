@@ -165,9 +165,9 @@ def cancel(state: PromotionState, command: ModelCommand) -> Ruling:
     about, training = line_subject(command), state.training
     if training is None:
         return Ruling("unknown", f"no training of {about} is under way", about)
-    if command.request_id not in (None, training.request_id):
+    if command.training_id not in (None, training.request_id):
         detail = (
-            f"request_id: got {command.request_id}, expected {training.request_id}, which is the "
+            f"training_id: got {command.training_id}, expected {training.request_id}, which is the "
             f"training of {about} under way"
         )
         return Ruling("conflict", detail, about)

@@ -128,7 +128,7 @@ async def test_each_stage_can_be_named(models, path):
         ("models/rollback", {}, 409, "has served no version before a"),
         ("models/rollback", {"deployment": "deploy-0"}, 404, "no deployment deploy-0"),
         ("models/rollback", {"deployment": "deploy-0", "version": 1}, 400, "got both"),
-        ("models/cancel", {"request_id": "x"}, 404, "no training of ensemble/1m is under way"),
+        ("models/cancel", {"training_id": "x"}, 404, "no training of ensemble/1m is under way"),
         ("register", {"run_id": "x"}, 404, "no model of training x"),
         ("register", {"run_id": "run-a", "strategy_name": "other"}, 400, "strategy_name"),
         ("register", {"run_id": "run-a", "thresholds": {"min_luck": 1.0}}, 400, "thresholds"),

@@ -68,7 +68,7 @@ def test_one_training_at_a_time_until_it_registers_is_cancelled_or_given_up():
     refused = log.outcome("retrain", 230, cause="drift")
     assert refused.code == "conflict"
     assert f"{request.request_id} (manual) is under way for 30 min" in refused.detail
-    assert log.outcome("cancel", 231, request_id="other").code == "conflict"
+    assert log.outcome("cancel", 231, training_id="other").code == "conflict"
     cancelled = log.feed(model_command("cancel", 232))
     assert [r.request_id for r in cancelled if isinstance(r, TrainingCancelled)] == [
         request.request_id
