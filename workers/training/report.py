@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from schemas.models import ModelRegistered
-from workers.models.artifact import REGISTERED
+from workers.models.artifact import MANIFEST, REGISTERED
 from workers.research.charts.document import html_document
 from workers.research.charts.png import axes_to_png
 from workers.storage import whole_file
 from workers.training.dataset import Array
+from workers.training.report_calibration import calibration_section
 
 ROWS = "report_rows.npy"  # inputs of the forest on a sample of the training rows
 PAGE = "report.html"
@@ -47,11 +48,19 @@ def write_report(folder: Path) -> Path:
     plot = importance_plot(values, rows, names)
     (folder / PLOT).write_bytes(plot)
     page = folder / PAGE
-    verdict = _verdict(model) + _regimes(record.get("next_bar"), record.get("regimes_unclear"))
+    calibration = calibration_section(
+        model.metrics, record.get("grade_promises"), has_tables=_has_tables(folder)
+    )
+    regimes = _regimes(record.get("next_bar"), record.get("regimes_unclear"))
+    verdict = _verdict(model) + calibration + regimes
     text = report_page(model, verdict, importance(values, names), plot, len(rows))
     with whole_file(page) as fresh:  # a page that is there is not drawn again
         fresh.write_text(text)
     return page
+
+
+def _has_tables(folder: Path) -> bool:
+    return json.loads((folder / MANIFEST).read_bytes()).get("calibration") is not None
 
 
 def tree_values(forest: bytes, rows: Array) -> Array:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.fakes.small_models import small_model
-from workers.models.artifact import ArtifactError, Manifest, model_folder, models_root, read_model
+from workers.models.artifact import (
+    ArtifactError,
+    Manifest,
+    manifest_version,
+    model_folder,
+    models_root,
+    read_model,
+)
+from workers.serving.slots import load_ensemble
 
 
 def test_a_written_model_is_read_back(tmp_path):
@@ -71,8 +81,6 @@ def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path):
 
 
 def test_a_manifest_of_another_release_is_refused(tmp_path):
-    from workers.models.artifact import manifest_version
-
     model = small_model(tmp_path)
     (model_folder(model.uri) / "manifest.json").write_bytes(b'{"strategy": "ensemble"}')
 
@@ -82,6 +90,30 @@ def test_a_manifest_of_another_release_is_refused(tmp_path):
                 update={"model_version": manifest_version(b'{"strategy": "ensemble"}')}
             )
         )
+
+
+def test_a_manifest_without_tables_of_calibration_is_read_and_serves_without_bounds(tmp_path):
+    model = small_model(tmp_path)
+    path = model_folder(model.uri) / "manifest.json"
+    older = json.loads(path.read_bytes())
+    assert older.pop("calibration") is None
+    path.write_bytes(raw := json.dumps(older).encode())
+
+    loaded = load_ensemble(model.model_copy(update={"model_version": manifest_version(raw)}))
+
+    assert loaded.calibration is None
+
+
+def test_a_manifest_with_broken_tables_is_refused(tmp_path):
+    model = small_model(tmp_path)
+    path = model_folder(model.uri) / "manifest.json"
+    flat = {"edges": [], "low": [0.2], "high": [0.4]}
+    broken = {"sell": flat, "neutral": flat, "buy": flat | {"low": [0.2, 0.3]}, "returns": None}
+    crafted = json.loads(path.read_bytes()) | {"calibration": broken}
+    path.write_bytes(raw := json.dumps(crafted).encode())
+
+    with pytest.raises(ArtifactError, match="low has 2 values, expected 1"):
+        read_model(model.model_copy(update={"model_version": manifest_version(raw)}))
 
 
 def test_models_are_kept_in_a_folder_given_as_path_or_url(tmp_path):

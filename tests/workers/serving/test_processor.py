@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ from streams.processor import StateKey
 from streams.runtime.memory_driver import MemoryDriver, replay
 from tests.build import START_MS, close_time, features, regimes, registered
 from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
+from workers.models.calibration import (
+    CalibrationLookup,
+    CalibrationTables,
+    ProbabilityTable,
+    ReturnTable,
+)
 from workers.models.ensemble import calibrate, pool, specialist_weights
 from workers.serving.pairing import PairedBar, PairingState
 from workers.serving.predict import model_inputs, predict
@@ -87,6 +94,25 @@ def test_every_bar_with_a_whole_window_is_predicted(tmp_path):
     assert {p.model_version for p in made} == {model.model_version}
     assert all(p.members.keys() == {"xgboost", "lstm"} for p in made)
     assert len({p.prediction_id for p in made}) == len(made)
+
+
+def test_a_model_with_tables_bounds_its_predictions_and_one_without_says_null(tmp_path):
+    step = ReturnTable(edges=(), low=(-0.002,), mean=(0.0,), high=(0.001,))
+    flat = ProbabilityTable(edges=(), low=(0.3,), high=(0.6,))
+    tables = CalibrationTables(sell=flat, neutral=flat, buy=flat, returns=step)
+    model = small_model(tmp_path)
+    loaded, slots = load_ensemble(model), Slots()
+    slots.put(change_to(model), replace(loaded, calibration=CalibrationLookup(tables)))
+
+    with_tables = predictions(processor(slots), bars(range(WINDOW)))[-1]
+    without = predictions(processor(serve(model)), bars(range(WINDOW)))[-1]
+
+    assert with_tables.confidence_interval == (0.3, 0.6)
+    assert with_tables.expected_return is not None
+    assert with_tables.expected_return.short.high == 0.002
+    assert Prediction.decode(with_tables.encode()) == with_tables
+    nulls = {"confidence_interval": None, "expected_return": None}
+    assert with_tables.model_copy(update=nulls) == without
 
 
 def test_a_null_feature_stops_predictions_until_it_has_left_the_window(tmp_path):

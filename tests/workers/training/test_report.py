@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from tests.build import registered
 from tests.fakes.small_models import NAMES, small_model
 from workers.models.artifact import REGISTERED, model_folder, read_model
 from workers.models.booster import read_booster
@@ -22,6 +23,7 @@ from workers.training.report import (
     tree_values,
     write_report,
 )
+from workers.training.report_calibration import calibration_section
 
 PNG = b"\x89PNG"
 ALL_NAMES = (*NAMES, *REGIME_INPUTS)
@@ -51,6 +53,34 @@ def test_the_report_shows_the_plot_and_its_numbers_and_loads_nothing(folder):
     rows = re.findall(r"<tr><td>(\w+)</td>", text)
     assert sorted(rows) == sorted(ALL_NAMES)
     assert f"<th>{'</th><th>'.join(CLASSES)}</th>" in text
+
+
+def test_the_report_says_which_promises_of_grades_are_certified_and_why_others_are_not():
+    promises = [
+        {"grade": "B", "lower_edge": 0.65, "calls": 1_200, "blocks": 90, "hit_rate": 0.81,
+         "p_value": 0.002, "certified": True, "reason": "ruled out"},
+        {"grade": "A+", "lower_edge": 0.85, "calls": 0, "blocks": 0, "hit_rate": None,
+         "p_value": None, "certified": False, "reason": "it has no calls"},
+    ]  # fmt: skip
+    metrics = registered().metrics.model_copy(
+        update={
+            "calibration_error_debiased": 0.011,
+            "calibration_error_debiased_interval": (0.0, 0.024),
+            "calibration_p_value": 0.31,
+        }
+    )
+
+    text = calibration_section(metrics, promises, has_tables=True)
+    short = calibration_section(registered().metrics, [], has_tables=False)
+
+    assert "0.0110 is left (5-95 %: 0.0000 to 0.0240)" in text
+    assert "off as far with a probability of 0.310" in text
+    assert "<td>1,200</td><td>90</td><td>81.0%</td><td>0.002</td><td>yes: ruled out</td>" in text
+    assert "<th scope='row'>A+</th><td>85%</td><td>0</td>" in text
+    assert "<td>no: it has no calls</td>" in text
+    assert "too few blocks of time" in short
+    assert "do not carry" in short
+    assert calibration_section(metrics, None, has_tables=True) == ""
 
 
 @pytest.mark.filterwarnings("ignore")

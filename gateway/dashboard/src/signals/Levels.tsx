@@ -7,6 +7,7 @@ import styles from './Levels.module.css'
 export function Levels({ signal }: { signal: SignalItem }) {
   const { reference_price: reference, target_price: target, invalidation_price: wrong, score } = signal
   const away = (price: number | null) => (price === null ? '' : signedPercent(price / reference - 1))
+  const expected = signal.expected_net_return
   const reward = target === null || wrong === null ? null : Math.abs(target - reference) / Math.abs(reference - wrong)
   return (
     <dl className={styles.levels}>
@@ -19,6 +20,13 @@ export function Levels({ signal }: { signal: SignalItem }) {
         </>
       )}
       <Level name="Right beyond" value={`±${percent(signal.threshold, 2)}`} note="by the horizon" />
+      {expected && (
+        <Level
+          name="Expected"
+          value={signedPercent(expected.mean)}
+          note={`${signedPercent(expected.low)} to ${signedPercent(expected.high)} after costs`}
+        />
+      )}
       {score ? (
         <Level
           name="Came to"

@@ -56,7 +56,7 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
       </div>
       <div className={styles.confidence}>
         <p className={text.hero}>{percent(signal.confidence)}</p>
-        <p className={styles.confidenceNote}>calibrated confidence</p>
+        <p className={styles.confidenceNote}>calibrated confidence{boundsText(signal.confidence_interval)}</p>
       </div>
       <div className={styles.chances}>
         <Shares
@@ -104,6 +104,11 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
       </div>
     </header>
   )
+}
+
+/** The Venn-Abers bounds; a model without tables, or an older signal, has none. */
+function boundsText(interval: readonly [number, number] | null | undefined): string {
+  return interval ? `, ${percent(interval[0])} to ${percent(interval[1])}` : ''
 }
 
 /** How much of the horizon has passed, and how it ended. */
