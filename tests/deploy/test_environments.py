@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,16 +24,10 @@ from streams.runtime.environment import ENVIRONMENTS, NamedValue
 from tests.architecture.sources import ROOT
 from workers.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 CLUSTER = {"kafka_bootstrap_servers": "kafka-1:9093"}
 KEYS = {"api_keys": True}
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REGIMEFLOW_ENV_FILE", raising=False)
-    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "home"))
-    return tmp_path
 
 
 def in_force(env: str, gateway: dict[str, Any] | None = None, **pipeline: Any) -> SettingsInForce:

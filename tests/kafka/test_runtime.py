@@ -29,8 +29,9 @@ from streams.runtime.metrics import process_metrics
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader
 from streams.runtime.rebuild import rebuild_states
-from streams.runtime.settings import EXIT_REFUSED, Aborted, Fatal, KafkaSettings, StateLost
+from streams.runtime.settings import EXIT_REFUSED, Fatal, KafkaSettings, StateLost
 from tests.build import START_MS, bar, raw_bar
+from tests.groups import evict_static_members
 from tests.kafka.audit import Feeder, aborting_once, compare, found, instances, make_topics, settle
 from tests.kafka.audit_chain import (
     CHAIN,
@@ -261,17 +262,6 @@ def test_a_restart_refills_windows_without_the_records_that_were_refused(bootstr
     assert (last.record["held"], last.record["bars"]) == (2.0, 2.0)
 
 
-def rebuilt(group, kafka):
-    """Rebuild once the session of the last member has ended; return the number of keys."""
-    deadline = time.time() + WITHIN_S
-    while True:
-        try:
-            return rebuild_states(group, CHAIN, kafka)
-        except (Aborted, Fatal):
-            assert time.time() < deadline
-            time.sleep(0.2)
-
-
 @pytest.mark.parametrize("lost", [CHAIN, CHAIN[1:2]], ids=["all", "one"])
 def test_a_state_that_is_gone_is_refused_and_made_anew_from_the_inputs(bootstrap, lost):
     feeder, group, kafka = Feeder(bootstrap), next(groups), KafkaSettings(bootstrap)
@@ -285,7 +275,8 @@ def test_a_state_that_is_gone_is_refused_and_made_anew_from_the_inputs(bootstrap
 
     with pytest.raises(StateLost, match=f"regimeflow topics rebuild {group}"):
         run_chain(group, CHAIN, kafka, stop=threading.Event())
-    keys = rebuilt(group, kafka)
+    evict_static_members({"bootstrap.servers": bootstrap})
+    keys = rebuild_states(group, CHAIN, kafka)
     feeder.send(300)
     feeder.flush()
     with running(bootstrap, group=group):

@@ -15,15 +15,9 @@ from streams.runtime.environment import PREFIX, SECRETS
 from streams.runtime.shown_settings import MASK
 from workers.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 CANARY = "canary-7f3a91c2"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REGIMEFLOW_ENV_FILE", raising=False)
-    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "home"))
-    return tmp_path
 
 
 def rows() -> dict[str, dict[str, Any]]:
