@@ -131,7 +131,7 @@ def test_a_venue_that_does_not_answer_is_said_with_since_when_why_and_until_when
 def test_ingest_waits_for_its_venue_and_begins_when_it_answers():
     async def main() -> None:
         async with ingesting("BTCUSDT", start=False) as running:
-            running.fault(kind="http_error", status=503, count=6)
+            running.fault(kind="http_error", status=503, count=3)
             statuses = running.records.of
             await running.until(lambda: any(s.state == "degraded" for s in statuses(WorkerStatus)))
             await running.until(lambda: bool(running.records.of(HistoryReady)))
