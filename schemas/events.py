@@ -22,6 +22,7 @@ EventKind = Literal[
     "gap",
     "dead_letter",
     "model_changed",
+    "model_drift",
     "config_active",
 ]
 Severity = Literal["info", "warning", "urgent"]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from schemas.clock import ClockTick
 from schemas.configs import ActiveConfig
 from schemas.dead_letter import DeadLetter
+from schemas.drift import DriftReport
 from schemas.events import EventKind, Severity, SystemEvent
 from schemas.ids import derived_id
 from schemas.market import LedgerEntry
@@ -36,6 +37,7 @@ SEVERITY: Mapping[EventKind, Severity] = {
     "gap": "warning",
     "dead_letter": "warning",
     "model_changed": "info",
+    "model_drift": "warning",
     "config_active": "info",
 }
 STATE_AFTER: Mapping[EventKind, str] = {
@@ -144,6 +146,8 @@ def _news(state: EventState, record: Record) -> Step:
             made = [_letter(record)]
         case ModelChanged():
             made = [_model(record)]
+        case DriftReport() if record.raised:
+            made = [_drift(record)]
         case ActiveConfig():
             made = [_config(record)]
     return state, made
@@ -209,6 +213,15 @@ def _model(change: ModelChanged) -> News:
     replaces = f" in place of {change.replaces}" if change.replaces else ""
     text = f"{model.model_version} serves {change.strategy} {frame}{replaces}: "
     return News("model_changed", change.strategy, text + _short(change.reason))
+
+
+def _drift(report: DriftReport) -> News:
+    frame = timeframe_name(report.timeframe_ms)
+    text = f"{report.model_version} does harm at {report.symbol} {frame}: "
+    if report.reasons == ("age",):
+        text = f"{report.model_version} of {report.symbol} {frame} is too old: "
+    remedy = "`regimeflow drift` has the numbers; a retraining was asked for"
+    return News("model_drift", report.symbol, text + ", ".join(report.reasons), remedy)
 
 
 def _config(config: ActiveConfig) -> News:

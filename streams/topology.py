@@ -183,6 +183,7 @@ WORKERS: tuple[Worker, ...] = (
             CLOCK_TICKS,
             LEDGER,
             MODELS_CHANGES,
+            DRIFT_REPORTS,
             CONFIG_ACTIVE,
             MONITOR_WINDOWS,
             WORKER_STATUS,

@@ -39,6 +39,7 @@ from deploy.cli.console import (
     running_facts,
     show,
 )
+from deploy.cli.drift import drift
 from deploy.cli.gateway import health, serve
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
@@ -300,6 +301,7 @@ app.command()(health)
 app.command()(mcp)
 app.command()(mlflow)
 app.command()(get_experiment)
+app.command()(drift)
 app.command()(replay)
 app.command()(trace)
 app.command()(train)

@@ -13,6 +13,7 @@ from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views import clock
 from gateway.views.read_model import ReadModel
+from schemas.drift import DriftReport
 from schemas.status import process_name
 from schemas.timeframes import HOUR_MS, timeframe_name
 from schemas.topics import MONITOR_WINDOWS, PREDICTION_ANSWERS
@@ -49,6 +50,7 @@ def health(ctx: AppContext) -> dict[str, Any]:
         "timeframes": [each.row() for each in timeframes],
         "symbols": timeframes[0].symbols,
         "pending": list(_pending_reasons(timeframes)),
+        "drift": _drift(views),
         "canary": views.canary.model_dump() if views.canary else None,
         "windows": [window.model_dump() for window in views.windows.values()],
         "dead_letters": {
@@ -197,6 +199,7 @@ def _reasons(ctx: AppContext, timeframes: list[TimeframeState]) -> Iterator[str]
         if not each.pending:
             yield from _model_reasons(views, each)
             yield from _symbol_reasons(each)
+    yield from _drift_reasons(views)
     yield from _monitor_reasons(ctx, timeframes[0].symbols)
     for topic, letters in views.dead_letters.counts().items():
         if letters.newest.kind == "bug":
@@ -211,6 +214,24 @@ def _reasons(ctx: AppContext, timeframes: list[TimeframeState]) -> Iterator[str]
     yield from ctx.access.worries()
     if ctx.cache.state == "degraded":
         yield "Redis is away; the cache is in memory"
+
+
+def _harmful(views: ReadModel) -> list[DriftReport]:
+    """Return the reports that give a reason to retrain a model that still serves."""
+    serving = {each.model.model_version for each in views.serving.values()}
+    return [r for r in views.drift.newest() if r.reasons and r.model_version in serving]
+
+
+def _drift(views: ReadModel) -> dict[str, Any]:
+    return {"reports": len(views.drift.reports), "harmful": len(_harmful(views))}
+
+
+def _drift_reasons(views: ReadModel) -> Iterator[str]:
+    for report in _harmful(views):
+        yield (
+            f"{report.model_version} of {report.symbol} {timeframe_name(report.timeframe_ms)} "
+            f"should be retrained: {', '.join(report.reasons)}; /api/drift has the numbers"
+        )
 
 
 def _process_reasons(ctx: AppContext) -> Iterator[str]:

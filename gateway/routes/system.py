@@ -116,6 +116,13 @@ class ShortHealth(BaseModel):
     access: AccessHealth
 
 
+class DriftHealth(BaseModel):
+    """How many series have a report of drift, and how many give a reason to retrain."""
+
+    reports: int
+    harmful: int = Field(description="Only of models that serve now")
+
+
 class Health(ShortHealth):
     """How the system is, in full."""
 
@@ -131,6 +138,7 @@ class Health(ShortHealth):
     pending: list[str] = Field(
         description="What higher timeframes lack until their first model serves: no fault"
     )
+    drift: DriftHealth
     canary: CanaryTrace | None = Field(description="The last bar followed through the chain")
     windows: list[MonitorWindow] = Field(description="Newest rates by topic and symbol")
     dead_letters: dict[str, DeadLetterView]

@@ -15,7 +15,7 @@ from schemas.status import MonitorWindow
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import BARS, RAW_BARS
 from streams.events import EventState, Place, merged, recall, step
-from tests.build import START_MS, serving, status
+from tests.build import START_MS, drift_report, serving, status
 
 STATES = ("starting", "restoring", "running", "degraded", "holding", "stopping", "failed")
 
@@ -125,9 +125,15 @@ def test_gaps_letters_models_and_configs_are_news_and_repairs_are_not():
         payload_base64="",
         event_time_ms=START_MS,
     )
-    _, events = fold(entry, entry.model_copy(update={"kind": "repaired"}), letter, serving())
+    harm = drift_report(60, reasons=("log_loss", "age"), raised=True)
+    _, events = fold(
+        *(entry, entry.model_copy(update={"kind": "repaired"}), letter, serving()),
+        *(drift_report(), harm, harm.model_copy(update={"raised": False})),
+    )
 
-    assert [event.kind for event in events] == ["gap", "dead_letter", "model_changed"]
+    kinds = ["gap", "dead_letter", "model_changed", "model_drift"]
+    assert [event.kind for event in events] == kinds
+    assert events[-1].text == "m1 does harm at BTCUSDT 1m: log_loss, age"
     assert all(len(event.text) < 500 for event in events)
     assert "topics dlq list" in events[1].remedy
 

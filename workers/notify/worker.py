@@ -20,6 +20,7 @@ from schemas.events import SystemEvent
 from schemas.topics import (
     CLOCK_TICKS,
     CONFIG_ACTIVE,
+    DRIFT_REPORTS,
     LEDGER,
     MODELS_CHANGES,
     MONITOR_WINDOWS,
@@ -54,6 +55,7 @@ READS = (
     CLOCK_TICKS,
     LEDGER,
     MODELS_CHANGES,
+    DRIFT_REPORTS,
     CONFIG_ACTIVE,
     MONITOR_WINDOWS,
     WORKER_STATUS,

@@ -211,6 +211,12 @@ export interface DeadLetterView {
   newest: DeadLetter
 }
 
+export interface DriftHealth {
+  reports: number
+  /** Only of models that serve now */
+  harmful: number
+}
+
 export interface Driver {
   feature: string
   value: number | null
@@ -225,7 +231,7 @@ export interface Driver {
 export interface EventEntry {
   /** The same after every redelivery */
   event_id: string
-  kind: 'process_degraded' | 'process_failed' | 'process_restarted' | 'process_recovered' | 'feed_stale' | 'feed_fresh' | 'gap' | 'dead_letter' | 'model_changed' | 'config_active'
+  kind: 'process_degraded' | 'process_failed' | 'process_restarted' | 'process_recovered' | 'feed_stale' | 'feed_fresh' | 'gap' | 'dead_letter' | 'model_changed' | 'model_drift' | 'config_active'
   /** Urgent ones pass quiet hours */
   severity: 'info' | 'warning' | 'urgent'
   /** Process, symbol, strategy or topic: the Kafka key */
@@ -315,6 +321,7 @@ export interface Health {
   symbols: SymbolHealth[]
   /** What higher timeframes lack until their first model serves: no fault */
   pending: string[]
+  drift: DriftHealth
   /** The last bar followed through the chain */
   canary: CanaryTrace | null
   /** Newest rates by topic and symbol */

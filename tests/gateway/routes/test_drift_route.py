@@ -56,3 +56,17 @@ async def test_a_timeframe_or_symbol_that_does_not_run_is_refused_with_its_name(
 ):
     assert (await gateway.client.get(f"{PATH}?timeframe=7m")).status_code == 400
     assert (await gateway.client.get(f"{PATH}?symbol=nope")).status_code in {400, 404}
+
+
+async def test_harm_of_the_serving_model_is_a_worry_of_the_health_and_that_of_an_older_is_not(
+    gateway: RunningGateway,
+):
+    gateway.bus.feed(drift_report(60, reasons=("age",), model_version="m0"))
+
+    body = (await gateway.client.get("/api/v1/health")).json()
+    assert body["drift"] == {"reports": 1, "harmful": 0}
+
+    gateway.bus.feed(drift_report(120, reasons=("age",)))
+    body = (await gateway.client.get("/api/v1/health")).json()
+    assert body["drift"] == {"reports": 1, "harmful": 1}
+    assert any("should be retrained: age" in reason for reason in body["degraded"])
