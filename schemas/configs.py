@@ -13,6 +13,7 @@ from schemas.bounds import Count, Text
 from schemas.commands import Command, CommandId
 from schemas.drift import DriftPolicy
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.specialists import SpecialistPolicy
 from schemas.timeframes import DAY_MS
 
 KEPT_MS = 90 * DAY_MS  # after its deprecation, wall clock
@@ -151,6 +152,7 @@ class ConfigEffective(Record):
     included: bool = Field(description="Whether the symbol is of the strategy's universe")
     policy: SignalPolicy
     drift: DriftPolicy | None = Field(default=None, description="Null: the defaults")
+    specialists: SpecialistPolicy | None = Field(default=None, description="Null: the defaults")
 
 
 Content = dict[str, Any]

@@ -15,12 +15,15 @@ from schemas.certificates import ModelCertificate
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
+from schemas.specialists import ModelSelection
 
 
 class ModelFile(Record):
     """One artifact, checked before it is loaded."""
 
-    role: Literal["forest", "lstm", "manifest", "report"]
+    role: Literal[
+        "forest", "forest_bull", "forest_bear", "forest_sideways", "lstm", "manifest", "report"
+    ]
     path: str = Field(description="Relative to the model directory")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: Count
@@ -106,6 +109,9 @@ class ModelRegistered(Record):
     )
     certificate: ModelCertificate | None = Field(
         default=None, description="Null of models that are older than certificates"
+    )
+    selection: ModelSelection | None = Field(
+        default=None, description="Who answers; null in records of older releases: universal"
     )
 
 

@@ -14,6 +14,7 @@ from schemas.bounds import MAX_COUNT, Count
 from schemas.explanations import Attribution
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 from schemas.regimes import SUM_TOLERANCE, TrendState
+from schemas.specialists import Answerer
 
 
 class ClassProbabilities(Record):
@@ -101,6 +102,10 @@ class Prediction(Record):
     expected_return: ExpectedReturns | None = Field(
         default=None, description="Over the horizon; null: the model has no tables"
     )
+    answered_by: Literal[Answerer, "blend"] | None = Field(
+        default=None, description="Null in records of older releases: universal"
+    )
+    why: str | None = Field(default=None, description="Why that one answered, for people")
 
 
 class PredictionRequest(Record):
@@ -117,6 +122,9 @@ class PredictionRequest(Record):
     explain: bool = False
     attribution: Literal["values", "interactions"] | None = Field(
         default=None, description="All features' values, or the strongest pairs beside them"
+    )
+    answerer: Answerer | None = Field(
+        default=None, description="Which part of the model is to answer; null: as it selects"
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from schemas.bounds import MAX_COUNT
 from schemas.predictions import ClassProbabilities, MarketContext, RegimeView, ReturnBounds
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.specialists import Answerer
 
 Direction = Literal["buy", "sell", "neutral"]
 Grade = Literal["A+", "A", "B", "C"]
@@ -83,6 +84,10 @@ class Signal(Record):
         description="Of its direction, after costs and the funding due until it expires; null: "
         "neutral, or the model has no tables",
     )
+    answered_by: Literal[Answerer, "blend"] | None = Field(
+        default=None, description="Part of the model that answered; null: an older release"
+    )
+    why: str | None = Field(default=None, description="Why that one answered, for people")
 
 
 class SignalAcknowledged(Record):

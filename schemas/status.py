@@ -8,6 +8,15 @@ from pydantic import Field
 
 from schemas.bounds import LAST_MS, Count
 from schemas.record import Milliseconds, Record, Timeframe
+from schemas.specialists import SelectionRule, SpecialistName
+
+
+class LoadedSpecialist(Record):
+    """A specialist of a model in a worker's memory."""
+
+    name: SpecialistName
+    parameters: Count = Field(description="As those of the model: with the network that it shares")
+    qualified: bool
 
 
 class LoadedModel(Record):
@@ -21,6 +30,10 @@ class LoadedModel(Record):
     qualified: bool
     load_seconds: float | None = Field(default=None, ge=0, description="How long loading took")
     timeframe_ms: Timeframe | None = Field(default=None, description="Whose bars it predicts")
+    selection: SelectionRule | None = Field(
+        default=None, description="Who answers; null: of an older release, universal"
+    )
+    specialists: tuple[LoadedSpecialist, ...] = ()
 
 
 class WorkerStatus(Record):

@@ -20,6 +20,7 @@ from schemas.bounds import MAX_COUNT, Text, Ticker
 from schemas.configs import Content, SignalPolicy, StrategyName
 from schemas.drift import DriftPolicy
 from schemas.research import Optimization
+from schemas.specialists import SpecialistPolicy
 from schemas.timeframes import TIMEFRAMES_MS
 
 LARGEST_BYTES = 65_536  # of a content as JSON
@@ -171,6 +172,7 @@ class StrategyConfig(Part):
     deployment: Deployment = Deployment()
     decision: SignalPolicy = SignalPolicy()
     drift: DriftPolicy = DriftPolicy()
+    specialists: SpecialistPolicy = SpecialistPolicy()
 
 
 SHIPPED: Content = {

@@ -327,6 +327,7 @@ def _effective(
             included=universe is None or symbol in universe,
             policy=config.decision,
             drift=config.drift,
+            specialists=config.specialists,
         )
         for timeframe_ms, symbols in sorted(markets.items())
         for symbol in symbols

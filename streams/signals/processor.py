@@ -142,6 +142,8 @@ def graded(
         round_trip_cost=None if config is None else round_trip,
         confidence_interval=prediction.confidence_interval,
         expected_net_return=expected_net_return(prediction, direction, round_trip, funding_ms),
+        answered_by=prediction.answered_by,
+        why=prediction.why,
     )
 
 

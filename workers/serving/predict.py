@@ -183,4 +183,6 @@ def _prediction(
         device=model.network.device,
         confidence_interval=None if tables is None else tables.confidence_interval(final),
         expected_return=None if tables is None else tables.expected_return(final),
+        answered_by="universal",
+        why=None,
     )

@@ -1024,6 +1024,10 @@ export interface SignalDetail {
   confidence_interval: [number, number] | null
   /** Of its direction, after costs and the funding due until it expires; null: neutral, or the model has no tables */
   expected_net_return: ReturnBounds | null
+  /** Part of the model that answered; null: an older release */
+  answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
+  /** Why that one answered, for people */
+  why: string | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
@@ -1083,6 +1087,10 @@ export interface SignalItem {
   confidence_interval: [number, number] | null
   /** Of its direction, after costs and the funding due until it expires; null: neutral, or the model has no tables */
   expected_net_return: ReturnBounds | null
+  /** Part of the model that answered; null: an older release */
+  answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
+  /** Why that one answered, for people */
+  why: string | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
