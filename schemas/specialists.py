@@ -20,6 +20,7 @@ SPECIALISTS: tuple[SpecialistName, ...] = (  # of bull, bear, sideways
     "bear_specialist",
     "sideways_specialist",
 )
+ANSWERERS: tuple[Answerer, ...] = ("universal", *SPECIALISTS)
 
 MatrixRow = tuple[Probability, Probability, Probability]
 ROW_TOLERANCE = 1e-9  # on the sum of a row
@@ -96,3 +97,20 @@ class ModelSelection(Record):
     )
     specialists: tuple[Specialist, ...] = ()
     tests: tuple[SelectionTest, ...] = ()
+
+    @property
+    def fitted(self) -> tuple[Specialist, ...]:
+        """The specialists that are not missing."""
+        return tuple(each for each in self.specialists if each.temperature is not None)
+
+    @property
+    def qualified(self) -> frozenset[SpecialistName]:
+        """The names of those that may answer."""
+        return frozenset(each.name for each in self.fitted if each.qualified)
+
+    def why_not(self, name: str) -> str:
+        """Return why a specialist does not answer."""
+        for each in self.specialists:
+            if each.name == name:
+                return f"{'missing' if each.temperature is None else 'unqualified'}: {each.reason}"
+        return f"missing: {self.reason}"

@@ -35,6 +35,13 @@ class LoadedModel(Record):
     )
     specialists: tuple[LoadedSpecialist, ...] = ()
 
+    def part_name(self, listed: str, part: str) -> str:
+        """Return the name of a part of this model where it is listed by a name: its own, a suffix.
+
+        Of ``ensemble/1h`` the bull specialist is ``bull_specialist/1h``.
+        """
+        return part + listed.removeprefix(self.name)
+
 
 class WorkerStatus(Record):
     """State of one process, compacted by its name."""

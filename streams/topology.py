@@ -19,6 +19,7 @@ from schemas.topics import (
     CONFIG_ACTIVE,
     CONFIG_CHANGES,
     CONFIG_COMMANDS,
+    CONFIG_EFFECTIVE,
     DEPLOYMENTS,
     DRIFT_FEATURES,
     DRIFT_REFERENCES,
@@ -127,7 +128,13 @@ WORKERS: tuple[Worker, ...] = (
     ),
     Worker(
         "inference",
-        (FEATURE_VECTORS, REGIME_PROBABILITIES, MODELS_CHANGES, PREDICTION_REQUESTS),
+        (
+            CONFIG_EFFECTIVE,
+            FEATURE_VECTORS,
+            REGIME_PROBABILITIES,
+            MODELS_CHANGES,
+            PREDICTION_REQUESTS,
+        ),
         (PREDICTIONS, PREDICTION_REPLIES, WORKER_STATUS),
         stateful=True,
     ),

@@ -25,6 +25,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.commands.v1", "promotion"): "versions to stage, to promote, to roll back, to train",
     ("training.cancelled.v1", "training"): "trainings that are to stop",
     ("configs.effective.v1", "signals"): "what signals follow from which bar",
+    ("configs.effective.v1", "inference"): "how specialists are weighed from which bar",
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",
     ("predictions.requests.v1", "explain"): "questions of the gateway",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,6 +17,8 @@ from gateway.views.compact import CompactSignal, PredictedBar
 from gateway.views.series_view import SeriesView
 from schemas.answers import PredictionAnswer
 from schemas.predictions import ClassProbabilities, Prediction, PredictionReply
+from schemas.specialists import Answerer
+from schemas.status import LoadedModel
 from schemas.timeframes import timeframe_name
 from streams.signals.grading import choose_direction
 
@@ -42,13 +44,13 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     """Return the body of the answer; raises a ``GatewayError``."""
     started = time.perf_counter()
     view = ctx.series(query.symbol, query.timeframe)
-    version = _version(ctx, query.model, view.timeframe_ms)
+    named = _named(ctx, query.model, view.timeframe_ms)
     with ctx.metrics.timed_stage("inference"):
         signal, age = _signal(ctx, view, query.as_of_ms)
         graded = fields = orjson.loads(signal.raw)
         predicted: PredictedBar = signal
-        if version is not None and version != signal.model_version:
-            predicted = prediction = await _override(ctx, query, signal, version)
+        if named is not None and named != (signal.model_version, None):
+            predicted = prediction = await _override(ctx, query, signal, named)
             fields = _prediction_fields(prediction)
     with ctx.metrics.timed_stage("regime"):
         regime = _regime(fields["regime"])
@@ -57,7 +59,9 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
         body["risk_validation"] = _risk(graded) if query.risk_check else None
     body["explanation"], body["explanation_status"] = None, "not_requested"
     if query.explain:
-        explanation = await find_explanation(ctx, predicted, query.trace_id)
+        explanation = None  # of a named part nobody has one: that is no prediction of the log
+        if named is None or named.answerer is None:
+            explanation = await find_explanation(ctx, predicted, query.trace_id)
         body["explanation"] = raw(explanation)
         body["explanation_status"] = "pending" if explanation is None else "ready"
     body["stale"] = age.stale
@@ -70,8 +74,15 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     return body
 
 
-def _version(ctx: AppContext, model: str | None, timeframe_ms: int) -> str | None:
-    """Return the version of the named model; raises ``Refused`` for one that is not loaded."""
+class NamedModel(NamedTuple):
+    """What an override names: a version, and which part of it; None: as the model selects."""
+
+    version: str
+    answerer: Answerer | None
+
+
+def _named(ctx: AppContext, model: str | None, timeframe_ms: int) -> NamedModel | None:
+    """Return what an override names; raises ``Refused`` for what is not loaded."""
     if model is None:
         return None
     views = ctx.views
@@ -82,12 +93,21 @@ def _version(ctx: AppContext, model: str | None, timeframe_ms: int) -> str | Non
     }
     for name, candidate in loaded.items():
         if model in {name, candidate.name, candidate.version}:
-            return candidate.version
-    names = ", ".join(f"{name} ({other.version})" for name, other in loaded.items()) or "none"
+            return NamedModel(candidate.version, None)
+        parts: list[Answerer] = ["universal", *(each.name for each in candidate.specialists)]
+        for part in parts:
+            if model in {part, candidate.part_name(name, part)}:
+                return NamedModel(candidate.version, part)
+    listed = ", ".join(_listed(name, candidate) for name, candidate in loaded.items()) or "none"
     raise Refused(
         f"strategy_override: model {model!r} is not loaded for {timeframe_name(timeframe_ms)}; "
-        f"loaded: {names}"
+        f"loaded: {listed}"
     )
+
+
+def _listed(name: str, model: LoadedModel) -> str:
+    parts = [model.part_name(name, each.name) for each in model.specialists]
+    return ", ".join([f"{name} ({model.version})", *parts])
 
 
 def _signal(
@@ -144,18 +164,23 @@ def _absence(ctx: AppContext, view: SeriesView) -> str:
 
 
 async def _override(
-    ctx: AppContext, query: PredictQuery, signal: CompactSignal, version: str
+    ctx: AppContext, query: PredictQuery, signal: CompactSignal, named: NamedModel
 ) -> Prediction:
-    """Return the prediction that another model makes of the signal's bar."""
+    """Return the prediction that another model, or a part of one, makes of the signal's bar."""
     # The schema is part of the key, because releases with different schemas share one Redis.
     shape = Prediction.schema_name()
     bar = f"{signal.symbol}:{signal.timeframe_ms}:{signal.event_time_ms}"
-    key = f"override:{shape}:{bar}:{version}"
+    version = named.version
+    key = f"override:{shape}:{bar}:{version}:{named.answerer or 'selected'}"
     cached = await ctx.cache.get(key)
     if cached is not None:
         return Prediction.decode(cached)
     reply = await ctx.worker_client.prediction(
-        signal, version, explain=query.explain, trace_id=query.trace_id
+        signal,
+        version,
+        answerer=named.answerer,
+        explain=query.explain,
+        trace_id=query.trace_id,
     )
     prediction = _prediction(reply, version, query.as_of_ms)
     await ctx.cache.put(key, prediction.encode())
@@ -188,6 +213,8 @@ def _body(signal: dict[str, Any], regime: dict[str, Any]) -> dict[str, Any]:
         "strategy_weights": signal["strategy_weights"],
         "metadata": {
             "model_version": signal["model_version"],
+            "answered_by": signal.get("answered_by"),
+            "why": signal.get("why"),
             "bar_time": iso(signal["event_time_ms"]),
             "timeframe": timeframe_name(signal["timeframe_ms"]),
             "timeframe_ms": signal["timeframe_ms"],

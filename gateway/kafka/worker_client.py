@@ -19,6 +19,7 @@ from gateway.kafka.bus import Bus
 from gateway.views.compact import PredictedBar
 from schemas.explanations import Explanation
 from schemas.predictions import PredictionReply, PredictionRequest
+from schemas.specialists import Answerer
 
 BOUND_S = 0.1
 INTERACTIONS_BOUND_S = 20.0  # the first time the worker loads shap
@@ -42,10 +43,18 @@ class WorkerClient:
         self._attributions = {}
 
     async def prediction(
-        self, bar: PredictedBar, model: str, *, explain: bool, trace_id: str
+        self,
+        bar: PredictedBar,
+        model: str,
+        *,
+        answerer: Answerer | None,
+        explain: bool,
+        trace_id: str,
     ) -> PredictionReply | None:
         """Return the worker's reply about one bar by another model; None when it is late."""
-        request = self._request(bar, self._bound_s, model_override=model, explain=explain)
+        request = self._request(
+            bar, self._bound_s, model_override=model, answerer=answerer, explain=explain
+        )
         return await self._reply(request, self._bound_s, trace_id)
 
     async def attribution(

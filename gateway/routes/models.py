@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.context import ContextDep
 from gateway.envelope import iso, plain
 from schemas.models import ModelMetrics, ModelServing
+from schemas.specialists import ModelSelection
 from schemas.timeframes import timeframe_name
 from schemas.training import TrainingProgress
 
@@ -28,6 +29,9 @@ class LoadedModelView(BaseModel):
     qualified: bool = Field(description="Passed every gate")
     serving: bool = Field(description="Whether this version answers for its strategy")
     timeframe: str
+    selection: str | None = Field(
+        description="Who answers for it: universal, argmax or blend; null: a specialist"
+    )
 
 
 class ServingModel(BaseModel):
@@ -51,6 +55,9 @@ class ServingModel(BaseModel):
     mlflow_run_id: str | None = Field(
         default=None, description="Null until it is mirrored into MLflow"
     )
+    selection: ModelSelection | None = Field(
+        description="Who answers, and the figures that decided it; null: an older release"
+    )
 
 
 class TrainingView(BaseModel):
@@ -65,7 +72,8 @@ class TrainingView(BaseModel):
 class ModelList(BaseModel):
     """Loaded models, and what serves each strategy, by name.
 
-    A model of a higher timeframe has that in its name: ``ensemble/15m``.
+    A model of a higher timeframe has that in its name: ``ensemble/15m``. So have its specialists:
+    ``bull_specialist/15m``.
     """
 
     models: dict[str, LoadedModelView]
@@ -83,8 +91,9 @@ async def models(ctx: ContextDep) -> Response:
     ctx.require_ready()
     views = ctx.views
     versions = {serving.model.model_version for serving in views.serving.values()}
-    loaded = {
-        name: {
+    loaded: dict[str, dict[str, Any]] = {}
+    for name, model in views.models_by_name().items():
+        loaded[name] = shown = {
             "name": model.name,
             "version": model.version,
             "loaded_at": iso(model.loaded_at_ms),
@@ -93,9 +102,15 @@ async def models(ctx: ContextDep) -> Response:
             "qualified": model.qualified,
             "serving": model.version in versions,
             "timeframe": timeframe_name(views.model_timeframe_ms(model)),
+            "selection": model.selection,
         }
-        for name, model in views.models_by_name().items()
-    }
+        for each in model.specialists:
+            loaded[model.part_name(name, each.name)] = shown | {
+                "name": each.name,
+                "parameters": each.parameters,
+                "qualified": each.qualified,
+                "selection": None,
+            }
     serving = (change for length in views.timeframes for change in views.serving_at(length))
     body = {
         "models": loaded,
@@ -140,4 +155,5 @@ def _serving(change: ModelServing) -> dict[str, Any]:
         "horizon_bars": model.horizon_bars,
         "feature_set_id": model.feature_set_id,
         "features": len(model.feature_names),
+        "selection": None if model.selection is None else model.selection.model_dump(),
     }

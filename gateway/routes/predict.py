@@ -50,7 +50,8 @@ class PredictBody(BaseModel):
         default=None,
         min_length=1,
         max_length=100,
-        description="A loaded model of the timeframe, by name or version",
+        description="A loaded model of the timeframe, by name or version; bull_specialist, "
+        "bear_specialist, sideways_specialist and universal are parts of the newest",
     )
     timeframe: str | None = Field(
         default=None, max_length=40, description="One that runs, such as 15m; null: the base"
@@ -81,6 +82,10 @@ class PredictMetadata(BaseModel):
     """Where the answer comes from."""
 
     model_version: str
+    answered_by: str | None = Field(
+        description="universal, a specialist or blend; null: an older release"
+    )
+    why: str | None = Field(description="Why that one answered")
     latency_ms: float = Field(description="Inside the gateway")
     timestamp: str = Field(description="When it was answered, ISO 8601, UTC")
     bar_time: str = Field(description="Close of the bar it is about, market time")

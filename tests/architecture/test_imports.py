@@ -81,6 +81,7 @@ REPLAYED_WORKERS = (
     "workers/serving/processor.py",
     "workers/serving/pairing.py",
     "workers/serving/predict.py",
+    "workers/serving/selection.py",
     "workers/explain/processor.py",
     "workers/explain/attribution.py",
     "workers/explain/history.py",

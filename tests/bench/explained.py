@@ -154,7 +154,6 @@ def _publish_model(publisher: Publisher, home: Path) -> str:
         member_weights={"xgboost": 0.55, "lstm": 0.45},
         class_prior=(0.3, 0.4, 0.3),
         temperature=1.0,
-        strategy_matrix=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
         trained_from_ms=0,
         trained_to_ms=1,
         seed=1,

@@ -15,7 +15,7 @@ from workers.models.ensemble import class_probabilities
 from workers.models.lstm import LstmConfig, write_lstm
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import LstmPlan, lstm_probabilities
-from workers.training.train import MODEL_FEATURES, STRATEGY_MATRIX
+from workers.training.train import MODEL_FEATURES
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,6 @@ def default_size_model(
         member_weights={"xgboost": 0.55, "lstm": 0.45},
         class_prior=(0.3, 0.4, 0.3),
         temperature=1.5,
-        strategy_matrix=STRATEGY_MATRIX,
         trained_from_ms=0,
         trained_to_ms=1,
         seed=7,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelChanged, ModelRegistered
+from schemas.specialists import ModelSelection, SelectionRule, Specialist, SpecialistName
 from schemas.timeframes import MINUTE_MS
 from tests.build import FEATURE_SET, close_time, registered
 from workers.models.artifact import MANIFEST, Manifest, ParityCase, model_file, write_model
@@ -15,6 +16,7 @@ from workers.models.ensemble import class_probabilities
 from workers.models.lstm import LstmConfig, write_lstm
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import lstm_probabilities
+from workers.training.specialists import FittedSpecialists
 
 NAMES = ("rsi_14", "natr_14", "realised_volatility_60", "log_return_1")
 WINDOW = 6
@@ -28,11 +30,21 @@ def small_model(
     names: tuple[str, ...] = NAMES,
     feature_set: str = FEATURE_SET,
     timeframe_ms: int = MINUTE_MS,
+    *,
+    selection: ModelSelection | None = None,
 ) -> ModelRegistered:
-    """Train on seeded noise, write under ``root`` and return the registration."""
+    """Train on seeded noise, write under ``root`` and return the registration.
+
+    Its fitted specialists are those of ``selection``.
+    """
     forest, network, rows, windows = _fitted(seed, len(names))
     report = b'{"plan": {"seed": %d, "boosted": {"rounds": 8}}}' % seed
     contents = {"forest.json": forest, "lstm.safetensors": network, "report.json": report}
+    selection = selection or ModelSelection(reason="bootstrap: not tried")
+    specialists = FittedSpecialists(
+        selection,
+        {each.name: _fitted(ord(each.name[1]), len(names))[0] for each in selection.fitted},
+    )
     manifest = Manifest(
         strategy="ensemble",
         feature_set_id=feature_set,
@@ -44,7 +56,6 @@ def small_model(
         member_weights={"xgboost": 0.55, "lstm": 0.45},
         class_prior=(0.25, 0.5, 0.25),
         temperature=1.1,
-        strategy_matrix=((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0)),
         trained_from_ms=0,
         trained_to_ms=1,
         seed=seed,
@@ -53,17 +64,20 @@ def small_model(
             model_file("forest", "forest.json", forest),
             model_file("lstm", "lstm.safetensors", network),
             model_file("report", "report.json", report),
+            *specialists.files,
         ),
+        selection=selection,
         parity=(
             ParityCase(
                 row=tuple(rows[0].tolist()),
                 window=tuple(tuple(bar) for bar in windows[0].tolist()),
                 forest=class_probabilities(boosted_probabilities(forest, rows[:1]))[0],
                 lstm=class_probabilities(lstm_probabilities(network, windows[:1]))[0],
+                specialists=specialists.parity(rows[:1])[0],
             ),
         ),
     )
-    folder = write_model(root, manifest, contents)
+    folder = write_model(root, manifest, contents | specialists.contents)
     return registered(
         model_version=manifest.version,
         feature_names=names,
@@ -71,6 +85,26 @@ def small_model(
         base_ms=None if timeframe_ms == MINUTE_MS else MINUTE_MS,
         uri=folder.as_uri(),
         files=(*manifest.files, model_file("report", MANIFEST, manifest.encode())),
+    )
+
+
+def selecting(rule: SelectionRule) -> ModelSelection:
+    """Return a selection with a qualified bull, a poor bear and a sideways that is missing."""
+    return ModelSelection(
+        rule=rule,
+        reason="for a test",
+        specialists=(
+            _specialist("bull_specialist", qualified=True),
+            _specialist("bear_specialist", qualified=False),
+            Specialist(name="sideways_specialist", effective_rows=12.0, reason="12 rows"),
+        ),
+    )
+
+
+def _specialist(name: SpecialistName, *, qualified: bool) -> Specialist:
+    reason = "better" if qualified else "no better"
+    return Specialist(
+        name=name, effective_rows=900.0, temperature=1.5, qualified=qualified, reason=reason
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from schemas.explanations import Driver, Explanation
 from schemas.ids import derived_id
 from schemas.models import ModelRegistered
 from schemas.predictions import Prediction
+from schemas.specialists import ANSWERERS, SPECIALISTS, Answerer
 from schemas.topics import EXPLANATIONS, SIGNALS
 from workers.models import forest as forests
 from workers.models import lstm as lstms
-from workers.models.artifact import ArtifactError, Manifest, read_model
+from workers.models.artifact import FOREST_ROLES, ArtifactError, Manifest, read_model
 from workers.models.booster import read_booster
+from workers.models.ensemble import answer_shares
 from workers.models.lstm_attribution import attribute_closely
 from workers.models.treeshap import TreeExplainer, compile_explainer, shap_values
 
@@ -27,15 +29,27 @@ REGIME_INPUTS = ("regime_bull", "regime_bear", "regime_sideways")
 DRIVERS_SHOWN = 5
 
 
+class ExplainableForest(NamedTuple):
+    """One forest, to be run and to be attributed."""
+
+    forest: forests.Forest
+    explainer: TreeExplainer
+
+    @classmethod
+    def read(cls, content: bytes) -> ExplainableForest:
+        """Return the forest of a file; raises ``KeyError`` or ``ValueError``."""
+        booster = read_booster(content)
+        return cls(forests.compile_forest(booster), compile_explainer(booster))
+
+
 @dataclass(frozen=True)
 class ExplainableModel:
-    """The weights of one model, laid out for attribution."""
+    """The weights of one model, laid out for attribution; its forests by who answers with them."""
 
     registered: ModelRegistered
     manifest: Manifest
     version: str
-    forest: forests.Forest
-    explainer: TreeExplainer
+    forests: Mapping[Answerer, ExplainableForest]
     network: lstms.Lstm
 
     @cached_property
@@ -51,20 +65,31 @@ class ExplainableModel:
     @property
     def parameters(self) -> int:
         """Weights of the network plus nodes of the forest, as inference counts them."""
-        return self.network.parameters + len(self.forest.nodes)
+        return self.network.parameters + len(self.forests["universal"].forest.nodes)
+
+    def shares(self, prediction: Prediction) -> dict[Answerer, float]:
+        """Return how much of a prediction is whose; those of none are left out."""
+        who = prediction.answered_by
+        if who != "blend":
+            return {who or "universal": 1.0}
+        weights = np.array([[prediction.strategy_weights[name] for name in SPECIALISTS]])
+        shares = answer_shares("blend", weights, self.manifest.selection.qualified)[0].tolist()
+        return {name: share for name, share in zip(ANSWERERS, shares, strict=True) if share}
 
 
 def load_explainable(model: ModelRegistered) -> ExplainableModel:
     """Load a registered model; raises ``ArtifactError`` when a file is missing or altered."""
     manifest, contents = read_model(model)
     try:
-        booster = read_booster(contents["forest"])
         return ExplainableModel(
             registered=model,
             manifest=manifest,
             version=model.model_version,
-            forest=forests.compile_forest(booster),
-            explainer=compile_explainer(booster),
+            forests={
+                name: ExplainableForest.read(contents[role])
+                for name, role in FOREST_ROLES.items()
+                if role in contents
+            },
             network=lstms.read_lstm(contents["lstm"]),
         )
     except (KeyError, ValueError) as error:
@@ -123,12 +148,17 @@ def attribute_trees(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return the forest's row, its SHAP values with the base last, and the margin they sum to.
 
-    Values and margin are of the explained class, log-odds. Arguments as in ``explain``.
+    Values and margin are of the explained class, log-odds; of a blend the mean over its forests,
+    weighed by their shares. Arguments as in ``explain``.
     """
     target, regime = CLASSES.index(explained_class(prediction)), prediction.regime
     row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
-    values = shap_values(model.explainer, row[None])[0, target]
-    return row, values, float(forests.margins(model.forest, row[None])[0, target])
+    values, margin = np.zeros(len(row) + 1), 0.0
+    for name, share in model.shares(prediction).items():
+        each = model.forests[name]
+        values += share * shap_values(each.explainer, row[None])[0, target]
+        margin += share * float(forests.margins(each.forest, row[None])[0, target])
+    return row, values, margin
 
 
 def _drivers(

@@ -7,48 +7,65 @@ second, where the values themselves cost a millisecond.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.explanations import FeatureInteraction
+from schemas.specialists import Answerer
 from workers.explain.attribution import ExplainableModel
-from workers.models.artifact import ArtifactError, read_model
+from workers.models.artifact import FOREST_ROLES, ArtifactError, read_model
 
 PAIRS_SHOWN = 5
 
 
 class InteractionExplainer:
-    """Keeps shap's explainer of the model that was asked about last."""
+    """Keeps shap's explainers of the model that was asked about last."""
 
     def __init__(self) -> None:
         self._version = ""
-        self._explainer: Any = None
+        self._explainers: dict[Answerer, Any] = {}
 
     def matrix(
-        self, model: ExplainableModel, row: NDArray[np.float64], target: int
+        self,
+        model: ExplainableModel,
+        row: NDArray[np.float64],
+        target: int,
+        shares: Mapping[Answerer, float],
     ) -> NDArray[np.float64]:
         """Return the interaction values of one class, shape (F, F), log-odds.
+
+        Args:
+            model: The model.
+            row: Inputs of its forests, shape (F,).
+            target: The class.
+            shares: How much of the answer is whose; the values are the mean by them.
 
         Raises:
             ArtifactError: The files of the model are gone or altered.
         """
         if self._version != model.version:
-            self._explainer = _tree_explainer(model)
+            self._explainers.clear()
             self._version = model.version
-        values = self._explainer.shap_interaction_values(row[None])
-        return np.asarray(values, dtype=np.float64)[0, :, :, target]
+        mean = np.zeros((len(row), len(row)))
+        for name, share in shares.items():
+            if name not in self._explainers:
+                self._explainers[name] = _tree_explainer(model, name)
+            values = self._explainers[name].shap_interaction_values(row[None])
+            mean += share * np.asarray(values, dtype=np.float64)[0, :, :, target]
+        return mean
 
 
-def _tree_explainer(model: ExplainableModel) -> Any:
+def _tree_explainer(model: ExplainableModel, name: Answerer) -> Any:
     import shap
     import xgboost
 
     _, contents = read_model(model.registered)
     booster = xgboost.Booster({"nthread": 1})
     try:
-        booster.load_model(bytearray(contents["forest"]))
+        booster.load_model(bytearray(contents[FOREST_ROLES[name]]))
     except xgboost.core.XGBoostError as error:
         raise ArtifactError(f"model {model.version} cannot be read: {error}") from None
     return shap.TreeExplainer(booster)

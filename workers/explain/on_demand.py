@@ -86,7 +86,8 @@ class OnDemand:
         row, values, output = attribute_trees(model, prediction, window)
         pairs = None
         if with_pairs:
-            matrix = self._interactions.matrix(model, row, CLASSES.index(shown))
+            shares = model.shares(prediction)
+            matrix = self._interactions.matrix(model, row, CLASSES.index(shown), shares)
             differ = float(np.abs(matrix.sum(axis=1) - values[:-1]).max())
             if differ > SAME_WITHIN:
                 raise ArtifactError(

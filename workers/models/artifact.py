@@ -1,6 +1,7 @@
 """A model on disk: a manifest that names every file with its SHA-256, checked before any is read.
 
     <models>/<strategy>/<version>/manifest.json  forest.json  lstm.safetensors  report.json
+                                  forest_bull.json  forest_bear.json  forest_sideways.json
                                   registered.json  report_rows.npy  report.html  importance.png
 
 The version is the hash of the manifest, and the manifest holds the hashes of the files. One
@@ -21,6 +22,7 @@ from pydantic import Field, model_validator
 from schemas.models import ModelFile, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Probability, Record
+from schemas.specialists import Answerer, ModelSelection, SpecialistName
 from workers.models.calibration import CalibrationTables
 from workers.settings import Settings
 
@@ -28,7 +30,15 @@ MANIFEST = "manifest.json"
 REGISTERED = "registered.json"
 VERSION_LENGTH = 16  # hex digits: 64 bits tell every model of a lifetime apart
 
-FileRole = Literal["forest", "lstm", "manifest", "report"]
+FileRole = Literal[
+    "forest", "forest_bull", "forest_bear", "forest_sideways", "lstm", "manifest", "report"
+]
+FOREST_ROLES: dict[Answerer, FileRole] = {
+    "universal": "forest",
+    "bull_specialist": "forest_bull",
+    "bear_specialist": "forest_bear",
+    "sideways_specialist": "forest_sideways",
+}
 
 
 class ArtifactError(ValueError):
@@ -42,6 +52,9 @@ class ParityCase(Record):
     window: tuple[tuple[float | None, ...], ...] = Field(description="LSTM window, oldest first")
     forest: ClassProbabilities
     lstm: ClassProbabilities
+    specialists: dict[SpecialistName, ClassProbabilities] = Field(
+        default_factory=dict, description="Answers of their forests"
+    )
 
 
 class Manifest(Record):
@@ -60,8 +73,8 @@ class Manifest(Record):
         description="Shares of sell, neutral, buy among the training rows, none 0"
     )
     temperature: float = Field(gt=0, description="Of the pool's evidence against that prior")
-    strategy_matrix: tuple[tuple[float, float, float], ...] = Field(
-        description="Rows bull, bear, sideways to bull, bear, sideways specialist; sum to 1"
+    selection: ModelSelection = Field(
+        default=ModelSelection(), description="Who answers, and the figures that decided it"
     )
     trained_from_ms: int
     trained_to_ms: int
@@ -81,6 +94,10 @@ class Manifest(Record):
             raise ValueError(f"class prior {self.class_prior} is not a distribution without zeros")
         if self.volatility_feature not in self.feature_names:
             raise ValueError(f"volatility feature {self.volatility_feature} is not a model input")
+        roles = {file.role for file in self.files}
+        fitted = {FOREST_ROLES[each.name] for each in self.selection.fitted}
+        if fitted != (roles & set(FOREST_ROLES.values())) - {"forest"}:
+            raise ValueError(f"specialists {sorted(fitted)} are not those of the files")
         return self
 
     @property

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.predictions import ClassProbabilities
+from schemas.specialists import ANSWERERS, SelectionRule, SpecialistPolicy
 
 Array = NDArray[np.float64]
 
 SMALLEST = 1e-12  # keeps logs finite where a member was certain
-SPECIALISTS = ("bull_specialist", "bear_specialist", "sideways_specialist")
 
 
 def pool(members: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
@@ -52,23 +52,61 @@ def calibrate(probabilities: Array, priors: Array, temperature: float) -> Array:
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
 
 
-def specialist_weights(
-    regimes: Array, entropies: Array, matrix: tuple[tuple[float, float, float], ...]
-) -> Array:
+def specialist_weights(regimes: Array, entropies: Array, policy: SpecialistPolicy) -> Array:
     """Return the specialists' weights: regime probabilities times a row-stochastic matrix.
 
-    They shrink towards equal weights as the regime becomes uncertain. At entropy 1 all are 1/3.
+    Where the policy shrinks them, they near equal weights as the regime becomes uncertain: at
+    entropy 1 all are 1/3. A row does not depend on the others.
 
     Args:
         regimes: Bull, bear, sideways, shape (N, 3), rows sum to 1.
         entropies: Normalised, in [0, 1], shape (N,).
-        matrix: Regime to specialist, 3 by 3.
+        policy: Matrix, and whether they shrink.
 
     Returns: in order of ``SPECIALISTS``, shape (N, 3), rows sum to 1.
     """
-    mixed = regimes @ np.asarray(matrix)
-    shrunk = (1.0 - entropies[:, None]) * mixed + entropies[:, None] / 3.0
-    return np.asarray(shrunk / shrunk.sum(axis=1, keepdims=True))
+    bull, bear, sideways = np.asarray(policy.matrix)
+    weights = regimes[:, :1] * bull + regimes[:, 1:2] * bear + regimes[:, 2:] * sideways
+    if policy.shrink:
+        weights = (1.0 - entropies[:, None]) * weights + entropies[:, None] / 3.0
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def answer_shares(rule: SelectionRule, weights: Array, qualified: Collection[str]) -> Array:
+    """Return how much of each answer is whose: of ``ANSWERERS``, shape (N, 4), rows sum to 1.
+
+    ``argmax`` gives all to the specialist of highest weight (of equals the first), ``blend`` each
+    its weight. The universal model takes the share of who is not qualified.
+
+    Args:
+        rule: Who answers.
+        weights: In order of ``SPECIALISTS``, shape (N, 3), rows sum to 1.
+        qualified: Names of the specialists that may answer.
+    """
+    shares = np.zeros((len(weights), len(ANSWERERS)))
+    if rule == "universal":
+        shares[:, 0] = 1.0
+        return shares
+    shares[:, 1:] = weights if rule == "blend" else np.eye(3)[weights.argmax(axis=1)]
+    for place, name in enumerate(ANSWERERS):
+        if place and name not in qualified:
+            shares[:, 0] += shares[:, place]
+            shares[:, place] = 0.0
+    return shares
+
+
+def mix(shares: Array, parts: Mapping[str, Array]) -> Array:
+    """Return the parts' values weighed by their shares, shape (N, 3).
+
+    Args:
+        shares: Of ``ANSWERERS``, shape (N, 4); 0 where a part is absent.
+        parts: By name, shape (N, 3).
+    """
+    mixed = np.zeros_like(next(iter(parts.values())))
+    for place, name in enumerate(ANSWERERS):
+        if name in parts:
+            mixed += shares[:, place : place + 1] * parts[name]
+    return mixed
 
 
 def class_probabilities(rows: Array) -> list[ClassProbabilities]:

@@ -1,7 +1,8 @@
 """Joins the feature vector and the regime probabilities of the same bar, by event time.
 
 A half waits in the state for its partner, so the order in which the two topics arrive does not
-matter. The LSTM's window lies beside the state; a restore refills it from the features topic.
+matter. The LSTM's window lies beside the state; a restore refills it from the features topic. A
+config's policy of specialists waits there for its first bar.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
+from schemas.configs import ConfigEffective
 from schemas.features import FeatureVector
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
+from schemas.specialists import SpecialistPolicy
 
 WINDOW = 64  # bars; the longest window of a model
 # Both topics arrive in order of time: a partner so many bars behind will not come.
 MAX_WAITING_HALVES = 64
+DEFAULT_POLICY = SpecialistPolicy()
 
 Half = TypeVar("Half", FeatureVector, RegimeProbabilities)
 
@@ -138,18 +142,33 @@ class FeatureWindow(Record):
         return FeatureWindow._of(vector, self.times, RowsInOrder(rows))
 
 
+class EffectivePolicy(Record):
+    """From which bar close the specialists of a strategy are weighed by a policy."""
+
+    from_ms: int
+    strategy: str
+    policy: SpecialistPolicy
+
+
 class PairedBar(Record):
-    """Both halves of one bar, and the window that ends with it."""
+    """Both halves of one bar, the window that ends with it, and the config's policy at it."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     features: FeatureVector
     regimes: RegimeProbabilities
     window: Any
+    effective: EffectivePolicy | None
+
+    def policy(self, strategy: str) -> SpecialistPolicy:
+        """Return how the specialists of a strategy are weighed at this bar."""
+        if self.effective is None or self.effective.strategy != strategy:
+            return DEFAULT_POLICY
+        return self.effective.policy
 
 
 class PairingState(Record):
-    """Waiting halves, and the last pair with its window (refilled, not stored)."""
+    """Waiting halves and policies, and the last pair with its window (refilled, not stored)."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -158,6 +177,9 @@ class PairingState(Record):
     regimes_ms: int = Field(default=-1, description="Newest posterior seen")
     features: tuple[FeatureVector, ...] = ()
     regimes: tuple[RegimeProbabilities, ...] = ()
+    policies: tuple[EffectivePolicy, ...] = Field(
+        default=(), description="In order of time; none: the default"
+    )
     pair: Any = Field(default=None, exclude=True)
 
 
@@ -184,14 +206,48 @@ def receive(
         regimes = (*regimes[1 - MAX_WAITING_HALVES :], half)
     vector, posterior = _half_at(now, features), _half_at(now, regimes)
     if vector is None or posterior is None:
-        return _state(state, half, state.pair, features, regimes), None
+        return _state(state, half, state.pair, (features, regimes)), None
     window = (
         FeatureWindow.from_vectors([vector])
         if state.pair is None
         else state.pair.window.extended(vector)
     )
-    pair = PairedBar.unchecked(features=vector, regimes=posterior, window=window)
-    return _state(state, half, pair, _after(now, features), _after(now, regimes)), pair
+    pair = PairedBar.unchecked(
+        features=vector,
+        regimes=posterior,
+        window=window,
+        effective=_policy_at(now, state.policies),
+    )
+    return _state(state, half, pair, (_after(now, features), _after(now, regimes))), pair
+
+
+def receive_config(state: PairingState, config: ConfigEffective) -> PairingState:
+    """Keep the policy of a config for its first bar; an older one changes nothing."""
+    effective = EffectivePolicy(
+        from_ms=config.event_time_ms,
+        strategy=config.strategy,
+        policy=config.specialists or DEFAULT_POLICY,
+    )
+    if not state.policies:
+        if effective.policy == DEFAULT_POLICY:
+            return state
+    elif effective.from_ms < state.policies[-1].from_ms or effective == state.policies[-1]:
+        return state
+    return state.model_copy(update={"policies": (*state.policies, effective)})
+
+
+def _policy_at(time_ms: int, policies: tuple[EffectivePolicy, ...]) -> EffectivePolicy | None:
+    begun = [effective for effective in policies if effective.from_ms <= time_ms]
+    return begun[-1] if begun else None
+
+
+def _policies_from(
+    time_ms: int, policies: tuple[EffectivePolicy, ...]
+) -> tuple[EffectivePolicy, ...]:
+    """Return the policies that still count at a time and after it."""
+    now = _policy_at(time_ms, policies)
+    kept = policies if now is None else policies[policies.index(now) :]
+    return () if len(kept) == 1 and kept[0].policy == DEFAULT_POLICY else kept
 
 
 def _half_at(time_ms: int, halves: tuple[Half, ...]) -> Half | None:
@@ -211,16 +267,20 @@ def _state(
     before: PairingState,
     half: FeatureVector | RegimeProbabilities,
     pair: PairedBar | None,
-    features: tuple[FeatureVector, ...],
-    regimes: tuple[RegimeProbabilities, ...],
+    waiting: tuple[tuple[FeatureVector, ...], tuple[RegimeProbabilities, ...]],
 ) -> PairingState:
     now, featured = half.event_time_ms, isinstance(half, FeatureVector)
+    features, regimes = waiting
+    paired = pair is not before.pair
     return PairingState.unchecked(
-        event_time_ms=before.event_time_ms if pair is before.pair else now,
+        event_time_ms=now if paired else before.event_time_ms,
         features_ms=now if featured else before.features_ms,
         regimes_ms=before.regimes_ms if featured else now,
         features=features,
         regimes=regimes,
+        policies=_policies_from(now, before.policies)
+        if paired and before.policies
+        else before.policies,
         pair=pair,
     )
 
@@ -234,6 +294,9 @@ def refill(state: PairingState, last_inputs: Sequence[Record]) -> PairingState:
     if not features or partner is None:
         return state
     pair = PairedBar.unchecked(
-        features=features[-1], regimes=partner, window=FeatureWindow.from_vectors(features)
+        features=features[-1],
+        regimes=partner,
+        window=FeatureWindow.from_vectors(features),
+        effective=_policy_at(until, state.policies),
     )
     return state.model_copy(update={"pair": pair})

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.ids import derived_id
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
+from schemas.specialists import SPECIALISTS, Answerer
 from schemas.topics import PREDICTIONS
 from streams.costs import label_threshold
-from workers.models.ensemble import (
-    SPECIALISTS,
-    calibrate,
-    class_probabilities,
-    pool,
-    specialist_weights,
-)
+from workers.models.ensemble import class_probabilities
 from workers.serving.pairing import FeatureWindow, PairedBar, PreparedRows, RowsInOrder
+from workers.serving.selection import Regimes, answer
 from workers.serving.slots import LoadedEnsemble
+
+
+class Spoken(NamedTuple):
+    """What a model says of one bar: calibrated, by member, the specialists' weights, and who."""
+
+    probabilities: ClassProbabilities
+    members: dict[str, ClassProbabilities]
+    weights: dict[str, float]
+    answered_by: Literal[Answerer, "blend"]
+    why: str
 
 
 class ModelInputs(NamedTuple):
@@ -92,7 +98,10 @@ def _prepare_rows(model: LoadedEnsemble, windows: Sequence[FeatureWindow]) -> No
 
 
 def predict(
-    model: LoadedEnsemble, pairs: Sequence[PairedBar], inputs: ModelInputs
+    model: LoadedEnsemble,
+    pairs: Sequence[PairedBar],
+    inputs: ModelInputs,
+    named: Answerer | None = None,
 ) -> list[Prediction]:
     """Return one prediction for each pair; a row's result does not depend on its batch.
 
@@ -100,28 +109,31 @@ def predict(
         model: The model of these bars.
         pairs: N pairs.
         inputs: Theirs, all complete.
+        named: Who is to answer instead of the model's own choice; it must be loaded.
     """
-    manifest = model.manifest
     views = [_regime_view(pair) for pair in pairs]
-    regimes = np.array([(view.bull, view.bear, view.sideways) for view in views])
-    entropies = np.array([view.entropy for view in views])
-    members = model.members(np.hstack((inputs.rows, regimes)), inputs.windows)
-    pooled = pool(members, manifest.member_weights)
-    final = calibrate(pooled, np.array(manifest.class_prior), manifest.temperature)
-    specialists = specialist_weights(regimes, entropies, manifest.strategy_matrix).tolist()
-    parts = zip(*map(class_probabilities, members.values()), strict=True)
-    return [
-        _prediction(
-            model,
-            pair,
-            view,
-            (chances, dict(zip(members, of_members, strict=True))),
-            dict(zip(SPECIALISTS, weights, strict=True)),
+    regimes = Regimes(
+        np.array([(view.bull, view.bear, view.sideways) for view in views]),
+        np.array([view.entropy for view in views]),
+        [pair.policy(model.manifest.strategy) for pair in pairs],
+    )
+    rows = np.hstack((inputs.rows, regimes.probabilities))
+    answers = answer(model, rows, inputs.windows, regimes, named)
+    parts = zip(*map(class_probabilities, answers.members.values()), strict=True)
+    finals = class_probabilities(answers.probabilities)
+    predictions = []
+    for i, (pair, view, chances, members) in enumerate(
+        zip(pairs, views, finals, parts, strict=True)
+    ):
+        spoken = Spoken(
+            chances,
+            dict(zip(answers.members, members, strict=True)),
+            dict(zip(SPECIALISTS, answers.weights[i].tolist(), strict=True)),
+            answers.answered_by[i],
+            answers.why[i],
         )
-        for pair, view, chances, of_members, weights in zip(
-            pairs, views, class_probabilities(final), parts, specialists, strict=True
-        )
-    ]
+        predictions.append(_prediction(model, pair, view, spoken, named))
+    return predictions
 
 
 def _regime_view(pair: PairedBar) -> RegimeView:
@@ -140,11 +152,16 @@ def _prediction(
     model: LoadedEnsemble,
     pair: PairedBar,
     regime: RegimeView,
-    chances: tuple[ClassProbabilities, dict[str, ClassProbabilities]],
-    specialists: dict[str, float],
+    spoken: Spoken,
+    named: Answerer | None,
 ) -> Prediction:
-    features, manifest, tables = pair.features, model.manifest, model.calibration
-    final, members = chances
+    features, manifest = pair.features, model.manifest
+    # The tables say what the universal model's scores were worth.
+    tables = model.calibration if spoken.answered_by == "universal" else None
+    final = spoken.probabilities
+    # Two answers of one model at one bar are two predictions.
+    which = () if named is None else (named,)
+    trusted = named in (None, "universal") or named in manifest.selection.qualified
     return Prediction.unchecked(
         prediction_id=derived_id(
             PREDICTIONS.name,
@@ -152,6 +169,7 @@ def _prediction(
             features.timeframe_ms,
             features.event_time_ms,
             model.version,
+            *which,
         ),
         symbol=features.symbol,
         timeframe_ms=features.timeframe_ms,
@@ -159,12 +177,12 @@ def _prediction(
         available_time_ms=max(features.available_time_ms, pair.regimes.available_time_ms),
         strategy=manifest.strategy,
         model_version=model.version,
-        qualified=model.registered.qualified,
+        qualified=model.registered.qualified and trusted,
         feature_set_id=features.feature_set_id,
         probabilities=final,
-        members=members,
+        members=spoken.members,
         member_weights=dict(manifest.member_weights),
-        strategy_weights=specialists,
+        strategy_weights=spoken.weights,
         regime=regime,
         context=MarketContext.unchecked(
             open=features.open,
@@ -183,6 +201,6 @@ def _prediction(
         device=model.network.device,
         confidence_interval=None if tables is None else tables.confidence_interval(final),
         expected_return=None if tables is None else tables.expected_return(final),
-        answered_by="universal",
-        why=None,
+        answered_by=spoken.answered_by,
+        why=spoken.why,
     )

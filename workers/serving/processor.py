@@ -1,11 +1,12 @@
 """Inference: predicts each bar close from its feature vector and regime posterior.
 
-    features.vectors.v1, regimes.probabilities.v1, predictions.requests.v1  -->  [inference]
-      -->  predictions.ensemble.v1, predictions.replies.v1
+    configs.effective.v1, features.vectors.v1, regimes.probabilities.v1, predictions.requests.v1
+      -->  [inference]  -->  predictions.ensemble.v1, predictions.replies.v1
 
 All symbols of a poll go through a model together. A bar's timeframe and time alone decide its
 model: the one with the latest ``effective_from_ms`` at or before it. A posterior names the model of
-its regime filter, so a bar waits for a model that is still being loaded.
+its regime filter, so a bar waits for a model that is still being loaded. The config that is
+effective at a bar weighs the specialists.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
+from schemas.configs import ConfigEffective
 from schemas.features import FeatureVector
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.timeframes import timeframe_name
 from schemas.topics import (
+    CONFIG_EFFECTIVE,
     FEATURE_VECTORS,
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
@@ -27,7 +30,14 @@ from schemas.topics import (
     REGIME_PROBABILITIES,
 )
 from streams.processor import Outputs, Processor, StateKey
-from workers.serving.pairing import WINDOW, PairedBar, PairingState, receive, refill
+from workers.serving.pairing import (
+    WINDOW,
+    PairedBar,
+    PairingState,
+    receive,
+    receive_config,
+    refill,
+)
 from workers.serving.predict import model_inputs, predict
 from workers.serving.slots import FeaturesMissing, LoadedEnsemble, Slots
 
@@ -51,7 +61,8 @@ def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForMod
 
     return Processor(
         name="inference",
-        reads=(FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTION_REQUESTS),
+        # At one time the config comes first.
+        reads=(CONFIG_EFFECTIVE, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTION_REQUESTS),
         writes=(PREDICTIONS, PREDICTION_REPLIES),
         initial=PairingState(),
         step_batch=step_batch,
@@ -91,6 +102,9 @@ class _InferenceBatch:
                     self._outputs[number] = (self._reply(record, record.model_override),)
             elif isinstance(record, FeatureVector | RegimeProbabilities):
                 self._receive(number, record)
+            elif isinstance(record, ConfigEffective):
+                key = (record.symbol, record.timeframe_ms)
+                self._states[key] = receive_config(self._states[key], record)
         self._predict_waiting()
         changed = {k: s for k, s in self._states.items() if s is not before.get(k)}
         return changed, self._outputs
@@ -144,18 +158,23 @@ class _InferenceBatch:
         if pair is None or pair.features.event_time_ms != request.bar_time_ms:
             return reply("unknown_bar", f"the newest bar here closed at {state.event_time_ms}")
         model = self._slots.named(model_name, request.timeframe_ms)
-        if model is None:
-            return reply("unknown_model", self._why_unknown(model_name, request.timeframe_ms))
+        answerer = request.answerer
+        if model is None or answerer not in (None, *model.answerers):
+            return reply("unknown_model", self._why_unknown(model_name, request))
         try:
             inputs = model_inputs(model, [pair.window])
         except FeaturesMissing as mismatch:
             return reply("failed", str(mismatch))
         if not inputs.complete[0]:
             return reply("failed", "features of this bar are not complete")
-        return reply("ok", prediction=predict(model, [pair], inputs)[0])
+        return reply("ok", prediction=predict(model, [pair], inputs, answerer)[0])
 
-    def _why_unknown(self, name: str, timeframe_ms: int) -> str:
-        loaded = self._slots.all()
+    def _why_unknown(self, name: str, request: PredictionRequest) -> str:
+        loaded, timeframe_ms = self._slots.all(), request.timeframe_ms
+        model = self._slots.named(name, timeframe_ms)
+        if model is not None and request.answerer is not None:
+            why = model.manifest.selection.why_not(request.answerer)
+            return f"{request.answerer} of model {model.version} is {why}"
         others = sorted({model.timeframe_ms for model in loaded if name in model.names})
         if others:
             return (

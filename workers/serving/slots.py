@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
-from schemas.status import LoadedModel
+from schemas.specialists import Answerer, SpecialistName
+from schemas.status import LoadedModel, LoadedSpecialist
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.runtime.wall_clock import wall_ms
 from workers.models import forest as forests
 from workers.models import lstm as lstms
-from workers.models.artifact import ArtifactError, Manifest, ParityCase, read_model
+from workers.models.artifact import (
+    FOREST_ROLES,
+    ArtifactError,
+    Manifest,
+    ParityCase,
+    read_model,
+)
 from workers.models.booster import read_booster
 from workers.models.calibration import CalibrationLookup
 from workers.models.devices import PlacedNetwork, place_network
@@ -42,6 +50,7 @@ class LoadedEnsemble:
     loaded_at_ms: int
     load_seconds: float
     calibration: CalibrationLookup | None = None  # of a model with tables
+    specialists: Mapping[SpecialistName, forests.Forest] = field(default_factory=dict)
     _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
@@ -100,6 +109,23 @@ class LoadedEnsemble:
             "lstm": lstms.probabilities(self.network.logits(windows)),
         }
 
+    def specialist_chances(
+        self, name: SpecialistName, rows: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the probabilities of a specialist's forest, shape (N, 3); rows as in members."""
+        return forests.probabilities(self.specialists[name], rows)
+
+    @property
+    def answerers(self) -> tuple[Answerer, ...]:
+        """Who can be named to answer."""
+        return ("universal", *self.specialists)
+
+    @cached_property
+    def temperatures(self) -> dict[SpecialistName, float]:
+        """Temperature of each specialist's pool."""
+        fitted = self.manifest.selection.fitted
+        return {each.name: each.temperature for each in fitted if each.temperature is not None}
+
     def status(self) -> LoadedModel:
         """Return what ``GET /api/v1/models`` shows."""
         return LoadedModel(
@@ -111,6 +137,15 @@ class LoadedEnsemble:
             qualified=self.registered.qualified,
             load_seconds=self.load_seconds,
             timeframe_ms=self.timeframe_ms,
+            selection=self.manifest.selection.rule,
+            specialists=tuple(
+                LoadedSpecialist(
+                    name=name,
+                    parameters=self.network.model.parameters + len(forest.nodes),
+                    qualified=name in self.manifest.selection.qualified,
+                )
+                for name, forest in self.specialists.items()
+            ),
         )
 
 
@@ -133,6 +168,10 @@ def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
             calibration=None
             if manifest.calibration is None
             else CalibrationLookup(manifest.calibration),
+            specialists={
+                each.name: forests.compile_forest(read_booster(contents[FOREST_ROLES[each.name]]))
+                for each in manifest.selection.fitted
+            },
         )
         for case in manifest.parity:
             _check_parity(loaded, case)
@@ -159,8 +198,14 @@ def feature_concern(model: ModelRegistered) -> str:
 
 
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
-    answers = loaded.members(_array((case.row,)), loaded.network.prepare(_array(case.window)[None]))
-    for name, expected in (("xgboost", case.forest), ("lstm", case.lstm)):
+    row = _array((case.row,))
+    answers = loaded.members(row, loaded.network.prepare(_array(case.window)[None]))
+    answers |= {name: loaded.specialist_chances(name, row) for name in loaded.specialists}
+    expectations: dict[str, ClassProbabilities] = {"xgboost": case.forest, "lstm": case.lstm}
+    expectations |= dict(case.specialists.items())
+    if missing := answers.keys() - expectations.keys():
+        raise ArtifactError(f"model {loaded.version}: no stored answer of {', '.join(missing)}")
+    for name, expected in expectations.items():
         gap = float(np.abs(answers[name][0] - _as_row(expected)).max())
         if not gap <= PARITY:
             raise ArtifactError(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from schemas.regimes import RegimeParameters
+from schemas.specialists import SpecialistPolicy
 from schemas.training import TrainingStage
 from streams.regimes.hamilton import calibrated, recursion
 from streams.regimes.processor import UNIFORM
@@ -59,6 +60,7 @@ class TrainingPlan:
     regimes: RegimePlan = field(default_factory=lambda: RegimePlan(starts=4, iterations=60))
     smallest_fold: int = 300  # rows
     seed: int = 7
+    specialists: SpecialistPolicy = field(default_factory=SpecialistPolicy)
 
 
 class TooFewRows(ValueError):
@@ -285,6 +287,11 @@ def _next_bars(table: TrainingTable) -> NextBars:
             for series in table.series.values()
         ]
     )
+
+
+def training_rows(table: TrainingTable, plan: TrainingPlan) -> list[Rows]:
+    """Return the rows that train each fold."""
+    return [table.usable[fold.train] for fold in _large_folds(table, plan)]
 
 
 def _large_folds(table: TrainingTable, plan: TrainingPlan) -> list[WalkForwardFold]:

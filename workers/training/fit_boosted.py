@@ -25,12 +25,21 @@ class BoostedPlan:
     stride: int = 3  # every third row: neighbouring labels share most of their horizon
 
 
-def fit_boosted(rows: Array, classes: NDArray[np.int64], plan: BoostedPlan, seed: int) -> bytes:
-    """Return the fitted booster as JSON bytes; the same input and seed give the same trees."""
+def fit_boosted(
+    rows: Array,
+    classes: NDArray[np.int64],
+    plan: BoostedPlan,
+    seed: int,
+    weights: Array | None = None,
+) -> bytes:
+    """Return the fitted booster as JSON bytes; the same input and seed give the same trees.
+
+    ``weights`` are how much each row counts, in [0, 1]; None: all alike.
+    """
     import xgboost
 
     matrix = xgboost.QuantileDMatrix(
-        rows.astype(np.float32), label=classes, nthread=1, max_bin=plan.bins
+        rows.astype(np.float32), label=classes, weight=weights, nthread=1, max_bin=plan.bins
     )
     booster = xgboost.train(
         {

@@ -22,6 +22,7 @@ from workers.research.charts.png import axes_to_png
 from workers.storage import whole_file
 from workers.training.dataset import Array
 from workers.training.report_calibration import calibration_section
+from workers.training.report_selection import selection_section
 
 ROWS = "report_rows.npy"  # inputs of the forest on a sample of the training rows
 PAGE = "report.html"
@@ -52,7 +53,7 @@ def write_report(folder: Path) -> Path:
         model.metrics, record.get("grade_promises"), has_tables=_has_tables(folder)
     )
     regimes = _regimes(record.get("next_bar"), record.get("regimes_unclear"))
-    verdict = _verdict(model) + calibration + regimes
+    verdict = _verdict(model) + selection_section(model.selection) + calibration + regimes
     text = report_page(model, verdict, importance(values, names), plot, len(rows))
     with whole_file(page) as fresh:  # a page that is there is not drawn again
         fresh.write_text(text)

@@ -49,6 +49,7 @@ from workers.training.grade_promises import grade_promises
 from workers.training.metrics import model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
 from workers.training.report import ROWS, SAMPLE
+from workers.training.specialists import FittedSpecialists, fit_specialists
 from workers.training.table import TrainingTable, Windows, build_table
 from workers.training.trainable import LeftOut, choose_symbols, reasons_text
 
@@ -56,8 +57,6 @@ from workers.training.trainable import LeftOut, choose_symbols, reasons_text
 # missing from some sources.
 MODEL_FEATURES = tuple(f.name for f in FEATURES if not f.optional and f.price_degree == 0)
 BLOCK_HORIZONS = 8  # length of the intervals' blocks, in label horizons
-# Rows are regimes, columns specialists: each regime has its own, bear shares half with sideways.
-STRATEGY_MATRIX = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
 LIBRARIES = ("numpy", "numba", "scipy", "torch", "xgboost")
 
 
@@ -121,6 +120,15 @@ def train(
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
     calibration = fit_tables(test, plan.labels.horizon_bars, block_ms)
+    specialists = FittedSpecialists()
+    if request.reason != "bootstrap":  # the first model serves as soon as it can
+        specialists = fit_specialists(
+            table,
+            [*folds, fitted],
+            blocks,
+            plan,
+            lambda done: progress("calibration", done, "specialists of the regimes"),
+        )
     report = json.dumps(
         {
             "plan": asdict(plan),
@@ -130,6 +138,7 @@ def train(
             "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
             "certificate": certificate.model_dump(),
+            "selection": specialists.selection.model_dump(),
         },
         indent=1,
         default=str,
@@ -138,11 +147,13 @@ def train(
         "forest.json": fitted.forest,
         "lstm.safetensors": fitted.lstm,
         "report.json": report,
+        **specialists.contents,
     }
     files = (
         model_file("forest", "forest.json", fitted.forest),
         model_file("lstm", "lstm.safetensors", fitted.lstm),
         model_file("report", "report.json", report),
+        *specialists.files,
     )
     manifest = Manifest(
         strategy=request.strategy,
@@ -155,14 +166,14 @@ def train(
         member_weights=dict(plan.member_weights),
         class_prior=tuple(fitted.prior.tolist()),
         temperature=temperature,
-        strategy_matrix=STRATEGY_MATRIX,
         trained_from_ms=int(table.times.min()),
         trained_to_ms=int(table.known_at[table.usable].max()),
         seed=plan.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         files=files,
-        parity=_parity_cases(table, fitted, ready, plan),
         calibration=calibration,
+        parity=_parity_cases(table, fitted, ready, plan, specialists),
+        selection=specialists.selection,
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
@@ -196,7 +207,11 @@ def _labelled(
 
 
 def _parity_cases(
-    table: TrainingTable, fitted: FittedModel, networks: FittedNetworks, plan: TrainingPlan
+    table: TrainingTable,
+    fitted: FittedModel,
+    networks: FittedNetworks,
+    plan: TrainingPlan,
+    specialists: FittedSpecialists,
 ) -> tuple[ParityCase, ...]:
     """Return the answers of xgboost and torch to a few rows, for serving to reproduce."""
     which = parity_rows(table)
@@ -204,12 +219,14 @@ def _parity_cases(
     rows = fitted.forest_rows(table, which)
     boosted = class_probabilities(boosted_probabilities(fitted.forest, rows))
     network = class_probabilities(networks.answers)
+    others = specialists.parity(rows)
     return tuple(
         ParityCase(
             row=tuple(rows[i].tolist()),
             window=tuple(tuple(row) for row in windows[i].tolist()),
             forest=boosted[i],
             lstm=network[i],
+            specialists=others[i],
         )
         for i in range(len(which))
     )
@@ -253,6 +270,7 @@ def register(
         ),
         base_ms=request.base_ms,
         certificate=trained.certificate,
+        selection=manifest.selection,
     )
     (folder / REGISTERED).write_bytes(model.encode())
     np.save(folder / ROWS, trained.sample, allow_pickle=False)

@@ -511,6 +511,8 @@ export interface LoadedModelView {
   /** Whether this version answers for its strategy */
   serving: boolean
   timeframe: string
+  /** Who answers for it: universal, argmax or blend; null: a specialist */
+  selection: string | null
 }
 
 export interface MarketContext {
@@ -592,6 +594,15 @@ export interface ModelMetrics {
   directional_calls: number
   /** Configurations tried for this model */
   trials: number
+}
+
+export interface ModelSelection {
+  rule: 'universal' | 'argmax' | 'blend'
+  reason: string
+  /** Under which the rules were tested */
+  policy: SpecialistPolicy
+  specialists: Specialist[]
+  tests: SelectionTest[]
 }
 
 export interface ModelState {
@@ -687,6 +698,10 @@ export interface PredictAnswer {
 
 export interface PredictMetadata {
   model_version: string
+  /** universal, a specialist or blend; null: an older release */
+  answered_by: string | null
+  /** Why that one answered */
+  why: string | null
   /** Inside the gateway */
   latency_ms: number
   /** When it was answered, ISO 8601, UTC */
@@ -922,6 +937,21 @@ export interface ScoredSignal {
   log_loss: number | null
 }
 
+export interface SelectionTest {
+  rule: 'universal' | 'argmax' | 'blend'
+  rows: number
+  log_loss: number
+  universal_log_loss: number
+  /** Universal less the rule, nats a row: above 0 is better */
+  difference: number
+  /** Of that mean, blocks of time resampled; null: too few blocks */
+  interval: [number, number] | null
+  /** Of the interval; shared out over the rules */
+  level: number
+  /** Whether the whole interval lies above 0 */
+  beats: boolean
+}
+
 export interface ServingModel {
   model_version: string
   effective_from: string
@@ -940,6 +970,8 @@ export interface ServingModel {
   features: number
   /** Null until it is mirrored into MLflow */
   mlflow_run_id: string | null
+  /** Who answers, and the figures that decided it; null: an older release */
+  selection: ModelSelection | null
 }
 
 export interface SettingList {
@@ -1126,6 +1158,31 @@ export interface SignalReading {
   reference_price: number
   invalidation_price: number | null
   target_price: number | null
+}
+
+export interface Specialist {
+  name: 'bull_specialist' | 'bear_specialist' | 'sideways_specialist'
+  /** (sum w)^2 / sum w^2 of its weighted rows; null: not tried */
+  effective_rows: number | null
+  /** Of its pool's evidence; null: it is missing */
+  temperature: number | null
+  /** Out of sample, rows weighted by its regime */
+  log_loss: number | null
+  /** Of the universal model on the same rows */
+  universal_log_loss: number | null
+  /** Of the class prior's log-loss less its own, on the same rows; null: too few */
+  edge_interval: [number, number] | null
+  /** Better than the class prior beyond chance */
+  qualified: boolean
+  /** Why it is missing, or why it is qualified or not */
+  reason: string
+}
+
+export interface SpecialistPolicy {
+  /** Rows are regimes, columns specialists, both bull, bear, sideways; each row sums to 1 */
+  matrix: [[number, number, number], [number, number, number], [number, number, number]]
+  /** Whether the weights even out as the regime's entropy nears 1 */
+  shrink: boolean
 }
 
 export interface StrategyList {

@@ -12,6 +12,7 @@ from gateway.envelope import iso
 from gateway.routes.predict import PredictAnswer
 from schemas.answers import PredictionAnswer
 from schemas.predictions import PredictionReply, PredictionRequest
+from schemas.status import LoadedModel, LoadedSpecialist
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingProgress
 from tests.build import (
@@ -291,6 +292,60 @@ async def test_override_of_a_model_not_loaded_lists_the_loaded_ones(gateway):
     assert status_code == 400
     assert "ppo" in body["detail"]
     assert "ensemble (m1)" in body["detail"]
+
+
+def specialised(version: str) -> LoadedModel:
+    """Return a model with one specialist."""
+    bull = LoadedSpecialist(name="bull_specialist", parameters=900, qualified=False)
+    model = status().models[0]
+    return model.model_copy(
+        update={"version": version, "selection": "argmax", "specialists": (bull,)}
+    )
+
+
+async def test_an_override_names_a_specialist_or_the_universal_model(gateway):
+    gateway.bus.feed(status(models=(specialised("m0"), specialised("m1"))))
+    gateway.bus.answers = answering("m1")
+
+    names = ("bull_specialist", "universal", "bull_specialist@m0", "bull_specialist")
+    for name in names:
+        status_code, body = await ask(gateway, strategy_override=name, explain=True)
+        assert status_code == 200
+        assert (body["explanation"], body["explanation_status"]) == (None, "pending")
+    refused, unknown = await ask(gateway, strategy_override="bear_specialist")
+
+    asked = [(r.model_override, r.answerer) for r, _ in gateway.bus.published]
+    assert asked == [
+        ("m1", "bull_specialist"),
+        ("m1", "universal"),
+        ("m0", "bull_specialist"),
+    ]
+    assert refused == 400
+    assert "loaded: ensemble (m1), bull_specialist, ensemble@m0 (m0)" in unknown["detail"]
+
+
+async def test_models_lists_each_specialist_under_the_name_that_an_override_takes(gateway):
+    gateway.bus.feed(status(models=(specialised("m0"), specialised("m1"))))
+
+    listed = (await gateway.client.get("/api/v1/models")).json()["models"]
+
+    assert list(listed) == ["ensemble", "bull_specialist", "ensemble@m0", "bull_specialist@m0"]
+    assert (listed["ensemble"]["selection"], listed["ensemble"]["qualified"]) == ("argmax", True)
+    bull = listed["bull_specialist"]
+    assert (bull["name"], bull["version"], bull["parameters"]) == ("bull_specialist", "m1", 900)
+    assert (bull["qualified"], bull["selection"]) == (False, None)
+
+
+async def test_who_answered_and_why_stand_in_the_metadata(gateway):
+    _, body = await ask(gateway)
+
+    assert body["metadata"]["answered_by"] is None  # a signal of an older release
+    fields = {"answered_by": "blend", "why": "blend: bull_specialist 100%"}
+    gateway.bus.feed(bar(LAST + 1), signal(LAST + 1, **fields))
+
+    _, newer = await ask(gateway)
+
+    assert {name: newer["metadata"][name] for name in fields} == fields
 
 
 async def test_an_override_takes_the_names_that_models_lists(gateway):

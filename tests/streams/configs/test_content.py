@@ -76,6 +76,8 @@ def test_an_id_is_the_number_and_the_first_digits_of_the_hash():
         ({"strategy": {"entry_point": "os; rm"}}, 'strategy.entry_point: got "os; rm"'),
         ({"deployment": {"ecs": {"cpu": "512"}}}, 'deployment.ecs.cpu: got "512"'),
         ({"decision": {"grade_bands": [0.5, 0.6, 0.7]}}, "fall from A+ to B"),
+        ({"specialists": {"matrix": [[1, 0, 0], [0, 0.5, 0.4], [0, 0, 1]]}}, "sums to 0.9"),
+        ({"specialists": {"matrix": [[2, -1, 0], [0, 1, 0], [0, 0, 1]]}}, "matrix.0.0: got 2, "),
         ({"decision": {"confirmations": ["moon"]}}, 'decision.confirmations.0: got "moon"'),
         ({"timerange": "20241301-"}, "two days of a calendar"),
         ({"timerange": "20230229-20240101"}, "two days of a calendar"),

@@ -18,13 +18,19 @@ from schemas.record import Record
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.runtime.memory_driver import MemoryDriver
 from tests.build import FEATURE_SET, close_time, features, prediction
-from tests.fakes.small_models import NAMES, WINDOW, small_model
+from tests.fakes.small_models import NAMES, WINDOW, selecting, small_model
 from workers.explain.allowance import LIMIT_S, SHARE, NeutralAllowance
-from workers.explain.attribution import explain, explained_class, load_explainable
+from workers.explain.attribution import (
+    attribute_trees,
+    explain,
+    explained_class,
+    load_explainable,
+)
 from workers.explain.history import BARS_AHEAD, BARS_BEHIND, ExplainHistory
 from workers.explain.processor import ExplainableModels, ExplainState, explain_processor
 from workers.explain.worker import behind_text
 from workers.models.artifact import ArtifactError, model_folder, read_model
+from workers.models.forest import margins
 from workers.serving.slots import MODELS_IN_MEMORY
 
 
@@ -74,6 +80,21 @@ def test_parts_add_up_to_the_whole(tmp_path, chances):
     assert abs(found.additivity_gap["lstm"]) < 1e-2
     drivers = [*found.positive, *found.negative]
     assert sum(abs(d.contribution) for d in drivers) <= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize("who", ["universal", "bear_specialist", "blend"])
+def test_the_forest_that_answered_is_explained_and_a_blend_by_its_shares(tmp_path, who):
+    model = load_explainable(small_model(tmp_path, selection=selecting("blend")))
+    made = predicted(model.registered, 0).model_copy(update={"answered_by": who})
+
+    row, values, margin = attribute_trees(model, made, window())
+
+    shares = {who: 1.0} if who != "blend" else {"universal": 0.4, "bull_specialist": 0.6}
+    assert model.shares(made) == pytest.approx(shares)
+    own = {name: margins(each.forest, row[None])[0, 2] for name, each in model.forests.items()}
+    assert margin == pytest.approx(sum(share * own[name] for name, share in shares.items()))  # type: ignore[index]
+    assert values.sum() == pytest.approx(margin, abs=1e-5)
+    assert explain(model, made, window()).additivity_gap["xgboost"] == pytest.approx(0.0, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")

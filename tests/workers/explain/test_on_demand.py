@@ -90,7 +90,7 @@ def test_all_values_add_up_to_the_margin_of_the_forest(tmp_path):
     prediction = history.prediction(close_time(WINDOW))
     seen = history.window(ours, prediction)
     row, _, _ = attribute_trees(ours, prediction, seen)
-    assert made.model_output == margins(ours.forest, row[None])[0, BUY]
+    assert made.model_output == margins(ours.forests["universal"].forest, row[None])[0, BUY]
     assert made.base_value + sum(made.shap_values) == pytest.approx(made.model_output, abs=1e-5)
     assert made.feature_names == ours.names
     assert made.interactions is None
@@ -120,7 +120,7 @@ def test_interactions_are_the_strongest_pairs_and_their_rows_sum_to_the_values(t
     loaded = load_explainable(model)
     row, values, _ = attribute_trees(loaded, predicted(model, 0), window())
 
-    matrix = InteractionExplainer().matrix(loaded, row, BUY)
+    matrix = InteractionExplainer().matrix(loaded, row, BUY, {"universal": 1.0})
     pairs = strongest_pairs(matrix, loaded.names)
 
     np.testing.assert_allclose(matrix.sum(axis=1), values[:-1], atol=1e-4)

@@ -23,7 +23,7 @@ from workers.models.calibration import (
     ProbabilityTable,
     ReturnTable,
 )
-from workers.models.ensemble import calibrate, pool, specialist_weights
+from workers.models.ensemble import calibrate, pool
 from workers.serving.pairing import PairedBar, PairingState
 from workers.serving.predict import model_inputs, predict
 from workers.serving.processor import inference_processor
@@ -352,17 +352,6 @@ def test_many_rows_at_once_equal_one_by_one(tmp_path):
     alone = [predict(model, [p], one)[0] for p, one in zip(pairs, inputs, strict=True)]
     assert together == alone
     assert all(isinstance(p, Prediction) for p in together)
-
-
-def test_specialists_share_the_posterior_and_level_out_as_it_blurs():
-    matrix = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
-
-    rows = np.array([[0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])
-
-    certain, blurred = specialist_weights(rows, np.array([0.0, 1.0]), matrix).tolist()
-
-    assert certain == [0.0, 0.5, 0.5]
-    assert blurred == pytest.approx([1 / 3] * 3)
 
 
 def test_an_absent_member_leaves_its_weight_to_the_other():

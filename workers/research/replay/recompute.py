@@ -123,7 +123,7 @@ class Recomputation:
     Attributes:
         changes: Model changes in the order of their topic.
         inference: What predicts.
-        configs: What signals follow, in the order of its topic.
+        configs: What inference and signals follow, in the order of its topic.
         until_ms: Bars that close later make nothing in the span, but for the first signal after
             it: what expired in a hole of the bars is scored by that one. A raw bar is only checked
             once this is so of every timeframe that is made of it.
@@ -151,6 +151,7 @@ class Recomputation:
                 effective = {"effective_from_ms": change.effective_from_ms}
                 self._market.feed(parameters.model_copy(update=effective))
         for config in self.configs:
+            self._inference.feed(config)
             self._signals.feed(config)
 
     def feed(self, raw: RawBar) -> Iterator[Record]:

@@ -45,6 +45,7 @@ export function Ensemble({ signal }: { signal: SignalItem }) {
         </Fact>
         <Fact name="Entropy">{signal.regime.entropy.toFixed(2)} of 1</Fact>
         <Fact name="Trend state">{signal.regime.trend_state.toLowerCase()}</Fact>
+        <Fact name="Answered by">{signal.why ?? signal.answered_by ?? 'universal'}</Fact>
         {Object.entries(signal.strategy_weights).map(([name, weight]) => (
           <Fact key={name} name={name.replaceAll('_', ' ')}>
             {percent(weight)}
