@@ -19,10 +19,7 @@ from workers.serving.slots import load_ensemble
 from workers.training.fit import (
     TooFewRows,
     fit_folds,
-    fit_model,
-    fit_network,
     fit_networks,
-    fit_temperature_before,
     predict_folds,
     stitch_blocks,
 )
@@ -100,14 +97,6 @@ def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(train
         assert gain["low"] < gain["mean"] < gain["high"]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_labels_that_no_feature_predicts_never_pass_the_gates(seed):
-    model = train(REQUEST, market(edge=0.0, seed=1_000 + seed), SMALL, quiet)
-
-    assert not all(model.gates.values())
-    assert model.metrics.log_loss == pytest.approx(model.metrics.prior_log_loss, abs=0.02)
-
-
 def test_the_same_input_and_seed_give_the_same_version(trained):
     again = train(REQUEST, market(edge=0.5), SMALL, quiet)
 
@@ -162,49 +151,6 @@ def test_bars_of_any_length_are_trained_on_alike_and_the_model_says_which(traine
     assert hours.manifest.version != trained.manifest.version
     assert (model.timeframe_ms, model.base_ms) == (HOUR_MS, MINUTE_MS)
     assert {regime.timeframe_ms for regime in model.regimes} == {HOUR_MS}
-
-
-def test_a_fit_sees_nothing_after_its_last_training_row():
-    series = market(edge=0.5)
-    cut = START_MS + 1_500 * MINUTE_MS
-    before = table(series)
-    train_rows = before.usable[before.known_at[before.usable] < cut]
-    after = table({symbol: _from_then_on(one, cut) for symbol, one in series.items()})
-
-    ours = fit_model(before, train_rows, SMALL, quiet)
-    theirs = fit_model(after, train_rows, SMALL, quiet)
-
-    assert ours.forest == theirs.forest
-    assert fit_network(before, train_rows, SMALL, quiet) == fit_network(
-        after, train_rows, SMALL, quiet
-    )
-    assert ours.regimes == theirs.regimes
-    assert all(each.carried is not None for each in ours.regimes)
-    past = before.times < cut
-    np.testing.assert_array_equal(ours.posteriors[past], theirs.posteriors[past])
-
-
-def _from_then_on(one, cut):
-    """Everything at and after a time is another market."""
-    later = (one.times >= cut)[:, None]
-    return replace(
-        one,
-        rows=np.where(later, 3.0 * one.rows + 1.0, one.rows),
-        observed=np.where(later, 3.0 * one.observed + 1.0, one.observed),
-        close=np.where(later[:, 0], one.close * 2.0, one.close),
-    )
-
-
-def test_a_block_is_calibrated_by_what_was_known_before_it():
-    rows = table(market(edge=0.5))
-    blocks = walk_forward(rows, SMALL)
-    until = blocks[2].starts_ms
-    turned = np.where(rows.known_at >= until, (rows.classes + 1) % 3, rows.classes)
-
-    ours = fit_temperature_before(rows, blocks[:2], SMALL, until)
-    theirs = fit_temperature_before(replace(rows, classes=turned), blocks[:2], SMALL, until)
-
-    assert ours == theirs
 
 
 def test_the_first_block_calibrates_and_is_never_judged():
