@@ -21,6 +21,7 @@ from deploy.cli import features as cli_features
 from deploy.cli import home as cli_home
 from deploy.cli import hyperopt as cli_hyperopt
 from deploy.cli import keys as cli_keys
+from deploy.cli import models as cli_models
 from deploy.cli import notify as cli_notify
 from deploy.cli import regimes as cli_regimes
 from deploy.cli import strategy as cli_strategy
@@ -71,10 +72,13 @@ app.add_typer(cli_hyperopt.app, name="hyperopt")
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_strategy.app, name="strategy")
+app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_deployment.app, name="deploy")
 app.add_typer(cli_backup.app, name="backup")
 app.add_typer(cli_home.app, name="home")
 cli_backtest.app.command()(signals)
+cli_strategy.app.command()(cli_models.set_version)
+cli_deployment.app.command()(cli_models.rollback)
 app.command()(logs)
 
 STOP_WITHIN_S = 40.0
@@ -305,6 +309,8 @@ app.command()(drift)
 app.command()(replay)
 app.command()(trace)
 app.command()(train)
+app.command()(cli_models.retrain)
+app.command()(cli_models.get_model)
 app.command()(loadtest)
 app.command()(list_strategies)
 app.command()(get_strategy)

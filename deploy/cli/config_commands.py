@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -26,13 +26,13 @@ def strategy_path(name: str, *parts: str) -> str:
 
 
 @contextmanager
-def next_steps() -> Iterator[None]:
-    """Report a refusal of the gateway with what to do next."""
+def next_steps(hints: Mapping[int, str] = NEXT) -> Iterator[None]:
+    """Report a refusal of the gateway with what to do next, by its status."""
     with report_errors():
         try:
             yield
         except GatewayFailed as failed:
-            hint = NEXT.get(failed.status or 0)
+            hint = hints.get(failed.status or 0)
             raise fail(f"{failed}; {hint}" if hint else str(failed)) from None
 
 

@@ -36,11 +36,6 @@ Environment = Annotated[
 ]
 
 
-@app.callback()
-def take_group() -> None:
-    """Keep the name of the command, although it is the only one."""
-
-
 @app.command()
 def strategy(
     path: Annotated[Path, typer.Argument(help="Folder with tradai.yaml, or the file itself.")],

@@ -158,13 +158,14 @@ def configs(
     as_json: Json = False,
 ) -> None:
     """List the versions of a strategy's config."""
-    query = "" if as_of is None else f"?as_of={quote(_iso(as_of), safe='')}"
+    query = "" if as_of is None else f"?as_of={quote(as_of_query(as_of), safe='')}"
     with next_steps():
         document = request_json(gateway_url(url), strategy_path(name, "configs") + query)
     show(document, lambda: config_lines(document), as_json=as_json)
 
 
-def _iso(text: str) -> str:
+def as_of_query(text: str) -> str:
+    """Return a time of the command line as the routes take it; exit code 2 where it is none."""
     return datetime.fromtimestamp(parse_time_ms(text) / 1000, UTC).isoformat()
 
 

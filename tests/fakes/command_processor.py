@@ -45,3 +45,12 @@ def decide_configs(gateway: RunningGateway) -> None:
     processor = CommandProcessor()
     gateway.bus.answers = processor.decide
     gateway.bus.feed(*processor.first)
+
+
+def decide_models(gateway: RunningGateway, *models: ModelRegistered) -> None:
+    """Let the commands on configs and models be decided, once some models are registered."""
+    processor = CommandProcessor()
+    gateway.bus.answers = processor.decide
+    gateway.bus.feed(*processor.first)
+    for model in models:
+        gateway.bus.feed(*processor.register(model))

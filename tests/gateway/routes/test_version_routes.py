@@ -9,7 +9,7 @@ from schemas.gates import GateFigure, GateReport
 from schemas.models import ModelRegistered
 from schemas.versions import ModelCommand
 from tests.build import close_time, comparison, config_command, registered
-from tests.fakes.command_processor import CommandProcessor
+from tests.fakes.command_processor import decide_models
 from tests.fakes.gateway import LAST
 
 pytestmark = pytest.mark.anyio
@@ -39,18 +39,18 @@ REPORT = GateReport(
 )
 
 
-@pytest.fixture
-def models(gateway):
-    """Version 1 serves, 2 is in Staging, 3 was kept out; commands are decided."""
-    processor = CommandProcessor()
-    gateway.bus.answers = processor.decide
-    gateway.bus.feed(*processor.first)
-    for model in (
+def three_versions() -> tuple[ModelRegistered, ...]:
+    return (
         trained("a", 2, reports=(REPORT,)),
         trained("b", 4),
         trained("c", 6, comparison=comparison("a", verdict="keep", reasons=("it is worse",))),
-    ):
-        gateway.bus.feed(*processor.register(model))
+    )
+
+
+@pytest.fixture
+def models(gateway):
+    """Version 1 serves, 2 is in Staging, 3 was kept out; commands are decided."""
+    decide_models(gateway, *three_versions())
     return gateway
 
 

@@ -59,6 +59,18 @@ def test_a_model_that_comes_back_serves_in_both_of_its_times(tmp_path):
     assert [m.version for m in slots.all()] == [first.model_version, second.model_version]
 
 
+def test_a_model_that_has_been_replaced_is_in_memory_for_a_rollback(tmp_path):
+    first, second, third = (small_model(tmp_path, seed=seed) for seed in (1, 2, 3))
+    slots = Slots(capacity=2)
+    loaded = load_ensemble(first)
+    slots.put(change_to(first, 10), loaded)
+    slots.put(change_to(second, 20), load_ensemble(second))
+
+    assert slots.in_memory(first) is loaded
+    slots.put(change_to(third, 30), load_ensemble(third))
+    assert slots.in_memory(first) is None
+
+
 def test_models_are_found_by_version_and_the_newest_by_strategy(tmp_path):
     old, new = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
     slots = Slots()

@@ -1,0 +1,63 @@
+"""Versions of models, deployments and commands on them, as lines for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.cli.config_commands import outcome_lines
+
+
+def version_lines(document: dict[str, Any]) -> list[str]:
+    """Return the versions of a list, oldest first."""
+    rows = document["versions"]
+    if not rows:
+        return [f"{document['strategy_name']} {document['timeframe']} had no versions then"]
+    return [_line(row) for row in rows]
+
+
+def _line(row: dict[str, Any]) -> str:
+    word = "qualified" if row["qualified"] else "unqualified"
+    return (
+        f"{row['version']:>4}  {row['model_version']:<16}  {row['stage']:<10}  "
+        f"{row['since'][:16].replace('T', ' ')}  {word}: {row['reason']}"
+    )
+
+
+def details_lines(row: dict[str, Any]) -> list[str]:
+    """Return one version with its gates and its history."""
+    metrics = row["metrics"]
+    gates = ", ".join(f"{name} {'ok' if ok else 'FAILED'}" for name, ok in row["gates"].items())
+    lines = [
+        _line(row).strip(),
+        (
+            f"trained on {', '.join(row['symbols'])} of {row['timeframe']}, "
+            f"{row['trained_from'][:16]} to {row['trained_to'][:16]}, by {row['request_id']}"
+        ),
+        (
+            f"log-loss {metrics['log_loss']}, class prior {metrics['prior_log_loss']}, "
+            f"{metrics['rows']} rows out of sample"
+        ),
+        f"gates: {gates or 'none'}",
+        f"files: {row['uri']}",
+    ]
+    moves = (
+        f"  {move['from_stage'] or 'registered'} -> {move['to_stage']} by {move['by']}: "
+        f"{move['reason']}"
+        for move in row["history"]
+    )
+    return [*lines, "history:", *moves]
+
+
+def decided_lines(answer: dict[str, Any]) -> list[str]:
+    """Return how a command on a version was decided, and from which bar on it counts."""
+    outcome, version = answer["outcome"], answer["version"]
+    lines = outcome_lines(outcome)
+    if answer.get("config") is not None:
+        lines += outcome_lines(answer["config"])
+    if outcome["dry_run"]:
+        return [*lines, "next: the same without --dry-run"]
+    serves = version is not None and version["stage"] == "Production"
+    if serves and outcome["status"] == "accepted":
+        at = version["effective_from"][:16].replace("T", " ")
+        lines.append(f"it counts from the bar that closes at {at} UTC")
+    return lines
