@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.context import AppContext, ContextDep
 from gateway.envelope import Envelope, plain, success
-from gateway.errors import Unknown
+from gateway.errors import Unknown, openapi_responses
 from schemas.drift import DriftReport, FeatureShift
 from schemas.timeframes import timeframe_name
 from schemas.topics import DRIFT_REPORTS
@@ -38,7 +38,9 @@ SymbolQuery = Annotated[str | None, Query(max_length=40, description="All if lef
 TimeframeQuery = Annotated[str | None, Query(max_length=10, description="Such as 1h; all if left")]
 
 
-@router.get("/api/drift", response_model=Envelope[DriftList])
+@router.get(
+    "/api/drift", response_model=Envelope[DriftList], responses=openapi_responses("/api/drift")
+)
 async def drift(
     ctx: ContextDep, symbol: SymbolQuery = None, timeframe: TimeframeQuery = None
 ) -> Response:
