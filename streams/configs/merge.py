@@ -16,6 +16,8 @@ from streams.configs.content import refused
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^${}]*))?\}")
 
+REPLACED = 8  # hidden values that each value of a mapping names where the mapping replaces them
+
 Layer = tuple[str, Content]  # source, content
 
 
@@ -72,7 +74,7 @@ def _lay(
         hides = [*_forget(trace, path, old), *replaced]
         if isinstance(value, Mapping) and value:
             below[key] = {}
-            _lay(below[key], trace, source, dict(value), (f"{path}.", hides))
+            _lay(below[key], trace, source, dict(value), (f"{path}.", hides[:REPLACED]))
             continue
         below[key] = {} if isinstance(value, Mapping) else value
         if below[key] != {} or hides:  # an empty mapping says nothing but what it hides

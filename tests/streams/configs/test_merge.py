@@ -133,3 +133,14 @@ def test_layers_of_thousands_of_keys_are_merged_at_once():
     assert merged == flat
     assert [each["source"] for each in trace["k7"]["hides"]] == ["stored", "yaml"]
     assert time.process_time() - began_s < 2
+
+
+def test_mappings_that_replace_each_other_name_the_nearest_values_alone():
+    wide = dict.fromkeys(map(str, range(8_000)), 1)
+    began_s = time.process_time()
+
+    _, trace = merge([("yaml", {"a": wide}), ("stored", {"a": 0}), ("overrides", {"a": wide})])
+
+    assert trace["a.7"]["hides"][0] == {"source": "stored", "value": 0}
+    assert sum(len(each["hides"]) for each in trace.values()) <= 8 * len(wide)
+    assert time.process_time() - began_s < 2
