@@ -14,7 +14,14 @@ import numpy as np
 
 from schemas.explanations import Driver, Explanation
 from schemas.market import Bar
-from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
+from schemas.predictions import (
+    ClassProbabilities,
+    ExpectedReturns,
+    MarketContext,
+    Prediction,
+    RegimeView,
+    ReturnBounds,
+)
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal
@@ -178,6 +185,20 @@ def _prediction(
         ),
         horizon_bars=HORIZON,
         threshold=0.0022,
+        confidence_interval=_bounds(max(sell, neutral, buy)),
+        expected_return=_expected(buy - sell),
+    )
+
+
+def _bounds(confidence: float) -> tuple[float, float]:
+    return max(confidence - 0.05, 0.0), min(confidence + 0.03, 1.0)
+
+
+def _expected(lean: float) -> ExpectedReturns:
+    mean, reach = 0.002 * lean, 0.0009
+    return ExpectedReturns(
+        long=ReturnBounds(mean=mean, low=mean - reach, high=mean + reach),
+        short=ReturnBounds(mean=-mean, low=-mean - reach, high=reach - mean),
     )
 
 

@@ -56,6 +56,12 @@ def test_chosen_signal_shows_what_the_gateway_says_of_it(stage, new_page, market
     expect(page.get_by_role("region", name="Provenance")).to_contain_text(signal.signal_id)
     expect(page.get_by_role("region", name="Provenance")).to_contain_text(signal.model_version)
     expect(page.get_by_role("region", name="Levels")).to_contain_text("Came to")
+    low, high = signal.confidence_interval or (0.0, 0.0)
+    sure = page.get_by_test_id("signal-head")
+    expect(sure).to_contain_text(f"calibrated confidence, {low:.0%} to {high:.0%}")
+    assert signal.expected_net_return is not None
+    expected = f"{abs(signal.expected_net_return.mean):.2%}"
+    expect(page.get_by_role("region", name="Levels")).to_contain_text(expected)
     for check in signal.confirmations:
         expect(page.get_by_role("region", name="Confirmations")).to_contain_text(check.detail)
 
