@@ -97,10 +97,10 @@ class Prediction(Record):
     confidence_interval: tuple[Probability, Probability] | None = Field(
         default=None,
         description="Venn-Abers bounds of the direction's probability, wide where outcomes are "
-        "few; null: the model has no tables",
+        "few; null: the model has no tables, or the universal one did not answer alone",
     )
     expected_return: ExpectedReturns | None = Field(
-        default=None, description="Over the horizon; null: the model has no tables"
+        default=None, description="Over the horizon; null as the interval, or for a short history"
     )
     answered_by: Literal[Answerer, "blend"] | None = Field(
         default=None, description="Null in records of older releases: universal"
