@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from schemas.certificates import CertificateCheck, ModelCertificate
 from schemas.regimes import RegimeParameters
+from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURES
 from streams.features.kernel import COLUMNS, BarColumns, batch_features
 from streams.regimes.hamilton import filtered_probabilities
@@ -41,7 +42,6 @@ CUTS = 3
 NEWEST_BARS = 2_000  # of each symbol: enough for a window, cheap for many symbols
 # A bar of the longest rung may begin a whole one late; the cuts lie in the second half.
 DRAWN_BARS = 2 * max((feature.warm_up + 1) * feature.multiple for feature in FEATURES)
-MINUTE_MS = 60_000
 NOT_AUDITED = "the first model of all is not fitted twice; the next one is audited"
 
 
@@ -161,14 +161,14 @@ def scaler_parts(
     table = build_table(series, plan.labels, plan.lstm.window)
     parts = {}
     for start_ms in fit_at:
-        rows = training_rows(table, plan, start_ms)
+        rows = rows_known_before(table, plan, start_ms)
         if len(rows):
             scaling = np.stack(input_scaling(Windows(table.rows, rows, plan.lstm.window)))
             parts[f"fitted at {start_ms}"] = Stamped(np.array([start_ms]), scaling[None])
     return parts
 
 
-def training_rows(table: TrainingTable, plan: TrainingPlan, start_ms: int) -> Rows:
+def rows_known_before(table: TrainingTable, plan: TrainingPlan, start_ms: int) -> Rows:
     """Return the usable rows whose labels were known an embargo before a time."""
     embargo_ms = plan.embargo_bars * table.timeframe_ms
     return table.usable[known_before(start_ms, table.known_at[table.usable], embargo_ms)]
@@ -182,7 +182,7 @@ def refit_first_fold(
     Its network is left out: torch would be loaded into a process that has the rest in memory.
     """
     table = build_table(cut_off(series, first.starts_ms), plan.labels, plan.lstm.window)
-    again = fit_model(table, training_rows(table, plan, first.starts_ms), plan, lambda *_: None)
+    again = fit_model(table, rows_known_before(table, plan, first.starts_ms), plan, lambda *_: None)
     ours, theirs = fitted_parts(first.fitted), fitted_parts(again)
     return CertificateCheck(
         kind="folds",

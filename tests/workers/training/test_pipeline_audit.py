@@ -10,9 +10,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from schemas.specialists import SPECIALISTS
 from tests.fakes.training_markets import SMALL, market
 from workers.training import regime_evidence, split
-from workers.training.certificate import fitted_parts
+from workers.training.certificate import fitted_parts, rows_known_before
 from workers.training.dataset import FeatureSeries, Rows
 from workers.training.fit import (
     TrainingPlan,
@@ -22,6 +23,7 @@ from workers.training.fit import (
     predict_folds,
 )
 from workers.training.prefix_invariance import Parts, Stamped, check_stage, draw_cuts
+from workers.training.specialists import weighted_forests
 from workers.training.split import WalkForward, WalkForwardFold
 from workers.training.table import build_table
 
@@ -63,7 +65,11 @@ def fold_parts(plan: TrainingPlan, walk: KnownBlocks, series: Mapping[str, Featu
     parts = {}
     for k, (model, network) in enumerate(zip(models, networks, strict=True)):
         start = walk.edges[k]
-        for name, content in {**fitted_parts(model), "network": network}.items():
+        rows = rows_known_before(table, plan, start)
+        forests = weighted_forests(table, rows, model, plan)
+        specialists = repr([forests[name] for name in SPECIALISTS]).encode()
+        contents = {**fitted_parts(model), "network": network, "specialists": specialists}
+        for name, content in contents.items():
             parts[f"{name} of fold {k + 1}"] = Stamped.digest(start, content)
         if k:
             temperature = fit_temperature_before(table, blocks[:k], plan, start)
@@ -105,7 +111,7 @@ def test_every_artefact_of_the_folds_up_to_a_cut_is_the_same(capsys, bars, block
             print(f"\n{check}")  # noqa: T201 - the audit's result
     assert check.moved == {}
     assert check.values > 10
-    assert check.parts == 7 * blocks - 1
+    assert check.parts == 8 * blocks - 1
 
 
 def test_the_audit_sees_a_fold_that_trains_on_labels_which_end_in_its_block(monkeypatch):

@@ -14,7 +14,7 @@ import numpy as np
 from schemas.timeframes import HOUR_MS
 from tests.fakes.training_markets import SMALL
 from workers.training.baum_welch import ObservationSequences, expectation_step, run_em
-from workers.training.certificate import DrawnBars, training_rows
+from workers.training.certificate import DrawnBars, rows_known_before
 from workers.training.dataset import Array, FeatureSeries, Rows
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.metrics import class_shares, log_loss
@@ -51,7 +51,7 @@ def table_of_log(series: Series) -> TrainingTable:
 
 def past(table: TrainingTable, start_ms: int) -> Rows:
     """Rows that a fit for a block may use."""
-    return training_rows(table, SMALL, start_ms)
+    return rows_known_before(table, SMALL, start_ms)
 
 
 def everything(table: TrainingTable, _: int) -> Rows:
