@@ -129,7 +129,7 @@ class VersionAnswer(BaseModel):
     )
 
 
-def line_of(ctx: AppContext, name: str, timeframe: str | None) -> Line:
+def requested_line(ctx: AppContext, name: str, timeframe: str | None) -> Line:
     """Return the strategy and timeframe of a request; raises ``Refused``."""
     ctx.require_ready()
     return name, ctx.timeframe_ms(timeframe)
@@ -221,7 +221,9 @@ async def roll_back(caller: Caller, name: str, body: RollbackBody) -> Response:
         return await _roll_back_deployment(caller, name, body, body.deployment)
     version = None if body.version is None else str(body.version)
     asked = {"version": version, "no_archive": body.no_archive}
-    return await answer(caller, line_of(caller.ctx, name, body.timeframe), "rollback", body, asked)
+    return await answer(
+        caller, requested_line(caller.ctx, name, body.timeframe), "rollback", body, asked
+    )
 
 
 async def _roll_back_deployment(

@@ -25,7 +25,7 @@ from gateway.answers.model_commands import (
     StageBody,
     VersionAnswer,
     answer,
-    line_of,
+    requested_line,
 )
 from gateway.answers.model_versions import (
     CandidateList,
@@ -78,7 +78,7 @@ async def versions(
 
     The one in Production then is what served, and its reason says why.
     """
-    line = line_of(ctx, name, timeframe)
+    line = requested_line(ctx, name, timeframe)
     at_ms = _now_ms(ctx) if as_of is None else time_ms(as_of)
     known = ctx.views.versions.require(*line)
     stood = known.at(at_ms)
@@ -113,7 +113,7 @@ async def version(
     name: Name, version: Version, ctx: ContextDep, timeframe: TimeframeQuery = None
 ) -> Response:
     """Return one version with its reports, its files and every change of its stage."""
-    line = line_of(ctx, name, timeframe)
+    line = requested_line(ctx, name, timeframe)
     named = ctx.views.versions.require_version(*line, version)
     return plain(model_versions.details(ctx.views.versions.require(*line), named))
 
@@ -124,7 +124,7 @@ async def rollback_candidates(
     name: Name, ctx: ContextDep, timeframe: TimeframeQuery = None
 ) -> Response:
     """Return the versions to which one can roll back, what has served last first."""
-    line = line_of(ctx, name, timeframe)
+    line = requested_line(ctx, name, timeframe)
     known = ctx.views.versions.require(*line)
     serving = (v.number for v in known.versions.values() if v.stage == "Production")
     return plain(
@@ -140,7 +140,7 @@ async def rollback_candidates(
 @router.get(f"{STRATEGY}/deployments", response_model=DeploymentList)
 async def deployments(name: Name, ctx: ContextDep, timeframe: TimeframeQuery = None) -> Response:
     """Return which config and model have answered together, the newest first."""
-    line = line_of(ctx, name, timeframe)
+    line = requested_line(ctx, name, timeframe)
     known = ctx.views.versions.require(*line)
     rows = [model_versions.deployment_entity(known, each) for each in reversed(known.deployments)]
     return plain(
@@ -167,7 +167,9 @@ async def stage(name: Name, body: StageBody, caller: CallerDep) -> Response:
     if body.no_archive and action != "promote":
         raise Refused("no_archive: got true, expected it with stage Production alone")
     asked["no_archive"] = body.no_archive
-    return await answer(caller, line_of(caller.ctx, name, body.timeframe), action, body, asked)
+    return await answer(
+        caller, requested_line(caller.ctx, name, body.timeframe), action, body, asked
+    )
 
 
 @router.post(f"{STRATEGY}/promote", response_model=VersionAnswer, responses=LATE)
@@ -175,7 +177,9 @@ async def stage(name: Name, body: StageBody, caller: CallerDep) -> Response:
 async def promote(name: Name, body: PromoteBody, caller: CallerDep) -> Response:
     """Let a version in Staging serve, from the bar that is named; the one before is Archived."""
     asked = {"version": str(body.version), "no_archive": body.no_archive}
-    return await answer(caller, line_of(caller.ctx, name, body.timeframe), "promote", body, asked)
+    return await answer(
+        caller, requested_line(caller.ctx, name, body.timeframe), "promote", body, asked
+    )
 
 
 @router.post(f"{MODEL}/rollback", response_model=VersionAnswer, responses=LATE)
@@ -193,7 +197,7 @@ async def register(name: Name, body: RegisterBody, caller: CallerDep) -> Respons
     """
     if body.strategy_name not in (None, name):
         raise Refused(f"strategy_name: got {body.strategy_name!r}, expected {name!r}, as the path")
-    line = line_of(caller.ctx, name, body.timeframe)
+    line = requested_line(caller.ctx, name, body.timeframe)
     trained = caller.ctx.views.versions.trained_by(*line, body.run_id)
     if trained is None:
         raise Unknown(f"run_id: {name} has no model of training {body.run_id}")
@@ -213,7 +217,7 @@ async def register(name: Name, body: RegisterBody, caller: CallerDep) -> Respons
 async def retrain(name: Name, caller: CallerDep, body: RetrainBody | None = None) -> Response:
     """Ask for another model; 409 with the limit that forbids it and its numbers."""
     body = body or RetrainBody()
-    line = line_of(caller.ctx, name, body.timeframe)
+    line = requested_line(caller.ctx, name, body.timeframe)
     asked = {"cause": body.cause, "force": body.force}
     return await answer(caller, line, "retrain", body, asked)
 
@@ -222,5 +226,5 @@ async def retrain(name: Name, caller: CallerDep, body: RetrainBody | None = None
 async def cancel(name: Name, caller: CallerDep, body: CancelBody | None = None) -> Response:
     """Stop the training that is under way."""
     body = body or CancelBody()
-    line = line_of(caller.ctx, name, body.timeframe)
+    line = requested_line(caller.ctx, name, body.timeframe)
     return await answer(caller, line, "cancel", body, {"training_id": body.training_id})

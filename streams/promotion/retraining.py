@@ -23,7 +23,7 @@ COOLDOWN_MS = 6 * HOUR_MS  # market time between two retrainings
 MONTH_MS = 30 * DAY_MS  # market time
 BUDGET = 20  # retrainings of a month
 REJECTED = 2  # challengers in a row that open the circuit
-DEADLINE_MS = 2 * HOUR_MS  # wall time, after which a training is given up
+DEADLINE_MS = DAY_MS  # market time, after which a training is given up
 
 
 def request_id(history: HistoryReady, cause: object, reason: str) -> str:
@@ -83,7 +83,6 @@ def retrain(state: PromotionState, command: ModelCommand) -> Ruling:
             request_id=request.request_id,
             cause=command.cause,
             market_ms=command.market_ms,
-            asked_ms=command.event_time_ms,
         ),
         "trained_ms": (*(ms for ms in state.trained_ms if ms > since_ms), command.market_ms),
     }
@@ -122,15 +121,13 @@ def _under_way(state: PromotionState, command: ModelCommand) -> str:
     training = state.training
     if training is None:
         return ""
-    named = f"training {training.request_id} ({training.cause}) is under way"
-    if training.asked_ms is None:
-        return f"{named}: wait for it, or cancel it"
-    minutes = (command.event_time_ms - training.asked_ms) // MINUTE_MS
-    if minutes * MINUTE_MS >= DEADLINE_MS:
+    passed_ms = command.market_ms - training.market_ms
+    if passed_ms >= DEADLINE_MS:
         return ""
     return (
-        f"{named} for {minutes} min and is given up after {DEADLINE_MS // MINUTE_MS} min: wait "
-        "for it, or cancel it"
+        f"training {training.request_id} ({training.cause}) is under way for "
+        f"{max(0, passed_ms) // MINUTE_MS} min of market time and is given up after "
+        f"{DEADLINE_MS // MINUTE_MS}: wait for it, or cancel it"
     )
 
 

@@ -30,7 +30,6 @@ class TrainingUnderWay(Record):
     request_id: str
     cause: str
     market_ms: int
-    asked_ms: int | None = None  # wall time; null of a bootstrap, which has no deadline
 
 
 class PromotionState(CommandedState):

@@ -74,7 +74,7 @@ def test_one_training_at_a_time_until_it_registers_is_cancelled_or_given_up():
         request.request_id
     ]
     assert log.outcome("retrain", 233, force=True).code == "done"
-    assert log.outcome("retrain", 233 + 121, force=True).code == "done"
+    assert log.outcome("retrain", 233 + DAY, force=True).code == "done"
 
 
 def test_between_two_retrainings_lies_a_cooldown_that_force_passes_over():
