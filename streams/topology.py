@@ -155,6 +155,7 @@ WORKERS: tuple[Worker, ...] = (
             FEATURE_VECTORS,
             MODELS_REGISTERED,
             MODELS_CHANGES,
+            MODEL_STAGES,
             CONFIG_ACTIVE,
             JOB_RESULTS,
             MLFLOW_RUNS,

@@ -21,6 +21,7 @@ from deploy.cli.backtest_request import (
     request_fields,
 )
 from deploy.cli.console import Json, progress_bar, report_errors, show, validate, write_json
+from deploy.cli.job_log import logged
 from deploy.cli.job_strategy import named_strategy
 from deploy.cli.options import with_options
 
@@ -73,6 +74,8 @@ class ResultOptions:
         from workers.provenance import with_provenance
 
         result = with_provenance(result, [result["spec"], result["market"]])
+        if result["spec"]["log"]:
+            [result] = logged([result])
         if self.out is not None:
             with report_errors():
                 write_json(self.out, result)
@@ -186,6 +189,9 @@ def run_all(
         results, failures = run_all(list(all_pairs(sources, names, fields)), progress)
     with report_errors():
         written = write_report(results, failures, out)
+    if fields.get("log"):
+        identities = [[result["spec"], result["market"]] for result in results]
+        logged(list(map(with_provenance, results, identities)))
     pairs = [result["market"] for result in results]
     summary = with_provenance(summary_document(results, failures), [fields, names, pairs])
     show(summary, [*summary_lines(summary, passed_over), *map(str, written)], as_json=as_json)

@@ -113,6 +113,7 @@ class TermOptions:
     fee_bps: Annotated[float | None, typer.Option(help="Taker fee of one side [5].")] = None
     slippage_bps: Annotated[float | None, typer.Option(help="Of one side [1].")] = None
     leverage: Annotated[float | None, typer.Option(help="Notional over equity [1].")] = None
+    log: Annotated[bool, typer.Option("--log", help="Also as a run of MLflow.")] = False
 
     def fields(self) -> Fields:
         """Return them as fields of a request; None where an option is absent."""
@@ -123,6 +124,7 @@ class TermOptions:
             "fee_bps": self.fee_bps,
             "slippage_bps": self.slippage_bps,
             "leverage": self.leverage,
+            "log": self.log or None,
         }
 
 

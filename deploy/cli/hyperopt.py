@@ -22,6 +22,7 @@ from deploy.cli.console import (
 )
 from deploy.cli.gateway_client import Answer, gateway_url, request_json
 from deploy.cli.hyperopt_request import TuningOptions
+from deploy.cli.job_log import logged
 from deploy.cli.job_strategy import named_strategy
 from deploy.cli.options import Url, with_options
 from deploy.cli.tables.hyperopt import job_line, result_lines
@@ -183,7 +184,7 @@ def _run_here(local: str, fields: Answer) -> Answer:
     # The same bars and request have the same id, so that the same call goes on with the study. A
     # file that has grown or rolled is another job: its result is that of its own span.
     stamp = bars_stamp(bars)
-    written = spec.model_dump_json(exclude={"config"})  # the same values are the same search
+    written = spec.model_dump_json(exclude={"config", "log"})  # the same values are the same search
     identity = f"{file_part(source.path).resolve()} {written} {stamp}"
     job_id = f"{LOCAL}{sha256(identity.encode()).hexdigest()[:12]}"
     secret = settings.tuning_storage
@@ -201,7 +202,10 @@ def _run_here(local: str, fields: Answer) -> Answer:
     if document["partial"]:
         note("stopped: the same command goes on where it was")
     status = "partial" if document["partial"] else "done"
-    return document | {"job_id": job_id, "status": status, "urls": urls}
+    document |= {"job_id": job_id, "status": status, "urls": urls}
+    if spec.log:
+        [document] = logged([document | {"spec": spec.model_dump(mode="json")}])
+    return document
 
 
 @contextmanager

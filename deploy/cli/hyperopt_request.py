@@ -49,6 +49,7 @@ class TuningOptions:
     batch: Annotated[int | None, typer.Option(min=1, help="Trials at a time [1].")] = None
     seed: Annotated[int | None, typer.Option(min=0, help="[0]")] = None
     timeout_s: Annotated[float | None, typer.Option("--timeout", help="Seconds.")] = None
+    log: Annotated[bool, typer.Option("--log", help="Also as a run of MLflow.")] = False
     spec: Annotated[
         Path | None, typer.Option(help="JSON of a request; options replace its fields.")
     ] = None
@@ -74,6 +75,7 @@ class TuningOptions:
             "batch": self.batch,
             "seed": self.seed,
             "timeout_s": self.timeout_s,
+            "log": self.log or None,
         }
         return request_fields(self.spec, options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +51,7 @@ def mlflow(
 def _serve(tracking: Tracking, port: int) -> int:
     """Run MLflow's server until it ends; return its exit code, 0 after Ctrl-C."""
     from deploy.local.ports import LOOPBACK, usable_port
+    from deploy.local.supervisor import interrupt_on_signals
     from deploy.local.surroundings import port_problem, require
 
     with report_errors():
@@ -62,11 +64,14 @@ def _serve(tracking: Tracking, port: int) -> int:
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     command = (sys.executable, "-m", "mlflow", "server", *options, *hosts, "--no-serve-artifacts")
     note(f"MLflow: http://{LOOPBACK}:{chosen} in some seconds; Ctrl-C stops it")
-    with subprocess.Popen(command, env={**os.environ, **stores, **quiet}) as server:
+    interrupt_on_signals()
+    own = {**os.environ, **stores, **quiet}
+    # In a group of its own: the server starts processes that its own end would leave.
+    with subprocess.Popen(command, env=own, start_new_session=True) as server:
         try:
             return server.wait()
         except KeyboardInterrupt:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)
             return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 TOPICS = "kafka/data"
 FILES = (
     "archive",
+    "logged",
     "mlflow-artifacts",
     "mlflow-mirrored.json",
     "mlflow.db",

@@ -119,7 +119,7 @@ def _judged(search: SearchRun, ran: GridResult, ranked: list[int], hold: float |
         "heatmap": plots.heatmap,
         "plots": plots.plotly,
         "plots_note": plots.note,
-        "png": plots.png() if spec.png else None,
+        "png": plots.png() if spec.png or spec.log else None,
     }
 
 

@@ -97,7 +97,7 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
         },
         "liquidated_at_ms": fills.liquidated_at,
         "unfilled": fills.unfilled,
-        **rendered_charts(charts, png=spec.png),
+        **rendered_charts(charts, png=spec.png or spec.log),
     }
 
 

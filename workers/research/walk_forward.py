@@ -177,7 +177,7 @@ def _result(spec: WalkForwardSpec, bars: Bars, ran: GridResult, steps: list[Step
         "stability": parameter_stability(rows, tuple(parameter_values(spec))),
         "equity": thinned_curves(account, hold),
         "monthly": monthly_returns(account.day_ms, account.returns),
-        **rendered_charts(charts, png=spec.png),
+        **rendered_charts(charts, png=spec.png or spec.log),
     }
 
 

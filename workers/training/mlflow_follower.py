@@ -13,12 +13,19 @@ from pathlib import Path
 import structlog
 
 from schemas.models import ModelRegistered
-from schemas.topics import JOB_RESULTS, MODELS_CHANGES, MODELS_REGISTERED, TRAINING_REQUESTS
+from schemas.topics import (
+    JOB_RESULTS,
+    MODEL_STAGES,
+    MODELS_CHANGES,
+    MODELS_REGISTERED,
+    TRAINING_REQUESTS,
+)
 from streams.runtime.batch import in_one_line
 from streams.runtime.codec import Partition, Received, Stored, Unreadable, dead_letter_topic
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.process import without_secrets
+from workers.training.mlflow_local import newest_kept_ns
 from workers.training.mlflow_mirror import mirror
 from workers.training.mlflow_runs import may_be_logged
 from workers.training.mlflow_tracking import Tracking
@@ -36,7 +43,7 @@ NICE = 10
 MARKER = "mlflow-mirrored.json"  # what was mirrored: the same starts no child again
 
 MIRRORED = (
-    *(MODELS_REGISTERED, MODELS_CHANGES, JOB_RESULTS),
+    *(MODELS_REGISTERED, MODELS_CHANGES, MODEL_STAGES, JOB_RESULTS),
     dead_letter_topic(TRAINING_REQUESTS),
 )
 
@@ -106,7 +113,7 @@ class MirrorSchedule:
         self._newest: dict[Partition, int] = {}  # offset of the newest record
         self._due_s: float | None = None
         self._left: str | None = None  # how MLflow was left; None: not in step yet
-        self._looked_s = time.monotonic()
+        self._looked_s = self._mirrored_s = time.monotonic()
 
     def take(self, messages: Iterable[Stored]) -> None:
         """Take what has arrived."""
@@ -130,9 +137,9 @@ class MirrorSchedule:
 
     def mirrored(self, failure: str) -> None:
         """Take how the mirroring ended; an empty text: well."""
-        self._looked_s = time.monotonic()
+        self._mirrored_s = time.monotonic()
         if failure:
-            self._due_s = self._looked_s + AGAIN_AFTER_S
+            self._due_s = self._mirrored_s + AGAIN_AFTER_S
             return
         self._left = self._state()
         self._marker.write_text(self._left)
@@ -140,11 +147,13 @@ class MirrorSchedule:
 
     def _was_changed(self) -> bool:
         """Return whether somebody may have changed MLflow, asked for now and then."""
-        in_home = self._tracking.database is not None
-        if time.monotonic() - self._looked_s < (AGAIN_AFTER_S if in_home else SERVER_EVERY_S):
+        waited_s = time.monotonic() - max(self._looked_s, self._mirrored_s)
+        if waited_s < AGAIN_AFTER_S:
             return False
         self._looked_s = time.monotonic()
-        return not in_home or self._state() != self._left
+        at_server = self._tracking.database is None
+        old = self._looked_s - self._mirrored_s >= SERVER_EVERY_S
+        return (at_server and old) or self._state() != self._left
 
     def _state(self) -> str:
         positions = {f"{topic}/{number}": at for (topic, number), at in self._newest.items()}
@@ -152,6 +161,7 @@ class MirrorSchedule:
             "uri": without_secrets(self._tracking.uri),
             "positions": positions,
             "database": self._tracking.fingerprint(),
+            "kept": newest_kept_ns(self._marker.parent),
         }
         return json.dumps(facts, sort_keys=True)
 

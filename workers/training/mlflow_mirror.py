@@ -1,7 +1,7 @@
 """Mirrors the topics to MLflow; nothing is decided from it. The only mlflow import.
 
-    models.registered.v1, models.changes.v1, configs.active.v1, jobs.results.v1,
-    training.requests.v1.dlq  -->  [mirror]  -->  MLflow, mlflow.runs.v1
+    models.registered.v1, models.changes.v1, models.stages.v1, configs.active.v1,
+    jobs.results.v1, training.requests.v1.dlq  -->  [mirror]  -->  MLflow, mlflow.runs.v1
 
 A strategy is an experiment and a registered model; so are its models of a higher timeframe, named
 such as ``ensemble-15m``. Its ACTIVE config may name another experiment, and leave out parameters. A
@@ -25,6 +25,7 @@ from schemas.topics import (
     CONFIG_ACTIVE,
     JOB_RESULTS,
     MLFLOW_RUNS,
+    MODEL_STAGES,
     MODELS_CHANGES,
     MODELS_REGISTERED,
     TRAINING_REQUESTS,
@@ -34,6 +35,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from workers.models.artifact import ArtifactError, read_model
+from workers.training.mlflow_local import kept_runs
 from workers.training.mlflow_runs import (
     FILES,
     LoggedRun,
@@ -82,17 +84,21 @@ def mirror(tracking: Tracking, kafka: KafkaSettings) -> int:
     with (
         Reader(kafka, (MODELS_REGISTERED,)) as registered,
         Reader(kafka, (MODELS_CHANGES,)) as changes,
+        Reader(kafka, (MODEL_STAGES,)) as stages,
         Reader(kafka, (CONFIG_ACTIVE,)) as active,
         Reader(kafka, (dead_letter_topic(TRAINING_REQUESTS),)) as letters,
         Reader(kafka, (JOB_RESULTS,), only=may_be_logged) as results,
         Reader(kafka, (MLFLOW_RUNS,)) as published,
     ):
         configs = logging_configs(active.read_to_end())
-        versions = mirrored_versions(registered.read_to_end(), changes.read_to_end(), configs)
+        versions = mirrored_versions(
+            registered.read_to_end(), changes.read_to_end(), stages.read_to_end(), configs
+        )
         before = [message.record for message in published.read_to_end()]
         mirrored = MlflowMirror(tracking)
         mirrored.put_runs("failed_request_id", failed_trainings(letters.read_to_end(), configs))
         mirrored.put_runs("job_id", logged_jobs(results.read_to_end()))
+        mirrored.put_kept()
         mirrored.put_versions(versions)
     publisher = Publisher(kafka, f"training-{kafka.instance}-mlflow")
     newest = {run.subject: run for run in before if isinstance(run, MlflowRun)}
@@ -116,7 +122,7 @@ class MlflowMirror:
 
     def __init__(self, tracking: Tracking) -> None:
         self.shown: dict[str, MlflowRun] = {}
-        self._artifacts = tracking.artifacts
+        self._artifacts, self._home = tracking.artifacts, tracking.home
         self._left_out: list[str] = []
         self._client = _client(tracking)
         self._names: dict[str, str] = {}  # of experiments, by id
@@ -126,6 +132,11 @@ class MlflowMirror:
         """Raise MirrorIncomplete when something was left out."""
         if self._left_out:
             raise MirrorIncomplete("; ".join(self._left_out))
+
+    def put_kept(self) -> None:
+        """Write the runs of jobs that ran without a pipeline, from the home."""
+        if self._home is not None:
+            self.put_runs("job_id", kept_runs(self._home))
 
     def put_runs(self, identity: str, runs: Iterable[LoggedRun]) -> None:
         """Write runs that register no model; the later one of the same name counts."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,11 +21,11 @@ from schemas.models import ModelChanged, ModelRegistered
 from schemas.telemetry import HEADER_GIT_COMMIT
 from schemas.timeframes import timeframe_name
 from schemas.training import TrainingRequest
+from schemas.versions import ModelStageChanged, VersionStage
 from streams.configs.content import Mlflow, parse_config
 from streams.runtime.codec import Received, Stored
 from workers.models.artifact import Manifest, registered_folder
 
-Stage = Literal["None", "Production", "Archived"]
 Numbers = tuple[tuple[str, float, int], ...]  # name, value, step
 
 DEFAULT = Mlflow()  # of a strategy without a config
@@ -84,10 +84,11 @@ class MirroredVersion:
     """One model as MLflow shows it; ``config`` says how its strategy is logged."""
 
     model: ModelRegistered
-    stage: Stage
+    stage: VersionStage
     trace_id: str
     git_commit: str
     config: Mlflow = DEFAULT
+    number: int | None = None  # of the strategy's versions; None: older than numbers
 
     @property
     def name(self) -> str:
@@ -108,7 +109,7 @@ class MirroredVersion:
             "trace_id": self.trace_id,
             "git_commit": self.git_commit,
             "uri": model.uri,
-        }
+        } | ({} if self.number is None else {"version_number": str(self.number)})
 
     def run(self, manifest: Manifest, contents: Mapping[str, bytes]) -> LoggedRun:
         """Return its training as a run; manifest and files have been checked."""
@@ -151,12 +152,19 @@ def logging_configs(configs: Iterable[Received]) -> dict[str, Mlflow]:
 def mirrored_versions(
     registered: Iterable[Received],
     changes: Iterable[Received],
+    stages: Iterable[Received],
     configs: Mapping[str, Mlflow],
 ) -> list[MirroredVersion]:
     """Return every model as the topics have it, in order of registration.
 
-    Of each name the model of the last change serves; those that served before are archived.
+    A model is in the stage of its last fact. Of those that have none, of an older release, the
+    model of the last change serves, and those that served before are archived.
     """
+    facts = {
+        fact.model_version: fact
+        for fact in (message.record for message in stages)
+        if isinstance(fact, ModelStageChanged)
+    }
     serving: dict[str, str] = {}
     served: set[str] = set()
     for message in changes:
@@ -168,14 +176,17 @@ def mirrored_versions(
     for message in registered:
         model = message.record
         if isinstance(model, ModelRegistered) and model.model_version not in versions:
-            version = model.model_version
-            stage: Stage = "None"
-            if version in served:
+            version, fact = model.model_version, facts.get(model.model_version)
+            stage: VersionStage = "None" if fact is None else fact.to_stage
+            if fact is None and version in served:
                 serves = serving[mirrored_name(model)] == version
                 stage = "Production" if serves else "Archived"
             config = configs.get(model.strategy, DEFAULT)
             commit = _git_commit(message)
-            versions[version] = MirroredVersion(model, stage, message.trace_id, commit, config)
+            number = None if fact is None else fact.number
+            versions[version] = MirroredVersion(
+                model, stage, message.trace_id, commit, config, number
+            )
     return list(versions.values())
 
 
@@ -301,6 +312,17 @@ def _metrics(model: ModelRegistered) -> Iterator[tuple[str, float, int]]:
     yield from _numbers("", model.metrics.model_dump())
     for name, passed in model.gates.items():
         yield f"gate_{name}", float(passed), 0
+    for report in model.reports:
+        figures = {figure.name: figure.value for figure in report.figures}
+        yield from _numbers(f"gate.{report.name}.", figures)
+    for prefix, scores in (
+        ("score", model.scores),
+        ("holdout", model.holdout.scores if model.holdout else ()),
+    ):
+        for score in scores:
+            yield from _numbers(f"{prefix}.{score.forecast}.", score.model_dump())
+    if model.comparison is not None:
+        yield from _numbers("comparison.", model.comparison.model_dump())
 
 
 def _parameters(model: ModelRegistered, report: Mapping[str, Any]) -> dict[str, str]:

@@ -22,12 +22,14 @@ class Tracking:
         artifacts: Folder of a new experiment's files; None lets a server decide.
         access: How MLflow's client logs in, as the variables that it reads.
         database: File of the home whose schema is ours; None: its operator keeps that of another.
+        home: Has the results of jobs that ran without a pipeline; None: there are none.
     """
 
     uri: str
     artifacts: str | None
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
     database: Path | None = None
+    home: Path | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tracking:
@@ -44,7 +46,7 @@ class Tracking:
             "MLFLOW_TRACKING_INSECURE_TLS": None if settings.mlflow_verify_ssl else "true",
         }
         used = {name: value for name, value in access.items() if value}
-        return cls(uri, artifacts, used, database)
+        return cls(uri, artifacts, used, database, home)
 
     @contextmanager
     def schema_lock(self) -> Iterator[None]:

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
+from deploy.cli.job_log import logged
 from schemas.configs import ActiveConfig
 from schemas.dead_letter import DeadLetter
+from schemas.models import ModelRegistered
+from schemas.research import PerformanceSpec
 from schemas.timeframes import HOUR_MS
 from schemas.topics import topic_of
+from schemas.versions import ModelStageChanged
 from streams.runtime.codec import Received, Stored
 from tests.build import job_result, registered, training_request
 from tests.fakes.small_models import change_to, small_model
@@ -39,6 +43,24 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def received(record: Any) -> Received:
     headers = [("git_commit", b"abc123")]
     return Received(Stored(topic_of(record).name, 0, 0, 0, None, b"", headers), record, "trace-1")
+
+
+def stage_changed(model: ModelRegistered, number: int, stage: Any) -> ModelStageChanged:
+    return ModelStageChanged(
+        strategy=model.strategy,
+        timeframe_ms=model.timeframe_ms,
+        number=number,
+        model_version=model.model_version,
+        from_stage=None,
+        to_stage=stage,
+        event_time_ms=0,
+        effective_from_ms=None,
+        action="stage",
+        reason="",
+        by="desk",
+        command_id=None,
+        revision=1,
+    )
 
 
 def client(tracking: Tracking) -> Any:
@@ -82,6 +104,7 @@ def test_the_last_change_serves_and_what_served_before_is_archived():
     versions = mirrored_versions(
         map(received, (first, second, third, first)),
         map(received, (change_to(first), change_to(third))),
+        [],
         {},
     )
 
@@ -91,6 +114,41 @@ def test_the_last_change_serves_and_what_served_before_is_archived():
         ("m3", "Production"),
     ]
     assert {(v.trace_id, v.git_commit) for v in versions} == {("trace-1", "abc123")}
+
+
+def test_a_version_is_in_the_stage_that_its_facts_say_and_the_staged_one_is_the_challenger(
+    tmp_path, tracking
+):
+    champion, challenger = small_model(tmp_path, seed=1), small_model(tmp_path, seed=2)
+    facts = [
+        stage_changed(champion, 1, "Production"),
+        stage_changed(challenger, 2, "Production"),
+        stage_changed(champion, 1, "Archived"),
+        stage_changed(champion, 1, "Production"),
+        stage_changed(challenger, 2, "Staging"),
+    ]
+    versions = mirrored_versions(
+        map(received, (champion, challenger)),
+        [received(change_to(champion))],
+        map(received, facts),
+        {},
+    )
+
+    shown = mirror_versions(tracking, versions).shown
+
+    mlflow = client(tracking)
+    aliased = {
+        alias: mlflow.get_model_version_by_alias("ensemble", alias).tags["model_version"]
+        for alias in ("champion", "challenger")
+    }
+    assert aliased == {
+        "champion": champion.model_version,
+        "challenger": challenger.model_version,
+    }
+    assert [(run.stage, run.tags["version_number"]) for run in shown.values()] == [
+        ("Production", "1"),
+        ("Staging", "2"),
+    ]
 
 
 def test_a_model_is_mirrored_with_files_numbers_tags_and_alias(tmp_path, tracking, monkeypatch):
@@ -133,7 +191,7 @@ def test_the_active_config_names_the_experiment_and_whether_parameters_are_logge
         config_data={"mlflow": mlflow_part},
     )
 
-    versions = mirrored_versions([received(model)], [], logging_configs([received(config)]))
+    versions = mirrored_versions([received(model)], [], [], logging_configs([received(config)]))
     mirror_versions(tracking, versions)
 
     mlflow = client(tracking)
@@ -288,6 +346,46 @@ def test_a_job_that_asked_for_it_is_a_run_and_its_later_result_replaces_the_earl
     assert len(mlflow.search_runs([run.experiment_id])) == 1
 
 
+def local_result(**metrics: float) -> dict[str, Any]:
+    """Return a back-test as the command line has it."""
+    spec = PerformanceSpec(symbol="BTCUSDT", strategy="ema_cross", log=True)
+    result = {"metrics": metrics, "spec": spec.model_dump(mode="json"), "trials": 1}
+    return result | {"git_commit": "c0ffee", "trace_id": "a" * 32}
+
+
+@pytest.fixture
+def home(tracking, monkeypatch) -> Path:
+    """A home whose database has its tables."""
+    tmp_path: Path = tracking.database.parent
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_backtest_of_the_command_line_is_one_run_however_often_it_is_logged(home):
+    [first] = logged([local_result(sharpe_ratio=0.5)])
+    [again] = logged([local_result(sharpe_ratio=0.5)])
+
+    run = client(Tracking.from_settings(Settings(home=home))).get_run(first["mlflow_run_id"])
+    assert again["mlflow_run_id"] == first["mlflow_run_id"]
+    assert (run.data.metrics["sharpe_ratio"], run.info.status) == (0.5, "FINISHED")
+    assert run.data.tags["job_id"] == f"local-{'a' * 12}"
+
+
+def test_what_is_logged_while_mlflow_is_away_is_kept_said_and_mirrored_later(
+    home, monkeypatch, capsys
+):
+    monkeypatch.setenv("REGIMEFLOW_MLFLOW_TRACKING_URI", "sqlite:////dev/null/mlflow.db")
+    [away] = logged([local_result()])
+    (home / "logged" / "torn.json").write_text("{")
+
+    mirrored = MlflowMirror(Tracking.from_settings(Settings(home=home, mlflow_tracking_uri=None)))
+    mirrored.put_kept()
+
+    assert away["mlflow_run_id"] is None
+    assert "MLflow is away" in capsys.readouterr().err
+    assert list(mirrored.shown) == [f"job/local-{'a' * 12}"]
+
+
 def test_folds_windows_and_trials_are_steps_and_what_is_no_number_is_none():
     result = {
         "trials": 2,
@@ -332,7 +430,7 @@ def test_by_default_everything_stays_in_the_home(tmp_path):
     assert default.uri == f"sqlite:///{tmp_path}/mlflow.db"
     assert (default.database, set_elsewhere.database) == (tmp_path / "mlflow.db", None)
     assert default.artifacts == f"{tmp_path.as_uri()}/mlflow-artifacts"
-    assert set_elsewhere == Tracking("http://127.0.0.1:5000", None)
+    assert set_elsewhere == Tracking("http://127.0.0.1:5000", None, home=tmp_path)
 
 
 def test_the_log_in_of_mlflow_reaches_its_client_and_no_text(tmp_path):
@@ -357,7 +455,10 @@ def test_the_log_in_of_mlflow_reaches_its_client_and_no_text(tmp_path):
 def test_models_of_two_timeframes_replace_and_archive_each_other_nowhere(tmp_path, tracking):
     minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
     versions = mirrored_versions(
-        map(received, (minutes, hours)), map(received, (change_to(minutes), change_to(hours))), {}
+        map(received, (minutes, hours)),
+        map(received, (change_to(minutes), change_to(hours))),
+        [],
+        {},
     )
 
     mirror_versions(tracking, versions)

@@ -15,16 +15,17 @@ import pytest
 
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
+from schemas.mlflow import MlflowRun
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from schemas.topics import TRAINING_PROGRESS
+from schemas.topics import MLFLOW_RUNS, TRAINING_PROGRESS
 from schemas.training import TrainingProgress, TrainingRequest
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import RecordRejected
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
-from tests.build import START_MS, close_time, regime_parameters, registered
+from tests.build import START_MS, close_time, job_result, regime_parameters, registered
 from tests.fakes.small_models import change_to, small_model
 from workers.serving.slots import load_ensemble
 from workers.settings import Settings
@@ -146,6 +147,8 @@ def test_mlflow_follows_the_topics_or_the_report_says_why_not(
     publisher = Publisher(kafka, "promotion")
     publisher.publish(model)
     publisher.publish(change_to(model))
+    publisher.publish(job_result("j1", spec={"symbol": "BTCUSDT", "log": True}))
+    publisher.publish(job_result("j2"))
     publisher.flush()
 
     def report(failure):
@@ -165,8 +168,9 @@ def test_mlflow_follows_the_topics_or_the_report_says_why_not(
         assert reports == [""]
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
             places = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
-        assert {name for name, _ in places} == {"Default", "ensemble"}
+        assert {name for name, _ in places} == {"Default", "ensemble", "backtests"}
         assert [place for _, place in places if str(tmp_path) not in place] == []
+        assert _published_runs(kafka) == {f"model/{model.model_version}", "job/j1"}
         assert _starts_no_child_again(settings, kafka)
 
 
@@ -202,6 +206,11 @@ def following(settings, kafka, report, draw, stop):
     )
     thread.start()
     return thread
+
+
+def _published_runs(kafka):
+    with Reader(kafka, (MLFLOW_RUNS,)) as reader:
+        return {m.record.subject for m in reader.read_to_end() if isinstance(m.record, MlflowRun)}
 
 
 def _starts_no_child_again(settings, kafka):
