@@ -105,8 +105,11 @@ class RegimeParameters(Record):
     )
     carried: Triple | None = Field(
         default=None,
-        description="The recursion's posterior at fitted_to_ms: a filter without one goes on from "
+        description="The recursion's posterior at carried_at_ms: a filter without one goes on from "
         "it; null = from initial",
+    )
+    carried_at_ms: Milliseconds | None = Field(
+        default=None, description="Bar close of the carried posterior; null = fitted_to_ms"
     )
 
     @model_validator(mode="after")

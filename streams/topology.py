@@ -152,6 +152,7 @@ WORKERS: tuple[Worker, ...] = (
             CLOCK_TICKS,
             BARS,
             HISTORY,
+            LEDGER,
             FEATURE_VECTORS,
             MODELS_REGISTERED,
             MODELS_CHANGES,

@@ -99,22 +99,28 @@ def bootstrap_interval(
     None without a block length, or where over 5 % of the draws have no value.
     """
     returns = finite(returns, "returns")
-    return _drawn(
-        returns, lambda drawn: statistic(returns[drawn]), np.random.default_rng(seed), draws, level
-    )
+    block = optimal_block_length(returns)
+    return _drawn(returns, lambda drawn: statistic(returns[drawn]), block, (seed, draws, level))
 
 
 def ratio_interval(
-    amounts: Vector, counts: Vector, seed: int = 0, draws: int = 1000, level: float = 0.95
+    amounts: Vector,
+    counts: Vector,
+    seed: int = 0,
+    draws: int = 1000,
+    level: float = 0.95,
+    *,
+    least_block: float = 1.0,
 ) -> Interval | None:
     """Return the percentile interval of the mean of events; whole days are resampled.
 
     Args:
-        amounts: Sum over the events of each day, shape (n,).
+        amounts: Sum over the events of each day, shape (n,); of each bar as well.
         counts: Number of events of each day, shape (n,).
         seed: The same seed gives the same interval.
         draws: Number of resampled series.
         level: Probability that it covers the true value.
+        least_block: Mean length of the blocks at least, where events are known to overlap.
 
     Events of one day stay together, and so do dependent days: a hundred overlapping events do not
     count as a hundred independent ones. None as in ``bootstrap_interval``.
@@ -127,20 +133,22 @@ def ratio_interval(
         events = float(counts[drawn].sum())
         return float(amounts[drawn].sum()) / events if events else None
 
-    return _drawn(amounts, mean, np.random.default_rng(seed), draws, level)
+    block = optimal_block_length(amounts)
+    longer = None if block is None else max(block, least_block)
+    return _drawn(amounts, mean, longer, (seed, draws, level))
 
 
 def _drawn(
     series: Vector,
     statistic: Callable[[NDArray[np.int64]], float | None],
-    generator: np.random.Generator,
-    draws: int,
-    level: float,
+    block: float | None,
+    drawing: tuple[int, int, float],
 ) -> Interval | None:
-    """Return the interval of a statistic of resampled indices of a series."""
-    block = optimal_block_length(series)
+    """Return the interval of a statistic of resampled indices, by seed, draws and level."""
     if block is None:
         return None
+    seed, draws, level = drawing
+    generator = np.random.default_rng(seed)
     indices = (stationary_bootstrap(series.size, block, generator) for _ in range(draws))
     values = [value for value in map(statistic, indices) if value is not None]
     if len(values) < (1.0 - MAX_UNDEFINED) * draws:

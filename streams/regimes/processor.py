@@ -104,7 +104,7 @@ def _filtered(
 
     before, since_ms = state.posterior, state.event_time_ms
     if before is None and active.carried is not None:
-        before, since_ms = active.carried, active.fitted_to_ms
+        before, since_ms = active.carried, active.carried_at_ms or active.fitted_to_ms
     if before is None:
         return observe(active, active.initial, values, 1)
     elapsed_bars = max(1, (features.event_time_ms - since_ms) // active.timeframe_ms)

@@ -10,11 +10,14 @@ from tests.architecture.sources import SOURCES
 DELETES = {"delete_topics", "delete_groups", "delete_consumer_groups", "delete_records"}
 DELETES |= {"delete_home", "mend_topics"}
 CLIENT = {"deploy/topics/admin.py"}  # defines the first ones by the calls of the Kafka client
-# Folders that hold nothing that is kept: of a broker's start, of a restore that failed.
+# Folders that hold nothing that is kept: of a broker's start, of a restore that failed, of a
+# model half written, of a training that is registered.
 REMOVES_FOLDERS = {
     "deploy/local/backup.py",
     "deploy/local/broker.py",
     "deploy/local/home_parts.py",
+    "workers/models/artifact.py",
+    "workers/training/kept_files.py",
 }
 
 

@@ -13,7 +13,10 @@ rows, the page and the plot are drawn for people; nothing that serves reads them
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -117,13 +120,45 @@ def model_file(role: FileRole, name: str, content: bytes) -> ModelFile:
     return ModelFile(role=role, path=name, sha256=digest, size_bytes=len(content))
 
 
-def write_model(root: Path, manifest: Manifest, contents: dict[str, bytes]) -> Path:
-    """Write a model's folder under ``root``, the manifest last: where it is, all files are."""
-    folder = root / manifest.strategy / manifest.version
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in manifest.files:
-        (folder / file.path).write_bytes(contents[file.path])
-    (folder / MANIFEST).write_bytes(manifest.encode())
+def bundle_folder(root: Path, manifest: Manifest) -> Path:
+    """Return where a model's folder lies under the root of all models."""
+    return root / manifest.strategy / manifest.version
+
+
+def write_model(
+    root: Path,
+    manifest: Manifest,
+    contents: Mapping[str, bytes],
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Path:
+    """Write a model's folder under ``root``, whole or not at all.
+
+    A folder of the same version that is there gets the same files again, each of them whole.
+
+    Args:
+        root: Of all models.
+        manifest: Names the files.
+        contents: By name, what the manifest lists.
+        beside: By name, what it does not list, such as ``registered.json``.
+
+    Raises:
+        OSError: A file cannot be written, as on a full disk; what was written is removed.
+    """
+    folder = bundle_folder(root, manifest)
+    fresh = folder.with_name(f"_{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed
+    fresh.mkdir(parents=True)
+    listed = {file.path: contents[file.path] for file in manifest.files}
+    try:
+        for name, content in {**listed, **beside, MANIFEST: manifest.encode()}.items():
+            (fresh / name).write_bytes(content)
+        if folder.is_dir():
+            for path in fresh.iterdir():
+                path.replace(folder / path.name)
+        else:
+            fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return folder
 
 

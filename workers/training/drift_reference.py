@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -245,7 +244,6 @@ def drift_references(
     )
 
 
-def write_references(folder: Path, parts: Mapping[str, DriftParts], model: ModelRegistered) -> None:
-    """Write the references beside the files of a registered model."""
-    lines = (each.encode() + b"\n" for each in drift_references(parts, model))
-    (folder / FILE).write_bytes(b"".join(lines))
+def encode_references(parts: Mapping[str, DriftParts], model: ModelRegistered) -> bytes:
+    """Return the references of a registered model as one file, a line each."""
+    return b"".join(each.encode() + b"\n" for each in drift_references(parts, model))

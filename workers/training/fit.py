@@ -30,6 +30,7 @@ from workers.training.fit_regimes import (
     fit_regimes,
     usable_observations,
 )
+from workers.training.forecasts import baseline_forecasts
 from workers.training.metrics import StitchedRows, class_shares
 from workers.training.next_bar import NextBarGain, NextBars, next_bar_gain
 from workers.training.split import WalkForward, WalkForwardFold, known_before
@@ -59,6 +60,7 @@ class TrainingPlan:
     lstm: LstmPlan = field(default_factory=LstmPlan)
     regimes: RegimePlan = field(default_factory=lambda: RegimePlan(starts=4, iterations=60))
     smallest_fold: int = 300  # rows
+    holdout_share: float = 0.1  # of the rows, the newest: seen by no fit
     seed: int = 7
     specialists: SpecialistPolicy = field(default_factory=SpecialistPolicy)
 
@@ -126,7 +128,7 @@ class PredictedBlock:
     """Rows predicted by members that were fitted before all of them; not yet calibrated.
 
     ``regimes`` are the filtered probabilities of that fit at each row, shape (n, 3); ``next_bar``
-    is what they say of the bar after it.
+    is what they say of the bar after it. ``forecasts`` are those of the members and the baselines.
     """
 
     starts_ms: int
@@ -135,10 +137,17 @@ class PredictedBlock:
     prior: Array
     regimes: Array
     next_bar: NextBarGain
+    forecasts: Mapping[str, Array]
 
 
-def fit_networks(table: TrainingTable, plan: TrainingPlan, progress: OnProgress) -> FittedNetworks:
-    """Fit the sequence member of each fold and of all rows.
+FitNetwork = Callable[[TrainingTable, Rows, TrainingPlan, Callable[[float], None]], bytes]
+FitModel = Callable[[TrainingTable, Rows, TrainingPlan, OnProgress], FittedModel]
+
+
+def fit_networks(
+    table: TrainingTable, plan: TrainingPlan, progress: OnProgress, fit: FitNetwork | None = None
+) -> FittedNetworks:
+    """Fit the sequence member of each fold and of all rows, by ``fit_network`` or what is given.
 
     Raises:
         TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
@@ -152,7 +161,7 @@ def fit_networks(table: TrainingTable, plan: TrainingPlan, progress: OnProgress)
         def step(done: float, number: int = number, note: str = note) -> None:
             progress("lstm", (number + done) / len(trains), note)
 
-        networks.append(fit_network(table, train, plan, step))
+        networks.append((fit or fit_network)(table, train, plan, step))
     windows = Windows(table.rows, parity_rows(table), plan.lstm.window)
     answers = lstm_probabilities(networks[-1], windows.take(np.arange(PARITY_CASES)))
     return FittedNetworks(tuple(networks[:-1]), networks[-1], answers)
@@ -240,8 +249,10 @@ def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:
     return SymbolBars(series.observed[past], series.column("log_return_1")[past])
 
 
-def fit_folds(table: TrainingTable, plan: TrainingPlan, progress: OnProgress) -> list[FittedModel]:
-    """Fit on the past of each block, without networks.
+def fit_folds(
+    table: TrainingTable, plan: TrainingPlan, progress: OnProgress, fit: FitModel | None = None
+) -> list[FittedModel]:
+    """Fit on the past of each block, without networks, by ``fit_model`` or what is given.
 
     Raises:
         TooFewRows: A fold has fewer rows than ``plan.smallest_fold``.
@@ -250,7 +261,7 @@ def fit_folds(table: TrainingTable, plan: TrainingPlan, progress: OnProgress) ->
     fitted = []
     for number, fold in enumerate(folds):
         progress("folds", number / len(folds), f"fold {number + 1} of {len(folds)}")
-        fitted.append(fit_model(table, table.usable[fold.train], plan, lambda *_: None))
+        fitted.append((fit or fit_model)(table, table.usable[fold.train], plan, lambda *_: None))
     return fitted
 
 
@@ -268,10 +279,18 @@ def predict_folds(
     for fold, model, network in zip(folds, models, networks, strict=True):
         fitted = replace(model, lstm=network)
         train, rows = usable[fold.train], usable[fold.test]
-        pooled = pool(fitted.members(table, rows, plan.lstm.window), plan.member_weights)
-        next_bar = next_bar_gain(bars, fitted.posteriors, train, rows)
-        regimes = fitted.posteriors[rows]
-        blocks.append(PredictedBlock(fold.starts_ms, rows, pooled, fitted.prior, regimes, next_bar))
+        members = fitted.members(table, rows, plan.lstm.window)
+        blocks.append(
+            PredictedBlock(
+                starts_ms=fold.starts_ms,
+                rows=rows,
+                pooled=pool(members, plan.member_weights),
+                prior=fitted.prior,
+                regimes=fitted.posteriors[rows],
+                next_bar=next_bar_gain(bars, fitted.posteriors, train, rows),
+                forecasts=members | baseline_forecasts(table, plan.labels, train, rows),
+            )
+        )
     return blocks
 
 
@@ -351,14 +370,21 @@ def stitch_blocks(
         for k, block in enumerate(blocks[1:], start=1)
     ]
     rows = np.concatenate([block.rows for block in blocks[1:]])
+    ensemble = np.concatenate(calibrated)
+    others = {
+        name: np.concatenate([block.forecasts[name] for block in blocks[1:]])
+        for name in blocks[0].forecasts
+    }
     return StitchedRows(
-        probabilities=np.concatenate(calibrated),
+        probabilities=ensemble,
         priors=np.concatenate([_tiled(block.prior, len(block.rows)) for block in blocks[1:]]),
         classes=table.classes[rows],
         forward=table.forward[rows],
         funding=table.funding[rows],
         times=table.times[rows],
         folds=len(blocks) - 1,
+        rows=rows,
+        forecasts={"ensemble": ensemble, **others},
     )
 
 

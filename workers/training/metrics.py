@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -138,6 +138,8 @@ class StitchedRows:
         funding: Rates settled meanwhile, shape (N,).
         times: Close of each row's bar, ms, shape (N,).
         folds: Number of test blocks.
+        rows: Row number of each in the training table, shape (N,).
+        forecasts: The pool again, the members and the baselines, shape (N, 3) each.
     """
 
     probabilities: Array
@@ -147,6 +149,8 @@ class StitchedRows:
     funding: Array
     times: Rows
     folds: int
+    rows: Rows = field(default_factory=lambda: np.empty(0, np.int64))
+    forecasts: Mapping[str, Array] = field(default_factory=dict)
 
 
 def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:

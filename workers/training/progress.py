@@ -17,7 +17,8 @@ log = structlog.get_logger()
 PUBLISH_EVERY_S = 0.25
 
 # Rough shares of a run's time, so that one progress bar can show the whole run.
-STAGES: tuple[tuple[TrainingStage, float], ...] = (
+Stages = tuple[tuple[TrainingStage, float], ...]
+STAGES: Stages = (
     ("dataset", 0.0),
     ("folds", 0.3),
     ("regimes", 0.78),
@@ -26,6 +27,21 @@ STAGES: tuple[tuple[TrainingStage, float], ...] = (
     ("calibration", 0.97),
     ("done", 1.0),
 )
+# Where the networks are fitted before the rest, not beside it.
+STAGES_IN_TURN: Stages = (
+    ("dataset", 0.0),
+    ("lstm", 0.15),
+    ("folds", 0.5),
+    ("regimes", 0.86),
+    ("boosted", 0.9),
+    ("calibration", 0.92),
+    ("done", 1.0),
+)
+
+
+def trains_side_by_side(request: TrainingRequest) -> bool:
+    """Return whether the networks of a request are fitted beside the rest: of the first of all."""
+    return request.reason == "bootstrap" and request.base_ms is None
 
 
 class TrainingProgressPublisher:
@@ -33,6 +49,7 @@ class TrainingProgressPublisher:
 
     def __init__(self, request: TrainingRequest, kafka: KafkaSettings) -> None:
         self._request = request
+        self._stages = STAGES if trains_side_by_side(request) else STAGES_IN_TURN
         self._publisher = Publisher(kafka, f"training-{kafka.instance}-progress")
         self._last = ("", 0.0)
         self._began_s = time.monotonic()
@@ -51,7 +68,7 @@ class TrainingProgressPublisher:
                 strategy=self._request.strategy,
                 event_time_ms=wall_ms(),
                 stage=stage,
-                done=overall_share(stage, done),
+                done=overall_share(stage, done, self._stages),
                 note=note,
                 timeframe_ms=self._request.timeframe_ms,
             )
@@ -70,12 +87,12 @@ class TrainingProgressPublisher:
         )
 
 
-def overall_share(stage: TrainingStage, done: float) -> float:
+def overall_share(stage: TrainingStage, done: float, stages: Stages = STAGES) -> float:
     """Return the share of the whole run at a share of one stage; 0 for a failed run."""
-    names = [name for name, _ in STAGES]
+    names = [name for name, _ in stages]
     if stage not in names:
         return 0.0
     place = names.index(stage)
-    begins = STAGES[place][1]
-    ends = STAGES[min(place + 1, len(STAGES) - 1)][1]
+    begins = stages[place][1]
+    ends = stages[min(place + 1, len(stages) - 1)][1]
     return begins + (ends - begins) * min(max(done, 0.0), 1.0)

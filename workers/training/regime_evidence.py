@@ -131,14 +131,14 @@ def _features(drift: Array, sigma: Array, basis: Array, rng: np.random.Generator
     count = len(sigma)
     shock = sigma * np.sqrt((TAIL_FREEDOM - 2.0) / rng.chisquare(TAIL_FREEDOM, count))
     move = drift + shock * rng.standard_normal(count)
-    # A market that moves by half its price a bar would leave the range of prices: it is calmed.
-    reach = float(np.abs(np.cumsum(move)).max())
-    calm = min(1.0, LONGEST_REACH / reach) if reach > 0.0 else 1.0
-    move, shock = move * calm, shock * calm
     # Extremes of a Brownian path between its two ends.
     up, down = (
         np.sqrt(move**2 - 2.0 * shock**2 * np.log(1.0 - rng.random(count))) for _ in range(2)
     )
+    # A market that moves by half its price a bar would leave the range of prices: it is calmed.
+    reach = float((np.abs(np.cumsum(move)) + np.maximum(up, down)).max())
+    calm = min(1.0, LONGEST_REACH / reach) if reach > 0.0 else 1.0
+    move, up, down = move * calm, up * calm, down * calm
     opened = np.exp(np.cumsum(move) - move)
     closed = opened * np.exp(move)
     columns = BarColumns.of(

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from schemas.certificates import ModelCertificate
+from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.models import ModelMetrics, ModelRegistered
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
+from streams.regimes.hamilton import recursion
 from workers.models.artifact import (
     MANIFEST,
     REGISTERED,
     Manifest,
     ParityCase,
+    bundle_folder,
     model_file,
     write_model,
 )
-from workers.models.ensemble import class_probabilities
+from workers.models.ensemble import calibrate, class_probabilities, pool
 from workers.training.calibration_tables import fit_tables
 from workers.training.certificate import FirstFold, certify
-from workers.training.dataset import Array, FeatureSeries
-from workers.training.drift_reference import DriftParts, drift_parts, write_references
+from workers.training.dataset import Array, FeatureSeries, Rows
+from workers.training.drift_reference import FILE, DriftParts, drift_parts, encode_references
 from workers.training.fit import (
     NO_FILTERS,
     FittedModel,
@@ -45,8 +49,13 @@ from workers.training.fit import (
     stitch_blocks,
 )
 from workers.training.fit_boosted import boosted_probabilities
+from workers.training.fit_regimes import OBSERVATIONS
+from workers.training.forecasts import baseline_forecasts, score_forecasts
+from workers.training.gates import qualifying_gates
 from workers.training.grade_promises import grade_promises
-from workers.training.metrics import model_metrics, unclear_share
+from workers.training.holdout import holdout_record, split_holdout
+from workers.training.kept_fits import KeptFits
+from workers.training.metrics import StitchedRows, model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
 from workers.training.report import ROWS, SAMPLE
 from workers.training.specialists import FittedSpecialists, fit_specialists
@@ -62,27 +71,52 @@ LIBRARIES = ("numpy", "numba", "scipy", "torch", "xgboost")
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model before its registration; ``left_out`` says why it lacks a symbol."""
+    """A trained model before its registration.
+
+    Attributes:
+        fitted: Also what serves; its filters go on from the newest bar.
+        left_out: Why it lacks a symbol.
+        sample: Rows of the forest over the training span, for the report.
+        drift: By symbol, what drift is measured against.
+        certificate: That nothing of it moves with the future.
+        table: Its usable rows are those that it was trained on.
+        stitched: The rows on which its folds were judged.
+        held_out: Row numbers that nothing was fitted on.
+        answers: Of the model itself on these rows, shape (n, 3).
+        holdout: What it and the baselines scored there; None without rows.
+    """
 
     manifest: Manifest
     contents: Mapping[str, bytes]
     metrics: ModelMetrics
     fitted: FittedModel
     left_out: LeftOut
-    sample: Array  # rows of the forest over the training span, for the report
-    drift: Mapping[str, DriftParts]  # by symbol
+    sample: Array
+    drift: Mapping[str, DriftParts]
     certificate: ModelCertificate
+    table: TrainingTable
+    stitched: StitchedRows
+    held_out: Rows
+    answers: Array
+    holdout: Holdout | None
 
     @property
     def gates(self) -> dict[str, bool]:
-        """Whether it passes each gate: better than the shares, beyond chance, no leak."""
-        loss, prior = self.metrics.log_loss, self.metrics.prior_log_loss
-        edge = self.metrics.log_loss_edge_interval
-        return {
-            "log_loss_below_prior": loss is not None and prior is not None and loss < prior,
-            "edge_beyond_chance": edge is not None and edge[0] > 0.0,
-            "blind_to_the_future": not self.certificate.violations,
-        }
+        """Whether it passes each gate that qualifies."""
+        return qualifying_gates(self.metrics, self.certificate)
+
+    @property
+    def scores(self) -> tuple[ForecastScore, ...]:
+        """Of the pool, the members and the baselines, on the stitched folds."""
+        return score_forecasts(self.stitched.forecasts, self.stitched.classes)
+
+
+@dataclass(frozen=True)
+class GateVerdicts:
+    """What the gates and the comparison with the champion said of a model."""
+
+    reports: tuple[GateReport, ...] = ()
+    comparison: ModelComparison | None = None
 
 
 def train(
@@ -93,33 +127,33 @@ def train(
     previous: Mapping[str, RegimeParameters] = NO_FILTERS,
     *,
     networks: Callable[[], FittedNetworks] | None = None,
+    kept: KeptFits | None = None,
 ) -> TrainedModel:
     """Fit a model, test it out of sample and prepare its files.
 
     Its regimes keep the names of the ``previous`` filters, by symbol. ``networks`` waits for those
-    of ``train_networks`` on the same series; without it they are fitted here.
+    of ``train_networks`` on the same series; without it they are fitted here. What is ``kept`` of
+    the same request is not fitted again.
 
     Raises:
         TooFewRows: There is not enough history, or a class never came true in it.
     """
-    table, left_out = _labelled(request, series, plan)
-    folds = fit_folds(table, plan, progress)
-    fitted = fit_model(table, table.usable, plan, progress, previous)
-    progress("lstm", 0.0, f"{len(folds) + 1} networks")
+    table, held_out, left_out = _labelled(request, series, plan)
+    fit = kept.model if kept else fit_model
+    folds = fit_folds(table, plan, progress, fit)
+    fitted = fit(table, table.usable, plan, progress, previous)
     ready = networks() if networks else fit_networks(table, plan, progress)
-    fitted = replace(fitted, lstm=ready.last)
+    fitted = replace(fitted, lstm=ready.last, regimes=carry_on(table, fitted.regimes))
     blocks = predict_folds(table, folds, ready.folds, plan)
     first = None if request.reason == "bootstrap" else FirstFold(folds[0], blocks[0].starts_ms)
     certificate = certify(table, fitted, plan, first)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
-    test = stitch_blocks(table, blocks, plan)
-    metrics = model_metrics(test, block_ms, plan.seed)
-    judged = np.concatenate([block.rows for block in blocks[1:]])
-    drift = drift_parts(table, test, judged, plan.labels.horizon_bars, plan.seed)
+    stitched = stitch_blocks(table, blocks, plan)
+    metrics = model_metrics(stitched, block_ms, plan.seed)
+    drift = drift_parts(table, stitched, stitched.rows, plan.labels.horizon_bars, plan.seed)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
-    calibration = fit_tables(test, plan.labels.horizon_bars, block_ms)
     specialists = FittedSpecialists()
     if request.reason != "bootstrap":  # the first model serves as soon as it can
         specialists = fit_specialists(
@@ -129,11 +163,17 @@ def train(
             plan,
             lambda done: progress("calibration", done, "specialists of the regimes"),
         )
+    calibration = fit_tables(stitched, plan.labels.horizon_bars, block_ms)
+    forecasts = _forecasts(table, held_out, fitted, temperature, plan)
+    holdout = holdout_record(table, held_out, forecasts)
+    scores = score_forecasts(stitched.forecasts, stitched.classes)
     report = json.dumps(
         {
             "plan": asdict(plan),
             "metrics": metrics.model_dump(),
-            "grade_promises": [asdict(promise) for promise in grade_promises(test, block_ms)],
+            "scores": [score.model_dump() for score in scores],
+            "holdout": holdout.model_dump() if holdout else None,
+            "grade_promises": [asdict(promise) for promise in grade_promises(stitched, block_ms)],
             "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
             "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
@@ -177,7 +217,51 @@ def train(
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
-    return TrainedModel(manifest, contents, metrics, fitted, left_out, sample, drift, certificate)
+    return TrainedModel(
+        manifest=manifest,
+        contents=contents,
+        metrics=metrics,
+        fitted=fitted,
+        left_out=left_out,
+        sample=sample,
+        drift=drift,
+        certificate=certificate,
+        table=table,
+        stitched=stitched,
+        held_out=held_out,
+        answers=forecasts["ensemble"],
+        holdout=holdout,
+    )
+
+
+def _forecasts(
+    table: TrainingTable, rows: Rows, fitted: FittedModel, temperature: float, plan: TrainingPlan
+) -> dict[str, Array]:
+    """Return what the model that serves, its members and the baselines say of some rows."""
+    if len(rows) == 0:
+        return {"ensemble": np.empty((0, 3))}
+    members = fitted.members(table, rows, plan.lstm.window)
+    ensemble = calibrate(pool(members, plan.member_weights), fitted.prior, temperature)
+    baselines = baseline_forecasts(table, plan.labels, table.usable, rows)
+    return {"ensemble": ensemble, **members, **baselines}
+
+
+def carry_on(
+    table: TrainingTable, filters: Sequence[RegimeParameters]
+) -> tuple[RegimeParameters, ...]:
+    """Return fitted filters that go on from the newest bar of the table, not from their last one.
+
+    The bars between are filtered, not fitted on.
+    """
+    newest = []
+    for parameters in filters:
+        series = table.series[parameters.symbol]
+        used = [OBSERVATIONS.index(name) for name in parameters.observations]
+        bull, bear, sideways = recursion(parameters, series.times, series.observed[:, used])[-1]
+        carried = (float(bull), float(bear), float(sideways))
+        changes = {"carried": carried, "carried_at_ms": int(series.times[-1])}
+        newest.append(parameters.model_copy(update=changes))
+    return tuple(newest)
 
 
 def train_networks(
@@ -185,6 +269,7 @@ def train_networks(
     series: Mapping[str, FeatureSeries],
     plan: TrainingPlan,
     progress: OnProgress,
+    kept: KeptFits | None = None,
 ) -> FittedNetworks:
     """Fit the networks of a training beside the rest, in a process that then frees torch.
 
@@ -193,17 +278,18 @@ def train_networks(
     """
     table = replace(_labelled(request, series, plan)[0], series={})
     del series  # the table has a copy of the rows
-    return fit_networks(table, plan, progress)
+    return fit_networks(table, plan, progress, kept.network if kept else None)
 
 
 def _labelled(
     request: TrainingRequest, series: Mapping[str, FeatureSeries], plan: TrainingPlan
-) -> tuple[TrainingTable, LeftOut]:
-    """Return the labelled rows of the symbols that can be trained on, and why others cannot."""
+) -> tuple[TrainingTable, Rows, LeftOut]:
+    """Return the labelled rows that can be trained on, those held out, and why symbols lack."""
     chosen, left_out = choose_symbols(series, request.symbols, plan.labels, plan.lstm.window)
     if not chosen:
         raise TooFewRows(f"no symbol can be trained on: {reasons_text(left_out)}")
-    return build_table(chosen, plan.labels, plan.lstm.window), left_out
+    table = build_table(chosen, plan.labels, plan.lstm.window)
+    return *split_holdout(table, plan.holdout_share, plan.embargo_bars), left_out
 
 
 def _parity_cases(
@@ -233,7 +319,11 @@ def _parity_cases(
 
 
 def register(
-    trained: TrainedModel, request: TrainingRequest, models: Path, market_time_ms: int
+    trained: TrainedModel,
+    request: TrainingRequest,
+    models: Path,
+    market_time_ms: int,
+    judgement: GateVerdicts = GateVerdicts(),
 ) -> ModelRegistered:
     """Write the files and return the event that announces them.
 
@@ -242,9 +332,13 @@ def register(
         request: Its request.
         models: Root folder of all models.
         market_time_ms: The newest time of the clock topic.
+        judgement: What its gates said.
+
+    Raises:
+        OSError: A file cannot be written; nothing is left of the bundle.
     """
-    folder = write_model(models, trained.manifest, dict(trained.contents))
     manifest, version = trained.manifest, trained.manifest.version
+    folder = bundle_folder(models, manifest)
     gates = trained.gates
     model = ModelRegistered(
         strategy=manifest.strategy,
@@ -271,8 +365,17 @@ def register(
         base_ms=request.base_ms,
         certificate=trained.certificate,
         selection=manifest.selection,
+        reports=judgement.reports,
+        scores=trained.scores,
+        holdout=trained.holdout,
+        comparison=judgement.comparison,
     )
-    (folder / REGISTERED).write_bytes(model.encode())
-    np.save(folder / ROWS, trained.sample, allow_pickle=False)
-    write_references(folder, trained.drift, model)
+    sample = io.BytesIO()
+    np.save(sample, trained.sample, allow_pickle=False)
+    beside = {
+        REGISTERED: model.encode(),
+        ROWS: sample.getvalue(),
+        FILE: encode_references(trained.drift, model),
+    }
+    write_model(models, manifest, dict(trained.contents), beside)
     return model

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,16 @@ import structlog
 
 from schemas.clock import ClockTick
 from schemas.features import FeatureVector
-from schemas.models import ModelChanged, ModelRegistered
+from schemas.models import ModelRegistered
 from schemas.record import Record
-from schemas.regimes import RegimeParameters
 from schemas.timeframes import timeframe_name
 from schemas.topics import (
     BARS,
     CLOCK_TICKS,
     FEATURE_VECTORS,
+    LEDGER,
     MODELS_CHANGES,
+    MODELS_REGISTERED,
     TRAINING_REQUESTS,
 )
 from schemas.training import TrainingRequest
@@ -50,10 +51,11 @@ from workers.models.artifact import ArtifactError, models_root, registered_folde
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
 from workers.training.cancelled import CancelledTrainings
+from workers.training.kept_files import kept_folder, remove_kept
 from workers.training.mlflow_follower import Mirroring, follow_models
 from workers.training.mlflow_tracking import Tracking
 from workers.training.newest_request import ask_after_feature_change
-from workers.training.progress import TrainingProgressPublisher
+from workers.training.progress import TrainingProgressPublisher, trains_side_by_side
 from workers.training.report import PAGE, ROWS, write_report
 from workers.training.span_features import in_span, span_features
 from workers.training.status import TrainingStatus, read_without_model
@@ -61,7 +63,7 @@ from workers.training.turns import Turns
 
 if TYPE_CHECKING:
     from workers.training.dataset import FeatureSeries
-    from workers.training.fit import OnProgress
+    from workers.training.fit import FittedNetworks, OnProgress
 
 log = structlog.get_logger()
 
@@ -142,22 +144,33 @@ def run_in_children(
     ones come one after the other, so that torch's memory is free again before the rest is loaded.
 
     Raises:
-        RecordRejected: The history is too short; the request becomes a dead letter.
+        RecordRejected: The history is too short, or the disk is full; the request becomes a dead
+            letter.
         ChildFailed: It was cancelled, or a child was killed.
     """
     niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
     with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
         files = Path(folder)
         rows = (read_rows, raw, kafka, files)
-        networks = (run_networks, raw, files)
+        networks = (run_networks, raw, models, kafka, files)
         rest = (run_request, raw, models, kafka, files)
-        first = request.reason == "bootstrap" and request.base_ms is None
         steps: list[list[tuple[Any, ...]]]
-        steps = [[networks, rest]] if first else [[rows], [networks], [rest]]
-        for calls in steps:
-            results = call_in_children(*calls, cancelled=cancelled, niceness=niceness)
+        steps = [[networks, rest]] if trains_side_by_side(request) else [[rows], [networks], [rest]]
+        try:
+            for calls in steps:
+                results = call_in_children(*calls, cancelled=cancelled, niceness=niceness)
+        except OSError as error:
+            raise RecordRejected(unwritten(error)) from None
     records: Sequence[Record] = results[-1]
     return records
+
+
+def unwritten(error: OSError) -> str:
+    """Return what is wrong when a file of a training cannot be written, as on a full disk."""
+    return (
+        f"a file of the training cannot be written ({error}): free space, then replay this letter; "
+        "its finished fits are kept, and nothing of the model is left half written"
+    )
 
 
 def draw_report(model: ModelRegistered, turns: Turns, stop: threading.Event) -> None:
@@ -190,6 +203,11 @@ def _follow_models(
     turns: Turns,
 ) -> None:
     """Draw reports and mirror between trainings. A failure of MLflow only changes the status."""
+    models = models_root(settings.models)
+
+    def registered(model: ModelRegistered) -> None:
+        remove_kept(models, model.request_id)
+        draw_report(model, turns, stop)
 
     def report(failure: str) -> None:
         if failure:
@@ -202,7 +220,7 @@ def _follow_models(
 
     try:
         mirroring = Mirroring(Tracking.from_settings(settings), kafka, settings.home, turns)
-        follow_models(mirroring, report, lambda model: draw_report(model, turns, stop), stop)
+        follow_models(mirroring, report, registered, stop)
     except Exception as error:  # noqa: BLE001 - whatever it is, training goes on and says so
         if not stop.is_set():  # a broker that stops with us is no fault of the mirror
             report(f"MLflow is not followed: {error}")
@@ -218,21 +236,27 @@ def read_rows(raw: bytes, kafka: KafkaSettings, folder: Path) -> None:
     write_series(folder, read_series(request, kafka, progress.publish))
 
 
-def run_networks(raw: bytes, folder: Path) -> None:
+def run_networks(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) -> None:
     """Fit the networks of one request for ``run_request``, in a child beside it or before it.
 
-    Of a history that is too short there are none: ``run_request`` refuses it.
+    Beside it, the other child publishes the progress. Of a history that is too short there are
+    none: ``run_request`` refuses it.
     """
     import torch  # noqa: F401 - loaded while the rows are read
 
     from workers.training.fit import TooFewRows, TrainingPlan
     from workers.training.hand_over import read_series_files, write_networks
+    from workers.training.kept_fits import KeptFits
     from workers.training.train import train_networks
 
     request = TrainingRequest.decode(raw)
+    progress: OnProgress = lambda *_: None  # noqa: E731 - nobody is told
+    if not trains_side_by_side(request):
+        progress = TrainingProgressPublisher(request, kafka).publish
+    kept = KeptFits(kept_folder(models, request.request_id))
     with contextlib.suppress(TooFewRows):
         networks = train_networks(
-            request, read_series_files(folder), TrainingPlan(), lambda *_: None
+            request, read_series_files(folder), TrainingPlan(), progress, kept
         )
         write_networks(folder, networks)
 
@@ -251,28 +275,34 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     """
     from workers.training.drift_reference import drift_references
     from workers.training.fit import TooFewRows, TrainingPlan
-    from workers.training.hand_over import has_series, read_networks, read_series_files
+    from workers.training.hand_over import has_series, read_series_files
+    from workers.training.judge import judge, training_past
+    from workers.training.kept_fits import KeptFits
     from workers.training.train import register, train
 
     request = TrainingRequest.decode(raw)
     if not has_series(folder):
         read_rows(raw, kafka, folder)
-    progress = TrainingProgressPublisher(request, kafka)
+    progress, plan = TrainingProgressPublisher(request, kafka), TrainingPlan()
     try:
-        with Reader(kafka, (MODELS_CHANGES,)) as reader:
-            changes = [message.record for message in reader.read_to_end()]
+        with Reader(kafka, (MODELS_CHANGES, MODELS_REGISTERED, LEDGER)) as reader:
+            past = training_past((message.record for message in reader.read_to_end()), request)
         trained = train(
             request,
             read_series_files(folder),
-            TrainingPlan(),
+            plan,
             progress.publish,
-            serving_filters(changes, request),
-            networks=functools.partial(read_networks, folder),
+            past.filters,
+            networks=functools.partial(_wait_for_networks, request, folder, progress.publish),
+            kept=KeptFits(kept_folder(models, request.request_id)),
         )
     except TooFewRows as short:
         progress.publish("failed", 0.0, str(short))
+        remove_kept(models, request.request_id)
         raise RecordRejected(str(short)) from None
-    model = register(trained, request, models, read_market_time(kafka) or request.to_ms)
+    judgement = judge(trained, request, plan, past)
+    now_ms = read_market_time(kafka) or request.to_ms
+    model = register(trained, request, models, now_ms, judgement)
     progress.publish("done", 1.0, _summary(model))
     log.info(
         "model.registered",
@@ -288,6 +318,16 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
         uri=model.uri,
     )
     return (model, *drift_references(trained.drift, model))
+
+
+def _wait_for_networks(
+    request: TrainingRequest, folder: Path, progress: OnProgress
+) -> FittedNetworks:
+    from workers.training.hand_over import read_networks
+
+    if trains_side_by_side(request):  # else they are there, and were told of
+        progress("lstm", 0.0, "waiting for the networks")
+    return read_networks(folder)
 
 
 def read_series(
@@ -324,22 +364,6 @@ def read_series(
         made = (v for v in iter_outputs([FEATURES], bars) if isinstance(v, FeatureVector))
         in_request = (vector for vector in made if in_span(vector, request))
         return collect_series(in_request, MODEL_FEATURES, OBSERVATIONS)
-
-
-def serving_filters(
-    changes: Iterable[Record], request: TrainingRequest
-) -> Mapping[str, RegimeParameters]:
-    """Return by symbol the regime filter that served when a request was made."""
-    filters: Mapping[str, RegimeParameters] = {}
-    for change in changes:
-        if isinstance(change, ModelChanged) and _precedes(change, request):
-            filters = {parameters.symbol: parameters for parameters in change.model.regimes}
-    return filters
-
-
-def _precedes(change: ModelChanged, request: TrainingRequest) -> bool:
-    same = (change.strategy, change.model.timeframe_ms) == (request.strategy, request.timeframe_ms)
-    return same and change.event_time_ms <= request.event_time_ms
 
 
 def _summary(model: ModelRegistered) -> str:

@@ -23,6 +23,7 @@ from workers.training.fit import (
     predict_folds,
     stitch_blocks,
 )
+from workers.training.holdout import split_holdout
 from workers.training.next_bar import NextBarGain
 from workers.training.table import build_table
 from workers.training.train import register, train
@@ -79,7 +80,8 @@ def test_an_edge_earns_a_return_out_of_sample_and_grades_say_what_is_certified(t
 
 
 def test_the_report_says_what_the_regimes_of_each_fold_say_of_the_next_bar(trained):
-    blocks = walk_forward(table(market(edge=0.5)), SMALL)
+    judged, _ = split_holdout(table(market(edge=0.5)), SMALL.holdout_share, SMALL.embargo_bars)
+    blocks = walk_forward(judged, SMALL)
 
     report = json.loads(trained.contents["report.json"])
 

@@ -30,11 +30,12 @@ from tests.fakes.small_models import change_to, small_model
 from workers.serving.slots import load_ensemble
 from workers.settings import Settings
 from workers.training import mlflow_follower
+from workers.training.judge import serving_filters
 from workers.training.mlflow_follower import Mirroring
 from workers.training.mlflow_tracking import Tracking
 from workers.training.progress import STAGES, overall_share
 from workers.training.turns import Turns
-from workers.training.worker import run, run_in_children, serving_filters
+from workers.training.worker import run, run_in_children
 
 BARS = 2_300
 
@@ -98,6 +99,11 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     assert model.event_time_ms == close_time(BARS) + 7
     assert model.trained_to_ms <= close_time(BARS - 1)
     assert not model.qualified
+    assert [report.name for report in model.reports] == [
+        *("data", "features", "boosted", "lstm", "ensemble", "promotion")
+    ]
+    assert model.holdout is not None
+    assert model.holdout.from_ms > model.trained_to_ms
     progress = published_progress(kafka)
     shares = [p.done for p in progress if p.stage != "failed"]
     first_run = shares[: shares.index(1.0) + 1]

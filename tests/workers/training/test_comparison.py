@@ -1,0 +1,148 @@
+"""Champion and challenger on rows that neither has seen: a table, an interval, one verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from tests.build import START_MS
+from tests.fakes.training_markets import SMALL, market
+from tests.workers.training.test_train import REQUEST, quiet
+from workers.models.artifact import model_folder
+from workers.serving.slots import load_ensemble
+from workers.training.comparison import champion_answers, compare_models
+from workers.training.train import register, train
+
+BARS = 3_000
+LABELS = SMALL.labels
+
+
+@pytest.fixture(scope="module")
+def hourly():
+    """Two markets of hours with an edge that pays its costs."""
+    return {
+        symbol: replace(
+            one, timeframe_ms=HOUR_MS, times=START_MS + HOUR_MS * np.arange(len(one.times))
+        )
+        for symbol, one in market(edge=0.9, bars=BARS).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(hourly):
+    asked = REQUEST.model_copy(update={"timeframe_ms": HOUR_MS, "base_ms": MINUTE_MS})
+    return train(asked, hourly, SMALL, quiet)
+
+
+@pytest.fixture(scope="module")
+def champion(trained, tmp_path_factory):
+    return register(trained, REQUEST, tmp_path_factory.mktemp("models"), START_MS)
+
+
+def compared(champion, trained, answers):
+    return compare_models(champion, answers, trained.table, trained.held_out, LABELS)
+
+
+def even(trained):
+    """Answers without any knowledge."""
+    return np.full_like(trained.answers, 1 / 3)
+
+
+def knowing(trained, share):
+    """Answers that lean to what came true, by a share."""
+    truth = np.eye(3)[trained.table.classes[trained.held_out]]
+    return (1.0 - share) * trained.answers + share * truth
+
+
+def test_the_champion_answers_as_it_did_when_it_was_trained(trained, champion):
+    answers = champion_answers(load_ensemble(champion), trained.table, trained.held_out)
+
+    np.testing.assert_allclose(answers, trained.answers, atol=1e-6)
+
+
+def test_a_model_beside_itself_shows_no_gain_and_the_champion_stays(trained, champion):
+    result = compared(champion, trained, trained.answers)
+
+    assert result.verdict == "keep"
+    assert result.difference == pytest.approx(0.0, abs=1e-6)
+    assert all(row.champion == pytest.approx(row.challenger) for row in result.metrics)
+
+
+def test_a_challenger_that_knows_more_is_promoted_on_the_rows_held_out(trained, champion):
+    result = compared(champion, trained, knowing(trained, 0.3))
+
+    assert result.verdict == "promote", result.reasons
+    assert result.rows == len(trained.held_out)
+    assert result.difference_interval[0] > 0.0
+    assert [(row.metric, row.weight, row.required) for row in result.metrics] == [
+        ("total_profit", "high", True),
+        ("sharpe_ratio", "high", True),
+        ("max_drawdown", "medium", True),
+        ("win_rate", "medium", False),
+        ("total_trades", "low", True),
+    ]
+    assert result.from_ms > champion.trained_to_ms
+
+
+def test_a_challenger_that_knows_less_is_kept_out(trained, champion):
+    result = compared(champion, trained, even(trained))
+
+    assert result.verdict == "keep"
+    assert "the champion is better" in result.reasons[0]
+
+
+def test_a_gain_does_not_make_up_for_a_required_metric_that_fails(trained, champion):
+    never = knowing(trained, 0.3)
+    never[:, 1] += 2.0  # neutral always leads: no trade
+    never /= never.sum(axis=1, keepdims=True)
+
+    result = compared(champion, trained, never)
+
+    assert result.verdict != "promote"
+    assert result.metrics[0].challenger == 0.0
+
+
+def test_rows_that_the_champion_may_have_seen_do_not_count(trained, champion):
+    newer = champion.model_copy(
+        update={"trained_to_ms": int(trained.table.times[trained.held_out].max())}
+    )
+
+    result = compared(newer, trained, trained.answers)
+
+    assert (result.rows, result.verdict) == (0, "manual_review")
+    assert "trained on every row held out" in result.reasons[0]
+
+
+def test_too_few_rows_are_for_a_human_to_look_at(trained, champion):
+    few = 10 * LABELS.horizon_bars
+    newer = champion.model_copy(
+        update={"trained_to_ms": int(trained.table.times[trained.held_out].max()) - few * HOUR_MS}
+    )
+
+    result = compared(newer, trained, trained.answers)
+
+    assert result.verdict == "manual_review"
+    assert "are too few for an interval" in result.reasons[0]
+
+
+def test_an_altered_champion_is_for_a_human_to_look_at(trained, tmp_path):
+    moved = register(trained, REQUEST, tmp_path, START_MS)
+    path = model_folder(moved.uri) / "forest.json"
+    path.write_bytes(path.read_bytes() + b" ")
+
+    result = compared(moved, trained, trained.answers)
+
+    assert result.verdict == "manual_review"
+    assert "forest.json has SHA-256" in result.reasons[0]
+
+
+def test_a_champion_of_other_labels_is_not_compared(trained, champion):
+    labels = replace(LABELS, horizon_bars=7)
+
+    result = compare_models(champion, trained.answers, trained.table, trained.held_out, labels)
+
+    assert result.verdict == "manual_review"
+    assert "predicts other labels: (5," in result.reasons[0]

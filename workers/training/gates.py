@@ -1,0 +1,208 @@
+"""The six gates of a training, each a report: figures, thresholds, verdicts.
+
+``log_loss_below_prior``, ``edge_beyond_chance`` and ``blind_to_the_future`` alone decide whether a
+model is qualified, and so whether its signals may be graded above C. The other thresholds are
+reported beside the values that were found: a required figure fails its own gate, and no other, and
+a registration threshold is only said. They are the defaults of the documents; a config that is
+ACTIVE does not change them yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.certificates import ModelCertificate
+from schemas.gates import (
+    ForecastScore,
+    GateFigure,
+    GateName,
+    GateReport,
+    ModelComparison,
+    Rule,
+)
+from schemas.models import ModelMetrics
+
+Figures = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """How one figure must lie.
+
+    Attributes:
+        rule: The comparison with the threshold.
+        threshold: In the unit of the figure.
+        required: The gate fails with it; otherwise it informs.
+    """
+
+    rule: Rule
+    threshold: float
+    required: bool = True
+
+    def holds(self, value: float | None) -> bool:
+        """Return whether a value lies as required; one that is undefined does not."""
+        if value is None:
+            return False
+        return {
+            "above": value > self.threshold,
+            "at_least": value >= self.threshold,
+            "below": value < self.threshold,
+            "at_most": value <= self.threshold,
+        }[self.rule]
+
+
+DATA: Mapping[str, Requirement] = {
+    "missing_share": Requirement("at_most", 0.05),
+    "zero_volume_share": Requirement("at_most", 0.5),
+}
+FEATURES: Mapping[str, Requirement] = {
+    "usable_share": Requirement("at_least", 0.5),
+    "null_share": Requirement("at_most", 0.2),
+    "rarest_class_share": Requirement("at_least", 0.01),
+    "label_lead_bars": Requirement("at_least", 1.0),
+    "holdout_gap_bars": Requirement("above", 0.0),
+    "symbols_left_out": Requirement("at_most", 0.0, required=False),
+}
+REGISTRATION: Mapping[str, Requirement] = {
+    "sharpe_ratio": Requirement("at_least", 1.0, required=False),
+    "profit_factor": Requirement("at_least", 1.5, required=False),
+    "max_drawdown": Requirement("at_most", 0.2, required=False),
+    "total_trades": Requirement("at_least", 50.0, required=False),
+    "win_rate": Requirement("at_least", 0.4, required=False),
+    "deflated_sharpe_ratio": Requirement("at_least", 0.95, required=False),
+}
+
+
+def qualifying_gates(metrics: ModelMetrics, certificate: ModelCertificate) -> dict[str, bool]:
+    """Return the gates that qualify: better than the shares, beyond chance, no leak."""
+    loss, prior = metrics.log_loss, metrics.prior_log_loss
+    edge = metrics.log_loss_edge_interval
+    return {
+        "log_loss_below_prior": loss is not None and prior is not None and loss < prior,
+        "edge_beyond_chance": edge is not None and edge[0] > 0.0,
+        "blind_to_the_future": not certificate.violations,
+    }
+
+
+def gate_report(
+    name: GateName, figures: Figures, policy: Mapping[str, Requirement], detail: str = ""
+) -> GateReport:
+    """Return the report of one gate; a figure without a requirement is shown."""
+    rows = tuple(_figure(each, value, policy.get(each)) for each, value in figures.items())
+    passed = all(row.verdict != "failed" for row in rows if row.required)
+    return GateReport(name=name, passed=passed, figures=rows, detail=detail or _detail(rows))
+
+
+def _figure(name: str, value: float | None, requirement: Requirement | None) -> GateFigure:
+    if requirement is None:
+        return GateFigure(name=name, value=value, verdict="shown")
+    return GateFigure(
+        name=name,
+        value=value,
+        threshold=requirement.threshold,
+        rule=requirement.rule,
+        verdict="passed" if requirement.holds(value) else "failed",
+        required=requirement.required,
+    )
+
+
+def _detail(rows: Sequence[GateFigure]) -> str:
+    failed = [row.name for row in rows if row.verdict == "failed"]
+    return f"failed: {', '.join(failed)}" if failed else "nothing failed"
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """What the gates look at.
+
+    Attributes:
+        data, features: Figures of the first two gates.
+        scores: Of the pool, the members and the baselines, out of sample.
+        metrics: Of the pool, out of sample.
+        trading: What its calls came to.
+        trials: Models tried for the strategy, this one included.
+        qualifying: The gates that qualify, by name.
+    """
+
+    data: Figures
+    features: Figures
+    scores: Sequence[ForecastScore]
+    metrics: ModelMetrics
+    trading: Figures
+    trials: int
+    qualifying: Mapping[str, bool]
+
+
+def gate_reports(facts: GateFacts, comparison: ModelComparison | None) -> tuple[GateReport, ...]:
+    """Return the reports of all gates, in order."""
+    before = (
+        gate_report("data", facts.data, DATA),
+        gate_report("features", facts.features, FEATURES),
+        _member("boosted", "xgboost", facts.scores),
+        _member("lstm", "lstm", facts.scores),
+        _ensemble(facts),
+    )
+    return (*before, _promotion(before, facts.qualifying, comparison))
+
+
+def _member(gate: GateName, forecast: str, scores: Sequence[ForecastScore]) -> GateReport:
+    """Return the gate of one member: its own log-loss against that of the class shares."""
+    losses = {score.forecast: score.log_loss for score in scores}
+    prior = losses.get("class_prior")
+    mine = next((score for score in scores if score.forecast == forecast), None)
+    figures: dict[str, float | None] = {"log_loss": mine.log_loss if mine else None}
+    if mine:
+        figures |= {"brier": mine.brier, "accuracy": mine.accuracy, "macro_f1": mine.macro_f1}
+    for baseline in ("naive_last_label", "historical_volatility"):
+        figures[f"{baseline}_log_loss"] = losses.get(baseline)
+    policy = {} if prior is None else {"log_loss": Requirement("below", prior)}
+    return gate_report(gate, figures, policy)
+
+
+def _ensemble(facts: GateFacts) -> GateReport:
+    metrics = facts.metrics
+    interval = metrics.log_loss_edge_interval
+    policy = dict(REGISTRATION) | {"edge_low": Requirement("above", 0.0)}
+    if metrics.prior_log_loss is not None:
+        policy["log_loss"] = Requirement("below", metrics.prior_log_loss)
+    figures = {
+        "log_loss": metrics.log_loss,
+        "edge_low": interval[0] if interval else None,
+        "calibration_error": metrics.calibration_error,
+        "net_return_per_signal": metrics.net_return_per_signal,
+        **facts.trading,
+        "trials": float(facts.trials),
+    }
+    report = gate_report("ensemble", figures, policy)
+    if figures["profit_factor"] is None and (figures["win_rate"] or 0.0) > 0.0:
+        return _without_loss(report)
+    return report
+
+
+def _without_loss(report: GateReport) -> GateReport:
+    """Return a report whose profit factor is undefined because no trade lost: that passes."""
+    rows = tuple(
+        row.model_copy(update={"verdict": "passed"}) if row.name == "profit_factor" else row
+        for row in report.figures
+    )
+    return report.model_copy(update={"figures": rows, "detail": _detail(rows)})
+
+
+def _promotion(
+    before: Sequence[GateReport],
+    qualifying: Mapping[str, bool],
+    comparison: ModelComparison | None,
+) -> GateReport:
+    figures: dict[str, float | None] = {
+        "gates_passed": float(sum(report.passed for report in before)),
+        **{name: float(passed) for name, passed in qualifying.items()},
+    }
+    policy = {name: Requirement("at_least", 1.0) for name in qualifying}
+    words = "qualified" if all(qualifying.values()) else "unqualified"
+    if comparison is None:
+        return gate_report("promotion", figures, policy, f"{words}; compared with no champion")
+    figures["better_than_champion"] = float(comparison.verdict == "promote")
+    policy["better_than_champion"] = Requirement("at_least", 1.0)
+    said = f"{words}; {comparison.verdict} beside {comparison.champion}"
+    return gate_report("promotion", figures, policy, said)
