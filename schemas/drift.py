@@ -134,7 +134,7 @@ class MeasureDrift(Record):
     lower: float | None = Field(
         description="Highest lower bound of the live mean since any block; null: too few labels"
     )
-    labels: Count = Field(description="Predictions counted since this model serves")
+    labels: Count = Field(description="Predictions in whole blocks since this model serves")
     alarm: bool = Field(description="The lower bound is above the limit")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from schemas.record import Record
 
@@ -18,32 +19,22 @@ HIGHEST_ERROR = 0.05
 
 
 class BlockMeans(Record):
-    """Values of a series, folded into means of blocks."""
+    """Means of the blocks of a series."""
 
-    open_sum: float = 0.0
-    open_rows: int = 0
-    newest: tuple[float, ...] = ()  # means of whole blocks, oldest first
-    total: float = 0.0  # of all whole blocks
+    newest: tuple[float, ...] = ()  # oldest first
+    total: float = 0.0  # of all
     blocks: int = 0
 
 
-def add_value(means: BlockMeans, value: float, block_rows: int) -> BlockMeans:
-    """Return the means with one more value; every ``block_rows`` of them make a block."""
-    total, rows = means.open_sum + value, means.open_rows + 1
-    if rows < block_rows:
-        return BlockMeans.unchecked(
-            open_sum=total,
-            open_rows=rows,
-            newest=means.newest,
-            total=means.total,
-            blocks=means.blocks,
-        )
-    mean = round(total / rows, DIGITS)
+def add_block(means: BlockMeans, mean: float) -> BlockMeans:
+    """Return the means with that of one more block."""
+    mean = round(mean, DIGITS)
     return BlockMeans(
         newest=(*means.newest, mean)[-NEWEST:], total=means.total + mean, blocks=means.blocks + 1
     )
 
 
+@lru_cache(maxsize=4_096)  # blocks are counted again at each look
 def half_width(blocks: int, deviation: float, error: float) -> float:
     """Return how far the mean of some blocks may lie above the true mean, at any look.
 
@@ -94,7 +85,7 @@ def first_alarm(
     """Return after how many blocks the lower bound exceeds the limit; None: never."""
     means = BlockMeans()
     for number, block in enumerate(blocks, start=1):
-        means = add_value(means, block, 1)
+        means = add_block(means, block)
         bound = lower_bound(means, deviation, error, fewest)
         if bound is not None and bound > limit:
             return number

@@ -15,6 +15,8 @@ A model is watched from the first signal that names it. Market time is the time 
 from __future__ import annotations
 
 import math
+from operator import add
+from typing import Any
 
 from pydantic import Field
 
@@ -44,13 +46,15 @@ from schemas.topics import (
     SIGNALS,
 )
 from schemas.versions import ModelCommand
-from streams.drift.bounds import BlockMeans, add_value, error_rate, lower_bound
-from streams.processor import Outputs, Processor
+from streams.drift.bounds import BlockMeans, add_block, error_rate, lower_bound
+from streams.processor import Outputs, Processor, Step
 
 KEPT_REFERENCES = 16  # a rollback goes to one of them
 LEAD_BARS = 2  # from its close until the look at the features is told
 ASKED_AGAIN_MS = DAY_MS  # while the reasons last: a request may have been refused
 
+EXPECTED: tuple[Measure, ...] = ("expected_log_loss",)
+SCORED: tuple[Measure, ...] = ("log_loss", "miss", "overconfidence")
 TOLERANCES: dict[Measure, str] = {
     "log_loss": "log_loss_tolerance",
     "miss": "accuracy_drop",
@@ -75,7 +79,10 @@ class FeaturesSeen(Record):
 
 
 class DriftState(Record):
-    """References without their features, the model that is watched, and its measures."""
+    """References without their features, the model that is watched, and its measures.
+
+    The rows of blocks that are not whole lie beside the blocks: they change with each record.
+    """
 
     event_time_ms: int = -1  # of the newest signal
     scored_ms: int = -1
@@ -84,28 +91,24 @@ class DriftState(Record):
     references: tuple[DriftReference, ...] = ()
     model_version: str = ""
     measures: dict[Measure, BlockMeans] = Field(default_factory=dict)
+    expected_sums: tuple[float, ...] = ()  # of EXPECTED, over ``expected_rows``
+    expected_rows: int = 0
+    scored_sums: tuple[float, ...] = ()  # of SCORED, over ``scored_rows``
+    scored_rows: int = 0
     looks: tuple[FeaturesSeen, ...] = ()  # the one that is told, and those that follow
     looked_ms: int = -1
     reasons: tuple[DriftReason, ...] = ()
     asked_ms: int = -1
 
 
+INITIAL = DriftState()
+
 Input = Signal | ScoredSignal | ConfigEffective | DriftReference | FeatureDrift
 
 
 def step(state: DriftState, record: Input) -> tuple[DriftState, Outputs]:
     """Take notice of one record; what is not newer than the last of its kind is ignored."""
-    match record:
-        case Signal():
-            return _signal(state, record)
-        case ScoredSignal():
-            return _score(state, record)
-        case ConfigEffective():
-            return _config(state, record), ()
-        case DriftReference():
-            return _refer(state, record), ()
-        case FeatureDrift():
-            return _look(state, record), ()
+    return STEPS[type(record)](state, record)
 
 
 def entropy(chances: ClassProbabilities) -> float:
@@ -114,98 +117,121 @@ def entropy(chances: ClassProbabilities) -> float:
     return -math.fsum(p * math.log(p) for p in each if p > 0.0)
 
 
-def _config(state: DriftState, config: ConfigEffective) -> DriftState:
+def _config(state: DriftState, config: ConfigEffective) -> tuple[DriftState, Outputs]:
     if state.policies and config.event_time_ms <= state.policies[-1].event_time_ms:
-        return state
+        return state, ()
     policy = config.drift or DriftPolicy()
     added = PolicyFrom(event_time_ms=config.event_time_ms, policy=policy)
-    return state.model_copy(update={"policies": (*state.policies, added)})
+    return _changed(state, {"policies": (*state.policies, added)}), ()
 
 
-def _refer(state: DriftState, reference: DriftReference) -> DriftState:
+def _refer(state: DriftState, reference: DriftReference) -> tuple[DriftState, Outputs]:
     if reference.event_time_ms <= state.referenced_ms:
-        return state
+        return state, ()
     others = [r for r in state.references if r.model_version != reference.model_version]
     bare = reference.model_copy(update={"features": None})
-    return state.model_copy(
-        update={
-            "referenced_ms": reference.event_time_ms,
-            "references": (*others, bare)[-KEPT_REFERENCES:],
-        }
-    )
+    references = (*others, bare)[-KEPT_REFERENCES:]
+    changes = {"referenced_ms": reference.event_time_ms, "references": references}
+    return _changed(state, changes), ()
 
 
-def _look(state: DriftState, drift: FeatureDrift) -> DriftState:
+def _look(state: DriftState, drift: FeatureDrift) -> tuple[DriftState, Outputs]:
     if drift.event_time_ms <= state.looked_ms:
-        return state
+        return state, ()
     seen = FeaturesSeen(
         event_time_ms=drift.event_time_ms,
         model_version=drift.model_version,
         drifted=tuple(each.name for each in drift.features if each.drifted),
     )
     looks = (*state.looks, seen)
-    return state.model_copy(update={"looked_ms": drift.event_time_ms, "looks": looks})
+    return _changed(state, {"looked_ms": drift.event_time_ms, "looks": looks}), ()
 
 
 def _signal(state: DriftState, signal: Signal) -> tuple[DriftState, Outputs]:
     now = signal.event_time_ms
     if now <= state.event_time_ms:
         return state, ()
-    changes: dict[str, object] = {"event_time_ms": now}
-    if signal.model_version != state.model_version:
-        changes |= {
-            "model_version": signal.model_version,
-            "measures": {},
-            "reasons": (),
-            "asked_ms": -1,
-        }
-    if len(state.policies) > 1 and state.policies[1].event_time_ms <= now:
-        changes["policies"] = state.policies[1:]
-    told_ms = now - LEAD_BARS * signal.timeframe_ms
-    if len(state.looks) > 1 and state.looks[1].event_time_ms <= told_ms:
-        changes["looks"] = state.looks[1:]
-    state = state.model_copy(update=changes)
-    reference = _reference(state)
+    changes = _at_bar(state, signal)
+    reference = _reference(state, signal.model_version)
     if reference is None:
-        return state, ()
-    state, full = _added(state, reference, {"expected_log_loss": entropy(signal.probabilities)})
+        return _changed(state, changes), ()
+    started = signal.model_version == state.model_version
+    sums, rows = (state.expected_sums, state.expected_rows) if started else ((), 0)
+    sums, rows = _summed(sums, (entropy(signal.probabilities),)), rows + 1
+    full = rows == reference.block_rows
+    if full:
+        changes["measures"] = _with_block(state if started else INITIAL, EXPECTED, sums, rows)
+        sums, rows = (), 0
+    changes |= {"expected_sums": sums, "expected_rows": rows}
+    state = _changed(state, changes)
     aged = "age" not in state.reasons and _aged(state, reference, now)
     asks_again = bool(state.reasons) and now >= state.asked_ms + ASKED_AGAIN_MS
     return _reported(state, reference, now) if full or aged or asks_again else (state, ())
 
 
+def _at_bar(state: DriftState, signal: Signal) -> dict[str, Any]:
+    """Return what changes with a bar: its model, and what counts from it on."""
+    changes: dict[str, Any] = {"event_time_ms": signal.event_time_ms}
+    if signal.model_version != state.model_version:
+        changes |= {
+            "model_version": signal.model_version,
+            "measures": {},
+            "expected_sums": (),
+            "expected_rows": 0,
+            "scored_sums": (),
+            "scored_rows": 0,
+            "reasons": (),
+            "asked_ms": -1,
+        }
+    if len(state.policies) > 1 and state.policies[1].event_time_ms <= signal.event_time_ms:
+        changes["policies"] = state.policies[1:]
+    told_ms = signal.event_time_ms - LEAD_BARS * signal.timeframe_ms
+    if len(state.looks) > 1 and state.looks[1].event_time_ms <= told_ms:
+        changes["looks"] = state.looks[1:]
+    return changes
+
+
 def _score(state: DriftState, score: ScoredSignal) -> tuple[DriftState, Outputs]:
     if score.event_time_ms <= state.scored_ms:
         return state, ()
-    state = state.model_copy(update={"scored_ms": score.event_time_ms})
-    reference = _reference(state)
-    known = score.log_loss is not None and score.hit is not None
+    changes: dict[str, Any] = {"scored_ms": score.event_time_ms}
+    reference, loss = _reference(state, state.model_version), score.log_loss
+    known = loss is not None and score.hit is not None
     if reference is None or not known or score.model_version != state.model_version:
-        return state, ()
-    assert score.log_loss is not None  # noqa: S101 - known
-    values: dict[Measure, float] = {
-        "log_loss": score.log_loss,
-        "miss": 0.0 if score.hit else 1.0,
-        "overconfidence": score.confidence - (1.0 if score.hit else 0.0),
-    }
-    state, full = _added(state, reference, values)
-    return _reported(state, reference, score.event_time_ms) if full else (state, ())
+        return _changed(state, changes), ()
+    assert loss is not None  # noqa: S101 - known
+    hit = 1.0 if score.hit else 0.0
+    sums = _summed(state.scored_sums, (loss, 1.0 - hit, score.confidence - hit))
+    rows = state.scored_rows + 1
+    if rows < reference.block_rows:
+        changes |= {"scored_sums": sums, "scored_rows": rows}
+        return _changed(state, changes), ()
+    changes |= {"scored_sums": (), "scored_rows": 0}
+    changes["measures"] = _with_block(state, SCORED, sums, rows)
+    return _reported(_changed(state, changes), reference, score.event_time_ms)
 
 
-def _reference(state: DriftState) -> DriftReference | None:
-    return next((r for r in state.references if r.model_version == state.model_version), None)
+def _changed(state: DriftState, changes: dict[str, Any]) -> DriftState:
+    """Return a state with other values, which are right already: two of them for each bar."""
+    return DriftState.unchecked(**(state.__dict__ | changes))
 
 
-def _added(
-    state: DriftState, reference: DriftReference, values: dict[Measure, float]
-) -> tuple[DriftState, bool]:
-    """Return the state with one more value of some measures, and whether it ends a block."""
+def _summed(sums: tuple[float, ...], values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(map(add, sums, values)) if sums else values
+
+
+def _with_block(
+    state: DriftState, names: tuple[Measure, ...], sums: tuple[float, ...], rows: int
+) -> dict[Measure, BlockMeans]:
+    """Return the measures with one more block of some of them."""
     measures = dict(state.measures)
-    for measure, value in values.items():
-        before = measures.get(measure, BlockMeans())
-        measures[measure] = add_value(before, value, reference.block_rows)
-    full = all(measures[measure].open_rows == 0 for measure in values)
-    return state.model_copy(update={"measures": measures}), full
+    for name, total in zip(names, sums, strict=True):
+        measures[name] = add_block(measures.get(name, BlockMeans()), total / rows)
+    return measures
+
+
+def _reference(state: DriftState, version: str) -> DriftReference | None:
+    return next((r for r in state.references if r.model_version == version), None)
 
 
 def _policy(state: DriftState) -> DriftPolicy:
@@ -224,16 +250,21 @@ def _measures(state: DriftState, reference: DriftReference) -> tuple[MeasureDrif
             each,
             state.measures.get(each.measure, BlockMeans()),
             each.upper + getattr(policy, TOLERANCES[each.measure]),
-            (error, fewest, reference.block_rows),
+            (error, fewest),
+            reference.block_rows,
         )
         for each in reference.measures
     )
 
 
 def _measure(
-    reference: MeasureReference, means: BlockMeans, limit: float, rule: tuple[float, int, int]
+    reference: MeasureReference,
+    means: BlockMeans,
+    limit: float,
+    rule: tuple[float, int],
+    block_rows: int,
 ) -> MeasureDrift:
-    error, fewest, block_rows = rule
+    error, fewest = rule
     lower = lower_bound(means, reference.deviation, error, fewest)
     newest = means.newest[-fewest:]
     return MeasureDrift(
@@ -243,7 +274,7 @@ def _measure(
         limit=limit,
         live=math.fsum(newest) / len(newest) if newest else None,
         lower=lower,
-        labels=means.blocks * block_rows + means.open_rows,
+        labels=means.blocks * block_rows,
         alarm=reference.armed and lower is not None and lower > limit,
     )
 
@@ -253,7 +284,7 @@ def _age_days(reference: DriftReference, now: int) -> float:
 
 
 def _aged(state: DriftState, reference: DriftReference, now: int) -> bool:
-    return _age_days(reference, now) > _policy(state).max_age_days
+    return now - reference.trained_to_ms > _policy(state).max_age_days * DAY_MS
 
 
 def _reasons(
@@ -292,7 +323,7 @@ def _reported(state: DriftState, reference: DriftReference, now: int) -> tuple[D
         retraining_asked=asks,
     )
     asked_ms = now if asks else state.asked_ms
-    after = state.model_copy(update={"reasons": reasons, "asked_ms": asked_ms})
+    after = _changed(state, {"reasons": reasons, "asked_ms": asked_ms})
     return after, (report, _retraining(report)) if asks else (report,)
 
 
@@ -311,11 +342,19 @@ def _retraining(report: DriftReport) -> ModelCommand:
     )
 
 
+STEPS: dict[type[Record], Step] = {
+    Signal: _signal,
+    ScoredSignal: _score,
+    ConfigEffective: _config,
+    DriftReference: _refer,
+    FeatureDrift: _look,
+}
+
 PROCESSOR = Processor(
     name="drift",
     reads=(CONFIG_EFFECTIVE, SIGNALS, SCORED_SIGNALS, DRIFT_REFERENCES, DRIFT_FEATURES),
     writes=(DRIFT_REPORTS, MODEL_COMMANDS),
-    initial=DriftState(),
+    initial=INITIAL,
     step=step,
     state_key=("symbol", "timeframe_ms"),
 )

@@ -64,12 +64,9 @@ def _observe(state: ShiftState, vector: FeatureVector) -> tuple[ShiftState, Outp
         return state, ()
     if now // vector.timeframe_ms % reference.features.stride_bars:
         return state, ()
-    values = [vector.values.get(name) for name in reference.features.names]
-    if None in values:
-        return state, ()
     from streams.shifts.windows import count_row
 
-    return count_row(state, reference, vector, values)
+    return count_row(state, reference, vector)
 
 
 def _switched(state: ShiftState, now: int) -> ShiftState:

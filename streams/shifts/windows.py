@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ NULL_COLUMNS = 4
 
 
 class ReferenceArrays(NamedTuple):
-    """The numbers of a reference: edges (F, 9), shares (F, 10), null (F, 4), bin offsets (F,)."""
+    """The numbers of a reference: edges (9, F), shares (F, 10), null (F, 4), bin offsets (F,)."""
 
     edges: NDArray[Any]
     shares: NDArray[Any]
@@ -36,28 +37,47 @@ class ReferenceArrays(NamedTuple):
     offsets: NDArray[np.int64]
 
 
-@lru_cache(maxsize=64)
 def _arrays(reference: FeatureReference) -> ReferenceArrays:
+    # Bytes keep their hash; a record would make its own for each row.
+    return _unpacked(reference.edges, reference.shares, reference.null)
+
+
+@lru_cache(maxsize=64)
+def _unpacked(edges: bytes, expected: bytes, null: bytes) -> ReferenceArrays:
+    rows = unpacked(edges, BINS - 1).astype(np.float64)
+    offsets = np.arange(len(rows)) * BINS
     return ReferenceArrays(
-        unpacked(reference.edges, BINS - 1),
-        unpacked(reference.shares, BINS),
-        unpacked(reference.null, NULL_COLUMNS),
-        np.arange(len(reference.names)) * BINS,
+        rows.T.copy(), unpacked(expected, BINS), unpacked(null, NULL_COLUMNS), offsets
     )
+
+
+@lru_cache(maxsize=64)
+def _picker(names: tuple[str, ...]) -> Callable[[dict[str, float | None]], tuple[Any, ...]]:
+    """Return what picks the values of some names; it raises ``KeyError`` where one is absent."""
+    pick = itemgetter(*names)
+    return pick if len(names) > 1 else lambda values: (pick(values),)
 
 
 def count_row(
     state: ShiftState,
     reference: DriftReference,
     vector: FeatureVector,
-    values: Sequence[float | None],
 ) -> tuple[ShiftState, Outputs]:
-    """Return the state with one more row; a full half window is compared with the one before."""
+    """Return the state with one more row; a full half window is compared with the one before.
+
+    A row without all features is passed over.
+    """
     features, now = reference.features, vector.event_time_ms
     assert features is not None  # noqa: S101 - the caller checks
     arrays = _arrays(features)
+    try:
+        values = _picker(features.names)(vector.values)
+    except KeyError:
+        return state, ()
+    if None in values:
+        return state, ()
     row = np.array(values, dtype=np.float64)
-    places = (row[:, None] > arrays.edges).sum(axis=1) + arrays.offsets
+    places = np.add.reduce(row > arrays.edges, axis=0, initial=0) + arrays.offsets
     if state.rows == 0:
         earlier, halves = state.counts[-1:], (*state.from_ms[-1:], now)
         counts = np.zeros(len(features.names) * BINS, dtype="<u2")
@@ -66,14 +86,13 @@ def count_row(
         counts = np.frombuffer(state.counts[-1], dtype="<u2").copy()
     counts[places] += 1
     full = state.rows + 1 == features.half_rows
-    after = state.model_copy(
-        update={
-            "event_time_ms": now,
-            "from_ms": halves,
-            "rows": 0 if full else state.rows + 1,
-            "counts": (*earlier, counts.tobytes()),
-        }
-    )
+    changes = {
+        "event_time_ms": now,
+        "from_ms": halves,
+        "rows": 0 if full else state.rows + 1,
+        "counts": (*earlier, counts.tobytes()),
+    }
+    after = ShiftState.unchecked(**(state.__dict__ | changes))
     if not full or not earlier:
         return after, ()
     both = np.frombuffer(earlier[0], dtype="<u2").astype(np.int64) + counts

@@ -143,7 +143,7 @@ def test_another_model_begins_anew_by_its_own_reference_and_late_scores_of_the_o
     )
 
     assert (state.model_version, state.reasons, reports) == ("m2", (), [])
-    assert state.measures["log_loss"].open_sum == 1.0
+    assert state.scored_sums == pytest.approx((1.0, 0.0, -0.1))
 
 
 def test_a_model_without_a_reference_is_not_watched():
@@ -151,6 +151,16 @@ def test_a_model_without_a_reference_is_not_watched():
 
     assert reports == []
     assert state.measures == {}
+
+
+def test_a_reference_that_comes_late_begins_a_block_of_its_own():
+    state, _ = run(quiet(), *stream(range(1, 31)))
+    state, _ = run(*stream(range(31, 41), model_version="m2"), state=state)
+
+    late = quiet(model_version="m2", event_time_ms=close_time(40))
+    state, _ = run(late, *stream(range(41, 43), model_version="m2"), state=state)
+
+    assert (state.expected_rows, state.scored_rows) == (2, 2)
 
 
 def test_a_policy_counts_from_its_bar():
