@@ -17,7 +17,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("models.changes.v1", "explain"): "which model serves from when",
     ("models.changes.v1", "training"): "mirrored into MLflow, which decides nothing",
     ("models.stages.v1", "training"): "mirrored into MLflow, which decides nothing",
-    ("configs.active.v1", "training"): "how a strategy is logged to MLflow",
+    ("configs.active.v1", "training"): "how a strategy is logged, and its specialists weighed",
     ("regimes.parameters.v1", "market"): "fitted regime filters",
     ("drift.references.v1", "market"): "what the features of a model are compared with",
     ("drift.references.v1", "signals"): "what the predictions of a model are compared with",

@@ -273,6 +273,7 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
+    from workers.training.active_policy import read_policy
     from workers.training.drift_reference import drift_references
     from workers.training.fit import TooFewRows, TrainingPlan
     from workers.training.hand_over import has_series, read_series_files
@@ -283,7 +284,8 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     request = TrainingRequest.decode(raw)
     if not has_series(folder):
         read_rows(raw, kafka, folder)
-    progress, plan = TrainingProgressPublisher(request, kafka), TrainingPlan()
+    progress = TrainingProgressPublisher(request, kafka)
+    plan = TrainingPlan(specialists=read_policy(kafka, request.strategy))
     try:
         with Reader(kafka, (MODELS_CHANGES, MODELS_REGISTERED, LEDGER)) as reader:
             past = training_past((message.record for message in reader.read_to_end()), request)

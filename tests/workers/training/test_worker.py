@@ -88,7 +88,7 @@ def test_a_request_becomes_a_model_that_loads_and_one_too_short_is_refused(
     publisher.publish(ClockTick(event_time_ms=close_time(BARS) + 7, speed=1.0))
     publisher.flush()
 
-    (model,) = run_in_children(request(BARS - 1), tmp_path, kafka, lambda: False)
+    model, *_ = run_in_children(request(BARS - 1), tmp_path, kafka, lambda: False)
     # A later one, whose children come one after the other.
     short = request(BARS - 1, BARS - 200).model_copy(update={"reason": "manual"})
     with pytest.raises(RecordRejected, match="one of 2 folds has"):
