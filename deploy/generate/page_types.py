@@ -30,6 +30,7 @@ ROOTS = (
     "CommandAnswer",
     "ConfigList",
     "DeadLetterList",
+    "DriftList",
     "EventList",
     "Health",
     "JobDetail",
@@ -51,6 +52,8 @@ ROOTS = (
     "TableView",
     "Ticket",
     "Validation",
+    "VersionDetails",
+    "VersionList",
 )
 FREE = "#/components/schemas/JsonValue"  # any JSON at all
 

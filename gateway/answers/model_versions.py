@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from gateway.envelope import iso
 from gateway.views.versions import VersionLine
-from schemas.gates import GateReport, ModelComparison
+from schemas.certificates import ModelCertificate
+from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.models import ModelMetrics, ModelRegistered
 from schemas.timeframes import timeframe_name
 from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion, VersionStage
@@ -55,7 +56,10 @@ class VersionView(BaseModel):
 class VersionDetails(VersionView):
     """A version with all that its training reports."""
 
-    reports: list[GateReport]
+    reports: list[GateReport] = Field(description="The gates in order")
+    scores: list[ForecastScore] = Field(description="Beside members and baselines, on the folds")
+    holdout: Holdout | None
+    certificate: ModelCertificate | None
     uri: str
     files: list[str]
     history: list[ModelStageChanged] = Field(description="Every change of its stage")
@@ -140,7 +144,7 @@ def details(line: VersionLine, version: ModelVersion) -> dict[str, Any]:
     history = [change for change in line.changes if change.number == version.number]
     return {
         **entity(version),
-        "reports": [report.model_dump() for report in version.model.reports],
+        **version.model.model_dump(include={"reports", "scores", "holdout", "certificate"}),
         "uri": version.model.uri,
         "files": [file.path for file in version.model.files],
         "history": [change.model_dump() for change in history],

@@ -14,6 +14,7 @@ from schemas.status import OperatorAction
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from streams.configs.content import SHIPPED
 from streams.runtime.wall_clock import wall_ms
+from tests.browser import versions
 from tests.build import (
     close_time,
     config_command,
@@ -162,6 +163,7 @@ def events() -> Iterator[SystemEvent]:
 def records(processor: CommandProcessor) -> Iterator[Record]:
     """Yield all of it."""
     yield from config_past(processor)
+    yield from versions.records(processor)
     yield from refused()
     yield from findings()
     yield from keys()

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.browser
 PLACES = {
     "#/": "calibrated confidence",
     "#/analysis": "Agreement",
+    "#/models": "Features that moved most",
+    "#/models/3": "a person decides",
     "#/research": "Decision",
     "#/settings": "2 differences",
     "#/settings/configs/ensemble/new": "A valid config",
@@ -65,13 +67,13 @@ def test_every_link_of_the_navigation_leads_to_its_page_and_keys_lead_there_and_
     page = new_page(whole).page
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
     names = links.all_inner_texts()
-    assert names == ["Signals", "Analysis", "Research", "Settings", "Operator"]
+    assert names == ["Signals", "Analysis", "Models", "Research", "Settings", "Operator"]
 
     for name in reversed(names):
         links.filter(has_text=name).click()
         expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("main")).to_be_visible()
-    for key, name in zip("mr,.", names[1:], strict=True):
+    for key, name in zip("mvr,.", names[1:], strict=True):
         page.keyboard.press(key)
         expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
     page.keyboard.press(".")
@@ -88,4 +90,4 @@ def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it m
     # Charts, pages and what stands below the fold come by themselves.
     files = [dist / entry, *(dist / "assets" / name for name in imported)]
     assert sum(file.stat().st_size for file in files) <= FIRST_SCRIPTS_BYTES
-    assert len(list((dist / "assets").glob("*Page-*.js"))) == 4
+    assert len(list((dist / "assets").glob("*Page-*.js"))) == 5

@@ -11,7 +11,6 @@ purge of labels as in Lopez de Prado (2018), ch. 7.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from operator import itemgetter
@@ -52,7 +51,6 @@ class Stamped(NamedTuple):
 
 
 L = TypeVar("L", bound=Timed)
-NOTHING = np.zeros((0, 0), np.uint8)
 Parts = Mapping[str, Stamped]  # by name
 Stage = Callable[[Mapping[str, L]], Parts]
 
@@ -76,16 +74,14 @@ def check_stage(
         rng: Of the changed futures.
     """
     whole = stage(log)
-    values, moved = 0, Counter[str]()
+    values, moved = 0, dict.fromkeys(whole, 0)
     for cut in cuts:
         for other in (cut_off(log, cut), change_future(log, cut, rng)):
             again = stage(other)
-            for name in {**whole, **again}:
-                ours, theirs = (
-                    parts[name].bits(cut) if name in parts else NOTHING for parts in (whole, again)
-                )
+            for name, part in whole.items():
+                ours = part.bits(cut)
                 values += len(ours)
-                moved[name] += _unequal(ours, theirs)
+                moved[name] += _unequal(ours, again[name].bits(cut) if name in again else ours[:0])
     return CertificateCheck(
         kind=kind,
         parts=len(whole),
@@ -96,8 +92,6 @@ def check_stage(
 
 
 def _unequal(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> int:
-    if len(ours) == len(theirs) == 0:
-        return 0
     if ours.shape != theirs.shape:
         return max(len(ours), len(theirs))
     return int((ours != theirs).any(axis=1).sum())

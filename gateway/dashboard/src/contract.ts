@@ -110,6 +110,19 @@ export interface CanaryTrace {
   complete: boolean
 }
 
+export interface CertificateCheck {
+  /** features, labels, filters, scalers, folds */
+  kind: string
+  /** Names that were compared */
+  parts: number
+  /** Times after which the log was cut off, or changed */
+  cuts: number
+  /** Compared bit by bit, each usable at its cut */
+  values: number
+  /** By part, how many values moved; empty without any */
+  moved: Record<string, number>
+}
+
 export interface ChannelLevels {
   channel: 'donchian'
   bars: number
@@ -135,6 +148,19 @@ export interface CommandAnswer {
   outcome: OutcomeView
   /** Null where a dry run would create it */
   config: ConfigVersion | null
+}
+
+export interface ComparedMetric {
+  metric: string
+  weight: 'high' | 'medium' | 'low'
+  /** The challenger is kept out where it fails */
+  required: boolean
+  rule: 'above' | 'at_least' | 'below' | 'at_most'
+  threshold: number
+  champion: number | null
+  challenger: number | null
+  /** Of the challenger; a null value fails */
+  passed: boolean
 }
 
 export interface ConfigList {
@@ -217,6 +243,42 @@ export interface DriftHealth {
   harmful: number
 }
 
+export interface DriftList {
+  /** Holds all of them, for ever */
+  topic: string
+  /** How many give a reason to retrain */
+  harmful: number
+  reports: DriftReportView[]
+}
+
+export interface DriftReportView {
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  strategy: string
+  model_version: string
+  event_time_ms: number
+  trained_to_ms: number
+  /** Market days since the end of training */
+  age_days: number
+  max_age_days: number
+  measures: MeasureDrift[]
+  /** Of the newest look at the features */
+  features_ms: number | null
+  features_drifted: string[]
+  /** To retrain; empty: none */
+  reasons: ('log_loss' | 'miss' | 'overconfidence' | 'expected_log_loss' | 'age')[]
+  /** A reason is new: people are told */
+  raised: boolean
+  retraining_asked: boolean
+  timeframe: string
+  /** Rows of that look; null before the first */
+  features_rows: number | null
+  /** The strongest evidence first */
+  features: FeatureShift[]
+}
+
 export interface Driver {
   feature: string
   value: number | null
@@ -291,10 +353,53 @@ export interface FeatureRank {
   from_ms: number
 }
 
+export interface FeatureShift {
+  name: string
+  /** Population stability index over the deciles */
+  psi: number
+  psi_95: number
+  /** Kolmogorov-Smirnov distance at the deciles */
+  ks: number
+  ks_95: number
+  /** Evidence of a shift: 1 is none, 20 is strong */
+  e_value: number
+  /** By e-BH over all features: 10 % of those named are false */
+  drifted: boolean
+}
+
+export interface ForecastScore {
+  forecast: 'ensemble' | 'xgboost' | 'lstm' | 'class_prior' | 'naive_last_label' | 'historical_volatility'
+  log_loss: number | null
+  brier: number | null
+  accuracy: number | null
+  macro_f1: number | null
+}
+
 export interface FundingReading {
   /** A fraction of the notional, per settlement */
   rate: number | null
   settled_ms: number | null
+}
+
+export interface GateFigure {
+  name: string
+  /** Null where undefined */
+  value: number | null
+  /** Null: the value is only shown */
+  threshold: number | null
+  /** How the value must lie to its threshold */
+  rule: 'above' | 'at_least' | 'below' | 'at_most' | null
+  verdict: 'passed' | 'failed' | 'shown'
+  /** The gate fails where this figure does */
+  required: boolean
+}
+
+export interface GateReport {
+  name: 'data' | 'features' | 'boosted' | 'lstm' | 'ensemble' | 'promotion'
+  passed: boolean
+  figures: GateFigure[]
+  /** One sentence for people */
+  detail: string
 }
 
 export interface Health {
@@ -332,6 +437,15 @@ export interface Health {
   answers: AnswersView
   cache: 'memory' | 'redis' | 'degraded'
   websocket_clients: number
+}
+
+export interface Holdout {
+  /** Close of its first bar */
+  from_ms: number
+  /** Close of its last bar */
+  to_ms: number
+  rows: number
+  scores: ForecastScore[]
 }
 
 export interface IndicatorReading {
@@ -529,6 +643,24 @@ export interface MarketContext {
   bars_missing: number
 }
 
+export interface MeasureDrift {
+  measure: 'log_loss' | 'miss' | 'overconfidence' | 'expected_log_loss'
+  /** Only an armed detector gives alarms */
+  armed: boolean
+  /** Mean out of sample */
+  reference: number
+  /** Upper bound of the reference and the tolerance */
+  limit: number
+  /** Mean of the newest blocks; null: no whole block yet */
+  live: number | null
+  /** Highest lower bound of the live mean since any block; null: too few labels */
+  lower: number | null
+  /** Predictions in whole blocks since this model serves */
+  labels: number
+  /** The lower bound is above the limit */
+  alarm: boolean
+}
+
 export interface Metrics {
   days: number
   trades: number
@@ -560,6 +692,34 @@ export interface Metrics {
   cost_share: number | null
   exposure: number | null
   turnover: number | null
+}
+
+export interface ModelCertificate {
+  /** Of the cuts and of the changed futures */
+  seed: number
+  checks: CertificateCheck[]
+  /** By kind, why it was not checked */
+  left_out: Record<string, string>
+}
+
+export interface ModelComparison {
+  /** Its model version */
+  champion: string
+  rows: number
+  /** First bar close; null: none */
+  from_ms: number | null
+  /** Last bar close; null: none */
+  to_ms: number | null
+  metrics: ComparedMetric[]
+  /** Mean log-loss of the champion less the challenger's, nats: above 0 is better */
+  difference: number | null
+  /** Of that mean, by the stationary bootstrap; null: too few rows */
+  difference_interval: [number, number] | null
+  /** Of the interval */
+  level: number
+  verdict: 'promote' | 'keep' | 'manual_review'
+  /** One sentence each */
+  reasons: string[]
 }
 
 export interface ModelList {
@@ -603,6 +763,32 @@ export interface ModelSelection {
   policy: SpecialistPolicy
   specialists: Specialist[]
   tests: SelectionTest[]
+}
+
+export interface ModelStageChanged {
+  /** The Kafka key */
+  strategy: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  number: number
+  model_version: string
+  /** Null: it was registered */
+  from_stage: 'None' | 'Staging' | 'Production' | 'Archived' | null
+  to_stage: 'None' | 'Staging' | 'Production' | 'Archived'
+  /** Market time */
+  event_time_ms: number
+  /** First bar close for which it serves, or no longer does; null: neither */
+  effective_from_ms: number | null
+  /** Of the command, or register */
+  action: string
+  reason: string
+  by: string
+  /** Null: it followed from a registration */
+  command_id: string | null
+  /** Of the strategy's models of a timeframe, after it */
+  revision: number
+  /** Rolled back to */
+  deployment_id: string | null
 }
 
 export interface ModelState {
@@ -1323,6 +1509,85 @@ export interface Validation {
   config_hash: string | null
   /** Normalised, as it is hashed */
   config_data: Record<string, unknown> | null
+}
+
+export interface VersionDetails {
+  /** 1, 2, 3, ... of a strategy and timeframe */
+  version: number
+  model_version: string
+  stage: 'None' | 'Staging' | 'Production' | 'Archived'
+  /** Market time of the stage, ISO 8601 */
+  since: string
+  /** Why it has this stage */
+  reason: string
+  /** Market time of the first bar of its last service; null: it has never served */
+  effective_from: string | null
+  timeframe: string
+  /** Passed every gate */
+  qualified: boolean
+  gates: Record<string, boolean>
+  /** Market time, ISO 8601 */
+  registered_at: string
+  trained_from: string
+  trained_to: string
+  symbols: string[]
+  horizon_bars: number
+  feature_set_id: string
+  /** Of the training */
+  request_id: string
+  metrics: ModelMetrics
+  /** With the version that served when it was trained; null: none */
+  comparison: ModelComparison | null
+  /** The gates in order */
+  reports: GateReport[]
+  /** Beside members and baselines, on the folds */
+  scores: ForecastScore[]
+  holdout: Holdout | null
+  certificate: ModelCertificate | null
+  uri: string
+  files: string[]
+  /** Every change of its stage */
+  history: ModelStageChanged[]
+}
+
+export interface VersionList {
+  strategy_name: string
+  timeframe: string
+  as_of: string
+  /** Now, whatever the time asked for */
+  revision: number
+  /** The version that serves; null: none */
+  production: number | null
+  versions: VersionView[]
+}
+
+export interface VersionView {
+  /** 1, 2, 3, ... of a strategy and timeframe */
+  version: number
+  model_version: string
+  stage: 'None' | 'Staging' | 'Production' | 'Archived'
+  /** Market time of the stage, ISO 8601 */
+  since: string
+  /** Why it has this stage */
+  reason: string
+  /** Market time of the first bar of its last service; null: it has never served */
+  effective_from: string | null
+  timeframe: string
+  /** Passed every gate */
+  qualified: boolean
+  gates: Record<string, boolean>
+  /** Market time, ISO 8601 */
+  registered_at: string
+  trained_from: string
+  trained_to: string
+  symbols: string[]
+  horizon_bars: number
+  feature_set_id: string
+  /** Of the training */
+  request_id: string
+  metrics: ModelMetrics
+  /** With the version that served when it was trained; null: none */
+  comparison: ModelComparison | null
 }
 
 export interface ViewFigures {

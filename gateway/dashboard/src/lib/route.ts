@@ -3,15 +3,17 @@
 export const SIGNALS = '#/'
 export const RESEARCH = '#/research'
 export const ANALYSIS = '#/analysis'
+export const MODELS = '#/models'
 export const SETTINGS = '#/settings'
 export const OPERATOR = '#/operator'
 const SYMBOL = '#/symbol/'
 
-export type Page = 'signals' | 'analysis' | 'research' | 'settings' | 'operator'
+export type Page = 'signals' | 'analysis' | 'models' | 'research' | 'settings' | 'operator'
 
 const PLACES: readonly (readonly [Page, string])[] = [
   ['research', RESEARCH],
   ['analysis', ANALYSIS],
+  ['models', MODELS],
   ['settings', SETTINGS],
   ['operator', OPERATOR],
 ]

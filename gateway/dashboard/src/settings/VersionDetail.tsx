@@ -6,12 +6,19 @@ import type { ConfigList, ConfigVersion } from '../contract'
 import { useDenial } from '../lib/access'
 import { stampText } from '../lib/format'
 import { Button } from '../ui/Button'
+import { CommandPanel } from '../ui/CommandPanel'
+import styles from '../ui/itemHead.module.css'
 import { PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
-import { type Action, Activation } from './Activation'
 import { DiffPanel } from './DiffPanel'
 import { StatusTag } from './StatusTag'
-import styles from './VersionDetail.module.css'
+
+type Action = 'activate' | 'deprecate'
+
+const WORDS = {
+  activate: { title: 'Activate', confirm: 'Activate it', verb: 'activated' },
+  deprecate: { title: 'Give up', confirm: 'Give it up', verb: 'given up' },
+} as const
 
 interface Props {
   version: ConfigVersion
@@ -23,6 +30,7 @@ interface Props {
 }
 
 export function VersionDetail({ version, list, isPast, onEdit, onChanged }: Props) {
+  const { strategy_name: strategy, config_id: id } = version
   const [action, setAction] = useState<Action | null>(null)
   const denied = useDenial('admin')
   const opener = useRef<HTMLButtonElement>(null)
@@ -64,9 +72,11 @@ export function VersionDetail({ version, list, isPast, onEdit, onChanged }: Prop
         {isPast && <p className={text.footNote}>As it stood at the time that is set above the list.</p>}
       </PlainPanel>
       {action !== null && (
-        <Activation
-          version={version}
-          action={action}
+        <CommandPanel
+          {...WORDS[action]}
+          title={`${WORDS[action].title} ${id}`}
+          subject={`the configs of ${strategy}`}
+          path={`/api/v1/strategies/${encodeURIComponent(strategy)}/configs/${id}/${action}`}
           revision={list.revision}
           onChanged={onChanged}
           onLeave={() => {

@@ -7,10 +7,10 @@ import { classes } from '../lib/classes'
 import { stampText } from '../lib/format'
 import { Button } from '../ui/Button'
 import { PlainPanel } from '../ui/Panel'
+import styles from '../ui/sideList.module.css'
 import { Skeleton } from '../ui/Skeleton'
 import { linkToStrategy, linkToVersion } from './place'
 import { StatusTag } from './StatusTag'
-import styles from './VersionList.module.css'
 
 interface Props {
   strategies: readonly StrategySummary[]

@@ -9,6 +9,11 @@ export interface FactText {
 const WORDS: Record<string, (words: readonly string[], markets: string) => string> = {
   'configs.changes.v1': ([, id, status]) => `${id} becomes ${status}`,
   'configs.active.v1': ([name, id]) => `${id} is the config that ${name} runs by`,
+  'models.changes.v1': ([name]) => `Inference is told which model answers for ${name}`,
+  'models.serving.v1': ([name]) => `The model that serves ${name} is kept for later starts`,
+  'models.stages.v1': ([, version, stage]) => `${version} becomes ${stage}`,
+  'models.versions.v1': ([, version]) => `${version} is listed at its new stage`,
+  'regimes.parameters.v1': ([model]) => `Regimes are read by the filters of ${model}`,
   'configs.effective.v1': ([, id], markets) => `Signals of ${markets} follow ${id}`,
 }
 

@@ -11,6 +11,6 @@ test('facts about configs are sentences, others stand as they are', () => {
     'Signals of 8 markets follow v2-1a2b3c4d',
   )
   expect(factText('configs.effective.v1: ensemble v2-1a2b3c4d').text).toBe('Signals of 1 market follow v2-1a2b3c4d')
-  expect(factText('models.changes.v1: x')).toEqual({ text: 'x', topic: 'models.changes.v1' })
+  expect(factText('drift.reports.v1: x')).toEqual({ text: 'x', topic: 'drift.reports.v1' })
   expect(factText('nothing')).toEqual({ text: 'nothing', topic: '' })
 })

@@ -1,48 +1,48 @@
-// A change of a version: tried first, which changes nothing; then done for a reason; then its outcome.
+// A change by command: tried first, which changes nothing; then done for a reason; then its outcome.
 
 import { useEffect, useRef, useState } from 'react'
 
-import type { ConfigVersion, OutcomeView } from '../contract'
+import type { OutcomeView } from '../contract'
 import { sendCommand } from '../lib/command'
+import { factText } from '../lib/facts'
 import { useTriedCommand } from '../lib/triedCommand'
-import { Button } from '../ui/Button'
-import { Failure, FailureBox } from '../ui/Failure'
-import { PlainPanel } from '../ui/Panel'
-import { ReasonField } from '../ui/ReasonField'
-import { Skeleton } from '../ui/Skeleton'
-import text from '../ui/text.module.css'
-import styles from './Activation.module.css'
-import { factText } from './facts'
-
-export type Action = 'activate' | 'deprecate'
+import { Button } from './Button'
+import styles from './CommandPanel.module.css'
+import { Failure, FailureBox } from './Failure'
+import { PlainPanel } from './Panel'
+import { ReasonField } from './ReasonField'
+import { Skeleton } from './Skeleton'
+import text from './text.module.css'
 
 interface Props {
-  version: ConfigVersion
-  action: Action
-  /** Of the strategy's configs, as the page shows them. */
+  /** What is to be done, such as `Activate v2-1a2b3c4d`. */
+  title: string
+  /** On the button that does it. */
+  confirm: string
+  /** What is done then, such as `activated`. */
+  verb: string
+  /** What somebody else may have changed meanwhile, such as `the configs of ensemble`. */
+  subject: string
+  path: string
+  /** What the command says beside its reason. */
+  body?: object
+  /** Of the subject, as the page shows it. */
   revision: number
   onChanged: () => void
   onLeave: () => void
 }
 
-const WORDS = {
-  activate: { title: 'Activate', confirm: 'Activate it', verb: 'activated' },
-  deprecate: { title: 'Give up', confirm: 'Give it up', verb: 'given up' },
-} as const
-
-export function Activation({ version, action, revision, onChanged, onLeave }: Props) {
+export function CommandPanel({ title, confirm, verb, subject, path, body = {}, revision, onChanged, onLeave }: Props) {
   const [expected, setExpected] = useState(revision)
   const [reason, setReason] = useState('')
   const heading = useRef<HTMLHeadingElement>(null)
-  const { strategy_name: strategy, config_id: id } = version
-  const path = `/api/v1/strategies/${encodeURIComponent(strategy)}/configs/${id}/${action}`
   const {
     dryRun,
     answer: outcome,
     error,
     ...command
   } = useTriedCommand(
-    (isDry, key) => sendCommand(path, { dry_run: isDry, expected_revision: expected, reason }, key),
+    (isDry, key) => sendCommand(path, { ...body, dry_run: isDry, expected_revision: expected, reason }, key),
     (wasDry, refusal) => {
       if (!wasDry || refusal?.code === 'stale') onChanged()
     },
@@ -52,22 +52,21 @@ export function Activation({ version, action, revision, onChanged, onLeave }: Pr
     setExpected(revision)
     command.tryAgain()
   }
-  const words = WORDS[action]
   return (
-    <PlainPanel className={styles.panel} aria-label={`${words.title} ${id}`}>
+    <PlainPanel className={styles.panel} aria-label={title}>
       <p className={text.eyebrow}>{dryRun ? 'Dry run: nothing has changed' : 'The command'}</p>
       <h2 ref={heading} tabIndex={-1}>
-        {words.title} {id}
+        {title}
       </h2>
       {outcome === null && error === null && (
         <Skeleton rows={3} label={dryRun ? 'What would change is being asked' : 'The command is being decided'} />
       )}
-      <div role="status">{outcome !== null && <Outcome outcome={outcome} verb={words.verb} />}</div>
+      <div role="status">{outcome !== null && <Outcome outcome={outcome} verb={verb} />}</div>
       {error?.code === 'stale' ? (
         <FailureBox>
           <p>
-            <strong>Somebody changed the configs of {strategy} meanwhile.</strong> Nothing was {words.verb}. The list
-            has been read again: look at it, then try once more.
+            <strong>Somebody changed {subject} meanwhile.</strong> Nothing was {verb}. The list has been read again:
+            look at it, then try once more.
           </p>
           <p className="muted">{error.message}</p>
           <Button onClick={tryAsThingsStand}>Try again as things stand now</Button>
@@ -79,7 +78,7 @@ export function Activation({ version, action, revision, onChanged, onLeave }: Pr
       <p className={styles.actions}>
         {dryRun && outcome?.code === 'done' && (
           <Button kind="main" onClick={command.confirm}>
-            {words.confirm}
+            {confirm}
           </Button>
         )}
         <Button onClick={onLeave}>{!dryRun && outcome !== null ? 'Close' : 'Leave it'}</Button>

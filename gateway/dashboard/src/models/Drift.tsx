@@ -1,0 +1,142 @@
+// Whether the serving model still does as it did: harm by each measure, shifts of its features.
+
+import type { DriftList, DriftReportView, FeatureShift, MeasureDrift } from '../contract'
+import { countText, stampText, valueText } from '../lib/format'
+import { useAnswer } from '../lib/useAnswer'
+import { Meter } from '../ui/Meter'
+import { Panel } from '../ui/Panel'
+import { TableScroll } from '../ui/TableScroll'
+import { Tag } from '../ui/Tag'
+import text from '../ui/text.module.css'
+import table from './table.module.css'
+import { plainName } from './words'
+
+const EVERY_MS = 10_000
+const SHOWN_FEATURES = 12
+
+/** Of the model that serves a timeframe. */
+export function Drift({ timeframe, version }: { timeframe: string; version: string }) {
+  const { data } = useAnswer<DriftList>(`/api/drift?timeframe=${timeframe}`, EVERY_MS)
+  const reports = (data?.reports ?? []).filter(({ model_version: of }) => of === version)
+  const harmful = reports.filter(({ reasons }) => reasons.length > 0)
+  return (
+    <Panel
+      title="Drift"
+      aside={
+        reports.length > 0 && (
+          <Tag tone={harmful.length > 0 ? 'bad' : 'good'}>
+            {harmful.length > 0 ? `harm in ${harmful.length} of ${reports.length} markets` : 'no harm'}
+          </Tag>
+        )
+      }
+    >
+      {reports.length === 0 ? (
+        <p className="muted">The first report comes after a block of its predictions has come out.</p>
+      ) : (
+        <>
+          <Measures reports={reports} />
+          <p className={text.footNote}>
+            An alarm is a lower bound above the limit; the bound holds however often one looks. Shifts of features
+            inform, they alarm nobody.
+          </p>
+          <Shifts reports={reports} />
+        </>
+      )}
+    </Panel>
+  )
+}
+
+function Measures({ reports }: { reports: readonly DriftReportView[] }) {
+  const names = [...new Set(reports.flatMap(({ measures }) => measures.map(({ measure }) => measure)))]
+  return (
+    <TableScroll whole label="Measures by market">
+      <table className={table.numbers}>
+        <thead>
+          <tr>
+            <th scope="col">Market</th>
+            {names.map((name) => (
+              <th key={name} scope="col">
+                {plainName(name)}
+              </th>
+            ))}
+            <th scope="col">Outcomes</th>
+          </tr>
+        </thead>
+        <tbody>
+          {reports.map(({ symbol, measures }) => (
+            <tr key={symbol}>
+              <th scope="row">{symbol}</th>
+              {names.map((name) => (
+                <Measure key={name} drift={measures.find(({ measure }) => measure === name)} />
+              ))}
+              <td>{countText(Math.max(0, ...measures.map(({ labels }) => labels)))}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableScroll>
+  )
+}
+
+function Measure({ drift }: { drift: MeasureDrift | undefined }) {
+  if (drift === undefined) return <td>–</td>
+  const { live, limit, lower, armed } = drift
+  const isAlarm = armed && lower !== null && lower > limit
+  return (
+    <td className={isAlarm ? 'bad' : undefined} title={armed ? undefined : 'It gives no alarms: see its evidence'}>
+      {valueText(live)} <span className="muted">of {valueText(limit)}</span>
+    </td>
+  )
+}
+
+function Shifts({ reports }: { reports: readonly DriftReportView[] }) {
+  const strongest = reports
+    .flatMap(({ symbol, features }) => features.map((shift) => ({ symbol, shift })))
+    .sort((one, other) => other.shift.e_value - one.shift.e_value)
+    .slice(0, SHOWN_FEATURES)
+  const newest = Math.max(...reports.map(({ event_time_ms: atMs }) => atMs))
+  if (strongest.length === 0) return null
+  const reach = Math.max(...strongest.map(({ shift }) => ofNull(shift)), 1)
+  return (
+    <>
+      <h4 className={table.heading}>Features that moved most</h4>
+      <TableScroll whole label="Features that moved most">
+        <table className={table.numbers}>
+          <thead>
+            <tr>
+              <th scope="col">Feature</th>
+              <th scope="col">Market</th>
+              <th scope="col">PSI</th>
+              <th scope="col">95% of the past</th>
+              <th scope="col">
+                <span className="unseen">Drawn</span>
+              </th>
+              <th scope="col">Evidence</th>
+            </tr>
+          </thead>
+          <tbody>
+            {strongest.map(({ symbol, shift }) => (
+              <tr key={`${symbol} ${shift.name}`}>
+                <th scope="row">{shift.name}</th>
+                <td>{symbol}</td>
+                <td>{valueText(shift.psi)}</td>
+                <td>{valueText(shift.psi_95)}</td>
+                <td className={table.bar}>
+                  <Meter share={ofNull(shift) / reach} tone={shift.drifted ? 'warn' : 'muted'} />
+                </td>
+                <td>
+                  {shift.drifted ? <span className="warn">{valueText(shift.e_value)}</span> : valueText(shift.e_value)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableScroll>
+      <p className={text.footNote}>Up to {stampText(newest)}. Evidence 1 is none, 20 is strong.</p>
+    </>
+  )
+}
+
+function ofNull({ psi, psi_95: usual }: FeatureShift): number {
+  return usual > 0 ? psi / usual : 0
+}

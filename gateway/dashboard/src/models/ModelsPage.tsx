@@ -1,0 +1,116 @@
+// The models page: the versions of a timeframe on the left, what the chosen one is worth on the right.
+
+import { type ComponentType, useState } from 'react'
+
+import type { ModelList, VersionList as Versions } from '../contract'
+import { goTo, useAddress } from '../lib/address'
+import { asOfQuery } from '../lib/asOf'
+import type { KeyBinding } from '../lib/keys'
+import { MODELS } from '../lib/route'
+import { type Timeframe, timeframeKeys } from '../lib/timeframe'
+import { useAnswer } from '../lib/useAnswer'
+import { HealthBanner } from '../live/HealthBanner'
+import { useTimeframes } from '../live/timeframes'
+import { UnknownTimeframe } from '../live/TimeframeSwitch'
+import type { FrameProps } from '../ui/frame'
+import layout from '../ui/listAndDetail.module.css'
+import { SkipLink } from '../ui/SkipLink'
+import { Absence } from './Absence'
+import styles from './ModelsPage.module.css'
+import { versionOf } from './place'
+import { VersionDetail } from './VersionDetail'
+import { VersionList } from './VersionList'
+
+const EVERY_MS = 5_000
+
+interface Props {
+  /** The frame around the page: it listens to the page's keys. */
+  Frame: ComponentType<FrameProps>
+}
+
+const KEYS: readonly KeyBinding[] = [
+  { keys: ['j', 'k'], meaning: 'Older, newer version', act: (key) => stepVersion(key === 'j' ? 1 : -1) },
+  {
+    keys: ['p'],
+    meaning: 'Try to let the version serve: nothing changes yet',
+    act: () => document.getElementById('try')?.click(),
+  },
+]
+
+export function ModelsPage({ Frame }: Props) {
+  const [asOf, setAsOf] = useState('')
+  const { all, shown: timeframe } = useTimeframes()
+  const number = useAddress(({ hash }) => versionOf(hash))
+  const models = useAnswer<ModelList>('/api/v1/models', EVERY_MS)
+  const strategy = models.data === null ? null : strategyOf(models.data)
+  const answer = useAnswer<Versions>(pathOf(strategy, timeframe, asOf), EVERY_MS)
+  const versions = answer.data?.versions ?? []
+  const wanted = number ?? answer.data?.production ?? versions.at(-1)?.version ?? null
+  const shown = versions.find(({ version }) => version === wanted) ?? null
+  const turnTo = (next: Timeframe) => goTo(MODELS, next)
+  return (
+    <Frame
+      skipLink={<SkipLink to="models">Skip to the versions</SkipLink>}
+      keys={[...KEYS, ...timeframeKeys(all, turnTo)]}
+      help="A version serves only after it was compared with the one before it, or because a person says so. Every change is tried first, counts from a bar that is still to come, and stands in the audit for ever."
+      footer={
+        <>
+          Analysis only: nothing here can place an order. <a href="/docs">API</a>
+        </>
+      }
+    >
+      <HealthBanner />
+      <UnknownTimeframe onChoose={turnTo} />
+      <main id="models" className={styles.main} tabIndex={-1}>
+        <div className={layout.work}>
+          <VersionList
+            list={answer.data}
+            shown={shown?.version ?? null}
+            asOf={asOf}
+            onAsOf={setAsOf}
+            onTimeframe={turnTo}
+            training={models.data?.training ?? null}
+          />
+          <div className={layout.detail}>
+            {shown !== null && answer.data !== null ? (
+              <VersionDetail
+                key={`${shown.timeframe}/${shown.version}`}
+                version={shown}
+                list={answer.data}
+                isPast={asOf !== ''}
+                onChanged={answer.reload}
+              />
+            ) : (
+              <Absence
+                number={number}
+                error={answer.error ?? models.error}
+                isRead={answer.data !== null}
+                isPast={asOf !== ''}
+                onNow={() => setAsOf('')}
+              />
+            )}
+          </div>
+        </div>
+      </main>
+    </Frame>
+  )
+}
+
+/** The strategy whose models run: its name stands before the timeframe, as in `ensemble/15m`. */
+function strategyOf({ serving, models }: ModelList): string {
+  const name = Object.keys(serving)[0] ?? Object.keys(models)[0] ?? 'ensemble'
+  return name.split('/')[0] ?? name
+}
+
+function pathOf(strategy: string | null, timeframe: Timeframe | null, asOf: string): string | null {
+  if (strategy === null || timeframe === null) return null
+  const query = asOfQuery(asOf)
+  const named = `/api/v1/models/${encodeURIComponent(strategy)}/versions${query}`
+  return `${named}${query === '' ? '?' : '&'}timeframe=${timeframe.name}`
+}
+
+function stepVersion(by: number): void {
+  const links = [...document.querySelectorAll<HTMLElement>('#versions a')]
+  const at = links.findIndex((link) => link.ariaCurrent === 'true')
+  links[Math.min(Math.max(at + by, 0), links.length - 1)]?.click()
+}

@@ -1,0 +1,46 @@
+// What stands on records of a model, in words.
+
+import type { GateFigure, GateReport } from '../contract'
+import { countText, valueText } from '../lib/format'
+
+const GATES: Record<GateReport['name'], string> = {
+  data: 'Data',
+  features: 'Features and labels',
+  boosted: 'Boosted trees',
+  lstm: 'Sequence network',
+  ensemble: 'Ensemble and trading',
+  promotion: 'Promotion',
+}
+const FORECASTS: Record<string, string> = {
+  ensemble: 'Ensemble',
+  xgboost: 'Boosted trees alone',
+  lstm: 'Sequence network alone',
+  class_prior: 'Class shares',
+  naive_last_label: 'Last known label',
+  historical_volatility: 'Historical volatility',
+}
+const RULES = { above: '>', at_least: '≥', below: '<', at_most: '≤' } as const
+
+export function gateName(name: GateReport['name']): string {
+  return GATES[name]
+}
+
+export function forecastName(name: string): string {
+  return FORECASTS[name] ?? name
+}
+
+/** A name such as `log_loss_below_prior` as people read it. */
+export function plainName(name: string): string {
+  const words = name.replaceAll('_', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/** What a figure must be, such as `≥ 1.00`; empty where it is only shown. */
+export function ruleText(rule: GateFigure['rule'], threshold: number | null): string {
+  return rule === null || threshold === null ? '' : `${RULES[rule]} ${numberText(threshold)}`
+}
+
+/** A figure of any size: counts whole, the rest with the decimals that matter. */
+export function numberText(value: number | null): string {
+  return value !== null && Number.isInteger(value) && Math.abs(value) >= 10 ? countText(value) : valueText(value)
+}
