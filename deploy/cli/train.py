@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.cli.console import Json, fail, kafka, load_settings, parse_running_ms, show
+from deploy.cli.train_report import show_report
 from deploy.time_text import span_text
+from schemas.ids import derived_id
+from schemas.symbols import canonical
 from schemas.timeframes import timeframe_name
 
 if TYPE_CHECKING:
@@ -18,10 +21,17 @@ if TYPE_CHECKING:
 
 
 def train(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SYMBOL...]",
+            help="Some symbols; all by default. With `report [VERSION]`: what the gates said.",
+        ),
+    ] = None,
+    *,
     timeframe: Annotated[
         str | None, typer.Option(help="Whose bars the model predicts; the base bar by default")
     ] = None,
-    *,
     every: Annotated[
         bool,
         typer.Option("--all", help="A model of every timeframe that runs, the base bar's first"),
@@ -31,7 +41,13 @@ def train(
     """Ask for a model of this home's market, trained on all of its history.
 
     The model is judged and promoted as every other. The same call at the same bar asks once.
+    `regimeflow train report [VERSION]` prints the gates of a model, the newest by default.
     """
+    if words and words[0] == "report":
+        if len(words) > 2 or every or timeframe is not None:
+            raise fail("expected `regimeflow train report [VERSION]` and no more", 2)
+        show_report(words[1] if len(words) > 1 else None, as_json=as_json)
+        return
     from streams.runtime.publisher import Publisher
     from workers.training.newest_request import newest_requests, ready_histories
 
@@ -48,7 +64,10 @@ def train(
                 f"no history of {strategy} is ready yet; `regimeflow status` shows how far it is"
             )
         chosen = list(ready.values()) if every else [_chosen(ready, timeframe)]
+        chosen = [_of_symbols(history, words or []) for history in chosen]
         requests = newest_requests(settings, chosen, "manual")
+        if words:  # another request than that for all of them
+            requests = [_renamed(request) for request in requests]
         publisher = Publisher(settings, "operator")
         for request in requests:
             publisher.publish(request)
@@ -67,6 +86,28 @@ def _chosen(ready: Mapping[int, HistoryReady], timeframe: str | None) -> History
             f"--timeframe {wanted}: no such history is there or runs, but those of {known}", 2
         )
     return named[wanted]
+
+
+def _of_symbols(history: HistoryReady, words: list[str]) -> HistoryReady:
+    """Return the history of some symbols, in their order there; of all without any."""
+    try:
+        wanted = {canonical(word) for word in words}
+    except ValueError as error:
+        raise fail(f"SYMBOL: {error}", 2) from None
+    if unknown := sorted(wanted - set(history.symbols)):
+        raise fail(
+            f"no history of {', '.join(unknown)} is ready, expected some of "
+            f"{', '.join(history.symbols)}",
+            2,
+        )
+    kept = tuple(symbol for symbol in history.symbols if symbol in wanted or not wanted)
+    return history.model_copy(update={"symbols": kept})
+
+
+def _renamed(request: TrainingRequest) -> TrainingRequest:
+    return request.model_copy(
+        update={"request_id": derived_id(request.request_id, *request.symbols)}
+    )
 
 
 def _line(request: TrainingRequest) -> str:

@@ -91,12 +91,18 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(
     def call(*options: str) -> Result:
         return CliRunner().invoke(app, ["train", *options])
 
+    named, strange = call("BTC-USDT", "--json"), call("DOGEUSDT")
+    report, wrong_report = call("report"), call("report", "a", "b")
     base, hour, both = call("--json"), call("--timeframe", "1h", "--json"), call("--all", "--json")
     text, unknown = call("--all"), call("--timeframe", "4h")
     contradicting, wrong = call("--all", "--timeframe", "1h"), call("--timeframe", "7m")
     monkeypatch.setenv("REGIMEFLOW_TIMEFRAMES", "1m,15m")
     left, left_out = call("--all", "--json"), call("--timeframe", "1h")
 
+    assert json.loads(named.stdout)["symbols"] == ["BTCUSDT"]
+    assert (strange.exit_code, report.exit_code, wrong_report.exit_code) == (2, 1, 2)
+    assert "no history of DOGEUSDT is ready, expected some of BTCUSDT" in strange.stderr
+    assert "no model of ensemble is registered" in report.stderr
     one, other = json.loads(base.stdout), json.loads(hour.stdout)
     assert (one["timeframe_ms"], other["timeframe_ms"]) == (MINUTE_MS, HOUR_MS)
     assert json.loads(both.stdout) == [one, other]
