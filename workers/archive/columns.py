@@ -17,6 +17,7 @@ SCALARS: dict[Any, Any] = {
     int: pa.int64(),
     float: pa.float64(),
     str: pa.string(),
+    bytes: pa.binary(),
 }
 JSON = pa.string()  # holds JSON text
 POSITION = (pa.field("partition", pa.int32()), pa.field("offset", pa.int64()))
