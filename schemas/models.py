@@ -41,6 +41,18 @@ class ModelMetrics(Record):
         description="5-95 % of prior less model log-loss, blocks of time resampled: above 0 the "
         "edge is not chance",
     )
+    log_loss_resolution_interval: tuple[float, float] | None = Field(
+        default=None,
+        description="5-95 % of the log-loss of each fold's average forecast less the model's: "
+        "above 0 it tells rows apart, and does not only lean to the class that came",
+    )
+    edge_p_value: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Of no edge: the larger one of the t-tests of both gains on blocks of time; "
+        "null for too few blocks",
+    )
     brier: float | None
     accuracy: float | None
     macro_f1: float | None

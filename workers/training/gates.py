@@ -64,6 +64,8 @@ FEATURES: Mapping[str, Requirement] = {
     "holdout_gap_bars": Requirement("above", 0.0),
     "symbols_left_out": Requirement("at_most", 0.0, required=False),
 }
+# Many trainings follow each other: of labels without an edge hardly one should pass.
+EDGE_LEVEL = 0.01
 REGISTRATION: Mapping[str, Requirement] = {
     "sharpe_ratio": Requirement("at_least", 1.0, required=False),
     "profit_factor": Requirement("at_least", 1.5, required=False),
@@ -77,10 +79,10 @@ REGISTRATION: Mapping[str, Requirement] = {
 def qualifying_gates(metrics: ModelMetrics, certificate: ModelCertificate) -> dict[str, bool]:
     """Return the gates that qualify: better than the shares, beyond chance, no leak."""
     loss, prior = metrics.log_loss, metrics.prior_log_loss
-    edge = metrics.log_loss_edge_interval
+    chance = metrics.edge_p_value
     return {
         "log_loss_below_prior": loss is not None and prior is not None and loss < prior,
-        "edge_beyond_chance": edge is not None and edge[0] > 0.0,
+        "edge_beyond_chance": chance is not None and chance < EDGE_LEVEL,
         "blind_to_the_future": not certificate.violations,
     }
 
@@ -162,13 +164,15 @@ def _member(gate: GateName, forecast: str, scores: Sequence[ForecastScore]) -> G
 
 def _ensemble(facts: GateFacts) -> GateReport:
     metrics = facts.metrics
-    interval = metrics.log_loss_edge_interval
-    policy = dict(REGISTRATION) | {"edge_low": Requirement("above", 0.0)}
+    edge, resolution = metrics.log_loss_edge_interval, metrics.log_loss_resolution_interval
+    policy = dict(REGISTRATION) | {"edge_p_value": Requirement("below", EDGE_LEVEL)}
     if metrics.prior_log_loss is not None:
         policy["log_loss"] = Requirement("below", metrics.prior_log_loss)
     figures = {
         "log_loss": metrics.log_loss,
-        "edge_low": interval[0] if interval else None,
+        "edge_low": edge[0] if edge else None,
+        "resolution_low": resolution[0] if resolution else None,
+        "edge_p_value": metrics.edge_p_value,
         "calibration_error": metrics.calibration_error,
         "net_return_per_signal": metrics.net_return_per_signal,
         **facts.trading,

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
+from scipy.special import entr, stdtr
 
 from schemas.models import ModelMetrics
 from schemas.regimes import LN_3
 from streams.confidence import BINS
 from streams.costs import DEFAULT_COSTS
 from streams.signals.grading import DEFAULT_POLICY
-from workers.training.blocks import time_blocks
+from workers.training.blocks import BlockSums, time_blocks
 from workers.training.calibration_evidence import FEWEST_BLOCKS, calibration_evidence
 from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
 
 RESAMPLES = 400
+TINY = 1e-24  # variance of a gain that is the same in every block
 Classes = NDArray[np.int64]  # 0 sell, 1 neutral, 2 buy
 
 
@@ -153,6 +154,33 @@ class StitchedRows:
     forecasts: Mapping[str, Array] = field(default_factory=dict)
 
 
+def chance_of_no_edge(gains: Sequence[Array], times: Rows, block_ms: int) -> float | None:
+    """Return the largest one-sided p-value of gains by row; None for fewer than ten blocks.
+
+    By Student's t of block means: with few blocks the bootstrap's intervals are too narrow.
+    """
+    blocks = time_blocks(times, block_ms)
+    if len(blocks) == 0 or blocks.max() + 1 < FEWEST_BLOCKS:
+        return None
+    all_rows = np.zeros(len(times), np.int64)
+    means = [BlockSums.of(gain, all_rows, blocks, 1).means() for gain in gains]
+    chances = [
+        stdtr(m.effective - 1.0, -m.mean / np.sqrt(np.maximum(m.variance, TINY))) for m in means
+    ]
+    return float(np.max(chances))
+
+
+def fold_averages(test: StitchedRows) -> Array:
+    """Return for each row the average forecast of its fold, shape (N, 3).
+
+    A forecast that is the same for all rows can beat the class shares by chance alone, all test
+    long: it leans to the class that then comes more often. Beside its own average it cannot.
+    """
+    fold = np.unique(test.priors, axis=0, return_inverse=True)[1].reshape(-1)
+    sums = np.stack([np.bincount(fold, column) for column in test.probabilities.T], axis=1)
+    return np.asarray((sums / np.bincount(fold)[:, None])[fold])
+
+
 def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
     """Return the out-of-sample record of stitched test blocks.
 
@@ -165,6 +193,7 @@ def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
     predicted = final.argmax(axis=1)
     net = net_returns(predicted, test.forward, test.funding)
     edge = surprise(test.priors, classes) - surprise(final, classes)
+    resolution = surprise(fold_averages(test), classes) - surprise(final, classes)
     evidence = calibration_evidence(final, classes, test.times, block_ms, seed)
     return ModelMetrics(
         rows=len(classes),
@@ -174,6 +203,10 @@ def model_metrics(test: StitchedRows, block_ms: int, seed: int) -> ModelMetrics:
         log_loss_edge_interval=bootstrap_interval(
             lambda rows: float(edge[rows].mean()), test.times, block_ms, seed
         ),
+        log_loss_resolution_interval=bootstrap_interval(
+            lambda rows: float(resolution[rows].mean()), test.times, block_ms, seed
+        ),
+        edge_p_value=chance_of_no_edge((edge, resolution), test.times, block_ms),
         brier=brier_score(final, classes),
         accuracy=_mean(predicted == classes),
         macro_f1=macro_f1(predicted, classes),

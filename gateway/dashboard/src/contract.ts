@@ -737,6 +737,10 @@ export interface ModelMetrics {
   prior_log_loss: number | null
   /** 5-95 % of prior less model log-loss, blocks of time resampled: above 0 the edge is not chance */
   log_loss_edge_interval: [number, number] | null
+  /** 5-95 % of the log-loss of each fold's average forecast less the model's: above 0 it tells rows apart, and does not only lean to the class that came */
+  log_loss_resolution_interval: [number, number] | null
+  /** Of no edge: the larger one of the t-tests of both gains on blocks of time; null for too few blocks */
+  edge_p_value: number | null
   brier: number | null
   accuracy: number | null
   macro_f1: number | null

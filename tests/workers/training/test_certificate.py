@@ -57,7 +57,7 @@ def test_the_certificate_is_stored_in_the_report_and_on_the_registration(trained
 
 def test_a_bundle_whose_certificate_is_violated_is_not_qualified_and_says_why(trained, tmp_path):
     seen = CertificateCheck(kind="labels", parts=4, cuts=3, values=900, moved={"class": 12})
-    better = {"log_loss": 0.9, "prior_log_loss": 1.0, "log_loss_edge_interval": (0.05, 0.15)}
+    better = {"log_loss": 0.9, "prior_log_loss": 1.0, "edge_p_value": 0.001}
     good = replace(trained, metrics=trained.metrics.model_copy(update=better))
     leaky = replace(good, certificate=ModelCertificate(seed=7, checks=(seen,)))
 

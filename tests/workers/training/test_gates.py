@@ -36,13 +36,13 @@ def score(forecast, log_loss):
 CERTIFIED = ModelCertificate(seed=7, checks=(), left_out={})
 
 
-def facts(trading=GOOD_TRADES, edge=(0.001, 0.02), missing=0.0):
+def facts(trading=GOOD_TRADES, chance=0.001, missing=0.0):
     metrics = ModelMetrics(
         rows=100,
         folds=3,
         log_loss=1.03,
         prior_log_loss=1.05,
-        log_loss_edge_interval=edge,
+        edge_p_value=chance,
         brier=0.6,
         accuracy=0.4,
         macro_f1=0.3,
@@ -94,8 +94,9 @@ def test_a_registration_threshold_that_is_missed_is_said_and_decides_nothing():
     assert reports["promotion"].passed
 
 
-def test_an_edge_that_may_be_chance_fails_the_ensemble_and_the_promotion():
-    chance = facts(edge=(-0.001, 0.02))
+@pytest.mark.parametrize("p_value", [None, 0.01])
+def test_an_edge_that_may_be_chance_fails_the_ensemble_and_the_promotion(p_value):
+    chance = facts(chance=p_value)
 
     reports = {report.name: report.passed for report in gate_reports(chance, None)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from schemas.timeframes import MINUTE_MS
 from streams.costs import DEFAULT_COSTS
@@ -12,6 +13,7 @@ from workers.training.metrics import (
     bootstrap_interval,
     brier_score,
     calibration_error,
+    chance_of_no_edge,
     class_shares,
     log_loss,
     macro_f1,
@@ -164,3 +166,37 @@ def test_a_run_without_directional_calls_has_no_net_return():
     assert found.accuracy == 1.0
     assert found.log_loss_edge_interval is not None
     assert found.log_loss_edge_interval[0] > 0.0
+
+
+def test_a_forecast_that_leans_and_tells_no_rows_apart_has_an_edge_but_no_resolution():
+    """It beats the shares of its training in every block, because another class came more often."""
+    rows = 400
+    stitched = StitchedRows(
+        probabilities=np.tile([0.2, 0.5, 0.3], (rows, 1)),
+        priors=np.tile([0.3, 0.5, 0.2], (rows, 1)),
+        classes=np.tile([2, 1, 2, 1, 0], rows // 5),
+        forward=np.zeros(rows),
+        funding=np.zeros(rows),
+        times=np.arange(rows) * MINUTE_MS,
+        folds=2,
+    )
+
+    found = model_metrics(stitched, 20 * MINUTE_MS, seed=0)
+
+    assert found.log_loss_edge_interval is not None
+    assert found.log_loss_edge_interval[0] > 0.0
+    assert found.log_loss_resolution_interval == pytest.approx((0.0, 0.0), abs=1e-12)
+    assert found.edge_p_value == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_chance_of_no_edge_is_that_of_the_worst_gain_by_a_t_test_on_blocks():
+    rng = np.random.default_rng(4)
+    times = np.arange(300) * MINUTE_MS
+    gains = [rng.normal(mean, 1.0, 300) for mean in (0.4, 0.1)]
+
+    found = chance_of_no_edge(gains, times, 15 * MINUTE_MS)
+
+    blocks = [gain.reshape(20, 15).mean(axis=1) for gain in gains]
+    tests = [ttest_1samp(each, 0.0, alternative="greater").pvalue for each in blocks]
+    assert found == pytest.approx(max(tests))
+    assert chance_of_no_edge(gains, times, 60 * MINUTE_MS) is None
