@@ -125,6 +125,7 @@ def test_keys_walk_markets_timeframes_and_families_and_lead_to_the_signals(sever
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Next, previous family")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
     page.keyboard.press("o")
     expect(page.get_by_test_id("signal-head")).to_contain_text("BTCUSDT")

@@ -17,9 +17,12 @@ from tests.build import (
     close_time,
     comparison,
     dead_letter,
+    drift_report,
     explanation,
+    feature_drift,
     job_progress,
     job_result,
+    mlflow_run,
     refdata,
     registered,
     training_request,
@@ -89,6 +92,8 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     gateway.bus.answers = processor.decide
     rows = [refdata(name) for name in TABLES if name != "strategy"]
     gateway.bus.feed(*higher(900_000), explanation(19), *rows)
+    gateway.bus.feed(mlflow_run(number="2"), mlflow_run("job/1", experiment_id="2", model=None))
+    gateway.bus.feed(drift_report(timeframe_ms=900_000), feature_drift(timeframe_ms=900_000))
     await drafted(gateway, "MyStrategy", {"timeframe": "1h", "symbols": SYMBOLS})
     await drafted(gateway, "MyStrategy", {"timeframe": "4h", "symbols": SYMBOLS})
     entry_point = {"strategy": {"entry_point": "pascal.strategy:PascalStrategy"}}

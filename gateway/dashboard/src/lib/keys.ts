@@ -51,7 +51,7 @@ export function labelsOf(key: string): readonly string[] {
 export function useKeys(bindings: readonly KeyBinding[]): void {
   const press = useEffectEvent((event: KeyboardEvent) => {
     const target = event.target as HTMLElement
-    if (target.closest('dialog')) return
+    if (target.closest('dialog[open]')) return
     const binding = bindingOf(pressOf(event, target), bindings)
     if (binding === undefined) return
     event.preventDefault()
