@@ -42,7 +42,7 @@ class DriftPolicy(Record):
         default=270, ge=270, le=MAX_COUNT, description="Matured labels before any alarm"
     )
     max_age_days: float = Field(
-        default=30.0, gt=0.0, le=36_500.0, description="Market days since the end of training"
+        default=30.0, gt=0.0, le=36_500.0, description="Market days since it was registered"
     )
 
 
@@ -147,7 +147,7 @@ class DriftReport(Record):
     model_version: str
     event_time_ms: Milliseconds
     trained_to_ms: Milliseconds
-    age_days: float = Field(description="Market days since the end of training")
+    age_days: float = Field(description="Market days since it was registered")
     max_age_days: float
     measures: tuple[MeasureDrift, ...]
     features_ms: Milliseconds | None = Field(description="Of the newest look at the features")

@@ -280,11 +280,12 @@ def _measure(
 
 
 def _age_days(reference: DriftReference, now: int) -> float:
-    return max(0, now - reference.trained_to_ms) / DAY_MS
+    # Since it was made: its newest rows are held out, so the last it was fitted on is older.
+    return max(0, now - reference.event_time_ms) / DAY_MS
 
 
 def _aged(state: DriftState, reference: DriftReference, now: int) -> bool:
-    return now - reference.trained_to_ms > _policy(state).max_age_days * DAY_MS
+    return now - reference.event_time_ms > _policy(state).max_age_days * DAY_MS
 
 
 def _reasons(

@@ -260,7 +260,7 @@ export interface DriftReportView {
   model_version: string
   event_time_ms: number
   trained_to_ms: number
-  /** Market days since the end of training */
+  /** Market days since it was registered */
   age_days: number
   max_age_days: number
   measures: MeasureDrift[]

@@ -103,7 +103,8 @@ def test_lost_hits_and_overconfidence_are_harm_too():
 
 
 def test_age_over_thirty_days_is_a_reason_and_is_asked_again_each_day():
-    old = quiet(trained_to_ms=close_time(0) - 30 * DAY_MS)
+    long_ago = close_time(0) - 40 * DAY_MS
+    old = quiet(trained_to_ms=long_ago, event_time_ms=close_time(0) - 30 * DAY_MS)
 
     state, first = run(old, signal(0))
     assert first == []
