@@ -119,7 +119,7 @@ def test_workers_share_a_study_and_a_dead_ones_trial_is_taken_up(tmp_path):
     )
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):  # it has run out
         study._storage.set_trial_user_attr(trial._trial_id, "claim", {"worker": "dead", "until": 0})
-    with subprocess.Popen([*command, "other", "30", "0.005"], stdout=subprocess.PIPE) as other:
+    with subprocess.Popen([*command, "other", "30", "0.05"], stdout=subprocess.PIPE) as other:
         output(other).readline()
 
         assert run_search(what, study, "worker", scores)
