@@ -15,6 +15,7 @@ import { UnknownTimeframe } from '../live/TimeframeSwitch'
 import type { FrameProps } from '../ui/frame'
 import layout from '../ui/listAndDetail.module.css'
 import { SkipLink } from '../ui/SkipLink'
+import { stepItem } from '../ui/stepItem'
 import { Absence } from './Absence'
 import styles from './ModelsPage.module.css'
 import { versionOf } from './place'
@@ -29,7 +30,7 @@ interface Props {
 }
 
 const KEYS: readonly KeyBinding[] = [
-  { keys: ['j', 'k'], meaning: 'Older, newer version', act: (key) => stepVersion(key === 'j' ? 1 : -1) },
+  { keys: ['j', 'k'], meaning: 'Older, newer version', act: (key) => stepItem(key === 'j' ? 1 : -1) },
   {
     keys: ['p'],
     meaning: 'Try to let the version serve: nothing changes yet',
@@ -107,10 +108,4 @@ function pathOf(strategy: string | null, timeframe: Timeframe | null, asOf: stri
   const query = asOfQuery(asOf)
   const named = `/api/v1/models/${encodeURIComponent(strategy)}/versions${query}`
   return `${named}${query === '' ? '?' : '&'}timeframe=${timeframe.name}`
-}
-
-function stepVersion(by: number): void {
-  const links = [...document.querySelectorAll<HTMLElement>('#versions a')]
-  const at = links.findIndex((link) => link.ariaCurrent === 'true')
-  links[Math.min(Math.max(at + by, 0), links.length - 1)]?.click()
 }

@@ -9,6 +9,7 @@ import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { CommandPanel } from '../ui/CommandPanel'
 import { Failure } from '../ui/Failure'
+import { ItemFact, ItemFacts } from '../ui/ItemFacts'
 import styles from '../ui/itemHead.module.css'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
@@ -129,30 +130,19 @@ function Facts({ version }: { version: VersionView }) {
   const { metrics, symbols, effective_from: from } = version
   const { log_loss: loss, prior_log_loss: prior, calibration_error: error, rows } = metrics
   return (
-    <dl className={styles.facts}>
-      <Fact name="Trained on" value={dates(version)} note={`${symbols.length} markets`} />
-      {from !== null && <Fact name="Serves from" value={stampText(Date.parse(from))} note="market time" />}
-      <Fact name="Log-loss" value={valueText(loss)} note={`class shares ${valueText(prior)}`} />
-      <Fact name="Accuracy" value={percent(metrics.accuracy, 1)} />
-      <Fact name="Calibration error" value={valueText(error)} />
-      <Fact name="Rows out of sample" value={countText(rows)} />
-      <Fact name="Horizon" value={`${version.horizon_bars} bars`} />
-      <Fact name="SHA-256" value={version.model_version} />
-    </dl>
+    <ItemFacts>
+      <ItemFact name="Trained on" value={dates(version)} note={`${symbols.length} markets`} />
+      {from !== null && <ItemFact name="Serves from" value={stampText(Date.parse(from))} note="market time" />}
+      <ItemFact name="Log-loss" value={valueText(loss)} note={`class shares ${valueText(prior)}`} />
+      <ItemFact name="Accuracy" value={percent(metrics.accuracy, 1)} />
+      <ItemFact name="Calibration error" value={valueText(error)} />
+      <ItemFact name="Rows out of sample" value={countText(rows)} />
+      <ItemFact name="Horizon" value={`${version.horizon_bars} bars`} />
+      <ItemFact name="SHA-256" value={version.model_version} />
+    </ItemFacts>
   )
 }
 
 function dates({ trained_from: from, trained_to: to }: VersionView): string {
   return `${stampText(Date.parse(from))} – ${stampText(Date.parse(to))}`
-}
-
-function Fact({ name, value, note }: { name: string; value: string; note?: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        {value} {note !== undefined && <span className="muted">{note}</span>}
-      </dd>
-    </div>
-  )
 }

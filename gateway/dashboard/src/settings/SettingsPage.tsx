@@ -10,6 +10,7 @@ import type { FrameProps } from '../ui/frame'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
+import { stepItem } from '../ui/stepItem'
 import { EffectiveSettings } from './EffectiveSettings'
 import { EFFECTIVE_PLACE, placeOf } from './place'
 import styles from './SettingsPage.module.css'
@@ -27,7 +28,7 @@ const TAB_KEYS: readonly KeyBinding[] = [
   { keys: ['2'], meaning: 'Settings in force', act: () => push(EFFECTIVE_PLACE) },
 ]
 const CONFIG_KEYS: readonly KeyBinding[] = [
-  { keys: ['j', 'k'], meaning: 'Older, newer version', act: (key) => stepVersion(key === 'j' ? 1 : -1) },
+  { keys: ['j', 'k'], meaning: 'Older, newer version', act: (key) => stepItem(key === 'j' ? 1 : -1) },
   { keys: ['n'], meaning: 'New version', act: () => document.getElementById('new-version')?.click() },
   { keys: ['e'], meaning: 'Edit a copy of the version', act: () => document.getElementById('edit-copy')?.click() },
   { keys: ['a'], meaning: 'Try to activate: nothing changes yet', act: () => document.getElementById('try')?.click() },
@@ -73,10 +74,4 @@ export function SettingsPage({ Frame, isStarting }: Props) {
       </main>
     </Frame>
   )
-}
-
-function stepVersion(by: number): void {
-  const links = [...document.querySelectorAll<HTMLElement>('#versions a')]
-  const at = links.findIndex((link) => link.ariaCurrent === 'true')
-  links[Math.min(Math.max(at + by, 0), links.length - 1)]?.click()
 }

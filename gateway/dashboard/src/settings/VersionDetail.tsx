@@ -7,6 +7,7 @@ import { useDenial } from '../lib/access'
 import { stampText } from '../lib/format'
 import { Button } from '../ui/Button'
 import { CommandPanel } from '../ui/CommandPanel'
+import { ItemFact, ItemFacts } from '../ui/ItemFacts'
 import styles from '../ui/itemHead.module.css'
 import { PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
@@ -93,24 +94,13 @@ export function VersionDetail({ version, list, isPast, onEdit, onChanged }: Prop
 function Facts({ version }: { version: ConfigVersion }) {
   const { deployed_at: deployed, effective_from_ms: fromMs, superseded_by: successor, expires_at: expires } = version
   return (
-    <dl className={styles.facts}>
-      <Fact name="Written" value={stampText(Date.parse(version.created_at))} />
-      {deployed !== null && <Fact name="Activated" value={stampText(Date.parse(deployed))} />}
-      {fromMs !== null && <Fact name="Counts from" value={stampText(fromMs)} note="market time" />}
-      {successor !== null && <Fact name="Replaced by" value={successor} />}
-      {expires !== null && <Fact name="Can be activated until" value={stampText(Date.parse(expires))} />}
-      <Fact name="SHA-256" value={version.config_hash.slice(0, 12)} title={version.config_hash} />
-    </dl>
-  )
-}
-
-function Fact({ name, value, note, title }: { name: string; value: string; note?: string; title?: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd title={title}>
-        {value} {note !== undefined && <span className="muted">{note}</span>}
-      </dd>
-    </div>
+    <ItemFacts>
+      <ItemFact name="Written" value={stampText(Date.parse(version.created_at))} />
+      {deployed !== null && <ItemFact name="Activated" value={stampText(Date.parse(deployed))} />}
+      {fromMs !== null && <ItemFact name="Counts from" value={stampText(fromMs)} note="market time" />}
+      {successor !== null && <ItemFact name="Replaced by" value={successor} />}
+      {expires !== null && <ItemFact name="Can be activated until" value={stampText(Date.parse(expires))} />}
+      <ItemFact name="SHA-256" value={version.config_hash.slice(0, 12)} title={version.config_hash} />
+    </ItemFacts>
   )
 }
