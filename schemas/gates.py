@@ -16,6 +16,18 @@ Forecast = Literal[
 ]
 
 
+def holds(rule: Rule, value: float | None, threshold: float) -> bool:
+    """Return whether a value lies as a rule says to its threshold; an undefined one does not."""
+    if value is None:
+        return False
+    return {
+        "above": value > threshold,
+        "at_least": value >= threshold,
+        "below": value < threshold,
+        "at_most": value <= threshold,
+    }[rule]
+
+
 class GateFigure(Record):
     """One number of a gate, and how it was judged."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from gateway.envelope import iso
 from gateway.views.versions import VersionLine
 from schemas.certificates import ModelCertificate
-from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
+from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison, Rule, holds
 from schemas.models import ModelMetrics, ModelRegistered
 from schemas.timeframes import timeframe_name
 from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion, VersionStage
@@ -190,15 +190,12 @@ def judge(model: ModelRegistered, wanted: Mapping[Any, float]) -> list[dict[str,
     ]
 
 
-def _judged(name: str, threshold: float, figure: float | None, rule: str) -> dict[str, Any]:
+def _judged(name: str, threshold: float, figure: float | None, rule: Rule) -> dict[str, Any]:
     value = figure if figure is None or name not in PERCENT else 100.0 * figure
-    passed = value is not None and (
-        value >= threshold if rule == "at_least" else value <= threshold
-    )
     return {
         "name": name,
         "threshold": threshold,
         "value": value,
         "rule": rule,
-        "passed": passed,
+        "passed": holds(rule, value, threshold),
     }

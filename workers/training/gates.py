@@ -20,6 +20,7 @@ from schemas.gates import (
     GateReport,
     ModelComparison,
     Rule,
+    holds,
 )
 from schemas.models import ModelMetrics
 
@@ -42,14 +43,7 @@ class Requirement:
 
     def holds(self, value: float | None) -> bool:
         """Return whether a value lies as required; one that is undefined does not."""
-        if value is None:
-            return False
-        return {
-            "above": value > self.threshold,
-            "at_least": value >= self.threshold,
-            "below": value < self.threshold,
-            "at_most": value <= self.threshold,
-        }[self.rule]
+        return holds(self.rule, value, self.threshold)
 
 
 DATA: Mapping[str, Requirement] = {
