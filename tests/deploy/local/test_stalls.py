@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 
 import pytest
 
@@ -109,8 +110,12 @@ def test_a_real_group_is_behind_by_records_and_not_by_markers(pipeline_topics):
     def found_behind(committed: int) -> list[int]:
         with IdleGroup(kafka, "market") as group:
             Transactions(kafka, "test").commit([], {(RAW_BARS.name, 0): committed}, group.metadata)
+        # The broker writes the marker that makes offsets count after it has answered the commit.
+        deadline = time.monotonic() + 30
+        while positions.get("market", {}).get((RAW_BARS.name, 0), (None,))[0] != committed:
+            assert time.monotonic() < deadline, f"{committed} never counted: {positions}"
+            positions.update(group_positions({"bootstrap.servers": pipeline_topics}, names))
         # Nobody moves from here on, so one answer of the cluster serves all looks.
-        positions.update(group_positions({"bootstrap.servers": pipeline_topics}, names))
         return [stall.behind for stall in looks(stalls, LOOKS + 1)]
 
     assert found_behind(2) == [3]
