@@ -97,7 +97,7 @@ def test_starting_twice_is_one_broker_a_second_holder_is_told_so_and_stopping_tw
     broker.stop()
     broker.stop()
     assert not broker.is_ready()
-    assert ends(pid, within_s=1)
+    assert ends(pid, within_s=10)
 
 
 def test_a_taken_port_is_named(new_broker):

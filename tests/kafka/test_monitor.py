@@ -95,7 +95,7 @@ def test_bars_on_the_topics_show_as_rates_and_a_complete_canary(pipeline_topics,
         size = resident_mb(running.pid)
         began = time.monotonic()
         running.terminate()
-        code = running.wait(10)
+        code = running.wait(40)
         took = time.monotonic() - began
 
     assert traced.symbol == "BTCUSDT"

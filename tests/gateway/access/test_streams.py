@@ -39,7 +39,7 @@ def opened(gateway: RunningGateway, *protocols: str, **options: Any) -> Any:
 
 
 async def hello(socket: Any) -> Any:
-    return orjson.loads(await asyncio.wait_for(socket.recv(), 5))
+    return orjson.loads(await asyncio.wait_for(socket.recv(), 30))
 
 
 async def ticket(gateway: RunningGateway, text: str) -> str:
@@ -139,7 +139,7 @@ async def test_a_revoked_key_closes_its_streams_and_no_others(streaming):
         streaming.bus.feed(stored(key, revoked_ms=WALL_MS))
 
         with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(ending.recv(), 5)
+            await asyncio.wait_for(ending.recv(), 30)
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
             4401,
@@ -156,7 +156,7 @@ async def test_a_stream_ends_when_what_opened_it_expires(streaming):
     async with opened(streaming, "regimeflow", f"bearer.{key.text}") as socket:
         await hello(socket)
         with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), 30)
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401

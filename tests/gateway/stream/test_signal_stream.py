@@ -32,12 +32,12 @@ def address(gateway: RunningGateway, query: str = "") -> str:
 
 
 async def read(socket: Any) -> Any:
-    return orjson.loads(await asyncio.wait_for(socket.recv(), 5))
+    return orjson.loads(await asyncio.wait_for(socket.recv(), 30))
 
 
 async def drain(socket: Any) -> None:
     while True:
-        await asyncio.wait_for(socket.recv(), 5)
+        await asyncio.wait_for(socket.recv(), 30)
 
 
 async def ids(socket: Any, count: int) -> list[str]:
@@ -404,7 +404,7 @@ async def test_a_client_that_never_reads_again_is_left_to_itself(served, monkeyp
         await asyncio.sleep(0)
 
     with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.shield(client._task), 5)
+        await asyncio.wait_for(asyncio.shield(client._task), 30)
     assert client._task.done()
     writer.close()
 
