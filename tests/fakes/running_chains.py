@@ -43,7 +43,7 @@ def chains_running(
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(90)
             assert not thread.is_alive()
 
 
@@ -62,7 +62,7 @@ def read_records(kafka: KafkaSettings, *topics: Topic) -> list[Received]:
         return list(reader.read_to_end())
 
 
-def wait_for(reached: Callable[[], bool], within_s: float = 60.0) -> None:
+def wait_for(reached: Callable[[], bool], within_s: float = 180.0) -> None:
     """Look ten times a second until something is so."""
     deadline = time.monotonic() + within_s
     while not reached():
