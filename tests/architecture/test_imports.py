@@ -37,15 +37,15 @@ ONLY_HERE = {
     "matplotlib": {"workers/research/charts/png.py"},
     "plotly": {"workers/research/charts/plotly_json.py"},
     "shap": {"workers/explain/interactions.py", "workers/training/report.py"},
-    "cmaes": {"workers/tuning/samplers.py"},
+    "cmaes": {"workers/studies/samplers.py"},
     "fsspec": {"workers/jobs/results.py"},
     "optuna": {
         "workers/research/optuna_sampler.py",
         "workers/tuning/job.py",
         "workers/tuning/search_report.py",
-        "workers/tuning/samplers.py",
-        "workers/tuning/storage.py",
-        "workers/tuning/study.py",
+        "workers/studies/samplers.py",
+        "workers/studies/storage.py",
+        "workers/studies/study.py",
     },
 }
 
@@ -199,7 +199,7 @@ def test_each_edge_library_is_imported_in_its_one_place(library: str):
 def test_back_tests_meet_optuna_in_one_place():
     users = {source.name for source in SOURCES if "optuna" in source.roots}
 
-    outside = {name for name in users if not name.startswith("workers/tuning/")}
+    outside = {n for n in users if not n.startswith(("workers/tuning/", "workers/studies/"))}
     assert outside == {"workers/research/optuna_sampler.py"}
 
 

@@ -16,10 +16,10 @@ import optuna
 
 from schemas.research import Parameter
 from tests.bench.race import Entry, race
-from workers.tuning.samplers import SeededSampler, optuna_distributions
-from workers.tuning.storage import open_storage
-from workers.tuning.study import Search, open_study, run_search
-from workers.tuning.trial_pool import Evaluate, Params, Scores, evaluating
+from workers.studies.samplers import SeededSampler, optuna_distributions
+from workers.studies.storage import open_storage
+from workers.studies.study import Search, open_study, run_search
+from workers.studies.trial_pool import Evaluate, Params, Scores, evaluating
 
 TRIAL_S = 0.1
 TRIALS = 16  # of one timed call

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.research import Parameter
-from workers.tuning.storage import open_storage
-from workers.tuning.study import Search, SearchObserver, open_study, run_search
-from workers.tuning.trial_pool import Params, Scores, TrialRequest
+from workers.studies.storage import open_storage
+from workers.studies.study import Search, SearchObserver, open_study, run_search
+from workers.studies.trial_pool import Params, Scores, TrialRequest
 
 SPACE = {
     "level": Parameter(type="float", low=-5.0, high=5.0),

@@ -23,8 +23,8 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.fakes.hourly_markets import records, trends
+from workers.studies.storage import journal_path, open_storage
 from workers.tuning.job import TuningJob, tune
-from workers.tuning.storage import journal_path, open_storage
 
 pytestmark = pytest.mark.kafka
 

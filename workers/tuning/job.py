@@ -18,12 +18,12 @@ from schemas.research import TuningSpec
 from workers.bars.arrays import Bars
 from workers.research.outcome import JSON
 from workers.research.strategies import strategy_named
+from workers.studies.storage import journal_path, open_storage
+from workers.studies.study import Search, SearchObserver, StudyDiffers, open_study, run_search
+from workers.studies.trial_pool import evaluating
 from workers.tuning.objective import WindowScorer, split_bars
 from workers.tuning.search_report import FinishedSearch, tuning_report
 from workers.tuning.search_space import Space, resolve_space
-from workers.tuning.storage import journal_path, open_storage
-from workers.tuning.study import Search, SearchObserver, StudyDiffers, open_study, run_search
-from workers.tuning.trial_pool import evaluating
 
 TELL_EVERY_S = 0.05
 

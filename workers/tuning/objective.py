@@ -30,7 +30,7 @@ from workers.research.outcome import (
     require_span,
     simulate_account,
 )
-from workers.tuning.trial_pool import Params, Scores
+from workers.studies.trial_pool import Params, Scores
 
 Vector = NDArray[np.float64]
 Decide = Callable[[Bars, Mapping[str, Any]], Vector]

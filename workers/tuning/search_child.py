@@ -105,9 +105,9 @@ def run_request(
     """Run one job to its result: a failure is a result too."""
     from workers.jobs.results import ResultsError
     from workers.research.strategies.packages import allow_packages
+    from workers.studies.storage import StorageError
     from workers.tuning.job import TuningJob
     from workers.tuning.results import stored
-    from workers.tuning.storage import StorageError
 
     allow_packages(location.packages)
     started_s, request = time.monotonic(), TuningRequest.decode(owned.encoded)

@@ -28,9 +28,9 @@ from workers.research.outcome import (
     simulate_account,
 )
 from workers.research.verdict import judge, score_distribution, verdict
+from workers.studies.study import finished_trials
 from workers.tuning.objective import WINDOW_DAYS, Split, WindowScorer
 from workers.tuning.search_space import Space
-from workers.tuning.study import finished_trials
 
 COMPARED = 1_000  # trials run again for PBO and the spread of their Sharpe ratios
 MAX_LINES = 300  # of parallel coordinates: more is a grey block

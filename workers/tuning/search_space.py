@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from schemas.research import Objective, Optimization, Parameter, Preset, TuningSpec
-from workers.tuning.trial_pool import Value
+from workers.studies.trial_pool import Value
 
 EPOCHS = 100
 OBJECTIVES: tuple[Objective, ...] = ("sharpe",)

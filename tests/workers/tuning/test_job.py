@@ -18,12 +18,12 @@ from tests.fakes.hourly_markets import DAYS, START_MS, bars_of, noise, trends
 from workers.jobs.results import ResultsError
 from workers.research.outcome import simulate_account
 from workers.research.strategies import STRATEGIES, strategy_named
+from workers.studies.storage import open_storage
+from workers.studies.study import StudyDiffers
+from workers.studies.trial_pool import evaluating
 from workers.tuning.job import TuningJob, take_part, tune
 from workers.tuning.objective import HOLDOUT, WindowScorer, split_bars
 from workers.tuning.results import stored, trials_parquet
-from workers.tuning.storage import open_storage
-from workers.tuning.study import StudyDiffers
-from workers.tuning.trial_pool import evaluating
 
 
 def spec(**given):

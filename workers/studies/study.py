@@ -26,8 +26,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from schemas.research import Parameter
-from workers.tuning.samplers import SeededSampler, optuna_distributions
-from workers.tuning.trial_pool import Evaluate, Scores
+from workers.studies.samplers import SeededSampler, optuna_distributions
+from workers.studies.trial_pool import Evaluate, Scores
 
 CLAIM_S = 60.0  # a worker says at least this often that it is still at a trial
 UNCLAIMED_S = 5.0  # between a trial's creation and its claim lie milliseconds, or a crash

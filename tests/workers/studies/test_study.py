@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 
 from schemas.research import Parameter
 from tests.fakes.known_search import BEST, SPACE, WINDOWS, scores, search, trials
-from workers.tuning.samplers import SAMPLERS, from_unit, optuna_distributions, to_unit
-from workers.tuning.storage import Journal, StorageError, journal_path, open_storage
-from workers.tuning.study import (
+from workers.studies.samplers import SAMPLERS, from_unit, optuna_distributions, to_unit
+from workers.studies.storage import Journal, StorageError, journal_path, open_storage
+from workers.studies.study import (
     SearchObserver,
     StudyDiffers,
     finished_trials,
