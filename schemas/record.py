@@ -76,6 +76,15 @@ class Record(BaseModel):
         _set_private(record, None)
         return record
 
+    def changed(self, values: dict[str, Any]) -> Self:
+        """Return a copy with other values, which are known to be right as in ``unchecked``."""
+        record: Self = _new(type(self))
+        _set_values(record, self.__dict__ | values)
+        _set_names(record, self._NAMES)
+        _set_extra(record, None)
+        _set_private(record, None)
+        return record
+
     def encode(self) -> bytes:
         """Return the canonical JSON bytes: declared field order, no spaces, nulls kept."""
         return self.__pydantic_serializer__.to_json(self)

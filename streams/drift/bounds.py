@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
+from operator import sub, truediv
 
 from schemas.record import Record
 
@@ -29,8 +31,10 @@ class BlockMeans(Record):
 def add_block(means: BlockMeans, mean: float) -> BlockMeans:
     """Return the means with that of one more block."""
     mean = round(mean, DIGITS)
-    return BlockMeans(
-        newest=(*means.newest, mean)[-NEWEST:], total=means.total + mean, blocks=means.blocks + 1
+    return BlockMeans.unchecked(
+        newest=(*means.newest[1 - NEWEST :], mean),
+        total=means.total + mean,
+        blocks=means.blocks + 1,
     )
 
 
@@ -62,15 +66,23 @@ def lower_bound(means: BlockMeans, deviation: float, error: float, fewest: int) 
     (Shekhar and Ramdas, 2023, "Reducing sequential change detection to sequential estimation").
     None for fewer than ``fewest`` blocks.
     """
-    bounds = []
-    total = 0.0
-    for count, mean in enumerate(reversed(means.newest), start=1):
-        total += mean
-        if count >= fewest:
-            bounds.append(total / count - half_width(count, deviation, error))
-    if means.blocks >= fewest:
-        bounds.append(means.total / means.blocks - half_width(means.blocks, deviation, error))
-    return max(bounds, default=None)
+    if means.blocks < fewest:
+        return None
+    totals = list(accumulate(reversed(means.newest)))[fewest - 1 :]
+    counts, widths = _newest_widths(fewest, deviation, error)
+    since_any = max(map(sub, map(truediv, totals, counts), widths), default=-math.inf)
+    since_all = means.total / means.blocks - half_width(means.blocks, deviation, error)
+    return max(since_any, since_all)
+
+
+@lru_cache(maxsize=256)  # the same at each look
+def _newest_widths(
+    fewest: int, deviation: float, error: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the numbers of newest blocks of which there are enough, and each one's half width."""
+    counts = range(fewest, NEWEST + 1)
+    widths = tuple(half_width(count, deviation, error) for count in counts)
+    return tuple(map(float, counts)), widths
 
 
 def error_rate(run_length_days: float, block_ms: int, detectors: int) -> float:

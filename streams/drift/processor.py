@@ -102,6 +102,8 @@ class DriftState(Record):
 
 
 INITIAL = DriftState()
+DEFAULT_POLICY = DriftPolicy()
+NO_BLOCKS = BlockMeans()
 
 Input = Signal | ScoredSignal | ConfigEffective | DriftReference | FeatureDrift
 
@@ -113,16 +115,19 @@ def step(state: DriftState, record: Input) -> tuple[DriftState, Outputs]:
 
 def entropy(chances: ClassProbabilities) -> float:
     """Return the log-loss that calibrated probabilities expect of themselves, natural log."""
-    each = (chances.sell, chances.neutral, chances.buy)
-    return -math.fsum(p * math.log(p) for p in each if p > 0.0)
+    sell, neutral, buy, log = chances.sell, chances.neutral, chances.buy, math.log
+    # A chance of 0 expects nothing: 0 log 1.
+    return -math.fsum(
+        (sell * log(sell or 1.0), neutral * log(neutral or 1.0), buy * log(buy or 1.0))
+    )
 
 
 def _config(state: DriftState, config: ConfigEffective) -> tuple[DriftState, Outputs]:
     if state.policies and config.event_time_ms <= state.policies[-1].event_time_ms:
         return state, ()
-    policy = config.drift or DriftPolicy()
+    policy = config.drift or DEFAULT_POLICY
     added = PolicyFrom(event_time_ms=config.event_time_ms, policy=policy)
-    return _changed(state, {"policies": (*state.policies, added)}), ()
+    return state.changed({"policies": (*state.policies, added)}), ()
 
 
 def _refer(state: DriftState, reference: DriftReference) -> tuple[DriftState, Outputs]:
@@ -132,7 +137,7 @@ def _refer(state: DriftState, reference: DriftReference) -> tuple[DriftState, Ou
     bare = reference.model_copy(update={"features": None})
     references = (*others, bare)[-KEPT_REFERENCES:]
     changes = {"referenced_ms": reference.event_time_ms, "references": references}
-    return _changed(state, changes), ()
+    return state.changed(changes), ()
 
 
 def _look(state: DriftState, drift: FeatureDrift) -> tuple[DriftState, Outputs]:
@@ -144,29 +149,37 @@ def _look(state: DriftState, drift: FeatureDrift) -> tuple[DriftState, Outputs]:
         drifted=tuple(each.name for each in drift.features if each.drifted),
     )
     looks = (*state.looks, seen)
-    return _changed(state, {"looked_ms": drift.event_time_ms, "looks": looks}), ()
+    return state.changed({"looked_ms": drift.event_time_ms, "looks": looks}), ()
 
 
 def _signal(state: DriftState, signal: Signal) -> tuple[DriftState, Outputs]:
     now = signal.event_time_ms
     if now <= state.event_time_ms:
         return state, ()
-    changes = _at_bar(state, signal)
-    reference = _reference(state, signal.model_version)
+    version = signal.model_version
+    changes, reference = _at_bar(state, signal), _reference(state, version)
     if reference is None:
-        return _changed(state, changes), ()
-    started = signal.model_version == state.model_version
-    sums, rows = (state.expected_sums, state.expected_rows) if started else ((), 0)
-    sums, rows = _summed(sums, (entropy(signal.probabilities),)), rows + 1
+        return state.changed(changes), ()
+    same = version == state.model_version
+    rows = state.expected_rows + 1 if same else 1
+    total = entropy(signal.probabilities)
+    if rows > 1:
+        total += state.expected_sums[0]
     full = rows == reference.block_rows
     if full:
-        changes["measures"] = _with_block(state if started else INITIAL, EXPECTED, sums, rows)
-        sums, rows = (), 0
-    changes |= {"expected_sums": sums, "expected_rows": rows}
-    state = _changed(state, changes)
-    aged = "age" not in state.reasons and _aged(state, reference, now)
-    asks_again = bool(state.reasons) and now >= state.asked_ms + ASKED_AGAIN_MS
-    return _reported(state, reference, now) if full or aged or asks_again else (state, ())
+        changes["measures"] = _with_block(state if same else INITIAL, EXPECTED, (total,), rows)
+    changes["expected_sums"], changes["expected_rows"] = ((), 0) if full else ((total,), rows)
+    after = state.changed(changes)
+    if full or _due(after, reference, now):
+        return _reported(after, reference, now)
+    return after, ()
+
+
+def _due(state: DriftState, reference: DriftReference, now: int) -> bool:
+    """Return whether a model has just become old, or is to be asked for once more."""
+    if state.reasons and now >= state.asked_ms + ASKED_AGAIN_MS:
+        return True
+    return "age" not in state.reasons and _aged(state, reference, now)
 
 
 def _at_bar(state: DriftState, signal: Signal) -> dict[str, Any]:
@@ -192,28 +205,22 @@ def _at_bar(state: DriftState, signal: Signal) -> dict[str, Any]:
 
 
 def _score(state: DriftState, score: ScoredSignal) -> tuple[DriftState, Outputs]:
-    if score.event_time_ms <= state.scored_ms:
+    now, loss, hit = score.event_time_ms, score.log_loss, score.hit
+    if now <= state.scored_ms:
         return state, ()
-    changes: dict[str, Any] = {"scored_ms": score.event_time_ms}
-    reference, loss = _reference(state, state.model_version), score.log_loss
-    known = loss is not None and score.hit is not None
-    if reference is None or not known or score.model_version != state.model_version:
-        return _changed(state, changes), ()
-    assert loss is not None  # noqa: S101 - known
-    hit = 1.0 if score.hit else 0.0
-    sums = _summed(state.scored_sums, (loss, 1.0 - hit, score.confidence - hit))
-    rows = state.scored_rows + 1
+    reference = _reference(state, state.model_version)
+    serving = score.model_version == state.model_version
+    if reference is None or loss is None or hit is None or not serving:
+        return state.changed({"scored_ms": now}), ()
+    values = (loss, 0.0 if hit else 1.0, score.confidence - (1.0 if hit else 0.0))
+    sums, rows = _summed(state.scored_sums, values), state.scored_rows + 1
     if rows < reference.block_rows:
-        changes |= {"scored_sums": sums, "scored_rows": rows}
-        return _changed(state, changes), ()
-    changes |= {"scored_sums": (), "scored_rows": 0}
-    changes["measures"] = _with_block(state, SCORED, sums, rows)
-    return _reported(_changed(state, changes), reference, score.event_time_ms)
-
-
-def _changed(state: DriftState, changes: dict[str, Any]) -> DriftState:
-    """Return a state with other values, which are right already: two of them for each bar."""
-    return DriftState.unchecked(**(state.__dict__ | changes))
+        return state.changed({"scored_ms": now, "scored_sums": sums, "scored_rows": rows}), ()
+    measures = _with_block(state, SCORED, sums, rows)
+    after = state.changed(
+        {"scored_ms": now, "scored_sums": (), "scored_rows": 0, "measures": measures}
+    )
+    return _reported(after, reference, now)
 
 
 def _summed(sums: tuple[float, ...], values: tuple[float, ...]) -> tuple[float, ...]:
@@ -226,18 +233,21 @@ def _with_block(
     """Return the measures with one more block of some of them."""
     measures = dict(state.measures)
     for name, total in zip(names, sums, strict=True):
-        measures[name] = add_block(measures.get(name, BlockMeans()), total / rows)
+        measures[name] = add_block(measures.get(name, NO_BLOCKS), total / rows)
     return measures
 
 
 def _reference(state: DriftState, version: str) -> DriftReference | None:
-    return next((r for r in state.references if r.model_version == version), None)
+    for reference in reversed(state.references):  # a version has one; the newest mostly serves
+        if reference.model_version == version:
+            return reference
+    return None
 
 
 def _policy(state: DriftState) -> DriftPolicy:
     first = state.policies[0] if state.policies else None
     in_force = first is not None and first.event_time_ms <= state.event_time_ms
-    return first.policy if first is not None and in_force else DriftPolicy()
+    return first.policy if first is not None and in_force else DEFAULT_POLICY
 
 
 def _measures(state: DriftState, reference: DriftReference) -> tuple[MeasureDrift, ...]:
@@ -248,7 +258,7 @@ def _measures(state: DriftState, reference: DriftReference) -> tuple[MeasureDrif
     return tuple(
         _measure(
             each,
-            state.measures.get(each.measure, BlockMeans()),
+            state.measures.get(each.measure, NO_BLOCKS),
             each.upper + getattr(policy, TOLERANCES[each.measure]),
             (error, fewest),
             reference.block_rows,
@@ -267,7 +277,7 @@ def _measure(
     error, fewest = rule
     lower = lower_bound(means, reference.deviation, error, fewest)
     newest = means.newest[-fewest:]
-    return MeasureDrift(
+    return MeasureDrift.unchecked(
         measure=reference.measure,
         armed=reference.armed,
         reference=reference.mean,
@@ -307,7 +317,7 @@ def _reported(state: DriftState, reference: DriftReference, now: int) -> tuple[D
         and look.model_version == reference.model_version
         and look.event_time_ms <= told_ms
     )
-    report = DriftReport(
+    report = DriftReport.unchecked(
         symbol=reference.symbol,
         timeframe_ms=reference.timeframe_ms,
         strategy=reference.strategy,
@@ -324,7 +334,7 @@ def _reported(state: DriftState, reference: DriftReference, now: int) -> tuple[D
         retraining_asked=asks,
     )
     asked_ms = now if asks else state.asked_ms
-    after = _changed(state, {"reasons": reasons, "asked_ms": asked_ms})
+    after = state.changed({"reasons": reasons, "asked_ms": asked_ms})
     return after, (report, _retraining(report)) if asks else (report,)
 
 

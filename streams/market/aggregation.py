@@ -68,10 +68,10 @@ def grow(
             growing = _begin(growing, base, length_ms, last_close_ms)
         elif growing.made is not None:
             longer = {"parts": growing.parts + 1, "made": _longer(growing.made, base)}
-            growing = GrowingBar.unchecked(**{**growing.__dict__, **longer})
+            growing = growing.changed(longer)
         if base.event_time_ms == growing.close_ms:
             closed += _leave(growing, base)
-            growing = GrowingBar.unchecked(**{**growing.__dict__, "made": None})
+            growing = growing.changed({"made": None})
         after.append(growing)
     return tuple(after), cut, closed
 

@@ -59,7 +59,7 @@ def _observe(state: ShiftState, vector: FeatureVector) -> tuple[ShiftState, Outp
         return state, ()
     if state.pending and state.pending[0].effective_from_ms <= now:
         state = _switched(state, now)
-    reference = next((r for r in state.references if r.model_version == state.serving), None)
+    reference = _reference(state)
     if reference is None or reference.features is None:
         return state, ()
     if now // vector.timeframe_ms % reference.features.stride_bars:
@@ -69,13 +69,21 @@ def _observe(state: ShiftState, vector: FeatureVector) -> tuple[ShiftState, Outp
     return count_row(state, reference, vector)
 
 
+def _reference(state: ShiftState) -> DriftReference | None:
+    serving = state.serving
+    for reference in state.references:
+        if reference.model_version == serving:
+            return reference
+    return None
+
+
 def _switched(state: ShiftState, now: int) -> ShiftState:
     due = [each for each in state.pending if each.effective_from_ms <= now]
     version = due[-1].model_version
     pending = state.pending[len(due) :]
     if version == state.serving:
         return state.model_copy(update={"pending": pending})
-    cleared = {"from_ms": (), "rows": 0, "counts": ()}
+    cleared = {"from_ms": (), "rows": 0, "above": ()}
     return state.model_copy(update={"pending": pending, "serving": version, **cleared})
 
 

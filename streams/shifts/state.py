@@ -28,4 +28,4 @@ class ShiftState(Record):
     references: tuple[DriftReference, ...] = ()  # the oldest is dropped first
     from_ms: tuple[int, ...] = ()  # first bar of each half window, the earlier first
     rows: int = 0  # of the later half
-    counts: tuple[bytes, ...] = ()  # of each half, uint16, features x 10
+    above: tuple[bytes, ...] = ()  # of each half, rows above each edge: uint16, 9 x features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from functools import lru_cache
 from operator import itemgetter
@@ -29,12 +30,11 @@ NULL_COLUMNS = 4
 
 
 class ReferenceArrays(NamedTuple):
-    """The numbers of a reference: edges (9, F), shares (F, 10), null (F, 4), bin offsets (F,)."""
+    """The numbers of a reference: edges (9, F), shares (F, 10), null (F, 4)."""
 
     edges: NDArray[Any]
     shares: NDArray[Any]
     null: NDArray[Any]
-    offsets: NDArray[np.int64]
 
 
 def _arrays(reference: FeatureReference) -> ReferenceArrays:
@@ -45,10 +45,7 @@ def _arrays(reference: FeatureReference) -> ReferenceArrays:
 @lru_cache(maxsize=64)
 def _unpacked(edges: bytes, expected: bytes, null: bytes) -> ReferenceArrays:
     rows = unpacked(edges, BINS - 1).astype(np.float64)
-    offsets = np.arange(len(rows)) * BINS
-    return ReferenceArrays(
-        rows.T.copy(), unpacked(expected, BINS), unpacked(null, NULL_COLUMNS), offsets
-    )
+    return ReferenceArrays(rows.T.copy(), unpacked(expected, BINS), unpacked(null, NULL_COLUMNS))
 
 
 @lru_cache(maxsize=64)
@@ -69,34 +66,36 @@ def count_row(
     """
     features, now = reference.features, vector.event_time_ms
     assert features is not None  # noqa: S101 - the caller checks
-    arrays = _arrays(features)
     try:
-        values = _picker(features.names)(vector.values)
-    except KeyError:
+        row = np.frombuffer(array("d", _picker(features.names)(vector.values)))
+    except (KeyError, TypeError):  # a feature is absent, or null
         return state, ()
-    if None in values:
-        return state, ()
-    row = np.array(values, dtype=np.float64)
-    places = np.add.reduce(row > arrays.edges, axis=0, initial=0) + arrays.offsets
-    if state.rows == 0:
-        earlier, halves = state.counts[-1:], (*state.from_ms[-1:], now)
-        counts = np.zeros(len(features.names) * BINS, dtype="<u2")
+    above: NDArray[Any] = row > _arrays(features).edges
+    before = state.rows if state.above else 0  # a state of an older release counted otherwise
+    if before == 0:
+        earlier, halves = state.above[-1:], (*state.from_ms[-1:], now)
+        above = above.astype(np.uint16)
     else:
-        earlier, halves = state.counts[:-1], state.from_ms
-        counts = np.frombuffer(state.counts[-1], dtype="<u2").copy()
-    counts[places] += 1
-    full = state.rows + 1 == features.half_rows
-    changes = {
-        "event_time_ms": now,
-        "from_ms": halves,
-        "rows": 0 if full else state.rows + 1,
-        "counts": (*earlier, counts.tobytes()),
-    }
-    after = ShiftState.unchecked(**(state.__dict__ | changes))
+        earlier, halves = state.above[:-1], state.from_ms
+        above = above + np.frombuffer(state.above[-1], np.uint16).reshape(above.shape)
+    full = before + 1 == features.half_rows
+    after = state.changed(
+        {
+            "event_time_ms": now,
+            "from_ms": halves,
+            "rows": 0 if full else before + 1,
+            "above": (*earlier, above.tobytes()),
+        }
+    )
     if not full or not earlier:
         return after, ()
-    both = np.frombuffer(earlier[0], dtype="<u2").astype(np.int64) + counts
-    return after, (_drift(reference, vector, halves[0], both.reshape(-1, BINS)),)
+    above = above.astype(np.int64) + np.frombuffer(earlier[0], np.uint16).reshape(above.shape)
+    return after, (_drift(reference, vector, halves[0], _in_bins(above, 2 * features.half_rows)),)
+
+
+def _in_bins(above: NDArray[Any], rows: int) -> NDArray[np.int64]:
+    """Return how many of some rows lie in each bin, shape (F, 10), of those above each edge."""
+    return np.asarray(-np.diff(above, axis=0, prepend=rows, append=0).T)
 
 
 def _drift(

@@ -103,3 +103,17 @@ def test_the_reference_of_the_serving_model_outlives_many_candidates():
 def test_a_model_without_reference_rows_is_passed_over():
     assert run(SERVED, drift_reference(features=None), *vectors(range(10, 600))) == []
     assert run(SERVED, *vectors(range(10, 600))) == []
+
+
+def test_a_state_of_an_older_release_begins_its_half_window_anew():
+    known, _ = step(step(ShiftState(), SERVED)[0], reference())
+    rows = vectors(range(10, 700))
+    older, _ = step(known, rows[0])
+    older = older.model_copy(update={"above": (), "rows": 100})
+
+    looks = []
+    for record in rows[1:]:
+        older, outputs = step(older, record)
+        looks += outputs
+
+    assert [(look.rows, look.from_ms) for look in looks] == [(500, close_time(11))]
