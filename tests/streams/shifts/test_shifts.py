@@ -37,13 +37,21 @@ def vectors(minutes: range, moved: float = 0.0) -> list[Record]:
     ]
 
 
-def run(*records: Any) -> list[FeatureDrift]:
+def run(*records: Any, state: ShiftState | None = None) -> list[FeatureDrift]:
     """Return the looks that some records lead to."""
-    state, looks = ShiftState(), []
+    state, looks = state or ShiftState(), []
     for record in records:
         state, outputs = step(state, record)
         looks += [each for each in outputs if isinstance(each, FeatureDrift)]
     return looks
+
+
+def state_after(*records: Any) -> ShiftState:
+    """Return the state after some records."""
+    state = ShiftState()
+    for record in records:
+        state, _ = step(state, record)
+    return state
 
 
 def test_two_half_windows_make_a_look_and_a_feature_that_moved_is_named():
@@ -106,14 +114,10 @@ def test_a_model_without_reference_rows_is_passed_over():
 
 
 def test_a_state_of_an_older_release_begins_its_half_window_anew():
-    known, _ = step(step(ShiftState(), SERVED)[0], reference())
-    rows = vectors(range(10, 700))
-    older, _ = step(known, rows[0])
-    older = older.model_copy(update={"above": (), "rows": 100})
+    head, *tail = vectors(range(10, 700))
+    counting = state_after(SERVED, reference(), head)
+    older = counting.model_copy(update={"above": (), "rows": 100})
 
-    looks = []
-    for record in rows[1:]:
-        older, outputs = step(older, record)
-        looks += outputs
+    looks = run(*tail, state=older)
 
     assert [(look.rows, look.from_ms) for look in looks] == [(500, close_time(11))]
