@@ -26,7 +26,7 @@ MAX_SEED = 2**32 - 1  # what NumPy's generators take
 Text = Annotated[str, Field(max_length=200)]
 TimeMs = Annotated[int, Field(ge=0, le=LAST_MS)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-Number = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE)]
+Number = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE, allow_inf_nan=False)]
 Step = Annotated[float, Field(ge=MIN_STEP, le=MAX_VALUE)]
 Threshold = Annotated[float, Field(ge=0, le=MAX_VALUE)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]

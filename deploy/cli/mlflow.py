@@ -43,7 +43,7 @@ def mlflow(
     if tracking.database is not None and not tracking.database.is_file():
         raise fail(
             f"nothing is mirrored in {settings.home} yet: the first model is, half a minute after "
-            "its registration; `regimeflow status` shows how far that is"
+            "its registration, while no other is trained; `regimeflow status` shows how far that is"
         )
     raise typer.Exit(_serve(tracking, port))
 

@@ -84,6 +84,8 @@ def get_model(
     as_json: Json = False,
 ) -> None:
     """Show one version of a model: its reports, its files, every change of its stage."""
+    if version == "":
+        raise fail("--version '', expected its number, or its model version", 2)
     with _reported():
         address = gateway_url(url)
         wanted = version or _production(address, name, timeframe)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from starlette.responses import Response
 
 from gateway.answers import commands
@@ -12,7 +20,7 @@ from gateway.answers.commands import Caller, ReasonedBody
 from gateway.answers.model_versions import VersionView, entity
 from gateway.context import AppContext
 from gateway.envelope import plain
-from gateway.errors import Refused, Unknown
+from gateway.errors import GatewayError, Refused, Unavailable, Unknown
 from gateway.views import clock
 from gateway.views.versions import Line
 from schemas.bounds import MAX_COUNT, Count, Number
@@ -27,10 +35,21 @@ from schemas.versions import (
     VersionStage,
 )
 
-VersionName = (
+
+def _version_name(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        raise ValueError(
+            f"got {repr(value)[:40]}, expected its number from 1, or its model version"
+        ) from None
+
+
+VersionName = Annotated[
     Annotated[StrictInt, Field(ge=1, le=MAX_COUNT)]
-    | Annotated[StrictStr, Field(min_length=1, max_length=100)]
-)
+    | Annotated[StrictStr, Field(min_length=1, max_length=100)],
+    WrapValidator(_version_name),
+]
 # A move to each stage is an action of its own.
 MOVES: dict[VersionStage, ModelAction] = {
     "None": "stage",
@@ -115,7 +134,10 @@ class CancelBody(ModelBody):
     """A training that is to stop."""
 
     training_id: str | None = Field(
-        default=None, max_length=100, description="Its request id; null: whichever is under way"
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Its request id; null: whichever is under way",
     )
 
 
@@ -160,7 +182,7 @@ def _command(
 ) -> ModelCommand:
     ctx, (strategy, timeframe_ms), revision = caller.ctx, line, body.expected_revision
     now_ms = ctx.wall_ms()
-    market_ms = clock.market_ms(ctx.views, now_ms)
+    market_ms = clock.known_ms(ctx.views, now_ms)
     said = body.model_dump(include=set(ModelBody.model_fields))
     about = {"action": action, "strategy": strategy, "timeframe_ms": timeframe_ms}
     told: dict[str, Any] = {}
@@ -249,10 +271,20 @@ async def _roll_back_deployment(
     }
     outcome = await decide(caller, line, "rollback", body, asked)
     if isinstance(outcome, Response):
+        if config is not None:
+            raise Unavailable(
+                f"the rollback to {deployment.model_version} is not decided within "
+                f"{commands.WAIT_S:.0f} s, and config {deployment.config_id} is not ACTIVE yet: "
+                "ask again, with the same Idempotency-Key if there was one"
+            )
         return outcome
     body_ = view(ctx, line, outcome)
     if config is not None:
-        activated = await commands.submit(ctx, config)
+        try:
+            activated = await commands.submit(ctx, config)
+        except GatewayError as failed:  # the model is back all the same: the caller must know
+            failed.message = f"{outcome.detail}; config {config.config_id}: {failed.message}"
+            raise
         body_["config"] = commands.body(config.command_id, activated, dry_run=body.dry_run)
     return plain(body_)
 

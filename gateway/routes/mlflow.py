@@ -113,7 +113,8 @@ def _unknown(noun: str, name: str, known: list[str]) -> str:
     if not known:
         return (
             f"no {noun} {name}: nothing is mirrored into MLflow yet; a model is half a minute "
-            "after its registration, and /health says what keeps MLflow behind"
+            "after its registration, while no other is trained; /health says what keeps MLflow "
+            "behind"
         )
     more = f" and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
     return f"MLflow has no {noun} {name} of ours; there are {', '.join(known[:SHOWN_NAMES])}{more}"

@@ -49,6 +49,16 @@ def market_ms(views: ReadModel, wall_ms: int) -> int | None:
     return min(max((now, *near)), LAST_MS)
 
 
+def known_ms(views: ReadModel, wall_ms: int) -> int | None:
+    """Return market time for a command: a clock that has stopped runs on for a moment alone.
+
+    A simulated market stands still while its run does. What is commanded before the next tick
+    counts from where it stood, and not from where it would be.
+    """
+    newest_ms = wall_ms if views.clock is None else views.clock.appended_ms + LEAD_MS
+    return market_ms(views, min(wall_ms, newest_ms))
+
+
 def wall_age_s(views: ReadModel, event_time_ms: int, wall_ms: int) -> float | None:
     """Return the seconds of wall time since a close; None where no market clock runs."""
     if views.clock is None or views.recorded:
@@ -65,7 +75,7 @@ def age(event_time_ms: int, timeframe_ms: int, now_ms: int) -> Age:
 
 def effective_from_ms(views: ReadModel, wall_ms: int) -> int:
     """Return the first close of a base bar that a change commanded now can count for."""
-    now_ms = market_ms(views, wall_ms)
+    now_ms = known_ms(views, wall_ms)
     if now_ms is None:
         return wall_ms
     speed = 1.0 if views.clock is None else views.clock.tick.speed

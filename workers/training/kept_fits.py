@@ -2,7 +2,8 @@
 
     <models>/.training/<request>/<content>.network  <content>.model
 
-A fit is kept under the hash of all that it is made of, so it is used again for nothing else.
+A fit is kept under the hash of all that it is made of, so it is used again for nothing else. A file
+begins with the SHA-256 of the rest: one that was altered or cut off is fitted again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from workers.training.fit import (
 )
 from workers.training.table import TrainingTable
 
+DIGEST_BYTES = 32
 LIBRARIES = ("numpy", "scipy", "torch", "xgboost")
 
 
@@ -74,11 +76,13 @@ class KeptFits:
 
     def _kept(self, name: str, fit: Callable[[], bytes]) -> bytes:
         path = self._folder / name
-        if path.is_file():
-            return path.read_bytes()
+        stored = path.read_bytes() if path.is_file() else b""
+        digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() == digest:
+            return content
         content = fit()
         with whole_file(path) as fresh:
-            fresh.write_bytes(content)
+            fresh.write_bytes(hashlib.sha256(content).digest() + content)
         return content
 
     def _key(

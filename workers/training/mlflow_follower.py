@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -130,7 +131,7 @@ class MirrorSchedule:
         self._due_s = None
         now = self._state()
         known = self._tracking.database is not None and self._marker.is_file()
-        if known and self._marker.read_text() == now:
+        if known and self._marker.read_bytes() == now.encode():
             self._left = now
             return False
         return True
@@ -142,7 +143,8 @@ class MirrorSchedule:
             self._due_s = self._mirrored_s + AGAIN_AFTER_S
             return
         self._left = self._state()
-        self._marker.write_text(self._left)
+        with contextlib.suppress(OSError):  # of a full disk: the next start compares once more
+            self._marker.write_text(self._left)
         log.info("mlflow.mirrored", positions=json.loads(self._left)["positions"])
 
     def _was_changed(self) -> bool:

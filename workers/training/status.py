@@ -86,7 +86,7 @@ def read_without_model(kafka: KafkaSettings) -> dict[int, str]:
     with Reader(kafka, (dead_letter_topic(TRAINING_REQUESTS),)) as letters:
         for message in letters.read_to_end():
             letter = message.record
-            if isinstance(letter, DeadLetter) and letter.kind == "rejected":
+            if isinstance(letter, DeadLetter) and letter.kind != "undecodable":
                 request = TrainingRequest.decode(base64.b64decode(letter.payload_base64))
                 if is_first_of_higher(request):
                     causes[request.timeframe_ms] = letter.cause

@@ -50,6 +50,7 @@ from workers.child import ChildFailed, call_in_children
 from workers.models.artifact import ArtifactError, models_root, registered_folder
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
+from workers.training.attempts import train_with_attempts
 from workers.training.cancelled import CancelledTrainings
 from workers.training.kept_files import kept_folder, remove_kept
 from workers.training.mlflow_follower import Mirroring, follow_models
@@ -96,18 +97,22 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         def work(future: JobFuture) -> Sequence[Record]:
             request = TrainingRequest.decode(raw)
             is_cancelled = functools.partial(cancelled.why, request.request_id)
+            ended = lambda: future.cancelled() or bool(is_cancelled())  # noqa: E731 - a question
+            attempt = functools.partial(run_in_children, request, models, kafka, ended)
             try:
                 with turns.training():
-                    records = run_in_children(
-                        request, models, kafka, lambda: future.cancelled() or bool(is_cancelled())
-                    )
+                    records = train_with_attempts(attempt, ended, request.request_id)
             except ChildFailed:
                 if not is_cancelled():
                     raise
-                TrainingProgressPublisher(request, kafka).publish("failed", 0.0, is_cancelled())
+                _publish_failure(request, kafka, is_cancelled())
                 return ()
-            except RecordRejected as refused:
-                said.refused(request, str(refused))
+            except (Aborted, Fatal):  # the next start trains again
+                raise
+            except Exception as failed:
+                cause = str(failed) if isinstance(failed, RecordRejected) else in_one_line(failed)
+                _publish_failure(request, kafka, cause)
+                said.refused(request, cause)
                 raise
             said.trained(request)
             return records
@@ -128,6 +133,10 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         following.join()
         mirroring.join()
         status.close()
+
+
+def _publish_failure(request: TrainingRequest, kafka: KafkaSettings, cause: str) -> None:
+    TrainingProgressPublisher(request, kafka).publish("failed", 0.0, cause)
 
 
 def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:

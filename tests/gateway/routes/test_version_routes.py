@@ -123,6 +123,10 @@ async def test_each_stage_can_be_named(models, path):
         ("models/stage", {"version": 1}, 409, "is Production, expected None or Archived"),
         ("models/stage", {"version": 2, "no_archive": True}, 400, "no_archive"),
         ("models/promote", {}, 400, "version"),
+        ("models/promote", {"version": 0}, 400, "got 0, expected its number from 1, or its model"),
+        ("models/promote", {"version": 1.5}, 400, "version: got 1.5, expected"),
+        ("models/promote", {"version": []}, 400, "version: got [], expected"),
+        ("models/cancel", {"training_id": ""}, 400, "training_id"),
         ("models/promote", {"version": 2, "expected_revision": 1}, 409, "revision 3"),
         ("models/promote", {"version": 2, "timeframe": "7m"}, 400, "7m"),
         ("models/rollback", {}, 409, "has served no version before a"),
@@ -171,14 +175,20 @@ async def test_a_rollback_goes_to_the_version_before_or_a_candidate(models, path
     assert named["version"]["stage"] == "Production"
 
 
-async def test_a_rollback_to_a_deployment_brings_back_its_model_and_its_config(models):
-    first = (await models.get(f"{STRATEGIES}/deployments"))["current"]
+async def other_config_is_active(models) -> str:
+    """Return the first deployment, once another config is ACTIVE and another model serves."""
+    first: str = (await models.get(f"{STRATEGIES}/deployments"))["current"]
     created = config_command("create")
     await post(models, f"{STRATEGIES}/configs", {"config_data": created.config_data})
     listed = await models.get(f"{STRATEGIES}/configs")
     other = next(c["config_id"] for c in listed["configs"] if c["status"] == "DRAFT")
     await post(models, f"{STRATEGIES}/configs/{other}/activate")
     await post(models, f"{STRATEGIES}/models/promote", {"version": 2})
+    return first
+
+
+async def test_a_rollback_to_a_deployment_brings_back_its_model_and_its_config(models):
+    first = await other_config_is_active(models)
 
     answer = await post(models, f"{STRATEGIES}/models/rollback", {"deployment": first})
 
@@ -187,6 +197,31 @@ async def test_a_rollback_to_a_deployment_brings_back_its_model_and_its_config(m
     now = (await models.get(f"{STRATEGIES}/deployments"))["deployments"]
     assert (now[0]["config_id"], now[0]["version"]) == (now[-1]["config_id"], 1)
     assert len({row["deployment_id"] for row in now}) == len(now) == 5
+
+
+async def test_a_deployment_whose_config_is_refused_says_that_its_model_serves_again(models):
+    first = await other_config_is_active(models)
+    configs = models.ctx.views.configs
+    stale = configs.revision("ensemble") - 1
+    configs.revision = lambda _: stale
+
+    answer = await post(models, f"{STRATEGIES}/models/rollback", {"deployment": first}, 409)
+
+    assert "version 1 (a) is Production" in answer["detail"]
+    assert "config v1-" in answer["detail"]
+    assert "revision" in answer["detail"]
+
+
+async def test_a_deployment_that_is_decided_late_says_that_its_config_is_left(models, monkeypatch):
+    from gateway.answers import commands
+
+    first = await other_config_is_active(models)
+    monkeypatch.setattr(commands, "WAIT_S", 0.01)
+    models.bus.answers = lambda _: ()
+
+    answer = await post(models, f"{STRATEGIES}/models/rollback", {"deployment": first}, 503)
+
+    assert "is not ACTIVE yet: ask again" in answer["detail"]
 
 
 async def test_the_same_key_is_one_rollback(models):

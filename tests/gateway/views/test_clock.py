@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gateway.views.clock import wall_age_s
+from gateway.views.clock import LEAD_MS, effective_from_ms, known_ms, wall_age_s
 from tests.build import bar, close_time, signal
 from tests.fakes.gateway import LAST, WALL_MS, RunningGateway, tick
 
@@ -56,6 +56,15 @@ async def test_after_two_wrong_ticks_the_clock_finds_back(gateway):
     gateway.bus.feed(tick(LAST, seconds=2), tick(LAST, seconds=3))
 
     assert gateway.ctx.market_ms() == before + 3_000
+
+
+async def test_a_command_counts_from_where_a_market_stood_whose_run_had_stopped(gateway):
+    gateway.bus.feed(tick(LAST, speed=60.0), tick(LAST, seconds=1, speed=60.0))
+    soon = effective_from_ms(gateway.ctx.views, gateway.wall_ms + LEAD_MS)
+    gateway.wall_ms += 3_600_000  # the run stood still for an hour
+
+    assert known_ms(gateway.ctx.views, gateway.wall_ms) < gateway.ctx.market_ms()
+    assert effective_from_ms(gateway.ctx.views, gateway.wall_ms) == soon
 
 
 async def test_one_bar_from_the_future_moves_no_clock(gateway):

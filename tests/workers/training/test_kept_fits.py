@@ -73,6 +73,17 @@ def test_a_fit_is_made_once_and_comes_back_as_it_was(table, fits, tmp_path):
     np.testing.assert_array_equal(again.prior, FITTED.prior)
 
 
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda b: b[:35], lambda b: b[:-1] + b"x"])
+def test_a_kept_fit_that_was_altered_or_cut_off_is_made_again(damage, table, fits, tmp_path):
+    for _ in range(2):
+        KeptFits(tmp_path).model(table, table.usable, SMALL, quiet)
+        KeptFits(tmp_path).network(table, table.usable, SMALL, quiet)
+        for path in tmp_path.iterdir():
+            path.write_bytes(damage(path.read_bytes()))
+
+    assert fits == ["model", "network"] * 2
+
+
 def test_a_fit_of_other_rows_labels_plan_or_filters_is_another(table, fits, tmp_path):
     kept = KeptFits(tmp_path)
     turned = replace(table, classes=table.classes[::-1].copy())

@@ -68,3 +68,17 @@ def test_a_failure_is_tried_again_and_a_server_is_compared_at_every_start(tmp_pa
     schedule.mirrored("")
     assert not schedule.is_due()
     assert started(tmp_path, server).is_due()
+
+
+def test_a_marker_that_is_damaged_or_cannot_be_written_only_mirrors_again(tmp_path):
+    schedule = started(tmp_path)
+    (tmp_path / "mlflow.db").touch()
+    (tmp_path / MARKER).write_bytes(b"\xff\x00")
+    assert schedule.is_due()
+
+    (tmp_path / MARKER).unlink()
+    (tmp_path / MARKER).mkdir()  # as good as a full disk
+    schedule.mirrored("")
+
+    assert not schedule.is_due()
+    assert started(tmp_path).is_due()
