@@ -5,6 +5,7 @@ from __future__ import annotations
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
 
 MOST_TIMEFRAMES = 6  # of one pipeline
 STALE_BARS = 2.0  # age of the newest bar beyond which whoever looks at it is warned

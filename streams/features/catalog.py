@@ -20,7 +20,9 @@ from typing import Literal
 
 import numpy as np
 
-Family = Literal["momentum", "volatility", "trend", "volume", "ladder"]
+from schemas.timeframes import DAY_MS, WEEK_MS
+
+Family = Literal["momentum", "volatility", "trend", "volume", "clock", "ladder"]
 
 # A recursion never quite forgets its start. A Wilder mean of period p waits until the start weighs
 # about 1e-5 (10 p bars and more), an exponential mean of span s until about 5e-5 (5 s bars).
@@ -50,6 +52,7 @@ class Feature:
         multiple: Base bars in one bar of its timeframe.
         optional: Needs a field that not every source has; null without it.
         price_degree: 1 when it is in price units, 0 when it does not depend on the price level.
+        period_ms: Of what repeats by the clock alone; 0 for what the market makes.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Feature:
     multiple: int = 1
     optional: bool = False
     price_degree: int = 0
+    period_ms: int = 0
 
     def first_bar(self, close_index: int) -> int:
         """Return the base bar (from 1) of the first value.
@@ -84,6 +88,7 @@ _M: Family = "momentum"
 _V: Family = "volatility"
 _T: Family = "trend"
 _Q: Family = "volume"
+_C: Family = "clock"
 
 BASE_FEATURES: tuple[Feature, ...] = (
     Feature("log_return_1", _M, 2, "ln(close / close 1 bar ago)"),
@@ -164,6 +169,10 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("taker_buy_ratio", _Q, 1, "Taker buy volume / volume; 0.5 without", optional=True),
     Feature("mark_basis", _Q, 1, "mark price / close - 1", optional=True),
     Feature("funding_rate", _Q, 1, "Last settled funding rate", optional=True),
+    Feature("time_of_day_sine", _C, 1, "Sine of the close's angle in a UTC day", period_ms=DAY_MS),
+    Feature("time_of_day_cosine", _C, 1, "Cosine of it: 1 at midnight", period_ms=DAY_MS),
+    Feature("time_of_week_sine", _C, 1, "Sine of the angle since Monday UTC", period_ms=WEEK_MS),
+    Feature("time_of_week_cosine", _C, 1, "Cosine of it: 1 at its start", period_ms=WEEK_MS),
 )
 
 # In closed higher bars. At bar 28 the start still weighs 30 % in a Wilder mean. That is shorter

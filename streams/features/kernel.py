@@ -16,9 +16,11 @@ import numpy as np
 from numba import njit
 
 from schemas.bounds import LARGEST, SMALLEST
+from schemas.timeframes import MINUTE_MS
 from streams.features import (
     bar_close,
     catalog,
+    clock,
     ladder,
     momentum,
     rolling,
@@ -85,6 +87,7 @@ _SOURCES = (
     volatility,
     trend,
     volume,
+    clock,
     ladder,
     catalog,
 )
@@ -98,6 +101,7 @@ class BarExtras(NamedTuple):
 
     marks: Marks
     close_index: int  # close time over timeframe
+    close_ms: int
 
 
 @compiled
@@ -148,6 +152,7 @@ def advance(s: Fields, rings: Fields, bar: Ohlcv, extras: BarExtras, out: Fields
     volatility.update(s.volatility, rings, now, out)
     trend.update(s.trend, rings, now, s.volatility.atr_14, out)
     volume.update(s.volume, rings, now, extras.marks, out)
+    clock.update(extras.close_ms, out)
     update_rung(s.rung_1, RUNG_1, bar, extras.close_index)
     update_rung(s.rung_2, RUNG_2, bar, extras.close_index)
     update_rung(s.rung_3, RUNG_3, bar, extras.close_index)
@@ -178,11 +183,13 @@ def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
         mark_price: float,
         funding_rate: float,
         close_index: int,
+        timeframe_ms: int,
         out: Any,
         row: Any,
     ) -> int:
         bar = Ohlcv(open_, high, low, close, volume)
-        extras = BarExtras(Marks(taker_buy_volume, mark_price, funding_rate), close_index)
+        marks = Marks(taker_buy_volume, mark_price, funding_rate)
+        extras = BarExtras(marks, close_index, close_index * timeframe_ms)
         advance(state[0], rings[0], bar, extras, out[0])
         mask(row, BASE_WARM_UP, BASE_WARM, state[0].n)
         mask(row, BASE_AFTER_HOLE, REFILL_BARS, state[0].whole)
@@ -190,10 +197,18 @@ def _compile(source_id: int) -> tuple[Callable[..., int], ...]:
 
     @njit(cache=True, error_model="numpy")
     def batch(  # noqa: PLR0917 - the columns of one run
-        state: Any, rings: Any, bars: Any, close_index: Any, out: Any, rows: Any
+        state: Any,
+        rings: Any,
+        bars: Any,
+        close_index: Any,
+        timeframe_ms: int,
+        out: Any,
+        rows: Any,
     ) -> int:
         for t in range(close_index.size):
-            extras = BarExtras(Marks(bars[5, t], bars[6, t], bars[7, t]), close_index[t])
+            index = close_index[t]
+            marks = Marks(bars[5, t], bars[6, t], bars[7, t])
+            extras = BarExtras(marks, index, index * timeframe_ms)
             advance(state[0], rings[0], bar_at(bars, t), extras, out[t])
             mask(rows[t], BASE_WARM_UP, BASE_WARM, state[0].n)
             mask(rows[t], BASE_AFTER_HOLE, REFILL_BARS, state[0].whole)
@@ -220,12 +235,14 @@ class BarColumns:
         close_index: Close time over timeframe, shape (T,), from 1, ascending; a step above 1 is a
             hole.
         columns: Shape (8, T), rows as in ``COLUMNS``; volumes in base currency.
+        timeframe_ms: Length of a bar: only what the clock says depends on it.
 
     Raises: ValueError naming the first value that the kernel cannot use, and what is expected.
     """
 
     close_index: np.ndarray[Any, np.dtype[np.int64]]
     columns: Floats
+    timeframe_ms: int = MINUTE_MS
 
     def __post_init__(self) -> None:
         if self.columns.shape != (len(COLUMNS), len(self.close_index)):
@@ -249,12 +266,13 @@ class BarColumns:
             _require(name, numbers[name], ~beyond, f"up to {LARGEST}, or nan where unknown")
 
     @classmethod
-    def of(cls, close_index: Any, **columns: Any) -> BarColumns:
+    def of(cls, close_index: Any, timeframe_ms: int = MINUTE_MS, /, **columns: Any) -> BarColumns:
         """Build from columns by name; those of ``Marks`` are optional."""
         indices = np.ascontiguousarray(close_index, dtype=np.int64)
         absent = np.full(len(indices), np.nan)
         rows = [columns.get(name, absent) for name in (*COLUMNS[:5], *Marks._fields)]
-        return cls(indices, np.ascontiguousarray(np.stack(rows), dtype=np.float64))
+        stacked = np.ascontiguousarray(np.stack(rows), dtype=np.float64)
+        return cls(indices, stacked, timeframe_ms)
 
 
 def _require(name: str, values: Any, usable: Any, expected: str = "ascending, from 1") -> None:
@@ -279,6 +297,7 @@ def batch_features(bars: BarColumns) -> Floats:
             np.zeros(1, RINGS),
             np.ascontiguousarray(bars.columns[:, part]),
             bars.close_index[part],
+            bars.timeframe_ms,
             out[part],
             rows[part],
         )
@@ -293,4 +312,4 @@ def prepare() -> None:
     state, rings = np.zeros(1, STATE), np.zeros(1, RINGS)
     refill(rings, one.columns, np.zeros(1, np.int64), 1)
     prices = (1.0, 1.0, 1.0, 1.0, 0.0, np.nan, np.nan, np.nan)
-    step(state, rings, *prices, 1, rows.reshape(-1).view(OUTPUTS), rows[0])
+    step(state, rings, *prices, 1, MINUTE_MS, rows.reshape(-1).view(OUTPUTS), rows[0])

@@ -60,6 +60,7 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         _or_nan(bar.mark_price),
         _or_nan(bar.funding_rate),
         bar.event_time_ms // bar.timeframe_ms,
+        bar.timeframe_ms,
         np.frombuffer(output, OUTPUTS),
         row,
     )

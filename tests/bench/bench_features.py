@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.timeframes import MINUTE_MS
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, FEATURES, OUTPUTS
 from streams.features.rolling import RINGS
@@ -42,7 +43,7 @@ class Ours:
         """Fold some bars, one call each."""
         step, state, rings, out, row = kernel.step, self.state, self.rings, self.out, self.row
         for close_index, bar in enumerate(bars, start=self.seen + 1):
-            step(state, rings, *bar, NAN, NAN, NAN, close_index, out, row)
+            step(state, rings, *bar, NAN, NAN, NAN, close_index, MINUTE_MS, out, row)
             self.seen = close_index
 
 

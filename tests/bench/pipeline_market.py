@@ -250,7 +250,8 @@ def _warmed_up(series: Series) -> FeaturesState:
     state, rings = np.zeros(1, kernel.STATE), np.zeros(1, RINGS)
     rows = np.empty((count, len(FEATURE_NAMES)))
     columns, indices = np.ascontiguousarray(walk.T), np.arange(first, first + count)
-    kernel.batch(state, rings, columns, indices, rows.reshape(-1).view(OUTPUTS), rows)
+    out = rows.reshape(-1).view(OUTPUTS)
+    kernel.batch(state, rings, columns, indices, series.timeframe_ms, out, rows)
     return FeaturesState(
         event_time_ms=series.close_ms(count - 1),
         layout=LAYOUT,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import talib
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -185,6 +186,13 @@ def lead_spread(m: MarketColumns) -> Series:
     return ((midpoint(m, 9) + midpoint(m, 26)) / 2.0 - midpoint(m, 52)) / m.close
 
 
+def hour_of_week(m: MarketColumns) -> Series:
+    """Return the hours since Monday at each close; one bar is a minute."""
+    closes = pd.DatetimeIndex((m.close_index * 60).astype("datetime64[s]"))
+    hours = closes.day_of_week * 24 + closes.hour + closes.minute / 60.0
+    return np.asarray(hours, dtype=np.float64)
+
+
 def volume_mean(m: MarketColumns) -> Series:
     return talib.EMA(m.volume, 20)
 
@@ -347,6 +355,10 @@ ORACLES: dict[str, Oracle] = {
     "taker_buy_ratio": lambda m: m.taker_buy_volume / m.volume,
     "mark_basis": lambda m: m.mark_price / m.close - 1.0,
     "funding_rate": lambda m: m.funding_rate,
+    "time_of_day_sine": lambda m: np.sin(2.0 * np.pi * hour_of_week(m) / 24.0),
+    "time_of_day_cosine": lambda m: np.cos(2.0 * np.pi * hour_of_week(m) / 24.0),
+    "time_of_week_sine": lambda m: np.sin(2.0 * np.pi * hour_of_week(m) / 168.0),
+    "time_of_week_cosine": lambda m: np.cos(2.0 * np.pi * hour_of_week(m) / 168.0),
 } | {
     f"htf{rung}_{name}": on_rung(multiple, of)
     for rung, multiple in enumerate((5, 15, 60), start=1)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from schemas.timeframes import HOUR_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURES, REQUIRED_NAMES, Feature
 from streams.features.kernel import COLUMNS, BarColumns, batch_features
 from tests.conformance.indicator_oracles import ORACLES, MarketColumns, Series
@@ -174,6 +175,10 @@ IN_A_FLAT_MARKET = {
     "volume_ratio_4_20": 1.0,
     "mfi_14": 50.0,
     "taker_buy_ratio": 0.5,
+    "time_of_day_sine": np.sin(2.0 * np.pi * 560 / 1_440),
+    "time_of_day_cosine": np.cos(2.0 * np.pi * 560 / 1_440),
+    "time_of_week_sine": np.sin(2.0 * np.pi * 6_320 / 10_080),  # the epoch began on a Thursday
+    "time_of_week_cosine": np.cos(2.0 * np.pi * 6_320 / 10_080),
     "htf1_rsi_14": 50.0,
     "htf2_rsi_14": 50.0,
     "htf3_rsi_14": 50.0,
@@ -243,4 +248,21 @@ RANGES = (
     (("obv_ratio_20", "chaikin_money_flow_20", "ema_order", "htf1_direction"), -1.0, 1.0),
     (("volume_to_median_20",), 0.0, 100.0),
     (("log_volume_ratio",), -5.0, 5.0),
+    (("time_of_day_sine", "time_of_week_cosine"), -1.0, 1.0),
 )
+
+
+def test_the_clock_reads_the_close_of_bars_of_any_length():
+    closes = np.datetime64("2024-02-26T00:00", "h") + np.arange(0, 24 * 8, 4)  # from a Monday on
+    index = closes.astype(np.int64) // 4
+    ones = np.ones(len(index))
+    columns = dict.fromkeys(("open", "high", "low", "close", "volume"), ones)
+
+    values = batch_features(BarColumns.of(index, 4 * HOUR_MS, **columns))
+
+    for name, hours in (("day", 24), ("week", 168)):
+        sine, cosine = (
+            values[:, FEATURE_NAMES.index(f"time_of_{name}_{part}")] for part in ("sine", "cosine")
+        )
+        shown = np.arctan2(sine, cosine) * hours / (2.0 * np.pi) % hours
+        np.testing.assert_allclose(shown, np.arange(0, 24 * 8, 4) % hours, atol=1e-9)

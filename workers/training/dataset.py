@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.features import FeatureVector
+from streams.features.catalog import FEATURES
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]  # row numbers, or one integer for each row
+LEAST_PERIODS = 12  # of a clock in the history: five in that of the first fold
 
 
 @dataclass(frozen=True)
@@ -110,3 +112,28 @@ def _series(market: tuple[str, int], bars: _Columns, names: tuple[str, ...]) -> 
         close=np.array(bars.close),
         funding=np.cumsum(np.where(settled, rates, 0.0)),
     )
+
+
+def without_rare_clocks(series: Mapping[str, FeatureSeries]) -> Mapping[str, FeatureSeries]:
+    """Return series without the features of a clock that came round too seldom in them.
+
+    An hour that came a few times tells those days from all others, and nothing of the next one. A
+    clock that comes round with every bar says nothing at all.
+    """
+    each = list(series.values())
+    span_ms = max(one.times[-1] for one in each) - min(one.times[0] for one in each)
+    periods_ms = {f.name: f.period_ms for f in FEATURES if f.period_ms}
+    useless = {
+        name
+        for name, period_ms in periods_ms.items()
+        if not each[0].timeframe_ms < period_ms <= span_ms / LEAST_PERIODS
+    }
+    return {symbol: _without(one, useless) for symbol, one in series.items()}
+
+
+def _without(series: FeatureSeries, names: Collection[str]) -> FeatureSeries:
+    places = [place for place, name in enumerate(series.names) if name not in names]
+    if len(places) == len(series.names):
+        return series
+    kept = tuple(series.names[place] for place in places)
+    return replace(series, names=kept, rows=np.ascontiguousarray(series.rows[:, places]))

@@ -70,7 +70,8 @@ class _Market:
         """Compute the features of a file, as a replay of it does."""
         times = file.open_time_ms + file.timeframe_ms
         columns = {name: file.columns[name] for name in (*PRICES, "volume")}
-        features = batch_features(BarColumns.of(times // file.timeframe_ms, **columns))
+        indices = times // file.timeframe_ms
+        features = batch_features(BarColumns.of(indices, file.timeframe_ms, **columns))
         returns, ranges = (
             features[:, FEATURE_NAMES.index(n)] for n in ("log_return_1", "log_range")
         )

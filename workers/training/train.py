@@ -31,7 +31,7 @@ from workers.models.artifact import (
 from workers.models.ensemble import calibrate, class_probabilities, pool
 from workers.training.calibration_tables import fit_tables
 from workers.training.certificate import FirstFold, certify
-from workers.training.dataset import Array, FeatureSeries, Rows
+from workers.training.dataset import Array, FeatureSeries, Rows, without_rare_clocks
 from workers.training.drift_reference import FILE, DriftParts, drift_parts, encode_references
 from workers.training.fit import (
     NO_FILTERS,
@@ -288,7 +288,7 @@ def _labelled(
     chosen, left_out = choose_symbols(series, request.symbols, plan.labels, plan.lstm.window)
     if not chosen:
         raise TooFewRows(f"no symbol can be trained on: {reasons_text(left_out)}")
-    table = build_table(chosen, plan.labels, plan.lstm.window)
+    table = build_table(without_rare_clocks(chosen), plan.labels, plan.lstm.window)
     return *split_holdout(table, plan.holdout_share, plan.embargo_bars), left_out
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from schemas.bounds import LARGEST, SMALLEST
+from schemas.timeframes import MINUTE_MS
 from streams.features import kernel
 from streams.features.catalog import FEATURE_NAMES, FEATURES, OUTPUTS
 from streams.features.kernel import COLUMNS, STATE, BarColumns, batch_features
@@ -227,7 +228,7 @@ def run_unchecked() -> None:
         rows = np.empty((60, len(FEATURE_NAMES)))
         state, rings = np.zeros(1, STATE), np.zeros(1, RINGS)
         out = rows.reshape(-1).view(OUTPUTS)
-        kernel.batch(state, rings, columns, np.arange(1, 61), out, rows)
+        kernel.batch(state, rings, columns, np.arange(1, 61), MINUTE_MS, out, rows)
 
 
 def test_no_number_ends_the_process():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.build import close_time, features
-from workers.training.dataset import collect_series
+from workers.training.dataset import FeatureSeries, collect_series, without_rare_clocks
 from workers.training.table import LabelPlan, Windows, build_table
 
 NAMES = ("log_return_1", "realised_volatility_60")
@@ -91,3 +92,33 @@ def test_windows_end_with_their_row_oldest_first():
     found = Windows(rows, np.array([3, 9]), 3).take(np.array([1, 0]))
 
     assert found[:, :, 0].tolist() == [[7.0, 8.0, 9.0], [1.0, 2.0, 3.0]]
+
+
+def clocked(days: float, timeframe_ms: int) -> FeatureSeries:
+    times = timeframe_ms * np.arange(int(days * DAY_MS / timeframe_ms) + 1)
+    rows = np.column_stack((np.zeros(len(times)), times, times + 1.0))
+    names = ("a", "time_of_day_sine", "time_of_week_sine")
+    prices = np.ones(len(times))
+    return FeatureSeries(
+        "BTCUSDT", timeframe_ms, names, times, rows, rows[:, :1], prices, prices, prices
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "timeframe_ms", "kept"),
+    [
+        (11.9, HOUR_MS, ()),
+        (12, HOUR_MS, ("time_of_day_sine",)),
+        (83.9, HOUR_MS, ("time_of_day_sine",)),
+        (84, HOUR_MS, ("time_of_day_sine", "time_of_week_sine")),
+        (365, DAY_MS, ("time_of_week_sine",)),
+    ],
+)
+def test_a_clock_counts_where_it_comes_round_often_and_not_with_every_bar(days, timeframe_ms, kept):
+    whole = clocked(days, timeframe_ms)
+
+    (one,) = without_rare_clocks({"BTCUSDT": whole}).values()
+
+    assert one.names == ("a", *kept)
+    for name in one.names:
+        np.testing.assert_array_equal(one.column(name), whole.column(name))

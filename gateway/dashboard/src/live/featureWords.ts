@@ -79,6 +79,10 @@ const BASE: Record<string, string> = {
   taker_buy_ratio: "takers' share of buying",
   mark_basis: 'mark price against the close',
   funding_rate: 'funding rate',
+  time_of_day_sine: 'time of day, sine',
+  time_of_day_cosine: 'time of day, cosine',
+  time_of_week_sine: 'time of week, sine',
+  time_of_week_cosine: 'time of week, cosine',
 }
 
 const RUNG: Record<string, string> = {
