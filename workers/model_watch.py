@@ -38,6 +38,7 @@ from workers.serving.slots import MODELS_IN_MEMORY
 RETRY_EVERY_S = 5.0  # a refused model: its files may have been restored
 LOOK_EVERY_S = 1.0
 LOADED_WITHIN_S = 60.0  # a record that names a model comes after the change that announces it
+APPLIED_WITHIN_S = 5.0  # a change of the model that serves, to one that has been loaded before
 
 log = structlog.get_logger()
 
@@ -49,13 +50,15 @@ class ModelReadiness:
 
     def __init__(self) -> None:
         self._settled: set[str] = set()
+        self._refused: set[str] = set()  # or not come in time
         self._held: set[str] = set()
         self._changed = threading.Condition()
 
-    def settle(self, version: str) -> None:
+    def settle(self, version: str, *, refused: bool = False) -> None:
         """Release those who wait for a version."""
         with self._changed:
             self._settled.add(version)
+            (self._refused.add if refused else self._refused.discard)(version)
             self._changed.notify_all()
 
     def hold(self, version: str) -> None:
@@ -64,19 +67,24 @@ class ModelReadiness:
             self._held.add(version)
             self._changed.notify_all()
 
-    def wait_for(self, version: str, within_s: float = LOADED_WITHIN_S) -> None:
-        """Return once a version is settled, or when it did not come in time.
+    def wait_for(
+        self,
+        version: str,
+        serves: Callable[[], bool] = lambda: True,
+        within_s: float = LOADED_WITHIN_S,
+    ) -> None:
+        """Return once a version is settled and serves, or when it did not come in time.
 
-        A batch that waits for a held version is folded anew if its partitions move meanwhile. Who
-        waits is alive: the main loop beats.
+        A version that comes back is settled before the change that brings it back is applied; where
+        it ``serves`` is then asked. A batch that waits for a held version is folded anew if its
+        partitions move meanwhile. Who waits is alive: the main loop beats.
         """
         deadline_s = time.monotonic() + within_s
         with self._changed:
             while version not in self._settled and (
                 version in self._held or time.monotonic() < deadline_s
             ):
-                heartbeat.beat()
-                self._changed.wait(min(LOOK_EVERY_S, within_s))
+                self._wait(within_s)
             if version not in self._settled:
                 log.error(
                     "model.unknown",
@@ -85,7 +93,17 @@ class ModelReadiness:
                     remedy="look for model.refused above; bars of that version stay without a "
                     "prediction",
                 )
-                self._settled.add(version)  # no other record waits for it again
+                self._settled.add(version)
+                self._refused.add(version)  # no other record waits for it again
+            deadline_s = time.monotonic() + min(APPLIED_WITHIN_S, within_s)
+            while version not in self._refused and not serves():
+                self._wait(within_s)
+                if time.monotonic() >= deadline_s:
+                    self._refused.add(version)
+
+    def _wait(self, within_s: float) -> None:
+        heartbeat.beat()
+        self._changed.wait(min(LOOK_EVERY_S, within_s))
 
 
 class ModelStatus(StatusPublisher):
@@ -262,7 +280,10 @@ class ModelWatch:
         for version, change in self._refused.items():
             higher = change.model.base_ms is not None
             goes_on = higher or self.status.serves(change.model.timeframe_ms)
-            (self.readiness.settle if goes_on else self.readiness.hold)(version)
+            if goes_on:
+                self.readiness.settle(version, refused=True)
+            else:
+                self.readiness.hold(version)
 
 
 def _changes(messages: Iterable[Received]) -> list[ModelChanged]:

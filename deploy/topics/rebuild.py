@@ -45,6 +45,6 @@ def _model_chains() -> dict[str, Sequence[Processor]]:
             return prediction
 
     return {
-        "inference": (inference_processor(Slots(), lambda: 0, lambda _version: None),),
+        "inference": (inference_processor(Slots(), lambda: 0, lambda *_: None),),
         "explain": (explain_processor(WithoutExplanations(lambda _version: None)),),
     }

@@ -126,7 +126,7 @@ def main() -> int:
     name, path = sys.argv[1:]
     canned = read_canned(Path(path))
     if name == "inference":
-        inference = inference_processor(Slots(), lambda: 0, lambda _version: None)
+        inference = inference_processor(Slots(), lambda: 0, lambda *_: None)
         processors: tuple[Processor, ...] = (passing_inference(inference, canned),)
     else:
         chain = next(row for row in CHAINS if row.name == name)

@@ -309,7 +309,7 @@ def _predict(those: Sequence[Series], pasts: Sequence[Past], change: ModelChange
     """Let inference, grading and scoring see the last bars of every symbol."""
     slots = Slots()
     slots.put(change, load_ensemble(change.model))
-    inference = inference_processor(slots, lambda: 0, lambda _version: None)
+    inference = inference_processor(slots, lambda: 0, lambda *_: None)
     assert inference.step_batch is not None
     for series, past in zip(those, pasts, strict=True):
         key: StateKey = (series.symbol, series.timeframe_ms)

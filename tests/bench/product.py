@@ -99,8 +99,8 @@ class Product:
         self.loaded = load_ensemble(model)
         slots = Slots()
         slots.put(change, self.loaded)
-        self.inference = inference_processor(slots, lambda: 0, lambda _: None)
-        self.explainable = ExplainableModels(wait_for=lambda _: None)
+        self.inference = inference_processor(slots, lambda: 0, lambda *_: None)
+        self.explainable = ExplainableModels(wait_for=lambda *_: None)
         self.explainable.put(load_explainable(model))
         self.states: dict[tuple[str, StateKey], Record] = {}
         parameters = model.regimes[0]

@@ -97,7 +97,7 @@ def live(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live
     files = [bar_file(folder, symbol, seed) for seed, symbol in enumerate(SYMBOLS)]
     model = model_folder(folder / "models")
     scored = {name: CHAIN_OF[name] for name in ("market", "signals")}
-    inference = inference_processor(slots, lambda: 0, lambda _version: None)
+    inference = inference_processor(slots, lambda: 0, lambda *_: None)
     with project_topics(broker) as kafka:
         publisher = Publisher(kafka, "test")
         publisher.publish(read_registration(model))

@@ -50,6 +50,35 @@ def test_a_version_that_never_comes_is_waited_for_once():
     readiness.wait_for("nobody", within_s=3600.0)
 
 
+def test_a_version_that_comes_back_is_waited_for_until_its_change_is_applied():
+    readiness, applied, asked = ModelReadiness(), threading.Event(), threading.Event()
+    readiness.settle("m1")
+
+    def serves():
+        asked.set()
+        return applied.is_set()
+
+    waiting = threading.Thread(target=readiness.wait_for, args=("m1", serves, 3600.0))
+    waiting.start()
+    assert asked.wait(10.0)
+    assert waiting.is_alive()
+    applied.set()
+    readiness.settle("m1")
+    waiting.join(10.0)
+
+    assert not waiting.is_alive()
+
+
+def test_a_change_that_is_refused_or_never_comes_is_waited_for_once():
+    readiness = ModelReadiness()
+    readiness.settle("refused", refused=True)
+    readiness.settle("late")
+
+    readiness.wait_for("refused", lambda: False, within_s=3600.0)
+    readiness.wait_for("late", lambda: False, within_s=0.01)
+    readiness.wait_for("late", lambda: False, within_s=3600.0)
+
+
 @pytest.mark.kafka
 def test_an_altered_model_is_refused_while_the_one_before_serves(pipeline_topics, tmp_path):
     kafka = KafkaSettings(pipeline_topics)
@@ -173,7 +202,7 @@ def test_bars_wait_for_the_only_model_and_a_restored_file_needs_no_restart(
     watch.status.report("running", "partitions [0]")
 
     def wait() -> None:
-        watch.readiness.wait_for(only.model_version, 0.0)
+        watch.readiness.wait_for(only.model_version, within_s=0.0)
         went_on.set()
 
     waiting = threading.Thread(target=wait)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from schemas.models import ModelChanged
@@ -23,16 +25,21 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     forest.warm_up()
     lstm.warm_up()
     slots = Slots(on_switch=_log_switch)
-
-    def load(change: ModelChanged) -> LoadedModel:
-        loaded = slots.in_memory(change.model) or load_ensemble(change.model)
-        slots.put(change, loaded)
-        return loaded.status()
-
-    watch = ModelWatch(kafka, "inference", load, feature_concern)
+    watch = ModelWatch(kafka, "inference", partial(apply_change, slots), feature_concern)
     wait_for_model = watch.readiness.wait_for
     processor = inference_processor(slots, wall_ms, wait_for_model)
     return run_with_models(processor, watch, kafka)
+
+
+def apply_change(slots: Slots, change: ModelChanged) -> LoadedModel:
+    """Load a model, unless it is in memory, and let it serve from its bar on.
+
+    Raises:
+        ArtifactError: A file is missing or altered, or the kernels answer otherwise.
+    """
+    loaded = slots.in_memory(change.model) or load_ensemble(change.model)
+    slots.put(change, loaded)
+    return loaded.status()
 
 
 def _log_switch(model: LoadedEnsemble, event_time_ms: int) -> None:

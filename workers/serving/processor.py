@@ -5,8 +5,9 @@
 
 All symbols of a poll go through a model together. A bar's timeframe and time alone decide its
 model: the one with the latest ``effective_from_ms`` at or before it. A posterior names the model of
-its regime filter, so a bar waits for a model that is still being loaded. The config that is
-effective at a bar weighs the specialists.
+its regime filter, so a bar waits for a model that is still being loaded, and where another one is
+named than at the bar before, until the change to it is applied. The config that is effective at a
+bar weighs the specialists.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from workers.serving.predict import model_inputs, predict
 from workers.serving.slots import FeaturesMissing, LoadedEnsemble, Slots
 
 Clock = Callable[[], int]
-WaitForModel = Callable[[str], None]
+WaitForModel = Callable[[str, Callable[[], bool]], None]
 
 
 def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForModel) -> Processor:
@@ -51,7 +52,8 @@ def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForMod
     Args:
         slots: The worker fills them from ``models.changes.v1``.
         wall_clock_ms: For the deadlines of requests alone; no prediction reads it.
-        wait_for: Returns once a model version has been loaded or refused.
+        wait_for: Returns once a model version has been loaded and what is asked of it holds, or
+            once it has been refused.
     """
 
     def step_batch(
@@ -111,11 +113,11 @@ class _InferenceBatch:
 
     def _receive(self, number: int, half: FeatureVector | RegimeProbabilities) -> None:
         key = (half.symbol, half.timeframe_ms)
+        before: PairedBar | None = self._states[key].pair
         self._states[key], pair = receive(self._states[key], half)
         if pair is None:
             return
-        if pair.regimes.parameters_version is not None:
-            self._wait_for(pair.regimes.parameters_version)
+        self._wait(pair.regimes, before)
         model = self._slots.for_bar(half.timeframe_ms, half.event_time_ms)
         if model is None:
             return
@@ -124,6 +126,20 @@ class _InferenceBatch:
         except FeaturesMissing:  # the status says so
             return
         self._waiting.setdefault(model.version, (model, []))[1].append((number, pair))
+
+    def _wait(self, regimes: RegimeProbabilities, before: PairedBar | None) -> None:
+        """Wait for the model that a bar names, and, if the bar before named another, its change."""
+        named = regimes.parameters_version
+        if named is None:
+            return
+        last = None if before is None else before.regimes.parameters_version
+
+        def serves() -> bool:
+            return last in (None, named) or self._slots.serves(
+                named, regimes.timeframe_ms, regimes.event_time_ms
+            )
+
+        self._wait_for(named, serves)
 
     def _predict_waiting(self) -> None:
         for model, waiting in self._waiting.values():

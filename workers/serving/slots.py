@@ -260,15 +260,23 @@ class Slots:
 
     def for_bar(self, timeframe_ms: int, event_time_ms: int) -> LoadedEnsemble | None:
         """Return the model of a bar close; None before the first one of its timeframe serves."""
-        models = self._serving.get(timeframe_ms, ())
-        serving = [slot for slot in models if slot[0] <= event_time_ms]
-        if not serving:
+        slot = self._slot_at(timeframe_ms, event_time_ms)
+        if slot is None:
             return None
-        since, loaded = serving[-1]
+        since, loaded = slot
         if since > self._newest_ms.get(timeframe_ms, -1):
             self._newest_ms[timeframe_ms] = since
             self.on_switch(loaded, event_time_ms)
         return loaded
+
+    def serves(self, version: str, timeframe_ms: int, event_time_ms: int) -> bool:
+        """Whether a version answers a bar close, as far as changes have been applied."""
+        slot = self._slot_at(timeframe_ms, event_time_ms)
+        return slot is not None and slot[1].version == version
+
+    def _slot_at(self, timeframe_ms: int, event_time_ms: int) -> tuple[int, LoadedEnsemble] | None:
+        models = self._serving.get(timeframe_ms, ())
+        return next((slot for slot in reversed(models) if slot[0] <= event_time_ms), None)
 
     def named(self, name: str, timeframe_ms: int) -> LoadedEnsemble | None:
         """Return a loaded model of a timeframe by version, or the newest by strategy name."""

@@ -33,8 +33,9 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 DEADLINE_MS = 1_000
 
 
-def nothing_to_wait_for(version):
+def nothing_to_wait_for(version, serves):
     assert version
+    assert serves() in {True, False}
 
 
 def bars(minutes, symbols=SYMBOLS[:1], missing=()):
@@ -199,7 +200,7 @@ def test_without_a_model_nothing_is_predicted_and_no_bar_is_lost_to_the_window(t
 def test_a_bar_waits_for_the_model_that_its_posterior_names(tmp_path):
     model, slots, waited_for = small_model(tmp_path), Slots(), []
 
-    def load_at_last(version):
+    def load_at_last(version, _serves):
         waited_for.append(version)
         serve(model, slots=slots)
 

@@ -113,7 +113,7 @@ def model_inference() -> Inference:
         priors[loaded.version] = loaded.manifest.class_prior
         return ""
 
-    return Inference(inference_processor(slots, lambda: 0, lambda _version: None), serve, priors)
+    return Inference(inference_processor(slots, lambda: 0, lambda *_: None), serve, priors)
 
 
 @dataclass
