@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from workers.training.mlflow_tracking import Tracking
 
 PORT = 5000  # MLflow's own
+LOCKED_S = 5.0  # so long the database may be held by the mirror
 
 
 def mlflow(
@@ -45,7 +49,21 @@ def mlflow(
             f"nothing is mirrored in {settings.home} yet: the first model is, half a minute after "
             "its registration, while no other is trained; `regimeflow status` shows how far that is"
         )
+    if tracking.database is not None:
+        _require_readable(tracking.database)
     raise typer.Exit(_serve(tracking, port))
+
+
+def _require_readable(database: Path) -> None:
+    """Exit with code 1 where MLflow's server could not open a database."""
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", LOCKED_S, uri=True)) as opened:
+            opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise fail(
+            f"{database} cannot be read ({error}): try again where another process holds it; a "
+            "damaged one can be moved away, and is written again from the topics"
+        ) from None
 
 
 def _serve(tracking: Tracking, port: int) -> int:

@@ -127,7 +127,8 @@ def _under_way(state: PromotionState, command: ModelCommand) -> str:
     return (
         f"training {training.request_id} ({training.cause}) is under way for "
         f"{max(0, passed_ms) // MINUTE_MS} min of market time and is given up after "
-        f"{DEADLINE_MS // MINUTE_MS}: wait for it, or cancel it"
+        f"{DEADLINE_MS // MINUTE_MS}: wait for it, cancel it, or replay its dead "
+        "letter if it failed"
     )
 
 

@@ -144,7 +144,7 @@ def rollback(state: PromotionState, command: ModelCommand) -> Ruling:
     if command.version is None and before is None:
         detail = (
             f"{line_subject(command)} has served no version before {state.serving or 'now'}: name "
-            "one of its Archived versions"
+            "one that is Archived, or has served later"
         )
         return Ruling("conflict", detail, line_subject(command))
     entry = state.entry(before if command.version is None else command.version)

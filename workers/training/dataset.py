@@ -16,6 +16,7 @@ from streams.features.catalog import FEATURES
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]  # row numbers, or one integer for each row
 LEAST_PERIODS = 12  # of a clock in the history: five in that of the first fold
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,11 @@ class FeatureSeries:
         return np.asarray(self.rows[:, self.names.index(name)])
 
     def run_lengths(self) -> NDArray[np.int64]:
-        """Return how many complete rows without a hole end with each bar, shape (T,)."""
-        complete = np.asarray(~np.isnan(self.rows).any(axis=1))
+        """Return how many complete rows without a hole end with each bar, shape (T,).
+
+        A value beyond single precision is as good as missing: XGBoost refuses it.
+        """
+        complete = np.asarray((np.abs(self.rows) <= LARGEST).all(axis=1))
         follows = np.concatenate(([False], np.diff(self.times) == self.timeframe_ms))
         lengths = np.zeros(len(self.times), dtype=np.int64)
         run = 0

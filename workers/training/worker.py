@@ -105,13 +105,14 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
             except ChildFailed:
                 if not is_cancelled():
                     raise
-                _publish_failure(request, kafka, is_cancelled())
+                TrainingProgressPublisher(request, kafka).publish("failed", 0.0, is_cancelled())
+                remove_kept(models, request.request_id)
                 return ()
             except (Aborted, Fatal):  # the next start trains again
                 raise
             except Exception as failed:
                 cause = str(failed) if isinstance(failed, RecordRejected) else in_one_line(failed)
-                _publish_failure(request, kafka, cause)
+                TrainingProgressPublisher(request, kafka).publish("failed", 0.0, cause)
                 said.refused(request, cause)
                 raise
             said.trained(request)
@@ -133,10 +134,6 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         following.join()
         mirroring.join()
         status.close()
-
-
-def _publish_failure(request: TrainingRequest, kafka: KafkaSettings, cause: str) -> None:
-    TrainingProgressPublisher(request, kafka).publish("failed", 0.0, cause)
 
 
 def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:

@@ -54,6 +54,12 @@ def test_a_null_is_missing_and_a_hole_or_a_null_ends_a_run():
     assert one.run_lengths().tolist() == [1, 2, 3, 1, 0, 1]
 
 
+def test_a_value_that_xgboost_cannot_hold_ends_a_run_as_a_null_does():
+    one = of([vector(m, value=1e39 if m == 1 else 1.0) for m in range(4)])["BTCUSDT"]
+
+    assert one.run_lengths().tolist() == [1, 0, 1, 2]
+
+
 def test_only_a_new_stamp_is_a_settlement():
     stamps = [None, 1, 1, 2, 2, 3]
     vectors = [
