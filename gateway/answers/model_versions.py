@@ -72,12 +72,14 @@ class VersionList(BaseModel):
     timeframe: str
     as_of: str
     revision: int = Field(description="Now, whatever the time asked for")
-    production: int | None = Field(description="The version that serves; null: none")
+    production: int | None = Field(
+        description="The version that serves, or served the bars that closed then; null: none"
+    )
     versions: list[VersionView]
 
 
 class CandidateList(BaseModel):
-    """The versions to which one can roll back, that of a rollback without a name first."""
+    """The versions to which one can roll back, what has served last first."""
 
     strategy_name: str
     timeframe: str

@@ -37,6 +37,7 @@ from gateway.answers.model_versions import (
 from gateway.context import AppContext, ContextDep, TimeframeQuery
 from gateway.envelope import iso, plain
 from gateway.errors import Conflict, Detail, Refused, Unknown
+from schemas.bounds import LAST_MS
 from schemas.configs import StrategyName
 from schemas.timeframes import timeframe_name
 
@@ -76,12 +77,13 @@ async def versions(
 ) -> Response:
     """Return the versions of a model with their stages, as they stood at a market time.
 
-    The one in Production then is what served, and its reason says why.
+    `production` of a past time is what predicted the bars that closed then, or was the first to do
+    so; a version that was promoted serves from the bar that it names. Its reason says why.
     """
     line = requested_line(ctx, name, timeframe)
     at_ms = _now_ms(ctx) if as_of is None else time_ms(as_of)
     known = ctx.views.versions.require(*line)
-    stood = known.at(at_ms)
+    stood = known.at(LAST_MS if as_of is None else at_ms)
     rows = [
         model_versions.entity(known.versions[change.number], None if as_of is None else change)
         for change in stood
@@ -93,7 +95,9 @@ async def versions(
             "timeframe": timeframe_name(line[1]),
             "as_of": iso(at_ms),
             "revision": known.revision,
-            "production": _production(rows),
+            "production": _production(rows)
+            if as_of is None
+            else known.served_at(at_ms) or _production(rows),
             "versions": rows,
         }
     )

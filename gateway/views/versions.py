@@ -34,6 +34,17 @@ class VersionLine:
         stood = {c.number: c for c in self.changes if c.event_time_ms <= as_of_ms}
         return [stood[number] for number in sorted(stood)]
 
+    def served_at(self, close_ms: int) -> int | None:
+        """Return the number of the version that predicted a bar, by its close; None: none did."""
+        served = [
+            (change.effective_from_ms, change.number)
+            for change in self.changes
+            if change.to_stage == "Production"
+            and change.effective_from_ms is not None
+            and change.effective_from_ms <= close_ms
+        ]
+        return max(served)[1] if served else None
+
 
 class VersionsView:
     """The versions of all models; written on the event loop only."""

@@ -155,18 +155,20 @@ def run_in_children(
         ChildFailed: It was cancelled, or a child was killed.
     """
     niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
-    with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
-        files = Path(folder)
-        rows = (read_rows, raw, kafka, files)
-        networks = (run_networks, raw, models, kafka, files)
-        rest = (run_request, raw, models, kafka, files)
-        steps: list[list[tuple[Any, ...]]]
-        steps = [[networks, rest]] if trains_side_by_side(request) else [[rows], [networks], [rest]]
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
+            files = Path(folder)
+            rows = (read_rows, raw, kafka, files)
+            networks = (run_networks, raw, models, kafka, files)
+            rest = (run_request, raw, models, kafka, files)
+            steps: list[list[tuple[Any, ...]]]
+            steps = (
+                [[networks, rest]] if trains_side_by_side(request) else [[rows], [networks], [rest]]
+            )
             for calls in steps:
                 results = call_in_children(*calls, cancelled=cancelled, niceness=niceness)
-        except OSError as error:
-            raise RecordRejected(unwritten(error)) from None
+    except OSError as error:
+        raise RecordRejected(unwritten(error)) from None
     records: Sequence[Record] = results[-1]
     return records
 

@@ -1560,7 +1560,7 @@ export interface VersionList {
   as_of: string
   /** Now, whatever the time asked for */
   revision: number
-  /** The version that serves; null: none */
+  /** The version that serves, or served the bars that closed then; null: none */
   production: number | null
   versions: VersionView[]
 }

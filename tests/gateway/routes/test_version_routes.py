@@ -89,6 +89,20 @@ async def test_what_served_at_a_time_is_listed_with_why(models):
     assert (await models.client.get(f"{MODELS}/versions?as_of=soon")).status_code == 400
 
 
+async def test_what_served_a_bar_is_told_apart_from_what_was_promoted_by_then(models):
+    promoted = await post(models, f"{STRATEGIES}/models/promote", {"version": 2})
+    row = promoted["version"]
+
+    before = await models.get(f"{MODELS}/versions", as_of=row["since"])
+    after = await models.get(f"{MODELS}/versions", as_of=row["effective_from"])
+    nothing = await models.get(f"{MODELS}/versions", as_of="1970-01-01")
+
+    assert row["since"] < row["effective_from"]
+    assert (before["versions"][1]["stage"], before["production"]) == ("Production", 1)
+    assert after["production"] == 2
+    assert (nothing["versions"], nothing["production"]) == ([], None)
+
+
 def _iso(ms: int) -> str:
     from datetime import UTC, datetime
 
