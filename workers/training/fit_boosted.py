@@ -16,7 +16,7 @@ class BoostedPlan:
 
     rounds: int = 60
     depth: int = 3
-    learning_rate: float = 0.04
+    learning_rate: float = 0.08
     row_share: float = 0.7
     feature_share: float = 0.3
     leaf_weight: float = 100.0  # hessian: some 250 rows, a dozen outcomes that do not overlap
