@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.record import Milliseconds, Record, Symbol, Timeframe
+from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.specialists import Answerer
 
 
 class Driver(Record):
@@ -41,6 +42,13 @@ class Explanation(Record):
     methods: dict[str, str] = Field(description="How each member was attributed")
     additivity_gap: dict[str, float] = Field(description="Sum of parts minus the whole, by member")
     sentence: str
+    answered_by: Literal[Answerer, "blend"] | None = Field(
+        default=None, description="Null in records of older releases"
+    )
+    shares: dict[Answerer, Probability] = Field(
+        default_factory=dict, description="How much of the answer is whose; those of none left out"
+    )
+    why: str = Field(default="", description="Why they answered")
 
 
 class FeatureInteraction(Record):
@@ -65,4 +73,8 @@ class Attribution(Record):
     model_output: float = Field(description="Margin of the explained class, by the forest itself")
     interactions: tuple[FeatureInteraction, ...] | None = Field(
         default=None, description="The strongest pairs; null unless asked for"
+    )
+    shares: dict[Answerer, Probability] = Field(
+        default_factory=dict,
+        description="Whose forests the values are of, and how much of each; empty: the universal",
     )

@@ -8,11 +8,19 @@ from pydantic import Field
 
 from schemas.bounds import Count
 from schemas.record import Milliseconds, Record
+from schemas.specialists import SelectionRule
 
 GateName = Literal["data", "features", "boosted", "lstm", "ensemble", "promotion"]
 Rule = Literal["above", "at_least", "below", "at_most"]
+# "ensemble" is the universal model; "selection" what serves where specialists answer too.
 Forecast = Literal[
-    "ensemble", "xgboost", "lstm", "class_prior", "naive_last_label", "historical_volatility"
+    "ensemble",
+    "selection",
+    "xgboost",
+    "lstm",
+    "class_prior",
+    "naive_last_label",
+    "historical_volatility",
 ]
 
 
@@ -56,6 +64,12 @@ class ForecastScore(Record):
     brier: float | None
     accuracy: float | None
     macro_f1: float | None
+    balanced_accuracy: float | None = Field(
+        default=None, description="Mean share of each class that was called right"
+    )
+    calibration_error: float | None = Field(
+        default=None, description="ECE of the top label, 10 bins"
+    )
 
 
 class Holdout(Record):
@@ -95,5 +109,12 @@ class ModelComparison(Record):
         default=None, description="Of that mean, by the stationary bootstrap; null: too few rows"
     )
     level: float = Field(default=0.95, gt=0.0, lt=1.0, description="Of the interval")
+    champion_rule: SelectionRule | None = Field(
+        default=None, description="Who answered for the champion; null: not compared"
+    )
+    challenger_rule: SelectionRule | None = None
+    universal_difference: float | None = Field(
+        default=None, description="The same mean of the universal models alone; it decides nothing"
+    )
     verdict: Literal["promote", "keep", "manual_review"]
     reasons: tuple[str, ...] = Field(description="One sentence each")

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from schemas.bounds import MAX_COUNT, Count
 from schemas.certificates import ModelCertificate
+from schemas.diagnostics import ConfidenceBin, ModelEquity
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
@@ -124,6 +125,12 @@ class ModelRegistered(Record):
     )
     selection: ModelSelection | None = Field(
         default=None, description="Who answers; null in records of older releases: universal"
+    )
+    reliability: tuple[ConfidenceBin, ...] = Field(
+        default=(), description="Of the answers that serve, on the stitched folds; bins with rows"
+    )
+    equity: ModelEquity | None = Field(
+        default=None, description="Of the same answers; null in records of older releases"
     )
 
 

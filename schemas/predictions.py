@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.bounds import MAX_COUNT, Count
-from schemas.explanations import Attribution
+from schemas.explanations import Attribution, Explanation
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 from schemas.regimes import SUM_TOLERANCE, TrendState
 from schemas.specialists import Answerer
@@ -97,7 +97,7 @@ class Prediction(Record):
     confidence_interval: tuple[Probability, Probability] | None = Field(
         default=None,
         description="Venn-Abers bounds of the direction's probability, wide where outcomes are "
-        "few; null: the model has no tables, or the universal one did not answer alone",
+        "few; null: the model has no tables of who answered",
     )
     expected_return: ExpectedReturns | None = Field(
         default=None, description="Over the horizon; null as the interval, or for a short history"
@@ -126,6 +126,9 @@ class PredictionRequest(Record):
     answerer: Answerer | None = Field(
         default=None, description="Which part of the model is to answer; null: as it selects"
     )
+    prediction: Prediction | None = Field(
+        default=None, description="An answer to an override, which is to be explained; null: none"
+    )
 
 
 class PredictionReply(Record):
@@ -138,3 +141,4 @@ class PredictionReply(Record):
     detail: str = ""
     prediction: Prediction | None = None
     attribution: Attribution | None = None
+    explanation: Explanation | None = None

@@ -104,6 +104,11 @@ class ModelSelection(Record):
         return tuple(each for each in self.specialists if each.temperature is not None)
 
     @property
+    def temperatures(self) -> dict[SpecialistName, float]:
+        """Temperature of each one's pool."""
+        return {each.name: each.temperature for each in self.fitted if each.temperature is not None}
+
+    @property
     def qualified(self) -> frozenset[SpecialistName]:
         """The names of those that may answer."""
         return frozenset(each.name for each in self.fitted if each.qualified)

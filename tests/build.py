@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from schemas.answers import PredictionAnswer
 from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
 from schemas.dead_letter import DeadLetter
+from schemas.diagnostics import ConfidenceBin, ModelEquity
 from schemas.drift import (
     DriftReference,
     DriftReport,
@@ -444,6 +445,20 @@ def registered(**fields: Any) -> ModelRegistered:
         "regimes": (regime_parameters(),),
     }
     return ModelRegistered(**(defaults | fields))
+
+
+def reliability() -> tuple[ConfidenceBin, ...]:
+    """Return two ranges of confidence; of the second there are too few blocks of time."""
+    return (
+        ConfidenceBin(rows=480, confidence=0.46, hit_rate=0.45, interval=(0.4, 0.5)),
+        ConfidenceBin(rows=20, confidence=0.55, hit_rate=0.7),
+    )
+
+
+def equity_curve() -> ModelEquity:
+    """Return one unit that falls, then ends above its start."""
+    times_ms = tuple(START_MS + hour * 60 * MINUTE_MS for hour in range(4))
+    return ModelEquity(times_ms=times_ms, equity=(1.0, 0.98, 1.03, 1.03), trades=2)
 
 
 def comparison(champion: str = "m1", **fields: Any) -> ModelComparison:

@@ -25,7 +25,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[SYMBOL...]",
-            help="Some symbols; all by default. With `report [VERSION]`: what the gates said.",
+            help="Some symbols; all by default. With `report [VERSION]`: what its training says.",
         ),
     ] = None,
     *,
@@ -36,18 +36,24 @@ def train(
         bool,
         typer.Option("--all", help="A model of every timeframe that runs, the base bar's first"),
     ] = False,
+    in_browser: Annotated[
+        bool, typer.Option("--open", help="With `report`: its page in the browser")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Ask for a model of this home's market, trained on all of its history.
 
     The model is judged and promoted as every other. The same call at the same bar asks once.
-    `regimeflow train report [VERSION]` prints the gates of a model, the newest by default.
+    `regimeflow train report [VERSION]` prints the report of a model, the newest by default.
     """
     if words and words[0] == "report":
         if len(words) > 2 or every or timeframe is not None:
-            raise fail("expected `regimeflow train report [VERSION]` and no more", 2)
-        show_report(words[1] if len(words) > 1 else None, as_json=as_json)
+            raise fail("expected `regimeflow train report [VERSION] [--open]` and no more", 2)
+        version = words[1] if len(words) > 1 else None
+        show_report(version, as_json=as_json, in_browser=in_browser)
         return
+    if in_browser:
+        raise fail("--open is for `regimeflow train report`: there is no page of a request", 2)
     from streams.runtime.publisher import Publisher
     from workers.training.newest_request import newest_requests, ready_histories
 

@@ -9,6 +9,7 @@ from gateway.context import AppContext
 from gateway.kafka.worker_client import AttributionKind
 from gateway.views.compact import PredictedBar
 from schemas.explanations import Attribution, Explanation
+from schemas.predictions import Prediction
 from schemas.status import process_name
 
 
@@ -28,6 +29,23 @@ async def find_explanation(
     if fresh is not None:
         await ctx.cache.put(key, fresh)
     return fresh
+
+
+async def explain_override(
+    ctx: AppContext, prediction: Prediction, trace_id: str = ""
+) -> bytes | None:
+    """Return the encoded explanation of an answer that is on no topic; None when it is late."""
+    shape = Explanation.schema_name()
+    key = f"explanation:{shape}:{_bar(prediction)}:{prediction.prediction_id}"
+    cached = await ctx.cache.get(key)
+    if cached is not None:
+        return cached
+    reply = await ctx.worker_client.override_explanation(prediction, trace_id)
+    if reply is None or reply.explanation is None:
+        return None
+    encoded = reply.explanation.encode()
+    await ctx.cache.put(key, encoded)
+    return encoded
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field
 from gateway.envelope import iso
 from gateway.views.versions import VersionLine
 from schemas.certificates import ModelCertificate
+from schemas.diagnostics import ConfidenceBin, ModelEquity
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison, Rule, holds
 from schemas.models import ModelMetrics, ModelRegistered
+from schemas.specialists import ModelSelection
 from schemas.timeframes import timeframe_name
 from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion, VersionStage
 
@@ -23,6 +25,7 @@ THRESHOLDS: dict[str, tuple[str, float, Literal["at_least", "at_most"]]] = {
     "min_total_trades": ("total_trades", 50.0, "at_least"),
     "min_win_rate": ("win_rate", 40.0, "at_least"),
 }
+TRAINED = {"reports", "scores", "holdout", "certificate", "selection", "reliability", "equity"}
 PERCENT = {"max_drawdown_pct", "min_win_rate"}  # the figures are fractions
 
 
@@ -60,6 +63,11 @@ class VersionDetails(VersionView):
     scores: list[ForecastScore] = Field(description="Beside members and baselines, on the folds")
     holdout: Holdout | None
     certificate: ModelCertificate | None
+    selection: ModelSelection | None = Field(description="Who answers; null: an older release")
+    reliability: list[ConfidenceBin] = Field(
+        description="Of the answers that serve, on the folds; empty: an older release"
+    )
+    equity: ModelEquity | None = Field(description="Of the same; null: an older release")
     uri: str
     files: list[str]
     history: list[ModelStageChanged] = Field(description="Every change of its stage")
@@ -146,7 +154,7 @@ def details(line: VersionLine, version: ModelVersion) -> dict[str, Any]:
     history = [change for change in line.changes if change.number == version.number]
     return {
         **entity(version),
-        **version.model.model_dump(include={"reports", "scores", "holdout", "certificate"}),
+        **version.model.model_dump(include=TRAINED),
         "uri": version.model.uri,
         "files": [file.path for file in version.model.files],
         "history": [change.model_dump() for change in history],

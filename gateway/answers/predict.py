@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.answers.explain import find_explanation
+from gateway.answers.explain import explain_override, find_explanation
 from gateway.context import AppContext
 from gateway.envelope import iso, raw
 from gateway.errors import Refused, TooSlow, Unavailable, Unknown
 from gateway.views import clock
-from gateway.views.compact import CompactSignal, PredictedBar
+from gateway.views.compact import CompactSignal
 from gateway.views.series_view import SeriesView
 from schemas.answers import PredictionAnswer
 from schemas.predictions import ClassProbabilities, Prediction, PredictionReply
@@ -48,9 +48,9 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     with ctx.metrics.timed_stage("inference"):
         signal, age = _signal(ctx, view, query.as_of_ms)
         graded = fields = orjson.loads(signal.raw)
-        predicted: PredictedBar = signal
+        prediction: Prediction | None = None
         if named is not None and named != (signal.model_version, None):
-            predicted = prediction = await _override(ctx, query, signal, named)
+            prediction = await _override(ctx, query, signal, named)
             fields = _prediction_fields(prediction)
     with ctx.metrics.timed_stage("regime"):
         regime = _regime(fields["regime"])
@@ -59,9 +59,10 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
         body["risk_validation"] = _risk(graded) if query.risk_check else None
     body["explanation"], body["explanation_status"] = None, "not_requested"
     if query.explain:
-        explanation = None  # of a named part nobody has one: that is no prediction of the log
-        if named is None or named.answerer is None:
-            explanation = await find_explanation(ctx, predicted, query.trace_id)
+        if prediction is None:
+            explanation = await find_explanation(ctx, signal, query.trace_id)
+        else:
+            explanation = await explain_override(ctx, prediction, query.trace_id)
         body["explanation"] = raw(explanation)
         body["explanation_status"] = "pending" if explanation is None else "ready"
     body["stale"] = age.stale

@@ -18,7 +18,7 @@ from gateway.errors import Unavailable
 from gateway.kafka.bus import Bus
 from gateway.views.compact import PredictedBar
 from schemas.explanations import Explanation
-from schemas.predictions import PredictionReply, PredictionRequest
+from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.specialists import Answerer
 
 BOUND_S = 0.1
@@ -56,6 +56,16 @@ class WorkerClient:
             bar, self._bound_s, model_override=model, answerer=answerer, explain=explain
         )
         return await self._reply(request, self._bound_s, trace_id)
+
+    async def override_explanation(
+        self, prediction: Prediction, trace_id: str
+    ) -> PredictionReply | None:
+        """Return the worker's reply about the answer to an override; None when it is late."""
+        request = self._request(prediction, self._bound_s, explain=True, prediction=prediction)
+        try:
+            return await self._reply(request, self._bound_s, trace_id)
+        except Unavailable:
+            return None
 
     async def attribution(
         self, bar: PredictedBar, kind: AttributionKind, trace_id: str

@@ -36,6 +36,13 @@ class ExplanationAnswer(BaseModel):
     stale: bool = Field(description="The newest signal is older than two bars")
     explanation: Explanation | None
     explanation_text: str | None = Field(description="One sentence on the strongest drivers")
+    answered_by: str | None = Field(
+        description="universal, a specialist or blend; null: no signal, or an older release"
+    )
+    shares: dict[str, float] | None = Field(
+        description="Whose forests the values are of, and how much of each; null: no values"
+    )
+    why: str | None = Field(description="Why that one answered; null as answered_by")
     values_status: Literal["ready", "pending", "failed", "none"] = Field(
         description="Of the fields below; pending and failed say why in detail"
     )
@@ -111,19 +118,24 @@ async def explain(
         find_explanation(ctx, signal),
         find_attribution(ctx, signal, "interactions" if interactions else "values"),
     )
-    ready = explanation is not None
+    ready, fields = explanation is not None, orjson.loads(signal.raw)
     body |= {
         "status": "ready" if ready else "pending",
         "explanation": raw(explanation),
         "explanation_text": orjson.loads(explanation)["sentence"] if explanation else None,
         "values_status": values.status,
+        "answered_by": fields.get("answered_by"),
+        "why": fields.get("why"),
         "detail": values.detail or ("" if ready else delay_reason(ctx)),
     }
     return success(body | _values(values.attribution))
 
 
 def _values(attribution: Attribution | None) -> dict[str, Any]:
-    names = ("feature_names", "shap_values", "base_value", "model_output", "interactions")
+    names = (
+        *("feature_names", "shap_values", "base_value", "model_output", "interactions"),
+        "shares",
+    )
     if attribution is None:
         return dict.fromkeys(names)
     return {name: value for name, value in attribution.model_dump().items() if name in names}

@@ -118,6 +118,8 @@ def explain(
     row, trees, margin = attribute_trees(model, prediction, window)
     sequence = attribute_closely(model.network, window, CLASSES.index(shown))
     positive, negative = _drivers(model, row, trees[:-1], sequence.shares)
+    who = prediction.answered_by or "universal"
+    spoken = f"{getattr(prediction.probabilities, shown):.0%}{_speaker(who)}"
     return Explanation(
         explanation_id=derived_id(EXPLANATIONS.name, prediction.prediction_id),
         prediction_id=prediction.prediction_id,
@@ -139,7 +141,10 @@ def explain(
             "xgboost": float(trees.sum() - margin),
             "lstm": float(sequence.gap),
         },
-        sentence=sentence(shown, getattr(prediction.probabilities, shown), positive, negative),
+        sentence=sentence(shown, spoken, positive, negative),
+        answered_by=who,
+        shares=model.shares(prediction),
+        why=prediction.why or "",
     )
 
 
@@ -199,15 +204,22 @@ def _shares(attribution: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def sentence(
-    shown: str, chance: float, positive: Sequence[Driver], negative: Sequence[Driver]
+    shown: str, chance: str, positive: Sequence[Driver], negative: Sequence[Driver]
 ) -> str:
     """Return one plain sentence that names the direction, its probability and what drove it."""
-    text = f"{shown.capitalize()} at {chance:.0%}"
+    text = f"{shown.capitalize()} at {chance}"
     if positive:
         text += ", mostly for " + _listed(positive[:2])
     if negative:
         text += ("; against it " if positive else ", against ") + _listed(negative[:1])
     return text + "."
+
+
+def _speaker(who: str) -> str:
+    """Return who answered as part of a sentence; empty for the universal model."""
+    if who == "universal":
+        return ""
+    return " by the blend" if who == "blend" else f" by the {who.replace('_', ' ')}"
 
 
 def _listed(drivers: Sequence[Driver]) -> str:

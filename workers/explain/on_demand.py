@@ -1,9 +1,9 @@
-"""Answers requests for all values of an explanation, and for interactions, beside the chain.
+"""Answers requests for all values of an explanation, for interactions and about overrides.
 
     predictions.requests.v1  -->  [explain]  -->  predictions.replies.v1
 
-Nothing is kept: the answer follows from features and model. Several processes share the symbols
-and each sees every request. One answers where it holds the prediction.
+It runs beside the chain, and nothing is kept: the answer follows from features and model. Several
+processes share the symbols and each sees every request. One answers where it holds the prediction.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import structlog
 
-from schemas.explanations import Attribution
+from schemas.explanations import Attribution, Explanation
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.topics import PREDICTION_REQUESTS
 from streams.processor import RecordRejected
@@ -56,8 +56,8 @@ class OnDemand:
         self._slow.shutdown(wait=False, cancel_futures=True)
 
     def take(self, request: PredictionRequest) -> None:
-        """Answer a request for an attribution; others are passed over."""
-        if request.attribution == "values":
+        """Answer a request for an attribution or about an override; others are passed over."""
+        if request.attribution == "values" or request.prediction is not None:
             self._answer(request)
         elif request.attribution == "interactions":
             self._slow.submit(self._answer, request)
@@ -65,28 +65,32 @@ class OnDemand:
     def _answer(self, request: PredictionRequest) -> None:
         if self._wall_ms() > request.deadline_ms:
             return
-        prediction = self._explainable.predicted(request)
-        if prediction is None:
+        logged = self._explainable.predicted(request)
+        if logged is None:
             return
         try:
-            attribution = self._attribution(
-                prediction, with_pairs=request.attribution == "interactions"
-            )
+            answer = self._answered(request, logged)
         except (RecordRejected, ArtifactError) as cause:
             self._publish(_reply(request, detail=str(cause)))
         except Exception as bug:
             log.exception("request.failed", request=request.request_id, remedy="report it")
             self._publish(_reply(request, detail=in_one_line(bug)))
         else:
-            self._publish(_reply(request, attribution))
+            self._publish(_reply(request, answer))
+
+    def _answered(
+        self, request: PredictionRequest, logged: Prediction
+    ) -> Attribution | Explanation:
+        if request.prediction is not None:
+            return self._explainable.explain(request.prediction)
+        return self._attribution(logged, with_pairs=request.attribution == "interactions")
 
     def _attribution(self, prediction: Prediction, *, with_pairs: bool) -> Attribution:
         model, window = self._explainable.inputs(prediction)
         shown = explained_class(prediction)
         row, values, output = attribute_trees(model, prediction, window)
-        pairs = None
+        pairs, shares = None, model.shares(prediction)
         if with_pairs:
-            shares = model.shares(prediction)
             matrix = self._interactions.matrix(model, row, CLASSES.index(shown), shares)
             differ = float(np.abs(matrix.sum(axis=1) - values[:-1]).max())
             if differ > SAME_WITHIN:
@@ -103,19 +107,21 @@ class OnDemand:
             base_value=float(values[-1]),
             model_output=output,
             interactions=pairs,
+            shares=shares,
         )
 
 
 def _reply(
-    request: PredictionRequest, attribution: Attribution | None = None, detail: str = ""
+    request: PredictionRequest, answer: Attribution | Explanation | None = None, detail: str = ""
 ) -> PredictionReply:
     return PredictionReply(
         request_id=request.request_id,
         reply_to=request.reply_to,
         event_time_ms=request.event_time_ms,
-        status="failed" if attribution is None else "ok",
+        status="failed" if answer is None else "ok",
         detail=detail,
-        attribution=attribution,
+        attribution=answer if isinstance(answer, Attribution) else None,
+        explanation=answer if isinstance(answer, Explanation) else None,
     )
 
 

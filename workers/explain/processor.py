@@ -156,7 +156,7 @@ class _ExplainBatch:
         self._outputs = [() for _ in records]
         for number, record in enumerate(records):
             if isinstance(record, PredictionRequest):
-                if record.explain and record.model_override is None:
+                if record.explain and record.model_override is None and record.prediction is None:
                     history = self._explainable.history(_key(record))
                     self._explain((number, history.prediction(record.bar_time_ms)))
             elif isinstance(record, FeatureVector | Prediction):

@@ -88,6 +88,10 @@ class Manifest(Record):
     calibration: CalibrationTables | None = Field(
         default=None, description="Bounds beside a prediction; null: written before there were any"
     )
+    selection_calibration: CalibrationTables | None = Field(
+        default=None,
+        description="The same of what serves where specialists answer; null: the universal model",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:

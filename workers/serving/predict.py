@@ -13,6 +13,7 @@ from schemas.predictions import ClassProbabilities, MarketContext, Prediction, R
 from schemas.specialists import SPECIALISTS, Answerer
 from schemas.topics import PREDICTIONS
 from streams.costs import label_threshold
+from workers.models.calibration import CalibrationLookup
 from workers.models.ensemble import class_probabilities
 from workers.serving.pairing import FeatureWindow, PairedBar, PreparedRows, RowsInOrder
 from workers.serving.selection import Regimes, answer
@@ -27,6 +28,7 @@ class Spoken(NamedTuple):
     weights: dict[str, float]
     answered_by: Literal[Answerer, "blend"]
     why: str
+    as_selected: bool
 
 
 class ModelInputs(NamedTuple):
@@ -131,9 +133,20 @@ def predict(
             dict(zip(SPECIALISTS, answers.weights[i].tolist(), strict=True)),
             answers.answered_by[i],
             answers.why[i],
+            answers.as_selected[i],
         )
         predictions.append(_prediction(model, pair, view, spoken, named))
     return predictions
+
+
+def _tables(model: LoadedEnsemble, spoken: Spoken) -> CalibrationLookup | None:
+    """Return what scores of these answers were worth out of sample; None where nobody learned it.
+
+    Bundles that are older than tables of a selection have those of the universal model alone.
+    """
+    if spoken.as_selected and model.selection_calibration is not None:
+        return model.selection_calibration
+    return model.calibration if spoken.answered_by == "universal" else None
 
 
 def _regime_view(pair: PairedBar) -> RegimeView:
@@ -156,8 +169,7 @@ def _prediction(
     named: Answerer | None,
 ) -> Prediction:
     features, manifest = pair.features, model.manifest
-    # The tables say what the universal model's scores were worth.
-    tables = model.calibration if spoken.answered_by == "universal" else None
+    tables = _tables(model, spoken)
     final = spoken.probabilities
     # Two answers of one model at one bar are two predictions.
     which = () if named is None else (named,)

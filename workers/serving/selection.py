@@ -44,15 +44,19 @@ class Answers:
     Attributes:
         members: Of who answered, before pooling, by name, shape (N, 3).
         probabilities: Calibrated, shape (N, 3).
+        universal: Those of the universal model alone, shape (N, 3).
         weights: Of the specialists, shape (N, 3).
         answered_by, why: Of each bar.
+        as_selected: Whether specialists might answer it by the model's own rule.
     """
 
     members: dict[str, Array]
     probabilities: Array
+    universal: Array
     weights: Array
     answered_by: list[Literal[Answerer, "blend"]]
     why: list[str]
+    as_selected: list[bool]
 
 
 def answer(
@@ -82,10 +86,20 @@ def answer(
     return Answers(
         members | {"xgboost": mix(shares, forests)},
         mix(shares, final),
+        final["universal"],
         weights,
         [_answerer(row) for row in shares.tolist()],
         why,
+        _as_selected(model.manifest.selection, regimes.policies, named),
     )
+
+
+def _as_selected(
+    selection: ModelSelection, policies: Sequence[SpecialistPolicy], named: Answerer | None
+) -> list[bool]:
+    if named is not None or selection.rule == "universal":
+        return [False] * len(policies)
+    return [policy == selection.policy for policy in policies]
 
 
 def _weigh(regimes: Regimes) -> Array:

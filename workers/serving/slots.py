@@ -26,7 +26,7 @@ from workers.models.artifact import (
     read_model,
 )
 from workers.models.booster import read_booster
-from workers.models.calibration import CalibrationLookup
+from workers.models.calibration import CalibrationLookup, CalibrationTables
 from workers.models.devices import PlacedNetwork, place_network
 
 PARITY = 1e-6  # on probabilities, against the answers of the training libraries
@@ -50,6 +50,7 @@ class LoadedEnsemble:
     loaded_at_ms: int
     load_seconds: float
     calibration: CalibrationLookup | None = None  # of a model with tables
+    selection_calibration: CalibrationLookup | None = None  # where specialists answer too
     specialists: Mapping[SpecialistName, forests.Forest] = field(default_factory=dict)
     _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
@@ -123,8 +124,7 @@ class LoadedEnsemble:
     @cached_property
     def temperatures(self) -> dict[SpecialistName, float]:
         """Temperature of each specialist's pool."""
-        fitted = self.manifest.selection.fitted
-        return {each.name: each.temperature for each in fitted if each.temperature is not None}
+        return self.manifest.selection.temperatures
 
     def status(self) -> LoadedModel:
         """Return what ``GET /api/v1/models`` shows."""
@@ -165,9 +165,8 @@ def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
             network=place_network(lstms.read_lstm(contents["lstm"])),
             loaded_at_ms=wall_ms(),
             load_seconds=0.0,
-            calibration=None
-            if manifest.calibration is None
-            else CalibrationLookup(manifest.calibration),
+            calibration=_lookup(manifest.calibration),
+            selection_calibration=_lookup(manifest.selection_calibration),
             specialists={
                 each.name: forests.compile_forest(read_booster(contents[FOREST_ROLES[each.name]]))
                 for each in manifest.selection.fitted
@@ -180,6 +179,10 @@ def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"model {model.model_version} cannot be read: {error}") from None
     return replace(loaded, load_seconds=time.monotonic() - began)
+
+
+def _lookup(tables: CalibrationTables | None) -> CalibrationLookup | None:
+    return None if tables is None else CalibrationLookup(tables)
 
 
 def feature_concern(model: ModelRegistered) -> str:

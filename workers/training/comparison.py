@@ -12,17 +12,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import entr
 
 from schemas.gates import ComparedMetric, ModelComparison
 from schemas.models import ModelRegistered
+from schemas.regimes import LN_3
+from schemas.specialists import SpecialistPolicy
 from streams.evaluation.resampling import ratio_interval
 from streams.features.catalog import FEATURE_SET_ID
 from streams.regimes.hamilton import filtered_probabilities
 from streams.regimes.processor import UNIFORM
 from workers.models.artifact import ArtifactError
-from workers.models.ensemble import calibrate, pool
+from workers.serving.selection import Regimes, answer
 from workers.serving.slots import FeaturesMissing, LoadedEnsemble, load_ensemble
+from workers.training.answers import ModelAnswers
 from workers.training.dataset import Array, Rows
+from workers.training.fit import TrainingPlan
 from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.gates import Requirement
 from workers.training.metrics import surprise
@@ -52,31 +57,33 @@ class NotComparable(ValueError):
 
 @dataclass(frozen=True)
 class Judged:
-    """One model on the rows of a comparison: probabilities, shape (N, 3), and its figures."""
+    """One model on the rows of a comparison: its answers, and the figures of those that serve."""
 
-    probabilities: Array
+    answers: ModelAnswers
     trading: TradingFigures
 
 
 def compare_models(
     champion: ModelRegistered,
-    challenger: Array,
+    challenger: ModelAnswers,
     table: TrainingTable,
     holdout: Rows,
-    labels: LabelPlan,
+    plan: TrainingPlan,
 ) -> ModelComparison:
     """Return the comparison on the rows held out that came after the champion's training.
 
-    A champion whose files are altered, whose features are gone or whose labels are others, and too
-    few rows, give ``manual_review`` with the reason.
+    What serves is judged on both sides; what the universal models alone would gain is said beside
+    it. A champion whose files are altered, whose features are gone or whose labels are others, and
+    too few rows, give ``manual_review`` with the reason.
 
     Args:
         champion: The model that serves.
         challenger: Answers of the new model on ``holdout``, shape (N, 3).
         table: Of the new model.
         holdout: Row numbers that it was not trained on.
-        labels: What it predicts.
+        plan: Of the new model: what it predicts, and how the config weighs specialists.
     """
+    labels = plan.labels
     after_ms = champion.trained_to_ms + labels.horizon_bars * table.timeframe_ms
     later = table.times[holdout] > after_ms
     rows = holdout[later]
@@ -84,14 +91,15 @@ def compare_models(
         return _unable(champion.model_version, "the champion was trained on every row held out")
     try:
         loaded = _load(champion, labels)
-        answers = champion_answers(loaded, table, rows)
+        answers = champion_answers(loaded, table, rows, plan.specialists)
     except NotComparable as error:
         return _unable(champion.model_version, str(error), len(rows))
+    mine = challenger.of(later)
     return _decided(
         champion.model_version,
         (table, rows, labels.horizon_bars),
-        Judged(answers, _trading(table, rows, answers, labels)),
-        Judged(challenger[later], _trading(table, rows, challenger[later], labels)),
+        Judged(answers, _trading(table, rows, answers.served, labels)),
+        Judged(mine, _trading(table, rows, mine.served, labels)),
     )
 
 
@@ -108,8 +116,10 @@ def _load(champion: ModelRegistered, labels: LabelPlan) -> LoadedEnsemble:
     return loaded
 
 
-def champion_answers(loaded: LoadedEnsemble, table: TrainingTable, rows: Rows) -> Array:
-    """Return what a registered model answers on some rows, as it is served, shape (n, 3).
+def champion_answers(
+    loaded: LoadedEnsemble, table: TrainingTable, rows: Rows, policy: SpecialistPolicy
+) -> ModelAnswers:
+    """Return what a registered model answers on some rows, as it is served under a policy.
 
     Raises:
         NotComparable: A feature of it is no longer made.
@@ -119,16 +129,21 @@ def champion_answers(loaded: LoadedEnsemble, table: TrainingTable, rows: Rows) -
         columns = loaded.columns(f"{FEATURE_SET_ID} in training", names)
     except FeaturesMissing as error:
         raise NotComparable(str(error)) from None
-    inputs = np.hstack((table.rows[rows][:, columns], _posteriors(loaded, table)[rows]))
+    posteriors = _posteriors(loaded, table)[rows]
+    entropies = np.minimum(entr(posteriors).sum(axis=1) / LN_3, 1.0)
+    inputs = np.hstack((table.rows[rows][:, columns], posteriors))
     windows = Windows(table.rows, rows, loaded.window)
-    parts = [
-        loaded.members(inputs[chunk], loaded.network.prepare(windows.take(chunk)[:, :, columns]))
-        for chunk in np.array_split(np.arange(len(rows)), max(len(rows) // CHUNK, 1))
-    ]
-    members = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    manifest = loaded.manifest
-    pooled = pool(members, manifest.member_weights)
-    return calibrate(pooled, np.array(manifest.class_prior), manifest.temperature)
+    parts = []
+    for chunk in np.array_split(np.arange(len(rows)), max(len(rows) // CHUNK, 1)):
+        prepared = loaded.network.prepare(windows.take(chunk)[:, :, columns])
+        regimes = Regimes(posteriors[chunk], entropies[chunk], [policy] * len(chunk))
+        parts.append(answer(loaded, inputs[chunk], prepared, regimes))
+    selection = loaded.manifest.selection
+    return ModelAnswers(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.universal for part in parts]),
+        selection.rule if policy == selection.policy else "universal",
+    )
 
 
 def _posteriors(loaded: LoadedEnsemble, table: TrainingTable) -> Array:
@@ -171,7 +186,9 @@ def _decided(
         for name, (weight, requirement) in METRICS.items()
     )
     classes = table.classes[rows]
-    gain = surprise(champion.probabilities, classes) - surprise(challenger.probabilities, classes)
+    ours, theirs = challenger.answers, champion.answers
+    gain = surprise(theirs.served, classes) - surprise(ours.served, classes)
+    universal = surprise(theirs.universal, classes) - surprise(ours.universal, classes)
     interval = _gain_interval(gain, table.times[rows], horizon)
     verdict, reasons = decide(metrics, interval, len(rows))
     return ModelComparison(
@@ -183,6 +200,9 @@ def _decided(
         difference=float(gain.mean()),
         difference_interval=interval,
         level=LEVEL,
+        champion_rule=theirs.rule,
+        challenger_rule=ours.rule,
+        universal_difference=float(universal.mean()),
         verdict=verdict,
         reasons=reasons,
     )

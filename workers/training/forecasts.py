@@ -14,7 +14,14 @@ import numpy as np
 from schemas.gates import Forecast, ForecastScore
 from workers.training.dataset import Array, Rows
 from workers.training.labels import UNKNOWN
-from workers.training.metrics import brier_score, class_shares, log_loss, macro_f1
+from workers.training.metrics import (
+    balanced_accuracy,
+    brier_score,
+    calibration_error,
+    class_shares,
+    log_loss,
+    macro_f1,
+)
 from workers.training.table import LabelPlan, TrainingTable
 
 VOLATILITY_BINS = 5  # of equally many training rows
@@ -76,6 +83,8 @@ def score_forecasts(forecasts: Mapping[str, Array], classes: Rows) -> tuple[Fore
             brier=brier_score(probabilities, classes),
             accuracy=_accuracy(probabilities, classes),
             macro_f1=macro_f1(probabilities.argmax(axis=1), classes),
+            balanced_accuracy=balanced_accuracy(probabilities.argmax(axis=1), classes),
+            calibration_error=calibration_error(probabilities, classes),
         )
         for name, probabilities in forecasts.items()
     )

@@ -116,7 +116,7 @@ class GateFacts:
         data, features: Figures of the first two gates.
         scores: Of the pool, the members and the baselines, out of sample.
         metrics: Of the pool, out of sample.
-        trading: What its calls came to.
+        trading: What the calls came to that it would have served.
         trials: Models tried for the strategy, this one included.
         qualifying: The gates that qualify, by name.
     """
@@ -162,8 +162,10 @@ def _ensemble(facts: GateFacts) -> GateReport:
     policy = dict(REGISTRATION) | {"edge_p_value": Requirement("below", EDGE_LEVEL)}
     if metrics.prior_log_loss is not None:
         policy["log_loss"] = Requirement("below", metrics.prior_log_loss)
+    losses = {score.forecast: score.log_loss for score in facts.scores}
     figures = {
         "log_loss": metrics.log_loss,
+        **({"selection_log_loss": losses["selection"]} if "selection" in losses else {}),
         "edge_low": edge[0] if edge else None,
         "resolution_low": resolution[0] if resolution else None,
         "edge_p_value": metrics.edge_p_value,

@@ -7,13 +7,18 @@ neither has seen. The price is that it knows nothing of the newest tenth of the 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from schemas.gates import Holdout
+from workers.models.ensemble import calibrate, pool
+from workers.training.answers import ModelAnswers, selected_answers
 from workers.training.dataset import Array, Rows
-from workers.training.forecasts import score_forecasts
+from workers.training.fit import FittedModel, TrainingPlan
+from workers.training.forecasts import baseline_forecasts, score_forecasts
+from workers.training.specialists import FittedSpecialists
 from workers.training.split import known_before
 from workers.training.table import TrainingTable
 
@@ -38,6 +43,55 @@ def split_holdout(
     starts_ms = int(times[-count])
     known = known_before(starts_ms, table.known_at[usable], embargo_bars * table.timeframe_ms)
     return replace(table, usable=usable[known]), usable[table.times[usable] >= starts_ms]
+
+
+@dataclass(frozen=True)
+class AnsweringModel:
+    """All of a model that answers: what was fitted, its temperature, and its specialists."""
+
+    fitted: FittedModel
+    temperature: float
+    specialists: FittedSpecialists
+
+    def forecasts(self, table: TrainingTable, rows: Rows, plan: TrainingPlan) -> dict[str, Array]:
+        """Return what it, its members and the baselines say of some rows, shape (n, 3) each.
+
+        ``ensemble`` is the universal model; ``selection`` is there where specialists answer too.
+        """
+        if len(rows) == 0:
+            return {"ensemble": np.empty((0, 3))}
+        members = self.fitted.members(table, rows, plan.lstm.window)
+        ensemble = self._calibrated(members, plan, self.temperature)
+        forecasts = {"ensemble": ensemble}
+        if self.specialists.selection.rule != "universal":
+            forecasts["selection"] = self._selected(table, rows, members, ensemble, plan)
+        return forecasts | members | baseline_forecasts(table, plan.labels, table.usable, rows)
+
+    def _selected(
+        self,
+        table: TrainingTable,
+        rows: Rows,
+        members: Mapping[str, Array],
+        universal: Array,
+        plan: TrainingPlan,
+    ) -> Array:
+        selection, inputs = self.specialists.selection, self.fitted.forest_rows(table, rows)
+        parts = {}
+        for name, temperature in selection.temperatures.items():
+            forest = self.specialists.chances(name, inputs)
+            parts[name] = self._calibrated({**members, "xgboost": forest}, plan, temperature)
+        return selected_answers(selection, self.fitted.posteriors[rows], universal, parts)
+
+    def _calibrated(
+        self, members: Mapping[str, Array], plan: TrainingPlan, temperature: float
+    ) -> Array:
+        return calibrate(pool(members, plan.member_weights), self.fitted.prior, temperature)
+
+    def answers(self, forecasts: Mapping[str, Array]) -> ModelAnswers:
+        """Return of forecasts those of the model, as it serves and by the universal one alone."""
+        universal = forecasts["ensemble"]
+        rule = self.specialists.selection.rule
+        return ModelAnswers(forecasts.get("selection", universal), universal, rule)
 
 
 def holdout_record(table: TrainingTable, rows: Rows, forecasts: dict[str, Array]) -> Holdout | None:

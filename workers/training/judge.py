@@ -13,7 +13,7 @@ from schemas.training import TrainingRequest
 from workers.training.figures import data_figures, feature_figures, ledger_counts
 from workers.training.fit import TrainingPlan
 from workers.training.gates import GateFacts, gate_reports
-from workers.training.trading import called_trades, trading_figures
+from workers.training.trading import trading_figures
 from workers.training.train import GateVerdicts, TrainedModel
 
 
@@ -74,16 +74,14 @@ def judge(
     trained: TrainedModel, request: TrainingRequest, plan: TrainingPlan, past: TrainingPast
 ) -> GateVerdicts:
     """Return the reports of the gates, and the comparison with the champion of the request."""
-    stitched, table = trained.stitched, trained.table
-    predicted = stitched.probabilities.argmax(axis=1)
-    trades = called_trades(table, stitched.rows, predicted, plan.labels.horizon_bars)
+    table = trained.table
     trials = past.trials + trained.metrics.trials
     facts = GateFacts(
         data=data_figures(table.series, past.ledger),
         features=feature_figures(table, trained.held_out, len(trained.left_out)),
         scores=trained.scores,
         metrics=trained.metrics,
-        trading=trading_figures(trades, trials),
+        trading=trading_figures(trained.trades, trials),
         trials=trials,
         qualifying=trained.gates,
     )
@@ -107,5 +105,5 @@ def _comparison(
         trained.answers,
         trained.table,
         trained.held_out,
-        plan.labels,
+        plan,
     )

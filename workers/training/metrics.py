@@ -56,6 +56,12 @@ def macro_f1(predicted: Classes, classes: Classes) -> float | None:
     return float(np.mean(scores)) if scores else None
 
 
+def balanced_accuracy(predicted: Classes, classes: Classes) -> float | None:
+    """Return the mean share called right of each class that occurs; None without rows."""
+    shares = [float((predicted[classes == which] == which).mean()) for which in np.unique(classes)]
+    return float(np.mean(shares)) if shares else None
+
+
 def calibration_error(probabilities: Array, classes: Classes) -> float | None:
     """Return the expected calibration error of the top label (Guo et al., 2017); None without rows.
 

@@ -25,6 +25,8 @@ from schemas.versions import ModelStageChanged, VersionStage
 from streams.configs.content import Mlflow, parse_config
 from streams.runtime.codec import Received, Stored
 from workers.models.artifact import Manifest, registered_folder
+from workers.research.charts.plotly_json import to_plotly
+from workers.training.report_charts import report_charts
 
 Numbers = tuple[tuple[str, float, int], ...]  # name, value, step
 
@@ -128,9 +130,20 @@ class MirroredVersion:
             tags=self.tags,
             params=_parameters(model, report) if self.config.auto_log_params else {},
             metrics=(*_metrics(model), *_steps("fold", report.get("folds", ()))),
-            files={f"{FILES}/requirements.txt": required.encode()},
+            files={f"{FILES}/requirements.txt": required.encode(), **_figures(model, report)},
             model_files=registered_folder(model),
         )
+
+
+def _figures(model: ModelRegistered, report: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the charts of a model's report; as images too, once they are drawn."""
+    files = {}
+    for name, chart in report_charts(model, report).items():
+        files[f"figures/{name}.plotly.json"] = json.dumps(to_plotly(chart)).encode()
+        image = registered_folder(model) / f"{name}.png"
+        if image.is_file():
+            files[f"figures/{name}.png"] = image.read_bytes()
+    return files
 
 
 def mirrored_name(model: ModelRegistered | TrainingRequest) -> str:

@@ -18,10 +18,19 @@ import numpy as np
 from schemas.models import ModelRegistered
 from workers.models.artifact import MANIFEST, REGISTERED
 from workers.research.charts.document import html_document
-from workers.research.charts.png import axes_to_png
+from workers.research.charts.png import axes_to_png, to_png
 from workers.storage import whole_file
 from workers.training.dataset import Array
 from workers.training.report_calibration import calibration_section
+from workers.training.report_charts import report_charts
+from workers.training.report_sections import (
+    certificate_section,
+    comparison_section,
+    drawings_section,
+    folds_section,
+    gates_section,
+    members_section,
+)
 from workers.training.report_selection import selection_section
 
 ROWS = "report_rows.npy"  # inputs of the forest on a sample of the training rows
@@ -53,7 +62,20 @@ def write_report(folder: Path) -> Path:
         model.metrics, record.get("grade_promises"), has_tables=_has_tables(folder)
     )
     regimes = _regimes(record.get("next_bar"), record.get("regimes_unclear"))
-    verdict = _verdict(model) + selection_section(model.selection) + calibration + regimes
+    for name, chart in report_charts(model, record).items():
+        (folder / f"{name}.png").write_bytes(to_png(chart))
+    sections = (
+        drawings_section(model),
+        gates_section(model.reports),
+        members_section(model),
+        folds_section(record.get("folds", ())),
+        comparison_section(model.comparison),
+        certificate_section(model.certificate),
+        selection_section(model.selection),
+        calibration,
+        regimes,
+    )
+    verdict = _verdict(model) + "".join(sections)
     text = report_page(model, verdict, importance(values, names), plot, len(rows))
     with whole_file(page) as fresh:  # a page that is there is not drawn again
         fresh.write_text(text)

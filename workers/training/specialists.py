@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr
 
 from schemas.models import ModelFile
 from schemas.predictions import ClassProbabilities
-from schemas.regimes import LN_3
 from schemas.specialists import (
     SPECIALISTS,
     ModelSelection,
@@ -31,12 +29,8 @@ from streams.evaluation.resampling import ratio_interval
 from workers.models import forest
 from workers.models.artifact import FOREST_ROLES, model_file
 from workers.models.booster import read_booster
-from workers.models.ensemble import (
-    answer_shares,
-    class_probabilities,
-    mix,
-    specialist_weights,
-)
+from workers.models.ensemble import class_probabilities
+from workers.training.answers import selected_answers
 from workers.training.dataset import Array, Rows
 from workers.training.fit import (
     FittedModel,
@@ -68,10 +62,18 @@ Forests = Mapping[SpecialistName, WeightedForest]
 
 @dataclass(frozen=True)
 class FittedSpecialists:
-    """The specialists of all rows that are not missing, and who answers."""
+    """The specialists of all rows that are not missing, and who answers.
+
+    Attributes:
+        selection: Who answers, and why.
+        forests: File contents of each.
+        served: What the selection answers on the stitched folds, each calibrated by its past,
+            shape (N, 3); None where the universal model answers.
+    """
 
     selection: ModelSelection = NOT_TRIED
     forests: Mapping[SpecialistName, bytes] = field(default_factory=dict)
+    served: Array | None = None
 
     @property
     def contents(self) -> dict[str, bytes]:
@@ -85,6 +87,10 @@ class FittedSpecialists:
             model_file(FOREST_ROLES[name], f"{FOREST_ROLES[name]}.json", raw)
             for name, raw in self.forests.items()
         )
+
+    def chances(self, name: SpecialistName, rows: Array) -> Array:
+        """Return the probabilities of a specialist's forest, by our own kernels, shape (N, 3)."""
+        return forest.probabilities(forest.compile_forest(read_booster(self.forests[name])), rows)
 
     def parity(self, rows: Array) -> list[dict[SpecialistName, ClassProbabilities]]:
         """Return xgboost's own answers to some rows, by specialist, for serving to reproduce."""
@@ -125,7 +131,8 @@ def fit_specialists(
         if specialist.temperature is not None:
             forests[name] = fits[-1][name].content
     selection = select(record, tuple(specialists), plan.specialists)
-    return FittedSpecialists(selection, forests)
+    served = None if selection.rule == "universal" else record.answers(selection)
+    return FittedSpecialists(selection, forests, served)
 
 
 def weighted_forests(
@@ -209,22 +216,20 @@ class JudgedRows:
             reason=f"{'' if beyond else 'not '}better than the class prior beyond chance",
         )
 
-    def test(
-        self, rule: SelectionRule, qualified: frozenset[str], policy: SpecialistPolicy
-    ) -> SelectionTest:
-        """Return a rule beside the universal model, paired by row."""
-        entropies = np.minimum(entr(self.regimes).sum(axis=1) / LN_3, 1.0)
-        weights = specialist_weights(self.regimes, entropies, policy)
-        shares = answer_shares(rule, weights, qualified)
-        parts: dict[str, Array] = {"universal": self.universal.probabilities}
-        parts |= dict(self.specialists.items())
-        ruled = surprise(mix(shares, parts), self.universal.classes)
+    def answers(self, selection: ModelSelection) -> Array:
+        """Return what a selection answers, shape (N, 3)."""
+        universal = self.universal.probabilities
+        return selected_answers(selection, self.regimes, universal, self.specialists)
+
+    def test(self, selection: ModelSelection) -> SelectionTest:
+        """Return a selection beside the universal model, paired by row."""
+        ruled = surprise(self.answers(selection), self.universal.classes)
         universal = surprise(self.universal.probabilities, self.universal.classes)
         level = 1.0 - (1.0 - LEVEL) / len(RULES)
         everywhere = np.arange(len(ruled))
         interval = self._interval(universal - ruled, np.ones(len(ruled)), everywhere, level)
         return SelectionTest(
-            rule=rule,
+            rule=selection.rule,
             rows=len(ruled),
             log_loss=float(ruled.mean()),
             universal_log_loss=float(universal.mean()),
@@ -253,7 +258,7 @@ def select(
     tried = ModelSelection(policy=policy, specialists=specialists)
     if not tried.qualified:
         return tried.model_copy(update={"reason": "no specialist is qualified"})
-    tests = tuple(record.test(rule, tried.qualified, policy) for rule in RULES)
+    tests = tuple(record.test(tried.model_copy(update={"rule": rule})) for rule in RULES)
     best = max((test for test in tests if test.beats), key=lambda t: t.difference, default=None)
     if best is None:
         reason = "no rule of the specialists beats it out of sample"

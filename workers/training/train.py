@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from schemas.certificates import ModelCertificate
+from schemas.diagnostics import ConfidenceBin
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.models import ModelMetrics, ModelRegistered
 from schemas.regimes import RegimeParameters
@@ -23,15 +24,15 @@ from workers.models.artifact import (
     MANIFEST,
     REGISTERED,
     Manifest,
-    ParityCase,
     bundle_folder,
     model_file,
     write_model,
 )
-from workers.models.ensemble import calibrate, class_probabilities, pool
+from workers.training.answers import ModelAnswers
 from workers.training.calibration_tables import fit_tables
 from workers.training.certificate import FirstFold, certify
 from workers.training.dataset import Array, FeatureSeries, Rows, without_rare_clocks
+from workers.training.diagnostics import fold_scores, model_equity, reliability
 from workers.training.drift_reference import FILE, DriftParts, drift_parts, encode_references
 from workers.training.fit import (
     NO_FILTERS,
@@ -44,22 +45,22 @@ from workers.training.fit import (
     fit_model,
     fit_networks,
     fit_temperature_before,
-    parity_rows,
     predict_folds,
     stitch_blocks,
 )
-from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_regimes import OBSERVATIONS
-from workers.training.forecasts import baseline_forecasts, score_forecasts
+from workers.training.forecasts import score_forecasts
 from workers.training.gates import qualifying_gates
 from workers.training.grade_promises import grade_promises
-from workers.training.holdout import holdout_record, split_holdout
+from workers.training.holdout import AnsweringModel, holdout_record, split_holdout
 from workers.training.kept_fits import KeptFits
 from workers.training.metrics import StitchedRows, model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
+from workers.training.parity import parity_cases
 from workers.training.report import ROWS, SAMPLE
 from workers.training.specialists import FittedSpecialists, fit_specialists
-from workers.training.table import TrainingTable, Windows, build_table
+from workers.training.table import TrainingTable, build_table
+from workers.training.trading import CalledTrades, called_trades
 from workers.training.trainable import LeftOut, choose_symbols, reasons_text
 
 # Features in price units would tell a pooled model which symbol it sees. Optional features are
@@ -80,9 +81,12 @@ class TrainedModel:
         drift: By symbol, what drift is measured against.
         certificate: That nothing of it moves with the future.
         table: Its usable rows are those that it was trained on.
-        stitched: The rows on which its folds were judged.
+        stitched: The rows on which its folds were judged, answered by the universal model.
+        served: The same rows as they would have been served.
+        trades: What the calls of these came to.
+        reliability: Of their confidence.
         held_out: Row numbers that nothing was fitted on.
-        answers: Of the model itself on these rows, shape (n, 3).
+        answers: Of the model itself on these rows.
         holdout: What it and the baselines scored there; None without rows.
     """
 
@@ -96,8 +100,11 @@ class TrainedModel:
     certificate: ModelCertificate
     table: TrainingTable
     stitched: StitchedRows
+    served: StitchedRows
+    trades: CalledTrades
+    reliability: tuple[ConfidenceBin, ...]
     held_out: Rows
-    answers: Array
+    answers: ModelAnswers
     holdout: Holdout | None
 
     @property
@@ -108,7 +115,7 @@ class TrainedModel:
     @property
     def scores(self) -> tuple[ForecastScore, ...]:
         """Of the pool, the members and the baselines, on the stitched folds."""
-        return score_forecasts(self.stitched.forecasts, self.stitched.classes)
+        return score_forecasts(self.served.forecasts, self.served.classes)
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,6 @@ def train(
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     stitched = stitch_blocks(table, blocks, plan)
     metrics = model_metrics(stitched, block_ms, plan.seed)
-    drift = drift_parts(table, stitched, stitched.rows, plan.labels.horizon_bars, plan.seed)
     left_out |= fitted.left_out
     progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
@@ -163,17 +169,22 @@ def train(
             plan,
             lambda done: progress("calibration", done, "specialists of the regimes"),
         )
-    calibration = fit_tables(stitched, plan.labels.horizon_bars, block_ms)
-    forecasts = _forecasts(table, held_out, fitted, temperature, plan)
+    served = _as_served(stitched, specialists.served)
+    drift = drift_parts(table, served, served.rows, plan.labels.horizon_bars, plan.seed)
+    kinds = [stitched] if served is stitched else [stitched, served]
+    tables = [fit_tables(rows, plan.labels.horizon_bars, block_ms) for rows in kinds]
+    model = AnsweringModel(fitted, temperature, specialists)
+    forecasts = model.forecasts(table, held_out, plan)
     holdout = holdout_record(table, held_out, forecasts)
-    scores = score_forecasts(stitched.forecasts, stitched.classes)
+    scores = score_forecasts(served.forecasts, served.classes)
     report = json.dumps(
         {
             "plan": asdict(plan),
             "metrics": metrics.model_dump(),
             "scores": [score.model_dump() for score in scores],
             "holdout": holdout.model_dump() if holdout else None,
-            "grade_promises": [asdict(promise) for promise in grade_promises(stitched, block_ms)],
+            "folds": fold_scores(served, [len(block.rows) for block in blocks[1:]]),
+            "grade_promises": [asdict(promise) for promise in grade_promises(served, block_ms)],
             "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
             "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
@@ -211,8 +222,9 @@ def train(
         seed=plan.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         files=files,
-        calibration=calibration,
-        parity=_parity_cases(table, fitted, ready, plan, specialists),
+        calibration=tables[0],
+        selection_calibration=tables[1] if len(tables) > 1 else None,
+        parity=parity_cases(table, fitted, ready, plan, specialists),
         selection=specialists.selection,
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
@@ -228,22 +240,27 @@ def train(
         certificate=certificate,
         table=table,
         stitched=stitched,
+        served=served,
+        trades=called_trades(
+            table, served.rows, served.probabilities.argmax(axis=1), plan.labels.horizon_bars
+        ),
+        reliability=reliability(served, block_ms),
         held_out=held_out,
-        answers=forecasts["ensemble"],
+        answers=model.answers(forecasts),
         holdout=holdout,
     )
 
 
-def _forecasts(
-    table: TrainingTable, rows: Rows, fitted: FittedModel, temperature: float, plan: TrainingPlan
-) -> dict[str, Array]:
-    """Return what the model that serves, its members and the baselines say of some rows."""
-    if len(rows) == 0:
-        return {"ensemble": np.empty((0, 3))}
-    members = fitted.members(table, rows, plan.lstm.window)
-    ensemble = calibrate(pool(members, plan.member_weights), fitted.prior, temperature)
-    baselines = baseline_forecasts(table, plan.labels, table.usable, rows)
-    return {"ensemble": ensemble, **members, **baselines}
+def _as_served(stitched: StitchedRows, selected: Array | None) -> StitchedRows:
+    """Return the rows with the answers of the selection, beside those of the universal model.
+
+    The rule was chosen on the same rows. So the gates that qualify judge the universal model, and
+    the holdout, which chose nothing, judges what serves.
+    """
+    if selected is None:
+        return stitched
+    forecasts = {"ensemble": stitched.probabilities, "selection": selected}
+    return replace(stitched, probabilities=selected, forecasts=forecasts | stitched.forecasts)
 
 
 def carry_on(
@@ -290,32 +307,6 @@ def _labelled(
         raise TooFewRows(f"no symbol can be trained on: {reasons_text(left_out)}")
     table = build_table(without_rare_clocks(chosen), plan.labels, plan.lstm.window)
     return *split_holdout(table, plan.holdout_share, plan.embargo_bars), left_out
-
-
-def _parity_cases(
-    table: TrainingTable,
-    fitted: FittedModel,
-    networks: FittedNetworks,
-    plan: TrainingPlan,
-    specialists: FittedSpecialists,
-) -> tuple[ParityCase, ...]:
-    """Return the answers of xgboost and torch to a few rows, for serving to reproduce."""
-    which = parity_rows(table)
-    windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(len(which)))
-    rows = fitted.forest_rows(table, which)
-    boosted = class_probabilities(boosted_probabilities(fitted.forest, rows))
-    network = class_probabilities(networks.answers)
-    others = specialists.parity(rows)
-    return tuple(
-        ParityCase(
-            row=tuple(rows[i].tolist()),
-            window=tuple(tuple(row) for row in windows[i].tolist()),
-            forest=boosted[i],
-            lstm=network[i],
-            specialists=others[i],
-        )
-        for i in range(len(which))
-    )
 
 
 def register(
@@ -369,6 +360,8 @@ def register(
         scores=trained.scores,
         holdout=trained.holdout,
         comparison=judgement.comparison,
+        reliability=trained.reliability,
+        equity=model_equity(trained.trades),
     )
     sample = io.BytesIO()
     np.save(sample, trained.sample, allow_pickle=False)

@@ -163,6 +163,16 @@ export interface ComparedMetric {
   passed: boolean
 }
 
+export interface ConfidenceBin {
+  rows: number
+  /** Mean of the rows */
+  confidence: number
+  /** Share of the rows whose top label came true */
+  hit_rate: number
+  /** 5-95 % of the hit rate by its spread between blocks of time; null: too few */
+  interval: [number, number] | null
+}
+
 export interface ConfigList {
   strategy_name: string
   as_of: string
@@ -336,6 +346,12 @@ export interface Explanation {
   /** Sum of parts minus the whole, by member */
   additivity_gap: Record<string, number>
   sentence: string
+  /** Null in records of older releases */
+  answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
+  /** How much of the answer is whose; those of none left out */
+  shares: Record<'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist', number>
+  /** Why they answered */
+  why: string
 }
 
 export interface FamilyReading {
@@ -368,11 +384,15 @@ export interface FeatureShift {
 }
 
 export interface ForecastScore {
-  forecast: 'ensemble' | 'xgboost' | 'lstm' | 'class_prior' | 'naive_last_label' | 'historical_volatility'
+  forecast: 'ensemble' | 'selection' | 'xgboost' | 'lstm' | 'class_prior' | 'naive_last_label' | 'historical_volatility'
   log_loss: number | null
   brier: number | null
   accuracy: number | null
   macro_f1: number | null
+  /** Mean share of each class that was called right */
+  balanced_accuracy: number | null
+  /** ECE of the top label, 10 bins */
+  calibration_error: number | null
 }
 
 export interface FundingReading {
@@ -717,9 +737,22 @@ export interface ModelComparison {
   difference_interval: [number, number] | null
   /** Of the interval */
   level: number
+  /** Who answered for the champion; null: not compared */
+  champion_rule: 'universal' | 'argmax' | 'blend' | null
+  challenger_rule: 'universal' | 'argmax' | 'blend' | null
+  /** The same mean of the universal models alone; it decides nothing */
+  universal_difference: number | null
   verdict: 'promote' | 'keep' | 'manual_review'
   /** One sentence each */
   reasons: string[]
+}
+
+export interface ModelEquity {
+  /** Start, exits and end; thinned */
+  times_ms: number[]
+  /** At each of them, 1 at the start */
+  equity: number[]
+  trades: number
 }
 
 export interface ModelList {
@@ -1548,6 +1581,12 @@ export interface VersionDetails {
   scores: ForecastScore[]
   holdout: Holdout | null
   certificate: ModelCertificate | null
+  /** Who answers; null: an older release */
+  selection: ModelSelection | null
+  /** Of the answers that serve, on the folds; empty: an older release */
+  reliability: ConfidenceBin[]
+  /** Of the same; null: an older release */
+  equity: ModelEquity | null
   uri: string
   files: string[]
   /** Every change of its stage */

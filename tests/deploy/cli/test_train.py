@@ -93,6 +93,7 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(
 
     named, strange = call("BTC-USDT", "--json"), call("DOGEUSDT")
     report, wrong_report = call("report"), call("report", "a", "b")
+    assert call("--open").exit_code == 2
     base, hour, both = call("--json"), call("--timeframe", "1h", "--json"), call("--all", "--json")
     text, unknown = call("--all"), call("--timeframe", "4h")
     contradicting, wrong = call("--all", "--timeframe", "1h"), call("--timeframe", "7m")

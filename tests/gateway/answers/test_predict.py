@@ -38,7 +38,11 @@ def answering(model: str) -> Any:
     """A worker that answers every override at once."""
 
     def answers(record: Any) -> list[Any]:
-        if not isinstance(record, PredictionRequest) or record.model_override is None:
+        if not isinstance(record, PredictionRequest):
+            return []
+        if record.prediction is not None:
+            return [explained(record)]
+        if record.model_override is None:
             return []
         override = prediction(LAST, (0.7, 0.2, 0.1), model_version=model, prediction_id="other")
         reply = PredictionReply(
@@ -51,6 +55,20 @@ def answering(model: str) -> Any:
         return [reply]
 
     return answers
+
+
+def explained(request: PredictionRequest) -> PredictionReply:
+    """The reply about the answer to an override."""
+    override = request.prediction
+    assert override is not None
+    names = {"prediction_id": override.prediction_id, "model_version": override.model_version}
+    return PredictionReply(
+        request_id=request.request_id,
+        reply_to=request.reply_to,
+        event_time_ms=WALL_MS,
+        status="ok",
+        explanation=explanation(LAST, answered_by="bull_specialist", why="named", **names),
+    )
 
 
 async def test_answer_has_every_field_of_the_documented_sample(gateway):
@@ -311,10 +329,14 @@ async def test_an_override_names_a_specialist_or_the_universal_model(gateway):
     for name in names:
         status_code, body = await ask(gateway, strategy_override=name, explain=True)
         assert status_code == 200
-        assert (body["explanation"], body["explanation_status"]) == (None, "pending")
+        assert body["explanation_status"] == "ready"
+        assert body["explanation"]["prediction_id"] == body["decision_id"] == "other"
+        assert body["explanation"]["answered_by"] == "bull_specialist"
     refused, unknown = await ask(gateway, strategy_override="bear_specialist")
 
-    asked = [(r.model_override, r.answerer) for r, _ in gateway.bus.published]
+    requests = [r for r, _ in gateway.bus.published]
+    assert [r.explain for r in requests if r.prediction is not None] == [True]
+    asked = [(r.model_override, r.answerer) for r in requests if r.prediction is None]
     assert asked == [
         ("m1", "bull_specialist"),
         ("m1", "universal"),

@@ -94,7 +94,11 @@ def test_the_forest_that_answered_is_explained_and_a_blend_by_its_shares(tmp_pat
     own = {name: margins(each.forest, row[None])[0, 2] for name, each in model.forests.items()}
     assert margin == pytest.approx(sum(share * own[name] for name, share in shares.items()))  # type: ignore[index]
     assert values.sum() == pytest.approx(margin, abs=1e-5)
-    assert explain(model, made, window()).additivity_gap["xgboost"] == pytest.approx(0.0, abs=1e-5)
+    told = explain(model, made.model_copy(update={"why": "for a test"}), window())
+    assert told.additivity_gap["xgboost"] == pytest.approx(0.0, abs=1e-5)
+    assert (told.answered_by, told.why, told.shares) == (who, "for a test", model.shares(made))
+    speakers = {"bear_specialist": "by the bear specialist, ", "blend": "by the blend, "}
+    assert speakers.get(who, "%, mostly for") in told.sentence
 
 
 @pytest.mark.filterwarnings("ignore")

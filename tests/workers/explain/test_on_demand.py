@@ -18,7 +18,7 @@ from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from tests.build import close_time
-from tests.fakes.small_models import WINDOW, small_model
+from tests.fakes.small_models import WINDOW, selecting, small_model
 from tests.workers.explain.test_explain import explainable, feature, predicted, request, window
 from workers.explain.attribution import attribute_trees, load_explainable
 from workers.explain.interactions import PAIRS_SHOWN, InteractionExplainer, strongest_pairs
@@ -94,6 +94,23 @@ def test_all_values_add_up_to_the_margin_of_the_forest(tmp_path):
     assert made.base_value + sum(made.shap_values) == pytest.approx(made.model_output, abs=1e-5)
     assert made.feature_names == ours.names
     assert made.interactions is None
+
+
+def test_the_answer_to_an_override_is_explained_by_the_part_that_it_names(tmp_path):
+    model = small_model(tmp_path, selection=selecting("universal"))
+    loaded = filled(model)
+    override = predicted(model, WINDOW).model_copy(
+        update={"prediction_id": "override", "answered_by": "bear_specialist", "why": "named"}
+    )
+
+    (reply,) = answers(loaded, request(WINDOW, prediction=override))
+
+    assert (reply.status, reply.attribution) == ("ok", None)
+    assert reply.explanation == loaded.explain(override)
+    assert reply.explanation.answered_by == "bear_specialist"
+    assert reply.explanation.shares == {"bear_specialist": 1.0}
+    driver = MemoryDriver([explain_processor(loaded)])
+    assert driver.feed(request(WINDOW, prediction=override)) == []  # the chain leaves it alone
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -37,6 +37,10 @@ CHARTS: dict[str, Chart | HeatMap] = {
     "bars": Chart("Days", "x", "y", (ChartSeries("a", [1.0, 2.0], [3, 4], "bar"),)),
     "names": Chart("Shares", "x", "y", (ChartSeries("a", ["p", "q"], [0.3, 0.4], "bar"),), "name"),
     "points": Chart("Trials", "x", "y", (ChartSeries("a", [0, 1], [3.0, 4.0], "points"),)),
+    "shares": Chart(
+        "Reliability", "x", "y", (ChartSeries("a", [0.4, 0.6], [0.5, None], "points", "good"),),
+        y_unit="percent", x_unit="percent",
+    ),
     "nothing": Chart("None", "x", "y", (ChartSeries("a", [], []),)),
     "heat": HeatMap("Heat", "x", "y", "z", [1, 2], [3], [[0.5, None]], best=(0, 0)),
 }  # fmt: skip
@@ -66,6 +70,17 @@ def test_every_chart_is_well_formed_svg_with_its_name(name):
 
     assert drawn.tag == "svg"
     assert drawn.get("aria-label") == chart.title
+
+
+def test_points_bars_and_shares_are_drawn_where_they_lie():
+    points = to_svg(CHARTS["shares"])  # type: ignore[arg-type]
+    bars = ET.fromstring(to_svg(CHARTS["bars"]))  # type: ignore[arg-type]  # noqa: S314
+
+    assert points.count("<circle") == 1  # a missing value is not drawn
+    assert ">40%</text>" in points
+    low, high = [rect for rect in bars.iter("rect") if rect.get("class") == "fill-all main"]
+    assert float(high.get("height", 0)) == pytest.approx(float(low.get("height", 0)) * 4 / 3, 0.01)
+    assert float(low.get("x", 0)) >= 46.0
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=400), st.integers(10, 60))

@@ -14,9 +14,10 @@ from schemas.predictions import Prediction, PredictionReply
 from schemas.specialists import SPECIALISTS, ModelSelection, SpecialistPolicy
 from streams.runtime.memory_driver import MemoryDriver, replay
 from tests.build import config_effective
-from tests.fakes.small_models import WINDOW, selecting, small_model
+from tests.fakes.small_models import WINDOW, change_to, selecting, small_model
 from tests.workers.serving.test_processor import bars, processor, request, serve
 from workers.models.artifact import ArtifactError, Manifest, read_model
+from workers.models.calibration import CalibrationLookup, CalibrationTables, ProbabilityTable
 from workers.models.ensemble import (
     answer_shares,
     calibrate,
@@ -25,7 +26,7 @@ from workers.models.ensemble import (
     specialist_weights,
 )
 from workers.serving.selection import OTHER_POLICY
-from workers.serving.slots import _check_parity, load_ensemble
+from workers.serving.slots import Slots, _check_parity, load_ensemble
 
 DEFAULT = SpecialistPolicy()
 OTHER = SpecialistPolicy(matrix=((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
@@ -151,6 +152,32 @@ def test_a_specialist_that_may_not_answer_leaves_it_to_the_universal_model(tmp_p
 
     assert isinstance(made, Prediction)
     assert (made.answered_by, made.why) == ("universal", f"argmax: {why}")
+
+
+def test_bounds_are_those_learned_on_the_answers_of_who_answers(tmp_path):
+    universal, selected = (bounds(low) for low in (0.3, 0.4))
+    model = small_model(tmp_path, selection=selecting("blend"))
+    loaded, slots = load_ensemble(model), Slots()
+    tables = {"calibration": universal, "selection_calibration": selected}
+    slots.put(change_to(model), replace(loaded, **tables))
+    asked = [
+        request(WINDOW - 1, request_id=name, model_override="ensemble", answerer=name)
+        for name in ("universal", "bull_specialist")
+    ]
+
+    records = replay([processor(slots)], [*bars(range(WINDOW)), *asked])
+    other = config_effective(0, specialists=OTHER)
+    fallen_back = replay([processor(slots)], [other, *bars(range(WINDOW))])[-1]
+
+    made = [r for r in records if isinstance(r, Prediction)]
+    replies = [r.prediction for r in records if isinstance(r, PredictionReply)]
+    spans = [each.confidence_interval for each in (*made, *replies, fallen_back)]  # type: ignore[union-attr]
+    assert spans == [(0.4, 0.6), (0.3, 0.6), None, (0.3, 0.6)]
+
+
+def bounds(low: float) -> CalibrationLookup:
+    flat = ProbabilityTable(edges=(), low=(low,), high=(0.6,))
+    return CalibrationLookup(CalibrationTables(sell=flat, neutral=flat, buy=flat, returns=None))
 
 
 def test_a_blend_is_the_weighted_mixture_of_calibrated_answers(tmp_path):

@@ -13,6 +13,7 @@ from tests.fakes.training_markets import SMALL, market
 from tests.workers.training.test_train import REQUEST, quiet
 from workers.models.artifact import model_folder
 from workers.serving.slots import load_ensemble
+from workers.training.answers import ModelAnswers
 from workers.training.comparison import champion_answers, compare_models
 from workers.training.train import register, train
 
@@ -43,28 +44,32 @@ def champion(trained, tmp_path_factory):
 
 
 def compared(champion, trained, answers):
-    return compare_models(champion, answers, trained.table, trained.held_out, LABELS)
+    ours = ModelAnswers(answers, answers)
+    return compare_models(champion, ours, trained.table, trained.held_out, SMALL)
 
 
 def even(trained):
     """Answers without any knowledge."""
-    return np.full_like(trained.answers, 1 / 3)
+    return np.full_like(trained.answers.served, 1 / 3)
 
 
 def knowing(trained, share):
     """Answers that lean to what came true, by a share."""
     truth = np.eye(3)[trained.table.classes[trained.held_out]]
-    return (1.0 - share) * trained.answers + share * truth
+    return (1.0 - share) * trained.answers.served + share * truth
 
 
 def test_the_champion_answers_as_it_did_when_it_was_trained(trained, champion):
-    answers = champion_answers(load_ensemble(champion), trained.table, trained.held_out)
+    loaded = load_ensemble(champion)
 
-    np.testing.assert_allclose(answers, trained.answers, atol=1e-6)
+    answers = champion_answers(loaded, trained.table, trained.held_out, SMALL.specialists)
+
+    np.testing.assert_allclose(answers.served, trained.answers.served, atol=1e-6)
+    assert answers.rule == "universal"
 
 
 def test_a_model_beside_itself_shows_no_gain_and_the_champion_stays(trained, champion):
-    result = compared(champion, trained, trained.answers)
+    result = compared(champion, trained, trained.answers.served)
 
     assert result.verdict == "keep"
     assert result.difference == pytest.approx(0.0, abs=1e-6)
@@ -85,6 +90,17 @@ def test_a_challenger_that_knows_more_is_promoted_on_the_rows_held_out(trained, 
         ("total_trades", "low", True),
     ]
     assert result.from_ms > champion.trained_to_ms
+
+
+def test_what_serves_decides_and_the_universal_models_stand_beside_it(trained, champion):
+    ours = ModelAnswers(knowing(trained, 0.3), trained.answers.served, "blend")
+
+    result = compare_models(champion, ours, trained.table, trained.held_out, SMALL)
+
+    assert result.verdict == "promote"
+    assert (result.champion_rule, result.challenger_rule) == ("universal", "blend")
+    assert result.universal_difference == pytest.approx(0.0, abs=1e-6)
+    assert result.difference > 0.0
 
 
 def test_a_challenger_that_knows_less_is_kept_out(trained, champion):
@@ -110,7 +126,7 @@ def test_rows_that_the_champion_may_have_seen_do_not_count(trained, champion):
         update={"trained_to_ms": int(trained.table.times[trained.held_out].max())}
     )
 
-    result = compared(newer, trained, trained.answers)
+    result = compared(newer, trained, trained.answers.served)
 
     assert (result.rows, result.verdict) == (0, "manual_review")
     assert "trained on every row held out" in result.reasons[0]
@@ -122,7 +138,7 @@ def test_too_few_rows_are_for_a_human_to_look_at(trained, champion):
         update={"trained_to_ms": int(trained.table.times[trained.held_out].max()) - few * HOUR_MS}
     )
 
-    result = compared(newer, trained, trained.answers)
+    result = compared(newer, trained, trained.answers.served)
 
     assert result.verdict == "manual_review"
     assert "are too few for an interval" in result.reasons[0]
@@ -133,16 +149,16 @@ def test_an_altered_champion_is_for_a_human_to_look_at(trained, tmp_path):
     path = model_folder(moved.uri) / "forest.json"
     path.write_bytes(path.read_bytes() + b" ")
 
-    result = compared(moved, trained, trained.answers)
+    result = compared(moved, trained, trained.answers.served)
 
     assert result.verdict == "manual_review"
     assert "forest.json has SHA-256" in result.reasons[0]
 
 
 def test_a_champion_of_other_labels_is_not_compared(trained, champion):
-    labels = replace(LABELS, horizon_bars=7)
+    plan = replace(SMALL, labels=replace(LABELS, horizon_bars=7))
 
-    result = compare_models(champion, trained.answers, trained.table, trained.held_out, labels)
+    result = compare_models(champion, trained.answers, trained.table, trained.held_out, plan)
 
     assert result.verdict == "manual_review"
     assert "predicts other labels: (5," in result.reasons[0]

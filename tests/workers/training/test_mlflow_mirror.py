@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,9 @@ from schemas.timeframes import HOUR_MS
 from schemas.topics import topic_of
 from schemas.versions import ModelStageChanged
 from streams.runtime.codec import Received, Stored
-from tests.build import job_result, registered, training_request
+from tests.build import equity_curve, job_result, registered, reliability, training_request
 from tests.fakes.small_models import change_to, small_model
+from workers.models.artifact import model_folder, read_model
 from workers.settings import Settings
 from workers.training.mlflow_mirror import MirrorIncomplete, MlflowMirror
 from workers.training.mlflow_runs import (
@@ -384,6 +386,37 @@ def test_what_is_logged_while_mlflow_is_away_is_kept_said_and_mirrored_later(
     assert away["mlflow_run_id"] is None
     assert "MLflow is away" in capsys.readouterr().err
     assert list(mirrored.shown) == [f"job/local-{'a' * 12}"]
+
+
+def test_the_scores_of_folds_are_steps_and_the_charts_of_a_report_are_artifacts(tmp_path):
+    model = small_model(tmp_path).model_copy(
+        update={"reliability": reliability(), "equity": equity_curve()}
+    )
+    manifest, contents = read_model(model)
+    first, later = (
+        {
+            "rows": 400,
+            "from_ms": 1,
+            "lstm": {"log_loss": loss, "balanced_accuracy": accuracy},
+            "class_prior": {"log_loss": 1.05},
+        }
+        for loss, accuracy in ((1.02, None), (1.01, 0.4))
+    )
+    report = json.dumps({"folds": [first, later]}).encode()
+    (model_folder(model.uri) / "equity.png").write_bytes(b"drawn")
+
+    run = MirroredVersion(model, "None", "", "").run(manifest, contents | {"report": report})
+
+    assert {each for each in run.metrics if each[0].startswith("fold.lstm")} == {
+        ("fold.lstm.log_loss", 1.02, 0),
+        ("fold.lstm.log_loss", 1.01, 1),
+        ("fold.lstm.balanced_accuracy", 0.4, 1),
+    }
+    drawings = {name for name in run.files if name.startswith("figures/")}
+    assert drawings == {
+        *(f"figures/{name}.plotly.json" for name in ("reliability", "equity", "drawdown", "folds")),
+        "figures/equity.png",
+    }
 
 
 def test_folds_windows_and_trials_are_steps_and_what_is_no_number_is_none():

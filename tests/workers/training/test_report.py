@@ -8,7 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from tests.build import registered
+from schemas.certificates import CertificateCheck, ModelCertificate
+from schemas.gates import ComparedMetric, ForecastScore, GateFigure, GateReport, Holdout
+from schemas.models import ModelRegistered
+from tests.build import comparison, equity_curve, registered, reliability
 from tests.fakes.small_models import NAMES, small_model
 from workers.models.artifact import REGISTERED, model_folder, read_model
 from workers.models.booster import read_booster
@@ -53,6 +56,58 @@ def test_the_report_shows_the_plot_and_its_numbers_and_loads_nothing(folder):
     rows = re.findall(r"<tr><td>(\w+)</td>", text)
     assert sorted(rows) == sorted(ALL_NAMES)
     assert f"<th>{'</th><th>'.join(CLASSES)}</th>" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_report_has_gates_members_folds_comparison_certificate_and_drawings(folder):
+    figure = GateFigure(
+        name="log_loss", value=1.05, threshold=1.04, rule="below", verdict="failed", required=True
+    )
+    score = ForecastScore(
+        forecast="ensemble", log_loss=1.01, brier=0.6, accuracy=0.5, macro_f1=None
+    )
+    moved = CertificateCheck(kind="labels", parts=3, cuts=2, values=900, moved={"buy": 4})
+    compared = comparison(
+        metrics=(
+            ComparedMetric(
+                metric="total_profit", weight="high", required=True, rule="above",
+                threshold=0.0, champion=None, challenger=0.125, passed=True,
+            ),
+        ),
+        difference_interval=(0.001, 0.02),
+        challenger_rule="blend",
+        champion_rule="universal",
+        universal_difference=-0.002,
+    )  # fmt: skip
+    model = ModelRegistered.decode((folder / REGISTERED).read_bytes()).model_copy(
+        update={
+            "reports": (GateReport(name="lstm", passed=False, figures=(figure,), detail="<late>"),),
+            "scores": (score,),
+            "holdout": Holdout(from_ms=1, to_ms=2, rows=1_480, scores=(score,)),
+            "comparison": compared,
+            "certificate": ModelCertificate(seed=1, checks=(moved,)),
+            "reliability": reliability(),
+            "equity": equity_curve(),
+        }
+    )
+    (folder / REGISTERED).write_bytes(model.encode())
+    scores = {"log_loss": 1.02, "calibration_error": 0.03}
+    fold = {"rows": 400, "from_ms": 1, "to_ms": 2, "ensemble": scores, "class_prior": scores}
+    (folder / "report.json").write_text(json.dumps({"folds": [fold, fold]}))
+
+    text = write_report(folder).read_text()
+
+    assert "<details open><summary><b class='down'>failed</b> <b>lstm</b> &lt;late&gt;" in text
+    assert "<td>1.05</td><td>&lt; 1.04</td><td>failed</td>" in text
+    assert "The same on the 1,480 newest rows" in text
+    assert "<td>400</td><td>1.0200, 0.0300</td>" in text
+    assert "Gain in log-loss +0.01000 nats a row (95%: +0.00100 to +0.02000): blend beside" in text
+    assert "of the universal models alone -0.00200." in text
+    assert "<td>n/a</td><td>0.125</td><td>&gt; 0</td><td>high, required</td>" in text
+    assert "buy (labels) moved 4 times when only its future was changed" in text
+    assert text.count("<svg") == 5
+    drawn = {path.stem for path in folder.glob("*.png")}
+    assert drawn == {"importance", "reliability", "equity", "drawdown", "folds"}
 
 
 def test_the_report_says_which_promises_of_grades_are_certified_and_why_others_are_not():

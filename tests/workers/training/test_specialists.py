@@ -15,9 +15,12 @@ from tests.fakes.training_markets import SMALL, market
 from tests.workers.training.test_train import REQUEST, quiet, table
 from workers.models.artifact import read_model
 from workers.serving.slots import load_ensemble
+from workers.training.calibration_tables import fit_tables
+from workers.training.comparison import champion_answers
+from workers.training.diagnostics import reliability
 from workers.training.fit import fit_model
 from workers.training.fit_boosted import fit_boosted
-from workers.training.metrics import StitchedRows
+from workers.training.metrics import StitchedRows, log_loss
 from workers.training.report_selection import selection_section
 from workers.training.specialists import (
     FEWEST_EFFECTIVE_ROWS,
@@ -27,7 +30,7 @@ from workers.training.specialists import (
     select,
     weighted_forests,
 )
-from workers.training.train import register, train
+from workers.training.train import BLOCK_HORIZONS, register, train
 
 POLICY = SpecialistPolicy(matrix=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
 LATER = REQUEST.model_copy(update={"reason": "manual"})
@@ -143,7 +146,17 @@ def test_equal_weights_change_no_tree():
 
 @pytest.fixture(scope="module")
 def later():
-    return train(LATER, market(edge=0.5, bars=1_600), SMALL, quiet)
+    """A later training whose fitted specialists answer by their weights, for good or ill."""
+
+    def blend(record, specialists, policy):
+        chosen = select(record, specialists, policy)
+        trusted = tuple(each.model_copy(update={"qualified": True}) for each in chosen.specialists)
+        changes = {"rule": "blend", "reason": "for a test", "specialists": trusted}
+        return chosen.model_copy(update=changes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.training.specialists.select", blend)
+        return train(LATER, market(edge=0.5, bars=1_600), SMALL, quiet)
 
 
 def test_a_later_training_tries_specialists_and_reports_the_verdict(later, tmp_path):
@@ -164,6 +177,48 @@ def test_a_later_training_tries_specialists_and_reports_the_verdict(later, tmp_p
     manifest, contents = read_model(model)
     assert all(set(case.specialists) == set(loaded.specialists) for case in manifest.parity)
     assert len({contents[file.role] for file in manifest.files}) == len(manifest.files)
+
+
+def test_what_is_judged_on_the_rows_held_out_is_what_serving_answers(later, tmp_path):
+    loaded = load_ensemble(register(later, LATER, tmp_path, START_MS))
+    other = SpecialistPolicy(shrink=True)
+
+    served = champion_answers(loaded, later.table, later.held_out, SMALL.specialists)
+    fallen_back = champion_answers(loaded, later.table, later.held_out, other)
+
+    assert (served.rule, fallen_back.rule) == ("blend", "universal")
+    np.testing.assert_allclose(served.served, later.answers.served, atol=1e-6)
+    np.testing.assert_allclose(served.universal, later.answers.universal, atol=1e-6)
+    np.testing.assert_allclose(fallen_back.served, later.answers.universal, atol=1e-6)
+    assert np.abs(served.served - served.universal).max() > 1e-3
+    scores = {score.forecast: score.log_loss for score in later.holdout.scores}
+    classes = later.table.classes[later.held_out]
+    assert scores["selection"] == pytest.approx(log_loss(served.served, classes), abs=1e-6)
+    assert scores["ensemble"] == pytest.approx(log_loss(served.universal, classes), abs=1e-6)
+
+
+def test_bounds_drawings_and_trades_are_of_the_answers_that_serve(later):
+    manifest, served = later.manifest, later.served
+    horizon = SMALL.labels.horizon_bars
+    block_ms = BLOCK_HORIZONS * horizon * MINUTE_MS
+
+    assert manifest.calibration == fit_tables(later.stitched, horizon, block_ms)
+    assert manifest.selection_calibration == fit_tables(served, horizon, block_ms)
+    assert manifest.selection_calibration != manifest.calibration
+    assert {score.forecast for score in later.scores} >= {"ensemble", "selection", "xgboost"}
+    assert later.reliability == reliability(served, block_ms)
+    assert later.metrics.log_loss == log_loss(later.stitched.probabilities, served.classes)
+    folds = json.loads(later.contents["report.json"])["folds"]
+    assert sum(fold["rows"] for fold in folds) == len(served.classes)
+    mean = sum(fold["rows"] * fold["selection"]["log_loss"] for fold in folds)
+    assert mean / len(served.classes) == pytest.approx(
+        log_loss(served.probabilities, served.classes)
+    )
+    assert all(
+        {"log_loss", "brier", "balanced_accuracy", "calibration_error"} <= fold[name].keys()
+        for fold in folds
+        for name in ("ensemble", "selection", "xgboost", "lstm")
+    )
 
 
 def test_the_page_states_figures_and_verdict():

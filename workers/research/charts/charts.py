@@ -49,6 +49,7 @@ class Chart:
         y_unit: ``percent`` shows fractions as percent.
         y_log: Equal distances are equal ratios.
         bands: Spans of ``x`` shaded in turn, e.g. the windows of a walk-forward.
+        x_unit: As ``y_unit``.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Chart:
     y_unit: Literal["number", "percent"] = "number"
     y_log: bool = False
     bands: tuple[tuple[float, float], ...] = ()
+    x_unit: Literal["number", "percent"] = "number"
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,8 @@ def _layout(drawn: Drawable) -> dict[str, Any]:
     layout["xaxis"]["type"] = kinds[drawn.x_kind]
     if drawn.y_log:
         layout["yaxis"]["type"] = "log"
+    if drawn.x_unit == "percent":
+        layout["xaxis"]["tickformat"] = ".0%"
     if drawn.y_unit == "percent":
         layout["yaxis"]["tickformat"] = ".1%"
     layout["hovermode"] = "x unified" if drawn.x_kind == "time" else "closest"

@@ -71,6 +71,8 @@ def _draw_chart(axes: Any, chart: Chart) -> None:
         )
     if chart.y_log and any(value for each in chart.series for value in each.y if value):
         axes.set_yscale("log")
+    if chart.x_unit == "percent":
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     if chart.y_unit == "percent":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     if len(chart.series) > 1:

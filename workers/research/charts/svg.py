@@ -5,6 +5,7 @@ A page that shows them defines ``--main --second --quiet --good --bad --line --t
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,16 +40,17 @@ class Axis:
 
 
 def to_svg(chart: Chart, width: int = 560, height: int = 200) -> str:
-    """Return a chart of lines and areas as one ``<svg>``; names on the x axis are not drawn."""
+    """Return a chart as one ``<svg>``; names on the x axis are not drawn."""
     points = [_points(series, positive=chart.y_log) for series in chart.series]
     xs = [x for line in points for part in line for x, _ in part]
     ys = [y for line in points for part in line for _, y in part]
     label = f'role="img" aria-label="{escape(chart.title, quote=True)}"'
     if not xs:
         return f'<svg viewBox="0 0 {width} {height}" {label}></svg>'
-    if any(series.style == "area" for series in chart.series) and not chart.y_log:
+    if any(series.style in {"area", "bar"} for series in chart.series) and not chart.y_log:
         ys.append(0.0)
-    x_axis = Axis(min(xs), max(xs), LEFT, width - RIGHT)
+    beside = max((_bar_width(series) / 2 for series in chart.series), default=0.0)
+    x_axis = Axis(min(xs) - beside, max(xs) + beside, LEFT, width - RIGHT)
     low, high = _room(min(ys), max(ys), log=chart.y_log)
     y_axis = Axis(low, high, height - BOTTOM, TOP, chart.y_log)
     parts = [
@@ -93,7 +95,7 @@ def _grid(chart: Chart, x_axis: Axis, y_axis: Axis, size: tuple[int, int]) -> li
     parts = []
     for value in ticks(y_axis.low, y_axis.high, log=chart.y_log):
         y = y_axis(value)
-        text = f"{value:.0%}" if chart.y_unit == "percent" else shown(value)
+        text = _tick(value, chart.y_unit)
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>'
@@ -102,12 +104,38 @@ def _grid(chart: Chart, x_axis: Axis, y_axis: Axis, size: tuple[int, int]) -> li
         for value, text in time_ticks(int(x_axis.low), int(x_axis.high)):
             x = x_axis(value)
             parts.append(f'<text x="{x:.1f}" y="{height - 5}" text-anchor="middle">{text}</text>')
+    elif chart.x_kind == "number":
+        for value in ticks(x_axis.low, x_axis.high):
+            x, text = x_axis(value), _tick(value, chart.x_unit)
+            parts.append(f'<text x="{x:.1f}" y="{height - 5}" text-anchor="middle">{text}</text>')
     return parts
+
+
+def _tick(value: float, unit: str) -> str:
+    return f"{value:.0%}" if unit == "percent" else shown(value)
+
+
+def _bar_width(series: ChartSeries) -> float:
+    """Return nine tenths of the way between bars, in units of x; 0 of another style."""
+    places = sorted({x for x in series.x if isinstance(x, int | float)})
+    if series.style != "bar":
+        return 0.0
+    return 0.9 * min((b - a for a, b in itertools.pairwise(places)), default=1.0)
 
 
 def _line(series: ChartSeries, parts: list[list[Point]], x_axis: Axis, y_axis: Axis) -> str:
     drawn = []
     for part in parts:
+        if series.style == "points":
+            drawn += [
+                f'<circle class="fill-all {series.tone}" cx="{x_axis(x):.1f}" cy="{y_axis(y):.1f}" '
+                f'r="3.2"/>'
+                for x, y in part
+            ]
+            continue
+        if series.style == "bar":
+            drawn += [_bar(series, point, x_axis, y_axis) for point in part]
+            continue
         places = [f"{x_axis(x):.1f},{y_axis(y):.1f}" for x, y in part]
         path = "M" + "L".join(places)
         if series.style == "area":
@@ -118,6 +146,15 @@ def _line(series: ChartSeries, parts: list[list[Point]], x_axis: Axis, y_axis: A
         style = " dashed" if series.style == "dashed" else ""
         drawn.append(f'<path class="stroke {series.tone}{style}" d="{path}"/>')
     return f"<g><title>{escape(series.name)}</title>{''.join(drawn)}</g>"
+
+
+def _bar(series: ChartSeries, point: Point, x_axis: Axis, y_axis: Axis) -> str:
+    half, (x, y) = _bar_width(series) / 2, point
+    left, right, top, floor = x_axis(x - half), x_axis(x + half), y_axis(y), y_axis(0.0)
+    return (
+        f'<rect class="fill-all {series.tone}" x="{left:.1f}" y="{min(top, floor):.1f}" '
+        f'width="{right - left:.1f}" height="{abs(floor - top):.1f}" rx="1.5"/>'
+    )
 
 
 def ticks(low: float, high: float, *, log: bool = False) -> list[float]:

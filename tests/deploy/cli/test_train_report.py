@@ -1,0 +1,47 @@
+"""The report of a model: printed with the files of its folder, or opened as a page."""
+
+from __future__ import annotations
+
+import webbrowser
+
+import pytest
+import typer
+
+from deploy.cli.train_report import _drawn, _lines, _open
+from tests.build import registered
+from tests.fakes.small_models import small_model
+from workers.models.artifact import model_folder
+
+
+def test_the_page_is_named_once_it_is_drawn_and_files_that_are_not_here_are_told(tmp_path):
+    model = small_model(tmp_path)
+
+    early = _drawn(model)
+    (model_folder(model.uri) / "report.html").write_text("<p>")
+    record, page = _drawn(model)
+    away = list(_lines(registered(), *_drawn(registered())))
+
+    assert early == (record, None)
+    assert record is not None
+    assert record["plan"]["boosted"] == {"rounds": 8}
+    assert list(_lines(model, *early))[-1] == "its page is not drawn yet"
+    assert list(_lines(model, record, page))[-1] == f"page: {page}"
+    assert away[-1] == "its files are not here: file:///models/m1"
+
+
+def test_a_page_is_opened_in_the_browser_or_the_error_says_where_it_lies(
+    tmp_path, monkeypatch, capsys
+):
+    page, opened = tmp_path / "report.html", list[str]()
+    monkeypatch.setattr(webbrowser, "open", lambda url: bool(opened.append(url)) or len(opened) < 2)
+
+    _open(page, "m1")
+    with pytest.raises(typer.Exit):
+        _open(page, "m1")
+    with pytest.raises(typer.Exit):
+        _open(None, "m1")
+
+    assert opened == [page.as_uri()] * 2
+    said = capsys.readouterr().err
+    assert f"no browser could be opened; the page is {page}" in said
+    assert "model m1 has no page here" in said
