@@ -81,12 +81,12 @@ def fold_scores(test: StitchedRows, sizes: Sequence[int]) -> list[dict[str, Any]
         begin += size
         parts = {name: chances[rows] for name, chances in test.forecasts.items()}
         scores = score_forecasts(parts, test.classes[rows])
-        folds.append(
-            {
-                "from_ms": int(test.times[rows].min()),
-                "to_ms": int(test.times[rows].max()),
-                "rows": size,
-                **{each.forecast: each.model_dump(exclude={"forecast"}) for each in scores},
-            }
-        )
+        fold: dict[str, Any] = {
+            "from_ms": int(test.times[rows].min()),
+            "to_ms": int(test.times[rows].max()),
+            "rows": size,
+        }
+        for each in scores:
+            fold[each.forecast] = each.model_dump(exclude={"forecast"})
+        folds.append(fold)
     return folds

@@ -259,8 +259,8 @@ def _as_served(stitched: StitchedRows, selected: Array | None) -> StitchedRows:
     """
     if selected is None:
         return stitched
-    forecasts = {"ensemble": stitched.probabilities, "selection": selected}
-    return replace(stitched, probabilities=selected, forecasts=forecasts | stitched.forecasts)
+    forecasts = {"ensemble": stitched.probabilities, "selection": selected, **stitched.forecasts}
+    return replace(stitched, probabilities=selected, forecasts=forecasts)
 
 
 def carry_on(

@@ -9,7 +9,7 @@ from deploy.cli.tables.cells import columns, interval, number
 
 if TYPE_CHECKING:
     from schemas.certificates import ModelCertificate
-    from schemas.diagnostics import ReliabilityBin
+    from schemas.diagnostics import ConfidenceBin
     from schemas.gates import ForecastScore, GateFigure, GateReport, ModelComparison
     from schemas.models import ModelRegistered
     from schemas.specialists import ModelSelection
@@ -106,7 +106,7 @@ def _selection(selection: ModelSelection) -> Iterator[str]:
         yield f"  {each.name:<22}{' beside universal '.join(losses)}: {each.reason}"
 
 
-def _reliability(bins: tuple[ReliabilityBin, ...]) -> Iterator[str]:
+def _reliability(bins: tuple[ConfidenceBin, ...]) -> Iterator[str]:
     if not bins:
         return
     yield "reliability: promised, came true, 5-95 %, rows"

@@ -33,7 +33,12 @@ def test_a_page_is_opened_in_the_browser_or_the_error_says_where_it_lies(
     tmp_path, monkeypatch, capsys
 ):
     page, opened = tmp_path / "report.html", list[str]()
-    monkeypatch.setattr(webbrowser, "open", lambda url: bool(opened.append(url)) or len(opened) < 2)
+
+    def opens(url: str) -> bool:
+        opened.append(url)
+        return len(opened) == 1
+
+    monkeypatch.setattr(webbrowser, "open", opens)
 
     _open(page, "m1")
     with pytest.raises(typer.Exit):

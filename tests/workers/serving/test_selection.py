@@ -158,8 +158,8 @@ def test_bounds_are_those_learned_on_the_answers_of_who_answers(tmp_path):
     universal, selected = (bounds(low) for low in (0.3, 0.4))
     model = small_model(tmp_path, selection=selecting("blend"))
     loaded, slots = load_ensemble(model), Slots()
-    tables = {"calibration": universal, "selection_calibration": selected}
-    slots.put(change_to(model), replace(loaded, **tables))
+    with_tables = replace(loaded, calibration=universal, selection_calibration=selected)
+    slots.put(change_to(model), with_tables)
     asked = [
         request(WINDOW - 1, request_id=name, model_override="ensemble", answerer=name)
         for name in ("universal", "bull_specialist")
