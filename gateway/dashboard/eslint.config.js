@@ -12,6 +12,7 @@ const ROOMS = {
   analysis: ['lib', 'ui', 'live'],
   research: ['lib', 'ui'],
   settings: ['lib', 'ui'],
+  models: ['lib', 'ui', 'live'],
   operator: ['lib', 'ui', 'live'],
 }
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from schemas.certificates import CertificateCheck, ModelCertificate
+from schemas.diagnostics import ConfidenceBin, ModelEquity
 from schemas.gates import (
     ComparedMetric,
     Forecast,
@@ -18,7 +21,8 @@ from schemas.gates import (
 )
 from schemas.models import ModelRegistered
 from schemas.record import Record
-from schemas.timeframes import HOUR_MS
+from schemas.specialists import ModelSelection, SelectionTest, Specialist, SpecialistName
+from schemas.timeframes import DAY_MS, HOUR_MS
 from tests.browser.played import MODEL, SYMBOLS
 from tests.build import (
     START_MS,
@@ -52,7 +56,12 @@ def scores() -> tuple[ForecastScore, ...]:
     """Return a score of the ensemble, its members and the baselines."""
     return tuple(
         ForecastScore(
-            forecast=name, log_loss=loss, brier=0.6 * loss, accuracy=1.4 - loss, macro_f1=0.4
+            forecast=name,
+            log_loss=loss,
+            brier=0.6 * loss,
+            accuracy=1.4 - loss,
+            macro_f1=0.4,
+            calibration_error=0.0212,
         )
         for name, loss in LOSSES.items()
     )
@@ -109,6 +118,67 @@ def compared() -> ModelComparison:
     )
 
 
+def equity() -> ModelEquity:
+    """Return one unit that trades twice a day: it gains, falls back and recovers."""
+    random = np.random.default_rng(11)
+    steps = random.normal(0.0009, 0.006, 118)
+    steps[60:80] -= 0.006
+    curve = np.concatenate(([1.0], np.cumprod(1.0 + steps))).round(6)
+    times = START_MS - 60 * DAY_MS + 12 * HOUR_MS * np.arange(len(curve))
+    return ModelEquity(
+        times_ms=tuple(times.tolist()), equity=tuple(curve.tolist()), trades=len(steps)
+    )
+
+
+def reliability() -> tuple[ConfidenceBin, ...]:
+    """Return ranges of confidence: honest ones, one that promised too much, and a rare one."""
+    rows = [
+        (1_120, 0.371, 0.382, (0.354, 0.41)),
+        (7_904, 0.452, 0.447, (0.431, 0.463)),
+        (4_310, 0.544, 0.529, (0.504, 0.554)),
+        (1_326, 0.637, 0.578, (0.531, 0.625)),
+        (136, 0.718, 0.684, None),
+    ]
+    return tuple(
+        ConfidenceBin(rows=count, confidence=promised, hit_rate=rate, interval=span)
+        for count, promised, rate, span in rows
+    )
+
+
+def selection() -> ModelSelection:
+    """Return two specialists that are fitted, of which one may answer, and a missing one."""
+    losses = [("bull_specialist", 0.9288, 0.9341, True), ("bear_specialist", 0.962, 0.9589, False)]
+    fitted = [
+        Specialist(
+            name=cast(SpecialistName, name),
+            effective_rows=4_180.0,
+            temperature=1.2,
+            log_loss=own,
+            universal_log_loss=universal,
+            qualified=qualified,
+            reason=f"{'' if qualified else 'not '}better than the class prior beyond chance",
+        )
+        for name, own, universal, qualified in losses
+    ]
+    reason = "312 effective rows, expected 500 at least"
+    missing = Specialist(name="sideways_specialist", effective_rows=312.0, reason=reason)
+    test = SelectionTest(
+        rule="blend",
+        rows=14_796,
+        log_loss=0.9331,
+        universal_log_loss=0.9345,
+        difference=0.0014,
+        interval=(-0.0003, 0.0031),
+        level=0.975,
+        beats=False,
+    )
+    return ModelSelection(
+        reason="no rule of the specialists beats it out of sample",
+        specialists=(*fitted, missing),
+        tests=(test,),
+    )
+
+
 def version(name: str, hour: int, **fields: Any) -> ModelRegistered:
     """Return a version with all its reports, registered at an hour."""
     checks = [("features", 97), ("labels", 1), ("filters", 4), ("scalers", 97)]
@@ -119,6 +189,9 @@ def version(name: str, hour: int, **fields: Any) -> ModelRegistered:
         event_time_ms=START_MS + hour * HOUR_MS,
         reports=tuple(report(gate, passed=gate != "promotion") for gate in GATES),
         scores=scores(),
+        equity=equity(),
+        reliability=reliability(),
+        selection=selection(),
         holdout=Holdout(
             from_ms=START_MS - 24 * HOUR_MS, to_ms=START_MS, rows=1_480, scores=scores()
         ),

@@ -63,10 +63,16 @@ export function Comparison({ comparison }: { comparison: ModelComparison | null 
       <p className={text.footNote}>
         {countText(rows)} rows that neither was trained on
         {fromMs !== null && toMs !== null && `, ${stampText(fromMs)} to ${stampText(toMs)}`}. Champion:{' '}
-        <code>{champion}</code>.
+        <code>{champion}</code>.{universalText(comparison)}
       </p>
     </Panel>
   )
+}
+
+/** What the universal models alone would gain, where specialists answer too. */
+function universalText({ champion_rule: champion, challenger_rule: own, universal_difference: gain }: ModelComparison) {
+  if (gain === null || (champion === 'universal' && own === 'universal')) return ''
+  return ` What serves is compared: ${own} beside ${champion}. Of the universal models alone the gain is ${valueText(gain)} nats.`
 }
 
 /** The gain in log-loss with its interval, drawn about zero. */

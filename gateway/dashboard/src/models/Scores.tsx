@@ -48,10 +48,11 @@ function ScoreTable({ label, scores }: { label: string; scores: readonly Forecas
             </th>
             <th scope="col">Brier</th>
             <th scope="col">Accuracy</th>
+            <th scope="col">Calibration error</th>
           </tr>
         </thead>
         <tbody>
-          {scores.map(({ forecast, log_loss: loss, brier, accuracy }) => (
+          {scores.map(({ forecast, log_loss: loss, brier, accuracy, calibration_error: error }) => (
             <tr key={forecast} className={BASELINES.includes(forecast) ? 'muted' : undefined}>
               <th scope="row">{forecastName(forecast)}</th>
               <td className={loss === best ? table.best : undefined}>{valueText(loss)}</td>
@@ -62,6 +63,7 @@ function ScoreTable({ label, scores }: { label: string; scores: readonly Forecas
               </td>
               <td>{valueText(brier)}</td>
               <td>{percent(accuracy, 1)}</td>
+              <td>{percent(error, 1)}</td>
             </tr>
           ))}
         </tbody>

@@ -18,9 +18,13 @@ import text from '../ui/text.module.css'
 import { Certificate } from './Certificate'
 import { Comparison } from './Comparison'
 import { Drift } from './Drift'
+import { Equity } from './Equity'
 import { Gates } from './Gates'
 import { type Move, movesOf } from './moves'
+import plots from './Plots.module.css'
+import { Reliability } from './Reliability'
 import { Scores } from './Scores'
+import { Selection } from './Selection'
 import { StageHistory } from './StageHistory'
 import { StageTag } from './StageTag'
 
@@ -89,12 +93,26 @@ function Reports({ version, strategy, revision }: { version: VersionView; strate
     )
   return (
     <>
+      <Plots version={data} />
       <Gates version={data} />
       <Scores version={data} />
       <Comparison comparison={data.comparison} />
+      <Selection selection={data.selection} />
       <Certificate certificate={data.certificate} />
       <StageHistory changes={data.history} />
     </>
+  )
+}
+
+/** Of the answers that serve; a version of an older release has none. */
+function Plots({ version: { equity, reliability, scores } }: { version: VersionDetails }) {
+  if (equity === null || reliability.length === 0) return null
+  const served = scores.find(({ forecast }) => forecast === 'selection') ?? scores[0]
+  return (
+    <div className={plots.pair}>
+      <Equity equity={equity} />
+      <Reliability bins={reliability} error={served?.calibration_error ?? null} />
+    </div>
   )
 }
 

@@ -2,6 +2,9 @@
 
 import { MODELS, partsBelow, placeBelow } from '../lib/route'
 
+/** Of the drawings that stand in a pair. */
+export const PLOT_HEIGHT = 280
+
 /** The number of the version that an address names; null: none is named. */
 export function versionOf(hash: string): number | null {
   const [number] = partsBelow(MODELS, hash)

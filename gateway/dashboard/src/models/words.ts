@@ -13,6 +13,7 @@ const GATES: Record<GateReport['name'], string> = {
 }
 const FORECASTS: Record<string, string> = {
   ensemble: 'Ensemble',
+  selection: 'With specialists, as served',
   xgboost: 'Boosted trees alone',
   lstm: 'Sequence network alone',
   class_prior: 'Class shares',

@@ -10,11 +10,11 @@ import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
 import styles from './Compare.module.css'
 import { linkOf } from './draft'
-import { LinePlot } from './LinePlot'
+import { LinePlot } from '../ui/plot/LinePlot'
 import { COLUMNS, valueOf } from './metricColumns'
 import { MOST_PINS, type Pin } from './pins'
 import { togglePin, usePins } from './pinStore'
-import series from './series.module.css'
+import series from '../ui/plot/series.module.css'
 import table from './table.module.css'
 
 const PIN_CLASSES = [series.pin1, series.pin2, series.pin3, series.pin4, series.pin5, series.pin6]

@@ -7,9 +7,9 @@ import { Button } from '../ui/Button'
 import { Legend } from '../ui/Legend'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
-import { type Band, LinePlot } from './LinePlot'
+import { type Band, LinePlot } from '../ui/plot/LinePlot'
 import type { Curve } from './result'
-import series from './series.module.css'
+import series from '../ui/plot/series.module.css'
 
 const ROWS = 40
 

@@ -4,13 +4,13 @@ import { type KeyboardEvent, memo, type PointerEvent, useMemo, useState } from '
 
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Tag } from '../ui/Tag'
-import drawing from './drawing.module.css'
+import drawing from '../ui/plot/drawing.module.css'
 import styles from './HeatMap.module.css'
 import { type Heat, type Neighbourhood, numberText, type Params } from './result'
-import { linear } from './scale'
+import { linear } from '../ui/plot/scale'
 import { labelOf } from './schema'
 import { tint } from './tint'
-import { useWidth } from './useWidth'
+import { useWidth } from '../ui/plot/useWidth'
 
 interface Props {
   heat: Heat

@@ -12,7 +12,7 @@ import { TITLES } from './draft'
 import type { ProgressPoint, Run } from './ResearchState'
 import { researchStore } from './ResearchStore'
 import styles from './RunProgress.module.css'
-import { linear } from './scale'
+import { linear } from '../ui/plot/scale'
 
 const WORD: Record<Run['phase'], string> = {
   asking: 'Asking',

@@ -3,12 +3,12 @@
 import { classes } from '../lib/classes'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
-import drawing from './drawing.module.css'
+import drawing from '../ui/plot/drawing.module.css'
 import { numberText, type Distribution } from './result'
-import { linear, ticks } from './scale'
-import series from './series.module.css'
+import { linear, ticks } from '../ui/plot/scale'
+import series from '../ui/plot/series.module.css'
 import styles from './TrialHistogram.module.css'
-import { useWidth } from './useWidth'
+import { useWidth } from '../ui/plot/useWidth'
 
 const HEIGHT = 290
 const TOP = 34

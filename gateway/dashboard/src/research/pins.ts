@@ -2,7 +2,7 @@
 
 import type { Body } from './draft'
 import { type Curve, type Metrics, paramsText, type PerformanceResult, requestOfResult, type Result } from './result'
-import { placeBefore } from './scale'
+import { placeBefore } from '../ui/plot/scale'
 import type { Kind } from './schema'
 
 export interface Pin {

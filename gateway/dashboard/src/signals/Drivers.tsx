@@ -1,6 +1,6 @@
 // The features that pushed the models for or against a signal, and a sentence on them.
 
-import type { Driver, SignalItem } from '../contract'
+import type { Driver, Explanation, SignalItem } from '../contract'
 import { classes } from '../lib/classes'
 import { percent, valueText } from '../lib/format'
 import { type Direction, TONE, WORD } from '../lib/signal'
@@ -51,6 +51,7 @@ function DriverTable({ state, direction }: { state: ExplanationState; direction:
   return (
     <>
       <p className={styles.sentence}>{sentenceOf(explanation, ranks)}</p>
+      <Answerers explanation={explanation} />
       <table className={styles.drivers}>
         <caption className="unseen">Share of each feature in the push for or against {word}</caption>
         <thead>
@@ -73,6 +74,17 @@ function DriverTable({ state, direction }: { state: ExplanationState; direction:
         {Object.values(explanation.methods).join('; ')}.
       </p>
     </>
+  )
+}
+
+/** Who answered and why, where it is not the universal model alone. */
+function Answerers({ explanation: { answered_by: who, shares, why } }: { explanation: Explanation }) {
+  if (who === null || who === undefined || who === 'universal') return null
+  const parts = Object.entries(shares).map(([name, share]) => `${name.replaceAll('_', ' ')} ${percent(share)}`)
+  return (
+    <p className={text.aside}>
+      Answered by {parts.join(', ')}. {why}.
+    </p>
   )
 }
 

@@ -2,8 +2,8 @@
 
 import { type KeyboardEvent, type PointerEvent, useMemo, useState } from 'react'
 
-import { classes } from '../lib/classes'
-import { dayText, stampText } from '../lib/format'
+import { classes } from '../../lib/classes'
+import { dayText, stampText } from '../../lib/format'
 import drawing from './drawing.module.css'
 import styles from './LinePlot.module.css'
 import { FOOT, layout, LEFT, type Pane, pathOf, readout, RIGHT, ticksOf } from './plotLayout'

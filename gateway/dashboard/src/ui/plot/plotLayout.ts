@@ -1,6 +1,6 @@
 // Where the panes of a plot lie, and what stands on their axes.
 
-import { stampText } from '../lib/format'
+import { stampText } from '../../lib/format'
 import { linear, placeBefore, type Scale, ticks } from './scale'
 
 export interface Line {
