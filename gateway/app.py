@@ -53,6 +53,7 @@ from gateway.routes import (
     strategies,
     system,
     trace,
+    trades,
     versions,
 )
 from gateway.settings import GatewaySettings
@@ -66,7 +67,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters, mlflow, drift, versions),
+    *(ledger, dead_letters, mlflow, drift, versions, trades),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

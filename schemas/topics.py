@@ -16,6 +16,7 @@ from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
+from schemas.journal import JournalCommand, JournalEntry
 from schemas.letters import LetterCommand
 from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
 from schemas.mlflow import MlflowRun
@@ -27,6 +28,7 @@ from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal, SignalAcknowledged
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
 from schemas.timeframes import DAY_MS, MINUTE_MS
+from schemas.trades import TradeResult
 from schemas.training import TrainingCancelled, TrainingProgress, TrainingRequest
 from schemas.versions import DeploymentChanged, ModelCommand, ModelStageChanged, ModelVersion
 
@@ -161,6 +163,22 @@ CONFIG_EFFECTIVE = Topic(
     "symbol",
     "From which bar a market's signals follow a config",
 )
+JOURNAL_COMMANDS = Topic(
+    "journal.commands.v1",
+    JournalCommand,
+    "trade_id",
+    "Trades to add and to correct",
+)
+JOURNAL_ENTRIES = Topic(
+    "journal.entries.v1",
+    JournalEntry,
+    "trade_id",
+    "What a human did, with every correction",
+    single=True,
+)
+TRADE_RESULTS = Topic(
+    "trades.results.v1", TradeResult, "symbol", "What each trade has earned", single=True
+)
 LETTER_COMMANDS = Topic(
     "letters.commands.v1",
     LetterCommand,
@@ -290,6 +308,9 @@ TOPICS: tuple[Topic, ...] = (
     CONFIG_ACTIVE,
     CONFIG_EFFECTIVE,
     DEPLOYMENTS,
+    JOURNAL_COMMANDS,
+    JOURNAL_ENTRIES,
+    TRADE_RESULTS,
     LETTER_COMMANDS,
     COMMAND_OUTCOMES,
     REFDATA_TABLES,

@@ -30,6 +30,8 @@ from schemas.topics import (
     JOB_COMMANDS,
     JOB_PROGRESS,
     JOB_RESULTS,
+    JOURNAL_COMMANDS,
+    JOURNAL_ENTRIES,
     LEDGER,
     LETTER_COMMANDS,
     MLFLOW_RUNS,
@@ -54,6 +56,7 @@ from schemas.topics import (
     SIGNALS,
     SYSTEM_EVENTS,
     TOPICS,
+    TRADE_RESULTS,
     TRAINING_CANCELLED,
     TRAINING_PROGRESS,
     TRAINING_REQUESTS,
@@ -64,6 +67,7 @@ from streams.configs.processor import PROCESSOR as CONFIGS
 from streams.deployments.processor import PROCESSOR as DEPLOYED
 from streams.drift.processor import PROCESSOR as DRIFT
 from streams.features.processor import PROCESSOR as FEATURES
+from streams.journal.processor import PROCESSOR as JOURNAL
 from streams.letters.processor import PROCESSOR as LETTERS
 from streams.market.processor import PROCESSOR as MARKET
 from streams.processor import Processor
@@ -111,7 +115,8 @@ CHAINS: tuple[Chain, ...] = (
     Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
     Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
     Chain("signals", (GRADING, SCORING, DRIFT)),
-    Chain("promotion", (PROMOTION, CONFIGS, DEPLOYED)),  # all know a strategy by its name
+    # What is commanded, seldom; the journal knows its trades by their ids, the others a strategy.
+    Chain("promotion", (PROMOTION, CONFIGS, DEPLOYED, JOURNAL)),
 )
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
@@ -223,6 +228,8 @@ WORKERS: tuple[Worker, ...] = (
             MODEL_VERSIONS,
             DEPLOYMENTS,
             CONFIG_CHANGES,
+            JOURNAL_ENTRIES,
+            TRADE_RESULTS,
             COMMAND_OUTCOMES,
             REFDATA_TABLES,
             BACKTEST_REQUESTS,
@@ -247,6 +254,7 @@ WORKERS: tuple[Worker, ...] = (
             JOB_COMMANDS,
             MODEL_COMMANDS,
             CONFIG_COMMANDS,
+            JOURNAL_COMMANDS,
             LETTER_COMMANDS,
         ),
     ),

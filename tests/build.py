@@ -27,6 +27,7 @@ from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.gates import ModelComparison
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
+from schemas.journal import JournalCommand, JournalTrade
 from schemas.letters import LetterCommand
 from schemas.market import Bar, RawBar
 from schemas.mlflow import MlflowRun
@@ -40,6 +41,7 @@ from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, 
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import topic_of
+from schemas.trades import TradeResult
 from schemas.training import TrainingRequest
 from schemas.versions import ModelAction, ModelCommand
 from streams.configs.content import config_id, content_hash, normalised
@@ -607,6 +609,51 @@ def config_command(action: str = "create", minute: int = 0, **fields: Any) -> Co
             **fields,
         }
     )
+
+
+def journal_command(action: str = "add", minute: int = 0, **fields: Any) -> JournalCommand:
+    """Return a command about an executed trade of ``fields``, entered at 100 and open."""
+    told = {name: fields.pop(name) for name in tuple(fields) if name in JournalTrade.model_fields}
+    trade = {"action": "executed", "side": "buy", "entry": "100", "opened_ms": close_time(0)} | told
+    if trade.get("exit") is not None:
+        trade.setdefault("closed_ms", close_time(1))
+    return JournalCommand.model_validate(
+        {
+            "command_id": f"{action}-{minute}",
+            "event_time_ms": close_time(minute),
+            "by": "test",
+            "strategy": "ensemble",
+            "trade_id": "t1",
+            "symbol": "BTCUSDT",
+            "action": action,
+            "trade": trade,
+            **fields,
+        }
+    )
+
+
+def trade_result(**fields: Any) -> TradeResult:
+    """Return what a journalled trade earned."""
+    defaults: dict[str, Any] = {
+        "trade_id": "t1",
+        "kind": "journal",
+        "symbol": "BTCUSDT",
+        "strategy": "ensemble",
+        "revision": 1,
+        "side": "buy",
+        "opened_ms": close_time(0),
+        "closed_ms": close_time(1),
+        "entry_price": 100.0,
+        "exit_price": 101.0,
+        "quantity": None,
+        "gross_return": 0.01,
+        "cost": 0.001,
+        "fees_assumed": True,
+        "net_return": 0.009,
+        "profit": None,
+        "grounds": None,
+    }
+    return TradeResult(**(defaults | fields))
 
 
 def config_effective(minute: int = 0, **fields: Any) -> ConfigEffective:

@@ -20,6 +20,7 @@ from deploy.cli import deployment as cli_deployment
 from deploy.cli import features as cli_features
 from deploy.cli import home as cli_home
 from deploy.cli import hyperopt as cli_hyperopt
+from deploy.cli import journal as cli_journal
 from deploy.cli import keys as cli_keys
 from deploy.cli import models as cli_models
 from deploy.cli import notify as cli_notify
@@ -74,6 +75,7 @@ app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_strategy.app, name="strategy")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_deployment.app, name="deploy")
+app.add_typer(cli_journal.app, name="journal")
 app.add_typer(cli_backup.app, name="backup")
 app.add_typer(cli_home.app, name="home")
 cli_backtest.app.command()(signals)

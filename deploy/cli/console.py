@@ -194,9 +194,17 @@ def gateway_port(port: int | None) -> int:
 
 
 def parse_time_ms(text: str) -> int:
+    """Return epoch milliseconds as ``read_time_ms`` does; exit code 2 for what is no time."""
+    try:
+        return read_time_ms(text)
+    except ValueError as error:
+        raise fail(str(error), 2) from None
+
+
+def read_time_ms(text: str) -> int:
     """Return epoch milliseconds of ISO 8601 (UTC when it names no zone) or epoch milliseconds.
 
-    Exit code 2 for anything else, and outside the years 1970 to 2200.
+    Raises ValueError for anything else, and outside the years 1970 to 2200.
     """
     from schemas.bounds import LAST_MS
 
@@ -210,10 +218,9 @@ def parse_time_ms(text: str) -> int:
     except (ValueError, OverflowError):
         time_ms = -1
     if not 0 <= time_ms <= LAST_MS:
-        raise fail(
+        raise ValueError(
             f"time {text[:40]!r}, expected ISO 8601 such as 2025-01-31T12:00 (UTC), or epoch ms, "
-            "from 1970 to 2200",
-            2,
+            "from 1970 to 2200"
         )
     return time_ms
 

@@ -62,16 +62,16 @@ def request_json(
     path: str,
     body: Answer | None = None,
     *,
-    method: str = "GET",
+    method: str | None = None,
     key: str | None = None,
 ) -> Answer:
-    """Return the answer to one request; one with a body is a POST.
+    """Return the answer to one request: a POST with a body, a GET without.
 
     Args:
         url: Of the gateway, with a slash at its end.
         path: Without a slash at its start.
         body: JSON.
-        method: Without a body.
+        method: Other than these.
         key: The same key is the same request, however often it is sent.
 
     Raises:
@@ -81,7 +81,7 @@ def request_json(
     request = urllib.request.Request(  # noqa: S310 - gateway_url has checked the scheme
         f"{url}{path}",
         data=content,
-        method=method if body is None else "POST",
+        method=method or ("GET" if body is None else "POST"),
         headers={"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {}),
     )
     try:

@@ -37,6 +37,7 @@ RULES: tuple[ScopeRule, ...] = (
     _rule(WRITES, r"/api/realtime/ticket", "read"),
     _rule(WRITES, r"/api/v1/predict", "operate"),
     _rule(WRITES, r"/api/signals/[^/]+/acknowledge", "operate"),
+    _rule(WRITES, r"/api/trades(/[^/]+)?", "operate"),
     _rule(WRITES, r"/backtest/.*", "operate"),
     _rule(WRITES, r"/api/v1/hyperopt(/.*)?", "operate"),
     # A check or a merge of a config stores nothing.

@@ -15,7 +15,7 @@ import yaml
 from gateway.envelope import is_enveloped
 
 FOLDER = Path(__file__).parent
-FAMILIES = ("market", "research", "strategies", "versions", "system")
+FAMILIES = ("market", "research", "strategies", "versions", "trades", "system")
 
 Example = dict[str, Any]
 

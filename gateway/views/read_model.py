@@ -26,6 +26,7 @@ from gateway.views.dead_letters import OpenLetters
 from gateway.views.drift import DriftView
 from gateway.views.events import EventsView
 from gateway.views.jobs import JobIndex
+from gateway.views.journal import JournalView
 from gateway.views.ledger import LedgerView
 from gateway.views.mlflow import MlflowView
 from gateway.views.origins import OriginsView
@@ -95,6 +96,7 @@ class ReadModel:
         self.mlflow = MlflowView(self.jobs)
         self.configs = ConfigsView()
         self.versions = VersionsView()
+        self.journal = JournalView()
         self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -132,6 +134,7 @@ class ReadModel:
             MlflowRun: lambda run, _: self.mlflow.put(run),
             ConfigChanged: lambda change, _: self.configs.put(change),
             **self.versions.folds(),
+            **self.journal.folds(),
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,

@@ -61,11 +61,13 @@ ALLOWED_OURS = {
 # or a worker.
 GATEWAY_MATHS = (
     "streams.evaluation.calibration",
+    "streams.evaluation.interval",
     "streams.signals.grading",
     "streams.configs.content",
     "streams.configs.job_defaults",
     "streams.configs.merge",
     "streams.configs.yaml_text",
+    "streams.journal.summary",
     "streams.trace",
 )
 SETTINGS = ("streams.runtime.environment", "streams.runtime.shown_settings")

@@ -16,6 +16,7 @@ from schemas.topics import (
     DRIFT_REFERENCES,
     FEATURE_VECTORS,
     HISTORY,
+    JOURNAL_COMMANDS,
     LETTER_COMMANDS,
     MODEL_COMMANDS,
     MODELS_REGISTERED,
@@ -36,6 +37,7 @@ from tests.build import (
     dead_letter,
     drift_reference,
     feature_reference,
+    journal_command,
     letter_command,
     model_command,
     prediction,
@@ -208,6 +210,17 @@ def _model_commands() -> list[Record]:
     ]
 
 
+def _journal_commands() -> list[Record]:
+    return [
+        journal_command("add", 100),
+        journal_command("add", 110, trade_id="t2", symbol="ETHUSDT", exit="90", quantity="2"),
+        journal_command("correct", 120, exit="101.5"),
+        journal_command("correct", 130, exit="102", expected_revision=1),
+        journal_command("correct", 140, trade_id="t2", symbol="ETHUSDT", dry_run=True),
+        journal_command("correct", 150, trade_id="t2", symbol="ETHUSDT"),
+    ]
+
+
 def _letter_commands() -> list[Record]:
     letter = dead_letter(training_request())
     return [
@@ -230,6 +243,7 @@ def log() -> Log:
         MODELS_REGISTERED: _bootstrap()[2:],
         MODEL_COMMANDS: _model_commands(),
         CONFIG_COMMANDS: _config_commands(),
+        JOURNAL_COMMANDS: _journal_commands(),
         LETTER_COMMANDS: _letter_commands(),
     }
     # Promotion first: signals read the configs that it makes effective.

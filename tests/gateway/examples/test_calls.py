@@ -108,6 +108,8 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     tested = await post(
         gateway, "/backtest/performance", {"symbol": "BTC-USD", "window": 20, "signal": 1.0}
     )
+    trade = {"trade_id": "btc-1", "ticker": "BTC-USD", "action": "executed", "entry": "45000"}
+    await post(gateway, "/api/trades", trade | {"quantity": "0.2", "opened_ms": close_time(3)})
     return {
         "/signals/{signal_id}": "/signals/signal-BTCUSDT-1",
         "/trace/{id}": "/trace/signal-BTCUSDT-1",

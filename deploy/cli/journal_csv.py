@@ -1,0 +1,98 @@
+"""The journal as CSV: what ``journal export`` writes and ``journal import`` takes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from deploy.cli.console import read_time_ms
+from schemas.ids import derived_id
+
+TRADE = ("side", "entry", "exit", "quantity", "fees")
+SAID = (
+    *("trade_id", "ticker", "strategy_name", "action"),
+    *(*TRADE, "opened", "closed", "notes", "signal_id"),
+)
+SHOWN = ("grade", "net_return", "profit")  # an import leaves them alone: they are computed
+NEEDED = ("ticker", "action", "opened")
+
+
+def to_csv(trades: Iterable[dict[str, Any]]) -> str:
+    """Return trades as the routes show them, oldest first, as a table with a header."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, (*SAID, *SHOWN), lineterminator="\n")
+    table.writeheader()
+    for each in trades:
+        trade, result, grounds = each["trade"], each["result"] or {}, each["grounds"] or {}
+        table.writerow(
+            {
+                "trade_id": each["trade_id"],
+                "ticker": each["symbol"],
+                "strategy_name": each["strategy_name"],
+                "action": trade["action"],
+                **{name: trade[name] for name in (*TRADE, "notes")},
+                "opened": _time(trade["opened_ms"]),
+                "closed": _time(trade["closed_ms"]),
+                "signal_id": grounds.get("signal_id"),
+                "grade": each["grade"],
+                "net_return": result.get("net_return"),
+                "profit": result.get("profit"),
+            }
+        )
+    return text.getvalue()
+
+
+def _time(epoch_ms: int | None) -> str | None:
+    return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat()
+
+
+def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each line that ends a trade, and the trade as the route takes it.
+
+    The same line has the same id, so that importing a file again adds nothing.
+
+    Raises:
+        ValueError: A column or a value is none that can be; the message says which and where.
+    """
+    table = csv.DictReader(file, strict=True)
+    columns = table.fieldnames or ()
+    unknown = [name for name in columns if name not in (*SAID, *SHOWN)]
+    missing = [name for name in NEEDED if name not in columns]
+    if unknown or missing:
+        raise ValueError(
+            f"columns {', '.join(columns) or 'none'}: "
+            + "; ".join(
+                f"{word} {', '.join(names)}"
+                for word, names in (("unknown", unknown), ("missing", missing))
+                if names
+            )
+            + f"; expected some of {', '.join(SAID)}"
+        )
+    try:
+        for row in table:
+            yield table.line_num, _body(table.line_num, row)
+    except csv.Error as error:
+        raise ValueError(f"line {table.line_num}: {error}, expected CSV") from None
+
+
+def _body(line: int, row: dict[str, Any]) -> dict[str, Any]:
+    if None in row or None in row.values():
+        raise ValueError(f"line {line}: expected as many values as there are columns")
+    said = {name: value.strip() for name, value in row.items() if name in SAID and value.strip()}
+    empty = [name for name in NEEDED if name not in said]
+    if empty:
+        raise ValueError(f"line {line}: {', '.join(empty)}: expected a value")
+    if ("exit" in said) != ("closed" in said):
+        raise ValueError(f"line {line}: exit and closed belong together: give both, or neither")
+    said.setdefault("trade_id", derived_id("journal.import", line, *sorted(said.items())))
+    body: dict[str, Any] = {n: v for n, v in said.items() if n not in ("opened", "closed")}
+    for name in ("opened", "closed"):
+        if name in said:
+            try:
+                body[f"{name}_ms"] = read_time_ms(said[name])
+            except ValueError as error:
+                raise ValueError(f"line {line}: {name}: {error}") from None
+    return body

@@ -1,0 +1,79 @@
+"""Trades of the journal and what they have earned, as lines for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy.cli.config_commands import outcome_lines
+
+COUNTS = {"trades": "finished", "open": "open", "skipped": "skipped", "missed": "missed"}
+
+
+def trade_line(row: dict[str, Any]) -> str:
+    """Return one trade as a line."""
+    trade, result = row["trade"], row["result"]
+    at = datetime.fromtimestamp(trade["opened_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    prices = " -> ".join(trade[name] or "?" for name in ("entry", "exit"))
+    earned = ""
+    if result is not None:
+        money = "" if result["profit"] is None else f", {result['profit']}"
+        earned = f"  net {result['net_return']:+.2%}{money}"
+    size = "" if trade["quantity"] is None else f" x {trade['quantity']}"
+    grade = f"  grade {row['grade']}" if row["grade"] else ""
+    return (
+        f"{row['trade_id']}  {at}  {row['symbol']:<9} {trade['action']:<8} {trade['side']:<4} "
+        f"{prices}{size}{earned}{grade}"
+    ).rstrip()
+
+
+def trade_lines(document: dict[str, Any]) -> list[str]:
+    """Return a page of trades, the newest first."""
+    lines = [trade_line(row) for row in document["trades"]]
+    if document["after"] is not None:
+        lines.append(f"next: the same with --after {document['after']}")
+    return lines or ["the journal has no such trade; `regimeflow journal add` records one"]
+
+
+def recorded_lines(answer: dict[str, Any]) -> list[str]:
+    """Return how a command on a trade was decided, and the trade."""
+    trade = answer["trade"]
+    return [*outcome_lines(answer["outcome"]), *([] if trade is None else [trade_line(trade)])]
+
+
+def details_lines(row: dict[str, Any]) -> list[str]:
+    """Return one trade with its notes and its revisions."""
+    notes = [f"notes: {row['trade']['notes']}"] if row["trade"]["notes"] else []
+    history = (
+        f"  {entry['revision']}: {entry['trade']['action']} "
+        f"{entry['trade']['entry'] or '?'} -> {entry['trade']['exit'] or '?'} by {entry['by']}"
+        f"{': ' + entry['reason'] if entry['reason'] else ''}"
+        for entry in row["history"]
+    )
+    return [trade_line(row), *notes, "revisions:", *history]
+
+
+def summary_lines(figures: dict[str, Any]) -> list[str]:
+    """Return what the finished trades have earned."""
+    counts = (f"{figures[name]} {word}" for name, word in COUNTS.items())
+    lines = [", ".join(counts)]
+    if not figures["trades"]:
+        return lines
+    rate = _with_bounds(figures, "hit_rate", ".0%")
+    expectancy = _with_bounds(figures, "expectancy", "+.3%")
+    lines += [
+        f"hit rate {rate}; net return of a trade {expectancy}",
+        f"profit {figures['profit'] or 'unknown'} of {figures['profit_trades']} with a quantity",
+        f"deepest fall {figures['max_drawdown']:.2%}, with equal stakes",
+    ]
+    if figures["expectancy_low"] is None:
+        lines.append(f"exits on {figures['days']} days, fewer than 10 bear no interval")
+    if figures["fees_assumed"]:
+        lines.append(f"fees of {figures['fees_assumed']} were not said: a taker's are assumed")
+    return lines
+
+
+def _with_bounds(figures: dict[str, Any], name: str, form: str) -> str:
+    low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+    value = format(figures[name], form)
+    return value if low is None else f"{value} ({low:{form}} to {high:{form}})"

@@ -1,0 +1,258 @@
+"""Trades of the journal: what their routes take, what they show, and the commands they become."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, Field, ValidationError
+from starlette.responses import Response
+
+from gateway import errors
+from gateway.answers import commands
+from gateway.answers.commands import Caller, ReasonedBody
+from gateway.context import AppContext
+from gateway.envelope import success
+from gateway.errors import Refused, Unknown
+from schemas.bounds import Count, Ticker, TimeMs
+from schemas.commands import CommandOutcome
+from schemas.configs import StrategyName
+from schemas.journal import (
+    Amount,
+    JournalAction,
+    JournalCommand,
+    JournalEntry,
+    JournalTrade,
+    PositiveAmount,
+    TradeId,
+)
+from schemas.trades import EntryGrounds, Side, TradeResult
+
+TradeState = Literal["open", "closed", "passed"]
+DEFAULT_STRATEGY = "ensemble"
+TRADE_FIELDS = set(JournalTrade.model_fields)
+
+
+class TradeBody(ReasonedBody):
+    """A trade to record. Prices and amounts may be numbers or decimal text; text is exact."""
+
+    trade_id: TradeId | None = Field(default=None, description="Null: it gets one")
+    ticker: Ticker
+    strategy_name: StrategyName | None = Field(
+        default=None, description="Null: that of the signal, else the one that runs"
+    )
+    action: JournalAction
+    side: Side | None = Field(default=None, description="Null: the signal's; without one buy")
+    entry: PositiveAmount | None = None
+    exit: PositiveAmount | None = Field(default=None, description="Null: it is open")
+    quantity: PositiveAmount | None = None
+    fees: Amount | None = Field(
+        default=None, description="Of both sides, quote currency; null: a taker's are assumed"
+    )
+    opened_ms: TimeMs | None = Field(default=None, description="Null: now, market time")
+    closed_ms: TimeMs | None = Field(default=None, description="Null: now, where it has an exit")
+    notes: str = Field(default="", max_length=2_000)
+    signal_id: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Of the signal that it is about"
+    )
+
+
+class CorrectionBody(ReasonedBody):
+    """What is to stand otherwise; what is left out stays, null takes a value back."""
+
+    action: JournalAction | None = None
+    side: Side | None = None
+    entry: PositiveAmount | None = None
+    exit: PositiveAmount | None = None
+    quantity: PositiveAmount | None = None
+    fees: Amount | None = None
+    opened_ms: TimeMs | None = None
+    closed_ms: TimeMs | None = None
+    notes: str | None = Field(default=None, max_length=2_000)
+    signal_id: str | None = Field(default=None, min_length=1, max_length=200)
+    expected_revision: Count | None = Field(
+        default=None, description="As last read; 409 if it has changed. Null: as seen by this call"
+    )
+
+
+class TradeView(BaseModel):
+    """A trade as it stands."""
+
+    trade_id: str
+    symbol: str
+    strategy_name: str
+    state: TradeState = Field(description="passed: it was skipped or missed")
+    revision: int = Field(description="1: as it was added")
+    recorded_ms: int = Field(description="Wall clock, of the newest revision")
+    by: str
+    trade: JournalTrade
+    grade: str | None = Field(description="Of the signal; null: it was about none")
+    grounds: EntryGrounds | None
+    result: TradeResult | None = Field(description="Null while it has no end")
+
+
+class TradeDetails(TradeView):
+    """A trade with every revision."""
+
+    history: list[JournalEntry] = Field(description="The oldest first")
+
+
+class TradeList(BaseModel):
+    """Trades of the journal, those that were added last first."""
+
+    trades: list[TradeView]
+    after: str | None = Field(description="Ask for the next page with it; null: this is the last")
+
+
+class TradeAnswer(BaseModel):
+    """How a command was decided, and the trade as it stands."""
+
+    outcome: commands.OutcomeView
+    trade: TradeView | None = Field(description="Null where a dry run would add it")
+
+
+def state(entry: JournalEntry) -> TradeState:
+    """Return whether a trade runs, has ended, or was let pass."""
+    if entry.trade.action != "executed":
+        return "passed"
+    return "open" if entry.trade.exit is None else "closed"
+
+
+def entity(ctx: AppContext, entry: JournalEntry) -> dict[str, Any]:
+    """Return a trade as the routes show it."""
+    result, grounds = ctx.views.journal.result(entry), entry.grounds
+    return {
+        "trade_id": entry.trade_id,
+        "symbol": entry.symbol,
+        "strategy_name": entry.strategy,
+        "state": state(entry),
+        "revision": entry.revision,
+        "recorded_ms": entry.event_time_ms,
+        "by": entry.by,
+        "trade": entry.trade.model_dump(),
+        "grade": None if grounds is None else grounds.grade,
+        "grounds": None if grounds is None else grounds.model_dump(),
+        "result": None if result is None else result.model_dump(),
+    }
+
+
+async def add(caller: Caller, body: TradeBody) -> Response:
+    """Return the answer to a trade that is recorded."""
+    ctx = caller.ctx
+    symbol = ctx.symbol(body.ticker)
+    grounds = None if body.signal_id is None else _grounds(ctx, body.signal_id, symbol)
+    identity = caller.identity({"journal": "add", **body.model_dump()})
+    said = body.model_dump(include=TRADE_FIELDS)
+    said["side"] = body.side or _side(grounds)
+    command = JournalCommand(
+        **identity,
+        by=caller.principal.signature(body.by),
+        reason=body.reason,
+        dry_run=body.dry_run,
+        strategy=body.strategy_name or (grounds.strategy if grounds else _running(ctx)),
+        trade_id=body.trade_id or identity["command_id"],
+        symbol=symbol,
+        action="add",
+        trade=_trade(ctx, said),
+        grounds=grounds,
+    )
+    return await _answer(ctx, command)
+
+
+async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Response:
+    """Return the answer to a correction of a trade."""
+    ctx = caller.ctx
+    entry = ctx.views.journal.require(trade_id)[-1]
+    asked = body.model_dump(exclude_unset=True)
+    grounds = entry.grounds
+    if "signal_id" in asked:
+        signal_id = asked["signal_id"]
+        grounds = None if signal_id is None else _grounds(ctx, signal_id, entry.symbol)
+    changes = {name: value for name, value in asked.items() if name in TRADE_FIELDS}
+    if changes.get("exit", "") is None:
+        changes.setdefault("closed_ms", None)
+    for name in ("action", "side", "opened_ms", "notes"):
+        if changes.get(name, "") is None:
+            raise Refused(f"{name}: got null, expected a value, or to be left out")
+    command = JournalCommand(
+        **caller.identity({"journal": "correct", "trade_id": trade_id, **asked}),
+        by=caller.principal.signature(body.by),
+        reason=body.reason,
+        dry_run=body.dry_run,
+        expected_revision=entry.revision
+        if body.expected_revision is None
+        else body.expected_revision,
+        strategy=entry.strategy,
+        trade_id=trade_id,
+        symbol=entry.symbol,
+        action="correct",
+        trade=_trade(ctx, entry.trade.model_dump() | changes),
+        grounds=grounds,
+    )
+    return await _answer(ctx, command)
+
+
+def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
+    """Return a whole trade, its times filled in; raises ``Refused``."""
+    market_ms = ctx.market_ms()
+    now_ms = ctx.wall_ms() if market_ms is None else market_ms
+    if said.get("opened_ms") is None:
+        closed_ms = said.get("closed_ms")
+        said["opened_ms"] = now_ms if closed_ms is None else min(now_ms, closed_ms)
+    if said.get("exit") is not None and said.get("closed_ms") is None:
+        said["closed_ms"] = max(now_ms, said["opened_ms"])
+    try:
+        return JournalTrade.model_validate(said)
+    except ValidationError as error:
+        raise Refused(errors.describe(error.errors())) from None
+
+
+def _grounds(ctx: AppContext, signal_id: str, symbol: str) -> EntryGrounds:
+    """Return what a trade takes of its signal; raises ``Unknown`` or ``Refused``."""
+    compact = ctx.views.signals.get(signal_id)
+    if compact is None:
+        raise Unknown(
+            f"signal_id: {signal_id!r} is not among the newest held; GET /api/signals lists them"
+        )
+    if compact.symbol != symbol:
+        raise Refused(f"signal_id: a signal of {compact.symbol}, expected one of {symbol}")
+    signal = orjson.loads(compact.raw)
+    regimes = {name: signal["regime"][name] for name in ("bull", "bear", "sideways")}
+    taken = ("signal_id", "strategy", "timeframe_ms", "event_time_ms", "direction", "grade")
+    return EntryGrounds.model_validate(
+        {name: signal[name] for name in (*taken, "confidence", "model_version")}
+        | {"regime": max(regimes, key=regimes.__getitem__), "config_id": signal.get("config_id")}
+    )
+
+
+def _side(grounds: EntryGrounds | None) -> Side:
+    if grounds is None:
+        return "buy"
+    if grounds.direction == "neutral":
+        raise Refused("side: expected buy or sell, because the signal says neutral")
+    return grounds.direction
+
+
+def _running(ctx: AppContext) -> str:
+    """Return the strategy that runs here."""
+    return next((each.strategy for each in ctx.views.history.values()), DEFAULT_STRATEGY)
+
+
+async def _answer(ctx: AppContext, command: JournalCommand) -> Response:
+    outcome = await commands.submit(ctx, command)
+    if outcome is None:
+        return success(commands.body(command.command_id, None, dry_run=command.dry_run), 202)
+    return success(await _decided(ctx, command, outcome))
+
+
+async def _decided(
+    ctx: AppContext, command: JournalCommand, outcome: CommandOutcome
+) -> dict[str, Any]:
+    journal, name = ctx.views.journal, outcome.subject
+    if not command.dry_run:
+        await journal.wait_for(name, outcome.revision, commands.WAIT_S)
+    known = journal.revision(name)
+    return {
+        "outcome": commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run),
+        "trade": entity(ctx, journal.require(name)[-1]) if known else None,
+    }

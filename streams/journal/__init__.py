@@ -1,0 +1,1 @@
+"""The journal of what humans did: entries, corrections, and what each trade earned."""

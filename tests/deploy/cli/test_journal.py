@@ -1,0 +1,133 @@
+"""The journal on the command line, through a gateway whose commands are decided."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli.app import app
+from gateway.settings import GatewaySettings
+from tests.fakes.command_processor import decide_configs
+from tests.fakes.gateway import RunningGateway, served_gateway
+
+pytestmark = pytest.mark.anyio
+
+EXECUTED = ("--action", "executed", "--ticker", "BTC-USD", "--entry", "45000", "--exit", "45500")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    async with served_gateway(GatewaySettings()) as running:
+        decide_configs(running)
+        yield running
+
+
+async def call(gateway: RunningGateway, *words: str, code: int = 0) -> Result:
+    """Run a command of the journal; it must end with that exit code."""
+    given = ("journal", *words, "--url", gateway.url)
+    result = await asyncio.to_thread(lambda: CliRunner().invoke(app, given))
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+async def asked(gateway: RunningGateway, *words: str) -> Any:
+    """Return the document of a command."""
+    return json.loads((await call(gateway, *words, "--json")).stdout)
+
+
+async def test_a_trade_is_added_corrected_listed_and_summed_up(gateway):
+    added = await call(gateway, "add", *EXECUTED, "--id", "mine", "--quantity", "0.2")
+    dry = await call(gateway, "correct", "--id", "mine", "--exit", "46000", "--dry-run")
+    corrected = await asked(gateway, "correct", "--id", "mine", "--fees", "9", "--reason", "bill")
+    opened = await asked(gateway, "correct", "--id", "mine", "--clear", "exit")
+    listed = await call(gateway, "list", "--state", "open")
+    shown = await call(gateway, "show", "mine")
+    summed = await call(gateway, "summary")
+
+    assert "mine is added" in added.stdout
+    assert "net +1.01%, 90.95" in added.stdout
+    assert "would write journal.entries.v1: ensemble mine" in dry.stdout
+    assert corrected["trade"]["result"]["profit"] == "91"
+    assert opened["trade"]["result"] is None
+    assert "executed buy  45000 -> ? x 0.2" in listed.stdout
+    assert "2: executed 45000 -> 45500" in shown.stdout
+    assert ": bill" in shown.stdout
+    assert summed.stdout == "0 finished, 1 open, 0 skipped, 0 missed\n"
+
+
+async def test_what_is_exported_is_imported_as_it_is(gateway):
+    await call(gateway, "add", *EXECUTED, "--id", "a", "--notes", 'said "buy", twice\n=1+1')
+    await call(gateway, "add", "--action", "missed", "--ticker", "BTC-USD", "--id", "b")
+
+    written = (await call(gateway, "export")).stdout
+    await call(gateway, "export", "trades.csv")
+    again = await asked(gateway, "import", "trades.csv")
+
+    assert again == {"added": 0, "unchanged": 2, "refused": []}
+    assert (await call(gateway, "export")).stdout == written
+    assert '"said ""buy"", twice\n=1+1"' in written
+    assert "exists" in (await call(gateway, "export", "trades.csv", code=1)).stderr
+
+
+async def test_lines_of_a_file_are_recorded_once_and_refusals_are_named(gateway, tmp_path):
+    file = tmp_path / "mine.csv"
+    file.write_text(
+        "ticker,action,opened,entry,exit,closed\n"
+        "BTC-USD,executed,2025-06-15T15:10,100,101,2025-06-15T16:10\n"
+        "DOGE-USD,executed,2025-06-15T15:10,1,,\n"
+        "BTC-USD,skipped,2025-06-15T15:11,,,\n"
+    )
+
+    first = await call(gateway, "import", str(file), code=1)
+    second = await call(gateway, "import", str(file), code=1)
+
+    assert "2 added, 0 stood like that already\nline 3: symbol DOGEUSDT is unknown" in first.stdout
+    assert "0 added, 2 stood like that already" in second.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ticker,action\n", "missing opened"),
+        ("ticker,action,opened,leverage\n", "unknown leverage"),
+        ("", "columns none"),
+        ("ticker,action,opened\nBTC-USD,executed\n", "line 2: expected as many values"),
+        ("ticker,action,opened\nBTC-USD,executed,soon\n", "line 2: opened: time 'soon'"),
+        ("ticker,action,opened,exit\nBTC-USD,executed,1,2\n", "line 2: exit and closed belong"),
+        ('ticker,action,opened\n"BTC-USD\n', "expected CSV"),
+        ("ticker,action,opened\n,executed,1\n", "line 2: ticker: expected a value"),
+    ],
+)
+async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, text, said):
+    file = tmp_path / "bad.csv"
+    file.write_text(text)
+
+    assert said in (await call(gateway, "import", str(file), code=1)).stderr
+    assert (await asked(gateway, "list"))["trades"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("add", *EXECUTED[:4]), 1, "entry: got null"),
+        (("add", *EXECUTED, "--opened", "soon"), 2, "time 'soon'"),
+        (("correct", "--id", "x"), 2, "nothing to correct"),
+        (("correct", "--id", "x", "--exit", "1"), 1, "no trade 'x'"),
+        (("show", "x"), 1, "`regimeflow journal list`"),
+    ],
+)
+async def test_a_refusal_is_one_line_with_its_exit_code(gateway, words, code, said):
+    assert said in (await call(gateway, *words, code=code)).stderr
