@@ -47,7 +47,8 @@ class TradeOptions:
     """What a trade may say; prices and amounts are taken to the last digit."""
 
     side: Annotated[
-        Literal["buy", "sell"] | None, typer.Option(help="buy is long; default: the signal's, or buy.")
+        Literal["buy", "sell"] | None,
+        typer.Option(help="buy is long; default: the signal's, or buy."),
     ] = None
     entry: Annotated[str | None, typer.Option(help="Price.")] = None
     exit: Annotated[str | None, typer.Option(help="Price; left out, it is open.")] = None

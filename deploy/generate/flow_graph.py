@@ -30,6 +30,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",
     ("predictions.requests.v1", "explain"): "questions of the gateway",
+    ("journal.commands.v1", "promotion"): "trades of a human to add and to correct",
     ("backtest.requests.v1", "backtest"): "jobs asked for at the gateway",
     ("jobs.commands.v1", "backtest"): "what is to become of a job",
     ("tuning.requests.v1", "tuning"): "searches asked for at the gateway",

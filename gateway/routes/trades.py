@@ -23,7 +23,7 @@ from gateway.context import ContextDep
 from gateway.envelope import Envelope, success
 from schemas.journal import JournalAction, JournalEntry
 from streams.evaluation.interval import Interval
-from streams.journal.summary import summarise
+from streams.evaluation.trade_summary import summarise
 
 router = APIRouter(prefix="/api/trades", tags=["trades"])
 

@@ -62,12 +62,12 @@ ALLOWED_OURS = {
 GATEWAY_MATHS = (
     "streams.evaluation.calibration",
     "streams.evaluation.interval",
+    "streams.evaluation.trade_summary",
     "streams.signals.grading",
     "streams.configs.content",
     "streams.configs.job_defaults",
     "streams.configs.merge",
     "streams.configs.yaml_text",
-    "streams.journal.summary",
     "streams.trace",
 )
 SETTINGS = ("streams.runtime.environment", "streams.runtime.shown_settings")
@@ -212,6 +212,7 @@ def test_schemas_import_pydantic_only():
         "__future__",
         "collections",
         "dataclasses",
+        "decimal",
         "hashlib",
         "math",
         "re",

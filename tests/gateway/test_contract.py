@@ -167,6 +167,7 @@ async def test_every_route_refuses_a_query_field_that_it_does_not_take_by_name(
             "config_id": "v1-00000000",
             "version": "1",
             "command_id": "c",
+            "trade_id": "t",
             "id": "i",
             "model_name": "m",
             "experiment_id": "e",

@@ -19,22 +19,30 @@ from schemas.topics import (
     CONFIG_ACTIVE,
     CONFIG_CHANGES,
     CONFIG_COMMANDS,
+    JOURNAL_COMMANDS,
+    JOURNAL_ENTRIES,
     OPERATOR_AUDIT,
+    TRADE_RESULTS,
     topic_of,
 )
-from streams.configs.processor import PROCESSOR
+from streams.configs.processor import PROCESSOR as CONFIGS
+from streams.journal.processor import PROCESSOR as JOURNAL
 from streams.runtime.memory_driver import replay
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from tests.build import config_command
+from tests.build import config_command, journal_command
 from tests.fakes.running_chains import wait_for
 
 pytestmark = pytest.mark.kafka
 
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = ("one", "two", "three")
-FACTS = (CONFIG_CHANGES, CONFIG_ACTIVE, COMMAND_OUTCOMES, OPERATOR_AUDIT)
+FACTS = (
+    *(CONFIG_CHANGES, CONFIG_ACTIVE, JOURNAL_ENTRIES, TRADE_RESULTS),
+    *(COMMAND_OUTCOMES, OPERATOR_AUDIT),
+)
+CORRECTIONS = 6  # of each trade, the last ones refused because it has been corrected meanwhile
 KILLS = 3
 COMMANDS = 90  # of each strategy
 
@@ -76,11 +84,25 @@ def command(strategy, number):
     )
 
 
+def trade_command(strategy, number):
+    trade, revision = divmod(number, CORRECTIONS)
+    return journal_command(
+        "correct" if revision else "add",
+        number,
+        command_id=f"{strategy}-trade-{number}",
+        strategy=strategy,
+        trade_id=f"{strategy}-{trade}",
+        exit=str(100 + revision) if revision % 2 else None,
+        expected_revision=min(revision, 3) if revision else None,
+    )
+
+
 def by_key(records):
     keys = defaultdict(list)
     for record in records:
         topic = topic_of(record)
-        named = getattr(record, "strategy", None) or record.subject.partition("/")[0]
+        named = getattr(record, "trade_id", None) or getattr(record, "strategy", None)
+        named = named or record.subject.partition("/")[0]
         keys[topic.name, named].append(record.encode())
     return keys
 
@@ -94,21 +116,22 @@ def test_a_killed_processor_leaves_one_outcome_and_one_effect_of_each_command(pi
         with running(pipeline_topics) as process:
             for number in range(sent, min(sent + share, COMMANDS)):
                 for strategy in STRATEGIES:
-                    publisher.publish(command(strategy, number))
-                    publisher.publish(command(strategy, number))  # a client that asks twice
+                    for asked in (command(strategy, number), trade_command(strategy, number)):
+                        publisher.publish(asked)
+                        publisher.publish(asked)  # a client that asks twice
             publisher.flush()
             sent = min(sent + share, COMMANDS)
             wait_for_more(kafka, len(outcomes(kafka)))
             process.send_signal(signal.SIGKILL)
             process.wait()
     with running(pipeline_topics):
-        wait_for(lambda: len(outcomes(kafka)) >= COMMANDS * len(STRATEGIES))
+        wait_for(lambda: len(outcomes(kafka)) >= 2 * COMMANDS * len(STRATEGIES))
 
-    commands = read(kafka, CONFIG_COMMANDS)
-    assert len(commands) == 2 * COMMANDS * len(STRATEGIES)
+    commands = read(kafka, CONFIG_COMMANDS, JOURNAL_COMMANDS)
+    assert len(commands) == 4 * COMMANDS * len(STRATEGIES)
     answered = [outcome.command_id for outcome in outcomes(kafka)]
     assert sorted(answered) == sorted({each.command_id for each in commands})
-    made = [r for r in replay([PROCESSOR], commands) if topic_of(r) in FACTS]
+    made = [r for r in replay([CONFIGS, JOURNAL], commands) if topic_of(r) in FACTS]
     assert by_key(read(kafka, *FACTS)) == by_key(made)
     changes = [r for r in made if isinstance(r, ConfigChanged)]
     for strategy in STRATEGIES:

@@ -1,4 +1,4 @@
-"""The summary of a journal: each figure against the evaluation's own, undefined where it is."""
+"""The summary of trades: each figure against the evaluation's own, undefined where it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.timeframes import DAY_MS
 from streams.evaluation import trade_metrics
-from streams.journal.summary import FEWEST_DAYS, summarise
+from streams.evaluation.trade_summary import FEWEST_DAYS, summarise
 from tests.build import trade_result
 
 RETURNS = st.lists(st.floats(-0.5, 0.5).map(lambda value: round(value, 6)), max_size=30)

@@ -1,6 +1,6 @@
-"""What the trades of a journal have earned together: pure, and without a numerical library.
+"""What trades have earned together: pure, and without a numerical library, for the gateway.
 
-These are trades that somebody chose: they say how that went, not what a model is worth.
+Of the journal's, which somebody chose, it says how that went, not what a model is worth.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class JournalSummary:
+class TradeSummary:
     """Figures of finished trades; None where undefined.
 
     Attributes:
@@ -56,7 +56,7 @@ class JournalSummary:
     fees_assumed: int
 
 
-def summarise(results: Sequence[TradeResult]) -> JournalSummary:
+def summarise(results: Sequence[TradeResult]) -> TradeSummary:
     """Return the figures of some trades, in whatever order they come."""
     ended = sorted(results, key=lambda result: (result.closed_ms, result.trade_id))
     net = [result.net_return for result in ended]
@@ -65,7 +65,7 @@ def summarise(results: Sequence[TradeResult]) -> JournalSummary:
     gross = math.fsum(result.gross_return for result in ended)
     profits = [Decimal(result.profit) for result in ended if result.profit is not None]
     holds = [result.closed_ms - result.opened_ms for result in ended]
-    return JournalSummary(
+    return TradeSummary(
         trades=len(net),
         wins=wins,
         hit_rate=wins / len(net) if net else None,
