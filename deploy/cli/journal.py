@@ -48,7 +48,7 @@ class TradeOptions:
 
     side: Annotated[
         Literal["buy", "sell"] | None,
-        typer.Option(help="buy is long; default: the signal's, or buy."),
+        typer.Option(help="buy: long; default: the signal's, or buy."),
     ] = None
     entry: Annotated[str | None, typer.Option(help="Price.")] = None
     exit: Annotated[str | None, typer.Option(help="Price; left out, it is open.")] = None

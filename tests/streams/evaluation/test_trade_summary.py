@@ -33,7 +33,8 @@ def test_without_a_trade_nothing_is_known():
     summary = summarise([])
 
     assert (summary.trades, summary.days) == (0, 0)
-    assert summary.hit_rate is summary.expectancy is summary.profit is summary.max_drawdown is None
+    undefined = (summary.hit_rate, summary.expectancy, summary.profit, summary.max_drawdown)
+    assert undefined == (None, None, None, None)
 
 
 @given(RETURNS)
