@@ -33,6 +33,7 @@ from streams.runtime.status import State, StatusPublisher
 from streams.runtime.wall_clock import wall_ms
 from workers.models.artifact import ArtifactError
 from workers.process import fatal as log_fatal
+from workers.serving.right_of_way import RightOfWay
 from workers.serving.slots import MODELS_IN_MEMORY
 
 RETRY_EVERY_S = 5.0  # a refused model: its files may have been restored
@@ -46,9 +47,13 @@ LoadModel = Callable[[ModelChanged], LoadedModel]  # raises ``ArtifactError``
 
 
 class ModelReadiness:
-    """Which model versions are settled: loaded, refused, or too old to be loaded."""
+    """Which model versions are settled: loaded, refused, or too old to be loaded.
 
-    def __init__(self) -> None:
+    Who waits lends its right of way to the thread that loads.
+    """
+
+    def __init__(self, way: RightOfWay | None = None) -> None:
+        self._way = way or RightOfWay()
         self._settled: set[str] = set()
         self._refused: set[str] = set()  # or not come in time
         self._held: set[str] = set()
@@ -103,7 +108,8 @@ class ModelReadiness:
 
     def _wait(self, within_s: float) -> None:
         heartbeat.beat()
-        self._changed.wait(min(LOOK_EVERY_S, within_s))
+        with self._way.lent():
+            self._changed.wait(min(LOOK_EVERY_S, within_s))
 
 
 class ModelStatus(StatusPublisher):
@@ -183,11 +189,12 @@ class ModelWatch:
         process: str,
         load: LoadModel,
         concern: Callable[[ModelRegistered], str] = lambda _model: "",
+        way: RightOfWay | None = None,
     ) -> None:
         self._kafka = kafka
         self._load, self._concern = load, concern
         self.status = ModelStatus(kafka, process)
-        self.readiness = ModelReadiness()
+        self.readiness = ModelReadiness(way)
         self.stop = threading.Event()
         self.failed = False
         self._refused: dict[str, ModelChanged] = {}  # by version, oldest first

@@ -66,7 +66,8 @@ class SwitchedModels:
     def __init__(self, models: Sequence[ModelRegistered]) -> None:
         self.flow = Flow()
         self._champion, *self._candidates = (model.model_version for model in models)
-        self._slots, self._readiness = Slots(), ModelReadiness()
+        self._slots = Slots()
+        self._readiness = ModelReadiness(self._slots.way)
         self._processor = inference_processor(self._slots, lambda: 0, self._readiness.wait_for)
         self._states: dict[StateKey, Any] = {}
         self._promotion = MemoryDriver((PROMOTION,))

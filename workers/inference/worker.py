@@ -25,7 +25,7 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     forest.warm_up()
     lstm.warm_up()
     slots = Slots(on_switch=_log_switch)
-    watch = ModelWatch(kafka, "inference", partial(apply_change, slots), feature_concern)
+    watch = ModelWatch(kafka, "inference", partial(apply_change, slots), feature_concern, slots.way)
     wait_for_model = watch.readiness.wait_for
     processor = inference_processor(slots, wall_ms, wait_for_model)
     return run_with_models(processor, watch, kafka)
@@ -37,7 +37,7 @@ def apply_change(slots: Slots, change: ModelChanged) -> LoadedModel:
     Raises:
         ArtifactError: A file is missing or altered, or the kernels answer otherwise.
     """
-    loaded = slots.in_memory(change.model) or load_ensemble(change.model)
+    loaded = slots.in_memory(change.model) or load_ensemble(change.model, slots.way.give_way)
     slots.put(change, loaded)
     return loaded.status()
 

@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 OBJECTIVE = "multi:softprob"
 MAX_NODES = 65_535  # a node's place inside its tree has 16 bits
@@ -54,10 +54,11 @@ class Booster:
         return len(self.targets)
 
 
-def read_booster(model: bytes) -> Booster:
+def read_booster(model: bytes, give_way: Callable[[], None] = lambda: None) -> Booster:
     """Read a booster saved as JSON by xgboost 2 or 3 (``save_raw("json")``).
 
-    A booster stopped early keeps only the rounds up to its best iteration.
+    A booster stopped early keeps only the rounds up to its best iteration. Before each tree it
+    gives way to what is more urgent.
 
     Raises: BoosterError for anything the kernels would not reproduce: another objective or
     booster, categorical splits, vector leaves, a file that is not JSON.
@@ -79,7 +80,7 @@ def read_booster(model: bytes) -> Booster:
         raise BoosterError(f"booster has {features} features, expected 1 to {MAX_FEATURES}")
     count = _trees_to_best(learner)
     targets = np.array(booster["model"]["tree_info"][:count], dtype=np.int64)
-    trees = [_tree(tree) for tree in booster["model"]["trees"][:count]]
+    trees = [_tree(tree, give_way) for tree in booster["model"]["trees"][:count]]
     return Booster(
         features=features,
         base_score=_base_score(parameters["base_score"], classes),
@@ -143,7 +144,8 @@ def _base_score(text: str, classes: int) -> NDArray[np.float32]:
     return np.broadcast_to(np.array(scores, dtype=np.float32), (classes,)).copy()
 
 
-def _tree(tree: dict[str, Any]) -> _Tree:
+def _tree(tree: dict[str, Any], give_way: Callable[[], None]) -> _Tree:
+    give_way()
     if any(tree["split_type"]) or tree["categories"]:
         raise BoosterError("tree has categorical splits; train on numeric features only")
     if int(tree["tree_param"]["size_leaf_vector"]) > 1:

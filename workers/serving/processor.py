@@ -59,7 +59,8 @@ def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForMod
     def step_batch(
         states: Mapping[StateKey, Any], records: Sequence[Record]
     ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
-        return _InferenceBatch(slots, wall_clock_ms, wait_for, dict(states)).run(records)
+        with slots.way.taken():
+            return _InferenceBatch(slots, wall_clock_ms, wait_for, dict(states)).run(records)
 
     return Processor(
         name="inference",

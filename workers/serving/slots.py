@@ -28,6 +28,7 @@ from workers.models.artifact import (
 from workers.models.booster import read_booster
 from workers.models.calibration import CalibrationLookup, CalibrationTables
 from workers.models.devices import PlacedNetwork, place_network
+from workers.serving.right_of_way import RightOfWay
 
 PARITY = 1e-6  # on probabilities, against the answers of the training libraries
 # Of each timeframe: the one in service and those before it, for late bars and overrides. A model
@@ -149,30 +150,41 @@ class LoadedEnsemble:
         )
 
 
-def load_ensemble(model: ModelRegistered) -> LoadedEnsemble:
+def load_ensemble(
+    model: ModelRegistered, give_way: Callable[[], None] = lambda: None
+) -> LoadedEnsemble:
     """Load a registered model and check that it answers as it did in training.
+
+    Before each piece of the work it gives way to what is more urgent.
 
     Raises:
         ArtifactError: A file is missing or altered, or the kernels answer otherwise.
     """
+
+    def forest(role: str) -> forests.Forest:
+        booster = read_booster(contents[role], give_way)
+        give_way()
+        return forests.compile_forest(booster)
+
     began = time.monotonic()
+    give_way()
     manifest, contents = read_model(model)
     try:
         loaded = LoadedEnsemble(
             manifest=manifest,
             registered=model,
-            forest=forests.compile_forest(read_booster(contents["forest"])),
+            forest=forest("forest"),
             network=place_network(lstms.read_lstm(contents["lstm"])),
             loaded_at_ms=wall_ms(),
             load_seconds=0.0,
             calibration=_lookup(manifest.calibration),
             selection_calibration=_lookup(manifest.selection_calibration),
             specialists={
-                each.name: forests.compile_forest(read_booster(contents[FOREST_ROLES[each.name]]))
-                for each in manifest.selection.fitted
+                each.name: forest(FOREST_ROLES[each.name]) for each in manifest.selection.fitted
             },
         )
         for case in manifest.parity:
+            give_way()
             _check_parity(loaded, case)
     except ArtifactError:
         raise
@@ -235,10 +247,12 @@ class Slots:
         capacity: Models of a timeframe in memory. A replay reads symbols one after the other, so
             it needs all models of its past.
         on_switch: Called with the model and the bar when a newer one answers for the first time.
+        way: Of batches, before the loading of a model.
     """
 
     capacity: int = MODELS_IN_MEMORY
     on_switch: Callable[[LoadedEnsemble, int], None] = lambda _model, _bar_ms: None
+    way: RightOfWay = field(default_factory=RightOfWay)
     # By timeframe: from when the newest model that has answered serves, and the models.
     _newest_ms: dict[int, int] = field(default_factory=dict)
     _serving: dict[int, tuple[tuple[int, LoadedEnsemble], ...]] = field(default_factory=dict)
