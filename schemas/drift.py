@@ -22,6 +22,9 @@ Rows = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 class DriftPolicy(Record):
     """What a config says of drift."""
 
+    enabled: bool = Field(
+        default=True, description="Off: drift is measured and shown, and asks for nothing"
+    )
     average_run_length_days: float = Field(
         default=365.0,
         ge=1.0,
@@ -43,6 +46,13 @@ class DriftPolicy(Record):
     )
     max_age_days: float = Field(
         default=30.0, gt=0.0, le=36_500.0, description="Market days since it was registered"
+    )
+    automatic_rollback: bool = Field(
+        default=True,
+        description="A new model whose live log-loss does harm gives way to the one before",
+    )
+    probation_bars: int = Field(
+        default=1_440, ge=1, le=MAX_COUNT, description="So long a model that replaced one is new"
     )
 
 
@@ -155,3 +165,8 @@ class DriftReport(Record):
     reasons: tuple[DriftReason, ...] = Field(description="To retrain; empty: none")
     raised: bool = Field(description="A reason is new: people are told")
     retraining_asked: bool = False
+    rollback_asked: bool = False
+    config_id: str | None = Field(
+        default=None, description="Whose policy it is; null: no config was known"
+    )
+    policy: DriftPolicy | None = Field(default=None, description="Null in older records")

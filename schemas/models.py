@@ -14,6 +14,7 @@ from schemas.bounds import MAX_COUNT, Count
 from schemas.certificates import ModelCertificate
 from schemas.diagnostics import ConfidenceBin, ModelEquity
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
+from schemas.policies import GatesUsed
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
 from schemas.specialists import ModelSelection
@@ -131,6 +132,9 @@ class ModelRegistered(Record):
     )
     equity: ModelEquity | None = Field(
         default=None, description="Of the same answers; null in records of older releases"
+    )
+    policy: GatesUsed | None = Field(
+        default=None, description="By which it was judged; null in records of older releases"
     )
 
 

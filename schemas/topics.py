@@ -21,6 +21,7 @@ from schemas.letters import LetterCommand
 from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
+from schemas.policies import ModelPolicy
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record, Topic
 from schemas.refdata import RefdataTable
@@ -143,6 +144,12 @@ DEPLOYMENTS = Topic(
     "strategy",
     "Which config and model answer from when",
     single=True,
+)
+MODEL_POLICIES = Topic(
+    "models.policies.v1",
+    ModelPolicy,
+    "strategy",
+    "What decides about models from which market time",
 )
 CONFIG_COMMANDS = Topic(
     "configs.commands.v1", ConfigCommand, "strategy", "Configs to create, activate, deprecate"
@@ -307,6 +314,7 @@ TOPICS: tuple[Topic, ...] = (
     CONFIG_CHANGES,
     CONFIG_ACTIVE,
     CONFIG_EFFECTIVE,
+    MODEL_POLICIES,
     DEPLOYMENTS,
     JOURNAL_COMMANDS,
     JOURNAL_ENTRIES,

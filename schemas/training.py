@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.models import ModelFile
+from schemas.policies import PolicyDecision
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 TrainingStage = Literal[
@@ -42,6 +43,12 @@ class TrainingRequest(Record):
     )
     champion: ChampionReference | None = Field(
         default=None, description="Serves when it is asked for; null: none does, or it is not told"
+    )
+    causes: tuple[str, ...] = Field(
+        default=(), description="All that asked for it; empty: the reason alone"
+    )
+    decision: PolicyDecision | None = Field(
+        default=None, description="Its limits with the values found; null where none applies"
     )
 
 

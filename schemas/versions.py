@@ -13,10 +13,13 @@ from schemas.bounds import MAX_COUNT, Count
 from schemas.commands import Command, CommandId
 from schemas.configs import ConfigId, StrategyName
 from schemas.models import ModelRegistered
+from schemas.policies import PolicyDecision
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 
 VersionStage = Literal["None", "Staging", "Production", "Archived"]
-ModelAction = Literal["register", "stage", "promote", "archive", "rollback", "retrain", "cancel"]
+ModelAction = Literal[
+    "register", "stage", "promote", "archive", "rollback", "retrain", "cancel", "fail", "review"
+]
 RetrainCause = Literal["manual", "schedule", "drift", "age", "features"]
 
 # 1, 2, 3, ... of a strategy and timeframe.
@@ -25,7 +28,11 @@ DeploymentId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class ModelCommand(Command):
-    """Move a version to another stage, train another, or stop a training."""
+    """Move a version to another stage, train another, or stop a training.
+
+    ``fail`` says that a training has ended without a model. ``review`` looks at what waits: it
+    changes nothing unless something is due or late.
+    """
 
     strategy: StrategyName
     timeframe_ms: Timeframe
@@ -69,7 +76,15 @@ class ModelCommand(Command):
     training_id: str | None = Field(
         default=None,
         max_length=100,
-        description="Of cancel: the request id of the training; null: the one under way",
+        description="Of cancel and fail: the request id of the training; null: the one under way",
+    )
+    symbols: tuple[Symbol, ...] = Field(
+        default=(), description="Of retrain: only these are trained on; empty: all"
+    )
+    replaces: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Of rollback: refused unless this model version serves; null: whichever does",
     )
 
 
@@ -92,6 +107,9 @@ class ModelStageChanged(Record):
     command_id: CommandId | None = Field(description="Null: it followed from a registration")
     revision: Count = Field(description="Of the strategy's models of a timeframe, after it")
     deployment_id: DeploymentId | None = Field(default=None, description="Rolled back to")
+    decision: PolicyDecision | None = Field(
+        default=None, description="Thresholds with the values found; null where a command decided"
+    )
 
 
 class ModelVersion(Record):

@@ -36,6 +36,7 @@ from schemas.topics import (
     LETTER_COMMANDS,
     MLFLOW_RUNS,
     MODEL_COMMANDS,
+    MODEL_POLICIES,
     MODEL_STAGES,
     MODEL_VERSIONS,
     MODELS_CHANGES,
@@ -116,7 +117,7 @@ CHAINS: tuple[Chain, ...] = (
     Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
     Chain("signals", (GRADING, SCORING, DRIFT)),
     # What is commanded, seldom; the journal knows its trades by their ids, the others a strategy.
-    Chain("promotion", (PROMOTION, CONFIGS, DEPLOYED, JOURNAL)),
+    Chain("promotion", (CONFIGS, PROMOTION, DEPLOYED, JOURNAL)),
 )
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
@@ -163,12 +164,14 @@ WORKERS: tuple[Worker, ...] = (
             MODELS_CHANGES,
             MODEL_STAGES,
             CONFIG_ACTIVE,
+            MODEL_POLICIES,
             JOB_RESULTS,
             MLFLOW_RUNS,
         ),
         (
             TRAINING_REQUESTS,
             TRAINING_PROGRESS,
+            MODEL_COMMANDS,
             MODELS_REGISTERED,
             DRIFT_REFERENCES,
             MLFLOW_RUNS,
@@ -264,5 +267,5 @@ WORKERS: tuple[Worker, ...] = (
 OPERATOR = Worker(
     "operator",
     (COMMAND_OUTCOMES,),
-    (REFDATA_TABLES, TRAINING_REQUESTS, LETTER_COMMANDS, ACCESS_KEYS, OPERATOR_AUDIT),
+    (REFDATA_TABLES, MODEL_COMMANDS, LETTER_COMMANDS, ACCESS_KEYS, OPERATOR_AUDIT),
 )

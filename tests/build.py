@@ -32,12 +32,14 @@ from schemas.letters import LetterCommand
 from schemas.market import Bar, RawBar
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
+from schemas.policies import GatesPolicy, ModelPolicy, RetrainingPolicy
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
 from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, Signal
+from schemas.specialists import SpecialistPolicy
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import topic_of
@@ -671,6 +673,20 @@ def config_effective(minute: int = 0, **fields: Any) -> ConfigEffective:
             **fields,
         }
     )
+
+
+def model_policy(number: int = 1, minute: int = 0, **fields: Any) -> ModelPolicy:
+    """Return what decides about models from a minute on: the defaults, of config ``number``."""
+    defaults: dict[str, Any] = {
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "config_id": f"v{number}-0a1b2c3d",
+        "event_time_ms": close_time(minute),
+        "gates": GatesPolicy(),
+        "retraining": RetrainingPolicy(),
+        "specialists": SpecialistPolicy(),
+    }
+    return ModelPolicy(**(defaults | fields))
 
 
 def training_request(number: int = 1, **fields: Any) -> TrainingRequest:

@@ -1,23 +1,26 @@
-"""``regimeflow train``: ask the training process for models."""
+"""``regimeflow train``: ask for models by the command that every retraining is asked for with."""
 
 from __future__ import annotations
 
+import getpass
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
 from deploy.cli.console import Json, fail, kafka, load_settings, parse_running_ms, show
 from deploy.cli.train_report import show_report
-from deploy.time_text import span_text
-from schemas.ids import derived_id
 from schemas.symbols import canonical
 from schemas.timeframes import timeframe_name
+
+LONGEST_REASON = 1_000
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from schemas.commands import CommandOutcome
     from schemas.market import HistoryReady
-    from schemas.training import TrainingRequest
+    from schemas.versions import ModelCommand
 
 
 def train(
@@ -39,12 +42,18 @@ def train(
     in_browser: Annotated[
         bool, typer.Option("--open", help="With `report`: its page in the browser")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="In spite of cooldown, monthly budget and circuit breaker."),
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Kept with the audit entry.")] = "",
     as_json: Json = False,
 ) -> None:
     """Ask for a model of this home's market, trained on all of its history.
 
-    The model is judged and promoted as every other. The same call at the same bar asks once.
-    `regimeflow train report [VERSION]` prints the report of a model, the newest by default.
+    The limits of retraining hold, and the model is judged and promoted as every other; no gateway
+    is needed. `regimeflow train report [VERSION]` prints the gates of a model, the newest by
+    default.
     """
     if words and words[0] == "report":
         if len(words) > 2 or every or timeframe is not None:
@@ -54,13 +63,16 @@ def train(
         return
     if in_browser:
         raise fail("--open is for `regimeflow train report`: there is no page of a request", 2)
-    from streams.runtime.publisher import Publisher
-    from workers.training.newest_request import newest_requests, ready_histories
+    from deploy.topics.commands import send_commands
+    from workers.training.newest_request import newest_closes, ready_histories
+    from workers.training.queue import read_market_time
 
     if every and timeframe is not None:
         raise fail(f"--all means every timeframe: give it, or --timeframe {timeframe}", 2)
     if timeframe is not None:
         parse_running_ms(timeframe)
+    if len(reason) > LONGEST_REASON:
+        raise fail(f"--reason: {len(reason)} characters, expected {LONGEST_REASON} at most", 2)
     chosen_settings = load_settings()
     strategy, lengths_ms = chosen_settings.strategy, chosen_settings.lengths_ms
     with kafka() as settings:
@@ -70,16 +82,35 @@ def train(
                 f"no history of {strategy} is ready yet; `regimeflow status` shows how far it is"
             )
         chosen = list(ready.values()) if every else [_chosen(ready, timeframe)]
-        chosen = [_of_symbols(history, words or []) for history in chosen]
-        requests = newest_requests(settings, chosen, "manual")
-        if words:  # another request than that for all of them
-            requests = [_renamed(request) for request in requests]
-        publisher = Publisher(settings, "operator")
-        for request in requests:
-            publisher.publish(request)
-        publisher.flush()
-    bodies = [request.model_dump(mode="json") for request in requests]
-    show(bodies if every else bodies[0], list(map(_line, requests)), as_json=as_json)
+        market_ms, wanted = read_market_time(settings) or 0, words or []
+        commands = [
+            _command(history, closes, market_ms).model_copy(
+                update={"symbols": _symbols(history, wanted), "force": force, "reason": reason}
+            )
+            for history, closes in zip(chosen, newest_closes(settings, chosen), strict=True)
+        ]
+        outcomes = send_commands(settings, [(command, None) for command in commands])
+    decided = [outcomes.get(command.command_id) for command in commands]
+    _show(decided, every=every, as_json=as_json)
+
+
+def _show(decided: list[CommandOutcome | None], *, every: bool, as_json: bool) -> None:
+    """Show how each command was decided; exit code 1 where one was refused, or none came."""
+    outcomes = [outcome for outcome in decided if outcome is not None]
+    if len(outcomes) < len(decided):
+        raise fail(
+            f"{len(decided) - len(outcomes)} of {len(decided)} not decided in time; the process "
+            "promotion decides them once it runs: `regimeflow status` shows whether it does"
+        )
+    refused = [each.detail for each in outcomes if each.status == "refused"]
+    bodies = [each.model_dump(mode="json") for each in outcomes]
+    accepted = [each for each in outcomes if each.status != "refused"]
+    lines = [f"{each.detail}; `regimeflow status` shows it" for each in accepted]
+    show(bodies if every else bodies[0], lines, as_json=as_json)
+    if refused and as_json:  # the outcome says it
+        raise typer.Exit(1)
+    if refused:
+        raise fail("; ".join(refused))
 
 
 def _chosen(ready: Mapping[int, HistoryReady], timeframe: str | None) -> HistoryReady:
@@ -94,8 +125,8 @@ def _chosen(ready: Mapping[int, HistoryReady], timeframe: str | None) -> History
     return named[wanted]
 
 
-def _of_symbols(history: HistoryReady, words: list[str]) -> HistoryReady:
-    """Return the history of some symbols, in their order there; of all without any."""
+def _symbols(history: HistoryReady, words: list[str]) -> tuple[str, ...]:
+    """Return the canonical names of some symbols, in the order of their history."""
     try:
         wanted = {canonical(word) for word in words}
     except ValueError as error:
@@ -106,19 +137,21 @@ def _of_symbols(history: HistoryReady, words: list[str]) -> HistoryReady:
             f"{', '.join(history.symbols)}",
             2,
         )
-    kept = tuple(symbol for symbol in history.symbols if symbol in wanted or not wanted)
-    return history.model_copy(update={"symbols": kept})
+    return tuple(symbol for symbol in history.symbols if symbol in wanted)
 
 
-def _renamed(request: TrainingRequest) -> TrainingRequest:
-    return request.model_copy(
-        update={"request_id": derived_id(request.request_id, *request.symbols)}
-    )
+def _command(history: HistoryReady, closes: dict[str, int], market_ms: int) -> ModelCommand:
+    """Return the command to train on a history up to the newest closes of its symbols."""
+    from schemas.versions import ModelCommand
+    from streams.runtime.wall_clock import wall_ms
 
-
-def _line(request: TrainingRequest) -> str:
-    symbols = ", ".join(request.symbols)
-    return (
-        f"asked for a model of {symbols}, bars of {timeframe_name(request.timeframe_ms)}, "
-        f"{span_text(request.from_ms, request.to_ms)}; `regimeflow status` shows it"
+    return ModelCommand(
+        command_id=str(uuid4()),
+        event_time_ms=wall_ms(),
+        by=getpass.getuser()[:100],
+        strategy=history.strategy,
+        timeframe_ms=history.timeframe_ms,
+        action="retrain",
+        market_ms=max(market_ms, *closes.values()),
+        closes=closes,
     )

@@ -6,27 +6,24 @@ there is open. The process ``letters`` decides what is commanded here.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
+from deploy.topics.commands import OUTCOME_WITHIN_S, send_commands
 from schemas.commands import CommandOutcome
 from schemas.dead_letter import DeadLetter, LetterState, letter_name, settled_state
 from schemas.letters import LetterCommand
 from schemas.record import Topic
 from schemas.status import OperatorAction
-from schemas.topics import COMMAND_OUTCOMES, OPERATOR_AUDIT, TOPICS
+from schemas.topics import OPERATOR_AUDIT, TOPICS
 from streams.processor import Processor
 from streams.runtime.codec import Stored, dead_letter_topic
-from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import PROCESSORS, WORKERS, Worker
-
-OUTCOME_WITHIN_S = 15.0
 
 
 class LettersRefused(ValueError):
@@ -179,13 +176,9 @@ def settle_letters(
     """
     _require_open(letters)
     commands = [letter_command(stored, order) for stored in letters]
-    with Reader(kafka, (COMMAND_OUTCOMES,), "end") as reader:
-        publisher = Publisher(kafka, "operator")
-        for command in commands:
-            # What goes back to its topic keeps the trace that it had.
-            publisher.publish(command, command.letter.trace_id if command.letter else None)
-        publisher.flush()
-        outcomes = _await_outcomes(reader, {each.command_id for each in commands}, within_s)
+    # What goes back to its topic keeps the trace that it had.
+    traced = [(each, each.letter.trace_id if each.letter else None) for each in commands]
+    outcomes = send_commands(kafka, traced, within_s)
     late = [each.letter_id for each in commands if each.command_id not in outcomes]
     if late:
         raise LettersRefused(
@@ -207,19 +200,6 @@ def letter_command(stored: StoredLetter, order: LetterOrder) -> LetterCommand:
         action=order.action,
         letter=stored.letter if order.action == "replay" else None,
     )
-
-
-def _await_outcomes(
-    reader: Reader, wanted: Collection[str], within_s: float
-) -> dict[str, CommandOutcome]:
-    outcomes: dict[str, CommandOutcome] = {}
-    deadline_s = time.monotonic() + within_s
-    while len(outcomes) < len(wanted) and time.monotonic() < deadline_s:
-        for message in reader.take_readable():
-            outcome = message.record
-            if isinstance(outcome, CommandOutcome) and outcome.command_id in wanted:
-                outcomes[outcome.command_id] = outcome
-    return outcomes
 
 
 def _require_open(letters: Sequence[StoredLetter]) -> None:

@@ -26,6 +26,7 @@ from gateway.views.versions import Line
 from schemas.bounds import MAX_COUNT, Count, Number
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigCommand, StrategyName
+from schemas.policies import RegistrationPolicy
 from schemas.timeframes import timeframe_name
 from schemas.versions import (
     DeploymentChanged,
@@ -34,6 +35,7 @@ from schemas.versions import (
     RetrainCause,
     VersionStage,
 )
+from streams.configs.content import parse_config
 
 
 def _version_name(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -118,7 +120,10 @@ class RegisterBody(ModelBody):
             "min_win_rate",
         ],
         Number,
-    ] = Field(default_factory=dict, description="In place of the defaults; percent as percent")
+    ] = Field(
+        default_factory=dict,
+        description="In place of gates.registration of the ACTIVE config; percent as percent",
+    )
 
 
 class RetrainBody(ModelBody):
@@ -222,6 +227,15 @@ async def answer(
     if isinstance(outcome, Response):
         return outcome
     return plain(view(caller.ctx, line, outcome))
+
+
+def registration_policy(ctx: AppContext, name: str) -> tuple[str | None, RegistrationPolicy]:
+    """Return what the ACTIVE config of a strategy asks of a model, and its id; else the default."""
+    active = ctx.views.configs.active(name, ctx.wall_ms())
+    if active is None:
+        return None, RegistrationPolicy()
+    config = parse_config(ctx.views.configs.content(active))
+    return active.config_id, config.gates.registration
 
 
 def view(ctx: AppContext, line: Line, outcome: CommandOutcome) -> dict[str, Any]:

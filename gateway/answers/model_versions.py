@@ -11,22 +11,17 @@ from gateway.envelope import iso
 from gateway.views.versions import VersionLine
 from schemas.certificates import ModelCertificate
 from schemas.diagnostics import ConfidenceBin, ModelEquity
-from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison, Rule, holds
+from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison, holds
 from schemas.models import ModelMetrics, ModelRegistered
+from schemas.policies import REGISTRATION, GatesUsed
 from schemas.specialists import ModelSelection
 from schemas.timeframes import timeframe_name
 from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion, VersionStage
 
-# Of a registration: the figure of a model's reports, the default, and how the value must lie.
-THRESHOLDS: dict[str, tuple[str, float, Literal["at_least", "at_most"]]] = {
-    "min_sharpe_ratio": ("sharpe_ratio", 1.0, "at_least"),
-    "min_profit_factor": ("profit_factor", 1.5, "at_least"),
-    "max_drawdown_pct": ("max_drawdown", 20.0, "at_most"),
-    "min_total_trades": ("total_trades", 50.0, "at_least"),
-    "min_win_rate": ("win_rate", 40.0, "at_least"),
+TRAINED = {
+    *("reports", "scores", "holdout", "certificate", "selection", "reliability", "equity"),
+    "policy",
 }
-TRAINED = {"reports", "scores", "holdout", "certificate", "selection", "reliability", "equity"}
-PERCENT = {"max_drawdown_pct", "min_win_rate"}  # the figures are fractions
 
 
 class VersionView(BaseModel):
@@ -70,7 +65,12 @@ class VersionDetails(VersionView):
     equity: ModelEquity | None = Field(description="Of the same; null: an older release")
     uri: str
     files: list[str]
-    history: list[ModelStageChanged] = Field(description="Every change of its stage")
+    history: list[ModelStageChanged] = Field(
+        description="Every change of its stage; what thresholds decided, with the values found"
+    )
+    policy: GatesUsed | None = Field(
+        description="By which its training judged it; null: older than policies in configs"
+    )
 
 
 class VersionList(BaseModel):
@@ -191,21 +191,20 @@ def deployment_entity(line: VersionLine, change: DeploymentChanged) -> dict[str,
     }
 
 
-def judge(model: ModelRegistered, wanted: Mapping[Any, float]) -> list[dict[str, Any]]:
-    """Return each threshold of a registration with the value of a model's reports."""
+def judge(model: ModelRegistered, wanted: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return each threshold of a registration, by its key, with the value of a model's reports."""
     figures = {f.name: f.value for report in model.reports for f in report.figures}
-    return [
-        _judged(name, wanted.get(name, default), figures.get(figure), rule)
-        for name, (figure, default, rule) in THRESHOLDS.items()
-    ]
-
-
-def _judged(name: str, threshold: float, figure: float | None, rule: Rule) -> dict[str, Any]:
-    value = figure if figure is None or name not in PERCENT else 100.0 * figure
-    return {
-        "name": name,
-        "threshold": threshold,
-        "value": value,
-        "rule": rule,
-        "passed": holds(rule, value, threshold),
-    }
+    rows = []
+    for name, row in REGISTRATION.items():
+        threshold, figure = wanted[name], figures.get(row.figure)
+        value = None if figure is None else row.scale * figure
+        rows.append(
+            {
+                "name": name,
+                "threshold": threshold,
+                "value": value,
+                "rule": row.rule,
+                "passed": holds(row.rule, value, threshold),
+            }
+        )
+    return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.answers import model_commands, model_versions
@@ -59,6 +59,9 @@ class RegisterAnswer(VersionAnswer):
     """How a registration was decided, threshold by threshold."""
 
     thresholds: list[ThresholdView]
+    config_id: str | None = Field(
+        description="Whose gates.registration says what the request does not; null: the defaults"
+    )
 
 
 class DeploymentList(BaseModel):
@@ -205,16 +208,24 @@ async def register(name: Name, body: RegisterBody, caller: CallerDep) -> Respons
     trained = caller.ctx.views.versions.trained_by(*line, body.run_id)
     if trained is None:
         raise Unknown(f"run_id: {name} has no model of training {body.run_id}")
-    rows = model_versions.judge(trained.model, body.thresholds)
+    config_id, policy = model_commands.registration_policy(caller.ctx, name)
+    rows = model_versions.judge(
+        trained.model, policy.model_dump() | dict[Any, float](body.thresholds)
+    )
     failed = [f"{row['name']} {row['threshold']:g}, found {row['value']}" for row in rows
               if not row["passed"]]  # fmt: skip
     if failed:
-        raise Conflict(f"version {trained.number} fails {'; '.join(failed)}", thresholds=rows)
+        raise Conflict(
+            f"version {trained.number} fails {'; '.join(failed)}",
+            thresholds=rows,
+            config_id=config_id,
+        )
     asked = {"version": trained.model_version}
     outcome = await model_commands.decide(caller, line, "register", body, asked)
     if isinstance(outcome, Response):
         return outcome
-    return plain({**model_commands.view(caller.ctx, line, outcome), "thresholds": rows})
+    shown = model_commands.view(caller.ctx, line, outcome)
+    return plain({**shown, "thresholds": rows, "config_id": config_id})
 
 
 @router.post(f"{STRATEGY}/models/retrain", response_model=VersionAnswer, responses=LATE)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.bounds import MAX_COUNT, Text, Ticker
 from schemas.configs import Content, SignalPolicy, StrategyName
 from schemas.drift import DriftPolicy
+from schemas.policies import GatesPolicy, RetrainingPolicy
 from schemas.research import Optimization
 from schemas.specialists import SpecialistPolicy
 from schemas.timeframes import TIMEFRAMES_MS
@@ -172,7 +173,17 @@ class StrategyConfig(Part):
     deployment: Deployment = Deployment()
     decision: SignalPolicy = SignalPolicy()
     drift: DriftPolicy = DriftPolicy()
+    gates: GatesPolicy = GatesPolicy()
+    retraining: RetrainingPolicy = RetrainingPolicy()
     specialists: SpecialistPolicy = SpecialistPolicy()
+
+    @property
+    def drift_policy(self) -> DriftPolicy:
+        """How drift is judged, with the age of ``retraining`` where that says one."""
+        max_age_days = self.retraining.max_age_days
+        if max_age_days is None:
+            return self.drift
+        return self.drift.model_copy(update={"max_age_days": max_age_days})
 
 
 SHIPPED: Content = {
@@ -198,10 +209,15 @@ def parse_config(content: Mapping[str, Any]) -> StrategyConfig:
         raise refused(f"config: {len(encoded)} bytes, expected {LARGEST_BYTES} at most")
     try:
         # Records drop what they do not know, and the policy is one; a person means every key.
-        return StrategyConfig.model_validate_json(encoded, extra="forbid")
+        config = StrategyConfig.model_validate_json(encoded, extra="forbid")
     except ValidationError as error:
         plain = json.loads(encoded)
         raise ConfigRefused(*(_fault(plain, each) for each in error.errors())) from None
+    age = config.retraining.max_age_days
+    if age is not None and "max_age_days" in config.drift.model_fields_set:
+        path = ("retraining", "max_age_days")
+        raise refused(f"{'.'.join(path)}: got {age}, and drift.max_age_days too; leave one", *path)
+    return config
 
 
 def check_values(value: Any, *path: str | int) -> None:

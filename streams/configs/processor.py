@@ -1,7 +1,8 @@
 """Configs: commands in; versions, the ACTIVE one, and what each market's signals follow out.
 
     market.history.v1, configs.commands.v1  -->  [configs]  -->  configs.changes.v1,
-    configs.active.v1, configs.effective.v1, commands.outcomes.v1, operators.audit.v1
+    configs.active.v1, configs.effective.v1, models.policies.v1, commands.outcomes.v1,
+    operators.audit.v1
 
 A version is DRAFT, then ACTIVE, then DEPRECATED; one of a strategy is ACTIVE. Where a strategy has
 history and no config, the shipped one becomes ACTIVE. The state holds no contents: who activates a
@@ -24,6 +25,7 @@ from schemas.configs import (
 )
 from schemas.ids import derived_id
 from schemas.market import HistoryReady
+from schemas.policies import ModelPolicy
 from schemas.record import Record
 from schemas.topics import (
     COMMAND_OUTCOMES,
@@ -32,6 +34,7 @@ from schemas.topics import (
     CONFIG_COMMANDS,
     CONFIG_EFFECTIVE,
     HISTORY,
+    MODEL_POLICIES,
     OPERATOR_AUDIT,
 )
 from streams.commands import CommandedState, Ruling, is_repeated, is_stale, settle, stale
@@ -69,6 +72,7 @@ class ConfigsState(CommandedState):
     versions: tuple[Version, ...] = ()
     active: ActiveConfig | None = None
     markets: dict[int, tuple[str, ...]] = Field(default_factory=dict)  # by timeframe
+    policed: tuple[int, ...] = ()  # timeframes whose models know what decides about them
 
 
 def step(state: ConfigsState, record: HistoryReady | ConfigCommand) -> tuple[ConfigsState, Outputs]:
@@ -85,15 +89,17 @@ def step(state: ConfigsState, record: HistoryReady | ConfigCommand) -> tuple[Con
 
 
 def _history(state: ConfigsState, history: HistoryReady) -> tuple[ConfigsState, Outputs]:
+    state, policy = _first_policy(state, history)
     if state.markets.get(history.timeframe_ms) == history.symbols:
-        return state, ()
+        return state, policy
     markets = {**state.markets, history.timeframe_ms: history.symbols}
     state = state.model_copy(update={"markets": markets})
     base_ms = history.base_ms or history.timeframe_ms
     from_ms = (-(-history.event_time_ms // base_ms) + LEAD_BARS) * base_ms
     if state.active is not None:
         from_ms = max(from_ms, state.active.effective_from_ms)
-        return state, _effective(state.active, {history.timeframe_ms: history.symbols}, from_ms)
+        markets = {history.timeframe_ms: history.symbols}
+        return state, (*policy, *_effective(state.active, markets, from_ms))
     command = ConfigCommand(
         command_id=derived_id(CONFIG_COMMANDS.name, history.strategy, BOOTSTRAP),
         event_time_ms=history.event_time_ms,
@@ -118,6 +124,20 @@ def _history(state: ConfigsState, history: HistoryReady) -> tuple[ConfigsState, 
         after=activated.after,
     )
     return settle(state, command, ("configs", BOOTSTRAP), ruling)
+
+
+def _first_policy(state: ConfigsState, history: HistoryReady) -> tuple[ConfigsState, Outputs]:
+    """Return what decides about the models of a timeframe that has not been told it yet.
+
+    It counts at once: no bar waits for it.
+    """
+    timeframe_ms = history.timeframe_ms
+    if timeframe_ms in state.policed:
+        return state, ()
+    state = state.model_copy(update={"policed": (*state.policed, timeframe_ms)})
+    if state.active is None:  # the shipped config becomes ACTIVE with this history
+        return state, ()
+    return state, _policies(state.active, (timeframe_ms,), history.event_time_ms)
 
 
 def _create(state: ConfigsState, command: ConfigCommand) -> Ruling:
@@ -219,6 +239,7 @@ def _activation(
         facts.append(_changed(state, command, old))
         detail += f" in place of {old.config_id}"
     facts += [active, *_effective(active, state.markets, from_ms)]
+    facts += _policies(active, state.policed, from_ms)
     return Ruling(
         "done",
         f"{detail}{_idle(state, command)}",
@@ -326,11 +347,30 @@ def _effective(
             event_time_ms=from_ms,
             included=universe is None or symbol in universe,
             policy=config.decision,
-            drift=config.drift,
+            drift=config.drift_policy,
             specialists=config.specialists,
         )
         for timeframe_ms, symbols in sorted(markets.items())
         for symbol in symbols
+    )
+
+
+def _policies(
+    active: ActiveConfig, timeframes_ms: tuple[int, ...], from_ms: int
+) -> tuple[ModelPolicy, ...]:
+    """Return what decides about the models of each timeframe from a market time on."""
+    config = parse_config(active.config_data)
+    return tuple(
+        ModelPolicy(
+            strategy=active.strategy,
+            timeframe_ms=timeframe_ms,
+            config_id=active.config_id,
+            event_time_ms=from_ms,
+            gates=config.gates,
+            retraining=config.retraining,
+            specialists=config.specialists,
+        )
+        for timeframe_ms in sorted(timeframes_ms)
     )
 
 
@@ -341,6 +381,7 @@ PROCESSOR = Processor(
         CONFIG_CHANGES,
         CONFIG_ACTIVE,
         CONFIG_EFFECTIVE,
+        MODEL_POLICIES,
         COMMAND_OUTCOMES,
         OPERATOR_AUDIT,
     ),

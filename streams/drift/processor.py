@@ -8,6 +8,8 @@ measure out of sample and a tolerance (Podkopaev and Ramdas, 2022, "Tracking the
 model"). The bound holds at every look. Features that have shifted are named and give no alarm.
 
 With a reason it asks for a retraining, and once more each day while one lasts; promotion decides.
+A model that has replaced another is on probation: where its log-loss does harm, it asks once that
+the one before serves again. A model that served earlier, as after a rollback, is not new.
 
 A model is watched from the first signal that names it. Market time is the time of signals.
 """
@@ -31,7 +33,6 @@ from schemas.drift import (
     MeasureDrift,
     MeasureReference,
 )
-from schemas.ids import derived_id
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
 from schemas.signals import ScoredSignal, Signal
@@ -45,8 +46,8 @@ from schemas.topics import (
     SCORED_SIGNALS,
     SIGNALS,
 )
-from schemas.versions import ModelCommand
 from streams.drift.bounds import BlockMeans, add_block, error_rate, lower_bound
+from streams.drift.commands import retraining, rollback
 from streams.processor import Outputs, Processor, Step
 
 KEPT_REFERENCES = 16  # a rollback goes to one of them
@@ -68,6 +69,10 @@ class PolicyFrom(Record):
 
     event_time_ms: int
     policy: DriftPolicy
+    config_id: str | None = None
+
+
+DEFAULTS = PolicyFrom(event_time_ms=0, policy=DriftPolicy())
 
 
 class FeaturesSeen(Record):
@@ -99,10 +104,11 @@ class DriftState(Record):
     looked_ms: int = -1
     reasons: tuple[DriftReason, ...] = ()
     asked_ms: int = -1
+    served: tuple[str, ...] = ()  # models that were watched before
+    new_ms: int = -1  # first bar of a model that replaced one; -1: it is not new, or gave way
 
 
 INITIAL = DriftState()
-DEFAULT_POLICY = DriftPolicy()
 NO_BLOCKS = BlockMeans()
 
 Input = Signal | ScoredSignal | ConfigEffective | DriftReference | FeatureDrift
@@ -125,8 +131,11 @@ def entropy(chances: ClassProbabilities) -> float:
 def _config(state: DriftState, config: ConfigEffective) -> tuple[DriftState, Outputs]:
     if state.policies and config.event_time_ms <= state.policies[-1].event_time_ms:
         return state, ()
-    policy = config.drift or DEFAULT_POLICY
-    added = PolicyFrom(event_time_ms=config.event_time_ms, policy=policy)
+    added = PolicyFrom(
+        event_time_ms=config.event_time_ms,
+        policy=config.drift or DEFAULTS.policy,
+        config_id=config.config_id,
+    )
     return state.changed({"policies": (*state.policies, added)}), ()
 
 
@@ -186,7 +195,12 @@ def _at_bar(state: DriftState, signal: Signal) -> dict[str, Any]:
     """Return what changes with a bar: its model, and what counts from it on."""
     changes: dict[str, Any] = {"event_time_ms": signal.event_time_ms}
     if signal.model_version != state.model_version:
+        before = (state.model_version,) if state.model_version else ()
+        served = (*(v for v in state.served if v not in before), *before)[-KEPT_REFERENCES:]
+        new = bool(served) and signal.model_version not in served
         changes |= {
+            "served": served,
+            "new_ms": signal.event_time_ms if new else -1,
             "model_version": signal.model_version,
             "measures": {},
             "expected_sums": (),
@@ -244,10 +258,15 @@ def _reference(state: DriftState, version: str) -> DriftReference | None:
     return None
 
 
+def _in_force(state: DriftState) -> PolicyFrom:
+    for first in state.policies[:1]:
+        if first.event_time_ms <= state.event_time_ms:
+            return first
+    return DEFAULTS
+
+
 def _policy(state: DriftState) -> DriftPolicy:
-    first = state.policies[0] if state.policies else None
-    in_force = first is not None and first.event_time_ms <= state.event_time_ms
-    return first.policy if first is not None and in_force else DEFAULT_POLICY
+    return _in_force(state).policy
 
 
 def _measures(state: DriftState, reference: DriftReference) -> tuple[MeasureDrift, ...]:
@@ -295,21 +314,33 @@ def _age_days(reference: DriftReference, now: int) -> float:
 
 
 def _aged(state: DriftState, reference: DriftReference, now: int) -> bool:
-    return now - reference.event_time_ms > _policy(state).max_age_days * DAY_MS
+    policy = _policy(state)
+    return policy.enabled and now - reference.event_time_ms > policy.max_age_days * DAY_MS
 
 
 def _reasons(
     state: DriftState, reference: DriftReference, measures: tuple[MeasureDrift, ...], now: int
 ) -> tuple[DriftReason, ...]:
     harmed: tuple[DriftReason, ...] = tuple(each.measure for each in measures if each.alarm)
+    if not _policy(state).enabled:
+        return ()
     return (*harmed, "age") if _aged(state, reference, now) else harmed
+
+
+def _gives_way(state: DriftState, reasons: tuple[DriftReason, ...], now: int, bar_ms: int) -> bool:
+    """Return whether the model before is to serve again: its successor does harm on probation."""
+    policy = _policy(state)
+    on_probation = state.new_ms >= 0 and now - state.new_ms <= policy.probation_bars * bar_ms
+    return policy.automatic_rollback and on_probation and "log_loss" in reasons
 
 
 def _reported(state: DriftState, reference: DriftReference, now: int) -> tuple[DriftState, Outputs]:
     measures = _measures(state, reference)
     reasons = _reasons(state, reference, measures, now)
     raised = not set(reasons) <= set(state.reasons)
-    asks = bool(reasons) and (raised or now >= state.asked_ms + ASKED_AGAIN_MS)
+    gives_way = _gives_way(state, reasons, now, reference.timeframe_ms)
+    due = raised or now >= state.asked_ms + ASKED_AGAIN_MS
+    asks = bool(reasons) and due and not gives_way
     look = state.looks[0] if state.looks else None
     told_ms = now - LEAD_BARS * reference.timeframe_ms
     told = (
@@ -332,25 +363,18 @@ def _reported(state: DriftState, reference: DriftReference, now: int) -> tuple[D
         reasons=reasons,
         raised=raised,
         retraining_asked=asks,
+        rollback_asked=gives_way,
+        config_id=_in_force(state).config_id,
+        policy=_policy(state),
     )
-    asked_ms = now if asks else state.asked_ms
-    after = state.changed({"reasons": reasons, "asked_ms": asked_ms})
-    return after, (report, _retraining(report)) if asks else (report,)
-
-
-def _retraining(report: DriftReport) -> ModelCommand:
-    market = report.symbol, report.timeframe_ms, report.event_time_ms
-    return ModelCommand(
-        command_id=derived_id(MODEL_COMMANDS.name, *market, report.model_version),
-        event_time_ms=report.event_time_ms,  # a step sees no wall clock
-        by="drift",
-        reason=f"{report.symbol}: {', '.join(report.reasons)} of {report.model_version}",
-        strategy=report.strategy,
-        timeframe_ms=report.timeframe_ms,
-        action="retrain",
-        market_ms=report.event_time_ms,
-        cause="age" if report.reasons == ("age",) else "drift",
-    )
+    changes: dict[str, Any] = {"reasons": reasons}
+    if asks or gives_way:
+        changes["asked_ms"] = now
+    if gives_way:
+        changes["new_ms"] = -1
+    after = state.changed(changes)
+    commands = [rollback(report)] if gives_way else [retraining(report)] if asks else []
+    return after, (report, *commands)
 
 
 STEPS: dict[type[Record], Step] = {

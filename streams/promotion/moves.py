@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
+from schemas.policies import PolicyDecision
 from schemas.record import Record
 from schemas.versions import ModelCommand, ModelStageChanged, ModelVersion, VersionStage
 from streams.processor import Outputs
@@ -32,6 +33,7 @@ class MoveCause:
         reason: For people.
         by: Who.
         command: None where it follows from a registration.
+        decision: Thresholds with the values found; None where a command decided.
     """
 
     strategy: str
@@ -42,6 +44,7 @@ class MoveCause:
     reason: str
     by: str = ITSELF
     command: ModelCommand | None = None
+    decision: PolicyDecision | None = None
 
     @classmethod
     def of_command(cls, state: PromotionState, command: ModelCommand) -> MoveCause:
@@ -100,6 +103,7 @@ def move(
             command_id=None if command is None else command.command_id,
             revision=cause.revision,
             deployment_id=None if command is None else command.deployment_id,
+            decision=cause.decision,
         )
     ]
     if model is not None:
@@ -162,6 +166,7 @@ def put_in_service(
         "registrations": with_registration(state, model, served),
         "effective_from_ms": effective_from_ms,
         "rejected": 0,
+        "waiting": (),  # they were about the model before
     }
     return changes, (changed, serving, *filters, *told)
 

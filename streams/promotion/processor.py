@@ -1,9 +1,9 @@
 """Promotion: trained models and commands in, stages of versions and what serves out.
 
-    market.history.v1, models.registered.v1, models.commands.v1  -->  [promotion]  -->
-    training.requests.v1, training.cancelled.v1, models.changes.v1, models.serving.v1,
-    models.stages.v1, models.versions.v1, regimes.parameters.v1, commands.outcomes.v1,
-    operators.audit.v1
+    market.history.v1, models.policies.v1, models.registered.v1, models.commands.v1  -->
+    [promotion]  -->  training.requests.v1, training.cancelled.v1, models.changes.v1,
+    models.serving.v1, models.stages.v1, models.versions.v1, regimes.parameters.v1,
+    commands.outcomes.v1, operators.audit.v1
 
 Each timeframe by itself. Of its versions one is in Production; log order decides between two.
 Ready history asks for a model where none serves, and the first that is registered serves even if it
@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
+from schemas.policies import ModelPolicy
 from schemas.topics import (
     COMMAND_OUTCOMES,
     HISTORY,
     MODEL_COMMANDS,
+    MODEL_POLICIES,
     MODEL_STAGES,
     MODEL_VERSIONS,
     MODELS_CHANGES,
@@ -34,8 +36,9 @@ from streams.commands import is_repeated, is_stale, settle, stale
 from streams.processor import Outputs, Processor
 from streams.promotion import retraining, stages
 from streams.promotion.registration import register
+from streams.promotion.review import review
 from streams.promotion.stages import Decider
-from streams.promotion.state import PromotionState, restored
+from streams.promotion.state import KEPT_POLICIES, PromotionState, restored
 
 DECIDERS: dict[ModelAction, Decider] = {
     "register": stages.register,
@@ -45,13 +48,18 @@ DECIDERS: dict[ModelAction, Decider] = {
     "rollback": stages.rollback,
     "retrain": retraining.retrain,
     "cancel": retraining.cancel,
+    "fail": retraining.fail,
+    "review": review,
 }
 
 
 def step(
-    state: PromotionState, record: HistoryReady | ModelRegistered | ModelCommand
+    state: PromotionState, record: HistoryReady | ModelPolicy | ModelRegistered | ModelCommand
 ) -> tuple[PromotionState, Outputs]:
-    """Take notice of a history, decide whether a trained model serves, or decide a command."""
+    """Take notice of a history or a policy, decide whether a trained model serves, or a command."""
+    if isinstance(record, ModelPolicy):
+        policies = (*state.policies, record)[-KEPT_POLICIES:]
+        return state.model_copy(update={"policies": policies}), ()
     state = restored(state)
     if isinstance(record, HistoryReady):
         return retraining.take_history(state, record)
@@ -63,12 +71,14 @@ def step(
         ruling = stale(state, record, stages.line_subject(record))
     else:
         ruling = DECIDERS[record.action](state, record)
+    if record.action == "review" and ruling.code != "done":
+        return state, ()  # hour after hour nothing is due: nobody need read that
     return settle(state, record, ("models", record.action), ruling)
 
 
 PROCESSOR = Processor(
     name="promotion",
-    reads=(HISTORY, MODELS_REGISTERED, MODEL_COMMANDS),
+    reads=(HISTORY, MODEL_POLICIES, MODELS_REGISTERED, MODEL_COMMANDS),
     writes=(
         TRAINING_REQUESTS,
         TRAINING_CANCELLED,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from schemas.gates import ModelComparison
+from schemas.gates import GateFigure, ModelComparison
 from schemas.models import ModelRegistered
+from schemas.policies import PolicyDecision
 from schemas.versions import VersionStage
 from streams.processor import Outputs
 from streams.promotion.effective import effective_from
@@ -22,7 +23,7 @@ def register(state: PromotionState, model: ModelRegistered) -> tuple[PromotionSt
     if training is not None and (
         training.request_id == model.request_id or training.cause == "bootstrap"
     ):
-        state = state.model_copy(update={"training": None})
+        state = state.model_copy(update={"training": None, "failure": ""})
     if state.entry(model.model_version) is not None:
         return state, ()
     stage, reason = judged(state, model)
@@ -33,6 +34,7 @@ def register(state: PromotionState, model: ModelRegistered) -> tuple[PromotionSt
         market_ms=model.event_time_ms,
         action="register",
         reason=reason,
+        decision=decision(model),
     )
     entry = new_entry(state, model)
     changes: dict[str, object]
@@ -47,6 +49,26 @@ def register(state: PromotionState, model: ModelRegistered) -> tuple[PromotionSt
             "rejected": state.rejected + (stage == "Archived"),
         }
     return state.model_copy(update={**changes, "revision": cause.revision}), facts
+
+
+def decision(model: ModelRegistered) -> PolicyDecision | None:
+    """Return by which thresholds a trained model was judged; None for one that does not say so."""
+    if model.policy is None:
+        return None
+    gates = [f for report in model.reports for f in report.figures if f.threshold is not None]
+    rows = model.comparison.metrics if model.comparison else ()
+    compared = [
+        GateFigure(
+            name=f"comparison.{row.metric}",
+            value=row.challenger,
+            threshold=row.threshold,
+            rule=row.rule,
+            verdict="passed" if row.passed else "failed",
+            required=row.required,
+        )
+        for row in rows
+    ]
+    return PolicyDecision(config_id=model.policy.config_id, figures=(*gates, *compared))
 
 
 def new_entry(state: PromotionState, model: ModelRegistered) -> VersionEntry:

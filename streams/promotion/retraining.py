@@ -1,8 +1,12 @@
 """When another model is trained: the first of ready history, later ones by command, within limits.
 
-Of a strategy and timeframe one training is under way at a time. Between two lies a cooldown, a
-month has a budget, and challengers that were kept out twice in a row open the circuit. A refusal
-names the limit and what it found; ``force`` passes over all three.
+    nothing --retrain--> under way --registered, failed, cancelled, given up--> nothing
+       |                                                                           ^
+       +--a cause that may not yet--> waiting --review, retrain--> under way ------+
+
+Of a strategy and timeframe one training is under way at a time. People are refused at once, with
+the limit and what it found; ``force`` passes over limits. Other causes wait, each once, and are
+trained for together. ``review`` ends what is late.
 """
 
 from __future__ import annotations
@@ -10,20 +14,23 @@ from __future__ import annotations
 from schemas.ids import derived_id
 from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
-from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
+from schemas.policies import PolicyDecision
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import TRAINING_REQUESTS
 from schemas.training import ChampionReference, TrainingCancelled, TrainingRequest
 from schemas.versions import ModelCommand
 from streams.commands import Ruling
 from streams.processor import Outputs
+from streams.promotion.limits import (
+    MONTH_MS,
+    WORTH_WAITING,
+    forbidding,
+    limits,
+    refusal,
+    retraining_policy,
+)
 from streams.promotion.stages import line_subject
-from streams.promotion.state import PromotionState, TrainingUnderWay
-
-COOLDOWN_MS = 6 * HOUR_MS  # market time between two retrainings
-MONTH_MS = 30 * DAY_MS  # market time
-BUDGET = 20  # retrainings of a month
-REJECTED = 2  # challengers in a row that open the circuit
-DEADLINE_MS = DAY_MS  # market time, after which a training is given up
+from streams.promotion.state import PromotionState, TrainingUnderWay, WaitingCause
 
 
 def request_id(history: HistoryReady, cause: object, reason: str) -> str:
@@ -73,20 +80,55 @@ def retrain(state: PromotionState, command: ModelCommand) -> Ruling:
     if history is None:
         detail = f"{about} has no ready history yet: its first model is trained when it has"
         return Ruling("conflict", detail, about)
-    refusal = _under_way(state, command) or ("" if command.force else _limit(state, command))
-    if refusal:
-        return Ruling("conflict", refusal, about)
-    request = _request(state, command, history)
+    if unknown := sorted(set(command.symbols) - set(history.symbols)):
+        expected = ", ".join(history.symbols)
+        detail = f"symbols: got {', '.join(unknown)}, expected some of {expected}"
+        return Ruling("invalid", detail, about)
+    decision = limits(state, command.market_ms)
+    limit = forbidding(state, command, decision)
+    busy = under_way(state, command)
+    if busy or (limit is not None and not command.force):
+        why = busy or (limit and refusal(state, limit, decision.config_id)) or ""
+        waits = command.cause != "manual" and (busy or (limit and limit.name in WORTH_WAITING))
+        return _waits(state, command, why) if waits else Ruling("conflict", why, about)
+    forced = f", in spite of {limit.name}" if limit is not None else ""
+    return training_asked(state, command, history, decision, forced)
+
+
+def _waits(state: PromotionState, command: ModelCommand, why: str) -> Ruling:
+    about = line_subject(command)
+    if command.cause in {each.cause for each in state.waiting}:
+        return Ruling("same", f"{command.cause} waits already: {why}", about)
+    cause = WaitingCause(cause=command.cause, since_ms=command.market_ms)
+    changes: dict[str, object] = {"waiting": (*state.waiting, cause)}
+    return Ruling("done", f"{command.cause} waits: {why}", about, changes, (), revises=False)
+
+
+def training_asked(
+    state: PromotionState,
+    command: ModelCommand,
+    history: HistoryReady,
+    decision: PolicyDecision,
+    forced: str = "",
+) -> Ruling:
+    """Return the ruling that a training begins, for a command and for all that waits."""
+    about = line_subject(command)
+    waiting = [each.cause for each in state.waiting]
+    causes = waiting if command.action == "review" else [command.cause, *waiting]
+    causes = list(dict.fromkeys(causes))
+    request = _request(state, command, history).model_copy(
+        update={"reason": causes[0], "causes": tuple(causes), "decision": decision}
+    )
     since_ms = command.market_ms - MONTH_MS
     changes: dict[str, object] = {
         "training": TrainingUnderWay(
-            request_id=request.request_id,
-            cause=command.cause,
-            market_ms=command.market_ms,
+            request_id=request.request_id, cause=", ".join(causes), market_ms=command.market_ms
         ),
         "trained_ms": (*(ms for ms in state.trained_ms if ms > since_ms), command.market_ms),
+        "failure": "",
+        "waiting": (),
     }
-    detail = f"training {request.request_id} of {about} is asked for: {command.cause}"
+    detail = f"training {request.request_id} of {about} is asked for: {', '.join(causes)}{forced}"
     return Ruling("done", detail, about, changes, (request,), after="training", revises=False)
 
 
@@ -101,11 +143,12 @@ def _request(
         if symbol in history.symbols
     }
     to_ms = max(closes.values(), default=last_ms)
+    wanted = set(command.symbols or history.symbols)
     return TrainingRequest(
         request_id=derived_id(TRAINING_REQUESTS.name, command.command_id),
         strategy=command.strategy,
         event_time_ms=command.market_ms,
-        symbols=history.symbols,
+        symbols=tuple(symbol for symbol in history.symbols if symbol in wanted),
         timeframe_ms=history.timeframe_ms,
         from_ms=history.from_ms,
         to_ms=to_ms,
@@ -116,46 +159,25 @@ def _request(
     )
 
 
-def _under_way(state: PromotionState, command: ModelCommand) -> str:
+def deadline_ms(state: PromotionState, market_ms: int) -> int:
+    """Return after how much market time a training is given up."""
+    return round(retraining_policy(state, market_ms).deadline_hours * HOUR_MS)
+
+
+def under_way(state: PromotionState, command: ModelCommand) -> str:
     """Return why no training may begin beside another; empty where none is under way."""
     training = state.training
     if training is None:
         return ""
     passed_ms = command.market_ms - training.market_ms
-    if passed_ms >= DEADLINE_MS:
+    longest_ms = deadline_ms(state, command.market_ms)
+    if passed_ms >= longest_ms:
         return ""
     return (
         f"training {training.request_id} ({training.cause}) is under way for "
         f"{max(0, passed_ms) // MINUTE_MS} min of market time and is given up after "
-        f"{DEADLINE_MS // MINUTE_MS}: wait for it, cancel it, or replay its dead "
-        "letter if it failed"
+        f"{longest_ms // MINUTE_MS}: wait for it, or cancel it"
     )
-
-
-def _limit(state: PromotionState, command: ModelCommand) -> str:
-    """Return which limit forbids a retraining, with its numbers; empty where none does."""
-    now_ms = command.market_ms
-    month = [ms for ms in state.trained_ms if ms > now_ms - MONTH_MS]
-    ago_ms = now_ms - month[-1] if month else COOLDOWN_MS
-    if ago_ms < COOLDOWN_MS:
-        return (
-            f"cooldown: the last retraining was asked for {ago_ms // MINUTE_MS} min of market time "
-            f"ago, expected at least {COOLDOWN_MS // MINUTE_MS}; force passes over it"
-        )
-    if len(month) >= BUDGET:
-        return (
-            f"budget: {len(month)} retrainings within 30 days of market time, expected fewer than "
-            f"{BUDGET}; force passes over it"
-        )
-    if state.rejected >= REJECTED:
-        kept_out = ", ".join(
-            f"{e.number} ({e.model_version})" for e in state.versions if e.stage == "Archived"
-        )
-        return (
-            f"circuit breaker: {state.rejected} challengers in a row were kept out, expected fewer "
-            f"than {REJECTED} (Archived: {kept_out}); a promotion closes it, force passes over it"
-        )
-    return ""
 
 
 def cancel(state: PromotionState, command: ModelCommand) -> Ruling:
@@ -180,3 +202,20 @@ def cancel(state: PromotionState, command: ModelCommand) -> Ruling:
     detail = f"training {training.request_id} ({training.cause}) of {about} is cancelled"
     changes: dict[str, object] = {"training": None}
     return Ruling("done", detail, about, changes, (fact,), before="training", revises=False)
+
+
+def fail(state: PromotionState, command: ModelCommand) -> Ruling:
+    """Rule on a training that has ended without a model: the next may begin.
+
+    It counts in the budget, and not as a challenger that was kept out.
+    """
+    about, training = line_subject(command), state.training
+    if training is None or command.training_id != training.request_id:
+        detail = f"training {command.training_id} of {about} is not under way"
+        return Ruling("same", detail, about)
+    detail = (
+        f"training {training.request_id} ({training.cause}) of {about} has ended without a model: "
+        f"{command.reason}"
+    )
+    changes: dict[str, object] = {"training": None, "failure": command.reason}
+    return Ruling("done", detail, about, changes, (), before="training", revises=False)

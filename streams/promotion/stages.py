@@ -137,6 +137,9 @@ def rollback(state: PromotionState, command: ModelCommand) -> Ruling:
 
     A deployment is named with its version: the edge knows both.
     """
+    if command.replaces not in (None, state.serving):
+        detail = f"rollback: {state.serving or 'no version'} serves, expected {command.replaces}"
+        return Ruling("conflict", detail, line_subject(command))
     if command.version is None and command.deployment_id is not None:
         detail = f"version: got null, expected the model version of {command.deployment_id}"
         return Ruling("invalid", detail, line_subject(command))

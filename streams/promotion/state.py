@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
+from schemas.policies import ModelPolicy
 from schemas.record import Record
-from schemas.versions import VersionNumber, VersionStage
+from schemas.versions import RetrainCause, VersionNumber, VersionStage
 from streams.commands import CommandedState
 
 # Newest ones, beside those that serve or have served last. A state is one message of a changelog.
 KEPT_REGISTRATIONS = 12
 KEPT_SERVED = 4
+KEPT_POLICIES = 8  # one counts, and those follow that were activated within its lead
 
 
 class VersionEntry(Record):
@@ -32,6 +34,13 @@ class TrainingUnderWay(Record):
     market_ms: int
 
 
+class WaitingCause(Record):
+    """A cause to train that waits until it may."""
+
+    cause: RetrainCause
+    since_ms: int
+
+
 class PromotionState(CommandedState):
     """The versions of a strategy and timeframe, oldest first, and the training of the next one.
 
@@ -46,6 +55,9 @@ class PromotionState(CommandedState):
         training: The one under way.
         trained_ms: Market times of the retrainings of the last month.
         rejected: Challengers kept out since the last that was promoted.
+        failure: Why the last training ended without a model; empty: it did not.
+        waiting: Causes of the next training, each once, oldest first.
+        policies: What decides, oldest first.
     """
 
     requested_to_ms: int = -1
@@ -58,6 +70,9 @@ class PromotionState(CommandedState):
     training: TrainingUnderWay | None = None
     trained_ms: tuple[int, ...] = ()
     rejected: int = 0
+    failure: str = ""
+    waiting: tuple[WaitingCause, ...] = ()
+    policies: tuple[ModelPolicy, ...] = ()
 
     def entry(self, version: str | None) -> VersionEntry | None:
         """Return a version by its model version or its number in digits."""

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -41,8 +42,23 @@ MOST_WAITING = 1_000  # requests fetched while one runs
 JobFuture = Future[Sequence[Record]]
 Job = Callable[[Received], JobFuture]
 GoesBefore = Callable[[Any, Any], bool]
+OnFailure = Callable[[Any, str], Sequence[Record]]
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class JobRules:
+    """What a topic of requests does beyond running them in their order.
+
+    Attributes:
+        goes_before: ``(later, earlier)``: whether a request that waits goes before one that came
+            earlier. That one is written again at the end of the topic. None: never.
+        on_failure: ``(request, cause)``: what is published with the dead letter of a request.
+    """
+
+    goes_before: GoesBefore | None = None
+    on_failure: OnFailure = lambda _request, _cause: ()
 
 
 def run_jobs(
@@ -52,7 +68,7 @@ def run_jobs(
     kafka: KafkaSettings,
     *,
     stop: threading.Event,
-    goes_before: GoesBefore | None = None,
+    rules: JobRules = JobRules(),
     idle_s: float | None = None,
 ) -> None:
     """Run one job per record of a topic, one after the other, until ``stop`` is set.
@@ -68,14 +84,13 @@ def run_jobs(
             to publish. ``RecordRejected`` refuses the request; any other exception is a bug.
         kafka: The cluster.
         stop: Set to return.
-        goes_before: ``(later, earlier)``: whether a request that waits goes before one that came
-            earlier. That one is written again at the end of the topic.
+        rules: Who goes first, and what a failure tells.
         idle_s: Return after so long without a job, too.
 
     Raises:
         Aborted, Fatal: End the process and start it again.
     """
-    run = _JobRun(name, topic, kafka, goes_before)
+    run = _JobRun(name, topic, kafka, rules)
     try:
         busy_s = time.monotonic()
         while not stop.is_set() and (idle_s is None or time.monotonic() - busy_s < idle_s):
@@ -107,11 +122,9 @@ Outcome = tuple[list[Outgoing], DeadLetter | None]  # what to write, and the let
 class _JobRun:
     """One member of the group of a job's topic."""
 
-    def __init__(
-        self, name: str, topic: Topic, kafka: KafkaSettings, goes_before: GoesBefore | None
-    ) -> None:
+    def __init__(self, name: str, topic: Topic, kafka: KafkaSettings, rules: JobRules) -> None:
         self._name, self._topic, self._git_commit = name, topic, kafka.git_commit
-        self._goes_before = goes_before
+        self._rules = rules
         self._next: dict[Partition, int] = {}  # next offset to run, of each partition we own
         self._waiting: deque[Stored] = deque()  # fetched while another ran
         self._paused = False
@@ -186,14 +199,13 @@ class _JobRun:
 
     def _others_first(self, request: Record) -> bool:
         """Return whether a request that has arrived later goes before this one."""
-        if self._goes_before is None:
+        goes_before = self._rules.goes_before
+        if goes_before is None:
             return False
         self._fetch(0.0, MOST_WAITING)
         waiting = [received(self._topic, message) for message in self._waiting]
         return any(
-            self._goes_before(later.record, request)
-            for later in waiting
-            if isinstance(later, Received)
+            goes_before(later.record, request) for later in waiting if isinstance(later, Received)
         )
 
     def _outcome(self, request: Received, future: Future[Sequence[Record]]) -> Outcome:
@@ -202,11 +214,17 @@ class _JobRun:
             stamp = Stamp(request.trace_id, self._git_commit)
             return [outgoing(topic_of(record), record, stamp) for record in future.result()], None
         if isinstance(failed, RecordRejected):
-            return self._refusal(request, failed.kind, str(failed))
+            return self._failure(request, failed.kind, str(failed))
         if isinstance(failed, Fatal) or not isinstance(failed, Exception):
             raise failed  # no fault of the request: the next start runs it again
         cause = in_one_line(failed)
-        return self._refusal(request, "bug", cause)
+        return self._failure(request, "bug", cause)
+
+    def _failure(self, request: Received, kind: DeadLetterKind, cause: str) -> Outcome:
+        messages, letter = self._refusal(request, kind, cause)
+        stamp = Stamp(request.trace_id, self._git_commit)
+        told = self._rules.on_failure(request.record, cause)
+        return [*messages, *(outgoing(topic_of(r), r, stamp) for r in told)], letter
 
     def _refusal(self, message: Received | Unreadable, kind: DeadLetterKind, cause: str) -> Outcome:
         letter = dead_letter(message.stored, self._name, kind, cause, message.trace_id)

@@ -32,7 +32,6 @@ NOT_PUBLISHED = {
 
 # Records that a library makes for a worker.
 MADE_ELSEWHERE = {
-    ("operator", "training.requests.v1"): "workers/training/newest_request.py",
     ("notify", "system.events.v1"): "streams/events.py",
 }
 

@@ -26,7 +26,7 @@ from tests.build import raw_bar
 from tests.conftest import NewBroker
 from tests.fakes.scripted_inference import changed, inference
 from workers.research.replay.recompute import MADE, Span
-from workers.training.worker import read_market_time
+from workers.training.queue import read_market_time
 
 pytestmark = pytest.mark.kafka
 

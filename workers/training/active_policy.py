@@ -1,28 +1,32 @@
-"""How the ACTIVE config of a strategy weighs specialists: a training tests them under it."""
+"""By what the ACTIVE config judges models: a training reads it for the time when it was asked for.
+
+So the same request is judged alike by the process that runs it again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.configs import ActiveConfig
+from schemas.policies import ModelPolicy, policy_at
 from schemas.record import Record
-from schemas.specialists import SpecialistPolicy
-from schemas.topics import CONFIG_ACTIVE
-from streams.configs.content import parse_config
+from schemas.topics import MODEL_POLICIES
+from schemas.training import TrainingRequest
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 
 
-def read_policy(kafka: KafkaSettings, strategy: str) -> SpecialistPolicy:
-    """Return the policy of the newest ACTIVE config; the default before the first."""
-    with Reader(kafka, (CONFIG_ACTIVE,)) as reader:
-        return newest_policy((message.record for message in reader.read_to_end()), strategy)
+def read_policy(kafka: KafkaSettings, request: TrainingRequest) -> ModelPolicy | None:
+    """Return the policy that counted when a training was asked for; None where none was known."""
+    with Reader(kafka, (MODEL_POLICIES,)) as reader:
+        return policy_of_request((message.record for message in reader.read_to_end()), request)
 
 
-def newest_policy(records: Iterable[Record], strategy: str) -> SpecialistPolicy:
-    """Return the policy of the last config of a strategy, in the order of its topic."""
-    policy = SpecialistPolicy()
-    for record in records:
-        if isinstance(record, ActiveConfig) and record.strategy == strategy:
-            policy = parse_config(record.config_data).specialists
-    return policy
+def policy_of_request(records: Iterable[Record], request: TrainingRequest) -> ModelPolicy | None:
+    """Return the policy of a request, from the records of the topic in their order."""
+    line = (request.strategy, request.timeframe_ms)
+    policies = [
+        record
+        for record in records
+        if isinstance(record, ModelPolicy) and (record.strategy, record.timeframe_ms) == line
+    ]
+    return policy_at(policies, request.event_time_ms)

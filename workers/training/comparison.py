@@ -7,15 +7,15 @@ a correction for the others (Berger, 1982, Technometrics 24(4), intersection-uni
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.special import entr
 
-from schemas.gates import ComparedMetric, ModelComparison
+from schemas.gates import ComparedMetric, ModelComparison, holds
 from schemas.models import ModelRegistered
+from schemas.policies import COMPARISON, ComparisonPolicy, thresholds
 from schemas.regimes import LN_3
 from schemas.specialists import SpecialistPolicy
 from streams.evaluation.resampling import ratio_interval
@@ -29,26 +29,13 @@ from workers.training.answers import ModelAnswers
 from workers.training.dataset import Array, Rows
 from workers.training.fit import TrainingPlan
 from workers.training.fit_regimes import OBSERVATIONS
-from workers.training.gates import Requirement
 from workers.training.metrics import surprise
 from workers.training.table import LabelPlan, TrainingTable, Windows
 from workers.training.trading import TradingFigures, called_trades, trading_figures
 
-Weight = Literal["high", "medium", "low"]
-
-LEVEL = 0.95
 BLOCK_HORIZONS = 2  # mean length of the resampled blocks at least, in label horizons
 FEWEST_BLOCKS = 10  # of that length; fewer show nothing
 CHUNK = 500  # windows at a time
-
-# The table of the documents; a metric that is not required informs.
-METRICS: Mapping[str, tuple[Weight, Requirement]] = {
-    "total_profit": ("high", Requirement("above", 0.0)),
-    "sharpe_ratio": ("high", Requirement("at_least", 0.5)),
-    "max_drawdown": ("medium", Requirement("at_most", 0.3)),
-    "win_rate": ("medium", Requirement("at_least", 0.4, required=False)),
-    "total_trades": ("low", Requirement("at_least", 10.0)),
-}
 
 
 class NotComparable(ValueError):
@@ -81,7 +68,8 @@ def compare_models(
         challenger: Answers of the new model on ``holdout``, shape (N, 3).
         table: Of the new model.
         holdout: Row numbers that it was not trained on.
-        plan: Of the new model: what it predicts, and how the config weighs specialists.
+        plan: Of the new model: what it predicts, how the config weighs specialists, and by which
+            policy both are compared.
     """
     labels = plan.labels
     after_ms = champion.trained_to_ms + labels.horizon_bars * table.timeframe_ms
@@ -98,6 +86,7 @@ def compare_models(
     return _decided(
         champion.model_version,
         (table, rows, labels.horizon_bars),
+        plan.gates.comparison,
         Judged(answers, _trading(table, rows, answers.served, labels)),
         Judged(mine, _trading(table, rows, mine.served, labels)),
     )
@@ -168,28 +157,17 @@ def _trading(table: TrainingTable, rows: Rows, answers: Array, labels: LabelPlan
 def _decided(
     version: str,
     bars: tuple[TrainingTable, Rows, int],
+    policy: ComparisonPolicy,
     champion: Judged,
     challenger: Judged,
 ) -> ModelComparison:
     table, rows, horizon = bars
-    metrics = tuple(
-        ComparedMetric(
-            metric=name,
-            weight=weight,
-            required=requirement.required,
-            rule=requirement.rule,
-            threshold=requirement.threshold,
-            champion=champion.trading[name],
-            challenger=challenger.trading[name],
-            passed=requirement.holds(challenger.trading[name]),
-        )
-        for name, (weight, requirement) in METRICS.items()
-    )
+    metrics = compared_metrics(champion.trading, challenger.trading, policy)
     classes = table.classes[rows]
     ours, theirs = challenger.answers, champion.answers
     gain = surprise(theirs.served, classes) - surprise(ours.served, classes)
     universal = surprise(theirs.universal, classes) - surprise(ours.universal, classes)
-    interval = _gain_interval(gain, table.times[rows], horizon)
+    interval = _gain_interval(gain, table.times[rows], horizon, policy.level)
     verdict, reasons = decide(metrics, interval, len(rows))
     return ModelComparison(
         champion=version,
@@ -199,7 +177,7 @@ def _decided(
         metrics=metrics,
         difference=float(gain.mean()),
         difference_interval=interval,
-        level=LEVEL,
+        level=policy.level,
         champion_rule=theirs.rule,
         challenger_rule=ours.rule,
         universal_difference=float(universal.mean()),
@@ -208,7 +186,29 @@ def _decided(
     )
 
 
-def _gain_interval(gain: Array, times: Rows, horizon: int) -> tuple[float, float] | None:
+def compared_metrics(
+    champion: TradingFigures, challenger: TradingFigures, policy: ComparisonPolicy
+) -> tuple[ComparedMetric, ...]:
+    """Return the table of a comparison; a metric that is not required informs."""
+    wanted = thresholds(policy, COMPARISON)
+    return tuple(
+        ComparedMetric(
+            metric=row.figure,
+            weight=row.weight,
+            required=row.figure in policy.required,
+            rule=row.rule,
+            threshold=wanted[key],
+            champion=champion[row.figure],
+            challenger=challenger[row.figure],
+            passed=holds(row.rule, challenger[row.figure], wanted[key]),
+        )
+        for key, row in COMPARISON.items()
+    )
+
+
+def _gain_interval(
+    gain: Array, times: Rows, horizon: int, level: float
+) -> tuple[float, float] | None:
     """Return the interval of the mean gain; bars are resampled in blocks with all their symbols."""
     bars, place = np.unique(times, return_inverse=True)
     block = float(BLOCK_HORIZONS * horizon)
@@ -216,7 +216,7 @@ def _gain_interval(gain: Array, times: Rows, horizon: int) -> tuple[float, float
         return None
     amounts = np.bincount(place, weights=gain).astype(np.float64)
     counts = np.bincount(place).astype(np.float64)
-    interval = ratio_interval(amounts, counts, level=LEVEL, least_block=block)
+    interval = ratio_interval(amounts, counts, level=level, least_block=block)
     if interval is None and not gain.any():
         return 0.0, 0.0  # the same answers on every row
     return None if interval is None else (interval.low, interval.high)

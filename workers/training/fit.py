@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from schemas.policies import GatesPolicy
 from schemas.regimes import RegimeParameters
 from schemas.specialists import SpecialistPolicy
 from schemas.training import TrainingStage
@@ -63,6 +64,7 @@ class TrainingPlan:
     holdout_share: float = 0.1  # of the rows, the newest: seen by no fit
     seed: int = 7
     specialists: SpecialistPolicy = field(default_factory=SpecialistPolicy)
+    gates: GatesPolicy = field(default_factory=GatesPolicy)
 
 
 class TooFewRows(ValueError):

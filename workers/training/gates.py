@@ -3,14 +3,14 @@
 ``log_loss_below_prior``, ``edge_beyond_chance`` and ``blind_to_the_future`` alone decide whether a
 model is qualified, and so whether its signals may be graded above C. The other thresholds are
 reported beside the values that were found: a required figure fails its own gate, and no other, and
-a registration threshold is only said. They are the defaults of the documents; a config that is
-ACTIVE does not change them yet.
+a registration threshold is only said. The ACTIVE config's ``gates`` says the level of the edge and
+the thresholds of registration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.certificates import ModelCertificate
 from schemas.gates import (
@@ -23,6 +23,7 @@ from schemas.gates import (
     holds,
 )
 from schemas.models import ModelMetrics
+from schemas.policies import REGISTRATION, GatesPolicy, thresholds
 
 Figures = Mapping[str, float | None]
 
@@ -58,25 +59,33 @@ FEATURES: Mapping[str, Requirement] = {
     "holdout_gap_bars": Requirement("above", 0.0),
     "symbols_left_out": Requirement("at_most", 0.0, required=False),
 }
-# Many trainings follow each other: of labels without an edge hardly one should pass.
-EDGE_LEVEL = 0.01
-REGISTRATION: Mapping[str, Requirement] = {
-    "sharpe_ratio": Requirement("at_least", 1.0, required=False),
-    "profit_factor": Requirement("at_least", 1.5, required=False),
-    "max_drawdown": Requirement("at_most", 0.2, required=False),
-    "total_trades": Requirement("at_least", 50.0, required=False),
-    "win_rate": Requirement("at_least", 0.4, required=False),
-    "deflated_sharpe_ratio": Requirement("at_least", 0.95, required=False),
-}
 
 
-def qualifying_gates(metrics: ModelMetrics, certificate: ModelCertificate) -> dict[str, bool]:
-    """Return the gates that qualify: better than the shares, beyond chance, no leak."""
+def registration(policy: GatesPolicy) -> dict[str, Requirement]:
+    """Return by figure what a model should reach before it is registered; it informs."""
+    wanted = thresholds(policy.registration, REGISTRATION)
+    return {
+        row.figure: Requirement(row.rule, wanted[key], required=False)
+        for key, row in REGISTRATION.items()
+    } | {
+        "deflated_sharpe_ratio": Requirement(
+            "at_least", policy.min_deflated_sharpe_ratio, required=False
+        )
+    }
+
+
+def qualifying_gates(
+    metrics: ModelMetrics, certificate: ModelCertificate, policy: GatesPolicy
+) -> dict[str, bool]:
+    """Return the gates that qualify: better than the shares, beyond chance, no leak.
+
+    Many trainings follow each other: of labels without an edge hardly one should pass.
+    """
     loss, prior = metrics.log_loss, metrics.prior_log_loss
     chance = metrics.edge_p_value
     return {
         "log_loss_below_prior": loss is not None and prior is not None and loss < prior,
-        "edge_beyond_chance": chance is not None and chance < EDGE_LEVEL,
+        "edge_beyond_chance": chance is not None and chance < policy.edge_level,
         "blind_to_the_future": not certificate.violations,
     }
 
@@ -119,6 +128,7 @@ class GateFacts:
         trading: What the calls came to that it would have served.
         trials: Models tried for the strategy, this one included.
         qualifying: The gates that qualify, by name.
+        policy: By which they are judged.
     """
 
     data: Figures
@@ -128,6 +138,7 @@ class GateFacts:
     trading: Figures
     trials: int
     qualifying: Mapping[str, bool]
+    policy: GatesPolicy = field(default_factory=GatesPolicy)
 
 
 def gate_reports(facts: GateFacts, comparison: ModelComparison | None) -> tuple[GateReport, ...]:
@@ -159,7 +170,8 @@ def _member(gate: GateName, forecast: str, scores: Sequence[ForecastScore]) -> G
 def _ensemble(facts: GateFacts) -> GateReport:
     metrics = facts.metrics
     edge, resolution = metrics.log_loss_edge_interval, metrics.log_loss_resolution_interval
-    policy = dict(REGISTRATION) | {"edge_p_value": Requirement("below", EDGE_LEVEL)}
+    policy = registration(facts.policy)
+    policy["edge_p_value"] = Requirement("below", facts.policy.edge_level)
     if metrics.prior_log_loss is not None:
         policy["log_loss"] = Requirement("below", metrics.prior_log_loss)
     losses = {score.forecast: score.log_loss for score in facts.scores}

@@ -84,6 +84,7 @@ def judge(
         trading=trading_figures(trained.trades, trials),
         trials=trials,
         qualifying=trained.gates,
+        policy=plan.gates,
     )
     comparison = _comparison(trained, request, plan, past)
     return GateVerdicts(gate_reports(facts, comparison), comparison)

@@ -1,10 +1,8 @@
-"""Requests for models up to the newest bar: by hand, or because the features have changed."""
+"""Requests for models up to the newest bar, because the features have changed; newest closes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
-from typing import Literal
 
 import structlog
 
@@ -44,28 +42,16 @@ def ready_histories(
     return {timeframe_ms: by_timeframe[timeframe_ms] for timeframe_ms in order}
 
 
-def newest_requests(
-    kafka: KafkaSettings,
-    histories: Sequence[HistoryReady],
-    reason: Literal["manual", "features"],
-    causes: Mapping[int, str] = MappingProxyType({}),
-) -> list[TrainingRequest]:
-    """Return the requests for models up to the newest bar of every symbol.
+def newest_closes(kafka: KafkaSettings, histories: Sequence[HistoryReady]) -> list[dict[str, int]]:
+    """Return of each history by symbol its newest close.
 
     A symbol that has ended, or is a bar behind, does not hold back the others.
-
-    Args:
-        kafka: The broker.
-        histories: One for each model.
-        reason: Why they are asked for.
-        causes: By timeframe, what asks once; where there is none, the newest bar does.
     """
     closes = {
         (symbol, history.timeframe_ms): history.closes.get(symbol, history.to_ms)
         for history in histories
         for symbol in history.symbols
     }
-    serving = serving_models(kafka, histories[0].strategy) if histories else {}
     with Reader(kafka, (FEATURE_VECTORS,)) as reader:
         for message in reader.read_to_end():
             vector = message.record
@@ -74,15 +60,27 @@ def newest_requests(
             if (vector.symbol, vector.timeframe_ms) in closes:
                 closes[vector.symbol, vector.timeframe_ms] = vector.event_time_ms
     return [
-        _request(
-            history,
-            reason,
-            {symbol: closes[symbol, history.timeframe_ms] for symbol in history.symbols},
-            causes.get(history.timeframe_ms),
-        ).model_copy(
+        {symbol: closes[symbol, history.timeframe_ms] for symbol in history.symbols}
+        for history in histories
+    ]
+
+
+def newest_requests(
+    kafka: KafkaSettings, histories: Sequence[HistoryReady], causes: Mapping[int, str]
+) -> list[TrainingRequest]:
+    """Return the requests for models of this feature set, up to the newest bar of every symbol.
+
+    Args:
+        kafka: The broker.
+        histories: One for each model.
+        causes: By timeframe, what asks once.
+    """
+    serving = serving_models(kafka, histories[0].strategy) if histories else {}
+    return [
+        _request(history, closes, causes[history.timeframe_ms]).model_copy(
             update={"champion": champion_reference(serving.get(history.timeframe_ms))},
         )
-        for history in histories
+        for history, closes in zip(histories, newest_closes(kafka, histories), strict=True)
     ]
 
 
@@ -94,22 +92,17 @@ def serving_models(kafka: KafkaSettings, strategy: str) -> dict[int, ModelRegist
     return {change.model.timeframe_ms: change.model for change in changes}
 
 
-def _request(
-    history: HistoryReady,
-    reason: Literal["manual", "features"],
-    closes: dict[str, int],
-    cause: str | None,
-) -> TrainingRequest:
+def _request(history: HistoryReady, closes: dict[str, int], cause: str) -> TrainingRequest:
     to_ms = max(closes.values())
     return TrainingRequest(
-        request_id=request_id(history, to_ms if cause is None else cause, reason),
+        request_id=request_id(history, cause, "features"),
         strategy=history.strategy,
         event_time_ms=to_ms,
         symbols=history.symbols,
         timeframe_ms=history.timeframe_ms,
         from_ms=history.from_ms,
         to_ms=to_ms,
-        reason=reason,
+        reason="features",
         closes=closes,
         base_ms=history.base_ms,
     )
@@ -137,7 +130,7 @@ def ask_after_feature_change(
         records = [message.record for message in reader.read_to_end()]
     asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
     publisher = Publisher(kafka, f"training-{kafka.instance}-request")
-    for request in newest_requests(kafka, histories, "features", causes):
+    for request in newest_requests(kafka, histories, causes):
         if request.request_id in asked:
             continue
         publisher.publish(request)

@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from schemas.certificates import ModelCertificate
 from schemas.diagnostics import ConfidenceBin
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison
 from schemas.models import ModelMetrics, ModelRegistered
+from schemas.policies import GatesPolicy, GatesUsed
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
@@ -88,6 +89,7 @@ class TrainedModel:
         held_out: Row numbers that nothing was fitted on.
         answers: Of the model itself on these rows.
         holdout: What it and the baselines scored there; None without rows.
+        policy: By which its gates are judged.
     """
 
     manifest: Manifest
@@ -106,11 +108,12 @@ class TrainedModel:
     held_out: Rows
     answers: ModelAnswers
     holdout: Holdout | None
+    policy: GatesPolicy = field(default_factory=GatesPolicy)
 
     @property
     def gates(self) -> dict[str, bool]:
         """Whether it passes each gate that qualifies."""
-        return qualifying_gates(self.metrics, self.certificate)
+        return qualifying_gates(self.metrics, self.certificate, self.policy)
 
     @property
     def scores(self) -> tuple[ForecastScore, ...]:
@@ -120,10 +123,11 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class GateVerdicts:
-    """What the gates and the comparison with the champion said of a model."""
+    """What the gates and the comparison with the champion said of a model, by which config."""
 
     reports: tuple[GateReport, ...] = ()
     comparison: ModelComparison | None = None
+    config_id: str | None = None
 
 
 def train(
@@ -248,6 +252,7 @@ def train(
         held_out=held_out,
         answers=model.answers(forecasts),
         holdout=holdout,
+        policy=plan.gates,
     )
 
 
@@ -362,6 +367,7 @@ def register(
         comparison=judgement.comparison,
         reliability=trained.reliability,
         equity=model_equity(trained.trades),
+        policy=GatesUsed(config_id=judgement.config_id, gates=trained.policy),
     )
     sample = io.BytesIO()
     np.save(sample, trained.sample, allow_pickle=False)

@@ -16,19 +16,18 @@ import functools
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from schemas.clock import ClockTick
 from schemas.features import FeatureVector
 from schemas.models import ModelRegistered
 from schemas.record import Record
 from schemas.timeframes import timeframe_name
 from schemas.topics import (
     BARS,
-    CLOCK_TICKS,
     FEATURE_VECTORS,
     LEDGER,
     MODELS_CHANGES,
@@ -41,22 +40,28 @@ from streams.features.processor import PROCESSOR as FEATURES
 from streams.processor import RecordRejected
 from streams.runtime.batch import in_one_line
 from streams.runtime.codec import Received, written_timeframe
-from streams.runtime.jobs import JobFuture, in_thread, run_jobs
+from streams.runtime.jobs import JobFuture, JobRules, in_thread, run_jobs
 from streams.runtime.memory_driver import iter_outputs
-from streams.runtime.reader import BeforeEnd, Reader
+from streams.runtime.reader import Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
-from workers.child import ChildFailed, call_in_children
+from workers.child import call_in_children
 from workers.models.artifact import ArtifactError, models_root, registered_folder
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
-from workers.training.attempts import train_with_attempts
+from workers.training.attempts import TrainingAttempts
 from workers.training.cancelled import CancelledTrainings
 from workers.training.kept_files import kept_folder, remove_kept
 from workers.training.mlflow_follower import Mirroring, follow_models
 from workers.training.mlflow_tracking import Tracking
 from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher, trains_side_by_side
+from workers.training.queue import (
+    base_first,
+    ended,
+    follow,
+    read_market_time,
+)
 from workers.training.report import PAGE, ROWS, write_report
 from workers.training.span_features import in_span, span_features
 from workers.training.status import TrainingStatus, read_without_model
@@ -70,7 +75,6 @@ log = structlog.get_logger()
 
 LOW_PRIORITY = 15
 NICENESS = 10  # of a training while bars of other timeframes are predicted
-LAST_TICKS = 20  # offsets: the newest tick, and the markers of transactions behind it
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -88,42 +92,31 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     )
     mirroring.start()
     cancelled = CancelledTrainings()
-    following = threading.Thread(target=cancelled.follow, args=(kafka, stop), name="cancelled")
+    following = threading.Thread(target=follow, args=(kafka, cancelled, stop), name="queue")
     following.start()
+
+    attempts = TrainingAttempts(
+        kafka,
+        lambda request, unwanted: run_in_children(request, models, kafka, unwanted),
+        cancelled,
+        said,
+        models,
+    )
 
     def job(received: Received) -> JobFuture:
         raw = received.record.encode()
 
         def work(future: JobFuture) -> Sequence[Record]:
-            request = TrainingRequest.decode(raw)
-            is_cancelled = functools.partial(cancelled.why, request.request_id)
-            ended = lambda: future.cancelled() or bool(is_cancelled())  # noqa: E731 - a question
-            attempt = functools.partial(run_in_children, request, models, kafka, ended)
-            try:
-                with turns.training():
-                    records = train_with_attempts(attempt, ended, request.request_id)
-            except ChildFailed:
-                if not is_cancelled():
-                    raise
-                TrainingProgressPublisher(request, kafka).publish("failed", 0.0, is_cancelled())
-                remove_kept(models, request.request_id)
-                return ()
-            except (Aborted, Fatal):  # the next start trains again
-                raise
-            except Exception as failed:
-                cause = str(failed) if isinstance(failed, RecordRejected) else in_one_line(failed)
-                TrainingProgressPublisher(request, kafka).publish("failed", 0.0, cause)
-                said.refused(request, cause)
-                raise
-            said.trained(request)
-            return records
+            with turns.training():
+                return attempts.run(TrainingRequest.decode(raw), future.cancelled)
 
         return in_thread(work)
 
     try:
         said.recall(read_without_model(kafka))
         ask_after_feature_change(kafka, settings.strategy, settings.lengths_ms)
-        run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop, goes_before=base_first)
+        rules = JobRules(base_first, lambda request, cause: (ended(kafka, request, cause),))
+        run_jobs("training", TRAINING_REQUESTS, job, kafka, stop=stop, rules=rules)
     except (Aborted, Fatal) as error:
         return fatal(error)
     else:
@@ -134,11 +127,6 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
         following.join()
         mirroring.join()
         status.close()
-
-
-def base_first(later: TrainingRequest, earlier: TrainingRequest) -> bool:
-    """Return whether a request goes before one that came earlier: the base bar before others."""
-    return later.base_ms is None and earlier.base_ms is not None
 
 
 def run_in_children(
@@ -293,7 +281,9 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     if not has_series(folder):
         read_rows(raw, kafka, folder)
     progress = TrainingProgressPublisher(request, kafka)
-    plan = TrainingPlan(specialists=read_policy(kafka, request.strategy))
+    policy, plan = read_policy(kafka, request), TrainingPlan()
+    if policy is not None:
+        plan = replace(plan, specialists=policy.specialists, gates=policy.gates)
     try:
         with Reader(kafka, (MODELS_CHANGES, MODELS_REGISTERED, LEDGER)) as reader:
             past = training_past((message.record for message in reader.read_to_end()), request)
@@ -311,6 +301,8 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
         remove_kept(models, request.request_id)
         raise RecordRejected(str(short)) from None
     judgement = judge(trained, request, plan, past)
+    if policy is not None:
+        judgement = replace(judgement, config_id=policy.config_id)
     now_ms = read_market_time(kafka) or request.to_ms
     model = register(trained, request, models, now_ms, judgement)
     progress.publish("done", 1.0, _summary(model))
@@ -390,10 +382,3 @@ def _summary(model: ModelRegistered) -> str:
 def certificate_violations(model: ModelRegistered) -> tuple[str, ...]:
     """Return why a model's certificate keeps it from being qualified; empty where nothing does."""
     return model.certificate.violations if model.certificate else ()
-
-
-def read_market_time(kafka: KafkaSettings) -> int | None:
-    """Return the newest tick of the market's clock; None before the first."""
-    with Reader(kafka, (CLOCK_TICKS,), BeforeEnd(LAST_TICKS)) as reader:
-        records = [message.record for message in reader.read_to_end()]
-    return max((r.event_time_ms for r in records if isinstance(r, ClockTick)), default=None)

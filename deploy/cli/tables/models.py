@@ -40,12 +40,29 @@ def details_lines(row: dict[str, Any]) -> list[str]:
         f"gates: {gates or 'none'}",
         f"files: {row['uri']}",
     ]
+    lines += policy_lines(row)
     moves = (
         f"  {move['from_stage'] or 'registered'} -> {move['to_stage']} by {move['by']}: "
         f"{move['reason']}"
         for move in row["history"]
     )
     return [*lines, "history:", *moves]
+
+
+def policy_lines(row: dict[str, Any]) -> list[str]:
+    """Return whose thresholds judged a version, each with the value that was found."""
+    if row["policy"] is None:
+        return []
+    lines = [f"judged by the gates of {row['policy']['config_id'] or 'the defaults'}:"]
+    decided = [move["decision"] for move in row["history"] if move["decision"]]
+    for figure in decided[0]["figures"] if decided else []:
+        value = "undefined" if figure["value"] is None else f"{figure['value']:.6g}"
+        word = figure["verdict"] if figure["required"] else f"{figure['verdict']}, informs"
+        lines.append(
+            f"  {figure['name']} {value}, expected {figure['rule'].replace('_', ' ')} "
+            f"{figure['threshold']:g}: {word}"
+        )
+    return lines
 
 
 def decided_lines(answer: dict[str, Any]) -> list[str]:

@@ -123,6 +123,13 @@ export interface CertificateCheck {
   moved: Record<string, number>
 }
 
+export interface ChallengePolicy {
+  /** Of each variant */
+  min_trades: number
+  /** Of the t-test of both profits */
+  significance_level: number
+}
+
 export interface ChannelLevels {
   channel: 'donchian'
   bars: number
@@ -161,6 +168,20 @@ export interface ComparedMetric {
   challenger: number | null
   /** Of the challenger; a null value fails */
   passed: boolean
+}
+
+export interface ComparisonPolicy {
+  /** Fraction; it must lie above */
+  min_total_profit: number
+  min_sharpe_ratio: number
+  max_drawdown_pct: number
+  /** Percent */
+  min_win_rate: number
+  min_total_trades: number
+  /** Metrics with which a challenger is kept out where they fail; others inform */
+  required: ('total_profit' | 'sharpe_ratio' | 'max_drawdown' | 'win_rate' | 'total_trades')[]
+  /** Of the interval of the gain in log-loss */
+  level: number
 }
 
 export interface ConfidenceBin {
@@ -261,6 +282,27 @@ export interface DriftList {
   reports: DriftReportView[]
 }
 
+export interface DriftPolicy {
+  /** Off: drift is measured and shown, and asks for nothing */
+  enabled: boolean
+  /** Market days between false alarms of one symbol and timeframe, on average, at least */
+  average_run_length_days: number
+  /** Nats above the reference that are no harm */
+  log_loss_tolerance: number
+  /** Share of hits lost that is no harm: 5 points */
+  accuracy_drop: number
+  /** Confidence above the share of hits, the same */
+  overconfidence_tolerance: number
+  /** Matured labels before any alarm */
+  min_labels: number
+  /** Market days since it was registered */
+  max_age_days: number
+  /** A new model whose live log-loss does harm gives way to the one before */
+  automatic_rollback: boolean
+  /** So long a model that replaced one is new */
+  probation_bars: number
+}
+
 export interface DriftReportView {
   /** Canonical symbol, e.g. BTCUSDT */
   symbol: string
@@ -282,6 +324,11 @@ export interface DriftReportView {
   /** A reason is new: people are told */
   raised: boolean
   retraining_asked: boolean
+  rollback_asked: boolean
+  /** Whose policy it is; null: no config was known */
+  config_id: string | null
+  /** Null in older records */
+  policy: DriftPolicy | null
   timeframe: string
   /** Rows of that look; null before the first */
   features_rows: number | null
@@ -420,6 +467,22 @@ export interface GateReport {
   figures: GateFigure[]
   /** One sentence for people */
   detail: string
+}
+
+export interface GatesPolicy {
+  /** A model qualifies where the p-value of no edge lies below */
+  edge_level: number
+  /** Reported alone */
+  min_deflated_sharpe_ratio: number
+  registration: RegistrationPolicy
+  comparison: ComparisonPolicy
+  challenge: ChallengePolicy
+}
+
+export interface GatesUsed {
+  /** Null: no config was known, so the defaults */
+  config_id: string | null
+  gates: GatesPolicy
 }
 
 export interface Health {
@@ -826,6 +889,8 @@ export interface ModelStageChanged {
   revision: number
   /** Rolled back to */
   deployment_id: string | null
+  /** Thresholds with the values found; null where a command decided */
+  decision: PolicyDecision | null
 }
 
 export interface ModelState {
@@ -898,6 +963,12 @@ export interface Performance {
   unreadable: Record<string, number>
   streams: StreamFigures
   cache: 'memory' | 'redis' | 'degraded'
+}
+
+export interface PolicyDecision {
+  /** Null: no config was known, so the defaults */
+  config_id: string | null
+  figures: GateFigure[]
 }
 
 export interface PredictAnswer {
@@ -1048,6 +1119,15 @@ export interface RegimeView {
   entropy: number
   trend_state: 'TRENDING' | 'RANGING' | 'CHOPPY' | 'UNKNOWN'
   parameters_version: string | null
+}
+
+export interface RegistrationPolicy {
+  min_sharpe_ratio: number
+  min_profit_factor: number
+  max_drawdown_pct: number
+  min_total_trades: number
+  /** Percent */
+  min_win_rate: number
 }
 
 export interface ReliabilityBin {
@@ -1589,8 +1669,10 @@ export interface VersionDetails {
   equity: ModelEquity | null
   uri: string
   files: string[]
-  /** Every change of its stage */
+  /** Every change of its stage; what thresholds decided, with the values found */
   history: ModelStageChanged[]
+  /** By which its training judged it; null: older than policies in configs */
+  policy: GatesUsed | null
 }
 
 export interface VersionList {

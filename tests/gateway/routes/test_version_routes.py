@@ -7,7 +7,9 @@ import pytest
 from gateway.access.scopes import needed_scope
 from schemas.gates import GateFigure, GateReport
 from schemas.models import ModelRegistered
+from schemas.policies import GatesPolicy, GatesUsed
 from schemas.versions import ModelCommand
+from streams.configs.content import SHIPPED, config_id, content_hash, normalised
 from tests.build import close_time, comparison, config_command, registered
 from tests.fakes.command_processor import decide_models
 from tests.fakes.gateway import LAST
@@ -26,6 +28,7 @@ def trained(version: str, minute: int, **fields) -> ModelRegistered:
     )
 
 
+SHIPPED_ID = config_id(1, content_hash(normalised(SHIPPED)))
 FIGURES = {
     "sharpe_ratio": 1.2, "profit_factor": 1.6, "max_drawdown": 0.19, "total_trades": 80.0,
     "win_rate": 0.55,
@@ -268,6 +271,36 @@ async def test_a_registration_lists_each_threshold_with_the_value_found(models):
     assert [row["passed"] for row in failed["thresholds"]] == [False, True, False, True, True]
     assert "max_drawdown_pct 15, found 19.0" in failed["detail"]
     assert "found None" in unreported["detail"]
+    assert answer["config_id"] == failed["config_id"] == SHIPPED_ID
+
+
+async def test_the_active_config_says_what_a_registration_asks_for(models):
+    strict = {"gates": {"registration": {"max_drawdown_pct": 5.0}}}
+    for number, action in enumerate(("create", "activate")):
+        for made in models.bus.answers(config_command(action, 20 + number, content=strict)):
+            models.bus.feed(made)
+
+    failed = await post(models, f"{STRATEGIES}/register", {"run_id": "run-a"}, 409)
+
+    assert "max_drawdown_pct 5, found 19.0" in failed["detail"]
+    assert failed["config_id"].startswith("v2-")
+
+
+async def test_a_version_shows_the_policy_that_judged_it_and_each_threshold_with_its_value(gateway):
+    policy = GatesUsed(config_id="v2-0a1b2c3d", gates=GatesPolicy(edge_level=0.05))
+    figure = GateFigure(
+        name="edge_p_value", value=0.02, threshold=0.05, rule="below", verdict="passed"
+    )
+    report = GateReport(name="ensemble", passed=True, figures=(figure,))
+    decide_models(gateway, trained("a", 2, policy=policy, reports=(report, REPORT)))
+
+    shown = await gateway.get(f"{MODELS}/versions/1")
+
+    assert shown["policy"]["config_id"] == "v2-0a1b2c3d"
+    assert shown["policy"]["gates"]["edge_level"] == 0.05
+    [move] = shown["history"]
+    assert move["decision"]["config_id"] == "v2-0a1b2c3d"
+    assert [f["name"] for f in move["decision"]["figures"]] == ["edge_p_value"]
 
 
 async def test_a_retraining_is_asked_for_with_the_newest_closes_and_can_be_cancelled(models):

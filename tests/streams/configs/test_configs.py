@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.commands import CommandOutcome
 from schemas.configs import KEPT_MS, ActiveConfig, ConfigChanged, ConfigEffective
+from schemas.policies import GatesPolicy, ModelPolicy, RetrainingPolicy
 from schemas.status import OperatorAction
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.configs.content import SHIPPED
@@ -153,7 +154,9 @@ def test_every_market_of_the_strategy_gets_the_config_and_says_whether_it_belong
 def test_a_market_that_comes_later_gets_the_active_config():
     run = ConfigsRun(history(), config_command("create"), config_command("activate", 10))
 
-    [effective] = run.feed(history(120, timeframe_ms=HOUR_MS))
+    policy, effective = run.feed(history(120, timeframe_ms=HOUR_MS))
+    assert isinstance(policy, ModelPolicy)
+    assert (policy.timeframe_ms, policy.event_time_ms) == (HOUR_MS, close_time(120))
 
     assert effective.config_id == run.of(ActiveConfig)[-1].config_id
     assert effective.timeframe_ms == HOUR_MS
@@ -226,3 +229,35 @@ def test_whatever_is_commanded_one_version_is_active_at_most(commands):
 
 def test_days_are_counted_from_deprecation():
     assert KEPT_MS == 90 * DAY_MS
+
+
+def test_models_are_told_what_decides_about_them_and_from_which_market_time():
+    content = {
+        "gates": {"edge_level": 0.05, "registration": {"min_total_trades": 80}},
+        "retraining": {"cooldown_hours": 2.0, "max_age_days": 10.0},
+    }
+    run = ConfigsRun(history(), config_command("create", content=content))
+
+    made = run.feed(config_command("activate", 10, content=content))
+
+    first, second = run.of(ModelPolicy)
+    active = run.of(ActiveConfig)[-1]
+    assert (first.gates, first.retraining) == (GatesPolicy(), RetrainingPolicy())
+    assert (second.config_id, second.event_time_ms) == (active.config_id, active.effective_from_ms)
+    assert second.gates.registration.min_total_trades == 80
+    assert second.gates.registration.min_sharpe_ratio == 1.0
+    assert second.retraining.cooldown_hours == 2.0
+    [effective] = [record for record in made if isinstance(record, ConfigEffective)]
+    assert effective.drift is not None
+    assert effective.drift.max_age_days == 10.0
+
+
+def test_a_home_of_an_older_release_tells_its_policy_at_the_next_history():
+    run = ConfigsRun(history())
+    key = ("configs", ("ensemble",))
+    run.driver.states[key] = run.state().model_copy(update={"policed": ()})
+
+    made, again = run.feed(history(130)), run.feed(history(140))
+
+    assert [type(record) for record in made] == [ModelPolicy]
+    assert again == []

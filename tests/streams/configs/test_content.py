@@ -99,6 +99,26 @@ def test_an_id_is_the_number_and_the_first_digits_of_the_hash():
         ({"strategy": {"\ud800": 1}}, "strategy: got '\\ud800', expected valid Unicode"),
         ({"max_open_trades": 2**53}, "max_open_trades: got 9007199254740992, expected a whole"),
         ({"mlflow": {"tracking_uri": "x" * LARGEST_BYTES}}, "bytes, expected"),
+        ({"gates": {"edge_level": 0}}, "gates.edge_level: got 0, Input should be greater than 0"),
+        (
+            {"gates": {"registration": {"max_drawdown_pct": 120.5}}},
+            "gates.registration.max_drawdown_pct: got 120.5, Input should be less than or equal",
+        ),
+        (
+            {"gates": {"comparison": {"required": ["sharp"]}}},
+            'gates.comparison.required.0: got "sharp", Input should be',
+        ),
+        ({"gates": {"comparision": {}}}, "gates.comparision: unknown key"),
+        ({"retraining": {"monthly_budget": 2.5}}, "retraining.monthly_budget: got 2.5"),
+        ({"retraining": {"cooldown_hours": -1}}, "retraining.cooldown_hours: got -1"),
+        ({"retraining": {"cooldown_hours": "6"}}, 'retraining.cooldown_hours: got "6"'),
+        ({"retraining": {"schedule_days": 0}}, "retraining.schedule_days: got 0"),
+        ({"drift": {"automatic_rollback": "off"}}, 'drift.automatic_rollback: got "off"'),
+        ({"drift": {"probation_bars": 0}}, "drift.probation_bars: got 0"),
+        (
+            {"retraining": {"max_age_days": 20}, "drift": {"max_age_days": 30}},
+            "retraining.max_age_days: got 20.0, and drift.max_age_days too; leave one",
+        ),
     ],
 )
 def test_a_fault_is_named_by_path_value_and_expectation(content, message):

@@ -196,3 +196,68 @@ def test_it_has_one_state_for_each_symbol_and_timeframe():
     keys = [PROCESSOR.key_of(signal(1)), PROCESSOR.key_of(signal(1, timeframe_ms=15 * MINUTE_MS))]
 
     assert all(one != other for one, other in pairwise(keys))
+
+
+def outputs_of(*records: Any) -> list[Record]:
+    """Return all outputs of some records."""
+    state, outputs = DriftState(), list[Record]()
+    for record in records:
+        state, made = step(state, record)
+        outputs += made
+    return outputs
+
+
+def harmful(first: int = 400, **policy: Any) -> list[Record]:
+    """Return all outputs while m2 replaces m1 and its log-loss is far too high."""
+    successor = quiet(model_version="m2", event_time_ms=close_time(1))
+    config = config_effective(2, drift=DriftPolicy(**policy))
+    bad = stream(range(first, first + 1_500), loss=2.0, model_version="m2")
+    return outputs_of(quiet(), successor, config, *stream(range(2, first)), *bad)
+
+
+def asked(outputs: list[Record], action: str) -> list[ModelCommand]:
+    return [r for r in outputs if isinstance(r, ModelCommand) and r.action == action]
+
+
+def test_a_new_model_that_does_harm_gives_way_once_and_is_not_retrained_at_once():
+    outputs = harmful()
+
+    [command] = asked(outputs, "rollback")
+    assert (command.replaces, command.version, command.by) == ("m2", None, "drift")
+    assert "BTCUSDT: log-loss of m2 is at least" in command.reason
+    assert "v1-0a1b2c3d: drift" in command.reason
+    [report] = [r for r in outputs if isinstance(r, DriftReport) and r.rollback_asked]
+    assert (report.event_time_ms, report.retraining_asked) == (command.market_ms, False)
+    assert (report.config_id, report.policy) == ("v1-0a1b2c3d", DriftPolicy())
+    assert all(r.market_ms > command.market_ms for r in asked(outputs, "retrain"))
+
+
+@pytest.mark.parametrize(
+    "policy", [{"automatic_rollback": False}, {"probation_bars": 200}, {"enabled": False}]
+)
+def test_the_config_says_whether_and_how_long_a_model_is_on_probation(policy):
+    outputs = harmful(**policy)
+
+    assert asked(outputs, "rollback") == []
+    assert bool(asked(outputs, "retrain")) == policy.get("enabled", True)
+
+
+def test_the_first_model_and_one_that_served_before_are_not_on_probation():
+    references = [quiet(), quiet(model_version="m2", event_time_ms=close_time(1))]
+    between = stream(range(60, 70), model_version="m2")
+
+    alone = outputs_of(*references, *stream(range(2, 1_000), loss=2.0))
+    returned = outputs_of(
+        *references, *stream(range(2, 60)), *between, *stream(range(70, 1_000), loss=2.0)
+    )
+
+    assert asked(alone, "retrain")
+    assert asked(returned, "retrain")
+    assert asked(alone, "rollback") == asked(returned, "rollback") == []
+
+
+def test_the_command_to_give_way_is_the_same_from_every_symbol():
+    [one] = asked(harmful(), "rollback")
+    [other] = asked(harmful(first=420), "rollback")
+
+    assert one.command_id == other.command_id

@@ -1,38 +1,26 @@
-"""A training tests specialists under the policy of its strategy's ACTIVE config."""
+"""A training is judged by the policy that counted when it was asked for."""
 
 from __future__ import annotations
 
-from schemas.configs import ActiveConfig
-from schemas.specialists import SpecialistPolicy
-from tests.build import START_MS
-from workers.training.active_policy import newest_policy
+from tests.build import close_time, model_policy, training_request
+from workers.training.active_policy import policy_of_request
 
 
-def active(number: int, strategy: str = "ensemble", **content) -> ActiveConfig:
-    return ActiveConfig(
-        strategy=strategy,
-        config_id=f"v{number}-0a1b2c3d",
-        config_hash="0" * 64,
-        version_number=number,
-        event_time_ms=START_MS,
-        effective_from_ms=START_MS,
-        revision=number,
-        config_data=content,
-    )
+def test_the_last_policy_before_the_request_counts_and_later_ones_do_not():
+    policies = [model_policy(n, minute) for n, minute in ((1, 0), (2, 10), (3, 20))]
+    others = [
+        model_policy(4, 5, strategy="other"),
+        model_policy(5, 6, timeframe_ms=900_000),
+    ]
+    request = training_request(event_time_ms=close_time(12))
+
+    policy = policy_of_request([*policies, *others], request)
+
+    assert policy == policies[1]
 
 
-def test_the_last_config_of_the_strategy_counts():
-    matrix = [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    shrunk, other = {"shrink": True}, {"matrix": matrix}
+def test_before_the_first_policy_that_one_counts_and_without_one_none():
+    request = training_request(event_time_ms=close_time(12))
 
-    policy = newest_policy(
-        [active(1, specialists=other), active(2, specialists=shrunk), active(3, "b")], "ensemble"
-    )
-
-    assert policy == SpecialistPolicy(shrink=True)
-    assert newest_policy([active(1, specialists=other)], "ensemble").matrix[0] == (0.5, 0.5, 0.0)
-
-
-def test_before_the_first_config_and_without_the_part_the_default_counts():
-    assert newest_policy([], "ensemble") == SpecialistPolicy()
-    assert newest_policy([active(1)], "ensemble") == SpecialistPolicy()
+    assert policy_of_request([model_policy(1, 20)], request) == model_policy(1, 20)
+    assert policy_of_request([], request) is None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from schemas.policies import ComparisonPolicy, GatesPolicy
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from tests.build import START_MS
 from tests.fakes.training_markets import SMALL, market
@@ -18,7 +19,6 @@ from workers.training.comparison import champion_answers, compare_models
 from workers.training.train import register, train
 
 BARS = 3_000
-LABELS = SMALL.labels
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def champion(trained, tmp_path_factory):
     return register(trained, REQUEST, tmp_path_factory.mktemp("models"), START_MS)
 
 
-def compared(champion, trained, answers):
+def compared(champion, trained, answers, plan=SMALL):
     ours = ModelAnswers(answers, answers)
-    return compare_models(champion, ours, trained.table, trained.held_out, SMALL)
+    return compare_models(champion, ours, trained.table, trained.held_out, plan)
 
 
 def even(trained):
@@ -133,7 +133,7 @@ def test_rows_that_the_champion_may_have_seen_do_not_count(trained, champion):
 
 
 def test_too_few_rows_are_for_a_human_to_look_at(trained, champion):
-    few = 10 * LABELS.horizon_bars
+    few = 10 * SMALL.labels.horizon_bars
     newer = champion.model_copy(
         update={"trained_to_ms": int(trained.table.times[trained.held_out].max()) - few * HOUR_MS}
     )
@@ -156,9 +156,27 @@ def test_an_altered_champion_is_for_a_human_to_look_at(trained, tmp_path):
 
 
 def test_a_champion_of_other_labels_is_not_compared(trained, champion):
-    plan = replace(SMALL, labels=replace(LABELS, horizon_bars=7))
+    plan = replace(SMALL, labels=replace(SMALL.labels, horizon_bars=7))
 
-    result = compare_models(champion, trained.answers, trained.table, trained.held_out, plan)
+    result = compared(champion, trained, trained.answers, plan)
 
     assert result.verdict == "manual_review"
     assert "predicts other labels: (5," in result.reasons[0]
+
+
+def test_the_policy_says_thresholds_level_and_what_is_required(trained, champion):
+    stricter = ComparisonPolicy(min_total_trades=100_000, max_drawdown_pct=12.5, level=0.5)
+    lenient = stricter.model_copy(update={"required": ()})
+    answers = knowing(trained, 0.3)
+
+    kept, promoted = (
+        compared(champion, trained, answers, replace(SMALL, gates=GatesPolicy(comparison=policy)))
+        for policy in (stricter, lenient)
+    )
+
+    assert (kept.verdict, promoted.verdict) == ("keep", "promote")
+    assert "expected at least 1e+05" in kept.reasons[0]
+    rows = {row.metric: row for row in promoted.metrics}
+    assert (rows["max_drawdown"].threshold, rows["max_drawdown"].required) == (0.125, False)
+    assert not rows["total_trades"].passed
+    assert promoted.level == 0.5

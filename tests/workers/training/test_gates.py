@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.certificates import ModelCertificate
 from schemas.gates import ComparedMetric, ForecastScore, ModelComparison
 from schemas.models import ModelMetrics
+from schemas.policies import GatesPolicy, RegistrationPolicy
 from workers.training.gates import (
-    REGISTRATION,
     GateFacts,
     Requirement,
     gate_report,
@@ -62,7 +64,7 @@ def facts(trading=GOOD_TRADES, chance=0.001, missing=0.0):
         metrics=metrics,
         trading=trading,
         trials=4,
-        qualifying=qualifying_gates(metrics, CERTIFIED),
+        qualifying=qualifying_gates(metrics, CERTIFIED, GatesPolicy()),
     )
 
 
@@ -88,8 +90,8 @@ def test_a_registration_threshold_that_is_missed_is_said_and_decides_nothing():
     reports = {report.name: report for report in gate_reports(facts(poor), None)}
 
     figures = by_name(reports["ensemble"])
-    assert all(figures[name].verdict == "failed" for name in REGISTRATION)
-    assert all(name in reports["ensemble"].detail for name in REGISTRATION)
+    assert all(figures[name].verdict == "failed" for name in GOOD_TRADES)
+    assert all(name in reports["ensemble"].detail for name in GOOD_TRADES)
     assert reports["ensemble"].passed
     assert reports["promotion"].passed
 
@@ -152,3 +154,18 @@ def test_what_is_undefined_fails_a_threshold_and_is_shown_without_one():
 
     assert [figure.verdict for figure in report.figures] == ["failed", "shown"]
     assert not report.passed
+
+
+def test_the_policy_of_the_config_says_the_thresholds_and_the_level_of_the_edge():
+    policy = GatesPolicy(
+        edge_level=0.2, registration=RegistrationPolicy(max_drawdown_pct=5.0, min_win_rate=62.5)
+    )
+    chance = replace(facts(chance=0.1), policy=policy)
+
+    figures = by_name(gate_reports(chance, None)[4])
+
+    assert qualifying_gates(chance.metrics, CERTIFIED, policy)["edge_beyond_chance"]
+    assert not qualifying_gates(chance.metrics, CERTIFIED, GatesPolicy())["edge_beyond_chance"]
+    assert figures["edge_p_value"].verdict == "passed"
+    found = {n: (figures[n].value, figures[n].threshold) for n in ("max_drawdown", "win_rate")}
+    assert found == {"max_drawdown": (0.1, 0.05), "win_rate": (0.5, 0.625)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pytest
 
@@ -99,9 +97,12 @@ def requests(kafka: KafkaSettings) -> list[TrainingRequest]:
         return all_are(TrainingRequest, [message.record for message in reader.read_to_end()])
 
 
-def base_request(kafka: KafkaSettings, reason: Literal["manual", "features"]) -> TrainingRequest:
+CAUSES = {MINUTE_MS: "new", HOUR_MS: "newer"}
+
+
+def base_request(kafka: KafkaSettings) -> TrainingRequest:
     [history, *_] = ready_histories(kafka, "ensemble", RUNNING).values()
-    [request] = newest_requests(kafka, [history], reason)
+    [request] = newest_requests(kafka, [history], CAUSES)
     return request
 
 
@@ -150,27 +151,15 @@ def test_each_timeframe_is_asked_for_up_to_its_own_newest_bar_the_base_first(kaf
     publish(kafka, *vectors()[:-2], *hourly(vectors()))
 
     asked = newest_requests(
-        kafka, list(ready_histories(kafka, "ensemble", RUNNING).values()), "manual"
+        kafka, list(ready_histories(kafka, "ensemble", RUNNING).values()), CAUSES
     )
 
     assert [(r.timeframe_ms, r.to_ms) for r in asked] == [
         (MINUTE_MS, close_time(BARS - 3)),
         (HOUR_MS, close_time(BARS - 1)),
     ]
-    assert asked[0].request_id == derived_id(
-        TRAINING_REQUESTS.name, "ensemble", close_time(BARS - 3), "manual"
-    )
-    assert (
-        len(
-            {
-                r.request_id
-                for r in newest_requests(
-                    kafka, [history(), history(timeframe_ms=HOUR_MS)], "features"
-                )
-            }
-        )
-        == 2
-    )
+    assert asked[0].request_id == derived_id(TRAINING_REQUESTS.name, "ensemble", "new", "features")
+    assert asked[1].request_id != asked[0].request_id
 
 
 @pytest.mark.parametrize("behind", [1, BARS - 2])
@@ -178,7 +167,7 @@ def test_a_market_that_has_ended_or_is_behind_does_not_hold_back_a_training(kafk
     ended = [v.model_copy(update={"symbol": "ETHUSDT"}) for v in vectors()[:-behind]]
     publish(kafka, history("BTCUSDT", "ETHUSDT", "NEWUSDT"), *vectors(), *ended)
 
-    request = base_request(kafka, "manual")
+    request = base_request(kafka)
 
     assert request.to_ms == close_time(BARS - 1)
     assert request.closes == {
@@ -197,7 +186,7 @@ def test_a_training_sees_features_of_one_set_only(kafka, older):
         for place, vector in enumerate(vectors())
     ]
     publish(kafka, history(), *bars(), *stored)
-    request = base_request(kafka, "features")
+    request = base_request(kafka)
 
     read = read_series(request, kafka, lambda *_: None)
 

@@ -11,8 +11,8 @@ from streams.runtime.codec import dead_letter, never_stored
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from tests.build import START_MS, registered
+from workers.training.queue import AGED_MS, base_first
 from workers.training.status import TrainingStatus, read_without_model
-from workers.training.worker import base_first
 
 SHORT = "one of 2 folds has 12 training rows"
 
@@ -69,6 +69,14 @@ def test_the_base_bar_goes_before_higher_ones_and_before_nothing_else():
     assert not base_first(higher, base)
     assert not base_first(base, base)
     assert not base_first(higher, higher)
+
+
+def test_a_request_that_has_aged_keeps_its_place():
+    aged, base = request(), request(MINUTE_MS)
+    later = base.model_copy(update={"event_time_ms": aged.event_time_ms + AGED_MS})
+
+    assert not base_first(later, aged)
+    assert base_first(later.model_copy(update={"event_time_ms": later.event_time_ms - 1}), aged)
 
 
 @pytest.mark.kafka
