@@ -16,8 +16,7 @@ A model is watched from the first signal that names it. Market time is the time 
 
 from __future__ import annotations
 
-import math
-from operator import add
+from math import ceil, fsum, log
 from typing import Any
 
 from pydantic import Field
@@ -121,11 +120,9 @@ def step(state: DriftState, record: Input) -> tuple[DriftState, Outputs]:
 
 def entropy(chances: ClassProbabilities) -> float:
     """Return the log-loss that calibrated probabilities expect of themselves, natural log."""
-    sell, neutral, buy, log = chances.sell, chances.neutral, chances.buy, math.log
+    sell, neutral, buy = chances.sell, chances.neutral, chances.buy
     # A chance of 0 expects nothing: 0 log 1.
-    return -math.fsum(
-        (sell * log(sell or 1.0), neutral * log(neutral or 1.0), buy * log(buy or 1.0))
-    )
+    return -fsum((sell * log(sell or 1.0), neutral * log(neutral or 1.0), buy * log(buy or 1.0)))
 
 
 def _config(state: DriftState, config: ConfigEffective) -> tuple[DriftState, Outputs]:
@@ -166,10 +163,14 @@ def _signal(state: DriftState, signal: Signal) -> tuple[DriftState, Outputs]:
     if now <= state.event_time_ms:
         return state, ()
     version = signal.model_version
-    changes, reference = _at_bar(state, signal), _reference(state, version)
+    same = version == state.model_version
+    waits = len(state.policies) > 1 or len(state.looks) > 1
+    changes: dict[str, Any] = {"event_time_ms": now}
+    if waits or not same:
+        changes = _at_bar(state, signal)
+    reference = _reference(state, version)
     if reference is None:
         return state.changed(changes), ()
-    same = version == state.model_version
     rows = state.expected_rows + 1 if same else 1
     total = entropy(signal.probabilities)
     if rows > 1:
@@ -186,9 +187,10 @@ def _signal(state: DriftState, signal: Signal) -> tuple[DriftState, Outputs]:
 
 def _due(state: DriftState, reference: DriftReference, now: int) -> bool:
     """Return whether a model has just become old, or is to be asked for once more."""
-    if state.reasons and now >= state.asked_ms + ASKED_AGAIN_MS:
-        return True
-    return "age" not in state.reasons and _aged(state, reference, now)
+    if not state.reasons:
+        return _aged(state, reference, now)
+    again = now >= state.asked_ms + ASKED_AGAIN_MS
+    return again or ("age" not in state.reasons and _aged(state, reference, now))
 
 
 def _at_bar(state: DriftState, signal: Signal) -> dict[str, Any]:
@@ -226,8 +228,11 @@ def _score(state: DriftState, score: ScoredSignal) -> tuple[DriftState, Outputs]
     serving = score.model_version == state.model_version
     if reference is None or loss is None or hit is None or not serving:
         return state.changed({"scored_ms": now}), ()
-    values = (loss, 0.0 if hit else 1.0, score.confidence - (1.0 if hit else 0.0))
-    sums, rows = _summed(state.scored_sums, values), state.scored_rows + 1
+    hits = 1.0 if hit else 0.0
+    sums, rows = (loss, 1.0 - hits, score.confidence - hits), state.scored_rows + 1
+    if rows > 1:
+        losses, misses, excess = state.scored_sums
+        sums = (losses + sums[0], misses + sums[1], excess + sums[2])
     if rows < reference.block_rows:
         return state.changed({"scored_ms": now, "scored_sums": sums, "scored_rows": rows}), ()
     measures = _with_block(state, SCORED, sums, rows)
@@ -235,10 +240,6 @@ def _score(state: DriftState, score: ScoredSignal) -> tuple[DriftState, Outputs]
         {"scored_ms": now, "scored_sums": (), "scored_rows": 0, "measures": measures}
     )
     return _reported(after, reference, now)
-
-
-def _summed(sums: tuple[float, ...], values: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(map(add, sums, values)) if sums else values
 
 
 def _with_block(
@@ -273,7 +274,7 @@ def _measures(state: DriftState, reference: DriftReference) -> tuple[MeasureDrif
     policy = _policy(state)
     block_ms = reference.block_rows * reference.timeframe_ms
     error = error_rate(policy.average_run_length_days, block_ms, len(reference.measures))
-    fewest = max(1, math.ceil(policy.min_labels / reference.block_rows))
+    fewest = max(1, ceil(policy.min_labels / reference.block_rows))
     return tuple(
         _measure(
             each,
@@ -301,7 +302,7 @@ def _measure(
         armed=reference.armed,
         reference=reference.mean,
         limit=limit,
-        live=math.fsum(newest) / len(newest) if newest else None,
+        live=fsum(newest) / len(newest) if newest else None,
         lower=lower,
         labels=means.blocks * block_rows,
         alarm=reference.armed and lower is not None and lower > limit,

@@ -71,7 +71,7 @@ def _observe(state: ShiftState, vector: FeatureVector) -> tuple[ShiftState, Outp
 
 def _reference(state: ShiftState) -> DriftReference | None:
     serving = state.serving
-    for reference in state.references:
+    for reference in reversed(state.references):  # the newest mostly serves
         if reference.model_version == serving:
             return reference
     return None
