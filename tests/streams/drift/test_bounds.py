@@ -91,3 +91,41 @@ def test_the_run_length_of_all_detectors_together_sets_the_error_of_each():
     assert error_rate(365.0, hour_ms, 4) == pytest.approx(1 / (2 * 8_760 * 4))
     assert error_rate(1.0, 400 * hour_ms, 1) == 0.05
     assert math.isfinite(error_rate(36_500.0, 60_000, 4))
+
+
+PROBATION = 24  # blocks: 1,440 bars
+
+
+def false_rollbacks(seeds: range, remembered: float) -> tuple[int, int]:
+    """Return how many probations of quiet models end in a rollback, and how many there are.
+
+    The limit is the true mean: no tolerance, no bound of the reference helps. Bars of an hour.
+    """
+    error = error_rate(365.0, BLOCK_ROWS * 3_600_000, 4)
+    streams = [blocks_of(losses(20 * PROBATION * BLOCK_ROWS, seed, remembered)) for seed in seeds]
+    deviation = float(np.std(streams))
+    probations = [
+        stream[start : start + PROBATION]
+        for stream in streams
+        for start in range(0, len(stream), PROBATION)
+    ]
+    alarms = [first_alarm(each, deviation, error, 1.05, FEWEST) for each in probations]
+    return sum(alarm is not None for alarm in alarms), len(probations)
+
+
+def test_a_quiet_new_model_hardly_ever_gives_way():
+    wrong, probations = false_rollbacks(range(5), 0.3)
+
+    # Two in 1,200 by the long run: of 100 more than four are a fault, not chance.
+    assert (wrong <= 4, probations) == (True, 100)
+
+
+@pytest.mark.audit
+@pytest.mark.parametrize("remembered", [0.0, 0.3])
+def test_false_rollbacks_stay_far_below_one_a_year(remembered, record_property):
+    wrong, probations = false_rollbacks(range(60), remembered)
+
+    # At bars of an hour a probation lasts 60 days: a year has six, if a model comes with each.
+    per_year = 6.0 * wrong / probations
+    record_property("false_rollbacks_per_year", per_year)
+    assert per_year < 0.1
