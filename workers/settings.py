@@ -101,7 +101,15 @@ class Settings(NamedSettings):
     simulator_url: str | None = Field(default=None, description="REST root of the simulator")
     model_dir: str | None = Field(
         default=None,
-        description="URL or folder of model files; default: <home>/models",
+        description="URL or folder of model files; default: <home>/models. Of a URL such as "
+        "s3://bucket/models each machine reads through <home>/bundles",
+    )
+    model_cache_mb: int = Field(
+        default=1_024,
+        ge=16,
+        le=MAX_COUNT,
+        description="Megabytes of models of an object store that a machine keeps; those used "
+        "longest ago go first",
     )
     tuning_storage: SecretStr | None = Field(
         default=None,

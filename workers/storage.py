@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     """A folder or file, local or of an object store."""
 
 
-def location(url: str | Path) -> Location:
+def location(url: str | Path, options: Mapping[str, Any] = MappingProxyType({})) -> Location:
     """Return the place of a local path, or of a URL of any kind that fsspec knows.
+
+    Args:
+        url: The path or URL.
+        options: Of the library of the URL's kind.
 
     Raises:
         ValueError: The URL's kind is unknown; the message names it.
@@ -28,7 +33,15 @@ def location(url: str | Path) -> Location:
 
     if url.startswith("file://"):
         return Path(UPath(url).path)
-    return UPath(url)
+    place: UPath = UPath(url, **options)
+    return place
+
+
+def known_kinds() -> set[str]:
+    """Return the kinds of URL that fsspec knows; none of their libraries is imported."""
+    from fsspec import available_protocols
+
+    return set(available_protocols())
 
 
 def use_endpoint(endpoint: str | None) -> None:

@@ -110,7 +110,7 @@ def _replay_files(files: list[str], model: Path | None, span: Span) -> SignalRep
 
         if model is None:
             timeframe_ms = span.timeframe_ms or parse_subject(files[0])[2]
-            model = newest_model(models_root(load_settings().models), timeframe_ms)
+            model = newest_model(models_root(load_settings()), timeframe_ms)
         return backtest_signals(files, model, span, progress=progress)
 
 

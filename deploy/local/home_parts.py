@@ -24,6 +24,7 @@ FILES = (
 )
 # A restored home belongs to the environment of its restore.
 MADE_AGAIN = (
+    "bundles",  # the cache of an object store
     *("beats", "environment.json", "kafka", "logs", "run.json", "run.lock"),
     "mlflow.lock",
 )

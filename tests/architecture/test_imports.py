@@ -38,7 +38,7 @@ ONLY_HERE = {
     "plotly": {"workers/research/charts/plotly_json.py"},
     "shap": {"workers/explain/interactions.py", "workers/training/report.py"},
     "cmaes": {"workers/studies/samplers.py"},
-    "fsspec": {"workers/jobs/results.py"},
+    "fsspec": {"workers/storage.py"},
     "optuna": {
         "workers/research/optuna_sampler.py",
         "workers/tuning/job.py",

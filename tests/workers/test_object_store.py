@@ -1,4 +1,4 @@
-"""An object store takes the place of a folder: results, exports and the archive under s3://."""
+"""An object store takes the place of a folder: models, results, exports, the archive: s3://."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from deploy.topics.export import write_bars
 from schemas.jobs import RESULT_BYTES, JobResult
 from schemas.research import Market
 from schemas.topics import BARS
-from tests.build import START_MS, bar
+from tests.build import START_MS, bar, registered
+from tests.fakes.bundles import write_bundle
 from workers.archive.topic_archive import ArchivedRecord, TopicArchive
 from workers.bars.sources import archived_sources
 from workers.jobs.results import ResultsError, within_bounds
+from workers.models.artifact import ArtifactError, bundle_uri, read_model, registered_folder
+from workers.models.bundle_store import publish
 from workers.storage import location, use_endpoint
+from workers.training import publishing
+from workers.training.publishing import publish_bundles
 
 BUCKET = "desk"
+SECRET = "canary-of-the-store"  # noqa: S105 - moto takes any
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def bucket(endpoint, monkeypatch):
     """URL of an empty bucket; the endpoint and the keys are set as an operator would."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "hush",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",  # ours goes before it
     }.items():
@@ -101,3 +107,65 @@ def test_bars_are_exported_into_a_bucket(bucket):
 
     assert str(exported.path) == f"{bucket}/out/BTCUSDT_perp_1m.parquet"
     assert len(pd.read_parquet(str(exported.path))) == 3
+
+
+def take_down(monkeypatch):
+    """Let nothing answer where the store was."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+    fsspec.filesystem("s3").clear_instance_cache()
+
+
+def stored_model(home, monkeypatch, place):
+    """Return a model as a training on a machine with this home registers it."""
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(home))
+    monkeypatch.setenv("REGIMEFLOW_MODEL_DIR", f"{place}/models")
+    manifest, folder = write_bundle(home / "bundles")
+    return registered(
+        strategy=manifest.strategy, model_version=manifest.version, uri=bundle_uri(folder)
+    )
+
+
+def test_a_model_in_a_bucket_is_read_through_a_cache_that_needs_no_network(
+    bucket, tmp_path, monkeypatch
+):
+    model = stored_model(tmp_path / "trains", monkeypatch, bucket)
+    assert model.uri == f"{bucket}/models/ensemble/{model.model_version}"
+    publish(registered_folder(model), model.uri)
+    monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path / "serves"))
+
+    fetched = read_model(model)
+
+    assert fetched[0].version == model.model_version
+    cached = registered_folder(model)
+    assert cached == tmp_path / "serves/bundles/ensemble" / model.model_version
+    assert not list(cached.parent.glob("_*"))
+    (cached / "forest.json").write_bytes(b"altered")
+    assert read_model(model) == fetched  # and mends the cache
+    take_down(monkeypatch)
+    assert read_model(model) == fetched
+    (cached / "forest.json").write_bytes(b"altered")
+    with pytest.raises(
+        ArtifactError, match=r"s3://desk/models/.*/manifest.json cannot be read"
+    ) as e:
+        read_model(model)
+    assert SECRET not in str(e.value)
+
+
+def test_a_bundle_waits_for_its_store_and_is_lost_by_nothing(
+    endpoint, bucket, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(publishing, "RETRY_EVERY_S", 0.0)
+    model = stored_model(tmp_path, monkeypatch, bucket)
+    said = []
+
+    def report(failure):
+        said.append(failure)
+        use_endpoint(endpoint)  # the store is back
+
+    take_down(monkeypatch)
+    publish_bundles([model], report, lambda: False)
+
+    assert f"model {model.model_version} waits for its store: {model.uri}" in said[0]
+    assert said[-1] == ""
+    assert SECRET not in "".join(said)
+    assert location(f"{model.uri}/manifest.json").exists()

@@ -74,7 +74,8 @@ class ExplainHistory:
             self.predictions[record.event_time_ms] = record.encode()
             self._prune(record.event_time_ms - BARS_BEHIND * record.timeframe_ms)
             return
-        if record.feature_set_id != self.features.feature_set_id:
+        names = self.features.names
+        if record.feature_set_id != self.features.feature_set_id or tuple(record.values) != names:
             self.features = self.features.follow(record)
         # None becomes NaN.
         self.rows[record.event_time_ms] = np.array(list(record.values.values()), dtype=np.float64)

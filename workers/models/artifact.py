@@ -14,20 +14,33 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+import structlog
 from pydantic import Field, model_validator
 
 from schemas.models import ModelFile, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Probability, Record
 from schemas.specialists import Answerer, ModelSelection, SpecialistName
+from workers.models.bundle_store import (
+    CACHE,
+    StoreError,
+    check_url,
+    fetch,
+    is_remote,
+    keep,
+    mark_used,
+    trim,
+)
 from workers.models.calibration import CalibrationTables
 from workers.settings import Settings
+
+log = structlog.get_logger()
 
 MANIFEST = "manifest.json"
 REGISTERED = "registered.json"
@@ -169,59 +182,137 @@ def write_model(
 def read_model(model: ModelRegistered) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest and verified file contents of a registered model.
 
+    Of a model in an object store the cache is read; what lacks there, or is altered, is fetched.
+
     Raises:
-        ArtifactError: A file is missing or altered, or the manifest is not the registered one.
+        ArtifactError: A file is missing or altered, the manifest is not the registered one, or the
+            store cannot be reached.
     """
     folder = registered_folder(model)
-    raw = _read(folder / MANIFEST)
+    if not is_remote(model.uri):
+        return _verified(model, str(folder), lambda name: _read(folder / name))
+    try:
+        bundle = _verified(model, str(folder), lambda name: _read(folder / name))
+    except ArtifactError:
+        return _fetched(model, folder)
+    mark_used(folder)
+    return bundle
+
+
+def _fetched(model: ModelRegistered, folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the bundle of a store and keep it in the cache; a full disk keeps nobody from it."""
+    files: dict[str, bytes] = {}
+
+    def read(name: str) -> bytes:
+        files[name] = fetch(model.uri, name)
+        return files[name]
+
+    try:
+        bundle = _verified(model, model.uri, read)
+    except StoreError as failed:
+        raise ArtifactError(f"{failed}; it is not whole in the cache {folder}") from None
+    try:
+        keep(folder, files)
+        trim_cache(spare=folder)
+    except OSError as full:
+        log.warning(
+            "bundle.uncached",
+            model_version=model.model_version,
+            cause=str(full),
+            remedy="it serves from memory; free space, or its next load needs the store again",
+        )
+    return bundle
+
+
+def trim_cache(spare: Path) -> None:
+    """Keep the cache of this machine as small as its setting says; one bundle stays."""
+    settings = Settings()
+    trim(cache_root(settings), settings.model_cache_mb, spare)
+
+
+def _verified(
+    model: ModelRegistered, place: str, read: Callable[[str], bytes]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest and the files at a place, each of them as it was registered."""
+    raw = read(MANIFEST)
     if (version := manifest_version(raw)) != model.model_version:
         raise ArtifactError(
-            f"{folder / MANIFEST} is version {version}, registered was {model.model_version}: the "
+            f"{place}/{MANIFEST} is version {version}, registered was {model.model_version}: the "
             "manifest was altered; restore it or train again"
         )
     try:
         manifest = Manifest.decode(raw)
     except ValueError as error:
         raise ArtifactError(
-            f"{folder / MANIFEST} was written by another release ({error}): train again"
+            f"{place}/{MANIFEST} was written by another release ({error}): train again"
         ) from None
-    return manifest, {file.role: _read_verified(folder, file) for file in manifest.files}
+    return manifest, {file.role: _read_verified(place, file, read) for file in manifest.files}
 
 
 def registered_folder(model: ModelRegistered) -> Path:
-    """Return where the files of a model lie.
+    """Return where the files of a model lie on this machine.
 
     That is where they were registered. Of a home that was moved or restored elsewhere it is their
     place in the folder of all models: what is read there is checked by its digest all the same.
+    Of a model in an object store it is their place in the cache, there or not.
     """
+    if is_remote(model.uri):
+        return cache_root(Settings()) / model.strategy / model.model_version
     folder = model_folder(model.uri)
     if folder.is_dir():
         return folder
-    moved = models_root(Settings().models) / model.strategy / model.model_version
+    moved = models_root(Settings()) / model.strategy / model.model_version
     return moved if moved.is_dir() else folder
 
 
-def models_root(place: str) -> Path:
-    """Return the folder of all models, from a path or a ``file://`` URL."""
+def cache_root(settings: Settings) -> Path:
+    """Return the folder of the bundles of an object store that are on this machine."""
+    return settings.home / CACHE
+
+
+def models_root(settings: Settings) -> Path:
+    """Return the folder of all models; of an object store, that of its cache.
+
+    Raises:
+        ArtifactError: The setting's URL cannot be used.
+    """
+    place = settings.models
+    if is_remote(place):
+        try:
+            check_url(place)
+        except ValueError as error:
+            raise ArtifactError(str(error)) from None
+        return cache_root(settings)
     return model_folder(place) if "://" in place else Path(place).absolute()
+
+
+def bundle_uri(folder: Path) -> str:
+    """Return the URL that the bundle in a folder is registered with.
+
+    That is the folder itself, or the place in the object store that the setting names.
+    """
+    place = Settings().models
+    if is_remote(place):
+        return f"{place.rstrip('/')}/{folder.parent.name}/{folder.name}"
+    return folder.resolve().as_uri()
 
 
 def model_folder(uri: str) -> Path:
     """Return the folder of a ``file://`` URL; raises ``ArtifactError`` for any other scheme."""
     parts = urlsplit(uri)
     if parts.scheme != "file":
-        raise ArtifactError(f"model URL {uri} is not file://; mount it and register that folder")
+        raise ArtifactError(f"model URL {uri} is not file://, so it names no folder")
     return Path(unquote(parts.path))
 
 
-def _read_verified(folder: Path, file: ModelFile) -> bytes:
+def _read_verified(place: str, file: ModelFile, read: Callable[[str], bytes]) -> bytes:
     if Path(file.path).name != file.path:
         raise ArtifactError(f"model file name {file.path!r} leaves its folder")
-    content = _read(folder / file.path)
+    content = read(file.path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256:
         raise ArtifactError(
-            f"{folder / file.path} has SHA-256 {digest[:12]}..., expected {file.sha256[:12]}...: "
+            f"{place}/{file.path} has SHA-256 {digest[:12]}..., expected {file.sha256[:12]}...: "
             "the file was altered; restore it or train again"
         )
     return content

@@ -113,7 +113,7 @@ class FeatureWindow(Record):
 
     def extended(self, vector: FeatureVector) -> FeatureWindow:
         """Return the window one bar later, in the features of its vector."""
-        if vector.feature_set_id != self.feature_set_id:
+        if vector.feature_set_id != self.feature_set_id or tuple(vector.values) != self.names:
             return self._in_features_of(vector).extended(vector)
         shared = self.shared.extended(self.end, _row(vector, vector))
         return FeatureWindow.unchecked(
@@ -185,7 +185,7 @@ class PairingState(Record):
 
 def _row(vector: FeatureVector, like: FeatureVector) -> NDArray[np.float64]:
     """Return the values in the features of ``like``; None, and what is absent, becomes NaN."""
-    if vector.feature_set_id == like.feature_set_id:
+    if vector is like:
         return np.array(list(vector.values.values()), dtype=np.float64)
     return np.array([vector.values.get(name) for name in like.values], dtype=np.float64)
 

@@ -53,26 +53,33 @@ class LoadedEnsemble:
     calibration: CalibrationLookup | None = None  # of a model with tables
     selection_calibration: CalibrationLookup | None = None  # where specialists answer too
     specialists: Mapping[SpecialistName, forests.Forest] = field(default_factory=dict)
-    _columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    # By the hash of the ordered names of a batch's features.
+    _columns: dict[tuple[str, ...], NDArray[np.int64]] = field(default_factory=dict)
 
     def columns(self, feature_set_id: str, names: Sequence[str]) -> NDArray[np.int64]:
         """Return where this model's features are in vectors of a feature set.
 
-        Vectors of another feature set fit as long as they hold the model's features.
+        Features are found by their names, in whatever order a batch has them, and vectors of
+        another feature set fit as long as they hold the model's features.
+
+        Args:
+            feature_set_id: Of the vectors, for the message.
+            names: Their features, in their order.
 
         Raises:
             FeaturesMissing: They do not; the message names what is missing.
         """
-        columns = self._columns.get(feature_set_id)
+        ordered = tuple(names)
+        columns = self._columns.get(ordered)
         if columns is None:
-            place = {name: index for index, name in enumerate(names)}
+            place = {name: index for index, name in enumerate(ordered)}
             if missing := sorted(set(self.manifest.feature_names) - place.keys()):
                 raise FeaturesMissing(
                     f"feature set {feature_set_id} does not fit model {self.version}: it lacks "
                     f"{', '.join(missing)}"
                 )
             columns = np.array([place[name] for name in self.manifest.feature_names])
-            self._columns[feature_set_id] = columns
+            self._columns[ordered] = columns
         return columns
 
     @property

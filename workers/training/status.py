@@ -1,4 +1,4 @@
-"""What the training process says of itself: MLflow's failure, and timeframes without a model."""
+"""What the training process says of itself: failures around it, timeframes without a model."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class TrainingStatus:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._mlflow = ""
+        self._store = ""
         self._without_model: dict[int, str] = {}  # by timeframe, the cause
         self._publish()
 
@@ -46,6 +47,12 @@ class TrainingStatus:
         """Say why MLflow is behind; an empty text: it is not."""
         self._mlflow = failure
         self._publish()
+
+    def store(self, failure: str) -> None:
+        """Say why a model's bundle is not stored yet; an empty text: none waits."""
+        if failure != self._store:
+            self._store = failure
+            self._publish()
 
     def trained(self, request: TrainingRequest) -> None:
         """Say no more that a timeframe has no model."""
@@ -71,8 +78,8 @@ class TrainingStatus:
             f"bars of {timeframe_name(timeframe_ms)} have no model: {cause}"
             for timeframe_ms, cause in sorted(self._without_model.items())
         ]
-        detail = "; ".join(filter(None, [self._mlflow, *missing]))
-        self._report("degraded" if self._mlflow else "running", detail)
+        failures = [failure for failure in (self._store, self._mlflow) if failure]
+        self._report("degraded" if failures else "running", "; ".join([*failures, *missing]))
 
 
 def is_first_of_higher(request: TrainingRequest) -> bool:

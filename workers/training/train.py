@@ -26,6 +26,7 @@ from workers.models.artifact import (
     REGISTERED,
     Manifest,
     bundle_folder,
+    bundle_uri,
     model_file,
     write_model,
 )
@@ -349,7 +350,7 @@ def register(
         feature_set_id=manifest.feature_set_id,
         feature_names=manifest.feature_names,
         horizon_bars=manifest.horizon_bars,
-        uri=folder.resolve().as_uri(),
+        uri=bundle_uri(folder),
         files=(*manifest.files, model_file("manifest", MANIFEST, manifest.encode())),
         metrics=trained.metrics,
         gates=gates,

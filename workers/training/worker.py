@@ -46,7 +46,7 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.status import StatusPublisher
 from workers.child import call_in_children
-from workers.models.artifact import ArtifactError, models_root, registered_folder
+from workers.models.artifact import ArtifactError, models_root
 from workers.process import event_on_signals, fatal, refused
 from workers.settings import Settings
 from workers.training.attempts import TrainingAttempts
@@ -56,13 +56,14 @@ from workers.training.mlflow_follower import Mirroring, follow_models
 from workers.training.mlflow_tracking import Tracking
 from workers.training.newest_request import ask_after_feature_change
 from workers.training.progress import TrainingProgressPublisher, trains_side_by_side
+from workers.training.publishing import publish_bundles
 from workers.training.queue import (
     base_first,
     ended,
     follow,
     read_market_time,
 )
-from workers.training.report import PAGE, ROWS, write_report
+from workers.training.report_drawing import draw_report
 from workers.training.span_features import in_span, span_features
 from workers.training.status import TrainingStatus, read_without_model
 from workers.training.turns import Turns
@@ -73,14 +74,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOW_PRIORITY = 15
 NICENESS = 10  # of a training while bars of other timeframes are predicted
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run until SIGTERM; return the exit code."""
     try:
-        models = models_root(settings.models)
+        models = models_root(settings)
     except ArtifactError as error:
         return refused(f"REGIMEFLOW_MODEL_DIR: {error}")
     stop = event_on_signals()
@@ -95,13 +95,12 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
     following = threading.Thread(target=follow, args=(kafka, cancelled, stop), name="queue")
     following.start()
 
-    attempts = TrainingAttempts(
-        kafka,
-        lambda request, unwanted: run_in_children(request, models, kafka, unwanted),
-        cancelled,
-        said,
-        models,
-    )
+    def train(request: TrainingRequest, unwanted: Callable[[], bool]) -> Sequence[Record]:
+        records = run_in_children(request, models, kafka, unwanted)
+        publish_bundles(records, said.store, unwanted)
+        return records
+
+    attempts = TrainingAttempts(kafka, train, cancelled, said, models)
 
     def job(received: Received) -> JobFuture:
         raw = received.record.encode()
@@ -169,28 +168,6 @@ def unwritten(error: OSError) -> str:
     )
 
 
-def draw_report(model: ModelRegistered, turns: Turns, stop: threading.Event) -> None:
-    """Draw the report of a registered model in a child of low priority, unless it has one."""
-    try:
-        folder = registered_folder(model)
-        if (folder / PAGE).is_file() or not (folder / ROWS).is_file():
-            return
-        page = turns.call_between(
-            write_report, folder, cancelled=stop.is_set, niceness=LOW_PRIORITY
-        )
-    except Exception as failed:  # noqa: BLE001 - the model serves without its report
-        if stop.is_set():
-            return  # the next start draws it
-        log.warning(
-            "report.failed",
-            model_version=model.model_version,
-            cause=in_one_line(failed),
-            remedy="none is needed: the model serves; its report.json has the numbers",
-        )
-    else:
-        log.info("report.written", model_version=model.model_version, page=str(page))
-
-
 def _follow_models(
     settings: Settings,
     kafka: KafkaSettings,
@@ -199,7 +176,7 @@ def _follow_models(
     turns: Turns,
 ) -> None:
     """Draw reports and mirror between trainings. A failure of MLflow only changes the status."""
-    models = models_root(settings.models)
+    models = models_root(settings)
 
     def registered(model: ModelRegistered) -> None:
         remove_kept(models, model.request_id)

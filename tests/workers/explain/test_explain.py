@@ -392,6 +392,16 @@ def test_models_of_one_timeframe_push_none_of_another_out_of_memory(tmp_path):
     assert list(in_memory) == [m.model_version for m in (hours, *minutes[1:])]
 
 
+def test_rows_follow_the_order_of_the_newest_features():
+    history = ExplainHistory()
+
+    history.add(features(0, rsi_14=1.0, adx_14=2.0))
+    history.add(features(1, adx_14=4.0, rsi_14=3.0))
+
+    assert history.features.names == ("adx_14", "rsi_14")
+    assert [row.tolist() for row in history.rows.values()] == [[2.0, 1.0], [4.0, 3.0]]
+
+
 def test_history_is_pruned_behind_the_newest_prediction():
     history = ExplainHistory()
     for m in range(5):

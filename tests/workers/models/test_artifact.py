@@ -16,6 +16,7 @@ from workers.models.artifact import (
     read_model,
 )
 from workers.serving.slots import load_ensemble
+from workers.settings import Settings
 
 
 def test_a_written_model_is_read_back(tmp_path):
@@ -117,10 +118,12 @@ def test_a_manifest_with_broken_tables_is_refused(tmp_path):
 
 
 def test_models_are_kept_in_a_folder_given_as_path_or_url(tmp_path):
-    assert models_root(str(tmp_path)) == models_root(tmp_path.as_uri()) == tmp_path
+    places = (str(tmp_path), tmp_path.as_uri())
+
+    assert [models_root(Settings(model_dir=place)) for place in places] == [tmp_path, tmp_path]
 
 
-def test_only_files_are_read():
+def test_only_a_file_url_names_a_folder():
     with pytest.raises(ArtifactError, match="not file://"):
         model_folder("s3://bucket/model")
 

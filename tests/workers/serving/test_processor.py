@@ -234,6 +234,26 @@ def test_a_model_serves_as_long_as_its_features_exist(tmp_path):
     assert len(before) > 1
 
 
+@pytest.mark.parametrize("from_minute", [0, 3, WINDOW + 1])
+def test_features_are_found_by_their_names_whatever_order_a_batch_has_them_in(
+    tmp_path, from_minute
+):
+    slots = serve(small_model(tmp_path))
+    records = bars(range(WINDOW + 3))
+    turned = [
+        record.model_copy(update={"values": dict(reversed(record.values.items()))})
+        if isinstance(record, FeatureVector) and record.event_time_ms >= close_time(from_minute)
+        else record
+        for record in records
+    ]
+
+    before = predictions(processor(slots), records)
+    after = predictions(processor(slots), turned)
+
+    assert [p.probabilities for p in after] == [p.probabilities for p in before]
+    assert len(before) > 1
+
+
 def test_vectors_without_a_models_features_make_no_prediction_and_no_letter(tmp_path):
     slots = serve(small_model(tmp_path))
     record = features(0, rsi_14=1.0, adx_14=2.0).model_copy(update={"feature_set_id": "new-set"})
