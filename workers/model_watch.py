@@ -277,9 +277,9 @@ class ModelWatch:
         )
         if concern:
             log.warning(
-                "features.changed",
+                "model.impaired",
                 cause=concern,
-                remedy="none: the training process asks for another; `regimeflow train` asks again",
+                remedy="none: it serves; of changed features the training process asks for another",
             )
 
     def _settle_refused(self) -> None:

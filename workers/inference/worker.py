@@ -6,7 +6,7 @@ from functools import partial
 
 import structlog
 
-from schemas.models import ModelChanged
+from schemas.models import ModelChanged, ModelRegistered
 from schemas.status import LoadedModel
 from schemas.timeframes import timeframe_name
 from streams.runtime.settings import KafkaSettings
@@ -14,7 +14,13 @@ from streams.runtime.wall_clock import wall_ms
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import forest, lstm
 from workers.serving.processor import inference_processor
-from workers.serving.slots import LoadedEnsemble, Slots, feature_concern, load_ensemble
+from workers.serving.slots import (
+    LoadedEnsemble,
+    Slots,
+    device_concern,
+    feature_concern,
+    load_ensemble,
+)
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -25,7 +31,12 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     forest.warm_up()
     lstm.warm_up()
     slots = Slots(on_switch=_log_switch)
-    watch = ModelWatch(kafka, "inference", partial(apply_change, slots), feature_concern, slots.way)
+
+    def concern(model: ModelRegistered) -> str:
+        loaded = slots.in_memory(model)
+        return feature_concern(model) or (device_concern(loaded) if loaded else "")
+
+    watch = ModelWatch(kafka, "inference", partial(apply_change, slots), concern, slots.way)
     wait_for_model = watch.readiness.wait_for
     processor = inference_processor(slots, wall_ms, wait_for_model)
     return run_with_models(processor, watch, kafka)

@@ -95,6 +95,11 @@ def read_booster(model: bytes, give_way: Callable[[], None] = lambda: None) -> B
     )
 
 
+def booster_device(model: bytes) -> str:
+    """Return where the trees of a model file were fitted: ``cpu``, or the CUDA device it names."""
+    return str(orjson.loads(model)["learner"].get("attributes", {}).get("device", "cpu"))
+
+
 def stump() -> Booster:
     """Make the smallest booster, one split on one feature: enough to warm the kernels up."""
     return Booster(

@@ -80,22 +80,38 @@ class Lstm:
         return sum(tensor.size for tensor in self.tensors.values())
 
 
-def write_lstm(config: LstmConfig, tensors: Mapping[str, NDArray[np.floating]]) -> bytes:
-    """Write a safetensors file that ``read_lstm`` reads; raises LstmFileError on a wrong shape."""
+def write_lstm(
+    config: LstmConfig, tensors: Mapping[str, NDArray[np.floating]], device: str = "cpu"
+) -> bytes:
+    """Write a safetensors file that ``read_lstm`` reads; raises LstmFileError on a wrong shape.
+
+    A ``device`` other than the CPU, where it was fitted, stands in the file's header.
+    """
     _check(config, tensors)
     compact = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    return save(compact, metadata={"config": config.to_json()})
+    fitted = {} if device == "cpu" else {"device": device}
+    return save(compact, metadata={"config": config.to_json(), **fitted})
 
 
 def read_lstm(blob: bytes) -> Lstm:
     """Read a file made by ``write_lstm``; raises LstmFileError naming what is wrong."""
     try:
         tensors = load(blob)
-        header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
-        config = LstmConfig.from_json(header["__metadata__"]["config"])
+        config = LstmConfig.from_json(_metadata(blob)["config"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise LstmFileError(f"not an LSTM weights file: {error!r}") from error
     return compile_lstm(config, tensors)
+
+
+def lstm_device(blob: bytes) -> str:
+    """Return where the network of a file was fitted: ``cpu``, or the CUDA device it names."""
+    return _metadata(blob).get("device", "cpu")
+
+
+def _metadata(blob: bytes) -> dict[str, str]:
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    metadata: dict[str, str] = header["__metadata__"]
+    return metadata
 
 
 def compile_lstm(config: LstmConfig, tensors: Mapping[str, NDArray[np.floating]]) -> Lstm:

@@ -219,6 +219,16 @@ def feature_concern(model: ModelRegistered) -> str:
     )
 
 
+def device_concern(model: LoadedEnsemble) -> str:
+    """Return why a model runs on the CPU where there is a GPU; else empty."""
+    if not model.network.refused:
+        return ""
+    return (
+        f"model {model.version} runs on the CPU alone: the GPU refused its network "
+        f"({model.network.refused})"
+    )
+
+
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
     row = _array((case.row,))
     answers = loaded.members(row, loaded.network.prepare(_array(case.window)[None]))

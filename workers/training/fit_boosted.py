@@ -1,12 +1,17 @@
-"""Fits the boosted member: XGBoost softmax trees on one thread, saved as JSON."""
+"""Fits the boosted member: XGBoost softmax trees, saved as JSON.
+
+On a CUDA device where there is one, else on one thread.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.models.devices import CPU, on_best_device
 from workers.training.dataset import Array
 
 
@@ -35,9 +40,24 @@ def fit_boosted(
     """Return the fitted booster as JSON bytes; the same input and seed give the same trees.
 
     ``weights`` are how much each row counts, in [0, 1]; None: all alike.
+
+    The trees of a CUDA device name it in their attribute ``device``; those of a CPU name none.
     """
+    return on_best_device(
+        lambda device, _: _fitted(rows, (classes, weights), plan, seed, device), "trees"
+    )
+
+
+def _fitted(
+    rows: Array,
+    targets: tuple[NDArray[np.int64], Array | None],
+    plan: BoostedPlan,
+    seed: int,
+    device: str,
+) -> bytes:
     import xgboost
 
+    classes, weights = targets
     matrix = xgboost.QuantileDMatrix(
         rows.astype(np.float32), label=classes, weight=weights, nthread=1, max_bin=plan.bins
     )
@@ -56,10 +76,14 @@ def fit_boosted(
             "nthread": 1,
             "seed": seed,
             "verbosity": 0,
+            "device": device,
         },
         matrix,
         num_boost_round=plan.rounds,
     )
+    config = json.loads(booster.save_config())
+    if (used := config["learner"]["generic_param"]["device"]) != CPU:
+        booster.set_attr(device=used)  # xgboost takes the CPU by itself where it sees no device
     return bytes(booster.save_raw("json"))
 
 

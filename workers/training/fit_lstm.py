@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.models.devices import CPU, on_best_device
 from workers.models.lstm import LstmConfig, probabilities, read_lstm, standardise, write_lstm
 from workers.training.dataset import Array
 from workers.training.metrics import class_shares
@@ -42,8 +44,8 @@ def fit_lstm(
 ) -> bytes:
     """Return the fitted network with its input scaling as safetensors bytes.
 
-    On the CPU, also where there is a GPU: a network this small is not faster there, and cuDNN's
-    gradients differ from run to run.
+    On a CUDA device where there is one; its file names the device then, and the same input and
+    seed give the same weights there too, as far as its kernels allow.
 
     Args:
         windows: Training windows; the scaling is fitted on their last bars alone.
@@ -52,10 +54,25 @@ def fit_lstm(
         seed: The same input and seed give the same weights.
         on_step: Called after each step with the share done.
     """
+    return on_best_device(
+        lambda device, _: _fitted(windows, classes, plan, (seed, device), on_step), "network"
+    )
+
+
+def _fitted(
+    windows: Windows,
+    classes: NDArray[np.int64],
+    plan: LstmPlan,
+    place: tuple[int, str],
+    on_step: Callable[[float], None],
+) -> bytes:
     import torch
 
     from workers.models.lstm_torch import build_torch_module, named_tensors
 
+    seed, device = place
+    if device != CPU:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for equal results
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     mean, scale = input_scaling(windows)
@@ -68,9 +85,12 @@ def fit_lstm(
         network.head.bias.copy_(torch.from_numpy(np.log(class_shares(classes))))
     scaler = read_lstm(write_lstm(config, named_tensors(network, mean, scale)))
     scaled = standardise(scaler, windows.rows[None])[0]
-    _optimise(network, Windows(scaled, windows.ends, windows.length), classes, plan, on_step)
+    network.to(device)
+    # What cuDNN offers for equal and full results; without a device nothing of it is asked.
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        _optimise(network, Windows(scaled, windows.ends, windows.length), classes, plan, on_step)
     network.eval()
-    return write_lstm(config, named_tensors(network, mean, scale))
+    return write_lstm(config, named_tensors(network, mean, scale), device)
 
 
 def _optimise(
@@ -85,6 +105,7 @@ def _optimise(
 
     from workers.training.adamw import AdamW, one_cycle
 
+    device = next(network.parameters()).device
     chosen = torch.randperm(len(classes))[: plan.samples].numpy()
     steps = -(-len(chosen) // plan.batch)
     total, done = plan.epochs * steps, 0
@@ -93,10 +114,10 @@ def _optimise(
     for _ in range(plan.epochs):
         order = chosen[torch.randperm(len(chosen)).numpy()]
         for which in np.array_split(order, steps):
-            inputs = torch.from_numpy(windows.take(which))
+            inputs = torch.from_numpy(windows.take(which)).to(device)
             inputs = blank(inputs.transpose(1, 2)).transpose(1, 2)
             loss = torch.nn.functional.cross_entropy(
-                network(inputs), torch.from_numpy(classes[which])
+                network(inputs), torch.from_numpy(classes[which]).to(device)
             )
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -30,6 +30,8 @@ from workers.models.artifact import (
     model_file,
     write_model,
 )
+from workers.models.booster import booster_device
+from workers.models.lstm import lstm_device
 from workers.training.answers import ModelAnswers
 from workers.training.calibration_tables import fit_tables
 from workers.training.certificate import FirstFold, certify
@@ -193,6 +195,10 @@ def train(
             "next_bar": NextBarGain.join([block.next_bar for block in blocks]).summary(),
             "regimes_unclear": unclear_share(np.concatenate([block.regimes for block in blocks])),
             "left_out": left_out,
+            "devices": {
+                "xgboost": booster_device(fitted.forest),
+                "lstm": lstm_device(fitted.lstm),
+            },
             "certificate": certificate.model_dump(),
             "selection": specialists.selection.model_dump(),
         },

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.narrow import known
-from workers.models import forest, lstm
-from workers.models.booster import read_booster
+from workers.models import devices, forest, lstm
+from workers.models.booster import booster_device, read_booster
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import LstmPlan, fit_lstm, lstm_probabilities
 from workers.training.metrics import class_shares, log_loss
@@ -91,3 +91,16 @@ def test_scaling_is_fitted_on_the_training_rows_alone(rows):
     network = lstm.read_lstm(fit_lstm(some, windows(rows)[1][:400], SEQUENCE, 0, lambda _: None))
 
     np.testing.assert_allclose(network.mean, seen.rows[some.ends].mean(axis=0))
+
+
+@pytest.mark.skipif(devices.has_cuda(), reason="the device of this machine refuses nothing")
+@pytest.mark.filterwarnings("ignore:.*Device is changed from GPU to CPU")
+def test_what_a_device_refuses_is_fitted_on_the_cpu_alone(rows, tmp_path, monkeypatch, capsys):
+    alone = trees(rows, seed=1), fitted(rows, seed=1)
+    monkeypatch.setattr(devices, "NVIDIA_DEVICES", tmp_path)  # a driver without a device
+
+    refused = trees(rows, seed=1), fitted(rows, seed=1)
+
+    assert refused == alone
+    assert (booster_device(refused[0]), lstm.lstm_device(refused[1])) == ("cpu", "cpu")
+    assert "device.refused" in capsys.readouterr().out
