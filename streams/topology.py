@@ -267,5 +267,12 @@ WORKERS: tuple[Worker, ...] = (
 OPERATOR = Worker(
     "operator",
     (COMMAND_OUTCOMES,),
-    (REFDATA_TABLES, MODEL_COMMANDS, LETTER_COMMANDS, ACCESS_KEYS, OPERATOR_AUDIT),
+    (
+        REFDATA_TABLES,
+        MODELS_REGISTERED,
+        MODEL_COMMANDS,
+        LETTER_COMMANDS,
+        ACCESS_KEYS,
+        OPERATOR_AUDIT,
+    ),
 )

@@ -47,6 +47,7 @@ from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.mcp import mcp
 from deploy.cli.mlflow import get_experiment, mlflow
+from deploy.cli.models_import import import_version
 from deploy.cli.replay import replay
 from deploy.cli.settings import config, refuse_unexpected, settings_in_force
 from deploy.cli.strategy import get_strategy, list_strategies
@@ -81,6 +82,7 @@ app.add_typer(cli_home.app, name="home")
 cli_backtest.app.command()(signals)
 cli_strategy.app.command()(cli_models.set_version)
 cli_deployment.app.command()(cli_models.rollback)
+cli_models.app.command("import")(import_version)
 app.command()(logs)
 
 STOP_WITHIN_S = 40.0

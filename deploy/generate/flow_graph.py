@@ -38,6 +38,7 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("jobs.commands.v1", "tuning"): "what is to become of a job",
     ("models.serving.v1", "ingest"): "the base model comes before the past of higher timeframes",
     ("training.progress.v1", "ingest"): "a replay does not wait for a training that has failed",
+    ("commands.outcomes.v1", "operator"): "how what was asked for was decided",
     ("workers.status.v1", "ingest"): "a replay holds at its cut until the model is loaded",
 }
 UNDRAWN = frozenset({"workers.status.v1"})  # every worker writes it

@@ -11,12 +11,14 @@ DELETES = {"delete_topics", "delete_groups", "delete_consumer_groups", "delete_r
 DELETES |= {"delete_home", "mend_topics"}
 CLIENT = {"deploy/topics/admin.py"}  # defines the first ones by the calls of the Kafka client
 # Folders that hold nothing that is kept: of a broker's start, of a restore that failed, of a
-# model half written, of a training that is registered.
+# model half written or not converted, of a training that is registered, of a cache.
 REMOVES_FOLDERS = {
     "deploy/local/backup.py",
     "deploy/local/broker.py",
     "deploy/local/home_parts.py",
+    "workers/importing/convert.py",
     "workers/models/artifact.py",
+    "workers/models/bundle_store.py",
     "workers/training/kept_files.py",
 }
 

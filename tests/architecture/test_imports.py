@@ -39,6 +39,9 @@ ONLY_HERE = {
     "shap": {"workers/explain/interactions.py", "workers/training/report.py"},
     "cmaes": {"workers/studies/samplers.py"},
     "fsspec": {"workers/storage.py"},
+    "joblib": {"workers/importing/unpickle.py"},
+    "sklearn": {"workers/importing/unpickle.py"},
+    "pickle": {"workers/importing/unpickle.py"},
     "optuna": {
         "workers/research/optuna_sampler.py",
         "workers/tuning/job.py",
@@ -196,6 +199,18 @@ def test_each_edge_library_is_imported_in_its_one_place(library: str):
     users = {source.name for source in SOURCES if library in source.roots}
 
     assert users <= ONLY_HERE[library]
+
+
+def test_no_file_but_one_reads_what_could_run_code():
+    """Tensors alone are read there too; pickle, joblib and sklearn are imported nowhere else."""
+    for source in SOURCES:
+        calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
+        for call in calls:
+            said = ast.unparse(call)
+            if ast.unparse(call.func) in {"torch.load", "pickle.load", "pickle.loads"}:
+                assert source.name == "workers/importing/unpickle.py", said
+                assert "weights_only=True" in said
+            assert "allow_pickle=True" not in said, f"{source.name}: {said}"
 
 
 def test_back_tests_meet_optuna_in_one_place():

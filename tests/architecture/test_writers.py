@@ -32,6 +32,7 @@ NOT_PUBLISHED = {
 
 # Records that a library makes for a worker.
 MADE_ELSEWHERE = {
+    ("operator", "models.registered.v1"): "workers/importing/convert.py",
     ("notify", "system.events.v1"): "streams/events.py",
 }
 

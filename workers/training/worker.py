@@ -38,7 +38,6 @@ from schemas.training import TrainingRequest
 from streams.features.catalog import FEATURE_SET_ID
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.processor import RecordRejected
-from streams.runtime.batch import in_one_line
 from streams.runtime.codec import Received, written_timeframe
 from streams.runtime.jobs import JobFuture, JobRules, in_thread, run_jobs
 from streams.runtime.memory_driver import iter_outputs
