@@ -55,6 +55,8 @@ class Processor:
         refill: ``(state, last inputs in order) -> state``: rebuilds windows that are too long for
             the changelog.
         prepare: Loads compiled code, so that the first record does not wait for it.
+        is_current: Whether this code can go on with a restored state; where one is of other code,
+            the states of the chain are folded anew from its inputs.
         takes: The record types of ``reads``.
     """
 
@@ -68,6 +70,7 @@ class Processor:
     window: int = 0
     refill: Refill | None = None
     prepare: Callable[[], None] | None = None
+    is_current: Callable[[Any], bool] | None = None
     takes: frozenset[type[Record]] = field(init=False, repr=False)
     _key_fields: Callable[[Record], Any] = field(init=False, repr=False, compare=False)
 

@@ -3,9 +3,10 @@
     market.bars.v1  -->  [features]  -->  features.vectors.v1
 
 One kernel state per (symbol, timeframe); any timeframe works. The changelog holds the recursive
-part of the state; a restore rebuilds the windows from the last bars. After a hole of up to 5 bars
-long memories go on, and a window is null while it spans the hole; a longer hole starts warm-up
-again. A vector says for how many more bars it is incomplete.
+part of the state; a restore rebuilds the windows from the last bars, and all of it from all bars
+where the catalogue has changed. After a hole of up to 5 bars long memories go on, and a window is
+null while it spans the hole; a longer hole starts warm-up again. A vector says for how many more
+bars it is incomplete.
 
 ``kernel_state`` imports the compiled kernel. It loads when it is first needed, so that reading the
 topology stays fast.
@@ -45,6 +46,13 @@ def refill(state: FeaturesState, bars: Sequence[Bar]) -> FeaturesState:
     return refill_windows(state, bars)
 
 
+def is_current(state: FeaturesState) -> bool:
+    """Return whether a state has the layout of this catalogue of features."""
+    from streams.features.kernel_state import LAYOUT
+
+    return state.layout in ("", LAYOUT)
+
+
 def prepare() -> None:
     """Load the compiled kernel. The very first call compiles it, which takes half a minute."""
     from streams.features import kernel
@@ -62,4 +70,5 @@ PROCESSOR = Processor(
     window=WINDOW,
     refill=refill,
     prepare=prepare,
+    is_current=is_current,
 )

@@ -139,6 +139,7 @@ class Member(PartitionSource):
                 "client.id": f"{group}-{kafka.instance}",
                 "group.instance.id": f"{group}-{kafka.instance}",
                 "session.timeout.ms": 6000,
+                "max.poll.interval.ms": 3_600_000,  # a restore may fold all inputs anew
                 "heartbeat.interval.ms": 1500,
                 "partition.assignment.strategy": (
                     "cooperative-sticky" if self._cooperative else "range"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -115,8 +115,7 @@ def restore(
         for entry in reader.read_to_end(unreadable=_cannot_restore):
             owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
             states[entry.stored.partition][owner.name, key] = entry.record
-    lengths = {processor.name: len(processor.state_key) for processor in chain}
-    older = {each for known in states.values() for each, key in known if len(key) != lengths[each]}
+    older = outdated(chain, states.values())
     if older:
         log.info("state.refolded", consumer=name, processors=sorted(older))
         consumed = {source: at for source, at in offsets.items() if source[1] in states}
@@ -126,6 +125,19 @@ def restore(
             for partition, known in states.items():
                 _refill(kafka, processor, partition, known, offsets)
     return states
+
+
+def outdated(chain: Sequence[Processor], partitions: Iterable[States]) -> set[str]:
+    """Return the processors that have states of other code: keyed or laid out in another way."""
+    by_name = {processor.name: processor for processor in chain}
+    older = set()
+    for states in partitions:
+        for (name, key), state in states.items():
+            processor = by_name[name]
+            is_current = processor.is_current or (lambda _: True)
+            if len(key) != len(processor.state_key) or not is_current(state):
+                older.add(name)
+    return older
 
 
 def fold_inputs(
