@@ -30,7 +30,7 @@ from schemas.signals import ScoredSignal, ScoreTotals, Signal, SignalAcknowledge
 from schemas.status import CanaryTrace, MonitorWindow, OperatorAction, WorkerStatus
 from schemas.timeframes import DAY_MS, MINUTE_MS
 from schemas.trades import TradeResult
-from schemas.training import TrainingCancelled, TrainingProgress, TrainingRequest
+from schemas.training import TrainingBudget, TrainingCancelled, TrainingProgress, TrainingRequest
 from schemas.versions import DeploymentChanged, ModelCommand, ModelStageChanged, ModelVersion
 
 TEN_MINUTES_MS = 10 * MINUTE_MS
@@ -102,6 +102,14 @@ TRAINING_PROGRESS = Topic(
 )
 TRAINING_CANCELLED = Topic(
     "training.cancelled.v1", TrainingCancelled, "strategy", "Trainings that are to stop"
+)
+TRAINING_BUDGETS = Topic(
+    "training.budgets.v1",
+    TrainingBudget,
+    "subject",
+    "What retrainings each strategy and timeframe has left, as a view",
+    compact=True,
+    single=True,
 )
 MODELS_REGISTERED = Topic(
     "models.registered.v1", ModelRegistered, "strategy", "Trained models and their reports"
@@ -303,6 +311,7 @@ TOPICS: tuple[Topic, ...] = (
     DRIFT_REPORTS,
     TRAINING_REQUESTS,
     TRAINING_PROGRESS,
+    TRAINING_BUDGETS,
     TRAINING_CANCELLED,
     MODELS_REGISTERED,
     MODELS_CHANGES,

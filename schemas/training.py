@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.bounds import Count
 from schemas.models import ModelFile
-from schemas.policies import PolicyDecision
+from schemas.policies import PolicyDecision, RetrainingPolicy
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 TrainingStage = Literal[
@@ -62,6 +63,28 @@ class TrainingProgress(Record):
     done: Probability
     note: str = ""
     timeframe_ms: Timeframe | None = None
+
+
+class TrainingBudget(Record):
+    """What decides whether a strategy and timeframe may be trained again, compacted."""
+
+    strategy: str
+    timeframe_ms: Timeframe
+    trained_ms: tuple[Milliseconds, ...] = Field(
+        description="Market times of the retrainings that were asked for, of a month at least"
+    )
+    rejected: Count = Field(description="Challengers kept out since the last that was promoted")
+    training_id: str | None = Field(description="Request of the one under way; null: none is")
+    cause: str | None
+    training_since_ms: Milliseconds | None
+    waiting: tuple[str, ...] = Field(default=(), description="Causes of the next training")
+    policy: RetrainingPolicy
+    config_id: str | None = Field(description="Whose policy it is; null: the defaults")
+
+    @property
+    def subject(self) -> str:
+        """The Kafka key: ``<strategy>/<timeframe_ms>``."""
+        return f"{self.strategy}/{self.timeframe_ms}"
 
 
 class TrainingCancelled(Record):

@@ -41,10 +41,10 @@ from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, Signal
 from schemas.specialists import SpecialistPolicy
 from schemas.status import LoadedModel, WorkerStatus
-from schemas.timeframes import MINUTE_MS
+from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.topics import topic_of
 from schemas.trades import TradeResult
-from schemas.training import TrainingRequest
+from schemas.training import TrainingBudget, TrainingRequest
 from schemas.versions import ModelAction, ModelCommand
 from streams.configs.content import config_id, content_hash, normalised
 from streams.events import SEVERITY
@@ -463,6 +463,22 @@ def equity_curve() -> ModelEquity:
     """Return one unit that falls, then ends above its start."""
     times_ms = tuple(START_MS + hour * 60 * MINUTE_MS for hour in range(4))
     return ModelEquity(times_ms=times_ms, equity=(1.0, 0.98, 1.03, 1.03), trades=2)
+
+
+def training_budget(**fields: Any) -> TrainingBudget:
+    """Return a budget of which one retraining of an hour ago is used."""
+    defaults: dict[str, Any] = {
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "trained_ms": (START_MS - HOUR_MS,),
+        "rejected": 0,
+        "training_id": None,
+        "cause": None,
+        "training_since_ms": None,
+        "policy": RetrainingPolicy(),
+        "config_id": None,
+    }
+    return TrainingBudget(**(defaults | fields))
 
 
 def comparison(champion: str = "m1", **fields: Any) -> ModelComparison:

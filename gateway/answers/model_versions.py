@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from gateway.answers.training_budget import RetrainingView
 from gateway.envelope import iso
 from gateway.views.versions import VersionLine
 from schemas.certificates import ModelCertificate
@@ -84,6 +85,9 @@ class VersionList(BaseModel):
         description="The version that serves, or served the bars that closed then; null: none"
     )
     versions: list[VersionView]
+    retraining: RetrainingView | None = Field(
+        description="What retrainings are left now; null: nothing was told of it"
+    )
 
 
 class CandidateList(BaseModel):

@@ -34,6 +34,7 @@ from gateway.answers.model_versions import (
     VersionDetails,
     VersionList,
 )
+from gateway.answers.training_budget import retraining_view
 from gateway.context import AppContext, ContextDep, TimeframeQuery
 from gateway.envelope import iso, plain
 from gateway.errors import Conflict, Detail, Refused, Unknown
@@ -102,6 +103,7 @@ async def versions(
             if as_of is None
             else known.served_at(at_ms) or _production(rows),
             "versions": rows,
+            "retraining": retraining_view(ctx.views.versions.budget(*line), _now_ms(ctx)),
         }
     )
 

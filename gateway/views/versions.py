@@ -11,6 +11,7 @@ from typing import Any
 from gateway.errors import Unknown
 from schemas.record import Record
 from schemas.timeframes import timeframe_name
+from schemas.training import TrainingBudget
 from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion
 
 Line = tuple[str, int]  # strategy and timeframe: one sequence of versions
@@ -51,6 +52,7 @@ class VersionsView:
 
     def __init__(self) -> None:
         self._lines: dict[Line, VersionLine] = {}
+        self._budgets: dict[Line, TrainingBudget] = {}  # also of lines without a version
         self._changed = asyncio.Event()
 
     def folds(self) -> dict[type[Record], Callable[[Any, object], None]]:
@@ -59,6 +61,7 @@ class VersionsView:
             ModelVersion: lambda version, _: self.put(version),
             ModelStageChanged: lambda change, _: self.put_change(change),
             DeploymentChanged: lambda change, _: self.put_deployment(change),
+            TrainingBudget: lambda budget, _: self.put_budget(budget),
         }
 
     def put(self, version: ModelVersion) -> None:
@@ -82,6 +85,14 @@ class VersionsView:
         deployments = self._line(change).deployments
         if change not in deployments:
             deployments.append(change)
+
+    def put_budget(self, budget: TrainingBudget) -> None:
+        """Take what retrainings are left."""
+        self._budgets[budget.strategy, budget.timeframe_ms] = budget
+
+    def budget(self, strategy: str, timeframe_ms: int) -> TrainingBudget | None:
+        """Return what retrainings are left; None before anything was told of it."""
+        return self._budgets.get((strategy, timeframe_ms))
 
     def _line(self, record: ModelVersion | ModelStageChanged | DeploymentChanged) -> VersionLine:
         return self._lines.setdefault((record.strategy, record.timeframe_ms), VersionLine())

@@ -1,7 +1,8 @@
 """Promotion: trained models and commands in, stages of versions and what serves out.
 
     market.history.v1, models.policies.v1, models.registered.v1, models.commands.v1  -->
-    [promotion]  -->  training.requests.v1, training.cancelled.v1, models.changes.v1,
+    [promotion]  -->  training.requests.v1, training.cancelled.v1, training.budgets.v1,
+    models.changes.v1,
     models.serving.v1, models.stages.v1, models.versions.v1, regimes.parameters.v1,
     commands.outcomes.v1, operators.audit.v1
 
@@ -28,6 +29,7 @@ from schemas.topics import (
     MODELS_SERVING,
     OPERATOR_AUDIT,
     REGIME_PARAMETERS,
+    TRAINING_BUDGETS,
     TRAINING_CANCELLED,
     TRAINING_REQUESTS,
 )
@@ -35,6 +37,7 @@ from schemas.versions import ModelAction, ModelCommand
 from streams.commands import is_repeated, is_stale, settle, stale
 from streams.processor import Outputs, Processor
 from streams.promotion import retraining, stages
+from streams.promotion.budget import with_budget
 from streams.promotion.registration import register
 from streams.promotion.review import review
 from streams.promotion.stages import Decider
@@ -82,6 +85,7 @@ PROCESSOR = Processor(
     writes=(
         TRAINING_REQUESTS,
         TRAINING_CANCELLED,
+        TRAINING_BUDGETS,
         MODELS_CHANGES,
         MODELS_SERVING,
         MODEL_STAGES,
@@ -91,6 +95,6 @@ PROCESSOR = Processor(
         OPERATOR_AUDIT,
     ),
     initial=PromotionState(),
-    step=step,
+    step=with_budget(step),
     state_key=("strategy", "timeframe_ms"),
 )

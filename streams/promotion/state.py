@@ -6,6 +6,7 @@ from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
 from schemas.policies import ModelPolicy
 from schemas.record import Record
+from schemas.training import TrainingBudget
 from schemas.versions import RetrainCause, VersionNumber, VersionStage
 from streams.commands import CommandedState
 
@@ -58,6 +59,7 @@ class PromotionState(CommandedState):
         failure: Why the last training ended without a model; empty: it did not.
         waiting: Causes of the next training, each once, oldest first.
         policies: What decides, oldest first.
+        budget: As it was last told; None: it was not.
     """
 
     requested_to_ms: int = -1
@@ -73,6 +75,7 @@ class PromotionState(CommandedState):
     failure: str = ""
     waiting: tuple[WaitingCause, ...] = ()
     policies: tuple[ModelPolicy, ...] = ()
+    budget: TrainingBudget | None = None
 
     def entry(self, version: str | None) -> VersionEntry | None:
         """Return a version by its model version or its number in digits."""

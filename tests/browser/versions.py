@@ -23,6 +23,7 @@ from schemas.models import ModelRegistered
 from schemas.record import Record
 from schemas.specialists import ModelSelection, SelectionTest, Specialist, SpecialistName
 from schemas.timeframes import DAY_MS, HOUR_MS
+from schemas.training import TrainingBudget
 from tests.browser.played import MODEL, SYMBOLS
 from tests.build import (
     START_MS,
@@ -30,6 +31,7 @@ from tests.build import (
     comparison,
     drift_report,
     feature_drift,
+    model_command,
     registered,
 )
 from tests.fakes.command_processor import CommandProcessor
@@ -210,6 +212,8 @@ def records(processor: CommandProcessor) -> Iterator[Record]:
     """Yield a version that serves, one that was kept out, and one that a person must decide."""
     kept = comparison(MODEL, verdict="keep", difference=-0.004, reasons=("log-loss is higher",))
     yield from processor.register(version(MODEL, 0))
+    asked = model_command("retrain", 30)
+    yield from (made for made in processor.decide(asked) if isinstance(made, TrainingBudget))
     yield from processor.register(version("5637c545b85d7ee4", 1, comparison=kept))
     yield from processor.register(version("cffcb7ecb2823d2c", 2, comparison=compared()))
     for symbol in SYMBOLS:

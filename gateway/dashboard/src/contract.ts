@@ -1156,6 +1156,31 @@ export interface RequestFigures {
   error: number
 }
 
+export interface RetrainingView {
+  /** Retrainings asked for within 30 days of market time */
+  used: number
+  /** Of so many days */
+  allowed: number
+  left: number
+  /** Causes that wait until they may */
+  waiting: string[]
+  /** Whose limits these are; null: the defaults */
+  config_id: string | null
+  /** Market time from which the next may be asked for, ISO 8601; null: now */
+  cooldown_ends: string | null
+  /** Challengers kept out since the last that was promoted */
+  rejected: number
+  /** So many open the circuit until one is promoted */
+  max_rejected: number
+  /** Of the one under way; null: none is */
+  training_id: string | null
+  cause: string | null
+  /** Market time when it was asked for */
+  since: string | null
+  /** Why another would be refused now; null: it would be trained */
+  refused: string | null
+}
+
 export interface ReturnBounds {
   mean: number
   low: number
@@ -1684,6 +1709,8 @@ export interface VersionList {
   /** The version that serves, or served the bars that closed then; null: none */
   production: number | null
   versions: VersionView[]
+  /** What retrainings are left now; null: nothing was told of it */
+  retraining: RetrainingView | null
 }
 
 export interface VersionView {

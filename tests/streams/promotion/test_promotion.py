@@ -61,7 +61,7 @@ def test_ready_history_asks_for_one_model_only():
 
 
 def test_longer_history_asks_again_while_nothing_serves_and_never_after():
-    assert len(replay([PROCESSOR], [history(100), history(101)])) == 2
+    assert len(requests([history(100), history(101)])) == 2
     assert not [
         r for r in replay([PROCESSOR], [registered(), history(300)])
         if isinstance(r, TrainingRequest)

@@ -23,6 +23,7 @@ import { Gates } from './Gates'
 import { type Move, movesOf } from './moves'
 import plots from './Plots.module.css'
 import { Reliability } from './Reliability'
+import { Retraining } from './Retraining'
 import { Scores } from './Scores'
 import { Selection } from './Selection'
 import { StageHistory } from './StageHistory'
@@ -74,7 +75,12 @@ export function VersionDetail({ version, list, isPast, onChanged }: Props) {
           }}
         />
       )}
-      {stage === 'Production' && !isPast && <Drift timeframe={timeframe} version={version.model_version} />}
+      {stage === 'Production' && !isPast && (
+        <>
+          <Drift timeframe={timeframe} version={version.model_version} />
+          <Retraining list={list} onChanged={onChanged} />
+        </>
+      )}
       <Reports version={version} strategy={strategy} revision={revision} />
     </>
   )
