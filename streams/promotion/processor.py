@@ -2,9 +2,8 @@
 
     market.history.v1, models.policies.v1, models.registered.v1, models.commands.v1  -->
     [promotion]  -->  training.requests.v1, training.cancelled.v1, training.budgets.v1,
-    models.changes.v1,
-    models.serving.v1, models.stages.v1, models.versions.v1, regimes.parameters.v1,
-    commands.outcomes.v1, operators.audit.v1
+    models.changes.v1, models.serving.v1, models.stages.v1, models.versions.v1,
+    regimes.parameters.v1, commands.outcomes.v1, operators.audit.v1
 
 Each timeframe by itself. Of its versions one is in Production; log order decides between two.
 Ready history asks for a model where none serves, and the first that is registered serves even if it
