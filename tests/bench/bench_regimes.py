@@ -91,7 +91,7 @@ def _fit_row() -> Row:
 def _filter_row(family: str, freedom: float) -> Row:
     model, bars, calls = _start(freedom), _bars(1), 2_000
     packed = make_filter(model.transition, model.location, model.scale, model.freedom)
-    log_norm = packed[:, -WIDTH:].sum(axis=1)
+    log_norm = packed[:, 4 + 2 * WIDTH : 4 + 3 * WIDTH].sum(axis=1)  # behind place and precision
     precision, half = 1.0 / model.scale, (freedom + 1.0) / 2.0
 
     def numpy_step(posterior: Array, observation: Array) -> tuple[Array, float]:
