@@ -18,13 +18,21 @@ from schemas.policies import GatesUsed
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
 from schemas.regimes import RegimeParameters
 from schemas.specialists import ModelSelection
+from schemas.variants import VariantTest
 
 
 class ModelFile(Record):
     """One artifact, checked before it is loaded."""
 
     role: Literal[
-        "forest", "forest_bull", "forest_bear", "forest_sideways", "lstm", "manifest", "report"
+        "forest",
+        "forest_bull",
+        "forest_bear",
+        "forest_sideways",
+        "forests",
+        "lstm",
+        "manifest",
+        "report",
     ]
     path: str = Field(description="Relative to the model directory")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -135,6 +143,9 @@ class ModelRegistered(Record):
     )
     policy: GatesUsed | None = Field(
         default=None, description="By which it was judged; null in records of older releases"
+    )
+    variants: tuple[VariantTest, ...] = Field(
+        default=(), description="Other ways to make its forests that were tried, in order"
     )
 
 

@@ -16,6 +16,7 @@ from schemas.configs import ConfigId, StrategyName
 from schemas.gates import GateFigure, Rule
 from schemas.record import Milliseconds, Probability, Record, Timeframe
 from schemas.specialists import SpecialistPolicy
+from schemas.variants import TrainingPolicy
 
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Hours = Annotated[float, Field(gt=0.0, le=87_600.0)]
@@ -113,6 +114,7 @@ class ModelPolicy(Record):
     gates: GatesPolicy
     retraining: RetrainingPolicy
     specialists: SpecialistPolicy
+    training: TrainingPolicy = TrainingPolicy()
 
 
 class PolicyDecision(Record):

@@ -10,6 +10,7 @@ from schemas.bounds import Count
 from schemas.models import ModelFile
 from schemas.policies import PolicyDecision, RetrainingPolicy
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.variants import SearchTrials
 
 TrainingStage = Literal[
     "dataset", "regimes", "folds", "boosted", "lstm", "calibration", "done", "failed"
@@ -50,6 +51,9 @@ class TrainingRequest(Record):
     )
     decision: PolicyDecision | None = Field(
         default=None, description="Its limits with the values found; null where none applies"
+    )
+    search_trials: SearchTrials | None = Field(
+        default=None, description="Of a search in each fold; null: as the ACTIVE config says"
     )
 
 

@@ -15,6 +15,7 @@ from schemas.configs import ConfigId, StrategyName
 from schemas.models import ModelRegistered
 from schemas.policies import PolicyDecision
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
+from schemas.variants import SearchTrials
 
 VersionStage = Literal["None", "Staging", "Production", "Archived"]
 ModelAction = Literal[
@@ -80,6 +81,9 @@ class ModelCommand(Command):
     )
     symbols: tuple[Symbol, ...] = Field(
         default=(), description="Of retrain: only these are trained on; empty: all"
+    )
+    search_trials: SearchTrials | None = Field(
+        default=None, description="Of retrain: of a search in each fold; null: as the config says"
     )
     replaces: str | None = Field(
         default=None,

@@ -12,6 +12,7 @@ from deploy.cli.console import Json, fail, kafka, load_settings, parse_running_m
 from deploy.cli.train_report import show_report
 from schemas.symbols import canonical
 from schemas.timeframes import timeframe_name
+from schemas.variants import MOST_TRIALS
 
 LONGEST_REASON = 1_000
 
@@ -47,6 +48,16 @@ def train(
         typer.Option("--force", help="In spite of cooldown, monthly budget and circuit breaker."),
     ] = False,
     reason: Annotated[str, typer.Option(help="Kept with the audit entry.")] = "",
+    search: Annotated[
+        int | None,
+        typer.Option(
+            metavar="TRIALS",
+            min=0,
+            max=MOST_TRIALS,
+            help="Of a search for the forest's parameters in each fold; as the config says by "
+            "default",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Ask for a model of this home's market, trained on all of its history.
@@ -56,7 +67,7 @@ def train(
     default.
     """
     if words and words[0] == "report":
-        if len(words) > 2 or every or timeframe is not None:
+        if len(words) > 2 or every or timeframe is not None or search is not None:
             raise fail("expected `regimeflow train report [VERSION] [--open]` and no more", 2)
         version = words[1] if len(words) > 1 else None
         show_report(version, as_json=as_json, in_browser=in_browser)
@@ -85,7 +96,12 @@ def train(
         market_ms, wanted = read_market_time(settings) or 0, words or []
         commands = [
             _command(history, closes, market_ms).model_copy(
-                update={"symbols": _symbols(history, wanted), "force": force, "reason": reason}
+                update={
+                    "symbols": _symbols(history, wanted),
+                    "force": force,
+                    "reason": reason,
+                    "search_trials": search,
+                }
             )
             for history, closes in zip(chosen, newest_closes(settings, chosen), strict=True)
         ]

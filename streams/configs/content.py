@@ -23,6 +23,7 @@ from schemas.policies import GatesPolicy, RetrainingPolicy
 from schemas.research import Optimization
 from schemas.specialists import SpecialistPolicy
 from schemas.timeframes import TIMEFRAMES_MS
+from schemas.variants import TrainingPolicy
 
 LARGEST_BYTES = 65_536  # of a content as JSON
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -176,6 +177,7 @@ class StrategyConfig(Part):
     gates: GatesPolicy = GatesPolicy()
     retraining: RetrainingPolicy = RetrainingPolicy()
     specialists: SpecialistPolicy = SpecialistPolicy()
+    training: TrainingPolicy = TrainingPolicy()
 
     @property
     def drift_policy(self) -> DriftPolicy:

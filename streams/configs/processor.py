@@ -369,6 +369,7 @@ def _policies(
             gates=config.gates,
             retraining=config.retraining,
             specialists=config.specialists,
+            training=config.training,
         )
         for timeframe_ms in sorted(timeframes_ms)
     )

@@ -156,6 +156,7 @@ def _request(
         closes=closes,
         base_ms=history.base_ms,
         champion=champion_reference(state.registration(state.serving)),
+        search_trials=command.search_trials,
     )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.models import ModelChanged, ModelRegistered
+from schemas.predictions import ClassProbabilities
 from schemas.specialists import ModelSelection, SelectionRule, Specialist, SpecialistName
 from schemas.timeframes import MINUTE_MS
 from tests.build import FEATURE_SET, close_time, registered
 from workers.models.artifact import MANIFEST, Manifest, ParityCase, model_file, write_model
 from workers.models.ensemble import class_probabilities
 from workers.models.lstm import LstmConfig, write_lstm
+from workers.models.symbol_forests import encode_forests
 from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
 from workers.training.fit_lstm import lstm_probabilities
 from workers.training.specialists import FittedSpecialists
@@ -32,10 +36,12 @@ def small_model(
     timeframe_ms: int = MINUTE_MS,
     *,
     selection: ModelSelection | None = None,
+    own: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> ModelRegistered:
     """Train on seeded noise, write under ``root`` and return the registration.
 
-    Its fitted specialists are those of ``selection``.
+    Its fitted specialists are those of ``selection``; each symbol of ``own`` has these features and
+    a forest of its own.
     """
     forest, network, rows, windows = _fitted(seed, len(names))
     report = b'{"plan": {"seed": %d, "boosted": {"rounds": 8}}}' % seed
@@ -45,6 +51,8 @@ def small_model(
         selection,
         {each.name: _fitted(ord(each.name[1]), len(names))[0] for each in selection.fitted},
     )
+    forests = {s: _fitted(sum(map(ord, s)), len(names))[0] for s in own}
+    contents["forests.json"] = encode_forests(forests)
     manifest = Manifest(
         strategy="ensemble",
         feature_set_id=feature_set,
@@ -65,8 +73,10 @@ def small_model(
             model_file("lstm", "lstm.safetensors", network),
             model_file("report", "report.json", report),
             *specialists.files,
+            *([model_file("forests", "forests.json", contents["forests.json"])] if own else []),
         ),
         selection=selection,
+        features=dict(own),
         parity=(
             ParityCase(
                 row=tuple(rows[0].tolist()),
@@ -74,6 +84,7 @@ def small_model(
                 forest=class_probabilities(boosted_probabilities(forest, rows[:1]))[0],
                 lstm=class_probabilities(lstm_probabilities(network, windows[:1]))[0],
                 specialists=specialists.parity(rows[:1])[0],
+                symbols={s: _own_answer(forests[s], rows[:1], names, own[s]) for s in own},
             ),
         ),
     )
@@ -86,6 +97,15 @@ def small_model(
         uri=folder.as_uri(),
         files=(*manifest.files, model_file("report", MANIFEST, manifest.encode())),
     )
+
+
+def _own_answer(
+    forest: bytes, row: Array, names: tuple[str, ...], own: tuple[str, ...]
+) -> ClassProbabilities:
+    """Return what xgboost says of a row without the features that are not a symbol's own."""
+    masked = row.copy()
+    masked[:, [i for i, name in enumerate(names) if name not in own]] = np.nan
+    return class_probabilities(boosted_probabilities(forest, masked))[0]
 
 
 def selecting(rule: SelectionRule) -> ModelSelection:

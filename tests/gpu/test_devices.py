@@ -55,7 +55,8 @@ def test_a_registered_model_is_served_on_the_device_and_passes_its_parity_check(
 
     rows = np.random.default_rng(2).normal(size=(5, WINDOW, len(NAMES)))
     windows = loaded.network.prepare(rows)
-    answers = loaded.members(np.hstack((rows[:, -1], np.full((5, 3), 1 / 3))), windows)
+    values = np.hstack((rows[:, -1], np.full((5, 3), 1 / 3)))
+    answers = loaded.members(loaded.forest_rows(values), windows)
 
     assert loaded.status().device == "cuda:0"
     _, contents = read_model(loaded.registered)

@@ -22,6 +22,7 @@ from workers.models.artifact import FOREST_ROLES, ArtifactError, Manifest, read_
 from workers.models.booster import read_booster
 from workers.models.ensemble import answer_shares
 from workers.models.lstm_attribution import attribute_closely
+from workers.models.symbol_forests import decode_forests, other_columns, own_features
 from workers.models.treeshap import TreeExplainer, compile_explainer, shap_values
 
 CLASSES: tuple[Literal["sell", "neutral", "buy"], ...] = ("sell", "neutral", "buy")
@@ -50,12 +51,30 @@ class ExplainableModel:
     manifest: Manifest
     version: str
     forests: Mapping[Answerer, ExplainableForest]
+    own_forests: Mapping[str, ExplainableForest]  # by symbol
     network: lstms.Lstm
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Inputs of the forest: the features, then the regime posterior."""
         return self.manifest.feature_names + REGIME_INPUTS
+
+    @cached_property
+    def _other_columns(self) -> dict[str, NDArray[np.int64]]:
+        return other_columns(self.manifest.feature_names, self.manifest.features)
+
+    def forest_row(self, symbol: str, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the inputs of the forest at a bar, those features alone that are its symbol's."""
+        return np.asarray(own_features(row[None], (symbol,), self._other_columns)[0])
+
+    def forest_that_answers(self, name: Answerer, symbol: str) -> ExplainableForest:
+        """Return the forest of an answerer; that of the symbol where it has one of its own."""
+        own = self.has_own_forest(name, symbol)
+        return self.own_forests[symbol] if own else self.forests[name]
+
+    def has_own_forest(self, name: Answerer, symbol: str) -> bool:
+        """Return whether a symbol has a forest of its own for an answerer."""
+        return name == "universal" and symbol in self.own_forests
 
     @cached_property
     def alphabetical(self) -> NDArray[np.int64]:
@@ -90,6 +109,10 @@ def load_explainable(model: ModelRegistered) -> ExplainableModel:
                 for name, role in FOREST_ROLES.items()
                 if role in contents
             },
+            own_forests={
+                symbol: ExplainableForest.read(raw)
+                for symbol, raw in decode_forests(contents.get("forests", b"{}")).items()
+            },
             network=lstms.read_lstm(contents["lstm"]),
         )
     except (KeyError, ValueError) as error:
@@ -115,9 +138,9 @@ def explain(
         window: Its inputs, shape (window, F), oldest bar first.
     """
     shown = explained_class(prediction)
-    row, trees, margin = attribute_trees(model, prediction, window)
+    _, trees, margin = attribute_trees(model, prediction, window)
     sequence = attribute_closely(model.network, window, CLASSES.index(shown))
-    positive, negative = _drivers(model, row, trees[:-1], sequence.shares)
+    positive, negative = _drivers(model, _inputs(prediction, window), trees[:-1], sequence.shares)
     who = prediction.answered_by or "universal"
     spoken = f"{getattr(prediction.probabilities, shown):.0%}{_speaker(who)}"
     return Explanation(
@@ -148,6 +171,12 @@ def explain(
     )
 
 
+def _inputs(prediction: Prediction, window: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the last bar's features, then the regime posterior."""
+    regime = prediction.regime
+    return np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
+
+
 def attribute_trees(
     model: ExplainableModel, prediction: Prediction, window: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -156,11 +185,11 @@ def attribute_trees(
     Values and margin are of the explained class, log-odds; of a blend the mean over its forests,
     weighed by their shares. Arguments as in ``explain``.
     """
-    target, regime = CLASSES.index(explained_class(prediction)), prediction.regime
-    row = np.concatenate((window[-1], (regime.bull, regime.bear, regime.sideways)))
+    target = CLASSES.index(explained_class(prediction))
+    row = model.forest_row(prediction.symbol, _inputs(prediction, window))
     values, margin = np.zeros(len(row) + 1), 0.0
     for name, share in model.shares(prediction).items():
-        each = model.forests[name]
+        each = model.forest_that_answers(name, prediction.symbol)
         values += share * shap_values(each.explainer, row[None])[0, target]
         margin += share * float(forests.margins(each.forest, row[None])[0, target])
     return row, values, margin

@@ -17,6 +17,7 @@ from schemas.explanations import FeatureInteraction
 from schemas.specialists import Answerer
 from workers.explain.attribution import ExplainableModel
 from workers.models.artifact import FOREST_ROLES, ArtifactError, read_model
+from workers.models.symbol_forests import decode_forests
 
 PAIRS_SHOWN = 5
 
@@ -26,7 +27,7 @@ class InteractionExplainer:
 
     def __init__(self) -> None:
         self._version = ""
-        self._explainers: dict[Answerer, Any] = {}
+        self._explainers: dict[tuple[Answerer, str], Any] = {}
 
     def matrix(
         self,
@@ -34,6 +35,7 @@ class InteractionExplainer:
         row: NDArray[np.float64],
         target: int,
         shares: Mapping[Answerer, float],
+        symbol: str = "",
     ) -> NDArray[np.float64]:
         """Return the interaction values of one class, shape (F, F), log-odds.
 
@@ -42,6 +44,7 @@ class InteractionExplainer:
             row: Inputs of its forests, shape (F,).
             target: The class.
             shares: How much of the answer is whose; the values are the mean by them.
+            symbol: Of the row; it may have a forest of its own.
 
         Raises:
             ArtifactError: The files of the model are gone or altered.
@@ -51,21 +54,24 @@ class InteractionExplainer:
             self._version = model.version
         mean = np.zeros((len(row), len(row)))
         for name, share in shares.items():
-            if name not in self._explainers:
-                self._explainers[name] = _tree_explainer(model, name)
-            values = self._explainers[name].shap_interaction_values(row[None])
+            key = (name, symbol if model.has_own_forest(name, symbol) else "")
+            if key not in self._explainers:
+                self._explainers[key] = _tree_explainer(model, *key)
+            values = self._explainers[key].shap_interaction_values(row[None])
             mean += share * np.asarray(values, dtype=np.float64)[0, :, :, target]
         return mean
 
 
-def _tree_explainer(model: ExplainableModel, name: Answerer) -> Any:
+def _tree_explainer(model: ExplainableModel, name: Answerer, own: str) -> Any:
+    """Return shap's explainer of an answerer's forest, or of the own one of a symbol."""
     import shap
     import xgboost
 
     _, contents = read_model(model.registered)
     booster = xgboost.Booster({"nthread": 1})
+    raw = decode_forests(contents["forests"])[own] if own else contents[FOREST_ROLES[name]]
     try:
-        booster.load_model(bytearray(contents[FOREST_ROLES[name]]))
+        booster.load_model(bytearray(raw))
     except xgboost.core.XGBoostError as error:
         raise ArtifactError(f"model {model.version} cannot be read: {error}") from None
     return shap.TreeExplainer(booster)

@@ -91,7 +91,8 @@ class OnDemand:
         row, values, output = attribute_trees(model, prediction, window)
         pairs, shares = None, model.shares(prediction)
         if with_pairs:
-            matrix = self._interactions.matrix(model, row, CLASSES.index(shown), shares)
+            target = CLASSES.index(shown)
+            matrix = self._interactions.matrix(model, row, target, shares, prediction.symbol)
             differ = float(np.abs(matrix.sum(axis=1) - values[:-1]).max())
             if differ > SAME_WITHIN:
                 raise ArtifactError(

@@ -2,6 +2,7 @@
 
     <models>/<strategy>/<version>/manifest.json  forest.json  lstm.safetensors  report.json
                                   forest_bull.json  forest_bear.json  forest_sideways.json
+                                  forests.json
                                   registered.json  report_rows.npy  report.html  importance.png
 
 The version is the hash of the manifest, and the manifest holds the hashes of the files. One
@@ -47,7 +48,14 @@ REGISTERED = "registered.json"
 VERSION_LENGTH = 16  # hex digits: 64 bits tell every model of a lifetime apart
 
 FileRole = Literal[
-    "forest", "forest_bull", "forest_bear", "forest_sideways", "lstm", "manifest", "report"
+    "forest",
+    "forest_bull",
+    "forest_bear",
+    "forest_sideways",
+    "forests",
+    "lstm",
+    "manifest",
+    "report",
 ]
 FOREST_ROLES: dict[Answerer, FileRole] = {
     "universal": "forest",
@@ -71,6 +79,10 @@ class ParityCase(Record):
     specialists: dict[SpecialistName, ClassProbabilities] = Field(
         default_factory=dict, description="Answers of their forests"
     )
+    symbols: dict[str, ClassProbabilities] = Field(
+        default_factory=dict,
+        description="Answer to the row as one of a symbol that has features or a forest of its own",
+    )
 
 
 class Manifest(Record):
@@ -91,6 +103,10 @@ class Manifest(Record):
     temperature: float = Field(gt=0, description="Of the pool's evidence against that prior")
     selection: ModelSelection = Field(
         default=ModelSelection(), description="Who answers, and the figures that decided it"
+    )
+    features: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="By symbol, the features that the forests see of it; absent: all of them",
     )
     trained_from_ms: int
     trained_to_ms: int
@@ -114,6 +130,10 @@ class Manifest(Record):
             raise ValueError(f"class prior {self.class_prior} is not a distribution without zeros")
         if self.volatility_feature not in self.feature_names:
             raise ValueError(f"volatility feature {self.volatility_feature} is not a model input")
+        for symbol, chosen in self.features.items():
+            unknown = sorted(set(chosen) - set(self.feature_names))
+            if unknown or not chosen:
+                raise ValueError(f"features of {symbol} are {unknown or 'none'}, expected inputs")
         roles = {file.role for file in self.files}
         fitted = {FOREST_ROLES[each.name] for each in self.selection.fitted}
         if fitted != (roles & set(FOREST_ROLES.values())) - {"forest"}:

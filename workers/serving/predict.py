@@ -119,7 +119,9 @@ def predict(
         np.array([view.entropy for view in views]),
         [pair.policy(model.manifest.strategy) for pair in pairs],
     )
-    rows = np.hstack((inputs.rows, regimes.probabilities))
+    rows = model.forest_rows(
+        np.hstack((inputs.rows, regimes.probabilities)), [pair.features.symbol for pair in pairs]
+    )
     answers = answer(model, rows, inputs.windows, regimes, named)
     parts = zip(*map(class_probabilities, answers.members.values()), strict=True)
     finals = class_probabilities(answers.probabilities)

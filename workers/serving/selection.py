@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.specialists import ANSWERERS, SPECIALISTS, Answerer, ModelSelection, SpecialistPolicy
 from workers.models.ensemble import answer_shares, calibrate, mix, pool, specialist_weights
-from workers.serving.slots import LoadedEnsemble
+from workers.serving.slots import ForestRows, LoadedEnsemble
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class Answers:
 
 def answer(
     model: LoadedEnsemble,
-    rows: Array,
+    rows: ForestRows,
     windows: NDArray[np.float32],
     regimes: Regimes,
     named: Answerer | None = None,
@@ -70,8 +70,8 @@ def answer(
 
     Args:
         model: The model.
-        rows: As ``LoadedEnsemble.members`` takes them.
-        windows: The same.
+        rows: As ``LoadedEnsemble.forest_rows`` gives them.
+        windows: As ``LoadedEnsemble.members`` takes them.
         regimes: Theirs.
         named: Who is to answer instead of the model's own choice; it must be loaded.
     """

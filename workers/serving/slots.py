@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,12 @@ from workers.models.artifact import (
 from workers.models.booster import read_booster
 from workers.models.calibration import CalibrationLookup, CalibrationTables
 from workers.models.devices import PlacedNetwork, place_network
+from workers.models.symbol_forests import (
+    decode_forests,
+    other_columns,
+    own_answers,
+    own_features,
+)
 from workers.serving.right_of_way import RightOfWay
 
 PARITY = 1e-6  # on probabilities, against the answers of the training libraries
@@ -38,6 +45,19 @@ MODELS_IN_MEMORY = 4
 
 class FeaturesMissing(ValueError):
     """A model was trained on features that are no longer made."""
+
+
+class ForestRows(NamedTuple):
+    """Inputs of the forest of N bars, without what is not of their symbol.
+
+    Attributes:
+        values: The last bar's features in model order, then the regime posterior (bull, bear,
+            sideways), shape (N, F + 3).
+        symbols: Of the bars; empty: of none that has a forest of its own.
+    """
+
+    values: NDArray[np.float64]
+    symbols: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,7 @@ class LoadedEnsemble:
     calibration: CalibrationLookup | None = None  # of a model with tables
     selection_calibration: CalibrationLookup | None = None  # where specialists answer too
     specialists: Mapping[SpecialistName, forests.Forest] = field(default_factory=dict)
+    own_forests: Mapping[str, forests.Forest] = field(default_factory=dict)  # by symbol
     # By the hash of the ordered names of a batch's features.
     _columns: dict[tuple[str, ...], NDArray[np.int64]] = field(default_factory=dict)
 
@@ -102,27 +123,39 @@ class LoadedEnsemble:
         """Bars that the LSTM looks at."""
         return self.network.window
 
+    @cached_property
+    def _other_columns(self) -> dict[str, NDArray[np.int64]]:
+        return other_columns(self.manifest.feature_names, self.manifest.features)
+
+    def forest_rows(self, values: NDArray[np.float64], symbols: Sequence[str] = ()) -> ForestRows:
+        """Return the inputs of the forest, of each symbol those features alone that are its own.
+
+        Args:
+            values: As in ``ForestRows``, with all features.
+            symbols: The same.
+        """
+        return ForestRows(own_features(values, symbols, self._other_columns), symbols)
+
     def members(
-        self, rows: NDArray[np.float64], windows: NDArray[np.float32]
+        self, rows: ForestRows, windows: NDArray[np.float32]
     ) -> dict[str, NDArray[np.float64]]:
         """Return each member's probabilities, shape (N, 3); columns sell, neutral, buy.
 
         Args:
-            rows: The last bar's features in model order, then the regime posterior (bull,
-                bear, sideways), shape (N, F + 3).
+            rows: Of ``forest_rows``.
             windows: The last bars, oldest first, as ``network.prepare`` gives them, shape
                 (N, window, P).
         """
+        own = {s: partial(forests.probabilities, each) for s, each in self.own_forests.items()}
+        pooled = forests.probabilities(self.forest, rows.values)
         return {
-            "xgboost": forests.probabilities(self.forest, rows),
+            "xgboost": own_answers(pooled, *rows, own),
             "lstm": lstms.probabilities(self.network.logits(windows)),
         }
 
-    def specialist_chances(
-        self, name: SpecialistName, rows: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def specialist_chances(self, name: SpecialistName, rows: ForestRows) -> NDArray[np.float64]:
         """Return the probabilities of a specialist's forest, shape (N, 3); rows as in members."""
-        return forests.probabilities(self.specialists[name], rows)
+        return forests.probabilities(self.specialists[name], rows.values)
 
     @property
     def answerers(self) -> tuple[Answerer, ...]:
@@ -189,6 +222,10 @@ def load_ensemble(
             specialists={
                 each.name: forest(FOREST_ROLES[each.name]) for each in manifest.selection.fitted
             },
+            own_forests={
+                symbol: forests.compile_forest(read_booster(raw))
+                for symbol, raw in decode_forests(contents.get("forests", b"{}")).items()
+            },
         )
         for case in manifest.parity:
             give_way()
@@ -230,11 +267,16 @@ def device_concern(model: LoadedEnsemble) -> str:
 
 
 def _check_parity(loaded: LoadedEnsemble, case: ParityCase) -> None:
-    row = _array((case.row,))
-    answers = loaded.members(row, loaded.network.prepare(_array(case.window)[None]))
+    values, window = _array((case.row,)), loaded.network.prepare(_array(case.window)[None])
+    row = loaded.forest_rows(values)
+    answers = loaded.members(row, window)
     answers |= {name: loaded.specialist_chances(name, row) for name in loaded.specialists}
     expectations: dict[str, ClassProbabilities] = {"xgboost": case.forest, "lstm": case.lstm}
     expectations |= dict(case.specialists.items())
+    for symbol in loaded.manifest.features.keys() | loaded.own_forests.keys():
+        own = loaded.forest_rows(values, (symbol,))
+        answers[f"the forest of {symbol}"] = loaded.members(own, window)["xgboost"]
+    expectations |= {f"the forest of {symbol}": each for symbol, each in case.symbols.items()}
     if missing := answers.keys() - expectations.keys():
         raise ArtifactError(f"model {loaded.version}: no stored answer of {', '.join(missing)}")
     for name, expected in expectations.items():

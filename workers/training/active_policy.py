@@ -6,6 +6,7 @@ So the same request is judged alike by the process that runs it again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from schemas.policies import ModelPolicy, policy_at
 from schemas.record import Record
@@ -13,6 +14,7 @@ from schemas.topics import MODEL_POLICIES
 from schemas.training import TrainingRequest
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
+from workers.training.fit import TrainingPlan
 
 
 def read_policy(kafka: KafkaSettings, request: TrainingRequest) -> ModelPolicy | None:
@@ -30,3 +32,16 @@ def policy_of_request(records: Iterable[Record], request: TrainingRequest) -> Mo
         if isinstance(record, ModelPolicy) and (record.strategy, record.timeframe_ms) == line
     ]
     return policy_at(policies, request.event_time_ms)
+
+
+def plan_under(policy: ModelPolicy | None, request: TrainingRequest) -> TrainingPlan:
+    """Return how a request is trained; how many trials its searches have it may say itself."""
+    plan = TrainingPlan()
+    if policy is not None:
+        plan = TrainingPlan(
+            specialists=policy.specialists, gates=policy.gates, variants=policy.training
+        )
+    if request.search_trials is None:
+        return plan
+    asked = plan.variants.model_copy(update={"search_trials": request.search_trials})
+    return replace(plan, variants=asked)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.evaluation.resampling import ratio_interval
 from workers.training.dataset import Array, Rows
 
 
@@ -15,6 +16,32 @@ def time_blocks(times: Rows, block_ms: int) -> Rows:
         return np.empty(0, np.int64)
     numbers = np.unique((times - times.min()) // block_ms, return_inverse=True)[1]
     return np.asarray(numbers, dtype=np.int64)
+
+
+def mean_interval(
+    values: Array,
+    times: Rows,
+    block_ms: int,
+    seed: int,
+    level: float,
+    *,
+    weights: Array | None = None,
+) -> tuple[float, float] | None:
+    """Return the interval of the mean of values by row; None for too few blocks of time.
+
+    Args:
+        values: Shape (N,); weighted already where there are weights.
+        times: Close of each row's bar, ms, shape (N,).
+        block_ms: Length of the blocks whose sums are resampled, with all symbols.
+        seed: Of the resampling.
+        level: Probability that it covers the true mean.
+        weights: Of the rows; None: all alike.
+    """
+    blocks = time_blocks(times, block_ms)
+    sums = np.bincount(blocks, values).astype(np.float64)
+    counts = np.bincount(blocks, weights).astype(np.float64)
+    interval = ratio_interval(sums, counts, seed, level=level)
+    return None if interval is None else (interval.low, interval.high)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ and must come out as the same bytes. Networks and all other folds are audited by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,10 +22,12 @@ from schemas.timeframes import MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURES
 from streams.features.kernel import COLUMNS, BarColumns, batch_features
 from streams.regimes.hamilton import filtered_probabilities
+from workers.models.symbol_forests import encode_forests
 from workers.training.dataset import Array, FeatureSeries, Rows
-from workers.training.fit import FittedModel, TrainingPlan, fit_model
+from workers.training.fit import TrainingPlan, fit_model
 from workers.training.fit_lstm import input_scaling
 from workers.training.fit_regimes import OBSERVATIONS
+from workers.training.fitted import FittedModel
 from workers.training.labels import label_series
 from workers.training.prefix_invariance import (
     Parts,
@@ -45,12 +47,22 @@ DRAWN_BARS = 2 * max((feature.warm_up + 1) * feature.multiple for feature in FEA
 NOT_AUDITED = "the first model of all is not fitted twice; the next one is audited"
 
 
+Remake = Callable[[TrainingTable, Rows, FittedModel], FittedModel]
+
+
 @dataclass(frozen=True)
 class FirstFold:
-    """The first fold of a training, and the start of the block that it predicts, ms."""
+    """The first fold of a training.
+
+    Attributes:
+        fitted: Its model.
+        starts_ms: Start of the block that it predicts, ms.
+        remake: Makes its forests of the defaults, from some rows.
+    """
 
     fitted: FittedModel
     starts_ms: int
+    remake: Remake
 
 
 @dataclass(frozen=True)
@@ -182,7 +194,8 @@ def refit_first_fold(
     Its network is left out: torch would be loaded into a process that has the rest in memory.
     """
     table = build_table(cut_off(series, first.starts_ms), plan.labels, plan.lstm.window)
-    again = fit_model(table, rows_known_before(table, plan, first.starts_ms), plan, lambda *_: None)
+    rows = rows_known_before(table, plan, first.starts_ms)
+    again = first.remake(table, rows, fit_model(table, rows, plan, lambda *_: None))
     ours, theirs = fitted_parts(first.fitted), fitted_parts(again)
     return CertificateCheck(
         kind="folds",
@@ -199,4 +212,6 @@ def fitted_parts(fitted: FittedModel) -> dict[str, bytes]:
         "forest": fitted.forest,
         "prior": fitted.prior.tobytes(),
         "filters": b"\n".join(parameters.encode() for parameters in fitted.regimes),
+        "features": repr(sorted(fitted.features.items())).encode(),
+        "own forests": encode_forests(fitted.forests),
     }

@@ -122,11 +122,12 @@ def champion_answers(
     entropies = np.minimum(entr(posteriors).sum(axis=1) / LN_3, 1.0)
     inputs = np.hstack((table.rows[rows][:, columns], posteriors))
     windows = Windows(table.rows, rows, loaded.window)
-    parts = []
+    symbols, parts = table.symbols_at(rows), []
     for chunk in np.array_split(np.arange(len(rows)), max(len(rows) // CHUNK, 1)):
         prepared = loaded.network.prepare(windows.take(chunk)[:, :, columns])
         regimes = Regimes(posteriors[chunk], entropies[chunk], [policy] * len(chunk))
-        parts.append(answer(loaded, inputs[chunk], prepared, regimes))
+        values = loaded.forest_rows(inputs[chunk], symbols[chunk[0] : chunk[-1] + 1])
+        parts.append(answer(loaded, values, prepared, regimes))
     selection = loaded.manifest.selection
     return ModelAnswers(
         np.concatenate([part.probabilities for part in parts]),

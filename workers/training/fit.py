@@ -16,10 +16,9 @@ from schemas.policies import GatesPolicy
 from schemas.regimes import RegimeParameters
 from schemas.specialists import SpecialistPolicy
 from schemas.training import TrainingStage
+from schemas.variants import TrainingPolicy
 from streams.regimes.hamilton import calibrated, recursion
 from streams.regimes.processor import UNIFORM
-from workers.models import forest, lstm
-from workers.models.booster import read_booster
 from workers.models.ensemble import calibrate, pool
 from workers.training.dataset import Array, FeatureSeries, Rows
 from workers.training.fit_boosted import BoostedPlan, fit_boosted
@@ -31,6 +30,7 @@ from workers.training.fit_regimes import (
     fit_regimes,
     usable_observations,
 )
+from workers.training.fitted import FittedModel
 from workers.training.forecasts import baseline_forecasts
 from workers.training.metrics import StitchedRows, class_shares
 from workers.training.next_bar import NextBarGain, NextBars, next_bar_gain
@@ -44,7 +44,6 @@ OnProgress = Callable[[TrainingStage, float, str], None]
 NO_FILTERS: Mapping[str, RegimeParameters] = MappingProxyType({})
 FEWEST_BLOCKS = 2  # the first calibrates, the next is judged
 PARITY_CASES = 3
-CHUNK = 500  # windows at a time: 64 bars of 100 features each are 25 MB
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class TrainingPlan:
     seed: int = 7
     specialists: SpecialistPolicy = field(default_factory=SpecialistPolicy)
     gates: GatesPolicy = field(default_factory=GatesPolicy)
+    variants: TrainingPolicy = field(default_factory=TrainingPolicy)
 
 
 class TooFewRows(ValueError):
@@ -84,45 +84,6 @@ class FittedNetworks:
     folds: tuple[bytes, ...]
     last: bytes
     answers: Array
-
-
-@dataclass(frozen=True)
-class FittedModel:
-    """The weights of both members, and everything fitted with them.
-
-    Attributes:
-        forest, lstm: File contents; the second is empty until its network is fitted.
-        prior: Class shares of the training rows, shape (3,).
-        regimes: Regime filter of each symbol that is not left out.
-        posteriors: Of these filters, for every row of the table, shape (T, 3); uniform without
-            a filter, as they are served.
-        left_out: By symbol, why it has no filter.
-    """
-
-    forest: bytes
-    lstm: bytes
-    prior: Array
-    regimes: tuple[RegimeParameters, ...]
-    posteriors: Array
-    left_out: LeftOut
-
-    def members(self, table: TrainingTable, which: Rows, length: int) -> dict[str, Array]:
-        """Return each member's probabilities on some rows, shape (n, 3), by our own kernels."""
-        compiled = forest.compile_forest(read_booster(self.forest))
-        network = lstm.read_lstm(self.lstm)
-        windows = Windows(table.rows, which, length)
-        parts = [
-            lstm.probabilities(lstm.window_logits(network, windows.take(chunk)))
-            for chunk in np.array_split(np.arange(len(which)), max(len(which) // CHUNK, 1))
-        ]
-        return {
-            "xgboost": forest.probabilities(compiled, self.forest_rows(table, which)),
-            "lstm": np.concatenate(parts),
-        }
-
-    def forest_rows(self, table: TrainingTable, which: Rows) -> Array:
-        """Return the inputs of the forest: the features, then the regime posterior."""
-        return np.hstack((table.rows[which], self.posteriors[which]))
 
 
 @dataclass(frozen=True)
@@ -244,6 +205,24 @@ def _fit_filters(
         bull, bear, sideways = chain[series.times <= until_ms][-1].tolist()
         records[symbol] = records[symbol].model_copy(update={"carried": (bull, bear, sideways)})
     return tuple(records.values()), np.concatenate(posteriors), left_out
+
+
+def carry_on(
+    table: TrainingTable, filters: Sequence[RegimeParameters]
+) -> tuple[RegimeParameters, ...]:
+    """Return fitted filters that go on from the newest bar of the table, not from their last one.
+
+    The bars between are filtered, not fitted on.
+    """
+    newest = []
+    for parameters in filters:
+        series = table.series[parameters.symbol]
+        used = [OBSERVATIONS.index(name) for name in parameters.observations]
+        bull, bear, sideways = recursion(parameters, series.times, series.observed[:, used])[-1]
+        carried = (float(bull), float(bear), float(sideways))
+        changes = {"carried": carried, "carried_at_ms": int(series.times[-1])}
+        newest.append(parameters.model_copy(update=changes))
+    return tuple(newest)
 
 
 def _past_bars(series: FeatureSeries, until_ms: int) -> SymbolBars:

@@ -16,7 +16,8 @@ from schemas.gates import Holdout
 from workers.models.ensemble import calibrate, pool
 from workers.training.answers import ModelAnswers, selected_answers
 from workers.training.dataset import Array, Rows
-from workers.training.fit import FittedModel, TrainingPlan
+from workers.training.fit import TrainingPlan
+from workers.training.fitted import FittedModel
 from workers.training.forecasts import baseline_forecasts, score_forecasts
 from workers.training.specialists import FittedSpecialists
 from workers.training.split import known_before

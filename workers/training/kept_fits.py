@@ -22,12 +22,12 @@ from workers.storage import whole_file
 from workers.training.dataset import Rows
 from workers.training.fit import (
     NO_FILTERS,
-    FittedModel,
     OnProgress,
     TrainingPlan,
     fit_model,
     fit_network,
 )
+from workers.training.fitted import FittedModel
 from workers.training.table import TrainingTable
 
 DIGEST_BYTES = 32
@@ -38,11 +38,11 @@ class KeptFits:
     """Fits that look first into the folder of a request.
 
     Args:
-        folder: Of the request, by ``kept_folder``.
+        folder: Of the request, by ``kept_folder``; studies of its folds lie there too.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._digests: dict[int, bytes] = {}  # by the identity of a table, that lives as long
         self._tables: list[TrainingTable] = []
 
@@ -75,7 +75,7 @@ class KeptFits:
         return self._kept(key, lambda: fit_network(table, train, plan, on_step))
 
     def _kept(self, name: str, fit: Callable[[], bytes]) -> bytes:
-        path = self._folder / name
+        path = self.folder / name
         stored = path.read_bytes() if path.is_file() else b""
         digest, content = stored[:DIGEST_BYTES], stored[DIGEST_BYTES:]
         if hashlib.sha256(content).digest() == digest:

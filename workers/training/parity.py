@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from schemas.predictions import ClassProbabilities
 from workers.models.artifact import ParityCase
 from workers.models.ensemble import class_probabilities
-from workers.training.fit import FittedModel, FittedNetworks, TrainingPlan, parity_rows
+from workers.models.symbol_forests import other_columns, own_features
+from workers.training.dataset import Array
+from workers.training.fit import FittedNetworks, TrainingPlan, parity_rows
 from workers.training.fit_boosted import boosted_probabilities
+from workers.training.fitted import FittedModel
 from workers.training.specialists import FittedSpecialists
 from workers.training.table import TrainingTable, Windows
 
@@ -22,10 +26,10 @@ def parity_cases(
     """Return the answers of xgboost and torch to a few rows, for serving to reproduce."""
     which = parity_rows(table)
     windows = Windows(table.rows, which, plan.lstm.window).take(np.arange(len(which)))
-    rows = fitted.forest_rows(table, which)
+    rows = fitted.all_inputs(table, which)
     boosted = class_probabilities(boosted_probabilities(fitted.forest, rows))
     network = class_probabilities(networks.answers)
-    others = specialists.parity(rows)
+    others, symbols = specialists.parity(rows), _symbol_parity(table, fitted, rows)
     return tuple(
         ParityCase(
             row=tuple(rows[i].tolist()),
@@ -33,6 +37,20 @@ def parity_cases(
             forest=boosted[i],
             lstm=network[i],
             specialists=others[i],
+            symbols={symbol: answers[i] for symbol, answers in symbols.items()},
         )
         for i in range(len(which))
     )
+
+
+def _symbol_parity(
+    table: TrainingTable, fitted: FittedModel, rows: Array
+) -> dict[str, list[ClassProbabilities]]:
+    """Return xgboost's own answers to some rows, as to rows of each symbol with its own parts."""
+    names = next(iter(table.series.values())).names
+    others, answers = other_columns(names, fitted.features), {}
+    for symbol in sorted(fitted.features.keys() | fitted.forests.keys()):
+        own = own_features(rows, [symbol] * len(rows), others)
+        forest = fitted.forests.get(symbol, fitted.forest)
+        answers[symbol] = class_probabilities(boosted_probabilities(forest, own))
+    return answers

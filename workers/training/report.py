@@ -32,6 +32,7 @@ from workers.training.report_sections import (
     members_section,
 )
 from workers.training.report_selection import selection_section
+from workers.training.report_variants import importance_section, variants_section
 
 ROWS = "report_rows.npy"  # inputs of the forest on a sample of the training rows
 PAGE = "report.html"
@@ -52,6 +53,7 @@ def write_report(folder: Path) -> Path:
     """
     model = ModelRegistered.decode((folder / REGISTERED).read_bytes())
     record = json.loads((folder / "report.json").read_bytes())
+    manifest = json.loads((folder / MANIFEST).read_bytes())
     rows = np.load(folder / ROWS, allow_pickle=False)
     names = (*model.feature_names, *REGIME_INPUTS)
     values = tree_values((folder / "forest.json").read_bytes(), rows)
@@ -59,8 +61,12 @@ def write_report(folder: Path) -> Path:
     (folder / PLOT).write_bytes(plot)
     page = folder / PAGE
     calibration = calibration_section(
-        model.metrics, record.get("grade_promises"), has_tables=_has_tables(folder)
+        model.metrics,
+        record.get("grade_promises"),
+        has_tables=manifest.get("calibration") is not None,
     )
+    variants = variants_section(model.variants, manifest.get("features", {}))
+    variants += importance_section(record.get("importance"))
     regimes = _regimes(record.get("next_bar"), record.get("regimes_unclear"))
     for name, chart in report_charts(model, record).items():
         (folder / f"{name}.png").write_bytes(to_png(chart))
@@ -69,6 +75,7 @@ def write_report(folder: Path) -> Path:
         gates_section(model.reports),
         members_section(model),
         folds_section(record.get("folds", ())),
+        variants,
         comparison_section(model.comparison),
         certificate_section(model.certificate),
         selection_section(model.selection),
@@ -80,10 +87,6 @@ def write_report(folder: Path) -> Path:
     with whole_file(page) as fresh:  # a page that is there is not drawn again
         fresh.write_text(text)
     return page
-
-
-def _has_tables(folder: Path) -> bool:
-    return json.loads((folder / MANIFEST).read_bytes()).get("calibration") is not None
 
 
 def tree_values(forest: bytes, rows: Array) -> Array:

@@ -25,15 +25,14 @@ from schemas.specialists import (
     SpecialistName,
     SpecialistPolicy,
 )
-from streams.evaluation.resampling import ratio_interval
 from workers.models import forest
 from workers.models.artifact import FOREST_ROLES, model_file
 from workers.models.booster import read_booster
 from workers.models.ensemble import class_probabilities
 from workers.training.answers import selected_answers
+from workers.training.blocks import mean_interval
 from workers.training.dataset import Array, Rows
 from workers.training.fit import (
-    FittedModel,
     PredictedBlock,
     TrainingPlan,
     fit_temperature_before,
@@ -41,6 +40,7 @@ from workers.training.fit import (
     training_rows,
 )
 from workers.training.fit_boosted import boosted_probabilities, fit_boosted
+from workers.training.fitted import FittedModel
 from workers.training.metrics import StitchedRows, surprise
 from workers.training.table import TrainingTable
 
@@ -141,13 +141,14 @@ def weighted_forests(
     """Return the forest of each specialist, on the rows that fit the universal one."""
     sampled = train[:: plan.boosted.stride]
     rows, classes = model.forest_rows(table, sampled), table.classes[sampled]
+    boosted = model.boosted or plan.boosted
     forests: dict[SpecialistName, WeightedForest] = {}
     for place, name in enumerate(SPECIALISTS):
         weights = model.posteriors[sampled, place]
         effective = effective_rows(weights)
         content = b""
         if effective >= FEWEST_EFFECTIVE_ROWS:
-            content = fit_boosted(rows, classes, plan.boosted, plan.seed, weights)
+            content = fit_boosted(rows, classes, boosted, plan.seed, weights)
         forests[name] = WeightedForest(content, effective)
     return forests
 
@@ -244,11 +245,7 @@ class JudgedRows:
     ) -> tuple[float, float] | None:
         """Return the interval of a weighted mean of rows; blocks of time are resampled."""
         times = self.universal.times[which]
-        _, number = np.unique((times - times.min()) // self.block_ms, return_inverse=True)
-        sums = np.bincount(number, amounts).astype(np.float64)
-        counts = np.bincount(number, weights).astype(np.float64)
-        interval = ratio_interval(sums, counts, self.seed, level=level)
-        return None if interval is None else (interval.low, interval.high)
+        return mean_interval(amounts, times, self.block_ms, self.seed, level, weights=weights)
 
 
 def select(
@@ -310,9 +307,7 @@ def _predicted(
     if not content:
         return block
     rows = model.forest_rows(table, block.rows)
-    own, universal = (
-        forest.probabilities(forest.compile_forest(read_booster(raw)), rows)
-        for raw in (content, model.forest)
-    )
+    own = forest.probabilities(forest.compile_forest(read_booster(content)), rows)
     share = plan.member_weights["xgboost"] / sum(plan.member_weights.values())
-    return replace(block, pooled=block.pooled + share * (own - universal))
+    change = own - block.forecasts["xgboost"]
+    return replace(block, pooled=block.pooled + share * change)

@@ -66,6 +66,12 @@ class TrainingTable:
     usable: Rows
     timeframe_ms: int
 
+    def symbols_at(self, which: Rows) -> list[str]:
+        """Return the symbol of some rows, in order."""
+        lengths = [len(one.times) for one in self.series.values()]
+        names: list[str] = np.repeat(np.array(list(self.series)), lengths)[which].tolist()
+        return names
+
 
 def build_table(series: Mapping[str, FeatureSeries], plan: LabelPlan, window: int) -> TrainingTable:
     """Label and stack the series of all symbols; a usable row ends ``window`` complete rows."""

@@ -6,7 +6,7 @@ import importlib.metadata
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from schemas.models import ModelMetrics, ModelRegistered
 from schemas.policies import GatesPolicy, GatesUsed
 from schemas.regimes import RegimeParameters
 from schemas.training import TrainingRequest
+from schemas.variants import VariantTest
 from streams.features.catalog import FEATURE_SET_ID, FEATURES
-from streams.regimes.hamilton import recursion
 from workers.models.artifact import (
     MANIFEST,
     REGISTERED,
@@ -40,11 +40,11 @@ from workers.training.diagnostics import fold_scores, model_equity, reliability
 from workers.training.drift_reference import FILE, DriftParts, drift_parts, encode_references
 from workers.training.fit import (
     NO_FILTERS,
-    FittedModel,
     FittedNetworks,
     OnProgress,
     TooFewRows,
     TrainingPlan,
+    carry_on,
     fit_folds,
     fit_model,
     fit_networks,
@@ -52,11 +52,12 @@ from workers.training.fit import (
     predict_folds,
     stitch_blocks,
 )
-from workers.training.fit_regimes import OBSERVATIONS
+from workers.training.fitted import FittedModel
 from workers.training.forecasts import score_forecasts
 from workers.training.gates import qualifying_gates
 from workers.training.grade_promises import grade_promises
 from workers.training.holdout import AnsweringModel, holdout_record, split_holdout
+from workers.training.importance import importance_record
 from workers.training.kept_fits import KeptFits
 from workers.training.metrics import StitchedRows, model_metrics, unclear_share
 from workers.training.next_bar import NextBarGain
@@ -66,6 +67,7 @@ from workers.training.specialists import FittedSpecialists, fit_specialists
 from workers.training.table import TrainingTable, build_table
 from workers.training.trading import CalledTrades, called_trades
 from workers.training.trainable import LeftOut, choose_symbols, reasons_text
+from workers.training.variants import ChosenForests, ForestSearch, choose_forests
 
 # Features in price units would tell a pooled model which symbol it sees. Optional features are
 # missing from some sources.
@@ -93,6 +95,7 @@ class TrainedModel:
         answers: Of the model itself on these rows.
         holdout: What it and the baselines scored there; None without rows.
         policy: By which its gates are judged.
+        variants: Other ways to make its forests that were tried.
     """
 
     manifest: Manifest
@@ -112,6 +115,7 @@ class TrainedModel:
     answers: ModelAnswers
     holdout: Holdout | None
     policy: GatesPolicy = field(default_factory=GatesPolicy)
+    variants: tuple[VariantTest, ...] = ()
 
     @property
     def gates(self) -> dict[str, bool]:
@@ -159,22 +163,33 @@ def train(
     ready = networks() if networks else fit_networks(table, plan, progress)
     fitted = replace(fitted, lstm=ready.last, regimes=carry_on(table, fitted.regimes))
     blocks = predict_folds(table, folds, ready.folds, plan)
-    first = None if request.reason == "bootstrap" else FirstFold(folds[0], blocks[0].starts_ms)
+    chosen, first = ChosenForests([*folds, fitted], blocks), None
+    if request.reason != "bootstrap":  # the first model serves as soon as it can
+        chosen = choose_forests(
+            table,
+            chosen,
+            plan,
+            ForestSearch(plan, kept.folder if kept else None),
+            lambda done, note: progress("calibration", 0.5 * done, note),
+        )
+        fitted, blocks = chosen.models[-1], list(chosen.blocks)
+        first = FirstFold(chosen.models[0], blocks[0].starts_ms, chosen.remake)
     certificate = certify(table, fitted, plan, first)
     block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
     stitched = stitch_blocks(table, blocks, plan)
     metrics = model_metrics(stitched, block_ms, plan.seed)
+    metrics = metrics.model_copy(update={"trials": metrics.trials + chosen.trials})
     left_out |= fitted.left_out
-    progress("calibration", 0.0, f"{sum(len(block.rows) for block in blocks)} rows")
+    progress("calibration", 0.5, f"{sum(len(block.rows) for block in blocks)} rows")
     temperature = fit_temperature_before(table, blocks, plan, sys.maxsize)
     specialists = FittedSpecialists()
-    if request.reason != "bootstrap":  # the first model serves as soon as it can
+    if request.reason != "bootstrap":
         specialists = fit_specialists(
             table,
-            [*folds, fitted],
+            chosen.models,
             blocks,
             plan,
-            lambda done: progress("calibration", done, "specialists of the regimes"),
+            lambda done: progress("calibration", 0.5 + 0.5 * done, "specialists of the regimes"),
         )
     served = _as_served(stitched, specialists.served)
     drift = drift_parts(table, served, served.rows, plan.labels.horizon_bars, plan.seed)
@@ -201,6 +216,8 @@ def train(
             },
             "certificate": certificate.model_dump(),
             "selection": specialists.selection.model_dump(),
+            "variants": [test.model_dump() for test in chosen.tests],
+            "importance": importance_record(table, table.usable, fitted) if first else None,
         },
         indent=1,
         default=str,
@@ -210,12 +227,14 @@ def train(
         "lstm.safetensors": fitted.lstm,
         "report.json": report,
         **specialists.contents,
+        **fitted.own_contents,
     }
     files = (
         model_file("forest", "forest.json", fitted.forest),
         model_file("lstm", "lstm.safetensors", fitted.lstm),
         model_file("report", "report.json", report),
         *specialists.files,
+        *fitted.own_files,
     )
     manifest = Manifest(
         strategy=request.strategy,
@@ -237,6 +256,7 @@ def train(
         selection_calibration=tables[1] if len(tables) > 1 else None,
         parity=parity_cases(table, fitted, ready, plan, specialists),
         selection=specialists.selection,
+        features=dict(fitted.features),
     )
     evenly = np.linspace(0, len(table.usable) - 1, min(SAMPLE, len(table.usable)))
     sample = fitted.forest_rows(table, table.usable[evenly.astype(np.int64)])
@@ -260,6 +280,7 @@ def train(
         answers=model.answers(forecasts),
         holdout=holdout,
         policy=plan.gates,
+        variants=chosen.tests,
     )
 
 
@@ -273,24 +294,6 @@ def _as_served(stitched: StitchedRows, selected: Array | None) -> StitchedRows:
         return stitched
     forecasts = {"ensemble": stitched.probabilities, "selection": selected, **stitched.forecasts}
     return replace(stitched, probabilities=selected, forecasts=forecasts)
-
-
-def carry_on(
-    table: TrainingTable, filters: Sequence[RegimeParameters]
-) -> tuple[RegimeParameters, ...]:
-    """Return fitted filters that go on from the newest bar of the table, not from their last one.
-
-    The bars between are filtered, not fitted on.
-    """
-    newest = []
-    for parameters in filters:
-        series = table.series[parameters.symbol]
-        used = [OBSERVATIONS.index(name) for name in parameters.observations]
-        bull, bear, sideways = recursion(parameters, series.times, series.observed[:, used])[-1]
-        carried = (float(bull), float(bear), float(sideways))
-        changes = {"carried": carried, "carried_at_ms": int(series.times[-1])}
-        newest.append(parameters.model_copy(update=changes))
-    return tuple(newest)
 
 
 def train_networks(
@@ -371,6 +374,7 @@ def register(
         reports=judgement.reports,
         scores=trained.scores,
         holdout=trained.holdout,
+        variants=trained.variants,
         comparison=judgement.comparison,
         reliability=trained.reliability,
         equity=model_equity(trained.trades),

@@ -245,9 +245,9 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     Raises:
         RecordRejected: The history is too short; the request becomes a dead letter.
     """
-    from workers.training.active_policy import read_policy
+    from workers.training.active_policy import plan_under, read_policy
     from workers.training.drift_reference import drift_references
-    from workers.training.fit import TooFewRows, TrainingPlan
+    from workers.training.fit import TooFewRows
     from workers.training.hand_over import has_series, read_series_files
     from workers.training.judge import judge, training_past
     from workers.training.kept_fits import KeptFits
@@ -257,9 +257,8 @@ def run_request(raw: bytes, models: Path, kafka: KafkaSettings, folder: Path) ->
     if not has_series(folder):
         read_rows(raw, kafka, folder)
     progress = TrainingProgressPublisher(request, kafka)
-    policy, plan = read_policy(kafka, request), TrainingPlan()
-    if policy is not None:
-        plan = replace(plan, specialists=policy.specialists, gates=policy.gates)
+    policy = read_policy(kafka, request)
+    plan = plan_under(policy, request)
     try:
         with Reader(kafka, (MODELS_CHANGES, MODELS_REGISTERED, LEDGER)) as reader:
             past = training_past((message.record for message in reader.read_to_end()), request)

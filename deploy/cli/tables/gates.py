@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from schemas.gates import ForecastScore, GateFigure, GateReport, ModelComparison
     from schemas.models import ModelRegistered
     from schemas.specialists import ModelSelection
+    from schemas.variants import VariantTest
 
 FOLD_FORECASTS = ("ensemble", "selection", "xgboost", "lstm")
 SIGNS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
@@ -37,6 +38,7 @@ def report_lines(model: ModelRegistered, record: Mapping[str, Any]) -> Iterator[
     if model.holdout:
         yield from _scores(f"holdout, {model.holdout.rows:,} rows", model.holdout.scores)
     yield from _folds(record.get("folds", ()))
+    yield from variant_lines(model.variants)
     if model.comparison:
         yield from _comparison(model.comparison)
     if model.certificate:
@@ -50,6 +52,26 @@ def report_lines(model: ModelRegistered, record: Mapping[str, Any]) -> Iterator[
             f"equity out of sample: 1 became {end:.4f} by {model.equity.trades:,} trades after "
             f"costs, at the lowest {lowest:.4f}"
         )
+
+
+def variant_lines(variants: tuple[VariantTest, ...]) -> Iterator[str]:
+    """Yield what other ways to make the forests gained, and what each search tried and chose."""
+    if variants:
+        yield "other ways to make the forests, each beside the simpler one out of sample"
+    for test in variants:
+        edges = interval(test.interval, "{:+.5f}")
+        yield (
+            f"  {test.variant:<10}{'kept' if test.kept else 'not kept'}: gain in log-loss "
+            f"{test.difference:+.5f} ({edges}), {test.rows:,} rows, {test.trials} tried; "
+            f"{test.reason}"
+        )
+        for fold, search in enumerate(test.searches, start=1):
+            chosen = ", ".join(f"{name} {value:.4g}" for name, value in search.parameters.items())
+            yield (
+                f"    fit {fold}: {search.trials} trials on {search.rows:,} rows, log-loss "
+                f"inside {search.log_loss:.5f}, defaults {search.default_log_loss:.5f}; "
+                f"{chosen or 'defaults'}"
+            )
 
 
 def _gate(report: GateReport) -> Iterator[str]:

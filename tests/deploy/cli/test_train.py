@@ -110,7 +110,8 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(home, monke
         publisher.publish(registered(event_time_ms=close_time(10), timeframe_ms=timeframe_ms))
     publisher.flush()
 
-    both, hour = call("--all", "--json"), call("--timeframe", "1h")
+    both, hour = call("--all", "--search", "20", "--json"), call("--timeframe", "1h")
+    boundless = call("--search", "501")
     report, wrong_report = call("report"), call("report", "a", "b")
     assert call("--open").exit_code == 2
     strange, unknown = call("DOGEUSDT"), call("--timeframe", "4h")
@@ -122,6 +123,8 @@ def test_a_timeframe_or_all_of_them_are_asked_for_and_others_refused(home, monke
     assert [each["subject"] for each in json.loads(both.stdout)] == ["ensemble/1m", "ensemble/1h"]
     asked = [request for request in requests(home) if request.reason == "manual"]
     assert sorted(request.timeframe_ms for request in asked) == [MINUTE_MS, HOUR_MS]
+    assert [request.search_trials for request in asked] == [20, 20]
+    assert boundless.exit_code == 2
     assert (both.exit_code, hour.exit_code, long.exit_code) == (0, 1, 2)
     assert "of ensemble/1h" not in hour.stderr
     assert "is under way" in hour.stderr

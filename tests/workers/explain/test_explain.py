@@ -101,6 +101,28 @@ def test_the_forest_that_answered_is_explained_and_a_blend_by_its_shares(tmp_pat
     assert speakers.get(who, "%, mostly for") in told.sentence
 
 
+def test_the_forest_of_the_symbol_is_explained_on_its_own_features(tmp_path):
+    model = load_explainable(small_model(tmp_path, own={"BTCUSDT": NAMES[:2]}))
+    made = predicted(model.registered, 0)
+
+    row, values, margin = attribute_trees(model, made, window())
+
+    own = model.own_forests["BTCUSDT"].forest
+    assert np.isnan(row[2:4]).all()
+    assert margin == pytest.approx(float(margins(own, row[None])[0, 2]))
+    assert values.sum() == pytest.approx(margin, abs=1e-5)
+    drivers = explain(model, made, window())
+    assert all(each.value is not None for each in (*drivers.positive, *drivers.negative))
+    other = made.model_copy(update={"symbol": "ETHUSDT"})
+    shared = float(margins(model.forests["universal"].forest, row_of(other))[0, 2])
+    assert attribute_trees(model, other, window())[2] == pytest.approx(shared)
+
+
+def row_of(made):
+    regime = made.regime
+    return np.array([[*window()[-1], regime.bull, regime.bear, regime.sideways]])
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_tree_values_equal_shap_on_the_registered_model(tmp_path):
     import shap

@@ -76,7 +76,9 @@ def test_a_pipeline_of_scaler_and_xgboost_answers_as_it_did_and_is_unqualified(b
     loaded = load_ensemble(model)
     assert loaded.manifest.member_weights == {"xgboost": 1.0, "lstm": 0.0}
     seen = np.hstack((rows[:, [0, 1, 2]], np.full((300, len(loaded.manifest.feature_names)), 0.3)))
-    answers = loaded.members(seen, loaded.network.prepare(np.zeros((300, 1, 3))))["xgboost"]
+    answers = loaded.members(
+        loaded.forest_rows(seen), loaded.network.prepare(np.zeros((300, 1, 3)))
+    )["xgboost"]
     np.testing.assert_allclose(answers, pipeline.predict_proba(rows), atol=1e-5)
 
 
@@ -106,7 +108,7 @@ def test_an_lstm_with_two_linear_layers_is_folded_where_nothing_stands_between(b
         outputs = theirs.lstm(torch.from_numpy(windows.astype(np.float32)))[0][:, -1]
         expected = torch.softmax(theirs.output(theirs.dense(outputs)), -1).numpy()
     rows = np.hstack((windows[:, -1], np.full((5, 3), 1 / 3)))
-    answers = loaded.members(rows, loaded.network.prepare(windows))["lstm"]
+    answers = loaded.members(loaded.forest_rows(rows), loaded.network.prepare(windows))["lstm"]
     np.testing.assert_allclose(answers, expected, atol=1e-6)
     assert read_model(model)[0].libraries.keys() == {"torch"}
 

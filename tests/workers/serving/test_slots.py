@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from schemas.timeframes import HOUR_MS, MINUTE_MS
 from tests.build import close_time
 from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
 from workers.models.artifact import ArtifactError, model_folder, read_model
-from workers.serving.slots import MODELS_IN_MEMORY, Slots, load_ensemble
+from workers.models.symbol_forests import decode_forests
+from workers.serving.slots import MODELS_IN_MEMORY, Slots, _check_parity, load_ensemble
 from workers.training.fit_boosted import boosted_probabilities
 from workers.training.fit_lstm import lstm_probabilities
 
@@ -138,12 +141,56 @@ def test_both_members_equal_the_training_libraries(tmp_path):
     rows = np.hstack((windows[:, -1], rng.dirichlet(np.ones(3), size=40)))
 
     loaded = load_ensemble(model)
-    answers = loaded.members(rows, loaded.network.prepare(windows))
+    answers = loaded.members(loaded.forest_rows(rows), loaded.network.prepare(windows))
 
     expected = boosted_probabilities(contents["forest"], rows)
     np.testing.assert_allclose(answers["xgboost"], expected, atol=1e-6)
     expected = lstm_probabilities(contents["lstm"], windows)
     np.testing.assert_allclose(answers["lstm"], expected, atol=1e-6)
+
+
+def test_a_symbol_with_features_and_a_forest_of_its_own_is_answered_by_them(tmp_path):
+    own = {"ETHUSDT": NAMES[:2]}
+    model = small_model(tmp_path, own=own)
+    _, contents = read_model(model)
+    rng = np.random.default_rng(3)
+    windows = rng.normal(size=(6, WINDOW, len(NAMES)))
+    values = np.hstack((windows[:, -1], rng.dirichlet(np.ones(3), size=6)))
+    symbols = ["BTCUSDT", "ETHUSDT"] * 3
+
+    loaded = load_ensemble(model)
+    rows = loaded.forest_rows(values, symbols)
+    answers = loaded.members(rows, loaded.network.prepare(windows))["xgboost"]
+
+    pooled = boosted_probabilities(contents["forest"], values)
+    masked = values.copy()
+    masked[:, 2:4] = np.nan
+    alone = boosted_probabilities(decode_forests(contents["forests"])["ETHUSDT"], masked)
+    np.testing.assert_allclose(answers[::2], pooled[::2], atol=1e-6)
+    np.testing.assert_allclose(answers[1::2], alone[1::2], atol=1e-6)
+    assert not np.allclose(alone[1::2], pooled[1::2])
+    assert loaded.forest_rows(values, ["BTCUSDT"] * 6).values is values, "nothing to leave out"
+
+
+@pytest.mark.parametrize("part", ["features", "answers"])
+def test_a_bundle_whose_own_parts_are_not_those_of_its_training_is_refused(tmp_path, part):
+    loaded = load_ensemble(small_model(tmp_path, own={"ETHUSDT": NAMES[:2]}))
+    case = loaded.manifest.parity[0]
+    if part == "features":
+        changes = {"features": {"ETHUSDT": NAMES[2:]}}
+        loaded = replace(loaded, manifest=loaded.manifest.model_copy(update=changes))
+    else:
+        case = case.model_copy(update={"symbols": {}})
+
+    with pytest.raises(ArtifactError, match="the forest of ETHUSDT"):
+        _check_parity(loaded, case)
+
+
+def test_features_of_a_symbol_that_are_no_inputs_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"features of ETHUSDT are \['rsi_7'\], expected inputs"):
+        small_model(tmp_path, own={"ETHUSDT": ("rsi_7",)})
+    with pytest.raises(ValueError, match="features of ETHUSDT are none"):
+        small_model(tmp_path, own={"ETHUSDT": ()})
 
 
 def test_a_model_that_answers_otherwise_than_in_training_is_refused(tmp_path):

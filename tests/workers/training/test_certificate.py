@@ -41,7 +41,7 @@ def test_no_part_of_an_honest_bundle_moves_and_each_kind_is_compared(trained):
     assert checks["features"].parts == len(FEATURE_NAMES)
     assert checks["filters"].parts == 2
     assert all(check.values > 0 and check.moved == {} for check in checks.values())
-    assert checks["folds"].parts == 3
+    assert checks["folds"].parts == 5
     assert trained.gates["blind_to_the_future"]
 
 

@@ -15,7 +15,8 @@ from streams.runtime.settings import KafkaSettings
 from tests.build import START_MS, regime_parameters
 from tests.fakes.training_markets import SMALL, market
 from workers.training import kept_fits, progress, train, worker
-from workers.training.fit import FittedModel, TooFewRows
+from workers.training.fit import TooFewRows
+from workers.training.fitted import FittedModel
 from workers.training.hand_over import write_series
 from workers.training.kept_files import kept_folder, remove_kept
 from workers.training.kept_fits import KeptFits

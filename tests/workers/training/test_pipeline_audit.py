@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from schemas.specialists import SPECIALISTS
+from schemas.variants import TrainingPolicy
 from tests.fakes.training_markets import SMALL, market
-from workers.training import regime_evidence, split
+from workers.training import regime_evidence, split, variants
 from workers.training.certificate import fitted_parts, rows_known_before
 from workers.training.dataset import FeatureSeries, Rows
 from workers.training.fit import (
@@ -22,12 +23,14 @@ from workers.training.fit import (
     fit_temperature_before,
     predict_folds,
 )
+from workers.training.fitted import FittedModel
 from workers.training.prefix_invariance import Parts, Stamped, check_stage, draw_cuts
 from workers.training.specialists import weighted_forests
 from workers.training.split import WalkForward, WalkForwardFold
-from workers.training.table import build_table
+from workers.training.table import TrainingTable, build_table
+from workers.training.variants import ForestSearch, select_features, split_symbols
 
-PLAN = replace(SMALL, smallest_fold=0)
+PLAN = replace(SMALL, smallest_fold=0, variants=TrainingPolicy(search_trials=1))
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def fold_parts(plan: TrainingPlan, walk: KnownBlocks, series: Mapping[str, Featu
         forests = weighted_forests(table, rows, model, plan)
         specialists = repr([forests[name] for name in SPECIALISTS]).encode()
         contents = {**fitted_parts(model), "network": network, "specialists": specialists}
+        contents["variants"] = _varied(table, rows, model, plan)
         for name, content in contents.items():
             parts[f"{name} of fold {k + 1}"] = Stamped.digest(start, content)
         if k:
@@ -82,6 +86,14 @@ def fold_parts(plan: TrainingPlan, walk: KnownBlocks, series: Mapping[str, Featu
     return parts
 
 
+def _varied(table: TrainingTable, rows: Rows, model: FittedModel, plan: TrainingPlan) -> bytes:
+    """What all variants together make of a fold: its search, its features, its own forests."""
+    search = ForestSearch(plan)
+    varied = select_features(table, rows, search(table, rows, model), plan)
+    parts = fitted_parts(split_symbols(table, rows, varied, plan))
+    return b"".join([search.searched[0].record.encode(), *parts.values()])
+
+
 def walk_over(series: Mapping[str, FeatureSeries], blocks: int) -> KnownBlocks:
     times = np.unique(np.concatenate([one.times for one in series.values()]))
     which = np.linspace(0.4 * len(times), len(times) - 1, blocks + 1).astype(np.int64)
@@ -91,6 +103,8 @@ def walk_over(series: Mapping[str, FeatureSeries], blocks: int) -> KnownBlocks:
 @pytest.fixture(autouse=True)
 def short_simulation(monkeypatch):
     monkeypatch.setattr(regime_evidence, "SIMULATED_BARS", 6_000)
+    monkeypatch.setattr(variants, "FEWEST_ROWS", 20)
+    monkeypatch.setattr(variants, "FEWEST_FEATURES", 1)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +125,7 @@ def test_every_artefact_of_the_folds_up_to_a_cut_is_the_same(capsys, bars, block
             print(f"\n{check}")  # noqa: T201 - the audit's result
     assert check.moved == {}
     assert check.values > 10
-    assert check.parts == 8 * blocks - 1
+    assert check.parts == 11 * blocks - 1
 
 
 def test_the_audit_sees_a_fold_that_trains_on_labels_which_end_in_its_block(monkeypatch):

@@ -8,26 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 
 from schemas.timeframes import HOUR_MS
+from schemas.variants import TrainingPolicy
 from tests.fakes.training_markets import SMALL
+from workers.training import variants
 from workers.training.baum_welch import ObservationSequences, expectation_step, run_em
 from workers.training.certificate import DrawnBars, rows_known_before
 from workers.training.dataset import Array, FeatureSeries, Rows
-from workers.training.fit_boosted import BoostedPlan, boosted_probabilities, fit_boosted
-from workers.training.metrics import class_shares, log_loss
+from workers.training.fit_boosted import BoostedPlan, fit_boosted
+from workers.training.fitted import FittedModel
+from workers.training.metrics import class_shares
 from workers.training.prefix_invariance import Parts, Stage, Stamped
 from workers.training.regime_starts import starting_models
+from workers.training.search import ForestScorer, search_fold
 from workers.training.table import TrainingTable, build_table
 from workers.training.temperature import fit_temperature
+from workers.training.variants import select_features
 
 Bars = Mapping[str, DrawnBars]
 Series = Mapping[str, FeatureSeries]
 ChooseRows = Callable[[TrainingTable, int], Rows]
 HALF_WINDOW = 10
 TREES = BoostedPlan(rounds=3, leaf_weight=5.0)
+OVERFITTED = BoostedPlan(rounds=10, depth=6, learning_rate=1.0, leaf_weight=0.1, l2=0.0, stride=2)
+SEARCHED = replace(  # every trial beats these trees
+    SMALL, boosted=OVERFITTED, variants=TrainingPolicy(search_trials=2)
+)
 
 
 @dataclass(frozen=True)
@@ -158,27 +170,30 @@ def calibrated_on(rows: ChooseRows, starts: Sequence[int]) -> Stage[FeatureSerie
     return stage
 
 
-# 6. A search whose score reads the future of its fold.
-def searched_on(rows: ChooseRows, starts: Sequence[int]) -> Stage[FeatureSeries]:
+# 6. A search whose score reads the future of its fold. The search is that of the product.
+def searched_on(rows: ChooseRows, starts: Sequence[int], folder: Path) -> Stage[FeatureSeries]:
     def stage(series: Series) -> Parts:
         table = table_of_log(series)
-        parts = {}
-        for k, start in enumerate(starts):
-            fit_rows = past(table, start)
-            inner = fit_rows[: len(fit_rows) // 2]
-            judged = np.setdiff1d(rows(table, start), inner)
-            losses = [_loss(table, inner, judged, depth) for depth in (1, 2)]
-            parts[f"search {k}"] = Stamped(np.array([start]), np.array([losses]))
-        return parts
+        return {
+            f"search {k}": Stamped.digest(start, _searched(table, rows(table, start), folder))
+            for k, start in enumerate(starts)
+        }
 
     return stage
 
 
-def _loss(table: TrainingTable, inner: Rows, judged: Rows, depth: int) -> float:
-    trees = fit_boosted(table.rows[inner], table.classes[inner], replace(TREES, depth=depth), 0)
-    loss = log_loss(boosted_probabilities(trees, table.rows[judged]), table.classes[judged])
-    assert loss is not None
-    return loss
+def _searched(table: TrainingTable, train: Rows, folder: Path) -> bytes:
+    scorer = ForestScorer.of_fold(table, train, plain_model(table, train), SEARCHED)
+    found = search_fold(scorer, SEARCHED.variants.search_trials, folder)
+    return found.record.encode() + repr(found.scores).encode()
+
+
+def plain_model(table: TrainingTable, train: Rows) -> FittedModel:
+    """A model of the rows without a regime filter."""
+    even = np.full((len(table.times), 3), 1.0 / 3.0)
+    inputs = np.hstack((table.rows[train], even[train]))
+    trees = fit_boosted(inputs, table.classes[train], TREES, 0)
+    return FittedModel(trees, b"", class_shares(table.classes[train]), (), even, {})
 
 
 # 7. A fit that begins where a fit of all bars has ended.
@@ -196,6 +211,23 @@ def started_from(begin_ms: int | None, starts: Sequence[int]) -> Stage[FeatureSe
             fitted = run_em(model, sequences, 5, 0.0).model
             parts[f"regimes {k}"] = Stamped(np.array([start]), fitted.location.ravel()[None])
         return parts
+
+    return stage
+
+
+# 7, as a search can have it: the study of all rows is there, and that of a fold begins with it.
+def searched_after_all_rows(
+    starts: Sequence[int], folder: Path, *, one_name: bool
+) -> Stage[FeatureSeries]:
+    """Search as the product does; under one name for all cuts a study would go on over a cut."""
+
+    def stage(series: Series) -> Parts:
+        with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(dir=folder) as fresh:
+            if one_name:
+                patch.setattr(ForestScorer, "study_name", lambda _: "one")
+            table = table_of_log(series)
+            _searched(table, table.usable, Path(fresh))
+            return searched_on(past, starts, Path(fresh))(series)
 
     return stage
 
@@ -218,19 +250,20 @@ def threshold_on(rows: ChooseRows, starts: Sequence[int]) -> Stage[FeatureSeries
     return stage
 
 
-# 10. Features that are chosen once, over all folds.
+# 10. Features that are chosen once, over all folds. The selection is that of the product.
 def selected_on(rows: ChooseRows, starts: Sequence[int]) -> Stage[FeatureSeries]:
     def stage(series: Series) -> Parts:
         table = table_of_log(series)
         parts = {}
         for k, start in enumerate(starts):
-            seen = rows(table, start)
-            columns, move = table.rows[seen] - table.rows[seen].mean(0), table.forward[seen]
-            strength = np.abs(columns.T @ (move - move.mean())) / (columns.std(0) + 1e-12)
-            kept = np.sort(np.argsort(-strength, kind="stable")[:3])
-            train = past(table, start)
-            trees = fit_boosted(table.rows[train][:, kept], table.classes[train], TREES, 0)
-            parts[f"selection {k}"] = Stamped.digest(start, kept.tobytes() + trees)
+            seen, train = rows(table, start), past(table, start)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(variants, "FEWEST_FEATURES", 1)  # of six there are
+                chosen = select_features(table, seen, plain_model(table, seen), SEARCHED).features
+            model = replace(plain_model(table, train), features=chosen)
+            inputs = model.forest_rows(table, train)
+            trees = fit_boosted(inputs, table.classes[train], TREES, 0)
+            parts[f"selection {k}"] = Stamped.digest(start, repr(chosen).encode() + trees)
         return parts
 
     return stage

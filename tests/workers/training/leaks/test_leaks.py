@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +25,7 @@ from tests.workers.training.leaks.stages import (
     past,
     revised_funding,
     scaled_by,
+    searched_after_all_rows,
     searched_on,
     selected_on,
     smoothed_posterior,
@@ -40,6 +45,8 @@ SERIES = market(edge=0.5, bars=400)
 RATES = {"told": told_rates(60, np.random.default_rng(2))}
 # A fold ends here; it is the cut too, because what the fold was fitted with is used from then on.
 ENDS = [int(SERIES["BTCUSDT"].times[250])]
+STUDIES = Path(tempfile.mkdtemp(prefix="regimeflow-"))
+atexit.register(shutil.rmtree, STUDIES)
 LAST = int(SERIES["BTCUSDT"].times[-1])
 
 
@@ -80,12 +87,19 @@ CASES = [
     Case("label edge", fitted_on(until_the_block, ENDS), fitted_on(past, ENDS), SERIES, ENDS),
     Case(
         "search that reads the future",
-        searched_on(everything, ENDS),
-        searched_on(past, ENDS),
+        searched_on(everything, ENDS, STUDIES),
+        searched_on(past, ENDS, STUDIES),
         SERIES,
         ENDS,
     ),
     Case("warm start", started_from(LAST, ENDS), started_from(None, ENDS), SERIES, ENDS),
+    Case(
+        "warm start of a study",
+        searched_after_all_rows(ENDS, STUDIES, one_name=True),
+        searched_after_all_rows(ENDS, STUDIES, one_name=False),
+        SERIES,
+        ENDS,
+    ),
     Case(
         "calibrator on test",
         calibrated_on(and_the_block, ENDS),
@@ -112,7 +126,9 @@ CASES = [
 
 
 def test_the_zoo_has_eleven_leaks():
-    assert len({case.leak for case in CASES}) == 11
+    kinds = {case.leak.removesuffix(" of a study") for case in CASES}
+
+    assert len(kinds) == 11
     assert SMALL.labels.horizon_bars > 1, "a label edge needs a horizon"
 
 
