@@ -8,10 +8,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from streams import exits
+from streams.exits import LIQUIDATED, NO_EXIT, REVERSAL, ROI, SIGNAL, BarPrices, HeldPosition
+
 Floats = NDArray[np.float64]
 Fields = Any  # a numpy record; numba types it
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
+# Passing arrays to a function of its own would cost more than what it does.
+inlined = njit(error_model="numpy", forceinline=True)
+
+find_exit = inlined(exits.find_exit)
+best_price = inlined(exits.best_price)
+mean_entry = inlined(exits.mean_entry)
 
 TRADE = np.dtype(
     [
@@ -28,6 +37,7 @@ TRADE = np.dtype(
         ("bars_held", "i8"),
         ("open", "?"),  # not closed when the bars ended
         ("liquidated", "?"),  # or bankrupt: all that the account held is lost
+        ("exit_reason", "i1"),  # a place in ``streams.exits.EXIT_REASONS``
     ]
 )
 
@@ -45,6 +55,9 @@ ACCOUNT = np.dtype(
         ("trades", "i8"),  # begun
         ("entry_bar", "i8"),
         ("entry_value", "f8"),  # of the trade that is open
+        ("entry", "f8"),  # its mean entry price, from which exits count
+        ("best", "f8"),  # the most favourable price since
+        ("leaving", "i8"),  # why it is being closed; ``NO_EXIT``: it is not
         ("exited", "f8"),
         ("exit_value", "f8"),
         ("liquidated_at", "i8"),
@@ -57,6 +70,8 @@ class PriceColumns(NamedTuple):
 
     open_time_ms: NDArray[np.int64]
     open: Floats
+    high: Floats
+    low: Floats
     close: Floats
     volume: Floats
     due: Floats
@@ -78,15 +93,44 @@ class Terms(NamedTuple):
     maintenance: float
 
 
+class ExitPlan(NamedTuple):
+    """Exits as the kernel reads them.
+
+    Attributes:
+        active: Whether there are any; without, nothing else is read.
+        row: Of ``rules``, decided at each close as the target is, shape (n,).
+        rules: The sets of exits.
+    """
+
+    active: bool
+    row: NDArray[np.int64]
+    rules: exits.ExitRules
+
+
+class FillPoint(NamedTuple):
+    """Where an order meets the market."""
+
+    price: float  # before slippage
+    time_ms: int
+    stop: int  # the first bar without what ends here
+
+
 @compiled
 def run(  # noqa: PLR0917 - one call a run
-    bars: PriceColumns, terms: Terms, target: Floats, account: Any, trades: Any, out: Any
+    bars: PriceColumns,
+    terms: Terms,
+    plan: ExitPlan,
+    target: Floats,
+    account: Any,
+    trades: Any,
+    out: Any,
 ) -> None:
     """Run all bars; ``fills`` says what happens in each.
 
     Args:
         bars: Shape (n,) each.
         terms: Of the fill model.
+        plan: Exits beside the decisions.
         target: Decided at each close, shape (n,).
         account: One record of dtype ``ACCOUNT`` with the start equity as cash; written.
         trades: Dtype ``TRADE``, shape (n,); the first ``account.trades`` are written.
@@ -98,9 +142,9 @@ def run(  # noqa: PLR0917 - one call a run
         if t > 0 and target[t - 1] != book.target:
             book.target = target[t - 1]
             book.unsized = True
-        traded[t] = _open(book, trades, bars, terms, t)
+        traded[t] = _open(book, trades, bars, terms, plan, t)
         if book.liquidated_at == NEVER:
-            _close(book, trades, bars, terms, t)
+            traded[t] += _close(book, trades, bars, terms, plan, t)
         if book.liquidated_at != NEVER:
             break
         equity[t] = book.cash + book.units * bars.close[t]
@@ -115,7 +159,9 @@ def run(  # noqa: PLR0917 - one call a run
 
 
 @compiled
-def _open(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> float:
+def _open(  # noqa: PLR0917 - once a bar
+    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan, t: int
+) -> float:
     """Do what happens at an open; return the share of equity that was traded."""
     price = bars.open[t]
     if _is_liquidated(book, terms, bars.open_low[t], bars.open_high[t]):
@@ -123,27 +169,84 @@ def _open(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -
         return 0.0
     if bars.volume[t] == 0.0:
         return 0.0
+    share: float = 0.0
     if book.unsized:
+        if plan.active:  # what the open closes is closed before the new decision
+            why, level = _exit(book, trades, bars, plan, t, BarPrices(price, price, price))
+            if why != NO_EXIT:
+                share = _leave(book, trades, bars, terms, t, why, level)
+        if book.liquidated_at != NEVER:
+            return share
         _size(book, terms, price)
     if book.wanted == book.units:
-        return 0.0
+        return share
     before = book.cash + book.units * price
     if before <= 0.0:  # the mark has spared a position that the price has not
         _liquidate(book, trades, bars, t, bars.open_time_ms[t])
-        return 0.0
-    share: float = _fill(book, trades, bars, terms, t) / before
+        return share
+    fill = FillPoint(price, bars.open_time_ms[t], t)
+    share += _fill(book, trades, terms, terms.participation * bars.volume[t], fill) / before
     return share
 
 
 @compiled
-def _close(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> None:
-    """Do what happens inside a bar and at its close."""
+def _close(  # noqa: PLR0917 - once a bar
+    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan, t: int
+) -> float:
+    """Do what happens inside a bar and at its close; return the share of equity traded there."""
+    share: float = 0.0
     gone = _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
+    if plan.active and book.units != 0.0:
+        prices = BarPrices(bars.open[t], bars.low[t], bars.high[t])
+        why, level = _exit(book, trades, bars, plan, t, prices)
+        first = level != bars.open[t] and (why == ROI or _is_liquidated(book, terms, level, level))
+        if why != NO_EXIT and not (gone and first):  # the margin ends before the level is reached
+            share = _leave(book, trades, bars, terms, t, why, level)
+            if book.liquidated_at != NEVER:
+                return share
+            gone = _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
+        if book.units != 0.0:
+            book.best = best_price(np.sign(book.units), book.best, bars.low[t], bars.high[t])
     if not gone and book.units != 0.0 and bars.due[t] != 0.0:
         book.cash -= book.units * bars.due[t]
         trades[book.trades - 1].funding += book.units * bars.due[t]
     if gone or _is_ruined(book, terms, bars.settled[t], bars.close[t]):
         _liquidate(book, trades, bars, t, bars.open_time_ms[t] + bars.timeframe_ms)
+    return share
+
+
+@compiled
+def _exit(  # noqa: PLR0917 - once a bar
+    book: Fields, trades: Any, bars: PriceColumns, plan: ExitPlan, t: int, prices: BarPrices
+) -> tuple[int, float]:
+    """Return why and at which price a bar closes the position; one on its way out just goes."""
+    if book.units == 0.0 or book.leaving != NO_EXIT or bars.volume[t] == 0.0:
+        return NO_EXIT, 0.0
+    age_ms = bars.open_time_ms[t] - trades[book.trades - 1].entry_time_ms
+    held = HeldPosition(np.sign(book.units), book.entry, book.best, age_ms)
+    why, level = find_exit(held, prices, plan.rules, plan.row[t - 1])
+    return why, level
+
+
+@compiled
+def _leave(  # noqa: PLR0917 - once a trade
+    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int, why: int, level: float
+) -> float:
+    """Order the position closed and fill it at a level; return the share that was traded.
+
+    What the bar's volume leaves over goes at the next opens.
+    """
+    inside = level != bars.open[t]
+    time_ms = bars.open_time_ms[t] + (bars.timeframe_ms if inside else 0)
+    before = book.cash + book.units * level
+    if before <= 0.0:
+        _liquidate(book, trades, bars, t, time_ms)
+        return 0.0
+    book.leaving, book.wanted = why, 0.0
+    book.ordered += abs(book.units)
+    fill = FillPoint(level, time_ms, t + 1 if inside else t)
+    share: float = _fill(book, trades, terms, terms.participation * bars.volume[t], fill) / before
+    return share
 
 
 @compiled
@@ -155,25 +258,25 @@ def _size(book: Fields, terms: Terms, price: float) -> None:
     wanted = value / (price * (1.0 + side * terms.slippage))
     if (wanted - book.units) * side <= 0.0:
         wanted = book.units  # so near that slippage turns the order around: none is needed
-    book.wanted = wanted
+    book.wanted, book.leaving = wanted, NO_EXIT
     book.ordered += abs(wanted - book.units)
     book.unsized = False
 
 
 @compiled
-def _fill(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -> float:
-    """Fill the order at the open as far as the bar's volume allows; return its notional.
+def _fill(book: Fields, trades: Any, terms: Terms, limit: float, at: FillPoint) -> float:
+    """Fill the order as far as a limit of units allows; return its notional.
 
     An exit that costs more than the account holds takes all of it, and nothing is opened.
     """
     missing = book.wanted - book.units
     side = 1.0 if missing > 0.0 else -1.0
-    size, limit = abs(missing), terms.participation * bars.volume[t]
+    size = abs(missing)
     after = book.wanted
     if size > limit:
         size, after = limit, book.units + side * limit
-    price = bars.open[t] * (1.0 + side * terms.slippage)
-    slipped = bars.open[t] * terms.slippage
+    price = at.price * (1.0 + side * terms.slippage)
+    slipped = at.price * terms.slippage
     closing = min(size, abs(book.units)) if book.units * side < 0.0 else 0.0
     if closing > 0.0:
         trade = trades[book.trades - 1]
@@ -185,16 +288,21 @@ def _fill(book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int) -
             left = book.cash - (side * closing * price + closing * price * terms.fee)
             if left <= 0.0:
                 book.cash, book.units, book.filled = left, 0.0, book.filled + closing
-                _lose_all(book, trade, bars.open_time_ms[t], t)
+                _lose_all(book, trade, at.time_ms, at.stop)
                 ruin: float = closing * price
                 return ruin
-            _end(book, trade, bars.open_time_ms[t], t)
+            _end(book, trade, at.time_ms, at.stop)
+            turned = REVERSAL if book.wanted * side > 0.0 else SIGNAL
+            trade.exit_reason = turned if book.leaving == NO_EXIT else book.leaving
+            book.leaving = NO_EXIT
     opening = size - closing
     if opening > 0.0:
         if closing > 0.0 or book.units == 0.0:
-            _begin(book, trades, side, bars.open_time_ms[t], t)
+            _begin(book, trades, side, at.time_ms, at.stop)
+            book.best = price
         trade = trades[book.trades - 1]
         trade.units += opening
+        book.entry = mean_entry(book.entry, price, opening, trade.units)
         book.entry_value += opening * price
         trade.fees += opening * price * terms.fee
         trade.slippage += opening * slipped
@@ -212,7 +320,7 @@ def _begin(book: Fields, trades: Any, side: float, time_ms: int, t: int) -> None
     book.entry_bar, book.entry_value, book.exited, book.exit_value = t, 0.0, 0.0, 0.0
     trade.entry_time_ms, trade.side = time_ms, side
     trade.units, trade.fees, trade.slippage, trade.funding = 0.0, 0.0, 0.0, 0.0
-    trade.open, trade.liquidated = False, False
+    trade.open, trade.liquidated, trade.exit_reason = False, False, NO_EXIT
 
 
 @compiled
@@ -256,5 +364,6 @@ def _lose_all(book: Fields, trade: Fields, time_ms: int, stop: int) -> None:
     """End the last trade at a price that leaves nothing, neither equity nor debt."""
     book.exit_value -= book.cash * trade.side
     _end(book, trade, time_ms, stop)
-    trade.liquidated = True
+    trade.liquidated, trade.exit_reason = True, LIQUIDATED
+    book.leaving = NO_EXIT
     book.cash, book.units, book.liquidated_at = 0.0, 0.0, time_ms

@@ -3,17 +3,21 @@
 What happens in a bar, in this order::
 
     open    an account whose position went beyond its maintenance margin overnight is liquidated;
-            the decision of the bar before is filled, with slippage and the taker fee
-    inside  the same check at the worst price of the bar, by the mark where it is known
+            a position that the open closes by its exits is closed; the decision of the bar before
+            is filled, with slippage and the taker fee
+    inside  the exits of the position held, as ``streams.exits`` orders them, and the same check at
+            the worst price of the bar, by the mark where it is known; of a level and a margin that
+            one bar reaches, the nearer one counts, and the margin before a target
     close   the settlements after the open and up to the close are paid; the same check at the
             mark, and at the close whether anything is left; equity is taken
 
-A decision made at a close is filled at the next bar's open and never sooner. The size of an order
-is set once, when it can first be filled, and kept until the target changes. A bar without volume
-fills nothing. All equity is the margin of the one position, as in an isolated account. It is never
-below 0: at a liquidation, or where a fill or a close would leave less than nothing, all of it is
-lost, the trade says so, and the run trades no more. ``reference.py`` says the same once more
-in plain Python, and a test holds the two together.
+A decision made at a close is filled at the next bar's open and never sooner. Exits stay in the
+market: they cost what every fill costs, pay no settlement of their bar, and the account is flat
+until the target changes. The size of an order is set once, when it can first be filled, and kept
+until the target changes. A bar without volume fills nothing. All equity is the margin of the one
+position, as in an isolated account. It is never below 0: at a liquidation, or where a fill or a
+close would leave less than nothing, all of it is lost, the trade says so, and the run trades no
+more. ``reference.py`` says the same once more in plain Python, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -25,12 +29,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.exits import NO_EXITS, Exits
 from schemas.research import Market
 from streams.costs import DEFAULT_COSTS, Costs
+from streams.exits import exit_rules
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, PriceColumns, Terms, run
+from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, ExitPlan, PriceColumns, Terms, run
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 
 class FillsRejected(ValueError):
@@ -86,13 +93,29 @@ class FillModel:
 
 
 @dataclass(frozen=True, eq=False)
+class DecidedExits:
+    """Which exits a position is held with, as decided at each close.
+
+    Attributes:
+        sets: One at least.
+        row: Of ``sets``, shape (n,); None: the first one throughout.
+    """
+
+    sets: tuple[Exits, ...] = (NO_EXITS,)
+    row: Rows | None = None
+
+
+WITHOUT_EXITS = DecidedExits()
+
+
+@dataclass(frozen=True, eq=False)
 class Fills:
     """What the decisions came to.
 
     Attributes:
         equity: Marked to market at each close, at least 0, shape (n,); 0 after a liquidation.
-        position: Units held after the open's fill, at the close 0 once liquidated, shape (n,).
-        traded: Notional filled at each open over the equity before it, shape (n,).
+        position: Units held at each close, shape (n,).
+        traded: Notional filled in each bar over the equity before it, shape (n,).
         trades: From flat to flat or to the other side, in order; dtype ``TRADE``.
         fees_paid, slippage_paid: Quote currency.
         funding_paid: Quote currency, negative when more was earned.
@@ -120,14 +143,17 @@ class Fills:
         return closed
 
 
-def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
-    """Fill the decisions of each close at the next open.
+def simulate(
+    bars: Bars, target: Floats, model: FillModel, exits: DecidedExits = WITHOUT_EXITS
+) -> Fills:
+    """Fill the decisions of each close at the next open, and close positions by their exits.
 
     Args:
         bars: Shape (n,).
         target: Wanted position as a signed multiple of equity (times leverage), decided at each
             close, shape (n,), finite; the last one is never filled.
         model: Costs and limits.
+        exits: Those that count from the next open on.
 
     Equity at t uses bars up to t and decisions before t; an open position stays open at the end,
     marked to the last close. A settlement at the very close is in that close's equity.
@@ -139,7 +165,8 @@ def simulate(bars: Bars, target: Floats, model: FillModel) -> Fills:
     account["cash"], account["liquidated_at"] = model.equity, NEVER
     equity, position, traded = np.zeros(n), np.zeros(n), np.zeros(n)
     columns, terms = kernel_columns(bars, model), kernel_terms(model)
-    run(columns, terms, _checked(bars, target), account, trades, (equity, position, traded))
+    plan, wanted = kernel_exits(bars, exits), _checked(bars, target)
+    run(columns, terms, plan, wanted, account, trades, (equity, position, traded))
     end = account[0]
     closed = trades[: int(end["trades"])].copy()
     ordered = float(end["ordered"])
@@ -163,6 +190,8 @@ def kernel_columns(bars: Bars, model: FillModel) -> PriceColumns:
     return PriceColumns(
         bars.open_time_ms,
         bars.open,
+        bars.high,
+        bars.low,
         bars.close,
         bars.volume,
         bars.funding_due if model.funding else np.zeros(len(bars)),
@@ -184,6 +213,13 @@ def kernel_terms(model: FillModel) -> Terms:
         math.inf if model.participation is None else model.participation,
         model.maintenance_margin,
     )
+
+
+def kernel_exits(bars: Bars, exits: DecidedExits) -> ExitPlan:
+    """Return the exits as the kernel reads them."""
+    active = not all(each.empty for each in exits.sets)
+    row = exits.row if exits.row is not None else np.zeros(len(bars) * active, np.int64)
+    return ExitPlan(active, row, exit_rules(exits.sets, bars.timeframe_ms))
 
 
 def _checked(bars: Bars, target: Floats) -> Floats:

@@ -4,131 +4,88 @@
 
 A pure step over records in the order in which they happen: the bar that closes, then the decision
 that was made of it. The step keeps a wallet and a mean entry price as a venue's account page does,
-and nothing of the compiled arithmetic. Its records and topics are private: nobody publishes them.
+and nothing of the compiled arithmetic; levels and order of exits are the one definition of both.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from pydantic import Field
-
-from schemas.record import Milliseconds, Record, Symbol, Topic
+from schemas.record import Record
+from streams.exits import (
+    EXIT_REASONS,
+    LIQUIDATED,
+    NO_EXIT,
+    REVERSAL,
+    ROI,
+    SIGNAL,
+    BarPrices,
+    ExitRules,
+    HeldPosition,
+    best_price,
+    exit_rules,
+    find_exit,
+    mean_entry,
+)
 from streams.processor import Outputs, Processor
 from streams.runtime.memory_driver import replay
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import Floats
-from workers.research.fills import FillModel
+from workers.research.fill_kernel import FillPoint, Floats
+from workers.research.fills import WITHOUT_EXITS, DecidedExits, FillModel
+from workers.research.reference_records import (
+    DECISIONS,
+    MARKET_BARS,
+    MARKS,
+    Decision,
+    EquityMark,
+    MarketBar,
+    ReferenceAccount,
+    Trade,
+)
 
 
-class MarketBar(Record):
-    """One bar with all that an account needs of it."""
+class AccountTerms(NamedTuple):
+    """What an account trades by."""
 
-    symbol: Symbol
-    open_time_ms: Milliseconds
-    event_time_ms: Milliseconds
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    mark_high: float | None
-    mark_low: float | None
-    mark: float | None = Field(description="At the close")
-    funding_due: float = Field(description="Of one unit long, for stamps in (open, close]")
+    model: FillModel
+    rules: ExitRules
 
 
-class Decision(Record):
-    """The position wanted at a close, a signed multiple of equity."""
-
-    symbol: Symbol
-    event_time_ms: Milliseconds
-    target: float
-
-
-class Trade(Record):
-    """A round trip; fields as in ``fill_kernel.TRADE``."""
-
-    entry_time_ms: int
-    exit_time_ms: int | None = None
-    side: int
-    entry_bar: int
-    last_bar: int = 0
-    units: float = 0.0
-    entered_for: float = 0.0
-    exited: float = 0.0
-    exited_for: float = 0.0
-    fees: float = 0.0
-    slippage: float = 0.0
-    funding: float = 0.0
-    liquidated: bool = False
-
-
-class ReferenceAccount(Record):
-    """State: a wallet, one position at its mean price, and the order on its way."""
-
-    wallet: float = 0.0
-    units: float = 0.0
-    mean_price: float = 0.0
-    target: float = 0.0
-    decided: float = 0.0
-    to_be_sized: bool = False
-    wanted: float = 0.0
-    bars: int = 0
-    trade: Trade | None = None
-    liquidated_at_ms: int | None = None
-
-    def equity(self, price: float) -> float:
-        """Wallet and what the position has gained at a price."""
-        return self.wallet + self.units * (price - self.mean_price)
-
-
-class EquityMark(Record):
-    """What one bar came to: equity and position at its close, trades that ended in it."""
-
-    symbol: Symbol
-    event_time_ms: Milliseconds
-    equity: float
-    units: float
-    traded: float = Field(description="Notional filled over the equity before")
-    closed: tuple[Trade, ...]
-    trade: Trade | None = Field(description="Still open")
-    liquidated_at_ms: int | None
-
-
-MARKET_BARS = Topic("backtest.bars.v1", MarketBar, "symbol", "Bars of a back-test")
-DECISIONS = Topic("backtest.decisions.v1", Decision, "symbol", "Positions wanted")
-MARKS = Topic("backtest.marks.v1", EquityMark, "symbol", "Equity at each close")
-
-
-def fill_processor(model: FillModel) -> Processor:
-    """Return the processor that fills decisions under a model."""
+def fill_processor(terms: AccountTerms) -> Processor:
+    """Return the processor that fills decisions."""
 
     def step(
         account: ReferenceAccount, record: MarketBar | Decision
     ) -> tuple[ReferenceAccount, Outputs]:
         if isinstance(record, Decision):
-            return account.model_copy(update={"decided": record.target}), ()
-        return _live(account, record, model)
+            decided = {"decided": record.target, "exits": record.exits}
+            return account.model_copy(update=decided), ()
+        return _live(account, record, terms)
 
     return Processor(
         name="fills",
         reads=(MARKET_BARS, DECISIONS),
         writes=(MARKS,),
-        initial=ReferenceAccount(wallet=model.equity),
+        initial=ReferenceAccount(wallet=terms.model.equity),
         state_key=("symbol",),
         step=step,
     )
 
 
-def replayed_marks(bars: Bars, target: Floats, model: FillModel) -> list[EquityMark]:
+def replayed_marks(
+    bars: Bars, target: Floats, model: FillModel, exits: DecidedExits = WITHOUT_EXITS
+) -> list[EquityMark]:
     """Return the mark of every bar, the decisions replayed in memory."""
-    outputs = replay([fill_processor(model)], bars_and_decisions(bars, target))
+    terms = AccountTerms(model, exit_rules(exits.sets, bars.timeframe_ms))
+    outputs = replay([fill_processor(terms)], bars_and_decisions(bars, target, exits))
     return [record for record in outputs if isinstance(record, EquityMark)]
 
 
-def bars_and_decisions(bars: Bars, target: Floats) -> Iterator[Record]:
+def bars_and_decisions(
+    bars: Bars, target: Floats, exits: DecidedExits = WITHOUT_EXITS
+) -> Iterator[Record]:
     """Yield bars and decisions by event time, a bar before the decision made of it."""
     for t in range(len(bars)):
         closed = int(bars.close_time_ms[t])
@@ -149,7 +106,12 @@ def bars_and_decisions(bars: Bars, target: Floats) -> Iterator[Record]:
             funding_due=float(bars.funding_due[t]),
             **known,
         )
-        yield Decision(symbol=bars.symbol, event_time_ms=closed, target=float(target[t]))
+        yield Decision(
+            symbol=bars.symbol,
+            event_time_ms=closed,
+            target=float(target[t]),
+            exits=0 if exits.row is None else int(exits.row[t]),
+        )
 
 
 def liquidation_price(account: ReferenceAccount, maintenance_margin: float) -> float:
@@ -164,10 +126,10 @@ def liquidation_price(account: ReferenceAccount, maintenance_margin: float) -> f
 
 
 def _live(
-    before: ReferenceAccount, bar: MarketBar, model: FillModel
+    before: ReferenceAccount, bar: MarketBar, terms: AccountTerms
 ) -> tuple[ReferenceAccount, Outputs]:
     """Return the account after a bar, and its mark."""
-    account = before.model_copy()
+    account, model = before.model_copy(), terms.model
     closed: list[Trade] = []
     traded = 0.0
     if account.liquidated_at_ms is None:
@@ -179,13 +141,7 @@ def _live(
         if _beyond(account, opened_low, opened_high, model):
             account = _liquidated(account, bar.open_time_ms, account.bars, closed)
         else:
-            account, traded = _filled(account, bar, model, closed)
-            worst = bar.low if low is None else low, bar.high if high is None else high
-            gone = _beyond(account, *worst, model)
-            if model.funding and not gone:
-                account = _settled(account, bar)
-            if gone or _ruined(account, bar, model):
-                account = _liquidated(account, bar.event_time_ms, account.bars + 1, closed)
+            account, traded = _traded(account, bar, terms, closed)
     account = account.model_copy(update={"bars": account.bars + 1})
     mark = EquityMark(
         symbol=bar.symbol,
@@ -200,6 +156,67 @@ def _live(
     return account, (mark,)
 
 
+def _traded(
+    account: ReferenceAccount, bar: MarketBar, terms: AccountTerms, closed: list[Trade]
+) -> tuple[ReferenceAccount, float]:
+    """Return the account at a bar's close, and the share of equity that was traded in it."""
+    model, shares = terms.model, []
+    if account.to_be_sized:
+        at_open = BarPrices(bar.open, bar.open, bar.open)
+        account, share = _left(account, bar, at_open, terms, closed)
+        shares.append(share)
+    if account.liquidated_at_ms is None:
+        account, share = _filled(account, bar, model, closed)
+        shares.append(share)
+    if account.liquidated_at_ms is None:
+        prices = BarPrices(bar.open, bar.low, bar.high)
+        account, share = _left(account, bar, prices, terms, closed)
+        shares.append(share)
+    if account.liquidated_at_ms is not None:
+        return account, sum(shares)
+    if account.units != 0.0:
+        side = math.copysign(1.0, account.units)
+        best = best_price(side, account.best, bar.low, bar.high)
+        account = account.model_copy(update={"best": best})
+    gone = _beyond(account, *_worst(bar), model)
+    if model.funding and not gone:
+        account = _settled(account, bar)
+    if gone or _ruined(account, bar, model):
+        account = _liquidated(account, bar.event_time_ms, account.bars + 1, closed)
+    return account, sum(shares)
+
+
+def _worst(bar: MarketBar) -> tuple[float, float]:
+    """Return the lowest and highest price of a bar, by the mark where it is known."""
+    low, high = bar.mark_low, bar.mark_high
+    return bar.low if low is None else low, bar.high if high is None else high
+
+
+def _left(
+    account: ReferenceAccount,
+    bar: MarketBar,
+    prices: BarPrices,
+    terms: AccountTerms,
+    closed: list[Trade],
+) -> tuple[ReferenceAccount, float]:
+    """Return the account after its exits at some prices of a bar, and the share that was traded."""
+    if account.trade is None or account.leaving != NO_EXIT or bar.volume == 0.0:
+        return account, 0.0
+    age_ms = bar.open_time_ms - account.trade.entry_time_ms
+    side, model = math.copysign(1.0, account.units), terms.model
+    held = HeldPosition(side, account.entry, account.best, age_ms)
+    why, level = find_exit(held, prices, terms.rules, account.exits)
+    if why == NO_EXIT:
+        return account, 0.0
+    inside = level != bar.open
+    nearer = why == ROI or _beyond(account, level, level, model)
+    if inside and nearer and _beyond(account, *_worst(bar), model):
+        return account, 0.0  # the margin ends first
+    at = FillPoint(level, bar.event_time_ms if inside else bar.open_time_ms, account.bars + inside)
+    account = account.model_copy(update={"leaving": why, "wanted": 0.0})
+    return _ordered(account, at, bar.volume, model, closed)
+
+
 def _filled(
     account: ReferenceAccount, bar: MarketBar, model: FillModel, closed: list[Trade]
 ) -> tuple[ReferenceAccount, float]:
@@ -207,26 +224,34 @@ def _filled(
     if bar.volume == 0.0:
         return account, 0.0
     if account.to_be_sized:
-        wanted = _size(account, bar.open, model)
-        account = account.model_copy(update={"wanted": wanted, "to_be_sized": False})
-    missing = account.wanted - account.units
-    if missing == 0.0:
+        sized = {"wanted": _size(account, bar.open, model), "leaving": NO_EXIT}
+        account = account.model_copy(update=sized | {"to_be_sized": False})
+    if account.wanted == account.units:
         return account, 0.0
-    before = account.equity(bar.open)
-    price = bar.open * (1.0 + math.copysign(model.slippage, missing))
-    full = model.participation is None or abs(missing) <= model.participation * bar.volume
-    amount = missing if full else math.copysign((model.participation or 0.0) * bar.volume, missing)
+    at = FillPoint(bar.open, bar.open_time_ms, account.bars)
+    return _ordered(account, at, bar.volume, model, closed)
+
+
+def _ordered(
+    account: ReferenceAccount, at: FillPoint, volume: float, model: FillModel, closed: list[Trade]
+) -> tuple[ReferenceAccount, float]:
+    """Return the account after its order met the market, and the share of equity traded."""
+    missing = account.wanted - account.units
+    before = account.equity(at.price)
+    price = at.price * (1.0 + math.copysign(model.slippage, missing))
+    full = model.participation is None or abs(missing) <= model.participation * volume
+    amount = missing if full else math.copysign((model.participation or 0.0) * volume, missing)
     if before <= 0.0:
-        return _liquidated(account, bar.open_time_ms, account.bars, closed), 0.0
+        return _liquidated(account, at.time_ms, at.stop, closed), 0.0
     traded = abs(amount) * price / before
     if account.units * amount < 0.0:
         part = math.copysign(min(abs(amount), abs(account.units)), amount)
-        account = _reduced(account, bar, (part, price), model, closed)
+        account = _reduced(account, at, (part, price), model, closed)
         if account.units == 0.0 and account.wallet <= 0.0:
-            return _bankrupt(account, bar, closed), abs(part) * price / before
+            return _bankrupt(account, at, closed), abs(part) * price / before
         amount -= part
     if amount != 0.0:
-        account = _increased(account, bar, (amount, price), model)
+        account = _increased(account, at, (amount, price), model)
     if full:
         account = account.model_copy(update={"units": account.wanted})
     return account, traded
@@ -242,11 +267,11 @@ def _size(account: ReferenceAccount, price: float, model: FillModel) -> float:
 
 
 def _increased(
-    account: ReferenceAccount, bar: MarketBar, fill: tuple[float, float], model: FillModel
+    account: ReferenceAccount, at: FillPoint, fill: tuple[float, float], model: FillModel
 ) -> ReferenceAccount:
     amount, price = fill
     trade = account.trade or Trade(
-        entry_time_ms=bar.open_time_ms, side=1 if amount > 0.0 else -1, entry_bar=account.bars
+        entry_time_ms=at.time_ms, side=1 if amount > 0.0 else -1, entry_bar=at.stop
     )
     fee = abs(amount) * price * model.taker_fee
     units = account.units + amount
@@ -256,16 +281,23 @@ def _increased(
             "units": trade.units + abs(amount),
             "entered_for": trade.entered_for + abs(amount) * price,
             "fees": trade.fees + fee,
-            "slippage": trade.slippage + abs(amount) * bar.open * model.slippage,
+            "slippage": trade.slippage + abs(amount) * at.price * model.slippage,
         }
     )
-    changed = {"wallet": account.wallet - fee, "units": units, "mean_price": mean, "trade": trade}
+    changed = {
+        "wallet": account.wallet - fee,
+        "units": units,
+        "mean_price": mean,
+        "trade": trade,
+        "entry": mean_entry(account.entry, price, abs(amount), trade.units),
+        "best": price if account.trade is None else account.best,
+    }
     return account.model_copy(update=changed)
 
 
 def _reduced(
     account: ReferenceAccount,
-    bar: MarketBar,
+    at: FillPoint,
     fill: tuple[float, float],
     model: FillModel,
     closed: list[Trade],
@@ -280,14 +312,16 @@ def _reduced(
             "exited": account.trade.exited + abs(amount),
             "exited_for": account.trade.exited_for + abs(amount) * price,
             "fees": account.trade.fees + fee,
-            "slippage": account.trade.slippage + abs(amount) * bar.open * model.slippage,
+            "slippage": account.trade.slippage + abs(amount) * at.price * model.slippage,
         }
     )
-    if units == 0.0 and trade is not None:
-        ended = {"exit_time_ms": bar.open_time_ms, "last_bar": account.bars}
-        closed.append(trade.model_copy(update=ended))
-        trade = None
     changed = {"wallet": account.wallet + gained - fee, "units": units, "trade": trade}
+    if units == 0.0 and trade is not None:
+        turned = REVERSAL if account.wanted * amount > 0.0 else SIGNAL
+        why = turned if account.leaving == NO_EXIT else account.leaving
+        ended = {"exit_time_ms": at.time_ms, "last_bar": at.stop, "exit_reason": EXIT_REASONS[why]}
+        closed.append(trade.model_copy(update=ended))
+        changed |= {"trade": None, "leaving": NO_EXIT}
     return account.model_copy(update=changed)
 
 
@@ -313,12 +347,13 @@ def _ruined(account: ReferenceAccount, bar: MarketBar, model: FillModel) -> bool
     return nothing or _beyond(account, mark, mark, model)
 
 
-def _bankrupt(account: ReferenceAccount, bar: MarketBar, closed: list[Trade]) -> ReferenceAccount:
+def _bankrupt(account: ReferenceAccount, at: FillPoint, closed: list[Trade]) -> ReferenceAccount:
     """Return an account whose exit cost more than it held: the trade lost that much, no more."""
     trade = closed.pop()
     forgiven = trade.exited_for - account.wallet * trade.side
-    closed.append(trade.model_copy(update={"exited_for": forgiven, "liquidated": True}))
-    return account.model_copy(update={"wallet": 0.0, "liquidated_at_ms": bar.open_time_ms})
+    lost = {"exited_for": forgiven, "liquidated": True, "exit_reason": EXIT_REASONS[LIQUIDATED]}
+    closed.append(trade.model_copy(update=lost))
+    return account.model_copy(update={"wallet": 0.0, "liquidated_at_ms": at.time_ms})
 
 
 def _liquidated(
@@ -334,6 +369,7 @@ def _liquidated(
         "exited": account.trade.exited + size,
         "exited_for": account.trade.exited_for + size * nothing_left,
         "liquidated": True,
+        "exit_reason": EXIT_REASONS[LIQUIDATED],
     }
     closed.append(account.trade.model_copy(update=changed))
     empty = {"wallet": 0.0, "units": 0.0, "trade": None, "liquidated_at_ms": time_ms}

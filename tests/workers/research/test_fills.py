@@ -13,7 +13,8 @@ from schemas.research import PerformanceSpec
 from schemas.timeframes import HOUR_MS
 from tests.fakes.random_bars import START_MS, bars_of, random_bars
 from workers.research.fills import FillModel, FillsRejected, simulate
-from workers.research.reference import ReferenceAccount, liquidation_price, replayed_marks
+from workers.research.reference import liquidation_price, replayed_marks
+from workers.research.reference_records import ReferenceAccount
 
 FREE = FillModel(taker_fee=0.0, slippage=0.0, equity=1000.0)
 SUMS = ("units", "entry_price", "exit_price", "fees", "slippage", "funding", "pnl")
