@@ -6,13 +6,10 @@ Words and signs are those of the documents: a ``stoploss`` is a loss and so belo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -20,10 +17,15 @@ from pydantic import (
 )
 
 from schemas.bounds import MAX_BARS
+from schemas.ranges import Spec
 
 MAX_GAIN = 10.0  # ten times the entry price: beyond, nothing is taken
-MAX_AGE_MINUTES = 5_256_000  # ten years
+MAX_AGE_MINUTES = 9_999_999  # nineteen years
 MAX_ROWS = 50
+
+
+Minutes = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,6})$")]
+Gain = Annotated[float, Field(ge=0.0, le=MAX_GAIN)]
 
 
 class ExitsRejected(ValueError):
@@ -71,32 +73,33 @@ def _checked(name: str, value: Any) -> float:
     return int(value) if name == "hold_bars" else float(value)
 
 
-class Exits(BaseModel):
+class Exits(Spec):
     """Exits of every position of a run; where all are null the strategy alone closes positions.
 
     Levels count from the mean entry price. A new decision of the strategy, and no earlier bar,
     takes a position again after an exit.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    roi_min: Annotated[float | None, _bounded("roi_min")] = Field(
-        default=None, description="Take the profit at this gain, e.g. 0.05"
+    roi_min: Annotated[Annotated[float, Field(gt=0.0, le=MAX_GAIN)] | None, _bounded("roi_min")] = (
+        Field(default=None, description="Take the profit at this gain, e.g. 0.05")
     )
-    stoploss: Annotated[float | None, _bounded("stoploss")] = Field(
-        default=None, description="Close at this loss, below 0, e.g. -0.1"
+    stoploss: Annotated[Annotated[float, Field(ge=-1.0, lt=0.0)] | None, _bounded("stoploss")] = (
+        Field(default=None, description="Close at this loss, below 0, e.g. -0.1")
     )
-    trailing_stop: Annotated[float | None, _bounded("trailing_stop")] = Field(
+    trailing_stop: Annotated[
+        Annotated[float, Field(gt=0.0, lt=1.0)] | None, _bounded("trailing_stop")
+    ] = Field(
         default=None, description="Close so far behind the best price since the entry, e.g. 0.02"
     )
-    trailing_offset: Annotated[float | None, _bounded("trailing_offset")] = Field(
-        default=None, description="The gain from which on it trails; 0: from the entry on"
+    trailing_offset: Annotated[
+        Annotated[float, Field(ge=0.0, le=MAX_GAIN)] | None, _bounded("trailing_offset")
+    ] = Field(default=None, description="The gain from which on it trails; 0: from the entry on")
+    hold_bars: Annotated[Annotated[int, Field(ge=1, le=MAX_BARS)] | None, _bounded("hold_bars")] = (
+        Field(default=None, description="Close at the open when so many bars have passed")
     )
-    hold_bars: Annotated[int | None, _bounded("hold_bars")] = Field(
-        default=None, description="Close at the open when so many bars have passed"
-    )
-    minimal_roi: dict[str, float] = Field(
+    minimal_roi: dict[Minutes, Gain] = Field(
         default_factory=dict,
+        max_length=MAX_ROWS,
         description="Take the profit at the gain of the position's age: gains by minutes since "
         'the entry, e.g. {"0": 0.04, "60": 0.02}',
     )
@@ -111,7 +114,8 @@ class Exits(BaseModel):
             )
         table = {_minutes(age): _gain(age, gain) for age, gain in value.items()}
         rows = sorted(table.items())
-        for (before, higher), (age, gain) in pairwise(rows):
+        for place, (age, gain) in enumerate(rows[1:]):
+            before, higher = rows[place]
             if gain > higher:
                 raise ValueError(
                     f"minimal_roi is {gain:g} at {age} minutes and {higher:g} at {before}, "
@@ -144,7 +148,7 @@ class Exits(BaseModel):
         """Whether the strategy alone closes positions."""
         return not self.minimal_roi and all(getattr(self, name) is None for name in EXIT_NAMES)
 
-    def replaced(self, values: Mapping[str, float]) -> Exits:
+    def replaced(self, values: Mapping[str, object]) -> Exits:
         """Return these exits with other numbers; raises ExitsRejected naming value and bounds."""
         try:
             return Exits.model_validate(self.model_dump() | dict(values))

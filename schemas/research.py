@@ -7,12 +7,15 @@ Read by the gateway, which validates and publishes, and by the workers, which ru
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.bounds import MAX_BARS, MAX_EQUITY, Number, Seed, Step, Text, Threshold, Ticker, TimeMs
 from schemas.configs import ConfigUse
+from schemas.exits import EXIT_NAMES, NO_EXITS, Exits, ExitsRejected
+from schemas.ranges import Range, Spec, ThresholdRange, WindowRange
 
 Indicator = Literal[
     "bollinger_z", "sma_distance", "ema_distance", "rsi", "roc", "min_max", "percentile_rank"
@@ -27,65 +30,7 @@ Sampler = Literal["grid", "TPESampler", "RandomSampler", "CmaEsSampler"]
 
 MONTH_S = 31 * 86_400
 MAX_COMBINATIONS = 1_000_000  # a grid beyond is refused with its size
-
-
-class Spec(BaseModel):
-    """A part of a request: unknown fields, NaN and infinity are refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class Range(Spec):
-    """Values from ``min`` to ``max``, both included, ``step`` apart; also ``[min, max, step]``."""
-
-    min: Number
-    max: Number
-    step: Step
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_list(cls, value: object) -> object:
-        if isinstance(value, list | tuple) and len(value) == 3:
-            return dict(zip(("min", "max", "step"), value, strict=True))
-        return value
-
-    @model_validator(mode="after")
-    def _not_reversed(self) -> Range:
-        if self.max < self.min:
-            raise ValueError(f"max {self.max:g} is below min {self.min:g}")
-        return self
-
-    @property
-    def count(self) -> int:
-        """How many values it has, at least one."""
-        return math.floor((self.max - self.min) / self.step + 1e-9) + 1
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The values, ascending; rounded so that 0.1 + 0.2 reads 0.3."""
-        return tuple(round(self.min + i * self.step, 12) for i in range(self.count))
-
-
-class WindowRange(Range):
-    """Look-back windows in bars."""
-
-    min: float = Field(ge=2, le=MAX_BARS)
-    max: float = Field(ge=2, le=MAX_BARS)
-    step: float = Field(ge=1, le=MAX_BARS)
-
-    @model_validator(mode="after")
-    def _whole(self) -> WindowRange:
-        if any(v != int(v) for v in (self.min, self.max, self.step)):
-            raise ValueError("windows are whole numbers of bars")
-        return self
-
-
-class ThresholdRange(Range):
-    """Thresholds of an indicator, which lies around 0: both sides of it are meant."""
-
-    min: Threshold
+MAX_EXIT_SETS = 100_000  # beside factors
 
 
 class Factor(Spec):
@@ -124,6 +69,9 @@ class Market(Spec):
     equity: float = Field(
         default=10_000.0, ge=0.01, le=MAX_EQUITY, description="Quote currency at the start"
     )
+    exits: Exits | None = Field(
+        default=None, description="Of every position; parameters of the same name replace them"
+    )
     config: ConfigUse | None = Field(
         default=None, description="Filled in by the gateway: what is of the strategy's config"
     )
@@ -134,6 +82,17 @@ class Market(Spec):
         if self.from_ms is not None and self.to_ms is not None and self.to_ms <= self.from_ms:
             raise ValueError(f"to_ms {self.to_ms} is not after from_ms {self.from_ms}")
         return self
+
+    @property
+    def fixed_exits(self) -> Exits:
+        """The exits of the request itself."""
+        return self.exits or NO_EXITS
+
+
+def require_exits(fixed: Exits, space: Mapping[str, Range]) -> None:
+    """Raise ExitsRejected for ranges of exits that no position can have beside the fixed ones."""
+    for place in (0, 1, -1):  # the ends, and one with a step to it
+        fixed.replaced({n: r.values[min(place, r.count - 1)] for n, r in space.items()})
 
 
 class Grid(Market):
@@ -151,7 +110,9 @@ class Grid(Market):
     )
     strategy: Text | None = Field(default=None, description="Of those shipped, instead of factors")
     space: dict[Text, Range] = Field(
-        default_factory=dict, max_length=50, description="Its parameters to try"
+        default_factory=dict,
+        max_length=50,
+        description=f"Parameters to try: the strategy's own, and {', '.join(EXIT_NAMES)} of any",
     )
     objective: Objective = "sharpe"
 
@@ -161,8 +122,6 @@ class Grid(Market):
         if self.strategy is not None:
             if single or self.factors:
                 raise ValueError("a strategy takes its ranges in space, and no factors")
-        elif self.space:
-            raise ValueError("space belongs to a strategy: name it in strategy")
         elif self.mode == "single":
             if self.window_range is None or self.signal_range is None:
                 raise ValueError("mode 'single' needs window_range and signal_range")
@@ -172,12 +131,27 @@ class Grid(Market):
             raise ValueError("mode 'multi' needs at least one of factors")
         elif single:
             raise ValueError("mode 'multi' takes its ranges inside factors")
+        if self.strategy is None:
+            self._require_exits_in_space()
         if self.combinations > MAX_COMBINATIONS:
             raise ValueError(
                 f"the grid has {self.combinations:,} combinations, at most {MAX_COMBINATIONS:,} "
                 "are run: widen a step or narrow a range"
             )
         return self
+
+    def _require_exits_in_space(self) -> None:
+        """Refuse a space beside factors that holds more than exits, or exits that cannot be."""
+        if strange := sorted(set(self.space) - set(EXIT_NAMES)):
+            raise ValueError(
+                f"space has {', '.join(strange)}, expected {', '.join(EXIT_NAMES)} beside factors; "
+                "other parameters belong to a strategy: name it in strategy"
+            )
+        if (sets := math.prod(r.count for r in self.space.values())) > MAX_EXIT_SETS:
+            raise ValueError(
+                f"space has {sets:,} sets of exits, at most {MAX_EXIT_SETS:,} are run: widen a step"
+            )
+        require_exits(self.fixed_exits, self.space)
 
     @property
     def all_factors(self) -> tuple[Factor, ...]:
@@ -196,9 +170,8 @@ class Grid(Market):
     @property
     def combinations(self) -> int:
         """How many parameter sets the whole grid has."""
-        if self.strategy is not None:
-            return math.prod(r.count for r in self.space.values())
-        return math.prod(f.window_range.count * f.signal_range.count for f in self.all_factors)
+        factors = (f.window_range.count * f.signal_range.count for f in self.all_factors)
+        return math.prod(factors) * math.prod(r.count for r in self.space.values())
 
 
 class OptimizeSpec(Grid):
@@ -317,6 +290,22 @@ class Parameter(Spec):
         if self.type == "int" and any(v != int(v) for v in whole):
             raise ValueError("an int parameter has whole low, high and step")
         return self
+
+
+def require_searched_exits(fixed: Exits, searched: Mapping[str, Parameter]) -> None:
+    """Raise ExitsRejected for a search of exits that no position can have beside the fixed ones."""
+    edges: dict[str, list[float]] = {}
+    for name, parameter in searched.items():
+        values = parameter.choices or (parameter.low, parameter.high)
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        fraction = name == "hold_bars" and parameter.type == "float"
+        if len(numbers) != len(values) or fraction:
+            kind = "a whole number" if fraction else "a number"
+            got = "float" if fraction else ", ".join(map(str, values))
+            raise ExitsRejected(f"parameter {name} is {kind}, got {got}")
+        edges[name] = sorted(numbers)
+    for place in (0, -1):
+        fixed.replaced({name: values[place] for name, values in edges.items()})
 
 
 Objectives = Annotated[

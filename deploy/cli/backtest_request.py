@@ -34,6 +34,15 @@ Funding = Annotated[
 ]
 
 
+Exit = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Of every position, NAME=VALUE: stoploss=-0.05, roi_min, trailing_stop, "
+        "trailing_offset, hold_bars, minimal_roi=0:0.04,60:0.02 (gains by minutes)."
+    ),
+]
+
+
 @dataclass(frozen=True)
 class MarketOptions:
     """Which recorded market."""
@@ -113,6 +122,7 @@ class TermOptions:
     fee_bps: Annotated[float | None, typer.Option(help="Taker fee of one side [5].")] = None
     slippage_bps: Annotated[float | None, typer.Option(help="Of one side [1].")] = None
     leverage: Annotated[float | None, typer.Option(help="Notional over equity [1].")] = None
+    exit: Exit = None
     log: Annotated[bool, typer.Option("--log", help="Also as a run of MLflow.")] = False
 
     def fields(self) -> Fields:
@@ -124,6 +134,7 @@ class TermOptions:
             "fee_bps": self.fee_bps,
             "slippage_bps": self.slippage_bps,
             "leverage": self.leverage,
+            "exits": parse_exits(self.exit or ()) or None,
             "log": self.log or None,
         }
 
@@ -190,6 +201,20 @@ def parse_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:
             raise fail(f"{text!r}, expected NAME=VALUE", 2)
         pairs.append((name, value))
     return pairs
+
+
+def parse_exits(texts: Iterable[str]) -> Fields:
+    """Return the exits of some ``NAME=VALUE``; exit code 2 for what is none."""
+    exits: Fields = {}
+    for name, text in parse_pairs(texts):
+        if name != "minimal_roi":
+            exits[name] = parse_number(text)
+            continue
+        rows = [row.partition(":") for row in text.split(",")]
+        if not all(mark for _, mark, _ in rows):
+            raise fail(f"--exit {name}={text!r}, expected MINUTES:GAIN such as 0:0.04,60:0.02", 2)
+        exits[name] = {age: parse_number(gain) for age, _, gain in rows}
+    return exits
 
 
 def parse_number(text: str) -> float:

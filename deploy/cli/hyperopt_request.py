@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.backtest_request import Fields, request_fields
+from deploy.cli.backtest_request import Exit, Fields, parse_exits, request_fields
 from deploy.cli.console import fail, parse_symbol, parse_time_ms
 
 
@@ -31,7 +31,7 @@ class TuningOptions:
         str | None, typer.Option(help="quick, standard, production, or one of --config.")
     ] = None
     config: Annotated[
-        Path | None, typer.Option(help="tradai.yaml of the strategy: its optimization part.")
+        Path | None, typer.Option(help="tradai.yaml of the strategy: its optimization and exits.")
     ] = None
     sampler: Annotated[
         str | None, typer.Option(help="TPESampler, RandomSampler, CmaEsSampler, NSGAIISampler.")
@@ -44,6 +44,7 @@ class TuningOptions:
         list[str] | None,
         typer.Option(help="NAME=LOW:HIGH, NAME=LOW:HIGH:STEP, NAME=LOW:HIGH:log or NAME=A,B."),
     ] = None
+    exit: Exit = None
     windows: Annotated[int | None, typer.Option(min=1, help="Of each trial, at most [4].")] = None
     pruning: Annotated[bool, typer.Option("--pruning", help="Stop poor trials early.")] = False
     batch: Annotated[int | None, typer.Option(min=1, help="Trials at a time [1].")] = None
@@ -57,6 +58,7 @@ class TuningOptions:
     def fields(self) -> Fields:
         """Return the fields of the request: those of the file, replaced by the options."""
         param_space = dict(map(parse_parameter, self.param or ()))
+        config = read_config(self.config) if self.config else {}
         options = {
             "strategy_name": self.strategy,
             "symbol": parse_symbol(self.symbol) if self.symbol else None,
@@ -65,7 +67,8 @@ class TuningOptions:
             "to_ms": parse_time_ms(self.until) if self.until else None,
             "n_trials": self.n_trials,
             "preset": self.preset,
-            "optimization": read_optimization(self.config) if self.config else None,
+            "optimization": config.get("optimization"),
+            "exits": parse_exits(self.exit or ()) or config.get("exits"),
             "sampler": self.sampler,
             "loss_function": self.loss or None,
             "spaces": self.spaces or None,
@@ -80,18 +83,18 @@ class TuningOptions:
         return request_fields(self.spec, options)
 
 
-def read_optimization(path: Path) -> Fields:
-    """Return the ``optimization`` part of a strategy's config."""
+def read_config(path: Path) -> Fields:
+    """Return what a search takes of a strategy's config: ``optimization``, and ``exits`` if any."""
     import yaml
 
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise fail(f"--config {path}: {' '.join(str(error).split())}", 2) from None
-    optimization = content.get("optimization") if isinstance(content, dict) else None
-    if not isinstance(optimization, dict):
+    parts = content if isinstance(content, dict) else {}
+    if not isinstance(parts.get("optimization"), dict):
         raise fail(f"--config {path} has no optimization part", 2)
-    return optimization
+    return {name: parts[name] for name in ("optimization", "exits") if name in parts}
 
 
 def parse_parameter(text: str) -> tuple[str, Fields]:

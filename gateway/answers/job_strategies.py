@@ -11,6 +11,13 @@ from gateway.context import AppContext
 from gateway.errors import Refused
 from gateway.views.jobs import JobView
 from schemas.configs import ConfigChanged
+from schemas.exits import EXIT_NAMES, ExitsRejected
+from schemas.research import (
+    PerformanceSpec,
+    TuningSpec,
+    require_exits,
+    require_searched_exits,
+)
 from streams.configs.job_defaults import JobSpec, entry_point, strategy_field, with_config
 
 
@@ -56,12 +63,13 @@ def resolve(ctx: AppContext, spec: JobSpec, earlier: JobView | None) -> JobSpec:
     if ":" not in runs:  # what a package holds, the worker knows
         where = f"strategy.entry_point of {name}'s ACTIVE config {change.config_id}"
         _require_registered(ctx, runs, f"{where}: {runs!r} is unknown")
-    _require_parameters(ctx, runs, spec)
     try:
-        return with_config(spec, name, change.config_id, content)
+        whole = with_config(spec, name, change.config_id, content)
     except ValidationError as invalid:
         faults = "; ".join(_fault(each) for each in invalid.errors())
         raise Refused(f"with {name}'s ACTIVE config {change.config_id}: {faults}") from None
+    _require_parameters(ctx, runs, whole)
+    return whole
 
 
 def _version(ctx: AppContext, name: str, earlier: JobView | None) -> ConfigChanged | None:
@@ -101,13 +109,27 @@ def _require_registered(ctx: AppContext, name: str, fault: str) -> None:
 
 
 def _require_parameters(ctx: AppContext, name: str, spec: JobSpec) -> None:
+    """Refuse parameters that a strategy of the registry lacks, and exits that cannot be."""
     known = _parameters_by_strategy(ctx).get(name)
+    if not known:  # what a package holds, the worker knows
+        return
     field = {"hyperopt": "param_space", "performance": "params"}.get(spec.kind, "space")
-    unknown = sorted(set(getattr(spec, field)) - set(known or ()))
-    if known and unknown:
+    asked = getattr(spec, field)
+    if unknown := sorted(set(asked) - {*known, *EXIT_NAMES}):
         raise Refused(
-            f"{field}: {name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}"
+            f"{field}: {name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}, "
+            f"and every strategy {', '.join(EXIT_NAMES)}"
         )
+    exits = {each: asked[each] for each in asked.keys() & set(EXIT_NAMES) - set(known)}
+    try:
+        if isinstance(spec, PerformanceSpec):
+            spec.fixed_exits.replaced(exits)
+        elif isinstance(spec, TuningSpec):
+            require_searched_exits(spec.fixed_exits, exits)
+        else:
+            require_exits(spec.fixed_exits, exits)
+    except ExitsRejected as rejected:
+        raise Refused(f"{field}: {rejected}") from None
 
 
 def _parameters_by_strategy(ctx: AppContext) -> dict[str, list[str]]:

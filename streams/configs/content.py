@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.bounds import MAX_COUNT, Text, Ticker
 from schemas.configs import Content, SignalPolicy, StrategyName
 from schemas.drift import DriftPolicy
+from schemas.exits import Exits
 from schemas.policies import GatesPolicy, RetrainingPolicy
 from schemas.research import Optimization
 from schemas.specialists import SpecialistPolicy
@@ -171,6 +172,7 @@ class StrategyConfig(Part):
     strategy_service: StrategyService = StrategyService()
     mlflow: Mlflow = Mlflow()
     optimization: Optimization | None = None
+    exits: Exits | None = None
     deployment: Deployment = Deployment()
     decision: SignalPolicy = SignalPolicy()
     drift: DriftPolicy = DriftPolicy()

@@ -61,6 +61,8 @@ def _market(config: StrategyConfig, said: dict[str, Any]) -> dict[str, Any]:
         taken["timeframe"] = config.strategy.timeframe
     if defaults.symbols:
         taken["symbol"] = defaults.symbols[0]  # a job is of one market
+    if config.exits is not None:
+        taken["exits"] = config.exits.model_dump(exclude_unset=True)
     if not said.keys() & {"from_ms", "to_ms"}:  # half of one span and half of another is neither
         taken |= _span(defaults.timerange)
     return taken | _size(config, said)

@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.exits import Exits
 from schemas.research import Factor, FixedFactor, Grid, Objective
 from schemas.timeframes import DAY_MS
+from streams.exits import exit_rules
 from workers.bars.arrays import Bars
 from workers.research import grid_kernel as kernel
 from workers.research.fills import FillModel, kernel_terms
+from workers.research.grid_book import Codes, KernelMarket, Rules, kernel_market, new_book
 from workers.research.indicators import SIDES, check_threshold, column, indicator
 from workers.research.indicators import warm_up as prepare_indicators
 
@@ -98,7 +102,7 @@ class GridResult:
 
     def factors(self, number: int) -> tuple[FixedFactor, ...]:
         """Return the ``number``-th combination as factors, as ``factor_target`` takes them."""
-        numbers = list(self.params(number).values())
+        numbers = list(self.params(number).values())[: 2 * len(self.grid.all_factors)]
         return tuple(
             FixedFactor(
                 indicator=factor.indicator,
@@ -138,17 +142,15 @@ def parameter_values(grid: Grid) -> dict[str, tuple[float, ...]]:
     """Return the values of each parameter, in the order of the grid.
 
     ``window`` and ``signal`` of a single factor; ``window_1``, ``signal_1``, ``window_2``... of
-    several; those of a strategy's space.
+    several; then those of the space.
     """
-    if grid.strategy is not None:
-        return {name: options.values for name, options in grid.space.items()}
     factors = grid.all_factors
     values = {}
     for number, factor in enumerate(factors, start=1):
         of = "" if len(factors) == 1 and grid.mode == "single" else f"_{number}"
         values["window" + of] = factor.window_range.values
         values["signal" + of] = factor.signal_range.values
-    return values
+    return values | {name: options.values for name, options in grid.space.items()}
 
 
 def run_grid(
@@ -179,13 +181,13 @@ def run_grid(
     _check(bars, grid, indices)
     result = blank_result(bars, grid, indices, keep_daily=keep_daily)
     model = FillModel.of(grid)
-    market = kernel.kernel_market(bars, model)
+    market = kernel_market(bars, model)
     done, best = 0, None
     with ThreadPoolExecutor(threads) as pool:
         for slots, rules in _parts(bars, grid, indices):
-            run = partial(_run, market, model, rules, result)
+            run = partial(_run, market, model, result)
             starts = range(0, len(slots), ABREAST)
-            blocks = [(slots[i : i + ABREAST], rules.reads[i : i + ABREAST]) for i in starts]
+            blocks = [(slots[i : i + ABREAST], _block(rules, i)) for i in starts]
             for block in (pool.map if threads > 1 else map)(run, blocks):
                 done += len(block)
                 best = _better(best, getattr(result, grid.objective)[block])
@@ -196,18 +198,17 @@ def run_grid(
 
 
 def _run(
-    market: kernel.KernelMarket,
+    market: KernelMarket,
     model: FillModel,
-    rules: kernel.Rules,
     result: GridResult,
-    block: tuple[Indices, Indices],
+    block: tuple[Indices, Rules],
 ) -> Indices:
     """Run some combinations, write what they did into the result and return their numbers."""
-    slots, reads = block
+    slots, rules = block
     together = len(slots) == slots[-1] - slots[0] + 1  # a slice is written faster than places
     columns = slice(slots[0], slots[-1] + 1) if together else slots
-    book = kernel.new_book(len(slots), len(result.day_ms), model.equity)
-    kernel.trade(market, kernel_terms(model), rules._replace(reads=reads), book)
+    book = new_book(len(slots), len(result.day_ms), model.equity)
+    kernel.trade(market, kernel_terms(model), rules, book)
     for name, values in daily_measures(book.equity).items():
         getattr(result, name)[slots] = values
     result.bar_drawdown[slots] = 1.0 - np.maximum(book.lowest, 0.0)
@@ -219,6 +220,12 @@ def _run(
         result.equity[:, columns] = book.equity
         result.held[:, columns] = book.held
     return slots
+
+
+def _block(rules: Rules, first: int) -> Rules:
+    """Return the rules of the combinations that advance together from a first one on."""
+    some = slice(first, first + ABREAST)
+    return rules._replace(reads=rules.reads[some], exit_row=rules.exit_row[some])
 
 
 def daily_measures(equity: Matrix) -> dict[str, Vector]:
@@ -289,10 +296,13 @@ def _check(bars: Bars, grid: Grid, indices: Indices) -> None:
             )
 
 
-def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, kernel.Rules]]:
+def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, Rules]]:
     """Cut the combinations into parts whose codes fit; yields numbers within ``indices``."""
     factors = grid.all_factors
-    sizes = [n for f in factors for n in (f.window_range.count, f.signal_range.count)]
+    sizes = [len(values) for values in parameter_values(grid).values()]
+    sets = _exit_sets(grid)
+    exits = exit_rules(sets, bars.timeframe_ms)
+    guarded = not all(each.empty for each in sets)
     columns = {name: column(bars, name) for name in {f.data_column for f in factors}}
     parts = [np.arange(len(indices))]
     while parts:
@@ -315,10 +325,20 @@ def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, 
             reads[:, f, 1] = digits[:, 2 * f + 1]
             reads[:, f, 2:] = SIDES[factor.signal_type]
             first += len(windows[f])
-        yield slots, kernel.Rules(codes, reads, len(factors) if grid.combine == "all" else 1)
+        exit_row = indices[slots] % len(sets)  # the parameters of exits run fastest
+        needed = len(factors) if grid.combine == "all" else 1
+        yield slots, Rules(codes, reads, needed, guarded, exits, exit_row)
 
 
-def _encode(values: Vector, factor: Factor, windows: Indices, codes: kernel.Codes) -> None:
+def _exit_sets(grid: Grid) -> list[Exits]:
+    """Return the sets of exits of a grid of factors, in the order of the grid."""
+    tried = product(*(options.values for options in grid.space.values()))
+    return [
+        grid.fixed_exits.replaced(dict(zip(grid.space, values, strict=True))) for values in tried
+    ]
+
+
+def _encode(values: Vector, factor: Factor, windows: Indices, codes: Codes) -> None:
     """Write the codes of some windows, a few at a time."""
     lengths = np.asarray(factor.window_range.values, dtype=np.int64)[windows]
     thresholds = np.asarray(factor.signal_range.values)

@@ -11,6 +11,7 @@ from schemas.research import Grid, OptimizeSpec
 from streams.evaluation.overfitting import deflated_sharpe_ratio
 from workers.bars.arrays import Bars
 from workers.research.charts.search_charts import search_plots
+from workers.research.fills import DecidedExits
 from workers.research.grid import GridResult, parameter_values
 from workers.research.outcome import (
     JSON,
@@ -21,7 +22,13 @@ from workers.research.outcome import (
     require_span,
     simulate_account,
 )
-from workers.research.trials import join_trials, run_trials, select_trials, trial_target
+from workers.research.trials import (
+    join_trials,
+    run_trials,
+    select_trials,
+    trial_exits,
+    trial_target,
+)
 from workers.research.verdict import Judgement, judge, neighbourhood, score_distribution, verdict
 
 Progress = Callable[[int, int, float | None], object]
@@ -134,7 +141,8 @@ def _said(judged: Judgement, around: JSON, hold: float | None, days: int) -> str
 
 def _row(search: SearchRun, ran: GridResult, number: int, sharpes: np.ndarray) -> JSON:
     """Return one of the best, run once more by the fill engine for its trades."""
-    account = simulate_account(search.bars, trial_target(search.bars, ran, number), search.spec)
+    target, exits = trial_target(search.bars, ran, number), trial_exits(ran, number)
+    account = simulate_account(search.bars, target, search.spec, exits=DecidedExits((exits,)))
     metrics = account.metrics
     return {
         "params": ran.params(number),

@@ -15,7 +15,7 @@ from schemas.timeframes import DAY_MS, days_text, timeframe_name
 from streams.evaluation.metrics import daily_returns
 from streams.evaluation.report import FinishedRun, Metrics, Trades, report
 from workers.bars.arrays import Bars
-from workers.research.fills import FillModel, Fills, simulate
+from workers.research.fills import WITHOUT_EXITS, DecidedExits, FillModel, Fills, simulate
 
 JSON = dict[str, Any]
 Vector = NDArray[np.float64]
@@ -97,10 +97,15 @@ def trades_in(closed: NDArray[Any]) -> Trades:
 
 
 def simulate_account(
-    bars: Bars, target: Vector, market: Market, participation: float | None = None
+    bars: Bars,
+    target: Vector,
+    market: Market,
+    participation: float | None = None,
+    exits: DecidedExits = WITHOUT_EXITS,
 ) -> SimulatedAccount:
-    """Return what decisions come to with the costs and limits of a request."""
-    return SimulatedAccount(bars, simulate(bars, target, FillModel.of(market, participation)))
+    """Return what decisions come to with the costs and limits of a request, and some exits."""
+    model = FillModel.of(market, participation)
+    return SimulatedAccount(bars, simulate(bars, target, model, exits))
 
 
 def buy_and_hold_account(bars: Bars, market: Market) -> SimulatedAccount:

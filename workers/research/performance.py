@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from schemas.research import PerformanceSpec
 from streams.evaluation import metrics as m
 from streams.evaluation import trade_metrics as t
 from streams.evaluation.resampling import bootstrap_interval
+from streams.exits import EXIT_REASONS
 from workers.bars.arrays import Bars
 from workers.research.charts.charts import Chart, ChartSeries, kept_points, over_time, rounded
 from workers.research.fill_kernel import TRADE
+from workers.research.fills import DecidedExits
 from workers.research.outcome import (
     HOLD,
     JSON,
@@ -27,7 +30,7 @@ from workers.research.outcome import (
     simulate_account,
 )
 from workers.research.strategies import strategy_named
-from workers.research.trials import fixed_target
+from workers.research.trials import fixed_exits, fixed_target
 
 MAX_TRADES = 500  # listed, newest last; all of them count
 MAX_CURVE = 2_000  # points of each curve
@@ -72,7 +75,8 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
     Raises: ValueError naming what is wrong with the spec or too little in the bars.
     """
     require_span(bars, m.MIN_PERIODS, "a back-test")
-    account = simulate_account(bars, fixed_target(spec, bars), spec, spec.participation)
+    target, exits = fixed_target(spec, bars), DecidedExits((fixed_exits(spec),))
+    account = simulate_account(bars, target, spec, spec.participation, exits)
     hold = buy_and_hold_account(bars, spec)
     fills = account.fills
     charts = account_charts(account, hold)
@@ -104,7 +108,9 @@ def performance(spec: PerformanceSpec, bars: Bars) -> JSON:
 def named_params(spec: PerformanceSpec) -> dict[str, float]:
     """Return the parameters by name; of several factors they are numbered."""
     if spec.strategy is not None:
-        return strategy_named(spec.strategy).completed(spec.params)
+        strategy = strategy_named(spec.strategy)
+        own, exits = strategy.divided(spec.params)
+        return strategy.completed(own) | exits
     params: dict[str, float] = {}
     for number, factor in enumerate(spec.all_factors, start=1):
         of = f"_{number}" if spec.mode == "multi" else ""
@@ -178,8 +184,22 @@ def newest_trades(account: SimulatedAccount) -> JSON:
     newest = trades[-MAX_TRADES:]
     names = TRADE.names or ()
     listed = [dict(zip(names, trade, strict=True)) for trade in newest.tolist()]
+    for row in listed:
+        row["exit_reason"] = EXIT_REASONS[row["exit_reason"]]
     note = f"the newest {len(newest):,} of {len(trades):,}" if len(newest) < len(trades) else ""
-    return {"count": len(trades), "open": bool(trades["open"].any()), "note": note, "rows": listed}
+    return {
+        "count": len(trades),
+        "open": bool(trades["open"].any()),
+        "note": note,
+        "reasons": exit_reasons(trades),
+        "rows": listed,
+    }
+
+
+def exit_reasons(trades: NDArray[Any]) -> dict[str, int]:
+    """Return how many trades ended for each reason, those without any left out."""
+    counts = np.bincount(trades["exit_reason"], minlength=len(EXIT_REASONS)).tolist()
+    return {reason: count for reason, count in zip(EXIT_REASONS, counts, strict=True) if count > 0}
 
 
 def account_charts(

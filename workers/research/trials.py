@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.research import Grid, PerformanceSpec
+from schemas.exits import Exits
+from schemas.research import Grid, PerformanceSpec, require_exits
 from streams.evaluation.metrics import drawdowns
 from workers.bars.arrays import Bars
+from workers.research.fills import DecidedExits
 from workers.research.grid import GridResult, Progress, blank_result, daily_measures, run_grid
 from workers.research.indicators import factor_target
 from workers.research.outcome import simulate_account
@@ -56,7 +58,10 @@ def _check(bars: Bars, grid: Grid, count: int) -> None:
         has = ", ".join(f"{n} {p.low:g} to {p.high:g}" for n, p in strategy.parameters.items())
         raise ValueError(f"space is empty: give ranges of some of {strategy.name}'s {has}")
     for edge in ("min", "max"):
-        strategy.completed({name: getattr(options, edge) for name, options in grid.space.items()})
+        params = {name: getattr(options, edge) for name, options in grid.space.items()}
+        own, exits = strategy.divided(params)
+        strategy.completed(own)
+    require_exits(grid.fixed_exits, {name: grid.space[name] for name in exits})
     if (work := len(bars) * count) > MAX_WORK:
         raise ValueError(
             f"{len(bars):,} bars times {count:,} sets of a strategy are {work:,} steps, at most "
@@ -66,7 +71,8 @@ def _check(bars: Bars, grid: Grid, count: int) -> None:
 
 def _run_strategy(bars: Bars, grid: Grid, result: GridResult, number: int) -> float:
     """Run one set, write what it did into the result, and return its objective."""
-    account = simulate_account(bars, trial_target(bars, result, number), grid)
+    target, exits = trial_target(bars, result, number), trial_exits(result, number)
+    account = simulate_account(bars, target, grid, exits=DecidedExits((exits,)))
     fills = account.fills
     equity, daily_held = account.daily_equity, account.daily_held
     for name, values in daily_measures(equity[:, None]).items():
@@ -89,11 +95,26 @@ def trial_target(bars: Bars, ran: GridResult, number: int) -> Vector:
     return factor_target(bars, ran.factors(number), ran.grid.combine)
 
 
+def trial_exits(ran: GridResult, number: int) -> Exits:
+    """Return the exits of one of the sets that ran."""
+    grid, params = ran.grid, ran.params(number)
+    if grid.strategy is not None:
+        return strategy_named(grid.strategy).exits(params, grid.fixed_exits)
+    return grid.fixed_exits.replaced({name: params[name] for name in grid.space})
+
+
 def fixed_target(spec: PerformanceSpec, bars: Bars) -> Vector:
     """Return the decisions of a back-test at fixed parameters, shape (n,)."""
     if spec.strategy is not None:
         return strategy_named(spec.strategy).target(bars, spec.params)
     return factor_target(bars, spec.all_factors, spec.combine)
+
+
+def fixed_exits(spec: PerformanceSpec) -> Exits:
+    """Return the exits of a back-test at fixed parameters."""
+    if spec.strategy is not None:
+        return strategy_named(spec.strategy).exits(spec.params, spec.fixed_exits)
+    return spec.fixed_exits
 
 
 def select_trials(ran: GridResult, numbers: NDArray[np.int64]) -> GridResult:

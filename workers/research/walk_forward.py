@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from schemas.exits import NO_EXITS, Exits
 from schemas.research import WalkForwardSpec
 from streams.evaluation.metrics import daily_returns, equity_returns
 from streams.evaluation.out_of_sample import overfitting_ratio, walk_forward_efficiency
 from streams.evaluation.overfitting import deflated_sharpe_ratio
 from streams.evaluation.report import Metrics
 from workers.bars.arrays import Bars
+from workers.research.fills import DecidedExits
 from workers.research.grid import GridResult, parameter_values
 from workers.research.optimise import Progress, judged_best
 from workers.research.outcome import (
@@ -42,7 +44,7 @@ from workers.research.robustness import (
     walk_forward_verdict,
     walk_forward_warnings,
 )
-from workers.research.trials import run_trials, select_trials, trial_target
+from workers.research.trials import run_trials, select_trials, trial_exits, trial_target
 from workers.research.windows import WalkForwardWindow, walk_forward_windows, whole_days
 
 
@@ -91,6 +93,7 @@ class Step:
         days: Whole days of the training stretch, first and last excluded, within the span's days.
         sharpes: Of every set over those days, yearly.
         target: Decisions of the chosen set over the whole span, shape (n,).
+        exits: Of the chosen set.
         inside: The chosen set's metrics over those days.
     """
 
@@ -99,6 +102,7 @@ class Step:
     days: tuple[int, int]
     sharpes: Vector
     target: Vector
+    exits: Exits
     inside: Metrics | None
 
 
@@ -115,27 +119,30 @@ def _steps(
         number = int(np.argmax(scores))
         if scores[number] == -np.inf:
             flat = np.zeros(len(bars))
-            steps.append(Step(window, None, days, measures["sharpe"], flat, None))
+            steps.append(Step(window, None, days, measures["sharpe"], flat, NO_EXITS, None))
             continue
+        exits = trial_exits(ran, number)
         if number not in accounts:
-            target = trial_target(bars, ran, number)
-            accounts[number] = target, simulate_account(bars, target, spec)
+            target, decided = trial_target(bars, ran, number), DecidedExits((exits,))
+            accounts[number] = target, simulate_account(bars, target, spec, exits=decided)
         target, account = accounts[number]
         inside = account.metrics_between(window.train, account.returns[slice(*days)])
-        steps.append(Step(window, number, days, measures["sharpe"], target, inside))
+        steps.append(Step(window, number, days, measures["sharpe"], target, exits, inside))
     return steps
 
 
 def _result(spec: WalkForwardSpec, bars: Bars, ran: GridResult, steps: list[Step]) -> JSON:
     """Return the whole result but for what was cancelled."""
     start, end = steps[0].window.test[0] - 1, steps[-1].window.test[1]
-    target = np.zeros(len(bars))
-    for step in steps:  # decided from the close before the first test bar
+    target, row = np.zeros(len(bars)), np.zeros(len(bars), np.int64)
+    for number, step in enumerate(steps):  # decided from the close before the first test bar
         first, last = (at - 1 for at in step.window.test)
         target[first:last] = step.target[first:last]
+        row[first:last] = number
     traded = bars[start:end]
+    exits = DecidedExits(tuple(step.exits for step in steps), row[start:end])
     account, hold = (
-        simulate_account(traded, target[start:end], spec),
+        simulate_account(traded, target[start:end], spec, exits=exits),
         buy_and_hold_account(traded, spec),
     )
     rows = [

@@ -126,6 +126,8 @@ def _tuned(job: TuningJob, study: Study, bars: Bars) -> FinishedSearch:
         fixed=space.fixed,
         market=job.spec,
         objectives=space.objectives,
+        exits=job.spec.fixed_exits,
+        searched_exits=space.exits,
     )
     return FinishedSearch(job.spec, space, bars, split, trialled)
 

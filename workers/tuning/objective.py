@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.exits import NO_EXITS, Exits
 from schemas.research import Market, Objective
 from streams.evaluation.metrics import (
     calmar_ratio,
@@ -24,6 +25,7 @@ from streams.evaluation.metrics import (
     total_return,
 )
 from workers.bars.arrays import Bars
+from workers.research.fills import DecidedExits
 from workers.research.outcome import (
     SimulatedAccount,
     covered_days,
@@ -87,6 +89,8 @@ class WindowScorer:
         fixed: Parameters that are not searched.
         market: Costs.
         objectives: One score each.
+        exits: Those that are not searched.
+        searched_exits: Names of the parameters that are exits.
     """
 
     bars: Bars
@@ -95,6 +99,8 @@ class WindowScorer:
     fixed: Params
     market: Market
     objectives: tuple[Objective, ...]
+    exits: Exits = NO_EXITS
+    searched_exits: frozenset[str] = frozenset()
     _decided: tuple[Params, Vector] | None = field(default=None, repr=False)
 
     def __call__(self, params: Params, windows: Sequence[int]) -> list[Scores] | str:
@@ -115,10 +121,25 @@ class WindowScorer:
 
         Raises: ValueError when the parameters make no run.
         """
-        if self._decided is None or self._decided[0] != params:
-            self._decided = (dict(params), self.decide(self.bars, {**self.fixed, **params}))
-        part = self.windows[window]
-        return simulate_account(self.bars[part], self._decided[1][part], self.market)
+        own = self._own(params)
+        if self._decided is None or self._decided[0] != own:
+            self._decided = own, self.decide(self.bars, own)
+        return self.run(self.bars, self._decided[1], params, self.windows[window])
+
+    def target(self, bars: Bars, params: Params) -> Vector:
+        """Return the decisions at every close of some bars; raises ValueError as ``account``."""
+        return self.decide(bars, self._own(params))
+
+    def run(self, bars: Bars, target: Vector, params: Params, part: slice) -> SimulatedAccount:
+        """Return the run of decisions on a part of some bars, with the exits of the parameters."""
+        searched = {name: params[name] for name in self.searched_exits}
+        exits = DecidedExits((self.exits.replaced(searched),))
+        return simulate_account(bars[part], target[part], self.market, exits=exits)
+
+    def _own(self, params: Params) -> dict[str, Any]:
+        """Return the strategy's own parameters, those that are fixed among them."""
+        own = {name: v for name, v in params.items() if name not in self.searched_exits}
+        return {**self.fixed, **own}
 
     def returns(self, params: Params) -> Vector:
         """Return the daily returns of all windows, one after the other."""

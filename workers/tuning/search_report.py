@@ -25,7 +25,6 @@ from workers.research.outcome import (
     buy_and_hold_account,
     covered_days,
     market_facts,
-    simulate_account,
 )
 from workers.research.verdict import judge, score_distribution, verdict
 from workers.studies.study import finished_trials
@@ -73,6 +72,7 @@ def tuning_report(tuned: FinishedSearch, study: Study, *, partial: bool) -> JSON
         "failed": len(trials) - len(counted),
         "failures": sorted({t.user_attrs.get("cause", "") for t in trials} - {""})[:5],
         "fixed_params": dict(tuned.space.fixed),
+        "exits": None if tuned.spec.exits is None else tuned.spec.exits.model_dump(mode="json"),
         "windows": _spans(tuned.bars, tuned.split.windows),
         "holdout": _spans(tuned.bars, (tuned.split.holdout,))[0],
         "trial_table": [_row(tuned, trial) for trial in trials],
@@ -138,14 +138,13 @@ def _thinned(counted: list[FrozenTrial], best: FrozenTrial) -> list[FrozenTrial]
 def _in_sample_metrics(tuned: FinishedSearch, best: FrozenTrial) -> JSON:
     """Return the metrics of the windows as one run of all of them."""
     part = tuned.split.in_sample
-    target = tuned.trialled.decide(tuned.bars[part], {**tuned.space.fixed, **best.params})
-    return simulate_account(tuned.bars[part], target, tuned.spec).metrics.model_dump()
+    target = tuned.trialled.target(tuned.bars[part], best.params)
+    return tuned.trialled.run(tuned.bars, target, best.params, part).metrics.model_dump()
 
 
 def _holdout(tuned: FinishedSearch, best: FrozenTrial) -> SimulatedAccount:
-    target = tuned.trialled.decide(tuned.bars, {**tuned.space.fixed, **best.params})
-    part = tuned.split.holdout
-    return simulate_account(tuned.bars[part], target[part], tuned.spec)
+    target = tuned.trialled.target(tuned.bars, best.params)
+    return tuned.trialled.run(tuned.bars, target, best.params, tuned.split.holdout)
 
 
 def _said(judged: str, outside: float | None, hold: float | None) -> str:

@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from schemas.research import Objective, Optimization, Parameter, Preset, TuningSpec
+from schemas.research import (
+    Objective,
+    Optimization,
+    Parameter,
+    Preset,
+    TuningSpec,
+    require_searched_exits,
+)
 from workers.studies.trial_pool import Value
 
 EPOCHS = 100
 OBJECTIVES: tuple[Objective, ...] = ("sharpe",)
+
+# Exits of every strategy, with the ranges in which they are searched by their group.
+EXITS = {
+    "roi_min": Parameter(type="float", low=0.005, high=0.2, group="roi"),
+    "stoploss": Parameter(type="float", low=-0.25, high=-0.01, group="stoploss"),
+    "trailing_stop": Parameter(type="float", low=0.005, high=0.1, group="trailing"),
+    "trailing_offset": Parameter(type="float", low=0.0, high=0.1, group="trailing"),
+    "hold_bars": Parameter(type="int", low=1, high=500, group="time"),
+}
 
 # As documented; a preset names the groups of every strategy, also ones that this one lacks.
 PRESETS = {
@@ -27,13 +43,15 @@ class Space:
 
     Attributes:
         searched: Ranges by name.
-        fixed: The other parameters at their defaults.
+        fixed: The strategy's other parameters at their defaults.
+        exits: Names of those searched that are exits.
         objectives: All maximised.
         n_trials: In all.
     """
 
     searched: Mapping[str, Parameter]
     fixed: Mapping[str, Value]
+    exits: frozenset[str]
     objectives: tuple[Objective, ...]
     n_trials: int
 
@@ -45,7 +63,12 @@ class SpaceRejected(ValueError):
 def resolve_space(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
     """Return what a request searches.
 
-    What the request says itself wins over its preset, the preset over the config's defaults.
+    What the request says itself wins over its preset, the preset over the config's defaults. Exits
+    are searched where they are named, one by one or by their group.
+
+    Args:
+        spec: The request.
+        declared: Parameters of the strategy; one with the name of an exit is its own.
 
     Raises:
         SpaceRejected: Unknown preset, group or parameter, a range that is none for its parameter,
@@ -56,11 +79,13 @@ def resolve_space(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
     space = Space(
         searched=searched,
         fixed={n: _default(n, each) for n, each in declared.items() if n not in searched},
+        exits=frozenset(searched) - set(declared),
         objectives=(
             spec.loss_function or preset.loss_function or defaults.loss_function or OBJECTIVES
         ),
         n_trials=spec.n_trials or preset.epochs or defaults.epochs or EPOCHS,
     )
+    require_searched_exits(spec.fixed_exits, {name: searched[name] for name in space.exits})
     _check_sampler(spec, space)
     return space
 
@@ -85,21 +110,22 @@ def _named_preset(spec: TuningSpec) -> tuple[Preset, Preset]:
 def _searched(
     spec: TuningSpec, declared: Mapping[str, Parameter], named: Collection[str]
 ) -> dict[str, Parameter]:
+    known = {**EXITS, **declared}
     if spec.param_space:
         if spec.spaces:
             raise SpaceRejected("param_space says what is searched: leave out spaces")
-        if strange := sorted(set(spec.param_space) - set(declared)):
-            raise SpaceRejected(_unknown("parameter", strange, declared))
-        for name, wanted_range in spec.param_space.items():
-            _check_range(name, wanted_range, declared[name])
+        if strange := sorted(set(spec.param_space) - set(known)):
+            raise SpaceRejected(_unknown("parameter", strange, known))
+        for name in spec.param_space.keys() & declared.keys():
+            _check_range(name, spec.param_space[name], declared[name])
         return dict(spec.param_space)
-    groups = {each.group for each in declared.values() if each.group is not None}
+    groups = {each.group for each in known.values() if each.group is not None}
     if strange := sorted(set(spec.spaces) - groups):
         raise SpaceRejected(_unknown("space", strange, groups))
     wanted = set(spec.spaces or named)
     if not wanted:
         return dict(declared)
-    searched = {name: each for name, each in declared.items() if each.group in wanted}
+    searched = {name: each for name, each in known.items() if each.group in wanted}
     if not searched:
         raise SpaceRejected(
             f"{spec.strategy_name} has no parameter in {', '.join(sorted(wanted))}; "

@@ -159,18 +159,60 @@ async def test_a_back_test_names_a_config_and_its_answer_says_what_it_took(
     assert detail["spec"]["config"]["config_id"] == config_id
 
 
-async def test_the_documented_search_names_parameters_that_the_strategy_lacks(
+async def test_the_documented_search_runs_once_a_config_of_its_strategy_is_active(
     research: RunningGateway,
 ):
-    await activate(research, config_of())
+    before = await post(research, "/api/v1/hyperopt", PASCAL, 400)
+    await activate(research, config_of() | {"exits": {"hold_bars": 12}})
 
-    refused = await post(research, "/api/v1/hyperopt", PASCAL, 400)
-    accepted = await post(research, "/api/v1/hyperopt", PASCAL | {"param_space": FAST})
+    accepted = await post(research, "/api/v1/hyperopt", PASCAL)
 
-    assert refused["detail"] == (
-        "param_space: ema_cross has no parameter roi_min, stoploss; it has fast, slow, short"
-    )
+    (request,) = requests(research)
+    assert "'PascalStrategy' is unknown" in before["detail"]
     assert accepted["config"]["strategy"] == "PascalStrategy"
+    assert accepted["config"]["taken"]["exits"]["hold_bars"] == 12
+    assert isinstance(request, TuningRequest)
+    assert request.spec.fixed_exits.hold_bars == 12
+    assert request.spec.param_space.keys() == {"roi_min", "stoploss"}
+    assert TuningRequest.decode(request.encode()) == request
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (
+            "/api/v1/hyperopt",
+            {"param_space": {"stoploss": {"type": "float", "low": 0.03, "high": 0.15}}},
+            "param_space: stoploss is 0.03, expected a loss from -1 to below 0",
+        ),
+        (
+            "/backtest/performance",
+            {"params": {"trailing_stop": 0.1}},
+            "params: trailing_stop is 0.1 without trailing_offset, expected both",
+        ),
+        ("/backtest/optimize", {"space": {"roi_min": [0, 0.1, 0.1]}}, "space: roi_min is 0.0, exp"),
+        ("/backtest/optimize", {"space": {"hold_bars": [1, 3, 0.5]}}, "space: hold_bars is 1.5, e"),
+        ("/backtest/performance", {"exits": {"stoploss": -2}}, "exits.stoploss: stoploss is -2, e"),
+        ("/backtest/performance", {"exits": {"stop": -0.1}}, "exits.stop: Extra inputs are not"),
+        (
+            "/api/v1/hyperopt",
+            {"exits": {"minimal_roi": {"0": 0.01, "60": 0.05}}},
+            "exits.minimal_roi: minimal_roi is 0.05 at 60 minutes and 0.01 at 0, expected a gain",
+        ),
+    ],
+)
+async def test_exits_that_no_position_can_have_are_400_with_value_and_expectation(
+    research: RunningGateway, path: str, body: dict[str, Any], message: str
+):
+    tuned = path.endswith("hyperopt")
+    named = (
+        {"strategy_name": "ema_cross"} if tuned else {"symbol": "BTCUSDT", "strategy": "ema_cross"}
+    )
+
+    refused = await post(research, path, named | body, 400)
+
+    assert message in refused["detail"]
+    assert not requests(research)
 
 
 async def test_the_documented_search_is_taken_where_a_package_may_have_its_parameters(

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import JsonValue
 
 from schemas.gates import GateFigure, GateReport
 from schemas.jobs import BacktestRequest, TuningRequest
@@ -96,7 +97,10 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     gateway.bus.feed(drift_report(timeframe_ms=900_000), feature_drift(timeframe_ms=900_000))
     await drafted(gateway, "MyStrategy", {"timeframe": "1h", "symbols": SYMBOLS})
     await drafted(gateway, "MyStrategy", {"timeframe": "4h", "symbols": SYMBOLS})
-    entry_point = {"strategy": {"entry_point": "pascal.strategy:PascalStrategy"}}
+    parameters: JsonValue = {name: {"type": "int"} for name in ("fast", "slow", "short")}
+    known = refdata("strategy", {"name": "ema_cross", "parameters": parameters})
+    gateway.bus.feed(known.model_copy(update={"event_time_ms": 2**41}))
+    entry_point = {"strategy": {"entry_point": "ema_cross"}}
     config_id = await drafted(gateway, "PascalStrategy", entry_point)
     activation = f"{CONFIGS.format('PascalStrategy')}/{config_id}/activate"
     command_id = (await post(gateway, activation))["outcome"]["command_id"]

@@ -26,9 +26,7 @@ FIELDS = (
     "slippage", "funding", "pnl", "bars_held", "open", "liquidated",
 )  # fmt: skip
 
-trailing = st.sampled_from(
-    [{}, {"trailing_stop": 0.01, "trailing_offset": 0.0}]
-) | st.fixed_dictionaries(
+trailing: st.SearchStrategy[dict[str, float]] = st.just({}) | st.fixed_dictionaries(
     {
         "trailing_stop": st.sampled_from([0.005, 0.03, 0.125]),
         "trailing_offset": st.sampled_from([0.0, 0.01, 0.0625]),

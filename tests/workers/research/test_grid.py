@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from schemas.research import Grid
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.evaluation import metrics, trade_metrics
+from tests.fakes.tick_bars import tick_bars
 from workers.bars.arrays import Bars
 from workers.research import grid as grids
-from workers.research.fills import FillModel, simulate
+from workers.research.fills import DecidedExits, FillModel, simulate
 from workers.research.grid import parameter_values, run_grid
 from workers.research.indicators import INDICATORS, SIGNAL_TYPES, factor_target
+from workers.research.trials import trial_exits
 
 NAMES = [row.name for row in INDICATORS]
 TYPES = [row.name for row in SIGNAL_TYPES]
@@ -67,7 +70,8 @@ def held_to_fills(bars, grid):
     assert found.equity is not None
     for number in range(len(found)):
         target = factor_target(bars, found.factors(number), grid.combine)
-        fills = simulate(bars, target, FillModel.of(grid))
+        exits = DecidedExits((trial_exits(found, number),))
+        fills = simulate(bars, target, FillModel.of(grid), exits)
         returns = metrics.daily_returns(bars.close_time_ms, fills.equity)
         np.testing.assert_allclose(found.returns[:, number], returns, **TOLERANCE)
         np.testing.assert_allclose(
@@ -343,3 +347,87 @@ def test_funding_rates_that_are_not_there_are_asked_for():
 def test_a_strategy_is_not_a_grid_of_factors():
     with pytest.raises(ValueError, match="strategy 'ema_cross'"):
         run_grid(market(), Grid(symbol="BTCUSDT", strategy="ema_cross"))
+
+
+exit_numbers = st.fixed_dictionaries(
+    {},
+    optional={
+        "stoploss": st.sampled_from([-1.0, -0.125, -0.05, -0.01, -0.0001]),
+        "roi_min": st.sampled_from([0.0001, 0.01, 0.0625]),
+        "hold_bars": st.sampled_from([1, 2, 7]),
+        "minimal_roi": st.sampled_from([{"0": 0.1, "120": 0.02, "300": 0.0}, {"60": 0.03}]),
+    },
+)
+trailing: st.SearchStrategy[dict[str, float]] = st.sampled_from(
+    [{}, {"trailing_stop": 0.03, "trailing_offset": 0.01}]
+)
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    bars_in=st.sampled_from([tick_bars, lambda seed, count: market(count, seed, 0.02)]),
+    exits=exit_numbers,
+    trail=trailing,
+    asked=st.fixed_dictionaries(
+        {
+            "signal_type": st.sampled_from(TYPES),
+            "fee_bps": st.sampled_from([0.0, 5.0, 1000.0]),
+            "slippage_bps": st.sampled_from([0.0, 1.0, 300.0]),
+            "leverage": st.sampled_from([0.5, 1.0, 3.0, 20.0, 125.0]),
+            "space": st.sampled_from([{}, {"stoploss": (-0.0625, -0.0125, 0.025)}]),
+        }
+    ),
+)
+def test_grids_with_exits_close_the_trades_that_the_fill_engine_closes(
+    seed: int, bars_in: Any, exits: dict[str, Any], trail: dict[str, Any], asked: dict[str, Any]
+):
+    held_to_fills(bars_in(seed, 200), single(exits=exits | trail, **asked))
+
+
+@pytest.mark.parametrize(
+    ("leverage", "liquidated", "digest"),
+    [(1.0, 0, "ac80a07696fafb93"), (8.0, 11, "2da6a53232beee14")],
+)
+def test_without_exits_every_bit_of_a_grid_is_what_it_was_before_there_were_any(
+    leverage: float, liquidated: int, digest: str
+):
+    ran = run_grid(tick_bars(3, 3000), single(leverage=leverage), keep_daily=True)
+
+    sha = hashlib.sha256()
+    for name in (
+        "equity", "held", "total_return", "sharpe", "sortino", "max_drawdown", "bar_drawdown",
+        "exposure", "trades", "liquidated",
+    ):  # fmt: skip
+        sha.update(getattr(ran, name).tobytes())
+    assert ran.liquidated.sum() == liquidated
+    assert sha.hexdigest()[:16] == digest
+
+
+def test_exits_of_a_space_are_parameters_of_the_grid():
+    grid = single(
+        space={"stoploss": (-0.1, -0.05, 0.05), "roi_min": (0.01, 0.03, 0.01)},
+        exits={"hold_bars": 5, "roi_min": 0.5},
+    )
+
+    ran = run_grid(market(), grid, only=[0, 7, grid.combinations - 1])
+
+    assert grid.combinations == 3 * 4 * 2 * 3
+    assert ran.params(1) == {"window": 5, "signal": 1.0, "stoploss": -0.1, "roi_min": 0.02}
+    assert ran.factors(1)[0].window == 5
+    assert ran.done.all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"space": {"fast": (1, 2, 1)}}, "space has fast, expected roi_min, stoploss"),
+        ({"space": {"stoploss": (-0.1, 0.0, 0.1)}}, "stoploss is 0.0, expected a loss from -1"),
+        ({"space": {"trailing_stop": (0.1, 0.2, 0.1)}}, "0.1 without trailing_offset, expected"),
+        ({"space": {"roi_min": (1e-6, 1.0, 1e-6)}}, "1,000,000 sets of exits, at most 100,000"),
+        ({"exits": {"stoploss": 0.1}}, "stoploss is 0.1, expected a loss from -1"),
+    ],
+)
+def test_exits_that_cannot_be_are_refused_before_a_grid_runs(asked: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        single(**asked)

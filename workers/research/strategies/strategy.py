@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.exits import EXIT_NAMES, Exits
 from schemas.research import Parameter
 from workers.bars.arrays import Bars
 
@@ -50,7 +51,7 @@ class Strategy:
         if unknown:
             raise ParametersRejected(
                 f"strategy {self.name} has no parameter {', '.join(unknown)}; it has "
-                f"{', '.join(self.parameters)}"
+                f"{', '.join(self.parameters)}, and every strategy {', '.join(EXIT_NAMES)}"
             )
         whole = self.defaults | {name: float(value) for name, value in params.items()}
         for name, value in whole.items():
@@ -64,14 +65,31 @@ class Strategy:
                 )
         return whole
 
+    def divided(self, params: Params) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the strategy's own parameters, and those that are exits of its positions.
+
+        A parameter that the strategy declares is its own, whatever its name.
+        """
+        exits = {
+            name: value
+            for name, value in params.items()
+            if name in EXIT_NAMES and name not in self.parameters
+        }
+        return {name: value for name, value in params.items() if name not in exits}, exits
+
+    def exits(self, params: Params, fixed: Exits) -> Exits:
+        """Return the exits that some parameters come to; raises ValueError naming a bad value."""
+        return fixed.replaced(self.divided(params)[1])
+
     def target(self, bars: Bars, params: Params | None = None) -> Floats:
         """Return the wanted position at every close, a signed multiple of equity, shape (n,).
 
-        Row t uses bars up to t only; 0 while the strategy warms up.
+        Row t uses bars up to t only; 0 while the strategy warms up. Exits among the parameters
+        change nothing of it.
 
         Raises: ParametersRejected as ``completed``.
         """
-        return self.decide(bars, self.completed(params or {}))
+        return self.decide(bars, self.completed(self.divided(params or {})[0]))
 
 
 def whole_number(low: int, high: int, default: int, group: str) -> Parameter:

@@ -75,6 +75,7 @@ function Ground({ result, run }: { result: Result; run: Run }) {
     'liquidated_at_ms' in result && result.liquidated_at_ms !== null
       ? `Liquidated at ${stampText(result.liquidated_at_ms)}.`
       : '',
+    result.kind === 'performance' ? endedText(result.trades?.reasons ?? {}) : '',
     'unfilled' in result && result.unfilled > 0
       ? `${countText(result.unfilled)} orders were not filled whole: too little volume.`
       : '',
@@ -97,6 +98,13 @@ function Ground({ result, run }: { result: Result; run: Run }) {
       </p>
     </>
   )
+}
+
+/** Why trades ended, the most frequent reason first; empty where none has ended. */
+function endedText(reasons: Record<string, number>): string {
+  const ended = Object.entries(reasons).filter(([reason]) => reason !== 'open')
+  const parts = ended.sort(([, a], [, b]) => b - a).map(([reason, count]) => `${reason} ${countText(count)}`)
+  return parts.length > 0 ? `Trades ended by ${parts.join(', ')}.` : ''
 }
 
 /** The verdict's first words large, its reasons under them. */

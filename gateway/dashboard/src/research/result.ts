@@ -109,7 +109,8 @@ export interface PerformanceResult extends Ground {
   intervals: Record<string, readonly [number, number] | null>
   equity: Curve | null
   monthly: readonly Year[] | null
-  trades: { count: number; open: boolean } | null
+  /** Reasons are those of the trades that ended; results of older releases lack them. */
+  trades: { count: number; open: boolean; reasons?: Record<string, number> } | null
   costs_paid: { fees: number; slippage: number; funding: number }
   liquidated_at_ms: number | null
   unfilled: number

@@ -72,8 +72,8 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ['Windows', ['scheme', 'train_bars', 'test_bars', 'purge_bars']],
   ['Costs and account', ['fee_bps', 'slippage_bps', 'leverage', 'equity', 'participation', 'funding']],
 ]
-// The page draws for itself, and names the kind by the route it asks.
-const UNSHOWN = new Set(['kind', 'png', 'trial_of'])
+// The page draws for itself, and names the kind by the route it asks. It has no inputs for exits.
+const UNSHOWN = new Set(['kind', 'png', 'trial_of', 'exits'])
 const UNITS: Record<string, string> = { bps: 'bps', ms: 'UTC', bars: 'bars' }
 
 export async function readForms(): Promise<Forms> {

@@ -1,0 +1,102 @@
+"""Exits of a grid, compiled: the levels and their order are those of ``streams.exits``."""
+
+from __future__ import annotations
+
+from streams.exits import NO_EXIT, ROI, BarPrices, HeldPosition
+from workers.research.fill_kernel import (
+    PriceColumns,
+    Terms,
+    best_price,
+    find_exit,
+    inlined,
+    mean_entry,
+)
+from workers.research.grid_book import (
+    Book,
+    KernelMarket,
+    Rules,
+    Tile,
+    hold,
+    is_liquidated,
+    mark,
+    take,
+)
+
+
+@inlined
+def guard(  # noqa: PLR0917 - once a day and combination
+    market: KernelMarket, terms: Terms, rules: Rules, part: Tile, k: int, book: Book
+) -> None:
+    """Carry a position with exits through some bars, to the one that closes it.
+
+    Levels depend on prices alone, so the bar is looked for before the account is carried there.
+    """
+    bars, row = market.bars, rules.exit_row[k]
+    side = 1.0 if book.units[k] > 0.0 else -1.0
+    entry, best, begun_ms = book.entry[k], book.best[k], bars.open_time_ms[book.begun[k]]
+    at, stop = part
+    why, level = NO_EXIT, 0.0
+    while at < stop:
+        if bars.volume[at] > 0.0:
+            held = HeldPosition(side, entry, best, bars.open_time_ms[at] - begun_ms)
+            prices = BarPrices(bars.open[at], bars.low[at], bars.high[at])
+            why, level = find_exit(held, prices, rules.exits, row)
+            if why != NO_EXIT:
+                break
+        best = best_price(side, best, bars.low[at], bars.high[at])
+        at += 1
+    book.best[k] = best
+    hold(market, terms, (part[0], at), k, book)
+    if why == NO_EXIT or book.units[k] == 0.0:
+        return
+    inside = level != bars.open[at] and (why == ROI or is_liquidated(book, terms, k, level, level))
+    gone = is_liquidated(book, terms, k, bars.open_low[at], bars.open_high[at])
+    if gone or (inside and is_liquidated(book, terms, k, bars.worst_low[at], bars.worst_high[at])):
+        take(book, k, at)  # the margin ends before the level is reached
+    else:
+        leave(level, terms, at, k, book)
+    mark(book, k, book.cash[k])
+
+
+@inlined
+def leave_at_open(  # noqa: PLR0917 - once a decision
+    bars: PriceColumns, terms: Terms, rules: Rules, t: int, k: int, book: Book
+) -> None:
+    """Close a position that an open closes by its exits, before a new decision is filled there."""
+    if book.units[k] == 0.0:
+        return
+    side, price = 1.0 if book.units[k] > 0.0 else -1.0, bars.open[t]
+    age_ms = bars.open_time_ms[t] - bars.open_time_ms[book.begun[k]]
+    held = HeldPosition(side, book.entry[k], book.best[k], age_ms)
+    prices = BarPrices(price, price, price)
+    why, level = find_exit(held, prices, rules.exits, rules.exit_row[k])
+    if why != NO_EXIT:
+        leave(level, terms, t, k, book)
+
+
+@inlined
+def leave(level: float, terms: Terms, t: int, k: int, book: Book) -> None:
+    """Close a position at a level; what costs more than the account holds takes all of it."""
+    units = book.units[k]
+    paid = level * (1.0 - terms.slippage if units > 0.0 else 1.0 + terms.slippage)
+    left = book.cash[k] + units * paid - abs(units) * paid * terms.fee
+    if left <= 0.0:
+        take(book, k, t)
+        return
+    book.cash[k], book.units[k] = left, 0.0
+    book.trades[k] += 1
+    book.exposed[k] += t - book.entered[k]
+
+
+@inlined
+def note_entry(price: float, terms: Terms, t: int, k: int, before: float, book: Book) -> None:  # noqa: PLR0917
+    """Note from where the exits of a position count, after a fill that found ``before`` units."""
+    units = book.units[k]
+    added = abs(units) - (abs(before) if before * units > 0.0 else 0.0)
+    if units == 0.0 or added <= 0.0:
+        return
+    paid = price * (1.0 + terms.slippage if units > 0.0 else 1.0 - terms.slippage)
+    if before * units <= 0.0:
+        book.begun[k], book.best[k], book.bought[k] = t, paid, 0.0
+    book.bought[k] += added
+    book.entry[k] = mean_entry(book.entry[k], paid, added, book.bought[k])
