@@ -15,10 +15,11 @@ import numpy as np
 
 from schemas.timeframes import MINUTE_MS
 from tests.bench.bench_features import Row, walk
+from tests.bench.bench_grid import EXITS
 from tests.bench.peer_process import NEWEST_NAUTILUS_PYTHON, PeerProcess, not_run
 from tests.bench.race import Entry, race
 from workers.bars.arrays import Bars
-from workers.research.fills import FillModel, Fills, simulate
+from workers.research.fills import WITHOUT_EXITS, DecidedExits, FillModel, Fills, simulate
 from workers.research.strategies import strategy_named
 
 HISTORY = 100_000
@@ -45,15 +46,15 @@ def rows() -> list[Row]:
     market = (walk(HISTORY) * 500.0).round(1)  # the peer's contract has one decimal
     market[1:, 0] = market[:-1, 3]
     title, bar = f"P12 back-test of {HISTORY} bars, EMA cross", 3.0
+    columns = dict(zip(("open", "high", "low", "close", "volume"), market.T, strict=True))
+    bars = Bars("BTCUSDT", MINUTE_MS, MINUTE_MS * np.arange(HISTORY), **columns)
+    guarded = with_exits(bars)
     with tempfile.TemporaryDirectory() as folder:
         try:
             theirs = Nautilus(market, Path(folder))
             fills = theirs.run()
         except OSError as error:
-            return [not_run(title, "nautilus_trader", error)]
-        columns = dict(zip(("open", "high", "low", "close", "volume"), market.T, strict=True))
-        times = MINUTE_MS * np.arange(HISTORY)
-        bars = Bars("BTCUSDT", MINUTE_MS, times, **columns)
+            return [not_run(title, "nautilus_trader", error), guarded]
         assert_same_fills(bars, fills)
         raced = race(
             title,
@@ -63,14 +64,25 @@ def rows() -> list[Row]:
             Entry(lambda _: theirs.run(), 1),
         )
         theirs.process.stop()
-    return [raced]
+    return [raced, guarded]
 
 
-def ours(bars: Bars) -> Fills:
+def with_exits(bars: Bars) -> Row:
+    """The race of the back-test with exits of every kind against itself without any."""
+    return race(
+        f"P12 back-test of {HISTORY} bars, EMA cross with exits",
+        "the same without exits",
+        0.5,
+        Entry(lambda _: ours(bars, DecidedExits((EXITS,))), 15),
+        Entry(lambda _: ours(bars), 15),
+    )
+
+
+def ours(bars: Bars, exits: DecidedExits = WITHOUT_EXITS) -> Fills:
     """Run the same back-test."""
     target = strategy_named("ema_cross").target(bars, PARAMS)
     target[:WARM_UP] = 0.0
-    return simulate(bars, target, FillModel(slippage=0.0))
+    return simulate(bars, target, FillModel(slippage=0.0), exits)
 
 
 def assert_same_fills(bars: Bars, theirs: list[tuple[int, float]]) -> None:

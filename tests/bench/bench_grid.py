@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.exits import Exits
 from schemas.research import Grid
 from schemas.timeframes import HOUR_MS
 from tests.bench.bench_features import Row, walk
@@ -43,6 +44,14 @@ GRID = Grid.model_validate(
         "leverage": 0.5,
         "funding": False,
     }
+)
+
+EXITS = Exits(
+    stoploss=-0.1,
+    minimal_roi={"0": 0.2, "1440": 0.1, "14400": 0.05},
+    trailing_stop=0.05,
+    trailing_offset=0.02,
+    hold_bars=500,
 )
 
 
@@ -75,7 +84,20 @@ class Vectorbt:
 def rows() -> list[Row]:
     """Run P10 and P11; an AssertionError means that an answer, not a speed, is wrong."""
     warm_up()
-    return [*against_vectorbt(), memory()]
+    return [*against_vectorbt(), with_exits(), memory()]
+
+
+def with_exits() -> Row:
+    """The race of the grid with exits of every kind against itself without any."""
+    markets = [bars_of(walk(YEAR, seed)) for seed in range(MARKETS)]
+    guarded = GRID.model_copy(update={"exits": EXITS})
+    return race(
+        f"P10 {GRID.combinations:,} combinations x {YEAR:,} bars with exits, CPU",
+        "the same without exits",
+        0.5,
+        Entry(lambda i: run_grid(markets[i % MARKETS], guarded), 5, time.process_time),
+        Entry(lambda i: run_grid(markets[i % MARKETS], GRID), 5, time.process_time),
+    )
 
 
 def against_vectorbt() -> list[Row]:

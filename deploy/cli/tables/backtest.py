@@ -42,7 +42,8 @@ def performance_lines(result: Result) -> list[str]:
         span = "" if interval is None else " to ".join(pattern.format(edge) for edge in interval)
         row = f"{title:<24}{number(metrics[name], pattern):>12}  {span:<22}"
         lines.append(row + columns((number(o[name], pattern) for o in others), 14))
-    if reasons := result["trades"]["reasons"]:
+    reasons = {why: n for why, n in result["trades"]["reasons"].items() if why != "open"}
+    if reasons:
         ended = sorted(reasons.items(), key=lambda item: -item[1])
         lines.append("trades ended by " + ", ".join(f"{why} {n:,}" for why, n in ended))
     if result["liquidated_at_ms"] is not None:

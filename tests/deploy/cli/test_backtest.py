@@ -66,6 +66,20 @@ def test_a_result_is_run_again_from_its_own_request(file, tmp_path):
     assert again["top_10"] == first["top_10"]
 
 
+def test_exits_of_the_command_line_end_trades_and_the_table_says_how_many(file):
+    exits = ("--exit", "stoploss=-0.005", "--exit", "minimal_roi=0:0.02,600:0.01")
+    done = call("run", "ema_cross", *exits, "--param", "hold_bars=30", "--data", file)
+    trials = call(
+        "optimize", *GRID, "--space", "stoploss=-0.02:-0.01:0.01", "--data", file, "--json"
+    )
+
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("trades ended by")]
+    assert "stoploss " in line
+    assert "roi " in line
+    assert "hold_bars 30" in done.stdout
+    assert json.loads(trials.stdout)["best_params"]["stoploss"] in {-0.02, -0.01}
+
+
 @pytest.mark.parametrize(("command", "shown"), [("optimize", "deflated"), ("walk-forward", "PBO")])
 def test_people_read_the_verdict_first(file, command, shown):
     result = call(command, *GRID, "--data", file)
@@ -128,6 +142,16 @@ def test_run_all_writes_both_files_and_fails_when_a_pair_failed(file, tmp_path):
         (("run", "ema_cross", "--param", "fast=1e308"), "less than or equal to"),
         (("optimize", *GRID, "--seed", str(2**63)), "less than or equal to"),
         (("run", "\udcff"), "valid string"),
+        (("run", "ema_cross", "--exit", "stoploss=0.05"), "stoploss is 0.05, expected a loss"),
+        (("run", "ema_cross", "--exit", "stoploss=nan"), "stoploss is nan, expected a loss"),
+        (("run", "ema_cross", "--exit", "trailing_stop=0.05"), "without trailing_offset"),
+        (("run", "ema_cross", "--exit", "stop=-0.05"), "exits.stop"),
+        (("run", "ema_cross", "--exit", "minimal_roi=0.04"), "MINUTES:GAIN such as 0:0.04"),
+        (("run", "ema_cross", "--exit", "minimal_roi=0:0.1,5:0.2"), "a gain that falls with age"),
+        (("run", "ema_cross", "--param", "roi_min=-1"), "roi_min is -1.0, expected a gain above"),
+        (("optimize", "ema_cross", "--space", "stoploss=-2:-1:1"), "stoploss is -2.0, expected"),
+        (("optimize", *GRID, "--space", "roi_min=0:0.1:0.1"), "roi_min is 0.0, expected a gain"),
+        (("optimize", *GRID, "--space", "fast=1:2:1"), "space has fast, expected roi_min"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(file, arguments, expected):

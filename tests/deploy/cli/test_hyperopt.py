@@ -138,7 +138,8 @@ def test_a_config_brings_its_presets(bars, tmp_path):
         "optimization:\n"
         "  defaults: {epochs: 100, loss_function: calmar, spaces: [buy, sell]}\n"
         "  presets:\n"
-        "    quick: {epochs: 3, spaces: [buy]}\n"
+        "    quick: {epochs: 3, spaces: [buy, stoploss]}\n"
+        "exits: {minimal_roi: {0: 0.05, 60: 0.01}}\n"
     )
 
     done = call(
@@ -150,6 +151,8 @@ def test_a_config_brings_its_presets(bars, tmp_path):
     assert result["trials"] == 3
     assert result["objective"] == "calmar"
     assert result["fixed_params"] == {"short": 1.0}
+    assert result["exits"]["minimal_roi"] == {"0": 0.05, "60": 0.01}
+    assert -0.25 <= result["best_params"]["stoploss"] <= -0.01
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,9 @@ def test_a_config_brings_its_presets(bars, tmp_path):
         (("nope",), "there is no strategy 'nope'; there are ema_cross"),
         (("ema_cross", "--sampler", "Grid"), "sampler 'Grid'"),
         (("ema_cross", "--preset", "slow"), "unknown preset slow; expected one of production"),
-        (("ema_cross", "--spaces", "roi"), "unknown space roi; expected one of buy, sell"),
+        (("ema_cross", "--spaces", "night"), "unknown space night; expected one of buy, roi"),
+        (("ema_cross", "--param", "stoploss=0.1:0.2"), "stoploss is 0.2, expected a loss from -1"),
+        (("ema_cross", "--exit", "hold_bars=0"), "hold_bars is 0.0, expected a whole number of"),
         (("ema_cross", "--param", "fast=1:2"), "fast goes from 2 to 100, got 1 to 2"),
         (("ema_cross", "--param", "fast"), "--param 'fast', expected NAME=LOW:HIGH"),
         (("ema_cross", "--param", "fast=a:b"), "expected numbers in LOW:HIGH:STEP"),

@@ -39,6 +39,16 @@ def test_the_documented_call_of_create_version_is_the_same_content_as_its_long_f
     assert content_hash(normalised(short)) == content_hash(normalised(long))
 
 
+def test_a_table_of_gains_is_the_same_content_whatever_the_order_of_its_ages():
+    one, two = (
+        normalised({"exits": {"minimal_roi": table, "hold_bars": 3}})
+        for table in ({0: 0.1, 30: 0.05, 120: 0.01}, {"120": 0.01, "30": 0.05, "0": 0.1})
+    )
+
+    assert content_hash(one) == content_hash(two)
+    assert parse_config(one).exits == parse_config(two).exits
+
+
 def test_the_shipped_config_is_normal():
     assert normalised(SHIPPED) == SHIPPED
 
@@ -79,6 +89,13 @@ def test_an_id_is_the_number_and_the_first_digits_of_the_hash():
         ({"specialists": {"matrix": [[1, 0, 0], [0, 0.5, 0.4], [0, 0, 1]]}}, "sums to 0.9"),
         ({"specialists": {"matrix": [[2, -1, 0], [0, 1, 0], [0, 0, 1]]}}, "matrix.0.0: got 2, "),
         ({"decision": {"confirmations": ["moon"]}}, 'decision.confirmations.0: got "moon"'),
+        ({"exits": {"stoploss": 0.1}}, "exits.stoploss: got 0.1, stoploss is 0.1, expected a loss"),
+        (
+            {"exits": {"roi_min": "5%"}},
+            "exits.roi_min: got \"5%\", roi_min is '5%', expected a gain",
+        ),
+        ({"exits": {"trailing_stop": 0.1}}, "trailing_stop is 0.1 without trailing_offset"),
+        ({"exits": {"stop": -0.1}}, "exits.stop: unknown key"),
         ({"timerange": "20241301-"}, "two days of a calendar"),
         ({"timerange": "20230229-20240101"}, "two days of a calendar"),
         ({"timerange": "20240201-20240101"}, "the earlier one first"),

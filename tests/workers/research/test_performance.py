@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -31,6 +32,24 @@ def test_days_months_and_trades_add_up_to_the_same_result():
     pnl = [trade["pnl"] for trade in result["trades"]["rows"]]
     assert result["trades"]["count"] == len(pnl)
     assert sum(pnl) == pytest.approx(total * 10_000)
+
+
+def test_exits_are_parameters_of_a_strategy_and_each_trade_says_why_it_ended():
+    bars = market(1, 5000)
+    exits = {"stoploss": -0.01, "hold_bars": 48}
+
+    usual = performance(asked(), bars)
+    result = performance(asked(params={"fast": 10, **exits}, exits={"roi_min": 0.02}), bars)
+    fixed = performance(asked(params={"fast": 10}, exits={"roi_min": 0.02, **exits}), bars)
+
+    reasons = [trade["exit_reason"] for trade in result["trades"]["rows"]]
+    assert {"stoploss", "time", "roi"} <= set(reasons)
+    assert result["trades"]["reasons"] == Counter(reasons)
+    assert result["params"] == {"fast": 10.0, "slow": 100.0, "short": 1.0, **exits}
+    assert result["metrics"] == fixed["metrics"]
+    assert set(usual["trades"]["reasons"]) <= {"open", "reversal", "signal"}
+    assert usual["benchmarks"] == result["benchmarks"]
+    json.dumps(result, allow_nan=False)
 
 
 def test_a_thinned_curve_keeps_its_extremes_and_says_how_many_points_it_has():

@@ -14,8 +14,8 @@ from schemas.timeframes import HOUR_MS
 from streams.evaluation.metrics import sharpe_ratio
 from tests.fakes.random_bars import random_bars
 from tests.fakes.searches import FREE, market, never, stepped, untold
-from workers.research.fills import FillModel, simulate
-from workers.research.trials import run_trials, trial_target
+from workers.research.fills import DecidedExits, FillModel, simulate
+from workers.research.trials import run_trials, trial_exits, trial_target
 from workers.research.walk_forward import walk_forward
 from workers.research.windows import walk_forward_windows, whole_days
 
@@ -106,6 +106,28 @@ def test_the_joined_account_pays_for_every_change_of_parameters():
     assert result["metrics"]["sharpe_ratio"] == pytest.approx(
         sharpe_ratio(daily(bars[start:end], equity)), rel=1e-9
     )
+
+
+def test_the_joined_account_holds_a_position_with_the_exits_of_its_window():
+    bars = market(3, 4000)
+    spec = stepped(space={"stoploss": (-0.04, -0.01, 0.015)}, exits={"hold_bars": 100})
+
+    result = run(spec, bars)
+
+    found = run_trials(bars, spec)
+    rows = [tuple(found.params(n).values()) for n in range(len(found))]
+    numbers = [rows.index(tuple(row["params"].values())) for row in result["windows"]]
+    windows = walk_forward_windows(spec, bars)
+    wanted, held = np.zeros(len(bars)), np.zeros(len(bars), np.int64)
+    for place, (number, window) in enumerate(zip(numbers, windows, strict=True)):
+        part = slice(window.test[0] - 1, window.test[1] - 1)
+        wanted[part], held[part] = trial_target(bars, found, number)[part], place
+    start, end = windows[0].test[0] - 1, windows[-1].test[1]
+    exits = DecidedExits(tuple(trial_exits(found, n) for n in numbers), held[start:end])
+    fills = simulate(bars[start:end], wanted[start:end], FillModel.of(spec), exits)
+    assert len(set(numbers)) > 1
+    assert fills.trades["exit_reason"].max() > 2
+    assert result["equity"]["equity"][-1] == pytest.approx(fills.equity[-1], rel=1e-7)
 
 
 def test_returns_of_the_windows_compound_to_that_of_the_joined_account():

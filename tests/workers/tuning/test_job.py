@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from schemas.exits import Exits
 from schemas.jobs import RESULT_BYTES, JobResult
 from schemas.research import Market, TuningSpec
 from streams.evaluation.metrics import sharpe_ratio
 from tests.fakes.hourly_markets import DAYS, START_MS, bars_of, noise, trends
 from workers.jobs.results import ResultsError
+from workers.research.fills import DecidedExits
 from workers.research.outcome import simulate_account
 from workers.research.strategies import STRATEGIES, strategy_named
 from workers.studies.storage import open_storage
@@ -105,6 +107,28 @@ def test_a_trial_is_the_mean_of_its_windows_each_run_by_itself(tmp_path):
     ]
     assert [score[0] for score in row["windows"]] == pytest.approx(expected)
     assert row["values"]["sharpe"] == pytest.approx(np.mean(expected))
+
+
+def test_a_trial_of_exits_is_run_with_them_and_with_the_fixed_ones(tmp_path):
+    bars, fixed = noise(), Exits(hold_bars=30)
+    space = {
+        "roi_min": {"type": "float", "low": 0.01, "high": 0.1},
+        "stoploss": {"type": "float", "low": -0.15, "high": -0.03},
+    }
+    result = run(tmp_path, bars, n_trials=3, param_space=space, exits=fixed)
+
+    row = result["trial_table"][2]
+    split = split_bars(bars, 4)
+    target = strategy_named("ema_cross").target(bars[split.in_sample])
+    exits = DecidedExits((fixed.replaced(row["params"]),))
+    expected = [
+        sharpe_ratio(simulate_account(bars[part], target[part], spec(), exits=exits).returns) or 0.0
+        for part in split.windows
+    ]
+    assert row["params"].keys() == space.keys()
+    assert [score[0] for score in row["windows"]] == pytest.approx(expected)
+    assert result["best_params"].keys() == {"fast", "slow", "short", "roi_min", "stoploss"}
+    assert result["out_of_sample"]["trades"] > 0
 
 
 @pytest.mark.parametrize("objective", ["sharpe", "sortino", "calmar", "total_return"])
