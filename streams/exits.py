@@ -1,7 +1,7 @@
 """When a held position is closed: levels, and the order of what happens inside one bar.
 
-Pure, and the only definition: the plain back-test calls it as it stands, the kernels call it
-compiled. So it uses nothing that numba cannot read, and calls no function of its own.
+Pure, and the only definition: the plain back-test calls it as it stands, the kernels call
+``exit_levels`` and ``first_touch`` compiled, so these use nothing that numba cannot read.
 
 In a bar that trades, in this order::
 
@@ -79,6 +79,14 @@ class BarPrices(NamedTuple):
     high: float
 
 
+class ExitLevels(NamedTuple):
+    """Where a position is closed in a bar."""
+
+    stop: float
+    why: int  # ``STOP`` or ``TRAILING``
+    take: float
+
+
 def exit_rules(sets: Sequence[Exits], timeframe_ms: int) -> ExitRules:
     """Return sets of exits as numbers, in their order.
 
@@ -113,6 +121,12 @@ def find_exit(
 
     The price is before slippage. It is the bar's open where the position ends at the open.
     """
+    due = int(held.age_ms >= rules.hold_ms[row])
+    return first_touch(held.side, prices, exit_levels(held, rules, row), due)
+
+
+def exit_levels(held: HeldPosition, rules: ExitRules, row: int) -> ExitLevels:
+    """Return the levels of a position for one bar; infinite where there is none."""
     side = held.side
     stop, why = held.entry * (1.0 - side * rules.stop[row]), STOP
     if side * (held.best - held.entry) >= rules.offset[row] * held.entry:
@@ -123,12 +137,24 @@ def find_exit(
     for place in range(rules.ages_ms.shape[1]):
         if rules.ages_ms[row, place] <= held.age_ms:
             gain = rules.gains[row, place]
-    take = held.entry * (1.0 + side * gain)
+    return ExitLevels(stop, why, held.entry * (1.0 + side * gain))
+
+
+def first_touch(side: float, prices: BarPrices, levels: ExitLevels, due: int) -> tuple[int, float]:
+    """Return what of some levels and the age limit a bar meets first, as ``find_exit`` does.
+
+    Args:
+        side: 1 or -1.
+        prices: Of the bar.
+        levels: Of the position in this bar.
+        due: 1 where the age limit is reached, else 0.
+    """
+    stop, why, take = levels
     if side * prices.open <= side * stop:
         return why, prices.open
     if side * prices.open >= side * take:
         return ROI, prices.open
-    if held.age_ms >= rules.hold_ms[row]:
+    if due:
         return TIME, prices.open
     worst, most = (prices.low, prices.high) if side > 0.0 else (prices.high, prices.low)
     if side * worst <= side * stop:

@@ -205,8 +205,12 @@ def parse_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 def parse_exits(texts: Iterable[str]) -> Fields:
     """Return the exits of some ``NAME=VALUE``; exit code 2 for what is none."""
+    from schemas.exits import Exits
+
     exits: Fields = {}
     for name, text in parse_pairs(texts):
+        if name not in Exits.model_fields:
+            raise fail(f"--exit {name!r}, expected one of {', '.join(Exits.model_fields)}", 2)
         if name != "minimal_roi":
             exits[name] = parse_number(text)
             continue

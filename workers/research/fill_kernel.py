@@ -18,7 +18,8 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 # Passing arrays to a function of its own would cost more than what it does.
 inlined = njit(error_model="numpy", forceinline=True)
 
-find_exit = inlined(exits.find_exit)
+exit_levels = inlined(exits.exit_levels)
+first_touch = inlined(exits.first_touch)
 best_price = inlined(exits.best_price)
 mean_entry = inlined(exits.mean_entry)
 
@@ -93,16 +94,24 @@ class Terms(NamedTuple):
     maintenance: float
 
 
+@inlined
+def find_exit(
+    held: HeldPosition, prices: BarPrices, rules: exits.ExitRules, row: int
+) -> tuple[int, float]:
+    """Do what ``streams.exits.find_exit`` does, compiled."""
+    due = int(held.age_ms >= rules.hold_ms[row])
+    why, level = first_touch(held.side, prices, exit_levels(held, rules, row), due)
+    return why, level
+
+
 class ExitPlan(NamedTuple):
-    """Exits as the kernel reads them.
+    """Exits as the kernel reads them; None stands for none, and is compiled without any.
 
     Attributes:
-        active: Whether there are any; without, nothing else is read.
         row: Of ``rules``, decided at each close as the target is, shape (n,).
         rules: The sets of exits.
     """
 
-    active: bool
     row: NDArray[np.int64]
     rules: exits.ExitRules
 
@@ -119,7 +128,7 @@ class FillPoint(NamedTuple):
 def run(  # noqa: PLR0917 - one call a run
     bars: PriceColumns,
     terms: Terms,
-    plan: ExitPlan,
+    plan: ExitPlan | None,
     target: Floats,
     account: Any,
     trades: Any,
@@ -160,7 +169,7 @@ def run(  # noqa: PLR0917 - one call a run
 
 @compiled
 def _open(  # noqa: PLR0917 - once a bar
-    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan, t: int
+    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan | None, t: int
 ) -> float:
     """Do what happens at an open; return the share of equity that was traded."""
     price = bars.open[t]
@@ -171,7 +180,7 @@ def _open(  # noqa: PLR0917 - once a bar
         return 0.0
     share: float = 0.0
     if book.unsized:
-        if plan.active:  # what the open closes is closed before the new decision
+        if plan is not None:  # what the open closes is closed before the new decision
             why, level = _exit(book, trades, bars, plan, t, BarPrices(price, price, price))
             if why != NO_EXIT:
                 share = _leave(book, trades, bars, terms, t, why, level)
@@ -191,27 +200,42 @@ def _open(  # noqa: PLR0917 - once a bar
 
 @compiled
 def _close(  # noqa: PLR0917 - once a bar
-    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan, t: int
+    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan | None, t: int
 ) -> float:
     """Do what happens inside a bar and at its close; return the share of equity traded there."""
     share: float = 0.0
     gone = _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
-    if plan.active and book.units != 0.0:
-        prices = BarPrices(bars.open[t], bars.low[t], bars.high[t])
-        why, level = _exit(book, trades, bars, plan, t, prices)
-        first = level != bars.open[t] and (why == ROI or _is_liquidated(book, terms, level, level))
-        if why != NO_EXIT and not (gone and first):  # the margin ends before the level is reached
-            share = _leave(book, trades, bars, terms, t, why, level)
-            if book.liquidated_at != NEVER:
-                return share
-            gone = _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
-        if book.units != 0.0:
-            book.best = best_price(np.sign(book.units), book.best, bars.low[t], bars.high[t])
+    if plan is not None:
+        share = _exit_inside(book, trades, bars, terms, plan, t, int(gone))
+        if book.liquidated_at != NEVER:
+            return share
+        gone = gone and _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
     if not gone and book.units != 0.0 and bars.due[t] != 0.0:
         book.cash -= book.units * bars.due[t]
         trades[book.trades - 1].funding += book.units * bars.due[t]
     if gone or _is_ruined(book, terms, bars.settled[t], bars.close[t]):
         _liquidate(book, trades, bars, t, bars.open_time_ms[t] + bars.timeframe_ms)
+    return share
+
+
+@compiled
+def _exit_inside(  # noqa: PLR0917 - once a bar
+    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan, t: int, gone: int
+) -> float:
+    """Close the position where the bar reaches its exits before the margin ends, as ``gone`` says.
+
+    Return the share of equity that was traded.
+    """
+    if book.units == 0.0:
+        return 0.0
+    share: float = 0.0
+    prices = BarPrices(bars.open[t], bars.low[t], bars.high[t])
+    why, level = _exit(book, trades, bars, plan, t, prices)
+    behind = level != bars.open[t] and (why == ROI or _is_liquidated(book, terms, level, level))
+    if why != NO_EXIT and not (gone and behind):
+        share = _leave(book, trades, bars, terms, t, why, level)
+    if book.units != 0.0:
+        book.best = best_price(np.sign(book.units), book.best, bars.low[t], bars.high[t])
     return share
 
 

@@ -215,11 +215,12 @@ def kernel_terms(model: FillModel) -> Terms:
     )
 
 
-def kernel_exits(bars: Bars, exits: DecidedExits) -> ExitPlan:
-    """Return the exits as the kernel reads them."""
-    active = not all(each.empty for each in exits.sets)
-    row = exits.row if exits.row is not None else np.zeros(len(bars) * active, np.int64)
-    return ExitPlan(active, row, exit_rules(exits.sets, bars.timeframe_ms))
+def kernel_exits(bars: Bars, exits: DecidedExits) -> ExitPlan | None:
+    """Return the exits as the kernel reads them; None where there are none."""
+    if all(each.empty for each in exits.sets):
+        return None
+    row = exits.row if exits.row is not None else np.zeros(len(bars), np.int64)
+    return ExitPlan(row, exit_rules(exits.sets, bars.timeframe_ms))
 
 
 def _checked(bars: Bars, target: Floats) -> Floats:

@@ -23,7 +23,14 @@ from streams.exits import exit_rules
 from workers.bars.arrays import Bars
 from workers.research import grid_kernel as kernel
 from workers.research.fills import FillModel, kernel_terms
-from workers.research.grid_book import Codes, KernelMarket, Rules, kernel_market, new_book
+from workers.research.grid_book import (
+    Codes,
+    GridExits,
+    KernelMarket,
+    Rules,
+    kernel_market,
+    new_book,
+)
 from workers.research.indicators import SIDES, check_threshold, column, indicator
 from workers.research.indicators import warm_up as prepare_indicators
 
@@ -41,6 +48,7 @@ WINDOWS_AT_ONCE = 8  # indicators in memory before they are encoded
 
 MEASURES = ("total_return", "sharpe", "sortino", "calmar", "max_drawdown")  # as the kernel writes
 
+Part = tuple[Indices, Rules, GridExits | None]
 Progress = Callable[[int, int, float | None], bool]
 
 
@@ -184,10 +192,10 @@ def run_grid(
     market = kernel_market(bars, model)
     done, best = 0, None
     with ThreadPoolExecutor(threads) as pool:
-        for slots, rules in _parts(bars, grid, indices):
+        for slots, rules, exits in _parts(bars, grid, indices):
             run = partial(_run, market, model, result)
             starts = range(0, len(slots), ABREAST)
-            blocks = [(slots[i : i + ABREAST], _block(rules, i)) for i in starts]
+            blocks = [(slots[i : i + ABREAST], *_block(rules, exits, i)) for i in starts]
             for block in (pool.map if threads > 1 else map)(run, blocks):
                 done += len(block)
                 best = _better(best, getattr(result, grid.objective)[block])
@@ -201,14 +209,14 @@ def _run(
     market: KernelMarket,
     model: FillModel,
     result: GridResult,
-    block: tuple[Indices, Rules],
+    block: tuple[Indices, Rules, GridExits | None],
 ) -> Indices:
     """Run some combinations, write what they did into the result and return their numbers."""
-    slots, rules = block
+    slots, rules, exits = block
     together = len(slots) == slots[-1] - slots[0] + 1  # a slice is written faster than places
     columns = slice(slots[0], slots[-1] + 1) if together else slots
     book = new_book(len(slots), len(result.day_ms), model.equity)
-    kernel.trade(market, kernel_terms(model), rules, book)
+    kernel.trade(market, kernel_terms(model), rules, exits, book)
     for name, values in daily_measures(book.equity).items():
         getattr(result, name)[slots] = values
     result.bar_drawdown[slots] = 1.0 - np.maximum(book.lowest, 0.0)
@@ -222,10 +230,11 @@ def _run(
     return slots
 
 
-def _block(rules: Rules, first: int) -> Rules:
-    """Return the rules of the combinations that advance together from a first one on."""
+def _block(rules: Rules, exits: GridExits | None, first: int) -> tuple[Rules, GridExits | None]:
+    """Return what the combinations decide by that advance together from a first one on."""
     some = slice(first, first + ABREAST)
-    return rules._replace(reads=rules.reads[some], exit_row=rules.exit_row[some])
+    held = None if exits is None else exits._replace(row=exits.row[some])
+    return rules._replace(reads=rules.reads[some]), held
 
 
 def daily_measures(equity: Matrix) -> dict[str, Vector]:
@@ -296,13 +305,13 @@ def _check(bars: Bars, grid: Grid, indices: Indices) -> None:
             )
 
 
-def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, Rules]]:
+def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[Part]:
     """Cut the combinations into parts whose codes fit; yields numbers within ``indices``."""
     factors = grid.all_factors
     sizes = [len(values) for values in parameter_values(grid).values()]
     sets = _exit_sets(grid)
-    exits = exit_rules(sets, bars.timeframe_ms)
     guarded = not all(each.empty for each in sets)
+    exits = exit_rules(sets, bars.timeframe_ms) if guarded else None
     columns = {name: column(bars, name) for name in {f.data_column for f in factors}}
     parts = [np.arange(len(indices))]
     while parts:
@@ -325,9 +334,9 @@ def _parts(bars: Bars, grid: Grid, indices: Indices) -> Iterator[tuple[Indices, 
             reads[:, f, 1] = digits[:, 2 * f + 1]
             reads[:, f, 2:] = SIDES[factor.signal_type]
             first += len(windows[f])
-        exit_row = indices[slots] % len(sets)  # the parameters of exits run fastest
-        needed = len(factors) if grid.combine == "all" else 1
-        yield slots, Rules(codes, reads, needed, guarded, exits, exit_row)
+        row = indices[slots] % len(sets)  # the parameters of exits run fastest
+        held = None if exits is None else GridExits(exits, row)
+        yield slots, Rules(codes, reads, len(factors) if grid.combine == "all" else 1), held
 
 
 def _exit_sets(grid: Grid) -> list[Exits]:

@@ -38,17 +38,23 @@ class Rules(NamedTuple):
         codes: Thresholds crossed at the close before each bar, shape (rows, n).
         reads: Row, level and the positions above and below it, shape (combinations, factors, 4).
         needed: Factors that must agree.
-        guarded: Whether there are exits; without, the rest is not read.
-        exits: Sets of exits.
-        exit_row: Of ``exits``, shape (combinations,).
     """
 
     codes: Codes
     reads: Ints
     needed: int
-    guarded: bool
-    exits: ExitRules
-    exit_row: Ints
+
+
+class GridExits(NamedTuple):
+    """Exits of combinations; None stands for none, and is compiled without any.
+
+    Attributes:
+        rules: Sets of exits.
+        row: Of ``rules``, shape (combinations,).
+    """
+
+    rules: ExitRules
+    row: Ints
 
 
 class Book(NamedTuple):

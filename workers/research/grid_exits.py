@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from streams.exits import NO_EXIT, ROI, BarPrices, HeldPosition
+import numpy as np
+
+from streams.exits import NO_EXIT, ROI, BarPrices, ExitLevels, ExitRules, HeldPosition
 from workers.research.fill_kernel import (
     PriceColumns,
     Terms,
     best_price,
+    exit_levels,
     find_exit,
     inlined,
     mean_entry,
 )
 from workers.research.grid_book import (
     Book,
+    GridExits,
     KernelMarket,
-    Rules,
     Tile,
     hold,
     is_liquidated,
@@ -25,25 +28,37 @@ from workers.research.grid_book import (
 
 @inlined
 def guard(  # noqa: PLR0917 - once a day and combination
-    market: KernelMarket, terms: Terms, rules: Rules, part: Tile, k: int, book: Book
+    market: KernelMarket, terms: Terms, exits: GridExits, part: Tile, k: int, book: Book
 ) -> None:
     """Carry a position with exits through some bars, to the one that closes it.
 
     Levels depend on prices alone, so the bar is looked for before the account is carried there.
+    Most bars reach no level, and are passed over by two comparisons.
     """
-    bars, row = market.bars, rules.exit_row[k]
+    bars, row = market.bars, exits.row[k]
     side = 1.0 if book.units[k] > 0.0 else -1.0
     entry, best, begun_ms = book.entry[k], book.best[k], bars.open_time_ms[book.begun[k]]
+    trails = exits.rules.trail[row] < np.inf
     at, stop = part
     why, level = NO_EXIT, 0.0
+    low = high = 0.0
+    changes_ms = begun_ms  # when levels change by age; they are not known yet
     while at < stop:
-        if bars.volume[at] > 0.0:
-            held = HeldPosition(side, entry, best, bars.open_time_ms[at] - begun_ms)
+        time_ms = bars.open_time_ms[at]
+        if time_ms >= changes_ms or bars.low[at] <= low or bars.high[at] >= high:
+            held = HeldPosition(side, entry, best, time_ms - begun_ms)
             prices = BarPrices(bars.open[at], bars.low[at], bars.high[at])
-            why, level = find_exit(held, prices, rules.exits, row)
-            if why != NO_EXIT:
-                break
-        best = best_price(side, best, bars.low[at], bars.high[at])
+            if bars.volume[at] > 0.0:
+                why, level = find_exit(held, prices, exits.rules, row)
+                if why != NO_EXIT:
+                    break
+            changes_ms = begun_ms + next_change(exits.rules, row, held.age_ms)
+            low, high = reach(side, exit_levels(held, exits.rules, row))
+        after = best_price(side, best, bars.low[at], bars.high[at])
+        if trails and after != best:
+            held = HeldPosition(side, entry, after, time_ms - begun_ms)
+            low, high = reach(side, exit_levels(held, exits.rules, row))
+        best = after
         at += 1
     book.best[k] = best
     hold(market, terms, (part[0], at), k, book)
@@ -59,8 +74,24 @@ def guard(  # noqa: PLR0917 - once a day and combination
 
 
 @inlined
+def reach(side: float, levels: ExitLevels) -> tuple[float, float]:
+    """Return the prices, a low and a high, that a bar must reach to close a position."""
+    return (levels.stop, levels.take) if side > 0.0 else (levels.take, levels.stop)
+
+
+@inlined
+def next_change(rules: ExitRules, row: int, age_ms: int) -> int:
+    """Return the age, after this one, from which other levels or the age limit count."""
+    change = rules.hold_ms[row]
+    for place in range(rules.ages_ms.shape[1]):
+        if age_ms < rules.ages_ms[row, place] < change:
+            change = rules.ages_ms[row, place]
+    return change
+
+
+@inlined
 def leave_at_open(  # noqa: PLR0917 - once a decision
-    bars: PriceColumns, terms: Terms, rules: Rules, t: int, k: int, book: Book
+    bars: PriceColumns, terms: Terms, exits: GridExits, t: int, k: int, book: Book
 ) -> None:
     """Close a position that an open closes by its exits, before a new decision is filled there."""
     if book.units[k] == 0.0:
@@ -69,7 +100,7 @@ def leave_at_open(  # noqa: PLR0917 - once a decision
     age_ms = bars.open_time_ms[t] - bars.open_time_ms[book.begun[k]]
     held = HeldPosition(side, book.entry[k], book.best[k], age_ms)
     prices = BarPrices(price, price, price)
-    why, level = find_exit(held, prices, rules.exits, rules.exit_row[k])
+    why, level = find_exit(held, prices, exits.rules, exits.row[k])
     if why != NO_EXIT:
         leave(level, terms, t, k, book)
 

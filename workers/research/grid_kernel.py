@@ -15,6 +15,7 @@ from workers.research.fill_kernel import Terms, inlined
 from workers.research.grid_book import (
     Book,
     Codes,
+    GridExits,
     KernelMarket,
     Rules,
     Sides,
@@ -53,14 +54,16 @@ def encode(values: Matrix, thresholds: Vector, codes: Codes) -> None:
 
 
 @compiled
-def trade(market: KernelMarket, terms: Terms, rules: Rules, book: Book) -> None:
+def trade(
+    market: KernelMarket, terms: Terms, rules: Rules, exits: GridExits | None, book: Book
+) -> None:
     """Run some combinations over all bars."""
     bars, combinations = len(market.floor), len(book.cash)
     events = np.empty((combinations, TILE + 1), np.int32)
     for start in range(0, bars, TILE):
         stop = min(start + TILE, bars)
         decide(market, rules, (start, stop), book, events)
-        advance(market, terms, rules, (start, stop), book, events)
+        advance(market, terms, exits, (start, stop), book, events)
     for k in range(combinations):
         if book.units[k] != 0.0:
             book.exposed[k] += bars - book.entered[k]
@@ -117,7 +120,12 @@ def defer(volume: Vector, new: Sides, unsized: int) -> int:
 
 @compiled
 def advance(  # noqa: PLR0917 - once a tile
-    market: KernelMarket, terms: Terms, rules: Rules, tile: Tile, book: Book, events: Events
+    market: KernelMarket,
+    terms: Terms,
+    exits: GridExits | None,
+    tile: Tile,
+    book: Book,
+    events: Events,
 ) -> None:
     """Fold some bars into the book, in the order that ``fills`` states.
 
@@ -129,7 +137,7 @@ def advance(  # noqa: PLR0917 - once a tile
     while first < stop:
         last = min(market.day_ends[day] + 1, stop)
         for k in range(len(book.cash)):
-            run_day(market, terms, rules, (start, first, last), k, book, events[k])
+            run_day(market, terms, exits, (start, first, last), k, book, events[k])
         while day < len(market.day_ends) and market.day_ends[day] < last:
             day += 1
             note(book, market.bars.close[last - 1], day)
@@ -140,7 +148,7 @@ def advance(  # noqa: PLR0917 - once a tile
 def run_day(  # noqa: PLR0917 - once a day and combination
     market: KernelMarket,
     terms: Terms,
-    rules: Rules,
+    exits: GridExits | None,
     span: Span,
     k: int,
     book: Book,
@@ -152,8 +160,8 @@ def run_day(  # noqa: PLR0917 - once a day and combination
         event = events[book.following[k]]
         until = start + (event >> 2)
         if book.units[k] != 0.0:
-            if rules.guarded:
-                guard(market, terms, rules, (t, min(until, last)), k, book)
+            if exits is not None:
+                guard(market, terms, exits, (t, min(until, last)), k, book)
             else:
                 hold(market, terms, (t, min(until, last)), k, book)
         if until >= last:
@@ -162,11 +170,11 @@ def run_day(  # noqa: PLR0917 - once a day and combination
         t = until
         if is_liquidated(book, terms, k, market.bars.open_low[t], market.bars.open_high[t]):
             take(book, k, t)
-        if rules.guarded:
-            leave_at_open(market.bars, terms, rules, t, k, book)
+        if exits is not None:
+            leave_at_open(market.bars, terms, exits, t, k, book)
         units = book.units[k]
         fill(market.bars.open[t], terms, t, k, (event & 3) - 1, book)
-        if rules.guarded:
+        if exits is not None:
             note_entry(market.bars.open[t], terms, t, k, units, book)
         if book.units[k] == 0.0:
             mark(book, k, book.cash[k])

@@ -145,7 +145,10 @@ def test_run_all_writes_both_files_and_fails_when_a_pair_failed(file, tmp_path):
         (("run", "ema_cross", "--exit", "stoploss=0.05"), "stoploss is 0.05, expected a loss"),
         (("run", "ema_cross", "--exit", "stoploss=nan"), "stoploss is nan, expected a loss"),
         (("run", "ema_cross", "--exit", "trailing_stop=0.05"), "without trailing_offset"),
-        (("run", "ema_cross", "--exit", "stop=-0.05"), "exits.stop"),
+        (
+            ("run", "ema_cross", "--exit", "stop=-0.05"),
+            "--exit 'stop', expected one of roi_min, stoploss",
+        ),
         (("run", "ema_cross", "--exit", "minimal_roi=0.04"), "MINUTES:GAIN such as 0:0.04"),
         (("run", "ema_cross", "--exit", "minimal_roi=0:0.1,5:0.2"), "a gain that falls with age"),
         (("run", "ema_cross", "--param", "roi_min=-1"), "roi_min is -1.0, expected a gain above"),

@@ -163,7 +163,7 @@ def test_a_config_brings_its_presets(bars, tmp_path):
         (("ema_cross", "--sampler", "Grid"), "sampler 'Grid'"),
         (("ema_cross", "--preset", "slow"), "unknown preset slow; expected one of production"),
         (("ema_cross", "--spaces", "night"), "unknown space night; expected one of buy, roi"),
-        (("ema_cross", "--param", "stoploss=0.1:0.2"), "stoploss is 0.2, expected a loss from -1"),
+        (("ema_cross", "--param", "stoploss=0.1:0.2"), "stoploss is 0.1, expected a loss from -1"),
         (("ema_cross", "--exit", "hold_bars=0"), "hold_bars is 0.0, expected a whole number of"),
         (("ema_cross", "--param", "fast=1:2"), "fast goes from 2 to 100, got 1 to 2"),
         (("ema_cross", "--param", "fast"), "--param 'fast', expected NAME=LOW:HIGH"),
