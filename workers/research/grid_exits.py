@@ -82,7 +82,7 @@ def reach(side: float, levels: ExitLevels) -> tuple[float, float]:
 @inlined
 def next_change(rules: ExitRules, row: int, age_ms: int) -> int:
     """Return the age, after this one, from which other levels or the age limit count."""
-    change = rules.hold_ms[row]
+    change: int = rules.hold_ms[row]
     for place in range(rules.ages_ms.shape[1]):
         if age_ms < rules.ages_ms[row, place] < change:
             change = rules.ages_ms[row, place]
