@@ -36,7 +36,7 @@ def test_days_months_and_trades_add_up_to_the_same_result():
 
 def test_exits_are_parameters_of_a_strategy_and_each_trade_says_why_it_ended():
     bars = market(1, 5000)
-    exits = {"stoploss": -0.01, "hold_bars": 48}
+    exits = {"stoploss": -0.01, "hold_bars": 6}
 
     usual = performance(asked(), bars)
     result = performance(asked(params={"fast": 10, **exits}, exits={"roi_min": 0.02}), bars)
