@@ -1,7 +1,8 @@
 """When a held position is closed: levels, and the order of what happens inside one bar.
 
 Pure, and the only definition: the plain back-test calls it as it stands, the kernels call
-``exit_levels`` and ``first_touch`` compiled, so these use nothing that numba cannot read.
+``exit_terms``, ``exit_levels`` and ``first_touch`` compiled, so these use nothing that numba cannot
+read.
 
 In a bar that trades, in this order::
 
@@ -60,6 +61,16 @@ class ExitRules(NamedTuple):
     hold_ms: Ints
     ages_ms: Ints
     gains: Floats
+
+
+class ExitTerms(NamedTuple):
+    """What of one set of exits counts at an age: distances as in ``ExitRules``."""
+
+    stop: float
+    trail: float
+    offset: float
+    gain: float
+    due: int  # 1 where the age limit is reached, else 0
 
 
 class HeldPosition(NamedTuple):
@@ -121,23 +132,29 @@ def find_exit(
 
     The price is before slippage. It is the bar's open where the position ends at the open.
     """
-    due = int(held.age_ms >= rules.hold_ms[row])
-    return first_touch(held.side, prices, exit_levels(held, rules, row), due)
+    terms = exit_terms(rules, row, held.age_ms)
+    return first_touch(held.side, prices, exit_levels(held, terms), terms.due)
 
 
-def exit_levels(held: HeldPosition, rules: ExitRules, row: int) -> ExitLevels:
-    """Return the levels of a position for one bar; infinite where there is none."""
-    side = held.side
-    stop, why = held.entry * (1.0 - side * rules.stop[row]), STOP
-    if side * (held.best - held.entry) >= rules.offset[row] * held.entry:
-        trail = held.best * (1.0 - side * rules.trail[row])
-        if side * trail > side * stop:
-            stop, why = trail, TRAILING
+def exit_terms(rules: ExitRules, row: int, age_ms: int) -> ExitTerms:
+    """Return what of a set counts for a position of an age."""
     gain = np.inf
     for place in range(rules.ages_ms.shape[1]):
-        if rules.ages_ms[row, place] <= held.age_ms:
+        if rules.ages_ms[row, place] <= age_ms:
             gain = rules.gains[row, place]
-    return ExitLevels(stop, why, held.entry * (1.0 + side * gain))
+    due = int(age_ms >= rules.hold_ms[row])
+    return ExitTerms(rules.stop[row], rules.trail[row], rules.offset[row], gain, due)
+
+
+def exit_levels(held: HeldPosition, terms: ExitTerms) -> ExitLevels:
+    """Return the levels of a position for one bar; infinite where there is none."""
+    side = held.side
+    stop, why = held.entry * (1.0 - side * terms.stop), STOP
+    if side * (held.best - held.entry) >= terms.offset * held.entry:
+        trail = held.best * (1.0 - side * terms.trail)
+        if side * trail > side * stop:
+            stop, why = trail, TRAILING
+    return ExitLevels(stop, why, held.entry * (1.0 + side * terms.gain))
 
 
 def first_touch(side: float, prices: BarPrices, levels: ExitLevels, due: int) -> tuple[int, float]:

@@ -9,7 +9,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from streams import exits
-from streams.exits import LIQUIDATED, NO_EXIT, REVERSAL, ROI, SIGNAL, BarPrices, HeldPosition
+from streams.exits import (
+    LIQUIDATED,
+    NO_EXIT,
+    REVERSAL,
+    ROI,
+    SIGNAL,
+    BarPrices,
+    ExitTerms,
+    HeldPosition,
+)
 
 Floats = NDArray[np.float64]
 Fields = Any  # a numpy record; numba types it
@@ -18,6 +27,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 # Passing arrays to a function of its own would cost more than what it does.
 inlined = njit(error_model="numpy", forceinline=True)
 
+exit_terms = inlined(exits.exit_terms)
 exit_levels = inlined(exits.exit_levels)
 first_touch = inlined(exits.first_touch)
 best_price = inlined(exits.best_price)
@@ -84,6 +94,25 @@ class PriceColumns(NamedTuple):
     timeframe_ms: int
 
 
+class OneBar(NamedTuple):
+    """One of these bars, as numbers: passing the columns on costs more than what is done there."""
+
+    number: int
+    open_time_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    due: float
+    worst_low: float
+    worst_high: float
+    open_low: float
+    open_high: float
+    settled: float
+    timeframe_ms: int
+
+
 class Terms(NamedTuple):
     """A fill model as the kernel reads it."""
 
@@ -92,16 +121,6 @@ class Terms(NamedTuple):
     leverage: float
     participation: float  # infinite: no limit
     maintenance: float
-
-
-@inlined
-def find_exit(
-    held: HeldPosition, prices: BarPrices, rules: exits.ExitRules, row: int
-) -> tuple[int, float]:
-    """Do what ``streams.exits.find_exit`` does, compiled."""
-    due = int(held.age_ms >= rules.hold_ms[row])
-    why, level = first_touch(held.side, prices, exit_levels(held, rules, row), due)
-    return why, level
 
 
 class ExitPlan(NamedTuple):
@@ -122,6 +141,36 @@ class FillPoint(NamedTuple):
     price: float  # before slippage
     time_ms: int
     stop: int  # the first bar without what ends here
+
+
+@inlined
+def bar_at(bars: PriceColumns, t: int) -> OneBar:
+    """Return bar ``t`` of some columns."""
+    return OneBar(
+        t,
+        bars.open_time_ms[t],
+        bars.open[t],
+        bars.high[t],
+        bars.low[t],
+        bars.close[t],
+        bars.volume[t],
+        bars.due[t],
+        bars.worst_low[t],
+        bars.worst_high[t],
+        bars.open_low[t],
+        bars.open_high[t],
+        bars.settled[t],
+        bars.timeframe_ms,
+    )
+
+
+@inlined
+def exits_at(plan: ExitPlan, trades: Any, book: Fields, bar: OneBar) -> ExitTerms:
+    """Return the exits of the position that is held now; of none where there is none."""
+    age_ms = 0
+    if book.units != 0.0:
+        age_ms = bar.open_time_ms - trades[book.trades - 1].entry_time_ms
+    return exit_terms(plan.rules, plan.row[max(bar.number - 1, 0)], age_ms)
 
 
 @compiled
@@ -151,12 +200,21 @@ def run(  # noqa: PLR0917 - one call a run
         if t > 0 and target[t - 1] != book.target:
             book.target = target[t - 1]
             book.unsized = True
-        traded[t] = _open(book, trades, bars, terms, plan, t)
-        if book.liquidated_at == NEVER:
-            traded[t] += _close(book, trades, bars, terms, plan, t)
+        bar = bar_at(bars, t)
+        if plan is None:
+            traded[t] = _open(book, trades, bar, terms, None)
+            if book.liquidated_at == NEVER:
+                traded[t] += _close(book, trades, bar, terms, None)
+        else:
+            limits = exits_at(plan, trades, book, bar)
+            traded[t] = _open(book, trades, bar, terms, limits)
+            if traded[t] != 0.0:  # the open may have begun another position
+                limits = exits_at(plan, trades, book, bar)
+            if book.liquidated_at == NEVER:
+                traded[t] += _close(book, trades, bar, terms, limits)
         if book.liquidated_at != NEVER:
             break
-        equity[t] = book.cash + book.units * bars.close[t]
+        equity[t] = book.cash + book.units * bar.close
         position[t] = book.units
     if book.units != 0.0:
         last = len(target) - 1
@@ -168,22 +226,20 @@ def run(  # noqa: PLR0917 - one call a run
 
 
 @compiled
-def _open(  # noqa: PLR0917 - once a bar
-    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan | None, t: int
-) -> float:
+def _open(book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerms | None) -> float:
     """Do what happens at an open; return the share of equity that was traded."""
-    price = bars.open[t]
-    if _is_liquidated(book, terms, bars.open_low[t], bars.open_high[t]):
-        _liquidate(book, trades, bars, t, bars.open_time_ms[t])
+    price = bar.open
+    if _is_liquidated(book, terms, bar.open_low, bar.open_high):
+        _liquidate(book, trades, bar, bar.open_time_ms)
         return 0.0
-    if bars.volume[t] == 0.0:
+    if bar.volume == 0.0:
         return 0.0
     share: float = 0.0
     if book.unsized:
-        if plan is not None:  # what the open closes is closed before the new decision
-            why, level = _exit(book, trades, bars, plan, t, BarPrices(price, price, price))
+        if limits is not None:  # what the open closes is closed before the new decision
+            why, level = _exit(book, bar, limits, BarPrices(price, price, price))
             if why != NO_EXIT:
-                share = _leave(book, trades, bars, terms, t, why, level)
+                share = _leave(book, trades, bar, terms, why, level)
         if book.liquidated_at != NEVER:
             return share
         _size(book, terms, price)
@@ -191,36 +247,34 @@ def _open(  # noqa: PLR0917 - once a bar
         return share
     before = book.cash + book.units * price
     if before <= 0.0:  # the mark has spared a position that the price has not
-        _liquidate(book, trades, bars, t, bars.open_time_ms[t])
+        _liquidate(book, trades, bar, bar.open_time_ms)
         return share
-    fill = FillPoint(price, bars.open_time_ms[t], t)
-    share += _fill(book, trades, terms, terms.participation * bars.volume[t], fill) / before
+    fill = FillPoint(price, bar.open_time_ms, bar.number)
+    share += _fill(book, trades, terms, terms.participation * bar.volume, fill) / before
     return share
 
 
 @compiled
-def _close(  # noqa: PLR0917 - once a bar
-    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan | None, t: int
-) -> float:
+def _close(book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerms | None) -> float:
     """Do what happens inside a bar and at its close; return the share of equity traded there."""
     share: float = 0.0
-    gone = _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
-    if plan is not None:
-        share = _exit_inside(book, trades, bars, terms, plan, t, int(gone))
+    gone = _is_liquidated(book, terms, bar.worst_low, bar.worst_high)
+    if limits is not None:
+        share = _exit_inside(book, trades, bar, terms, limits, int(gone))
         if book.liquidated_at != NEVER:
             return share
-        gone = gone and _is_liquidated(book, terms, bars.worst_low[t], bars.worst_high[t])
-    if not gone and book.units != 0.0 and bars.due[t] != 0.0:
-        book.cash -= book.units * bars.due[t]
-        trades[book.trades - 1].funding += book.units * bars.due[t]
-    if gone or _is_ruined(book, terms, bars.settled[t], bars.close[t]):
-        _liquidate(book, trades, bars, t, bars.open_time_ms[t] + bars.timeframe_ms)
+        gone = gone and _is_liquidated(book, terms, bar.worst_low, bar.worst_high)
+    if not gone and book.units != 0.0 and bar.due != 0.0:
+        book.cash -= book.units * bar.due
+        trades[book.trades - 1].funding += book.units * bar.due
+    if gone or _is_ruined(book, terms, bar.settled, bar.close):
+        _liquidate(book, trades, bar, bar.open_time_ms + bar.timeframe_ms)
     return share
 
 
 @compiled
 def _exit_inside(  # noqa: PLR0917 - once a bar
-    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, plan: ExitPlan, t: int, gone: int
+    book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerms, gone: int
 ) -> float:
     """Close the position where the bar reaches its exits before the margin ends, as ``gone`` says.
 
@@ -229,47 +283,44 @@ def _exit_inside(  # noqa: PLR0917 - once a bar
     if book.units == 0.0:
         return 0.0
     share: float = 0.0
-    prices = BarPrices(bars.open[t], bars.low[t], bars.high[t])
-    why, level = _exit(book, trades, bars, plan, t, prices)
-    behind = level != bars.open[t] and (why == ROI or _is_liquidated(book, terms, level, level))
+    prices = BarPrices(bar.open, bar.low, bar.high)
+    why, level = _exit(book, bar, limits, prices)
+    behind = level != bar.open and (why == ROI or _is_liquidated(book, terms, level, level))
     if why != NO_EXIT and not (gone and behind):
-        share = _leave(book, trades, bars, terms, t, why, level)
+        share = _leave(book, trades, bar, terms, why, level)
     if book.units != 0.0:
-        book.best = best_price(np.sign(book.units), book.best, bars.low[t], bars.high[t])
+        book.best = best_price(np.sign(book.units), book.best, bar.low, bar.high)
     return share
 
 
 @compiled
-def _exit(  # noqa: PLR0917 - once a bar
-    book: Fields, trades: Any, bars: PriceColumns, plan: ExitPlan, t: int, prices: BarPrices
-) -> tuple[int, float]:
+def _exit(book: Fields, bar: OneBar, limits: ExitTerms, prices: BarPrices) -> tuple[int, float]:
     """Return why and at which price a bar closes the position; one on its way out just goes."""
-    if book.units == 0.0 or book.leaving != NO_EXIT or bars.volume[t] == 0.0:
+    if book.units == 0.0 or book.leaving != NO_EXIT or bar.volume == 0.0:
         return NO_EXIT, 0.0
-    age_ms = bars.open_time_ms[t] - trades[book.trades - 1].entry_time_ms
-    held = HeldPosition(np.sign(book.units), book.entry, book.best, age_ms)
-    why, level = find_exit(held, prices, plan.rules, plan.row[t - 1])
+    held = HeldPosition(np.sign(book.units), book.entry, book.best, 0)  # the age is in the limits
+    why, level = first_touch(held.side, prices, exit_levels(held, limits), limits.due)
     return why, level
 
 
 @compiled
 def _leave(  # noqa: PLR0917 - once a trade
-    book: Fields, trades: Any, bars: PriceColumns, terms: Terms, t: int, why: int, level: float
+    book: Fields, trades: Any, bar: OneBar, terms: Terms, why: int, level: float
 ) -> float:
     """Order the position closed and fill it at a level; return the share that was traded.
 
     What the bar's volume leaves over goes at the next opens.
     """
-    inside = level != bars.open[t]
-    time_ms = bars.open_time_ms[t] + (bars.timeframe_ms if inside else 0)
+    inside = level != bar.open
+    time_ms = bar.open_time_ms + (bar.timeframe_ms if inside else 0)
     before = book.cash + book.units * level
     if before <= 0.0:
-        _liquidate(book, trades, bars, t, time_ms)
+        _liquidate(book, trades, bar, time_ms)
         return 0.0
     book.leaving, book.wanted = why, 0.0
     book.ordered += abs(book.units)
-    fill = FillPoint(level, time_ms, t + 1 if inside else t)
-    share: float = _fill(book, trades, terms, terms.participation * bars.volume[t], fill) / before
+    fill = FillPoint(level, time_ms, bar.number + 1 if inside else bar.number)
+    share: float = _fill(book, trades, terms, terms.participation * bar.volume, fill) / before
     return share
 
 
@@ -376,11 +427,11 @@ def _is_ruined(book: Fields, terms: Terms, mark: float, close: float) -> bool:
 
 
 @compiled
-def _liquidate(book: Fields, trades: Any, bars: PriceColumns, t: int, time_ms: int) -> None:
+def _liquidate(book: Fields, trades: Any, bar: OneBar, time_ms: int) -> None:
     """Lose all equity: the position goes at the price that leaves nothing."""
     book.exited += abs(book.units)
-    opened = time_ms == bars.open_time_ms[t]
-    _lose_all(book, trades[book.trades - 1], time_ms, t if opened else t + 1)
+    opened = time_ms == bar.open_time_ms
+    _lose_all(book, trades[book.trades - 1], time_ms, bar.number if opened else bar.number + 1)
 
 
 @compiled

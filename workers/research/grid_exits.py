@@ -10,7 +10,8 @@ from workers.research.fill_kernel import (
     Terms,
     best_price,
     exit_levels,
-    find_exit,
+    exit_terms,
+    first_touch,
     inlined,
     mean_entry,
 )
@@ -24,6 +25,16 @@ from workers.research.grid_book import (
     mark,
     take,
 )
+
+
+@inlined
+def find_exit(
+    held: HeldPosition, prices: BarPrices, rules: ExitRules, row: int
+) -> tuple[int, float]:
+    """Do what ``streams.exits.find_exit`` does, compiled."""
+    terms = exit_terms(rules, row, held.age_ms)
+    why, level = first_touch(held.side, prices, exit_levels(held, terms), terms.due)
+    return why, level
 
 
 @inlined
@@ -53,11 +64,11 @@ def guard(  # noqa: PLR0917 - once a day and combination
                 if why != NO_EXIT:
                     break
             changes_ms = begun_ms + next_change(exits.rules, row, held.age_ms)
-            low, high = reach(side, exit_levels(held, exits.rules, row))
+            low, high = reach(side, exit_levels(held, exit_terms(exits.rules, row, held.age_ms)))
         after = best_price(side, best, bars.low[at], bars.high[at])
         if trails and after != best:
             held = HeldPosition(side, entry, after, time_ms - begun_ms)
-            low, high = reach(side, exit_levels(held, exits.rules, row))
+            low, high = reach(side, exit_levels(held, exit_terms(exits.rules, row, held.age_ms)))
         best = after
         at += 1
     book.best[k] = best
