@@ -50,9 +50,11 @@ def _positive(text: str) -> str:
     return text
 
 
+_LARGEST = 10**15
+_Said = Annotated[str, Field(max_length=40)] | Annotated[float, Field(gt=-_LARGEST, lt=_LARGEST)]
 Amount = Annotated[
     DecimalText,
-    BeforeValidator(decimal_text, json_schema_input_type=str | float),
+    BeforeValidator(decimal_text, json_schema_input_type=_Said),
     Field(json_schema_extra={"pattern": _PATTERN}),
 ]
 PositiveAmount = Annotated[Amount, AfterValidator(_positive)]

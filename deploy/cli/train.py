@@ -12,7 +12,6 @@ from deploy.cli.console import Json, fail, kafka, load_settings, parse_running_m
 from deploy.cli.train_report import show_report
 from schemas.symbols import canonical
 from schemas.timeframes import timeframe_name
-from schemas.variants import MOST_TRIALS
 
 LONGEST_REASON = 1_000
 
@@ -53,7 +52,6 @@ def train(
         typer.Option(
             metavar="TRIALS",
             min=0,
-            max=MOST_TRIALS,
             help="Of a search for the forest's parameters in each fold; as the config says by "
             "default",
         ),
@@ -75,6 +73,7 @@ def train(
     if in_browser:
         raise fail("--open is for `regimeflow train report`: there is no page of a request", 2)
     from deploy.topics.commands import send_commands
+    from schemas.variants import MOST_TRIALS
     from workers.training.newest_request import newest_closes, ready_histories
     from workers.training.queue import read_market_time
 
@@ -82,6 +81,8 @@ def train(
         raise fail(f"--all means every timeframe: give it, or --timeframe {timeframe}", 2)
     if timeframe is not None:
         parse_running_ms(timeframe)
+    if search is not None and search > MOST_TRIALS:
+        raise fail(f"--search {search}, expected {MOST_TRIALS} trials of a fold at most", 2)
     if len(reason) > LONGEST_REASON:
         raise fail(f"--reason: {len(reason)} characters, expected {LONGEST_REASON} at most", 2)
     chosen_settings = load_settings()

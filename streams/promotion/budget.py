@@ -22,8 +22,10 @@ def with_budget(step: Step) -> Step:
 
     def told(state: PromotionState, record: Decided) -> tuple[PromotionState, Outputs]:
         after, outputs = step(state, record)
+        if after is state or after.history is None:
+            return after, outputs
         budget = _budget(after, record)
-        if after.history is None or budget == after.budget:
+        if budget == after.budget:
             return after, outputs
         return after.model_copy(update={"budget": budget}), (*outputs, budget)
 

@@ -60,8 +60,7 @@ def step(
 ) -> tuple[PromotionState, Outputs]:
     """Take notice of a history or a policy, decide whether a trained model serves, or a command."""
     if isinstance(record, ModelPolicy):
-        policies = (*state.policies, record)[-KEPT_POLICIES:]
-        return state.model_copy(update={"policies": policies}), ()
+        return _take_policy(state, record), ()
     state = restored(state)
     if isinstance(record, HistoryReady):
         return retraining.take_history(state, record)
@@ -76,6 +75,12 @@ def step(
     if record.action == "review" and ruling.code != "done":
         return state, ()  # hour after hour nothing is due: nobody need read that
     return settle(state, record, ("models", record.action), ruling)
+
+
+def _take_policy(state: PromotionState, policy: ModelPolicy) -> PromotionState:
+    if state.policies and policy.event_time_ms <= state.policies[-1].event_time_ms:
+        return state  # it has been taken
+    return state.model_copy(update={"policies": (*state.policies, policy)[-KEPT_POLICIES:]})
 
 
 PROCESSOR = Processor(

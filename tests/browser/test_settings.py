@@ -44,7 +44,7 @@ def test_a_draft_is_tried_by_key_then_activated_and_the_list_follows(configs):
     configs.keyboard.press("a")
     panel = configs.get_by_role("region", name=re.compile("^Activate"))
     expect(panel).to_contain_text("This would change")
-    expect(panel.get_by_role("listitem")).to_have_count(4)
+    expect(panel.get_by_role("listitem")).to_have_count(5)
     expect(draft).to_contain_text("DRAFT")
     panel.get_by_label("Reason").fill("lower fees")
     panel.get_by_role("button", name="Activate it").click()

@@ -20,7 +20,7 @@ from schemas.training import TrainingProgress, TrainingRequest
 from streams.processor import RecordRejected
 from streams.runtime.client import Transactions
 from streams.runtime.codec import dead_letter_topic
-from streams.runtime.jobs import JobFuture, run_jobs
+from streams.runtime.jobs import JobFuture, JobRules, run_jobs
 from streams.runtime.publisher import Publisher, TransactionalPublisher
 from streams.runtime.reader import Reader, tail
 from streams.runtime.settings import KafkaSettings
@@ -281,7 +281,7 @@ def test_a_request_that_goes_before_is_run_first_and_none_is_lost_or_run_twice(k
             "jobs-order",
             lambda received: pool.submit(result_of, received),
             lambda: take(kafka, TRAINING_PROGRESS, 5),
-            goes_before=small_first,
+            rules=JobRules(goes_before=small_first),
         )
 
     ran = [m.record.request_id for m in done]

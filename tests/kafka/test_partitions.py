@@ -113,7 +113,7 @@ def test_market_time_is_the_newest_tick_on_whichever_partition_it_lies(broker, m
     kafka = KafkaSettings(broker)
     name = f"{CLOCK_TICKS.name}.test"
     ticks = Topic(name, ClockTick, "event_time_ms", "Keys that spread over partitions")
-    monkeypatch.setattr("workers.training.worker.CLOCK_TICKS", ticks)
+    monkeypatch.setattr("workers.training.queue.CLOCK_TICKS", ticks)
     monkeypatch.setattr("streams.runtime.codec.topic_of", lambda _: ticks)
     apply_topics({"bootstrap.servers": broker}, PARTITIONS, [TopicPlan(name, {})])
     publisher = Publisher(kafka, "clock")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from schemas.policies import ModelPolicy, policy_at
 from schemas.record import Record
@@ -14,7 +15,9 @@ from schemas.topics import MODEL_POLICIES
 from schemas.training import TrainingRequest
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from workers.training.fit import TrainingPlan
+
+if TYPE_CHECKING:
+    from workers.training.fit import TrainingPlan
 
 
 def read_policy(kafka: KafkaSettings, request: TrainingRequest) -> ModelPolicy | None:
@@ -36,6 +39,8 @@ def policy_of_request(records: Iterable[Record], request: TrainingRequest) -> Mo
 
 def plan_under(policy: ModelPolicy | None, request: TrainingRequest) -> TrainingPlan:
     """Return how a request is trained; how many trials its searches have it may say itself."""
+    from workers.training.fit import TrainingPlan  # with a compiler: the process does without
+
     plan = TrainingPlan()
     if policy is not None:
         plan = TrainingPlan(
