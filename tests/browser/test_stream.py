@@ -176,7 +176,10 @@ def test_new_signals_are_told_politely(stage, new_page, market):
     live(page)
     told = page.locator("[aria-live=polite]")
 
+    [*_, newest] = directional(market.closes[0] + market.closes[1])
     stage.feed(*market.closes[0], *market.closes[1])
+    expect(page.locator(f"#signal-{newest.signal_id}")).to_be_visible()
+    stage.feed(*market.closes[2], *market.closes[3])  # of a slow page the first are its past
 
     expect(told).to_contain_text(re.compile("new signal", re.IGNORECASE))
 

@@ -19,13 +19,11 @@ from streams.exits import (
     ExitTerms,
     HeldPosition,
 )
+from workers.research.fill_bars import Floats, OneBar, PriceColumns, bar_at, inlined
 
-Floats = NDArray[np.float64]
 Fields = Any  # a numpy record; numba types it
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
-# Passing arrays to a function of its own would cost more than what it does.
-inlined = njit(error_model="numpy", forceinline=True)
 
 exit_terms = inlined(exits.exit_terms)
 exit_levels = inlined(exits.exit_levels)
@@ -76,43 +74,6 @@ ACCOUNT = np.dtype(
 )
 
 
-class PriceColumns(NamedTuple):
-    """Bars as the kernel reads them, shape (n,) each."""
-
-    open_time_ms: NDArray[np.int64]
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    due: Floats
-    worst_low: Floats  # the mark's where it is known
-    worst_high: Floats
-    open_low: Floats  # the open, unless the mark never was as low
-    open_high: Floats
-    settled: Floats  # the mark at the close, or else the close
-    timeframe_ms: int
-
-
-class OneBar(NamedTuple):
-    """One of these bars, as numbers: passing the columns on costs more than what is done there."""
-
-    number: int
-    open_time_ms: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    due: float
-    worst_low: float
-    worst_high: float
-    open_low: float
-    open_high: float
-    settled: float
-    timeframe_ms: int
-
-
 class Terms(NamedTuple):
     """A fill model as the kernel reads it."""
 
@@ -141,27 +102,6 @@ class FillPoint(NamedTuple):
     price: float  # before slippage
     time_ms: int
     stop: int  # the first bar without what ends here
-
-
-@inlined
-def bar_at(bars: PriceColumns, t: int) -> OneBar:
-    """Return bar ``t`` of some columns."""
-    return OneBar(
-        t,
-        bars.open_time_ms[t],
-        bars.open[t],
-        bars.high[t],
-        bars.low[t],
-        bars.close[t],
-        bars.volume[t],
-        bars.due[t],
-        bars.worst_low[t],
-        bars.worst_high[t],
-        bars.open_low[t],
-        bars.open_high[t],
-        bars.settled[t],
-        bars.timeframe_ms,
-    )
 
 
 @inlined

@@ -34,7 +34,8 @@ from schemas.research import Market
 from streams.costs import DEFAULT_COSTS, Costs
 from streams.exits import exit_rules
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, ExitPlan, PriceColumns, Terms, run
+from workers.research.fill_bars import PriceColumns
+from workers.research.fill_kernel import ACCOUNT, NEVER, TRADE, ExitPlan, Terms, run
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from schemas.timeframes import DAY_MS
 from streams.exits import ExitRules
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import PriceColumns, Terms, inlined
+from workers.research.fill_bars import PriceColumns, inlined
+from workers.research.fill_kernel import Terms
 from workers.research.fills import FillModel, kernel_columns
 from workers.research.indicators import Matrix, Vector
 

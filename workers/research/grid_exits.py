@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from streams.exits import NO_EXIT, ROI, BarPrices, ExitLevels, ExitRules, HeldPosition
+from workers.research.fill_bars import PriceColumns, inlined
 from workers.research.fill_kernel import (
-    PriceColumns,
     Terms,
     best_price,
     exit_levels,
     exit_terms,
     first_touch,
-    inlined,
     mean_entry,
 )
 from workers.research.grid_book import (

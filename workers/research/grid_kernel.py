@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.evaluation.metrics import DAYS_PER_YEAR, NO_SPREAD
-from workers.research.fill_kernel import Terms, inlined
+from workers.research.fill_bars import inlined
+from workers.research.fill_kernel import Terms
 from workers.research.grid_book import (
     Book,
     Codes,

@@ -32,7 +32,8 @@ from streams.exits import (
 from streams.processor import Outputs, Processor
 from streams.runtime.memory_driver import replay
 from workers.bars.arrays import Bars
-from workers.research.fill_kernel import FillPoint, Floats
+from workers.research.fill_bars import Floats
+from workers.research.fill_kernel import FillPoint
 from workers.research.fills import WITHOUT_EXITS, DecidedExits, FillModel
 from workers.research.reference_records import (
     DECISIONS,
