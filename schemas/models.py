@@ -20,20 +20,22 @@ from schemas.regimes import RegimeParameters
 from schemas.specialists import ModelSelection
 from schemas.variants import VariantTest
 
+FileRole = Literal[
+    "forest",
+    "forest_bull",
+    "forest_bear",
+    "forest_sideways",
+    "forests",
+    "lstm",
+    "manifest",
+    "report",
+]
+
 
 class ModelFile(Record):
     """One artifact, checked before it is loaded."""
 
-    role: Literal[
-        "forest",
-        "forest_bull",
-        "forest_bear",
-        "forest_sideways",
-        "forests",
-        "lstm",
-        "manifest",
-        "report",
-    ]
+    role: FileRole
     path: str = Field(description="Relative to the model directory")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: Count

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from schemas.models import FileRole
 from schemas.predictions import ClassProbabilities
-from workers.models.artifact import FileRole, Manifest, ParityCase, model_file, write_model
+from workers.models.artifact import Manifest, ParityCase, model_file, write_model
 
 EVEN = ClassProbabilities(sell=0.25, neutral=0.5, buy=0.25)
 FILES: dict[FileRole, str] = {"forest": "forest.json", "lstm": "lstm.safetensors"}

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from pydantic import Field, model_validator
 
-from schemas.models import ModelFile, ModelRegistered
+from schemas.models import FileRole, ModelFile, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.record import Probability, Record
 from schemas.specialists import Answerer, ModelSelection, SpecialistName
@@ -47,16 +47,6 @@ MANIFEST = "manifest.json"
 REGISTERED = "registered.json"
 VERSION_LENGTH = 16  # hex digits: 64 bits tell every model of a lifetime apart
 
-FileRole = Literal[
-    "forest",
-    "forest_bull",
-    "forest_bear",
-    "forest_sideways",
-    "forests",
-    "lstm",
-    "manifest",
-    "report",
-]
 FOREST_ROLES: dict[Answerer, FileRole] = {
     "universal": "forest",
     "bull_specialist": "forest_bull",
