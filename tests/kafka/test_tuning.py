@@ -126,6 +126,7 @@ def test_a_worker_and_its_child_killed_in_mid_study_cost_no_trial(kafka, tmp_pat
     publish(kafka, request())
     with worker(kafka, tmp_path) as first:
         ended(tmp_path, 20)
+        until("progress on its topic", lambda: on(kafka, JOB_PROGRESS))  # else nothing tells of it
         first.kill()
     before = len(trials_of(tmp_path))
 
