@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from schemas.bounds import MAX_COUNT, Count
 from schemas.explanations import Attribution, Explanation
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
-from schemas.regimes import SUM_TOLERANCE, TrendState
+from schemas.regimes import SUM_TOLERANCE, RegimeName, TrendState
 from schemas.specialists import Answerer
 
 
@@ -41,6 +41,16 @@ class RegimeView(Record):
     entropy: Probability
     trend_state: TrendState
     parameters_version: str | None = None
+
+    @property
+    def most_probable(self) -> RegimeName:
+        """The regime that is most probable; of equals bull, then bear."""
+        chances: dict[RegimeName, float] = {
+            "bull": self.bull,
+            "bear": self.bear,
+            "sideways": self.sideways,
+        }
+        return max(chances, key=chances.__getitem__)
 
 
 class MarketContext(Record):

@@ -14,6 +14,7 @@ from schemas.bounds import Count
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
 
 TrendState = Literal["TRENDING", "RANGING", "CHOPPY", "UNKNOWN"]
+RegimeName = Literal["bull", "bear", "sideways"]
 Triple = tuple[float, float, float]
 
 LN_3 = math.log(3.0)

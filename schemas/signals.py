@@ -12,6 +12,7 @@ from pydantic import Field
 from schemas.bounds import MAX_COUNT
 from schemas.predictions import ClassProbabilities, MarketContext, RegimeView, ReturnBounds
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.regimes import RegimeName
 from schemas.specialists import Answerer
 
 Direction = Literal["buy", "sell", "neutral"]
@@ -126,6 +127,9 @@ class ScoredSignal(Record):
     net_return: float | None = Field(description="gross - cost - funding; 0 for neutral")
     brier: float | None = Field(default=None, description="Multiclass Brier score, in [0, 2]")
     log_loss: float | None = Field(default=None, ge=0, description="Natural log")
+    regime: RegimeName | None = Field(
+        default=None, description="The most probable one at the signal; null: an older release"
+    )
 
 
 class ScoreCell(Record):

@@ -12,10 +12,10 @@ from pydantic import Field
 from schemas.bounds import Count
 from schemas.configs import ConfigId, StrategyName
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.regimes import RegimeName
 from schemas.signals import Direction, Grade
 
 Side = Literal["buy", "sell"]
-RegimeName = Literal["bull", "bear", "sideways"]
 # Exact: a number of JSON is a double, which holds no cents.
 DecimalText = str
 

@@ -351,6 +351,7 @@ def scored(minute: int = 0, **fields: Any) -> ScoredSignal:
         "net_return": 0.003,
         "brier": 0.015,
         "log_loss": 0.105,
+        "regime": "bull",
     }
     return ScoredSignal(**(defaults | fields))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import orjson
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
@@ -26,6 +25,7 @@ from schemas.journal import (
     PositiveAmount,
     TradeId,
 )
+from schemas.signals import Signal
 from schemas.trades import EntryGrounds, Side, TradeResult
 
 TradeState = Literal["open", "closed", "passed"]
@@ -216,12 +216,18 @@ def _grounds(ctx: AppContext, signal_id: str, symbol: str) -> EntryGrounds:
         )
     if compact.symbol != symbol:
         raise Refused(f"signal_id: a signal of {compact.symbol}, expected one of {symbol}")
-    signal = orjson.loads(compact.raw)
-    regimes = {name: signal["regime"][name] for name in ("bull", "bear", "sideways")}
-    taken = ("signal_id", "strategy", "timeframe_ms", "event_time_ms", "direction", "grade")
-    return EntryGrounds.model_validate(
-        {name: signal[name] for name in (*taken, "confidence", "model_version")}
-        | {"regime": max(regimes, key=regimes.__getitem__), "config_id": signal.get("config_id")}
+    signal = Signal.decode(compact.raw)
+    return EntryGrounds(
+        signal_id=signal.signal_id,
+        strategy=signal.strategy,
+        timeframe_ms=signal.timeframe_ms,
+        event_time_ms=signal.event_time_ms,
+        direction=signal.direction,
+        grade=signal.grade,
+        confidence=signal.confidence,
+        regime=signal.regime.most_probable,
+        model_version=signal.model_version,
+        config_id=signal.config_id,
     )
 
 

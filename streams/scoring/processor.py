@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
+from schemas.regimes import RegimeName
 from schemas.signals import Direction, Grade, ScoredSignal, ScoreTotals, Signal
 from schemas.topics import SCORE_TOTALS, SCORED_SIGNALS, SIGNALS
 from streams.costs import DEFAULT_COSTS
@@ -31,6 +32,7 @@ class PendingSignal(Record):
     grade: Grade
     confidence: float
     probabilities: ClassProbabilities
+    regime: RegimeName | None = None
     threshold: float
     round_trip_cost: float | None = None
     entry_price: float | None = None
@@ -74,6 +76,7 @@ def _pending(signal: Signal) -> PendingSignal:
         grade=signal.grade,
         confidence=signal.confidence,
         probabilities=signal.probabilities,
+        regime=signal.regime.most_probable,
         threshold=signal.threshold,
         round_trip_cost=signal.round_trip_cost,
         funding_time_ms=signal.context.funding_time_ms,
@@ -133,6 +136,7 @@ def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
         net_return=outcome.net_return if outcome else None,
         brier=brier_score(waiting.probabilities, label) if label else None,
         log_loss=log_loss(waiting.probabilities, label) if label else None,
+        regime=waiting.regime,
     )
 
 

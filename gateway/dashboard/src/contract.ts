@@ -1263,6 +1263,8 @@ export interface ScoredSignal {
   brier: number | null
   /** Natural log */
   log_loss: number | null
+  /** The most probable one at the signal; null: an older release */
+  regime: 'bull' | 'bear' | 'sideways' | null
 }
 
 export interface SelectionTest {

@@ -78,6 +78,14 @@ def test_a_hole_makes_the_outcomes_that_span_it_unknowable():
     assert by_time[close_time(5)].hit is True
 
 
+def test_a_score_keeps_the_most_probable_regime_of_its_signal():
+    bear = prediction().regime.model_copy(update={"bull": 0.2, "bear": 0.5, "sideways": 0.3})
+
+    results = scored(prediction(m, regime=bear, horizon_bars=3) for m in range(5))
+
+    assert [result.regime for result in results] == ["bear", "bear"]
+
+
 def test_funding_is_paid_once_for_a_settlement_inside_the_holding_time():
     results = scored(walk(range(8), rate_at=2))
 
