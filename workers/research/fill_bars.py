@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Passing arrays to a function of its own would cost more than what it does.
-inlined = njit(error_model="numpy", forceinline=True)
+# None of these makes an array (numba would refuse to compile it), so none counts the references to
+# those that it is given: that costs more than what they do.
+in_place = njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+inlined = njit(error_model="numpy", forceinline=True, _nrt=False)
 
 
 class PriceColumns(NamedTuple):

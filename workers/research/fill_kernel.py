@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from streams import exits
@@ -19,11 +18,9 @@ from streams.exits import (
     ExitTerms,
     HeldPosition,
 )
-from workers.research.fill_bars import Floats, OneBar, PriceColumns, bar_at, inlined
+from workers.research.fill_bars import Floats, OneBar, PriceColumns, bar_at, in_place, inlined
 
 Fields = Any  # a numpy record; numba types it
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 exit_terms = inlined(exits.exit_terms)
 exit_levels = inlined(exits.exit_levels)
@@ -113,7 +110,7 @@ def exits_at(plan: ExitPlan, trades: Any, book: Fields, bar: OneBar) -> ExitTerm
     return exit_terms(plan.rules, plan.row[max(bar.number - 1, 0)], age_ms)
 
 
-@compiled
+@in_place
 def run(  # noqa: PLR0917 - one call a run
     bars: PriceColumns,
     terms: Terms,
@@ -165,7 +162,7 @@ def run(  # noqa: PLR0917 - one call a run
         trade.open = True
 
 
-@compiled
+@in_place
 def _open(book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerms | None) -> float:
     """Do what happens at an open; return the share of equity that was traded."""
     price = bar.open
@@ -194,7 +191,7 @@ def _open(book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerm
     return share
 
 
-@compiled
+@in_place
 def _close(book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerms | None) -> float:
     """Do what happens inside a bar and at its close; return the share of equity traded there."""
     share: float = 0.0
@@ -212,7 +209,7 @@ def _close(book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTer
     return share
 
 
-@compiled
+@in_place
 def _exit_inside(  # noqa: PLR0917 - once a bar
     book: Fields, trades: Any, bar: OneBar, terms: Terms, limits: ExitTerms, gone: int
 ) -> float:
@@ -233,7 +230,7 @@ def _exit_inside(  # noqa: PLR0917 - once a bar
     return share
 
 
-@compiled
+@in_place
 def _exit(book: Fields, bar: OneBar, limits: ExitTerms, prices: BarPrices) -> tuple[int, float]:
     """Return why and at which price a bar closes the position; one on its way out just goes."""
     if book.units == 0.0 or book.leaving != NO_EXIT or bar.volume == 0.0:
@@ -243,7 +240,7 @@ def _exit(book: Fields, bar: OneBar, limits: ExitTerms, prices: BarPrices) -> tu
     return why, level
 
 
-@compiled
+@in_place
 def _leave(  # noqa: PLR0917 - once a trade
     book: Fields, trades: Any, bar: OneBar, terms: Terms, why: int, level: float
 ) -> float:
@@ -264,7 +261,7 @@ def _leave(  # noqa: PLR0917 - once a trade
     return share
 
 
-@compiled
+@in_place
 def _size(book: Fields, terms: Terms, price: float) -> None:
     """Set the order's units for the equity at an open; the slippage is that of its direction."""
     equity = max(book.cash + book.units * price, 0.0)
@@ -278,7 +275,7 @@ def _size(book: Fields, terms: Terms, price: float) -> None:
     book.unsized = False
 
 
-@compiled
+@in_place
 def _fill(book: Fields, trades: Any, terms: Terms, limit: float, at: FillPoint) -> float:
     """Fill the order as far as a limit of units allows; return its notional.
 
@@ -328,7 +325,7 @@ def _fill(book: Fields, trades: Any, terms: Terms, limit: float, at: FillPoint) 
     return notional
 
 
-@compiled
+@in_place
 def _begin(book: Fields, trades: Any, side: float, time_ms: int, t: int) -> None:
     trade = trades[book.trades]
     book.trades += 1
@@ -338,7 +335,7 @@ def _begin(book: Fields, trades: Any, side: float, time_ms: int, t: int) -> None
     trade.open, trade.liquidated, trade.exit_reason = False, False, NO_EXIT
 
 
-@compiled
+@in_place
 def _end(book: Fields, trade: Fields, time_ms: int, stop: int) -> None:
     """Write what the trade came to; ``stop`` is the first bar without it."""
     trade.exit_time_ms = time_ms
@@ -349,7 +346,7 @@ def _end(book: Fields, trade: Fields, time_ms: int, stop: int) -> None:
     trade.bars_held = stop - book.entry_bar
 
 
-@compiled
+@in_place
 def _is_liquidated(book: Fields, terms: Terms, low: float, high: float) -> bool:
     """Return whether equity falls to the maintenance margin somewhere between two marks."""
     if book.units == 0.0:
@@ -358,7 +355,7 @@ def _is_liquidated(book: Fields, terms: Terms, low: float, high: float) -> bool:
     return bool(book.cash + book.units * worst <= abs(book.units) * worst * terms.maintenance)
 
 
-@compiled
+@in_place
 def _is_ruined(book: Fields, terms: Terms, mark: float, close: float) -> bool:
     """Return whether the margin is gone at a close, by the mark or by the price itself."""
     if book.units == 0.0:
@@ -366,7 +363,7 @@ def _is_ruined(book: Fields, terms: Terms, mark: float, close: float) -> bool:
     return bool(book.cash + book.units * close <= 0.0 or _is_liquidated(book, terms, mark, mark))
 
 
-@compiled
+@in_place
 def _liquidate(book: Fields, trades: Any, bar: OneBar, time_ms: int) -> None:
     """Lose all equity: the position goes at the price that leaves nothing."""
     book.exited += abs(book.units)
@@ -374,7 +371,7 @@ def _liquidate(book: Fields, trades: Any, bar: OneBar, time_ms: int) -> None:
     _lose_all(book, trades[book.trades - 1], time_ms, bar.number if opened else bar.number + 1)
 
 
-@compiled
+@in_place
 def _lose_all(book: Fields, trade: Fields, time_ms: int, stop: int) -> None:
     """End the last trade at a price that leaves nothing, neither equity nor debt."""
     book.exit_value -= book.cash * trade.side

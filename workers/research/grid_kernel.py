@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.evaluation.metrics import DAYS_PER_YEAR, NO_SPREAD
-from workers.research.fill_bars import inlined
+from workers.research.fill_bars import in_place, inlined
 from workers.research.fill_kernel import Terms
 from workers.research.grid_book import (
     Book,
@@ -119,7 +119,7 @@ def defer(volume: Vector, new: Sides, unsized: int) -> int:
     return unsized
 
 
-@compiled
+@in_place
 def advance(  # noqa: PLR0917 - once a tile
     market: KernelMarket,
     terms: Terms,
