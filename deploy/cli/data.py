@@ -54,8 +54,8 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch final bars from the venue; files are continued at both ends, without a hole."""
-    from workers.ingest.exchange import ExchangeError, VenueAccess
     from workers.ingest.fetch_files import FetchRequest, fetch_history
+    from workers.venue.exchange import ExchangeError, VenueAccess
 
     facts = running_facts() if exchange == "simulated" else None
     settings = load_settings(

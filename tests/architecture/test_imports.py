@@ -18,7 +18,7 @@ from tests.architecture.sources import (
 )
 
 ONLY_HERE = {
-    "ccxt": {"workers/ingest/exchange.py"},
+    "ccxt": {"workers/venue/exchange.py"},
     "apprise": {"workers/notify/sinks.py"},
     "fastmcp": {"deploy/cli/mcp_server.py"},
     "httpx2": {"deploy/cli/mcp_server.py"},

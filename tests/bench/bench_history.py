@@ -14,10 +14,10 @@ import time
 from schemas.timeframes import HOUR_MS
 from tests.bench.bench_memory import Row, within
 from workers.bars.markers import Markers
-from workers.ingest.exchange import Exchange, VenueAccess, connected
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.simulator.server import DEFAULT_SYMBOLS
+from workers.venue.exchange import Exchange, VenueAccess, connected
 
 HOURS = 5_000
 LIMIT_S = 10.0

@@ -21,8 +21,8 @@ from streams.runtime.environment import (
     read_environment,
     setting_names,
 )
-from workers.ingest.exchange import VenueAccess
 from workers.settings import Settings
+from workers.venue.exchange import VenueAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())

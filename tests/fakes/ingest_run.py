@@ -15,15 +15,15 @@ from schemas.record import Record
 from schemas.timeframes import MINUTE_MS
 from streams.market.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
-from workers.ingest.exchange import VenueAccess, connected
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import Reach
 from workers.ingest.resume import MarketPast
 from workers.ingest.status import VenueStatus
 from workers.ingest.venue_ingest import VenueIngest
 from workers.settings import Settings
 from workers.simulator.faults import Fault
 from workers.simulator.server import RunningSimulator, SimulatorSettings, serve
+from workers.venue.exchange import VenueAccess, connected
+from workers.venue.reach import Reach
 
 SPEED = 240.0  # a minute lasts a quarter of a second
 HISTORY_BARS = 1_000

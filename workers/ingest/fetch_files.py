@@ -13,13 +13,13 @@ from schemas.timeframes import TIMEFRAMES_MS
 from workers.bars.bar_files import read_bars, require_order
 from workers.bars.markers import Markers
 from workers.bars.table_files import read_table, read_times
-from workers.ingest.exchange import VenueAccess, VenueUnavailable, connected
 from workers.ingest.market_clock import MarketClock, synchronise
 from workers.ingest.normalise import PayloadRejected
 from workers.ingest.rebuilt_bars import VALUES
 from workers.ingest.rest_history import KlineSeries, RestHistory
-from workers.ingest.retry import with_retries
 from workers.storage import whole_file
+from workers.venue.exchange import VenueAccess, VenueUnavailable, connected
+from workers.venue.retry import with_retries
 
 START_PATIENCE_S = 20.0
 DEFAULT_BARS = 10_000  # as many as a run back-fills

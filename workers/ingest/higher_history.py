@@ -18,14 +18,14 @@ import structlog
 from schemas.bounds import LAST_MS
 from schemas.timeframes import TIMEFRAMES_MS
 from workers.bars.markers import Markers
-from workers.ingest.exchange import VenueRefused, VenueUnavailable
 from workers.ingest.higher_bars import HigherSeries, Overlap
 from workers.ingest.normalise import PayloadRejected
 from workers.ingest.outbox import Outbox
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import MarketPast
-from workers.ingest.retry import with_retries
 from workers.ingest.symbol_feed import SymbolFeed
+from workers.venue.exchange import VenueRefused, VenueUnavailable
+from workers.venue.retry import with_retries
 
 MAX_UNACKNOWLEDGED = 2_000  # records of the past that may be ahead of the broker
 LONGEST_PAUSE_S = 0.5  # after a page, as long as it took: the live bars share the loop

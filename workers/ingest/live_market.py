@@ -17,7 +17,6 @@ from schemas.market import LedgerEntry
 from schemas.topics import RAW_BARS
 from streams.runtime.codec import dead_letter, never_stored
 from workers.bars.markers import finding, interval_findings, late_finding
-from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.freshness import Freshness
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import (
@@ -28,8 +27,9 @@ from workers.ingest.normalise import (
     read_trade,
 )
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import Reach
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
+from workers.venue.exchange import Exchange, ExchangeError, VenueUnavailable
+from workers.venue.reach import Reach
 
 POLL_S = 0.1
 STREAM = "stream"  # among the requests of ``Reach``

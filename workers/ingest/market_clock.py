@@ -14,9 +14,9 @@ import structlog
 
 from schemas.clock import ClockTick
 from schemas.timeframes import MINUTE_MS
-from workers.ingest.exchange import Exchange, ExchangeError, VenueUnavailable
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import Reach
+from workers.venue.exchange import Exchange, ExchangeError, VenueUnavailable
+from workers.venue.reach import Reach
 
 CLOCK_ERROR_S = 2.0  # wall-clock seconds by which two clocks that agree may differ
 WALL_ERROR_MS = 60_000  # the local clock of a machine without time service

@@ -14,7 +14,6 @@ from typing import Any
 from schemas.market import RawBar
 from schemas.timeframes import HOUR_MS
 from workers.bars.markers import Markers
-from workers.ingest.exchange import Exchange, VenueUnavailable
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import (
     PayloadRejected,
@@ -23,8 +22,9 @@ from workers.ingest.normalise import (
     read_mark_row,
     read_settlement,
 )
-from workers.ingest.reach import Reach
-from workers.ingest.retry import with_retries
+from workers.venue.exchange import Exchange, VenueUnavailable
+from workers.venue.reach import Reach
+from workers.venue.retry import with_retries
 
 PAGE_BARS = 499  # most bars for one unit of request weight
 PAGE_ATTEMPTS = 3  # while a page holds rows that are not klines

@@ -12,7 +12,7 @@ from streams.runtime.settings import KafkaSettings
 from streams.runtime.status import RepeatedStatus, State
 from streams.runtime.wall_clock import wall_ms
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import Reach
+from workers.venue.reach import Reach
 
 LOOK_EVERY_S = 1.0
 

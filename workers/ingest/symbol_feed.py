@@ -17,13 +17,13 @@ import structlog
 
 from schemas.market import RawBar
 from workers.bars.markers import Markers, finding
-from workers.ingest.exchange import ExchangeError
 from workers.ingest.higher_bars import HigherSeries, Overlap
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import AggTrade
 from workers.ingest.outbox import Outbox
 from workers.ingest.rebuilt_bars import BarRebuilder, RebuiltBar, disagreement
 from workers.ingest.rest_history import KlineSeries, RestHistory
+from workers.venue.exchange import ExchangeError
 
 SENT_BARS = 256  # published last and remembered, to tell a duplicate from a correction
 RETRY_S = 0.2

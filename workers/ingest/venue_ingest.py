@@ -19,7 +19,6 @@ from streams.runtime.settings import Fatal, KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.bars.markers import interval_findings, late_finding
 from workers.ingest.contracts import contract_rows
-from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, connected
 from workers.ingest.higher_history import HigherHistory
 from workers.ingest.live_market import LiveMarket, refused
 from workers.ingest.market_clock import (
@@ -29,13 +28,14 @@ from workers.ingest.market_clock import (
     synchronise,
 )
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import LOADS_FOR_MS, Reach
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import MarketPast
-from workers.ingest.retry import with_retries
 from workers.ingest.status import IngestPublisher, VenueStatus, ingest_status
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
 from workers.settings import Settings
+from workers.venue.exchange import Exchange, VenueAccess, VenueRefused, connected
+from workers.venue.reach import LOADS_FOR_MS, Reach
+from workers.venue.retry import with_retries
 
 PATIENCE_S = math.inf  # a restart brings no venue back, and would forget since when it is away
 STATUS_EVERY_S = 5.0

@@ -29,8 +29,8 @@ def run(settings: Settings, kafka: KafkaSettings) -> int:
 
 
 def _on_venue(settings: Settings, kafka: KafkaSettings) -> int:
-    from workers.ingest.exchange import ExchangeError, VenueRefused
     from workers.ingest.venue_ingest import run_venue
+    from workers.venue.exchange import ExchangeError, VenueRefused
 
     try:
         run_venue(settings, kafka)

@@ -11,8 +11,8 @@ from workers.bars.bar_files import read_bars
 from workers.bars.ledger import ledger_of_files
 from workers.bars.recording import read_recording
 from workers.bars.table_files import BarFileRejected
-from workers.ingest.exchange import VenueAccess, VenueRefused
 from workers.ingest.fetch_files import DEFAULT_BARS, FetchRequest, fetch_history
+from workers.venue.exchange import VenueAccess, VenueRefused
 
 
 def test_history_is_fetched_continued_and_replayable(tmp_path):

@@ -13,8 +13,7 @@ from schemas.bounds import LAST_MS
 from schemas.market import HistoryReady, RawBar
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from tests.fakes.ingest_run import PublishedRecords, ingesting
-from workers.ingest import higher_history, retry
-from workers.ingest.exchange import VenueRefused, VenueUnavailable
+from workers.ingest import higher_history
 from workers.ingest.higher_bars import HigherSeries
 from workers.ingest.higher_history import HigherHistory
 from workers.ingest.market_clock import MarketClock
@@ -23,6 +22,8 @@ from workers.ingest.outbox import Outbox
 from workers.ingest.rest_history import KlineSeries, RestHistory
 from workers.ingest.resume import MarketPast
 from workers.ingest.symbol_feed import SymbolFeed, WaitLimits
+from workers.venue import retry
+from workers.venue.exchange import VenueRefused, VenueUnavailable
 
 NOW_MS = 1_750_000_000_000 // HOUR_MS * HOUR_MS + 10 * MINUTE_MS
 BARS = 5

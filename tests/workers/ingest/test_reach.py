@@ -15,15 +15,15 @@ import pytest
 from schemas.market import HistoryReady
 from schemas.status import WorkerStatus
 from tests.fakes.ingest_run import PublishedRecords, ingesting
-from workers.ingest import exchange as exchanges
-from workers.ingest import reach as reaches
-from workers.ingest.exchange import VenueAccess
 from workers.ingest.outbox import Outbox
-from workers.ingest.reach import Reach
 from workers.ingest.resume import MarketPast
 from workers.ingest.status import VenueStatus
 from workers.ingest.venue_ingest import VenueIngest, connected_venue
 from workers.settings import Settings
+from workers.venue import exchange as exchanges
+from workers.venue import reach as reaches
+from workers.venue.exchange import VenueAccess
+from workers.venue.reach import Reach
 
 WAIT_S = 30.0
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"

@@ -7,7 +7,7 @@ import sys
 
 LOADED = """
 import sys
-from workers.ingest import exchange, one_venue
+from workers.venue import exchange, one_venue
 import ccxt
 loaded = {n for n in sys.modules if n.rpartition(".")[0] in one_venue.PACKAGES}
 venues = {n for n in loaded if n.rpartition(".")[2] in ccxt.exchanges}

@@ -11,11 +11,11 @@ import ccxt
 import pytest
 
 from schemas.timeframes import DAY_MS, MINUTE_MS
-from workers.ingest.exchange import Exchange, VenueAccess, VenueRefused, VenueUnavailable, connected
-from workers.ingest.retry import with_retries
 from workers.simulator.faults import Fault
 from workers.simulator.protocol.venue import KeyRights
 from workers.simulator.server import SimulatorSettings, serve
+from workers.venue.exchange import Exchange, VenueAccess, VenueRefused, VenueUnavailable, connected
+from workers.venue.retry import with_retries
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 

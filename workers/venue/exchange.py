@@ -26,8 +26,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from schemas.symbols import unified
 from schemas.timeframes import MINUTE_MS
-from workers.ingest.one_venue import one_venue
 from workers.settings import Settings
+from workers.venue.one_venue import one_venue
 
 with one_venue():
     import ccxt

@@ -7,8 +7,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from workers.ingest.exchange import VenueUnavailable
-from workers.ingest.reach import Reach
+from workers.venue.exchange import VenueUnavailable
+from workers.venue.reach import Reach
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
 
