@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# None of these makes an array (numba would refuse to compile it), so none counts the references to
-# those that it is given: that costs more than what they do.
-in_place = njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
-inlined = njit(error_model="numpy", forceinline=True, _nrt=False)
+# Nothing compiled so makes an array (numba would refuse it), and nothing counts the references to
+# those that it is given: that costs more than what is done.
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}  # an option that the stubs of numba lack
+in_place = njit(nogil=True, cache=True, error_model="numpy", **_UNCOUNTED)
+inlined = njit(error_model="numpy", forceinline=True, **_UNCOUNTED)
 
 
 class PriceColumns(NamedTuple):

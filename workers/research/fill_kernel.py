@@ -107,7 +107,8 @@ def exits_at(plan: ExitPlan, trades: Any, book: Fields, bar: OneBar) -> ExitTerm
     age_ms = 0
     if book.units != 0.0:
         age_ms = bar.open_time_ms - trades[book.trades - 1].entry_time_ms
-    return exit_terms(plan.rules, plan.row[max(bar.number - 1, 0)], age_ms)
+    terms: ExitTerms = exit_terms(plan.rules, plan.row[max(bar.number - 1, 0)], age_ms)
+    return terms
 
 
 @in_place

@@ -159,7 +159,8 @@ def mark(book: Book, k: int, equity: float) -> None:
 def is_liquidated(book: Book, terms: Terms, k: int, low: float, high: float) -> bool:
     """Return whether one combination is at its maintenance margin between two marks."""
     units = book.units[k]
-    return is_short(book.cash[k], units, low if units > 0.0 else high, terms)
+    gone: bool = is_short(book.cash[k], units, low if units > 0.0 else high, terms)
+    return gone
 
 
 @inlined
