@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from deploy.cli.app import app
 from deploy.cli.tables.drift import NONE_YET
 from gateway.settings import GatewaySettings
 from tests.build import drift_report, feature_drift
+from tests.fakes.command_line import invoke
 from tests.fakes.gateway import RunningGateway, served_gateway
 
 pytestmark = pytest.mark.anyio
@@ -23,8 +22,7 @@ def anyio_backend() -> str:
 
 
 async def drift(gateway: RunningGateway, *words: str) -> Result:
-    command = ["drift", *words, "--url", gateway.url]
-    return await asyncio.to_thread(lambda: CliRunner().invoke(app, command))
+    return await invoke("drift", *words, "--url", gateway.url)
 
 
 async def test_reports_are_shown_with_their_numbers_and_harm_is_exit_code_1():

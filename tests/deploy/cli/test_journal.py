@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from deploy.cli.app import app
 from gateway.settings import GatewaySettings
+from tests.fakes.command_line import asked, call
 from tests.fakes.command_processor import decide_configs
 from tests.fakes.gateway import RunningGateway, served_gateway
 
@@ -35,27 +31,16 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield running
 
 
-async def call(gateway: RunningGateway, *words: str, code: int = 0) -> Result:
-    """Run a command of the journal; it must end with that exit code."""
-    given = ("journal", *words, "--url", gateway.url)
-    result = await asyncio.to_thread(lambda: CliRunner().invoke(app, given))
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
-async def asked(gateway: RunningGateway, *words: str) -> Any:
-    """Return the document of a command."""
-    return json.loads((await call(gateway, *words, "--json")).stdout)
-
-
 async def test_a_trade_is_added_corrected_listed_and_summed_up(gateway):
-    added = await call(gateway, "add", *EXECUTED, "--id", "mine", "--quantity", "0.2")
-    dry = await call(gateway, "correct", "--id", "mine", "--exit", "46000", "--dry-run")
-    corrected = await asked(gateway, "correct", "--id", "mine", "--fees", "9", "--reason", "bill")
-    opened = await asked(gateway, "correct", "--id", "mine", "--clear", "exit")
-    listed = await call(gateway, "list", "--state", "open")
-    shown = await call(gateway, "show", "mine")
-    summed = await call(gateway, "summary")
+    added = await call(gateway, "journal", "add", *EXECUTED, "--id", "mine", "--quantity", "0.2")
+    dry = await call(gateway, "journal", "correct", "--id", "mine", "--exit", "46000", "--dry-run")
+    corrected = await asked(
+        gateway, "journal", "correct", "--id", "mine", "--fees", "9", "--reason", "bill"
+    )
+    opened = await asked(gateway, "journal", "correct", "--id", "mine", "--clear", "exit")
+    listed = await call(gateway, "journal", "list", "--state", "open")
+    shown = await call(gateway, "journal", "show", "mine")
+    summed = await call(gateway, "journal", "summary")
 
     assert "mine is added" in added.stdout
     assert "net +1.01%, 90.95" in added.stdout
@@ -69,17 +54,19 @@ async def test_a_trade_is_added_corrected_listed_and_summed_up(gateway):
 
 
 async def test_what_is_exported_is_imported_as_it_is(gateway):
-    await call(gateway, "add", *EXECUTED, "--id", "a", "--notes", 'said "buy", twice\n=1+1')
-    await call(gateway, "add", "--action", "missed", "--ticker", "BTC-USD", "--id", "b")
+    await call(
+        gateway, "journal", "add", *EXECUTED, "--id", "a", "--notes", 'said "buy", twice\n=1+1'
+    )
+    await call(gateway, "journal", "add", "--action", "missed", "--ticker", "BTC-USD", "--id", "b")
 
-    written = (await call(gateway, "export")).stdout
-    await call(gateway, "export", "trades.csv")
-    again = await asked(gateway, "import", "trades.csv")
+    written = (await call(gateway, "journal", "export")).stdout
+    await call(gateway, "journal", "export", "trades.csv")
+    again = await asked(gateway, "journal", "import", "trades.csv")
 
     assert again == {"added": 0, "unchanged": 2, "refused": []}
-    assert (await call(gateway, "export")).stdout == written
+    assert (await call(gateway, "journal", "export")).stdout == written
     assert '"said ""buy"", twice\n=1+1"' in written
-    assert "exists" in (await call(gateway, "export", "trades.csv", code=1)).stderr
+    assert "exists" in (await call(gateway, "journal", "export", "trades.csv", code=1)).stderr
 
 
 async def test_lines_of_a_file_are_recorded_once_and_refusals_are_named(gateway, tmp_path):
@@ -91,8 +78,8 @@ async def test_lines_of_a_file_are_recorded_once_and_refusals_are_named(gateway,
         "BTC-USD,skipped,2025-06-15T15:11,,,\n"
     )
 
-    first = await call(gateway, "import", str(file), code=1)
-    second = await call(gateway, "import", str(file), code=1)
+    first = await call(gateway, "journal", "import", str(file), code=1)
+    second = await call(gateway, "journal", "import", str(file), code=1)
 
     assert "2 added, 0 stood like that already\nline 3: symbol DOGEUSDT is unknown" in first.stdout
     assert "0 added, 2 stood like that already" in second.stdout
@@ -115,8 +102,8 @@ async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, tex
     file = tmp_path / "bad.csv"
     file.write_text(text)
 
-    assert said in (await call(gateway, "import", str(file), code=1)).stderr
-    assert (await asked(gateway, "list"))["trades"] == []
+    assert said in (await call(gateway, "journal", "import", str(file), code=1)).stderr
+    assert (await asked(gateway, "journal", "list"))["trades"] == []
 
 
 @pytest.mark.parametrize(
@@ -130,4 +117,4 @@ async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, tex
     ],
 )
 async def test_a_refusal_is_one_line_with_its_exit_code(gateway, words, code, said):
-    assert said in (await call(gateway, *words, code=code)).stderr
+    assert said in (await call(gateway, "journal", *words, code=code)).stderr

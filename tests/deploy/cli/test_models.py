@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from deploy.cli.app import app
 from gateway.settings import GatewaySettings
+from tests.fakes.command_line import asked, call
 from tests.fakes.command_processor import decide_models
 from tests.fakes.gateway import RunningGateway, served_gateway
 from tests.gateway.routes.test_version_routes import three_versions
@@ -33,19 +29,6 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async with served_gateway(GatewaySettings()) as running:
         decide_models(running, *three_versions())
         yield running
-
-
-async def call(gateway: RunningGateway, *words: str, code: int = 0) -> Result:
-    """Run a command against the gateway; it must end with that exit code."""
-    given = (*words, "--url", gateway.url)
-    result = await asyncio.to_thread(lambda: CliRunner().invoke(app, given))
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
-async def asked(gateway: RunningGateway, *words: str) -> Any:
-    """Return the document of a command."""
-    return json.loads((await call(gateway, *words, "--json")).stdout)
 
 
 async def test_a_version_is_listed_shown_promoted_and_rolled_back(gateway):

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from deploy.cli.app import app
 from deploy.cli.job_strategy import named_strategy
@@ -20,6 +20,7 @@ from gateway.answers import commands
 from gateway.settings import GatewaySettings
 from schemas.configs import ConfigCommand
 from schemas.research import TuningSpec
+from tests.fakes.command_line import asked, call, invoke
 from tests.fakes.command_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import RunningGateway, served_gateway
@@ -45,22 +46,6 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async with served_gateway(GatewaySettings()) as running:
         decide_configs(running)
         yield running
-
-
-async def invoke(*words: str) -> Result:
-    return await asyncio.to_thread(lambda: CliRunner().invoke(app, words))
-
-
-async def call(gateway: RunningGateway, *words: str, code: int = 0) -> Result:
-    """Run a command against the gateway; it must end with that exit code."""
-    result = await invoke(*words, "--url", gateway.url)
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
-async def asked(gateway: RunningGateway, *words: str) -> Any:
-    """Return the document of a command."""
-    return json.loads((await call(gateway, *words, "--json")).stdout)
 
 
 def write(text: str, name: str = "tradai.yaml") -> None:
