@@ -63,7 +63,11 @@ ALLOWED_OURS = {
 # What the gateway may use: pure domain maths and the names of settings, never a driver, a processor
 # or a worker.
 GATEWAY_MATHS = (
+    "streams.evaluation.alpha_ledger",
     "streams.evaluation.calibration",
+    "streams.evaluation.confidence_sequence",
+    "streams.evaluation.fixed_sample",
+    "streams.evaluation.hit_rate",
     "streams.evaluation.interval",
     "streams.evaluation.trade_summary",
     "streams.signals.grading",

@@ -13,7 +13,11 @@ from tests.fakes.searches import write
 
 MODULES = (
     "schemas.timeframes",
+    "streams.evaluation.alpha_ledger",
     "streams.evaluation.calibration",
+    "streams.evaluation.confidence_sequence",
+    "streams.evaluation.fixed_sample",
+    "streams.evaluation.hit_rate",
     "streams.evaluation.metrics",
     "streams.evaluation.out_of_sample",
     "streams.evaluation.overfitting",
