@@ -45,14 +45,14 @@ def mean_interval(
 
 
 @dataclass(frozen=True)
-class BlockSums:
+class SumsByBlock:
     """Sums of values by block and group, shape (blocks, groups), and how many rows they hold."""
 
     sums: Array
     counts: Array
 
     @classmethod
-    def of(cls, values: Array, groups: Rows, blocks: Rows, group_count: int) -> BlockSums:
+    def of(cls, values: Array, groups: Rows, blocks: Rows, group_count: int) -> SumsByBlock:
         """Add up values, shape (N,), by their group and their block of time."""
         shape = (int(blocks.max()) + 1 if len(blocks) else 0, group_count)
         place, size = blocks * group_count + groups, shape[0] * group_count

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.confidence import BINS
-from workers.training.blocks import BlockSums, time_blocks
+from workers.training.blocks import SumsByBlock, time_blocks
 from workers.training.dataset import Array, Rows
 
 DRAWS = 1_000
@@ -58,7 +58,7 @@ def calibration_evidence(
     confidence = probabilities.max(axis=1)
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     gaps = (probabilities.argmax(axis=1) == classes) - confidence
-    sums = BlockSums.of(gaps, bins, blocks, BINS)
+    sums = SumsByBlock.of(gaps, bins, blocks, BINS)
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(count, np.full(count, 1.0 / count), DRAWS).astype(np.float64)
     debiased = float(_debiased_square(sums)[0])
@@ -72,14 +72,14 @@ def calibration_evidence(
     )
 
 
-def _debiased_square(sums: BlockSums, draws: Array | None = None) -> Array:
+def _debiased_square(sums: SumsByBlock, draws: Array | None = None) -> Array:
     """Return the mean over the rows of each bin's squared gap less its variance, by draw."""
     means = sums.means(draws)
     squares = means.rows * (means.mean**2 - means.variance)
     return np.asarray(squares.sum(axis=1) / means.rows.sum(axis=1))
 
 
-def _sign_flip_p_value(sums: BlockSums, rng: np.random.Generator) -> float:
+def _sign_flip_p_value(sums: SumsByBlock, rng: np.random.Generator) -> float:
     signs = rng.integers(0, 2, (DRAWS, len(sums.sums))) * 2.0 - 1.0
     errors = np.abs(signs @ sums.sums).sum(axis=1)
     plain = float(np.abs(sums.sums.sum(axis=0)).sum())

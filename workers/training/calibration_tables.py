@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.models.calibration import CalibrationTables, ProbabilityTable, ReturnTable
-from workers.training.blocks import BlockSums, time_blocks
+from workers.training.blocks import SumsByBlock, time_blocks
 from workers.training.calibration_evidence import FEWEST_BLOCKS
 from workers.training.dataset import Array, Rows
 from workers.training.fit import TooFewRows
@@ -127,7 +127,7 @@ def return_table(lean: Array, forward: Array, blocks: Rows) -> ReturnTable | Non
     pools = isotonic_regression(np.bincount(step, forward) / rows, weights=rows).blocks
     edges, sizes = edges[pools[1:-1] - 1], np.add.reduceat(rows, pools[:-1])
     step = np.searchsorted(edges, lean, side="right")
-    pooled = BlockSums.of(forward, step, blocks, len(sizes)).means()
+    pooled = SumsByBlock.of(forward, step, blocks, len(sizes)).means()
     mean, variance = pooled.mean[0], pooled.variance[0]
     reach = stdtrit(pooled.effective[0] - 1.0, 0.5 + RETURN_LEVEL / 2.0) * np.sqrt(variance)
     kept = np.maximum(1.0 - variance / np.maximum(mean**2, np.finfo(float).tiny), 0.0)

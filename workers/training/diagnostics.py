@@ -10,7 +10,7 @@ import numpy as np
 from schemas.diagnostics import ConfidenceBin, ModelEquity
 from streams.confidence import BINS
 from workers.research.charts.charts import kept_points
-from workers.training.blocks import BlockSums, time_blocks
+from workers.training.blocks import SumsByBlock, time_blocks
 from workers.training.calibration_evidence import FEWEST_BLOCKS
 from workers.training.forecasts import score_forecasts
 from workers.training.metrics import StitchedRows
@@ -38,7 +38,7 @@ def reliability(test: StitchedRows, block_ms: int) -> tuple[ConfidenceBin, ...]:
     confidence = test.probabilities.max(axis=1)
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     hits = (test.probabilities.argmax(axis=1) == test.classes).astype(np.float64)
-    sums = BlockSums.of(hits, bins, time_blocks(test.times, block_ms), BINS)
+    sums = SumsByBlock.of(hits, bins, time_blocks(test.times, block_ms), BINS)
     means = sums.means()
     blocks = np.count_nonzero(sums.counts, axis=0)
     reach = stdtrit(means.effective[0] - 1.0, 0.5 + LEVEL / 2.0) * np.sqrt(means.variance[0])

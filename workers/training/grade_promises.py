@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.signals.grading import DEFAULT_POLICY, GRADES
-from workers.training.blocks import BlockSums, time_blocks
+from workers.training.blocks import SumsByBlock, time_blocks
 from workers.training.labels import NEUTRAL
 from workers.training.metrics import StitchedRows
 
@@ -61,7 +61,7 @@ def grade_promises(test: StitchedRows, block_ms: int) -> list[GradePromise]:
         if high < 1.0:
             chosen &= confidence < high
         only = np.zeros(int(chosen.sum()), np.int64)
-        sums = BlockSums.of(right[chosen].astype(np.float64), only, blocks[chosen], 1)
+        sums = SumsByBlock.of(right[chosen].astype(np.float64), only, blocks[chosen], 1)
         called = sums.counts[:, 0] > 0.0
         rates = sums.sums[called, 0] / sums.counts[called, 0]
         below = next((p.grade for p in promises if not p.certified), "")

@@ -15,7 +15,7 @@ from schemas.regimes import LN_3
 from streams.confidence import BINS
 from streams.costs import DEFAULT_COSTS
 from streams.signals.grading import DEFAULT_POLICY
-from workers.training.blocks import BlockSums, time_blocks
+from workers.training.blocks import SumsByBlock, time_blocks
 from workers.training.calibration_evidence import FEWEST_BLOCKS, calibration_evidence
 from workers.training.dataset import Array, Rows
 from workers.training.labels import BUY, NEUTRAL, SELL
@@ -169,7 +169,7 @@ def chance_of_no_edge(gains: Sequence[Array], times: Rows, block_ms: int) -> flo
     if len(blocks) == 0 or blocks.max() + 1 < FEWEST_BLOCKS:
         return None
     all_rows = np.zeros(len(times), np.int64)
-    means = [BlockSums.of(gain, all_rows, blocks, 1).means() for gain in gains]
+    means = [SumsByBlock.of(gain, all_rows, blocks, 1).means() for gain in gains]
     chances = [
         stdtr(m.effective - 1.0, -m.mean / np.sqrt(np.maximum(m.variance, TINY))) for m in means
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schemas.timeframes import MINUTE_MS
-from workers.training.blocks import BlockSums, time_blocks
+from workers.training.blocks import SumsByBlock, time_blocks
 
 
 def test_the_variance_of_a_mean_is_that_of_clustered_errors():
@@ -16,7 +16,7 @@ def test_the_variance_of_a_mean_is_that_of_clustered_errors():
     blocks = np.repeat(np.arange(30), 12)
     values = rng.normal(size=30)[blocks] + rng.normal(size=360)
 
-    means = BlockSums.of(values, np.zeros(360, np.int64), blocks, 1).means()
+    means = SumsByBlock.of(values, np.zeros(360, np.int64), blocks, 1).means()
 
     fit = sm.OLS(values, np.ones(360)).fit(
         cov_type="cluster", cov_kwds={"groups": blocks, "use_correction": False}
@@ -33,11 +33,11 @@ def test_a_draw_that_repeats_blocks_is_the_same_as_their_rows_repeated():
     draw = rng.integers(0, 12, 12)
     rows = np.concatenate([np.flatnonzero(blocks == block) for block in draw])
 
-    drawn = BlockSums.of(values, groups, blocks, 3).means(
+    drawn = SumsByBlock.of(values, groups, blocks, 3).means(
         np.bincount(draw, minlength=12)[None].astype(float)
     )
 
-    again = BlockSums.of(values[rows], groups[rows], np.repeat(np.arange(12), 5), 3).means()
+    again = SumsByBlock.of(values[rows], groups[rows], np.repeat(np.arange(12), 5), 3).means()
     np.testing.assert_allclose(drawn.mean, again.mean)
     np.testing.assert_allclose(drawn.variance, again.variance)
 
