@@ -19,7 +19,7 @@ import { ParameterInputs } from './fields/ParameterInputs'
 import { isLive } from './ResearchState'
 import { researchStore, useResearch } from './ResearchStore'
 import styles from './RunForm.module.css'
-import type { Field, Group, Kind } from './schema'
+import { type Field, type Group, type Kind, labelOf } from './schema'
 import { rangeOfIndicator, spaceOf } from './startingDraft'
 
 const WAYS: readonly (readonly [Way, string])[] = [
@@ -28,7 +28,7 @@ const WAYS: readonly (readonly [Way, string])[] = [
   ['strategy', 'Strategy'],
 ]
 // Rarely changed: folded away, and open when something in it is errors.
-const FOLDED = new Set(['Costs and account', 'More'])
+const FOLDED = new Set(['Exits', 'Costs and account', 'More'])
 
 interface Props {
   kind: Kind
@@ -108,7 +108,7 @@ export function RunForm({ kind, draft, groups, symbols, form, onKind, onChange, 
               <details key={name} className={styles.group} open={wrong || undefined}>
                 <summary>
                   <h2>{name}</h2>
-                  <span className={styles.groupNote}>{name === 'More' ? '' : costText(draft)}</span>
+                  <span className={styles.groupNote}>{noteOf(name, draft)}</span>
                 </summary>
                 <div className={inputStyles.fields}>{inputs}</div>
               </details>
@@ -218,6 +218,17 @@ function changed(
   // Thresholds of one indicator mean nothing to another.
   if (name === 'indicator') return { ...next, ...rangeOfIndicator(String(value), indicators, draft) }
   return next
+}
+
+/** What stands in a group that is folded. */
+function noteOf(group: string, draft: Draft): string {
+  if (group === 'Exits') return exitText((draft['exits'] ?? {}) as Draft)
+  return group === 'More' ? '' : costText(draft)
+}
+
+function exitText(exits: Draft): string {
+  const set = Object.entries(exits).filter(([, value]) => value !== '')
+  return set.map(([name, value]) => `${labelOf(name)} ${String(value)}`).join(', ') || 'none'
 }
 
 function costText(draft: Draft): string {

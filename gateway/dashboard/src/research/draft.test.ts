@@ -55,6 +55,26 @@ test('a request stands in the form and comes out of it as it was', () => {
   expect(bodyOf(GROUPS, draftOf(GROUPS[0]!.fields, body))).toEqual(body)
 })
 
+const EXITS = field('exits', 'part', {
+  nullable: true,
+  items: [field('stoploss', 'number', { nullable: true }), field('minimal_roi', 'table')],
+})
+
+test('a part of a request comes out of the form as it was, and an empty one not at all', () => {
+  const groups = [group(EXITS)]
+  const body = { exits: { stoploss: -0.05, minimal_roi: { '0': 0.04, '240': 0.02 } } }
+
+  expect(bodyOf(groups, draftOf([EXITS], body))).toEqual(body)
+  expect(bodyOf(groups, emptyDraft(groups))).toEqual({})
+  expect(requestOf(linkOf('performance', body))?.body).toEqual(body)
+})
+
+test('a row of a table without a number goes as it was typed', () => {
+  const draft = { exits: { stoploss: '', minimal_roi: '0: 0.04, 60, x: y' } }
+
+  expect(bodyOf([group(EXITS)], draft)).toEqual({ exits: { minimal_roi: { '0': 0.04, '60': '', x: 'y' } } })
+})
+
 test('a strategy asks for its own fields, and not for a factor', () => {
   expect(wayOf({ strategy: 'ema_cross' })).toBe('strategy')
   expect(isAsked(field('window_range', 'range'), { strategy: 'ema_cross' })).toBe(false)

@@ -8,7 +8,7 @@ export interface RangeText {
   max: string
   step: string
 }
-export type Value = string | boolean | RangeText | readonly Draft[] | { [name: string]: string | RangeText }
+export type Value = string | boolean | RangeText | readonly Draft[] | Draft
 export interface Draft {
   readonly [name: string]: Value
 }
@@ -67,6 +67,10 @@ function typed(field: Field, value: unknown): Value {
       return rangeText(value)
     case 'list':
       return (Array.isArray(value) ? value : []).map((item) => draftOf(field.items, item as Body))
+    case 'part':
+      return draftOf(field.items, (value ?? {}) as Body)
+    case 'table':
+      return tableText((value ?? {}) as Body)
     case 'ranges':
       return mapped(value, rangeText)
     case 'numbers':
@@ -117,7 +121,12 @@ function meant(field: Field, value: Value): unknown {
   if (typeof value === 'string') {
     if (value.trim() === '') return undefined
     if (field.kind === 'time') return timeOf(value)
+    if (field.kind === 'table') return tableOf(value)
     return field.kind === 'number' ? numberOf(value) : value
+  }
+  if (field.kind === 'part') {
+    const part = bodyOfFields(field.items, value as Draft)
+    return isEmpty(part) ? undefined : part
   }
   if (field.kind === 'range') return rangeOf(value as unknown as RangeText)
   const entries = Object.entries(value as Record<string, string | RangeText>)
@@ -139,6 +148,23 @@ function rangeOf(range: RangeText): unknown {
 function numberOf(text: string): number | string {
   const number = Number(text)
   return Number.isFinite(number) ? number : text
+}
+
+/** A table as one types it: `0: 0.04, 240: 0.02`. */
+function tableText(table: Body): string {
+  return Object.entries(table)
+    .map(([name, item]) => `${name}: ${String(item)}`)
+    .join(', ')
+}
+
+function tableOf(text: string): Body {
+  return Object.fromEntries(
+    text.split(',').map((row) => {
+      const [name = '', ...rest] = row.split(':')
+      const item = rest.join(':').trim()
+      return [name.trim(), item === '' ? item : numberOf(item)]
+    }),
+  )
 }
 
 function numberOrNone(text: string): number | string | undefined {

@@ -12,6 +12,7 @@ const PROPERTIES = {
   factors: { type: 'array', items: { $ref: '#/components/schemas/Factor' }, maxItems: 3 },
   space: { type: 'object', additionalProperties: RANGE },
   funding: { type: 'boolean', default: true },
+  exits: { anyOf: [{ $ref: '#/components/schemas/Exits' }, { type: 'null' }] },
   brand_new: { type: 'number' },
 }
 
@@ -22,6 +23,7 @@ function gatewayWith(properties: object): void {
     PerformanceSpec: spec,
     WalkForwardSpec: spec,
     Factor: { properties: { indicator: { type: 'string' } } },
+    Exits: { properties: { minimal_roi: { type: 'object', patternProperties: { '^0$': { type: 'number' } } } } },
   }
   vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ components: { schemas } })))
 }
@@ -37,6 +39,7 @@ test('every field stands in its group, and one that is not known under More', as
     ['Market', ['symbol', 'from_ms']],
     ['Decision', ['window_range', 'factors', 'space']],
     ['Search', ['objective']],
+    ['Exits', ['exits']],
     ['Costs and account', ['funding']],
     ['More', ['brand_new']],
   ])
@@ -55,6 +58,7 @@ test('the kind of an input follows the type in the schema', async () => {
     factors: 'list',
     space: 'ranges',
     funding: 'flag',
+    exits: 'part',
     brand_new: 'number',
   })
 })

@@ -12,6 +12,7 @@ interface Node {
   const?: string
   items?: Node
   additionalProperties?: Node | boolean
+  patternProperties?: Record<string, Node>
   properties?: Record<string, Node>
   description?: string
   default?: unknown
@@ -23,13 +24,13 @@ export interface Field {
   label: string
   /** What the field means, as the schema says it. */
   hint: string
-  kind: 'choice' | 'flag' | 'number' | 'text' | 'time' | 'range' | 'list' | 'ranges' | 'numbers'
+  kind: 'choice' | 'flag' | 'number' | 'text' | 'time' | 'range' | 'list' | 'ranges' | 'numbers' | 'part' | 'table'
   choices: readonly string[]
   nullable: boolean
   /** What null stands for, where the schema says so. */
   empty: string
   default: unknown
-  /** Fields of each item of a list, and how many items at most. */
+  /** Fields of a part, or of each item of a list; and how many items at most. */
   items: readonly Field[]
   most: number
 }
@@ -70,10 +71,11 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ],
   ['Search', ['objective', 'sampler', 'n_trials', 'seed']],
   ['Windows', ['scheme', 'train_bars', 'test_bars', 'purge_bars']],
+  ['Exits', ['exits']],
   ['Costs and account', ['fee_bps', 'slippage_bps', 'leverage', 'equity', 'participation', 'funding']],
 ]
-// The page draws for itself, and names the kind by the route it asks. It has no inputs for exits.
-const UNSHOWN = new Set(['kind', 'png', 'trial_of', 'exits'])
+// The page draws for itself, and names the kind by the route it asks; the gateway says what of a config it took.
+const UNSHOWN = new Set(['kind', 'png', 'trial_of', 'config'])
 const UNITS: Record<string, string> = { bps: 'bps', ms: 'UTC', bars: 'bars' }
 
 export async function readForms(): Promise<Forms> {
@@ -104,25 +106,27 @@ function fieldOf(name: string, node: Node, known: Record<string, Node>): Field {
   const nullable = node.anyOf?.some((part) => part.type === 'null') ?? false
   const own = node.anyOf?.find((part) => part.type !== 'null') ?? node
   const [hint = '', empty = ''] = (node.description ?? '').split(/;?\s*null: /)
-  const item = own.type === 'array' ? known[nameOf(own.items) ?? ''] : undefined
+  const part = known[nameOf(own.type === 'array' ? own.items : own) ?? '']
   return {
     name,
     label: labelOf(name),
     hint,
-    kind: kindOf(name, own),
+    kind: kindOf(name, own, part),
     choices: own.enum ?? [],
     nullable,
     empty,
     default: node.default,
-    items: fieldsOf(item, known),
+    items: fieldsOf(part, known),
     most: own.maxItems ?? Infinity,
   }
 }
 
-function kindOf(name: string, node: Node): Field['kind'] {
+function kindOf(name: string, node: Node, part: Node | undefined): Field['kind'] {
   if (nameOf(node)?.endsWith('Range')) return 'range'
   if (node.enum) return 'choice'
   if (node.type === 'array') return 'list'
+  if (node.patternProperties) return 'table'
+  if (part?.properties) return 'part'
   if (node.type === 'object' && typeof node.additionalProperties === 'object')
     return nameOf(node.additionalProperties) ? 'ranges' : 'numbers'
   if (node.type === 'boolean') return 'flag'

@@ -28,6 +28,8 @@ export function FieldInput(
       return <RangeInput {...props} value={value as unknown as RangeText} />
     case 'list':
       return <ListInput {...props} errors={props.errors ?? NO_ERRORS} value={value as readonly Draft[]} />
+    case 'part':
+      return <PartInput {...props} errors={props.errors ?? NO_ERRORS} value={value as Draft} />
     case 'choice':
       if (field.choices.length <= 2 && !field.nullable) return <ChoiceInput {...props} value={String(value)} />
       return <SelectInput {...props} value={String(value)} options={field.choices} />
@@ -41,6 +43,32 @@ export function FieldInput(
     default:
       return <TextInput {...props} value={String(value)} />
   }
+}
+
+function PartInput({
+  field,
+  value,
+  path,
+  errors,
+  namesOf,
+  onChange,
+}: InputProps<Draft> & {
+  path: string
+  errors: FieldErrors
+  namesOf: (name: string) => readonly NamedValue[] | undefined
+}) {
+  return field.items.map((each) => (
+    <FieldInput
+      key={each.name}
+      field={each}
+      path={`${path}.${each.name}`}
+      value={value[each.name] ?? ''}
+      error={errorAt(errors, `${path}.${each.name}`)}
+      errors={errors}
+      namesOf={namesOf}
+      onChange={(next) => onChange({ ...value, [each.name]: next })}
+    />
+  ))
 }
 
 function ListInput({
