@@ -13,6 +13,7 @@ from schemas.bounds import Count, Text
 from schemas.commands import Command, CommandId
 from schemas.drift import DriftPolicy
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
+from schemas.signals import Grade
 from schemas.specialists import SpecialistPolicy
 from schemas.timeframes import DAY_MS
 
@@ -89,7 +90,7 @@ def expired(deprecated_ms: int | None, now_ms: int) -> bool:
 
 
 class SignalPolicy(Record):
-    """What grading and scoring take from a config."""
+    """What grading, scoring and ideas take from a config."""
 
     grade_bands: tuple[Probability, Probability, Probability] = Field(
         default=(0.85, 0.75, 0.65),
@@ -105,6 +106,14 @@ class SignalPolicy(Record):
     )
     taker_fee: Fraction = Field(default=0.0005, description="One side, of notional")
     slippage: Fraction = Field(default=0.0001, description="One side, of notional")
+    min_edge: Fraction = Field(
+        default=0.0,
+        description="An idea needs a lower bound of expected net return above it, of notional",
+    )
+    least_grade: Grade = Field(default="C", description="Of a signal that may become an idea")
+    qualified_only: bool = Field(
+        default=True, description="No idea of a model that failed its gates"
+    )
 
     @model_validator(mode="after")
     def _falling(self) -> Self:

@@ -36,6 +36,8 @@ class FeatureVector(Record):
     values: dict[str, float | None] = Field(
         description="In catalogue order; null in warm-up and where a window spans a hole"
     )
+    high: float | None = Field(default=None, gt=0, description="Null in older records, as low")
+    low: float | None = Field(default=None, gt=0)
 
     def __getitem__(self, name: str) -> float:
         """Return one value; raises ``ValueError`` when it is absent or null."""

@@ -66,6 +66,8 @@ class MarketContext(Record):
     funding_rate: float | None = None
     funding_time_ms: Milliseconds | None = None
     bars_missing: Count = 0
+    high: float | None = Field(default=None, gt=0, description="Null in older records, as low")
+    low: float | None = Field(default=None, gt=0)
 
 
 class ReturnBounds(Record):

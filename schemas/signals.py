@@ -5,7 +5,7 @@ Written by ``streams.signals``, the gateway and ``streams.scoring``.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,9 @@ from schemas.specialists import Answerer
 
 Direction = Literal["buy", "sell", "neutral"]
 Grade = Literal["A+", "A", "B", "C"]
+# Whether a signal may open an idea; else the first reason why not, in this order.
+Decision = Literal["act", "neutral", "unqualified", "grade", "no_tables", "edge", "data"]
+Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
 class Confirmation(Record):
@@ -89,6 +92,15 @@ class Signal(Record):
         default=None, description="Part of the model that answered; null: an older release"
     )
     why: str | None = Field(default=None, description="Why that one answered, for people")
+    rank: Percentile | None = Field(
+        default=None,
+        description="Percentile of its expected net return among the last 1,000 of its symbol and "
+        "timeframe; null: its lower bound is not above 0",
+    )
+    decision: Decision | None = Field(
+        default=None,
+        description="act: it may open an idea; else why not, by its config; null: an older release",
+    )
 
 
 class SignalAcknowledged(Record):

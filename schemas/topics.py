@@ -15,6 +15,7 @@ from schemas.drift import DriftReference, DriftReport, FeatureDrift
 from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
+from schemas.ideas import IdeaEvent, SuppressedTotals
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
 from schemas.journal import JournalCommand, JournalEntry
 from schemas.letters import LetterCommand
@@ -95,6 +96,14 @@ ACKNOWLEDGED = Topic(
 SCORED_SIGNALS = Topic("signals.scored.v1", ScoredSignal, "symbol", "Signals scored at expiry")
 SCORE_TOTALS = Topic(
     "signals.totals.v1", ScoreTotals, "subject", "All scores since the first", compact=True
+)
+IDEAS = Topic("ideas.events.v1", IdeaEvent, "symbol", "Ideas decided, opened and closed")
+IDEAS_SUPPRESSED = Topic(
+    "ideas.suppressed.v1",
+    SuppressedTotals,
+    "subject",
+    "Why signals opened no idea, counted since the first",
+    compact=True,
 )
 TRAINING_REQUESTS = Topic("training.requests.v1", TrainingRequest, "strategy", "Models asked for")
 TRAINING_PROGRESS = Topic(
@@ -308,6 +317,8 @@ TOPICS: tuple[Topic, ...] = (
     ACKNOWLEDGED,
     SCORED_SIGNALS,
     SCORE_TOTALS,
+    IDEAS,
+    IDEAS_SUPPRESSED,
     DRIFT_REPORTS,
     TRAINING_REQUESTS,
     TRAINING_PROGRESS,

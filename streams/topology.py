@@ -27,6 +27,8 @@ from schemas.topics import (
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
+    IDEAS,
+    IDEAS_SUPPRESSED,
     JOB_COMMANDS,
     JOB_PROGRESS,
     JOB_RESULTS,
@@ -69,6 +71,7 @@ from streams.configs.processor import PROCESSOR as CONFIGS
 from streams.deployments.processor import PROCESSOR as DEPLOYED
 from streams.drift.processor import PROCESSOR as DRIFT
 from streams.features.processor import PROCESSOR as FEATURES
+from streams.ideas.processor import PROCESSOR as DECIDING
 from streams.journal.processor import PROCESSOR as JOURNAL
 from streams.letters.processor import PROCESSOR as LETTERS
 from streams.market.processor import PROCESSOR as MARKET
@@ -116,7 +119,7 @@ class Worker:
 CHAINS: tuple[Chain, ...] = (
     Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
     Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
-    Chain("signals", (GRADING, SCORING, DRIFT)),
+    Chain("signals", (GRADING, SCORING, DECIDING, DRIFT)),
     # What is commanded, seldom; the journal knows its trades by their ids, the others a strategy.
     Chain("promotion", (CONFIGS, PROMOTION, DEPLOYED, JOURNAL)),
 )
@@ -221,6 +224,8 @@ WORKERS: tuple[Worker, ...] = (
             ACKNOWLEDGED,
             SCORED_SIGNALS,
             SCORE_TOTALS,
+            IDEAS,
+            IDEAS_SUPPRESSED,
             DRIFT_FEATURES,
             DRIFT_REPORTS,
             EXPLANATIONS,

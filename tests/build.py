@@ -26,6 +26,7 @@ from schemas.events import EventKind, SystemEvent
 from schemas.explanations import Driver, Explanation
 from schemas.features import FeatureVector
 from schemas.gates import ModelComparison
+from schemas.ideas import IdeaEvent, SuppressedTotals
 from schemas.jobs import BacktestRequest, JobProgress, JobResult
 from schemas.journal import JournalCommand, JournalTrade
 from schemas.letters import LetterCommand
@@ -33,7 +34,14 @@ from schemas.market import Bar, RawBar
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
 from schemas.policies import GatesPolicy, ModelPolicy, RetrainingPolicy
-from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
+from schemas.predictions import (
+    ClassProbabilities,
+    ExpectedReturns,
+    MarketContext,
+    Prediction,
+    RegimeView,
+    ReturnBounds,
+)
 from schemas.record import Record
 from schemas.refdata import RefdataTable
 from schemas.regimes import RegimeParameters, RegimeProbabilities
@@ -101,6 +109,8 @@ def features(
         open=100.0,
         close=close,
         values=values,
+        high=max(101.0, close),
+        low=min(99.0, close),
     )
 
 
@@ -240,6 +250,29 @@ def feature_drift(minute: int = 0, **fields: Any) -> FeatureDrift:
     return FeatureDrift(**(defaults | fields))
 
 
+def market_context(**fields: Any) -> MarketContext:
+    """Return a bar that rises from 100 to 100.5 and does not reach the levels of ``signal``."""
+    defaults: dict[str, Any] = {
+        "open": 100.0,
+        "close": 100.5,
+        "natr": 0.002,
+        "volume_to_median": 1.5,
+        "higher_direction": 1.0,
+        "high": 100.6,
+        "low": 99.9,
+    }
+    return MarketContext(**(defaults | fields))
+
+
+def expected_returns(low: float = 0.003, mean: float = 0.004) -> ExpectedReturns:
+    """Return what a long call earned; a short one earned the opposite."""
+    high = 2 * mean - low
+    return ExpectedReturns(
+        long=ReturnBounds(mean=mean, low=low, high=high),
+        short=ReturnBounds(mean=-mean, low=-high, high=-low),
+    )
+
+
 def prediction(
     minute: int = 0,
     probabilities: tuple[float, float, float] = (0.05, 0.05, 0.9),
@@ -269,9 +302,7 @@ def prediction(
         "regime": RegimeView(
             bull=0.6, bear=0.2, sideways=0.2, entropy=0.865, trend_state="TRENDING"
         ),
-        "context": MarketContext(
-            open=100.0, close=100.5, natr=0.002, volume_to_median=1.5, higher_direction=1.0
-        ),
+        "context": market_context(),
         "horizon_bars": 15,
         "threshold": 0.002,
         "device": "cpu",
@@ -359,6 +390,80 @@ def scored(minute: int = 0, **fields: Any) -> ScoredSignal:
 def score_totals(*scores: ScoredSignal) -> ScoreTotals:
     """Return the totals of some scores of one symbol, or of ``scored()``."""
     return add_scores(None, scores or (scored(),))
+
+
+def idea_event(minute: int = 0, **fields: Any) -> IdeaEvent:
+    """Return the decision to buy on ``signal(minute)``."""
+    symbol = fields.get("symbol", "BTCUSDT")
+    defaults: dict[str, Any] = {
+        "idea_id": f"idea-{symbol}-{minute}",
+        "action": "decided",
+        "strategy": "ensemble",
+        "symbol": symbol,
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(minute),
+        "available_time_ms": close_time(minute),
+        "signal_id": f"signal-{symbol}-{minute}",
+        "model_version": "m1",
+        "config_id": None,
+        "qualified": True,
+        "side": "buy",
+        "grade": "A+",
+        "confidence": 0.9,
+        "regime": "bull",
+        "rank": 87.5,
+        "expected_net_return": ReturnBounds(mean=0.004, low=0.003, high=0.005),
+        "reference_price": 100.5,
+        "stop_price": 100.2,
+        "target_price": 100.9,
+        "opened_ms": close_time(minute),
+        "expires_ms": close_time(minute + 15),
+    }
+    return IdeaEvent(**(defaults | fields))
+
+
+def closed_idea(minute: int = 0, **fields: Any) -> IdeaEvent:
+    """Return the idea of ``idea_event(minute)`` after three bars, at its target."""
+    defaults: dict[str, Any] = {
+        "action": "closed",
+        "event_time_ms": close_time(minute + 3),
+        "available_time_ms": close_time(minute + 3),
+        "entry_price": 100.4,
+        "risk": 0.002,
+        "closed_ms": close_time(minute + 3),
+        "exit_price": 100.9,
+        "exit_reason": "target",
+        "gross_return": 0.005,
+        "cost": 0.0012,
+        "funding": 0.0001,
+        "net_return": 0.0037,
+        "r_multiple": 1.85,
+        "adverse_excursion": 0.001,
+        "favourable_excursion": 0.005,
+    }
+    return idea_event(minute, **(defaults | fields))
+
+
+def suppressed_totals(minute: int = 0, **fields: Any) -> SuppressedTotals:
+    """Return the totals after ``signal(minute)``, which was not worth its costs."""
+    symbol = fields.get("symbol", "BTCUSDT")
+    defaults: dict[str, Any] = {
+        "subject": f"ensemble/{symbol}/{MINUTE_MS}",
+        "strategy": "ensemble",
+        "symbol": symbol,
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(minute),
+        "available_time_ms": close_time(minute),
+        "from_ms": close_time(0),
+        "decided": 2,
+        "reasons": {"neutral": 7, "edge": 5, "open": 1},
+        "signal_id": f"signal-{symbol}-{minute}",
+        "reason": "edge",
+        "direction": "buy",
+        "grade": "C",
+        "expected_net_return": ReturnBounds(mean=0.0002, low=-0.0005, high=0.0009),
+    }
+    return SuppressedTotals(**(defaults | fields))
 
 
 def explanation(minute: int = 0, **fields: Any) -> Explanation:

@@ -22,6 +22,8 @@ from schemas.topics import (
     EXPLANATIONS,
     FEATURE_VECTORS,
     HISTORY,
+    IDEAS,
+    IDEAS_SUPPRESSED,
     JOB_COMMANDS,
     JOB_PROGRESS,
     JOB_RESULTS,
@@ -60,6 +62,8 @@ READS: dict[str, int] = {
     SIGNALS.name: VIEW,
     SCORED_SIGNALS.name: VIEW,
     SCORE_TOTALS.name: ALL,
+    IDEAS.name: 50_000,
+    IDEAS_SUPPRESSED.name: ALL,
     DRIFT_FEATURES.name: 500,  # ten kB each; of an hour's bars one comes in ten days
     DRIFT_REPORTS.name: 5_000,
     EXPLANATIONS.name: VIEW,

@@ -25,6 +25,7 @@ from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
 from gateway.views.drift import DriftView
 from gateway.views.events import EventsView
+from gateway.views.ideas import IdeasView
 from gateway.views.jobs import JobIndex
 from gateway.views.journal import JournalView
 from gateway.views.ledger import LedgerView
@@ -97,6 +98,7 @@ class ReadModel:
         self.configs = ConfigsView()
         self.versions = VersionsView()
         self.journal = JournalView()
+        self.ideas = IdeasView()
         self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -135,6 +137,7 @@ class ReadModel:
             ConfigChanged: lambda change, _: self.configs.put(change),
             **self.versions.folds(),
             **self.journal.folds(),
+            **self.ideas.folds(),
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,

@@ -81,6 +81,8 @@ def fold_bar(state: FeaturesState, bar: Bar) -> tuple[FeaturesState, FeatureVect
         bars_missing_200=recursions["missing"].item(),
         bars_until_complete=0 if absent.optional else _bars_until_complete(recursions),
         values=_values_by_name(row, absent.places),
+        high=bar.high,
+        low=bar.low,
     )
     after = FeaturesState.unchecked(
         event_time_ms=bar.event_time_ms,

@@ -7,6 +7,8 @@ A symbol that the config's universe leaves out gets no signal.
 
 from __future__ import annotations
 
+from pydantic import ConfigDict
+
 from schemas.bounds import LAST_MS
 from schemas.configs import ConfigEffective
 from schemas.ids import derived_id
@@ -16,6 +18,7 @@ from schemas.signals import Signal
 from schemas.topics import CONFIG_EFFECTIVE, PREDICTIONS, SIGNALS
 from streams.costs import Costs
 from streams.processor import Outputs, Processor, RecordRejected
+from streams.signals.decision import decide
 from streams.signals.grading import (
     DEFAULT_POLICY,
     assign_grade,
@@ -23,20 +26,25 @@ from streams.signals.grading import (
     confirm_direction,
 )
 from streams.signals.net_return import expected_net_return
+from streams.signals.rank import ranked
 from streams.signals.risk import ACCOUNT_CHECKS, RISK_APPROVED, price_levels, risk_notes
 
 
 class SignalsState(Record):
     """The bar of the last graded prediction, the config in force, and those that follow it.
 
-    ``funding_ms`` lies between the last two settlements of funding that were seen.
+    ``funding_ms`` lies between the last two settlements of funding that were seen. ``returns`` are
+    the expected net returns that ``ranked`` compares with.
     """
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     event_time_ms: int = -1
     active: ConfigEffective | None = None
     pending: tuple[ConfigEffective, ...] = ()
     funding_time_ms: int | None = None
     funding_ms: int | None = None
+    returns: bytes = b""
 
 
 def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[SignalsState, Outputs]:
@@ -56,11 +64,19 @@ def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[Sig
         pending=pending,
         funding_time_ms=stamp_ms,
         funding_ms=funding_ms,
+        returns=state.returns,
     )
     config = active if active is not None and active.strategy == record.strategy else None
     if config is not None and not config.included:
         return after, ()
-    return after, (graded(record, config, funding_ms),)
+    signal = graded(record, config, funding_ms)
+    expected = signal.expected_net_return
+    if expected is None:
+        return after, (signal,)
+    returns, rank = ranked(state.returns, expected.mean)
+    if expected.low > 0.0:
+        signal = signal.changed({"rank": rank})
+    return after.changed({"returns": returns}), (signal,)
 
 
 def _funding_interval(state: SignalsState, prediction: Prediction) -> tuple[int | None, int | None]:
@@ -87,7 +103,7 @@ def graded(
     config: ConfigEffective | None = None,
     funding_ms: int | None = None,
 ) -> Signal:
-    """Return the signal of a prediction by a config, or by the defaults; uses nothing else.
+    """Return the signal of a prediction by a config, or by the defaults, without a rank.
 
     ``funding_ms`` lies between settlements of funding; None: it is unknown.
 
@@ -101,7 +117,7 @@ def graded(
     expires_ms = prediction.event_time_ms + prediction.horizon_bars * prediction.timeframe_ms
     if expires_ms > LAST_MS:
         raise RecordRejected(f"its signal would expire at {expires_ms}, expected {LAST_MS} at most")
-    return Signal.unchecked(
+    signal = Signal.unchecked(
         signal_id=signal_id(prediction),
         prediction_id=prediction.prediction_id,
         symbol=prediction.symbol,
@@ -144,7 +160,10 @@ def graded(
         expected_net_return=expected_net_return(prediction, direction, round_trip, funding_ms),
         answered_by=prediction.answered_by,
         why=prediction.why,
+        rank=None,
+        decision=None,
     )
+    return signal.changed({"decision": decide(signal, policy)})
 
 
 def signal_id(prediction: Prediction) -> str:

@@ -36,6 +36,7 @@ from tests.build import (
     config_command,
     dead_letter,
     drift_reference,
+    expected_returns,
     feature_reference,
     journal_command,
     letter_command,
@@ -131,6 +132,7 @@ def _predictions(regimes: Iterable[Record], seed: int = 11) -> list[Record]:
 
 
 def _prediction(regime: RegimeProbabilities, chances: ClassProbabilities) -> Prediction:
+    lean = chances.buy - chances.sell
     step = (regime.event_time_ms - close_time(0)) // MINUTE_MS
     price = 100.0 + step % 7 / 10
     return prediction(
@@ -147,8 +149,15 @@ def _prediction(regime: RegimeProbabilities, chances: ClassProbabilities) -> Pre
             trend_state=regime.trend_state,
         ),
         context=MarketContext(
-            open=price, close=price + 0.1, natr=0.002, volume_to_median=1.2, higher_direction=1.0
+            open=price,
+            close=price + 0.1,
+            natr=0.002,
+            volume_to_median=1.2,
+            higher_direction=1.0,
+            high=price + 0.2,
+            low=price - 0.1,
         ),
+        expected_return=expected_returns(low=lean - 0.5, mean=lean),
     )
 
 

@@ -207,6 +207,8 @@ def _prediction(
             funding_rate=features.funding_rate,
             funding_time_ms=features.funding_time_ms,
             bars_missing=features.bars_missing,
+            high=features.high,
+            low=features.low,
         ),
         horizon_bars=manifest.horizon_bars,
         threshold=label_threshold(

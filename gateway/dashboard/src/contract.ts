@@ -724,6 +724,9 @@ export interface MarketContext {
   funding_rate: number | null
   funding_time_ms: number | null
   bars_missing: number
+  /** Null in older records, as low */
+  high: number | null
+  low: number | null
 }
 
 export interface MeasureDrift {
@@ -1390,6 +1393,10 @@ export interface SignalDetail {
   answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
   /** Why that one answered, for people */
   why: string | null
+  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0 */
+  rank: number | null
+  /** act: it may open an idea; else why not, by its config; null: an older release */
+  decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
@@ -1453,6 +1460,10 @@ export interface SignalItem {
   answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
   /** Why that one answered, for people */
   why: string | null
+  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0 */
+  rank: number | null
+  /** act: it may open an idea; else why not, by its config; null: an older release */
+  decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */

@@ -1,0 +1,78 @@
+"""View of ideas: the newest of them as they stand, and why signals opened none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import Unknown
+from gateway.views.arrival import Arrival
+from schemas.ideas import IdeaAction, IdeaEvent, SuppressedTotals
+from schemas.record import Record
+
+LIMIT = 20_000  # ideas, of about a kB each
+STEPS: dict[IdeaAction, int] = {"decided": 0, "opened": 1, "closed": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class CompactIdea:
+    """An idea's bytes, and what lists filter and sort by."""
+
+    raw: bytes
+    idea_id: str
+    strategy: str
+    symbol: str
+    timeframe_ms: int
+    action: IdeaAction
+    opened_ms: int
+    rank: float | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended; one that enters at the next open has not."""
+        return self.action != "closed"
+
+
+class IdeasView:
+    """The newest ideas by id, in the order of their decisions; the totals of what opened none."""
+
+    def __init__(self) -> None:
+        self._ideas: dict[str, CompactIdea] = {}
+        self.suppressed: dict[str, SuppressedTotals] = {}  # by subject
+
+    def folds(self) -> dict[type[Record], Callable[[Any, Arrival], None]]:
+        """Return what takes each record that this view is made of."""
+        return {
+            IdeaEvent: lambda event, arrival: self.put(event, arrival.raw),
+            SuppressedTotals: lambda totals, _: self.suppressed.update({totals.subject: totals}),
+        }
+
+    def put(self, event: IdeaEvent, raw: bytes) -> None:
+        """Take a step of an idea; one that is not after the last changes nothing."""
+        before = self._ideas.get(event.idea_id)
+        if before is not None and STEPS[before.action] >= STEPS[event.action]:
+            return
+        self._ideas[event.idea_id] = CompactIdea(
+            raw=raw,
+            idea_id=event.idea_id,
+            strategy=event.strategy,
+            symbol=event.symbol,
+            timeframe_ms=event.timeframe_ms,
+            action=event.action,
+            opened_ms=event.opened_ms,
+            rank=event.rank,
+        )
+        if len(self._ideas) > LIMIT:
+            del self._ideas[next(iter(self._ideas))]
+
+    def require(self, idea_id: str) -> CompactIdea:
+        """Return an idea; raises ``Unknown``."""
+        idea = self._ideas.get(idea_id)
+        if idea is None:
+            raise Unknown(f"no idea {idea_id[:64]!r} is held; GET /api/ideas lists the newest")
+        return idea
+
+    def newest_first(self) -> Iterator[CompactIdea]:
+        """Yield the ideas, those that were decided last first."""
+        return reversed(self._ideas.values())

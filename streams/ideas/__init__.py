@@ -1,0 +1,1 @@
+"""Signals become ideas: entered, left, and their results."""

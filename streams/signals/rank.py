@@ -1,0 +1,23 @@
+"""The rank of a signal: where its expected net return stands among the last ones of its market."""
+
+from __future__ import annotations
+
+WINDOW = 1_000  # signals with a direction and an expected net return
+SINGLE = "<f4"  # a window is 4 kB in the state; ties differ by less than 1e-7 of a return
+
+
+def ranked(window: bytes, expected: float) -> tuple[bytes, float]:
+    """Return the window with one more mean return, and the percentile of that one in it.
+
+    Equal ones count half, so that the percentile lies strictly between 0 and 100.
+
+    Args:
+        window: Means of the last signals as 4-byte floats, the oldest first.
+        expected: Mean expected net return, a fraction of notional.
+    """
+    import numpy as np  # reading the topology stays fast
+
+    last = np.append(np.frombuffer(window, SINGLE)[1 - WINDOW :], np.float32(expected))
+    newest = last[-1]
+    below, equal = int((last < newest).sum()), int((last == newest).sum())
+    return last.astype(SINGLE).tobytes(), 100.0 * (below + 0.5 * equal) / len(last)
