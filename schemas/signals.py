@@ -101,6 +101,11 @@ class Signal(Record):
         default=None,
         description="act: it may open an idea; else why not, by its config; null: an older release",
     )
+    since_ms: Milliseconds | None = Field(
+        default=None,
+        description="Of the unbroken row of signals with this direction that it belongs to, the "
+        "close of the first; null: an older release, or an answer that is no signal",
+    )
 
 
 class SignalAcknowledged(Record):

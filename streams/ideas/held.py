@@ -7,8 +7,9 @@ from schemas.ids import derived_id
 from schemas.record import Record
 from schemas.signals import Signal
 from schemas.topics import IDEAS
-from schemas.trades import EntryGrounds, ExitReason, RegimeName, TradeResult
+from schemas.trades import ExitReason, RegimeName, TradeResult
 from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
+from streams.ideas.result import trade_result
 
 REGIMES: tuple[RegimeName, ...] = ("bull", "bear", "sideways")
 
@@ -180,38 +181,9 @@ def _closed(
         adverse_excursion=idea.adverse,
         favourable_excursion=idea.favourable,
     )
-    return event, _result(event)
+    return event, trade_result(event)
 
 
 def _shown(idea: HeldIdea, bar: Signal, **values: object) -> IdeaEvent:
     times = {"event_time_ms": bar.event_time_ms, "available_time_ms": bar.available_time_ms}
     return idea.event.changed(times | values)
-
-
-def _result(event: IdeaEvent) -> TradeResult:
-    """Return the trade that a closed idea came to on paper."""
-    grounds = EntryGrounds(
-        signal_id=event.signal_id,
-        strategy=event.strategy,
-        timeframe_ms=event.timeframe_ms,
-        event_time_ms=event.opened_ms,
-        direction=event.side,
-        grade=event.grade,
-        confidence=event.confidence,
-        regime=event.regime,
-        model_version=event.model_version,
-        config_id=event.config_id,
-    )
-    shared = dict(event).keys() & TradeResult.model_fields.keys()
-    return TradeResult.model_validate(
-        {
-            **{name: getattr(event, name) for name in shared},
-            "trade_id": event.idea_id,
-            "kind": "paper",
-            "revision": 1,
-            "quantity": None,
-            "fees_assumed": True,
-            "profit": None,
-            "grounds": grounds,
-        }
-    )

@@ -14,7 +14,7 @@ from schemas.configs import ConfigEffective
 from schemas.ids import derived_id
 from schemas.predictions import Prediction
 from schemas.record import Record
-from schemas.signals import Signal
+from schemas.signals import Direction, Signal
 from schemas.topics import CONFIG_EFFECTIVE, PREDICTIONS, SIGNALS
 from streams.costs import Costs
 from streams.processor import Outputs, Processor, RecordRejected
@@ -34,7 +34,8 @@ class SignalsState(Record):
     """The bar of the last graded prediction, the config in force, and those that follow it.
 
     ``funding_ms`` lies between the last two settlements of funding that were seen. ``returns`` are
-    the expected net returns that ``ranked`` compares with.
+    the expected net returns that ``ranked`` compares with. ``direction`` has held since
+    ``since_ms``.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -45,6 +46,8 @@ class SignalsState(Record):
     funding_time_ms: int | None = None
     funding_ms: int | None = None
     returns: bytes = b""
+    direction: Direction | None = None
+    since_ms: int = -1
 
 
 def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[SignalsState, Outputs]:
@@ -65,18 +68,22 @@ def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[Sig
         funding_time_ms=stamp_ms,
         funding_ms=funding_ms,
         returns=state.returns,
+        direction=None,
+        since_ms=-1,
     )
     config = active if active is not None and active.strategy == record.strategy else None
     if config is not None and not config.included:
         return after, ()
     signal = graded(record, config, funding_ms)
-    expected = signal.expected_net_return
-    if expected is None:
-        return after, (signal,)
-    returns, rank = ranked(state.returns, expected.mean)
-    if expected.low > 0.0:
-        signal = signal.changed({"rank": rank})
-    return after.changed({"returns": returns}), (signal,)
+    follows = now_ms == state.event_time_ms + record.timeframe_ms
+    goes_on = follows and signal.direction == state.direction
+    since_ms = state.since_ms if goes_on else now_ms
+    returns, rank = state.returns, None
+    if (expected := signal.expected_net_return) is not None:
+        returns, percentile = ranked(returns, expected.mean)
+        rank = percentile if expected.low > 0.0 else None
+    after = after.changed({"returns": returns, "direction": signal.direction, "since_ms": since_ms})
+    return after, (signal.changed({"rank": rank, "since_ms": since_ms}),)
 
 
 def _funding_interval(state: SignalsState, prediction: Prediction) -> tuple[int | None, int | None]:
@@ -162,6 +169,7 @@ def graded(
         why=prediction.why,
         rank=None,
         decision=None,
+        since_ms=None,
     )
     return signal.changed({"decision": decide(signal, policy)})
 

@@ -1397,6 +1397,8 @@ export interface SignalDetail {
   rank: number | null
   /** act: it may open an idea; else why not, by its config; null: an older release */
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
+  /** Of the unbroken row of signals with this direction that it belongs to, the close of the first; null: an older release, or an answer that is no signal */
+  since_ms: number | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
@@ -1464,6 +1466,8 @@ export interface SignalItem {
   rank: number | null
   /** act: it may open an idea; else why not, by its config; null: an older release */
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
+  /** Of the unbroken row of signals with this direction that it belongs to, the close of the first; null: an older release, or an answer that is no signal */
+  since_ms: number | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */

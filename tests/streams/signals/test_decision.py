@@ -16,6 +16,7 @@ from streams.signals.decision import decide
 from streams.signals.processor import PROCESSOR
 from streams.signals.rank import WINDOW, ranked
 from tests.build import (
+    close_time,
     config_effective,
     expected_returns,
     market_context,
@@ -87,6 +88,16 @@ def test_a_signal_whose_lower_bound_is_not_above_0_has_no_rank_and_is_compared_w
 
     assert first.rank is None
     assert second.rank == 75.0
+
+
+def test_signals_of_one_direction_in_a_row_tell_since_when():
+    sell, buy = (0.9, 0.05, 0.05), (0.05, 0.05, 0.9)
+    calls = [(0, buy), (1, buy), (2, sell), (3, sell), (5, sell)]
+
+    row = all_are(Signal, replay([PROCESSOR], [prediction(m, each) for m, each in calls]))
+
+    starts = [close_time(minute) for minute in (0, 0, 2, 2, 5)]
+    assert [each.since_ms for each in row] == starts
 
 
 def test_a_rank_looks_back_over_the_last_thousand():

@@ -1,0 +1,35 @@
+"""The trade that a closed idea came to on paper."""
+
+from __future__ import annotations
+
+from schemas.ideas import IdeaEvent
+from schemas.trades import EntryGrounds, TradeResult
+
+
+def trade_result(event: IdeaEvent) -> TradeResult:
+    """Return the result of an idea that was closed at a known price; nobody has traded it."""
+    grounds = EntryGrounds(
+        signal_id=event.signal_id,
+        strategy=event.strategy,
+        timeframe_ms=event.timeframe_ms,
+        event_time_ms=event.opened_ms,
+        direction=event.side,
+        grade=event.grade,
+        confidence=event.confidence,
+        regime=event.regime,
+        model_version=event.model_version,
+        config_id=event.config_id,
+    )
+    shared = dict(event).keys() & TradeResult.model_fields.keys()
+    return TradeResult.model_validate(
+        {
+            **{name: getattr(event, name) for name in shared},
+            "trade_id": event.idea_id,
+            "kind": "paper",
+            "revision": 1,
+            "quantity": None,
+            "fees_assumed": True,
+            "profit": None,
+            "grounds": grounds,
+        }
+    )
