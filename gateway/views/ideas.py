@@ -21,12 +21,11 @@ class CompactIdea:
 
     raw: bytes
     idea_id: str
-    strategy: str
     symbol: str
     timeframe_ms: int
     action: IdeaAction
-    opened_ms: int
     rank: float | None
+    kind: tuple[str, str, int, str]  # strategy, symbol, timeframe, side
 
     @property
     def open(self) -> bool:
@@ -56,12 +55,11 @@ class IdeasView:
         self._ideas[event.idea_id] = CompactIdea(
             raw=raw,
             idea_id=event.idea_id,
-            strategy=event.strategy,
             symbol=event.symbol,
             timeframe_ms=event.timeframe_ms,
             action=event.action,
-            opened_ms=event.opened_ms,
             rank=event.rank,
+            kind=(event.strategy, event.symbol, event.timeframe_ms, event.side),
         )
         if len(self._ideas) > LIMIT:
             del self._ideas[next(iter(self._ideas))]

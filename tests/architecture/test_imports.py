@@ -70,6 +70,7 @@ GATEWAY_MATHS = (
     "streams.evaluation.hit_rate",
     "streams.evaluation.interval",
     "streams.evaluation.trade_summary",
+    "streams.ideas.result",
     "streams.signals.grading",
     "streams.configs.content",
     "streams.configs.job_defaults",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.ideas import IdeaEvent, SuppressedTotals
 from schemas.predictions import ReturnBounds
 from schemas.signals import Signal
+from schemas.timeframes import MINUTE_MS
 from schemas.trades import TradeResult
 from streams.costs import DEFAULT_COSTS
 from streams.ideas.processor import PROCESSOR
@@ -22,7 +24,7 @@ COST = DEFAULT_COSTS.round_trip
 STOP, TARGET = 99.0, 102.0
 
 
-def seen(minute: int, decision: str = "neutral", **fields) -> Signal:
+def seen(minute: int, decision: str | None = "neutral", **fields: Any) -> Signal:
     """A signal whose bar stays at 100 unless told otherwise."""
     prices = {"open": 100.0, "high": 100.5, "low": 99.5, "close": 100.0}
     told = {name: fields.pop(name) for name in tuple(fields) if name in MARKET}
@@ -142,7 +144,7 @@ def test_a_bar_without_extremes_leaves_it_unknown():
 
 
 def test_a_result_is_after_costs_and_the_funding_of_settlements_that_it_was_held_at():
-    funding = {"funding_rate": 0.001}
+    funding: dict[str, Any] = {"funding_rate": 0.001}
     signals = [
         seen(0, "act", funding_time_ms=close_time(0), round_trip_cost=0.002, **funding),
         seen(1, funding_time_ms=close_time(1), **funding),
@@ -251,5 +253,5 @@ def test_ideas_never_overlap_and_end_where_a_search_through_all_bars_ends_them(s
                 expected = "target"
             assert trade.exit_reason == expected
         else:
-            held = (trade.closed_ms - trade.opened_ms) // trade.timeframe_ms
+            held = (trade.closed_ms - trade.opened_ms) // MINUTE_MS
             assert min(first_stop, first_take) >= held
