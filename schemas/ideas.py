@@ -13,8 +13,8 @@ from schemas.bounds import Count
 from schemas.configs import ConfigId, StrategyName
 from schemas.predictions import ReturnBounds
 from schemas.record import Milliseconds, Probability, Record, Symbol, Timeframe
-from schemas.signals import Direction, Grade, Percentile
 from schemas.regimes import RegimeName
+from schemas.signals import Direction, Grade, Percentile
 from schemas.trades import ExitReason, Side
 
 IdeaAction = Literal["decided", "opened", "closed"]

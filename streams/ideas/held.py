@@ -7,11 +7,9 @@ from schemas.ids import derived_id
 from schemas.record import Record
 from schemas.signals import Signal
 from schemas.topics import IDEAS
-from schemas.trades import ExitReason, RegimeName, TradeResult
+from schemas.trades import ExitReason, TradeResult
 from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
 from streams.ideas.result import trade_result
-
-REGIMES: tuple[RegimeName, ...] = ("bull", "bear", "sideways")
 
 
 class HeldIdea(Record):
@@ -42,7 +40,7 @@ class HeldIdea(Record):
 
 def decided(signal: Signal) -> HeldIdea:
     """Return the idea of a signal whose decision is ``act``."""
-    regime, cost = signal.regime, signal.round_trip_cost
+    cost = signal.round_trip_cost
     event = IdeaEvent.model_validate(
         {
             "idea_id": derived_id(
@@ -65,7 +63,7 @@ def decided(signal: Signal) -> HeldIdea:
             "side": signal.direction,
             "grade": signal.grade,
             "confidence": signal.confidence,
-            "regime": max(REGIMES, key=lambda name: getattr(regime, name)),
+            "regime": signal.regime.most_probable,
             "rank": signal.rank,
             "expected_net_return": signal.expected_net_return,
             "reference_price": signal.reference_price,
