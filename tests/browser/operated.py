@@ -19,6 +19,7 @@ from tests.build import (
     close_time,
     config_command,
     dead_letter,
+    journal_command,
     raw_bar,
     system_event,
     training_request,
@@ -127,6 +128,62 @@ def keys() -> Iterator[Record]:
         )
 
 
+def journal(processor: CommandProcessor) -> Iterator[Record]:
+    """Yield a journal: trades won, lost, skipped and open, one of them corrected."""
+    gains = ((310, "buy"), (-140, "sell"), (420, "buy"), (-260, "buy"), (95, "sell"), (180, "buy"))
+    for number in range(18):
+        gain, side = gains[number % len(gains)]
+        symbol, price = (("BTCUSDT", 64_000), ("ETHUSDT", 3_140))[number % 2]
+        opened_ms = close_time(6 * number) - (18 - number) * DAY_MS
+        yield from processor.decide(
+            journal_command(
+                "add",
+                6 * number,
+                trade_id=f"trade-{number:02d}",
+                symbol=symbol,
+                side=side,
+                entry=str(price),
+                exit=str(round(price * (1 + (gain if side == "buy" else -gain) / 64_000), 1)),
+                quantity="0.05",
+                opened_ms=opened_ms,
+                closed_ms=opened_ms + 5 * MINUTE_MS,
+                notes="out at the target" if gain > 0 else "",
+                grounds=_grounds(number, side) if number % 3 else None,
+            )
+        )
+    passed = {"action": "skipped", "side": "buy", "entry": "147.2", "opened_ms": close_time(110)}
+    yield from processor.decide(
+        journal_command("add", 110, trade_id="passed", symbol="SOLUSDT", trade=passed)
+    )
+    for minute, action, quantity in ((115, "add", "0.1"), (116, "correct", "0.05")):
+        yield from processor.decide(
+            journal_command(
+                action,
+                minute,
+                trade_id="open",
+                entry="64180.5",
+                quantity=quantity,
+                notes="half size",
+                reason="typed twice as much" if action == "correct" else "",
+            )
+        )
+
+
+def _grounds(number: int, side: str) -> dict[str, Any]:
+    return {
+        "signal_id": f"signal-{number}",
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(6 * number - 1),
+        "direction": side,
+        "grade": "B",
+        "confidence": 0.71,
+        "regime": "bull" if side == "buy" else "bear",
+        "model_version": "ens-7f3a91c2",
+        "config_id": None,
+    }
+
+
 def events() -> Iterator[SystemEvent]:
     """Yield what people were told: a feed that stood still, a process, a model, refused records."""
     now_ms = wall_ms()
@@ -166,5 +223,6 @@ def records(processor: CommandProcessor) -> Iterator[Record]:
     yield from versions.records(processor)
     yield from refused()
     yield from findings()
+    yield from journal(processor)
     yield from keys()
     yield from events()

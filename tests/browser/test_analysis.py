@@ -16,7 +16,7 @@ from tests.browser.test_page import NARROW, OUTSIDE, scrolls_as_a_whole, wider_t
 pytestmark = pytest.mark.browser
 
 NAMES = ("1m", "15m", "1h")
-AT = "#/analysis/BTCUSDT"
+AT = "?symbol=BTCUSDT#/analysis"
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_keys_walk_markets_timeframes_and_families_and_lead_to_the_signals(sever
     page.keyboard.press("2")
     expect(column(page, "15m").get_by_role("heading", level=2)).to_be_focused()
     expect(column(page, "15m")).to_have_attribute("aria-current", "true")
-    expect(page).to_have_url(re.compile(r"\?tf=15m#/analysis/BTCUSDT$"))
+    expect(page).to_have_url(re.compile(r"\?symbol=BTCUSDT&tf=15m#/analysis$"))
     page.keyboard.press("f")
     summaries = column(page, "15m").locator("summary")
     expect(summaries.nth(0)).to_be_focused()
@@ -119,7 +119,7 @@ def test_keys_walk_markets_timeframes_and_families_and_lead_to_the_signals(sever
     page.keyboard.press("e")
     expect(column(page, "1h").locator("details[open]")).to_have_count(0)
     page.keyboard.press("j")
-    expect(page).to_have_url(re.compile(r"\?tf=15m#/analysis/ETHUSDT$"))
+    expect(page).to_have_url(re.compile(r"\?symbol=ETHUSDT&tf=15m#/analysis$"))
     expect(page.get_by_role("region", name="ETHUSDT 15m", exact=True)).to_be_visible()
     page.keyboard.press("k")
     page.keyboard.press("?")
@@ -131,7 +131,7 @@ def test_keys_walk_markets_timeframes_and_families_and_lead_to_the_signals(sever
     expect(page.get_by_test_id("signal-head")).to_contain_text("BTCUSDT")
     expect(page.get_by_test_id("signal-head")).to_contain_text("15m bar closed")
     page.keyboard.press("m")
-    expect(page).to_have_url(re.compile(r"\?tf=15m#/analysis/BTCUSDT$"))
+    expect(page).to_have_url(re.compile(r"\?symbol=BTCUSDT&tf=15m#/analysis$"))
     ready(page)
 
 
@@ -142,7 +142,7 @@ def test_links_lead_to_the_signals_of_the_market_and_timeframe_without_a_reload(
     loads = sum(url == several.url for url in watched.asked)
 
     column(page, "1h").get_by_role("link", name="newest signal").click()
-    expect(page).to_have_url(re.compile(r"\?tf=1h#btcusdt-.+-60m$"))
+    expect(page).to_have_url(re.compile(r"\?symbol=BTCUSDT&tf=1h#btcusdt-.+-60m$"))
     expect(page.get_by_test_id("signal-head")).to_contain_text("1h bar closed")
     page.go_back()
     ready(page)
@@ -166,7 +166,7 @@ def test_what_has_no_data_says_why(new_stage, new_page, market, stage):
 
 
 def test_a_market_that_nobody_knows_is_said(several, new_page):
-    page = new_page(several, "#/analysis/XYZUSDT").page
+    page = new_page(several, "?symbol=XYZUSDT#/analysis").page
 
     expect(page.get_by_text("Nothing is known of XYZUSDT")).to_be_visible()
     page.get_by_role("navigation", name="Markets").get_by_role("button", name="BTCUSDT").click()

@@ -347,6 +347,24 @@ export interface Driver {
   lstm_gradient: number | null
 }
 
+export interface EntryGrounds {
+  signal_id: string
+  /** The Kafka key */
+  strategy: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Of the signal */
+  event_time_ms: number
+  direction: 'buy' | 'sell' | 'neutral'
+  grade: 'A+' | 'A' | 'B' | 'C'
+  confidence: number
+  /** The most probable one */
+  regime: 'bull' | 'bear' | 'sideways'
+  model_version: string
+  /** Null: no config was effective */
+  config_id: string | null
+}
+
 export interface EventEntry {
   /** The same after every redelivery */
   event_id: string
@@ -628,6 +646,44 @@ export interface JobSummary {
   request: Record<string, unknown>
   /** Null before its end, and without a result */
   outcome: JobOutcome | null
+}
+
+export interface JournalEntry {
+  /** The Kafka key */
+  strategy: string
+  /** The Kafka key */
+  trade_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** 1: as it was added */
+  revision: number
+  /** Of the command, wall clock */
+  event_time_ms: number
+  trade: JournalTrade
+  grounds: EntryGrounds | null
+  command_id: string
+  by: string
+  reason: string
+}
+
+export interface JournalTrade {
+  /** executed; skipped: seen and not taken; missed: not seen in time */
+  action: 'executed' | 'skipped' | 'missed'
+  /** buy: long, sell: short */
+  side: 'buy' | 'sell'
+  /** Price; of what was not executed the one that was to be had */
+  entry: string | number | null
+  /** Price; null: it is open */
+  exit: string | number | null
+  /** In the base currency */
+  quantity: string | number | null
+  /** All of it, in the quote currency; negative: a rebate; null: not known */
+  fees: string | number | null
+  /** Of the entry, or when it was decided */
+  opened_ms: number
+  /** Of the exit; null: none */
+  closed_ms: number | null
+  notes: string
 }
 
 export interface KeyList {
@@ -1637,6 +1693,118 @@ export interface TimingView {
   p95_ms: number | null
   /** At most the largest bound, 1000 */
   p99_ms: number | null
+}
+
+export interface TradeDetails {
+  trade_id: string
+  symbol: string
+  strategy_name: string
+  /** passed: it was skipped or missed */
+  state: 'open' | 'closed' | 'passed'
+  /** 1: as it was added */
+  revision: number
+  /** Wall clock, of the newest revision */
+  recorded_ms: number
+  by: string
+  trade: JournalTrade
+  /** Of the signal; null: it was about none */
+  grade: string | null
+  grounds: EntryGrounds | null
+  /** Null while it has no end */
+  result: TradeResult | null
+  /** The oldest first */
+  history: JournalEntry[]
+}
+
+export interface TradeList {
+  trades: TradeView[]
+  /** Ask for the next page with it; null: this is the last */
+  after: string | null
+}
+
+export interface TradePerformance {
+  /** Executed, with an exit */
+  trades: number
+  open: number
+  skipped: number
+  missed: number
+  /** That earned more than 0 */
+  wins: number
+  hit_rate: number | null
+  /** 95 % Wilson interval */
+  hit_rate_low: number | null
+  hit_rate_high: number | null
+  /** Mean net return of a trade, a fraction */
+  expectancy: number | null
+  /** 95 % interval by days of exit; null below ten of them */
+  expectancy_low: number | null
+  expectancy_high: number | null
+  /** With an exit */
+  days: number
+  /** Of the trades whose quantity is known, in their quote currency */
+  profit: string | null
+  /** How many those are */
+  profit_trades: number
+  /** Null without a loss */
+  profit_factor: number | null
+  /** Of the sum of net returns, as with equal stakes, a fraction */
+  max_drawdown: number | null
+  /** Costs over the return before costs; null unless that is above 0 */
+  cost_share: number | null
+  average_hold_ms: number | null
+  /** Trades whose fees were not said */
+  fees_assumed: number
+}
+
+export interface TradeResult {
+  trade_id: string
+  /** journal: a human did it; paper: nobody did, it is what an idea came to */
+  kind: 'journal' | 'paper'
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** The Kafka key */
+  strategy: string
+  revision: number
+  /** A correction says that there is no such trade, or no end of it */
+  withdrawn: boolean
+  side: 'buy' | 'sell'
+  opened_ms: number
+  closed_ms: number
+  entry_price: number
+  exit_price: number
+  /** Null: it was not said */
+  quantity: string | null
+  /** Fraction of the entry, in the trade's direction */
+  gross_return: number
+  /** Fees, fraction of the entry; negative: a rebate */
+  cost: number
+  /** The fees were not said: those of a taker on both sides */
+  fees_assumed: boolean
+  /** gross_return - cost */
+  net_return: number
+  /** In the quote currency; null without a quantity */
+  profit: string | null
+  /** Null: it was about no signal */
+  grounds: EntryGrounds | null
+}
+
+export interface TradeView {
+  trade_id: string
+  symbol: string
+  strategy_name: string
+  /** passed: it was skipped or missed */
+  state: 'open' | 'closed' | 'passed'
+  /** 1: as it was added */
+  revision: number
+  /** Wall clock, of the newest revision */
+  recorded_ms: number
+  by: string
+  trade: JournalTrade
+  /** Of the signal; null: it was about none */
+  grade: string | null
+  grounds: EntryGrounds | null
+  /** Null while it has no end */
+  result: TradeResult | null
 }
 
 export interface TrainingView {

@@ -3,8 +3,8 @@
 import { type ComponentType, useEffect, useMemo, useState } from 'react'
 
 import type { Analysis } from '../contract'
-import { goTo, push, renameTimeframe, useAddress } from '../lib/address'
-import { analysedSymbol, linkToAnalysis, linkToSignals } from '../lib/route'
+import { goTo, rescope, useSymbol } from '../lib/address'
+import { ANALYSIS, SIGNALS } from '../lib/route'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { WHOLE_FILTER } from '../live/filter'
 import { newestBySymbol, seriesKey } from '../live/fold'
@@ -37,7 +37,7 @@ const HELP =
   'Nothing here is later than the newest close of its timeframe. Charts end at the same moment: a bar that closed earlier stands further left. Signals are advice: no part of this system can place an order.'
 
 export function AnalysisPage({ Frame }: Props) {
-  const named = useAddress(({ hash }) => analysedSymbol(hash))
+  const named = useSymbol()
   const markets = useLive(({ health }) => health?.symbols)
   const symbols = markets?.map((market) => market.symbol) ?? []
   const symbol = named ?? symbols[0] ?? null
@@ -47,18 +47,18 @@ export function AnalysisPage({ Frame }: Props) {
   useEffect(() => liveStore.show({ ...WHOLE_FILTER, timeframe: shown }), [shown])
   const newest = useMemo(() => newestBySymbol(all, shown), [all, shown])
 
-  const turn = (to: string) => push(linkToAnalysis(to))
+  const turn = (to: string) => goTo(ANALYSIS, { symbol: to })
   const step = (by: number) => {
     const at = symbols.indexOf(symbol ?? '') + by
     const next = symbols[(at + symbols.length) % symbols.length]
     if (next !== undefined) turn(next)
   }
   const choose = (timeframe: Timeframe) => {
-    renameTimeframe(timeframe)
+    rescope({ timeframe })
     focusColumn(timeframe.name)
   }
   const openSignals = () => {
-    if (symbol !== null && shown !== null) goTo(linkToSignals(symbol), shown)
+    if (symbol !== null && shown !== null) goTo(SIGNALS, { symbol, timeframe: shown })
   }
   const families = useOpenFamilies(analysis)
 
@@ -76,7 +76,7 @@ export function AnalysisPage({ Frame }: Props) {
       footer={<ChartFooter />}
     >
       <HealthBanner />
-      <UnknownTimeframe onChoose={renameTimeframe} />
+      <UnknownTimeframe onChoose={(timeframe) => rescope({ timeframe })} />
       <MarketStrip symbol={symbol} newest={newest} onToggle={turn} />
       <main id="columns" className={styles.work} tabIndex={-1}>
         {analysis === null ? (

@@ -5,14 +5,14 @@ import { useEffect, useMemo } from 'react'
 import type { AnalysisDefinitions, TimeframeAnalysis } from '../contract'
 import { classes } from '../lib/classes'
 import { barsText, closeText, percent, priceText } from '../lib/format'
-import { linkToSignal, linkToSignals } from '../lib/route'
+import { linkToSignal, SIGNALS } from '../lib/route'
 import { useTheme } from '../lib/theme'
 import type { Timeframe } from '../lib/timeframe'
 import { EdgeChart } from '../live/chart/EdgeChart'
 import { NO_SERIES, seriesKey } from '../live/fold'
 import { liveStore, useLive } from '../live/LiveStore'
 import { staleBars } from '../live/staleness'
-import { TimeframeLink } from '../live/TimeframeLink'
+import { ScopeLink } from '../live/ScopeLink'
 import { DirectionMark } from '../ui/DirectionMark'
 import { EmptyState } from '../ui/EmptyState'
 import { ErrorBoundary } from '../ui/ErrorBoundary'
@@ -55,9 +55,9 @@ export function TimeframeColumn(props: Props) {
         <h2 tabIndex={-1}>{timeframe.name}</h2>
         <ReadingMark reading={analysis.direction} absent="no direction yet" />
         {analysis.stale && <Tag tone="warn">stale{age === null ? '' : ` ${barsText(age)}`}</Tag>}
-        <TimeframeLink className={styles.more} to={linkToSignals(symbol)} timeframe={timeframe}>
+        <ScopeLink className={styles.more} to={SIGNALS} scope={{ symbol, timeframe }}>
           Signals <span aria-hidden="true">→</span>
-        </TimeframeLink>
+        </ScopeLink>
         {!isEmpty && analysis.detail && <p className={styles.note}>{sentencesOf(analysis.detail).join(' ')}</p>}
       </header>
       {isEmpty ? (
@@ -161,10 +161,10 @@ function Newest({ analysis, timeframe }: { analysis: TimeframeAnalysis; timefram
     )
   const left = Math.ceil((signal.expires_ms - (nowMs ?? signal.event_time_ms)) / timeframe.ms)
   return (
-    <TimeframeLink
+    <ScopeLink
       className={classes(styles.part, styles.signal)}
       to={linkToSignal(signal.signal_id)}
-      timeframe={timeframe}
+      scope={{ timeframe }}
     >
       <GradeMark grade={signal.grade} />
       <span className={styles.said}>
@@ -177,7 +177,7 @@ function Newest({ analysis, timeframe }: { analysis: TimeframeAnalysis; timefram
           {signal.expired ? 'expired' : `${Math.min(left, signal.horizon_bars)} of ${signal.horizon_bars} bars left`}
         </span>
       </span>
-    </TimeframeLink>
+    </ScopeLink>
   )
 }
 

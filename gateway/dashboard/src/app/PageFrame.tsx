@@ -2,9 +2,10 @@
 
 import { lazy, Suspense, useState } from 'react'
 
+import { goTo } from '../lib/address'
 import { classes } from '../lib/classes'
 import { type KeyBinding, useKeys } from '../lib/keys'
-import { ANALYSIS, linkToAnalysis, type Page, SIGNALS } from '../lib/route'
+import { ANALYSIS, type Page, SIGNALS } from '../lib/route'
 import { toggleTheme } from '../lib/theme'
 import { TopBar } from '../live/TopBar'
 import { Dialog } from '../ui/Dialog'
@@ -25,16 +26,14 @@ interface Props extends FrameProps {
 export function PageFrame({ page, symbol, className, skipLink, keys, help, footer, children }: Props) {
   const [sheet, setSheet] = useState<'system' | 'help' | null>(null)
   const close = () => setSheet(null)
-  const pages = PAGES.map((each) =>
-    each.place === ANALYSIS && symbol ? { ...each, place: linkToAnalysis(symbol) } : each,
-  )
+  const pages = PAGES.map((each) => ({ ...each, scope: each.place === ANALYSIS && symbol ? { symbol } : {} }))
   const allKeys: readonly KeyBinding[] = [
     ...keys,
-    ...pages.flatMap(({ page: other, place, key, meaning }) => {
+    ...pages.flatMap(({ page: other, place, scope, key, meaning }) => {
       if (key === null) return []
       // The key of a page that is shown leads back.
       const [to, words] = other === page ? [SIGNALS, 'To the signals'] : [place, meaning]
-      return [{ keys: [key], meaning: words, act: () => (location.hash = to) }]
+      return [{ keys: [key], meaning: words, act: () => goTo(to, scope) }]
     }),
     ...(page !== 'research' ? [{ keys: ['s'], meaning: 'State of the system', act: () => setSheet('system') }] : []),
     { keys: ['t'], meaning: 'Dark or light', act: toggleTheme },

@@ -4,10 +4,10 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
 
 import type { SignalItem } from '../contract'
-import { renameTimeframe, useAddress } from '../lib/address'
+import { push, rescope, useSymbol } from '../lib/address'
 import { type ApiError, asApiError } from '../lib/api'
 import { classes } from '../lib/classes'
-import { listedSymbol } from '../lib/route'
+import { linkToJournalForm } from '../lib/route'
 import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
@@ -25,7 +25,7 @@ import { SignalList } from '../signals/SignalList'
 import { ChartFooter } from '../ui/ChartFooter'
 import { PlainPanel } from '../ui/Panel'
 import { SkipLink } from '../ui/SkipLink'
-import { look, open, setOpen, turnTo, turnToTimeframe, useChoice, walk } from './choice'
+import { look, open, setOpen, turnTo, useChoice, walk } from './choice'
 import { PageFrame } from './PageFrame'
 import styles from './SignalsPage.module.css'
 
@@ -34,7 +34,8 @@ const FILTER_KEY = 'regimeflow.filter'
 export function SignalsPage() {
   const [chosenFilter, setFilter] = useState(() => filterFrom(readJson(FILTER_KEY)))
   const { all: running, shown: timeframe } = useTimeframes()
-  const filter = useMemo(() => ({ ...chosenFilter, timeframe }), [chosenFilter, timeframe])
+  const symbol = useSymbol()
+  const filter = useMemo(() => ({ ...chosenFilter, symbol, timeframe }), [chosenFilter, symbol, timeframe])
   const { signalId: chosenId, isOpen } = useChoice()
   const [refusal, setRefusal] = useState<{ id: string; error: ApiError } | null>(null)
   const search = useRef<HTMLInputElement>(null)
@@ -49,15 +50,9 @@ export function SignalsPage() {
 
   useEffect(() => {
     liveStore.show(wanted)
-    writeJson(FILTER_KEY, { ...filter, timeframe: undefined })
+    writeJson(FILTER_KEY, { ...filter, symbol: undefined, timeframe: undefined })
   }, [filter, wanted])
-  const linkedSymbol = useAddress(({ hash }) => listedSymbol(hash))
-  useEffect(() => {
-    if (linkedSymbol === null) return
-    setFilter((before) => ({ ...before, symbol: linkedSymbol, text: '' }))
-    look(null)
-  }, [linkedSymbol])
-  useReading(chosenId, linkedSymbol === null ? (shown[0]?.signal_id ?? null) : null)
+  useReading(chosenId, shown[0]?.signal_id ?? null)
   useTimeframeOf(chosen)
   useEffect(() => {
     document.getElementById('body')?.scrollTo(0, 0)
@@ -70,18 +65,16 @@ export function SignalsPage() {
     })
   }, [])
 
-  const toggleSymbol = (symbol: string) => {
-    const alone = filter.symbol !== symbol
-    setFilter({ ...filter, symbol: alone ? symbol : null })
-    const latest = all.find((signal) => passes({ ...filter, symbol }, signal))
-    if (alone) turnTo(latest?.signal_id ?? null)
+  const toggleSymbol = (other: string) => {
+    if (other === symbol) return rescope({ symbol: null })
+    const latest = all.find((signal) => passes({ ...filter, symbol: other }, signal))
+    turnTo({ symbol: other }, latest?.signal_id ?? null)
   }
 
   const turnToLength = (next: Timeframe) => {
-    const symbol = chosen?.symbol ?? filter.symbol
     const passing = all.filter((signal) => passes({ ...filter, timeframe: next }, signal))
-    const latest = passing.find((signal) => signal.symbol === symbol) ?? passing[0]
-    turnToTimeframe(next, latest?.signal_id ?? null)
+    const latest = passing.find((signal) => signal.symbol === chosen?.symbol) ?? passing[0]
+    turnTo({ timeframe: next }, latest?.signal_id ?? null)
   }
 
   const toggleNeutral = () => setFilter({ ...filter, directions: toggled(DIRECTIONS, filter.directions, 'neutral') })
@@ -110,7 +103,7 @@ export function SignalsPage() {
   return (
     <PageFrame
       page="signals"
-      symbol={chosen?.symbol ?? filter.symbol}
+      symbol={chosen?.symbol ?? symbol}
       className={isOpen && chosenId !== null ? styles.detailOpen : styles.listOpen}
       skipLink={<SkipLink to="detail">Skip to the chosen signal</SkipLink>}
       keys={[
@@ -122,6 +115,7 @@ export function SignalsPage() {
         { keys: ['/'], meaning: 'Find a symbol', act: findSymbol },
         ...timeframeKeys(running, turnToLength),
         { keys: ['a'], meaning: 'Acknowledge', act: () => chosen && !chosen.acknowledged && void acknowledge(chosen) },
+        { keys: ['l'], meaning: 'Note a trade on it', act: () => chosen && push(linkToJournalForm(chosen.signal_id)) },
         { keys: ['n'], meaning: 'Neutral signals on or off', act: toggleNeutral },
         { keys: ['p'], meaning: 'Pause or resume updates', act: () => liveStore.pause(!paused) },
       ]}
@@ -130,7 +124,7 @@ export function SignalsPage() {
     >
       <HealthBanner />
       <UnknownTimeframe onChoose={turnToLength} />
-      <MarketStrip className={styles.markets} symbol={filter.symbol} newest={newest} onToggle={toggleSymbol} />
+      <MarketStrip className={styles.markets} symbol={symbol} newest={newest} onToggle={toggleSymbol} />
       <main className={styles.work}>
         <PlainPanel ref={list} className={styles.list} aria-label="Signals">
           <SignalFilters
@@ -140,6 +134,7 @@ export function SignalsPage() {
             paused={paused}
             onChange={setFilter}
             onPause={() => liveStore.pause(!paused)}
+            onAllSymbols={() => rescope({ symbol: null })}
             onTimeframe={turnToLength}
           />
           {quiet && shown.length > 0 && (
@@ -159,13 +154,16 @@ export function SignalsPage() {
           className={styles.detail}
           signal={chosen}
           chosenId={chosenId}
-          symbol={filter.symbol}
+          symbol={symbol}
           isFiltered={shown.length === 0 && isRead}
           heading={heading}
           refusal={refusal !== null && refusal.id === chosenId ? refusal.error : null}
           onChoose={open}
           onNewest={() => look(null)}
-          onShowAll={() => setFilter(WHOLE_FILTER)}
+          onShowAll={() => {
+            setFilter(WHOLE_FILTER)
+            rescope({ symbol: null })
+          }}
           onAcknowledge={(signal) => void acknowledge(signal)}
           onBack={backToList}
         />
@@ -207,6 +205,6 @@ function useTimeframeOf(signal: SignalItem | null): void {
   const { all, shown } = useTimeframes()
   const own = all.find(({ ms }) => ms === signal?.timeframe_ms) ?? null
   useEffect(() => {
-    if (own !== null && own.ms !== shown?.ms) renameTimeframe(own)
+    if (own !== null && own.ms !== shown?.ms) rescope({ timeframe: own })
   }, [own, shown])
 }

@@ -4,7 +4,7 @@ import { useMemo } from 'react'
 
 import { type Address, currentAddress, goTo, push, replace, useAddress } from '../lib/address'
 import { linkToSignal, SIGNALS, signalOf } from '../lib/route'
-import type { Timeframe } from '../lib/timeframe'
+import type { ScopeChange } from '../lib/scope'
 
 export interface Choice {
   signalId: string | null
@@ -38,13 +38,8 @@ export function look(signalId: string | null): void {
 }
 
 /** Turn to the newest signal of another list. */
-export function turnTo(signalId: string | null): void {
-  push(SIGNALS, { signalId, isOpen: false } satisfies Choice)
-}
-
-/** Turn to the newest signal of a list at another timeframe. */
-export function turnToTimeframe(timeframe: Timeframe, signalId: string | null): void {
-  goTo(SIGNALS, timeframe, { signalId, isOpen: false } satisfies Choice)
+export function turnTo(scope: ScopeChange, signalId: string | null): void {
+  goTo(SIGNALS, scope, { signalId, isOpen: false } satisfies Choice)
 }
 
 /** Go on with the signal in sight, or with the list, on a narrow page. */

@@ -22,6 +22,9 @@ import { SignalsPage } from './SignalsPage'
 // Loaded when they are first asked for: most visits are to the signals.
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
+const PerformancePage = lazy(() =>
+  import('../performance/PerformancePage').then((module) => ({ default: module.PerformancePage })),
+)
 const ModelsPage = lazy(() => import('../models/ModelsPage').then((module) => ({ default: module.ModelsPage })))
 const OperatorPage = lazy(() => import('../operator/OperatorPage').then((module) => ({ default: module.OperatorPage })))
 const SettingsPage = lazy(() => import('../settings/SettingsPage').then((module) => ({ default: module.SettingsPage })))
@@ -43,6 +46,7 @@ function Pages() {
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
       {page === 'research' && <Research />}
       {page === 'analysis' && <AnalysisPage Frame={AnalysisFrame} />}
+      {page === 'performance' && <PerformancePage Frame={PerformanceFrame} />}
       {page === 'models' && <ModelsPage Frame={ModelsFrame} />}
       {page === 'settings' && <Settings />}
       {page === 'operator' && <OperatorPage Frame={OperatorFrame} />}
@@ -67,6 +71,10 @@ function AnalysisFrame(props: FrameProps) {
 
 function ResearchFrame(props: FrameProps) {
   return <PageFrame page="research" {...props} />
+}
+
+function PerformanceFrame(props: FrameProps) {
+  return <PageFrame page="performance" {...props} />
 }
 
 function ModelsFrame(props: FrameProps) {

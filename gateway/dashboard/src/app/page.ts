@@ -1,7 +1,7 @@
 // The pages, and which of them is shown, as the address says.
 
 import { useAddress } from '../lib/address'
-import { ANALYSIS, MODELS, OPERATOR, type Page, pageOf, RESEARCH, SETTINGS, SIGNALS } from '../lib/route'
+import { ANALYSIS, MODELS, OPERATOR, type Page, pageOf, PERFORMANCE, RESEARCH, SETTINGS, SIGNALS } from '../lib/route'
 
 export interface PageLink {
   page: Page
@@ -15,6 +15,7 @@ export interface PageLink {
 export const PAGES: readonly PageLink[] = [
   { page: 'signals', name: 'Signals', place: SIGNALS, key: null, meaning: 'To the signals' },
   { page: 'analysis', name: 'Analysis', place: ANALYSIS, key: 'm', meaning: 'Timeframes side by side' },
+  { page: 'performance', name: 'Performance', place: PERFORMANCE, key: 'b', meaning: 'What it has earned' },
   { page: 'models', name: 'Models', place: MODELS, key: 'v', meaning: 'Versions of models' },
   { page: 'research', name: 'Research', place: RESEARCH, key: 'r', meaning: 'To the research page' },
   { page: 'settings', name: 'Settings', place: SETTINGS, key: ',', meaning: 'To the settings' },

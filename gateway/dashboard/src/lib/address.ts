@@ -1,7 +1,8 @@
 // Where the page is: address and entry of the history as one value, so that its parts never disagree.
 
+import { type ScopeChange, searchAfter, type Span, spanOf, symbolOf } from './scope'
 import { createStore, useStore } from './store'
-import { searchFor, type Timeframe, timeframeOf } from './timeframe'
+import { timeframeOf } from './timeframe'
 
 export interface Address {
   /** What stands between `?` and `#`: every link of the page keeps it. */
@@ -39,21 +40,31 @@ export function currentAddress(): Address {
   return address.get()
 }
 
-/** Address of a place at a timeframe, for a link. */
-export function addressAt(hash: string, timeframe: Timeframe): string {
-  return location.pathname + searchFor(location.search, timeframe) + hash
+/** Address of a place in another scope, for a link. */
+export function addressAt(hash: string, scope: ScopeChange): string {
+  return location.pathname + searchAfter(location.search, scope) + hash
 }
 
-/** Go to a place at a timeframe. */
-export function goTo(hash: string, timeframe: Timeframe, entry: unknown = null): void {
-  push(hash, entry, searchFor(location.search, timeframe))
+/** Go to a place in another scope. */
+export function goTo(hash: string, scope: ScopeChange, entry: unknown = null): void {
+  push(hash, entry, searchAfter(location.search, scope))
 }
 
-/** Name another timeframe in the same entry of the history. */
-export function renameTimeframe(timeframe: Timeframe): void {
-  replace(location.hash, history.state, searchFor(location.search, timeframe))
+/** Look at another scope in the same entry of the history. */
+export function rescope(scope: ScopeChange): void {
+  replace(location.hash, history.state, searchAfter(location.search, scope))
 }
 
 export function useNamedTimeframe(): string | null {
   return useAddress(({ search }) => timeframeOf(search))
+}
+
+/** The market that is looked at; null: all of them. */
+export function useSymbol(): string | null {
+  return useAddress(({ search }) => symbolOf(search))
+}
+
+/** The span that is looked at; null: all there is. */
+export function useSpan(): Span | null {
+  return useAddress(({ search }) => spanOf(search))
 }

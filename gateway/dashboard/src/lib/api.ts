@@ -95,6 +95,11 @@ export async function askPlain<T>(path: string, body?: unknown, options?: Reques
   return (await send(path, body, options)).answer as T
 }
 
+/** Ask a route in the form that its family answers in. */
+export function askRoute<T>(path: string, body?: unknown, options?: RequestInit): Promise<T> {
+  return path.startsWith('/api/v1/') ? askPlain<T>(path, body, options) : ask<T>(path, body, options)
+}
+
 export function asApiError(error: unknown): ApiError {
   return error instanceof ApiError ? error : new ApiError(String(error), 0, 'none')
 }

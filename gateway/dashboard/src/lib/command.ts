@@ -1,16 +1,16 @@
 // Commands: sent once by their key, and asked for until they are decided.
 
 import type { CommandAnswer, OutcomeView } from '../contract'
-import { ApiError, askPlain } from './api'
+import { ApiError, askPlain, askRoute, randomId } from './api'
 
 const ANSWER_WITHIN_MS = 15_000 // the gateway itself waits some seconds for the outcome
 const POLL_MS = 1_000
 const POLLS = 60
 
 /** Send a command and return how it was decided; the same key is the same command, however often it is sent. */
-export async function sendCommand(path: string, body: object, key: string): Promise<OutcomeView> {
-  const options = { headers: { 'Idempotency-Key': key }, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }
-  const answer = await askPlain<CommandAnswer | OutcomeView>(path, body, options)
+export async function sendCommand(path: string, body: object, key: string, method = 'POST'): Promise<OutcomeView> {
+  const options = { method, headers: { 'Idempotency-Key': key }, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }
+  const answer = await askRoute<CommandAnswer | OutcomeView>(path, body, options)
   return decided('outcome' in answer ? answer.outcome : answer)
 }
 
@@ -25,4 +25,14 @@ async function decided(outcome: OutcomeView): Promise<OutcomeView> {
     })
   }
   return newest
+}
+
+/** A maker of keys: the same content sent twice in a row is the same command. */
+export function commandKeys(): (content: unknown) => string {
+  let last = { content: '', key: '' }
+  return (content) => {
+    const text = JSON.stringify(content)
+    if (text !== last.content) last = { content: text, key: randomId() }
+    return last.key
+  }
 }

@@ -1,24 +1,12 @@
 import { expect, test } from 'vitest'
 
-import {
-  analysedSymbol,
-  linkToAnalysis,
-  linkToSignal,
-  linkToSignals,
-  listedSymbol,
-  pageOf,
-  partsBelow,
-  placeBelow,
-  SETTINGS,
-  signalOf,
-} from './route'
+import { linkToSignal, pageOf, partsBelow, placeBelow, SETTINGS, signalOf } from './route'
 
 test('an address is of the signals unless it says otherwise', () => {
   expect(pageOf('')).toBe('signals')
   expect(pageOf('#btc-1')).toBe('signals')
-  expect(pageOf('#/symbol/BTCUSDT')).toBe('signals')
   expect(pageOf('#/research/optimize?symbol=BTCUSDT')).toBe('research')
-  expect(pageOf('#/analysis/BTCUSDT')).toBe('analysis')
+  expect(pageOf('#/analysis')).toBe('analysis')
   expect(pageOf('#/settings')).toBe('settings')
   expect(pageOf('#/operator/access')).toBe('operator')
 })
@@ -39,16 +27,4 @@ test('any names come back from the place below a page', () => {
     expect(partsBelow(SETTINGS, placeBelow(SETTINGS, ...names))).toEqual(names)
   expect(partsBelow(SETTINGS, '#/settings/100%//')).toEqual(['100%'])
   expect(partsBelow(SETTINGS, '#/operator/x')).toEqual([])
-})
-
-test('any market comes back from the links to its analysis and to its signals', () => {
-  for (const symbol of ['BTCUSDT', '币安人生USDT', 'a/b c']) {
-    expect(analysedSymbol(linkToAnalysis(symbol))).toBe(symbol)
-    expect(listedSymbol(linkToSignals(symbol))).toBe(symbol)
-    expect(signalOf(linkToSignals(symbol))).toBeNull()
-  }
-  for (const hash of ['', '#/', '#/analysis', '#/analysis/', '#/symbol/', '#btc-1']) {
-    expect(analysedSymbol(hash)).toBeNull()
-    expect(listedSymbol(hash)).toBeNull()
-  }
 })

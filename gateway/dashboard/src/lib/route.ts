@@ -4,15 +4,16 @@ export const SIGNALS = '#/'
 export const RESEARCH = '#/research'
 export const ANALYSIS = '#/analysis'
 export const MODELS = '#/models'
+export const PERFORMANCE = '#/performance'
 export const SETTINGS = '#/settings'
 export const OPERATOR = '#/operator'
-const SYMBOL = '#/symbol/'
 
-export type Page = 'signals' | 'analysis' | 'models' | 'research' | 'settings' | 'operator'
+export type Page = 'signals' | 'analysis' | 'performance' | 'models' | 'research' | 'settings' | 'operator'
 
 const PLACES: readonly (readonly [Page, string])[] = [
   ['research', RESEARCH],
   ['analysis', ANALYSIS],
+  ['performance', PERFORMANCE],
   ['models', MODELS],
   ['settings', SETTINGS],
   ['operator', OPERATOR],
@@ -55,22 +56,7 @@ export function linkToSignal(signalId: string): string {
   return `#${encodeURIComponent(signalId)}`
 }
 
-/** The market whose timeframes an address lays side by side; null when it names none. */
-export function analysedSymbol(hash: string): string | null {
-  const symbol = hash.startsWith(`${ANALYSIS}/`) ? hash.slice(ANALYSIS.length + 1) : ''
-  return symbol === '' ? null : decoded(symbol)
-}
-
-export function linkToAnalysis(symbol: string): string {
-  return `${ANALYSIS}/${encodeURIComponent(symbol)}`
-}
-
-/** The market whose signals an address asks for; null when it names none. */
-export function listedSymbol(hash: string): string | null {
-  const symbol = hash.startsWith(SYMBOL) ? hash.slice(SYMBOL.length) : ''
-  return symbol === '' ? null : decoded(symbol)
-}
-
-export function linkToSignals(symbol: string): string {
-  return SYMBOL + encodeURIComponent(symbol)
+/** The form of the journal, filled from a signal. */
+export function linkToJournalForm(signalId: string): string {
+  return placeBelow(PERFORMANCE, 'journal', 'new', 'signal', signalId)
 }

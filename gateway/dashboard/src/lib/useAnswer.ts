@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useState } from 'react'
 
-import { type ApiError, asApiError, ask, askPlain } from './api'
+import { type ApiError, asApiError, askRoute } from './api'
 
 const RETRY_MS = 3_000
 
@@ -33,7 +33,7 @@ export function useAnswer<T>(path: string | null, everyMs: number | null = null,
     let timer = 0
     let isOver = false
     const read = async () => {
-      const next = await (path.startsWith('/api/v1/') ? askPlain<T>(path) : ask<T>(path)).then(
+      const next = await askRoute<T>(path).then(
         (data) => ({ data, error: null }),
         (error: unknown) => ({ data: null, error: asApiError(error) }),
       )

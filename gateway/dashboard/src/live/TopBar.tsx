@@ -3,15 +3,17 @@
 import type { ReactNode } from 'react'
 
 import type { Page } from '../lib/route'
+import type { ScopeChange } from '../lib/scope'
 import { type Theme, toggleTheme, useTheme } from '../lib/theme'
 import { Button } from '../ui/Button'
 import { MarketClock } from './MarketClock'
+import { ScopeLink } from './ScopeLink'
 import { SystemLights } from './SystemLights'
 import styles from './TopBar.module.css'
 
 interface Props {
   page: Page
-  pages: readonly { page: Page; name: string; place: string }[]
+  pages: readonly { page: Page; name: string; place: string; scope: ScopeChange }[]
   /** Who is signed in. */
   account: ReactNode
   onSystem: () => void
@@ -29,10 +31,10 @@ export function TopBar({ page, pages, account, onSystem, onHelp }: Props) {
         <span>RegimeFlow</span>
       </h1>
       <nav className={styles.pages} aria-label="Pages">
-        {pages.map(({ page: other, name, place }) => (
-          <a key={other} href={place} {...(other === page ? { 'aria-current': 'page' } : {})}>
+        {pages.map(({ page: other, name, place, scope }) => (
+          <ScopeLink key={other} to={place} scope={scope} {...(other === page ? { 'aria-current': 'page' } : {})}>
             {name}
-          </a>
+          </ScopeLink>
         ))}
       </nav>
       <MarketClock />

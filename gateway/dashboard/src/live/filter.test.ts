@@ -54,10 +54,10 @@ test('toggling keeps the order of the whole', () => {
 })
 
 test('the filter of an earlier visit is taken as far as it is one', () => {
-  const filter = { timeframe: null, symbol: 'ETHUSDT', text: '', grades: ['A', 'B'], directions: ['buy'] }
+  const filter = { timeframe: null, symbol: null, text: '', grades: ['A', 'B'], directions: ['buy'] }
 
   expect(filterFrom(filter)).toEqual(filter)
-  expect(filterFrom({ ...filter, text: 'eth' })).toEqual(filter)
+  expect(filterFrom({ ...filter, text: 'eth', symbol: 'ETHUSDT' })).toEqual(filter)
   for (const stored of [null, 7, 'x', [], { symbol: 3, grades: 'A', directions: null }])
     expect(filterFrom(stored)).toEqual(DEFAULT_FILTER)
   expect(filterFrom({ grades: ['D', 'C'] }).grades).toEqual(['C'])

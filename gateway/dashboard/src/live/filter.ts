@@ -5,9 +5,9 @@ import { type Direction, DIRECTIONS, type Grade, GRADES } from '../lib/signal'
 import type { Timeframe } from '../lib/timeframe'
 
 export interface Filter {
-  /** The one that is shown; null until the gateway has named those that run. */
+  /** The one that is shown, as the address says; null until the gateway has named those that run. */
   timeframe: Timeframe | null
-  /** One symbol; null for all. */
+  /** One symbol; null for all. It stands in the address. */
   symbol: string | null
   /** Part of a symbol, as typed. */
   text: string
@@ -27,14 +27,14 @@ export const DEFAULT_FILTER: Filter = {
 /** Every signal there is. */
 export const WHOLE_FILTER: Filter = { ...DEFAULT_FILTER, directions: DIRECTIONS }
 
-/** The filter of an earlier visit, as far as it is one. The timeframe stands in the address. */
+/** The filter of an earlier visit, as far as it is one. */
 export function filterFrom(stored: unknown): Filter {
-  const { symbol, grades, directions } = (stored ?? {}) as Record<keyof Filter, unknown>
+  const { grades, directions } = (stored ?? {}) as Record<keyof Filter, unknown>
   const among = <T>(all: readonly T[], chosen: unknown, otherwise: readonly T[]) =>
     Array.isArray(chosen) ? all.filter((item) => chosen.includes(item)) : otherwise
   return {
     timeframe: null,
-    symbol: typeof symbol === 'string' ? symbol : null,
+    symbol: null,
     text: '',
     grades: among(GRADES, grades, DEFAULT_FILTER.grades),
     directions: among(DIRECTIONS, directions, DEFAULT_FILTER.directions),

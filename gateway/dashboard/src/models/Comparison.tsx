@@ -7,7 +7,7 @@ import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
 import styles from './Comparison.module.css'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 import { numberText, plainName, ruleText } from './words'
 
 const VERDICTS = {

@@ -8,7 +8,7 @@ import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 import { plainName } from './words'
 
 const EVERY_MS = 10_000

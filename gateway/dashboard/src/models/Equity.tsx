@@ -12,7 +12,7 @@ import series from '../ui/plot/series.module.css'
 import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
 import { PLOT_HEIGHT } from './place'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 
 const ROWS = 24
 const TITLE = 'Equity out of sample'

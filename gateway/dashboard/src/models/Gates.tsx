@@ -6,7 +6,7 @@ import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
 import styles from './Gates.module.css'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 import { gateName, numberText, plainName, ruleText } from './words'
 
 export function Gates({ version }: { version: VersionDetails }) {

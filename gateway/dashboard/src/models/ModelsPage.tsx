@@ -48,7 +48,7 @@ export function ModelsPage({ Frame }: Props) {
   const versions = answer.data?.versions ?? []
   const wanted = number ?? answer.data?.production ?? versions.at(-1)?.version ?? null
   const shown = versions.find(({ version }) => version === wanted) ?? null
-  const turnTo = (next: Timeframe) => goTo(MODELS, next)
+  const turnTo = (timeframe: Timeframe) => goTo(MODELS, { timeframe })
   return (
     <Frame
       skipLink={<SkipLink to="models">Skip to the versions</SkipLink>}

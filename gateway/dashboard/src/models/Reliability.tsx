@@ -16,7 +16,7 @@ import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
 import { PLOT_HEIGHT } from './place'
 import plots from './Plots.module.css'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 
 const TITLE = 'Calibration out of sample'
 const HEIGHT = PLOT_HEIGHT + 22 // as the equity with its readout

@@ -6,7 +6,7 @@ import { Meter } from '../ui/Meter'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import text from '../ui/text.module.css'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 import { forecastName } from './words'
 
 const BASELINES = ['class_prior', 'naive_last_label', 'historical_volatility']

@@ -5,7 +5,7 @@ import { stampText } from '../lib/format'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import { StageTag } from './StageTag'
-import table from './table.module.css'
+import table from '../ui/table.module.css'
 
 export function StageHistory({ changes }: { changes: readonly ModelStageChanged[] }) {
   return (

@@ -4,9 +4,9 @@ import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 
 
 import type { ConfigVersion, OutcomeView, Validation } from '../contract'
 import { useDenial } from '../lib/access'
-import { type ApiError, asApiError, askPlain, randomId } from '../lib/api'
+import { type ApiError, asApiError, askPlain } from '../lib/api'
 import { classes } from '../lib/classes'
-import { sendCommand } from '../lib/command'
+import { commandKeys, sendCommand } from '../lib/command'
 import { Button } from '../ui/Button'
 import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
@@ -39,7 +39,7 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
   const denied = useDenial('admin')
   const form = useRef<HTMLFormElement>(null)
   const editor = useRef<HTMLTextAreaElement>(null)
-  const key = useRef({ of: '', key: '' })
+  const [keyOf] = useState(commandKeys)
   useEffect(() => editor.current?.focus(), [])
   const check = useValidation(yaml)
   const isValid = check.validation?.valid === true && check.isCurrent
@@ -48,14 +48,11 @@ export function NewVersion({ strategy, base, onLeave, onCreated }: Props) {
 
   const create = async () => {
     const body = { yaml, description }
-    const wanted = JSON.stringify([name, body])
-    // The same content sent twice is the same command.
-    if (key.current.of !== wanted) key.current = { of: wanted, key: randomId() }
     setError(null)
     setOutcome(null)
     setIsSending(true)
     const path = `/api/v1/strategies/${encodeURIComponent(name)}/configs`
-    await sendCommand(path, body, key.current.key)
+    await sendCommand(path, body, keyOf([name, body]))
       .then((decided) => (decided.code === 'done' ? onCreated(name, idOf(decided)) : setOutcome(decided)))
       .catch((refusal: unknown) => setError(asApiError(refusal)))
     setIsSending(false)

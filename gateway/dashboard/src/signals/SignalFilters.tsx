@@ -20,10 +20,11 @@ interface Props {
   paused: boolean
   onChange: (filter: Filter) => void
   onPause: () => void
+  onAllSymbols: () => void
   onTimeframe: (timeframe: Timeframe) => void
 }
 
-export function SignalFilters({ filter, count, search, paused, onChange, onPause, onTimeframe }: Props) {
+export function SignalFilters({ filter, count, search, paused, onChange, onPause, onAllSymbols, onTimeframe }: Props) {
   const pausedSignals = useLive((state) => state.pausedSignals)
   return (
     <div className={styles.filters} role="search" aria-label="Filter signals">
@@ -56,7 +57,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
             type="button"
             className={classes(chip.chip, styles.clear)}
             aria-label={`Show all symbols, not only ${filter.symbol}`}
-            onClick={() => onChange({ ...filter, symbol: null })}
+            onClick={onAllSymbols}
           >
             {filter.symbol} <span aria-hidden="true">✕</span>
           </button>

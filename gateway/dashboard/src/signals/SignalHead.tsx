@@ -4,9 +4,11 @@ import type { RefObject } from 'react'
 
 import type { SignalItem } from '../contract'
 import { useDenial } from '../lib/access'
+import { push } from '../lib/address'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
 import { closeText, dayText, percent, timeframeText, wallText } from '../lib/format'
+import { linkToJournalForm } from '../lib/route'
 import { useMarketTime } from '../live/marketTime'
 import { Button } from '../ui/Button'
 import { DirectionMark } from '../ui/DirectionMark'
@@ -95,6 +97,9 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             Acknowledge <kbd aria-hidden="true">a</kbd>
           </Button>
         )}
+        <Button disabled={denied !== null} onClick={() => push(linkToJournalForm(signal.signal_id))}>
+          Note a trade <kbd aria-hidden="true">l</kbd>
+        </Button>
         {!signal.acknowledged && denied !== null && (
           <p id="denied" className={text.aside}>
             {denied}
