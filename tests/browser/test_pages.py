@@ -84,6 +84,28 @@ def test_every_link_of_the_navigation_leads_to_its_page_and_keys_lead_there_and_
     expect(links.filter(has_text="Signals")).to_have_attribute("aria-current", "page")
 
 
+def test_the_palette_finds_a_page_a_market_and_a_command_by_a_few_letters(whole, new_page):
+    page = new_page(whole, "#/models").page
+    expect(page.get_by_text("Features that moved most")).to_be_attached()
+    box = page.get_by_role("combobox", name="Find a page")
+
+    page.keyboard.press("Control+k")
+    box.fill("perf")
+    box.press("Enter")
+    expect(page.get_by_role("region", name="What it has earned")).to_be_visible()
+    page.get_by_role("button", name="Go anywhere").click()
+    box.fill("eth")
+    page.get_by_role("option", name="ETHUSDT").click()
+    expect(page).to_have_url(re.compile(r"\?symbol=ETHUSDT#/performance$"))
+    page.keyboard.press("Control+k")
+    box.fill("new tr")
+    expect(page.get_by_role("option")).to_have_count(1)
+    box.press("ArrowDown")
+    box.press("Enter")
+
+    expect(page.get_by_role("region", name="New trade")).to_be_visible()
+
+
 def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it makes the build
     dist = SOURCE / "dist"
     [entry] = re.findall(r'src="/(assets/[^"]+\.js)"', (dist / "index.html").read_text())

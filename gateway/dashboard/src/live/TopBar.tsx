@@ -17,10 +17,11 @@ interface Props {
   /** Who is signed in. */
   account: ReactNode
   onSystem: () => void
+  onFind: () => void
   onHelp: () => void
 }
 
-export function TopBar({ page, pages, account, onSystem, onHelp }: Props) {
+export function TopBar({ page, pages, account, onSystem, onFind, onHelp }: Props) {
   return (
     <header className={styles.top}>
       <h1 className={styles.brand}>
@@ -41,6 +42,12 @@ export function TopBar({ page, pages, account, onSystem, onHelp }: Props) {
       <SystemLights onOpen={onSystem} />
       {account}
       <div className={styles.actions}>
+        <Button kind="icon" aria-label="Go anywhere" title="Ctrl K" onClick={onFind}>
+          <svg viewBox="0 0 16 16" aria-hidden="true" className={styles.find}>
+            <circle cx="7" cy="7" r="4.5" />
+            <path d="m10.5 10.5 3.5 3.5" />
+          </svg>
+        </Button>
         <ThemeButton />
         <Button kind="icon" aria-label="Keyboard help" onClick={onHelp}>
           ?

@@ -80,7 +80,11 @@ function Figures({ figures: f }: { figures: TradePerformance }) {
         <ItemFact name="Deepest fall" value={percent(f.max_drawdown, 2)} />
         <ItemFact name="Costs" value={percent(f.cost_share)} note="of the return before costs" />
         <ItemFact name="Held for" value={f.average_hold_ms === null ? '–' : daysText(f.average_hold_ms)} note="mean" />
-        <ItemFact name="Profit" value={priceText(f.profit === null ? null : Number(f.profit))} note={`of the ${countText(f.profit_trades)} with a quantity`} />
+        <ItemFact
+          name="Profit"
+          value={priceText(f.profit === null ? null : Number(f.profit))}
+          note={`of the ${countText(f.profit_trades)} with a quantity`}
+        />
       </ItemFacts>
       <p className={text.footNote}>
         You chose these trades: the figures say how that went, not what a model is worth. Bounds are of 95 %.
