@@ -1,10 +1,10 @@
 """Always-valid interval of a mean: it covers at every look at once, however often one looks.
 
-Outcomes that overlap depend on each other. Their sums over blocks of at least four horizons hardly
+Outcomes that overlap, or share a regime, depend on each other. Their sums over long blocks hardly
 do, so blocks are the sample. A normal mixture over the effect size, with the spread integrated
 out, gives an e-value of every hypothetical mean; the interval is of the means that it leaves
-(Lai, 1976; Wang and Ramdas, 2025). It needs independent blocks of constant mean that are roughly
-normal: what outlasts a block, such as a regime that favours one side, must be longer than a block.
+(Lai, 1976; Wang and Ramdas, 2025). It needs blocks that are roughly normal and hardly depend on
+each other; where something outlasts them for long, a stronger regime say, it covers less often.
 
 Pure, of constant cost per outcome, and without a numerical library, for processors and the gateway.
 """
@@ -19,7 +19,7 @@ from streams.evaluation.interval import Interval
 FEWEST_BLOCKS = 10
 TIGHTEST_AT = 50  # blocks at which no other mixture gives a shorter interval, about
 HORIZONS_PER_BLOCK = 4
-SHORTEST_BLOCK = 24  # bars: outcomes of one bar depend on each other too
+SHORTEST_BLOCK = 96  # bars: about as long as a regime that favours one side
 ROUNDING = 1e-24  # spread that equal sums may show, over their square
 FARTHEST = 1_000_000  # blocks ahead that are worth naming
 
@@ -27,8 +27,8 @@ FARTHEST = 1_000_000  # blocks ahead that are worth naming
 def block_bars(horizon_bars: int) -> int:
     """Return the length of a block of outcomes that last ``horizon_bars``, in bars.
 
-    >>> block_bars(12)
-    48
+    >>> block_bars(30)
+    120
     """
     return max(HORIZONS_PER_BLOCK * horizon_bars, SHORTEST_BLOCK)
 

@@ -178,8 +178,8 @@ def test_a_level_that_is_no_level_is_refused(level):
         mean_sequence(summed(drawn(20)), level)
 
 
-def test_a_block_lasts_four_horizons_and_at_least_a_day_of_hours():
-    assert [block_bars(horizon) for horizon in (1, 6, 12, 24)] == [24, 24, 48, 96]
+def test_a_block_lasts_four_horizons_and_as_long_as_a_regime():
+    assert [block_bars(horizon) for horizon in (1, 24, 60)] == [96, 96, 240]
 
 
 def test_the_state_does_not_grow():
