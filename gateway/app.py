@@ -47,6 +47,7 @@ from gateway.routes import (
     models,
     operations,
     pages,
+    portfolio,
     predict,
     refdata,
     signals,
@@ -67,7 +68,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters, mlflow, drift, versions, trades),
+    *(ledger, dead_letters, mlflow, drift, versions, trades, portfolio),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

@@ -23,6 +23,7 @@ from schemas.market import Bar, HistoryReady, LedgerEntry, RawBar
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelChanged, ModelRegistered, ModelServing
 from schemas.policies import ModelPolicy
+from schemas.portfolio import AccountSnapshot
 from schemas.predictions import Prediction, PredictionReply, PredictionRequest
 from schemas.record import Record, Topic
 from schemas.refdata import RefdataTable
@@ -203,6 +204,14 @@ JOURNAL_ENTRIES = Topic(
 TRADE_RESULTS = Topic(
     "trades.results.v1", TradeResult, "symbol", "What each trade has earned", single=True
 )
+PORTFOLIO_SNAPSHOTS = Topic(
+    "portfolio.snapshots.v1",
+    AccountSnapshot,
+    "venue",
+    "What a human holds at a venue, as a view",
+    compact=True,
+    single=True,
+)
 LETTER_COMMANDS = Topic(
     "letters.commands.v1",
     LetterCommand,
@@ -339,6 +348,7 @@ TOPICS: tuple[Topic, ...] = (
     JOURNAL_COMMANDS,
     JOURNAL_ENTRIES,
     TRADE_RESULTS,
+    PORTFOLIO_SNAPSHOTS,
     LETTER_COMMANDS,
     COMMAND_OUTCOMES,
     REFDATA_TABLES,

@@ -47,6 +47,7 @@ from schemas.topics import (
     MONITOR_TRACES,
     MONITOR_WINDOWS,
     OPERATOR_AUDIT,
+    PORTFOLIO_SNAPSHOTS,
     PREDICTION_ANSWERS,
     PREDICTION_REPLIES,
     PREDICTION_REQUESTS,
@@ -136,6 +137,7 @@ WORKERS: tuple[Worker, ...] = (
         (RAW_BARS, HISTORY, TRAINING_PROGRESS, MODELS_SERVING, WORKER_STATUS),
         (RAW_BARS, LEDGER, CLOCK_TICKS, HISTORY, REFDATA_TABLES, WORKER_STATUS),
     ),
+    Worker("account", (), (PORTFOLIO_SNAPSHOTS, WORKER_STATUS)),  # where a key is set
     Worker(
         "inference",
         (
@@ -240,6 +242,7 @@ WORKERS: tuple[Worker, ...] = (
             CONFIG_CHANGES,
             JOURNAL_ENTRIES,
             TRADE_RESULTS,
+            PORTFOLIO_SNAPSHOTS,
             COMMAND_OUTCOMES,
             REFDATA_TABLES,
             BACKTEST_REQUESTS,

@@ -34,6 +34,7 @@ from schemas.market import Bar, RawBar
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelFile, ModelMetrics, ModelRegistered, ModelServing
 from schemas.policies import GatesPolicy, ModelPolicy, RetrainingPolicy
+from schemas.portfolio import AccountPosition, AccountSnapshot, AssetBalance, DayIncome
 from schemas.predictions import (
     ClassProbabilities,
     ExpectedReturns,
@@ -49,7 +50,7 @@ from schemas.research import OptimizeSpec
 from schemas.signals import Confirmation, RiskCheck, ScoredSignal, ScoreTotals, Signal
 from schemas.specialists import SpecialistPolicy
 from schemas.status import LoadedModel, WorkerStatus
-from schemas.timeframes import HOUR_MS, MINUTE_MS
+from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.topics import topic_of
 from schemas.trades import TradeResult
 from schemas.training import TrainingBudget, TrainingRequest
@@ -778,6 +779,47 @@ def trade_result(**fields: Any) -> TradeResult:
         "grounds": None,
     }
     return TradeResult(**(defaults | fields))
+
+
+def account_position(**fields: Any) -> AccountPosition:
+    """Return a long position of 0.1 BTC with 500 of profit."""
+    defaults: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "side": "long",
+        "quantity": 0.1,
+        "entry_price": 40_000.0,
+        "mark_price": 45_000.0,
+        "notional": 4_500.0,
+        "unrealized_profit": 500.0,
+        "liquidation_price": None,
+    }
+    return AccountPosition(**(defaults | fields))
+
+
+def account_snapshot(**fields: Any) -> AccountSnapshot:
+    """Return an account of 10,000 without positions; ``day`` changes what was booked today."""
+    defaults: dict[str, Any] = {
+        "venue": "simulated",
+        "event_time_ms": close_time(20),
+        "wallet_balance": 10_000.0,
+        "unrealized_profit": 0.0,
+        "equity": 10_000.0,
+        "available": 10_000.0,
+        "initial_margin": 0.0,
+        "maintenance_margin": 0.0,
+        "assets": (
+            AssetBalance(
+                asset="USDT", wallet_balance=10_000.0, unrealized_profit=0.0, available=10_000.0
+            ),
+        ),
+        "positions": (),
+    }
+    amounts = dict.fromkeys(
+        ("realized_profit", "commission", "funding", "other", "transferred"), 0.0
+    )
+    midnight_ms = close_time(20) // DAY_MS * DAY_MS
+    day = {"from_ms": midnight_ms, **amounts, "unvalued": (), **fields.pop("day", {})}
+    return AccountSnapshot(**(defaults | fields), day=DayIncome(**day))
 
 
 def config_effective(minute: int = 0, **fields: Any) -> ConfigEffective:

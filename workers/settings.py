@@ -182,7 +182,8 @@ class Settings(NamedSettings):
     )
     binance_api_key: SecretStr | None = Field(
         default=None,
-        description="Not needed; one that may do more than read is refused",
+        description="With it the account is shown, read only; not needed for anything else. One "
+        "that may do more than read is refused",
     )
     binance_api_secret: SecretStr | None = Field(
         default=None,
@@ -255,6 +256,12 @@ class Settings(NamedSettings):
     def timeframe_ms(self) -> int:
         """Length of the base bar in milliseconds."""
         return TIMEFRAMES_MS[self.timeframe]
+
+    @property
+    def reads_account(self) -> bool:
+        """Whether there is a venue, and a key to read an account with."""
+        has_key = self.binance_api_key is not None and self.binance_api_secret is not None
+        return has_key and self.exchange != "replay"
 
     @property
     def lengths_ms(self) -> tuple[int, ...]:

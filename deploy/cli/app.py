@@ -143,7 +143,7 @@ def run(
 ) -> None:
     """Run the pipeline until Ctrl-C; a next run continues."""
     from deploy.local.live_view import screen_for
-    from deploy.local.pipeline import Run, process_names, run_pipeline
+    from deploy.local.pipeline import Run, default_processes, process_names, run_pipeline
     from deploy.local.ports import usable_port
 
     if replay_files:
@@ -154,7 +154,7 @@ def run(
             _refuse_without_files()
     settings = load_settings(seed=seed, **overrides)
     known = process_names(settings.exchange)
-    chosen = known if replay_files or not names else tuple(names)
+    chosen = default_processes(settings) if replay_files or not names else tuple(names)
     if unknown := [name for name in chosen if name not in known]:
         hint = "; files need --replay" if any(Path(name).suffix for name in unknown) else ""
         raise fail(f"unknown process {', '.join(unknown)}; expected {', '.join(known)}{hint}", 2)

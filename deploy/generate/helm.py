@@ -29,6 +29,7 @@ JOBS = ("backtest", "tuning")
 UNSCALED = {
     "simulator": "one market comes from one place; it runs beside ingest, in its pod",
     "ingest": "one reader of the venue writes each bar once",
+    "account": "one reader of an account says all there is",
     "letters": "its commands lie on a topic of one partition",
     "promotion": "one strategy decides on a few records a day",
     "training": "one model is trained after the other, and training asks for the next one itself: "
@@ -38,7 +39,7 @@ UNSCALED = {
     "notify": "one writer says each event once",
     "gateway": "by replicas, not by lag: each replica reads every topic",
 }
-VENUE = ("ingest",)  # may reach the venue
+VENUE = ("ingest", "account")  # may reach the venue
 READ, WRITE = ("Describe", "Read"), ("Describe", "Write")
 # A reader outside of groups names this group and never joins it.
 NO_GROUP = "unused"

@@ -6,7 +6,9 @@ from __future__ import annotations
 FIRST = frozenset({"simulator", "ingest", "market", "gateway"})
 
 # No signal waits for these. They give way from their first import on.
-BACKGROUND = frozenset({"explain", "backtest", "tuning", "archive", "monitor", "notify", "letters"})
+BACKGROUND = frozenset(
+    {"explain", "backtest", "tuning", "archive", "monitor", "notify", "letters", "account"}
+)
 NICENESS = 10
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway.answers.explain import explain_override, find_explanation
+from gateway.answers.risk import risk_advice
 from gateway.context import AppContext
 from gateway.envelope import iso, raw
 from gateway.errors import Refused, TooSlow, Unavailable, Unknown
@@ -21,6 +22,7 @@ from schemas.specialists import Answerer
 from schemas.status import LoadedModel
 from schemas.timeframes import timeframe_name
 from streams.signals.grading import choose_direction
+from streams.signals.risk import price_levels, risk_notes
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}
 SKEW_MS = 1_000  # by how much a caller's clock may run ahead of market time
@@ -47,16 +49,16 @@ async def answer(ctx: AppContext, query: PredictQuery) -> dict[str, Any]:
     named = _named(ctx, query.model, view.timeframe_ms)
     with ctx.metrics.timed_stage("inference"):
         signal, age = _signal(ctx, view, query.as_of_ms)
-        graded = fields = orjson.loads(signal.raw)
+        fields = orjson.loads(signal.raw)
         prediction: Prediction | None = None
         if named is not None and named != (signal.model_version, None):
             prediction = await _override(ctx, query, signal, named)
-            fields = _prediction_fields(prediction)
+            fields = _ungraded(prediction)
     with ctx.metrics.timed_stage("regime"):
         regime = _regime(fields["regime"])
     body = _body(fields, regime)
     with ctx.metrics.timed_stage("risk"):
-        body["risk_validation"] = _risk(graded) if query.risk_check else None
+        body |= _advice(ctx, query, fields)
     body["explanation"], body["explanation_status"] = None, "not_requested"
     if query.explain:
         if prediction is None:
@@ -209,7 +211,7 @@ def _body(signal: dict[str, Any], regime: dict[str, Any]) -> dict[str, Any]:
         "symbol": signal["symbol"],
         "action": ACTIONS[signal["direction"]],
         "confidence": signal["confidence"],
-        "recommended_quantity": signal["recommended_quantity"],
+        "recommended_quantity": None,
         "regime_probabilities": regime,
         "strategy_weights": signal["strategy_weights"],
         "metadata": {
@@ -234,16 +236,18 @@ def _body(signal: dict[str, Any], regime: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prediction_fields(prediction: Prediction) -> dict[str, Any]:
+def _ungraded(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction as the fields of a signal that nobody has graded."""
     direction, confidence = choose_direction(prediction.probabilities)
+    invalidation, _ = price_levels(prediction, direction)
     return prediction.model_dump() | {
         "direction": direction,
         "confidence": confidence,
-        "recommended_quantity": None,
         "signal_id": None,
         "grade": None,
         "reference_price": prediction.context.close,
+        "invalidation_price": invalidation,
+        "risk_notes": risk_notes(prediction, direction),
     }
 
 
@@ -251,16 +255,23 @@ def _regime(regime: dict[str, Any]) -> dict[str, Any]:
     return {name: regime[name] for name in ("bull", "bear", "sideways", "entropy", "trend_state")}
 
 
-def _risk(signal: dict[str, Any]) -> dict[str, Any]:
+def _advice(ctx: AppContext, query: PredictQuery, signal: dict[str, Any]) -> dict[str, Any]:
+    """Return size and checks for the account as it is now, whatever bar the signal is of."""
+    advice = risk_advice(ctx, signal)
+    if not query.risk_check:
+        return {"recommended_quantity": advice.quantity, "risk_validation": None}
     warnings = [
-        f"{check['name']}: {check['detail']}"
-        for check in signal["risk_checks"]
-        if check["outcome"] != "pass"
+        f"{check.name}: {check.detail}" for check in advice.checks if check.outcome != "pass"
     ]
     return {
-        "approved": signal["risk_approved"],
-        "warnings": [*warnings, *signal["risk_notes"]],
-        "checks": {check["name"]: check["outcome"] for check in signal["risk_checks"]},
+        "recommended_quantity": advice.quantity,
+        "risk_validation": {
+            "approved": advice.approved,
+            "warnings": [*warnings, *signal["risk_notes"]],
+            "checks": {check.name: check.outcome for check in advice.checks},
+            "details": [check._asdict() for check in advice.checks],
+            "quantity_note": advice.why,
+        },
     }
 
 
@@ -285,7 +296,7 @@ def _answer_record(
         confidence=fields["confidence"],
         probabilities=ClassProbabilities(**fields["probabilities"]),
         grade=fields["grade"],
-        recommended_quantity=fields["recommended_quantity"],
+        recommended_quantity=body["recommended_quantity"],
         risk_approved=None if risk is None else risk["approved"],
         explanation_status=body["explanation_status"],
         stale=body["stale"],

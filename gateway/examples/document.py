@@ -15,7 +15,7 @@ import yaml
 from gateway.envelope import is_enveloped
 
 FOLDER = Path(__file__).parent
-FAMILIES = ("market", "research", "strategies", "versions", "trades", "system")
+FAMILIES = ("market", "research", "strategies", "versions", "trades", "portfolio", "system")
 
 Example = dict[str, Any]
 

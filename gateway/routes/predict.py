@@ -70,12 +70,30 @@ class RegimeBody(BaseModel):
     trend_state: str
 
 
+CheckName = Literal["position_limit", "concentration", "daily_loss_limit"]
+
+
+class RiskCheckBody(BaseModel):
+    """One limit with its numbers; null: what it is about is unknown, and it fails."""
+
+    name: CheckName
+    outcome: Outcome
+    detail: str
+    value: float | None = Field(
+        description="As it would be: notional, notional over equity, result of the day as a "
+        "fraction of the wallet at midnight"
+    )
+    limit: float | None = Field(description="Up to where value may go, this included")
+
+
 class RiskBody(BaseModel):
     """Advisory checks; without a connected account none of them can pass."""
 
-    approved: bool
+    approved: bool = Field(description="No check fails")
     warnings: list[str]
-    checks: dict[Literal["position_limit", "concentration", "daily_loss_limit"], Outcome]
+    checks: dict[CheckName, Outcome]
+    details: list[RiskCheckBody]
+    quantity_note: str = Field(description="Why no quantity is recommended; empty with one")
 
 
 class PredictMetadata(BaseModel):
@@ -115,7 +133,10 @@ class PredictAnswer(BaseModel):
     symbol: str
     action: Action
     confidence: float = Field(description="Calibrated probability of the action")
-    recommended_quantity: float | None = Field(description="Null: equity is unknown")
+    recommended_quantity: float | None = Field(
+        description="Contracts, rounded down to the venue's step; null for the reason in "
+        "quantity_note of the risk check"
+    )
     regime_probabilities: RegimeBody
     strategy_weights: dict[str, float]
     risk_validation: RiskBody | None = Field(description="Null when risk_check is false")

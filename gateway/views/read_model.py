@@ -32,6 +32,7 @@ from gateway.views.ledger import LedgerView
 from gateway.views.mlflow import MlflowView
 from gateway.views.origins import OriginsView
 from gateway.views.outcomes import OutcomesView
+from gateway.views.portfolio import PortfolioView
 from gateway.views.refdata import RefdataView
 from gateway.views.series_view import SeriesView, bars_per_series
 from gateway.views.ticks import TickArrival
@@ -50,6 +51,7 @@ from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, Tu
 from schemas.market import Bar, HistoryReady, LedgerEntry
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelServing
+from schemas.portfolio import AccountSnapshot
 from schemas.predictions import PredictionReply
 from schemas.record import Record
 from schemas.refdata import RefdataTable
@@ -99,6 +101,7 @@ class ReadModel:
         self.versions = VersionsView()
         self.journal = JournalView()
         self.ideas = IdeasView()
+        self.portfolio = PortfolioView()
         self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -138,6 +141,7 @@ class ReadModel:
             **self.versions.folds(),
             **self.journal.folds(),
             **self.ideas.folds(),
+            AccountSnapshot: lambda held, arrival: self.portfolio.put(held, arrival.appended_ms),
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,

@@ -22,6 +22,7 @@ from schemas.drift import DriftPolicy
 from schemas.exits import Exits
 from schemas.policies import GatesPolicy, RetrainingPolicy
 from schemas.research import Optimization
+from schemas.risk import RiskPolicy
 from schemas.specialists import SpecialistPolicy
 from schemas.timeframes import TIMEFRAMES_MS
 from schemas.variants import TrainingPolicy
@@ -178,6 +179,7 @@ class StrategyConfig(Part):
     drift: DriftPolicy = DriftPolicy()
     gates: GatesPolicy = GatesPolicy()
     retraining: RetrainingPolicy = RetrainingPolicy()
+    risk: RiskPolicy = RiskPolicy()
     specialists: SpecialistPolicy = SpecialistPolicy()
     training: TrainingPolicy = TrainingPolicy()
 

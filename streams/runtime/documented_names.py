@@ -81,7 +81,7 @@ REPLACED: Mapping[str, str] = {
     "DATA_SERVICE_URL": "market data are the topics market.* of the cluster, not a service",
     "REGIME_DETECTION_URL": "regimes are the topic regimes.probabilities.v1, not a service",
     "META_CONTROLLER_URL": "models are blended in the inference process, not by a service",
-    "RISK_MANAGER_URL": "risk checks are part of every signal, not a service",
+    "RISK_MANAGER_URL": "risk checks are part of /api/v1/predict, not a service",
     **dict.fromkeys(
         (
             "MOCK_DATA_SERVICE",

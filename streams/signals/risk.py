@@ -11,7 +11,7 @@ from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
 INVALIDATION_ATR = 1.5  # stop distance in average true ranges
 TARGET_ATR = 2.0
 HIGH_FUNDING = 0.0003  # three times the usual 0.01 % a settlement
-# They fail closed: no account is known to an analysis-only system.
+# They fail closed: a signal is the same for everybody, and an account is read when one asks.
 ACCOUNT_CHECKS = tuple(
     RiskCheck(name=name, outcome="fail", detail="data missing: no account is connected")
     for name in ("position_limit", "concentration", "daily_loss_limit")

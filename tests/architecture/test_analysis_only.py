@@ -31,6 +31,9 @@ CALLS = frozenset(  # every call that reaches the venue
         "fapiPublicGetKlines",
         "fapiPublicGetMarkPriceKlines",
         "fapiPublicGetFundingRate",
+        "fapiPrivateV3GetAccount",
+        "fapiPrivateV3GetPositionRisk",
+        "fapiPrivateGetIncome",
         "sapiGetAccountApiRestrictions",
         "load_time_difference",
         "watch_ohlcv_for_symbols",
@@ -138,6 +141,35 @@ def test_every_call_of_the_client_is_on_the_read_only_list():
         and node.func.id in ("getattr", "eval", "exec", "__import__")
     ]
     assert dynamic == []
+
+
+def test_the_key_is_read_by_the_access_alone_and_kept_by_the_account_alone():
+    """Who else names the setting only says whether it is set."""
+    secrets = [
+        source.name
+        for source in SOURCES
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and node.attr == "api_secret"
+    ]
+    keepers = {
+        source.name
+        for source in SOURCES
+        for name, _ in names_in(source.tree)
+        if name == "connected_account" and source.name != CCXT_HOME
+    }
+
+    assert set(secrets) == {CCXT_HOME}
+    assert keepers == {"workers/account/worker.py"}
+
+
+def test_no_route_of_the_gateway_writes_to_an_account():
+    from gateway.routes import portfolio
+
+    methods = {
+        method for route in portfolio.router.routes for method in getattr(route, "methods", ())
+    }
+
+    assert methods == {"GET"}
 
 
 def test_the_client_leaves_its_file_only_inside_the_facade():

@@ -64,6 +64,7 @@ ALLOWED_OURS = {
 # or a worker.
 GATEWAY_MATHS = (
     "streams.evaluation.alpha_ledger",
+    "streams.account_risk",
     "streams.evaluation.calibration",
     "streams.evaluation.confidence_sequence",
     "streams.evaluation.fixed_sample",
@@ -72,6 +73,7 @@ GATEWAY_MATHS = (
     "streams.evaluation.trade_summary",
     "streams.ideas.result",
     "streams.signals.grading",
+    "streams.signals.risk",
     "streams.configs.content",
     "streams.configs.job_defaults",
     "streams.configs.merge",

@@ -118,7 +118,7 @@ def test_process_names_are_unique_and_every_process_can_be_run():
 
     assert len(set(names)) == len(names)
     assert sorted(process_names("simulated")) == sorted(names)
-    assert set(names) - set(process_names("replay")) == {"simulator"}
+    assert set(names) - set(process_names("replay")) == {"simulator", "account"}
 
 
 def test_a_changelog_belongs_to_one_owner():

@@ -29,7 +29,8 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())
 SCRAPES = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
 SERVICES = COMPOSE["services"]
 PROFILES = [
-    (market, device) for market in ("simulated", "binanceusdm") for device in ("cpu", "gpu")
+    *((market, device) for market in ("simulated", "binanceusdm") for device in ("cpu", "gpu")),
+    ("binanceusdm", "cpu", "account"),
 ]
 DEPLOYMENT_FILES = [
     ROOT / "docker-compose.kafka.yml",
@@ -61,13 +62,15 @@ def process_of(service):
 
 def gaps(compose, scrapes, profiles):
     """Return what is missing of the topology: services that run a process, targets that see it."""
-    services, processes = active(compose, profiles), process_names(profiles[0])
+    services, known = active(compose, profiles), process_names(profiles[0])
+    processes = [name for name in known if name != "account" or name in profiles]
     runners: dict[str, list[str]] = {}
     for name, service in services.items():
         if process := process_of(service):
             runners.setdefault(process, []).append(name)
     jobs = {"regimeflow", "gateway", *profiles}  # two have a job of their own
     jobs |= {"simulator"} if "simulated" in profiles else set()
+    jobs |= {"account"} & set(profiles)
     targets = {
         entry["labels"]["process"]: target
         for job in scrapes["scrape_configs"]
@@ -153,14 +156,13 @@ def test_the_key_of_the_real_venue_comes_from_files_alone_and_is_needed_by_nobod
     assert set(without.values()) == {""}
 
 
-def test_a_secret_is_of_one_service_and_comes_from_a_file_that_may_be_left_out():
+def test_a_secret_is_of_few_services_and_comes_from_a_file_that_may_be_left_out():
     holders = {name: s["secrets"] for name, s in SERVICES.items() if s.get("secrets")}
     files = [secret["file"] for secret in COMPOSE["secrets"].values()]
 
-    assert set(holders) == {"ingest-binanceusdm", "prometheus"}
-    assert sorted(secret for each in holders.values() for secret in each) == sorted(
-        COMPOSE["secrets"]
-    )
+    assert set(holders) == {"ingest-binanceusdm", "account", "prometheus"}
+    assert holders["account"] == holders["ingest-binanceusdm"]  # which checks it and forgets it
+    assert {secret for each in holders.values() for secret in each} == {*COMPOSE["secrets"]}
     assert all(re.fullmatch(r"\$\{[A-Z_]+_FILE:-/dev/null\}", file) for file in files)
 
 
@@ -185,7 +187,7 @@ def test_one_alert_tells_of_every_process_that_is_down():
         if "labels" in entry
     }
 
-    assert {name for name, job in jobs.items() if job != "regimeflow"} == {"simulator"}
+    assert {name for name, job in jobs.items() if job != "regimeflow"} == {"simulator", "account"}
 
 
 def relabelled_job(job):
@@ -206,6 +208,7 @@ def test_an_empty_key_is_no_key(monkeypatch):
 @pytest.mark.parametrize("process", process_names("simulated"))
 def test_a_missing_process_is_found(process):
     without_service, without_target = copy.deepcopy(COMPOSE), copy.deepcopy(SCRAPES)
+    profiles = PROFILES[-1] if process == "account" else PROFILES[0]
     services = without_service["services"]
     for name in [name for name, row in services.items() if process_of(row) == process]:
         del services[name]
@@ -213,8 +216,8 @@ def test_a_missing_process_is_found(process):
         entries = job["static_configs"]
         entries[:] = [e for e in entries if e.get("labels", {}).get("process") != process]
 
-    assert gaps(without_service, SCRAPES, PROFILES[0])
-    assert gaps(COMPOSE, without_target, PROFILES[0])
+    assert gaps(without_service, SCRAPES, profiles)
+    assert gaps(COMPOSE, without_target, profiles)
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -77,7 +77,7 @@ class VenueAccess:
     Attributes:
         venue: Name for the records, e.g. ``binanceusdm``.
         base_url: REST root of a simulated venue; None for the real one.
-        api_key, api_secret: Used once, to prove that they cannot trade.
+        api_key, api_secret: Proved to be unable to trade; who reads an account keeps them.
     """
 
     venue: str
@@ -88,17 +88,17 @@ class VenueAccess:
     @classmethod
     def from_settings(cls, settings: Settings) -> VenueAccess:
         """Return the settings' venue; raises ``VenueRefused`` without a simulator's address."""
-        if settings.exchange == "simulated":
-            if settings.simulator_url is None:
-                raise VenueRefused(
-                    "no simulated exchange: set REGIMEFLOW_SIMULATOR_URL, or use `regimeflow run`"
-                )
-            return cls("simulated", settings.simulator_url)
+        simulated = settings.exchange == "simulated"
+        if simulated and settings.simulator_url is None:
+            raise VenueRefused(
+                "no simulated exchange: set REGIMEFLOW_SIMULATOR_URL, or use `regimeflow run`"
+            )
         key, secret = settings.binance_api_key, settings.binance_api_secret
         return cls(
-            "binanceusdm",
-            api_key=key.get_secret_value() if key else None,
-            api_secret=secret.get_secret_value() if secret else None,
+            "simulated" if simulated else "binanceusdm",
+            settings.simulator_url if simulated else None,
+            key.get_secret_value() if key else None,
+            secret.get_secret_value() if secret else None,
         )
 
 
@@ -229,16 +229,13 @@ class Exchange:
                 await self._client.close_ws_clients()
 
     async def require_harmless_key(self) -> None:
-        """Check that the key may only read, then forget it.
+        """Check that the key may only read.
 
         Raises:
             VenueRefused: The key has another right, or does not name its rights.
         """
-        try:
-            await self._ask(self._client.load_time_difference)
-            rights = await self._ask(self._client.sapiGetAccountApiRestrictions)
-        finally:
-            self._client.apiKey = self._client.secret = None
+        await self._ask(self._client.load_time_difference)
+        rights = await self._ask(self._client.sapiGetAccountApiRestrictions)
         if not isinstance(rights, dict) or "enableReading" not in rights:
             raise VenueRefused("the API key does not tell its rights; run without a key")
         allowed = sorted(
@@ -253,6 +250,10 @@ class Exchange:
                 f"the API key may do more than read ({', '.join(allowed)}); this system only "
                 "analyses: use a key that may only read, or none (none is needed)"
             )
+
+    def forget_key(self) -> None:
+        """Ask for public data alone from now on."""
+        self._client.apiKey = self._client.secret = None
 
     async def _ask(self, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
         wait_s = self._not_before_s - time.monotonic()
@@ -281,6 +282,26 @@ class Exchange:
             return BAN_WAIT_S if self._client.last_http_response is None else 1.0
 
 
+class AccountExchange(Exchange):
+    """An exchange that may be asked about the account of its key too."""
+
+    async def account(self) -> dict[str, Any]:
+        """Return the raw totals and assets of the account."""
+        body = await self._ask(self._client.fapiPrivateV3GetAccount)
+        if not isinstance(body, dict):
+            raise VenueUnavailable(f"account {str(body)[:80]!r}, expected an object")
+        return body
+
+    async def positions(self) -> list[Any]:
+        """Return the raw positions, those that are open."""
+        return _rows(await self._ask(self._client.fapiPrivateV3GetPositionRisk))
+
+    async def income(self, start_ms: int, limit: int = 1000) -> list[Any]:
+        """Return up to ``limit`` raw bookings from ``start_ms`` on, oldest first."""
+        query = {"startTime": start_ms, "limit": limit}
+        return _rows(await self._ask(self._client.fapiPrivateGetIncome, query))
+
+
 class _Discard:
     """Discards frames that arrive while the connection is being closed."""
 
@@ -293,12 +314,31 @@ class _Discard:
 
 @contextlib.asynccontextmanager
 async def connected(access: VenueAccess) -> AsyncIterator[Exchange]:
-    """Yield an exchange; a key, if there is one, has been checked.
+    """Yield an exchange; a key, if there is one, has been checked and is forgotten.
 
     Raises:
         VenueRefused: The key may do more than read.
         VenueUnavailable: The venue does not answer.
     """
+    async with _read_only_client(access) as client:
+        exchange = Exchange(client, access)
+        if access.api_key is not None:
+            try:
+                await exchange.require_harmless_key()
+            finally:
+                exchange.forget_key()
+        yield exchange
+
+
+@contextlib.asynccontextmanager
+async def connected_account(access: VenueAccess) -> AsyncIterator[AccountExchange]:
+    """Yield an exchange that keeps its key; nothing has been asked yet, not even its rights."""
+    async with _read_only_client(access) as client:
+        yield AccountExchange(client, access)
+
+
+@contextlib.asynccontextmanager
+async def _read_only_client(access: VenueAccess) -> AsyncIterator[_ReadOnlyBinance]:
     client = _ReadOnlyBinance(
         {
             "enableRateLimit": True,
@@ -316,11 +356,8 @@ async def connected(access: VenueAccess) -> AsyncIterator[Exchange]:
         addresses = _moved(addresses, access.base_url)
     addresses["ws"]["ws-api"] = {}
     client.urls["api"] = addresses
-    exchange = Exchange(client, access)
     try:
-        if access.api_key is not None:
-            await exchange.require_harmless_key()
-        yield exchange
+        yield client
     finally:
         await client.close()
 

@@ -6,6 +6,15 @@
 {{- .Files.Get "topology.json" -}}
 {{- end -}}
 
+{{- /* The processes that run, as JSON: an account is read where a key is named, at a real venue. */ -}}
+{{- define "regimeflow.processes" -}}
+{{- $processes := (include "regimeflow.topology" . | fromJson).processes -}}
+{{- if or (eq .Values.exchange "simulated") (not .Values.processes.account.secrets) -}}
+{{- $processes = omit $processes "account" -}}
+{{- end -}}
+{{- toJson $processes -}}
+{{- end -}}
+
 {{- /* Of (dict "root" $ "process" NAME). */ -}}
 {{- define "regimeflow.selector" -}}
 app.kubernetes.io/name: regimeflow

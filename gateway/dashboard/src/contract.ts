@@ -1036,7 +1036,7 @@ export interface PredictAnswer {
   action: 'BUY' | 'SELL' | 'HOLD'
   /** Calibrated probability of the action */
   confidence: number
-  /** Null: equity is unknown */
+  /** Contracts, rounded down to the venue's step; null for the reason in quantity_note of the risk check */
   recommended_quantity: number | null
   regime_probabilities: RegimeBody
   strategy_weights: Record<string, number>
@@ -1247,15 +1247,29 @@ export interface ReturnBounds {
 }
 
 export interface RiskBody {
+  /** No check fails */
   approved: boolean
   warnings: string[]
   checks: Record<'position_limit' | 'concentration' | 'daily_loss_limit', 'pass' | 'warn' | 'fail'>
+  details: RiskCheckBody[]
+  /** Why no quantity is recommended; empty with one */
+  quantity_note: string
 }
 
 export interface RiskCheck {
   name: 'position_limit' | 'concentration' | 'daily_loss_limit'
   outcome: 'pass' | 'warn' | 'fail'
   detail: string
+}
+
+export interface RiskCheckBody {
+  name: 'position_limit' | 'concentration' | 'daily_loss_limit'
+  outcome: 'pass' | 'warn' | 'fail'
+  detail: string
+  /** As it would be: notional, notional over equity, result of the day as a fraction of the wallet at midnight */
+  value: number | null
+  /** Up to where value may go, this included */
+  limit: number | null
 }
 
 export interface ScoreRow {

@@ -132,7 +132,7 @@ def env(container: Resource) -> dict[str, Resource]:
     ("environment", "beside"), [("staging", {"topics"}), ("prod", {"topics"}), ("dev", {"topics"})]
 )
 def test_every_process_of_the_topology_runs_once(environment, beside):
-    expected = PROCESSES | beside
+    expected = PROCESSES - {"account"} | beside
     if environment == "prod":
         expected -= {"simulator"}  # the real venue
 
@@ -396,6 +396,31 @@ def test_a_secret_is_named_never_written():
     ]
     container = notify["spec"]["template"]["spec"]["containers"][0]
     assert env(container)["REGIMEFLOW_NOTIFY_URLS"]["valueFrom"] == {"secretKeyRef": named}
+
+
+def test_an_account_is_read_at_a_real_venue_whose_key_is_named_and_may_go_there_alone():
+    key = {
+        f"REGIMEFLOW_BINANCE_API_{name}": {"name": "venue", "key": name.lower()}
+        for name in ("KEY", "SECRET")
+    }
+    with_key = {"processes": {"account": {"secrets": key}}}
+
+    rendered = {
+        exchange: {
+            (r["kind"], r["metadata"]["name"])
+            for r in render({"exchange": exchange, **with_key})
+            if r["metadata"]["name"].startswith("rf-account")
+        }
+        for exchange in ("simulated", "binanceusdm")
+    }
+
+    users = {("KafkaUser", "rf-account")} & rendered["simulated"]
+    assert rendered["simulated"] == users
+    assert rendered["binanceusdm"] - users == {
+        ("StatefulSet", "rf-account"),
+        ("PodDisruptionBudget", "rf-account"),
+        ("NetworkPolicy", "rf-account-egress"),
+    }
 
 
 def test_without_the_operators_nothing_of_theirs_is_made_and_the_client_comes_from_a_secret():

@@ -21,6 +21,7 @@ from deploy.local.home_lock import HomeLock
 from deploy.local.pipeline import (
     Run,
     check_port,
+    default_processes,
     gateway_url,
     metrics_ports,
     metrics_urls,
@@ -110,7 +111,19 @@ def test_no_secret_is_written_into_the_environment_of_children(run):
 def test_only_a_simulated_market_needs_the_simulator():
     assert "simulator" in process_names("simulated")
     assert "simulator" not in process_names("binanceusdm")
-    assert process_names("binanceusdm") == process_names("replay")
+    assert "simulator" not in process_names("replay")
+
+
+def test_an_account_is_read_where_there_are_a_key_and_a_venue():
+    key = {"binance_api_key": "key", "binance_api_secret": "hush"}
+    chosen = [
+        default_processes(Settings(exchange=exchange, **more))
+        for exchange in ("simulated", "binanceusdm", "replay")
+        for more in ({}, {"binance_api_key": "key"}, key)
+    ]
+
+    assert [i for i, names in enumerate(chosen) if "account" in names] == [2, 5]
+    assert "account" not in process_names("replay")  # not even if it is named
 
 
 def test_a_taken_port_is_refused_only_where_the_gateway_runs(run):

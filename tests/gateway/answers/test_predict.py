@@ -89,11 +89,11 @@ async def test_answer_has_every_field_of_the_documented_sample(gateway):
     }
     assert body["risk_validation"]["approved"] is False
     assert body["risk_validation"]["checks"] == {
-        "position_limit": "warn",
-        "concentration": "warn",
-        "daily_loss_limit": "warn",
+        "position_limit": "fail",
+        "concentration": "fail",
+        "daily_loss_limit": "fail",
     }
-    assert body["risk_validation"]["warnings"]
+    assert "data missing: no account is connected" in body["risk_validation"]["warnings"][0]
     assert body["metadata"].keys() >= {"model_version", "latency_ms", "timestamp"}
     assert body["metadata"]["model_version"] == "m1"
     assert body["explanation_status"] == "not_requested"

@@ -15,6 +15,7 @@ from schemas.models import ModelRegistered
 from schemas.record import Record
 from schemas.refdata import TABLES
 from tests.build import (
+    account_snapshot,
     close_time,
     comparison,
     dead_letter,
@@ -93,6 +94,7 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     gateway.bus.answers = processor.decide
     rows = [refdata(name) for name in TABLES if name != "strategy"]
     gateway.bus.feed(*higher(900_000), explanation(19), *rows)
+    gateway.bus.feed(account_snapshot())
     gateway.bus.feed(mlflow_run(number="2"), mlflow_run("job/1", experiment_id="2", model=None))
     gateway.bus.feed(drift_report(timeframe_ms=900_000), feature_drift(timeframe_ms=900_000))
     await drafted(gateway, "MyStrategy", {"timeframe": "1h", "symbols": SYMBOLS})

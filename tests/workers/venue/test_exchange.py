@@ -14,7 +14,15 @@ from schemas.timeframes import DAY_MS, MINUTE_MS
 from workers.simulator.faults import Fault
 from workers.simulator.protocol.venue import KeyRights
 from workers.simulator.server import SimulatorSettings, serve
-from workers.venue.exchange import Exchange, VenueAccess, VenueRefused, VenueUnavailable, connected
+from workers.venue.exchange import (
+    AccountExchange,
+    Exchange,
+    VenueAccess,
+    VenueRefused,
+    VenueUnavailable,
+    connected,
+    connected_account,
+)
 from workers.venue.retry import with_retries
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -76,10 +84,16 @@ SOCKET_WRITES = [
 ]
 
 
-def test_no_write_reaches_the_venue_even_through_the_raw_client():
+@pytest.mark.parametrize("connect", [connected, connected_account])
+def test_no_write_reaches_the_venue_even_through_the_raw_client(connect):
     async def main():
-        async with venue_and_exchange(paused=True) as (venue, exchange):
-            client = exchange._client
+        async with (
+            serve(
+                SimulatorSettings(symbols=SYMBOLS, history_minutes=2_000, paused=True)
+            ) as running,
+            connect(VenueAccess("simulated", running.rest_url, "key", "secret")) as exchange,
+        ):
+            venue, client = running.venue, exchange._client
             client.apiKey, client.secret = "key", "secret"
             for name, arguments in (*WRITES, *SOCKET_WRITES):
                 with pytest.raises((VenueRefused, ccxt.BaseError, TypeError, AttributeError)):
@@ -95,9 +109,14 @@ def test_no_write_reaches_the_venue_even_through_the_raw_client():
 
 
 def test_the_requests_are_a_short_list():
-    public = {name for name, _ in inspect.getmembers(Exchange) if not name.startswith("_")}
+    public, private = (
+        {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}
+        for kind in (Exchange, AccountExchange)
+    )
 
+    assert private - public == {"account", "income", "positions"}
     assert public == {
+        "forget_key",
         "funding_rates",
         "klines",
         "listed",

@@ -1,11 +1,14 @@
-"""Account routes, read-only: they tell the rights of a key. Nothing can be traded here."""
+"""Account routes, read-only: the rights of a key and what it shows. Nothing can be traded here."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from workers.simulator import funding
+from workers.simulator.account_book import LEVERAGE, MAINTENANCE
+from workers.simulator.instruments import QUOTE
 from workers.simulator.market import EPOCH_MS
-from workers.simulator.protocol.query import VENUE, VenueError, reply
+from workers.simulator.protocol.query import VENUE, VenueError, integer, page_limit, reply
 
 
 async def key_restrictions(request: web.Request) -> web.Response:
@@ -47,36 +50,35 @@ async def account_config(request: web.Request) -> web.Response:
 
 
 async def account(request: web.Request) -> web.Response:
-    """GET /fapi/v3/account: an empty account of 10,000 USDT."""
+    """GET /fapi/v3/account."""
     _key(request)
-    amounts = dict.fromkeys(("walletBalance", "marginBalance", "availableBalance"), "10000.0")
-    margins = dict.fromkeys(
-        (
-            "unrealizedProfit",
-            "maintMargin",
-            "initialMargin",
-            "positionInitialMargin",
-            "openOrderInitialMargin",
-            "crossUnPnl",
-        ),
-        "0.0",
-    )
-    asset = {
-        "asset": "USDT",
-        **amounts,
-        **margins,
-        "crossWalletBalance": "10000.0",
-        "maxWithdrawAmount": "10000.0",
-        "updateTime": EPOCH_MS,
-    }
+    book, marks = request.app[VENUE].account, _marks(request)
+    unrealized = sum(each.unrealized(marks[each.symbol]) for each in book.holdings)
+    notional = sum(abs(each.notional(marks[each.symbol])) for each in book.holdings)
+    equity, margin = book.wallet_balance + unrealized, notional / LEVERAGE
     totals = {
-        "totalWalletBalance": "10000.0",
-        "totalMarginBalance": "10000.0",
-        "totalCrossWalletBalance": "10000.0",
-        "availableBalance": "10000.0",
-        "totalUnrealizedProfit": "0.0",
-        "totalInitialMargin": "0.0",
-        "totalMaintMargin": "0.0",
+        "totalWalletBalance": _text(book.wallet_balance),
+        "totalMarginBalance": _text(equity),
+        "totalCrossWalletBalance": _text(book.wallet_balance),
+        "availableBalance": _text(max(0.0, equity - margin)),
+        "totalUnrealizedProfit": _text(unrealized),
+        "totalInitialMargin": _text(margin),
+        "totalMaintMargin": _text(MAINTENANCE * notional),
+    }
+    asset = {
+        "asset": QUOTE,
+        "walletBalance": totals["totalWalletBalance"],
+        "unrealizedProfit": totals["totalUnrealizedProfit"],
+        "marginBalance": totals["totalMarginBalance"],
+        "maintMargin": totals["totalMaintMargin"],
+        "initialMargin": totals["totalInitialMargin"],
+        "positionInitialMargin": totals["totalInitialMargin"],
+        "openOrderInitialMargin": _text(0.0),
+        "crossUnPnl": totals["totalUnrealizedProfit"],
+        "crossWalletBalance": totals["totalWalletBalance"],
+        "availableBalance": totals["availableBalance"],
+        "maxWithdrawAmount": totals["availableBalance"],
+        "updateTime": EPOCH_MS,
     }
     return reply({**totals, "assets": [asset], "positions": [], "updateTime": EPOCH_MS})
 
@@ -84,20 +86,79 @@ async def account(request: web.Request) -> web.Response:
 async def balance(request: web.Request) -> web.Response:
     """GET /fapi/v3/balance and v2."""
     _key(request)
+    wallet = _text(request.app[VENUE].account.wallet_balance)
     row = {
-        "asset": "USDT",
-        "balance": "10000.0",
-        "crossWalletBalance": "10000.0",
-        "availableBalance": "10000.0",
+        "asset": QUOTE,
+        "balance": wallet,
+        "crossWalletBalance": wallet,
+        "availableBalance": wallet,
         "updateTime": EPOCH_MS,
     }
     return reply([row])
 
 
 async def positions(request: web.Request) -> web.Response:
-    """GET /fapi/v3/positionRisk: none are open."""
+    """GET /fapi/v3/positionRisk and v2: those that are open, one for each symbol."""
     _key(request)
-    return reply([])
+    marks = _marks(request)
+    return reply(
+        [
+            {
+                "symbol": each.symbol,
+                "positionSide": "BOTH",
+                "positionAmt": _text(each.quantity),
+                "entryPrice": _text(each.entry_price),
+                "breakEvenPrice": _text(each.entry_price),
+                "markPrice": _text(marks[each.symbol]),
+                "unRealizedProfit": _text(each.unrealized(marks[each.symbol])),
+                "liquidationPrice": "0",
+                "isolatedMargin": "0",
+                "notional": _text(each.notional(marks[each.symbol])),
+                "marginAsset": QUOTE,
+                "isolatedWallet": "0",
+                "initialMargin": _text(abs(each.notional(marks[each.symbol])) / LEVERAGE),
+                "maintMargin": _text(abs(each.notional(marks[each.symbol])) * MAINTENANCE),
+                "adl": 0,
+                "updateTime": EPOCH_MS,
+            }
+            for each in request.app[VENUE].account.holdings
+        ]
+    )
+
+
+async def income(request: web.Request) -> web.Response:
+    """GET /fapi/v1/income: bookings from ``startTime`` on, oldest first."""
+    _key(request)
+    start_ms, limit = integer(request, "startTime"), page_limit(request, 100, 1000)
+    rows = [
+        {
+            "symbol": each.symbol,
+            "incomeType": each.kind,
+            "income": _text(each.amount),
+            "asset": each.asset,
+            "info": "",
+            "time": each.time_ms,
+            "tranId": number,
+            "tradeId": "",
+        }
+        for number, each in enumerate(request.app[VENUE].account.bookings)
+        if each.time_ms >= (start_ms or 0)
+    ]
+    return reply(sorted(rows, key=lambda row: int(str(row["time"])))[:limit])
+
+
+def _marks(request: web.Request) -> dict[str, float]:
+    """Return the mark price of each symbol that is held."""
+    venue = request.app[VENUE]
+    now_ms = venue.clock.now_ms()
+    return {
+        each.symbol: funding.quote(venue.market, each.symbol, now_ms).mark
+        for each in venue.account.holdings
+    }
+
+
+def _text(amount: float) -> str:
+    return f"{amount:.8f}"
 
 
 async def leverage_brackets(request: web.Request) -> web.Response:
@@ -105,10 +166,10 @@ async def leverage_brackets(request: web.Request) -> web.Response:
     _key(request)
     bracket = {
         "bracket": 1,
-        "initialLeverage": 20,
+        "initialLeverage": LEVERAGE,
         "notionalCap": 1_000_000,
         "notionalFloor": 0,
-        "maintMarginRatio": 0.025,
+        "maintMarginRatio": MAINTENANCE,
         "cum": 0.0,
     }
     symbols = request.app[VENUE].market.symbols
@@ -119,6 +180,8 @@ def _key(request: web.Request) -> str:
     key = request.headers.get("X-MBX-APIKEY", "")
     if not key:
         raise VenueError(-2014, "API-key format invalid.", 401)
+    if request.app[VENUE].account.key_revoked:
+        raise VenueError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
     if "signature" not in request.query:
         raise VenueError(-1102, "Mandatory parameter 'signature' was not sent.")
     return key
@@ -126,6 +189,7 @@ def _key(request: web.Request) -> str:
 
 ROUTES = [
     web.get("/fapi/v1/accountConfig", account_config),
+    web.get("/fapi/v1/income", income),
     web.get("/fapi/v1/leverageBracket", leverage_brackets),
     web.get("/fapi/v2/balance", balance),
     web.get("/fapi/v2/positionRisk", positions),

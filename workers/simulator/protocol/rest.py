@@ -224,6 +224,8 @@ def _weight(request: web.Request) -> int:
         return 20
     if path == "/fapi/v1/premiumIndex":
         return 1 if "symbol" in request.query else 10
+    if path == "/fapi/v1/income":
+        return 30
     return 5 if path.startswith(("/fapi/v2", "/fapi/v3")) else 1
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from workers.simulator.account_book import AccountBook
 from workers.simulator.candles import CandleHistory
 from workers.simulator.faults import FaultDesk
 from workers.simulator.market import SimulatedMarket
@@ -32,6 +33,7 @@ class Venue:
     clock: SimulatedClock
     weight_limit: int
     key_rights: KeyRights
+    account: AccountBook = field(default_factory=AccountBook)
     hub: Hub = field(init=False)
     history: CandleHistory = field(init=False)
     faults: FaultDesk = field(default_factory=FaultDesk)

@@ -1,0 +1,78 @@
+"""Size and risk of a signal for the account that is connected, by the ACTIVE config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from gateway.answers.portfolio import ReadAccount, require_account
+from gateway.context import AppContext
+from gateway.errors import Unavailable
+from schemas.risk import RiskPolicy
+from streams.account_risk import (
+    Contract,
+    Limits,
+    Proposal,
+    RiskAdvice,
+    advise,
+    missing_advice,
+)
+from streams.configs.content import parse_config
+
+DEFAULT_LIMITS = Limits(RiskPolicy())
+
+
+def risk_advice(ctx: AppContext, signal: Mapping[str, Any]) -> RiskAdvice:
+    """Return the advice for a signal; every check fails where the account is not known.
+
+    Args:
+        ctx: Of the application.
+        signal: With ``symbol``, ``strategy``, ``direction``, ``reference_price`` and
+            ``invalidation_price``.
+    """
+    try:
+        account = require_account(ctx)
+    except Unavailable as unknown:
+        return missing_advice(unknown.message)
+    if account.stale:
+        return missing_advice(_too_old(account))
+    proposal = Proposal(
+        symbol=signal["symbol"],
+        direction=signal["direction"],
+        price=signal["reference_price"],
+        invalidation=signal["invalidation_price"],
+        contract=_contract(ctx, signal["symbol"]),
+    )
+    return advise(proposal, account.snapshot, _limits(ctx, signal["strategy"]))
+
+
+def _too_old(account: ReadAccount) -> str:
+    return f"the account was read {account.age_ms / 1000:,.0f} s ago"
+
+
+def _contract(ctx: AppContext, symbol: str) -> Contract | None:
+    """Return what the venue says of a symbol; None where it says no step."""
+    table = ctx.views.refdata.tables.get("symbol")
+    row = next((row for row in table.rows if row.get("symbol") == symbol), None) if table else None
+    values = {name: None if row is None else row.get(name) for name in Contract._fields}
+    if not all(isinstance(value, float | int | None) for value in values.values()):
+        return None
+    return Contract(**values) if values["step_size"] else None  # type: ignore[arg-type]  # looked at
+
+
+def _limits(ctx: AppContext, strategy: str) -> Limits:
+    """Return the limits of the config that is ACTIVE; those of the defaults without one."""
+    active = ctx.views.configs.active(strategy, ctx.wall_ms())
+    if active is None:
+        return DEFAULT_LIMITS
+    return _limits_in(orjson.dumps(ctx.views.configs.content(active)))
+
+
+@lru_cache(maxsize=64)
+def _limits_in(content: bytes) -> Limits:
+    config = parse_config(orjson.loads(content))
+    defaults = config.strategy_service.defaults
+    return Limits(config.risk, defaults.stake_amount, defaults.max_open_trades)

@@ -1,0 +1,72 @@
+"""The account of a human at the venue, as a key that may only read shows it.
+
+Written by ``workers.account``; read by the gateway, which advises by it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.bounds import Text
+from schemas.record import Milliseconds, Record
+
+Amount = float  # of the currency of the account
+
+
+class AssetBalance(Record):
+    """One asset of an account, in units of its own."""
+
+    asset: Text
+    wallet_balance: float
+    unrealized_profit: float
+    available: float
+
+
+class AccountPosition(Record):
+    """One open position."""
+
+    symbol: Text = Field(description="As the venue names it, e.g. BTCUSDT")
+    side: Literal["long", "short"]
+    quantity: float = Field(gt=0, description="In units of the contract")
+    entry_price: float = Field(gt=0)
+    mark_price: float = Field(gt=0)
+    notional: Amount = Field(gt=0, description="quantity times mark_price")
+    unrealized_profit: Amount
+    liquidation_price: float | None = Field(description="Null: the venue names none")
+
+
+class DayIncome(Record):
+    """What was booked since midnight UTC; paid is negative."""
+
+    from_ms: Milliseconds
+    realized_profit: Amount
+    commission: Amount
+    funding: Amount
+    other: Amount = Field(description="Rebates, insurance and the like")
+    transferred: Amount = Field(description="Put in (+) or taken out (-): no result")
+    unvalued: tuple[Text, ...] = Field(
+        description="Assets of further bookings that are no dollar, so they are in no sum"
+    )
+
+    @property
+    def result(self) -> Amount:
+        """What was earned, without transfers."""
+        return self.realized_profit + self.commission + self.funding + self.other
+
+
+class AccountSnapshot(Record):
+    """An account at a moment; totals are the venue's own."""
+
+    venue: Text = Field(description="The Kafka key, e.g. binanceusdm")
+    event_time_ms: Milliseconds = Field(description="By the venue's clock")
+    wallet_balance: Amount = Field(description="Without unrealised profit, US dollars")
+    unrealized_profit: Amount
+    equity: Amount = Field(description="wallet_balance and unrealized_profit")
+    available: Amount = Field(description="Not bound as margin")
+    initial_margin: Amount = Field(ge=0)
+    maintenance_margin: Amount = Field(ge=0)
+    assets: tuple[AssetBalance, ...] = Field(description="Those that are not empty, by name")
+    positions: tuple[AccountPosition, ...] = Field(description="By symbol and side")
+    day: DayIncome

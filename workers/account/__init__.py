@@ -1,0 +1,1 @@
+"""The account of a human, read with a key that may only read."""
