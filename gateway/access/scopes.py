@@ -33,6 +33,7 @@ def _rule(methods: frozenset[str], path: str, scope: ScopeName) -> ScopeRule:
 # The first that fits counts.
 RULES: tuple[ScopeRule, ...] = (
     _rule(SAFE, r"/api/(system/(config|audit)|access/keys)", "admin"),
+    _rule(SAFE, r"/api/portfolio/.*", "operate"),  # what somebody owns is not for every reader
     _rule(SAFE, r"/.*", "read"),
     _rule(WRITES, r"/api/realtime/ticket", "read"),
     _rule(WRITES, r"/api/v1/predict", "operate"),

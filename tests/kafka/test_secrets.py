@@ -30,7 +30,7 @@ from tests.fakes.hourly_markets import records, trends
 from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = ("simulator", "ingest", "archive", "training", "tuning", "gateway")
+PROCESSES = ("simulator", "ingest", "archive", "training", "tuning", "account", "gateway")
 WITHIN_S = 90.0
 MARK = "canary7c1e"  # in every secret, and in nothing else
 

@@ -256,7 +256,7 @@ def test_a_recommended_quantity_keeps_every_limit_and_is_a_whole_number_of_steps
         assert abs(after) <= min(100_000.0, equity) * (1 + 1e-6)
     for check in advice.checks[:2]:
         if check.outcome == "pass":
-            assert check.value <= check.limit * (1 + 1e-6)
+            assert (check.value or 0.0) <= (check.limit or 0.0) * (1 + 1e-6)
 
 
 @given(st.lists(positions, max_size=6))

@@ -6,7 +6,7 @@ Unknown fields are ignored: the venue adds new ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -14,6 +14,8 @@ from pydantic.alias_generators import to_camel
 from schemas.portfolio import AccountPosition, AccountSnapshot, AssetBalance, DayIncome
 from schemas.symbols import QUOTES
 from schemas.timeframes import DAY_MS
+
+Parsed = TypeVar("Parsed")
 
 # Bookings that move money in or out; every other kind is a result.
 TRANSFERS = frozenset(
@@ -166,7 +168,7 @@ def _position(row: _Position) -> AccountPosition:
     )
 
 
-def _parsed(what: str, adapter: TypeAdapter[Any], payload: object) -> Any:
+def _parsed(what: str, adapter: TypeAdapter[Parsed], payload: object) -> Parsed:
     try:
         return adapter.validate_python(payload)
     except ValidationError as error:

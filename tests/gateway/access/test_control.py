@@ -108,6 +108,7 @@ WRITES = [
 
 
 ADMIN_READS = {"/api/system/config", "/api/system/audit", "/api/access/keys"}
+OPERATE_READS = {f"/api/portfolio/{name}" for name in ("balance", "positions", "exposure")}
 
 
 def test_every_route_that_writes_needs_more_than_read_but_for_a_ticket():
@@ -116,7 +117,8 @@ def test_every_route_that_writes_needs_more_than_read_but_for_a_ticket():
     for method, path in ROUTES:
         concrete = re.sub(r"\{.*?\}", "x", path)
         if method in {"GET", "HEAD", "OPTIONS"}:
-            expected = "admin" if concrete in ADMIN_READS else "read"
+            expected = "operate" if concrete in OPERATE_READS else "read"
+            expected = "admin" if concrete in ADMIN_READS else expected
             assert needed_scope(method, concrete) == expected
         else:
             expected = known.get((method, concrete), needed_scope(method, concrete))

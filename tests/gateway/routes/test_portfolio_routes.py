@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.build import account_position, account_snapshot, status
@@ -12,7 +14,7 @@ FAMILY = ("balance", "positions", "exposure")
 pytestmark = pytest.mark.anyio
 
 
-async def ask(gateway: RunningGateway, name: str) -> dict:
+async def ask(gateway: RunningGateway, name: str) -> Any:
     response = await gateway.client.get(f"/api/portfolio/{name}")
     assert response.status_code == 200, response.text
     return response.json()["data"]
