@@ -81,7 +81,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Limits:
+class RiskLimits:
     """What bounds a size.
 
     Attributes:
@@ -132,7 +132,10 @@ def missing_advice(why: str) -> RiskAdvice:
 
 
 def advise(
-    proposal: Proposal, account: AccountSnapshot, limits: Limits, open_symbols: Iterable[str] = ()
+    proposal: Proposal,
+    account: AccountSnapshot,
+    limits: RiskLimits,
+    open_symbols: Iterable[str] = (),
 ) -> RiskAdvice:
     """Return size and checks of a proposal.
 
@@ -192,7 +195,7 @@ class _Bound:
 
 
 def _bounds(
-    proposal: Proposal, account: AccountSnapshot, limits: Limits, open_symbols: Iterable[str]
+    proposal: Proposal, account: AccountSnapshot, limits: RiskLimits, open_symbols: Iterable[str]
 ) -> tuple[_Bound, _Bound]:
     """Return the bounds of the position and of the concentration."""
     symbol, policy, equity = proposal.symbol, limits.policy, account.equity
@@ -212,7 +215,7 @@ def _bounds(
     )
 
 
-def _wanted_notional(proposal: Proposal, equity: float, limits: Limits) -> tuple[float, str]:
+def _wanted_notional(proposal: Proposal, equity: float, limits: RiskLimits) -> tuple[float, str]:
     """Return the notional without limits of the account; 0 and why where it has none."""
     if proposal.direction == "neutral":
         return 0.0, "neutral: nothing to take"

@@ -143,8 +143,9 @@ def run(
 ) -> None:
     """Run the pipeline until Ctrl-C; a next run continues."""
     from deploy.local.live_view import screen_for
-    from deploy.local.pipeline import Run, default_processes, process_names, run_pipeline
+    from deploy.local.pipeline import Run, run_pipeline
     from deploy.local.ports import usable_port
+    from deploy.local.process_names import default_processes, process_names
 
     if replay_files:
         overrides = _replay_settings(names or [], exchange, speed)

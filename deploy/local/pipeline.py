@@ -117,22 +117,6 @@ class Run:
     metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
 
-def process_names(exchange: str) -> tuple[str, ...]:
-    """Return every process that a market can have, in flow order."""
-    from streams.topology import CHAINS, WORKERS
-
-    workers = [row.name for row in WORKERS]
-    names = [*workers[:2], *(chain.name for chain in CHAINS), *workers[2:]]
-    without = {"simulated": set[str](), "replay": {"simulator", "account"}}
-    return tuple(name for name in names if name not in without.get(exchange, {"simulator"}))
-
-
-def default_processes(settings: Settings) -> tuple[str, ...]:
-    """Return the processes of a run that names none: an account is read where a key is set."""
-    names = process_names(settings.exchange)
-    return tuple(name for name in names if name != "account" or settings.reads_account)
-
-
 def run_pipeline(run: Run, screen: Screen) -> int:
     """Run until Ctrl-C or SIGTERM, then stop everything; return the exit code.
 

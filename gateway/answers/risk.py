@@ -14,15 +14,15 @@ from gateway.errors import Unavailable
 from schemas.risk import RiskPolicy
 from streams.account_risk import (
     Contract,
-    Limits,
     Proposal,
     RiskAdvice,
+    RiskLimits,
     advise,
     missing_advice,
 )
 from streams.configs.content import parse_config
 
-DEFAULT_LIMITS = Limits(RiskPolicy())
+DEFAULT_LIMITS = RiskLimits(RiskPolicy())
 
 
 def risk_advice(ctx: AppContext, signal: Mapping[str, Any]) -> RiskAdvice:
@@ -63,7 +63,7 @@ def _contract(ctx: AppContext, symbol: str) -> Contract | None:
     return Contract(**values) if values["step_size"] else None  # type: ignore[arg-type]  # looked at
 
 
-def _limits(ctx: AppContext, strategy: str) -> Limits:
+def _limits(ctx: AppContext, strategy: str) -> RiskLimits:
     """Return the limits of the config that is ACTIVE; those of the defaults without one."""
     active = ctx.views.configs.active(strategy, ctx.wall_ms())
     if active is None:
@@ -72,7 +72,7 @@ def _limits(ctx: AppContext, strategy: str) -> Limits:
 
 
 @lru_cache(maxsize=64)
-def _limits_in(content: bytes) -> Limits:
+def _limits_in(content: bytes) -> RiskLimits:
     config = parse_config(orjson.loads(content))
     defaults = config.strategy_service.defaults
-    return Limits(config.risk, defaults.stake_amount, defaults.max_open_trades)
+    return RiskLimits(config.risk, defaults.stake_amount, defaults.max_open_trades)

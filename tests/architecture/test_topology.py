@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphlib import TopologicalSorter
 
 from deploy.generate.flow_graph import BACK_EDGES, UNDRAWN, edges, rows
-from deploy.local.pipeline import process_names
+from deploy.local.process_names import process_names
 from gateway.kafka.lag import WITHOUT_TRANSACTIONS
 from schemas.record import Topic
 from schemas.topics import (

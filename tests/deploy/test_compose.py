@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploy.local.broker_files import PROPERTIES
-from deploy.local.pipeline import process_names
+from deploy.local.process_names import process_names
 from streams.runtime.environment import (
     PREFIX,
     STARTUP_NAMES,

@@ -14,9 +14,9 @@ from schemas.risk import RiskPolicy
 from streams.account_risk import (
     CHECKS,
     Contract,
-    Limits,
     Proposal,
     RiskAdvice,
+    RiskLimits,
     advise,
     exposure,
     missing_advice,
@@ -46,7 +46,7 @@ def advised(
     policy: dict[str, float] | None = None,
     **fields: Any,
 ) -> RiskAdvice:
-    limits = Limits(RiskPolicy(**(policy or {})), stake, most)
+    limits = RiskLimits(RiskPolicy(**(policy or {})), stake, most)
     return advise(proposal(**fields), account or account_snapshot(), limits, ideas)
 
 

@@ -5,6 +5,7 @@ Unknown fields are ignored: the venue adds new ones.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -17,18 +18,8 @@ from schemas.timeframes import DAY_MS
 
 Parsed = TypeVar("Parsed")
 
-# Bookings that move money in or out; every other kind is a result.
-TRANSFERS = frozenset(
-    {
-        "TRANSFER",
-        "INTERNAL_TRANSFER",
-        "CROSS_COLLATERAL_TRANSFER",
-        "COIN_SWAP_DEPOSIT",
-        "COIN_SWAP_WITHDRAW",
-        "AUTO_EXCHANGE",
-        "WELCOME_BONUS",
-    }
-)
+# Kinds of bookings that move money in or out; every other one is a result.
+MOVED = re.compile("TRANSFER|COIN_SWAP|AUTO_EXCHANGE|WELCOME_BONUS")
 
 
 class AccountUnreadable(ValueError):
@@ -101,7 +92,7 @@ def day_income(from_ms: int, bookings: Iterable[Booking]) -> DayIncome:
 
 
 def _place(kind: str) -> str:
-    if kind in TRANSFERS:
+    if MOVED.search(kind):
         return "transferred"
     results = {"REALIZED_PNL": "realized_profit", "COMMISSION": "commission"}
     return {**results, "FUNDING_FEE": "funding"}.get(kind, "other")

@@ -9,7 +9,7 @@ MAINTENANCE = 0.025  # margin that a position needs, of its notional
 
 
 @dataclass(frozen=True)
-class Holding:
+class SimulatedPosition:
     """One open position; a negative quantity is short."""
 
     symbol: str
@@ -26,7 +26,7 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Booking:
+class SimulatedBooking:
     """One row of the income history; ``kind`` is the venue's word, such as REALIZED_PNL."""
 
     kind: str
@@ -41,6 +41,6 @@ class AccountBook:
     """Wallet, positions and bookings; a test may change them while the venue runs."""
 
     wallet_balance: float = 10_000.0
-    holdings: list[Holding] = field(default_factory=list)
-    bookings: list[Booking] = field(default_factory=list)
+    holdings: list[SimulatedPosition] = field(default_factory=list)
+    bookings: list[SimulatedBooking] = field(default_factory=list)
     key_revoked: bool = False

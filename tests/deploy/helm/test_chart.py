@@ -459,7 +459,7 @@ def test_without_the_operators_nothing_of_theirs_is_made_and_the_client_comes_fr
                     "inferense": {"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}}
                 }
             },
-            "processes.inferense is no process; expected one of archive",
+            "processes.inferense is no process; expected one of account",
         ),
         ({"processes": {"ingest": {"replicas": 2}}}, "processes.ingest.replicas is 2, expected 1"),
         ({"processes": {"market": {"maxReplicas": 9}}}, "expected at most kafka.partitions, 4"),

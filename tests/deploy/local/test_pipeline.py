@@ -21,17 +21,16 @@ from deploy.local.home_lock import HomeLock
 from deploy.local.pipeline import (
     Run,
     check_port,
-    default_processes,
     gateway_url,
     metrics_ports,
     metrics_urls,
     process_environment,
-    process_names,
     run_facts,
     run_pipeline,
     say_bars_held,
 )
 from deploy.local.ports import FREE_PORTS
+from deploy.local.process_names import default_processes, process_names
 from deploy.local.run_file import RunFile
 from deploy.local.run_watch import metrics_lines
 from deploy.local.supervisor import ProcessRefused, Supervisor, SupervisorError

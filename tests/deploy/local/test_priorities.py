@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.local.pipeline import process_names
 from deploy.local.priorities import BACKGROUND, FIRST, start_order
+from deploy.local.process_names import process_names
 from streams.topology import WORKERS
 
 

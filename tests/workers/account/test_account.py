@@ -12,7 +12,7 @@ import pytest
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from workers.account.payloads import AccountUnreadable, account_snapshot, read_bookings
 from workers.account.worker import AccountReader, follow_account
-from workers.simulator.account_book import Booking, Holding
+from workers.simulator.account_book import SimulatedBooking, SimulatedPosition
 from workers.simulator.faults import Fault
 from workers.simulator.market import EPOCH_MS
 from workers.simulator.protocol.venue import KeyRights
@@ -50,8 +50,8 @@ def read(prepare, **settings):
 
 def holding(venue):
     venue.account.holdings += [
-        Holding("ETHUSDT", -2.0, 3_000.0),
-        Holding("BTCUSDT", 0.1, 90_000.0),
+        SimulatedPosition("ETHUSDT", -2.0, 3_000.0),
+        SimulatedPosition("BTCUSDT", 0.1, 90_000.0),
     ]
 
 
@@ -74,14 +74,14 @@ def test_a_snapshot_has_what_the_venue_shows_at_its_own_time():
 def test_the_day_begins_at_midnight_utc_and_transfers_are_no_result():
     def booked(venue):
         venue.account.bookings += [
-            Booking("REALIZED_PNL", 900.0, MIDNIGHT_MS - 1),
-            Booking("REALIZED_PNL", -120.0, MIDNIGHT_MS),
-            Booking("COMMISSION", -4.0, MIDNIGHT_MS),
-            Booking("COMMISSION", -4.0, MIDNIGHT_MS),  # another of the same moment
-            Booking("FUNDING_FEE", 1.5, MIDNIGHT_MS + HOUR_MS),
-            Booking("API_REBATE", 0.5, MIDNIGHT_MS + HOUR_MS),
-            Booking("TRANSFER", 5_000.0, MIDNIGHT_MS + HOUR_MS),
-            Booking("COMMISSION", -0.01, MIDNIGHT_MS + HOUR_MS, asset="BNB"),
+            SimulatedBooking("REALIZED_PNL", 900.0, MIDNIGHT_MS - 1),
+            SimulatedBooking("REALIZED_PNL", -120.0, MIDNIGHT_MS),
+            SimulatedBooking("COMMISSION", -4.0, MIDNIGHT_MS),
+            SimulatedBooking("COMMISSION", -4.0, MIDNIGHT_MS),  # another of the same moment
+            SimulatedBooking("FUNDING_FEE", 1.5, MIDNIGHT_MS + HOUR_MS),
+            SimulatedBooking("API_REBATE", 0.5, MIDNIGHT_MS + HOUR_MS),
+            SimulatedBooking("TRANSFER", 5_000.0, MIDNIGHT_MS + HOUR_MS),
+            SimulatedBooking("COMMISSION", -0.01, MIDNIGHT_MS + HOUR_MS, asset="BNB"),
         ]
 
     day = read(booked).day
@@ -94,10 +94,12 @@ def test_bookings_beyond_one_page_are_all_counted_once_and_not_asked_for_again()
     async def main():
         async with venue_and_reader() as (venue, reader):
             rows = venue.account.bookings
-            rows += [Booking("COMMISSION", -1.0, MIDNIGHT_MS + n // 3) for n in range(2_500)]
+            rows += [
+                SimulatedBooking("COMMISSION", -1.0, MIDNIGHT_MS + n // 3) for n in range(2_500)
+            ]
             first = await reader.read()
             asked = venue.requests["/fapi/v1/income"]
-            rows.append(Booking("COMMISSION", -1.0, MIDNIGHT_MS + HOUR_MS))
+            rows.append(SimulatedBooking("COMMISSION", -1.0, MIDNIGHT_MS + HOUR_MS))
             second = await reader.read()
             return first, second, venue.requests["/fapi/v1/income"] - asked
 
@@ -110,7 +112,7 @@ def test_bookings_beyond_one_page_are_all_counted_once_and_not_asked_for_again()
 def test_yesterdays_bookings_are_forgotten_at_midnight():
     async def main():
         async with venue_and_reader() as (venue, reader):
-            venue.account.bookings.append(Booking("REALIZED_PNL", -5.0, MIDNIGHT_MS))
+            venue.account.bookings.append(SimulatedBooking("REALIZED_PNL", -5.0, MIDNIGHT_MS))
             before = await reader.read()
             skew = Fault.model_validate({"kind": "clock_skew", "skew_ms": DAY_MS})
             venue.faults.add(skew, venue.clock.now_ms())

@@ -18,7 +18,7 @@ from schemas.status import WorkerStatus
 from schemas.topics import PORTFOLIO_SNAPSHOTS, WORKER_STATUS
 from streams.runtime.reader import Reader
 from streams.runtime.settings import EXIT_REFUSED, KafkaSettings
-from workers.simulator.account_book import Holding
+from workers.simulator.account_book import SimulatedPosition
 from workers.simulator.protocol.venue import KeyRights
 from workers.simulator.server import SimulatorSettings, serve
 
@@ -65,7 +65,7 @@ def run_at_a_venue(
     async def main() -> tuple[int, str, list[AccountSnapshot]]:
         market = SimulatorSettings(paused=True, history_minutes=3_000, key_rights=rights)
         async with serve(market) as simulator:
-            simulator.venue.account.holdings.append(Holding("BTCUSDT", 0.1, 90_000.0))
+            simulator.venue.account.holdings.append(SimulatedPosition("BTCUSDT", 0.1, 90_000.0))
             url = {"REGIMEFLOW_SIMULATOR_URL": simulator.rest_url}
             running = process(home, bootstrap, {**KEY, **url})
             try:
