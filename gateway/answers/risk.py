@@ -1,4 +1,7 @@
-"""Size and risk of a signal for the account that is connected, by the ACTIVE config."""
+"""Size and risk of a signal for the account that is connected, by the ACTIVE config.
+
+Ideas that are open count as open trades, whether the account holds them or not.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,9 @@ def risk_advice(ctx: AppContext, signal: Mapping[str, Any]) -> RiskAdvice:
         invalidation=signal["invalidation_price"],
         contract=_contract(ctx, signal["symbol"]),
     )
-    return advise(proposal, account.snapshot, _limits(ctx, signal["strategy"]))
+    strategy = signal["strategy"]
+    ideas = ctx.views.ideas.open_symbols(strategy)
+    return advise(proposal, account.snapshot, _limits(ctx, strategy), ideas)
 
 
 def _too_old(account: ReadAccount) -> str:

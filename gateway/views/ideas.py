@@ -38,6 +38,7 @@ class IdeasView:
 
     def __init__(self) -> None:
         self._ideas: dict[str, CompactIdea] = {}
+        self._open: dict[str, CompactIdea] = {}
         self.suppressed: dict[str, SuppressedTotals] = {}  # by subject
 
     def folds(self) -> dict[type[Record], Callable[[Any, Arrival], None]]:
@@ -52,7 +53,7 @@ class IdeasView:
         before = self._ideas.get(event.idea_id)
         if before is not None and STEPS[before.action] >= STEPS[event.action]:
             return
-        self._ideas[event.idea_id] = CompactIdea(
+        idea = self._ideas[event.idea_id] = CompactIdea(
             raw=raw,
             idea_id=event.idea_id,
             symbol=event.symbol,
@@ -61,8 +62,18 @@ class IdeasView:
             rank=event.rank,
             kind=(event.strategy, event.symbol, event.timeframe_ms, event.side),
         )
+        if idea.open:
+            self._open[event.idea_id] = idea
+        else:
+            self._open.pop(event.idea_id, None)
         if len(self._ideas) > LIMIT:
-            del self._ideas[next(iter(self._ideas))]
+            oldest = next(iter(self._ideas))
+            del self._ideas[oldest]
+            self._open.pop(oldest, None)
+
+    def open_symbols(self, strategy: str) -> set[str]:
+        """Return the symbols of a strategy's ideas that have not ended."""
+        return {idea.symbol for idea in self._open.values() if idea.kind[0] == strategy}
 
     def require(self, idea_id: str) -> CompactIdea:
         """Return an idea; raises ``Unknown``."""

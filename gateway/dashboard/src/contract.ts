@@ -1794,12 +1794,27 @@ export interface TradeResult {
   cost: number
   /** The fees were not said: those of a taker on both sides */
   fees_assumed: boolean
-  /** gross_return - cost */
+  /** gross_return - cost, less the funding that is known */
   net_return: number
   /** In the quote currency; null without a quantity */
   profit: string | null
   /** Null: it was about no signal */
   grounds: EntryGrounds | null
+  /** Of the idea, as what follows */
+  timeframe_ms: number | null
+  /** Null: it was about no idea */
+  idea_id: string | null
+  exit_reason: 'target' | 'invalidation' | 'horizon' | 'reversal' | 'unknown' | null
+  /** Paid (+) or received (-), fraction */
+  funding: number | null
+  /** net_return over the distance to the stop; null: there was none */
+  r_multiple: number | null
+  /** Furthest against it, fraction of the entry */
+  adverse_excursion: number | null
+  /** Furthest its way, fraction of the entry */
+  favourable_excursion: number | null
+  /** As it was expected at the decision */
+  expected_net_return: ReturnBounds | null
 }
 
 export interface TradeView {

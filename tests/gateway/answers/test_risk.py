@@ -10,7 +10,14 @@ from schemas.configs import ConfigChanged
 from schemas.predictions import PredictionReply, PredictionRequest
 from schemas.refdata import RefdataTable
 from streams.configs.content import config_id, content_hash, normalised
-from tests.build import account_position, account_snapshot, prediction, signal
+from tests.build import (
+    account_position,
+    account_snapshot,
+    closed_idea,
+    idea_event,
+    prediction,
+    signal,
+)
 from tests.fakes.gateway import LAST, WALL_MS, RunningGateway
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +95,18 @@ async def test_limits_are_those_of_the_active_config(gateway):
     assert crowded["risk_validation"]["checks"]["position_limit"] == "fail"
     assert crowded["recommended_quantity"] is None
     assert crowded["risk_validation"]["quantity_note"] == "failing: position_limit"
+
+
+async def test_an_idea_counts_as_an_open_trade_until_it_has_ended(gateway):
+    one = active({"strategy_service": {"defaults": {"max_open_trades": 1}}})
+    opened = idea_event(3, symbol="ETHUSDT")
+    ended = closed_idea(3, symbol="ETHUSDT")
+
+    before = await ask(gateway, account_snapshot(), contract(), one, opened)
+    after = await ask(gateway, ended)
+
+    assert before["risk_validation"]["checks"]["position_limit"] == "fail"
+    assert after["risk_validation"]["checks"]["position_limit"] == "pass"
 
 
 @pytest.mark.parametrize(
