@@ -6,20 +6,21 @@ Without a numerical library, for processors and the gateway.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from streams.evaluation.interval import Interval
 
 PRIOR = 0.5  # Jeffreys: hits and misses before the first outcome
-HALVINGS = 50  # of the side of an interval, to less than 1e-15
+STEPS = 100  # of Newton's method, which needs ten
 
 
-def hit_rate_sequence(hits: int, trials: int, level: float = 0.95) -> Interval | None:
+def hit_rate_sequence(hits: float, trials: float, level: float = 0.95) -> Interval | None:
     """Return where the hit rate lies, with probability ``level`` at all looks together.
 
     Args:
         hits: Of the trials.
         trials: Outcomes that do not overlap, so that each has the same chance given those before.
+            Of streams that depend on each other, such as symbols, both are means over the streams:
+            the interval holds then too, because an e-value is convex in them.
         level: Fixed before the first look.
 
     None without trials. Raises ValueError for more hits than trials, or a level outside (0, 1).
@@ -37,25 +38,26 @@ def hit_rate_sequence(hits: int, trials: int, level: float = 0.95) -> Interval |
         return None
     misses = trials - hits
     mixture = _log_beta(hits + PRIOR, misses + PRIOR) - _log_beta(PRIOR, PRIOR)
-    threshold = mixture + math.log1p(-level)
-
-    def is_left(chance: float) -> bool:
-        """Whether the outcomes are likely enough at a chance strictly inside (0, 1)."""
-        return hits * math.log(chance) + misses * math.log1p(-chance) > threshold
-
-    share = hits / trials
-    low = 0.0 if hits == 0 else _edge(is_left, share, 0.0)
-    high = 1.0 if misses == 0 else _edge(is_left, share, 1.0)
-    return Interval(low, high, level)
+    least = mixture + math.log1p(-level)  # log-likelihood of a chance that is left
+    return Interval(_lower(hits, misses, least), 1.0 - _lower(misses, hits, least), level)
 
 
 def _log_beta(one: float, other: float) -> float:
     return math.lgamma(one) + math.lgamma(other) - math.lgamma(one + other)
 
 
-def _edge(is_left: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Return the chance between two where ``is_left`` ends, on the outer side of it."""
-    for _ in range(HALVINGS):
-        middle = (inside + outside) / 2.0
-        inside, outside = (middle, outside) if is_left(middle) else (inside, middle)
-    return outside
+def _lower(hits: float, misses: float, least: float) -> float:
+    """Return the least chance at which the outcomes are likely enough, in [0, 1].
+
+    From below, Newton's method climbs to the root of a concave function without passing it.
+    """
+    if hits <= 0:
+        return 0.0
+    chance = math.exp(least / hits)
+    for _ in range(STEPS):
+        lacking = least - hits * math.log(chance) - misses * math.log1p(-chance)
+        step = lacking / (hits / chance - misses / (1.0 - chance))
+        if not step > 1e-15 * chance:
+            break
+        chance += step
+    return chance

@@ -74,3 +74,7 @@ def test_one_outcome_says_almost_nothing():
     assert interval is not None
     assert interval.high == 1.0
     assert math.isclose(interval.low, 0.025)  # a mixture of 1/2 over 20
+
+
+def test_means_over_streams_that_are_copies_say_no_more_than_one_of_them():
+    assert hit_rate_sequence((8 + 8) / 2, (10 + 10) / 2) == hit_rate_sequence(8, 10)
