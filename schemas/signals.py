@@ -17,6 +17,7 @@ from schemas.specialists import Answerer
 
 Direction = Literal["buy", "sell", "neutral"]
 Grade = Literal["A+", "A", "B", "C"]
+ScoreGroup = Literal["directional", "A+", "A", "B", "C", "neutral"]
 # Whether a signal may open an idea; else the first reason why not, in this order.
 Decision = Literal["act", "neutral", "unqualified", "grade", "no_tables", "edge", "data"]
 Percentile = Annotated[float, Field(ge=0, le=100)]
@@ -106,6 +107,11 @@ class Signal(Record):
         description="Of the unbroken row of signals with this direction that it belongs to, the "
         "close of the first; null: an older release, or an answer that is no signal",
     )
+    grade_promise: Probability | None = Field(
+        default=None,
+        description="Least hit rate that its grade stands for, by its config; null: C, neutral, or "
+        "an older release",
+    )
 
 
 class SignalAcknowledged(Record):
@@ -147,6 +153,9 @@ class ScoredSignal(Record):
     regime: RegimeName | None = Field(
         default=None, description="The most probable one at the signal; null: an older release"
     )
+    grade_promise: Probability | None = Field(
+        default=None, description="Of the signal; null: C, neutral, or an older release"
+    )
 
 
 class ScoreCell(Record):
@@ -164,6 +173,17 @@ class ScoreCell(Record):
     brier: float = Field(ge=0, description="Sum over the known")
 
 
+class ScoreChain(Record):
+    """Scored signals of a group that do not overlap: each was made when the last had expired."""
+
+    group: ScoreGroup
+    bin: int | None = Field(ge=0, le=9, description="Confidence in tenths; null: all of the group")
+    until_ms: Milliseconds = Field(description="Expiry of the last one")
+    known: int = Field(ge=1, le=MAX_COUNT, description="All have a knowable outcome")
+    hits: int = Field(ge=0, le=MAX_COUNT)
+    promise: float = Field(ge=0, description="Sum of what they promise, of a grade; else 0")
+
+
 class ScoreTotals(Record):
     """All scored signals of one symbol and timeframe since the first, added up."""
 
@@ -174,3 +194,6 @@ class ScoreTotals(Record):
     available_time_ms: Milliseconds
     from_ms: Milliseconds = Field(description="Bar close of the first signal counted")
     cells: tuple[ScoreCell, ...] = Field(description="Those that hold signals, in order")
+    chains: tuple[ScoreChain, ...] = Field(
+        default=(), description="Of every group, and of each bin of directional and neutral signals"
+    )

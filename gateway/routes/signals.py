@@ -18,7 +18,13 @@ from gateway.errors import Unknown
 from gateway.views.compact import CompactSignal
 from gateway.views.feature_ranks import FeatureRank, feature_ranks
 from gateway.views.read_model import ReadModel
-from gateway.views.scores import ReliabilityBin, ScoreRow, ScoreSpan, track_record
+from gateway.views.scores import (
+    ReliabilityBin,
+    ScoreRow,
+    ScoreSpan,
+    refuted_grades,
+    track_record,
+)
 from schemas.bounds import TimeMs
 from schemas.explanations import Explanation
 from schemas.signals import Direction, Grade, ScoredSignal, Signal, SignalAcknowledged
@@ -33,6 +39,10 @@ class SignalItem(Signal):
     acknowledged: SignalAcknowledged | None = Field(description="Null: nobody has seen it")
     score: ScoredSignal | None = Field(description="Null before its expiry")
     explained: bool = Field(description="Whether its explanation has been made")
+    grade_refuted: bool = Field(
+        description="Whether signals of its grade, ticker and timeframe have kept less than the "
+        "grade promises, by now"
+    )
 
 
 class SignalDetail(SignalItem):
@@ -101,13 +111,14 @@ class SignalFilter(BaseModel):
         )
 
 
-def _item(views: ReadModel, signal: CompactSignal) -> dict[str, Any]:
+def _item(views: ReadModel, signal: CompactSignal, refuted: frozenset[str]) -> dict[str, Any]:
     body: dict[str, Any] = orjson.loads(signal.raw)
     acknowledged = views.acknowledged.get(signal.signal_id)
     score = views.score(signal)
     body["acknowledged"] = acknowledged.model_dump() if acknowledged else None
     body["score"] = raw(score)
     body["explained"] = views.explained(signal)
+    body["grade_refuted"] = signal.direction != "neutral" and signal.grade in refuted
     return body
 
 
@@ -115,8 +126,8 @@ def _item(views: ReadModel, signal: CompactSignal) -> dict[str, Any]:
 async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> Response:
     """Return the newest signals first, filtered.
 
-    With ``scored=true`` also the track record: hit rate with its 95 % Wilson interval, mean net
-    return and calibration by grade.
+    With ``scored=true`` also the track record: hit rate with an interval that holds at every look,
+    whether the grade's promise is refuted, mean net return and calibration by grade.
     """
     ctx.require_ready()
     symbols = (
@@ -130,9 +141,13 @@ async def signals(ctx: ContextDep, wanted: Annotated[SignalFilter, Query()]) -> 
         reverse=True,
     )
     passing = (signal for signal in newest_first if wanted.passes(ctx.views, signal))
+    refuted = {each: refuted_grades(ctx.views, each, timeframe_ms) for each in symbols}
     body = {
         "timeframe": timeframe_name(timeframe_ms),
-        "signals": [_item(ctx.views, signal) for signal in islice(passing, wanted.limit)],
+        "signals": [
+            _item(ctx.views, signal, refuted[signal.symbol])
+            for signal in islice(passing, wanted.limit)
+        ],
         "span": None,
         "summary": None,
         "reliability": None,
@@ -162,7 +177,8 @@ def _ranks(ctx: AppContext, signal: CompactSignal, explanation: bytes) -> dict[s
 async def signal(signal_id: str, ctx: ContextDep) -> Response:
     """Return one signal with its explanation, score and acknowledgement."""
     compact = _signal(ctx, signal_id)
-    body = _item(ctx.views, compact)
+    refuted = refuted_grades(ctx.views, compact.symbol, compact.timeframe_ms)
+    body = _item(ctx.views, compact, refuted)
     explanation = ctx.views.explanation(compact)
     body["explanation"] = raw(explanation)
     body["ranks"] = {} if explanation is None else _ranks(ctx, compact, explanation)

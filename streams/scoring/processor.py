@@ -35,6 +35,7 @@ class PendingSignal(Record):
     regime: RegimeName | None = None
     threshold: float
     round_trip_cost: float | None = None
+    grade_promise: float | None = None
     entry_price: float | None = None
     funding_time_ms: int | None = None
     funding_rates: tuple[float, ...] = ()
@@ -79,6 +80,7 @@ def _pending(signal: Signal) -> PendingSignal:
         regime=signal.regime.most_probable,
         threshold=signal.threshold,
         round_trip_cost=signal.round_trip_cost,
+        grade_promise=signal.grade_promise,
         funding_time_ms=signal.context.funding_time_ms,
     )
 
@@ -137,6 +139,7 @@ def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
         brier=brier_score(waiting.probabilities, label) if label else None,
         log_loss=log_loss(waiting.probabilities, label) if label else None,
         regime=waiting.regime,
+        grade_promise=waiting.grade_promise,
     )
 
 

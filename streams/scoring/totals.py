@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.signals import ScoreCell, ScoredSignal, ScoreTotals
+from schemas.signals import ScoreCell, ScoreChain, ScoredSignal, ScoreGroup, ScoreTotals
 from streams.confidence import bin_index
 
 
@@ -26,6 +26,7 @@ def add_scores(before: ScoreTotals | None, scores: Sequence[ScoredSignal]) -> Sc
         available_time_ms=newest.available_time_ms,
         from_ms=before.from_ms if before else scores[0].signal_time_ms,
         cells=tuple(cells[place] for place in sorted(cells)),
+        chains=_longer(before.chains if before else (), scores),
     )
 
 
@@ -54,3 +55,41 @@ def _sum(one: ScoreCell, other: ScoreCell) -> ScoreCell:
         net_return=one.net_return + other.net_return,
         brier=one.brier + other.brier,
     )
+
+
+def _longer(
+    before: tuple[ScoreChain, ...], scores: Sequence[ScoredSignal]
+) -> tuple[ScoreChain, ...]:
+    """Return the chains with those of the scores that do not overlap the last of theirs."""
+    chains = {(chain.group, chain.bin): chain for chain in before}
+    longer = False
+    for score in scores:
+        if score.hit is None:
+            continue
+        for group, bin_ in _chains_of(score):
+            last = chains.get((group, bin_))
+            if last is None or score.signal_time_ms >= last.until_ms:
+                longer = True
+                promise = (score.grade_promise or 0.0) if group == score.grade else 0.0
+                chains[group, bin_] = ScoreChain(
+                    group=group,
+                    bin=bin_,
+                    until_ms=score.event_time_ms,
+                    known=1 + (last.known if last else 0),
+                    hits=int(score.hit) + (last.hits if last else 0),
+                    promise=promise + (last.promise if last else 0.0),
+                )
+    if not longer:
+        return before
+    return tuple(
+        sorted(
+            chains.values(), key=lambda chain: (chain.group, -1 if chain.bin is None else chain.bin)
+        )
+    )
+
+
+def _chains_of(score: ScoredSignal) -> tuple[tuple[ScoreGroup, int | None], ...]:
+    bin_ = bin_index(score.confidence)
+    if score.direction == "neutral":
+        return ("neutral", None), ("neutral", bin_)
+    return ("directional", None), (score.grade, None), ("directional", bin_)

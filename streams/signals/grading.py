@@ -50,6 +50,16 @@ def assign_grade(
     return GRADES[min(rank, len(GRADES) - 1)]
 
 
+def grade_promise(
+    grade: Grade,
+    direction: Direction,
+    bands: tuple[float, float, float] = DEFAULT_POLICY.grade_bands,
+) -> float | None:
+    """Return the least hit rate that a grade stands for, in [0, 1]; None for C and for neutral."""
+    rank = GRADES.index(grade)
+    return None if direction == "neutral" or rank == len(bands) else bands[rank]
+
+
 def confirm_direction(
     prediction: Prediction, direction: Direction, policy: SignalPolicy = DEFAULT_POLICY
 ) -> tuple[Confirmation, ...]:

@@ -24,6 +24,7 @@ from streams.signals.grading import (
     assign_grade,
     choose_direction,
     confirm_direction,
+    grade_promise,
 )
 from streams.signals.net_return import expected_net_return
 from streams.signals.rank import ranked
@@ -120,6 +121,13 @@ def graded(
     round_trip = Costs(policy.taker_fee, policy.slippage).round_trip
     direction, confidence = choose_direction(prediction.probabilities)
     confirmations = confirm_direction(prediction, direction, policy)
+    grade = assign_grade(
+        confidence,
+        confirmations,
+        qualified=prediction.qualified,
+        members=len(prediction.members),
+        bands=policy.grade_bands,
+    )
     invalidation, target = price_levels(prediction, direction)
     expires_ms = prediction.event_time_ms + prediction.horizon_bars * prediction.timeframe_ms
     if expires_ms > LAST_MS:
@@ -137,13 +145,7 @@ def graded(
         qualified=prediction.qualified,
         direction=direction,
         confidence=confidence,
-        grade=assign_grade(
-            confidence,
-            confirmations,
-            qualified=prediction.qualified,
-            members=len(prediction.members),
-            bands=policy.grade_bands,
-        ),
+        grade=grade,
         probabilities=prediction.probabilities,
         members=prediction.members,
         strategy_weights=prediction.strategy_weights,
@@ -170,6 +172,7 @@ def graded(
         rank=None,
         decision=None,
         since_ms=None,
+        grade_promise=grade_promise(grade, direction, policy.grade_bands),
     )
     return signal.changed({"decision": decide(signal, policy)})
 

@@ -1196,9 +1196,9 @@ export interface ReliabilityBin {
   known: number
   mean_confidence: number
   hit_rate: number
-  /** 95 % Wilson interval */
-  hit_rate_low: number
-  hit_rate_high: number
+  /** As of a row; null: of an older release */
+  hit_rate_low: number | null
+  hit_rate_high: number | null
 }
 
 export interface RequestFigures {
@@ -1281,9 +1281,15 @@ export interface ScoreRow {
   known: number
   hits: number
   hit_rate: number | null
-  /** 95 % Wilson interval */
+  /** Known ones of a ticker that do not overlap, a mean of all */
+  independent: number
+  /** 95 % at all looks together, of those that do not overlap; tickers move together, so that several say no more than one */
   hit_rate_low: number | null
   hit_rate_high: number | null
+  /** Least hit rate that the grade stands for; null: it promises nothing */
+  promise: number | null
+  /** Whether the hit rate lies below the promise */
+  refuted: boolean
   mean_confidence: number | null
   /** Mean confidence minus hit rate */
   calibration_gap: number | null
@@ -1338,6 +1344,8 @@ export interface ScoredSignal {
   log_loss: number | null
   /** The most probable one at the signal; null: an older release */
   regime: 'bull' | 'bear' | 'sideways' | null
+  /** Of the signal; null: C, neutral, or an older release */
+  grade_promise: number | null
 }
 
 export interface SelectionTest {
@@ -1469,12 +1477,16 @@ export interface SignalDetail {
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
   /** Of the unbroken row of signals with this direction that it belongs to, the close of the first; null: an older release, or an answer that is no signal */
   since_ms: number | null
+  /** Least hit rate that its grade stands for, by its config; null: C, neutral, or an older release */
+  grade_promise: number | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
   score: ScoredSignal | null
   /** Whether its explanation has been made */
   explained: boolean
+  /** Whether signals of its grade, ticker and timeframe have kept less than the grade promises, by now */
+  grade_refuted: boolean
   /** Null until made; GET /api/explain/{ticker} asks for the newest */
   explanation: Explanation | null
   /** Of the explanation's features, where enough bars are held to tell */
@@ -1538,12 +1550,16 @@ export interface SignalItem {
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
   /** Of the unbroken row of signals with this direction that it belongs to, the close of the first; null: an older release, or an answer that is no signal */
   since_ms: number | null
+  /** Least hit rate that its grade stands for, by its config; null: C, neutral, or an older release */
+  grade_promise: number | null
   /** Null: nobody has seen it */
   acknowledged: SignalAcknowledged | null
   /** Null before its expiry */
   score: ScoredSignal | null
   /** Whether its explanation has been made */
   explained: boolean
+  /** Whether signals of its grade, ticker and timeframe have kept less than the grade promises, by now */
+  grade_refuted: boolean
 }
 
 export interface SignalList {

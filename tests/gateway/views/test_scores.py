@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from statsmodels.stats.proportion import proportion_confint
 
-from gateway.views.scores import track_record
+from gateway.views.scores import refuted_grades, track_record
 from schemas.timeframes import MINUTE_MS
+from streams.evaluation.hit_rate import hit_rate_sequence
 from tests.build import close_time, score_totals, scored
 from tests.gateway.views.test_views import folded
 
@@ -60,7 +60,7 @@ def test_reliability_puts_signals_of_similar_confidence_together():
         (False, 1, 1.0),
     ]
     assert bins[0].mean_confidence == pytest.approx(0.85)
-    assert bins[0].hit_rate_low == pytest.approx(proportion_confint(1, 2, method="wilson")[0])
+    assert bins[0].hit_rate_low == pytest.approx(0.025)  # of the first alone: the second overlaps
 
 
 def test_totals_of_several_symbols_are_added_and_the_span_covers_them():
@@ -83,3 +83,60 @@ def test_newer_totals_of_a_symbol_replace_the_older():
     found = track_record(folded(first, both), ["BTCUSDT"], MINUTE_MS)
 
     assert found.summary[0].signals == 2
+
+
+def apart(count, hits, **fields):
+    """Return scores of signals that do not overlap, of which the first come true."""
+    fields = {"grade": "A", "confidence": 0.8, "grade_promise": 0.75} | fields
+    return [
+        scored(15 * number, hit=number < hits, outcome="buy" if number < hits else "sell", **fields)
+        for number in range(count)
+    ]
+
+
+def test_the_interval_rests_on_signals_that_do_not_overlap():
+    every_bar = [scored(minute, hit=minute < 30) for minute in range(60)]
+
+    row = track_record(folded(score_totals(*every_bar)), ["BTCUSDT"], MINUTE_MS).summary[0]
+
+    kept = hit_rate_sequence(2, 4)
+    assert kept is not None
+    assert (row.known, row.independent) == (60, 4)
+    assert (row.hit_rate_low, row.hit_rate_high) == (kept.low, kept.high)
+
+
+def test_a_grade_that_keeps_less_than_it_promises_is_refuted_until_it_holds_again():
+    broken, mended = apart(60, 30), apart(700, 560)
+
+    def row(scores):
+        rows = track_record(folded(score_totals(*scores)), ["BTCUSDT"], MINUTE_MS).summary
+        return next(row for row in rows if row.group == "A")
+
+    assert (row(broken).promise, row(broken).refuted) == (0.75, True)
+    assert row(mended).refuted is False
+    assert row(apart(60, 45)).refuted is False
+    assert refuted_grades(folded(score_totals(*broken)), "BTCUSDT", MINUTE_MS) == {"A"}
+
+
+def test_a_grade_without_a_promise_is_never_refuted():
+    scores = apart(60, 0, grade="C", grade_promise=None)
+    views = folded(score_totals(*scores))
+
+    assert [row.refuted for row in track_record(views, ["BTCUSDT"], MINUTE_MS).summary] == [
+        False
+    ] * 2
+    assert refuted_grades(views, "BTCUSDT", MINUTE_MS) == frozenset()
+    assert refuted_grades(views, "ETHUSDT", MINUTE_MS) == frozenset()
+
+
+def test_symbols_that_move_together_say_no_more_than_one():
+    copies = [score_totals(*apart(60, 30, symbol=each)) for each in ("BTCUSDT", "ETHUSDT")]
+    both, one = folded(*copies), folded(copies[0])
+
+    shown = [
+        track_record(views, symbols, MINUTE_MS).summary[0]
+        for views, symbols in ((both, ["BTCUSDT", "ETHUSDT"]), (one, ["BTCUSDT"]))
+    ]
+
+    assert [row.known for row in shown] == [120, 60]
+    assert shown[0].hit_rate_low == shown[1].hit_rate_low

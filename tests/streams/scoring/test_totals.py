@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.signals import ScoredSignal, ScoreTotals
+from schemas.signals import ScoreChain, ScoredSignal, ScoreTotals
 from streams.runtime.memory_driver import replay
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.scoring.totals import add_scores
@@ -83,3 +83,30 @@ def test_the_stream_of_totals_counts_every_score_of_the_stream():
 
     assert len(totals) == len(scores) == 37
     assert totals[-1].cells == score_totals(*scores).cells
+    assert totals[-1].chains == score_totals(*scores).chains
+
+
+@given(st.lists(outcomes, min_size=1, max_size=60), st.integers(1, 59))
+def test_chains_hold_known_scores_of_which_none_overlaps_the_one_before(drawn, cut):
+    scores = [score(minute, each) for minute, each in enumerate(drawn)]
+    totals = score_totals(*scores[:cut])
+    if scores[cut:]:
+        totals = add_scores(totals, scores[cut:])
+
+    for chain in totals.chains:
+        those = [each for each in scores if each.hit is not None and belongs(each, chain)]
+        apart: list[ScoredSignal] = []
+        for each in those:
+            if not apart or each.signal_time_ms >= apart[-1].event_time_ms:
+                apart.append(each)
+        assert (chain.known, chain.hits) == (len(apart), sum(bool(each.hit) for each in apart))
+        assert chain.until_ms == apart[-1].event_time_ms
+    known = {each.direction == "neutral" for each in scores if each.hit is not None}
+    assert {chain.group == "neutral" for chain in totals.chains} == known
+
+
+def belongs(each: ScoredSignal, chain: ScoreChain) -> bool:
+    side = "neutral" if each.direction == "neutral" else "directional"
+    if chain.bin is not None:
+        return (side, min(9, math.floor(each.confidence * 10))) == (chain.group, chain.bin)
+    return chain.group == side or (side == "directional" and chain.group == each.grade)

@@ -12,7 +12,13 @@ from schemas.predictions import ClassProbabilities
 from schemas.signals import Confirmation, Signal
 from schemas.timeframes import MINUTE_MS
 from streams.runtime.memory_driver import replay
-from streams.signals.grading import GRADES, assign_grade, choose_direction, confirm_direction
+from streams.signals.grading import (
+    GRADES,
+    assign_grade,
+    choose_direction,
+    confirm_direction,
+    grade_promise,
+)
 from streams.signals.processor import PROCESSOR
 from streams.signals.risk import price_levels
 from tests.build import config_effective, prediction
@@ -30,6 +36,15 @@ UNKNOWN = (Confirmation(name="x", passed=None, detail=""),)
 )  # fmt: skip
 def test_grade_bands_are_half_open(confidence, grade):
     assert assign_grade(confidence, PASSED, qualified=True, members=2) == grade
+
+
+@pytest.mark.parametrize(
+    ("grade", "direction", "promise"),
+    [("A+", "buy", 0.9), ("A", "sell", 0.8), ("B", "buy", 0.7), ("C", "buy", None),
+     ("A+", "neutral", None)],
+)  # fmt: skip
+def test_a_grade_promises_the_least_confidence_of_its_band(grade, direction, promise):
+    assert grade_promise(grade, direction, (0.9, 0.8, 0.7)) == promise
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -142,6 +157,7 @@ def test_bands_and_costs_come_from_the_config():
     [made] = signals(config_effective(0, policy=policy), prediction(1))
 
     assert (plain.grade, made.grade) == ("A+", "B")
+    assert (plain.grade_promise, made.grade_promise) == (0.85, 0.1)
     assert made.risk_notes[0] == "break-even move is 0.20% of notional"
     assert made.round_trip_cost == pytest.approx(0.002)
     assert plain.round_trip_cost is None

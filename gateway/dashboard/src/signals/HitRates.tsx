@@ -15,7 +15,7 @@ export function HitRates({ rows, span }: { rows: ScoreRow[]; span: ScoreSpan | n
   return (
     <TableScroll className={styles.scroll} label="Hit rates by grade">
       <table className={styles.rates}>
-        <caption className="unseen">Hit rate with its 95% Wilson interval, and return, by grade</caption>
+        <caption className="unseen">Hit rate with its 95% interval, and return, by grade</caption>
         <thead>
           <tr>
             <th scope="col">Group</th>
@@ -45,7 +45,8 @@ export function HitRates({ rows, span }: { rows: ScoreRow[]; span: ScoreSpan | n
       </table>
       <p className={text.footNote}>
         {span && `Every signal that expired, from ${stampText(span.from_ms)} to ${stampText(span.to_ms)}. `}
-        Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. Net is the mean return after fees,
+        Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. The interval rests on outcomes that do
+        not overlap, and holds however often you look. Net is the mean return after fees,
         slippage and funding.
       </p>
     </TableScroll>
@@ -65,9 +66,12 @@ function Rate({ row }: { row: ScoreRow }) {
         ) : (
           <>
             <b>{percent(rate)}</b>{' '}
-            <span className="muted">
-              {percent(low)}–{percent(high)}
-            </span>
+            {low !== null && (
+              <span className="muted">
+                {percent(low)}–{percent(high)}
+              </span>
+            )}
+            {row.refuted && <span className="bad"> below its {percent(row.promise)}</span>}
           </>
         )}
       </td>

@@ -40,12 +40,14 @@ export function Reliability({ bins }: { bins: ReliabilityBin[] }) {
               bin.known < FEW_OUTCOMES && styles.few,
             )}
           >
-            <line
-              x1={x(bin.mean_confidence)}
-              x2={x(bin.mean_confidence)}
-              y1={y(bin.hit_rate_low)}
-              y2={y(bin.hit_rate_high)}
-            />
+            {bin.hit_rate_low !== null && bin.hit_rate_high !== null && (
+              <line
+                x1={x(bin.mean_confidence)}
+                x2={x(bin.mean_confidence)}
+                y1={y(bin.hit_rate_low)}
+                y2={y(bin.hit_rate_high)}
+              />
+            )}
             <circle cx={x(bin.mean_confidence)} cy={y(bin.hit_rate)} r={2 + Math.min(Math.sqrt(bin.known) / 6, 3)} />
           </g>
         ))}
