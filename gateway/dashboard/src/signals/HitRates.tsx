@@ -45,9 +45,8 @@ export function HitRates({ rows, span }: { rows: ScoreRow[]; span: ScoreSpan | n
       </table>
       <p className={text.footNote}>
         {span && `Every signal that expired, from ${stampText(span.from_ms)} to ${stampText(span.to_ms)}. `}
-        Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. The interval rests on outcomes that do
-        not overlap, and holds however often you look. Net is the mean return after fees,
-        slippage and funding.
+        Faint rows have fewer than {FEW_OUTCOMES} known outcomes: too few to judge. The interval rests on outcomes that
+        do not overlap, and holds however often you look. Net is the mean return after fees, slippage and funding.
       </p>
     </TableScroll>
   )
