@@ -20,7 +20,7 @@ FEWEST_BLOCKS = 10
 TIGHTEST_AT = 50  # blocks at which no other mixture gives a shorter interval, about
 HORIZONS_PER_BLOCK = 4
 SHORTEST_BLOCK = 96  # bars: about as long as a regime that favours one side
-ROUNDING = 1e-24  # spread that equal sums may show, over their square
+ROUNDING = 1e-15  # spread that blocks of one mean may show, over their squares
 FARTHEST = 1_000_000  # blocks ahead that are worth naming
 
 
@@ -80,8 +80,8 @@ def mean_sequence(
         level: Fixed before the first look.
         tightest_at: Number of blocks to be shortest at; fixed before the first look.
 
-    Blocks of unequal counts give the mean of outcomes, not of blocks. None below 10 blocks, without
-    spread, or where the blocks say too little to bound it on both sides.
+    Blocks of unequal counts give the mean of outcomes, not of blocks. None below 10 blocks, where
+    all have one mean, or where the blocks say too little to bound it on both sides.
     """
     reach = _reach(sums.blocks, level, tightest_at)
     if _says_nothing(sums) or reach is None:
@@ -101,7 +101,7 @@ def blocks_to_decide(
 ) -> int | None:
     """Return how many more blocks exclude a mean of 0 if mean and spread stay as they are.
 
-    0 if they exclude it already. None below 10 blocks, without spread, and beyond a million.
+    0 if they exclude it already. None below 10 blocks, where all have one mean, beyond a million.
     """
     if _says_nothing(sums):
         return None
@@ -121,8 +121,13 @@ def blocks_to_decide(
 
 
 def _says_nothing(sums: BlockSums) -> bool:
-    flat = sums.amount_squares <= ROUNDING * sums.blocks * sums.amount_mean**2
-    return sums.blocks < FEWEST_BLOCKS or flat
+    """Whether there are few blocks, or all of them have one mean: an accident, no certainty."""
+    if sums.blocks < FEWEST_BLOCKS or sums.count_mean <= 0.0:
+        return True
+    mean = sums.amount_mean / sums.count_mean
+    squares = sums.amount_squares - mean * (2.0 * sums.cross_products - mean * sums.count_squares)
+    size = sums.amount_squares + sums.blocks * sums.amount_mean**2
+    return squares <= ROUNDING * size
 
 
 def _reach(blocks: int, level: float, tightest_at: int) -> float | None:

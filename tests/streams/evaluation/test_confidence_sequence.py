@@ -124,6 +124,7 @@ def test_few_blocks_and_blocks_without_spread_have_no_interval():
     assert mean_sequence(few) is None
     assert mean_sequence(equal) is None
     assert mean_sequence(summed([[0.0]] * 30)) is None
+    assert mean_sequence(summed([[1.0] * (1 + number % 5) for number in range(30)])) is None
     assert blocks_to_decide(few) is None
     assert blocks_to_decide(equal) is None
 
