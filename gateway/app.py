@@ -42,6 +42,7 @@ from gateway.routes import (
     drift,
     explain,
     hyperopt,
+    ideas,
     ledger,
     mlflow,
     models,
@@ -68,7 +69,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters, mlflow, drift, versions, trades, portfolio),
+    *(ledger, dead_letters, mlflow, drift, versions, trades, portfolio, ideas),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0

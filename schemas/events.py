@@ -24,6 +24,8 @@ EventKind = Literal[
     "model_changed",
     "model_drift",
     "config_active",
+    "idea_decided",
+    "idea_closed",
 ]
 Severity = Literal["info", "warning", "urgent"]
 
@@ -34,7 +36,7 @@ class SystemEvent(Record):
     event_id: str = Field(description="The same after every redelivery")
     kind: EventKind
     severity: Severity = Field(description="Urgent ones pass quiet hours")
-    subject: str = Field(description="Process, symbol, strategy or topic: the Kafka key")
+    subject: str = Field(description="Process, symbol, market, strategy or topic: the Kafka key")
     event_time_ms: Milliseconds = Field(
         description="Wall clock: when the record that tells it was written"
     )

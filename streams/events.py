@@ -15,6 +15,7 @@ from schemas.configs import ActiveConfig
 from schemas.dead_letter import DeadLetter
 from schemas.drift import DriftReport
 from schemas.events import EventKind, Severity, SystemEvent
+from schemas.ideas import IdeaEvent
 from schemas.ids import derived_id
 from schemas.market import LedgerEntry
 from schemas.models import ModelChanged
@@ -22,6 +23,7 @@ from schemas.record import Record
 from schemas.status import MonitorWindow, WorkerStatus
 from schemas.timeframes import STALE_BARS, timeframe_name
 from schemas.topics import RAW_BARS, SYSTEM_EVENTS
+from schemas.trades import ExitReason
 
 SILENCE_MS = 30_000  # wall clock; a fast market passes two bars while its stream may be silent
 LOST = frozenset({"gap", "stall"})  # findings of the ledger that are news
@@ -39,6 +41,14 @@ SEVERITY: Mapping[EventKind, Severity] = {
     "model_changed": "info",
     "model_drift": "warning",
     "config_active": "info",
+    "idea_decided": "info",
+    "idea_closed": "info",
+}
+ENDED: Mapping[ExitReason, str] = {
+    "target": "at its target",
+    "invalidation": "where it was wrong",
+    "horizon": "at its horizon",
+    "reversal": "by a decision for the other side",
 }
 STATE_AFTER: Mapping[EventKind, str] = {
     "process_degraded": "degraded",
@@ -150,6 +160,8 @@ def _news(state: EventState, record: Record) -> Step:
             made = [_drift(record)]
         case ActiveConfig():
             made = [_config(record)]
+        case IdeaEvent() if record.action != "opened":  # its decision said where it enters
+            made = [_idea(record)]
     return state, made
 
 
@@ -227,6 +239,23 @@ def _drift(report: DriftReport) -> News:
 def _config(config: ActiveConfig) -> News:
     text = f"config {config.config_id} of {config.strategy} is ACTIVE"
     return News("config_active", config.strategy, text)
+
+
+def _idea(idea: IdeaEvent) -> News:
+    market = f"{idea.symbol}/{timeframe_name(idea.timeframe_ms)}"
+    if idea.action == "decided":
+        expected = idea.expected_net_return
+        text = (
+            f"{idea.side} {market} at the next open: expected {expected.mean:+.2%} after costs "
+            f"({expected.low:+.2%} to {expected.high:+.2%}), wrong at {idea.stop_price:.8g}, "
+            f"target {idea.target_price:.8g}"
+        )
+        return News("idea_decided", market, text)
+    if idea.exit_reason is None or idea.net_return is None:
+        text = f"{idea.side} {market}: bars are missing, so nobody can say what it came to"
+    else:
+        text = f"{idea.side} {market} ended {ENDED[idea.exit_reason]}: {idea.net_return:+.2%} net"
+    return News("idea_closed", market, text)
 
 
 def _short(text: str) -> str:

@@ -207,6 +207,7 @@ WORKERS: tuple[Worker, ...] = (
             LEDGER,
             MODELS_CHANGES,
             DRIFT_REPORTS,
+            IDEAS,
             CONFIG_ACTIVE,
             MONITOR_WINDOWS,
             WORKER_STATUS,

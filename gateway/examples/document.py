@@ -15,7 +15,16 @@ import yaml
 from gateway.envelope import is_enveloped
 
 FOLDER = Path(__file__).parent
-FAMILIES = ("market", "research", "strategies", "versions", "trades", "portfolio", "system")
+FAMILIES = (
+    "market",
+    "research",
+    "strategies",
+    "versions",
+    "trades",
+    "portfolio",
+    "ideas",
+    "system",
+)
 
 Example = dict[str, Any]
 

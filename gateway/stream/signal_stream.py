@@ -51,6 +51,7 @@ from gateway.stream.subscription import (
 from gateway.views.arrival import Arrival
 from gateway.views.compact import CompactSignal
 from gateway.views.read_model import ReadModel
+from schemas.ideas import IdeaEvent
 from schemas.signals import Signal
 
 log = structlog.get_logger()
@@ -94,7 +95,7 @@ class SignalStream:
         subject = MessageSubject(
             kind,
             getattr(record, "symbol", None),
-            record.grade if type(record) is Signal else None,
+            record.grade if isinstance(record, Signal | IdeaEvent) else None,
             getattr(record, "timeframe_ms", None),
         )
         base_ms = self._views.base_ms

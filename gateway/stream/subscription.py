@@ -16,6 +16,7 @@ from gateway.errors import describe
 from gateway.views.timeframes import running_length
 from schemas.events import SystemEvent
 from schemas.explanations import Explanation
+from schemas.ideas import IdeaEvent
 from schemas.market import Bar
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
@@ -26,6 +27,7 @@ from schemas.timeframes import MOST_TIMEFRAMES
 
 KINDS: dict[type[Record], str] = {
     Signal: "signal",
+    IdeaEvent: "idea",
     Bar: "bar",
     RegimeProbabilities: "regime",
     Explanation: "explanation",
@@ -46,7 +48,7 @@ class Subscription(BaseModel):
     timeframe: list[str] = Field(
         default=[], max_length=MOST_TIMEFRAMES, description="Names such as 15m; empty: the base"
     )
-    grade: list[Grade] = Field(default=[], description="Of signals; empty: all")
+    grade: list[Grade] = Field(default=[], description="Of signals and ideas; empty: all")
     kinds: list[str] = Field(default=["signal"], max_length=len(KINDS))
     cursor: str | None = Field(default=None, max_length=2_000)
 

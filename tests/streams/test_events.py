@@ -15,7 +15,7 @@ from schemas.status import MonitorWindow
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import BARS, RAW_BARS
 from streams.events import EventState, Place, merged, recall, step
-from tests.build import START_MS, drift_report, serving, status
+from tests.build import START_MS, closed_idea, drift_report, idea_event, serving, status
 
 STATES = ("starting", "restoring", "running", "degraded", "holding", "stopping", "failed")
 
@@ -136,6 +136,20 @@ def test_gaps_letters_models_and_configs_are_news_and_repairs_are_not():
     assert events[-1].text == "m1 does harm at BTCUSDT 1m: log_loss, age"
     assert all(len(event.text) < 500 for event in events)
     assert "topics dlq list" in events[1].remedy
+
+
+def test_an_idea_is_news_when_it_is_decided_and_when_it_ends():
+    unknown = closed_idea(exit_reason="unknown", net_return=None)
+    decided, closed, lost = fold(idea_event(), idea_event(action="opened"), closed_idea(), unknown)[
+        1
+    ]
+
+    assert (decided.kind, decided.subject) == ("idea_decided", "BTCUSDT/1m")
+    assert "buy BTCUSDT/1m at the next open: expected +0.40%" in decided.text
+    assert "wrong at 100.2, target 100.9" in decided.text
+    assert closed.text == "buy BTCUSDT/1m ended at its target: +0.37% net"
+    assert (closed.kind, lost.kind) == ("idea_closed", "idea_closed")
+    assert "nobody can say" in lost.text
 
 
 def test_events_of_one_batch_are_merged_with_their_count():

@@ -1,6 +1,7 @@
 """Notify as a process: makes events of what the topics say, and sends them to people.
 
-statuses, windows, ledger, models, configs, dead letters  -->  [notify]  -->  system.events.v1
+statuses, windows, ledger, models, configs, ideas, dead letters  -->  [notify]
+[notify]  -->  system.events.v1
 system.events.v1  -->  [a thread for each sink]  -->  Apprise
 
 Events and the offsets of what they are made of are one transaction, so that each is written once;
@@ -21,6 +22,7 @@ from schemas.topics import (
     CLOCK_TICKS,
     CONFIG_ACTIVE,
     DRIFT_REPORTS,
+    IDEAS,
     LEDGER,
     MODELS_CHANGES,
     MONITOR_WINDOWS,
@@ -56,6 +58,7 @@ READS = (
     LEDGER,
     MODELS_CHANGES,
     DRIFT_REPORTS,
+    IDEAS,
     CONFIG_ACTIVE,
     MONITOR_WINDOWS,
     WORKER_STATUS,

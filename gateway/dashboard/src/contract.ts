@@ -368,10 +368,10 @@ export interface EntryGrounds {
 export interface EventEntry {
   /** The same after every redelivery */
   event_id: string
-  kind: 'process_degraded' | 'process_failed' | 'process_restarted' | 'process_recovered' | 'feed_stale' | 'feed_fresh' | 'gap' | 'dead_letter' | 'model_changed' | 'model_drift' | 'config_active'
+  kind: 'process_degraded' | 'process_failed' | 'process_restarted' | 'process_recovered' | 'feed_stale' | 'feed_fresh' | 'gap' | 'dead_letter' | 'model_changed' | 'model_drift' | 'config_active' | 'idea_decided' | 'idea_closed'
   /** Urgent ones pass quiet hours */
   severity: 'info' | 'warning' | 'urgent'
-  /** Process, symbol, strategy or topic: the Kafka key */
+  /** Process, symbol, market, strategy or topic: the Kafka key */
   subject: string
   /** Wall clock: when the record that tells it was written */
   event_time_ms: number

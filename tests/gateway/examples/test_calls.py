@@ -17,16 +17,19 @@ from schemas.refdata import TABLES
 from tests.build import (
     account_snapshot,
     close_time,
+    closed_idea,
     comparison,
     dead_letter,
     drift_report,
     explanation,
     feature_drift,
+    idea_event,
     job_progress,
     job_result,
     mlflow_run,
     refdata,
     registered,
+    suppressed_totals,
     training_request,
 )
 from tests.fakes.command_processor import CommandProcessor
@@ -97,6 +100,7 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     gateway.bus.feed(account_snapshot())
     gateway.bus.feed(mlflow_run(number="2"), mlflow_run("job/1", experiment_id="2", model=None))
     gateway.bus.feed(drift_report(timeframe_ms=900_000), feature_drift(timeframe_ms=900_000))
+    gateway.bus.feed(closed_idea(2), idea_event(18), suppressed_totals(19))
     await drafted(gateway, "MyStrategy", {"timeframe": "1h", "symbols": SYMBOLS})
     await drafted(gateway, "MyStrategy", {"timeframe": "4h", "symbols": SYMBOLS})
     parameters: JsonValue = {name: {"type": "int"} for name in ("fast", "slow", "short")}

@@ -21,7 +21,7 @@ from gateway.stream import signal_stream
 from gateway.stream.handshake import PATH
 from gateway.stream.subscription import decode_cursor, encode_cursor
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from tests.build import bar, close_time, regimes, signal, status, system_event
+from tests.build import bar, close_time, idea_event, regimes, signal, status, system_event
 from tests.fakes.gateway import LAST, RunningGateway
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +69,18 @@ async def test_an_event_reaches_who_asked_for_events_and_nobody_else(served):
         message = await read(events)
         assert (message["type"], message["data"]["kind"]) == ("event", "feed_stale")
         assert (await read(signals))["type"] == "signal"
+
+
+async def test_ideas_are_sent_by_their_grade_to_who_asked_for_them(served):
+    async with connect(address(served, "?kinds=idea&grade=A")) as socket:
+        await read(socket)
+
+        served.bus.feed(
+            signal(LAST + 1), idea_event(LAST + 1, grade="C"), idea_event(LAST + 2, grade="A")
+        )
+
+        message = await read(socket)
+    assert (message["type"], message["data"]["idea_id"]) == ("idea", f"idea-BTCUSDT-{LAST + 2}")
 
 
 async def test_filters_pass_only_what_was_asked_for(served):

@@ -1,0 +1,114 @@
+"""Ideas: what their routes show of one, and what ideas like it came to."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from gateway.context import AppContext
+from gateway.envelope import raw
+from gateway.views.ideas import CompactIdea
+from schemas.explanations import Explanation
+from schemas.ideas import IdeaEvent
+from schemas.signals import Signal
+from schemas.timeframes import timeframe_name
+from streams.evaluation.trade_summary import summarise
+from streams.ideas.result import trade_result
+
+PAST_IDEAS = 1_000  # of one kind that are added up
+
+
+class IdeaItem(IdeaEvent):
+    """An idea as it stands, with its age."""
+
+    timeframe: str
+    age_bars: int = Field(description="Bars from its entry until now, or until its end")
+
+
+class PastIdeas(BaseModel):
+    """What the newest closed ideas of one kind came to, after costs and funding.
+
+    They do not overlap. Those whose end is unknown are not among them.
+    """
+
+    ideas: int
+    wins: int = Field(description="That earned more than 0")
+    hit_rate: float | None
+    hit_rate_low: float | None = Field(description="95 % Wilson interval")
+    hit_rate_high: float | None
+    expectancy: float | None = Field(description="Mean net return of one, a fraction")
+    expectancy_low: float | None = Field(
+        description="95 % interval by days of exit; null below ten of them"
+    )
+    expectancy_high: float | None
+    days: int = Field(description="With an exit")
+    mean_r: float | None = Field(description="Mean of their R multiples")
+    expected: float | None = Field(description="Mean net return that was expected of them")
+
+
+class IdeaDetail(IdeaItem):
+    """One idea with the signal that it is made of, and what those like it came to."""
+
+    signal: Signal | None = Field(description="Null: it is no longer held; it is on its topic")
+    explanation: Explanation | None = Field(description="Null until made, as of the signal")
+    similar: PastIdeas = Field(
+        description="Closed ideas of its strategy, symbol, timeframe and side"
+    )
+
+
+def item(ctx: AppContext, idea: CompactIdea) -> dict[str, Any]:
+    """Return an idea as the routes show it."""
+    event = IdeaEvent.decode(idea.raw)
+    market_ms = ctx.market_ms()
+    until_ms = event.closed_ms if event.closed_ms is not None else market_ms
+    lasted_ms = max(0, (event.event_time_ms if until_ms is None else until_ms) - event.opened_ms)
+    return {
+        **event.model_dump(),
+        "timeframe": timeframe_name(event.timeframe_ms),
+        "age_bars": lasted_ms // event.timeframe_ms,
+    }
+
+
+def detail(ctx: AppContext, idea: CompactIdea) -> dict[str, Any]:
+    """Return an idea with its signal, its explanation, and what those like it came to."""
+    shown = item(ctx, idea)
+    signal = ctx.views.signals.get(shown["signal_id"])
+    return {
+        **shown,
+        "signal": raw(None if signal is None else signal.raw),
+        "explanation": raw(None if signal is None else ctx.views.explanation(signal)),
+        "similar": past_ideas(ctx, idea).model_dump(),
+    }
+
+
+def past_ideas(ctx: AppContext, idea: CompactIdea) -> PastIdeas:
+    """Return what the newest closed ideas of an idea's kind came to, itself left out."""
+    alike = (
+        IdeaEvent.decode(each.raw)
+        for each in ctx.views.ideas.newest_first()
+        if each.kind == idea.kind and not each.open and each is not idea
+    )
+    known = (event for event in alike if event.net_return is not None)
+    events = list(islice(known, PAST_IDEAS))
+    figures = summarise([trade_result(event) for event in events])
+    rate, expectancy = figures.hit_rate_interval, figures.expectancy_interval
+    return PastIdeas(
+        ideas=figures.trades,
+        wins=figures.wins,
+        hit_rate=figures.hit_rate,
+        hit_rate_low=None if rate is None else rate.low,
+        hit_rate_high=None if rate is None else rate.high,
+        expectancy=figures.expectancy,
+        expectancy_low=None if expectancy is None else expectancy.low,
+        expectancy_high=None if expectancy is None else expectancy.high,
+        days=figures.days,
+        mean_r=_mean([event.r_multiple for event in events if event.r_multiple is not None]),
+        expected=_mean([event.expected_net_return.mean for event in events]),
+    )
+
+
+def _mean(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
