@@ -175,7 +175,6 @@ WORKERS: tuple[Worker, ...] = (
             MLFLOW_RUNS,
         ),
         (
-            TRAINING_REQUESTS,
             TRAINING_PROGRESS,
             MODEL_COMMANDS,
             MODELS_REGISTERED,

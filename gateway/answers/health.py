@@ -275,6 +275,11 @@ def _model_reasons(views: ReadModel, timeframe: TimeframeState) -> Iterator[str]
         if not change.model.qualified:
             failed = ", ".join(gate for gate, passed in change.model.gates.items() if not passed)
             yield f"model {change.model.model_version} is unqualified: {failed}"
+        if change.model.metrics.log_loss is None:
+            yield (
+                f"model {change.model.model_version} is not watched for drift: it has no record "
+                "out of sample that its predictions could be compared with"
+            )
         for symbol, reason in change.model.left_out.items():
             yield (
                 f"model {change.model.model_version} was trained without {symbol}: {reason}; the "

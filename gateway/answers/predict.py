@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.answers.as_of import SKEW_MS
 from gateway.answers.explain import explain_override, find_explanation
 from gateway.answers.risk import risk_advice
 from gateway.context import AppContext
@@ -25,7 +26,6 @@ from streams.signals.grading import choose_direction
 from streams.signals.risk import price_levels, risk_notes
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}
-SKEW_MS = 1_000  # by how much a caller's clock may run ahead of market time
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,8 @@ async def configs(
 ) -> Response:
     """Return the versions of a strategy, as they stood at a time."""
     ctx.require_ready()
-    at_ms = ctx.wall_ms() if as_of is None else time_ms(as_of)
+    now_ms = ctx.wall_ms()
+    at_ms = now_ms if as_of is None else time_ms(as_of, now_ms)
     view = ctx.views.configs
     stood = view.require(name).at(at_ms)
     active = view.active(name, at_ms)

@@ -85,7 +85,8 @@ async def versions(
     so; a version that was promoted serves from the bar that it names. Its reason says why.
     """
     line = requested_line(ctx, name, timeframe)
-    at_ms = _now_ms(ctx) if as_of is None else time_ms(as_of)
+    now_ms = _now_ms(ctx)
+    at_ms = now_ms if as_of is None else time_ms(as_of, now_ms)
     known = ctx.views.versions.require(*line)
     stood = known.at(LAST_MS if as_of is None else at_ms)
     rows = [
@@ -103,7 +104,7 @@ async def versions(
             if as_of is None
             else known.served_at(at_ms) or _production(rows),
             "versions": rows,
-            "retraining": retraining_view(ctx.views.versions.budget(*line), _now_ms(ctx)),
+            "retraining": retraining_view(ctx.views.versions.budget(*line), now_ms),
         }
     )
 

@@ -55,7 +55,12 @@ def decision(model: ModelRegistered) -> PolicyDecision | None:
     """Return by which thresholds a trained model was judged; None for one that does not say so."""
     if model.policy is None:
         return None
-    gates = [f for report in model.reports for f in report.figures if f.threshold is not None]
+    gates = [
+        figure.model_copy(update={"name": f"{report.name}.{figure.name}"})  # gates share names
+        for report in model.reports
+        for figure in report.figures
+        if figure.threshold is not None
+    ]
     rows = model.comparison.metrics if model.comparison else ()
     compared = [
         GateFigure(

@@ -33,15 +33,6 @@ from streams.promotion.stages import line_subject
 from streams.promotion.state import PromotionState, TrainingUnderWay, WaitingCause
 
 
-def request_id(history: HistoryReady, cause: object, reason: str) -> str:
-    """Return the id of the request that a cause makes once of a history.
-
-    The base bar's leaves its timeframe out, as when there was no other.
-    """
-    higher = () if history.base_ms is None else (history.timeframe_ms,)
-    return derived_id(TRAINING_REQUESTS.name, history.strategy, cause, reason, *higher)
-
-
 def champion_reference(model: ModelRegistered | None) -> ChampionReference | None:
     """Return the model with which a new one is compared; None where none serves."""
     if model is None:
@@ -55,8 +46,11 @@ def take_history(state: PromotionState, history: HistoryReady) -> tuple[Promotio
         state = state.model_copy(update={"history": history})
     if state.serving is not None or history.to_ms <= state.requested_to_ms:
         return state, ()
+    # The base bar's id leaves its timeframe out, as when there was no other.
+    higher = () if history.base_ms is None else (history.timeframe_ms,)
+    about = (history.strategy, history.to_ms, "bootstrap", *higher)
     request = TrainingRequest(
-        request_id=request_id(history, history.to_ms, "bootstrap"),
+        request_id=derived_id(TRAINING_REQUESTS.name, *about),
         strategy=history.strategy,
         event_time_ms=history.event_time_ms,
         symbols=history.symbols,
@@ -78,8 +72,11 @@ def retrain(state: PromotionState, command: ModelCommand) -> Ruling:
     """Rule on another training."""
     about, history = line_subject(command), state.history
     if history is None:
-        detail = f"{about} has no ready history yet: its first model is trained when it has"
-        return Ruling("conflict", detail, about)
+        detail = (
+            f"no ready history of {about} is known, expected a strategy and a timeframe that run; "
+            "the first model is trained once the history is filled"
+        )
+        return Ruling("unknown", detail, about)
     if unknown := sorted(set(command.symbols) - set(history.symbols)):
         expected = ", ".join(history.symbols)
         detail = f"symbols: got {', '.join(unknown)}, expected some of {expected}"

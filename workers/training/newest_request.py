@@ -1,22 +1,24 @@
-"""Requests for models up to the newest bar, because the features have changed; newest closes."""
+"""Ready histories, their newest closes, and the training that a change of the features asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
 from schemas.features import FeatureVector
+from schemas.ids import derived_id
 from schemas.market import HistoryReady
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.timeframes import timeframe_name
-from schemas.topics import FEATURE_VECTORS, HISTORY, MODELS_CHANGES, TRAINING_REQUESTS
-from schemas.training import TrainingRequest
-from streams.features.catalog import FEATURE_SET_ID
-from streams.promotion.retraining import champion_reference, request_id
+from schemas.topics import FEATURE_VECTORS, HISTORY, MODEL_COMMANDS, MODELS_CHANGES
+from schemas.versions import ModelCommand
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
+from streams.runtime.wall_clock import wall_ms
+from workers.training.queue import BY, read_market_time
 
 log = structlog.get_logger()
 
@@ -65,25 +67,6 @@ def newest_closes(kafka: KafkaSettings, histories: Sequence[HistoryReady]) -> li
     ]
 
 
-def newest_requests(
-    kafka: KafkaSettings, histories: Sequence[HistoryReady], causes: Mapping[int, str]
-) -> list[TrainingRequest]:
-    """Return the requests for models of this feature set, up to the newest bar of every symbol.
-
-    Args:
-        kafka: The broker.
-        histories: One for each model.
-        causes: By timeframe, what asks once.
-    """
-    serving = serving_models(kafka, histories[0].strategy) if histories else {}
-    return [
-        _request(history, closes, causes[history.timeframe_ms]).model_copy(
-            update={"champion": champion_reference(serving.get(history.timeframe_ms))},
-        )
-        for history, closes in zip(histories, newest_closes(kafka, histories), strict=True)
-    ]
-
-
 def serving_models(kafka: KafkaSettings, strategy: str) -> dict[int, ModelRegistered]:
     """Return the model of a strategy that serves each timeframe, by its length."""
     with Reader(kafka, (MODELS_CHANGES,)) as reader:
@@ -92,53 +75,58 @@ def serving_models(kafka: KafkaSettings, strategy: str) -> dict[int, ModelRegist
     return {change.model.timeframe_ms: change.model for change in changes}
 
 
-def _request(history: HistoryReady, closes: dict[str, int], cause: str) -> TrainingRequest:
-    to_ms = max(closes.values())
-    return TrainingRequest(
-        request_id=request_id(history, cause, "features"),
-        strategy=history.strategy,
-        event_time_ms=to_ms,
-        symbols=history.symbols,
-        timeframe_ms=history.timeframe_ms,
-        from_ms=history.from_ms,
-        to_ms=to_ms,
-        reason="features",
-        closes=closes,
-        base_ms=history.base_ms,
-    )
-
-
 def ask_after_feature_change(
     kafka: KafkaSettings, strategy: str, lengths_ms: Collection[int]
 ) -> None:
-    """Ask once for a model of each timeframe whose own was trained on another feature set.
+    """Ask for a model of each timeframe whose own was trained on another feature set.
 
-    One that no longer runs is not asked for: ``lengths_ms`` are those of the settings.
+    Promotion takes it once, and within the limits of retraining. One that no longer runs is not
+    asked for: ``lengths_ms`` are those of the settings.
     """
-    serving = serving_models(kafka, strategy)
-    # A set that comes back after another one is asked for again: another model serves by then.
-    causes = {
-        timeframe_ms: f"{FEATURE_SET_ID} after {model.model_version}"
-        for timeframe_ms, model in serving.items()
+    outdated = {
+        timeframe_ms: model
+        for timeframe_ms, model in serving_models(kafka, strategy).items()
         if model.feature_set_id != FEATURE_SET_ID
     }
-    if not causes:
+    if not outdated:
         return
     ready = ready_histories(kafka, strategy, lengths_ms)
-    histories = [history for timeframe_ms, history in ready.items() if timeframe_ms in causes]
-    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
-        records = [message.record for message in reader.read_to_end()]
-    asked = {r.request_id for r in records if isinstance(r, TrainingRequest)}
+    histories = [history for timeframe_ms, history in ready.items() if timeframe_ms in outdated]
+    market_ms = read_market_time(kafka) or 0
     publisher = Publisher(kafka, f"training-{kafka.instance}-request")
-    for request in newest_requests(kafka, histories, causes):
-        if request.request_id in asked:
-            continue
-        publisher.publish(request)
+    for history, closes in zip(histories, newest_closes(kafka, histories), strict=True):
+        command = _retrain(outdated[history.timeframe_ms], closes, market_ms)
+        publisher.publish(command)
         log.info(
             "training.requested",
-            request_id=request.request_id,
-            timeframe=timeframe_name(request.timeframe_ms),
-            cause="the features have changed since the serving model was trained",
-            model_version=serving[request.timeframe_ms].model_version,
+            command_id=command.command_id,
+            timeframe=timeframe_name(command.timeframe_ms),
+            cause=command.reason,
+            forced=command.force,
         )
     publisher.flush()
+
+
+def _retrain(model: ModelRegistered, closes: dict[str, int], market_ms: int) -> ModelCommand:
+    """Return the command to train again because of the features of the model that serves.
+
+    It passes over the limits where that model lacks a feature: nothing predicts until the next.
+    """
+    missing = sorted(set(model.feature_names) - set(FEATURE_NAMES))
+    lacks = f", and without {', '.join(missing)} it cannot predict" if missing else ""
+    reason = f"{model.model_version} was trained on features {model.feature_set_id}"
+    line = (model.strategy, model.timeframe_ms)
+    return ModelCommand(
+        # A set that comes back after another one is asked for again: another model serves by then.
+        command_id=derived_id(MODEL_COMMANDS.name, *line, FEATURE_SET_ID, model.model_version),
+        event_time_ms=wall_ms(),
+        by=BY,
+        reason=f"{reason}, now they are {FEATURE_SET_ID}{lacks}"[:1_000],
+        strategy=model.strategy,
+        timeframe_ms=model.timeframe_ms,
+        action="retrain",
+        cause="features",
+        force=bool(missing),
+        market_ms=max(market_ms, *closes.values()),
+        closes=closes,
+    )

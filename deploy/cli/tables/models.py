@@ -25,7 +25,6 @@ def _line(row: dict[str, Any]) -> str:
 
 def details_lines(row: dict[str, Any]) -> list[str]:
     """Return one version with its gates and its history."""
-    metrics = row["metrics"]
     gates = ", ".join(f"{name} {'ok' if ok else 'FAILED'}" for name, ok in row["gates"].items())
     lines = [
         _line(row).strip(),
@@ -33,10 +32,7 @@ def details_lines(row: dict[str, Any]) -> list[str]:
             f"trained on {', '.join(row['symbols'])} of {row['timeframe']}, "
             f"{row['trained_from'][:16]} to {row['trained_to'][:16]}, by {row['request_id']}"
         ),
-        (
-            f"log-loss {metrics['log_loss']}, class prior {metrics['prior_log_loss']}, "
-            f"{metrics['rows']} rows out of sample"
-        ),
+        _record(row["metrics"]),
         f"gates: {gates or 'none'}",
         f"files: {row['uri']}",
     ]
@@ -47,6 +43,15 @@ def details_lines(row: dict[str, Any]) -> list[str]:
         for move in row["history"]
     )
     return [*lines, "history:", *moves]
+
+
+def _record(metrics: dict[str, Any]) -> str:
+    if metrics["log_loss"] is None:
+        return "no record out of sample: its drift is not watched"
+    return (
+        f"log-loss {metrics['log_loss']:.4f}, class prior {metrics['prior_log_loss']:.4f}, "
+        f"{metrics['rows']} rows out of sample"
+    )
 
 
 def policy_lines(row: dict[str, Any]) -> list[str]:

@@ -202,7 +202,9 @@ async def test_versions_are_listed_as_they_stood_at_a_time(configs):
     assert (await at("2027-01-15T07:00:00+00:00"))["configs"] == []
 
 
-@pytest.mark.parametrize("as_of", ["yesterday", "2027-13-01", "9999-01-01T00:00:00Z", "", "-1"])
+@pytest.mark.parametrize(
+    "as_of", ["yesterday", "2027-13-01", "9999-01-01T00:00:00Z", "2027-01-15T09:00:00Z", "", "-1"]
+)
 async def test_a_time_that_is_none_is_refused(configs, as_of):
     await created(configs)
 

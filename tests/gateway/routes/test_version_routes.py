@@ -12,7 +12,7 @@ from schemas.versions import ModelCommand
 from streams.configs.content import SHIPPED, config_id, content_hash, normalised
 from tests.build import close_time, comparison, config_command, registered
 from tests.fakes.command_processor import decide_models
-from tests.fakes.gateway import LAST
+from tests.fakes.gateway import LAST, ticks
 
 pytestmark = pytest.mark.anyio
 
@@ -96,11 +96,15 @@ async def test_what_served_a_bar_is_told_apart_from_what_was_promoted_by_then(mo
     promoted = await post(models, f"{STRATEGIES}/models/promote", {"version": 2})
     row = promoted["version"]
 
+    ahead = await models.client.get(f"{MODELS}/versions", params={"as_of": row["effective_from"]})
+    models.bus.feed(*ticks(600.0))
     before = await models.get(f"{MODELS}/versions", as_of=row["since"])
     after = await models.get(f"{MODELS}/versions", as_of=row["effective_from"])
     nothing = await models.get(f"{MODELS}/versions", as_of="1970-01-01")
 
     assert row["since"] < row["effective_from"]
+    assert ahead.status_code == 400
+    assert f"as_of: got '{row['effective_from']}', expected a time up to now" in ahead.text
     assert (before["versions"][1]["stage"], before["production"]) == ("Production", 1)
     assert after["production"] == 2
     assert (nothing["versions"], nothing["production"]) == ([], None)
@@ -300,7 +304,7 @@ async def test_a_version_shows_the_policy_that_judged_it_and_each_threshold_with
     assert shown["policy"]["gates"]["edge_level"] == 0.05
     [move] = shown["history"]
     assert move["decision"]["config_id"] == "v2-0a1b2c3d"
-    assert [f["name"] for f in move["decision"]["figures"]] == ["edge_p_value"]
+    assert [f["name"] for f in move["decision"]["figures"]] == ["ensemble.edge_p_value"]
 
 
 async def test_a_retraining_is_asked_for_with_the_newest_closes_and_can_be_cancelled(models):
@@ -314,6 +318,12 @@ async def test_a_retraining_is_asked_for_with_the_newest_closes_and_can_be_cance
     assert "is under way" in again["detail"]
     assert "is cancelled" in cancelled["outcome"]["detail"]
     await post(models, f"{STRATEGIES}/models/promote", {"version": 2})  # no revision was missed
+
+
+async def test_a_training_of_an_unknown_strategy_is_404(models):
+    refused = await post(models, "/api/v1/strategies/nobody/models/retrain", {}, 404)
+
+    assert "no ready history of nobody/1m is known" in refused["detail"]
 
 
 async def test_one_version_is_shown_with_reports_and_history(models):

@@ -106,7 +106,7 @@ def test_without_archiving_the_version_before_returns_to_staging():
         (model_command("rollback", 40, deployment_id="deploy-1"), "invalid", "version: got null"),
         (model_command("promote", 40, version="2", expected_revision=1), "stale", "revision 3"),
         (model_command("cancel", 40), "unknown", "no training"),
-        (model_command("retrain", 40), "conflict", "no ready history"),
+        (model_command("retrain", 40), "unknown", "no ready history"),
     ],
 )
 def test_an_illegal_move_is_refused_with_the_stage_that_was_found(command, code, found):

@@ -1,4 +1,4 @@
-"""A change of the features: a model is asked for once, and its history is made again."""
+"""A change of the features: a model is asked for, and its history is made again."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import numpy as np
 import pytest
 
 from schemas.features import FeatureVector
-from schemas.ids import derived_id
 from schemas.market import Bar, HistoryReady
 from schemas.models import ModelChanged
 from schemas.record import Record
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from schemas.topics import TRAINING_REQUESTS
-from schemas.training import TrainingRequest
-from streams.features.catalog import FEATURE_SET_ID
+from schemas.topics import MODEL_COMMANDS
+from schemas.versions import ModelCommand
+from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.runtime.memory_driver import replay
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from tests.build import bar, close_time, registered
+from tests.build import bar, close_time, registered, training_request
 from tests.narrow import all_are
 from workers.training.dataset import collect_series
 from workers.training.fit_regimes import OBSERVATIONS
 from workers.training.newest_request import (
     ask_after_feature_change,
-    newest_requests,
+    newest_closes,
     ready_histories,
 )
 from workers.training.train import MODEL_FEATURES
@@ -62,14 +61,20 @@ def history(*symbols: str, timeframe_ms: int = MINUTE_MS) -> HistoryReady:
 
 
 def changed(
-    feature_set_id: str, version: str = "v1", timeframe_ms: int = MINUTE_MS
+    feature_set_id: str,
+    version: str = "v1",
+    timeframe_ms: int = MINUTE_MS,
+    feature_names: tuple[str, ...] = FEATURE_NAMES[:2],
 ) -> ModelChanged:
     return ModelChanged(
         strategy="ensemble",
         event_time_ms=close_time(9),
         effective_from_ms=close_time(12),
         model=registered(
-            feature_set_id=feature_set_id, model_version=version, timeframe_ms=timeframe_ms
+            feature_set_id=feature_set_id,
+            model_version=version,
+            timeframe_ms=timeframe_ms,
+            feature_names=feature_names,
         ),
         reason="first",
     )
@@ -92,28 +97,36 @@ def hourly(vectors: list[FeatureVector]) -> list[FeatureVector]:
     return [vector.model_copy(update={"timeframe_ms": HOUR_MS}) for vector in vectors]
 
 
-def requests(kafka: KafkaSettings) -> list[TrainingRequest]:
-    with Reader(kafka, (TRAINING_REQUESTS,)) as reader:
-        return all_are(TrainingRequest, [message.record for message in reader.read_to_end()])
+def commands(kafka: KafkaSettings) -> list[ModelCommand]:
+    with Reader(kafka, (MODEL_COMMANDS,)) as reader:
+        return all_are(ModelCommand, [message.record for message in reader.read_to_end()])
 
 
-CAUSES = {MINUTE_MS: "new", HOUR_MS: "newer"}
+def closes_of_each(kafka: KafkaSettings) -> list[tuple[int, dict[str, int]]]:
+    ready = ready_histories(kafka, "ensemble", RUNNING)
+    return list(zip(ready, newest_closes(kafka, list(ready.values())), strict=True))
 
 
-def base_request(kafka: KafkaSettings) -> TrainingRequest:
-    [history, *_] = ready_histories(kafka, "ensemble", RUNNING).values()
-    [request] = newest_requests(kafka, [history], CAUSES)
-    return request
-
-
-def test_a_model_of_another_feature_set_has_one_asked_for_and_only_once(kafka):
+def test_a_model_of_another_feature_set_has_one_asked_for_by_the_same_command(kafka):
     publish(kafka, history(), *vectors(), changed(OLD_SET))
 
     ask_after_feature_change(kafka, "ensemble", RUNNING)
     ask_after_feature_change(kafka, "ensemble", RUNNING)
 
-    (request,) = requests(kafka)
-    assert (request.reason, request.to_ms) == ("features", close_time(BARS - 1))
+    command, again = commands(kafka)
+    assert (command.action, command.cause, command.force) == ("retrain", "features", False)
+    assert command.closes == {"BTCUSDT": close_time(BARS - 1)}
+    assert again.command_id == command.command_id
+
+
+def test_the_limits_of_retraining_hold_unless_the_model_can_no_longer_predict(kafka):
+    publish(kafka, history(), *vectors(), changed(OLD_SET, feature_names=("rsi_14", "gone")))
+
+    ask_after_feature_change(kafka, "ensemble", RUNNING)
+
+    [command] = commands(kafka)
+    assert command.force
+    assert "without gone it cannot predict" in command.reason
 
 
 def test_a_model_of_this_feature_set_and_a_home_without_one_ask_for_nothing(kafka):
@@ -122,7 +135,7 @@ def test_a_model_of_this_feature_set_and_a_home_without_one_ask_for_nothing(kafk
     publish(kafka, changed(FEATURE_SET_ID))
     ask_after_feature_change(kafka, "ensemble", RUNNING)
 
-    assert requests(kafka) == []
+    assert commands(kafka) == []
 
 
 def test_a_feature_set_that_comes_back_has_a_model_asked_for_again(kafka):
@@ -131,7 +144,7 @@ def test_a_feature_set_that_comes_back_has_a_model_asked_for_again(kafka):
         publish(kafka, changed(OLD_SET, version))
         ask_after_feature_change(kafka, "ensemble", RUNNING)
 
-    assert len({r.request_id for r in requests(kafka)}) == 2
+    assert len({command.command_id for command in commands(kafka)}) == 2
 
 
 def test_only_the_timeframes_whose_model_has_another_feature_set_are_asked_for(kafka):
@@ -139,27 +152,19 @@ def test_only_the_timeframes_whose_model_has_another_feature_set_are_asked_for(k
     publish(kafka, changed(OLD_SET, "hours", HOUR_MS), changed(FEATURE_SET_ID, "minutes"))
 
     ask_after_feature_change(kafka, "ensemble", RUNNING)
-    ask_after_feature_change(kafka, "ensemble", RUNNING)
 
-    [asked] = requests(kafka)
-    assert (asked.timeframe_ms, asked.base_ms) == (HOUR_MS, MINUTE_MS)
-    assert asked.to_ms == close_time(BARS - 6)
+    [command] = commands(kafka)
+    assert (command.timeframe_ms, command.market_ms) == (HOUR_MS, close_time(BARS - 6))
 
 
-def test_each_timeframe_is_asked_for_up_to_its_own_newest_bar_the_base_first(kafka):
+def test_each_timeframe_has_its_own_newest_bar_and_the_base_is_first(kafka):
     publish(kafka, history(timeframe_ms=HOUR_MS), history())
     publish(kafka, *vectors()[:-2], *hourly(vectors()))
 
-    asked = newest_requests(
-        kafka, list(ready_histories(kafka, "ensemble", RUNNING).values()), CAUSES
-    )
-
-    assert [(r.timeframe_ms, r.to_ms) for r in asked] == [
-        (MINUTE_MS, close_time(BARS - 3)),
-        (HOUR_MS, close_time(BARS - 1)),
+    assert closes_of_each(kafka) == [
+        (MINUTE_MS, {"BTCUSDT": close_time(BARS - 3)}),
+        (HOUR_MS, {"BTCUSDT": close_time(BARS - 1)}),
     ]
-    assert asked[0].request_id == derived_id(TRAINING_REQUESTS.name, "ensemble", "new", "features")
-    assert asked[1].request_id != asked[0].request_id
 
 
 @pytest.mark.parametrize("behind", [1, BARS - 2])
@@ -167,10 +172,9 @@ def test_a_market_that_has_ended_or_is_behind_does_not_hold_back_a_training(kafk
     ended = [v.model_copy(update={"symbol": "ETHUSDT"}) for v in vectors()[:-behind]]
     publish(kafka, history("BTCUSDT", "ETHUSDT", "NEWUSDT"), *vectors(), *ended)
 
-    request = base_request(kafka)
+    [(_, closes)] = closes_of_each(kafka)
 
-    assert request.to_ms == close_time(BARS - 1)
-    assert request.closes == {
+    assert closes == {
         "BTCUSDT": close_time(BARS - 1),
         "ETHUSDT": close_time(BARS - 1 - behind),
         "NEWUSDT": close_time(9),
@@ -186,7 +190,7 @@ def test_a_training_sees_features_of_one_set_only(kafka, older):
         for place, vector in enumerate(vectors())
     ]
     publish(kafka, history(), *bars(), *stored)
-    request = base_request(kafka)
+    request = training_request(to_ms=close_time(BARS - 1))
 
     read = read_series(request, kafka, lambda *_: None)
 
@@ -204,5 +208,5 @@ def test_a_timeframe_that_no_longer_runs_is_not_asked_for(kafka):
 
     ask_after_feature_change(kafka, "ensemble", (MINUTE_MS,))
 
-    assert [request.timeframe_ms for request in requests(kafka)] == [MINUTE_MS]
+    assert [command.timeframe_ms for command in commands(kafka)] == [MINUTE_MS]
     assert list(ready_histories(kafka, "ensemble", ())) == [MINUTE_MS]  # the base always runs
