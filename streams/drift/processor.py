@@ -35,7 +35,7 @@ from schemas.drift import (
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
 from schemas.signals import ScoredSignal, Signal
-from schemas.timeframes import DAY_MS
+from schemas.timeframes import DAY_MS, HOUR_MS
 from schemas.topics import (
     CONFIG_EFFECTIVE,
     DRIFT_FEATURES,
@@ -51,6 +51,7 @@ from streams.processor import Outputs, Processor, Step
 
 KEPT_REFERENCES = 16  # a rollback goes to one of them
 LEAD_BARS = 2  # from its close until the look at the features is told
+DUE_EVERY_MS = HOUR_MS  # market time: so often it is looked at whether a model has become old
 ASKED_AGAIN_MS = DAY_MS  # while the reasons last: a request may have been refused
 
 EXPECTED: tuple[Measure, ...] = ("expected_log_loss",)
@@ -180,7 +181,7 @@ def _signal(state: DriftState, signal: Signal) -> tuple[DriftState, Outputs]:
         changes["measures"] = _with_block(state if same else INITIAL, EXPECTED, (total,), rows)
     changes["expected_sums"], changes["expected_rows"] = ((), 0) if full else ((total,), rows)
     after = state.changed(changes)
-    if full or _due(after, reference, now):
+    if full or (now % DUE_EVERY_MS < signal.timeframe_ms and _due(after, reference, now)):
         return _reported(after, reference, now)
     return after, ()
 
@@ -260,10 +261,8 @@ def _reference(state: DriftState, version: str) -> DriftReference | None:
 
 
 def _in_force(state: DriftState) -> PolicyFrom:
-    for first in state.policies[:1]:
-        if first.event_time_ms <= state.event_time_ms:
-            return first
-    return DEFAULTS
+    first = state.policies[0] if state.policies else DEFAULTS
+    return first if first.event_time_ms <= state.event_time_ms else DEFAULTS
 
 
 def _policy(state: DriftState) -> DriftPolicy:
@@ -315,7 +314,7 @@ def _age_days(reference: DriftReference, now: int) -> float:
 
 
 def _aged(state: DriftState, reference: DriftReference, now: int) -> bool:
-    policy = _policy(state)
+    policy = _in_force(state).policy
     return policy.enabled and now - reference.event_time_ms > policy.max_age_days * DAY_MS
 
 

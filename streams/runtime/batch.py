@@ -254,7 +254,7 @@ def _process_one_by_one(
         _collect(batch, changes, message, context.git_commit)
         yield
     for partition, changes in by_partition.items():
-        _keep_states(batch, context, partition, changes.states)
+        keep_states(batch, context, partition, changes.states)
 
 
 def _collect(batch: Batch, changes: Changes, message: Received, git_commit: str) -> None:
@@ -268,9 +268,10 @@ def _collect(batch: Batch, changes: Changes, message: Received, git_commit: str)
         changes.rejections.clear()
 
 
-def _keep_states(
+def keep_states(
     batch: Batch, context: BatchContext, partition: int, states: Mapping[StateRef, Record]
 ) -> None:
+    """Add states to a batch, with their changelog entries."""
     processors = {processor.name: processor for processor in context.chain}
     for (name, key), state in states.items():
         entry = changelog_entry(processors[name], key, state, partition, context.git_commit)
@@ -302,7 +303,7 @@ def _process_together(
             _collect(batch, changes, message, context.git_commit)
         yield
     for partition, new in changed.items():
-        _keep_states(batch, context, partition, new)
+        keep_states(batch, context, partition, new)
 
 
 def _step_batch(

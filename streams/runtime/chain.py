@@ -27,6 +27,7 @@ from streams.runtime.batch import (
     Merge,
     Message,
     external_topics,
+    keep_states,
     offsets_after,
     process_batch,
     to_hold_back,
@@ -168,6 +169,7 @@ class _ChainRun:
         self._merge = Merge(tuple(self._topics.values()))
         self._metrics: ProcessMetrics = process_metrics()
         self._states: dict[int, States] = {}
+        self._anew: dict[int, States] = {}  # folded anew at the start, not in the changelogs yet
         self._ends: dict[Partition, int] = {}  # least ends of the changelogs, for the notes
         self._context = BatchContext(chain, name, self._states, kafka.git_commit)
         self._committed: dict[Partition, int] = {}  # next offset to fold; -1: from the beginning
@@ -224,6 +226,8 @@ class _ChainRun:
     def _transact(self, messages: Sequence[Message]) -> None:
         self._observe_ages(messages)
         batch, offsets = Batch(), offsets_after(messages)
+        for number, states in self._anew.items():
+            keep_states(batch, self._context, number, states)
         outgoing: Iterable[Outgoing] = process_batch(batch, self._context, messages)
         if not all(self._ends.values()):
             outgoing = list(outgoing)  # the first states count too; later a transaction's may not
@@ -235,6 +239,7 @@ class _ChainRun:
             self._rewind(str(aborted))
             return
         self._aborts = 0
+        self._anew.clear()
         self._committed.update(offsets)
         for partition, states in batch.states.items():
             self._states[partition].update(states)
@@ -275,7 +280,9 @@ class _ChainRun:
             self.report("restoring", f"partitions {sorted(numbers)}")
             ends = changelog_ends(self._kafka, self._chain, numbers)
             require_states(self._name, ends, offsets, self._member.notes)
-            self._states.update(restore(self._name, self._kafka, self._chain, ends, offsets))
+            states, anew = restore(self._name, self._kafka, self._chain, ends, offsets)
+            self._states.update(states)
+            self._anew.update(anew)
             self._ends.update(ends)
             log.info(
                 "state.restored",
@@ -300,6 +307,7 @@ class _ChainRun:
             self._paused.discard(source)
         for number in {number for _, number in sources}:
             self._states.pop(number, None)
+            self._anew.pop(number, None)
         log.info("partitions.revoked", consumer=self._name, partitions=_named(sources))
 
     def _hold_back(self) -> None:

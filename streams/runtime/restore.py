@@ -93,7 +93,7 @@ def restore(
     chain: Sequence[Processor],
     ends: Mapping[Partition, int],
     offsets: Mapping[Partition, int],
-) -> dict[int, States]:
+) -> tuple[dict[int, States], dict[int, States]]:
     """Read back the states of some partitions.
 
     Args:
@@ -103,7 +103,8 @@ def restore(
         ends: Ends of the changelogs to restore from.
         offsets: Committed offsets of the consumed topics, read before this call.
 
-    Returns: states by partition number, windows refilled.
+    Returns: states by partition number, windows refilled; and those of them that were folded anew,
+    which are to be written, or each start would fold those of a symbol that has ended again.
 
     Raises:
         Fatal: A state cannot be decoded, or the cluster does not answer.
@@ -116,15 +117,20 @@ def restore(
             owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
             states[entry.stored.partition][owner.name, key] = entry.record
     older = outdated(chain, states.values())
+    anew: dict[int, States] = {}
     if older:
         log.info("state.refolded", consumer=name, processors=sorted(older))
         consumed = {source: at for source, at in offsets.items() if source[1] in states}
         states |= fold_inputs(name, chain, kafka, consumed)
+        anew = {
+            number: {reference: state for reference, state in each.items() if reference[0] in older}
+            for number, each in states.items()
+        }
     for processor in chain:
         if processor.refill is not None:
             for partition, known in states.items():
                 _refill(kafka, processor, partition, known, offsets)
-    return states
+    return states, anew
 
 
 def outdated(chain: Sequence[Processor], partitions: Iterable[States]) -> set[str]:

@@ -10,6 +10,9 @@ counted, so that reading the topology stays fast.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from schemas.drift import DriftReference
 from schemas.features import FeatureVector
 from schemas.regimes import RegimeParameters
@@ -64,9 +67,14 @@ def _observe(state: ShiftState, vector: FeatureVector) -> tuple[ShiftState, Outp
         return state, ()
     if now // vector.timeframe_ms % reference.features.stride_bars:
         return state, ()
+    return _counter()(state, reference, vector)
+
+
+@cache
+def _counter() -> Callable[[ShiftState, DriftReference, FeatureVector], tuple[ShiftState, Outputs]]:
     from streams.shifts.windows import count_row
 
-    return count_row(state, reference, vector)
+    return count_row
 
 
 def _reference(state: ShiftState) -> DriftReference | None:

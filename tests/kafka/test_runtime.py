@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from structlog.testing import capture_logs
 
 from deploy.topics.admin import delete_topics, list_topics
 from schemas.dead_letter import DeadLetter
@@ -40,6 +41,7 @@ from tests.kafka.audit_chain import (
     POISON_VOLUME,
     WINDOW,
     WINDOWED,
+    window,
 )
 
 pytestmark = pytest.mark.kafka
@@ -260,6 +262,28 @@ def test_a_restart_refills_windows_without_the_records_that_were_refused(bootstr
         *_, last = take(bootstrap, FEATURE_VECTORS, 2)
 
     assert (last.record["held"], last.record["bars"]) == (2.0, 2.0)
+
+
+def test_states_of_older_code_are_folded_anew_once_also_of_a_symbol_that_has_ended(bootstrap):
+    def in_tens(state, record):
+        after, outputs = window(state, record)
+        return after.model_copy(update={"bars": state.bars + 10}), outputs
+
+    newer = replace(WINDOWED, step=in_tens, is_current=lambda state: state.bars >= 10)
+    group, going_on, ended = next(groups), bar(0), bar(0, symbol="ETHUSDT")
+    with running(bootstrap, (WINDOWED,), group):
+        publish(bootstrap, going_on, ended)
+        take(bootstrap, FEATURE_VECTORS, 2)
+
+    anew = []
+    for minute in (1, 2):
+        with capture_logs() as logs, running(bootstrap, (newer,), group):
+            publish(bootstrap, bar(minute))
+            *_, last = take(bootstrap, FEATURE_VECTORS, 2 + minute)
+        anew.append([line for line in logs if line["event"] == "state.refolded"])
+
+    assert [len(lines) for lines in anew] == [1, 0]
+    assert last.record["bars"] == 21.0  # in tens until the last, which is in ones
 
 
 @pytest.mark.parametrize("lost", [CHAIN, CHAIN[1:2]], ids=["all", "one"])

@@ -336,6 +336,9 @@ def _metrics(model: ModelRegistered) -> Iterator[tuple[str, float, int]]:
             yield from _numbers(f"{prefix}.{score.forecast}.", score.model_dump())
     if model.comparison is not None:
         yield from _numbers("comparison.", model.comparison.model_dump())
+    for test in model.variants:
+        yield from _numbers(f"variant.{test.variant}.", test.model_dump(exclude={"searches"}))
+        yield f"variant.{test.variant}.kept", float(test.kept), 0
 
 
 def _parameters(model: ModelRegistered, report: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.drift import DriftPolicy, DriftReport
 from schemas.record import Record
-from schemas.timeframes import DAY_MS, MINUTE_MS
+from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.versions import ModelCommand
 from streams.drift.processor import PROCESSOR, DriftState, entropy, step
 from tests.build import (
@@ -102,20 +102,27 @@ def test_lost_hits_and_overconfidence_are_harm_too():
     assert set(reports[-1].reasons) == {"miss", "overconfidence"}
 
 
+def next_hour(minute: int) -> int:
+    """Return the first minute from one on whose bar closes with an hour: age is looked at then."""
+    return next(m for m in range(minute, minute + 60) if close_time(m) % HOUR_MS == 0)
+
+
 def test_age_over_thirty_days_is_a_reason_and_is_asked_again_each_day():
     long_ago = close_time(0) - 40 * DAY_MS
     old = quiet(trained_to_ms=long_ago, event_time_ms=close_time(0) - 30 * DAY_MS)
 
-    state, first = run(old, signal(0))
+    hour = next_hour(1)
+
+    state, first = run(old, *map(signal, range(hour)))
     assert first == []
-    state, outputs = step(state, signal(1))
+    state, outputs = step(state, signal(hour))
     second, command = outputs
     assert isinstance(command, ModelCommand)
     assert (command.action, command.cause, command.strategy) == ("retrain", "age", "ensemble")
     assert command.reason == "BTCUSDT: age of m1"
     assert isinstance(second, DriftReport)
     assert (second.reasons, second.raised) == (("age",), True)
-    _, later = run(signal(1 + 1439), signal(1 + 1440), state=state)
+    _, later = run(*map(signal, (hour + 1380, hour + 1439, hour + 1440)), state=state)
     assert [(report.raised, report.retraining_asked) for report in later] == [(False, True)]
 
 
@@ -166,10 +173,12 @@ def test_a_reference_that_comes_late_begins_a_block_of_its_own():
 
 def test_a_policy_counts_from_its_bar():
     strict = DriftPolicy(max_age_days=1.0)
-    from_minute = 2_000
+    from_minute = next_hour(2_000)
     config = config_effective(from_minute, drift=strict)
 
-    _, reports = run(quiet(), config, *(signal(m) for m in range(1_990, 2_005)))
+    _, reports = run(
+        quiet(), config, *(signal(m) for m in range(from_minute - 10, from_minute + 5))
+    )
 
     raised = [report for report in reports if report.raised]
     assert [(r.event_time_ms, r.max_age_days) for r in raised] == [(close_time(from_minute), 1.0)]

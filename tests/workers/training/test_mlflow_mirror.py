@@ -21,6 +21,7 @@ from schemas.models import ModelRegistered
 from schemas.research import PerformanceSpec
 from schemas.timeframes import HOUR_MS
 from schemas.topics import topic_of
+from schemas.variants import VariantTest
 from schemas.versions import ModelStageChanged
 from streams.runtime.codec import Received, Stored
 from tests.build import equity_curve, job_result, registered, reliability, training_request
@@ -416,6 +417,30 @@ def test_the_scores_of_folds_are_steps_and_the_charts_of_a_report_are_artifacts(
     assert drawings == {
         *(f"figures/{name}.plotly.json" for name in ("reliability", "equity", "drawdown", "folds")),
         "figures/equity.png",
+    }
+
+
+def test_what_each_way_to_make_the_forests_gained_is_a_metric(tmp_path):
+    found = VariantTest(
+        variant="search",
+        rows=600,
+        trials=20,
+        log_loss=1.01,
+        default_log_loss=1.02,
+        difference=0.01,
+        interval=(0.001, 0.02),
+        level=0.98,
+        kept=True,
+        reason="better beyond chance",
+    )
+    model = small_model(tmp_path).model_copy(update={"variants": (found,)})
+
+    run = MirroredVersion(model, "None", "", "").run(*read_model(model))
+
+    assert {each for each in run.metrics if each[0].startswith("variant.")} >= {
+        ("variant.search.difference", 0.01, 0),
+        ("variant.search.interval_low", 0.001, 0),
+        ("variant.search.kept", 1.0, 0),
     }
 
 
