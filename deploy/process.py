@@ -14,6 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if __name__ in {"__main__", "__mp_main__"}:  # the process, or a child of it
+    # structlog loads rich where it is installed, to colour tracebacks: 4 MiB. Our lines are JSON.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+
 import structlog
 
 from deploy.local.priorities import BACKGROUND, NICENESS

@@ -18,6 +18,7 @@ from schemas.models import ModelRegistered
 from schemas.policies import COMPARISON, ComparisonPolicy, thresholds
 from schemas.regimes import LN_3
 from schemas.specialists import SpecialistPolicy
+from schemas.timeframes import DAY_MS
 from streams.evaluation.resampling import ratio_interval
 from streams.features.catalog import FEATURE_SET_ID
 from streams.regimes.hamilton import filtered_probabilities
@@ -169,12 +170,14 @@ def _decided(
     gain = surprise(theirs.served, classes) - surprise(ours.served, classes)
     universal = surprise(theirs.universal, classes) - surprise(ours.universal, classes)
     interval = _gain_interval(gain, table.times[rows], horizon, policy.level)
-    verdict, reasons = decide(metrics, interval, len(rows))
+    from_ms, to_ms = int(table.times[rows].min()), int(table.times[rows].max())
+    days = (to_ms - from_ms) / DAY_MS
+    verdict, reasons = decide(metrics, interval, f"{len(rows)} rows of {days:.1f} days")
     return ModelComparison(
         champion=version,
         rows=len(rows),
-        from_ms=int(table.times[rows].min()),
-        to_ms=int(table.times[rows].max()),
+        from_ms=from_ms,
+        to_ms=to_ms,
         metrics=metrics,
         difference=float(gain.mean()),
         difference_interval=interval,
@@ -224,12 +227,12 @@ def _gain_interval(
 
 
 def decide(
-    metrics: tuple[ComparedMetric, ...], interval: tuple[float, float] | None, rows: int
+    metrics: tuple[ComparedMetric, ...], interval: tuple[float, float] | None, rows: str
 ) -> tuple[Literal["promote", "keep", "manual_review"], tuple[str, ...]]:
-    """Return the verdict of a comparison and its reasons."""
+    """Return the verdict of a comparison and its reasons; ``rows`` says how many, of how long."""
     if interval is None:
         return "manual_review", (
-            f"{rows} rows that neither model was trained on are too few for an interval",
+            f"{rows} that neither model was trained on are too few for an interval",
         )
     low, high = interval
     gain = f"the gain in log-loss lies between {low:+.5f} and {high:+.5f} nats"
@@ -241,7 +244,7 @@ def decide(
     if failed:
         return "keep", (*failed, gain)
     if undefined:
-        return "manual_review", tuple(f"{name} is undefined on {rows} rows" for name in undefined)
+        return "manual_review", tuple(f"{name} is undefined on {rows}" for name in undefined)
     if low <= 0.0:
         return "keep", (f"no gain beyond chance: {gain}",)
     return "promote", (gain, "every required metric holds")
