@@ -314,7 +314,7 @@ def _age_days(reference: DriftReference, now: int) -> float:
 
 
 def _aged(state: DriftState, reference: DriftReference, now: int) -> bool:
-    policy = _in_force(state).policy
+    policy = _policy(state)
     return policy.enabled and now - reference.event_time_ms > policy.max_age_days * DAY_MS
 
 

@@ -117,19 +117,18 @@ def restore(
             owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
             states[entry.stored.partition][owner.name, key] = entry.record
     older = outdated(chain, states.values())
-    anew: dict[int, States] = {}
     if older:
         log.info("state.refolded", consumer=name, processors=sorted(older))
         consumed = {source: at for source, at in offsets.items() if source[1] in states}
         states |= fold_inputs(name, chain, kafka, consumed)
-        anew = {
-            number: {reference: state for reference, state in each.items() if reference[0] in older}
-            for number, each in states.items()
-        }
     for processor in chain:
         if processor.refill is not None:
             for partition, known in states.items():
                 _refill(kafka, processor, partition, known, offsets)
+    anew = {
+        number: {reference: state for reference, state in each.items() if reference[0] in older}
+        for number, each in states.items()
+    }
     return states, anew
 
 

@@ -699,6 +699,14 @@ async def test_health_names_every_reason_for_being_degraded(gateway):
     assert "BTCUSDT is 3.3 bars old" in reasons
 
 
+async def test_health_says_that_a_model_without_a_record_is_not_watched_for_drift(gateway):
+    imported = registered()
+    unknown = imported.metrics.model_copy(update={"log_loss": None})
+    gateway.bus.feed(serving(model=imported.model_copy(update={"metrics": unknown})))
+
+    assert "model m1 is not watched for drift" in await degraded(gateway)
+
+
 async def test_health_and_predict_name_a_market_that_the_model_was_trained_without(gateway):
     still = "its price does not move in 3,600 bars"
     gateway.bus.feed(
