@@ -150,14 +150,15 @@ def advise(
     """
     if account.equity <= 0.0:
         return missing_advice(f"equity is {account.equity:,.2f}, expected more than 0")
-    position, concentration = _bounds(proposal, account, limits, open_symbols)
+    bounds = _bounds(proposal, account, limits, open_symbols)
     wanted, why = _wanted_notional(proposal, account.equity, limits)
-    size = min(wanted, position.room, concentration.room)
+    if wanted is None:
+        unknown = (LimitCheck(bound.name, "fail", why) for bound in bounds)
+        return RiskAdvice(None, (*unknown, _daily_loss(account, limits.policy)), why)
+    size = min(wanted, *(bound.room for bound in bounds))
     quantity, too_small = _rounded(size / proposal.price, proposal)
-    added = quantity * proposal.price
     checks = (
-        position.check(added, wanted),
-        concentration.check(added, wanted),
+        *(bound.check(quantity * proposal.price, wanted) for bound in bounds),
         _daily_loss(account, limits.policy, _loss(proposal, quantity)),
     )
     advice = RiskAdvice(quantity or None, checks, why or too_small)
@@ -174,7 +175,7 @@ class _Bound:
     sign: int
     limit: float  # of the notional, at least 0
     unit: float  # of what is shown: 1, or the equity
-    words: str  # what the limit is
+    words: str  # with the places value and limit
 
     @property
     def room(self) -> float:
@@ -190,7 +191,7 @@ class _Bound:
         elif self.room < wanted:
             outcome = "warn" if added else "fail"
         value, limit = after / self.unit, self.limit / self.unit
-        detail = f"{value:,.2f} with this of at most {limit:,.2f} {self.words}"
+        detail = self.words.format(value=f"{value:,.2f}", limit=f"{limit:,.2f}")
         return LimitCheck(self.name, outcome, detail, value, limit)
 
 
@@ -203,27 +204,32 @@ def _bounds(
     others = exposure(p for p in account.positions if p.symbol != symbol).gross
     sign = direction_sign(proposal.direction)
     others_open = {*open_symbols, *(p.symbol for p in account.positions)} - {symbol}
-    most, largest, words = limits.max_open_trades, policy.max_position_notional, "of one symbol"
+    most, largest = limits.max_open_trades, policy.max_position_notional
+    words = "{value} in this symbol, at most {limit}"
     if most is not None and not held and len(others_open) >= most:
-        largest, words = 0.0, f"while {len(others_open)} others are open, of at most {most}"
+        largest, words = 0.0, f"{len(others_open)} other symbols are open, at most {most} in all"
     room = max(0.0, policy.max_gross_exposure - others / equity)
     share = min(policy.max_concentration, room)
-    among = f"of equity, beside {others / equity:,.2f} in others"
+    shares = (
+        f"{{value}} of equity in this symbol, at most {{limit}}; {others / equity:,.2f} in others"
+    )
     return (
         _Bound("position_limit", held, sign, largest, 1.0, words),
-        _Bound("concentration", held, sign, share * equity, equity, among),
+        _Bound("concentration", held, sign, share * equity, equity, shares),
     )
 
 
-def _wanted_notional(proposal: Proposal, equity: float, limits: RiskLimits) -> tuple[float, str]:
-    """Return the notional without limits of the account; 0 and why where it has none."""
+def _wanted_notional(
+    proposal: Proposal, equity: float, limits: RiskLimits
+) -> tuple[float | None, str]:
+    """Return the notional without limits of the account, else why: 0 for neutral, None: unknown."""
     if proposal.direction == "neutral":
         return 0.0, "neutral: nothing to take"
     if proposal.contract is None:
-        return 0.0, "data missing: the contract's step"
+        return None, "data missing: the contract's step"
     distance = 0.0 if proposal.invalidation is None else abs(proposal.price - proposal.invalidation)
     if distance == 0.0:
-        return 0.0, "data missing: no invalidation to measure the risk by"
+        return None, "data missing: no invalidation to measure the risk by"
     wanted = limits.policy.risk_per_trade * equity / distance * proposal.price
     return min(wanted, math.inf if limits.stake_amount is None else limits.stake_amount), ""
 
@@ -249,7 +255,7 @@ def _loss(proposal: Proposal, quantity: float) -> float:
     return 0.0 if invalidation is None else quantity * abs(proposal.price - invalidation)
 
 
-def _daily_loss(account: AccountSnapshot, policy: RiskPolicy, at_risk: float) -> LimitCheck:
+def _daily_loss(account: AccountSnapshot, policy: RiskPolicy, at_risk: float = 0.0) -> LimitCheck:
     """Return how the result since midnight stands, and how it would after one more loss."""
     name: CheckName = "daily_loss_limit"
     day, wallet = account.day, account.wallet_balance - account.day.result

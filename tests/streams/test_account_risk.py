@@ -159,9 +159,6 @@ def test_positions_and_open_ideas_of_other_symbols_count_as_open_trades(held, id
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"contract": None}, "data missing: the contract's step"),
-        ({"invalidation": None}, "data missing: no invalidation"),
-        ({"invalidation": 50_000.0}, "data missing: no invalidation"),
         ({"direction": "neutral"}, "neutral"),
         ({"contract": CONTRACT._replace(min_notional=3_000.0)}, "less than the venue takes, 0.06"),
         ({"contract": CONTRACT._replace(min_quantity=0.1)}, "less than the venue takes, 0.1"),
@@ -174,6 +171,22 @@ def test_without_a_quantity_the_reason_is_told_and_the_checks_still_stand(change
     assert advice.quantity is None
     assert why in advice.why
     assert advice.approved
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"contract": None}, "data missing: the contract's step"),
+        ({"invalidation": None}, "data missing: no invalidation"),
+        ({"invalidation": 50_000.0}, "data missing: no invalidation"),
+    ],
+)
+def test_a_size_that_is_unknown_fails_the_limits_of_sizes(change, why):
+    advice = advised(**change)
+
+    assert outcomes(advice) == {**dict.fromkeys(CHECKS, "fail"), "daily_loss_limit": "pass"}
+    assert all(why in each for each in (advice.why, *(c.detail for c in advice.checks[:2])))
+    assert (advice.quantity, advice.approved) == (None, False)
 
 
 @pytest.mark.parametrize(
