@@ -8,14 +8,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from schemas.signals import Signal, SignalAcknowledged
+from schemas.symbols import DEFAULT_UNIVERSE
 from tests.browser import scenes
 from tests.browser.axe import faults, load_axe
 from tests.browser.conftest import MINUTES
 from tests.browser.played import explanation_of
-from tests.build import close_time, features
+from tests.build import account_snapshot, close_time, features, refdata
 
 pytestmark = pytest.mark.browser
 
+CONTRACTS = [{"symbol": symbol, "step_size": 0.001} for symbol in DEFAULT_UNIVERSE]
 NARROW = {"width": 360, "height": 740}
 
 
@@ -102,15 +104,18 @@ def test_reasons_are_words_with_how_usual_each_value_is_and_numbers_on_hover(
     expect(why).not_to_contain_text(re.compile("[a-z]_[a-z0-9]"))
 
 
-def test_checks_that_need_an_account_are_one_quiet_line(stage, new_page):
+def test_what_a_signal_means_for_an_account_is_told_when_it_is_asked_for(stage, new_page):
     page = new_page(stage).page
     ready(page)
 
     checks = page.get_by_role("region", name="Confirmations")
 
+    checks.get_by_role("button", name="Check against my account").click()
+    expect(checks).to_contain_text("No quantity: data missing: no account is connected")
     expect(checks.get_by_role("listitem").filter(has_text="limit")).to_have_count(0)
-    expect(checks.get_by_text("No account is connected")).to_have_count(1)
-    expect(checks).to_contain_text("position limit, concentration, and daily loss limit")
+    stage.feed(account_snapshot(), refdata("symbol", *CONTRACTS))
+    checks.get_by_role("button", name="Check again").click()
+    expect(checks.get_by_role("listitem").filter(has_text="limit")).to_have_count(2)
 
 
 def test_the_fonts_come_from_the_gateway(stage, new_page):
