@@ -65,7 +65,8 @@ def _contract(ctx: AppContext, symbol: str) -> Contract | None:
     values = {name: None if row is None else row.get(name) for name in Contract._fields}
     if not all(isinstance(value, float | int | None) for value in values.values()):
         return None
-    return Contract(**values) if values["step_size"] else None  # type: ignore[arg-type]  # looked at
+    contract = Contract(**values)  # type: ignore[arg-type]  # looked at, but for the step
+    return contract if (contract.step_size or 0.0) > 0.0 else None
 
 
 def _limits(ctx: AppContext, strategy: str) -> RiskLimits:

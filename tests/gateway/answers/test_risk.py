@@ -130,7 +130,9 @@ async def test_an_account_that_is_unknown_or_old_fails_closed(gateway, records, 
         assert (check["value"], check["limit"]) == (None, None)
 
 
-@pytest.mark.parametrize("row", [{"step_size": None}, {"step_size": "0.1"}, {"symbol": "ETHUSDT"}])
+@pytest.mark.parametrize(
+    "row", [{"step_size": step} for step in (None, 0, -1.0, "0.1")] + [{"symbol": "ETHUSDT"}]
+)
 async def test_a_contract_that_the_venue_has_not_told_has_no_quantity(gateway, row):
     body = await ask(gateway, account_snapshot(), contract(**row))
 

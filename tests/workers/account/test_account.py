@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from schemas.symbols import unified
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.workers.simulator.test_ccxt_client import client
 from workers.account.payloads import AccountUnreadable, account_snapshot, read_bookings
 from workers.account.worker import AccountReader, follow_account
 from workers.simulator.account_book import SimulatedBooking, SimulatedPosition
@@ -69,6 +71,34 @@ def test_a_snapshot_has_what_the_venue_shows_at_its_own_time():
     assert snapshot.initial_margin == pytest.approx(
         (bitcoin.notional + ether.notional) / 20, abs=1e-6
     )
+
+
+def test_ccxts_own_reading_of_the_same_account_is_the_same():
+    """Its client parses the payloads by itself; ours does not use that."""
+
+    async def main():
+        settings = SimulatorSettings(paused=True, history_minutes=MINUTES)
+        async with serve(settings) as simulator:
+            holding(simulator.venue)
+            access = VenueAccess("simulated", simulator.rest_url, "reader", "secret")
+            async with connected_account(access) as exchange:
+                snapshot = await AccountReader(exchange, access.venue).read()
+            async with client(simulator, apiKey="reader", secret="secret") as theirs:  # noqa: S106 - not one
+                return snapshot, await theirs.fetch_balance(), await theirs.fetch_positions()
+
+    snapshot, balance, positions = asyncio.run(main())
+
+    assert balance["USDT"]["total"] == pytest.approx(snapshot.equity)
+    assert balance["USDT"]["free"] == pytest.approx(snapshot.available)
+    ours = {unified(each.symbol): each for each in snapshot.positions}
+    assert {each["symbol"] for each in positions} == set(ours)
+    for theirs in positions:
+        own = ours[theirs["symbol"]]
+        assert (theirs["side"], theirs["contracts"]) == (own.side, own.quantity)
+        assert theirs["entryPrice"] == pytest.approx(own.entry_price)
+        assert theirs["markPrice"] == pytest.approx(own.mark_price)
+        assert abs(theirs["notional"]) == pytest.approx(own.notional)
+        assert theirs["unrealizedPnl"] == pytest.approx(own.unrealized_profit)
 
 
 def test_the_day_begins_at_midnight_utc_and_transfers_are_no_result():
