@@ -28,6 +28,7 @@ from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus, KafkaBus
 from gateway.kafka.topics import DRAWN
 from gateway.kafka.worker_client import WorkerClient
+from gateway.memo import Memo
 from gateway.metrics import GatewayMetrics
 from gateway.middleware import EdgeMiddleware
 from gateway.protocols import BoundedHttp, BoundedWebSocket, raise_file_limit
@@ -48,6 +49,7 @@ from gateway.routes import (
     models,
     operations,
     pages,
+    performance,
     portfolio,
     predict,
     refdata,
@@ -69,7 +71,8 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters, mlflow, drift, versions, trades, portfolio, ideas),
+    *(ledger, dead_letters, mlflow, drift, versions),
+    *(trades, portfolio, ideas, performance),
 )
 BEAT_EVERY_S = 1
 READY_POLL_S, REFILL_RETRY_S = 0.5, 5.0
@@ -207,6 +210,7 @@ def _context(settings: GatewaySettings, bus: Bus, now_ms: Callable[[], int]) -> 
         answers=AnswerLog(bus, now_ms, metrics.count_answers),
         stream=SignalStream(views, heartbeat, metrics.dropped.inc, now_ms),
         metrics=metrics,
+        memo=Memo(),
         wall_ms=now_ms,
     )
 

@@ -16,6 +16,7 @@ from gateway.errors import Refused, Unavailable, Unknown
 from gateway.kafka.answer_log import AnswerLog
 from gateway.kafka.bus import Bus
 from gateway.kafka.worker_client import WorkerClient
+from gateway.memo import Memo
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.stream.signal_stream import SignalStream
@@ -42,6 +43,7 @@ class AppContext:
     answers: AnswerLog
     stream: SignalStream
     metrics: GatewayMetrics
+    memo: Memo
     wall_ms: Callable[[], int]
 
     def market_ms(self) -> int | None:

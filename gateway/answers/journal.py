@@ -11,7 +11,7 @@ from gateway import errors
 from gateway.answers import commands
 from gateway.answers.commands import Caller, ReasonedBody
 from gateway.context import AppContext
-from gateway.envelope import success
+from gateway.envelope import raw, success
 from gateway.errors import Refused, Unknown
 from schemas.bounds import Count, Ticker, TimeMs
 from schemas.commands import CommandOutcome
@@ -120,7 +120,7 @@ def state(entry: JournalEntry) -> TradeState:
 
 def entity(ctx: AppContext, entry: JournalEntry) -> dict[str, Any]:
     """Return a trade as the routes show it."""
-    result, grounds = ctx.views.journal.result(entry), entry.grounds
+    grounds = entry.grounds
     return {
         "trade_id": entry.trade_id,
         "symbol": entry.symbol,
@@ -132,7 +132,7 @@ def entity(ctx: AppContext, entry: JournalEntry) -> dict[str, Any]:
         "trade": entry.trade.model_dump(),
         "grade": None if grounds is None else grounds.grade,
         "grounds": None if grounds is None else grounds.model_dump(),
-        "result": None if result is None else result.model_dump(),
+        "result": raw(ctx.views.results.encoded("journal", entry.trade_id)),
     }
 
 

@@ -1,136 +1,213 @@
-"""Figures of performance, read from the metrics, the views and the lags that are kept anyway."""
+"""How ideas, the journal and the model's calls have done: figures, groups, what a human made of it.
+
+The three stay apart. Ideas do not overlap, and nobody chose among them; a human chose the trades of
+the journal; the model calls at every bar, so that its calls overlap.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, Literal, NamedTuple, get_args
 
+from gateway.answers.journal import state
+from gateway.answers.trade_figures import bounds, figures
 from gateway.context import AppContext
-from schemas.telemetry import (
-    ACTIONS_TOTAL,
-    ANSWERS_TOTAL,
-    PREDICTION_LATENCY_SECONDS,
-    PREDICTIONS_TOTAL,
-    REQUEST_SECONDS,
-    WEBSOCKET_DROPPED,
-)
+from gateway.envelope import iso
+from gateway.views.results import TradeKind
+from schemas.journal import JournalAction, JournalEntry
+from schemas.signals import Grade
+from schemas.timeframes import DAY_MS, HOUR_MS, timeframe_name
+from streams.evaluation.decisions import followed, passed
+from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_summary import equity, summarise
 
-RESIDENT, STARTED, CPU = (
-    "process_resident_memory_bytes",
-    "process_start_time_seconds",
-    "process_cpu_seconds_total",
-)
-QUANTILES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
-
-
-@dataclass
-class Timing:
-    """A histogram: how many took up to each bound, and how long all took together."""
-
-    buckets: dict[float, float] = field(default_factory=dict)  # by upper bound in seconds
-    seconds: float = 0.0
-
-    @property
-    def count(self) -> int:
-        """How many were timed."""
-        return int(self.buckets.get(float("inf"), 0))
-
-    def row(self) -> dict[str, Any]:
-        """Return count, mean and quantiles in ms; null without any."""
-        mean_ms = self.seconds / self.count * 1000 if self.count else None
-        quantiles = {name: quantile_ms(self.buckets, q) for name, q in QUANTILES.items()}
-        return {"count": self.count, "mean_ms": mean_ms, **quantiles}
+Source = Literal["ideas", "journal", "calls"]
+GroupBy = Literal["grade", "symbol", "timeframe", "regime", "hour", "model", "month"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+KINDS: dict[Source, TradeKind] = {"ideas": "paper", "journal": "journal"}
+GRADES: tuple[Grade, ...] = get_args(Grade)
+POINTS = 500  # of an equity curve
+NO_GROUP = "none"  # of trades about no signal
 
 
-def quantile_ms(buckets: Mapping[float, float], quantile: float) -> float | None:
-    """Return a quantile of a histogram in ms, linear within its bucket; None without observations.
+class Selection(NamedTuple):
+    """Which trades count; None: all."""
 
-    Beyond the last finite bound it is that bound: the histogram knows no more.
+    symbol: str | None = None
+    timeframe_ms: int | None = None
+    from_ms: int | None = None  # exit, inclusive
+    to_ms: int | None = None  # exit, exclusive
 
-    Args:
-        buckets: Observations up to each bound in seconds, the infinite one too.
-        quantile: In (0, 1].
-    """
-    total = max(buckets.values(), default=0)
-    if not total:
-        return None
-    rank, lower, below = quantile * total, 0.0, 0.0
-    for bound in sorted(buckets):
-        if bound == float("inf"):
-            return lower * 1000
-        if buckets[bound] >= rank:
-            share = (rank - below) / (buckets[bound] - below)
-            return (lower + (bound - lower) * share) * 1000
-        lower, below = bound, buckets[bound]
-    return lower * 1000
+    def has(self, one: Outcome) -> bool:
+        """Whether a trade counts."""
+        return (
+            self.symbol in (None, one.symbol)
+            and self.timeframe_ms in (None, one.timeframe_ms)
+            and (self.from_ms is None or self.from_ms <= one.closed_ms)
+            and (self.to_ms is None or one.closed_ms < self.to_ms)
+        )
 
 
-def performance(ctx: AppContext) -> dict[str, Any]:
-    """Return the body of ``/api/system/metrics``."""
-    figures = {sample.name: sample.value for sample in _samples(ctx) if not sample.labels}
-    started_s, now_ms = figures.get(STARTED), ctx.wall_ms()
-    answers = _counts(ctx, ANSWERS_TOTAL, "outcome")
+@dataclass(frozen=True)
+class Grouping:
+    """What trades are put together by: a key that sorts, and how it is called."""
+
+    key: Callable[[Outcome], Any]
+    name: Callable[[Any], str] = str
+
+
+@lru_cache(maxsize=4_096)
+def _month(day: int) -> str:
+    return iso(day * DAY_MS)[:7]
+
+
+GROUPINGS: dict[GroupBy, Grouping] = {
+    "grade": Grouping(
+        lambda one: one.grade and GRADES.index(one.grade) + 1, lambda n: GRADES[n - 1]
+    ),
+    "symbol": Grouping(lambda one: one.symbol),
+    "timeframe": Grouping(lambda one: one.timeframe_ms, timeframe_name),
+    "regime": Grouping(lambda one: one.regime),
+    "hour": Grouping(lambda one: one.opened_ms % DAY_MS // HOUR_MS, "{:02}".format),
+    "model": Grouping(lambda one: one.model_version),
+    "month": Grouping(lambda one: _month(one.closed_ms // DAY_MS)),
+}
+
+
+async def grouped(ctx: AppContext, by: GroupBy, chosen: Selection) -> dict[str, Any]:
+    """Return the body of ``/api/performance``: a row for each group that has a trade."""
+    tables = {
+        source: await _known(ctx, source, chosen, by, partial(_groups, source, by))
+        for source in SOURCES
+    }
+    keys = set[Any]().union(*tables.values())
     return {
-        "uptime_s": None if started_s is None else max(0.0, now_ms / 1000 - started_s),
-        "memory_bytes": figures.get(RESIDENT),
-        "cpu_seconds": figures.get(CPU),
-        "requests": _requests(ctx),
-        "active_requests": int(ctx.metrics.active_now()),
-        "predictions": {
-            "outcomes": _counts(ctx, PREDICTIONS_TOTAL, "status"),
-            "actions": _counts(ctx, ACTIONS_TOTAL, "action"),
-            "latency": _timings(ctx, PREDICTION_LATENCY_SECONDS, ())[()].row(),
-        },
-        "answers": {**answers, "waiting": ctx.answers.waiting},
-        "lag_records": {
-            "views": {topic: lag for topic, lag in ctx.bus.lag.items() if lag},
-            "processes": ctx.bus.process_lag,
-        },
-        "views": {
-            topic: {"age_s": max(0, now_ms - appended_ms) / 1000}
-            for topic, appended_ms in sorted(ctx.views.last_append_ms.items())
-        },
-        "unreadable": {topic: each.count for topic, each in ctx.views.unreadable.items()},
-        "streams": {
-            "open": len(ctx.stream.clients),
-            "dropped": int(figures.get(WEBSOCKET_DROPPED, 0)),
-        },
-        "cache": ctx.cache.state,
+        "by": by,
+        "groups": [
+            {
+                "group": NO_GROUP if key is None else GROUPINGS[by].name(key),
+                **{source: tables[source].get(key) for source in SOURCES},
+            }
+            for key in sorted(keys, key=lambda key: (key is None, key))
+        ],
     }
 
 
-def _samples(ctx: AppContext) -> Iterable[Any]:
-    return (sample for metric in ctx.metrics.registry.collect() for sample in metric.samples)
+async def summary(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
+    """Return the body of ``/api/performance/summary``."""
+    now_ms = ctx.market_ms()
+    return {
+        "as_of_ms": now_ms,
+        **await _three(ctx, chosen),
+        "today": None if now_ms is None else await _today(ctx, chosen, now_ms // DAY_MS * DAY_MS),
+        "equity": {
+            source: await _known(ctx, source, chosen, "equity", partial(equity, points=POINTS))
+            for source in KINDS
+        },
+        **await _decisions(ctx, chosen),
+    }
 
 
-def _counts(ctx: AppContext, name: str, label: str) -> dict[str, int]:
-    samples = (sample for sample in _samples(ctx) if sample.name == name)
-    return {sample.labels[label]: int(sample.value) for sample in samples}
+async def journal_figures(ctx: AppContext, symbol: str | None) -> dict[str, Any]:
+    """Return the body of ``/api/trades/performance``: of one symbol, or of all."""
+    journal = ctx.views.journal
+
+    def count(entries: list[JournalEntry]) -> Counter[str]:
+        chosen = (entry for entry in entries if symbol in (None, entry.symbol))
+        return Counter(
+            state(entry) if entry.trade.action == "executed" else entry.trade.action
+            for entry in chosen
+        )
+
+    counts = await ctx.memo.get(
+        ("counts", symbol), journal.changes, lambda: list(journal.newest_first()), count
+    )
+    earned = await _figures(ctx, "journal", Selection(symbol))
+    return earned | {name: counts[name] for name in ("open", "skipped", "missed")}
 
 
-def _timings(ctx: AppContext, name: str, labels: tuple[str, ...]) -> dict[tuple[str, ...], Timing]:
-    """Return the timings of a histogram by the values of some of its labels, the others summed."""
-    timings: dict[tuple[str, ...], Timing] = {}
-    for sample in _samples(ctx):
-        if not sample.name.startswith(f"{name}_"):
+async def _three(ctx: AppContext, chosen: Selection) -> dict[Source, dict[str, Any]]:
+    return {source: await _figures(ctx, source, chosen) for source in SOURCES}
+
+
+async def _figures(ctx: AppContext, source: Source, chosen: Selection) -> dict[str, Any]:
+    summed: dict[str, Any] = await _known(
+        ctx, source, chosen, "figures", partial(_summarised, source)
+    )
+    return summed
+
+
+async def _today(ctx: AppContext, chosen: Selection, from_ms: int) -> dict[str, Any]:
+    today = chosen._replace(from_ms=max(from_ms, chosen.from_ms or 0))
+    return {"from_ms": from_ms, **await _three(ctx, today)}
+
+
+async def _known(
+    ctx: AppContext,
+    source: Source,
+    chosen: Selection,
+    what: str,
+    make: Callable[[Iterable[Outcome]], Any],
+) -> Any:
+    """Return what is made of the outcomes of a source, once for each change of them."""
+
+    def make_of_chosen(outcomes: list[Outcome]) -> Any:
+        return make(filter(chosen.has, outcomes))
+
+    views, kind = ctx.views, KINDS.get(source)
+    outcomes = views.calls if kind is None else partial(views.results.outcomes, kind)
+    version = views.calls_changes if kind is None else views.results.changes[kind]
+    return await ctx.memo.get((what, source, chosen), version, outcomes, make_of_chosen)
+
+
+def _groups(source: Source, by: GroupBy, outcomes: Iterable[Outcome]) -> dict[Any, dict[str, Any]]:
+    key, groups = GROUPINGS[by].key, defaultdict[Any, list[Outcome]](list)
+    for one in outcomes:
+        groups[key(one)].append(one)
+    return {name: _summarised(source, members) for name, members in groups.items()}
+
+
+def _summarised(source: Source, outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    held = list(outcomes)
+    longest_ms = max((one.closed_ms - one.opened_ms for one in held), default=0)
+    return figures(summarise(held, longest_ms if source == "calls" else 0))
+
+
+async def _decisions(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
+    """Return what a human made of ideas that have ended, by the signal that both are about."""
+    results, journal = ctx.views.results, ctx.views.journal
+
+    def snapshot() -> tuple[list[Outcome], list[JournalEntry], list[Outcome]]:
+        entries = [entry for entry in journal.newest_first() if entry.grounds is not None]
+        return results.outcomes("paper"), entries, results.outcomes("journal")
+
+    version = (*results.changes.values(), journal.changes)
+    return dict(
+        await ctx.memo.get(("decisions", chosen), version, snapshot, partial(_decided, chosen))
+    )
+
+
+def _decided(
+    chosen: Selection, held: tuple[list[Outcome], list[JournalEntry], list[Outcome]]
+) -> dict[str, Any]:
+    ideas = {one.signal_id: one for one in held[0]}
+    trades = {one.trade_id: one for one in held[2]}
+    pairs: list[tuple[Outcome, Outcome]] = []
+    let_pass: dict[JournalAction, list[Outcome]] = {"skipped": [], "missed": []}
+    for entry in held[1]:
+        idea = None if entry.grounds is None else ideas.get(entry.grounds.signal_id)
+        trade = trades.get(entry.trade_id)
+        if idea is None:
             continue
-        timing = timings.setdefault(tuple(sample.labels[label] for label in labels), Timing())
-        if sample.name == f"{name}_sum":
-            timing.seconds += sample.value
-        elif sample.name == f"{name}_bucket":
-            bound = float(sample.labels["le"])
-            timing.buckets[bound] = timing.buckets.get(bound, 0.0) + sample.value
-    return timings
-
-
-def _requests(ctx: AppContext) -> dict[str, dict[str, Any]]:
-    by_outcome = _timings(ctx, REQUEST_SECONDS, ("family", "outcome"))
-    rows = {}
-    for (family,), timing in sorted(_timings(ctx, REQUEST_SECONDS, ("family",)).items()):
-        counts = {
-            outcome: by_outcome[family, outcome].count if (family, outcome) in by_outcome else 0
-            for outcome in ("refused", "error")
-        }
-        rows[family] = timing.row() | counts
-    return rows
+        if entry.trade.action != "executed":
+            let_pass[entry.trade.action] += [idea] if chosen.has(idea) else []
+        elif trade is not None and chosen.has(trade):
+            pairs.append((trade, idea))
+    compared = dict(vars(followed(pairs)))
+    return {
+        "followed": compared | bounds("difference", compared.pop("difference_interval")),
+        **{action: vars(passed(ideas)) for action, ideas in let_pass.items()},
+    }

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.answers.effective_settings import effective_settings
 from gateway.answers.health import health
-from gateway.answers.performance import performance
+from gateway.answers.system_metrics import gateway_figures
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, success
 from gateway.routes.system import Health
@@ -141,7 +141,7 @@ async def system_health(ctx: ContextDep) -> Response:
 @router.get("/metrics", response_model=Envelope[Performance])
 async def system_metrics(ctx: ContextDep) -> Response:
     """Return the figures of performance that people look for; ``/metrics`` has all of them."""
-    return success(performance(ctx))
+    return success(gateway_figures(ctx))
 
 
 @router.get("/config", response_model=Envelope[SettingList])

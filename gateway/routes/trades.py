@@ -19,11 +19,11 @@ from gateway.answers.journal import (
     TradeList,
     TradeState,
 )
+from gateway.answers.performance import journal_figures
+from gateway.answers.trade_figures import TradeFigures
 from gateway.context import ContextDep
 from gateway.envelope import Envelope, success
-from schemas.journal import JournalAction, JournalEntry
-from streams.evaluation.interval import Interval
-from streams.evaluation.trade_summary import summarise
+from schemas.journal import JournalAction
 
 router = APIRouter(prefix="/api/trades", tags=["trades"])
 
@@ -50,39 +50,15 @@ class TradeFilter(BaseModel):
     )
 
 
-class TradePerformance(BaseModel):
+class TradePerformance(TradeFigures):
     """What the finished trades of the journal have earned after costs.
 
     They were chosen by a human: the figures say how that went, not what a model is worth.
     """
 
-    trades: int = Field(description="Executed, with an exit")
     open: int
     skipped: int
     missed: int
-    wins: int = Field(description="That earned more than 0")
-    hit_rate: float | None
-    hit_rate_low: float | None = Field(description="95 % Wilson interval")
-    hit_rate_high: float | None
-    expectancy: float | None = Field(description="Mean net return of a trade, a fraction")
-    expectancy_low: float | None = Field(
-        description="95 % interval by days of exit; null below ten of them"
-    )
-    expectancy_high: float | None
-    days: int = Field(description="With an exit")
-    profit: str | None = Field(
-        description="Of the trades whose quantity is known, in their quote currency"
-    )
-    profit_trades: int = Field(description="How many those are")
-    profit_factor: float | None = Field(description="Null without a loss")
-    max_drawdown: float | None = Field(
-        description="Of the sum of net returns, as with equal stakes, a fraction"
-    )
-    cost_share: float | None = Field(
-        description="Costs over the return before costs; null unless that is above 0"
-    )
-    average_hold_ms: float | None
-    fees_assumed: int = Field(description="Trades whose fees were not said")
 
 
 @router.get("", response_model=Envelope[TradeList])
@@ -125,31 +101,7 @@ async def performance(
     """Return what the finished trades have earned, and how many were let pass."""
     ctx.require_ready()
     symbol = None if ticker is None else ctx.symbol(ticker)
-    entries = [e for e in ctx.views.journal.newest_first() if symbol in (None, e.symbol)]
-    results = (ctx.views.journal.result(entry) for entry in entries)
-    figures = vars(summarise([result for result in results if result is not None]))
-    rate, expectancy = figures.pop("hit_rate_interval"), figures.pop("expectancy_interval")
-    profit = figures.pop("profit")
-    return success(
-        {
-            **figures,
-            **_bounds("hit_rate", rate),
-            **_bounds("expectancy", expectancy),
-            "profit": None if profit is None else format(profit, "f"),
-            "open": sum(journal.state(entry) == "open" for entry in entries),
-            "skipped": _count(entries, "skipped"),
-            "missed": _count(entries, "missed"),
-        }
-    )
-
-
-def _bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
-    low, high = (None, None) if interval is None else (interval.low, interval.high)
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _count(entries: list[JournalEntry], action: JournalAction) -> int:
-    return sum(entry.trade.action == action for entry in entries)
+    return success(await journal_figures(ctx, symbol))
 
 
 @router.get("/{trade_id}", response_model=Envelope[TradeDetails])

@@ -14,7 +14,8 @@ from typing import Protocol
 from gateway.views.arrival import Arrival
 from schemas.features import FeatureVector
 from schemas.market import Bar
-from schemas.signals import Signal
+from schemas.signals import ScoredSignal, Signal
+from streams.evaluation.outcome import Outcome
 
 
 class SeriesRecord(Protocol):
@@ -110,6 +111,19 @@ class CompactExplanation:
     def raw(self) -> bytes:
         """The topic's bytes."""
         return zlib.decompress(self.deflated)
+
+
+@dataclass(frozen=True, slots=True)
+class CompactScore:
+    """A score's bytes, and what sums and groups need of it."""
+
+    raw: bytes
+    outcome: Outcome | None  # None: neutral, or nobody can know
+
+    @classmethod
+    def from_arrival(cls, score: ScoredSignal, arrival: Arrival) -> CompactScore:
+        """Return the compact form of a score."""
+        return cls(arrival.raw, Outcome.of_call(score))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,13 @@
-"""View of the journal: each trade with its history, and what those that have ended earned."""
+"""View of the journal: each trade with its history."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from gateway.errors import Unknown
 from schemas.journal import JournalEntry
-from schemas.record import Record
-from schemas.trades import TradeResult
 
 
 class JournalView:
@@ -18,15 +15,8 @@ class JournalView:
 
     def __init__(self) -> None:
         self._trades: dict[str, list[JournalEntry]] = {}  # by id, in order of arrival
-        self._results: dict[str, TradeResult] = {}
+        self.changes = 0
         self._changed = asyncio.Event()
-
-    def folds(self) -> dict[type[Record], Callable[[Any, object], None]]:
-        """Return what takes each record that this view is made of."""
-        return {
-            JournalEntry: lambda entry, _: self.put(entry),
-            TradeResult: lambda result, _: self.put_result(result),
-        }
 
     def put(self, entry: JournalEntry) -> None:
         """Take an entry; one that was taken before changes nothing."""
@@ -34,14 +24,9 @@ class JournalView:
         if history and history[-1].revision >= entry.revision:
             return
         history.append(entry)
+        self.changes += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-    def put_result(self, result: TradeResult) -> None:
-        """Take what a trade earned; an older revision than is known changes nothing."""
-        known = self._results.get(result.trade_id)
-        if result.kind == "journal" and (known is None or known.revision <= result.revision):
-            self._results[result.trade_id] = result
 
     async def wait_for(self, trade_id: str, revision: int, within_s: float) -> None:
         """Return once a revision of a trade has been read, or when the time is over."""
@@ -65,8 +50,3 @@ class JournalView:
     def newest_first(self) -> Iterator[JournalEntry]:
         """Yield each trade as it stands, those that were added last first."""
         return (history[-1] for history in reversed(self._trades.values()))
-
-    def result(self, entry: JournalEntry) -> TradeResult | None:
-        """Return what a trade earned; None while it has no end, or its result has not come."""
-        result = self._results.get(entry.trade_id)
-        return None if result is None or result.withdrawn else result

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from gateway.views.arrival import Arrival, UnreadableArrival
@@ -17,6 +18,7 @@ from gateway.views.compact import (
     CompactBar,
     CompactExplanation,
     CompactFeatures,
+    CompactScore,
     CompactSignal,
     PredictedBar,
     SeriesRecord,
@@ -34,6 +36,7 @@ from gateway.views.origins import OriginsView
 from gateway.views.outcomes import OutcomesView
 from gateway.views.portfolio import PortfolioView
 from gateway.views.refdata import RefdataView
+from gateway.views.results import ResultsView
 from gateway.views.series_view import SeriesView, bars_per_series
 from gateway.views.ticks import TickArrival
 from gateway.views.timeframes import running_timeframes
@@ -48,6 +51,7 @@ from schemas.events import SystemEvent
 from schemas.explanations import Explanation
 from schemas.features import FeatureVector
 from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, TuningRequest
+from schemas.journal import JournalEntry
 from schemas.market import Bar, HistoryReady, LedgerEntry
 from schemas.mlflow import MlflowRun
 from schemas.models import ModelServing
@@ -65,7 +69,9 @@ from schemas.status import (
     WorkerStatus,
 )
 from schemas.timeframes import timeframe_name
+from schemas.trades import TradeResult
 from schemas.training import TrainingProgress
+from streams.evaluation.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class ReadModel:
         self.journal = JournalView()
         self.ideas = IdeasView()
         self.portfolio = PortfolioView()
+        self.results = ResultsView()
+        self.calls_changes = 0
         self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -139,9 +147,10 @@ class ReadModel:
             MlflowRun: lambda run, _: self.mlflow.put(run),
             ConfigChanged: lambda change, _: self.configs.put(change),
             **self.versions.folds(),
-            **self.journal.folds(),
             **self.ideas.folds(),
             AccountSnapshot: lambda held, arrival: self.portfolio.put(held, arrival.appended_ms),
+            JournalEntry: lambda entry, _: self.journal.put(entry),
+            TradeResult: self.results.put,
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
             MonitorWindow: self._window,
@@ -294,7 +303,13 @@ class ReadModel:
     def score(self, signal: CompactSignal) -> bytes | None:
         """Return the encoded score of a signal; None before its expiry."""
         view = self.series(signal.symbol, signal.timeframe_ms)
-        return view.scores.get((signal.event_time_ms, signal.signal_id))
+        score = view.scores.get((signal.event_time_ms, signal.signal_id))
+        return None if score is None else score.raw
+
+    def calls(self) -> list[Outcome]:
+        """Return what the directional signals held here came to, of every series."""
+        scores = chain.from_iterable(view.scores.items for view in self._series.values())
+        return [score.outcome for score in scores if score.outcome is not None]
 
     def explanation(self, predicted: PredictedBar) -> bytes | None:
         """Return the encoded explanation of a prediction; None when it does not exist yet."""
@@ -343,7 +358,8 @@ class ReadModel:
 
     def _score(self, score: ScoredSignal, arrival: Arrival) -> None:
         key = (score.signal_time_ms, score.signal_id)
-        self._view_for(score).scores.put(key, arrival.raw)
+        self._view_for(score).scores.put(key, CompactScore.from_arrival(score, arrival))
+        self.calls_changes += 1
 
     def _score_totals(self, totals: ScoreTotals, _: Arrival) -> None:
         self.score_totals[totals.subject] = totals

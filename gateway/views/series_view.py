@@ -9,6 +9,7 @@ from gateway.views.compact import (
     CompactBar,
     CompactExplanation,
     CompactFeatures,
+    CompactScore,
     CompactSignal,
 )
 from gateway.views.sorted_window import SortedWindow
@@ -37,7 +38,7 @@ class SeriesView:
     features: SortedWindow[CompactFeatures] = field(default_factory=lambda: SortedWindow(WINDOW))
     regimes: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
     signals: SortedWindow[CompactSignal] = field(default_factory=lambda: SortedWindow(WINDOW))
-    scores: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
+    scores: SortedWindow[CompactScore] = field(default_factory=lambda: SortedWindow(WINDOW))
     explanations: SortedWindow[CompactExplanation] = field(
         default_factory=lambda: SortedWindow(WINDOW)
     )

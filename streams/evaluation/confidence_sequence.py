@@ -12,6 +12,7 @@ Pure, of constant cost per outcome, and without a numerical library, for process
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from schemas.blocks import BlockSums
 from streams.evaluation.interval import Interval
@@ -52,6 +53,28 @@ def add_outcome(sums: BlockSums, block: int, amount: float, count: int = 1) -> B
         return sums.changed({"amount": sums.amount + amount, "count": sums.count + count})
     opened = {"block": block, "amount": float(amount), "count": count}
     return sums.changed(opened if sums.count == 0 else opened | _closed(sums))
+
+
+def block_sums(amounts: Sequence[float], counts: Sequence[int]) -> BlockSums:
+    """Return the sums after whole blocks, which ``add_outcome`` reaches one by one.
+
+    Args:
+        amounts: Sum over the outcomes of each block.
+        counts: How many each has.
+    """
+    blocks = len(amounts)
+    if not blocks:
+        return BlockSums()
+    amount_mean, count_mean = math.fsum(amounts) / blocks, sum(counts) / blocks
+    off = [(a - amount_mean, n - count_mean) for a, n in zip(amounts, counts, strict=True)]
+    return BlockSums(
+        blocks=blocks,
+        amount_mean=amount_mean,
+        count_mean=count_mean,
+        amount_squares=math.fsum(a * a for a, _ in off),
+        count_squares=math.fsum(n * n for _, n in off),
+        cross_products=math.fsum(a * n for a, n in off),
+    )
 
 
 def _closed(sums: BlockSums) -> dict[str, float]:

@@ -67,9 +67,11 @@ GATEWAY_MATHS = (
     "streams.account_risk",
     "streams.evaluation.calibration",
     "streams.evaluation.confidence_sequence",
+    "streams.evaluation.decisions",
     "streams.evaluation.fixed_sample",
     "streams.evaluation.hit_rate",
     "streams.evaluation.interval",
+    "streams.evaluation.outcome",
     "streams.evaluation.trade_summary",
     "streams.ideas.result",
     "streams.signals.grading",
@@ -141,7 +143,7 @@ def test_every_import_names_its_module_in_full(source: SourceFile):
 # lower lines.
 LAYERS = {
     "gateway": (
-        {"envelope", "client_options", "cache", "loopback"},
+        {"envelope", "client_options", "cache", "loopback", "memo"},
         {"errors", "examples", "protocols", "settings"},
         {"views"},
         {"access"},

@@ -28,6 +28,8 @@ ROUTES = [
     ("post", "/api/realtime/ticket"),
     ("get", "/api/trades"),
     ("post", "/api/trades"),
+    ("get", "/api/performance"),
+    ("get", "/api/performance/summary"),
     ("get", "/api/trades/performance"),
     ("get", "/api/trades/{trade_id}"),
     ("put", "/api/trades/{trade_id}"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.answers.performance import quantile_ms
+from gateway.answers.system_metrics import quantile_ms
 from gateway.settings import GatewaySettings
 from gateway.views.arrival import Arrival
 from gateway.views.audit import ACTIONS, AuditView

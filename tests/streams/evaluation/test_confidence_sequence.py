@@ -16,6 +16,7 @@ from streams.evaluation.confidence_sequence import (
     TIGHTEST_AT,
     add_outcome,
     block_bars,
+    block_sums,
     blocks_to_decide,
     mean_sequence,
 )
@@ -88,6 +89,15 @@ def test_the_sums_are_the_moments_of_the_closed_blocks(blocks):
     assert (sums.amount_mean, sums.count_mean) == pytest.approx((totals.mean(), counts.mean()))
     found = [sums.amount_squares, sums.cross_products, sums.count_squares]
     assert found == pytest.approx([products[0, 0], products[0, 1], products[1, 1]], abs=1e-9)
+
+
+@given(BLOCKS)
+def test_whole_blocks_at_once_have_the_sums_of_their_outcomes_one_by_one(blocks):
+    at_once = block_sums([math.fsum(block) for block in blocks], [len(block) for block in blocks])
+    one_by_one = summed(blocks).changed({"block": -1, "amount": 0.0, "count": 0})
+
+    assert vars(at_once) == pytest.approx(vars(one_by_one), abs=1e-9)
+    assert block_sums([], []) == BlockSums()
 
 
 @given(BLOCKS, st.floats(0.01, 100.0), st.floats(-10.0, 10.0))
