@@ -48,6 +48,7 @@ from deploy.cli.logs import logs
 from deploy.cli.mcp import mcp
 from deploy.cli.mlflow import get_experiment, mlflow
 from deploy.cli.models_import import import_version
+from deploy.cli.performance import performance
 from deploy.cli.replay import replay
 from deploy.cli.settings import config, refuse_unexpected, settings_in_force
 from deploy.cli.strategy import get_strategy, list_strategies
@@ -311,6 +312,7 @@ app.command()(mcp)
 app.command()(mlflow)
 app.command()(get_experiment)
 app.command()(drift)
+app.command()(performance)
 app.command()(replay)
 app.command()(trace)
 app.command()(train)

@@ -23,6 +23,7 @@ FAMILIES = (
     "trades",
     "portfolio",
     "ideas",
+    "performance",
     "system",
 )
 

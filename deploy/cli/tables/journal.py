@@ -67,7 +67,7 @@ def summary_lines(figures: dict[str, Any]) -> list[str]:
         f"deepest fall {figures['max_drawdown']:.2%}, with equal stakes",
     ]
     if figures["expectancy_low"] is None:
-        lines.append(f"exits on {figures['days']} days, fewer than 10 bear no interval")
+        lines.append(f"exits on {figures['days']} days, fewer than 11 bear no interval")
     if figures["fees_assumed"]:
         lines.append(f"fees of {figures['fees_assumed']} were not said: a taker's are assumed")
     return lines

@@ -35,7 +35,7 @@ HEAVY = (
 )
 COMMANDS = (
     ("run", "stop", "status", "doctor", "graph", "replay", "loadtest", "train"),
-    ("serve", "health", "get-experiment", "drift"),
+    ("serve", "health", "get-experiment", "drift", "performance"),
     ("topics list", "topics apply", "topics tail"),
     ("topics dlq list", "topics dlq replay", "topics dlq drop"),
     ("data fetch", "data ledger", "data export", "features show", "regimes report"),

@@ -1,0 +1,85 @@
+"""Figures of ideas, the journal and calls, as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.cli.tables.cells import number
+from deploy.time_text import time_text
+
+KINDS = ("ideas", "journal", "calls")
+HEAD = (
+    f"{'':<26}{'trades':>7}  {'hit rate':<20}{'net of a trade':<28}{'R':>7}{'sum':>9}"
+    f"{'fall':>8}{'held':>9}"
+)
+MEANING = (
+    "Intervals cover with 95 % at all looks together. Sums are of equal stakes; held: price alone.",
+    "Ideas do not overlap, calls do; a human chose the journal, so it proves nothing of a model.",
+)
+
+Figures = Mapping[str, Any]
+
+
+def summary_lines(report: Figures) -> Iterator[str]:
+    """Yield the daily report."""
+    at = report["as_of_ms"]
+    yield "no bar yet" if at is None else f"{time_text(at)} UTC, market time"
+    yield HEAD
+    for kind in KINDS:
+        yield figures_line(kind, report[kind])
+    if report["today"] is not None:
+        for kind in KINDS:
+            yield figures_line(f"{kind}, today", report["today"][kind])
+    yield from _decision_lines(report)
+    yield from MEANING
+
+
+def group_lines(document: Figures) -> Iterator[str]:
+    """Yield the rows of each group."""
+    if not document["groups"]:
+        yield "nothing has finished yet"
+        return
+    yield HEAD
+    for row in document["groups"]:
+        for kind in KINDS:
+            if row[kind] is not None:
+                yield figures_line(f"{row['group']} {kind}", row[kind])
+    yield from MEANING
+
+
+def figures_line(name: str, figures: Figures) -> str:
+    """Return one row of figures under ``HEAD``."""
+    return (
+        f"{name:<26}{figures['trades']:>7}  {_bounded(figures, 'hit_rate', '.0%'):<20}"
+        f"{_bounded(figures, 'expectancy', '+.3%'):<28}"
+        f"{number(figures['expectancy_r'], '{:+.2f}', '-'):>7}"
+        f"{number(figures['net_return'], '{:+.2%}', '-'):>9}"
+        f"{number(figures['max_drawdown'], '{:.1%}', '-'):>8}"
+        f"{number(figures['buy_and_hold'], '{:+.2%}', '-'):>9}"
+    ).rstrip()
+
+
+def _bounded(figures: Figures, name: str, form: str) -> str:
+    value, low, high = (figures[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "-"
+    said = format(value, form)
+    return said if low is None else f"{said} ({low:{form}} to {high:{form}})"
+
+
+def _decision_lines(report: Figures) -> Iterator[str]:
+    followed = report["followed"]
+    if followed["trades"]:
+        yield (
+            f"you followed {followed['trades']} ideas: {followed['own_return']:+.3%} a trade, "
+            f"they {followed['idea_return']:+.3%}, so you added "
+            f"{_bounded(followed, 'difference', '+.3%')}"
+        )
+    for action in ("skipped", "missed"):
+        let_pass = report[action]
+        if let_pass["ideas"]:
+            yield (
+                f"you {action} {let_pass['ideas']}: {let_pass['winners']} winners, "
+                f"{let_pass['losers']} losers, {let_pass['net_return']:+.3%} each"
+            )
