@@ -36,6 +36,15 @@ class EntryGrounds(Record):
     regime: RegimeName = Field(description="The most probable one")
     model_version: str
     config_id: ConfigId | None = Field(description="Null: no config was effective")
+    idea_id: str | None = Field(
+        default=None, max_length=200, description="Of the idea that it opened; null: none was named"
+    )
+    invalidation_price: float | None = Field(
+        default=None, gt=0, description="Where it was wrong; null: it had none"
+    )
+    expected_net_return: ReturnBounds | None = Field(
+        default=None, description="Null: the model had no tables"
+    )
 
 
 class TradeResult(Record):

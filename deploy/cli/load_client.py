@@ -124,7 +124,7 @@ async def _connection(
         for _ in queue:
             started = time.perf_counter()
             writer.write(_request(target, next(turns), key))
-            status, body = await asyncio.wait_for(_read_answer(reader), TIMEOUT_S)
+            status, body = await asyncio.wait_for(read_answer(reader), TIMEOUT_S)
             load.latencies_ms.append((time.perf_counter() - started) * 1000)
             load.statuses[status] += 1
             if status == 200:
@@ -142,7 +142,8 @@ def _request(target: SplitResult, body: bytes, key: str) -> bytes:
     return head.encode() + body
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Return the status and the body of the next answer on a connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     start = head.index(b"content-length:") + len(b"content-length:")
     length = int(head[start : head.index(b"\r\n", start)])

@@ -228,6 +228,8 @@ def _grounds(ctx: AppContext, signal_id: str, symbol: str) -> EntryGrounds:
         regime=signal.regime.most_probable,
         model_version=signal.model_version,
         config_id=signal.config_id,
+        invalidation_price=signal.invalidation_price,
+        expected_net_return=signal.expected_net_return,
     )
 
 

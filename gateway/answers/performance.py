@@ -129,7 +129,7 @@ async def journal_figures(ctx: AppContext, symbol: str | None) -> dict[str, Any]
     return earned | {name: counts[name] for name in ("open", "skipped", "missed")}
 
 
-async def _three(ctx: AppContext, chosen: Selection) -> dict[Source, dict[str, Any]]:
+async def _three(ctx: AppContext, chosen: Selection) -> dict[str, dict[str, Any]]:
     return {source: await _figures(ctx, source, chosen) for source in SOURCES}
 
 

@@ -33,13 +33,14 @@ class PerformanceFilter(BaseModel):
     def selection(self, ctx: AppContext) -> Selection:
         """Return the trades that count; raises ``Refused``, ``Unknown`` or ``Unavailable``."""
         ctx.require_ready()
-        if None not in (self.from_ms, self.to_ms) and self.to_ms <= self.from_ms:
-            raise Refused(f"to_ms: got {self.to_ms}, expected more than from_ms {self.from_ms}")
+        from_ms, to_ms = self.from_ms, self.to_ms
+        if from_ms is not None and to_ms is not None and to_ms <= from_ms:
+            raise Refused(f"to_ms: got {to_ms}, expected more than from_ms {from_ms}")
         return Selection(
             None if self.ticker is None else ctx.symbol(self.ticker),
             None if self.timeframe is None else ctx.timeframe_ms(self.timeframe),
-            self.from_ms,
-            self.to_ms,
+            from_ms,
+            to_ms,
         )
 
 

@@ -9,7 +9,7 @@ import sys
 import zlib
 from array import array
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.views.arrival import Arrival
 from schemas.features import FeatureVector
@@ -113,8 +113,7 @@ class CompactExplanation:
         return zlib.decompress(self.deflated)
 
 
-@dataclass(frozen=True, slots=True)
-class CompactScore:
+class CompactScore(NamedTuple):
     """A score's bytes, and what sums and groups need of it."""
 
     raw: bytes
@@ -126,8 +125,7 @@ class CompactScore:
         return cls(arrival.raw, Outcome.of_call(score))
 
 
-@dataclass(frozen=True, slots=True)
-class CompactSignal:
+class CompactSignal(NamedTuple):
     """A signal's bytes, its place on the topic, and what lists filter by."""
 
     raw: bytes
@@ -147,16 +145,16 @@ class CompactSignal:
     def from_arrival(cls, signal: Signal, arrival: Arrival) -> CompactSignal:
         """Return the compact form of a signal."""
         return cls(
-            raw=arrival.raw,
-            signal_id=signal.signal_id,
-            symbol=signal.symbol,
-            timeframe_ms=signal.timeframe_ms,
-            event_time_ms=signal.event_time_ms,
-            model_version=signal.model_version,
-            direction=signal.direction,
-            grade=signal.grade,
-            partition=arrival.partition,
-            offset=arrival.offset,
-            trace_id=arrival.trace_id.encode(),
-            git_commit=sys.intern(arrival.git_commit),
+            arrival.raw,
+            signal.signal_id,
+            signal.symbol,
+            signal.timeframe_ms,
+            signal.event_time_ms,
+            signal.model_version,
+            signal.direction,
+            signal.grade,
+            arrival.partition,
+            arrival.offset,
+            arrival.trace_id.encode(),
+            sys.intern(arrival.git_commit),
         )

@@ -11,7 +11,9 @@ from schemas.jobs import BacktestRequest, JobResult, TuningRequest
 from schemas.models import ModelServing
 
 ORIGINS = 10_000  # held; the oldest leave
-KINDS = (ModelServing, ConfigChanged, CommandOutcome, BacktestRequest, TuningRequest, JobResult)
+KINDS = frozenset(
+    (ModelServing, ConfigChanged, CommandOutcome, BacktestRequest, TuningRequest, JobResult)
+)
 
 
 class OriginsView:
@@ -23,7 +25,7 @@ class OriginsView:
     def put(self, arrival: Arrival) -> None:
         """Take a record of these kinds from its place; others change nothing."""
         record = arrival.record
-        if not isinstance(record, KINDS):
+        if type(record) not in KINDS:
             return
         if isinstance(record, JobResult):
             record = record.model_copy(update={"result": None})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.views.arrival import Arrival
 from schemas.trades import TradeResult
@@ -12,8 +11,7 @@ from streams.evaluation.outcome import Outcome
 TradeKind = Literal["journal", "paper"]
 
 
-@dataclass(frozen=True, slots=True)
-class CompactResult:
+class CompactResult(NamedTuple):
     """A result's bytes, and what sums and groups need of it."""
 
     raw: bytes

@@ -80,7 +80,9 @@ class Outcome(NamedTuple):
         """Return what a call came to; None for a neutral one, and where nobody can know."""
         entry, exit_ = score.entry_price, score.exit_price
         gross, net = score.gross_return, score.net_return
-        if score.direction == "neutral" or None in (entry, exit_, gross, net):
+        if score.direction == "neutral" or entry is None or exit_ is None:
+            return None
+        if gross is None or net is None:
             return None
         return cls(
             score.event_time_ms,

@@ -30,7 +30,10 @@ def trade_result(entry: JournalEntry, *, withdrawn: bool = False) -> TradeResult
     cost = Decimal(str(DEFAULT_COSTS.taker_fee)) * (entry_price + exit_price) / entry_price
     if trade.fees is not None and quantity is not None:
         cost = Decimal(trade.fees) / (entry_price * quantity)
-    profit = None if quantity is None else (gross - cost) * entry_price * quantity
+    net = gross - cost
+    profit = None if quantity is None else net * entry_price * quantity
+    grounds, risk = entry.grounds, _risk(entry, entry_price)
+    follows = grounds is not None and grounds.direction == trade.side
     return TradeResult(
         trade_id=entry.trade_id,
         kind="journal",
@@ -47,10 +50,27 @@ def trade_result(entry: JournalEntry, *, withdrawn: bool = False) -> TradeResult
         gross_return=float(gross),
         cost=float(cost),
         fees_assumed=trade.fees is None,
-        net_return=float(gross - cost),
+        net_return=float(net),
         profit=None if profit is None else _money(profit),
-        grounds=entry.grounds,
+        grounds=grounds,
+        timeframe_ms=None if grounds is None else grounds.timeframe_ms,
+        idea_id=None if grounds is None else grounds.idea_id,
+        r_multiple=None if risk is None else float(net / risk),
+        expected_net_return=grounds.expected_net_return if grounds and follows else None,
     )
+
+
+def _risk(entry: JournalEntry, entry_price: Decimal) -> Decimal | None:
+    """Return the distance to where the signal was wrong, a fraction of the entry.
+
+    None without such a price, and where the entry is beyond it.
+    """
+    grounds = entry.grounds
+    if grounds is None or grounds.invalidation_price is None:
+        return None
+    lost = entry_price - Decimal(str(grounds.invalidation_price))
+    risk = direction_sign(entry.trade.side) * lost / entry_price
+    return risk if risk > 0 else None
 
 
 def _money(amount: Decimal) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import jwt
 import uvloop
 
-from deploy.cli.load_client import _read_answer, percentile
+from deploy.cli.load_client import percentile, read_answer
 from deploy.local.gateway_request import KEY_HEADER
 from gateway.access.jwks import ALGORITHMS, IssuerKeys
 from gateway.access.tokens import TokenRules, TokenVerifier
@@ -89,7 +89,7 @@ async def _read_all(target: SplitResult, shown: str) -> list[float]:
             head = f"GET {path} HTTP/1.1\r\nHost: {target.netloc}\r\n{shown}\r\n"
             started = time.perf_counter()
             writer.write(head.encode())
-            status, body = await _read_answer(reader)
+            status, body = await read_answer(reader)
             latencies.append(time.perf_counter() - started)
             assert status == 200, json.loads(body)
         writer.close()

@@ -1,6 +1,6 @@
 """A server under test in a process of its own; lines on stdin say what to broadcast.
 
-    python -m tests.bench.gateway_server ours|guarded|plain|naive
+    python -m tests.bench.gateway_server ours|filled|guarded|plain|naive
 
 Prints its port, then for each ``send COUNT PAUSE_MS`` the monotonic times (ns) of the broadcasts.
 ``ours`` is the gateway over prefilled views; ``guarded`` is the same where one has to show
@@ -21,6 +21,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.responses import Response
 
 from gateway.access.keys import checksum, digest
 from gateway.routes.predict import PredictBody
@@ -115,6 +116,28 @@ def known_key(now: int) -> AccessKey:
     )
 
 
+def filled() -> tuple[Any, Broadcast]:
+    """The gateway over 100,000 signals, 10,000 ideas and 10,000 trades; ``/empty`` does nothing."""
+    from gateway.envelope import plain
+    from gateway.kafka.topics import decode
+    from gateway.views.arrival import Arrival
+    from tests.bench.filled_views import encoded, signals, templates, trades
+
+    app, broadcast = ours()
+    views = app.state.ctx.views
+    often, seldom = templates(*signals()), templates(*trades())
+    for number in range(100_000):
+        made = (*often, *seldom) if number >= 90_000 else often
+        for offset, (topic, raw) in enumerate(encoded(number, made)):
+            views.fold(Arrival(decode(topic, (), raw), raw, topic, 0, offset))
+
+    async def empty() -> Response:
+        return plain(None)
+
+    app.add_api_route("/empty", empty)
+    return app, broadcast
+
+
 def guarded() -> tuple[Any, Broadcast]:
     """The gateway where one has to sign in; its limit counts, and is never reached."""
     return ours(api_keys=True, rate_limit="1000000/minute")
@@ -175,10 +198,10 @@ def naive() -> tuple[Any, Broadcast]:
     return app, broadcast
 
 
+KINDS = {"ours": ours, "filled": filled, "guarded": guarded, "plain": plain, "naive": naive}
+
 if __name__ == "__main__":
     # Lines of a log would stand among the answers.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     os.sched_setaffinity(0, {0})
-    asyncio.run(
-        serve(*{"ours": ours, "guarded": guarded, "plain": plain, "naive": naive}[sys.argv[1]]())
-    )
+    asyncio.run(serve(*KINDS[sys.argv[1]]()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gateway.access.scopes import needed_scope
-from gateway.answers import performance
 from schemas.journal import JournalEntry, JournalTrade
 from schemas.timeframes import DAY_MS, HOUR_MS
 from schemas.trades import EntryGrounds
@@ -178,27 +177,6 @@ async def test_what_a_human_did_stands_beside_what_his_ideas_came_to(gateway):
     assert (skipped["ideas"], skipped["winners"], skipped["losers"]) == (2, 1, 1)
     assert skipped["net_return"] == pytest.approx(0.01)
     assert report["missed"] == {"ideas": 1, "winners": 0, "losers": 1, "net_return": -0.02}
-
-
-async def test_an_answer_is_made_once_for_each_change(gateway, monkeypatch):
-    made = []
-
-    def summarise(*given):
-        made.append(given)
-        return original(*given)
-
-    original = performance.summarise
-    monkeypatch.setattr(performance, "summarise", summarise)
-    gateway.bus.feed(result("paper", "s1", 0.02))
-
-    first = await summary(gateway)
-    count = len(made)
-    again = await summary(gateway)
-    gateway.bus.feed(result("paper", "s2", 0.02))
-    changed = await summary(gateway)
-
-    assert (len(made) - count, again) == (2, first)  # ideas of all time, and of today
-    assert changed["ideas"]["trades"] == 2
 
 
 @pytest.mark.parametrize(

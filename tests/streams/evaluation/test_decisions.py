@@ -33,7 +33,8 @@ def test_what_a_human_added_is_his_return_less_that_of_the_idea():
 
     compared = followed(pairs)
 
-    assert (compared.trades, compared.own_return) == (2, pytest.approx(0.005))
+    assert compared.trades == 2
+    assert compared.own_return == pytest.approx(0.005)
     assert compared.difference == pytest.approx(-0.005)
 
 

@@ -62,6 +62,39 @@ def test_fees_that_are_said_count_to_the_last_digit():
     assert result.gross_return == pytest.approx(-2.0)
 
 
+GROUNDS = {
+    "signal_id": "s1",
+    "strategy": "ensemble",
+    "timeframe_ms": 60_000,
+    "event_time_ms": MINUTE,
+    "direction": "buy",
+    "grade": "B",
+    "confidence": 0.7,
+    "regime": "bull",
+    "model_version": "m1",
+    "config_id": None,
+    "invalidation_price": 95.0,
+    "expected_net_return": {"mean": 0.004, "low": 0.001, "high": 0.007},
+}
+
+
+@pytest.mark.parametrize(
+    ("trade", "r_multiple", "expected"),
+    [
+        ({"side": "buy", "exit": "110"}, 1.979, 0.004),  # 10 % less fees of 0.105 %, over 5 %
+        ({"side": "buy", "exit": "95"}, -1.0195, 0.004),
+        ({"side": "buy", "entry": "94", "exit": "95"}, None, 0.004),  # beyond where it was wrong
+        ({"side": "sell", "exit": "90"}, None, None),  # against the signal
+    ],
+)
+def test_a_result_is_measured_by_the_risk_of_its_signal(trade, r_multiple, expected):
+    [result] = of(TradeResult, JournalRun().outputs(journal_command(**trade, grounds=GROUNDS)))
+
+    assert result.r_multiple == (None if r_multiple is None else pytest.approx(r_multiple))
+    assert (result.expected_net_return and result.expected_net_return.mean) == expected
+    assert result.timeframe_ms == 60_000
+
+
 def test_an_open_trade_has_no_result_until_it_is_corrected_with_its_exit():
     run = JournalRun()
     opened = run.outputs(journal_command(exit=None))
