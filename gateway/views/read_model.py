@@ -135,7 +135,7 @@ class ReadModel:
             ScoreTotals: self._score_totals,
             Explanation: self._explanation,
             ClockTick: self._tick,
-            ModelServing: self._serving,
+            ModelServing: lambda serving, _: self.serving.update({serving.subject: serving}),
             HistoryReady: lambda one, _: self.history.update({one.timeframe_ms: one}),
             TrainingProgress: self._training,
             WorkerStatus: self._status,
@@ -153,7 +153,7 @@ class ReadModel:
             TradeResult: self.results.put,
             CommandOutcome: lambda outcome, _: self.outcomes.put(outcome),
             RefdataTable: lambda table, _: self.refdata.put(table),
-            MonitorWindow: self._window,
+            MonitorWindow: lambda window, _: self.windows.update({window.subject: window}),
             CanaryTrace: self._canary,
             AccessKey: lambda key, _: self.access_keys.update({key.key_id: key}),
             DeadLetter: self._dead_letter,
@@ -381,9 +381,6 @@ class ReadModel:
         else:
             self._doubted_tick = newest
 
-    def _serving(self, serving: ModelServing, _: Arrival) -> None:
-        self.serving[serving.subject] = serving
-
     def _training(self, progress: TrainingProgress, _: Arrival) -> None:
         self.training.pop(progress.timeframe_ms, None)
         self.training[progress.timeframe_ms] = progress
@@ -391,9 +388,6 @@ class ReadModel:
     def _status(self, status: WorkerStatus, arrival: Arrival) -> None:
         self.statuses[status.process] = status
         self.status_ms[status.process] = arrival.appended_ms
-
-    def _window(self, window: MonitorWindow, _: Arrival) -> None:
-        self.windows[window.subject] = window
 
     def _canary(self, trace: CanaryTrace, _: Arrival) -> None:
         self.canary = trace

@@ -363,6 +363,12 @@ export interface EntryGrounds {
   model_version: string
   /** Null: no config was effective */
   config_id: string | null
+  /** Of the idea that it opened; null: none was named */
+  idea_id: string | null
+  /** Where it was wrong; null: it had none */
+  invalidation_price: number | null
+  /** Null: the model had no tables */
+  expected_net_return: ReturnBounds | null
 }
 
 export interface EventEntry {
@@ -1753,24 +1759,35 @@ export interface TradeList {
 }
 
 export interface TradePerformance {
-  /** Executed, with an exit */
+  /** With an exit */
   trades: number
-  open: number
-  skipped: number
-  missed: number
   /** That earned more than 0 */
   wins: number
   hit_rate: number | null
-  /** 95 % Wilson interval */
+  /** Of calls, which overlap, by blocks as the expectancy's */
   hit_rate_low: number | null
   hit_rate_high: number | null
   /** Mean net return of a trade, a fraction */
   expectancy: number | null
-  /** 95 % interval by days of exit; null below ten of them */
+  /** By whole days of exit; null below ten blocks of them, or without spread */
   expectancy_low: number | null
   expectancy_high: number | null
+  /** Mean of the net returns that were expected at the decisions */
+  expected: number | null
+  /** Mean net return over the distance to the stop; null: none had one */
+  expectancy_r: number | null
+  /** Trades that had a stop */
+  r_trades: number
   /** With an exit */
   days: number
+  /** First entry */
+  from_ms: number | null
+  /** Last exit */
+  to_ms: number | null
+  /** Sum, as with equal stakes, a fraction */
+  net_return: number | null
+  /** Of each symbol from its first entry to its last exit, the mean: price alone */
+  buy_and_hold: number | null
   /** Of the trades whose quantity is known, in their quote currency */
   profit: string | null
   /** How many those are */
@@ -1779,11 +1796,14 @@ export interface TradePerformance {
   profit_factor: number | null
   /** Of the sum of net returns, as with equal stakes, a fraction */
   max_drawdown: number | null
-  /** Costs over the return before costs; null unless that is above 0 */
+  /** Costs and funding over the return before them; null unless that is above 0 */
   cost_share: number | null
   average_hold_ms: number | null
   /** Trades whose fees were not said */
   fees_assumed: number
+  open: number
+  skipped: number
+  missed: number
 }
 
 export interface TradeResult {
