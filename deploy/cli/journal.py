@@ -62,13 +62,14 @@ class TradeOptions:
     closed: Annotated[str | None, typer.Option(help="The same of the exit.")] = None
     notes: Annotated[str | None, typer.Option(help="Why, in your words.")] = None
     signal: Annotated[str | None, typer.Option(help="Id of the signal that it is about.")] = None
+    idea: Annotated[str | None, typer.Option(help="Id of the idea, in place of a signal.")] = None
 
     def said(self) -> dict[str, Any]:
         """Return what was said, as the routes take it; exit code 2 for a time that is none."""
-        fields: dict[str, Any] = vars(self) | {"signal_id": self.signal}
+        fields: dict[str, Any] = vars(self) | {"signal_id": self.signal, "idea_id": self.idea}
         for name in ("opened", "closed"):
             fields[f"{name}_ms"] = None if fields[name] is None else parse_time_ms(fields[name])
-        left = ("signal", "opened", "closed")
+        left = ("signal", "idea", "opened", "closed")
         return {n: v for n, v in fields.items() if v is not None and n not in left}
 
 
@@ -104,7 +105,9 @@ def correct(
     action: Annotated[Action | None, typer.Option(help="What you did.")] = None,
     clear: Annotated[
         list[str] | None,
-        typer.Option(help="Takes a value back: exit, quantity, fees or signal_id; repeatable."),
+        typer.Option(
+            help="Takes a value back: exit, quantity, fees, signal_id or idea_id; repeatable."
+        ),
     ] = None,
     reason: Annotated[str, typer.Option(help="Kept with the revision.")] = "",
     dry_run: DryRun = False,

@@ -14,7 +14,7 @@ from schemas.ids import derived_id
 TRADE = ("side", "entry", "exit", "quantity", "fees")
 SAID = (
     *("trade_id", "ticker", "strategy_name", "action"),
-    *(*TRADE, "opened", "closed", "notes", "signal_id"),
+    *(*TRADE, "opened", "closed", "notes", "signal_id", "idea_id"),
 )
 SHOWN = ("grade", "net_return", "profit")  # an import leaves them alone: they are computed
 NEEDED = ("ticker", "action", "opened")
@@ -36,7 +36,8 @@ def to_csv(trades: Iterable[dict[str, Any]]) -> str:
                 **{name: trade[name] for name in (*TRADE, "notes")},
                 "opened": _time(trade["opened_ms"]),
                 "closed": _time(trade["closed_ms"]),
-                "signal_id": grounds.get("signal_id"),
+                "signal_id": None if grounds.get("idea_id") else grounds.get("signal_id"),
+                "idea_id": grounds.get("idea_id"),
                 "grade": each["grade"],
                 "net_return": result.get("net_return"),
                 "profit": result.get("profit"),

@@ -16,6 +16,7 @@ from gateway.errors import Refused, Unknown
 from schemas.bounds import Count, Ticker, TimeMs
 from schemas.commands import CommandOutcome
 from schemas.configs import StrategyName
+from schemas.ideas import IdeaEvent
 from schemas.journal import (
     Amount,
     JournalAction,
@@ -27,6 +28,7 @@ from schemas.journal import (
 )
 from schemas.signals import Signal
 from schemas.trades import EntryGrounds, Side, TradeResult
+from streams.ideas.result import entry_grounds
 
 TradeState = Literal["open", "closed", "passed"]
 DEFAULT_STRATEGY = "ensemble"
@@ -55,6 +57,9 @@ class TradeBody(ReasonedBody):
     signal_id: str | None = Field(
         default=None, min_length=1, max_length=200, description="Of the signal that it is about"
     )
+    idea_id: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Of the idea, in place of a signal"
+    )
 
 
 class CorrectionBody(ReasonedBody):
@@ -70,6 +75,7 @@ class CorrectionBody(ReasonedBody):
     closed_ms: TimeMs | None = None
     notes: str | None = Field(default=None, max_length=2_000)
     signal_id: str | None = Field(default=None, min_length=1, max_length=200)
+    idea_id: str | None = Field(default=None, min_length=1, max_length=200)
     expected_revision: Count | None = Field(
         default=None, description="As last read; 409 if it has changed. Null: as seen by this call"
     )
@@ -140,7 +146,7 @@ async def add(caller: Caller, body: TradeBody) -> Response:
     """Return the answer to a trade that is recorded."""
     ctx = caller.ctx
     symbol = ctx.symbol(body.ticker)
-    grounds = None if body.signal_id is None else _grounds(ctx, body.signal_id, symbol)
+    grounds = _grounds(ctx, body, symbol)
     identity = caller.identity({"journal": "add", **body.model_dump()})
     said = body.model_dump(include=TRADE_FIELDS)
     said["side"] = body.side or _side(grounds)
@@ -165,9 +171,8 @@ async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Respon
     entry = ctx.views.journal.require(trade_id)[-1]
     asked = body.model_dump(exclude_unset=True)
     grounds = entry.grounds
-    if "signal_id" in asked:
-        signal_id = asked["signal_id"]
-        grounds = None if signal_id is None else _grounds(ctx, signal_id, entry.symbol)
+    if "signal_id" in asked or "idea_id" in asked:
+        grounds = _grounds(ctx, body, entry.symbol)
     changes = {name: value for name, value in asked.items() if name in TRADE_FIELDS}
     if changes.get("exit", "") is None:
         changes.setdefault("closed_ms", None)
@@ -207,8 +212,19 @@ def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
         raise Refused(errors.describe(error.errors())) from None
 
 
-def _grounds(ctx: AppContext, signal_id: str, symbol: str) -> EntryGrounds:
-    """Return what a trade takes of its signal; raises ``Unknown`` or ``Refused``."""
+def _grounds(ctx: AppContext, body: TradeBody | CorrectionBody, symbol: str) -> EntryGrounds | None:
+    """Return what a trade takes of what it is about; raises ``Unknown`` or ``Refused``."""
+    if body.signal_id is not None and body.idea_id is not None:
+        raise Refused("signal_id, idea_id: expected one of them, got both")
+    if body.idea_id is not None:
+        idea = IdeaEvent.decode(ctx.views.ideas.require(body.idea_id).raw)
+        if idea.symbol != symbol:
+            raise Refused(f"idea_id: an idea of {idea.symbol}, expected one of {symbol}")
+        return entry_grounds(idea)
+    return None if body.signal_id is None else _signal_grounds(ctx, body.signal_id, symbol)
+
+
+def _signal_grounds(ctx: AppContext, signal_id: str, symbol: str) -> EntryGrounds:
     compact = ctx.views.signals.get(signal_id)
     if compact is None:
         raise Unknown(

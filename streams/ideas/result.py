@@ -6,9 +6,9 @@ from schemas.ideas import IdeaEvent
 from schemas.trades import EntryGrounds, TradeResult
 
 
-def trade_result(event: IdeaEvent) -> TradeResult:
-    """Return the result of an idea that was closed at a known price; nobody has traded it."""
-    grounds = EntryGrounds(
+def entry_grounds(event: IdeaEvent) -> EntryGrounds:
+    """Return what a trade takes of the idea that it is about."""
+    return EntryGrounds(
         signal_id=event.signal_id,
         strategy=event.strategy,
         timeframe_ms=event.timeframe_ms,
@@ -19,7 +19,14 @@ def trade_result(event: IdeaEvent) -> TradeResult:
         regime=event.regime,
         model_version=event.model_version,
         config_id=event.config_id,
+        idea_id=event.idea_id,
+        invalidation_price=event.stop_price,
+        expected_net_return=event.expected_net_return,
     )
+
+
+def trade_result(event: IdeaEvent) -> TradeResult:
+    """Return the result of an idea that was closed at a known price; nobody has traded it."""
     shared = dict(event).keys() & TradeResult.model_fields.keys()
     return TradeResult.model_validate(
         {
@@ -30,6 +37,6 @@ def trade_result(event: IdeaEvent) -> TradeResult:
             "quantity": None,
             "fees_assumed": True,
             "profit": None,
-            "grounds": grounds,
+            "grounds": entry_grounds(event),
         }
     )

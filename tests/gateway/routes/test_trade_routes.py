@@ -6,7 +6,7 @@ import pytest
 
 from gateway.access.scopes import needed_scope
 from schemas.journal import JournalCommand
-from tests.build import close_time, signal
+from tests.build import close_time, idea_event, signal
 from tests.fakes.command_processor import decide_configs
 from tests.fakes.gateway import LAST
 
@@ -57,6 +57,18 @@ async def test_a_trade_about_a_signal_takes_its_side_and_grounds(journal):
     assert (trade["trade"]["side"], trade["grade"], trade["state"]) == ("sell", "B", "open")
     assert trade["grounds"]["model_version"]
     assert trade["trade"]["opened_ms"] >= close_time(LAST)
+
+
+async def test_a_trade_about_an_idea_takes_its_signal_side_and_risk(journal):
+    journal.bus.feed(idea_event(1, side="sell", stop_price=46000.0))
+
+    trade = (await add(journal, {"idea_id": "idea-BTCUSDT-1", "exit": "44000"}))["trade"]
+    without = await send(journal, "PUT", f"{TRADES}/{trade['trade_id']}", {"idea_id": None})
+
+    assert (trade["trade"]["side"], trade["grounds"]["signal_id"]) == ("sell", "signal-BTCUSDT-1")
+    assert trade["result"]["idea_id"] == trade["grounds"]["idea_id"] == "idea-BTCUSDT-1"
+    assert trade["result"]["r_multiple"] == pytest.approx((1000 - 44.5) / 1000)
+    assert without["trade"]["grounds"] is None
 
 
 async def test_a_correction_is_another_revision_and_leaves_the_rest(journal):
@@ -125,6 +137,8 @@ async def test_pages_follow_each_other_and_filters_narrow(journal):
         ({"closed_ms": 5, "opened_ms": 6}, 400, "closed_ms: got 5, expected 6 or later"),
         ({"ticker": "DOGE-USD"}, 404, "symbol DOGEUSDT is unknown"),
         ({"signal_id": "nobody"}, 404, "signal_id: 'nobody' is not among the newest"),
+        ({"idea_id": "nobody"}, 404, "no idea 'nobody' is held"),
+        ({"idea_id": "a", "signal_id": "b"}, 400, "expected one of them, got both"),
         ({"action": "ordered"}, 400, "action: Input should be 'executed', 'skipped' or 'missed'"),
         ({"trade_id": "a b"}, 400, "trade_id"),
         ({"leverage": 3}, 400, "leverage"),
@@ -141,10 +155,12 @@ async def test_a_neutral_signal_or_one_of_another_market_gives_no_side(journal):
     journal.bus.feed(
         signal(LAST, signal_id="n", direction="neutral"),
         signal(LAST, signal_id="e", symbol="ETHUSDT"),
+        idea_event(1, symbol="ETHUSDT"),
     )
 
     assert "the signal says neutral" in await add(journal, {"signal_id": "n"}, 400)
     assert "a signal of ETHUSDT" in await add(journal, {"signal_id": "e"}, 400)
+    assert "an idea of ETHUSDT" in await add(journal, {"idea_id": "idea-ETHUSDT-1"}, 400)
 
 
 @pytest.mark.parametrize(
