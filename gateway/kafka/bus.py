@@ -238,10 +238,10 @@ class KafkaBus:
                 for record in records:
                     self._hand_over(record, inbox)
             if not self.ready:
+                gc.freeze()  # views stay: walking them would slow their reading, and stall requests
                 self.ready = await self._caught_up(first_ends)
                 if self.ready:
                     log.info("views.ready", seconds=round(time.monotonic() - began_s, 2))
-                    gc.freeze()  # the collector would stall requests while it walks full views
             await asyncio.sleep(0)  # requests are answered between two polls
 
     async def _connect(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from schemas.regimes import RegimeName
 from schemas.signals import Grade, ScoredSignal
@@ -19,12 +19,12 @@ class Outcome(NamedTuple):
         symbol: Canonical.
         entry_price, exit_price: Above 0.
         gross_return, net_return: Fractions of the entry, before and after costs and funding.
+        signal_id: Of the signal it was about; None as the next four: it was about none.
+        timeframe_ms: Of that signal, and its grade, most probable regime and model.
         expected: Net return expected at the decision; None: it was not stated.
         r_multiple: Net return over the distance to the stop; None: there was none.
         profit: Decimal text in the quote currency; None: the quantity is unknown.
         fees_assumed: Its fees were not said.
-        signal_id: Of the signal it was about; None as all that follows: it was about none.
-        timeframe_ms: Of that signal, and its grade, most probable regime and model.
     """
 
     closed_ms: int
@@ -35,20 +35,29 @@ class Outcome(NamedTuple):
     exit_price: float
     gross_return: float
     net_return: float
-    expected: float | None = None
-    r_multiple: float | None = None
-    profit: str | None = None
-    fees_assumed: bool = False
     signal_id: str | None = None
     timeframe_ms: int | None = None
     grade: Grade | None = None
     regime: RegimeName | None = None
     model_version: str | None = None
+    expected: float | None = None
+    r_multiple: float | None = None
+    profit: str | None = None
+    fees_assumed: bool = False
 
     @classmethod
     def of_trade(cls, result: TradeResult) -> Self:
         """Return what a trade came to."""
         grounds, expected = result.grounds, result.expected_net_return
+        about: tuple[Any, ...] = (None,) * 5
+        if grounds is not None:
+            about = (
+                grounds.signal_id,
+                grounds.timeframe_ms,
+                grounds.grade,
+                grounds.regime,
+                grounds.model_version,
+            )
         return cls(
             result.closed_ms,
             result.trade_id,
@@ -58,21 +67,11 @@ class Outcome(NamedTuple):
             result.exit_price,
             result.gross_return,
             result.net_return,
+            *about,
             None if expected is None else expected.mean,
             result.r_multiple,
             result.profit,
             result.fees_assumed,
-            *(
-                ()
-                if grounds is None
-                else (
-                    grounds.signal_id,
-                    grounds.timeframe_ms,
-                    grounds.grade,
-                    grounds.regime,
-                    grounds.model_version,
-                )
-            ),
         )
 
     @classmethod
@@ -93,9 +92,9 @@ class Outcome(NamedTuple):
             exit_,
             gross,
             net,
-            signal_id=score.signal_id,
-            timeframe_ms=score.timeframe_ms,
-            grade=score.grade,
-            regime=score.regime,
-            model_version=score.model_version,
+            score.signal_id,
+            score.timeframe_ms,
+            score.grade,
+            score.regime,
+            score.model_version,
         )
