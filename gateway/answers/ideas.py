@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import islice
 from typing import Any
 
@@ -15,6 +14,7 @@ from schemas.explanations import Explanation
 from schemas.ideas import IdeaEvent
 from schemas.signals import Signal
 from schemas.timeframes import timeframe_name
+from streams.evaluation.outcome import Outcome
 from streams.evaluation.trade_summary import summarise
 from streams.ideas.result import trade_result
 
@@ -37,11 +37,11 @@ class PastIdeas(BaseModel):
     ideas: int
     wins: int = Field(description="That earned more than 0")
     hit_rate: float | None
-    hit_rate_low: float | None = Field(description="95 % Wilson interval")
+    hit_rate_low: float | None = Field(description="95 % interval at every look")
     hit_rate_high: float | None
     expectancy: float | None = Field(description="Mean net return of one, a fraction")
     expectancy_low: float | None = Field(
-        description="95 % interval by days of exit; null below ten of them"
+        description="The same, by days of exit; null below ten whole ones"
     )
     expectancy_high: float | None
     days: int = Field(description="With an exit")
@@ -92,8 +92,8 @@ def past_ideas(ctx: AppContext, idea: CompactIdea) -> PastIdeas:
         if each.kind == idea.kind and not each.open and each is not idea
     )
     known = (event for event in alike if event.net_return is not None)
-    events = list(islice(known, PAST_IDEAS))
-    figures = summarise([trade_result(event) for event in events])
+    events = islice(known, PAST_IDEAS)
+    figures = summarise(Outcome.of_trade(trade_result(event)) for event in events)
     rate, expectancy = figures.hit_rate_interval, figures.expectancy_interval
     return PastIdeas(
         ideas=figures.trades,
@@ -105,10 +105,6 @@ def past_ideas(ctx: AppContext, idea: CompactIdea) -> PastIdeas:
         expectancy_low=None if expectancy is None else expectancy.low,
         expectancy_high=None if expectancy is None else expectancy.high,
         days=figures.days,
-        mean_r=_mean([event.r_multiple for event in events if event.r_multiple is not None]),
-        expected=_mean([event.expected_net_return.mean for event in events]),
+        mean_r=figures.expectancy_r,
+        expected=figures.expected,
     )
-
-
-def _mean(values: list[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None

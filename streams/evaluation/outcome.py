@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     def of_trade(cls, result: TradeResult) -> Self:
         """Return what a trade came to."""
         grounds, expected = result.grounds, result.expected_net_return
-        about: tuple[Any, ...] = (None,) * 5
+        about: tuple[Any, Any, Any, Any, Any] = (None,) * 5
         if grounds is not None:
             about = (
                 grounds.signal_id,

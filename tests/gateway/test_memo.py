@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 
 import pytest
 
@@ -29,7 +30,7 @@ class Maker:
 async def test_the_same_version_is_made_once_and_another_anew():
     memo, maker = Memo(), Maker()
 
-    answers = [await memo.get("a", version, lambda v=version: v, maker) for version in (1, 1, 2)]
+    answers = [await memo.get("a", version, partial(int, version), maker) for version in (1, 1, 2)]
 
     assert (answers, maker.made) == ([10, 10, 20], [1, 2])
 
