@@ -37,6 +37,7 @@ from gateway.routes import (
     analysis,
     backtest,
     bars,
+    challenges,
     commands,
     dead_letters,
     documentation,
@@ -71,7 +72,7 @@ from schemas.signals import Signal
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
     *(backtest, hyperopt, strategies, commands, trace, refdata, system, operations, access),
-    *(ledger, dead_letters, mlflow, drift, versions),
+    *(ledger, dead_letters, mlflow, drift, challenges, versions),
     *(trades, portfolio, ideas, performance),
 )
 BEAT_EVERY_S = 1

@@ -22,6 +22,8 @@ Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Hours = Annotated[float, Field(gt=0.0, le=87_600.0)]
 Days = Annotated[float, Field(gt=0.0, le=36_500.0)]
 Trades = Annotated[int, Field(ge=0, le=1_000_000_000)]
+MinTrades = Annotated[int, Field(ge=2, le=1_000_000)]
+SignificanceLevel = Annotated[float, Field(gt=0.0, lt=1.0)]
 ComparedName = Literal["total_profit", "sharpe_ratio", "max_drawdown", "win_rate", "total_trades"]
 
 
@@ -53,13 +55,17 @@ class ComparisonPolicy(Record):
 
 
 class ChallengePolicy(Record):
-    """When an A/B test of two models is decided. No process reads it yet."""
+    """When a challenge between two models is decided, and what follows."""
 
-    min_trades: Annotated[int, Field(ge=2, le=1_000_000)] = Field(
-        default=100, description="Of each variant"
+    min_trades: MinTrades = Field(default=100, description="Of each variant")
+    significance_level: SignificanceLevel = Field(
+        default=0.05, description="Of all challenges of a strategy together"
     )
-    significance_level: float = Field(
-        default=0.05, gt=0.0, lt=1.0, description="Of the t-test of both profits"
+    deadline_hours: Hours = Field(
+        default=720.0, description="Wall clock; without a decision the champion is kept"
+    )
+    automatic: bool = Field(
+        default=False, description="A challenger that has won is promoted without being asked"
     )
 
 

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from schemas.access import AccessKey
 from schemas.answers import PredictionAnswer
+from schemas.challenges import (
+    ChallengeCommand,
+    ChallengeEvent,
+    ChallengeOutcome,
+    ShadowPrediction,
+)
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ActiveConfig, ConfigChanged, ConfigCommand, ConfigEffective
@@ -64,6 +70,12 @@ DRIFT_FEATURES = Topic("drift.features.v1", FeatureDrift, "symbol", "How far fea
 DRIFT_REPORTS = Topic("drift.reports.v1", DriftReport, "symbol", "Whether a model does harm")
 PREDICTIONS = Topic(
     "predictions.ensemble.v1", Prediction, "symbol", "Calibrated class probabilities"
+)
+SHADOW_PREDICTIONS = Topic(
+    "predictions.shadow.v1",
+    ShadowPrediction,
+    "symbol",
+    "What a challenger says beside the model that serves",
 )
 PREDICTION_REQUESTS = Topic(
     "predictions.requests.v1",
@@ -187,6 +199,25 @@ CONFIG_EFFECTIVE = Topic(
     ConfigEffective,
     "symbol",
     "From which bar a market's signals follow a config",
+)
+CHALLENGE_COMMANDS = Topic(
+    "challenges.commands.v1",
+    ChallengeCommand,
+    "strategy",
+    "Challenges to create and to cancel, trades of them",
+)
+CHALLENGE_OUTCOMES = Topic(
+    "challenges.outcomes.v1",
+    ChallengeOutcome,
+    "strategy",
+    "How both models of a challenge did on the same bars",
+)
+CHALLENGE_EVENTS = Topic(
+    "challenges.events.v1",
+    ChallengeEvent,
+    "strategy",
+    "What becomes of each challenge",
+    single=True,
 )
 JOURNAL_COMMANDS = Topic(
     "journal.commands.v1",
@@ -318,6 +349,7 @@ TOPICS: tuple[Topic, ...] = (
     DRIFT_REFERENCES,
     DRIFT_FEATURES,
     PREDICTIONS,
+    SHADOW_PREDICTIONS,
     PREDICTION_REQUESTS,
     PREDICTION_REPLIES,
     PREDICTION_ANSWERS,
@@ -345,6 +377,9 @@ TOPICS: tuple[Topic, ...] = (
     CONFIG_EFFECTIVE,
     MODEL_POLICIES,
     DEPLOYMENTS,
+    CHALLENGE_COMMANDS,
+    CHALLENGE_OUTCOMES,
+    CHALLENGE_EVENTS,
     JOURNAL_COMMANDS,
     JOURNAL_ENTRIES,
     TRADE_RESULTS,

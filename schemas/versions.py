@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.bounds import MAX_COUNT, Count
+from schemas.challenges import ChallengeId
 from schemas.commands import Command, CommandId
 from schemas.configs import ConfigId, StrategyName
 from schemas.models import ModelRegistered
@@ -88,7 +89,11 @@ class ModelCommand(Command):
     replaces: str | None = Field(
         default=None,
         max_length=100,
-        description="Of rollback: refused unless this model version serves; null: whichever does",
+        description="Of rollback and promote: refused unless this model version serves; null: "
+        "whichever does",
+    )
+    challenge_id: ChallengeId | None = Field(
+        default=None, description="Of promote: the challenge that the version has won"
     )
 
 
@@ -111,6 +116,9 @@ class ModelStageChanged(Record):
     command_id: CommandId | None = Field(description="Null: it followed from a registration")
     revision: Count = Field(description="Of the strategy's models of a timeframe, after it")
     deployment_id: DeploymentId | None = Field(default=None, description="Rolled back to")
+    challenge_id: ChallengeId | None = Field(
+        default=None, description="The challenge on whose evidence it moved; null: none"
+    )
     decision: PolicyDecision | None = Field(
         default=None, description="Thresholds with the values found; null where a command decided"
     )

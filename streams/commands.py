@@ -19,7 +19,10 @@ from schemas.topics import topic_of
 from streams.processor import Outputs
 
 # What tells of a fact, as far as it has them.
-NAMED = ("strategy", "trade_id", "config_id", "status", "model_version", "to_stage", "stage")
+NAMED = (
+    *("strategy", "trade_id", "config_id", "status", "model_version", "to_stage", "stage"),
+    "challenge_id",
+)
 REMEMBERED = 256  # commands of a subject: a repeated one among them changes nothing
 
 STATUSES: dict[OutcomeCode, OutcomeStatus] = {"done": "accepted", "same": "unchanged"}

@@ -14,6 +14,8 @@ from schemas.topics import (
     ACKNOWLEDGED,
     BACKTEST_REQUESTS,
     BARS,
+    CHALLENGE_COMMANDS,
+    CHALLENGE_EVENTS,
     CLOCK_TICKS,
     COMMAND_OUTCOMES,
     CONFIG_ACTIVE,
@@ -57,6 +59,7 @@ from schemas.topics import (
     REGIME_PROBABILITIES,
     SCORE_TOTALS,
     SCORED_SIGNALS,
+    SHADOW_PREDICTIONS,
     SIGNALS,
     SYSTEM_EVENTS,
     TOPICS,
@@ -68,6 +71,7 @@ from schemas.topics import (
     TUNING_REQUESTS,
     WORKER_STATUS,
 )
+from streams.challenges.processor import PROCESSOR as CHALLENGES
 from streams.configs.processor import PROCESSOR as CONFIGS
 from streams.deployments.processor import PROCESSOR as DEPLOYED
 from streams.drift.processor import PROCESSOR as DRIFT
@@ -80,6 +84,7 @@ from streams.processor import Processor
 from streams.promotion.processor import PROCESSOR as PROMOTION
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.scoring.processor import PROCESSOR as SCORING
+from streams.scoring.shadows import PROCESSOR as SHADOWS
 from streams.shifts.processor import PROCESSOR as SHIFTS
 from streams.signals.processor import PROCESSOR as GRADING
 
@@ -120,9 +125,9 @@ class Worker:
 CHAINS: tuple[Chain, ...] = (
     Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
     Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
-    Chain("signals", (GRADING, SCORING, DECIDING, DRIFT)),
+    Chain("signals", (GRADING, SCORING, SHADOWS, DECIDING, DRIFT)),
     # What is commanded, seldom; the journal knows its trades by their ids, the others a strategy.
-    Chain("promotion", (CONFIGS, PROMOTION, DEPLOYED, JOURNAL)),
+    Chain("promotion", (CONFIGS, CHALLENGES, PROMOTION, DEPLOYED, JOURNAL)),
 )
 
 PROCESSORS: tuple[Processor, ...] = tuple(p for chain in CHAINS for p in chain.processors)
@@ -145,9 +150,10 @@ WORKERS: tuple[Worker, ...] = (
             FEATURE_VECTORS,
             REGIME_PROBABILITIES,
             MODELS_CHANGES,
+            CHALLENGE_EVENTS,
             PREDICTION_REQUESTS,
         ),
-        (PREDICTIONS, PREDICTION_REPLIES, WORKER_STATUS),
+        (PREDICTIONS, SHADOW_PREDICTIONS, PREDICTION_REPLIES, WORKER_STATUS),
         stateful=True,
     ),
     Worker(
@@ -177,6 +183,7 @@ WORKERS: tuple[Worker, ...] = (
         (
             TRAINING_PROGRESS,
             MODEL_COMMANDS,
+            CHALLENGE_COMMANDS,
             MODELS_REGISTERED,
             DRIFT_REFERENCES,
             MLFLOW_RUNS,
@@ -240,6 +247,7 @@ WORKERS: tuple[Worker, ...] = (
             MODEL_VERSIONS,
             DEPLOYMENTS,
             CONFIG_CHANGES,
+            CHALLENGE_EVENTS,
             JOURNAL_ENTRIES,
             TRADE_RESULTS,
             PORTFOLIO_SNAPSHOTS,
@@ -267,6 +275,7 @@ WORKERS: tuple[Worker, ...] = (
             JOB_COMMANDS,
             MODEL_COMMANDS,
             CONFIG_COMMANDS,
+            CHALLENGE_COMMANDS,
             JOURNAL_COMMANDS,
             LETTER_COMMANDS,
         ),

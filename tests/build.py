@@ -9,6 +9,15 @@ from typing import Any
 from pydantic import JsonValue
 
 from schemas.answers import PredictionAnswer
+from schemas.challenges import (
+    Challenge,
+    ChallengeCommand,
+    ChallengeEvent,
+    ChallengeOutcome,
+    ChallengeTrade,
+    ReturnTotals,
+    ShadowPrediction,
+)
 from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
 from schemas.dead_letter import DeadLetter
 from schemas.diagnostics import ConfidenceBin, ModelEquity
@@ -613,6 +622,115 @@ def model_command(action: ModelAction, minute: int = 0, **fields: Any) -> ModelC
         "action": action,
     }
     return ModelCommand(**(defaults | fields))
+
+
+def challenge_command(action: str = "create", minute: int = 0, **fields: Any) -> ChallengeCommand:
+    """Return a command at a minute, of market and wall time alike; m2 challenges m1."""
+    defaults: dict[str, Any] = {
+        "command_id": f"{action}-{minute}",
+        "event_time_ms": close_time(minute),
+        "market_ms": close_time(minute),
+        "by": "test",
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "action": action,
+    }
+    if action == "create":
+        defaults |= {
+            "effective_from_ms": close_time(minute + 1),
+            "champion": registered(model_version="m1", horizon_bars=2),
+            "challenger": registered(model_version="m2", horizon_bars=2),
+            "min_trades": 2,
+        }
+    return ChallengeCommand(**(defaults | fields))
+
+
+def challenge_trade(number: int = 0, variant: str = "champion", **fields: Any) -> ChallengeTrade:
+    """Return a trade of two minutes; ``number`` tells it from others of its variant."""
+    defaults: dict[str, Any] = {
+        "trade_id": f"{variant}-{number}",
+        "variant": variant,
+        "net_return": 0.01,
+        "opened_ms": close_time(2 + 2 * number),
+        "closed_ms": close_time(4 + 2 * number),
+    }
+    return ChallengeTrade(**(defaults | fields))
+
+
+def challenge(**fields: Any) -> Challenge:
+    """Return an active challenge of m2 to m1 on what they predict."""
+    defaults: dict[str, Any] = {
+        "challenge_id": "challenge-0123456789ab",
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "number": 1,
+        "status": "active",
+        "champion": "m1",
+        "challenger": "m2",
+        "basis": "log_loss",
+        "symbols": ("BTCUSDT",),
+        "horizon_bars": 2,
+        "block_bars": 24,
+        "alpha": 0.025,
+        "family": "normal_mixture_of_blocks",
+        "min_trades": 100,
+        "automatic": False,
+        "config_id": "v1-0123abcd",
+        "created_ms": close_time(0),
+        "deadline_ms": close_time(0) + 30 * DAY_MS,
+        "from_ms": close_time(1),
+    }
+    return Challenge(**(defaults | fields))
+
+
+def challenge_event(**fields: Any) -> ChallengeEvent:
+    """Return that a challenge was created."""
+    defaults: dict[str, Any] = {
+        "strategy": "ensemble",
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(0),
+        "action": "created",
+        "challenge": challenge(),
+        "by": "test",
+        "command_id": "create-0",
+        "model": registered(model_version="m2"),
+    }
+    return ChallengeEvent(**(defaults | fields))
+
+
+def challenge_outcome(block: int = 0, gain: float = 1.0, **fields: Any) -> ChallengeOutcome:
+    """Return how both models did on a block of 24 bars: each made one call."""
+    defaults: dict[str, Any] = {
+        "strategy": "ensemble",
+        "challenge_id": "challenge-0123456789ab",
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(24 * (block + 1) + 2),
+        "block": block,
+        "rows": 24,
+        "gain": gain,
+        "champion": ReturnTotals(trades=1, wins=0, mean=-0.001),
+        "challenger": ReturnTotals(trades=1, wins=1, mean=0.002),
+    }
+    return ChallengeOutcome(**(defaults | fields))
+
+
+def shadow_prediction(minute: int = 0, **fields: Any) -> ShadowPrediction:
+    """Return what both models say of a bar: the champion buys, the challenger does not know."""
+    champion = fields.pop("champion", None) or prediction(minute, horizon_bars=2)
+    challenger = prediction(minute, (0.3, 0.4, 0.3), model_version="m2", horizon_bars=2)
+    defaults: dict[str, Any] = {
+        "challenge_id": "challenge-0123456789ab",
+        "strategy": "ensemble",
+        "symbol": champion.symbol,
+        "timeframe_ms": champion.timeframe_ms,
+        "event_time_ms": champion.event_time_ms,
+        "available_time_ms": champion.available_time_ms,
+        "block": minute // 24,
+        "champion": champion,
+        "challenger": challenger,
+    }
+    return ShadowPrediction(**(defaults | fields))
 
 
 def serving(**fields: Any) -> ModelServing:

@@ -15,6 +15,7 @@ import typer
 
 from deploy.cli import backtest as cli_backtest
 from deploy.cli import backup as cli_backup
+from deploy.cli import challenge as cli_challenge
 from deploy.cli import data as cli_data
 from deploy.cli import deployment as cli_deployment
 from deploy.cli import features as cli_features
@@ -77,6 +78,7 @@ app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_strategy.app, name="strategy")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_deployment.app, name="deploy")
+app.add_typer(cli_challenge.app, name="challenge")
 app.add_typer(cli_journal.app, name="journal")
 app.add_typer(cli_backup.app, name="backup")
 app.add_typer(cli_home.app, name="home")

@@ -53,6 +53,11 @@ def _path(name: str, *parts: str, **query: str | None) -> str:
     return f"{path}?{urlencode(asked)}" if asked else path
 
 
+def version_value(version: str) -> int | str:
+    """Return a version as a route takes it: its number, or its model version."""
+    return int(version) if version.isdecimal() and len(version) < 16 else version
+
+
 @app.command("list")
 def list_versions(
     name: OptionalName = None,
@@ -120,7 +125,7 @@ def set_version(
 ) -> None:
     """Move a version of a strategy's model to a stage."""
     body = {
-        "version": int(version) if version.isdecimal() and len(version) < 16 else version,
+        "version": version_value(version),
         "stage": stage,
         "no_archive": no_archive,
         "timeframe": timeframe,

@@ -31,6 +31,8 @@ BACK_EDGES: dict[tuple[str, str], str] = {
     ("training.requests.v1", "training"): "models asked for",
     ("predictions.requests.v1", "inference"): "questions of the gateway",
     ("predictions.requests.v1", "explain"): "questions of the gateway",
+    ("challenges.commands.v1", "promotion"): "challenges to create and to cancel, their trades",
+    ("challenges.events.v1", "inference"): "which challenger predicts beside the model that serves",
     ("journal.commands.v1", "promotion"): "trades of a human to add and to correct",
     ("backtest.requests.v1", "backtest"): "jobs asked for at the gateway",
     ("jobs.commands.v1", "backtest"): "what is to become of a job",

@@ -39,6 +39,7 @@ RULES: tuple[ScopeRule, ...] = (
     _rule(WRITES, r"/api/v1/predict", "operate"),
     _rule(WRITES, r"/api/signals/[^/]+/acknowledge", "operate"),
     _rule(WRITES, r"/api/trades(/[^/]+)?", "operate"),
+    _rule(WRITES, r"/api/v1/challenges/[^/]+/trades", "operate"),
     _rule(WRITES, r"/backtest/.*", "operate"),
     _rule(WRITES, r"/api/v1/hyperopt(/.*)?", "operate"),
     # A check or a merge of a config stores nothing.

@@ -20,10 +20,11 @@ from gateway.answers.commands import Caller, ReasonedBody
 from gateway.answers.model_versions import VersionView, entity
 from gateway.context import AppContext
 from gateway.envelope import plain
-from gateway.errors import GatewayError, Refused, Unavailable, Unknown
+from gateway.errors import Conflict, GatewayError, Refused, Unavailable, Unknown
 from gateway.views import clock
 from gateway.views.versions import Line
 from schemas.bounds import MAX_COUNT, Count, Number
+from schemas.challenges import ChallengeId
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigCommand, StrategyName
 from schemas.policies import RegistrationPolicy
@@ -91,6 +92,9 @@ class PromoteBody(VersionBody):
     """A version that is to serve."""
 
     no_archive: bool = Field(default=False, description="The version before returns to Staging")
+    challenge_id: ChallengeId | None = Field(
+        default=None, description="The challenge that it has won: the facts name it"
+    )
 
 
 class RollbackBody(ModelBody):
@@ -227,6 +231,24 @@ async def answer(
     if isinstance(outcome, Response):
         return outcome
     return plain(view(caller.ctx, line, outcome))
+
+
+async def promote(caller: Caller, name: str, body: PromoteBody) -> Response:
+    """Return the answer to a promotion; of one that names a challenge, its champion must serve."""
+    ctx, version = caller.ctx, str(body.version)
+    line = requested_line(ctx, name, body.timeframe)
+    asked: dict[str, Any] = {"version": version, "no_archive": body.no_archive}
+    if body.challenge_id is not None:
+        challenge = ctx.views.challenges.require(body.challenge_id)
+        named = ctx.views.versions.require_version(*line, version)
+        found = (challenge.challenger, challenge.recommendation)
+        if found != (named.model_version, "PROMOTE_CHALLENGER"):
+            raise Conflict(
+                f"{body.challenge_id}: {found[1]} of {found[0]}, expected PROMOTE_CHALLENGER of "
+                f"{named.model_version}"
+            )
+        asked |= {"challenge_id": challenge.challenge_id, "replaces": challenge.champion}
+    return await answer(caller, line, "promote", body, asked)
 
 
 def registration_policy(ctx: AppContext, name: str) -> tuple[str | None, RegistrationPolicy]:

@@ -22,7 +22,7 @@ from schemas.predictions import ClassProbabilities, Prediction, PredictionReply
 from schemas.specialists import Answerer
 from schemas.status import LoadedModel
 from schemas.timeframes import timeframe_name
-from streams.signals.grading import choose_direction
+from streams.confidence import choose_direction
 from streams.signals.risk import price_levels, risk_notes
 
 ACTIONS = {"buy": "BUY", "sell": "SELL", "neutral": "HOLD"}

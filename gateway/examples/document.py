@@ -20,6 +20,7 @@ FAMILIES = (
     "research",
     "strategies",
     "versions",
+    "challenges",
     "trades",
     "portfolio",
     "ideas",

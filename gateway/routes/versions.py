@@ -186,10 +186,7 @@ async def stage(name: Name, body: StageBody, caller: CallerDep) -> Response:
 @router.post(f"{STRATEGY}/models/promote", response_model=VersionAnswer, responses=LATE)
 async def promote(name: Name, body: PromoteBody, caller: CallerDep) -> Response:
     """Let a version in Staging serve, from the bar that is named; the one before is Archived."""
-    asked = {"version": str(body.version), "no_archive": body.no_archive}
-    return await answer(
-        caller, requested_line(caller.ctx, name, body.timeframe), "promote", body, asked
-    )
+    return await model_commands.promote(caller, name, body)
 
 
 @router.post(f"{MODEL}/rollback", response_model=VersionAnswer, responses=LATE)

@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.views.arrival import Arrival, UnreadableArrival
 from gateway.views.audit import AuditView
+from gateway.views.challenges import ChallengesView
 from gateway.views.compact import (
     CompactBar,
     CompactExplanation,
@@ -42,6 +43,7 @@ from gateway.views.ticks import TickArrival
 from gateway.views.timeframes import running_timeframes
 from gateway.views.versions import VersionsView
 from schemas.access import AccessKey
+from schemas.challenges import ChallengeEvent
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigChanged
@@ -105,6 +107,7 @@ class ReadModel:
         self.mlflow = MlflowView(self.jobs)
         self.configs = ConfigsView()
         self.versions = VersionsView()
+        self.challenges = ChallengesView()
         self.journal = JournalView()
         self.ideas = IdeasView()
         self.portfolio = PortfolioView()
@@ -132,7 +135,7 @@ class ReadModel:
             Signal: self._signal,
             SignalAcknowledged: self._acknowledged,
             ScoredSignal: self._score,
-            ScoreTotals: self._score_totals,
+            ScoreTotals: lambda totals, _: self.score_totals.update({totals.subject: totals}),
             Explanation: self._explanation,
             ClockTick: self._tick,
             ModelServing: lambda serving, _: self.serving.update({serving.subject: serving}),
@@ -147,6 +150,7 @@ class ReadModel:
             MlflowRun: lambda run, _: self.mlflow.put(run),
             ConfigChanged: lambda change, _: self.configs.put(change),
             **self.versions.folds(),
+            ChallengeEvent: lambda event, _: self.challenges.put(event),
             **self.ideas.folds(),
             AccountSnapshot: lambda held, arrival: self.portfolio.put(held, arrival.appended_ms),
             JournalEntry: lambda entry, _: self.journal.put(entry),
@@ -156,7 +160,7 @@ class ReadModel:
             MonitorWindow: lambda window, _: self.windows.update({window.subject: window}),
             CanaryTrace: self._canary,
             AccessKey: lambda key, _: self.access_keys.update({key.key_id: key}),
-            DeadLetter: self._dead_letter,
+            DeadLetter: lambda letter, at: self.dead_letters.put(letter, at.partition, at.offset),
             LedgerEntry: lambda entry, _: self.ledger.put(entry),
             DriftReport: lambda report, _: self.drift.put(report),
             FeatureDrift: lambda drift, arrival: self.drift.put_features(drift, arrival.raw),
@@ -361,9 +365,6 @@ class ReadModel:
         self._view_for(score).scores.put(key, CompactScore.from_arrival(score, arrival))
         self.calls_changes += 1
 
-    def _score_totals(self, totals: ScoreTotals, _: Arrival) -> None:
-        self.score_totals[totals.subject] = totals
-
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)
         compact = CompactExplanation.from_arrival(arrival)
@@ -391,9 +392,6 @@ class ReadModel:
 
     def _canary(self, trace: CanaryTrace, _: Arrival) -> None:
         self.canary = trace
-
-    def _dead_letter(self, letter: DeadLetter, arrival: Arrival) -> None:
-        self.dead_letters.put(letter, arrival.partition, arrival.offset)
 
     def _operator_action(self, action: OperatorAction, arrival: Arrival) -> None:
         self.dead_letters.settle(action)

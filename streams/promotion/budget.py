@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from schemas.challenges import ChallengeEvent
 from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
 from schemas.policies import ModelPolicy, policy_at
@@ -13,7 +14,7 @@ from streams.processor import Outputs
 from streams.promotion.limits import retraining_policy
 from streams.promotion.state import PromotionState
 
-Decided = HistoryReady | ModelPolicy | ModelRegistered | ModelCommand
+Decided = HistoryReady | ModelPolicy | ChallengeEvent | ModelRegistered | ModelCommand
 Step = Callable[[PromotionState, Decided], tuple[PromotionState, Outputs]]
 
 

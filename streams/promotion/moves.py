@@ -103,6 +103,7 @@ def move(
             command_id=None if command is None else command.command_id,
             revision=cause.revision,
             deployment_id=None if command is None else command.deployment_id,
+            challenge_id=None if command is None else command.challenge_id,
             decision=cause.decision,
         )
     ]

@@ -126,6 +126,8 @@ def _moved(
 
 def promote(state: PromotionState, command: ModelCommand) -> Ruling:
     """Rule on a version that is to serve."""
+    if other := _another_serves(state, command):
+        return other
     entry = state.entry(command.version)
     if entry is None:
         return unknown(state, command)
@@ -137,9 +139,8 @@ def rollback(state: PromotionState, command: ModelCommand) -> Ruling:
 
     A deployment is named with its version: the edge knows both.
     """
-    if command.replaces not in (None, state.serving):
-        detail = f"rollback: {state.serving or 'no version'} serves, expected {command.replaces}"
-        return Ruling("conflict", detail, line_subject(command))
+    if other := _another_serves(state, command):
+        return other
     if command.version is None and command.deployment_id is not None:
         detail = f"version: got null, expected the model version of {command.deployment_id}"
         return Ruling("invalid", detail, line_subject(command))
@@ -156,6 +157,14 @@ def rollback(state: PromotionState, command: ModelCommand) -> Ruling:
     has_served = entry.effective_from_ms is not None
     allowed: tuple[VersionStage, ...] = ("Archived", "Staging") if has_served else ("Archived",)
     return _put(state, command, entry, allowed)
+
+
+def _another_serves(state: PromotionState, command: ModelCommand) -> Ruling | None:
+    if command.replaces in (None, state.serving):
+        return None
+    serves = state.serving or "no version"
+    detail = f"{command.action}: {serves} serves, expected {command.replaces}"
+    return Ruling("conflict", detail, line_subject(command))
 
 
 def _put(

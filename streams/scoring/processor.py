@@ -17,15 +17,14 @@ from schemas.topics import SCORE_TOTALS, SCORED_SIGNALS, SIGNALS
 from streams.costs import DEFAULT_COSTS
 from streams.processor import Outputs, Processor
 from streams.scoring.outcome import brier_score, log_loss, signal_outcome
+from streams.scoring.pending import Pending, see
 from streams.scoring.totals import add_scores
 
 
-class PendingSignal(Record):
-    """A signal before its expiry, and the bars seen since."""
+class PendingSignal(Pending):
+    """A signal before its expiry."""
 
     signal_id: str
-    event_time_ms: int
-    expires_ms: int
     model_version: str
     qualified: bool
     direction: Direction
@@ -36,10 +35,6 @@ class PendingSignal(Record):
     threshold: float
     round_trip_cost: float | None = None
     grade_promise: float | None = None
-    entry_price: float | None = None
-    funding_time_ms: int | None = None
-    funding_rates: tuple[float, ...] = ()
-    broken: bool = False
 
 
 class ScoringState(Record):
@@ -55,7 +50,7 @@ def step(state: ScoringState, signal: Signal) -> tuple[ScoringState, Outputs]:
     if signal.event_time_ms <= state.event_time_ms:
         return state, ()
     follows = signal.event_time_ms == state.event_time_ms + signal.timeframe_ms
-    seen = [_see(waiting, signal, follows=follows) for waiting in state.pending]
+    seen = [see(waiting, signal.context, follows=follows) for waiting in state.pending]
     expired = [p for p in seen if p.expires_ms <= signal.event_time_ms]
     running = [p for p in seen if p.expires_ms > signal.event_time_ms]
     scores = tuple(_score(p, signal) for p in expired)
@@ -85,26 +80,10 @@ def _pending(signal: Signal) -> PendingSignal:
     )
 
 
-def _see(waiting: PendingSignal, signal: Signal, *, follows: bool) -> PendingSignal:
-    if waiting.broken or not follows:
-        return waiting.model_copy(update={"broken": True})
-    changed: dict[str, object] = {}
-    if waiting.entry_price is None:
-        changed["entry_price"] = signal.context.open
-    stamp, rate = signal.context.funding_time_ms, signal.context.funding_rate
-    if stamp is not None and stamp != waiting.funding_time_ms:
-        changed["funding_time_ms"] = stamp
-        # The position pays no settlement at or before its entry.
-        if rate is not None and stamp > waiting.event_time_ms:
-            changed["funding_rates"] = (*waiting.funding_rates, rate)
-    return waiting.model_copy(update=changed) if changed else waiting
-
-
 def _score(waiting: PendingSignal, signal: Signal) -> ScoredSignal:
-    entry = waiting.entry_price
-    known = not waiting.broken and entry is not None and waiting.expires_ms == signal.event_time_ms
+    entry = waiting.known_entry(signal.event_time_ms)
     outcome = None
-    if known and entry is not None:
+    if entry is not None:
         outcome = signal_outcome(
             waiting.direction,
             (entry, signal.context.close),

@@ -5,22 +5,12 @@ from __future__ import annotations
 from functools import cache, lru_cache
 
 from schemas.configs import SignalPolicy
-from schemas.predictions import ClassProbabilities, Prediction
+from schemas.predictions import Prediction
 from schemas.signals import Confirmation, Direction, Grade
 
 GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C")
 DEFAULT_POLICY = SignalPolicy()
 WANTED = {"buy": 1.0, "sell": -1.0}  # direction of the higher timeframe
-
-
-def choose_direction(chances: ClassProbabilities) -> tuple[Direction, float]:
-    """Return the most probable class and its probability; a tie is neutral."""
-    best = max(chances.sell, chances.neutral, chances.buy)
-    if chances.buy == best and chances.sell < best and chances.neutral < best:
-        return "buy", best
-    if chances.sell == best and chances.buy < best and chances.neutral < best:
-        return "sell", best
-    return "neutral", chances.neutral
 
 
 def assign_grade(

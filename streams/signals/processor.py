@@ -16,13 +16,13 @@ from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.signals import Direction, Signal
 from schemas.topics import CONFIG_EFFECTIVE, PREDICTIONS, SIGNALS
+from streams.confidence import choose_direction
 from streams.costs import Costs
 from streams.processor import Outputs, Processor, RecordRejected
 from streams.signals.decision import decide
 from streams.signals.grading import (
     DEFAULT_POLICY,
     assign_grade,
-    choose_direction,
     confirm_direction,
     grade_promise,
 )

@@ -44,8 +44,9 @@ def by_key(records):
     keys = defaultdict(list)
     for record in records:
         topic = topic_of(record)
-        timeframe_ms = getattr(record, "timeframe_ms", None)
-        keys[topic.name, topic.key_of(record), timeframe_ms].append(record.encode())
+        # What several markets say of one strategy has no order of its own.
+        market = getattr(record, "symbol", None), getattr(record, "timeframe_ms", None)
+        keys[topic.name, topic.key_of(record), market].append(record.encode())
     return keys
 
 

@@ -6,12 +6,15 @@ import functools
 import random
 from collections.abc import Iterable
 
+from schemas.challenges import ChallengeEvent, ShadowPrediction
 from schemas.market import HistoryReady
 from schemas.predictions import ClassProbabilities, MarketContext, Prediction, RegimeView
 from schemas.record import Record, Topic
 from schemas.regimes import RegimeProbabilities
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import (
+    CHALLENGE_COMMANDS,
+    CHALLENGE_EVENTS,
     CONFIG_COMMANDS,
     DRIFT_REFERENCES,
     FEATURE_VECTORS,
@@ -24,6 +27,7 @@ from schemas.topics import (
     RAW_BARS,
     REGIME_PARAMETERS,
     REGIME_PROBABILITIES,
+    SHADOW_PREDICTIONS,
     topic_of,
 )
 from streams.runtime.batch import external_topics
@@ -31,6 +35,8 @@ from streams.runtime.codec import event_time
 from streams.runtime.memory_driver import replay
 from streams.topology import CHAINS
 from tests.build import (
+    challenge_command,
+    challenge_trade,
     close_time,
     comparison,
     config_command,
@@ -131,6 +137,33 @@ def _predictions(regimes: Iterable[Record], seed: int = 11) -> list[Record]:
     return predictions
 
 
+def _shadows(predictions: Iterable[Record], challenge_id: str) -> list[Record]:
+    """Return what the challenger of a challenge said beside each prediction: less of its call."""
+    shadows: list[Record] = []
+    for champion in predictions:
+        assert isinstance(champion, Prediction)
+        said = champion.probabilities
+        sell, neutral, buy = (
+            (each + 1.0 / 3.0) / 2.0 for each in (said.sell, said.neutral, said.buy)
+        )
+        chances = ClassProbabilities(sell=sell, neutral=neutral, buy=buy)
+        changes = {"probabilities": chances, "model_version": "c"}
+        shadows.append(
+            ShadowPrediction(
+                challenge_id=challenge_id,
+                strategy=champion.strategy,
+                symbol=champion.symbol,
+                timeframe_ms=champion.timeframe_ms,
+                event_time_ms=champion.event_time_ms,
+                available_time_ms=champion.available_time_ms,
+                block=(champion.event_time_ms - close_time(MINUTES // 2)) // (60 * MINUTE_MS),
+                champion=champion,
+                challenger=champion.model_copy(update=changes),
+            )
+        )
+    return shadows
+
+
 def _prediction(regime: RegimeProbabilities, chances: ClassProbabilities) -> Prediction:
     lean = chances.buy - chances.sell
     step = (regime.event_time_ms - close_time(0)) // MINUTE_MS
@@ -219,6 +252,35 @@ def _model_commands() -> list[Record]:
     ]
 
 
+def _challenge_commands() -> list[Record]:
+    """Return commands on a challenge of trades, and on one of predictions that goes on."""
+    models = {
+        role: registered(model_version=version, symbols=SYMBOLS)
+        for role, version in (("champion", "b"), ("challenger", "c"))
+    }
+    commands: list[Record] = [
+        challenge_command("create", 162, basis="trades", dry_run=True, **models),
+        challenge_command("create", 163, basis="trades", **models),
+        challenge_command("create", 164, **models),
+    ]
+    named = {"challenge_id": "challenge-3584e04ffdea"}
+    for number in range(4):
+        trade = challenge_trade(
+            number,
+            variant="champion" if number % 2 else "challenger",
+            opened_ms=close_time(165 + number),
+            closed_ms=close_time(166 + number),
+        )
+        commands.append(challenge_command("trade", 170 + number, trade=trade, **named))
+    return [
+        *commands,
+        challenge_command("review", 180),
+        challenge_command("cancel", 190, **named),
+        challenge_command("cancel", 191, **named),
+        challenge_command("create", 200, **models),
+    ]
+
+
 def _journal_commands() -> list[Record]:
     return [
         journal_command("add", 100),
@@ -252,6 +314,7 @@ def log() -> Log:
         MODELS_REGISTERED: _bootstrap()[2:],
         MODEL_COMMANDS: _model_commands(),
         CONFIG_COMMANDS: _config_commands(),
+        CHALLENGE_COMMANDS: _challenge_commands(),
         JOURNAL_COMMANDS: _journal_commands(),
         LETTER_COMMANDS: _letter_commands(),
     }
@@ -259,6 +322,10 @@ def log() -> Log:
     for chain in sorted(CHAINS, key=lambda chain: chain.name != "promotion"):
         if PREDICTIONS in external_topics(chain.processors):
             records[PREDICTIONS] = _predictions(records[REGIME_PROBABILITIES])
+            [*_, event] = records[CHALLENGE_EVENTS]
+            assert isinstance(event, ChallengeEvent)
+            challenge_id = event.challenge.challenge_id
+            records[SHADOW_PREDICTIONS] = _shadows(records[PREDICTIONS], challenge_id)
         for output in replay(chain.processors, merged(records, external_topics(chain.processors))):
             topic = topic_of(output)
             if topic is not REGIME_PARAMETERS:  # fitted ones stand in for promotion's

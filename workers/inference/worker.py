@@ -1,4 +1,7 @@
-"""The inference process: loads models as they change and predicts every bar close."""
+"""The inference process: loads models as they change and predicts every bar close.
+
+Challengers are loaded beside them.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from schemas.status import LoadedModel
 from schemas.timeframes import timeframe_name
 from streams.runtime.settings import KafkaSettings
 from streams.runtime.wall_clock import wall_ms
+from workers.inference.challengers import Challengers, follow_challenges
 from workers.model_watch import ModelWatch, run_with_models
 from workers.models import forest, lstm
 from workers.serving.processor import inference_processor
+from workers.serving.shadows import Shadows
 from workers.serving.slots import (
     LoadedEnsemble,
     Slots,
@@ -38,8 +43,16 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
 
     watch = ModelWatch(kafka, "inference", partial(apply_change, slots), concern, slots.way)
     wait_for_model = watch.readiness.wait_for
-    processor = inference_processor(slots, wall_ms, wait_for_model)
-    return run_with_models(processor, watch, kafka)
+    shadows = Shadows()
+    challengers = Challengers(shadows, partial(load_challenger, slots))
+    processor = inference_processor(slots, wall_ms, wait_for_model, shadows)
+    beside = partial(follow_challenges, challengers, kafka, watch.stop)
+    return run_with_models(processor, watch, kafka, beside)
+
+
+def load_challenger(slots: Slots, model: ModelRegistered) -> LoadedEnsemble:
+    """Return a challenger, loaded unless it is in memory; raises ``ArtifactError``."""
+    return slots.in_memory(model) or load_ensemble(model, slots.way.give_way)
 
 
 def apply_change(slots: Slots, change: ModelChanged) -> LoadedModel:

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from schemas.predictions import ClassProbabilities, ExpectedReturns, ReturnBounds
 from schemas.record import Probability, Record
-from streams.signals.grading import choose_direction
+from streams.confidence import choose_direction
 
 
 class StepTable(Record):

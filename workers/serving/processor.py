@@ -1,13 +1,14 @@
 """Inference: predicts each bar close from its feature vector and regime posterior.
 
     configs.effective.v1, features.vectors.v1, regimes.probabilities.v1, predictions.requests.v1
-      -->  [inference]  -->  predictions.ensemble.v1, predictions.replies.v1
+      -->  [inference]  -->  predictions.ensemble.v1, predictions.shadow.v1,
+    predictions.replies.v1
 
 All symbols of a poll go through a model together. A bar's timeframe and time alone decide its
 model: the one with the latest ``effective_from_ms`` at or before it. A posterior names the model of
 its regime filter, so a bar waits for a model that is still being loaded, and where another one is
 named than at the bar before, until the change to it is applied. The config that is effective at a
-bar weighs the specialists.
+bar weighs the specialists. Challengers predict beside the models that serve, from the same inputs.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from schemas.topics import (
     PREDICTION_REQUESTS,
     PREDICTIONS,
     REGIME_PROBABILITIES,
+    SHADOW_PREDICTIONS,
 )
 from streams.processor import Outputs, Processor, StateKey
 from workers.serving.pairing import (
@@ -40,13 +42,16 @@ from workers.serving.pairing import (
     refill,
 )
 from workers.serving.predict import model_inputs, predict
+from workers.serving.shadows import Predicted, Shadows
 from workers.serving.slots import FeaturesMissing, LoadedEnsemble, Slots
 
 Clock = Callable[[], int]
 WaitForModel = Callable[[str, Callable[[], bool]], None]
 
 
-def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForModel) -> Processor:
+def inference_processor(
+    slots: Slots, wall_clock_ms: Clock, wait_for: WaitForModel, shadows: Shadows | None = None
+) -> Processor:
     """Return the processor over the loaded models.
 
     Args:
@@ -54,19 +59,22 @@ def inference_processor(slots: Slots, wall_clock_ms: Clock, wait_for: WaitForMod
         wall_clock_ms: For the deadlines of requests alone; no prediction reads it.
         wait_for: Returns once a model version has been loaded and what is asked of it holds, or
             once it has been refused.
+        shadows: The worker fills them from ``challenges.events.v1``; None: nobody challenges.
     """
+    challengers = shadows or Shadows()
 
     def step_batch(
         states: Mapping[StateKey, Any], records: Sequence[Record]
     ) -> tuple[Mapping[StateKey, Any], Sequence[Outputs]]:
         with slots.way.taken():
-            return _InferenceBatch(slots, wall_clock_ms, wait_for, dict(states)).run(records)
+            batch = _InferenceBatch(slots, wall_clock_ms, wait_for, challengers, dict(states))
+            return batch.run(records)
 
     return Processor(
         name="inference",
         # At one time the config comes first.
         reads=(CONFIG_EFFECTIVE, FEATURE_VECTORS, REGIME_PROBABILITIES, PREDICTION_REQUESTS),
-        writes=(PREDICTIONS, PREDICTION_REPLIES),
+        writes=(PREDICTIONS, SHADOW_PREDICTIONS, PREDICTION_REPLIES),
         initial=PairingState(),
         step_batch=step_batch,
         state_key=("symbol", "timeframe_ms"),
@@ -83,11 +91,13 @@ class _InferenceBatch:
         slots: Slots,
         clock: Clock,
         wait_for: WaitForModel,
+        shadows: Shadows,
         states: dict[StateKey, PairingState],
     ) -> None:
         self._slots = slots
         self._clock = clock
         self._wait_for = wait_for
+        self._shadows = shadows
         self._states = states
         self._waiting: dict[str, tuple[LoadedEnsemble, list[tuple[int, PairedBar]]]] = {}
         self._outputs: list[Outputs] = []
@@ -151,8 +161,14 @@ class _InferenceBatch:
             if len(ready) < len(waiting):
                 inputs = inputs.of(inputs.complete)
             predictions = predict(model, [pair for _, pair in ready], inputs)
-            for (number, _), prediction in zip(ready, predictions, strict=True):
+            predicted = [
+                Predicted(number, pair, prediction)
+                for (number, pair), prediction in zip(ready, predictions, strict=True)
+            ]
+            for number, _, prediction in predicted:
                 self._outputs[number] = (prediction,)
+            for number, shadow in self._shadows.predictions(model.timeframe_ms, predicted):
+                self._outputs[number] = (*self._outputs[number], shadow)
         self._waiting.clear()
 
     def _reply(self, request: PredictionRequest, model_name: str) -> PredictionReply:

@@ -1,21 +1,29 @@
 """The queue of trainings: who goes first, what a failed one tells promotion, when that looks again.
 
-Promotion has no clock. Once in an hour of market time it is asked to look at what is due or late;
-it writes nothing where nothing is.
+Promotion and challenges have no clock. Once in an hour of market time they are asked to look at
+what is due or late; they write nothing where nothing is.
 """
 
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import structlog
 
+from schemas.challenges import ChallengeCommand
 from schemas.clock import ClockTick
 from schemas.ids import derived_id
 from schemas.market import HistoryReady
 from schemas.record import Record
 from schemas.timeframes import HOUR_MS
-from schemas.topics import CLOCK_TICKS, HISTORY, MODEL_COMMANDS, TRAINING_CANCELLED
+from schemas.topics import (
+    CHALLENGE_COMMANDS,
+    CLOCK_TICKS,
+    HISTORY,
+    MODEL_COMMANDS,
+    TRAINING_CANCELLED,
+)
 from schemas.training import TrainingRequest
 from schemas.versions import ModelCommand
 from streams.runtime.publisher import Publisher
@@ -64,7 +72,7 @@ class Reviews:
         self._lines: set[tuple[str, int]] = set()
         self._hour = -1
 
-    def take(self, record: Record) -> list[ModelCommand]:
+    def take(self, record: Record) -> list[ModelCommand | ChallengeCommand]:
         """Take a history or a tick; return the reviews that are due."""
         if isinstance(record, HistoryReady):
             self._lines.add((record.strategy, record.timeframe_ms))
@@ -74,18 +82,24 @@ class Reviews:
         if hour <= self._hour:
             return []
         self._hour = hour
-        return [self._review(*line, record.event_time_ms) for line in sorted(self._lines)]
+        market_ms = record.event_time_ms
+        return [each for line in sorted(self._lines) for each in self._reviews(*line, market_ms)]
 
-    def _review(self, strategy: str, timeframe_ms: int, market_ms: int) -> ModelCommand:
-        line = (strategy, timeframe_ms, self._hour)
-        return ModelCommand(
-            command_id=derived_id(MODEL_COMMANDS.name, *line, "review"),
-            event_time_ms=wall_ms(),
-            by=BY,
-            strategy=strategy,
-            timeframe_ms=timeframe_ms,
-            action="review",
-            market_ms=market_ms,
+    def _reviews(
+        self, strategy: str, timeframe_ms: int, market_ms: int
+    ) -> tuple[ModelCommand, ChallengeCommand]:
+        about = (strategy, timeframe_ms, self._hour, "review")
+        told: dict[str, Any] = {
+            "event_time_ms": wall_ms(),
+            "by": BY,
+            "strategy": strategy,
+            "timeframe_ms": timeframe_ms,
+            "action": "review",
+            "market_ms": market_ms,
+        }
+        return (
+            ModelCommand(command_id=derived_id(MODEL_COMMANDS.name, *about), **told),
+            ChallengeCommand(command_id=derived_id(CHALLENGE_COMMANDS.name, *about), **told),
         )
 
 

@@ -126,8 +126,12 @@ export interface CertificateCheck {
 export interface ChallengePolicy {
   /** Of each variant */
   min_trades: number
-  /** Of the t-test of both profits */
+  /** Of all challenges of a strategy together */
   significance_level: number
+  /** Wall clock; without a decision the champion is kept */
+  deadline_hours: number
+  /** A challenger that has won is promoted without being asked */
+  automatic: boolean
 }
 
 export interface ChannelLevels {
@@ -954,6 +958,8 @@ export interface ModelStageChanged {
   revision: number
   /** Rolled back to */
   deployment_id: string | null
+  /** The challenge on whose evidence it moved; null: none */
+  challenge_id: string | null
   /** Thresholds with the values found; null where a command decided */
   decision: PolicyDecision | null
 }

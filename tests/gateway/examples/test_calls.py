@@ -16,6 +16,8 @@ from schemas.record import Record
 from schemas.refdata import TABLES
 from tests.build import (
     account_snapshot,
+    challenge_command,
+    challenge_trade,
     close_time,
     closed_idea,
     comparison,
@@ -83,6 +85,47 @@ def example_model(number: int, version: str) -> ModelRegistered:
     )
 
 
+def challenged(processor: CommandProcessor) -> list[Record]:
+    """Return what comes of two models of a strategy, and of a challenge of the first."""
+    models = [
+        example_model(number, version).model_copy(update={"strategy": "PascalStrategy"})
+        for number, version in ((0, "c51e0f7a93b2d864"), (2, "d98a4b6e1f03c725"))
+    ]
+    champion, challenger = models
+    challenge = challenge_command(
+        minute=4,
+        event_time_ms=WALL_MS,
+        strategy="PascalStrategy",
+        champion=champion,
+        challenger=challenger,
+        basis="trades",
+        min_trades=None,
+    )
+    trades = (
+        challenge_command(
+            "trade",
+            14 + number,
+            event_time_ms=WALL_MS,
+            strategy="PascalStrategy",
+            challenge_id="challenge-ad3e84931178",
+            trade=challenge_trade(number + 2, variant, net_return=earned),
+        )
+        for number, (variant, earned) in enumerate(
+            (
+                ("champion", -0.002),
+                ("challenger", 0.006),
+                ("champion", 0.001),
+                ("challenger", 0.003),
+            )
+        )
+    )
+    made = [record for model in models for record in processor.register(model)]
+    return [
+        *made,
+        *(each for command in (challenge, *trades) for each in processor.decide(command)),
+    ]
+
+
 async def prepare(gateway: RunningGateway) -> dict[str, str]:
     """Make what the examples are about; return the ids that no example can know.
 
@@ -92,6 +135,7 @@ async def prepare(gateway: RunningGateway) -> dict[str, str]:
     gateway.bus.feed(*processor.first)
     for number, version in enumerate(("68d1f0c2a7b94e35", "a469c6cb3bf99d37", "b7e3a9015dc2f846")):
         gateway.bus.feed(*processor.register(example_model(number, version)))
+    gateway.bus.feed(*challenged(processor))
     for offset in (4, 5):
         stored(gateway, dead_letter(training_request(offset)), offset)
     gateway.bus.answers = processor.decide

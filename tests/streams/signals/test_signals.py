@@ -11,11 +11,11 @@ from schemas.dead_letter import DeadLetter
 from schemas.predictions import ClassProbabilities
 from schemas.signals import Confirmation, Signal
 from schemas.timeframes import MINUTE_MS
+from streams.confidence import choose_direction
 from streams.runtime.memory_driver import replay
 from streams.signals.grading import (
     GRADES,
     assign_grade,
-    choose_direction,
     confirm_direction,
     grade_promise,
 )

@@ -1,0 +1,93 @@
+"""Challenges and what they come to, as lines for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.cli.config_commands import outcome_lines
+
+SHOWN_POINTS = 12
+
+
+def challenge_line(row: dict[str, Any]) -> str:
+    """Return one challenge as a line."""
+    champion, challenger = row["champion"], row["challenger"]
+    return (
+        f"{row['challenge_id']}  {row['strategy_name']} {row['timeframe']}  {row['status']:<9} "
+        f"{challenger['model_version']} against {champion['model_version']} on {row['basis']}: "
+        f"{row['recommendation']}"
+    )
+
+
+def challenge_lines(document: dict[str, Any]) -> list[str]:
+    """Return the challenges of a model, the newest first."""
+    lines = [challenge_line(row) for row in document["challenges"]]
+    name = f"{document['strategy_name']} {document['timeframe']}"
+    return lines or [f"{name} has no challenge; `regimeflow challenge create V` begins one"]
+
+
+def decided_lines(answer: dict[str, Any]) -> list[str]:
+    """Return how a command on a challenge was decided, and the challenge."""
+    row = answer["challenge"]
+    return [*outcome_lines(answer["outcome"]), *([] if row is None else [challenge_line(row)])]
+
+
+def details_lines(row: dict[str, Any]) -> list[str]:
+    """Return one challenge with its interval at the newest looks."""
+    points = row["points"][-SHOWN_POINTS:]
+    left_out = len(row["points"]) - len(points)
+    looks = (f"  {p['time'][:16]}  {p['blocks']:>5} blocks  {_gain(p)}" for p in points)
+    return [
+        challenge_line(row),
+        row["reason"],
+        f"from {row['starts']}, until {row['deadline']}; at least {row['min_trades']} trades each",
+        *_sequence_lines(row["sequence"]),
+        *([f"looks, without the first {left_out}:" if left_out else "looks:"] if points else []),
+        *looks,
+    ]
+
+
+def evaluation_lines(row: dict[str, Any]) -> list[str]:
+    """Return what a challenge comes to, and the tests that hold at one look alone."""
+    return [
+        f"{row['recommendation']}: {row['reason']}",
+        *_sequence_lines(row["sequence"]),
+        *(_variant_line(variant, row[variant]) for variant in ("champion", "challenger")),
+        "at one look alone, not for a decision:",
+        f"  mean returns (Welch): {_test(row['welch_test'])}",
+        f"  win rates, by trades: {_test(row['win_rate_test'])}",
+    ]
+
+
+def _sequence_lines(sequence: dict[str, Any]) -> list[str]:
+    more = sequence["more_bars"]
+    level = f"{1.0 - sequence['alpha']:.1%}"
+    evidence = f"{sequence['blocks']} blocks of {sequence['outcomes']} outcomes"
+    lines = [f"gain {_gain(sequence)} at {level}, whenever one looks; {evidence}"]
+    if more:
+        lines.append(f"about {more} more bars to decide, if all goes on like that")
+    return lines
+
+
+def _gain(figures: dict[str, Any]) -> str:
+    if figures["gain"] is None:
+        return "unknown yet"
+    if figures["low"] is None:
+        return f"{figures['gain']:+.4g}, not bounded yet"
+    return f"{figures['gain']:+.4g} ({figures['low']:+.4g} to {figures['high']:+.4g})"
+
+
+def _variant_line(variant: str, figures: dict[str, Any]) -> str:
+    name = f"  {variant:<10} {figures['model_version']}"
+    if not figures["trades"]:
+        return f"{name}: no trade"
+    return (
+        f"{name}: {figures['trades']} trades, {figures['win_rate']:.0%} won, "
+        f"{figures['mean_return']:+.3%} each"
+    )
+
+
+def _test(test: dict[str, Any] | None) -> str:
+    if test is None:
+        return "undefined: too few trades, or all alike"
+    return f"statistic {test['statistic']:+.2f}, p-value {test['p_value']:.3f}"

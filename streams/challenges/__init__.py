@@ -1,0 +1,1 @@
+"""Challenges between the model that serves and one that could."""

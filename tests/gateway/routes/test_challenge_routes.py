@@ -1,0 +1,139 @@
+"""Challenges over HTTP: created, posted to, evaluated, cancelled; and who may not."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.access.scopes import needed_scope
+from schemas.versions import ModelCommand
+from tests.build import challenge, challenge_event, close_time, registered
+from tests.fakes.command_processor import decide_models
+
+pytestmark = pytest.mark.anyio
+
+MODELS = "/api/v1/models/ensemble/challenges"
+CHALLENGES = "/api/v1/challenges"
+
+
+@pytest.fixture
+def models(gateway):
+    """A gateway with version 1 (a) in Production and version 2 (b) in Staging."""
+    decide_models(
+        gateway,
+        *(registered(model_version=v, event_time_ms=close_time(n)) for n, v in enumerate("ab")),
+    )
+    return gateway
+
+
+async def send(gateway, path, body, status=200, **headers):
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = await gateway.client.post(path, json=body, headers=names)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+async def test_a_challenge_is_created_once_and_is_the_active_one(models):
+    answer = await send(models, MODELS, {"challenger": 2}, idempotency_key="k")
+    again = await send(models, MODELS, {"challenger": 2}, idempotency_key="k")
+
+    name = answer["challenge"]["challenge_id"]
+    assert again == answer
+    assert answer["challenge"]["champion"]["version"] == 1
+    active = await models.get(f"{MODELS}/active")
+    assert (active["challenge_id"], active["sequence"]["family"]) == (
+        name,
+        "normal_mixture_of_blocks",
+    )
+    assert (await models.get(MODELS))["challenges"] == [answer["challenge"]]
+    evaluated = await models.get(f"{CHALLENGES}/{name}/evaluate")
+    assert evaluated["recommendation"] == "INCONCLUSIVE"
+    assert evaluated["welch_test"] is None
+    assert "is active" in (await send(models, MODELS, {"challenger": 2}, 409))["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"challenger": 1}, 400, "which serves; expected another"),
+        ({"challenger": "nobody"}, 404, "has no version nobody"),
+        ({"challenger": 2, "champion": 2}, 409, "expected version 1, which is in Production"),
+        ({"challenger": 2, "min_trades": 1}, 400, "greater than or equal to 2"),
+        ({"challenger": 2, "deadline_hours": -1}, 400, "greater than 0"),
+        ({"challenger": 2, "basis": "luck"}, 400, "log_loss"),
+        ({"challenger": 2, "timeframe": "7m"}, 400, "does not run here"),
+    ],
+)
+async def test_what_cannot_be_compared_is_refused(models, body, status, said):
+    assert said in (await send(models, MODELS, body, status))["detail"]
+
+
+async def test_trades_count_once_and_a_cancelled_challenge_takes_none(models):
+    created = await send(models, MODELS, {"challenger": 2, "basis": "trades", "min_trades": 2})
+    name = created["challenge"]["challenge_id"]
+    path = f"{CHALLENGES}/{name}/trades"
+    early = {
+        "trade_id": "1",
+        "variant": "champion",
+        "net_return": 0.01,
+        "opened_ms": close_time(0),
+        "closed_ms": close_time(1),
+    }
+
+    assert "the start of" in (await send(models, path, early, 400))["detail"]
+    backwards = early | {"closed_ms": 0}
+    assert "closed_ms: got 0" in (await send(models, path, backwards, 400))["detail"]
+    cancelled = await send(models, f"{CHALLENGES}/{name}/cancel", {"reason": "enough"})
+    assert (cancelled["challenge"]["status"], cancelled["challenge"]["reason"]) == (
+        "cancelled",
+        "enough",
+    )
+    assert "is not active" in (await send(models, path, early, 409))["detail"]
+    assert (await models.client.get(f"{MODELS}/active")).status_code == 404
+    assert (await models.client.get(f"{CHALLENGES}/none")).status_code == 404
+
+
+async def test_a_challenge_past_its_deadline_keeps_the_champion_at_once(models):
+    over = challenge(created_ms=1, deadline_ms=2, champion="a", challenger="b")
+    models.bus.feed(challenge_event(challenge=over, model=None))
+
+    row = await models.get(f"{CHALLENGES}/{over.challenge_id}/evaluate")
+
+    assert (row["status"], row["recommendation"]) == ("active", "KEEP_CHAMPION")
+
+
+async def test_a_promotion_names_the_challenge_that_was_won_and_no_other(models):
+    fields = {"champion": "a", "challenger": "b", "status": "concluded"}
+    won = challenge(**fields, recommendation="PROMOTE_CHALLENGER")
+    lost = challenge(**fields, challenge_id="challenge-ffffffffffff")
+    for each in (won, lost):
+        models.bus.feed(challenge_event(challenge=each, model=None))
+    path = "/api/v1/strategies/ensemble/promote"
+
+    refused = await send(models, path, {"version": 2, "challenge_id": lost.challenge_id}, 409)
+    await send(models, path, {"version": 2, "challenge_id": won.challenge_id})
+
+    assert "expected PROMOTE_CHALLENGER of b" in refused["detail"]
+    [command] = [each for each, _ in models.bus.published if isinstance(each, ModelCommand)]
+    assert (command.challenge_id, command.replaces) == (won.challenge_id, "a")
+    versions = await models.get("/api/v1/models/ensemble/versions/2")
+    assert versions["history"][-1]["challenge_id"] == won.challenge_id
+
+
+async def test_the_interval_of_each_look_is_kept(models):
+    for blocks, low in ((1, None), (2, -0.1), (2, -0.1), (3, 0.01)):
+        after = challenge(blocks=blocks, gain=0.1, low=low, high=0.3)
+        event = challenge_event(
+            challenge=after, model=None, action="evaluated", event_time_ms=close_time(blocks)
+        )
+        models.bus.feed(event)
+
+    row = await models.get(f"{CHALLENGES}/{challenge().challenge_id}")
+
+    assert [(p["blocks"], p["low"]) for p in row["points"]] == [(1, None), (2, -0.1), (3, 0.01)]
+
+
+def test_what_changes_a_model_needs_admin_and_a_trade_needs_operate():
+    assert needed_scope("POST", MODELS) == "admin"
+    assert needed_scope("POST", f"{CHALLENGES}/x/cancel") == "admin"
+    assert needed_scope("POST", f"{CHALLENGES}/x/trades") == "operate"
+    assert needed_scope("GET", f"{CHALLENGES}/x/evaluate") == "read"
