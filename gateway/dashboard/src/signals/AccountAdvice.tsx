@@ -46,10 +46,10 @@ export function AccountAdvice({ signal }: { signal: SignalItem }) {
     <>
       {advice?.risk_validation && (
         <>
-          <p>
+          <p className={styles.quantity}>
             {advice.recommended_quantity === null
               ? `No quantity: ${advice.risk_validation.quantity_note}.`
-              : `Up to ${advice.recommended_quantity} by your limits. Advice, never an order.`}
+              : `Up to ${advice.recommended_quantity} of ${signal.symbol} by your limits. Advice, never an order.`}
           </p>
           <ul className={styles.checks}>
             {checks?.map(({ name, outcome, detail }) => (
