@@ -8,7 +8,7 @@ from schemas.record import Record
 from schemas.signals import Signal
 from schemas.topics import IDEAS
 from schemas.trades import ExitReason, TradeResult
-from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
+from streams.costs import DEFAULT_COSTS, funding_paid
 from streams.ideas.result import trade_result
 
 
@@ -29,7 +29,7 @@ class HeldIdea(Record):
     @property
     def sign(self) -> int:
         """1 for a long idea, -1 for a short one."""
-        return direction_sign(self.event.side)
+        return 1 if self.event.side == "buy" else -1
 
     @property
     def entry(self) -> float:

@@ -9,26 +9,24 @@ the other side ends it at the next open, where the new one enters.
 
 from __future__ import annotations
 
-from schemas.ideas import SuppressedBy, SuppressedTotals
+from schemas.ideas import SuppressedBy
 from schemas.record import Record
 from schemas.signals import Signal
 from schemas.topics import IDEAS, IDEAS_SUPPRESSED, SIGNALS, TRADE_RESULTS
 from streams.ideas.held import HeldIdea, decided, live_through
-from streams.ideas.suppressed import add_suppressed
+from streams.ideas.suppressed import NO_COUNTS, IdeaCounts, add_suppressed, suppressed_totals
 from streams.processor import Outputs, Processor
 
 
 class IdeasState(Record):
-    """The ideas of a market that have not ended, and the totals of what opened none.
+    """The ideas of a market that have not ended, and the counts since its first signal.
 
     Two ideas stand for one close: the older ends at the next open, where the other one enters.
-    ``decided`` counts ideas.
     """
 
     event_time_ms: int = -1
     ideas: tuple[HeldIdea, ...] = ()
-    decided: int = 0
-    suppressed: SuppressedTotals | None = None
+    counts: IdeaCounts = NO_COUNTS
 
 
 def step(state: IdeasState, signal: Signal) -> tuple[IdeasState, Outputs]:
@@ -36,27 +34,26 @@ def step(state: IdeasState, signal: Signal) -> tuple[IdeasState, Outputs]:
     if signal.event_time_ms <= state.event_time_ms:
         return state, ()
     follows = signal.event_time_ms == state.event_time_ms + signal.timeframe_ms
-    running, told = list[HeldIdea](), list[Record]()
+    running: list[HeldIdea] = []
+    told: list[Record] = []
     for idea in state.ideas:
         reverses = idea is not state.ideas[-1]
         after, events = live_through(idea, signal, follows=follows, reverses=reverses)
         running += () if after is None else (after,)
         told += events
-    count, suppressed = state.decided, state.suppressed
+    counts = state.counts
     same = any(idea.event.side == signal.direction for idea in running)
     if signal.decision == "act" and not same:
-        new, count = decided(signal), count + 1
+        new = decided(signal)
         running.append(new)
         told.append(new.event)
+        counts = counts.changed({"decided": counts.decided + 1})
     elif signal.decision is not None:
         reason: SuppressedBy = "open" if signal.decision == "act" else signal.decision
-        suppressed = add_suppressed(suppressed, signal, reason, count)
-        told.append(suppressed)
+        counts = add_suppressed(counts, signal, reason)
+        told.append(suppressed_totals(counts, signal, reason))
     after_all = IdeasState.unchecked(
-        event_time_ms=signal.event_time_ms,
-        ideas=tuple(running),
-        decided=count,
-        suppressed=suppressed,
+        event_time_ms=signal.event_time_ms, ideas=tuple(running), counts=counts
     )
     return after_all, tuple(told)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from schemas.ideas import IdeaEvent
 from schemas.trades import EntryGrounds, TradeResult
 
+SHARED = tuple(name for name in TradeResult.model_fields if name in IdeaEvent.model_fields)
+
 
 def entry_grounds(event: IdeaEvent) -> EntryGrounds:
     """Return what a trade takes of the idea that it is about."""
@@ -27,10 +29,9 @@ def entry_grounds(event: IdeaEvent) -> EntryGrounds:
 
 def trade_result(event: IdeaEvent) -> TradeResult:
     """Return the result of an idea that was closed at a known price; nobody has traded it."""
-    shared = dict(event).keys() & TradeResult.model_fields.keys()
     return TradeResult.model_validate(
         {
-            **{name: getattr(event, name) for name in shared},
+            **{name: getattr(event, name) for name in SHARED},
             "trade_id": event.idea_id,
             "kind": "paper",
             "revision": 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 WINDOW = 1_000  # signals with a direction and an expected net return
 SINGLE = "<f4"  # a window is 4 kB in the state; ties differ by less than 1e-7 of a return
 
@@ -17,7 +19,8 @@ def ranked(window: bytes, expected: float) -> tuple[bytes, float]:
     """
     import numpy as np  # reading the topology stays fast
 
-    last = np.append(np.frombuffer(window, SINGLE)[1 - WINDOW :], np.float32(expected))
-    newest = last[-1]
-    below, equal = int((last < newest).sum()), int((last == newest).sum())
-    return last.astype(SINGLE).tobytes(), 100.0 * (below + 0.5 * equal) / len(last)
+    window = (window + struct.pack("<f", expected))[-4 * WINDOW :]
+    last = np.frombuffer(window, SINGLE)
+    below = np.count_nonzero(last < last[-1])
+    equal = np.count_nonzero(last == last[-1])
+    return window, 100.0 * (below + 0.5 * equal) / len(last)

@@ -10,7 +10,7 @@ from schemas.regimes import RegimeProbabilities
 from schemas.timeframes import MINUTE_MS
 from schemas.topics import FEATURE_VECTORS, PREDICTIONS, REGIME_PROBABILITIES
 from streams.processor import Processor
-from tests.build import close_time, prediction, regime_parameters, registered
+from tests.build import close_time, expected_returns, prediction, regime_parameters, registered
 from workers.research.replay.recompute import Inference
 
 
@@ -23,7 +23,12 @@ def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]
     if not isinstance(record, RegimeProbabilities):
         return state, ()
     minute = (record.event_time_ms - close_time(0)) // MINUTE_MS
-    made = prediction(minute, symbol=record.symbol, timeframe_ms=record.timeframe_ms)
+    made = prediction(
+        minute,
+        symbol=record.symbol,
+        timeframe_ms=record.timeframe_ms,
+        expected_return=expected_returns(),
+    )
     return state, (made,)
 
 

@@ -23,6 +23,7 @@ from schemas.signals import Signal
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
+    IDEAS,
     LEDGER,
     PREDICTIONS,
     REGIME_PROBABILITIES,
@@ -38,7 +39,8 @@ from streams.topology import CHAINS
 Prior = tuple[float, float, float]  # shares of sell, neutral, buy
 
 # What a replay makes again, in flow order. Explanations and replies answer to requests, too. Totals
-# of scores are left out: they follow from the scores, and their topic keeps the last of each key.
+# are left out: they follow from scores and signals, and their topics keep the last of each key; and
+# so are results of ideas, which stand in the ideas.
 MADE: tuple[Topic, ...] = (
     BARS,
     LEDGER,
@@ -47,6 +49,7 @@ MADE: tuple[Topic, ...] = (
     PREDICTIONS,
     SIGNALS,
     SCORED_SIGNALS,
+    IDEAS,
 )
 
 
