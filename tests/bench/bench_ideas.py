@@ -2,7 +2,7 @@
 
 A bar is a prediction as bytes; outputs leave as bytes, and so do the states that it has changed, as
 in a transaction of one bar. One call in three is worth its costs, so that an idea runs most of the
-time. The peer is the same chain without ideas.
+time. Drift watches the model in both. The peer is the same chain without ideas.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from schemas.ideas import IdeaEvent
 from schemas.predictions import Prediction
 from schemas.record import Record
 from streams.ideas.processor import PROCESSOR as IDEAS
-from streams.processor import Changes, Processor, StateRef, fold
+from streams.processor import Changes, Processor, fold
 from streams.topology import CHAINS
 from tests.bench.race import Entry, race
-from tests.build import expected_returns, market_context, prediction
+from tests.build import drift_reference, expected_returns, market_context, prediction
 
 BARS = 1_500  # the window of ranks is full after a thousand
 SHARE = 0.1
@@ -68,7 +68,9 @@ def walk() -> list[Prediction]:
 
 def run(chain: Sequence[Processor], encoded: Sequence[bytes]) -> Counter[type[Record]]:
     """Do what a chain does with each bar in a transaction of its own; count the outputs."""
-    states: dict[StateRef, Record] = {}
+    watched = Changes()
+    fold(chain, {}, drift_reference(), watched)
+    states = dict(watched.states)
     made: Counter[type[Record]] = Counter()
     for raw in encoded:
         changes = Changes()
