@@ -14,7 +14,10 @@ import pytest
 
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigChanged
+from schemas.ids import derived_id
 from schemas.topics import (
+    CHALLENGE_COMMANDS,
+    CHALLENGE_EVENTS,
     COMMAND_OUTCOMES,
     CONFIG_ACTIVE,
     CONFIG_CHANGES,
@@ -25,13 +28,21 @@ from schemas.topics import (
     TRADE_RESULTS,
     topic_of,
 )
+from streams.challenges.processor import PROCESSOR as CHALLENGES
 from streams.configs.processor import PROCESSOR as CONFIGS
 from streams.journal.processor import PROCESSOR as JOURNAL
 from streams.runtime.memory_driver import replay
 from streams.runtime.publisher import Publisher
 from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
-from tests.build import config_command, journal_command
+from tests.build import (
+    challenge_command,
+    challenge_trade,
+    close_time,
+    config_command,
+    journal_command,
+    registered,
+)
 from tests.fakes.running_chains import wait_for
 
 pytestmark = pytest.mark.kafka
@@ -39,10 +50,11 @@ pytestmark = pytest.mark.kafka
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = ("one", "two", "three")
 FACTS = (
-    *(CONFIG_CHANGES, CONFIG_ACTIVE, JOURNAL_ENTRIES, TRADE_RESULTS),
+    *(CONFIG_CHANGES, CONFIG_ACTIVE, CHALLENGE_EVENTS, JOURNAL_ENTRIES, TRADE_RESULTS),
     *(COMMAND_OUTCOMES, OPERATOR_AUDIT),
 )
 CORRECTIONS = 6  # of each trade, the last ones refused because it has been corrected meanwhile
+OF_A_CHALLENGE = 10  # commands: its creation, trades, its cancellation
 KILLS = 3
 COMMANDS = 90  # of each strategy
 
@@ -97,6 +109,27 @@ def trade_command(strategy, number):
     )
 
 
+def challenge_asked(strategy, number):
+    challenge, part = divmod(number, OF_A_CHALLENGE)
+    fields = {"strategy": strategy, "command_id": f"{strategy}-challenge-{number}"}
+    if part == 0:
+        models = {
+            role: registered(strategy=strategy, model_version=version)
+            for role, version in (("champion", "a"), ("challenger", "b"))
+        }
+        return challenge_command("create", number, basis="trades", **models, **fields)
+    digest = derived_id(CHALLENGE_EVENTS.name, strategy, challenge + 1).replace("-", "")
+    fields["challenge_id"] = f"challenge-{digest[:12]}"
+    if part == OF_A_CHALLENGE - 1:
+        return challenge_command("cancel", number, **fields)
+    trade = challenge_trade(
+        part // 2,  # each twice, under another command
+        opened_ms=close_time(number - number % 2),
+        closed_ms=close_time(number - number % 2),
+    )
+    return challenge_command("trade", number, trade=trade, **fields)
+
+
 def by_key(records):
     keys = defaultdict(list)
     for record in records:
@@ -116,7 +149,11 @@ def test_a_killed_processor_leaves_one_outcome_and_one_effect_of_each_command(pi
         with running(pipeline_topics) as process:
             for number in range(sent, min(sent + share, COMMANDS)):
                 for strategy in STRATEGIES:
-                    for asked in (command(strategy, number), trade_command(strategy, number)):
+                    for asked in (
+                        command(strategy, number),
+                        trade_command(strategy, number),
+                        challenge_asked(strategy, number),
+                    ):
                         publisher.publish(asked)
                         publisher.publish(asked)  # a client that asks twice
             publisher.flush()
@@ -125,13 +162,13 @@ def test_a_killed_processor_leaves_one_outcome_and_one_effect_of_each_command(pi
             process.send_signal(signal.SIGKILL)
             process.wait()
     with running(pipeline_topics):
-        wait_for(lambda: len(outcomes(kafka)) >= 2 * COMMANDS * len(STRATEGIES))
+        wait_for(lambda: len(outcomes(kafka)) >= 3 * COMMANDS * len(STRATEGIES))
 
-    commands = read(kafka, CONFIG_COMMANDS, JOURNAL_COMMANDS)
-    assert len(commands) == 4 * COMMANDS * len(STRATEGIES)
+    commands = read(kafka, CONFIG_COMMANDS, CHALLENGE_COMMANDS, JOURNAL_COMMANDS)
+    assert len(commands) == 6 * COMMANDS * len(STRATEGIES)
     answered = [outcome.command_id for outcome in outcomes(kafka)]
     assert sorted(answered) == sorted({each.command_id for each in commands})
-    made = [r for r in replay([CONFIGS, JOURNAL], commands) if topic_of(r) in FACTS]
+    made = [r for r in replay([CONFIGS, CHALLENGES, JOURNAL], commands) if topic_of(r) in FACTS]
     assert by_key(read(kafka, *FACTS)) == by_key(made)
     changes = [r for r in made if isinstance(r, ConfigChanged)]
     for strategy in STRATEGIES:
