@@ -37,6 +37,8 @@ from workers.venue.exchange import (
 )
 
 EVERY_S = 15.0
+LOADS_FOR_S = 20.0  # a simulated venue, which starts beside us
+STARTING_EVERY_S = 2.0
 REFUSED_WAIT_S = 60.0  # a key that is gone may come back; asking for it sooner helps nobody
 NEEDS_A_KEY = (
     "no account to read: set REGIMEFLOW_BINANCE_API_KEY and REGIMEFLOW_BINANCE_API_SECRET of a "
@@ -100,14 +102,16 @@ async def follow_account(
         VenueRefused: At the first look: the key may do more than read, or is none.
     """
     report("starting", "asking the venue for the rights of the key")
-    answered = False
+    loop = asyncio.get_running_loop()
+    answered, loaded_s = False, loop.time() + LOADS_FOR_S
     while True:
         wait_s = every_s
         try:
             snapshot = await reader.read()
         except VenueUnavailable as away:
-            report("degraded", f"the account was not read: {away}")
-            wait_s = max(every_s, away.retry_after_s)
+            loading = not answered and loop.time() < loaded_s
+            report("starting" if loading else "degraded", f"the account was not read: {away}")
+            wait_s = max(STARTING_EVERY_S if loading else every_s, away.retry_after_s)
         except AccountUnreadable as unreadable:
             report("degraded", f"the account was not understood: {unreadable}")
         except VenueRefused as refusal:

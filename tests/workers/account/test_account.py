@@ -252,6 +252,16 @@ def test_a_venue_that_is_away_limits_or_talks_nonsense_is_told_and_asked_again(f
     assert "the account was not" in states[-2][1]
 
 
+def test_a_venue_that_still_starts_is_waited_for_and_is_no_worry():
+    def load(venue):
+        fault = {"kind": "http_error", "status": 503, "path": "/sapi", "count": 1}
+        venue.faults.add(Fault.model_validate(fault), venue.clock.now_ms())
+
+    states, _ = follow(load, lambda states: states[-1][0] == "running", break_after=0)
+
+    assert [state for state, _ in states] == ["starting", "starting", "running"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
