@@ -13,7 +13,7 @@ TARGET_ATR = 2.0
 HIGH_FUNDING = 0.0003  # three times the usual 0.01 % a settlement
 # They fail closed: a signal is the same for everybody, and an account is read when one asks.
 ACCOUNT_CHECKS = tuple(
-    RiskCheck(name=name, outcome="fail", detail="data missing: no account is connected")
+    RiskCheck(name=name, outcome="fail", detail="data missing: ask /api/v1/predict")
     for name in ("position_limit", "concentration", "daily_loss_limit")
 )
 RISK_APPROVED = all(check.outcome != "fail" for check in ACCOUNT_CHECKS)
