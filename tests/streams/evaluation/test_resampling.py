@@ -136,6 +136,23 @@ def test_the_mean_of_events_covers_its_true_value_about_as_often_as_it_says():
     assert covered >= 51
 
 
+def test_the_mean_of_few_days_is_covered_nearly_as_often_as_it_says():
+    covered = 0
+    for seed in range(400):
+        days = np.random.default_rng(seed).normal(0.0, 1.0, 20)
+        interval = known(ratio_interval(days, np.ones(20), draws=200))
+        covered += interval.low <= 0.0 <= interval.high
+
+    assert covered >= 0.9 * 400  # 0.88 by the quantiles of the draws as they are
+
+
+def test_less_than_two_blocks_have_no_interval():
+    days = np.random.default_rng(0).normal(0.0, 1.0, 20)
+
+    assert ratio_interval(days, np.ones(20), least_block=10.0) is not None
+    assert ratio_interval(days, np.ones(20), least_block=11.0) is None
+
+
 def test_amounts_without_counts_are_refused():
     with pytest.raises(ValueError, match="a count per amount"):
         ratio_interval(np.zeros(3), np.zeros(4))
