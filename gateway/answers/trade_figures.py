@@ -22,7 +22,7 @@ class TradeFigures(BaseModel):
     wins: int = Field(description="That earned more than 0")
     hit_rate: float | None
     hit_rate_low: float | None = Field(
-        description="Of calls, which overlap, by blocks as the expectancy's"
+        description="By those of which each was opened when the last had ended, of any ticker"
     )
     hit_rate_high: float | None
     expectancy: float | None = Field(description="Mean net return of a trade, a fraction")

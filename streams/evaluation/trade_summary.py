@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from schemas.timeframes import DAY_MS
 from streams.evaluation.confidence_sequence import block_sums, mean_sequence
@@ -26,7 +26,7 @@ class TradeSummary:
     Attributes:
         trades, wins: How many, and how many earned more than 0 after costs.
         hit_rate: Share of wins, in [0, 1].
-        hit_rate_interval: Of trades that do not overlap; else by blocks, as the expectancy's.
+        hit_rate_interval: See ``hit_rate_apart``.
         expectancy: Mean net return of a trade, a fraction.
         expectancy_interval: By blocks of days, because trades of one day move together.
         expected: Mean of the net returns expected at the decisions that stated one.
@@ -78,8 +78,7 @@ def summarise(outcomes: Iterable[Outcome], overlap_ms: int = 0) -> TradeSummary:
     """
     ended = sorted(outcomes)
     net = [each.net_return for each in ended]
-    won = [value > 0.0 for value in net]
-    wins, total = sum(won), math.fsum(net)
+    wins, total = sum(value > 0.0 for value in net), math.fsum(net)
     gross = math.fsum(each.gross_return for each in ended)
     loss = -math.fsum(value for value in net if value < 0.0)
     profits = [Decimal(each.profit) for each in ended if each.profit is not None]
@@ -89,9 +88,7 @@ def summarise(outcomes: Iterable[Outcome], overlap_ms: int = 0) -> TradeSummary:
         trades=len(net),
         wins=wins,
         hit_rate=wins / len(net) if net else None,
-        hit_rate_interval=mean_by_days(times, won, overlap_ms)
-        if overlap_ms
-        else hit_rate_sequence(wins, len(net)),
+        hit_rate_interval=hit_rate_apart(ended),
         expectancy=_mean(net),
         expectancy_interval=mean_by_days(times, net, overlap_ms),
         expected=_mean([each.expected for each in ended if each.expected is not None]),
@@ -110,6 +107,19 @@ def summarise(outcomes: Iterable[Outcome], overlap_ms: int = 0) -> TradeSummary:
         average_hold_ms=_mean([each.closed_ms - each.opened_ms for each in ended]),
         fees_assumed=sum(each.fees_assumed for each in ended),
     )
+
+
+def hit_rate_apart(outcomes: Iterable[Outcome]) -> Interval | None:
+    """Return where the share of wins lies, by trades each opened when the last had ended.
+
+    Those that share their time move together, also of other symbols. Which of them counts is known
+    when it is opened, so that what becomes of it chooses nothing. None without a trade.
+    """
+    wins = trades = free_ms = 0
+    for each in sorted(outcomes, key=attrgetter("opened_ms", "trade_id")):
+        if each.opened_ms >= free_ms:
+            wins, trades, free_ms = wins + (each.net_return > 0.0), trades + 1, each.closed_ms
+    return hit_rate_sequence(wins, trades)
 
 
 def mean_by_days(

@@ -1770,7 +1770,7 @@ export interface TradePerformance {
   /** That earned more than 0 */
   wins: number
   hit_rate: number | null
-  /** Of calls, which overlap, by blocks as the expectancy's */
+  /** By those of which each was opened when the last had ended, of any ticker */
   hit_rate_low: number | null
   hit_rate_high: number | null
   /** Mean net return of a trade, a fraction */

@@ -11,6 +11,7 @@ from schemas.predictions import ReturnBounds
 from schemas.timeframes import DAY_MS
 from streams.evaluation import trade_metrics
 from streams.evaluation.confidence_sequence import FEWEST_BLOCKS
+from streams.evaluation.hit_rate import hit_rate_sequence
 from streams.evaluation.outcome import Outcome
 from streams.evaluation.trade_summary import equity, mean_by_days, summarise
 from tests.build import trade_result
@@ -87,9 +88,30 @@ def test_calls_that_overlap_are_put_in_blocks_of_four_times_their_length():
 
     assert apart == short
     assert overlapping == mean_by_days([time // 4 for time in times], shocks)
-    assert summarise(results(shocks, days=120), DAY_MS).hit_rate_interval != (
-        summarise(results(shocks, days=120)).hit_rate_interval
-    )
+
+
+def test_the_hit_rate_rests_on_trades_opened_when_the_last_had_ended():
+    rows = [
+        outcome(0.01, "a", opened_ms=0, closed_ms=10),
+        outcome(0.01, "b", opened_ms=0, closed_ms=4, symbol="ETHUSDT"),  # beside a
+        outcome(-0.01, "c", opened_ms=9, closed_ms=12),
+        outcome(-0.01, "d", opened_ms=10, closed_ms=30),
+        outcome(0.01, "e", opened_ms=30, closed_ms=31, symbol="ETHUSDT"),
+    ]
+
+    assert summarise(rows).hit_rate_interval == hit_rate_sequence(2, 3)
+    assert summarise(rows[:1]).hit_rate_interval == hit_rate_sequence(1, 1)
+    assert summarise([]).hit_rate_interval is None
+
+
+def test_a_trade_that_ends_soon_is_not_chosen_for_it():
+    """Stops are hit sooner than targets: by the order of exits losers would push winners out."""
+    pair = [
+        outcome(0.01, "a", opened_ms=0, closed_ms=10),
+        outcome(-0.01, "b", opened_ms=0, closed_ms=1, symbol="ETHUSDT"),
+    ]
+
+    assert summarise(pair).hit_rate_interval == hit_rate_sequence(1, 1)
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.002])
