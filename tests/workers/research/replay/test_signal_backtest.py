@@ -440,6 +440,8 @@ def test_grading_and_scoring_are_the_live_ones():
 
     again = replay(SIGNALS_CHAIN, predictions)
 
-    assert [r.encode() for r in again] == [
-        r.encode() for r in made if isinstance(r, Signal | ScoredSignal | ScoreTotals)
-    ]
+    live, replayed = (
+        [r.encode() for r in records if isinstance(r, Signal | ScoredSignal | ScoreTotals)]
+        for records in (made, again)
+    )
+    assert live == replayed
