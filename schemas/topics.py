@@ -67,7 +67,6 @@ DRIFT_REFERENCES = Topic(
     "drift.references.v1", DriftReference, "symbol", "What drift is measured against"
 )
 DRIFT_FEATURES = Topic("drift.features.v1", FeatureDrift, "symbol", "How far features have shifted")
-DRIFT_REPORTS = Topic("drift.reports.v1", DriftReport, "symbol", "Whether a model does harm")
 PREDICTIONS = Topic(
     "predictions.ensemble.v1", Prediction, "symbol", "Calibrated class probabilities"
 )
@@ -118,12 +117,10 @@ IDEAS_SUPPRESSED = Topic(
     "Why signals opened no idea, counted since the first",
     compact=True,
 )
+DRIFT_REPORTS = Topic("drift.reports.v1", DriftReport, "symbol", "Whether a model does harm")
 TRAINING_REQUESTS = Topic("training.requests.v1", TrainingRequest, "strategy", "Models asked for")
 TRAINING_PROGRESS = Topic(
     "training.progress.v1", TrainingProgress, "strategy", "Steps of training", retention_ms=DAY_MS
-)
-TRAINING_CANCELLED = Topic(
-    "training.cancelled.v1", TrainingCancelled, "strategy", "Trainings that are to stop"
 )
 TRAINING_BUDGETS = Topic(
     "training.budgets.v1",
@@ -132,6 +129,9 @@ TRAINING_BUDGETS = Topic(
     "What retrainings each strategy and timeframe has left, as a view",
     compact=True,
     single=True,
+)
+TRAINING_CANCELLED = Topic(
+    "training.cancelled.v1", TrainingCancelled, "strategy", "Trainings that are to stop"
 )
 MODELS_REGISTERED = Topic(
     "models.registered.v1", ModelRegistered, "strategy", "Trained models and their reports"
@@ -168,19 +168,6 @@ MODEL_VERSIONS = Topic(
     compact=True,
     single=True,
 )
-DEPLOYMENTS = Topic(
-    "deployments.changes.v1",
-    DeploymentChanged,
-    "strategy",
-    "Which config and model answer from when",
-    single=True,
-)
-MODEL_POLICIES = Topic(
-    "models.policies.v1",
-    ModelPolicy,
-    "strategy",
-    "What decides about models from which market time",
-)
 CONFIG_COMMANDS = Topic(
     "configs.commands.v1", ConfigCommand, "strategy", "Configs to create, activate, deprecate"
 )
@@ -199,6 +186,19 @@ CONFIG_EFFECTIVE = Topic(
     ConfigEffective,
     "symbol",
     "From which bar a market's signals follow a config",
+)
+MODEL_POLICIES = Topic(
+    "models.policies.v1",
+    ModelPolicy,
+    "strategy",
+    "What decides about models from which market time",
+)
+DEPLOYMENTS = Topic(
+    "deployments.changes.v1",
+    DeploymentChanged,
+    "strategy",
+    "Which config and model answer from when",
+    single=True,
 )
 CHALLENGE_COMMANDS = Topic(
     "challenges.commands.v1",
@@ -337,69 +337,8 @@ OPERATOR_AUDIT = Topic(
     single=True,
 )
 
-TOPICS: tuple[Topic, ...] = (
-    CLOCK_TICKS,
-    RAW_BARS,
-    BARS,
-    LEDGER,
-    HISTORY,
-    FEATURE_VECTORS,
-    REGIME_PARAMETERS,
-    REGIME_PROBABILITIES,
-    DRIFT_REFERENCES,
-    DRIFT_FEATURES,
-    PREDICTIONS,
-    SHADOW_PREDICTIONS,
-    PREDICTION_REQUESTS,
-    PREDICTION_REPLIES,
-    PREDICTION_ANSWERS,
-    EXPLANATIONS,
-    SIGNALS,
-    ACKNOWLEDGED,
-    SCORED_SIGNALS,
-    SCORE_TOTALS,
-    IDEAS,
-    IDEAS_SUPPRESSED,
-    DRIFT_REPORTS,
-    TRAINING_REQUESTS,
-    TRAINING_PROGRESS,
-    TRAINING_BUDGETS,
-    TRAINING_CANCELLED,
-    MODELS_REGISTERED,
-    MODELS_CHANGES,
-    MODELS_SERVING,
-    MODEL_COMMANDS,
-    MODEL_STAGES,
-    MODEL_VERSIONS,
-    CONFIG_COMMANDS,
-    CONFIG_CHANGES,
-    CONFIG_ACTIVE,
-    CONFIG_EFFECTIVE,
-    MODEL_POLICIES,
-    DEPLOYMENTS,
-    CHALLENGE_COMMANDS,
-    CHALLENGE_OUTCOMES,
-    CHALLENGE_EVENTS,
-    JOURNAL_COMMANDS,
-    JOURNAL_ENTRIES,
-    TRADE_RESULTS,
-    PORTFOLIO_SNAPSHOTS,
-    LETTER_COMMANDS,
-    COMMAND_OUTCOMES,
-    REFDATA_TABLES,
-    BACKTEST_REQUESTS,
-    TUNING_REQUESTS,
-    JOB_COMMANDS,
-    JOB_PROGRESS,
-    JOB_RESULTS,
-    MLFLOW_RUNS,
-    WORKER_STATUS,
-    MONITOR_WINDOWS,
-    MONITOR_TRACES,
-    SYSTEM_EVENTS,
-    ACCESS_KEYS,
-    OPERATOR_AUDIT,
-)
+# In the order in which they stand above, which is that of the flow.
+TOPICS: tuple[Topic, ...] = tuple(t for t in tuple(globals().values()) if isinstance(t, Topic))
 
 _BY_RECORD = {topic.record: topic for topic in TOPICS}
 _BY_NAME = {topic.name: topic for topic in TOPICS}
