@@ -175,8 +175,10 @@ def test_the_first_thing_a_process_says_takes_back_what_it_said_in_its_last_life
 
     command = [sys.executable, "-m", "deploy.process", "archive"]
     with subprocess.Popen(command, cwd=ROOT, env=environment) as started:
-        said = states_until(kafka, "running")
-        started.terminate()
+        try:
+            said = states_until(kafka, "running")
+        finally:
+            started.terminate()
 
     assert said == ["stopping", "starting", "running"]
 
