@@ -17,7 +17,8 @@ from deploy.cli.strategy import as_of_query
 from deploy.cli.tables.models import decided_lines, details_lines, version_lines
 
 app = typer.Typer(
-    help="Versions of models: their stages, reports and retrainings.",
+    help="Versions of models: their stages and reports. `regimeflow strategy set-version` promotes "
+    "one, `regimeflow deploy rollback` goes back, `regimeflow retrain` asks for another.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -18,7 +18,7 @@ SMALL = TrainingPlan(
     labels=LabelPlan(horizon_bars=5),
     embargo_bars=5,
     boosted=BoostedPlan(rounds=30, leaf_weight=20.0, stride=2),
-    lstm=LstmPlan(hidden=4, window=8, epochs=1, samples=1_500),
+    lstm=LstmPlan(hidden=4, window=8, epochs=1, samples=1_500, learning_rate=3e-3),  # few steps
     regimes=RegimePlan(starts=2, trial_iterations=4, finalists=1, iterations=10),
     smallest_fold=100,
 )

@@ -30,7 +30,7 @@ class LstmPlan:
     input_dropout: float = 0.2  # share of features blanked over a whole window
     epochs: int = 2
     batch: int = 128
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 0.1
     samples: int = 6_000  # windows for one fit; neighbouring windows are almost the same
 
