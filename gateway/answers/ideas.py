@@ -14,7 +14,7 @@ from schemas.explanations import Explanation
 from schemas.ideas import IdeaEvent
 from schemas.signals import Signal
 from schemas.timeframes import timeframe_name
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 from streams.evaluation.trade_summary import summarise
 from streams.ideas.result import trade_result
 
@@ -93,7 +93,7 @@ def past_ideas(ctx: AppContext, idea: CompactIdea) -> PastIdeas:
     )
     known = (event for event in alike if event.net_return is not None)
     events = islice(known, PAST_IDEAS)
-    figures = summarise(Outcome.of_trade(trade_result(event)) for event in events)
+    figures = summarise(TradeOutcome.of_trade(trade_result(event)) for event in events)
     rate, expectancy = figures.hit_rate_interval, figures.expectancy_interval
     return PastIdeas(
         ideas=figures.trades,

@@ -17,11 +17,12 @@ from gateway.answers.trade_figures import bounds, figures
 from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views.results import TradeKind
+from gateway.views.scores import refuted_grades
 from schemas.journal import JournalAction, JournalEntry
 from schemas.signals import Grade
 from schemas.timeframes import DAY_MS, HOUR_MS, timeframe_name
 from streams.evaluation.decisions import followed, passed
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 from streams.evaluation.trade_summary import equity, summarise
 
 Source = Literal["ideas", "journal", "calls"]
@@ -41,7 +42,7 @@ class Selection(NamedTuple):
     from_ms: int | None = None  # exit, inclusive
     to_ms: int | None = None  # exit, exclusive
 
-    def has(self, one: Outcome) -> bool:
+    def has(self, one: TradeOutcome) -> bool:
         """Whether a trade counts."""
         return (
             self.symbol in (None, one.symbol)
@@ -55,7 +56,7 @@ class Selection(NamedTuple):
 class Grouping:
     """What trades are put together by: a key that sorts, and how it is called."""
 
-    key: Callable[[Outcome], Any]
+    key: Callable[[TradeOutcome], Any]
     name: Callable[[Any], str] = str
 
 
@@ -108,6 +109,13 @@ async def summary(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
             for source in KINDS
         },
         **await _decisions(ctx, chosen),
+        "refuted": [
+            {"symbol": each.symbol, "timeframe": timeframe_name(each.timeframe_ms), "grade": grade}
+            for _, each in sorted(ctx.views.score_totals.items())
+            if chosen.symbol in (None, each.symbol)
+            and chosen.timeframe_ms in (None, each.timeframe_ms)
+            for grade in sorted(refuted_grades(ctx.views, each.symbol, each.timeframe_ms))
+        ],
     }
 
 
@@ -150,11 +158,11 @@ async def _known(
     source: Source,
     chosen: Selection,
     what: str,
-    make: Callable[[Iterable[Outcome]], Any],
+    make: Callable[[Iterable[TradeOutcome]], Any],
 ) -> Any:
     """Return what is made of the outcomes of a source, once for each change of them."""
 
-    def make_of_chosen(outcomes: list[Outcome]) -> Any:
+    def make_of_chosen(outcomes: list[TradeOutcome]) -> Any:
         return make(filter(chosen.has, outcomes))
 
     views, kind = ctx.views, KINDS.get(source)
@@ -163,14 +171,16 @@ async def _known(
     return await ctx.memo.get((what, source, chosen), version, outcomes, make_of_chosen)
 
 
-def _groups(source: Source, by: GroupBy, outcomes: Iterable[Outcome]) -> dict[Any, dict[str, Any]]:
-    key, groups = GROUPINGS[by].key, defaultdict[Any, list[Outcome]](list)
+def _groups(
+    source: Source, by: GroupBy, outcomes: Iterable[TradeOutcome]
+) -> dict[Any, dict[str, Any]]:
+    key, groups = GROUPINGS[by].key, defaultdict[Any, list[TradeOutcome]](list)
     for one in outcomes:
         groups[key(one)].append(one)
     return {name: _summarised(source, members) for name, members in groups.items()}
 
 
-def _summarised(source: Source, outcomes: Iterable[Outcome]) -> dict[str, Any]:
+def _summarised(source: Source, outcomes: Iterable[TradeOutcome]) -> dict[str, Any]:
     held = list(outcomes)
     longest_ms = max((one.closed_ms - one.opened_ms for one in held), default=0)
     return figures(summarise(held, longest_ms if source == "calls" else 0))
@@ -180,7 +190,7 @@ async def _decisions(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
     """Return what a human made of ideas that have ended, by the signal that both are about."""
     results, journal = ctx.views.results, ctx.views.journal
 
-    def snapshot() -> tuple[list[Outcome], list[JournalEntry], list[Outcome]]:
+    def snapshot() -> tuple[list[TradeOutcome], list[JournalEntry], list[TradeOutcome]]:
         entries = [entry for entry in journal.newest_first() if entry.grounds is not None]
         return results.outcomes("paper"), entries, results.outcomes("journal")
 
@@ -191,12 +201,12 @@ async def _decisions(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
 
 
 def _decided(
-    chosen: Selection, held: tuple[list[Outcome], list[JournalEntry], list[Outcome]]
+    chosen: Selection, held: tuple[list[TradeOutcome], list[JournalEntry], list[TradeOutcome]]
 ) -> dict[str, Any]:
     ideas = {one.signal_id: one for one in held[0]}
     trades = {one.trade_id: one for one in held[2]}
-    pairs: list[tuple[Outcome, Outcome]] = []
-    let_pass: dict[JournalAction, list[Outcome]] = {"skipped": [], "missed": []}
+    pairs: list[tuple[TradeOutcome, TradeOutcome]] = []
+    let_pass: dict[JournalAction, list[TradeOutcome]] = {"skipped": [], "missed": []}
     for entry in held[1]:
         idea = None if entry.grounds is None else ideas.get(entry.grounds.signal_id)
         trade = trades.get(entry.trade_id)

@@ -14,6 +14,7 @@ from gateway.context import AppContext, ContextDep
 from gateway.envelope import Envelope, success
 from gateway.errors import Refused
 from schemas.bounds import TimeMs
+from schemas.signals import Grade
 
 router = APIRouter(prefix="/api/performance", tags=["performance"])
 
@@ -114,6 +115,14 @@ class PassedView(BaseModel):
     net_return: float | None = Field(description="Mean; null without one")
 
 
+class RefutedGrade(BaseModel):
+    """A grade whose signals have come true less often than it promises."""
+
+    symbol: str
+    timeframe: str
+    grade: Grade
+
+
 class PerformanceSummary(ThreeFigures):
     """The daily report."""
 
@@ -123,6 +132,7 @@ class PerformanceSummary(ThreeFigures):
     followed: FollowedView
     skipped: PassedView
     missed: PassedView
+    refuted: list[RefutedGrade] = Field(description="By every signal since the first")
 
 
 @router.get("", response_model=Envelope[PerformanceGroups])

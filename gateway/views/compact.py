@@ -15,7 +15,7 @@ from gateway.views.arrival import Arrival
 from schemas.features import FeatureVector
 from schemas.market import Bar
 from schemas.signals import ScoredSignal, Signal
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 
 
 class SeriesRecord(Protocol):
@@ -117,12 +117,12 @@ class CompactScore(NamedTuple):
     """A score's bytes, and what sums and groups need of it."""
 
     raw: bytes
-    outcome: Outcome | None  # None: neutral, or nobody can know
+    outcome: TradeOutcome | None  # None: neutral, or nobody can know
 
     @classmethod
     def from_arrival(cls, score: ScoredSignal, arrival: Arrival) -> CompactScore:
         """Return the compact form of a score."""
-        return cls(arrival.raw, Outcome.of_call(score))
+        return cls(arrival.raw, TradeOutcome.of_call(score))
 
 
 class CompactSignal(NamedTuple):

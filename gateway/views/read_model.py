@@ -73,7 +73,7 @@ from schemas.status import (
 from schemas.timeframes import timeframe_name
 from schemas.trades import TradeResult
 from schemas.training import TrainingProgress
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ class ReadModel:
         score = view.scores.get((signal.event_time_ms, signal.signal_id))
         return None if score is None else score.raw
 
-    def calls(self) -> list[Outcome]:
+    def calls(self) -> list[TradeOutcome]:
         """Return what the directional signals held here came to, of every series."""
         scores = chain.from_iterable(view.scores.items for view in self._series.values())
         return [score.outcome for score in scores if score.outcome is not None]

@@ -6,24 +6,24 @@ from typing import Literal, NamedTuple
 
 from gateway.views.arrival import Arrival
 from schemas.trades import TradeResult
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 
 TradeKind = Literal["journal", "paper"]
 
 
-class CompactResult(NamedTuple):
+class CompactTrade(NamedTuple):
     """A result's bytes, and what sums and groups need of it."""
 
     raw: bytes
     revision: int
-    outcome: Outcome | None  # None: it is withdrawn
+    outcome: TradeOutcome | None  # None: it is withdrawn
 
 
 class ResultsView:
     """The newest revision of every result; written on the event loop only."""
 
     def __init__(self) -> None:
-        self._results: dict[TradeKind, dict[str, CompactResult]] = {"journal": {}, "paper": {}}
+        self._results: dict[TradeKind, dict[str, CompactTrade]] = {"journal": {}, "paper": {}}
         self.changes: dict[TradeKind, int] = {"journal": 0, "paper": 0}
 
     def put(self, result: TradeResult, arrival: Arrival) -> None:
@@ -31,8 +31,8 @@ class ResultsView:
         results = self._results[result.kind]
         known = results.get(result.trade_id)
         if known is None or known.revision <= result.revision:
-            outcome = None if result.withdrawn else Outcome.of_trade(result)
-            results[result.trade_id] = CompactResult(arrival.raw, result.revision, outcome)
+            outcome = None if result.withdrawn else TradeOutcome.of_trade(result)
+            results[result.trade_id] = CompactTrade(arrival.raw, result.revision, outcome)
             self.changes[result.kind] += 1
 
     def encoded(self, kind: TradeKind, trade_id: str) -> bytes | None:
@@ -40,7 +40,7 @@ class ResultsView:
         known = self._results[kind].get(trade_id)
         return None if known is None or known.outcome is None else known.raw
 
-    def outcomes(self, kind: TradeKind) -> list[Outcome]:
+    def outcomes(self, kind: TradeKind) -> list[TradeOutcome]:
         """Return what every trade of a kind came to."""
         results = self._results[kind].values()
         return [each.outcome for each in results if each.outcome is not None]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.evaluation.interval import Interval
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 from streams.evaluation.trade_summary import mean_by_days
 
 
@@ -49,7 +49,7 @@ class PassedIdeas:
     net_return: float | None
 
 
-def followed(pairs: Sequence[tuple[Outcome, Outcome]]) -> FollowedIdeas:
+def followed(pairs: Sequence[tuple[TradeOutcome, TradeOutcome]]) -> FollowedIdeas:
     """Return how trades compare with their ideas: (trade, idea) each."""
     ended = sorted(pairs)
     own = [trade.net_return for trade, _ in ended]
@@ -64,7 +64,7 @@ def followed(pairs: Sequence[tuple[Outcome, Outcome]]) -> FollowedIdeas:
     )
 
 
-def passed(ideas: Sequence[Outcome]) -> PassedIdeas:
+def passed(ideas: Sequence[TradeOutcome]) -> PassedIdeas:
     """Return what ideas that were let pass came to."""
     net = [idea.net_return for idea in ideas]
     return PassedIdeas(

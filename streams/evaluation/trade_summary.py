@@ -16,7 +16,7 @@ from schemas.timeframes import DAY_MS
 from streams.evaluation.confidence_sequence import block_sums, mean_sequence
 from streams.evaluation.hit_rate import hit_rate_sequence
 from streams.evaluation.interval import Interval
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TradeSummary:
     fees_assumed: int
 
 
-def summarise(outcomes: Iterable[Outcome], overlap_ms: int = 0) -> TradeSummary:
+def summarise(outcomes: Iterable[TradeOutcome], overlap_ms: int = 0) -> TradeSummary:
     """Return the figures of some trades, in whatever order they come.
 
     Args:
@@ -142,7 +142,7 @@ def mean_by_days(
     return mean_sequence(block_sums(amounts[:-1], counts[:-1]))  # the last block is still open
 
 
-def buy_and_hold(ended: Sequence[Outcome]) -> float | None:
+def buy_and_hold(ended: Sequence[TradeOutcome]) -> float | None:
     """Return what holding each symbol from its first entry to its last exit earned, on average.
 
     Args:
@@ -150,7 +150,7 @@ def buy_and_hold(ended: Sequence[Outcome]) -> float | None:
 
     A fraction of price alone, before costs and funding; None without a trade.
     """
-    first: dict[str, Outcome] = {}
+    first: dict[str, TradeOutcome] = {}
     last = {each.symbol: each for each in ended}
     for each in ended:
         known = first.setdefault(each.symbol, each)
@@ -159,7 +159,7 @@ def buy_and_hold(ended: Sequence[Outcome]) -> float | None:
     return _mean([last[name].exit_price / first[name].entry_price - 1.0 for name in first])
 
 
-def equity(outcomes: Iterable[Outcome], points: int) -> list[tuple[int, float]]:
+def equity(outcomes: Iterable[TradeOutcome], points: int) -> list[tuple[int, float]]:
     """Return the sum of net returns after each exit as (time in ms, fraction), oldest first.
 
     Args:

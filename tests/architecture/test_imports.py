@@ -72,7 +72,7 @@ GATEWAY_MATHS = (
     "streams.evaluation.fixed_sample",
     "streams.evaluation.hit_rate",
     "streams.evaluation.interval",
-    "streams.evaluation.outcome",
+    "streams.evaluation.trade_outcome",
     "streams.evaluation.trade_summary",
     "streams.ideas.result",
     "streams.signals.grading",

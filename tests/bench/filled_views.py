@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from schemas.journal import JournalEntry, JournalTrade
 from schemas.record import Record
@@ -33,9 +34,9 @@ def templates(*records: Record) -> tuple[tuple[str, bytes], ...]:
 
 def signals() -> tuple[Record, ...]:
     """A signal and its score."""
-    at = {"timeframe_ms": HOUR_MS, "signal_id": PLACE}
-    made = signal(**at, event_time_ms=TIME, expires_ms=TIME + 12 * HOUR_MS)
-    score = scored(**at, event_time_ms=TIME, signal_time_ms=TIME, grade="B", net_return=-0.0012)
+    at: dict[str, Any] = {"timeframe_ms": HOUR_MS, "signal_id": PLACE, "event_time_ms": TIME}
+    made = signal(**at, expires_ms=TIME + 12 * HOUR_MS)
+    score = scored(**at, signal_time_ms=TIME, grade="B", net_return=-0.0012)
     return made, score
 
 

@@ -32,6 +32,8 @@ def summary_lines(report: Figures) -> Iterator[str]:
         for kind in KINDS:
             yield figures_line(f"{kind}, today", report["today"][kind])
     yield from _decision_lines(report)
+    for row in report["refuted"]:
+        yield f"grade {row['grade']} of {row['symbol']} {row['timeframe']} breaks its promise"
     yield from MEANING
 
 

@@ -8,8 +8,9 @@ from gateway.access.scopes import needed_scope
 from schemas.journal import JournalEntry, JournalTrade
 from schemas.timeframes import DAY_MS, HOUR_MS
 from schemas.trades import EntryGrounds
-from tests.build import close_time, scored, trade_result
+from tests.build import close_time, score_totals, scored, trade_result
 from tests.fakes.gateway import LAST
+from tests.gateway.views.test_scores import apart
 
 pytestmark = pytest.mark.anyio
 
@@ -177,6 +178,15 @@ async def test_what_a_human_did_stands_beside_what_his_ideas_came_to(gateway):
     assert (skipped["ideas"], skipped["winners"], skipped["losers"]) == (2, 1, 1)
     assert skipped["net_return"] == pytest.approx(0.01)
     assert report["missed"] == {"ideas": 1, "winners": 0, "losers": 1, "net_return": -0.02}
+
+
+async def test_grades_that_keep_less_than_they_promise_are_named(gateway):
+    gateway.bus.feed(score_totals(*apart(60, 30)))
+
+    named = {"symbol": "BTCUSDT", "timeframe": "1m", "grade": "A"}
+    assert (await summary(gateway))["refuted"] == [named]
+    assert (await summary(gateway, timeframe="15m"))["refuted"] == []
+    assert (await summary(gateway, ticker="ETH-USD"))["refuted"] == []
 
 
 @pytest.mark.parametrize(

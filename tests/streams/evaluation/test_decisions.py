@@ -7,12 +7,12 @@ import pytest
 
 from schemas.timeframes import DAY_MS
 from streams.evaluation.decisions import followed, passed
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 from tests.build import trade_result
 
 
 def outcome(net_return, day=0, name="t"):
-    return Outcome.of_trade(
+    return TradeOutcome.of_trade(
         trade_result(trade_id=name, net_return=net_return, closed_ms=(100 + day) * DAY_MS)
     )
 

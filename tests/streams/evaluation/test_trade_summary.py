@@ -12,7 +12,7 @@ from schemas.timeframes import DAY_MS
 from streams.evaluation import trade_metrics
 from streams.evaluation.confidence_sequence import FEWEST_BLOCKS
 from streams.evaluation.hit_rate import hit_rate_sequence
-from streams.evaluation.outcome import Outcome
+from streams.evaluation.trade_outcome import TradeOutcome
 from streams.evaluation.trade_summary import equity, mean_by_days, summarise
 from tests.build import trade_result
 
@@ -28,7 +28,7 @@ def results(returns, days=1):
 
 def outcome(net_return, trade_id="t", **fields):
     fields = {"net_return": net_return, "gross_return": net_return + 0.001} | fields
-    return Outcome.of_trade(trade_result(trade_id=trade_id, **fields))
+    return TradeOutcome.of_trade(trade_result(trade_id=trade_id, **fields))
 
 
 def test_without_a_trade_nothing_is_known():

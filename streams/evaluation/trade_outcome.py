@@ -9,7 +9,7 @@ from schemas.signals import Grade, ScoredSignal
 from schemas.trades import TradeResult
 
 
-class Outcome(NamedTuple):
+class TradeOutcome(NamedTuple):
     """A trade after costs; the first two fields put outcomes in order.
 
     Attributes:
