@@ -109,7 +109,7 @@ def summarise(outcomes: Iterable[TradeOutcome], overlap_ms: int = 0) -> TradeSum
     )
 
 
-def hit_rate_apart(outcomes: Iterable[Outcome]) -> Interval | None:
+def hit_rate_apart(outcomes: Iterable[TradeOutcome]) -> Interval | None:
     """Return where the share of wins lies, by trades each opened when the last had ended.
 
     Those that share their time move together, also of other symbols. Which of them counts is known
