@@ -12,8 +12,6 @@ from pydantic import Field
 from schemas.bounds import Text
 from schemas.record import Milliseconds, Record
 
-Amount = float  # of the currency of the account
-
 
 class AssetBalance(Record):
     """One asset of an account, in units of its own."""
@@ -32,8 +30,8 @@ class AccountPosition(Record):
     quantity: float = Field(gt=0, description="In units of the contract")
     entry_price: float = Field(gt=0)
     mark_price: float = Field(gt=0)
-    notional: Amount = Field(gt=0, description="quantity times mark_price")
-    unrealized_profit: Amount
+    notional: float = Field(gt=0, description="quantity times mark_price")
+    unrealized_profit: float
     liquidation_price: float | None = Field(description="Null: the venue names none")
 
 
@@ -41,11 +39,11 @@ class DayIncome(Record):
     """What was booked since midnight UTC; paid is negative."""
 
     from_ms: Milliseconds
-    realized_profit: Amount
-    commission: Amount
-    funding: Amount
-    other: Amount = Field(description="Rebates, insurance and the like")
-    transferred: Amount = Field(description="Put in (+) or taken out (-): no result")
+    realized_profit: float
+    commission: float
+    funding: float
+    other: float = Field(description="Rebates, insurance and the like")
+    transferred: float = Field(description="Put in (+) or taken out (-): no result")
     unvalued: tuple[Text, ...] = Field(
         description="Assets of further bookings that are no dollar, so they are in no sum"
     )
@@ -61,12 +59,12 @@ class AccountSnapshot(Record):
 
     venue: Text = Field(description="The Kafka key, e.g. binanceusdm")
     event_time_ms: Milliseconds = Field(description="By the venue's clock")
-    wallet_balance: Amount = Field(description="Without unrealised profit, US dollars")
-    unrealized_profit: Amount
-    equity: Amount = Field(description="wallet_balance and unrealized_profit")
-    available: Amount = Field(description="Not bound as margin")
-    initial_margin: Amount = Field(ge=0)
-    maintenance_margin: Amount = Field(ge=0)
+    wallet_balance: float = Field(description="Without unrealised profit, US dollars")
+    unrealized_profit: float
+    equity: float = Field(description="wallet_balance and unrealized_profit")
+    available: float = Field(description="Not bound as margin")
+    initial_margin: float = Field(ge=0)
+    maintenance_margin: float = Field(ge=0)
     assets: tuple[AssetBalance, ...] = Field(description="Those that are not empty, by name")
     positions: tuple[AccountPosition, ...] = Field(description="By symbol and side")
     day: DayIncome
