@@ -49,7 +49,7 @@ class DayIncome(Record):
     )
 
     @property
-    def result(self) -> Amount:
+    def result(self) -> float:
         """What was earned, without transfers."""
         return self.realized_profit + self.commission + self.funding + self.other
 
