@@ -46,7 +46,7 @@ WORKER = "training"  # alone; the same after a restart
 Values = Mapping[str, str | float | bool]
 
 
-class Outcome(NamedTuple):
+class TrialOutcome(NamedTuple):
     """What a trial came to: minus the log-loss of each window, and the hash of its forests."""
 
     scores: tuple[float, ...]
@@ -94,11 +94,11 @@ class ForestScorer:
         """Return the score of each window, as a study takes it."""
         return [(self._fit(params, window)[0],) for window in windows]
 
-    def outcome(self, params: Values) -> Outcome:
+    def outcome(self, params: Values) -> TrialOutcome:
         """Return the scores of all windows and the hash of the forests that they are made of."""
         parts = [self._fit(params, window) for window in range(len(self.windows))]
         digest = hashlib.sha256(b"".join(forest for _, forest in parts)).hexdigest()
-        return Outcome(tuple(score for score, _ in parts), digest)
+        return TrialOutcome(tuple(score for score, _ in parts), digest)
 
     def study_name(self) -> str:
         """Return the name of the study: the cut, and a hash of everything that a trial depends on.
@@ -150,7 +150,7 @@ def search_fold(scorer: ForestScorer, trials: int, folder: Path) -> SearchedFold
     from workers.studies.study import Search, finished_trials, run_search
     from workers.studies.trial_pool import evaluating
 
-    default = scorer.outcome({}) if scorer.windows else Outcome((0.0,), "")
+    default = scorer.outcome({}) if scorer.windows else TrialOutcome((0.0,), "")
     chosen, scores, ended = dict[str, float](), default.scores, 0
     if scorer.windows:
         search = Search(
@@ -192,17 +192,17 @@ def _open_study(search: Search, folder: Path) -> Any:
         return open_study(search, open_storage(None, folder, search.name))
 
 
-Rerun = Callable[[Sequence[tuple[ForestScorer, Values]]], Sequence[Outcome]]
+Rerun = Callable[[Sequence[tuple[ForestScorer, Values]]], Sequence[TrialOutcome]]
 
 
-def outcomes(trials: Sequence[tuple[ForestScorer, Values]]) -> list[Outcome]:
+def outcomes(trials: Sequence[tuple[ForestScorer, Values]]) -> list[TrialOutcome]:
     """Return what trials come to, in order."""
     return [scorer.outcome(params) for scorer, params in trials]
 
 
-def outcomes_in_fresh_process(trials: Sequence[tuple[ForestScorer, Values]]) -> list[Outcome]:
+def outcomes_in_fresh_process(trials: Sequence[tuple[ForestScorer, Values]]) -> list[TrialOutcome]:
     """Return what trials come to in a process that has seen nothing of their search."""
-    again: list[Outcome] = call_in_child(outcomes, trials, cancelled=lambda: False, niceness=0)
+    again: list[TrialOutcome] = call_in_child(outcomes, trials, cancelled=lambda: False, niceness=0)
     return again
 
 
