@@ -84,17 +84,31 @@ async def grouped(ctx: AppContext, by: GroupBy, chosen: Selection) -> dict[str, 
         source: await _known(ctx, source, chosen, by, partial(_groups, source, by))
         for source in SOURCES
     }
-    keys = set[Any]().union(*tables.values())
+    keys = sorted(set[Any]().union(*tables.values()), key=lambda key: (key is None, key))
+    names = {key: NO_GROUP if key is None else GROUPINGS[by].name(key) for key in keys}
+    refuted = _refuted(ctx, chosen) if by == "grade" else {}
     return {
         "by": by,
         "groups": [
             {
-                "group": NO_GROUP if key is None else GROUPINGS[by].name(key),
+                "group": names[key],
+                "refuted_in": refuted.get(names[key], []),
                 **{source: tables[source].get(key) for source in SOURCES},
             }
-            for key in sorted(keys, key=lambda key: (key is None, key))
+            for key in keys
         ],
     }
+
+
+def _refuted(ctx: AppContext, chosen: Selection) -> dict[str, list[str]]:
+    """Return where each grade has kept less than it promises, of the chosen markets."""
+    places = defaultdict[str, list[str]](list)
+    for totals in ctx.views.score_totals.values():
+        symbol, timeframe_ms = totals.symbol, totals.timeframe_ms
+        if chosen.symbol in (None, symbol) and chosen.timeframe_ms in (None, timeframe_ms):
+            for grade in refuted_grades(ctx.views, symbol, timeframe_ms):
+                places[grade].append(f"{symbol} {timeframe_name(timeframe_ms)}")
+    return {grade: sorted(names) for grade, names in places.items()}
 
 
 async def summary(ctx: AppContext, chosen: Selection) -> dict[str, Any]:

@@ -73,6 +73,9 @@ class PerformanceGroup(ThreeFigures):
     """One group; null where it has no trade of a kind."""
 
     group: str = Field(description="none: trades about no signal")
+    refuted_in: list[str] = Field(
+        description="Of a grade: where its signals have kept less than it promises, over all time"
+    )
 
 
 class PerformanceGroups(BaseModel):

@@ -39,7 +39,7 @@ async def test_the_daily_report_and_the_groups_are_shown():
 
     assert (empty.exit_code, no_groups.output.strip()) == (0, "nothing has finished yet")
     lines = report.output.splitlines()
-    assert lines[2].split()[:4] == ["ideas", "2", "50%", "(1%"]
+    assert lines[2].split()[:4] == ["ideas", "2", "50%", "(3%"]
     assert [line.split()[0] for line in lines[2:5]] == ["ideas", "journal", "calls"]
     assert "you followed 1 ideas: +1.500% a trade, they +2.000%, so you added -0.500%" in lines
     assert "you skipped 1: 0 winners, 1 losers, -1.000% each" in lines

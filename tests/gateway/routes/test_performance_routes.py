@@ -215,3 +215,17 @@ async def test_before_the_views_are_read_it_is_unavailable(empty):
 
 def test_whoever_may_read_sees_it():
     assert needed_scope("GET", f"{PERFORMANCE}/summary") == "read"
+
+
+async def test_a_grade_says_where_its_promise_is_refuted(gateway):
+    broken = [
+        scored(15 * number, grade="A", grade_promise=0.75, hit=number < 30, outcome="buy")
+        for number in range(60)
+    ]
+    gateway.bus.feed(*broken, score_totals(*broken))
+
+    [row] = (await gateway.get(PERFORMANCE, by="grade"))["data"]["groups"]
+    [elsewhere] = (await gateway.get(PERFORMANCE, by="symbol"))["data"]["groups"]
+
+    assert (row["group"], row["refuted_in"]) == ("A", ["BTCUSDT 1m"])
+    assert elsewhere["refuted_in"] == []
