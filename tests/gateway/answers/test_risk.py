@@ -173,7 +173,7 @@ async def test_the_answer_of_another_model_is_sized_by_its_own_direction_and_lev
     body = await ask(gateway, account_snapshot(), contract(), strategy_override="m2")
 
     assert body["action"] == "SELL"
-    # An average true range is 0.201, and the invalidation one and a half of it above the price.
+    # The invalidation lies 0.78 above the price: the limit of its value counts, not its risk.
     assert body["recommended_quantity"] == pytest.approx(100.0 * 100 / 100.5, rel=1e-4)
     assert body["risk_validation"]["checks"]["concentration"] == "warn"
     assert "spread is unknown" not in body["risk_validation"]["warnings"]
