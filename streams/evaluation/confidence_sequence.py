@@ -124,9 +124,9 @@ def blocks_to_decide(
 ) -> int | None:
     """Return how many more blocks exclude a mean of 0 if mean and spread stay as they are.
 
-    0 if they exclude it already. None below 10 blocks, where all have one mean, beyond a million.
+    0 if they exclude it already. None below 10 blocks, where all have one sum, beyond a million.
     """
-    if _says_nothing(sums):
+    if _says_nothing(sums) or sums.amount_squares <= 0.0:
         return None
     ratio = sums.blocks * sums.amount_mean**2 / sums.amount_squares
 

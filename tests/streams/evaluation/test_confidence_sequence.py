@@ -136,6 +136,7 @@ def test_few_blocks_and_blocks_without_spread_have_no_interval():
     assert mean_sequence(summed([[0.0]] * 30)) is None
     assert mean_sequence(summed([[1.0] * (1 + number % 5) for number in range(30)])) is None
     assert blocks_to_decide(few) is None
+    assert blocks_to_decide(summed([[1.0 / n] * n for n in (1, 2, 4) * 10])) is None
     assert blocks_to_decide(equal) is None
 
 
