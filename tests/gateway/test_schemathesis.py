@@ -13,7 +13,7 @@ from gateway.settings import GatewaySettings
 from schemas.jobs import BacktestRequest
 from schemas.predictions import PredictionReply, PredictionRequest
 from schemas.refdata import TABLES
-from tests.build import explanation, job_progress, job_result, refdata, status
+from tests.build import account_snapshot, explanation, job_progress, job_result, refdata, status
 from tests.fakes.command_processor import CommandProcessor
 from tests.fakes.gateway import WALL_MS, FakeBus, feed_live_markets
 
@@ -69,6 +69,7 @@ def documented_gateway() -> Any:
     strategy = refdata("strategy", {"name": "ema_cross", "active": True})
     others = [refdata(name) for name in TABLES if name != "strategy"]
     bus.feed(status("backtest"), status("tuning"), strategy, *others, explanation(19))
+    bus.feed(account_snapshot())
     return app
 
 
