@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from gateway.answers.journal import state
 from gateway.answers.trade_figures import bounds, figures
 from gateway.context import AppContext
-from gateway.envelope import encode, iso, raw
+from gateway.envelope import iso
 from gateway.views.results import TradeKind
 from gateway.views.scores import refuted_grades
 from schemas.journal import JournalAction, JournalEntry
@@ -119,7 +119,8 @@ async def summary(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
         **await _three(ctx, chosen),
         "today": None if now_ms is None else await _today(ctx, chosen, now_ms // DAY_MS * DAY_MS),
         "equity": {
-            source: await _known(ctx, source, chosen, "equity", _encoded_equity) for source in KINDS
+            source: await _known(ctx, source, chosen, "equity", partial(equity, points=POINTS))
+            for source in KINDS
         },
         **await _decisions(ctx, chosen),
         "refuted": [
@@ -182,11 +183,6 @@ async def _known(
     outcomes = views.calls if kind is None else partial(views.results.outcomes, kind)
     version = views.calls_changes if kind is None else views.results.changes[kind]
     return await ctx.memo.get((what, source, chosen), version, outcomes, make_of_chosen)
-
-
-def _encoded_equity(outcomes: Iterable[TradeOutcome]) -> Any:
-    """Return a curve as a part of a body: encoding its points anew takes longer than the rest."""
-    return raw(encode(equity(outcomes, POINTS)))
 
 
 def _groups(

@@ -10,6 +10,7 @@ const ROOMS = {
   live: ['lib', 'ui'],
   signals: ['lib', 'ui', 'live'],
   analysis: ['lib', 'ui', 'live'],
+  now: ['lib', 'ui', 'live'],
   performance: ['lib', 'ui', 'live'],
   research: ['lib', 'ui'],
   settings: ['lib', 'ui'],

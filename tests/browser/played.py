@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.explanations import Driver, Explanation
+from schemas.ideas import IdeaEvent, SuppressedTotals
 from schemas.market import Bar
 from schemas.predictions import (
     ClassProbabilities,
@@ -25,6 +26,8 @@ from schemas.predictions import (
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal
+from schemas.trades import TradeResult
+from streams.ideas.processor import PROCESSOR as IDEAS
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.runtime.memory_driver import MemoryDriver
 from streams.scoring.processor import PROCESSOR as SCORING
@@ -60,6 +63,9 @@ VALUES = {
 }
 
 
+Outcome = ScoredSignal | ScoreTotals | IdeaEvent | SuppressedTotals | TradeResult
+
+
 @dataclass(frozen=True)
 class Minute:
     """Everything the pipeline publishes about one symbol at one close."""
@@ -67,13 +73,13 @@ class Minute:
     bar: Bar
     regime: RegimeProbabilities
     signal: Signal
-    scores: tuple[ScoredSignal | ScoreTotals, ...]
+    outcomes: tuple[Outcome, ...]
     explanation: Explanation | None
 
     def records(self) -> tuple[Record, ...]:
         """All of it, in flow order."""
         made = (self.explanation,) if self.explanation else ()
-        return (self.bar, self.regime, self.signal, *self.scores, *made)
+        return (self.bar, self.regime, self.signal, *self.outcomes, *made)
 
 
 def play(
@@ -84,7 +90,7 @@ def play(
     bars = _bars(symbol, minutes + HORIZON + 1, random)
     filtering = MemoryDriver((REGIMES,))
     filtering.feed(regime_parameters(symbol=symbol, model_version=MODEL, **_filter()))
-    grading = MemoryDriver((GRADING, SCORING))
+    grading = MemoryDriver((GRADING, SCORING, IDEAS))
     for minute in range(minutes):
         now = bars[minute]
         regime = _regime(filtering, now, bars[max(0, minute - 1)].close, minute)
@@ -92,9 +98,9 @@ def play(
         asked = _prediction(minute, now, regime, foresight * edge, random, qualified=qualified)
         made = grading.feed(asked)
         [signal] = [record for record in made if isinstance(record, Signal)]
-        scores = tuple(record for record in made if isinstance(record, ScoredSignal | ScoreTotals))
+        outcomes = tuple(record for record in made if isinstance(record, Outcome))
         why = None if signal.direction == "neutral" else explanation_of(signal, random)
-        yield Minute(now, regime, signal, scores, why)
+        yield Minute(now, regime, signal, outcomes, why)
 
 
 def _filter() -> dict[str, object]:
@@ -177,6 +183,8 @@ def _prediction(
         context=MarketContext(
             open=now.open,
             close=now.close,
+            high=now.high,
+            low=now.low,
             natr=float(abs(random.normal(0.0014, 0.0003))),
             volume_to_median=float(math.exp(random.normal(0.25, 0.4))),
             higher_direction=float(np.sign(lean)) if random.random() > 0.25 else 0.0,
@@ -195,7 +203,7 @@ def _bounds(confidence: float) -> tuple[float, float]:
 
 
 def _expected(lean: float) -> ExpectedReturns:
-    mean, reach = 0.002 * lean, 0.0009
+    mean, reach = 0.003 * lean, 0.0009
     return ExpectedReturns(
         long=ReturnBounds(mean=mean, low=mean - reach, high=mean + reach),
         short=ReturnBounds(mean=-mean, low=-mean - reach, high=reach - mean),

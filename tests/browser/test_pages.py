@@ -21,7 +21,9 @@ pytestmark = pytest.mark.browser
 PLACES = {
     "#/": "calibrated confidence",
     "#/analysis": "Agreement",
-    "#/performance": "What the journal has earned",
+    "#/now": "Why no other idea",
+    "#/performance": "You and the ideas",
+    "#/performance/journal": "What the journal has earned",
     "#/performance/journal/trade/open": "typed twice as much",
     "#/performance/journal/new": "Nothing is ordered",
     "#/models": "Features that moved most",
@@ -70,17 +72,17 @@ def test_every_link_of_the_navigation_leads_to_its_page_and_keys_lead_there_and_
     page = new_page(whole).page
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
     names = links.all_inner_texts()
-    expected = "Signals Analysis Performance Models Research Settings Operator"
+    expected = "Now Signals Analysis Performance Models Research Settings Operator"
     assert names == expected.split()
 
     for name in reversed(names):
         links.filter(has_text=name).click()
         expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("main")).to_be_visible()
-    for key, name in zip("mbvr,.", names[1:], strict=True):
+    for key, name in zip("mbvr,.i", [*names[2:], names[0]], strict=True):
         page.keyboard.press(key)
         expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
-    page.keyboard.press(".")
+    page.keyboard.press("i")
     expect(links.filter(has_text="Signals")).to_have_attribute("aria-current", "page")
 
 
@@ -92,14 +94,14 @@ def test_the_palette_finds_a_page_a_market_and_a_command_by_a_few_letters(whole,
     page.keyboard.press("Control+k")
     box.fill("perf")
     box.press("Enter")
-    expect(page.get_by_role("region", name="What it has earned")).to_be_visible()
+    expect(page.get_by_role("region", name="You and the ideas")).to_be_visible()
     page.get_by_role("button", name="Go anywhere").click()
     box.fill("eth")
-    page.get_by_role("option", name="ETHUSDT").click()
+    page.get_by_role("option", name="ETHUSDT Market").click()
     expect(page).to_have_url(re.compile(r"\?symbol=ETHUSDT#/performance$"))
     page.keyboard.press("Control+k")
     box.fill("new tr")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(1)
     box.press("ArrowDown")
     box.press("Enter")
 
@@ -116,4 +118,4 @@ def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it m
     # Charts, pages and what stands below the fold come by themselves.
     files = [dist / entry, *(dist / "assets" / name for name in imported)]
     assert sum(file.stat().st_size for file in files) <= FIRST_SCRIPTS_BYTES
-    assert len(list((dist / "assets").glob("*Page-*.js"))) == 6
+    assert len(list((dist / "assets").glob("*Page-*.js"))) == 8

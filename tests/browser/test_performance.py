@@ -15,7 +15,7 @@ from tests.gateway.access.conftest import stored
 
 pytestmark = pytest.mark.browser
 
-JOURNAL = "#/performance"
+JOURNAL = "#/performance/journal"
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_market_stands_in_the_address_and_narrows_list_and_figures(journal, 
     page.get_by_label("Market").select_option("ETHUSDT")
 
     expect(trades(page)).to_have_count(9)
-    expect(page).to_have_url(re.compile(r"\?symbol=ETHUSDT#/performance$"))
+    expect(page).to_have_url(re.compile(r"\?symbol=ETHUSDT#/performance/journal$"))
     figures = page.get_by_role("region", name="What it has earned")
     expect(figures).to_contain_text("ETHUSDT")
     page.get_by_role("button", name="Passed").click()

@@ -233,6 +233,17 @@ export interface Confirmation {
   detail: string
 }
 
+export interface DayFigures {
+  /** What ideas came to; they do not overlap, and nobody chose among them */
+  ideas: TradeFigures | null
+  /** What humans did, who chose it: how that went, not what a model is worth */
+  journal: TradeFigures | null
+  /** Every buy or sell signal held here that has expired; they overlap */
+  calls: TradeFigures | null
+  /** Midnight UTC, market time */
+  from_ms: number
+}
+
 export interface DeadLetter {
   topic: string
   /** -1: never reached a topic */
@@ -375,6 +386,11 @@ export interface EntryGrounds {
   expected_net_return: ReturnBounds | null
 }
 
+export interface EquityCurves {
+  ideas: ([number, number])[]
+  journal: ([number, number])[]
+}
+
 export interface EventEntry {
   /** The same after every redelivery */
   event_id: string
@@ -456,6 +472,19 @@ export interface FeatureShift {
   e_value: number
   /** By e-BH over all features: 10 % of those named are false */
   drifted: boolean
+}
+
+export interface FollowedView {
+  trades: number
+  /** Mean net return of the human's trades */
+  own_return: number | null
+  /** The same of the ideas that they are about */
+  idea_return: number | null
+  /** What the human added, a fraction */
+  difference: number | null
+  /** 95 % at all looks together, by days */
+  difference_low: number | null
+  difference_high: number | null
 }
 
 export interface ForecastScore {
@@ -557,6 +586,142 @@ export interface Holdout {
   to_ms: number
   rows: number
   scores: ForecastScore[]
+}
+
+export interface IdeaDetail {
+  idea_id: string
+  action: 'decided' | 'opened' | 'closed'
+  /** The Kafka key */
+  strategy: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Close of the bar that showed it */
+  event_time_ms: number
+  available_time_ms: number
+  signal_id: string
+  model_version: string
+  /** Null: no config was effective */
+  config_id: string | null
+  qualified: boolean
+  side: 'buy' | 'sell'
+  grade: 'A+' | 'A' | 'B' | 'C'
+  confidence: number
+  /** The most probable one at the decision */
+  regime: 'bull' | 'bear' | 'sideways'
+  rank: number | null
+  expected_net_return: ReturnBounds
+  /** Close of the signal's bar */
+  reference_price: number
+  /** Where it is wrong */
+  stop_price: number
+  target_price: number
+  /** Close of the signal's bar: it enters at the open of the next one */
+  opened_ms: number
+  /** Close of the last bar that it may last */
+  expires_ms: number
+  /** Null: not opened yet */
+  entry_price: number | null
+  /** From the entry to the stop, fraction of the entry; null: not opened yet, or opened beyond the stop */
+  risk: number | null
+  /** Null: it runs */
+  closed_ms: number | null
+  /** Null: it runs, or its end is unknown */
+  exit_price: number | null
+  /** unknown: bars were missing, so nobody can say what it came to */
+  exit_reason: 'target' | 'invalidation' | 'horizon' | 'reversal' | 'unknown' | null
+  /** Fraction of the entry, its way */
+  gross_return: number | null
+  /** Fees and slippage of both sides */
+  cost: number | null
+  /** Paid (+) or received (-) */
+  funding: number | null
+  /** gross_return - cost - funding */
+  net_return: number | null
+  /** net_return / risk */
+  r_multiple: number | null
+  /** Furthest against it, fraction of the entry */
+  adverse_excursion: number | null
+  /** Furthest its way, fraction of the entry */
+  favourable_excursion: number | null
+  timeframe: string
+  /** Bars from its entry until now, or until its end */
+  age_bars: number
+  /** Null: it is no longer held; it is on its topic */
+  signal: Signal | null
+  /** Null until made, as of the signal */
+  explanation: Explanation | null
+  /** Closed ideas of its strategy, symbol, timeframe and side */
+  similar: PastIdeas
+}
+
+export interface IdeaItem {
+  idea_id: string
+  action: 'decided' | 'opened' | 'closed'
+  /** The Kafka key */
+  strategy: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Close of the bar that showed it */
+  event_time_ms: number
+  available_time_ms: number
+  signal_id: string
+  model_version: string
+  /** Null: no config was effective */
+  config_id: string | null
+  qualified: boolean
+  side: 'buy' | 'sell'
+  grade: 'A+' | 'A' | 'B' | 'C'
+  confidence: number
+  /** The most probable one at the decision */
+  regime: 'bull' | 'bear' | 'sideways'
+  rank: number | null
+  expected_net_return: ReturnBounds
+  /** Close of the signal's bar */
+  reference_price: number
+  /** Where it is wrong */
+  stop_price: number
+  target_price: number
+  /** Close of the signal's bar: it enters at the open of the next one */
+  opened_ms: number
+  /** Close of the last bar that it may last */
+  expires_ms: number
+  /** Null: not opened yet */
+  entry_price: number | null
+  /** From the entry to the stop, fraction of the entry; null: not opened yet, or opened beyond the stop */
+  risk: number | null
+  /** Null: it runs */
+  closed_ms: number | null
+  /** Null: it runs, or its end is unknown */
+  exit_price: number | null
+  /** unknown: bars were missing, so nobody can say what it came to */
+  exit_reason: 'target' | 'invalidation' | 'horizon' | 'reversal' | 'unknown' | null
+  /** Fraction of the entry, its way */
+  gross_return: number | null
+  /** Fees and slippage of both sides */
+  cost: number | null
+  /** Paid (+) or received (-) */
+  funding: number | null
+  /** gross_return - cost - funding */
+  net_return: number | null
+  /** net_return / risk */
+  r_multiple: number | null
+  /** Furthest against it, fraction of the entry */
+  adverse_excursion: number | null
+  /** Furthest its way, fraction of the entry */
+  favourable_excursion: number | null
+  timeframe: string
+  /** Bars from its entry until now, or until its end */
+  age_bars: number
+}
+
+export interface IdeaList {
+  ideas: IdeaItem[]
+  /** Ask for the next page with it; null: this is the last */
+  after: string | null
 }
 
 export interface IndicatorReading {
@@ -1013,6 +1178,36 @@ export interface OutcomeView {
   url: string
 }
 
+export interface PassedView {
+  ideas: number
+  /** That earned more than 0 after costs */
+  winners: number
+  losers: number
+  /** Mean; null without one */
+  net_return: number | null
+}
+
+export interface PastIdeas {
+  ideas: number
+  /** That earned more than 0 */
+  wins: number
+  hit_rate: number | null
+  /** 95 % interval at every look */
+  hit_rate_low: number | null
+  hit_rate_high: number | null
+  /** Mean net return of one, a fraction */
+  expectancy: number | null
+  /** The same, by days of exit; null below ten whole ones */
+  expectancy_low: number | null
+  expectancy_high: number | null
+  /** With an exit */
+  days: number
+  /** Mean of their R multiples */
+  mean_r: number | null
+  /** Mean net return that was expected of them */
+  expected: number | null
+}
+
 export interface Performance {
   /** Of the process; null where no /proc tells */
   uptime_s: number | null
@@ -1034,6 +1229,43 @@ export interface Performance {
   unreadable: Record<string, number>
   streams: StreamFigures
   cache: 'memory' | 'redis' | 'degraded'
+}
+
+export interface PerformanceGroup {
+  /** What ideas came to; they do not overlap, and nobody chose among them */
+  ideas: TradeFigures | null
+  /** What humans did, who chose it: how that went, not what a model is worth */
+  journal: TradeFigures | null
+  /** Every buy or sell signal held here that has expired; they overlap */
+  calls: TradeFigures | null
+  /** none: trades about no signal */
+  group: string
+  /** Of a grade: where its signals have kept less than it promises, over all time */
+  refuted_in: string[]
+}
+
+export interface PerformanceGroups {
+  by: 'grade' | 'symbol' | 'timeframe' | 'regime' | 'hour' | 'model' | 'month'
+  groups: PerformanceGroup[]
+}
+
+export interface PerformanceSummary {
+  /** What ideas came to; they do not overlap, and nobody chose among them */
+  ideas: TradeFigures | null
+  /** What humans did, who chose it: how that went, not what a model is worth */
+  journal: TradeFigures | null
+  /** Every buy or sell signal held here that has expired; they overlap */
+  calls: TradeFigures | null
+  /** Market time; null before the first bar */
+  as_of_ms: number | null
+  /** Null before the first bar */
+  today: DayFigures | null
+  equity: EquityCurves
+  followed: FollowedView
+  skipped: PassedView
+  missed: PassedView
+  /** By every signal since the first */
+  refuted: RefutedGrade[]
 }
 
 export interface PolicyDecision {
@@ -1124,6 +1356,12 @@ export interface ProcessView {
   device: string | null
   /** Committed but not consumed; null: unknown */
   lag_records: number | null
+}
+
+export interface RefutedGrade {
+  symbol: string
+  timeframe: string
+  grade: 'A+' | 'A' | 'B' | 'C'
 }
 
 export interface RegimeAnswer {
@@ -1424,6 +1662,67 @@ export interface SignIn {
   request_scopes: string
 }
 
+export interface Signal {
+  signal_id: string
+  prediction_id: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  event_time_ms: number
+  available_time_ms: number
+  strategy: string
+  model_version: string
+  feature_set_id: string
+  qualified: boolean
+  direction: 'buy' | 'sell' | 'neutral'
+  /** Calibrated probability of the direction */
+  confidence: number
+  grade: 'A+' | 'A' | 'B' | 'C'
+  probabilities: ClassProbabilities
+  members: Record<string, ClassProbabilities>
+  strategy_weights: Record<string, number>
+  regime: RegimeView
+  confirmations: Confirmation[]
+  horizon_bars: number
+  /** Close of the last bar of the horizon */
+  expires_ms: number
+  /** Close at t: shown, never traded */
+  reference_price: number
+  /** Where the idea is wrong */
+  invalidation_price: number | null
+  target_price: number | null
+  /** Return that would make it right, a fraction */
+  threshold: number
+  context: MarketContext
+  /** Advice, rounded down to the step; null: equity unknown */
+  recommended_quantity: number | null
+  risk_approved: boolean
+  risk_checks: RiskCheck[]
+  risk_notes: string[]
+  device: string
+  /** Of the config it was graded by; null: none was effective */
+  config_id: string | null
+  /** Fraction of notional, by that config; null: the default */
+  round_trip_cost: number | null
+  /** Venn-Abers bounds of the direction's probability; null: the model has none */
+  confidence_interval: [number, number] | null
+  /** Of its direction, after costs and the funding due until it expires; null: neutral, or the model has no tables */
+  expected_net_return: ReturnBounds | null
+  /** Part of the model that answered; null: an older release */
+  answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
+  /** Why that one answered, for people */
+  why: string | null
+  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0 */
+  rank: number | null
+  /** act: it may open an idea; else why not, by its config; null: an older release */
+  decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
+  /** Of the unbroken row of signals with this direction that it belongs to, the close of the first; null: an older release, or an answer that is no signal */
+  since_ms: number | null
+  /** Least hit rate that its grade stands for, by its config; null: C, neutral, or an older release */
+  grade_promise: number | null
+}
+
 export interface SignalAcknowledged {
   signal_id: string
   /** Canonical symbol, e.g. BTCUSDT */
@@ -1645,6 +1944,46 @@ export interface StreamFigures {
   dropped: number
 }
 
+export interface SuppressedItem {
+  /** <strategy>/<symbol>/<timeframe_ms>, the Kafka key */
+  subject: string
+  /** The Kafka key */
+  strategy: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Close of the last one's bar */
+  event_time_ms: number
+  available_time_ms: number
+  /** Close of the first signal counted */
+  from_ms: number
+  /** Ideas that were decided meanwhile */
+  decided: number
+  /** How many signals each has stopped */
+  reasons: Record<'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | 'open', number>
+  /** Of the last one, as all that follows */
+  signal_id: string
+  reason: 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | 'open'
+  direction: 'buy' | 'sell' | 'neutral'
+  grade: 'A+' | 'A' | 'B' | 'C'
+  /** Null: neutral, or the model has no tables */
+  expected_net_return: ReturnBounds | null
+  timeframe: string
+}
+
+export interface SuppressedList {
+  /** That opened none */
+  signals: number
+  /** Ideas meanwhile */
+  decided: number
+  reasons: Record<'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | 'open', number>
+  /** The highest mean among the last ones; null: none has a direction and tables */
+  best_expected_net_return: number | null
+  /** By symbol and timeframe */
+  markets: SuppressedItem[]
+}
+
 export interface SymbolHealth {
   symbol: string
   timeframe: string
@@ -1756,6 +2095,51 @@ export interface TradeDetails {
   result: TradeResult | null
   /** The oldest first */
   history: JournalEntry[]
+}
+
+export interface TradeFigures {
+  /** With an exit */
+  trades: number
+  /** That earned more than 0 */
+  wins: number
+  hit_rate: number | null
+  /** By those of which each was opened when the last had ended, of any ticker */
+  hit_rate_low: number | null
+  hit_rate_high: number | null
+  /** Mean net return of a trade, a fraction */
+  expectancy: number | null
+  /** By whole days of exit; null below ten blocks of them, or without spread */
+  expectancy_low: number | null
+  expectancy_high: number | null
+  /** Mean of the net returns that were expected at the decisions */
+  expected: number | null
+  /** Mean net return over the distance to the stop; null: none had one */
+  expectancy_r: number | null
+  /** Trades that had a stop */
+  r_trades: number
+  /** With an exit */
+  days: number
+  /** First entry */
+  from_ms: number | null
+  /** Last exit */
+  to_ms: number | null
+  /** Sum, as with equal stakes, a fraction */
+  net_return: number | null
+  /** Of each symbol from its first entry to its last exit, the mean: price alone */
+  buy_and_hold: number | null
+  /** Of the trades whose quantity is known, in their quote currency */
+  profit: string | null
+  /** How many those are */
+  profit_trades: number
+  /** Null without a loss */
+  profit_factor: number | null
+  /** Of the sum of net returns, as with equal stakes, a fraction */
+  max_drawdown: number | null
+  /** Costs and funding over the return before them; null unless that is above 0 */
+  cost_share: number | null
+  average_hold_ms: number | null
+  /** Trades whose fees were not said */
+  fees_assumed: number
 }
 
 export interface TradeList {

@@ -1,10 +1,7 @@
-// Who is signed in; and the sheet by which one signs in, by the issuer or with an API key.
+// Who is signed in.
 
-import { type FormEvent, useState } from 'react'
-
-import { signInAtIssuer, signInWithKey, signOut, useAccess } from '../lib/access'
+import { signOut, useAccess } from '../lib/access'
 import { Button } from '../ui/Button'
-import { PlainPanel } from '../ui/Panel'
 import styles from './Account.module.css'
 
 export function Account() {
@@ -23,46 +20,5 @@ export function Account() {
         </svg>
       </Button>
     </div>
-  )
-}
-
-/** What stands in place of the pages while nobody is signed in. */
-export function SignInPage() {
-  const options = useAccess((state) => state.options)
-  const reason = useAccess((state) => state.reason)
-  const [key, setKey] = useState('')
-  const [busy, setBusy] = useState(false)
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    setBusy(true)
-    void signInWithKey(key).finally(() => setBusy(false))
-  }
-  return (
-    <main className={styles.page}>
-      <PlainPanel className={styles.panel}>
-        <h1>RegimeFlow</h1>
-        {reason !== null && <p role="alert">{reason}.</p>}
-        {options?.client_id != null && (
-          <Button kind="main" onClick={signInAtIssuer}>
-            Sign in at {new URL(options.issuer ?? location.origin).hostname}
-          </Button>
-        )}
-        <form className={styles.form} onSubmit={submit}>
-          <label htmlFor="api-key">API key</label>
-          <input
-            id="api-key"
-            type="password"
-            value={key}
-            autoComplete="off"
-            spellCheck={false}
-            onChange={(event) => setKey(event.target.value)}
-          />
-          <Button type="submit" disabled={busy || key.trim() === ''}>
-            Use this key
-          </Button>
-        </form>
-        <p className="muted">A key is kept in this tab alone. `regimeflow keys create` makes one.</p>
-      </PlainPanel>
-    </main>
   )
 }

@@ -16,10 +16,10 @@ import type { FrameProps } from '../ui/frame'
 import { KeyHelp } from '../ui/KeyHelp'
 import { Account } from './Account'
 import { PAGES } from './page'
-import { Palette } from './Palette'
 import type { PaletteItem } from './palette'
 import styles from './PageFrame.module.css'
 
+const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })))
 const SystemStatus = lazy(() => import('../live/SystemStatus').then((module) => ({ default: module.SystemStatus })))
 
 interface Props extends FrameProps {
@@ -78,7 +78,9 @@ export function PageFrame({ page, symbol, className, skipLink, keys, help, foote
         </Suspense>
       </Dialog>
       <Dialog title="Go anywhere" open={sheet === 'palette'} onClose={close}>
-        <Palette items={paletteItems} onClose={close} />
+        <Suspense>
+          <Palette items={paletteItems} onClose={close} />
+        </Suspense>
       </Dialog>
       <Dialog title="Keyboard" open={sheet === 'help'} onClose={close}>
         <KeyHelp keys={allKeys}>{help}</KeyHelp>

@@ -15,6 +15,8 @@ export function Palette({ items, onClose }: Props) {
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const list = useRef<HTMLUListElement>(null)
+  const input = useRef<HTMLInputElement>(null)
+  useEffect(() => input.current?.focus(), [])
   const id = useId()
   const found = matching(items, text)
   const chosen = found[Math.min(at, found.length - 1)]
@@ -37,7 +39,7 @@ export function Palette({ items, onClose }: Props) {
   return (
     <div className={styles.palette}>
       <input
-        autoFocus
+        ref={input}
         role="combobox"
         aria-label="Find a page, a market or a command"
         aria-expanded="true"

@@ -115,7 +115,11 @@ export function SignalsPage() {
         { keys: ['/'], meaning: 'Find a symbol', act: findSymbol },
         ...timeframeKeys(running, turnToLength),
         { keys: ['a'], meaning: 'Acknowledge', act: () => chosen && !chosen.acknowledged && void acknowledge(chosen) },
-        { keys: ['l'], meaning: 'Note a trade on it', act: () => chosen && push(linkToJournalForm(chosen.signal_id)) },
+        {
+          keys: ['l'],
+          meaning: 'Note a trade on it',
+          act: () => chosen && push(linkToJournalForm('signal', chosen.signal_id)),
+        },
         { keys: ['n'], meaning: 'Neutral signals on or off', act: toggleNeutral },
         { keys: ['p'], meaning: 'Pause or resume updates', act: () => liveStore.pause(!paused) },
       ]}

@@ -8,18 +8,21 @@ import { lazy, StrictMode, Suspense, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 
 import { startAccess, useAccess } from '../lib/access'
+import type { Page } from '../lib/route'
 import { applyTheme } from '../lib/theme'
 import { liveStore, useLive } from '../live/LiveStore'
 import { useTimeframes } from '../live/timeframes'
 import { ErrorBoundary } from '../ui/ErrorBoundary'
 import type { FrameProps } from '../ui/frame'
-import { SignInPage } from './Account'
 import { usePage } from './page'
 import { PageFrame } from './PageFrame'
 import frame from './PageFrame.module.css'
 import { SignalsPage } from './SignalsPage'
 
 // Loaded when they are first asked for: most visits are to the signals.
+const SignInPage = lazy(() => import('./SignInPage').then((module) => ({ default: module.SignInPage })))
+const IdeaNotices = lazy(() => import('../live/ideaNotices').then((module) => ({ default: module.IdeaNotices })))
+const NowPage = lazy(() => import('../now/NowPage').then((module) => ({ default: module.NowPage })))
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 const PerformancePage = lazy(() =>
@@ -32,7 +35,12 @@ const SettingsPage = lazy(() => import('../settings/SettingsPage').then((module)
 function Entrance() {
   const phase = useAccess((state) => state.phase)
   if (phase === 'checking') return null
-  return phase === 'out' ? <SignInPage /> : <Pages />
+  if (phase === 'in' || phase === 'open') return <Pages />
+  return (
+    <Suspense>
+      <SignInPage />
+    </Suspense>
+  )
 }
 
 function Pages() {
@@ -41,9 +49,20 @@ function Pages() {
     if (shown !== null) liveStore.showTimeframe(shown)
   }, [shown])
   const page = usePage()
-  if (page === 'signals') return <SignalsPage />
+  return (
+    <>
+      <Suspense>
+        <IdeaNotices />
+      </Suspense>
+      {page === 'signals' ? <SignalsPage /> : <OtherPage page={page} />}
+    </>
+  )
+}
+
+function OtherPage({ page }: { page: Page }) {
   return (
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
+      {page === 'now' && <NowPage Frame={NowFrame} />}
       {page === 'research' && <Research />}
       {page === 'analysis' && <AnalysisPage Frame={AnalysisFrame} />}
       {page === 'performance' && <PerformancePage Frame={PerformanceFrame} />}
@@ -63,6 +82,10 @@ function Research() {
   const symbols = useLive((state) => state.health?.symbols)
   const isStarting = useLive((state) => state.health?.status === 'starting')
   return <ResearchPage Frame={ResearchFrame} symbols={symbols} isStarting={isStarting} />
+}
+
+function NowFrame(props: FrameProps) {
+  return <PageFrame page="now" {...props} />
 }
 
 function AnalysisFrame(props: FrameProps) {

@@ -1,7 +1,18 @@
 // The pages, and which of them is shown, as the address says.
 
 import { useAddress } from '../lib/address'
-import { ANALYSIS, MODELS, OPERATOR, type Page, pageOf, PERFORMANCE, RESEARCH, SETTINGS, SIGNALS } from '../lib/route'
+import {
+  ANALYSIS,
+  MODELS,
+  NOW,
+  OPERATOR,
+  type Page,
+  pageOf,
+  PERFORMANCE,
+  RESEARCH,
+  SETTINGS,
+  SIGNALS,
+} from '../lib/route'
 
 export interface PageLink {
   page: Page
@@ -13,6 +24,7 @@ export interface PageLink {
 }
 
 export const PAGES: readonly PageLink[] = [
+  { page: 'now', name: 'Now', place: NOW, key: 'i', meaning: 'Ideas of the moment' },
   { page: 'signals', name: 'Signals', place: SIGNALS, key: null, meaning: 'To the signals' },
   { page: 'analysis', name: 'Analysis', place: ANALYSIS, key: 'm', meaning: 'Timeframes side by side' },
   { page: 'performance', name: 'Performance', place: PERFORMANCE, key: 'b', meaning: 'What it has earned' },

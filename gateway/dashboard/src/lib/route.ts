@@ -1,5 +1,6 @@
 // Addresses of the page: those of `PLACES` are pages of their own, everything else the signals.
 
+export const NOW = '#/now'
 export const SIGNALS = '#/'
 export const RESEARCH = '#/research'
 export const ANALYSIS = '#/analysis'
@@ -8,9 +9,10 @@ export const PERFORMANCE = '#/performance'
 export const SETTINGS = '#/settings'
 export const OPERATOR = '#/operator'
 
-export type Page = 'signals' | 'analysis' | 'performance' | 'models' | 'research' | 'settings' | 'operator'
+export type Page = 'now' | 'signals' | 'analysis' | 'performance' | 'models' | 'research' | 'settings' | 'operator'
 
 const PLACES: readonly (readonly [Page, string])[] = [
+  ['now', NOW],
   ['research', RESEARCH],
   ['analysis', ANALYSIS],
   ['performance', PERFORMANCE],
@@ -56,7 +58,11 @@ export function linkToSignal(signalId: string): string {
   return `#${encodeURIComponent(signalId)}`
 }
 
-/** The form of the journal, filled from a signal. */
-export function linkToJournalForm(signalId: string): string {
-  return placeBelow(PERFORMANCE, 'journal', 'new', 'signal', signalId)
+export function linkToIdea(ideaId: string): string {
+  return placeBelow(NOW, ideaId)
+}
+
+/** The form of the journal, filled from a signal or an idea. */
+export function linkToJournalForm(kind: 'signal' | 'idea', id: string): string {
+  return placeBelow(PERFORMANCE, 'journal', 'new', kind, id)
 }

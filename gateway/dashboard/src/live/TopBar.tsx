@@ -31,13 +31,6 @@ export function TopBar({ page, pages, account, onSystem, onFind, onHelp }: Props
         </svg>
         <span>RegimeFlow</span>
       </h1>
-      <nav className={styles.pages} aria-label="Pages">
-        {pages.map(({ page: other, name, place, scope }) => (
-          <ScopeLink key={other} to={place} scope={scope} {...(other === page ? { 'aria-current': 'page' } : {})}>
-            {name}
-          </ScopeLink>
-        ))}
-      </nav>
       <MarketClock />
       <SystemLights onOpen={onSystem} />
       {account}
@@ -53,6 +46,13 @@ export function TopBar({ page, pages, account, onSystem, onFind, onHelp }: Props
           ?
         </Button>
       </div>
+      <nav className={styles.pages} aria-label="Pages">
+        {pages.map(({ page: other, name, place, scope }) => (
+          <ScopeLink key={other} to={place} scope={scope} {...(other === page ? { 'aria-current': 'page' } : {})}>
+            {name}
+          </ScopeLink>
+        ))}
+      </nav>
     </header>
   )
 }

@@ -7,6 +7,7 @@ import { goTo, useAddress } from '../lib/address'
 import { asOfQuery } from '../lib/asOf'
 import type { KeyBinding } from '../lib/keys'
 import { MODELS } from '../lib/route'
+import { strategyOf } from '../lib/strategy'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { useAnswer } from '../lib/useAnswer'
 import { HealthBanner } from '../live/HealthBanner'
@@ -95,12 +96,6 @@ export function ModelsPage({ Frame }: Props) {
       </main>
     </Frame>
   )
-}
-
-/** The strategy whose models run: its name stands before the timeframe, as in `ensemble/15m`. */
-function strategyOf({ serving, models }: ModelList): string {
-  const name = Object.keys(serving)[0] ?? Object.keys(models)[0] ?? 'ensemble'
-  return name.split('/')[0] ?? name
 }
 
 function pathOf(strategy: string | null, timeframe: Timeframe | null, asOf: string): string | null {

@@ -1,6 +1,6 @@
 // The form of a trade: a new one, which fills itself from a signal, or the correction of one.
 
-import type { SignalDetail, TradeDetails } from '../contract'
+import type { IdeaDetail, SignalDetail, TradeDetails } from '../contract'
 import { useSymbol } from '../lib/address'
 import { priceText, stampText } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
@@ -10,7 +10,7 @@ import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import type { Source } from './place'
-import { additionOf, correctionOf, draftOfSignal, draftOfTrade, emptyDraft } from './tradeDraft'
+import { additionOf, correctionOf, draftOfIdea, draftOfSignal, draftOfTrade, emptyDraft } from './tradeDraft'
 import { TradeForm } from './TradeForm'
 
 interface NewProps {
@@ -19,32 +19,51 @@ interface NewProps {
 }
 
 export function NewTrade({ source, onRecorded }: NewProps) {
-  const signal = useAnswer<SignalDetail>(source === null ? null : `/api/signals/${encodeURIComponent(source.id)}`)
+  const pathTo = (kind: Source['kind']) => (source?.kind === kind ? encodeURIComponent(source.id) : null)
+  const [signalName, ideaName] = [pathTo('signal'), pathTo('idea')]
+  const signal = useAnswer<SignalDetail>(signalName && `/api/signals/${signalName}`)
+  const idea = useAnswer<IdeaDetail>(ideaName && `/api/ideas/${ideaName}`)
   const symbol = useSymbol()
   const first = useLive(({ health }) => health?.symbols[0]?.symbol)
-  if (source === null && first === undefined) return <Waiting />
-  if (source !== null && signal.data === null) return <Waiting error={signal.error} />
-  const draft = signal.data === null ? emptyDraft(symbol ?? first ?? '') : draftOfSignal(signal.data)
+  const about = signal.data ?? idea.data
+  if (source === null ? first === undefined : about === null) return <Waiting error={signal.error ?? idea.error} />
+  const draft = signal.data
+    ? draftOfSignal(signal.data)
+    : idea.data
+      ? draftOfIdea(idea.data)
+      : emptyDraft(symbol ?? first ?? '')
   return (
     <TradeForm
       title="New trade"
-      lead={signal.data === null ? 'What you did about the market, or let pass' : leadOf(signal.data)}
+      lead={
+        signal.data
+          ? leadOf('signal', signal.data, signal.data.invalidation_price)
+          : idea.data
+            ? leadOf('idea', idea.data, idea.data.stop_price)
+            : 'What you did about the market, or let pass'
+      }
       draft={draft}
       isNew
-      requestOf={(changed) => ({ path: '/api/trades', method: 'POST', body: additionOf(changed, source?.id ?? null) })}
+      requestOf={(changed) => ({
+        path: '/api/trades',
+        method: 'POST',
+        body: additionOf(changed, source),
+      })}
       onRecorded={onRecorded}
     />
   )
 }
 
-function leadOf(signal: SignalDetail): string {
-  const { target_price: target, invalidation_price: wrong, reference_price: close } = signal
+type Levels = Pick<SignalDetail, 'target_price' | 'reference_price' | 'expires_ms' | 'event_time_ms' | 'grade'>
+
+function leadOf(what: string, about: Levels, wrong: number | null): string {
+  const { target_price: target, reference_price: close } = about
   const levels = [
     target === null ? null : `target ${priceText(target, close)}`,
     wrong === null ? null : `wrong at ${priceText(wrong, close)}`,
-    `until ${stampText(signal.expires_ms)}`,
+    `until ${stampText(about.expires_ms)}`,
   ].filter((words) => words !== null)
-  return `On the signal of ${stampText(signal.event_time_ms)}, grade ${signal.grade}: ${levels.join(', ')}`
+  return `On the ${what} of ${stampText(about.event_time_ms)}, grade ${about.grade}: ${levels.join(', ')}`
 }
 
 interface CorrectionProps {

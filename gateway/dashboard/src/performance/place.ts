@@ -1,4 +1,4 @@
-// What an address below `#/performance` names: a trade of the journal, or the form of a new one.
+// What an address below `#/performance` names: the results, a trade of the journal, or a form.
 
 import { partsBelow, PERFORMANCE, placeBelow } from '../lib/route'
 
@@ -7,15 +7,17 @@ const NEW = 'new'
 
 /** What a new trade begins from. */
 export interface Source {
-  kind: 'signal'
+  kind: 'signal' | 'idea'
   id: string
 }
 
 export type Place =
+  | { shown: 'results' }
   | { shown: 'journal'; tradeId: string | null }
   | { shown: 'correction'; tradeId: string }
   | { shown: 'new'; source: Source | null }
 
+export const JOURNAL_PLACE = placeBelow(PERFORMANCE, JOURNAL)
 export const NEW_TRADE = placeBelow(PERFORMANCE, JOURNAL, NEW)
 
 export function linkToTrade(tradeId: string): string {
@@ -27,10 +29,11 @@ export function linkToCorrection(tradeId: string): string {
 }
 
 export function placeOf(hash: string): Place {
-  const [, kind, name, detail] = partsBelow(PERFORMANCE, hash)
+  const [tab, kind, name, detail] = partsBelow(PERFORMANCE, hash)
+  if (tab !== JOURNAL) return { shown: 'results' }
   if (kind === NEW) {
-    const source = name === 'signal' && detail !== undefined ? { kind: name, id: detail } : null
-    return { shown: 'new', source } as Place
+    const isKnown = (name === 'signal' || name === 'idea') && detail !== undefined
+    return { shown: 'new', source: isKnown ? { kind: name, id: detail } : null }
   }
   if (name === undefined) return { shown: 'journal', tradeId: null }
   return detail === 'correct' ? { shown: 'correction', tradeId: name } : { shown: 'journal', tradeId: name }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 
-import type { SignalDetail, TradeView } from '../contract'
+import type { IdeaItem, SignalDetail, TradeView } from '../contract'
 import { signal } from '../testing/build'
-import { additionOf, correctionOf, draftOfSignal, draftOfTrade, emptyDraft } from './tradeDraft'
+import { additionOf, correctionOf, draftOfIdea, draftOfSignal, draftOfTrade, emptyDraft } from './tradeDraft'
 
 const TRADE = {
   symbol: 'BTCUSDT',
@@ -22,7 +22,7 @@ const TRADE = {
 test('amounts are sent as they were typed, and what is empty is left out', () => {
   const draft = { ...emptyDraft('BTCUSDT'), entry: ' 0.10 ', opened: '2025-06-15T16:48' }
 
-  expect(additionOf(draft, 'btc-1')).toEqual({
+  expect(additionOf(draft, { kind: 'signal', id: 'btc-1' })).toEqual({
     ticker: 'BTCUSDT',
     action: 'executed',
     side: 'buy',
@@ -30,6 +30,8 @@ test('amounts are sent as they were typed, and what is empty is left out', () =>
     opened_ms: Date.UTC(2025, 5, 15, 16, 48),
     signal_id: 'btc-1',
   })
+  expect(additionOf(draft, { kind: 'idea', id: 'i-1' })).toMatchObject({ idea_id: 'i-1' })
+  expect(additionOf(draft, null)).not.toHaveProperty('signal_id')
 })
 
 test('a correction sends what was changed alone, and null for what was taken away', () => {
@@ -50,4 +52,11 @@ test('a trade on a signal begins with its market, its side, its price and the qu
 
   expect(draft).toMatchObject({ symbol: advised.symbol, side: 'sell', entry: '64180.1', quantity: '0.05', exit: '' })
   expect(draftOfSignal({ ...advised, recommended_quantity: null } as unknown as SignalDetail).quantity).toBe('')
+})
+
+test('a trade on an idea begins at its entry, or at the close before it has one', () => {
+  const idea = { symbol: 'ETHUSDT', side: 'sell', entry_price: 3140.5, reference_price: 3141 } as IdeaItem
+
+  expect(draftOfIdea(idea)).toMatchObject({ symbol: 'ETHUSDT', side: 'sell', entry: '3140.5' })
+  expect(draftOfIdea({ ...idea, entry_price: null }).entry).toBe('3141')
 })

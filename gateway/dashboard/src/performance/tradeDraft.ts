@@ -1,6 +1,7 @@
 // A trade as the form holds it: text throughout, so that amounts stay exact. Times are UTC.
 
-import type { JournalTrade, SignalDetail, TradeView } from '../contract'
+import type { IdeaItem, JournalTrade, SignalDetail, TradeView } from '../contract'
+import type { Source } from './place'
 
 export interface TradeDraft {
   symbol: string
@@ -26,6 +27,11 @@ export function draftOfSignal(signal: SignalDetail): TradeDraft {
   const side = signal.direction === 'sell' ? 'sell' : 'buy'
   const quantity = signal.recommended_quantity === null ? '' : String(signal.recommended_quantity)
   return { ...draft, side, entry: String(signal.reference_price), quantity }
+}
+
+/** A trade on an idea, at the price it entered at. */
+export function draftOfIdea({ symbol, side, entry_price: entry, reference_price: close }: IdeaItem): TradeDraft {
+  return { ...emptyDraft(symbol), side, entry: String(entry ?? close) }
 }
 
 export function draftOfTrade({ symbol, trade }: TradeView): TradeDraft {
@@ -63,9 +69,9 @@ function valuesOf(draft: TradeDraft): Record<Field, [name: string, value: unknow
 }
 
 /** What the route that adds a trade is sent; what is empty is left out. */
-export function additionOf(draft: TradeDraft, signalId: string | null): object {
+export function additionOf(draft: TradeDraft, source: Source | null): object {
   const values = Object.values(valuesOf(draft)).filter(([, value]) => value !== null && value !== '')
-  const about = signalId === null ? {} : { signal_id: signalId }
+  const about = source === null ? {} : { [source.kind === 'idea' ? 'idea_id' : 'signal_id']: source.id }
   return { ticker: draft.symbol, ...Object.fromEntries(values), ...about }
 }
 

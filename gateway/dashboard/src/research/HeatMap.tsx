@@ -9,7 +9,7 @@ import styles from './HeatMap.module.css'
 import { type Heat, type Neighbourhood, numberText, type Params } from './result'
 import { linear } from '../ui/plot/scale'
 import { labelOf } from './schema'
-import { tint } from './tint'
+import { tint } from '../ui/tint'
 import { useWidth } from '../ui/plot/useWidth'
 
 interface Props {

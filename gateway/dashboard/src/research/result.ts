@@ -2,6 +2,7 @@
 // it then lies in a file that `urls` names.
 
 import type { Metrics } from '../contract'
+import type { Year } from '../ui/MonthTable'
 import type { Body } from './draft'
 
 export type { Metrics }
@@ -93,12 +94,6 @@ export interface Curve {
   drawdown: readonly number[]
   points: number
   of: number
-}
-
-export interface Year {
-  year: number
-  months: readonly (number | null)[]
-  total: number
 }
 
 export interface PerformanceResult extends Ground {

@@ -97,7 +97,7 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             Acknowledge <kbd aria-hidden="true">a</kbd>
           </Button>
         )}
-        <Button disabled={denied !== null} onClick={() => push(linkToJournalForm(signal.signal_id))}>
+        <Button disabled={denied !== null} onClick={() => push(linkToJournalForm('signal', signal.signal_id))}>
           Note a trade <kbd aria-hidden="true">l</kbd>
         </Button>
         {!signal.acknowledged && denied !== null && (

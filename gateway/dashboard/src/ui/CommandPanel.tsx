@@ -26,8 +26,8 @@ interface Props {
   path: string
   /** What the command says beside its reason. */
   body?: object
-  /** Of the subject, as the page shows it. */
-  revision: number
+  /** Of the subject, as the page shows it; null: the command holds whatever was changed meanwhile. */
+  revision: number | null
   onChanged: () => void
   onLeave: () => void
 }
@@ -42,7 +42,12 @@ export function CommandPanel({ title, confirm, verb, subject, path, body = {}, r
     error,
     ...command
   } = useTriedCommand(
-    (isDry, key) => sendCommand(path, { ...body, dry_run: isDry, expected_revision: expected, reason }, key),
+    (isDry, key) =>
+      sendCommand(
+        path,
+        { ...body, dry_run: isDry, reason, ...(expected === null ? {} : { expected_revision: expected }) },
+        key,
+      ),
     (wasDry, refusal) => {
       if (!wasDry || refusal?.code === 'stale') onChanged()
     },

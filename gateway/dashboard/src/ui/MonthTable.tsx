@@ -1,21 +1,37 @@
 // Returns month by month and year by year.
 
+import type { ReactNode } from 'react'
+
 import { signedPercent } from '../lib/format'
-import { Panel } from '../ui/Panel'
-import { TableScroll } from '../ui/TableScroll'
-import text from '../ui/text.module.css'
+import { Panel } from './Panel'
+import { TableScroll } from './TableScroll'
+import text from './text.module.css'
 import styles from './MonthTable.module.css'
-import type { Year } from './result'
 import { softTint } from './tint'
+
+/** Returns of a year, month by month; null: none. */
+export interface Year {
+  year: number
+  months: readonly (number | null)[]
+  total: number
+}
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-export function MonthTable({ years }: { years: readonly Year[] }) {
+export function MonthTable({ years, aside }: { years: readonly Year[]; aside?: ReactNode }) {
   const all = years.flatMap(({ months }) => months).filter((value) => value !== null)
   const largest = Math.max(...all.map(Math.abs), 0.001)
   const lost = all.filter((value) => value < 0).length
   return (
-    <Panel title="Months" aside={<span className={text.aside}>{`${lost} of ${all.length} lost`}</span>}>
+    <Panel
+      title="Months"
+      aside={
+        <>
+          <span className={text.aside}>{`${lost} of ${all.length} lost`}</span>
+          {aside}
+        </>
+      }
+    >
       <TableScroll whole label="Returns by month">
         <table className={styles.months}>
           <caption className="unseen">Return of each month and year</caption>

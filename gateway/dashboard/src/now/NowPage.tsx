@@ -1,0 +1,103 @@
+// The page of the moment: ideas that run, why there are no others, and how the last ones ended.
+
+import type { ComponentType } from 'react'
+
+import type { IdeaList, SuppressedList } from '../contract'
+import { rescope, useAddress, useSymbol } from '../lib/address'
+import { NOW, partsBelow } from '../lib/route'
+import { type Timeframe, timeframeKeys } from '../lib/timeframe'
+import { useAnswer } from '../lib/useAnswer'
+import { GatewayAway } from '../live/GatewayAway'
+import { HealthBanner } from '../live/HealthBanner'
+import { useLive } from '../live/LiveStore'
+import { ScopePicker } from '../live/ScopePicker'
+import { StartupProgress } from '../live/StartupProgress'
+import { useTimeframes } from '../live/timeframes'
+import { UnknownTimeframe } from '../live/TimeframeSwitch'
+import type { FrameProps } from '../ui/frame'
+import { SkipLink } from '../ui/SkipLink'
+import { stepItem } from '../ui/stepItem'
+import { ClosedIdeas } from './ClosedIdeas'
+import { FirstVisit } from './FirstVisit'
+import { IdeaDetail } from './IdeaDetail'
+import { NotifyChoice } from './NotifyChoice'
+import styles from './NowPage.module.css'
+import { OpenIdeas } from './OpenIdeas'
+import { Suppressed } from './Suppressed'
+
+const EVERY_MS = 3_000
+const CLOSED = 12
+
+interface Props {
+  /** The frame around the page: it listens to the page's keys. */
+  Frame: ComponentType<FrameProps>
+}
+
+export function NowPage({ Frame }: Props) {
+  const ideaId = useAddress(({ hash }) => partsBelow(NOW, hash)[0] ?? null)
+  const symbol = useSymbol()
+  const { all: running, shown: timeframe } = useTimeframes()
+  const health = useLive((state) => state.health)
+  const outage = useLive((state) => state.outage)
+  const isReady = health !== null && health.status !== 'starting'
+  const query = isReady ? queryOf(symbol, timeframe) : null
+  const path = (route: string) => (query === null ? null : `/api/ideas${route}${query}`)
+  const open = useAnswer<IdeaList>(path('?state=open&limit=100&'), EVERY_MS)
+  const closed = useAnswer<IdeaList>(path(`?state=closed&limit=${CLOSED}&`), EVERY_MS)
+  const suppressed = useAnswer<SuppressedList>(path('/suppressed?'), EVERY_MS)
+  return (
+    <Frame
+      skipLink={<SkipLink to="now">Skip to the ideas</SkipLink>}
+      keys={[
+        { keys: ['j', 'k'], meaning: 'Next, previous idea', act: (key) => stepItem(key === 'j' ? 1 : -1) },
+        ...timeframeKeys(running, (next) => rescope({ timeframe: next })),
+      ]}
+      help="An idea is a decision to act on a signal, never an order. No idea for days is a right answer: then nothing was worth its costs."
+      footer={
+        <>
+          Analysis only: nothing here can place an order. <a href="/docs">API</a>
+        </>
+      }
+    >
+      <HealthBanner />
+      <UnknownTimeframe onChoose={(next) => rescope({ timeframe: next })} />
+      <main id="now" className={styles.main} tabIndex={-1}>
+        <div className={styles.head}>
+          <ScopePicker timeframe />
+          <NotifyChoice />
+        </div>
+        <FirstVisit />
+        {health === null && outage ? (
+          <GatewayAway error={outage.error} />
+        ) : !isReady ? (
+          <StartupProgress />
+        ) : (
+          <div className={styles.columns}>
+            <div className={styles.column}>
+              <OpenIdeas answer={open} suppressed={suppressed.data} shownId={ideaId} />
+              <ClosedIdeas answer={closed} />
+            </div>
+            <div className={styles.column}>
+              {ideaId !== null && (
+                <>
+                  <IdeaDetail key={ideaId} ideaId={ideaId} />
+                  <p>
+                    <a href={NOW}>All of the moment</a>
+                  </p>
+                </>
+              )}
+              <Suppressed answer={suppressed} />
+            </div>
+          </div>
+        )}
+      </main>
+    </Frame>
+  )
+}
+
+function queryOf(symbol: string | null, timeframe: Timeframe | null): string | null {
+  if (timeframe === null) return null
+  const query = new URLSearchParams({ timeframe: timeframe.name })
+  if (symbol !== null) query.set('ticker', symbol)
+  return query.toString()
+}

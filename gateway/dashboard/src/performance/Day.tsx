@@ -1,0 +1,37 @@
+// The day so far, in market time.
+
+import type { PerformanceSummary } from '../contract'
+import { countText, dayText, percent, signedPercent } from '../lib/format'
+import { Panel } from '../ui/Panel'
+import table from '../ui/table.module.css'
+import text from '../ui/text.module.css'
+import { KINDS } from './kinds'
+
+export function Day({ day }: { day: PerformanceSummary['today'] }) {
+  if (day === null) return null
+  return (
+    <Panel title="The day so far" aside={<span className={text.aside}>{dayText(day.from_ms)}, UTC</span>}>
+      <table className={table.numbers}>
+        <thead>
+          <tr>
+            {['Kind', 'Ended', 'Hit rate', 'Sum'].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {KINDS.map(({ kind, name }) => (
+            <tr key={kind}>
+              <th scope="row">{name}</th>
+              <td>{countText(day[kind]?.trades ?? 0)}</td>
+              <td>{percent(day[kind]?.hit_rate)}</td>
+              <td>{signedPercent(day[kind]?.net_return)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  )
+}

@@ -1,0 +1,70 @@
+"""The page of the moment: ideas that run, why there are no others; what they came to."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from schemas.ideas import IdeaEvent
+from tests.fakes.command_processor import CommandProcessor
+
+pytestmark = pytest.mark.browser
+
+
+def newest_ideas(records) -> list[IdeaEvent]:
+    """Return each idea as it stands after some records."""
+    return list({r.idea_id: r for r in records if isinstance(r, IdeaEvent)}.values())
+
+
+def test_ideas_that_run_are_shown_by_rank_with_what_they_expect(stage, new_page, market):
+    watched = new_page(stage, "#/now")
+    page = watched.page
+    running = [idea for idea in newest_ideas(market.past) if idea.action != "closed"]
+    cards = page.get_by_role("region", name="Open ideas").get_by_role("article")
+    expect(cards).to_have_count(len(running))
+    best = max(running, key=lambda idea: idea.rank or 0.0)
+    expect(cards.first).to_contain_text(best.symbol)
+
+    page.get_by_role("button", name="I know it").click()
+    page.keyboard.press("j")
+
+    expect(page.get_by_role("region", name="The idea")).to_contain_text(f"grade {best.grade}")
+    page.reload()
+    expect(page.get_by_role("region", name="The idea")).to_be_visible()
+    expect(page.get_by_role("region", name="What you see")).to_have_count(0)
+    assert watched.errors == []
+
+
+def test_a_market_without_an_idea_says_what_its_best_signal_expects(stage, new_page, market):
+    busy = {idea.symbol for idea in newest_ideas(market.past) if idea.action != "closed"}
+    quiet = next(s for s in ("ETHUSDT", "SOLUSDT", "BTCUSDT", "BNBUSDT") if s not in busy)
+    page = new_page(stage, f"?symbol={quiet}#/now").page
+
+    expect(page.get_by_text("Nothing to act on")).to_be_visible()
+    reasons = page.get_by_role("region", name="Why no other idea")
+    expect(reasons.get_by_role("table").first).to_contain_text("too little expected after costs")
+    expect(reasons).to_contain_text(quiet)
+
+
+def test_a_trade_is_noted_on_an_idea_and_the_results_set_both_side_by_side(
+    new_stage, new_page, market
+):
+    stage = new_stage(market.past, processor=CommandProcessor())
+    ended = next(i for i in newest_ideas(market.past) if i.exit_reason == "target")
+    page = new_page(stage, f"#/performance/journal/new/idea/{ended.idea_id}").page
+    form = page.get_by_role("region", name="New trade")
+    expect(form.get_by_label("Entry price")).to_have_value(f"{ended.entry_price:g}")
+    form.get_by_label("Exit price").fill(f"{ended.exit_price:.2f}")
+
+    form.get_by_role("button", name="Record it").click()
+    expect(page.get_by_role("region", name="Trade", exact=True)).to_contain_text("Net return")
+    page.get_by_role("button", name="Results").click()
+
+    both = page.get_by_role("region", name="You and the ideas")
+    expect(both).to_contain_text(re.compile(r"Followed\s*1"))
+    table = page.get_by_role("region", name="Figures", exact=True).get_by_role("table")
+    expect(table.get_by_role("row")).to_have_count(4)
+    page.get_by_role("button", name="Regime").click()
+    expect(page.get_by_role("region", name="By group", exact=True)).to_contain_text(ended.regime)
