@@ -40,7 +40,7 @@ RULES = (
     *("exactly one of config_data", "unknown key", "as_of", "config: ", "says it too", ": got "),
     ": Input should be a valid integer",  # 2.0 is one in JSON Schema
     *("Idempotency-Key", "in the future", "expected ISO 8601", "is no column"),
-    "does not run here",
+    *("does not run here", "belong together"),
 )
 EXAMPLES = 8
 
