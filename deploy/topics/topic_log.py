@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.ideas import IdeaEvent
 from schemas.market import LedgerEntry, LedgerKind
 from schemas.record import Record, Topic
 from schemas.topics import (
     BARS,
     FEATURE_VECTORS,
+    IDEAS,
     LEDGER,
     PREDICTIONS,
     REGIME_PROBABILITIES,
@@ -50,6 +52,7 @@ PROGRESS_TOPICS = {
     PREDICTIONS: PREDICTIONS,
     SIGNALS: SIGNALS,
     SCORED_SIGNALS: SIGNALS,
+    IDEAS: SIGNALS,
 }
 
 Identity = tuple[str, str, int, int, str]  # topic, symbol, timeframe, event time, kind
@@ -123,7 +126,11 @@ class TopicLog:
 
 def record_identity(record: Any) -> Identity:
     """Return the fields that name a record on its topic, whatever its content."""
-    kind = record.kind if isinstance(record, LedgerEntry) else ""
+    kind = ""
+    if isinstance(record, LedgerEntry):
+        kind = record.kind
+    elif isinstance(record, IdeaEvent):  # one may end at the open where another one enters
+        kind = f"{record.idea_id} {record.action}"
     topic = topic_of(record).name
     return (topic, record.symbol, record.timeframe_ms, record.event_time_ms, kind)
 

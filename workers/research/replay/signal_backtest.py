@@ -12,11 +12,18 @@ from pathlib import Path
 
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.timeframes import timeframe_name
+from schemas.topics import topic_of
 from streams.promotion.processor import PROCESSOR as PROMOTION
 from streams.runtime.memory_driver import replay
 from workers.bars.recording import merged, read_recording
 from workers.models.artifact import REGISTERED, ArtifactError
-from workers.research.replay.recompute import Inference, Recomputation, Span, model_inference
+from workers.research.replay.recompute import (
+    MADE,
+    Inference,
+    Recomputation,
+    Span,
+    model_inference,
+)
 from workers.research.replay.signal_report import SignalReport, signal_report
 from workers.research.replay.tally import Tally
 
@@ -77,7 +84,7 @@ def backtest_signals(
         if span.symbol not in (None, bar.symbol):
             continue
         for record in work.feed(bar):
-            if span.holds(record):
+            if topic_of(record) in MADE and span.holds(record):
                 tally.take(record)
     progress(recording.bars, recording.bars)
     if work.refused:
