@@ -108,7 +108,7 @@ def test_what_the_chains_wrote_is_the_same_byte_for_byte(recorded):
     assert equal[BARS.name] == equal[PREDICTIONS.name] == equal[SIGNALS.name] == bars
     assert equal[LEDGER.name] == 3  # the duplicate, the hole, and the higher bar that lacks it
     assert equal[SCORED_SIGNALS.name] == BARS_PLAYED - 15
-    assert report.timeframes[M5].equal == 5 * 2 + 1
+    assert report.timeframes[M5].equal == 5 * 2 + 1 + 2  # the last two: steps of an idea
     assert sum(count.equal for count in report.timeframes.values()) == report.compared
 
 
@@ -116,7 +116,7 @@ def test_a_verification_of_one_timeframe_compares_that_one_alone(recorded):
     report = verified(recorded, Span(timeframe_ms=M5))
 
     assert (report.raw_bars, report.differing) == (len(SOL_MINUTES), 0)
-    assert report.compared == report.timeframes[M5].equal == 5 * 2 + 1
+    assert report.compared == report.timeframes[M5].equal == 5 * 2 + 1 + 2
 
 
 def test_a_span_counts_only_what_closes_in_it_and_states_begin_before_it(recorded):
