@@ -179,7 +179,7 @@ def test_the_command_exits_with_1_when_a_record_differs(rewritable, monkeypatch,
     assert (same.exit_code, other.exit_code, plain.exit_code) == (0, 1, 0), same.output
     assert "the same: " in same.stdout
     (row,) = (line for line in same.stdout.splitlines() if line.startswith("5m "))
-    assert row.split() == ["5m", "11", "11", "0", "0"]
+    assert row.split() == ["5m", "13", "13", "0", "0"]
     assert json.loads(other.stdout)["differences"][0]["kind"] == "unexpected"
     assert "sha256" in plain.stdout
 
