@@ -11,6 +11,7 @@ const ROOMS = {
   signals: ['lib', 'ui', 'live'],
   analysis: ['lib', 'ui', 'live'],
   now: ['lib', 'ui', 'live'],
+  challenges: ['lib', 'ui', 'live'],
   performance: ['lib', 'ui', 'live'],
   research: ['lib', 'ui'],
   settings: ['lib', 'ui'],

@@ -29,6 +29,7 @@ PLACES = {
     "#/models": "Features that moved most",
     "#/models/3": "a person decides",
     "#/research": "Decision",
+    "#/challenges": "No challenge yet",
     "#/settings": "2 differences",
     "#/settings/configs/ensemble/new": "A valid config",
     "#/settings/effective": "Named by",
@@ -72,14 +73,14 @@ def test_every_link_of_the_navigation_leads_to_its_page_and_keys_lead_there_and_
     page = new_page(whole).page
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
     names = links.all_inner_texts()
-    expected = "Now Signals Analysis Performance Models Research Settings Operator"
+    expected = "Now Signals Analysis Performance Models Challenges Research Settings Operator"
     assert names == expected.split()
 
     for name in reversed(names):
         links.filter(has_text=name).click()
         expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("main")).to_be_visible()
-    for key, name in zip("mbvr,.i", [*names[2:], names[0]], strict=True):
+    for key, name in zip("mbvdr,.i", [*names[2:], names[0]], strict=True):
         page.keyboard.press(key)
         expect(links.filter(has_text=name)).to_have_attribute("aria-current", "page")
     page.keyboard.press("i")
@@ -118,4 +119,4 @@ def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it m
     # Charts, pages and what stands below the fold come by themselves.
     files = [dist / entry, *(dist / "assets" / name for name in imported)]
     assert sum(file.stat().st_size for file in files) <= FIRST_SCRIPTS_BYTES
-    assert len(list((dist / "assets").glob("*Page-*.js"))) == 8
+    assert len(list((dist / "assets").glob("*Page-*.js"))) == 9

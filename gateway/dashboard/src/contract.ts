@@ -123,6 +123,39 @@ export interface CertificateCheck {
   moved: Record<string, number>
 }
 
+export interface ChallengeDetails {
+  challenge_id: string
+  strategy_name: string
+  timeframe: string
+  /** Of the strategy */
+  number: number
+  status: 'active' | 'concluded' | 'expired' | 'cancelled'
+  recommendation: 'PROMOTE_CHALLENGER' | 'KEEP_CHAMPION' | 'INCONCLUSIVE'
+  reason: string
+  basis: 'log_loss' | 'trades'
+  champion: VariantView
+  challenger: VariantView
+  symbols: string[]
+  min_trades: number
+  /** Its winner is promoted without being asked */
+  automatic: boolean
+  config_id: string | null
+  /** Wall clock, ISO 8601 */
+  created: string
+  /** Wall clock, ISO 8601 */
+  deadline: string
+  /** Market time, ISO 8601: bars and trades count from it */
+  starts: string
+  sequence: SequenceView
+  points: PointView[]
+}
+
+export interface ChallengeList {
+  strategy_name: string
+  timeframe: string
+  challenges: ChallengeView[]
+}
+
 export interface ChallengePolicy {
   /** Of each variant */
   min_trades: number
@@ -132,6 +165,31 @@ export interface ChallengePolicy {
   deadline_hours: number
   /** A challenger that has won is promoted without being asked */
   automatic: boolean
+}
+
+export interface ChallengeView {
+  challenge_id: string
+  strategy_name: string
+  timeframe: string
+  /** Of the strategy */
+  number: number
+  status: 'active' | 'concluded' | 'expired' | 'cancelled'
+  recommendation: 'PROMOTE_CHALLENGER' | 'KEEP_CHAMPION' | 'INCONCLUSIVE'
+  reason: string
+  basis: 'log_loss' | 'trades'
+  champion: VariantView
+  challenger: VariantView
+  symbols: string[]
+  min_trades: number
+  /** Its winner is promoted without being asked */
+  automatic: boolean
+  config_id: string | null
+  /** Wall clock, ISO 8601 */
+  created: string
+  /** Wall clock, ISO 8601 */
+  deadline: string
+  /** Market time, ISO 8601: bars and trades count from it */
+  starts: string
 }
 
 export interface ChannelLevels {
@@ -389,6 +447,22 @@ export interface EntryGrounds {
 export interface EquityCurves {
   ideas: ([number, number])[]
   journal: ([number, number])[]
+}
+
+export interface EvaluationView {
+  challenge_id: string
+  status: 'active' | 'concluded' | 'expired' | 'cancelled'
+  recommendation: 'PROMOTE_CHALLENGER' | 'KEEP_CHAMPION' | 'INCONCLUSIVE'
+  reason: string
+  sequence: SequenceView
+  /** Of mean returns; null where undefined */
+  welch_test: TestView | null
+  /** Pooled by trades; null where undefined */
+  win_rate_test: TestView | null
+  champion: VariantView
+  challenger: VariantView
+  min_trades: number
+  deadline: string
 }
 
 export interface EventEntry {
@@ -1268,6 +1342,15 @@ export interface PerformanceSummary {
   refuted: RefutedGrade[]
 }
 
+export interface PointView {
+  /** Market time, ISO 8601 */
+  time: string
+  blocks: number
+  gain: number | null
+  low: number | null
+  high: number | null
+}
+
 export interface PolicyDecision {
   /** Null: no config was known, so the defaults */
   config_id: string | null
@@ -1611,6 +1694,25 @@ export interface SelectionTest {
   level: number
   /** Whether the whole interval lies above 0 */
   beats: boolean
+}
+
+export interface SequenceView {
+  family: string
+  /** What the ledger of the strategy grants this challenge */
+  alpha: number
+  horizon_bars: number
+  /** Of trades: each is a block */
+  block_bars: number
+  /** Bars, or trades, that have been compared */
+  outcomes: number
+  blocks: number
+  /** Log-loss less, or net return more, than the champion; null before a block */
+  gain: number | null
+  /** Null: too few blocks, or all alike */
+  low: number | null
+  high: number | null
+  /** Until it decides if all goes on like that; null: too early, or of trades */
+  more_bars: number | null
 }
 
 export interface ServingModel {
@@ -2014,6 +2116,16 @@ export interface TableView {
   rows: (Record<string, unknown>)[]
 }
 
+export interface TestView {
+  /** Above 0: the challenger is better */
+  statistic: number
+  p_value: number
+  /** Of freedom; null: by the normal distribution */
+  degrees: number | null
+  /** At the alpha of the challenge */
+  significant: boolean
+}
+
 export interface Ticket {
   /** Offered as the sub-protocol ticket.<ticket>, once */
   ticket: string
@@ -2291,6 +2403,19 @@ export interface Validation {
   config_hash: string | null
   /** Normalised, as it is hashed */
   config_data: Record<string, unknown> | null
+}
+
+export interface VariantView {
+  /** Its number; null where the versions do not tell */
+  version: number | null
+  model_version: string
+  trades: number
+  wins: number
+  win_rate: number | null
+  /** Net, of a trade, a fraction */
+  mean_return: number | null
+  /** Of those returns; null below two */
+  deviation: number | null
 }
 
 export interface VersionDetails {

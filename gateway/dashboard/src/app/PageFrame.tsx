@@ -13,12 +13,12 @@ import { useTimeframes } from '../live/timeframes'
 import { TopBar } from '../live/TopBar'
 import { Dialog } from '../ui/Dialog'
 import type { FrameProps } from '../ui/frame'
-import { KeyHelp } from '../ui/KeyHelp'
 import { Account } from './Account'
 import { PAGES } from './page'
 import type { PaletteItem } from './palette'
 import styles from './PageFrame.module.css'
 
+const KeyHelp = lazy(() => import('../ui/KeyHelp').then((module) => ({ default: module.KeyHelp })))
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })))
 const SystemStatus = lazy(() => import('../live/SystemStatus').then((module) => ({ default: module.SystemStatus })))
 
@@ -83,7 +83,9 @@ export function PageFrame({ page, symbol, className, skipLink, keys, help, foote
         </Suspense>
       </Dialog>
       <Dialog title="Keyboard" open={sheet === 'help'} onClose={close}>
-        <KeyHelp keys={allKeys}>{help}</KeyHelp>
+        <Suspense>
+          <KeyHelp keys={allKeys}>{help}</KeyHelp>
+        </Suspense>
       </Dialog>
     </div>
   )

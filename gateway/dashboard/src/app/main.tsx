@@ -24,6 +24,9 @@ const SignInPage = lazy(() => import('./SignInPage').then((module) => ({ default
 const IdeaNotices = lazy(() => import('../live/ideaNotices').then((module) => ({ default: module.IdeaNotices })))
 const NowPage = lazy(() => import('../now/NowPage').then((module) => ({ default: module.NowPage })))
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
+const ChallengesPage = lazy(() =>
+  import('../challenges/ChallengesPage').then((module) => ({ default: module.ChallengesPage })),
+)
 const ResearchPage = lazy(() => import('../research/ResearchPage').then((module) => ({ default: module.ResearchPage })))
 const PerformancePage = lazy(() =>
   import('../performance/PerformancePage').then((module) => ({ default: module.PerformancePage })),
@@ -31,6 +34,16 @@ const PerformancePage = lazy(() =>
 const ModelsPage = lazy(() => import('../models/ModelsPage').then((module) => ({ default: module.ModelsPage })))
 const OperatorPage = lazy(() => import('../operator/OperatorPage').then((module) => ({ default: module.OperatorPage })))
 const SettingsPage = lazy(() => import('../settings/SettingsPage').then((module) => ({ default: module.SettingsPage })))
+
+const frameOf = (page: Page) => (props: FrameProps) => <PageFrame page={page} {...props} />
+const NowFrame = frameOf('now')
+const ChallengesFrame = frameOf('challenges')
+const AnalysisFrame = frameOf('analysis')
+const PerformanceFrame = frameOf('performance')
+const ResearchFrame = frameOf('research')
+const ModelsFrame = frameOf('models')
+const SettingsFrame = frameOf('settings')
+const OperatorFrame = frameOf('operator')
 
 function Entrance() {
   const phase = useAccess((state) => state.phase)
@@ -63,6 +76,7 @@ function OtherPage({ page }: { page: Page }) {
   return (
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
       {page === 'now' && <NowPage Frame={NowFrame} />}
+      {page === 'challenges' && <ChallengesPage Frame={ChallengesFrame} />}
       {page === 'research' && <Research />}
       {page === 'analysis' && <AnalysisPage Frame={AnalysisFrame} />}
       {page === 'performance' && <PerformancePage Frame={PerformanceFrame} />}
@@ -82,34 +96,6 @@ function Research() {
   const symbols = useLive((state) => state.health?.symbols)
   const isStarting = useLive((state) => state.health?.status === 'starting')
   return <ResearchPage Frame={ResearchFrame} symbols={symbols} isStarting={isStarting} />
-}
-
-function NowFrame(props: FrameProps) {
-  return <PageFrame page="now" {...props} />
-}
-
-function AnalysisFrame(props: FrameProps) {
-  return <PageFrame page="analysis" {...props} />
-}
-
-function ResearchFrame(props: FrameProps) {
-  return <PageFrame page="research" {...props} />
-}
-
-function PerformanceFrame(props: FrameProps) {
-  return <PageFrame page="performance" {...props} />
-}
-
-function ModelsFrame(props: FrameProps) {
-  return <PageFrame page="models" {...props} />
-}
-
-function SettingsFrame(props: FrameProps) {
-  return <PageFrame page="settings" {...props} />
-}
-
-function OperatorFrame(props: FrameProps) {
-  return <PageFrame page="operator" {...props} />
 }
 
 applyTheme()

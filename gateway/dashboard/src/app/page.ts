@@ -3,6 +3,7 @@
 import { useAddress } from '../lib/address'
 import {
   ANALYSIS,
+  CHALLENGES,
   MODELS,
   NOW,
   OPERATOR,
@@ -29,6 +30,7 @@ export const PAGES: readonly PageLink[] = [
   { page: 'analysis', name: 'Analysis', place: ANALYSIS, key: 'm', meaning: 'Timeframes side by side' },
   { page: 'performance', name: 'Performance', place: PERFORMANCE, key: 'b', meaning: 'What it has earned' },
   { page: 'models', name: 'Models', place: MODELS, key: 'v', meaning: 'Versions of models' },
+  { page: 'challenges', name: 'Challenges', place: CHALLENGES, key: 'd', meaning: 'Models compared live' },
   { page: 'research', name: 'Research', place: RESEARCH, key: 'r', meaning: 'To the research page' },
   { page: 'settings', name: 'Settings', place: SETTINGS, key: ',', meaning: 'To the settings' },
   { page: 'operator', name: 'Operator', place: OPERATOR, key: '.', meaning: 'To the operator page' },

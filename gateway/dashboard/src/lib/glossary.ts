@@ -22,6 +22,10 @@ export const GLOSSARY = {
     'Trades of the journal beside the ideas that they are about, and ideas that were let pass.',
     'They were chosen by a human: no experiment, so no proof of skill.',
   ],
+  'Gain of the challenger': [
+    'How much better the challenger predicts the same bars: champion less challenger log-loss.',
+    'Of posted trades it is the difference of mean net returns. The band holds at every look together.',
+  ],
 } as const
 
 export type Word = keyof typeof GLOSSARY

@@ -6,10 +6,12 @@ export const RESEARCH = '#/research'
 export const ANALYSIS = '#/analysis'
 export const MODELS = '#/models'
 export const PERFORMANCE = '#/performance'
+export const CHALLENGES = '#/challenges'
 export const SETTINGS = '#/settings'
 export const OPERATOR = '#/operator'
 
-export type Page = 'now' | 'signals' | 'analysis' | 'performance' | 'models' | 'research' | 'settings' | 'operator'
+export type Page =
+  'now' | 'signals' | 'analysis' | 'performance' | 'models' | 'challenges' | 'research' | 'settings' | 'operator'
 
 const PLACES: readonly (readonly [Page, string])[] = [
   ['now', NOW],
@@ -17,6 +19,7 @@ const PLACES: readonly (readonly [Page, string])[] = [
   ['analysis', ANALYSIS],
   ['performance', PERFORMANCE],
   ['models', MODELS],
+  ['challenges', CHALLENGES],
   ['settings', SETTINGS],
   ['operator', OPERATOR],
 ]
