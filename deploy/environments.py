@@ -1,4 +1,4 @@
-"""What each environment expects of the settings: one table, which README shows and a start checks.
+"""What each environment expects of the settings: one table, which the guide shows and a start checks.
 
 An expectation that must be met stops a start; advice is only noted. ``regimeflow doctor`` shows
 every row.

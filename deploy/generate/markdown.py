@@ -1,4 +1,4 @@
-"""The generated parts of README.md and CONTRIBUTING.md.
+"""The generated parts of CONTRIBUTING.md and of the guide.
 
 ``python -m deploy.generate.markdown`` writes them. A part stands between ``<!-- NAME -->`` and
 ``<!-- end NAME -->``; a test fails when one differs.
@@ -23,7 +23,7 @@ from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {
-    "README.md": ("environments", "settings"),
+    "deploy/guide/settings.md": ("environments", "settings"),
     "CONTRIBUTING.md": ("flow", "topics", "replaced"),
 }  # by file
 HOME = "the user's state folder"

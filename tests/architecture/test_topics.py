@@ -1,4 +1,4 @@
-"""What README.md and CONTRIBUTING.md say of topics, flow, settings and files is true."""
+"""What README.md, the guide and CONTRIBUTING.md say of topics, flow, settings and files is true."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from streams.topology import WORKERS
 from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+GUIDE = sorted((ROOT / "deploy" / "guide").glob("*.md"))
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDE]
 NAME = re.compile(r"^[a-z_]+(\.[a-z_]+)+\.v[1-9][0-9]*$")
 
 
@@ -47,14 +49,21 @@ def test_one_record_type_stands_on_one_topic_and_has_its_key():
         assert topic.key in topic.record.model_fields or hasattr(topic.record, topic.key)
 
 
-@pytest.mark.parametrize("file", sorted(PARTS))
-def test_every_file_that_a_text_names_is_there(file: str):
-    text = (ROOT / file).read_text()
+@pytest.mark.parametrize("file", TEXTS, ids=lambda file: file.name)
+def test_every_file_that_a_text_names_is_there(file: Path):
+    text = file.read_text()
     text = re.sub(r"<!-- (\w+) -->.*?<!-- end \1 -->", "", text, flags=re.DOTALL)
     quoted = set(re.findall(r"`((?:schemas|streams|workers|gateway|deploy|tests)/[\w./]+)`", text))
 
-    assert quoted
+    linked = {target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target}
     assert [name for name in sorted(quoted) if not (ROOT / name).exists()] == []
+    assert [name for name in sorted(linked) if not (file.parent / name).exists()] == []
+
+
+def test_the_readme_links_every_page_of_the_guide():
+    linked = set(re.findall(r"\]\((deploy/guide/[^)]+)", (ROOT / "README.md").read_text()))
+
+    assert linked == {f"deploy/guide/{page.name}" for page in GUIDE}
 
 
 def test_every_setting_explains_itself():

@@ -138,7 +138,7 @@ def test_what_nobody_sets_is_as_the_environment_has_it():
 def test_every_row_of_the_table_stands_in_the_readme_and_names_real_settings():
     known = {name.upper() for name in (*Settings.model_fields, *GatewaySettings.model_fields)}
 
-    assert environment_table() in (ROOT / "README.md").read_text()
+    assert environment_table() in (ROOT / "deploy/guide/settings.md").read_text()
     named = {name for row in ROWS for name in row.setting.split(", ") if name}
     assert named <= known | {"SECRETS_DIR"}
 

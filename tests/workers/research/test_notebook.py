@@ -1,4 +1,4 @@
-"""The notebook's three lines, as the README has them, and the tables and plots of each result."""
+"""The notebook's three lines, as the guide has them, and the tables and plots of each result."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 from tests.fakes.searches import market, write
 from workers.research.notebook import ResearchResult, load, optimise, performance, walk_forward
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+GUIDE = Path(__file__).resolve().parents[3] / "deploy/guide/research.md"
 GRID = {"window_range": (20, 80, 20), "signal_range": (0.5, 1.5, 0.5)}
 
 
-def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
+def test_the_lines_of_the_guide_run(tmp_path, monkeypatch):
     write(tmp_path, "BTCUSDT_perp_1h.parquet", count=4000)
     monkeypatch.chdir(tmp_path)
     pattern = r"```python\n(from workers\.research\.notebook.*?)```"
     names: dict[str, Any] = {}
 
-    for code in re.findall(pattern, README.read_text(), re.DOTALL):
-        exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
+    for code in re.findall(pattern, GUIDE.read_text(), re.DOTALL):
+        exec(compile(code, GUIDE.name, "exec"), names)  # noqa: S102 - our own text
 
     result = names["result"]
     assert isinstance(result, ResearchResult)
