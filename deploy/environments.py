@@ -1,4 +1,4 @@
-"""What each environment expects of the settings: one table, which the guide shows and a start checks.
+"""What an environment expects of the settings: one table, shown in the guide, checked at a start.
 
 An expectation that must be met stops a start; advice is only noted. ``regimeflow doctor`` shows
 every row.
