@@ -129,10 +129,10 @@ def stage(new_stage: NewStage, market: MarketScene) -> Stage:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Opens a page: ``new_page(stage, viewport=WIDE, color_scheme="dark", at="")``."""
+    """Opens a page: ``new_page(stage, viewport=WIDE, color_scheme="dark", at="#/signals")``."""
     contexts = []
 
-    def make(stage: Stage, at: str = "", **options: object) -> Watched:
+    def make(stage: Stage, at: str = "#/signals", **options: object) -> Watched:
         settings: dict[str, object] = {"viewport": WIDE, "color_scheme": "dark"} | options
         context = browser.new_context(**settings)  # type: ignore[arg-type]  # Playwright's own words
         contexts.append(context)

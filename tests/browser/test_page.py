@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from pydantic import JsonValue
 
 from schemas.signals import Signal, SignalAcknowledged
 from schemas.symbols import DEFAULT_UNIVERSE
@@ -17,7 +18,9 @@ from tests.build import account_snapshot, close_time, features, refdata
 
 pytestmark = pytest.mark.browser
 
-CONTRACTS = [{"symbol": symbol, "step_size": 0.001} for symbol in DEFAULT_UNIVERSE]
+CONTRACTS: list[dict[str, JsonValue]] = [
+    {"symbol": symbol, "step_size": 0.001} for symbol in DEFAULT_UNIVERSE
+]
 NARROW = {"width": 360, "height": 740}
 
 

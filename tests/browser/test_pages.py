@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 # Of each place a text that is there once it has been read.
 PLACES = {
-    "#/": "calibrated confidence",
+    "#/signals": "calibrated confidence",
     "#/analysis": "Agreement",
     "#/now": "Why no other idea",
     "#/performance": "You and the ideas",
@@ -87,6 +87,12 @@ def test_every_link_of_the_navigation_leads_to_its_page_and_keys_lead_there_and_
     expect(links.filter(has_text="Signals")).to_have_attribute("aria-current", "page")
 
 
+def test_an_address_without_a_page_shows_what_goes_on_now(whole, new_page):
+    page = new_page(whole, "").page
+
+    expect(page.get_by_role("region", name="Why no other idea")).to_be_visible()
+
+
 def test_the_palette_finds_a_page_a_market_and_a_command_by_a_few_letters(whole, new_page):
     page = new_page(whole, "#/models").page
     expect(page.get_by_text("Features that moved most")).to_be_attached()
@@ -119,4 +125,4 @@ def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it m
     # Charts, pages and what stands below the fold come by themselves.
     files = [dist / entry, *(dist / "assets" / name for name in imported)]
     assert sum(file.stat().st_size for file in files) <= FIRST_SCRIPTS_BYTES
-    assert len(list((dist / "assets").glob("*Page-*.js"))) == 9
+    assert len(list((dist / "assets").glob("*Page-*.js"))) == 10

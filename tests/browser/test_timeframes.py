@@ -82,10 +82,10 @@ def test_every_link_carries_the_timeframe_and_back_returns_to_the_one_before(sev
     expect(page.get_by_test_id("signal-head")).to_contain_text("1h bar closed")
     for _ in range(4):
         page.go_back()
-    expect(page).to_have_url(re.compile(r"\?tf=15m#/$"))
+    expect(page).to_have_url(re.compile(r"\?tf=15m#/signals$"))
     expect(page.get_by_test_id("signal-head")).to_contain_text("15m bar closed")
     page.go_back()
-    expect(page).to_have_url(first.split("#")[0] + "#/")
+    expect(page).to_have_url(first.split("#")[0] + "#/signals")
     expect(page.get_by_test_id("signal-head")).to_contain_text("1m bar closed")
 
 

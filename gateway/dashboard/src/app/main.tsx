@@ -17,11 +17,11 @@ import type { FrameProps } from '../ui/frame'
 import { usePage } from './page'
 import { PageFrame } from './PageFrame'
 import frame from './PageFrame.module.css'
-import { SignalsPage } from './SignalsPage'
 
-// Loaded when they are first asked for: most visits are to the signals.
+// Each is loaded when it is first asked for.
 const SignInPage = lazy(() => import('./SignInPage').then((module) => ({ default: module.SignInPage })))
 const IdeaNotices = lazy(() => import('../live/ideaNotices').then((module) => ({ default: module.IdeaNotices })))
+const SignalsPage = lazy(() => import('./SignalsPage').then((module) => ({ default: module.SignalsPage })))
 const NowPage = lazy(() => import('../now/NowPage').then((module) => ({ default: module.NowPage })))
 const AnalysisPage = lazy(() => import('../analysis/AnalysisPage').then((module) => ({ default: module.AnalysisPage })))
 const ChallengesPage = lazy(() =>
@@ -67,14 +67,15 @@ function Pages() {
       <Suspense>
         <IdeaNotices />
       </Suspense>
-      {page === 'signals' ? <SignalsPage /> : <OtherPage page={page} />}
+      <ShownPage page={page} />
     </>
   )
 }
 
-function OtherPage({ page }: { page: Page }) {
+function ShownPage({ page }: { page: Page }) {
   return (
     <Suspense fallback={<div className={frame.page} aria-busy="true" />}>
+      {page === 'signals' && <SignalsPage />}
       {page === 'now' && <NowPage Frame={NowFrame} />}
       {page === 'challenges' && <ChallengesPage Frame={ChallengesFrame} />}
       {page === 'research' && <Research />}

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest'
 
 import { linkToSignal, pageOf, partsBelow, placeBelow, SETTINGS, signalOf } from './route'
 
-test('an address is of the signals unless it says otherwise', () => {
-  expect(pageOf('')).toBe('signals')
+test('an address names a page or a signal; without either it is that of the moment', () => {
+  for (const none of ['', '#', '#/']) expect(pageOf(none)).toBe('now')
+  expect(pageOf('#/signals')).toBe('signals')
   expect(pageOf('#btc-1')).toBe('signals')
   expect(pageOf('#/research/optimize?symbol=BTCUSDT')).toBe('research')
   expect(pageOf('#/analysis')).toBe('analysis')

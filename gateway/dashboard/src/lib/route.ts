@@ -1,7 +1,7 @@
-// Addresses of the page: those of `PLACES` are pages of their own, everything else the signals.
+// Addresses of the page: those of `PLACES` are pages of their own, none is what goes on now, any other a signal.
 
 export const NOW = '#/now'
-export const SIGNALS = '#/'
+export const SIGNALS = '#/signals'
 export const RESEARCH = '#/research'
 export const ANALYSIS = '#/analysis'
 export const MODELS = '#/models'
@@ -25,6 +25,7 @@ const PLACES: readonly (readonly [Page, string])[] = [
 ]
 
 export function pageOf(hash: string): Page {
+  if (['', '#', '#/'].includes(hash)) return 'now'
   return PLACES.find(([, place]) => hash.startsWith(place))?.[0] ?? 'signals'
 }
 
