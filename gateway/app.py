@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ from typing import Any
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from gateway import errors
 from gateway.access.control import AccessControl
@@ -92,15 +95,26 @@ carries `X-Correlation-ID`."""
 class DocumentedApp(FastAPI):
     """An app whose document has examples, its errors, and what one needs where one signs in."""
 
+    _making = threading.Lock()
+
+    def setup(self) -> None:
+        """Add the route of the document; it is made in a thread, for that takes seconds."""
+
+        async def document(_: Request) -> Response:
+            return JSONResponse(await asyncio.to_thread(self.openapi))
+
+        self.add_route("/openapi.json", document, include_in_schema=False)
+
     def openapi(self) -> dict[str, Any]:
         """Return the document, made once."""
-        if self.openapi_schema is None:
-            self.openapi_schema = errors.errors_as_json(super().openapi())
-            add_examples(self.openapi_schema)
-            access: AccessControl = self.state.ctx.access
-            if access.required:
-                document_access(self.openapi_schema, access.open_paths)
-        return self.openapi_schema
+        with self._making:
+            if self.openapi_schema is None:
+                self.openapi_schema = errors.errors_as_json(super().openapi())
+                add_examples(self.openapi_schema)
+                access: AccessControl = self.state.ctx.access
+                if access.required:
+                    document_access(self.openapi_schema, access.open_paths)
+            return self.openapi_schema
 
 
 def create_app(

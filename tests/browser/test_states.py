@@ -136,7 +136,7 @@ def test_nothing_that_the_list_does_not_show_is_opened_by_itself(stage, new_page
     expect(page.get_by_role("heading", level=2, name="ETHUSDT")).to_be_visible()
     late: list[Route] = []
     page.route(re.compile(r"api/signals\?limit"), lambda route: late.append(route))  # noqa: PLW0108 - Playwright marks its handler
-    page.goto(f"{stage.url}#/signals")
+    page.goto(f"{stage.url}?symbol=ETHUSDT#/signals")
     page.reload()
     expect(page.get_by_role("button", name="Stream")).to_contain_text("Live")
     others = [r for r in market.closes[0] if getattr(r, "symbol", "") != "ETHUSDT"]

@@ -101,7 +101,7 @@ def test_a_digit_turns_to_its_timeframe_and_help_says_so(several, new_page):
 
 
 def test_the_stream_brings_every_timeframe_and_each_list_its_own(several, new_page, market):
-    watched = new_page(several, "?tf=15m")
+    watched = new_page(several, "?tf=15m#/signals")
     page = watched.page
     expect(page.get_by_role("button", name="Stream")).to_contain_text("Live")
     assert "timeframe=1m&timeframe=15m&timeframe=1h" in watched.streams[-1]
@@ -134,7 +134,7 @@ def test_a_link_to_a_signal_turns_to_its_timeframe(several, new_page):
 
 def test_a_timeframe_whose_model_is_in_training_says_so(new_stage, new_page, market):
     stage = new_stage(scenes.several(market.past, hour_model=False))
-    page = new_page(stage, "?tf=1h").page
+    page = new_page(stage, "?tf=1h#/signals").page
 
     getting_ready = page.get_by_role("region", name="Getting 1h ready")
     expect(getting_ready).to_contain_text("Training the first 1h model")
@@ -147,7 +147,7 @@ def test_a_timeframe_whose_model_is_in_training_says_so(new_stage, new_page, mar
 
 
 def test_a_timeframe_whose_history_is_being_filled_says_so(stage, new_page):
-    page = new_page(stage, "?tf=15m").page
+    page = new_page(stage, "?tf=15m#/signals").page
 
     getting_ready = page.get_by_role("region", name="Getting 15m ready")
     expect(getting_ready).to_contain_text("Filling the 15m history")
@@ -156,7 +156,7 @@ def test_a_timeframe_whose_history_is_being_filled_says_so(stage, new_page):
 
 
 def test_a_timeframe_that_does_not_run_is_said_and_can_be_left(several, new_page):
-    page = new_page(several, "?tf=7m").page
+    page = new_page(several, "?tf=7m#/signals").page
 
     said = page.get_by_role("status").filter(has_text="Timeframe 7m does not run here")
     expect(said).to_contain_text("1m, 15m, and 1h do")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 
 import pytest
 
@@ -57,3 +58,22 @@ async def test_views_that_an_outage_left_half_filled_are_filled_when_the_broker_
 
     first, *others = DRAWN
     assert bus.read_back_topics == [first.name, first.name, *(each.name for each in others)]
+
+
+@pytest.mark.anyio
+async def test_others_are_answered_while_the_document_is_made(gateway, monkeypatch):
+    asked, made = threading.Event(), threading.Event()
+
+    def openapi():
+        asked.set()
+        assert made.wait(10)
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr(gateway.app, "openapi", openapi)
+    document = asyncio.create_task(gateway.client.get("/openapi.json"))
+    assert await asyncio.to_thread(asked.wait, 10)
+
+    assert (await gateway.client.get("/health")).status_code == 200
+    assert not document.done()
+    made.set()
+    assert (await document).json() == {"openapi": "3.1.0"}

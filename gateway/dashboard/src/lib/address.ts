@@ -52,7 +52,7 @@ export function goTo(hash: string, scope: ScopeChange, entry: unknown = null): v
 
 /** Look at another scope in the same entry of the history. */
 export function rescope(scope: ScopeChange): void {
-  replace(location.hash, history.state, searchAfter(location.search, scope))
+  replace(location.hash, address.get().entry, searchAfter(location.search, scope))
 }
 
 export function useNamedTimeframe(): string | null {

@@ -78,8 +78,14 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
 const UNSHOWN = new Set(['kind', 'png', 'trial_of', 'config'])
 const UNITS: Record<string, string> = { bps: 'bps', ms: 'UTC', bars: 'bars' }
 
+// The gateway makes the document when it is first asked for it: seconds, more on a busy machine.
+const DOCUMENT_WITHIN_MS = 30_000
+
 export async function readForms(): Promise<Forms> {
-  const document = await askPlain<{ components: { schemas: Record<string, Node> } }>('/openapi.json')
+  const signal = AbortSignal.timeout(DOCUMENT_WITHIN_MS)
+  const document = await askPlain<{ components: { schemas: Record<string, Node> } }>('/openapi.json', undefined, {
+    signal,
+  })
   const known = document.components.schemas
   const form = (kind: Kind) => groupsOf(fieldsOf(known[SPECS[kind]], known))
   return { optimize: form('optimize'), performance: form('performance'), walk_forward: form('walk_forward') }
