@@ -134,7 +134,7 @@ async def test_strategies_and_versions_are_listed_and_shown(gateway: RunningGate
     rows = {row["name"]: row for row in await asked(gateway, "strategy", "list")}
     same = await call(gateway, "list-strategies")
     shown = await call(gateway, "get-strategy", NAME)
-    listed = await call(gateway, "strategy", "configs", NAME, "--as-of", "2027-01-15T08:00:30")
+    listed = await call(gateway, "strategy", "configs", NAME, "--as-of", "2027-01-15T08:00:00")
     before = await call(gateway, "strategy", "configs", NAME, "--as-of", "2020-01-01")
 
     assert rows[NAME]["active"] is None
