@@ -184,6 +184,7 @@ async def test_every_route_refuses_a_query_field_that_it_does_not_take_by_name(
             "command_id": "c",
             "trade_id": "t",
             "idea_id": "t",
+            "challenge_id": "c",
             "id": "i",
             "model_name": "m",
             "experiment_id": "e",
