@@ -74,7 +74,10 @@ def student_p_value(statistic: float, degrees: float) -> float:
     >>> round(student_p_value(2.228, 10.0), 3)
     0.05
     """
-    return _incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + statistic**2))
+    square = statistic**2
+    if square < 1.0:  # near 1 the other tail keeps the digits
+        return 1.0 - _incomplete_beta(0.5, degrees / 2.0, square / (degrees + square))
+    return _incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + square))
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportions_ztest
@@ -31,6 +31,7 @@ def test_welch_is_scipys(sizes):
 
 
 @given(st.floats(0.0, 1e6), st.floats(1.0, 1e6))
+@example(1e-4, 1e6)
 def test_the_p_value_of_students_t_is_scipys(statistic, degrees):
     expected = 2.0 * stats.t.sf(statistic, degrees)
 
