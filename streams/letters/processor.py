@@ -20,6 +20,7 @@ from schemas.letters import LetterCommand
 from schemas.record import Record, Topic
 from schemas.topics import (
     BACKTEST_REQUESTS,
+    CHALLENGE_COMMANDS,
     COMMAND_OUTCOMES,
     CONFIG_COMMANDS,
     HISTORY,
@@ -45,6 +46,7 @@ REPLAYABLE: tuple[Topic, ...] = (
     PREDICTION_REQUESTS,
     MODEL_COMMANDS,
     CONFIG_COMMANDS,
+    CHALLENGE_COMMANDS,
     JOURNAL_COMMANDS,
     BACKTEST_REQUESTS,
     TUNING_REQUESTS,
