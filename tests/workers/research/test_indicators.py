@@ -56,7 +56,7 @@ def test_indicator_equals_another_library_over_every_window(name):
     ours = indicator(name, x, WINDOWS)
 
     for row, window in enumerate(WINDOWS):
-        np.testing.assert_allclose(ours[row], OUTSIDE[name](x, window), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(ours[row], OUTSIDE[name](x, window), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", NAMES)
