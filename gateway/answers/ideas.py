@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from gateway.answers.trade_figures import bounds
 from gateway.context import AppContext
 from gateway.envelope import raw
 from gateway.views.ideas import CompactIdea
@@ -14,9 +15,7 @@ from schemas.explanations import Explanation
 from schemas.ideas import IdeaEvent
 from schemas.signals import Signal
 from schemas.timeframes import timeframe_name
-from streams.evaluation.trade_outcome import TradeOutcome
 from streams.evaluation.trade_summary import summarise
-from streams.ideas.result import trade_result
 
 PAST_IDEAS = 1_000  # of one kind that are added up
 
@@ -87,24 +86,22 @@ def detail(ctx: AppContext, idea: CompactIdea) -> dict[str, Any]:
 def past_ideas(ctx: AppContext, idea: CompactIdea) -> PastIdeas:
     """Return what the newest closed ideas of an idea's kind came to, itself left out."""
     alike = (
-        IdeaEvent.decode(each.raw)
+        each.idea_id
         for each in ctx.views.ideas.newest_first()
         if each.kind == idea.kind and not each.open and each is not idea
     )
-    known = (event for event in alike if event.net_return is not None)
-    events = islice(known, PAST_IDEAS)
-    figures = summarise(TradeOutcome.of_trade(trade_result(event)) for event in events)
-    rate, expectancy = figures.hit_rate_interval, figures.expectancy_interval
-    return PastIdeas(
-        ideas=figures.trades,
-        wins=figures.wins,
-        hit_rate=figures.hit_rate,
-        hit_rate_low=None if rate is None else rate.low,
-        hit_rate_high=None if rate is None else rate.high,
-        expectancy=figures.expectancy,
-        expectancy_low=None if expectancy is None else expectancy.low,
-        expectancy_high=None if expectancy is None else expectancy.high,
-        days=figures.days,
-        mean_r=figures.expectancy_r,
-        expected=figures.expected,
+    known = filter(None, (ctx.views.results.outcome("paper", idea_id) for idea_id in alike))
+    figures = summarise(islice(known, PAST_IDEAS))
+    return PastIdeas.model_validate(
+        {
+            "ideas": figures.trades,
+            "wins": figures.wins,
+            "hit_rate": figures.hit_rate,
+            **bounds("hit_rate", figures.hit_rate_interval),
+            "expectancy": figures.expectancy,
+            **bounds("expectancy", figures.expectancy_interval),
+            "days": figures.days,
+            "mean_r": figures.expectancy_r,
+            "expected": figures.expected,
+        }
     )

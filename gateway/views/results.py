@@ -40,6 +40,11 @@ class ResultsView:
         known = self._results[kind].get(trade_id)
         return None if known is None or known.outcome is None else known.raw
 
+    def outcome(self, kind: TradeKind, trade_id: str) -> TradeOutcome | None:
+        """Return what one trade came to; None as ``encoded``."""
+        known = self._results[kind].get(trade_id)
+        return None if known is None else known.outcome
+
     def outcomes(self, kind: TradeKind) -> list[TradeOutcome]:
         """Return what every trade of a kind came to."""
         results = self._results[kind].values()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.ideas.result import trade_result
 from tests.build import close_time, closed_idea, explanation, idea_event, suppressed_totals
 from tests.fakes.gateway import LAST, higher
 
@@ -54,7 +55,9 @@ async def test_an_idea_shows_its_signal_and_what_those_like_it_came_to(gateway):
     )
     lost = closed_idea(3, net_return=-0.001, r_multiple=-0.5)
     other = closed_idea(5, side="sell")
-    gateway.bus.feed(closed_idea(2), lost, unknown, other, idea_event(LAST), explanation(LAST))
+    won = closed_idea(2)
+    gateway.bus.feed(won, lost, unknown, other, idea_event(LAST), explanation(LAST))
+    gateway.bus.feed(*map(trade_result, (won, lost, other)))
 
     idea = (await gateway.get(f"{IDEAS}/idea-BTCUSDT-{LAST}"))["data"]
 

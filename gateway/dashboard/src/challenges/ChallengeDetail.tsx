@@ -9,6 +9,7 @@ import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { CommandPanel } from '../ui/CommandPanel'
 import { Failure } from '../ui/Failure'
+import { HeadRow } from '../ui/HeadRow'
 import { ItemFact, ItemFacts } from '../ui/ItemFacts'
 import styles from '../ui/itemHead.module.css'
 import { Panel, PlainPanel } from '../ui/Panel'
@@ -125,15 +126,7 @@ function Variants({ challenge: { champion, challenger } }: { challenge: Challeng
     <Panel title="What both earned">
       <TableScroll whole label="Trades of both models">
         <table className={table.numbers}>
-          <thead>
-            <tr>
-              {['Model', 'Trades', 'Win rate', 'Net return of one', 'Deviation'].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <HeadRow names={['Model', 'Trades', 'Win rate', 'Net return of one', 'Deviation']} />
           <tbody>
             {rows.map(([name, variant]) => (
               <tr key={name}>
@@ -163,15 +156,7 @@ function Tests({ evaluation }: { evaluation: EvaluationView }) {
     <Panel title="Tests at one look">
       <TableScroll whole label="Tests that hold at one look">
         <table className={table.numbers}>
-          <thead>
-            <tr>
-              {['Test', 'Statistic', 'p', 'Degrees', 'Significant'].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <HeadRow names={['Test', 'Statistic', 'p', 'Degrees', 'Significant']} />
           <tbody>
             {tests.map(([name, test]) => (
               <tr key={name}>

@@ -7,6 +7,7 @@ import type { Answer } from '../lib/useAnswer'
 import { DirectionMark } from '../ui/DirectionMark'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
+import { HeadRow } from '../ui/HeadRow'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import table from '../ui/table.module.css'
@@ -20,15 +21,7 @@ export function ClosedIdeas({ answer: { data, error } }: { answer: Answer<IdeaLi
       {data !== null && data.ideas.length > 0 && (
         <TableScroll whole label="Ideas that have ended">
           <table className={table.numbers}>
-            <thead>
-              <tr>
-                {['Idea', 'Net return', 'R', 'Expected', 'It ended'].map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
+            <HeadRow names={['Idea', 'Net return', 'R', 'Expected', 'It ended']} />
             <tbody>
               {data.ideas.map((idea) => (
                 <Row key={idea.idea_id} idea={idea} />

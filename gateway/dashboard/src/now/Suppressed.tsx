@@ -7,6 +7,7 @@ import type { Answer } from '../lib/useAnswer'
 import { DirectionMark } from '../ui/DirectionMark'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
+import { HeadRow } from '../ui/HeadRow'
 import { Meter } from '../ui/Meter'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
@@ -68,15 +69,7 @@ function Markets({ markets }: { markets: readonly SuppressedItem[] }) {
     <TableScroll whole label="The last of each market">
       <table className={table.numbers}>
         <caption className={table.heading}>The last of each market</caption>
-        <thead>
-          <tr>
-            {['Market', 'Signal', 'Expects', 'Not because'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <HeadRow names={['Market', 'Signal', 'Expects', 'Not because']} />
         <tbody>
           {markets.map((each) => (
             <tr key={each.subject}>

@@ -2,6 +2,7 @@
 
 import type { PerformanceSummary } from '../contract'
 import { countText, dayText, percent, signedPercent } from '../lib/format'
+import { HeadRow } from '../ui/HeadRow'
 import { Panel } from '../ui/Panel'
 import table from '../ui/table.module.css'
 import text from '../ui/text.module.css'
@@ -12,15 +13,7 @@ export function Day({ day }: { day: PerformanceSummary['today'] }) {
   return (
     <Panel title="The day so far" aside={<span className={text.aside}>{dayText(day.from_ms)}, UTC</span>}>
       <table className={table.numbers}>
-        <thead>
-          <tr>
-            {['Kind', 'Ended', 'Hit rate', 'Sum'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <HeadRow names={['Kind', 'Ended', 'Hit rate', 'Sum']} />
         <tbody>
           {KINDS.map(({ kind, name }) => (
             <tr key={kind}>

@@ -3,6 +3,7 @@
 import type { TradeFigures } from '../contract'
 import { countText, daysText, percent, ratioText, signedPercent } from '../lib/format'
 import { EmptyState } from '../ui/EmptyState'
+import { HeadRow } from '../ui/HeadRow'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import table from '../ui/table.module.css'
@@ -32,15 +33,7 @@ export function Figures({ figures }: { figures: ThreeFigures }) {
       ) : (
         <TableScroll whole label="Figures of ideas, journal and calls">
           <table className={table.numbers}>
-            <thead>
-              <tr>
-                {[...COLUMNS, ...SUMS].map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
+            <HeadRow names={[...COLUMNS, ...SUMS]} />
             <tbody>
               {shown.map(({ kind, name, meaning }) => (
                 <tr key={kind}>
@@ -63,7 +56,8 @@ export function Figures({ figures }: { figures: ThreeFigures }) {
   )
 }
 
-function Cells({ figures: f }: { figures: TradeFigures }) {
+/** How many trades, how many of them won, and what one earned. */
+export function ResultCells({ figures: f }: { figures: TradeFigures }) {
   return (
     <>
       <td>{countText(f.trades)}</td>
@@ -75,6 +69,14 @@ function Cells({ figures: f }: { figures: TradeFigures }) {
         {signedPercent(f.expectancy, 3)}
         <Bounds words={(value) => signedPercent(value, 3)} low={f.expectancy_low} high={f.expectancy_high} />
       </td>
+    </>
+  )
+}
+
+function Cells({ figures: f }: { figures: TradeFigures }) {
+  return (
+    <>
+      <ResultCells figures={f} />
       <td>{signedPercent(f.expected, 3)}</td>
       <td>{ratioText(f.expectancy_r)}</td>
       <td>{ratioText(f.profit_factor)}</td>
@@ -93,6 +95,6 @@ interface BoundsProps {
   high: number | null
 }
 
-export function Bounds({ words, low, high }: BoundsProps) {
+function Bounds({ words, low, high }: BoundsProps) {
   return <span className={table.bounds}>{low === null || high === null ? '–' : `${words(low)} to ${words(high)}`}</span>
 }

@@ -3,7 +3,6 @@
 import { useState } from 'react'
 
 import type { PerformanceGroups, TradeFigures } from '../contract'
-import { countText, percent, signedPercent } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
 import { Choices } from '../ui/Choices'
 import { EmptyState } from '../ui/EmptyState'
@@ -12,8 +11,8 @@ import { PanelHead, PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { TableScroll } from '../ui/TableScroll'
 import table from '../ui/table.module.css'
-import { Bounds } from './Figures'
-import { KINDS, toneOf } from './kinds'
+import { ResultCells } from './Figures'
+import { KINDS } from './kinds'
 
 const EVERY_MS = 15_000
 const WAYS = [
@@ -79,8 +78,8 @@ function Table({ groups }: { groups: PerformanceGroups['groups'] }) {
   )
 }
 
-function Cells({ figures: f }: { figures: TradeFigures | null }) {
-  if (f === null)
+function Cells({ figures }: { figures: TradeFigures | null }) {
+  if (figures === null)
     return (
       <>
         <td className="muted">–</td>
@@ -88,17 +87,5 @@ function Cells({ figures: f }: { figures: TradeFigures | null }) {
         <td className="muted">–</td>
       </>
     )
-  return (
-    <>
-      <td>{countText(f.trades)}</td>
-      <td>
-        {percent(f.hit_rate)}
-        <Bounds words={percent} low={f.hit_rate_low} high={f.hit_rate_high} />
-      </td>
-      <td className={toneOf(f.expectancy_low, f.expectancy_high)}>
-        {signedPercent(f.expectancy, 3)}
-        <Bounds words={(value) => signedPercent(value, 3)} low={f.expectancy_low} high={f.expectancy_high} />
-      </td>
-    </>
-  )
+  return <ResultCells figures={figures} />
 }

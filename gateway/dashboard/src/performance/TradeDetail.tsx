@@ -9,6 +9,7 @@ import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { DirectionMark } from '../ui/DirectionMark'
 import { Failure } from '../ui/Failure'
+import { HeadRow } from '../ui/HeadRow'
 import { ItemFact, ItemFacts } from '../ui/ItemFacts'
 import styles from '../ui/itemHead.module.css'
 import { Panel, PlainPanel } from '../ui/Panel'
@@ -96,15 +97,7 @@ function Revisions({ history }: { history: readonly JournalEntry[] }) {
     <Panel title="Revisions">
       <TableScroll whole label="What each revision says">
         <table className={table.numbers}>
-          <thead>
-            <tr>
-              {['Revision', 'Entry', 'Exit', 'Quantity', 'Fees', 'By', 'When'].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <HeadRow names={['Revision', 'Entry', 'Exit', 'Quantity', 'Fees', 'By', 'When']} />
           <tbody>
             {history.toReversed().map(({ revision, trade, by, reason, event_time_ms: at }) => (
               <tr key={revision}>

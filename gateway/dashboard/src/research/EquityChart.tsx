@@ -4,6 +4,7 @@ import { useState } from 'react'
 
 import { percent, signedPercent, stampText } from '../lib/format'
 import { Button } from '../ui/Button'
+import { HeadRow } from '../ui/HeadRow'
 import { Legend } from '../ui/Legend'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
@@ -94,15 +95,7 @@ function EquityTable({ curve, own, hold }: { curve: Curve; own: readonly number[
     <TableScroll whole label="Equity as a table">
       <table>
         <caption className="unseen">Growth since the start and drawdown at {places.length} times</caption>
-        <thead>
-          <tr>
-            {['Close', 'Strategy', 'Buy and hold', 'Drawdown'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <HeadRow names={['Close', 'Strategy', 'Buy and hold', 'Drawdown']} />
         <tbody>
           {places.map((place) => (
             <tr key={place}>

@@ -3,6 +3,7 @@
 import type { SignalItem } from '../../contract'
 import { closeText, percent, priceText } from '../../lib/format'
 import { DirectionMark } from '../../ui/DirectionMark'
+import { HeadRow } from '../../ui/HeadRow'
 import { TableScroll } from '../../ui/TableScroll'
 import type { Series } from '../fold'
 
@@ -15,15 +16,7 @@ export function BarTable({ series, signals }: { series: Series; signals: readonl
     <TableScroll label="Bars as a table">
       <table>
         <caption className="unseen">The newest {ROWS} bars with regimes and signals, newest first</caption>
-        <thead>
-          <tr>
-            {['Close, UTC', 'Open', 'High', 'Low', 'Close', 'Bull', 'Side', 'Bear', 'Entropy', 'Signal'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <HeadRow names={['Close, UTC', 'Open', 'High', 'Low', 'Close', 'Bull', 'Side', 'Bear', 'Entropy', 'Signal']} />
         <tbody>
           {series.bars
             .slice(-ROWS)
