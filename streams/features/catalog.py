@@ -122,6 +122,7 @@ BASE_FEATURES: tuple[Feature, ...] = (
     Feature("realised_volatility_20", _V, 21, "Root mean square of 20 log returns"),
     Feature("realised_volatility_60", _V, 61, "Root mean square of 60 log returns"),
     Feature("volatility_ratio_20_60", _V, 61, "Realised volatility 20 / 60; 1 without movement", 2),
+    Feature("volatility_ratio_60_ewma_200", _V, 1000, "Realised 60 / EWMA 200 (RiskMetrics 1996)"),
     Feature("parkinson_volatility_20", _V, 20, "From highs and lows (Parkinson 1980)"),
     Feature("garman_klass_volatility_20", _V, 20, "From all four prices (Garman, Klass 1980)"),
     Feature("downside_share_60", _V, 61, "Falling bars' share of realised variance, 60 bars"),

@@ -16,10 +16,17 @@ from streams.features.rolling import (
     window_squares,
     window_sum,
 )
-from streams.features.smoothing import wilder_mean
+from streams.features.smoothing import ema, wilder_mean
 
 RANKED = 100  # bars that a NATR is ranked among
-VOLATILITY = np.dtype([("atr_14", "f8"), ("atr_50", "f8"), ("natr", "f8", (RANKED,))])
+VOLATILITY = np.dtype(
+    [
+        ("atr_14", "f8"),
+        ("atr_50", "f8"),
+        ("natr", "f8", (RANKED,)),
+        ("squares_200", "f8"),
+    ]
+)
 
 
 @compiled
@@ -46,6 +53,12 @@ def bollinger(rings: Fields, at: int) -> tuple[float, float]:
 
 
 @compiled
+def against(volatility: float, other: float) -> float:
+    """Return the ratio of two volatilities, each at least the floor: 1 without movement."""
+    return max(volatility, SCALE_FLOOR) / max(other, SCALE_FLOOR)
+
+
+@compiled
 def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     """Write the volatility features of one bar."""
     n, at, bar, returns = now.n, now.at, now.bar, now.returns
@@ -68,7 +81,10 @@ def update(state: Fields, rings: Fields, now: Close, out: Fields) -> None:
     fast, slow = np.sqrt(returns.squares_20 / 20.0), np.sqrt(returns.squares_60 / 60.0)
     out.realised_volatility_20 = fast
     out.realised_volatility_60 = slow
-    out.volatility_ratio_20_60 = max(fast, SCALE_FLOOR) / max(slow, SCALE_FLOOR)
+    out.volatility_ratio_20_60 = against(fast, slow)
+    returned = max(n - 1, 1)  # the first bar has no return: it counts as none, of zero
+    state.squares_200 = ema(state.squares_200, rings.log_return[at] ** 2, returned, 200)
+    out.volatility_ratio_60_ewma_200 = against(slow, np.sqrt(state.squares_200))
     ranges = window_squares(rings.log_range, at, 20)
     out.parkinson_volatility_20 = np.sqrt(ranges / (80.0 * LN_2))
     out.garman_klass_volatility_20 = np.sqrt(window_sum(rings.garman_klass, at, 20) / 20.0)

@@ -297,6 +297,9 @@ ORACLES: dict[str, Oracle] = {
     "volatility_ratio_20_60": lambda m: (
         zero_mean_deviation(log_returns(m), 20) / zero_mean_deviation(log_returns(m), 60)
     ),
+    "volatility_ratio_60_ewma_200": lambda m: (
+        zero_mean_deviation(log_returns(m), 60) / np.sqrt(talib.EMA(log_returns(m) ** 2, 200))
+    ),
     "parkinson_volatility_20": parkinson,
     "garman_klass_volatility_20": garman_klass,
     "downside_share_60": falling_share,

@@ -137,7 +137,7 @@ def build_features(
 
     >>> frame = build_features("BTC-USD", "BTCUSDT_perp_1h.parquet")
     >>> frame.shape, frame.attrs["symbol"]
-    ((2000, 103), 'BTCUSDT')
+    ((2000, 104), 'BTCUSDT')
     >>> build_features("BTC-USD", "BTCUSDT_perp_1h.parquet", timeframe="4h").attrs["timeframe"]
     '4h'
     """
