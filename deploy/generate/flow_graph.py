@@ -116,12 +116,13 @@ def edges() -> tuple[FlowEdge, ...]:
 def flow_text() -> str:
     """Return the drawing for a terminal: a few lines for each process, in flow order."""
     fused = [f"{row.name} = {' + '.join(row.steps)}" for row in rows() if len(row.steps) > 1]
-    back: dict[str, list[str]] = {}
-    for topic, reader in BACK_EDGES:
-        if topic not in UNDRAWN:
-            back.setdefault(_short(topic), []).append(reader)
-    reads_back = "; ".join(f"{topic} to {' and '.join(readers)}" for topic, readers in back.items())
-    notes = (f"^ runs back: {reads_back}", f"fused in one process: {'; '.join(fused)}")
+    counted = [
+        f"{', '.join(back)} to {row.name}"
+        for row in rows()
+        if len(_drawn(row.reads)) > MANY and (back := _backwards(row))
+    ]
+    marks = f"^ runs back; not drawn: {'; '.join(counted)}"
+    notes = (marks, f"fused in one process: {'; '.join(fused)}")
     lines = [line for row in rows() for line in _block(row)]
     for note in notes:
         lines += textwrap.wrap(note, 96, subsequent_indent="  ")
@@ -140,11 +141,19 @@ def _block(row: FlowRow) -> list[str]:
 
 
 def _cell(topics: tuple[str, ...], reader: str, width: int) -> list[str]:
-    shown = [topic for topic in topics if topic not in UNDRAWN]
-    if len(shown) > MANY:
-        return [f"{len(shown)} topics: all that is shown or kept"]
-    marked = [_short(t) + ("^" if (t, reader) in BACK_EDGES else "") for t in shown]
+    drawn = _drawn(topics)
+    if len(drawn) > MANY:
+        return [f"{len(drawn)} topics: all that is shown or kept"]
+    marked = [_short(t) + ("^" if (t, reader) in BACK_EDGES else "") for t in drawn]
     return textwrap.wrap(", ".join(marked), width, break_on_hyphens=False)
+
+
+def _drawn(topics: Iterable[str]) -> list[str]:
+    return [topic for topic in topics if topic not in UNDRAWN]
+
+
+def _backwards(row: FlowRow) -> list[str]:
+    return [_short(topic) for topic in _drawn(row.reads) if (topic, row.name) in BACK_EDGES]
 
 
 def _short(topic: str) -> str:

@@ -415,7 +415,7 @@ def test_the_graph_fits_one_screen_and_names_every_process():
 
     lines = call("graph").stdout.splitlines()
 
-    assert len(lines) <= 56
+    assert len(lines) <= 52
     assert max(map(len, lines)) <= 100
     for name in [*(chain.name for chain in CHAINS), *(worker.name for worker in WORKERS)]:
         assert sum(f"[{name}]" in line for line in lines) == 1
