@@ -50,7 +50,7 @@ def build_dashboard(progress: Callable[[str], None]) -> Path:
     with _one_at_a_time(progress):
         if stamp.exists() and stamp.read_text() == digest:
             return dist  # by the one that was waited for
-        install_packages(progress)
+        _install_packages(progress)
         progress("dashboard: building")
         _npm("run", "build")
         stamp.write_text(digest)
@@ -69,7 +69,7 @@ def _one_at_a_time(progress: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def install_packages(progress: Callable[[str], None], *, tools: bool = False) -> None:
+def _install_packages(progress: Callable[[str], None], *, tools: bool = False) -> None:
     """Install the locked packages when the lock has changed; ``tools`` adds what checks need.
 
     Raises:
@@ -85,15 +85,24 @@ def install_packages(progress: Callable[[str], None], *, tools: bool = False) ->
     stamp.write_text(f"{lock} tools" if tools else lock)
 
 
+def install_tools(progress: Callable[[str], None]) -> None:
+    """Install what checks and tests of the page need, unless another run does so just now.
+
+    Raises:
+        DashboardError: npm failed; its last lines are in the message.
+    """
+    with _one_at_a_time(progress):
+        _install_packages(progress, tools=True)
+
+
 def check_dashboard(progress: Callable[[str], None]) -> None:
     """Run types, linters, format and tests.
 
     Raises:
         DashboardError: Something was found; it is in the message.
     """
-    with _one_at_a_time(progress):
-        install_packages(progress, tools=True)
-        _npm("run", "check", lines=200)
+    install_tools(progress)
+    _npm("run", "check", lines=200)
 
 
 def serve_dashboard(progress: Callable[[str], None]) -> None:
@@ -101,8 +110,7 @@ def serve_dashboard(progress: Callable[[str], None]) -> None:
 
     The data come from the gateway at ``DASHBOARD_GATEWAY``, by default that of ``deploy/run``.
     """
-    with _one_at_a_time(progress):
-        install_packages(progress, tools=True)
+    install_tools(progress)
     npm, environment = npm_command()
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run([*npm, "run", "dev"], cwd=SOURCE, env=environment, check=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from tests.architecture.sources import ROOT, SOURCES, SourceFile
 
@@ -23,7 +24,9 @@ def log_calls(source: SourceFile) -> Iterator[tuple[str, ast.Call]]:
             yield f"{source.name}:{node.lineno}", node
 
 
-LINES = [line for source in SOURCES for line in log_calls(source)]
+@cache
+def lines() -> list[tuple[str, ast.Call]]:
+    return [line for source in SOURCES for line in log_calls(source)]
 
 
 def event_names(call: ast.Call) -> list[str]:
@@ -36,7 +39,7 @@ def event_names(call: ast.Call) -> list[str]:
 def test_every_event_is_named_noun_verb():
     wrong = [
         (place, name)
-        for place, call in LINES
+        for place, call in lines()
         for name in event_names(call)
         if EVENT.fullmatch(name) is None
     ]
@@ -47,7 +50,7 @@ def test_every_event_is_named_noun_verb():
 def test_every_alarm_says_what_to_do():
     silent = [
         place
-        for place, call in LINES
+        for place, call in lines()
         if isinstance(call.func, ast.Attribute)
         and call.func.attr in ALARMS
         and "remedy" not in {keyword.arg for keyword in call.keywords}
@@ -64,6 +67,6 @@ def test_the_table_of_stories_has_every_event_and_no_other():
     text = (ROOT / "CONTRIBUTING.md").read_text().partition("| Story | Events |")[2]
     documented = set(re.findall(r"`([^`]+)`", text.partition("\n\n")[0]))
 
-    logged = {name for _, call in LINES for name in event_names(call)}
+    logged = {name for _, call in lines() for name in event_names(call)}
 
     assert documented == logged | NAMED_ELSEWHERE

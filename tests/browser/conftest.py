@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect, sync_playwright
 
-from deploy.local.dashboard import build_dashboard, install_packages
+from deploy.local.dashboard import build_dashboard, install_tools
 from schemas.record import Record
 from tests.browser import scenes
 from tests.browser.stage import Stage
@@ -79,7 +79,7 @@ def market() -> MarketScene:
 
 @pytest.fixture(scope="session")
 def built() -> None:
-    install_packages(print, tools=True)  # brings axe
+    install_tools(print)  # brings axe
     build_dashboard(print)
 
 

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -147,6 +148,12 @@ async def served_gateway(settings: GatewaySettings) -> AsyncIterator[RunningGate
         yield RunningGateway(app, bus, client, url=server.url)
     server.should_exit = True
     await serving_task
+
+
+@cache
+def api_document() -> dict[str, Any]:
+    """Return the API's document where nobody signs in; it takes seconds, and none may change it."""
+    return create_app(GatewaySettings(), FakeBus()).openapi()
 
 
 def feed_live_markets(bus: FakeBus) -> None:

@@ -14,7 +14,7 @@ from gateway.access.scopes import OPEN, needed_scope
 from gateway.app import create_app
 from gateway.envelope import wall_ms
 from gateway.settings import GatewaySettings
-from tests.fakes.gateway import FakeBus, RunningGateway, in_process_gateway
+from tests.fakes.gateway import FakeBus, RunningGateway, api_document, in_process_gateway
 from tests.gateway.access.conftest import stored
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ def all_routes(app: Any) -> list[tuple[str, str]]:
     """Return every method and path that the app answers, files and documents too."""
     documented = [
         (method.upper(), path)
-        for path, operations in app.openapi()["paths"].items()
+        for path, operations in api_document()["paths"].items()
         for method in operations
     ]
     plain = [
@@ -305,9 +305,7 @@ async def test_the_document_says_what_each_operation_needs(guarded):
 
 
 def test_where_nobody_signs_in_the_document_asks_for_nothing():
-    document = create_app(GatewaySettings(), FakeBus()).openapi()
-
-    assert "securitySchemes" not in document["components"]
+    assert "securitySchemes" not in api_document()["components"]
 
 
 async def test_keys_are_listed_for_administrators_without_their_secret(guarded, new_key):

@@ -35,7 +35,7 @@ from tests.build import (
     training_request,
 )
 from tests.fakes.command_processor import CommandProcessor
-from tests.fakes.gateway import WALL_MS, RunningGateway, higher
+from tests.fakes.gateway import WALL_MS, RunningGateway, api_document, higher
 from tests.gateway.routes.test_dead_letter_routes import stored
 
 pytestmark = pytest.mark.anyio
@@ -191,7 +191,7 @@ def example_request(method: str, path: str, operation: Any) -> httpx.Request:
 
 async def test_every_operation_called_with_its_own_example_answers_with_its_main_status(bench):
     known = await prepare(bench)
-    document = bench.app.openapi()
+    document = api_document()
     refused: dict[str, str] = {}
 
     for path, operations in document["paths"].items():

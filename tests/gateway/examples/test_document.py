@@ -10,22 +10,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gateway.app import create_app
 from gateway.examples.document import FAMILIES, _read
-from gateway.settings import GatewaySettings
-from tests.fakes.gateway import FakeBus
+from tests.fakes.gateway import api_document
 
 Example = tuple[str, Any, Any]  # where it stands, its schema, its value
 
 
-@cache
-def document() -> dict[str, Any]:
-    return create_app(GatewaySettings(), FakeBus()).openapi()
-
-
 OPERATIONS = [
     (f"{method} {path}", operation)
-    for path, operations in document()["paths"].items()
+    for path, operations in api_document()["paths"].items()
     for method, operation in operations.items()
 ]
 
@@ -44,7 +37,7 @@ def strict(node: Any) -> Any:
 
 @cache
 def schemas() -> dict[str, Any]:
-    closed: dict[str, Any] = strict(copy.deepcopy(document()["components"]))
+    closed: dict[str, Any] = strict(copy.deepcopy(api_document()["components"]))
     return closed
 
 
