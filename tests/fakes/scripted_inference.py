@@ -18,7 +18,9 @@ class Nothing(Record):
     """No state."""
 
 
-def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]]:
+def predict(
+    state: Nothing, record: Record, horizon_bars: int = 15
+) -> tuple[Nothing, tuple[Record, ...]]:
     """Predict the same of every bar."""
     if not isinstance(record, RegimeProbabilities):
         return state, ()
@@ -28,6 +30,7 @@ def predict(state: Nothing, record: Record) -> tuple[Nothing, tuple[Record, ...]
         symbol=record.symbol,
         timeframe_ms=record.timeframe_ms,
         expected_return=expected_returns(),
+        horizon_bars=horizon_bars,
     )
     return state, (made,)
 
