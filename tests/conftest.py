@@ -94,16 +94,19 @@ def new_topic(broker: str) -> NewTopic:
 
 @contextlib.contextmanager
 def project_topics(bootstrap: str) -> Iterator[KafkaSettings]:
-    """Create every topic of the project; afterwards delete them, and forget every group.
+    """Create every topic of the project; afterwards empty them, and forget every group.
 
-    Stop every consumer before it ends.
+    Stop every consumer before it ends. A topic that was written or altered is deleted, the others
+    stay for the next test: a broker needs a second to delete them all.
     """
     cluster = {"bootstrap.servers": bootstrap}
     apply_topics(cluster)
     yield KafkaSettings(bootstrap)
     forget_groups(cluster)
     ours = {topic.name for topic in planned_topics()}
-    delete_topics(cluster, [topic.name for topic in list_topics(cluster) if topic.name in ours])
+    written = {topic.name for topic in list_topics(cluster) if topic.end}
+    altered = {difference.topic for difference in apply_topics(cluster).differing}
+    delete_topics(cluster, sorted(ours & (written | altered)))
 
 
 @pytest.fixture

@@ -241,10 +241,11 @@ def group_positions(cluster: Mapping[str, str], groups: Collection[str]) -> Grou
 
 
 def delete_topics(cluster: Mapping[str, str], names: Collection[str]) -> None:
-    """Delete topics and their records."""
+    """Delete topics and their records; return when the cluster lists them no more."""
     admin = _admin(cluster)
     if names:
         _wait(admin.delete_topics(list(names), operation_timeout=TIMEOUT_S))
+        _await_gone(admin, names)
 
 
 def delete_groups(cluster: Mapping[str, str]) -> None:
@@ -295,6 +296,15 @@ def _await_leaders(admin: Any, names: Collection[str]) -> None:
             return
         if time.monotonic() > deadline:
             raise TimeoutError(f"topics {', '.join(names)} have no leader after {TIMEOUT_S:.0f} s")
+        time.sleep(0.02)
+
+
+def _await_gone(admin: Any, names: Collection[str]) -> None:
+    """Wait until no topic is listed; a deleted one is listed a moment longer."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while left := set(names) & admin.list_topics(timeout=TIMEOUT_S).topics.keys():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{', '.join(sorted(left))} still listed after {TIMEOUT_S:.0f} s")
         time.sleep(0.02)
 
 
