@@ -96,7 +96,7 @@ class Signal(Record):
     rank: Percentile | None = Field(
         default=None,
         description="Percentile of its expected net return among the last 1,000 of its symbol and "
-        "timeframe; null: its lower bound is not above 0",
+        "timeframe; null: its lower bound is not above 0, or there are fewer than 100",
     )
     decision: Decision | None = Field(
         default=None,

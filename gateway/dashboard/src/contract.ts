@@ -1815,7 +1815,7 @@ export interface Signal {
   answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
   /** Why that one answered, for people */
   why: string | null
-  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0 */
+  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0, or there are fewer than 100 */
   rank: number | null
   /** act: it may open an idea; else why not, by its config; null: an older release */
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
@@ -1884,7 +1884,7 @@ export interface SignalDetail {
   answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
   /** Why that one answered, for people */
   why: string | null
-  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0 */
+  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0, or there are fewer than 100 */
   rank: number | null
   /** act: it may open an idea; else why not, by its config; null: an older release */
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null
@@ -1957,7 +1957,7 @@ export interface SignalItem {
   answered_by: 'universal' | 'bull_specialist' | 'bear_specialist' | 'sideways_specialist' | 'blend' | null
   /** Why that one answered, for people */
   why: string | null
-  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0 */
+  /** Percentile of its expected net return among the last 1,000 of its symbol and timeframe; null: its lower bound is not above 0, or there are fewer than 100 */
   rank: number | null
   /** act: it may open an idea; else why not, by its config; null: an older release */
   decision: 'act' | 'neutral' | 'unqualified' | 'grade' | 'no_tables' | 'edge' | 'data' | null

@@ -14,7 +14,7 @@ from schemas.signals import Signal
 from streams.runtime.memory_driver import replay
 from streams.signals.decision import decide
 from streams.signals.processor import PROCESSOR
-from streams.signals.rank import WINDOW, ranked
+from streams.signals.rank import FEWEST, WINDOW, ranked
 from tests.build import (
     close_time,
     config_effective,
@@ -73,21 +73,28 @@ def signals_of(means: list[float], below: float) -> list[Signal]:
     return all_are(Signal, replay([PROCESSOR], calls))
 
 
-@given(st.lists(st.sampled_from([0.002, 0.0025, 0.003, 0.005]), min_size=1, max_size=20))
-def test_a_rank_is_the_mean_percentile_among_those_so_far(means):
-    ranks = [each.rank for each in signals_of(means, below=0.0001)]
+@given(st.lists(st.sampled_from([0.002, 0.0025, 0.003, 0.005]), min_size=1, max_size=120))
+def test_a_rank_is_the_mean_percentile_among_at_least_a_hundred_so_far(means):
+    window, ranks = b"", []
+    for mean in means:
+        window, rank = ranked(window, mean)
+        ranks.append(rank)
 
-    expected = [
-        percentileofscore(means[: n + 1], mean, kind="mean") for n, mean in enumerate(means)
-    ]
-    assert ranks == pytest.approx(expected)
+    assert ranks[: FEWEST - 1] == [None] * min(len(means), FEWEST - 1)
+    assert ranks[FEWEST - 1 :] == pytest.approx(
+        [
+            percentileofscore(means[: n + 1], mean, kind="mean")
+            for n, mean in enumerate(means)
+            if n >= FEWEST - 1
+        ]
+    )
 
 
 def test_a_signal_whose_lower_bound_is_not_above_0_has_no_rank_and_is_compared_with():
-    first, second = signals_of([0.002], below=0.002)[0], signals_of([0.002, 0.003], 0.0015)[1]
+    *others, last = signals_of([0.002] * (FEWEST - 1) + [0.003], below=0.0015)
 
-    assert first.rank is None
-    assert second.rank == 75.0
+    assert {each.rank for each in others} == {None}
+    assert last.rank == 100.0 - 50.0 / FEWEST
 
 
 def test_signals_of_one_direction_in_a_row_tell_since_when():

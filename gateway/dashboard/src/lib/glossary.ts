@@ -2,8 +2,9 @@
 
 export const GLOSSARY = {
   'Expected net return': [
-    'What a call at this score earned out of sample, less fees, slippage and the funding that will be due.',
-    'The band holds nine of ten results. Only a lower end above the least edge of the config opens an idea.',
+    'What ideas at this score came to out of sample, less fees, slippage and the funding that will be due.',
+    'The 90 % band is of their mean, and holds at all scores together; one idea may end far outside.',
+    'Only a lower end above the least edge of the config opens an idea.',
   ],
   Idea: [
     'A decision to act on a signal: entered at the open of the next bar, left at its first exit.',
@@ -11,7 +12,7 @@ export const GLOSSARY = {
   ],
   Rank: [
     'The share of the last 1,000 signals of the market and timeframe that expected less.',
-    'It is told only where the lower end of the expected net return is above 0.',
+    'It is told only where the lower end of the expected net return is above 0, and among 100 signals or more.',
   ],
   R: ['A result as a multiple of what was risked: the distance from the entry to where the idea is wrong.'],
   'Hit rate': [
