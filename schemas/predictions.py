@@ -71,7 +71,7 @@ class MarketContext(Record):
 
 
 class ReturnBounds(Record):
-    """A mean return over the horizon and its 90 % bounds, fractions of notional."""
+    """The mean return of ideas and the 90 % bounds of that mean, fractions of notional."""
 
     mean: float
     low: float
@@ -79,7 +79,7 @@ class ReturnBounds(Record):
 
 
 class ExpectedReturns(Record):
-    """What a long and a short call of this score earned out of sample, before costs."""
+    """What long and short ideas of this score earned out of sample, before costs."""
 
     long: ReturnBounds
     short: ReturnBounds
@@ -112,7 +112,7 @@ class Prediction(Record):
         "few; null: the model has no tables of who answered",
     )
     expected_return: ExpectedReturns | None = Field(
-        default=None, description="Over the horizon; null as the interval, or for a short history"
+        default=None, description="Null as the interval, or for a short history"
     )
     answered_by: Literal[Answerer, "blend"] | None = Field(
         default=None, description="Null in records of older releases: universal"

@@ -13,7 +13,7 @@ def expected_net_return(
     """Return mean and bounds after costs; None for neutral or without tables.
 
     Args:
-        prediction: With what a long and a short call earned before costs.
+        prediction: With what long and short ideas earned before costs.
         direction: Of the signal.
         round_trip: Fees and slippage of both sides, a fraction of notional.
         funding_ms: Between settlements of funding; None where it is unknown.

@@ -13,6 +13,7 @@ from streams.costs import DEFAULT_COSTS, direction_sign, funding_paid
 # expects of the whole horizon could come, at the same costs.
 INVALIDATION_ATR = 1.0
 TARGET_ATR = 1.5
+LEVEL_FEATURE = "natr_14"
 HIGH_FUNDING = 0.0003  # three times the usual 0.01 % a settlement
 # They fail closed: a signal is the same for everybody, and an account is read when one asks.
 ACCOUNT_CHECKS = tuple(
@@ -31,11 +32,15 @@ def price_levels(prediction: Prediction, direction: Direction) -> tuple[float | 
     side = direction_sign(direction)
     if side == 0 or natr is None:
         return None, None
-    atr = natr * close * math.sqrt(prediction.horizon_bars)
-    invalidation = close - side * INVALIDATION_ATR * atr
-    target = close + side * TARGET_ATR * atr
+    invalidation, target = level_prices(side, close, natr, prediction.horizon_bars)
     usable = min(invalidation, target) > 0.0 and max(invalidation, target) < math.inf
     return (invalidation, target) if usable else (None, None)
+
+
+def level_prices(side: int, close: float, natr: float, horizon_bars: int) -> tuple[float, float]:
+    """Return (invalidation, target) of a side, 1 or -1; what numba cannot read stays out of it."""
+    atr = natr * close * math.sqrt(horizon_bars)
+    return close - side * INVALIDATION_ATR * atr, close + side * TARGET_ATR * atr
 
 
 def risk_notes(

@@ -41,6 +41,7 @@ def _series(symbol: str, edge: float, seed: int, bars: int) -> FeatureSeries:
     returns = deviation * rng.normal(size=bars)
     returns[1:] += edge * deviation * hint[:-1]
     close = 100.0 * np.exp(np.cumsum(returns))
+    opened = np.concatenate(([100.0], close[:-1]))
     ranges = np.abs(returns) + 1e-5
     noise = rng.normal(size=(len(OBSERVATIONS) - 2, bars))
     observed = np.column_stack([ranges, ranges * np.exp(noise[0]), returns.cumsum(), *noise[1:]])
@@ -53,7 +54,10 @@ def _series(symbol: str, edge: float, seed: int, bars: int) -> FeatureSeries:
             (returns, np.full(bars, deviation), ranges, hint, *rng.normal(size=(2, bars)))
         ),
         observed=observed,
-        open=np.concatenate(([100.0], close[:-1])),
+        open=opened,
+        high=np.maximum(opened, close),
+        low=np.minimum(opened, close),
         close=close,
+        natr=np.full(bars, deviation),
         funding=np.zeros(bars),
     )

@@ -6,6 +6,7 @@ confidence are of Venn-Abers predictors, one class against the rest (Vovk, Petej
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from itertools import pairwise
 
@@ -44,9 +45,11 @@ class ProbabilityTable(StepTable):
 
 
 class ReturnTable(StepTable):
-    """What a long call earned by its lean, fractions before costs; a short call is its mirror.
+    """The mean result of ideas of one side by their lean, fractions before costs, 90 % bounds.
 
-    The lean is the probability of buy less that of sell.
+    The lean is the probability of the side less that of the other side. The bounds hold at all
+    leans together, so also at those that are chosen by them; they are of the mean, not of the
+    result of one idea.
     """
 
     low: tuple[float, ...]
@@ -68,7 +71,11 @@ class CalibrationTables(Record):
     neutral: ProbabilityTable
     buy: ProbabilityTable
     returns: ReturnTable | None = Field(
-        description="Null: too few blocks of time for bounds of a mean"
+        description="Of a long idea; null: too few blocks of time for bounds of a mean"
+    )
+    short_returns: ReturnTable | None = Field(
+        default=None,
+        description="Of a short one; null: the mirror of the long one, as in older models",
     )
 
 
@@ -82,7 +89,7 @@ class CalibrationLookup:
             for name in ("sell", "neutral", "buy")
             for table in (getattr(tables, name),)
         }
-        self._returns = None if tables.returns is None else _expected(tables.returns)
+        self._returns = _expected(tables)
 
     def confidence_interval(self, chances: ClassProbabilities) -> tuple[float, float]:
         """Return the bounds of the direction's probability, low first."""
@@ -91,19 +98,36 @@ class CalibrationLookup:
         return bounds[bisect_right(edges, confidence)]
 
     def expected_return(self, chances: ClassProbabilities) -> ExpectedReturns | None:
-        """Return what a long and a short call are expected to earn; None without that table."""
+        """Return what a long and a short idea are expected to earn; None without that table."""
         if self._returns is None:
             return None
         edges, steps = self._returns
         return steps[bisect_right(edges, chances.buy - chances.sell)]
 
 
-def _expected(table: ReturnTable) -> tuple[tuple[float, ...], tuple[ExpectedReturns, ...]]:
-    steps = tuple(
-        ExpectedReturns.unchecked(
-            long=ReturnBounds.unchecked(mean=mean, low=low, high=high),
-            short=ReturnBounds.unchecked(mean=0.0 - mean, low=0.0 - high, high=0.0 - low),
-        )
-        for low, mean, high in zip(table.low, table.mean, table.high, strict=True)
+def _expected(
+    tables: CalibrationTables,
+) -> tuple[tuple[float, ...], tuple[ExpectedReturns, ...]] | None:
+    """Return edges and steps of both tables as one function of the long idea's lean."""
+    long, short = tables.returns, tables.short_returns
+    if long is None:
+        return None
+    mirrored = () if short is None else (math.nextafter(-edge, math.inf) for edge in short.edges)
+    edges = tuple(sorted({*long.edges, *mirrored}))
+    steps = []
+    for lean in (-math.inf, *edges):
+        bought = _bounds(long, lean)
+        sold = _mirror(bought) if short is None else _bounds(short, -lean)
+        steps.append(ExpectedReturns.unchecked(long=bought, short=sold))
+    return edges, tuple(steps)
+
+
+def _bounds(table: ReturnTable, lean: float) -> ReturnBounds:
+    step = bisect_right(table.edges, lean)
+    return ReturnBounds.unchecked(mean=table.mean[step], low=table.low[step], high=table.high[step])
+
+
+def _mirror(bounds: ReturnBounds) -> ReturnBounds:
+    return ReturnBounds.unchecked(
+        mean=0.0 - bounds.mean, low=0.0 - bounds.high, high=0.0 - bounds.low
     )
-    return table.edges, steps

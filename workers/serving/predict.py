@@ -13,6 +13,7 @@ from schemas.predictions import ClassProbabilities, MarketContext, Prediction, R
 from schemas.specialists import SPECIALISTS, Answerer
 from schemas.topics import PREDICTIONS
 from streams.costs import label_threshold
+from streams.signals.risk import LEVEL_FEATURE
 from workers.models.calibration import CalibrationLookup
 from workers.models.ensemble import class_probabilities
 from workers.serving.pairing import FeatureWindow, PairedBar, PreparedRows, RowsInOrder
@@ -201,7 +202,7 @@ def _prediction(
         context=MarketContext.unchecked(
             open=features.open,
             close=features.close,
-            natr=features.values.get("natr_14"),
+            natr=features.values.get(LEVEL_FEATURE),
             volume_to_median=features.values.get("volume_to_median_20"),
             higher_direction=features.values.get("htf1_direction"),
             funding_rate=features.funding_rate,

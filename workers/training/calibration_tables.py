@@ -5,32 +5,32 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.models.calibration import CalibrationTables, ProbabilityTable, ReturnTable
-from workers.training.blocks import SumsByBlock, time_blocks
-from workers.training.calibration_evidence import FEWEST_BLOCKS
-from workers.training.dataset import Array, Rows
+from workers.models.calibration import CalibrationTables, ProbabilityTable
+from workers.training.blocks import time_blocks
+from workers.training.dataset import Array
 from workers.training.fit import TooFewRows
 from workers.training.labels import BUY, NEUTRAL, SELL
 from workers.training.metrics import StitchedRows
+from workers.training.return_tables import return_table
 
 CLASSES = (("sell", SELL), ("neutral", NEUTRAL), ("buy", BUY))
 CELLS = 200  # of equal width; a score is known to half a percentage point
 EDGES = np.arange(1, CELLS) / CELLS
 DIGITS = 6  # of a probability, so that equal steps are one
-RETURN_STEPS = 10  # of equally many rows, before those that would fall are pooled
-RETURN_LEVEL = 0.9
-RETURN_DIGITS = 9
 
 
 class MissingClass(TooFewRows):
     """A class never came true, so nothing is known of its probability."""
 
 
-def fit_tables(test: StitchedRows, horizon_bars: int, block_ms: int) -> CalibrationTables:
+def fit_tables(
+    test: StitchedRows, earned: Array, horizon_bars: int, block_ms: int
+) -> CalibrationTables:
     """Return the tables of stitched test blocks.
 
     Args:
         test: Calibrated probabilities of rows that no member was trained on, and what came true.
+        earned: By a long and a short idea of each row, NaN where unknown, shape (N, 2).
         horizon_bars: Bars over which rows share an outcome.
         block_ms: Length of the blocks of time that count as independent.
 
@@ -50,8 +50,14 @@ def fit_tables(test: StitchedRows, horizon_bars: int, block_ms: int) -> Calibrat
         for _, which in CLASSES
     )
     lean = test.probabilities[:, BUY] - test.probabilities[:, SELL]
-    returns = return_table(lean, test.forward, time_blocks(test.times, block_ms))
-    return CalibrationTables(sell=sell, neutral=neutral, buy=buy, returns=returns)
+    blocks = time_blocks(test.times, block_ms)
+    return CalibrationTables(
+        sell=sell,
+        neutral=neutral,
+        buy=buy,
+        returns=return_table(lean, earned[:, 0], blocks),
+        short_returns=return_table(-lean, earned[:, 1], blocks),
+    )
 
 
 def venn_abers_table(
@@ -101,41 +107,3 @@ def _with_new_row(weights: Array, right: Array, outcome: float) -> Array:
     smallest = np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
     fitted = np.where(np.tri(CELLS, dtype=bool).T, smallest, -np.inf).max(axis=0)
     return np.asarray(np.maximum.accumulate(np.clip(fitted, 0.0, 1.0).round(DIGITS)))
-
-
-def return_table(lean: Array, forward: Array, blocks: Rows) -> ReturnTable | None:
-    """Return what a long call earned by its lean, with 90 % bounds; None for few blocks of time.
-
-    Rows are split into steps of equally many, and steps that would fall are pooled. The mean of a
-    step has the error that its blocks show, a t interval by it, and is shrunk to zero by the share
-    of its square that this error explains (James, Stein, 1961).
-
-    Args:
-        lean: Probability of buy less that of sell, shape (N,).
-        forward: Return from next open to the horizon's close, shape (N,).
-        blocks: Number of each row's block of time, from 0, shape (N,).
-    """
-    from scipy.optimize import isotonic_regression
-    from scipy.special import stdtrit
-
-    if len(blocks) == 0 or blocks.max() + 1 < FEWEST_BLOCKS:
-        return None
-    edges = np.unique(np.quantile(lean, np.arange(1, RETURN_STEPS) / RETURN_STEPS, method="higher"))
-    edges = edges[edges > lean.min()]  # so that no step is empty
-    step = np.searchsorted(edges, lean, side="right")
-    rows = np.bincount(step, minlength=len(edges) + 1)
-    pools = isotonic_regression(np.bincount(step, forward) / rows, weights=rows).blocks
-    edges, sizes = edges[pools[1:-1] - 1], np.add.reduceat(rows, pools[:-1])
-    step = np.searchsorted(edges, lean, side="right")
-    pooled = SumsByBlock.of(forward, step, blocks, len(sizes)).means()
-    mean, variance = pooled.mean[0], pooled.variance[0]
-    reach = stdtrit(pooled.effective[0] - 1.0, 0.5 + RETURN_LEVEL / 2.0) * np.sqrt(variance)
-    kept = np.maximum(1.0 - variance / np.maximum(mean**2, np.finfo(float).tiny), 0.0)
-    # The same pooling of all three keeps their order: an isotonic fit is monotone in its values.
-    low, middle, high = (
-        (isotonic_regression(column, weights=sizes).x.round(RETURN_DIGITS) + 0.0).tolist()
-        for column in (mean - reach, mean * kept, mean + reach)
-    )
-    return ReturnTable(
-        edges=tuple(edges.tolist()), low=tuple(low), mean=tuple(middle), high=tuple(high)
-    )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from schemas.features import FeatureVector
 from streams.features.catalog import FEATURES
+from streams.signals.risk import LEVEL_FEATURE
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]  # row numbers, or one integer for each row
@@ -27,8 +28,8 @@ class FeatureSeries:
         times: Bar closes, ms, increasing, shape (T,).
         rows: Features in model order, NaN where null, shape (T, F).
         observed: Observations of the regime filter, NaN where null, shape (T, D).
-        open: Open of each bar, shape (T,).
-        close: Close of each bar, shape (T,).
+        open, high, low, close: Prices of each bar, shape (T,); high and low are NaN in old records.
+        natr: Average true range over the close, NaN in warm-up, shape (T,).
         funding: Sum of the funding rates settled up to each bar, shape (T,).
     """
 
@@ -39,7 +40,10 @@ class FeatureSeries:
     rows: Array
     observed: Array
     open: Array
+    high: Array
+    low: Array
     close: Array
+    natr: Array
     funding: Array
 
     def column(self, name: str) -> Array:
@@ -69,7 +73,10 @@ class _Columns:
     funding_times: array[int] = field(default_factory=lambda: array("q"))
     funding_rates: array[float] = field(default_factory=lambda: array("d"))
     open: array[float] = field(default_factory=lambda: array("d"))
+    high: array[float] = field(default_factory=lambda: array("d"))
+    low: array[float] = field(default_factory=lambda: array("d"))
     close: array[float] = field(default_factory=lambda: array("d"))
+    natr: array[float] = field(default_factory=lambda: array("d"))
     values: array[float] = field(default_factory=lambda: array("d"))  # row after row
 
     def add(self, vector: FeatureVector, wanted: tuple[str, ...]) -> None:
@@ -80,9 +87,15 @@ class _Columns:
         self.funding_times.append(vector.funding_time_ms or 0)
         self.funding_rates.append(vector.funding_rate or 0.0)
         self.open.append(vector.open)
+        self.high.append(_number(vector.high))
+        self.low.append(_number(vector.low))
         self.close.append(vector.close)
-        row = (vector.values.get(name) for name in wanted)
-        self.values.extend(math.nan if value is None else value for value in row)
+        self.natr.append(_number(vector.values.get(LEVEL_FEATURE)))
+        self.values.extend(_number(vector.values.get(name)) for name in wanted)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def collect_series(
@@ -113,7 +126,10 @@ def _series(market: tuple[str, int], bars: _Columns, names: tuple[str, ...]) -> 
         rows=np.ascontiguousarray(values[:, : len(names)]),
         observed=np.ascontiguousarray(values[:, len(names) :]),
         open=np.array(bars.open),
+        high=np.array(bars.high),
+        low=np.array(bars.low),
         close=np.array(bars.close),
+        natr=np.array(bars.natr),
         funding=np.cumsum(np.where(settled, rates, 0.0)),
     )
 

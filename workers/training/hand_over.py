@@ -18,7 +18,7 @@ from workers.training.fit import FittedNetworks
 
 SERIES, NETWORKS = "series", "networks.npz"
 LOOK_EVERY_S = 0.05
-COLUMNS = ("times", "rows", "observed", "open", "close", "funding")
+COLUMNS = ("times", "rows", "observed", "open", "high", "low", "close", "natr", "funding")
 
 
 def write_series(folder: Path, series: Mapping[str, FeatureSeries]) -> None:

@@ -57,6 +57,7 @@ from workers.training.forecasts import score_forecasts
 from workers.training.gates import qualifying_gates
 from workers.training.grade_promises import grade_promises
 from workers.training.holdout import AnsweringModel, holdout_record, split_holdout
+from workers.training.idea_returns import idea_returns
 from workers.training.importance import importance_record
 from workers.training.kept_fits import KeptFits
 from workers.training.metrics import StitchedRows, model_metrics, unclear_share
@@ -175,7 +176,8 @@ def train(
         fitted, blocks = chosen.models[-1], list(chosen.blocks)
         first = FirstFold(chosen.models[0], blocks[0].starts_ms, chosen.remake)
     certificate = certify(table, fitted, plan, first)
-    block_ms = BLOCK_HORIZONS * plan.labels.horizon_bars * table.timeframe_ms
+    horizon = plan.labels.horizon_bars
+    block_ms = BLOCK_HORIZONS * horizon * table.timeframe_ms
     stitched = stitch_blocks(table, blocks, plan)
     metrics = model_metrics(stitched, block_ms, plan.seed)
     metrics = metrics.model_copy(update={"trials": metrics.trials + chosen.trials})
@@ -192,9 +194,11 @@ def train(
             lambda done: progress("calibration", 0.5 + 0.5 * done, "specialists of the regimes"),
         )
     served = _as_served(stitched, specialists.served)
-    drift = drift_parts(table, served, served.rows, plan.labels.horizon_bars, plan.seed)
+    drift = drift_parts(table, served, served.rows, horizon, plan.seed)
     kinds = [stitched] if served is stitched else [stitched, served]
-    tables = [fit_tables(rows, plan.labels.horizon_bars, block_ms) for rows in kinds]
+    each = [idea_returns(one, horizon) for one in table.series.values()]
+    earned = np.concatenate(each)[stitched.rows]
+    tables = [fit_tables(rows, earned, horizon, block_ms) for rows in kinds]
     model = AnsweringModel(fitted, temperature, specialists)
     forecasts = model.forecasts(table, held_out, plan)
     holdout = holdout_record(table, held_out, forecasts)
@@ -241,7 +245,7 @@ def train(
         feature_set_id=FEATURE_SET_ID,
         feature_names=next(iter(table.series.values())).names,
         timeframe_ms=request.timeframe_ms,
-        horizon_bars=plan.labels.horizon_bars,
+        horizon_bars=horizon,
         volatility_feature=plan.labels.volatility_feature,
         label_width=plan.labels.width,
         member_weights=dict(plan.member_weights),
@@ -272,9 +276,7 @@ def train(
         table=table,
         stitched=stitched,
         served=served,
-        trades=called_trades(
-            table, served.rows, served.probabilities.argmax(axis=1), plan.labels.horizon_bars
-        ),
+        trades=called_trades(table, served.rows, served.probabilities.argmax(axis=1), horizon),
         reliability=reliability(served, block_ms),
         held_out=held_out,
         answers=model.answers(forecasts),

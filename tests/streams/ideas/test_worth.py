@@ -7,22 +7,29 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+import pytest
 
 from schemas.ideas import IdeaEvent
 from schemas.predictions import ClassProbabilities
 from schemas.record import Record
 from schemas.signals import ScoredSignal
+from schemas.timeframes import MINUTE_MS
 from schemas.trades import TradeResult
+from streams.costs import DEFAULT_COSTS
 from streams.ideas.processor import PROCESSOR as IDEAS
 from streams.processor import Changes, StateRef, fold
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.signals.processor import PROCESSOR as SIGNALS
 from tests.build import market_context, prediction
 from workers.models.calibration import CalibrationLookup, CalibrationTables, ProbabilityTable
-from workers.training.calibration_tables import return_table
+from workers.training.dataset import FeatureSeries
+from workers.training.idea_returns import idea_returns
+from workers.training.return_tables import return_table
 
 HORIZON, PERSISTENCE, DEVIATION = 15, 0.97, 1e-3
 LEARNT, MARKETS, BARS = 8_000, 10, 600
+NATR = 1.6 * DEVIATION
+COST = DEFAULT_COSTS.round_trip
 EDGE = 2e-3  # mean return of a bar for a lean of 1
 ANY = ProbabilityTable(edges=(), low=(0.0,), high=(1.0,))
 
@@ -43,13 +50,38 @@ def market(rng, bars, edge):
     return lean, opened, high, low, close
 
 
+def earned(lean, opened, high, low, close):
+    """Leans of the bars whose ideas end in the market, and what those earn, long and short."""
+    count = len(close)
+    series = FeatureSeries(
+        symbol="BTCUSDT",
+        timeframe_ms=MINUTE_MS,
+        names=(),
+        times=MINUTE_MS * np.arange(count),
+        rows=np.empty((count, 0)),
+        observed=np.empty((count, 0)),
+        open=opened,
+        high=high,
+        low=low,
+        close=close,
+        natr=np.full(count, NATR),
+        funding=np.zeros(count),
+    )
+    return lean[:-HORIZON], idea_returns(series, HORIZON)[:-HORIZON]
+
+
 def learnt(rng, edge):
     """Tables from a past of the same kind of market."""
-    lean, opened, _, _, close = market(rng, LEARNT, edge)
-    bars = np.arange(LEARNT - HORIZON - 1)
-    forward = close[bars + HORIZON] / opened[bars + 1] - 1.0
-    table = return_table(lean[bars], forward, bars // (8 * HORIZON))
-    return CalibrationLookup(CalibrationTables(sell=ANY, neutral=ANY, buy=ANY, returns=table))
+    lean, results = earned(*market(rng, LEARNT, edge))
+    blocks = np.arange(len(lean)) // (8 * HORIZON)
+    long, short = (return_table(s * lean, results[:, n], blocks) for n, s in enumerate((1, -1)))
+    tables = CalibrationTables(sell=ANY, neutral=ANY, buy=ANY, returns=long, short_returns=short)
+    return CalibrationLookup(tables)
+
+
+def chances(lean):
+    buy = (0.98 + float(np.clip(lean, -0.9, 0.9))) / 2.0
+    return ClassProbabilities(sell=0.98 - buy, neutral=0.02, buy=buy)
 
 
 def outputs(rng, edge):
@@ -58,16 +90,13 @@ def outputs(rng, edge):
     states: dict[StateRef, Record] = {}
     made: dict[type[Record], list[Any]] = defaultdict(list)
     for bar, (lean, *prices) in enumerate(zip(*market(rng, BARS, edge), strict=True)):
-        buy = (0.98 + float(np.clip(lean, -0.9, 0.9))) / 2.0
-        chances = ClassProbabilities(sell=0.98 - buy, neutral=0.02, buy=buy)
+        said = chances(lean)
         opened, high, low, close = map(float, prices)
         asked = prediction(
             bar,
-            probabilities=(chances.sell, chances.neutral, chances.buy),
-            context=market_context(
-                open=opened, high=high, low=low, close=close, natr=1.6 * DEVIATION
-            ),
-            expected_return=tables.expected_return(chances),
+            probabilities=(said.sell, said.neutral, said.buy),
+            context=market_context(open=opened, high=high, low=low, close=close, natr=NATR),
+            expected_return=tables.expected_return(said),
         )
         changes = Changes()
         fold((SIGNALS, SCORING, IDEAS), states, asked, changes)
@@ -104,3 +133,23 @@ def test_a_market_without_an_edge_opens_next_to_no_idea():
     ]
 
     assert len(decided) < 0.01 * MARKETS * BARS
+
+
+@pytest.mark.parametrize(("edge", "markets"), [(1e-3, 280), (2e-3, 40), (4e-3, 30)])
+def test_bounds_hold_the_mean_result_of_the_ideas_that_were_chosen_by_them(edge, markets):
+    lean, results = earned(*market(np.random.default_rng(99), 400_000, edge))
+    both_sides = np.concatenate((lean, -lean)), results.T.reshape(-1)
+    truth = np.polynomial.Polynomial.fit(*both_sides, 5)
+    inside = []
+    for seed in range(markets):
+        rng = np.random.default_rng((seed, 1))
+        tables = learnt(rng, edge)
+        for each in market(rng, BARS, edge)[0][::HORIZON]:
+            expected = tables.expected_return(chances(each))
+            assert expected is not None
+            bounds = expected.long if each > 0.0 else expected.short
+            if bounds.low > COST:
+                inside.append(bounds.low <= truth(abs(each)) <= bounds.high)
+
+    assert len(inside) > 500
+    assert 0.86 <= np.mean(inside) <= 0.95  # 90 % at all scores together

@@ -32,13 +32,25 @@ def test_a_step_holds_from_its_edge_on_and_a_tie_is_neutral(sell, buy, interval)
     assert CalibrationLookup(TABLES).confidence_interval(chances(sell, buy)) == interval
 
 
-def test_a_short_call_earns_what_a_long_one_loses():
+def test_without_a_table_of_its_own_a_short_idea_is_the_mirror_of_a_long_one():
     expected = CalibrationLookup(TABLES).expected_return(chances(0.5, 0.3))
 
     assert expected is not None
     assert expected.long == ReturnBounds(mean=-0.001, low=-0.002, high=0.0)
     assert expected.short == ReturnBounds(mean=0.001, low=0.0, high=0.002)
     assert str(expected.short.low) == "0.0"
+
+
+def test_a_short_idea_has_a_table_of_its_own_by_the_lean_to_sell():
+    own = ReturnTable(edges=(0.2,), low=(-0.003, 0.001), mean=(0.0, 0.002), high=(0.001, 0.003))
+    lookup = CalibrationLookup(TABLES.model_copy(update={"short_returns": own}))
+
+    for sell, buy, step in ((0.1, 0.4, 0), (0.35, 0.25, 0), (0.5, 0.25, 1), (0.75, 0.5, 1)):
+        lean = ClassProbabilities.unchecked(sell=sell, neutral=0.0, buy=buy)
+        expected = lookup.expected_return(lean)
+        assert expected is not None
+        assert expected.long.mean == RETURNS.mean[int(buy >= sell)]
+        assert expected.short.mean == own.mean[step]
 
 
 def test_a_model_without_returns_expects_none():

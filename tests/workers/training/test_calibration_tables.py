@@ -14,7 +14,6 @@ from workers.training.calibration_tables import (
     CELLS,
     MissingClass,
     fit_tables,
-    return_table,
     venn_abers_table,
 )
 from workers.training.metrics import StitchedRows
@@ -106,73 +105,19 @@ def stitched(classes):
     [([0, 1] * 30, "60 test rows came out as buy"), ([1] * 60, "sell or buy"), ([], "none of 0")],
 )
 def test_a_class_that_never_came_true_is_refused(classes, words):
+    rows = stitched(np.array(classes, np.int64))
+
     with pytest.raises(MissingClass, match=words):
-        fit_tables(stitched(np.array(classes, np.int64)), HORIZON, MINUTE_MS)
+        fit_tables(rows, np.zeros((len(classes), 2)), HORIZON, MINUTE_MS)
 
 
 def test_a_short_record_has_bounds_of_confidence_and_none_of_returns():
-    tables = fit_tables(stitched(np.arange(60) % 3), HORIZON, 10 * MINUTE_MS)
+    rows, earned = stitched(np.arange(60) % 3), np.zeros((60, 2))
+
+    tables = fit_tables(rows, earned, HORIZON, 10 * MINUTE_MS)
 
     assert tables.returns is None
+    assert tables.short_returns is None
     low, high = bounds(tables.neutral, 0.4)
     assert low <= 1 / 3 <= high
     assert high - low > 0.15  # sixty rows hold four outcomes that do not overlap
-
-
-def overlapping_market(rng, count, slope):
-    """Leans that persist, and returns over ``HORIZON`` bars whose mean is ``slope`` times them."""
-    from scipy.signal import lfilter
-
-    steps = rng.standard_t(4, count + HORIZON).cumsum()
-    noise = (steps[HORIZON:] - steps[:-HORIZON]) / np.sqrt(2.0 * HORIZON)
-    lean = 0.1 * lfilter([np.sqrt(1.0 - 0.95**2)], [1.0, -0.95], rng.normal(size=count + 200))[200:]
-    return lean, 1e-3 * (slope * lean + noise)
-
-
-@pytest.mark.parametrize("slope", [0.0, 2.0])
-def test_bounds_of_the_expected_return_cover_as_often_as_they_say(slope):
-    rng, blocks, covered = np.random.default_rng(4), np.arange(2_400) // (8 * HORIZON), []
-    for _ in range(100):
-        lean, forward = overlapping_market(rng, 2_400, slope)
-        table = return_table(lean, forward, blocks)
-        assert table is not None
-        tenth = np.argsort(np.argsort(lean)) // 240
-        truth = 1e-3 * slope * (np.bincount(tenth, lean) / 240)[tenth]
-        step = np.searchsorted(table.edges, lean, side="right")
-        low, high = np.array(table.low)[step], np.array(table.high)[step]
-        covered.append(np.mean((low <= truth) & (truth <= high)))
-
-    assert 0.85 <= np.mean(covered) <= 0.95
-
-
-def test_an_edge_that_is_there_is_kept_and_one_that_is_not_shrinks_to_zero():
-    rng, blocks = np.random.default_rng(1), np.arange(20_000) // 20
-    lean = rng.normal(scale=0.1, size=20_000)
-    noise = rng.normal(scale=1e-3, size=20_000)
-
-    real, none = (return_table(lean, slope * lean + noise, blocks) for slope in (1e-2, 0.0))
-
-    assert real is not None
-    assert none is not None
-    assert real.mean[0] < -5e-4 < 5e-4 < real.mean[-1]
-    assert real.low[-1] > 0.0
-    assert max(map(abs, none.mean)) < 5e-5
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.lists(st.sampled_from([-0.2, -0.1, 0.0, 0.1, 0.2]), min_size=10, max_size=40),
-    st.integers(0, 9),
-)
-def test_a_return_table_is_one_whatever_its_rows(lean, seed):
-    rng = np.random.default_rng(seed)
-
-    table = return_table(np.array(lean), rng.normal(size=len(lean)), np.arange(len(lean)))
-
-    assert table is not None  # its steps are checked where it is made
-    assert all(edge in lean for edge in table.edges)
-
-
-def test_too_few_blocks_of_time_have_no_return_table():
-    assert return_table(np.arange(90.0), np.arange(90.0), np.arange(90) // 10) is None
-    assert return_table(np.empty(0), np.empty(0), np.empty(0, np.int64)) is None

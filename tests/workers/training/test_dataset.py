@@ -105,9 +105,7 @@ def clocked(days: float, timeframe_ms: int) -> FeatureSeries:
     rows = np.column_stack((np.zeros(len(times)), times, times + 1.0))
     names = ("a", "time_of_day_sine", "time_of_week_sine")
     prices = np.ones(len(times))
-    return FeatureSeries(
-        "BTCUSDT", timeframe_ms, names, times, rows, rows[:, :1], prices, prices, prices
-    )
+    return FeatureSeries("BTCUSDT", timeframe_ms, names, times, rows, rows[:, :1], *[prices] * 6)
 
 
 @pytest.mark.parametrize(

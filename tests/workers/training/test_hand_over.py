@@ -32,7 +32,10 @@ def series(symbol: str, rows: np.ndarray) -> FeatureSeries:
         rows=rows,
         observed=rows[:, :1].copy(),
         open=ramp,
+        high=ramp + 2,
+        low=ramp - 1,
         close=ramp + 1,
+        natr=ramp / 100,
         funding=-ramp,
     )
 

@@ -25,15 +25,20 @@ def series(count=60, seed=0, holes=(), funding=None):
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.002, count)))
     kept = np.setdiff1d(np.arange(count), holes)
     volatility = rng.uniform(5e-4, 3e-3, count)
+    returns = rng.normal(size=count)
+    opened = close * np.exp(rng.normal(0.0, 0.0005, count))
     return FeatureSeries(
         symbol="BTCUSDT",
         timeframe_ms=MINUTE_MS,
         names=NAMES,
         times=START_MS + MINUTE_MS * kept,
-        rows=np.column_stack((rng.normal(size=count), volatility))[kept],
+        rows=np.column_stack((returns, volatility))[kept],
         observed=np.zeros((len(kept), 1)),
-        open=(close * np.exp(rng.normal(0.0, 0.0005, count)))[kept],
+        open=opened[kept],
+        high=(np.maximum(opened, close) * 1.001)[kept],
+        low=(np.minimum(opened, close) * 0.999)[kept],
         close=close[kept],
+        natr=volatility[kept],
         funding=(np.zeros(count) if funding is None else np.cumsum(funding))[kept],
     )
 

@@ -20,6 +20,7 @@ from workers.training.comparison import champion_answers
 from workers.training.diagnostics import reliability
 from workers.training.fit import fit_model
 from workers.training.fit_boosted import fit_boosted
+from workers.training.idea_returns import idea_returns
 from workers.training.metrics import StitchedRows, log_loss
 from workers.training.report_selection import selection_section
 from workers.training.specialists import (
@@ -202,8 +203,10 @@ def test_bounds_drawings_and_trades_are_of_the_answers_that_serve(later):
     horizon = SMALL.labels.horizon_bars
     block_ms = BLOCK_HORIZONS * horizon * MINUTE_MS
 
-    assert manifest.calibration == fit_tables(later.stitched, horizon, block_ms)
-    assert manifest.selection_calibration == fit_tables(served, horizon, block_ms)
+    each = [idea_returns(one, horizon) for one in later.table.series.values()]
+    earned = np.concatenate(each)[served.rows]
+    assert manifest.calibration == fit_tables(later.stitched, earned, horizon, block_ms)
+    assert manifest.selection_calibration == fit_tables(served, earned, horizon, block_ms)
     assert manifest.selection_calibration != manifest.calibration
     assert {score.forecast for score in later.scores} >= {"ensemble", "selection", "xgboost"}
     assert later.reliability == reliability(served, block_ms)
