@@ -3,9 +3,11 @@
 import { type ComponentType, useEffect, useMemo, useState } from 'react'
 
 import type { Analysis } from '../contract'
-import { goTo, rescope, useSymbol } from '../lib/address'
-import { ANALYSIS, SIGNALS } from '../lib/route'
+import { goTo, push, rescope, useSymbol } from '../lib/address'
+import { ANALYSIS, linkToSignal, SIGNALS } from '../lib/route'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
+import { chartKeys } from '../live/chart/chartMoves'
+import { MarketChart } from '../live/chart/MarketChart'
 import { WHOLE_FILTER } from '../live/filter'
 import { newestBySymbol, seriesKey } from '../live/fold'
 import { GatewayAway } from '../live/GatewayAway'
@@ -14,7 +16,7 @@ import { liveStore, useLive } from '../live/LiveStore'
 import { MarketStrip } from '../live/MarketStrip'
 import { StartupProgress } from '../live/StartupProgress'
 import { useTimeframes } from '../live/timeframes'
-import { UnknownTimeframe } from '../live/TimeframeSwitch'
+import { TimeframeSwitch, UnknownTimeframe } from '../live/TimeframeSwitch'
 import { ChartFooter } from '../ui/ChartFooter'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
@@ -71,6 +73,7 @@ export function AnalysisPage({ Frame }: Props) {
         { keys: ['f', 'F'], meaning: 'Next, previous family', act: (key) => focusFamily(shown, key === 'f' ? 1 : -1) },
         { keys: ['e'], meaning: 'All families open or shut', act: families.toggleAll },
         { keys: ['o'], meaning: 'Signals of this market and timeframe', act: openSignals },
+        ...chartKeys(),
       ]}
       help={HELP}
       footer={<ChartFooter />}
@@ -84,6 +87,15 @@ export function AnalysisPage({ Frame }: Props) {
         ) : (
           <>
             <Agreement analysis={analysis} />
+            {shown !== null && (
+              <MarketChart
+                symbol={analysis.symbol}
+                timeframe={shown}
+                onChoose={(signalId) => push(linkToSignal(signalId))}
+              >
+                <TimeframeSwitch onChoose={(timeframe) => rescope({ timeframe })} />
+              </MarketChart>
+            )}
             <Columns analysis={analysis} running={running} shown={shown} families={families} />
             <Rules definitions={analysis.definitions} />
           </>

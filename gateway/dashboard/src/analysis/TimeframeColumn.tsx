@@ -1,6 +1,6 @@
 // One timeframe of a market: its chart, regime, trend, newest signal, levels, volatility, indicators.
 
-import { useEffect, useMemo } from 'react'
+import { lazy, Suspense, useEffect, useMemo } from 'react'
 
 import type { AnalysisDefinitions, TimeframeAnalysis } from '../contract'
 import { classes } from '../lib/classes'
@@ -8,7 +8,6 @@ import { barsText, closeText, percent, priceText } from '../lib/format'
 import { linkToSignal, SIGNALS } from '../lib/route'
 import { useTheme } from '../lib/theme'
 import type { Timeframe } from '../lib/timeframe'
-import { EdgeChart } from '../live/chart/EdgeChart'
 import { NO_SERIES, seriesKey } from '../live/fold'
 import { liveStore, useLive } from '../live/LiveStore'
 import { staleBars } from '../live/staleness'
@@ -27,6 +26,9 @@ import { Families } from './Families'
 import { ReadingMark } from './ReadingMark'
 import { dwellText, momentText, sentencesOf } from './spans'
 import styles from './TimeframeColumn.module.css'
+
+// What draws candles is more code than all of the page.
+const EdgeChart = lazy(() => import('../live/chart/EdgeChart').then((module) => ({ default: module.EdgeChart })))
 
 interface Props {
   symbol: string
@@ -107,15 +109,17 @@ function Chart({ symbol, timeframe, analysis, edgeMs }: Props) {
   return (
     <div className={styles.chart}>
       <ErrorBoundary what="The chart">
-        <EdgeChart
-          bars={bars}
-          regimes={regimes}
-          levels={levels}
-          edgeMs={end}
-          theme={theme}
-          label={`${timeframe.name} candles with regimes to ${momentText(end, end)}; newest close ${priceText(last?.close)} at ${closeText(last?.event_time_ms ?? end)} UTC`}
-          momentText={(ms) => momentText(ms, end)}
-        />
+        <Suspense fallback={<div className={styles.waiting} aria-busy="true" />}>
+          <EdgeChart
+            bars={bars}
+            regimes={regimes}
+            levels={levels}
+            edgeMs={end}
+            theme={theme}
+            label={`${timeframe.name} candles with regimes to ${momentText(end, end)}; newest close ${priceText(last?.close)} at ${closeText(last?.event_time_ms ?? end)} UTC`}
+            momentText={(ms) => momentText(ms, end)}
+          />
+        </Suspense>
       </ErrorBoundary>
     </div>
   )

@@ -11,6 +11,7 @@ import { linkToJournalForm } from '../lib/route'
 import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
+import { chartKeys } from '../live/chart/chartMoves'
 import { type Filter, filterFrom, isQuiet, passes, queryOf, toggled, WHOLE_FILTER } from '../live/filter'
 import { newestBySymbol } from '../live/fold'
 import { HealthBanner } from '../live/HealthBanner'
@@ -122,6 +123,7 @@ export function SignalsPage() {
         },
         { keys: ['n'], meaning: 'Neutral signals on or off', act: toggleNeutral },
         { keys: ['p'], meaning: 'Pause or resume updates', act: () => liveStore.pause(!paused) },
+        ...chartKeys(),
       ]}
       help="Times are bar closes in market time, UTC. Rising bars are hollow, falling bars are full. Signals are advice: no part of this system can place an order."
       footer={<ChartFooter />}

@@ -10,6 +10,7 @@ import {
   priceText,
   ratioText,
   signedPercent,
+  sizeText,
   stampText,
   timeframeText,
   valueText,
@@ -25,6 +26,10 @@ test('an unknown number is a dash', () => {
     durationText(null),
   ])
     expect(text).toBe('–')
+})
+
+test('a size has three digits', () => {
+  expect([12_345, 0.0532, 4_730_000, 0].map(sizeText)).toEqual(['12.3K', '0.0532', '4.73M', '0'])
 })
 
 test('a return carries its sign, and nothing is neither', () => {

@@ -41,6 +41,13 @@ export function valueText(value: number | null): string {
   return value.toFixed(digits).replace('-', '−')
 }
 
+const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
+
+/** A size, such as a volume, in three digits: 12.3K. */
+export function sizeText(size: number): string {
+  return COMPACT.format(size)
+}
+
 export function countText(count: number): string {
   return count.toLocaleString('en-US')
 }

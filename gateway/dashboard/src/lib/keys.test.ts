@@ -8,6 +8,7 @@ const TABLE: readonly KeyBinding[] = [
   { keys: ['Ctrl+Enter'], meaning: 'Run', act, always: true },
   { keys: ['Escape'], meaning: 'Cancel', act, always: true },
   { keys: ['ArrowLeft'], meaning: 'A chart reads it' },
+  { keys: ['ArrowRight'], meaning: 'On', act },
   { keys: ['?'], meaning: 'Help', act },
 ]
 
@@ -33,6 +34,7 @@ test('a key that always works does so while someone types', () => {
 
 test('arrows are left to whatever scrolls, letters are not', () => {
   expect(meaningOf('ArrowDown', { onList: false })).toBeUndefined()
+  expect(meaningOf('ArrowRight', { onList: false })).toBeUndefined()
   expect(meaningOf('j', { onList: false })).toBe('Next')
 })
 

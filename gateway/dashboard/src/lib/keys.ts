@@ -19,12 +19,12 @@ export interface KeyPress {
   alt: boolean
   /** The focus is where text or a choice is entered. */
   typing: boolean
-  /** The focus is on a listbox, or nowhere. */
+  /** The focus is on a listbox or a chart, or nowhere. */
   onList: boolean
 }
 
 // Elsewhere these scroll, or press what has the focus.
-const LIST_KEYS = new Set(['ArrowDown', 'ArrowUp', 'Home', 'End', 'Enter'])
+const LIST_KEYS = new Set(['ArrowDown', 'ArrowUp', 'ArrowLeft', 'ArrowRight', 'Home', 'End', 'Enter'])
 
 /** The binding that a key press triggers. */
 export function bindingOf(press: KeyPress, bindings: readonly KeyBinding[]): KeyBinding | undefined {
@@ -70,6 +70,6 @@ function pressOf(event: KeyboardEvent, target: HTMLElement): KeyPress {
     control: event.ctrlKey || event.metaKey,
     alt: event.altKey,
     typing: target.closest('input:not([type=checkbox]), select, textarea') !== null,
-    onList: target === document.body || target.role === 'listbox',
+    onList: target === document.body || ['listbox', 'application'].includes(target.role ?? ''),
   }
 }

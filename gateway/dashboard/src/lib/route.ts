@@ -66,6 +66,11 @@ export function linkToIdea(ideaId: string): string {
   return placeBelow(NOW, ideaId)
 }
 
+/** A trade of the journal. */
+export function linkToTrade(tradeId: string): string {
+  return placeBelow(PERFORMANCE, 'journal', 'trade', tradeId)
+}
+
 /** The form of the journal, filled from a signal or an idea. */
 export function linkToJournalForm(kind: 'signal' | 'idea', id: string): string {
   return placeBelow(PERFORMANCE, 'journal', 'new', kind, id)

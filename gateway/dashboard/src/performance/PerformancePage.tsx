@@ -6,6 +6,7 @@ import { push, rescope, useAddress } from '../lib/address'
 import type { KeyBinding } from '../lib/keys'
 import { PERFORMANCE } from '../lib/route'
 import { timeframeKeys } from '../lib/timeframe'
+import { chartKeys } from '../live/chart/chartMoves'
 import { HealthBanner } from '../live/HealthBanner'
 import { useLive } from '../live/LiveStore'
 import { ScopePicker } from '../live/ScopePicker'
@@ -28,6 +29,11 @@ const JOURNAL_KEYS: readonly KeyBinding[] = [
   { keys: ['e'], meaning: 'Correct the trade', act: () => document.getElementById('correct')?.click() },
   { keys: ['Ctrl+Enter'], meaning: 'Record what stands in the form' },
 ]
+const FORM_KEYS: readonly KeyBinding[] = [
+  ...JOURNAL_KEYS,
+  ...chartKeys(),
+  { keys: ['ArrowUp', 'ArrowDown'], meaning: 'On a line of the chart: a higher, lower price' },
+]
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -39,7 +45,12 @@ export function PerformancePage({ Frame }: Props) {
   const isStarting = useLive(({ health }) => health === null || health.status === 'starting')
   const { all: running } = useTimeframes()
   const isJournal = place.shown !== 'results'
-  const keys = isJournal ? JOURNAL_KEYS : [...KEYS, ...timeframeKeys(running, (timeframe) => rescope({ timeframe }))]
+  const isForm = place.shown === 'new' || place.shown === 'correction'
+  const keys = isForm
+    ? FORM_KEYS
+    : isJournal
+      ? JOURNAL_KEYS
+      : [...KEYS, ...timeframeKeys(running, (timeframe) => rescope({ timeframe }))]
   return (
     <Frame
       skipLink={<SkipLink to="performance">Skip to the figures</SkipLink>}

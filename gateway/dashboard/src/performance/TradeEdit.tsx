@@ -44,6 +44,13 @@ export function NewTrade({ source, onRecorded }: NewProps) {
       }
       draft={draft}
       isNew
+      ground={
+        about && {
+          timeframeMs: about.timeframe_ms,
+          targetPrice: about.target_price,
+          signal: signal.data,
+        }
+      }
       requestOf={(changed) => ({
         path: '/api/trades',
         method: 'POST',
@@ -82,6 +89,7 @@ export function TradeCorrection({ tradeId, onRecorded }: CorrectionProps) {
       lead={`Revision ${data.revision + 1}; those before stay`}
       draft={before}
       isNew={false}
+      ground={data.grounds && { timeframeMs: data.grounds.timeframe_ms, targetPrice: null, signal: null }}
       requestOf={(changed) => ({ path, method: 'PUT', body: correctionOf(before, changed, data.revision) })}
       onRecorded={onRecorded}
     />

@@ -12,6 +12,7 @@ import { Choices } from '../ui/Choices'
 import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
 import text from '../ui/text.module.css'
+import { DraftChart, type Ground } from './DraftChart'
 import type { TradeDraft } from './tradeDraft'
 import styles from './TradeForm.module.css'
 
@@ -22,6 +23,8 @@ interface Props {
   draft: TradeDraft
   /** Whether the market can be chosen: a correction keeps it. */
   isNew: boolean
+  /** What the trade is about; null: nothing. */
+  ground: Ground | null
   requestOf: (draft: TradeDraft) => { path: string; method: string; body: object }
   onRecorded: (tradeId: string) => void
 }
@@ -36,7 +39,7 @@ const SIDES = [
   ['sell', '▼ Sell', 'Short'],
 ] as const
 
-export function TradeForm({ title, lead, draft: initial, isNew, requestOf, onRecorded }: Props) {
+export function TradeForm({ title, lead, draft: initial, isNew, ground, requestOf, onRecorded }: Props) {
   const [draft, setDraft] = useState(initial)
   const [error, setError] = useState<ApiError | null>(null)
   const [outcome, setOutcome] = useState<OutcomeView | null>(null)
@@ -69,67 +72,70 @@ export function TradeForm({ title, lead, draft: initial, isNew, requestOf, onRec
     form.current?.requestSubmit()
   }
   return (
-    <PlainPanel aria-label={title}>
-      <form ref={form} className={styles.form} onSubmit={submit} onKeyDown={press}>
-        <div>
-          <h2 ref={heading} tabIndex={-1}>
-            {title}
-          </h2>
-          <p className={text.lead}>{lead}.</p>
-        </div>
-        <div className={styles.choices}>
-          <Pressed label="Action" all={ACTIONS} chosen={draft.action} onChoose={(action) => set({ action })} />
-          <Pressed label="Side" all={SIDES} chosen={draft.side} onChoose={(side) => set({ side })} />
-        </div>
-        <div className={styles.fields}>
-          <Market symbol={draft.symbol} isFixed={!isNew} onChange={(symbol) => set({ symbol })} />
-          <Amount
-            name={isExecuted ? 'Entry price' : 'Price that was to be had'}
-            required={isExecuted}
-            value={draft.entry}
-            onText={(entry) => set({ entry })}
-          />
-          <Amount name="Exit price, none: open" value={draft.exit} onText={(exit) => set({ exit })} />
-          <Amount name="Quantity, base currency" value={draft.quantity} onText={(quantity) => set({ quantity })} />
-          {isExecuted && (
+    <div className={styles.drafting} onKeyDown={press}>
+      <PlainPanel aria-label={title}>
+        <form ref={form} className={styles.form} onSubmit={submit}>
+          <div>
+            <h2 ref={heading} tabIndex={-1}>
+              {title}
+            </h2>
+            <p className={text.lead}>{lead}.</p>
+          </div>
+          <div className={styles.choices}>
+            <Pressed label="Action" all={ACTIONS} chosen={draft.action} onChoose={(action) => set({ action })} />
+            <Pressed label="Side" all={SIDES} chosen={draft.side} onChoose={(side) => set({ side })} />
+          </div>
+          <div className={styles.fields}>
+            <Market symbol={draft.symbol} isFixed={!isNew} onChange={(symbol) => set({ symbol })} />
             <Amount
-              name="Fees of both sides, quote currency"
-              placeholder="a taker's"
-              value={draft.fees}
-              onText={(fees) => set({ fees })}
+              name={isExecuted ? 'Entry price' : 'Price that was to be had'}
+              required={isExecuted}
+              value={draft.entry}
+              onText={(entry) => set({ entry })}
             />
+            <Amount name="Exit price, none: open" value={draft.exit} onText={(exit) => set({ exit })} />
+            <Amount name="Quantity, base currency" value={draft.quantity} onText={(quantity) => set({ quantity })} />
+            {isExecuted && (
+              <Amount
+                name="Fees of both sides, quote currency"
+                placeholder="a taker's"
+                value={draft.fees}
+                onText={(fees) => set({ fees })}
+              />
+            )}
+            <Time name="Opened, UTC; none: now" value={draft.opened} onText={(opened) => set({ opened })} />
+            {draft.exit !== '' && (
+              <Time name="Closed, UTC; none: now" value={draft.closed} onText={(closed) => set({ closed })} />
+            )}
+          </div>
+          <label className={text.field}>
+            Notes
+            <textarea
+              rows={3}
+              maxLength={2_000}
+              value={draft.notes}
+              placeholder="Why, and what you saw"
+              onChange={(event) => set({ notes: event.target.value })}
+            />
+          </label>
+          {error && <Failure error={error} />}
+          {outcome !== null && (
+            <p role="status">
+              Not decided yet: <a href={outcome.url}>its outcome</a> will tell.
+            </p>
           )}
-          <Time name="Opened, UTC; none: now" value={draft.opened} onText={(opened) => set({ opened })} />
-          {draft.exit !== '' && (
-            <Time name="Closed, UTC; none: now" value={draft.closed} onText={(closed) => set({ closed })} />
-          )}
-        </div>
-        <label className={text.field}>
-          Notes
-          <textarea
-            rows={3}
-            maxLength={2_000}
-            value={draft.notes}
-            placeholder="Why, and what you saw"
-            onChange={(event) => set({ notes: event.target.value })}
-          />
-        </label>
-        {error && <Failure error={error} />}
-        {outcome !== null && (
-          <p role="status">
-            Not decided yet: <a href={outcome.url}>its outcome</a> will tell.
+          <p className={styles.actions}>
+            <Button type="submit" kind="main" disabled={denied !== null || isSending}>
+              Record it <kbd aria-hidden="true">Ctrl</kbd>
+              <kbd aria-hidden="true">↵</kbd>
+            </Button>
+            <Button onClick={() => history.back()}>Leave it</Button>
+            <span className={text.aside}>{denied === null ? 'Nothing is ordered by this.' : `${denied}.`}</span>
           </p>
-        )}
-        <p className={styles.actions}>
-          <Button type="submit" kind="main" disabled={denied !== null || isSending}>
-            Record it <kbd aria-hidden="true">Ctrl</kbd>
-            <kbd aria-hidden="true">↵</kbd>
-          </Button>
-          <Button onClick={() => history.back()}>Leave it</Button>
-          <span className={text.aside}>{denied === null ? 'Nothing is ordered by this.' : `${denied}.`}</span>
-        </p>
-      </form>
-    </PlainPanel>
+        </form>
+      </PlainPanel>
+      <DraftChart draft={draft} ground={ground} onPrice={(field, price) => set({ [field]: price })} />
+    </div>
   )
 }
 

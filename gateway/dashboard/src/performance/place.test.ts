@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
-import { linkToJournalForm } from '../lib/route'
-import { JOURNAL_PLACE, linkToCorrection, linkToTrade, NEW_TRADE, placeOf } from './place'
+import { linkToJournalForm, linkToTrade } from '../lib/route'
+import { JOURNAL_PLACE, linkToCorrection, NEW_TRADE, placeOf } from './place'
 
 test('every place comes back from its link', () => {
   expect(placeOf('#/performance')).toEqual({ shown: 'results' })

@@ -20,10 +20,6 @@ export type Place =
 export const JOURNAL_PLACE = placeBelow(PERFORMANCE, JOURNAL)
 export const NEW_TRADE = placeBelow(PERFORMANCE, JOURNAL, NEW)
 
-export function linkToTrade(tradeId: string): string {
-  return placeBelow(PERFORMANCE, JOURNAL, 'trade', tradeId)
-}
-
 export function linkToCorrection(tradeId: string): string {
   return placeBelow(PERFORMANCE, JOURNAL, 'trade', tradeId, 'correct')
 }

@@ -6,6 +6,7 @@ import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
 import { countText } from '../lib/format'
+import { MarketChart } from '../live/chart/MarketChart'
 import { GatewayAway } from '../live/GatewayAway'
 import { liveStore, useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
@@ -17,7 +18,6 @@ import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { Levels } from './Levels'
-import { SignalChart } from './SignalChart'
 import styles from './SignalDetail.module.css'
 import { SignalHead } from './SignalHead'
 
@@ -72,7 +72,7 @@ export function SignalDetail(props: Props) {
           />
         )}
         {charted && timeframe && (signal !== null || !isStarting) && (
-          <SignalChart signal={signal} symbol={charted} timeframe={timeframe} onChoose={onChoose} />
+          <MarketChart symbol={charted} timeframe={timeframe} chosen={signal} onChoose={onChoose} />
         )}
         {signal !== null && (
           <>

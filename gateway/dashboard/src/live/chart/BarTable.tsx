@@ -1,7 +1,7 @@
 // The chart's twin for who cannot see it, or wants the numbers: the newest bars as a table.
 
 import type { SignalItem } from '../../contract'
-import { closeText, percent, priceText } from '../../lib/format'
+import { closeText, percent, priceText, sizeText } from '../../lib/format'
 import { DirectionMark } from '../../ui/DirectionMark'
 import { HeadRow } from '../../ui/HeadRow'
 import { TableScroll } from '../../ui/TableScroll'
@@ -16,7 +16,9 @@ export function BarTable({ series, signals }: { series: Series; signals: readonl
     <TableScroll label="Bars as a table">
       <table>
         <caption className="unseen">The newest {ROWS} bars with regimes and signals, newest first</caption>
-        <HeadRow names={['Close, UTC', 'Open', 'High', 'Low', 'Close', 'Bull', 'Side', 'Bear', 'Entropy', 'Signal']} />
+        <HeadRow
+          names={['Close, UTC', 'Open', 'High', 'Low', 'Close', 'Volume', 'Bull', 'Side', 'Bear', 'Entropy', 'Signal']}
+        />
         <tbody>
           {series.bars
             .slice(-ROWS)
@@ -30,6 +32,7 @@ export function BarTable({ series, signals }: { series: Series; signals: readonl
                   {[bar.open, bar.high, bar.low, bar.close].map((price, place) => (
                     <td key={place}>{priceText(price, bar.close)}</td>
                   ))}
+                  <td>{sizeText(bar.volume)}</td>
                   <td>{percent(regime?.bull)}</td>
                   <td>{percent(regime?.sideways)}</td>
                   <td>{percent(regime?.bear)}</td>

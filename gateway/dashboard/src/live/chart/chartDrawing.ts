@@ -8,6 +8,8 @@ import {
   createSeriesMarkers,
   CrosshairMode,
   type DeepPartial,
+  type HistogramData,
+  HistogramSeries,
   type IChartApi,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
@@ -17,12 +19,16 @@ import {
 
 import type { Bar, RegimeProbabilities } from '../../contract'
 import { faded } from '../../lib/colour'
+import { sizeText } from '../../lib/format'
 import { colour } from '../../lib/theme'
 import { seconds } from './barPlaces'
+import { AHEAD_BARS } from './chartMoves'
+import { LevelDrawing } from './LevelDrawing'
 import { PlanDrawing } from './PlanDrawing'
 import { RegimeArea, RegimeBand, type RegimeColours, type RegimePoint } from './regimeSeries'
+import { TradeDrawing } from './TradeDrawing'
 
-export const AHEAD_BARS = 6
+const PANE_SHARES = [4, 0.9, 1.1] // prices, volume, regimes
 
 /** Candles with the regime band under them. */
 export interface CandleDrawing {
@@ -32,9 +38,12 @@ export interface CandleDrawing {
 }
 
 export interface ChartDrawing extends CandleDrawing {
+  volume: ISeriesApi<'Histogram'>
   area: ISeriesApi<'Custom'>
   markers: ISeriesMarkersPluginApi<Time>
   plan: PlanDrawing
+  trades: TradeDrawing
+  levels: LevelDrawing
 }
 
 /** Candles alone, that stand still: whoever draws them says which bars are in sight. */
@@ -71,11 +80,20 @@ function drawCandles(element: HTMLElement, options: DeepPartial<ChartOptions>): 
 export function draw(element: HTMLElement): ChartDrawing {
   const { chart, candles, band } = drawCandles(element, {
     crosshair: { mode: CrosshairMode.Normal },
-    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: AHEAD_BARS, minBarSpacing: 1 },
+    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: AHEAD_BARS, minBarSpacing: 0.25 },
     rightPriceScale: { minimumWidth: 72 },
     kineticScroll: { mouse: false, touch: true },
     handleScroll: { vertTouchDrag: false },
   })
+  const volume = chart.addSeries(
+    HistogramSeries,
+    {
+      lastValueVisible: false,
+      priceLineVisible: false,
+      priceFormat: { type: 'custom', formatter: sizeText, minMove: 1e-6 },
+    },
+    1,
+  )
   const area = chart.addCustomSeries(
     new RegimeArea(),
     {
@@ -84,16 +102,29 @@ export function draw(element: HTMLElement): ChartDrawing {
       priceFormat: { type: 'custom', formatter: (p: number) => `${Math.round(p * 100)}%`, minMove: 0.01 },
       autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 1 } }),
     },
-    1,
+    2,
   ) as ISeriesApi<'Custom'>
   candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.1 } })
-  area.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.04 } })
-  const [main, lower] = chart.panes()
-  main?.setStretchFactor(4)
-  lower?.setStretchFactor(1.25)
+  volume.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: 0 }, entireTextOnly: true })
+  area.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.04 }, entireTextOnly: true })
+  chart.panes().forEach((pane, place) => pane.setStretchFactor(PANE_SHARES[place]!))
   const plan = new PlanDrawing()
+  const trades = new TradeDrawing()
   candles.attachPrimitive(plan)
-  const drawing = { chart, candles, band, area, markers: createSeriesMarkers(candles, []), plan }
+  candles.attachPrimitive(trades)
+  const levels = new LevelDrawing()
+  candles.attachPrimitive(levels)
+  const drawing = {
+    chart,
+    candles,
+    band,
+    volume,
+    area,
+    markers: createSeriesMarkers(candles, []),
+    plan,
+    trades,
+    levels,
+  }
   paint(drawing)
   return drawing
 }
@@ -134,7 +165,7 @@ export function paint(drawing: CandleDrawing | ChartDrawing | null): void {
 
 /** Only what is new is handed over, so that a bar close costs one bar; another market costs all. */
 export function setPoints<T>(
-  series: ISeriesApi<'Candlestick'> | ISeriesApi<'Custom'>,
+  series: ISeriesApi<'Candlestick'> | ISeriesApi<'Histogram'> | ISeriesApi<'Custom'>,
   before: readonly T[],
   now: readonly T[],
   point: (item: T) => Point,
@@ -145,10 +176,14 @@ export function setPoints<T>(
   else series.setData(now.map(point))
 }
 
-type Point = CandlestickData<UTCTimestamp> | (RegimePoint & { time: UTCTimestamp })
+type Point = CandlestickData<UTCTimestamp> | HistogramData<UTCTimestamp> | (RegimePoint & { time: UTCTimestamp })
 
 export function candle({ event_time_ms, open, high, low, close }: Bar): CandlestickData<UTCTimestamp> {
   return { time: seconds(event_time_ms), open, high, low, close }
+}
+
+export function volumePoint({ event_time_ms, open, close, volume }: Bar): HistogramData<UTCTimestamp> {
+  return { time: seconds(event_time_ms), value: volume, color: faded(colour(close < open ? 'down' : 'up'), 0.6) }
 }
 
 export function regimePoint(regime: RegimeProbabilities): RegimePoint & { time: UTCTimestamp } {

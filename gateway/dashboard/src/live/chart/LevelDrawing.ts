@@ -1,0 +1,90 @@
+// Draws prices that a reader may drag, and tells where they stand.
+
+import type {
+  AutoscaleInfo,
+  IPrimitivePaneView,
+  ISeriesPrimitive,
+  SeriesAttachedParameter,
+  Time,
+} from 'lightweight-charts'
+
+import { colour } from '../../lib/theme'
+
+/** A price that can be dragged. */
+export interface DraftLevel {
+  name: string
+  price: number
+  /** Beside the price, as in `+0.12%`. */
+  note: string
+  /** Not yet: it is offered, and waits to be dragged. */
+  isOffered: boolean
+}
+
+export class LevelDrawing implements ISeriesPrimitive<Time> {
+  private parameters: SeriesAttachedParameter<Time> | null = null
+  private levels: readonly DraftLevel[] = []
+  /** What was in sight when a drag began: the scale of prices rests until it ends. */
+  private held: AutoscaleInfo | null = null
+  private onPlaced: (ys: readonly (number | null)[]) => void = () => undefined
+  private readonly views: readonly IPrimitivePaneView[] = [
+    {
+      zOrder: () => 'top',
+      renderer: () => ({
+        draw: (target) =>
+          target.useMediaCoordinateSpace(({ context, mediaSize }) => this.draw(context, mediaSize.width)),
+      }),
+    },
+  ]
+
+  attached(parameters: SeriesAttachedParameter<Time>): void {
+    this.parameters = parameters
+  }
+
+  detached(): void {
+    this.parameters = null
+  }
+
+  /** Show these; `onPlaced` is told the height of each in pixels whenever the chart is drawn. */
+  show(levels: readonly DraftLevel[], onPlaced: (ys: readonly (number | null)[]) => void): void {
+    this.levels = levels
+    this.onPlaced = onPlaced
+    this.parameters?.requestUpdate()
+  }
+
+  hold(isHeld: boolean): void {
+    this.held = isHeld ? this.range() : null
+    this.parameters?.requestUpdate()
+  }
+
+  paneViews(): readonly IPrimitivePaneView[] {
+    return this.views
+  }
+
+  autoscaleInfo(): AutoscaleInfo | null {
+    return this.held ?? this.range()
+  }
+
+  private range(): AutoscaleInfo | null {
+    if (this.levels.length === 0) return null
+    const prices = this.levels.map(({ price }) => price)
+    return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } }
+  }
+
+  private draw(context: CanvasRenderingContext2D, width: number): void {
+    const { parameters } = this
+    if (parameters === null) return
+    const ys = this.levels.map(({ price }) => parameters.series.priceToCoordinate(price))
+    ys.forEach((y, place) => {
+      if (y === null) return
+      context.beginPath()
+      context.setLineDash(this.levels[place]!.isOffered ? [2, 5] : [])
+      context.moveTo(0, y)
+      context.lineTo(width, y)
+      context.strokeStyle = colour('accent')
+      context.lineWidth = 1.5
+      context.stroke()
+      context.setLineDash([])
+    })
+    this.onPlaced(ys)
+  }
+}
