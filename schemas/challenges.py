@@ -119,6 +119,10 @@ class Challenge(Record):
         default=None,
         description="Until it decides if all goes on like that; null: too early, or of trades",
     )
+    more_trades: Count | None = Field(
+        default=None,
+        description="The same of a challenge on trades: of both together, none beside another",
+    )
     recommendation: Recommendation = "INCONCLUSIVE"
     reason: str = ""
 

@@ -130,6 +130,9 @@ class SequenceView(BaseModel):
     more_bars: int | None = Field(
         description="Until it decides if all goes on like that; null: too early, or of trades"
     )
+    more_trades: int | None = Field(
+        description="The same of a challenge on trades: of both together, none beside another"
+    )
 
 
 class EvaluationView(BaseModel):

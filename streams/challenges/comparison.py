@@ -26,6 +26,7 @@ from streams.evaluation.confidence_sequence import (
     FEWEST_BLOCKS,
     add_outcome,
     blocks_to_decide,
+    blocks_to_tell_apart,
     mean_sequence,
 )
 from streams.evaluation.interval import Interval
@@ -140,11 +141,12 @@ def take_trade(before: Comparison, trade: ChallengeTrade) -> Comparison:
         champion, challenger = (posted.get(each, BlockSums()) for each in TOTALS)
         changes["blocks"] = champion.blocks + challenger.blocks
         changes |= _estimate(
-            _difference(challenger, champion, challenge.alpha),
+            _difference(champion, challenger, challenge.alpha),
             challenger.amount_mean - champion.amount_mean
             if champion.blocks and challenger.blocks
             else None,
         )
+        changes["more_trades"] = _more_trades(challenge.changed(changes), champion, challenger)
     return before.changed(
         {
             "challenge": challenge.changed(changes),
@@ -155,13 +157,21 @@ def take_trade(before: Comparison, trade: ChallengeTrade) -> Comparison:
     )
 
 
-def _difference(one: BlockSums, other: BlockSums, alpha: float) -> Interval | None:
-    """Return where the mean of one less that of the other lies: each at half of the error."""
+def _difference(champion: BlockSums, challenger: BlockSums, alpha: float) -> Interval | None:
+    """Return where the challenger's mean less the champion's lies: each at half of the error."""
     level = 1.0 - alpha / 2.0
-    ours, theirs = mean_sequence(one, level), mean_sequence(other, level)
+    ours, theirs = mean_sequence(challenger, level), mean_sequence(champion, level)
     if ours is None or theirs is None:
         return None
     return Interval(ours.low - theirs.high, ours.high - theirs.low, 1.0 - alpha)
+
+
+def _more_trades(challenge: Challenge, champion: BlockSums, challenger: BlockSums) -> int | None:
+    """Return how many more trades of both together decide: to bound the gain, and to be enough."""
+    more = blocks_to_tell_apart(challenger, champion, 1.0 - challenge.alpha / 2.0)
+    totals = (challenge.champion_trades, challenge.challenger_trades)
+    lacking = sum(max(challenge.min_trades - each.trades, 0) for each in totals)
+    return None if more is None else max(more, lacking)
 
 
 def _estimate(interval: Interval | None, gain: float | None) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ Pure, of constant cost per outcome, and without a numerical library, for process
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from schemas.blocks import BlockSums
 from streams.evaluation.interval import Interval
@@ -134,13 +134,39 @@ def blocks_to_decide(
         reach = _reach(blocks, level, tightest_at)
         return reach is not None and ratio > reach
 
-    if not excludes(sums.blocks + FARTHEST):
+    return _fewest(lambda more: excludes(sums.blocks + more))
+
+
+def blocks_to_tell_apart(one: BlockSums, other: BlockSums, level: float = 0.95) -> int | None:
+    """Return how many more blocks of both together part the intervals of their means.
+
+    Means, spreads and the share of each stay as they are. None as of ``blocks_to_decide``.
+
+    Args:
+        one: Of blocks of one outcome each.
+        other: The same of another stream.
+        level: Of each interval.
+    """
+    if _says_nothing(one) or _says_nothing(other):
         return None
-    low, high = sums.blocks - 1, sums.blocks + FARTHEST
+    blocks, gap = one.blocks + other.blocks, abs(one.amount_mean - other.amount_mean)
+
+    def half_width(sums: BlockSums, more: int) -> float:
+        reach = _reach(sums.blocks + more * sums.blocks // blocks, level, TIGHTEST_AT)
+        return math.inf if reach is None else math.sqrt(reach * sums.amount_squares / sums.blocks)
+
+    return _fewest(lambda more: half_width(one, more) + half_width(other, more) < gap)
+
+
+def _fewest(decides: Callable[[int], bool]) -> int | None:
+    """Return the least number from which on ``decides`` holds, 0 to a million; None: none."""
+    if not decides(FARTHEST):
+        return None
+    low, high = -1, FARTHEST
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if excludes(middle) else (middle, high)
-    return high - sums.blocks
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    return high
 
 
 def _says_nothing(sums: BlockSums) -> bool:

@@ -60,12 +60,13 @@ def evaluation_lines(row: dict[str, Any]) -> list[str]:
 
 
 def _sequence_lines(sequence: dict[str, Any]) -> list[str]:
-    more = sequence["more_bars"]
+    bars, trades = sequence["more_bars"], sequence["more_trades"]
     level = f"{1.0 - sequence['alpha']:.1%}"
     evidence = f"{sequence['blocks']} blocks of {sequence['outcomes']} outcomes"
     lines = [f"gain {_gain(sequence)} at {level}, whenever one looks; {evidence}"]
-    if more:
-        lines.append(f"about {more} more bars to decide, if all goes on like that")
+    if bars or trades:
+        wait = f"{bars} more bars" if bars else f"{trades} more trades"
+        lines.append(f"about {wait} to decide, if all goes on like that")
     return lines
 
 

@@ -1713,6 +1713,8 @@ export interface SequenceView {
   high: number | null
   /** Until it decides if all goes on like that; null: too early, or of trades */
   more_bars: number | null
+  /** The same of a challenge on trades: of both together, none beside another */
+  more_trades: number | null
 }
 
 export interface ServingModel {

@@ -292,6 +292,32 @@ def test_trades_decide_where_they_differ_and_one_arm_alone_never_does():
     assert event.challenge.reason == "0 trades of the challenger, expected 2 of each"
 
 
+def test_a_challenge_on_trades_says_how_many_more_it_takes_and_never_less_than_its_minimum():
+    chance = random.Random(5)
+    returns = (
+        [chance.gauss(0.001, 0.01) for _ in range(60)],
+        [chance.gauss(0, 0.01) for _ in range(60)],
+    )
+
+    def told(min_trades: int) -> list[int | None]:
+        run, name = on_trades(min_trades=min_trades)
+        more = []
+        for number, pair in enumerate(zip(*returns, strict=True)):
+            for variant, earned in zip(("challenger", "champion"), pair, strict=True):
+                trade = challenge_trade(number, variant, net_return=earned)
+                command = challenge_command("trade", 1_000, challenge_id=name, trade=trade)
+                [event] = run.events(command.model_copy(update={"command_id": trade.trade_id}))
+                more.append(event.challenge.more_trades)
+        return more
+
+    few, many = told(2), told(50_000)
+
+    assert few[:19] == [None] * 19
+    assert few[-1] is not None
+    assert few[-1] > 0
+    assert many[-1] == 2 * (50_000 - 60)
+
+
 def test_of_trades_that_overlap_the_test_counts_the_first_and_the_totals_all():
     run, name = on_trades()
     posted(run, name, 9_000, trade=challenge_trade(0))

@@ -18,6 +18,7 @@ from streams.evaluation.confidence_sequence import (
     block_bars,
     block_sums,
     blocks_to_decide,
+    blocks_to_tell_apart,
     mean_sequence,
 )
 
@@ -160,6 +161,29 @@ def test_blocks_to_decide_is_the_first_number_that_decides():
     assert more is not None
     assert more > 0
     assert [decides(sums.blocks + more - 1), decides(sums.blocks + more)] == [False, True]
+
+
+def test_blocks_to_tell_two_means_apart_is_the_first_number_whose_intervals_part():
+    one, other = summed(drawn(40, mean=0.5)), summed(drawn(20, mean=0.2, seed=4))
+    more = blocks_to_tell_apart(one, other)
+
+    def grown(sums, more):
+        """The same mean and spread of that many more blocks of both together, by its share."""
+        blocks = sums.blocks + more * sums.blocks // 60
+        scale = blocks / sums.blocks
+        return sums.changed({"blocks": blocks, "amount_squares": sums.amount_squares * scale})
+
+    def parted(more):
+        ours, theirs = mean_sequence(grown(one, more)), mean_sequence(grown(other, more))
+        assert ours is not None
+        assert theirs is not None
+        return max(ours.low - theirs.high, theirs.low - ours.high) > 0.0
+
+    assert more is not None
+    assert more > 0
+    assert [parted(more - 1), parted(more)] == [False, True]
+    assert blocks_to_tell_apart(one, one) is None
+    assert blocks_to_tell_apart(one, summed(drawn(FEWEST_BLOCKS - 1))) is None
 
 
 def test_nothing_is_left_to_wait_for_once_zero_is_excluded_and_for_ever_without_an_effect():

@@ -19,9 +19,14 @@ export const STATUS_TONES: Record<ChallengeView['status'], Tone> = {
 }
 
 /** How long it takes until the test decides. */
-export function waitText({ more_bars: more, blocks }: SequenceView, status: ChallengeView['status']): string {
+export function waitText(
+  { more_bars: bars, more_trades: trades, blocks }: SequenceView,
+  status: ChallengeView['status'],
+): string {
   if (status !== 'active') return 'it has ended'
-  if (more !== null) return `about ${countText(more)} more bars to decide, if all goes on like that`
+  const more = bars === null ? trades : bars
+  if (more !== null)
+    return `about ${countText(more)} more ${bars === null ? 'trades' : 'bars'} to decide, if all goes on like that`
   return blocks === 0 ? 'waiting for the first block of outcomes' : 'too early to tell how long'
 }
 
